@@ -1,0 +1,1 @@
+"""Profiles, tokens and places, read from files, environment and flags."""

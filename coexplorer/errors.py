@@ -1,0 +1,211 @@
+"""Everything that can go wrong, as one small tree.
+
+Each error is one sentence for a person, and a hint that says what to do next. Errors are translated
+once at each edge: HTTP to these (``api.transport``), these to errno (``fs.errnos``), to exit codes
+(``cli``) and to notifications (``tui``).
+
+    CoexplorerError
+    ├── ApiError                  the platform, or the way to it
+    │   ├── NotSignedIn           401: no token, a wrong one, or one without the scope
+    │   ├── Forbidden             403
+    │   ├── NotFound              404: gone, or not shared with you
+    │   ├── Rejected              400, 422 and other refusals of a request's content
+    │   ├── Conflict              409, or a write of unknown outcome that met somebody else's change
+    │   ├── RateLimited           429, after waiting as told
+    │   ├── PlatformFault         5xx, after retries
+    │   ├── Unreachable           no connection, a reset, a time-out, after retries
+    │   └── BadReply              HTML in place of JSON, half a reply, a reply of another shape
+    ├── QueryError                a mistake in a query, with its place
+    ├── CatalogError              the local replica can't be used; the program works on without it
+    ├── JournalError              the journal can't be written: nothing may be sent
+    ├── ConfigError               settings, profiles, tokens
+    ├── InvalidField              a value that must not be sent, found before anything was
+    ├── EditConflict              two people changed the same field: holds base, mine and theirs
+    ├── AmbiguousAsset            a name or prefix that fits several assets
+    ├── Refused                   a guard of ours: nothing was sent (delete before archive, …)
+    └── UndoRefused               nothing to undo, or changed since, or a delete
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coexplorer.models import AssetId, Fields
+
+
+class CoexplorerError(Exception):
+    """Base of all errors that a user may see.
+
+    Args:
+        message: One sentence, without a final full stop, that says what happened.
+        hint: What the user can do next; empty when there is nothing.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ApiError(CoexplorerError):
+    """The platform, or the way to it, said no.
+
+    Args:
+        message: See `CoexplorerError`.
+        hint: See `CoexplorerError`.
+        status: The HTTP status, where there was a reply.
+        outcome_unknown: True when a write may have been carried out all the same (its reply was
+            lost).
+        retry_after_s: Seconds that the platform asked to wait for, where it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int | None = None,
+        outcome_unknown: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.outcome_unknown = outcome_unknown
+        self.retry_after_s = retry_after_s
+
+
+class NotSignedIn(ApiError):
+    """401: no token, a wrong one, an expired one, or one without the scope."""
+
+
+class Forbidden(ApiError):
+    """403: the asset can be read but not changed, or not even that."""
+
+
+class NotFound(ApiError):
+    """404: gone, or not shared with this user."""
+
+
+class Rejected(ApiError):
+    """400 and its like: the platform does not accept the content of the request."""
+
+
+class Conflict(ApiError):
+    """409, or a write of unknown outcome that met somebody else's change."""
+
+
+class RateLimited(ApiError):
+    """429, after waiting as long as the platform asked."""
+
+
+class PlatformFault(ApiError):
+    """5xx after the retries."""
+
+
+class Unreachable(ApiError):
+    """No connection, a reset or a time-out, after the retries."""
+
+
+class BadReply(ApiError):
+    """The reply is not what the API says: HTML, half a JSON, another shape."""
+
+
+class QueryError(CoexplorerError):
+    """A mistake in a query.
+
+    Args:
+        message: What is wrong, e.g. ``size: expected a number and a unit, as in >10GB``.
+        start: Index of the first character of the mistake in the query's text.
+        end: Index after its last character.
+        hint: See `CoexplorerError`.
+    """
+
+    def __init__(self, message: str, *, start: int, end: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.start = start
+        self.end = end
+
+
+class CatalogError(CoexplorerError):
+    """The local replica is corrupt, too new, locked, or its disk is full."""
+
+
+class JournalError(CoexplorerError):
+    """The journal can't be read or written; nothing may be sent without it."""
+
+
+class ConfigError(CoexplorerError):
+    """A setting, a profile or a token source is missing or wrong."""
+
+
+class InvalidField(CoexplorerError):
+    """A value that must not be sent.
+
+    Args:
+        field: ``name``, ``description``, ``tags`` or ``mount``.
+        message: What is wrong with it.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}", hint=f"change the {field} and save again")
+        self.field = field
+
+
+class EditConflict(CoexplorerError):
+    """Somebody changed the same field since it was read.
+
+    Args:
+        asset_id: The asset.
+        fields: Names of the fields that both sides changed, in the order of `Fields`.
+        base: What the front end had shown.
+        mine: What the user wants.
+        theirs: What the platform has now.
+    """
+
+    def __init__(
+        self,
+        asset_id: AssetId,
+        fields: Sequence[str],
+        *,
+        base: Fields,
+        mine: Fields,
+        theirs: Fields,
+    ) -> None:
+        names = " and ".join(fields)
+        super().__init__(
+            f"somebody else changed the {names} of this asset since you read it",
+            hint="look at both versions and choose, or edit again from theirs",
+        )
+        self.asset_id = asset_id
+        self.fields = tuple(fields)
+        self.base = base
+        self.mine = mine
+        self.theirs = theirs
+
+
+class AmbiguousAsset(CoexplorerError):
+    """A name or a prefix of an id that fits several assets.
+
+    Args:
+        text: What the user typed.
+        candidates: ``(id, name)`` of those that fit, best first; never empty.
+    """
+
+    def __init__(self, text: str, candidates: Sequence[tuple[AssetId, str]]) -> None:
+        super().__init__(
+            f"{text!r} fits {len(candidates)} assets", hint="give the full id of the one you mean"
+        )
+        self.candidates = tuple(candidates)
+
+
+class Refused(CoexplorerError):
+    """A guard of ours: nothing was sent."""
+
+
+class UndoRefused(CoexplorerError):
+    """There is nothing to undo, it can't be undone, or somebody changed it since."""

@@ -1,0 +1,1 @@
+"""The mount: assets as directories."""

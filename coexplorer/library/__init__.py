@@ -1,0 +1,1 @@
+"""What a user can do with data assets: one face for every front end."""

@@ -1,0 +1,269 @@
+"""Plain, frozen data that every layer speaks of. No behaviour beyond comparing and naming.
+
+Sizes are in bytes (``…_bytes``), times are seconds since the epoch (UTC).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+AssetId = NewType("AssetId", str)
+"""The platform's id of a data asset: a UUID, as text."""
+
+EDITABLE = ("name", "description", "tags", "mount")
+"""Names of the four fields that the platform lets people change (manual, PUT)."""
+
+
+class Dialect(StrEnum):
+    """How a deployment's search is spoken to (design: api.md, Calls)."""
+
+    LEGACY = "legacy"
+    CURRENT = "current"
+
+
+class AssetType(StrEnum):
+    """Types known today. `Asset.type` is plain text, so that an unknown one breaks nothing."""
+
+    DATASET = "dataset"
+    RESULT = "result"
+    COMBINED = "combined"
+    MODEL = "model"
+
+
+class AssetState(StrEnum):
+    """States known today. `Asset.state` is a plain string, so that an unknown one breaks nothing."""
+
+    DRAFT = "draft"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class Ownership(StrEnum):
+    """Whose assets a search returns. The wire has other words for OWNED in each dialect."""
+
+    OWNED = "owned"
+    SHARED = "shared"
+
+
+class SortField(StrEnum):
+    """What the platform can sort by (manual, search)."""
+
+    CREATED = "created"
+    TYPE = "type"
+    NAME = "name"
+    SIZE = "size"
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """The four editable fields of an asset.
+
+    Attributes:
+        name: Never empty on the platform.
+        description: Markdown; empty when the asset has none.
+        tags: A set on the platform, which does not keep its order.
+        mount: Folder under the capsule's data folder; None when the asset has no such key, which is
+            then not sent either.
+    """
+
+    name: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    mount: str | None = None
+
+    def same_as(self, other: Fields) -> bool:
+        """Tell whether the platform sees no difference: tags are a set, no mount is an empty one."""
+        return (
+            self.name == other.name
+            and self.description == other.description
+            and set(self.tags) == set(other.tags)
+            and (self.mount or "") == (other.mount or "")
+        )
+
+
+class SourceBucket(msgspec.Struct, frozen=True):
+    """Where the files came from, or where they still are (``external``)."""
+
+    bucket: str = ""
+    origin: str = ""
+    prefix: str = ""
+    external: bool = False
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """What a result was made by."""
+
+    commit: str = ""
+    run_script: str = ""
+    docker_image: str = ""
+    capsule: str = ""
+    computation: str = ""
+    data_assets: tuple[AssetId, ...] = ()
+
+
+MetadataValue = str | int | float | bool | list[str] | None
+"""A value of custom metadata; dates are epoch seconds."""
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """A data asset as the platform last showed it.
+
+    Whether it is archived, favourite, mine or shared is not in here: see `Membership`.
+
+    Attributes:
+        created: Epoch seconds; None when the platform did not say.
+        last_used: Epoch seconds; 0 means never used, None that the platform did not say.
+        size_bytes: None when unknown.
+        files: Number of files; None when unknown.
+        raw: The JSON object as received, compact UTF-8; unknown fields live here.
+    """
+
+    id: AssetId
+    name: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    mount: str | None = None
+    state: str = AssetState.READY
+    type: str = AssetType.DATASET
+    failure_reason: str = ""
+    created: float | None = None
+    last_used: float | None = None
+    size_bytes: int | None = None
+    files: int | None = None
+    owner: str = ""
+    source: SourceBucket | None = None
+    provenance: Provenance | None = None
+    contained: tuple[AssetId, ...] = ()
+    custom_metadata: dict[str, MetadataValue] = {}
+    raw: bytes = b"{}"
+
+    @property
+    def fields(self) -> Fields:
+        """The editable part."""
+        return Fields(self.name, self.description, self.tags, self.mount)
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """What only a search says of an asset. None: not known yet."""
+
+    archived: bool | None = None
+    favorite: bool | None = None
+    mine: bool | None = None
+    shared: bool | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """An asset with what the catalog knows about it.
+
+    Attributes:
+        fetched_at: Epoch seconds of the reply that `asset` came from.
+    """
+
+    asset: Asset
+    membership: Membership = Membership()
+    fetched_at: float = 0.0
+
+
+class SearchRequest(msgspec.Struct, frozen=True):
+    """One search of the platform, in neither dialect (manual, search).
+
+    Attributes:
+        archived: True: only archived; False: only not archived; None: both, which is what the
+            platform does when the parameter is left out.
+    """
+
+    query: str = ""
+    type: str | None = None
+    ownership: Ownership | None = None
+    favorite: bool = False
+    archived: bool | None = False
+    sort_field: SortField | None = None
+    descending: bool = False
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One reply to a search.
+
+    Attributes:
+        next_token: Where the next page starts; None where the platform gives none.
+    """
+
+    results: tuple[Asset, ...]
+    has_more: bool
+    next_token: str | None = None
+
+
+class Secret:
+    """Text that no repr, log, traceback or encoder shows; `reveal` is the one way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself, for the request that needs it and for nothing else."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not written anywhere")
+
+
+class AwsSource(msgspec.Struct, frozen=True):
+    """``source.aws`` of a create (manual, create). The keys go to the platform and nowhere else."""
+
+    bucket: str
+    prefix: str = ""
+    keep_on_external_storage: bool = False
+    index_data: bool = True
+    public: bool = False
+    access_key_id: Secret | None = None
+    secret_access_key: Secret | None = None
+
+
+class NewAsset(msgspec.Struct, frozen=True):
+    """What a create asks for (manual, create)."""
+
+    name: str
+    description: str
+    mount: str
+    tags: tuple[str, ...]
+    source: AwsSource
+
+
+class FileEntry(msgspec.Struct, frozen=True):
+    """A file or folder in an asset. `path` is relative to the asset's root, with ``/``."""
+
+    name: str
+    path: str
+    is_folder: bool
+    size_bytes: int | None = None
+
+
+class FileUrls(msgspec.Struct, frozen=True):
+    """Signed, expiring addresses of one file; no token goes with them."""
+
+    download_url: str
+    view_url: str = ""
+
+
+class MetadataField(msgspec.Struct, frozen=True):
+    """A field of the deployment's custom metadata schema (``GET custom_metadata``)."""
+
+    name: str
+    type: str = "string"
+    required: bool = False
+    units: str = ""
+    category: str = ""
+    multiple: bool = False
+    allowed_values: tuple[str, ...] = ()
