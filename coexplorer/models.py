@@ -25,7 +25,7 @@ class Dialect(StrEnum):
 
 
 class AssetType(StrEnum):
-    """Types known today. `Asset.type` is plain text, so that an unknown one breaks nothing."""
+    """Types known today; `Asset.type` is plain text, so an unknown one is harmless."""
 
     DATASET = "dataset"
     RESULT = "result"
@@ -34,7 +34,7 @@ class AssetType(StrEnum):
 
 
 class AssetState(StrEnum):
-    """States known today. `Asset.state` is a plain string, so that an unknown one breaks nothing."""
+    """States known today; `Asset.state` is plain text, so an unknown one is harmless."""
 
     DRAFT = "draft"
     READY = "ready"
@@ -74,7 +74,7 @@ class Fields(msgspec.Struct, frozen=True):
     mount: str | None = None
 
     def same_as(self, other: Fields) -> bool:
-        """Tell whether the platform sees no difference: tags are a set, no mount is an empty one."""
+        """Tell whether the platform sees no difference: tags are a set, no mount is empty."""
         return (
             self.name == other.name
             and self.description == other.description
