@@ -1,4 +1,4 @@
-"""Shared fixtures: every test runs away from the machine's own home, configuration and environment."""
+"""Shared fixtures: every test runs away from the machine's own home and environment."""
 
 import os
 from pathlib import Path
