@@ -1,1 +1,338 @@
-"""Placeholder."""
+"""Asset objects of every platform version ↔ `Asset`: tolerant, and nothing received is lost.
+
+A strange value never breaks a list: it counts as not given, and stays in `Asset.raw`. All spellings
+are those of the design (api.md, "The asset object").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+import msgspec
+
+from coexplorer.models import (
+    Asset,
+    AssetId,
+    AssetState,
+    AssetType,
+    MetadataValue,
+    Provenance,
+    SourceBucket,
+)
+
+LATEST_S: Final = 253_402_300_799
+"""The last second of the year 9999: a later time is no time, and no calendar could show it."""
+
+LARGEST_BYTES: Final = 2**63 - 1
+"""More than this is no size, and no database could hold it."""
+
+# Field of the model → its keys on the wire, today's first.
+_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
+    "id": ("id",),
+    "name": ("name",),
+    "description": ("description",),
+    "tags": ("tags",),
+    "mount": ("mount",),
+    "state": ("state",),
+    "type": ("type",),
+    "failure_reason": ("failure_reason", "failureReason"),
+    "created": ("created",),
+    "last_used": ("last_used", "lastUsed"),
+    "size_bytes": ("size", "sizeInBytes", "size_in_bytes"),
+    "files": ("files",),
+    # `owner` alone is an opaque id on newer platforms; the address is what people search by.
+    "owner": ("owner_email", "ownerEmail", "owner"),
+    "source": ("source_bucket", "sourceBucket"),
+    "provenance": ("provenance", "Provenance"),
+    "contained": ("contained_data_assets", "containedDataAssets"),
+    "custom_metadata": ("custom_metadata", "customMetadata"),
+}
+_SOURCE_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
+    "bucket": ("bucket",),
+    "origin": ("origin",),
+    "prefix": ("prefix",),
+    "external": ("external",),
+}
+_PROVENANCE_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
+    "commit": ("commit", "Commit"),
+    "run_script": ("run_script", "runScript", "RunScript"),
+    "docker_image": ("docker_image", "dockerImage", "DockerImage"),
+    "capsule": ("capsule", "Capsule"),
+    "computation": ("computation", "Computation"),
+    "data_assets": ("data_assets", "dataAssets", "DataAssets"),
+}
+
+
+def parse_asset(obj: Mapping[str, object], *, raw: bytes | None = None) -> Asset:
+    """Read one asset object, in any spelling.
+
+    Args:
+        obj: The decoded JSON object.
+        raw: The bytes that `obj` was decoded from; encoded anew when None.
+
+    Raises:
+        ValueError: `id` is missing, empty or no text. Nothing else can be wrong enough.
+    """
+    if raw is None:
+        raw = encode_json(obj)
+        obj = cast("dict[str, object]", msgspec.json.decode(raw))
+    asset_id = obj.get("id")
+    if not isinstance(asset_id, str) or not asset_id.strip():
+        raise ValueError("an asset without a usable id")
+    get = obj.get
+    mount = get("mount")
+    last_used = get("last_used")
+    size = get("size")
+    source = get("source_bucket")
+    provenance = get("provenance")
+    contained = get("contained_data_assets")
+    metadata = get("custom_metadata")
+    # The plain name is asked for here and the older ones only when it has nothing: a sweep parses a
+    # hundred thousand of these.
+    return Asset(
+        id=AssetId(asset_id),
+        name=_text(get("name")),
+        description=_text(get("description")),
+        tags=_texts(get("tags")),
+        mount=None if mount is None else _text_or_none(mount),
+        state=_enum(get("state"), "DATA_ASSET_STATE_") or AssetState.READY,
+        type=_enum(get("type"), "DATA_ASSET_TYPE_") or AssetType.DATASET,
+        failure_reason=_text(_first(obj, "failure_reason")),
+        created=_time(get("created")),
+        last_used=_time(_first(obj, "last_used") if last_used is None else last_used),
+        size_bytes=_whole(_first(obj, "size_bytes") if size is None else size),
+        files=_whole(get("files")),
+        owner=_text(_first(obj, "owner")),
+        source=_source(_first(obj, "source") if source is None else source),
+        provenance=_provenance(_first(obj, "provenance") if provenance is None else provenance),
+        contained=_ids(_first(obj, "contained") if contained is None else contained),
+        custom_metadata=_metadata(_first(obj, "custom_metadata") if metadata is None else metadata),
+        raw=raw,
+    )
+
+
+def asset_from_json(raw: bytes) -> Asset:
+    """Read one asset from its JSON text.
+
+    Raises:
+        ValueError: `raw` is no JSON object, or one without a usable id.
+    """
+    try:
+        obj = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        obj = decode_json(raw)
+        raw = encode_json(obj)
+    if not isinstance(obj, dict):
+        raise ValueError("an asset that is no JSON object")  # noqa: TRY004 # it is the text's fault
+    return parse_asset(obj, raw=raw)
+
+
+def unknown_fields(asset: Asset) -> dict[str, object]:
+    """Return what the platform said of an asset and the model does not hold, decoded.
+
+    Keys inside of ``provenance`` and ``source_bucket`` come as ``provenance.key``.
+
+    Raises:
+        ValueError: `asset.raw` is no JSON object.
+    """
+    obj = decode_json(asset.raw)
+    if not isinstance(obj, dict):
+        raise ValueError("an asset that is no JSON object")  # noqa: TRY004 # it is the text's fault
+    unknown = _left_over(obj, _SPELLINGS)
+    for field, spellings in (("source", _SOURCE_SPELLINGS), ("provenance", _PROVENANCE_SPELLINGS)):
+        for key in _SPELLINGS[field]:
+            inner = obj.get(key)
+            if isinstance(inner, dict):
+                rest = _left_over(inner, spellings)
+                unknown.update({f"{key}.{name}": value for name, value in rest.items()})
+    return unknown
+
+
+def decode_json(raw: bytes) -> object:
+    r"""Decode JSON, also that which strict decoders refuse and platforms have sent.
+
+    Bytes that are no UTF-8 and lone surrogates become U+FFFD; numbers that are none become None.
+
+    Raises:
+        ValueError: Not JSON, or nested too deeply.
+    """
+    try:
+        return cast("object", msgspec.json.decode(raw))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _decode_leniently(raw)
+
+
+def encode_json(obj: object) -> bytes:
+    """Encode anything that `decode_json` or the standard library returns, compactly.
+
+    Raises:
+        ValueError: It holds something that JSON can't say, or is nested too deeply.
+    """
+    try:
+        try:
+            return msgspec.json.encode(obj)
+        except UnicodeEncodeError:
+            return msgspec.json.encode(_mend(obj))
+    except (msgspec.MsgspecError, TypeError, RecursionError) as error:
+        raise ValueError("a value that JSON can't say") from error
+
+
+def _decode_leniently(raw: bytes) -> object:
+    import json  # noqa: PLC0415 # needed once in a blue moon, and this module is imported everywhere
+
+    text = raw.decode("utf-8-sig", "replace")
+    try:
+        return _mend(json.loads(text, strict=False, parse_int=_parse_int))
+    except RecursionError as error:
+        raise ValueError("JSON that is nested too deeply") from error
+
+
+def _parse_int(digits: str) -> int | float:
+    # Python refuses to read integers of thousands of digits; as a float they are merely infinite.
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
+
+
+def _mend(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        case float():
+            return value if value - value == 0 else None  # infinities and NaN
+        case dict():
+            return {str(_mend(key)): _mend(item) for key, item in value.items()}
+        case list():
+            return [_mend(item) for item in value]
+        case _:
+            return value
+
+
+def _left_over(
+    obj: Mapping[str, object], spellings: Mapping[str, tuple[str, ...]]
+) -> dict[str, object]:
+    """Return the items of `obj` that no field was read from."""
+    held = {
+        next((key for key in keys if obj.get(key) is not None), None) for keys in spellings.values()
+    }
+    known = {key for keys in spellings.values() for key in keys}
+    return {
+        key: value
+        for key, value in obj.items()
+        if key not in held and not (key in known and value is None)
+    }
+
+
+def _first(
+    obj: Mapping[str, object],
+    field: str,
+    spellings: Mapping[str, tuple[str, ...]] = _SPELLINGS,
+) -> object:
+    """Return the first spelling's value that is not null."""
+    for key in spellings[field]:
+        value = obj.get(key)
+        if value is not None:
+            return value
+    return None
+
+
+def _text_or_none(value: object) -> str | None:
+    if type(value) is str:
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def _text(value: object) -> str:
+    return value if type(value) is str else (_text_or_none(value) or "")
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Read a list of text without repeating any; a lone text is a list of one."""
+    if type(value) is str:
+        value = [value] if value else []
+    if not isinstance(value, list) or not value:
+        return ()
+    return tuple(dict.fromkeys(text for item in value if (text := _text_or_none(item)) is not None))
+
+
+def _enum(value: object, prefix: str) -> str:
+    """Read ``ready`` and ``DATA_ASSET_STATE_READY`` alike; what is unknown stays, in lower case."""
+    return _text(value).strip().removeprefix(prefix).lower()
+
+
+def _number(value: object) -> int | float | None:
+    if type(value) is int or type(value) is float:
+        return value
+    if type(value) is str:
+        try:
+            return int(value) if value.strip().isdecimal() else float(value)
+        except ValueError:
+            return None
+    return None
+
+
+def _time(value: object) -> float | None:
+    number = _number(value)
+    return float(number) if number is not None and 0 <= number <= LATEST_S else None
+
+
+def _whole(value: object) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and 0 <= number <= LARGEST_BYTES else None
+
+
+def _is_true(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def _ids(value: object) -> tuple[AssetId, ...]:
+    """Read a list of ids, or of objects that have one."""
+    if not isinstance(value, list):
+        return ()
+    ids = (item.get("id") if isinstance(item, dict) else item for item in value)
+    return tuple(dict.fromkeys(AssetId(text) for text in ids if isinstance(text, str) and text))
+
+
+def _source(value: object) -> SourceBucket | None:
+    if not isinstance(value, dict):
+        return None
+    return SourceBucket(
+        bucket=_text(value.get("bucket")),
+        origin=_text(value.get("origin")).lower(),
+        prefix=_text(value.get("prefix")),
+        external=_is_true(value.get("external")),
+    )
+
+
+def _provenance(value: object) -> Provenance | None:
+    if not isinstance(value, dict) or not value:
+        return None
+    return Provenance(
+        commit=_text(_first(value, "commit", _PROVENANCE_SPELLINGS)),
+        run_script=_text(_first(value, "run_script", _PROVENANCE_SPELLINGS)),
+        docker_image=_text(_first(value, "docker_image", _PROVENANCE_SPELLINGS)),
+        capsule=_text(_first(value, "capsule", _PROVENANCE_SPELLINGS)),
+        computation=_text(_first(value, "computation", _PROVENANCE_SPELLINGS)),
+        data_assets=_ids(_first(value, "data_assets", _PROVENANCE_SPELLINGS)),
+    )
+
+
+def _metadata(value: object) -> dict[str, MetadataValue]:
+    if not isinstance(value, dict) or not value:
+        return {}
+    return {str(key): _metadata_value(item) for key, item in value.items()}
+
+
+def _metadata_value(value: object) -> MetadataValue:
+    """Keep what the model can say, and the rest as its JSON text."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, (int, float)):
+        return value if abs(value) <= LARGEST_BYTES else str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return list(value)
+    return encode_json(value).decode()
