@@ -1,0 +1,64 @@
+"""Scripted trouble: what networks, proxies and platforms do on a bad day, on demand.
+
+A `FaultPlan` holds rules; `FaultMiddleware` applies them to the requests that it sees; the server
+must speak through `FaultProtocol`, which is what can cut a connection. A plan is filled by a test
+(`FaultPlan.add`) or from a script (`parse_script`), one rule a line::
+
+    # METHOD  PATH               FAULT     OPTIONS
+    GET       data_assets/*      503       times=2
+    *         **                 429       retry-after=2 every=10
+    POST      data_assets/search latency   seconds=0.5
+    PUT       data_assets/*      lost      nth=1
+
+METHOD is an HTTP method or ``*``. PATH is what follows ``/api/v1/``, or a whole path when it starts
+with ``/``; in it ``*`` stands for anything within one segment and ``**`` for anything at all.
+
+FAULT is one of:
+
+``latency``
+    ``seconds`` (1) pass first, then the request goes its way: other rules may still strike it.
+A number (``401``, ``403``, ``404``, ``409``, ``429``, ``500``, ``502``, ``503``, ``504``, …)
+    That status with ``{"message": …}`` (``message="…"``); nothing is carried out.
+    ``retry-after=N`` adds the header in seconds, ``retry-after=date+N`` as an HTTP date.
+``reset``
+    The request is carried out, half of the reply is sent, then the connection is reset (TCP RST).
+``lost``
+    The request is carried out and the connection is reset before any of the reply.
+``silence``
+    Nothing is carried out and nothing is answered until `FaultPlan.release`, or for ever.
+``html``
+    A proxy's page in place of JSON, with ``status`` (200); nothing is carried out.
+``cut``
+    The request is carried out; half of its JSON is sent as if that were all.
+``short``
+    The request is carried out; the connection closes (FIN) before as many bytes as announced.
+``drip``
+    The reply comes in pieces of ``bytes`` (1), ``seconds`` (0.05) apart.
+``expire``
+    After ``after`` (0) requests a token answers 401, until `FaultPlan.renew` or, with ``renew=N``,
+    until it was refused N times; then it has another ``after`` requests.
+``same-token``
+    Search replies say ``has_more`` and give the same ``next_token`` over and over.
+``no-token``
+    Search replies say ``has_more`` and give no ``next_token``.
+
+Which of the matching requests are struck: ``after=N`` spares the first N, ``nth=N`` strikes only
+the Nth of the rest, ``every=N`` each Nth, ``times=N`` stops after N strikes. Each rule counts all
+the requests that match it; the first rule that strikes wins.
+"""
+
+from coexplorer.demo.faults.connection import FaultProtocol
+from coexplorer.demo.faults.middleware import FaultMiddleware
+from coexplorer.demo.faults.plan import FaultPlan, Kind, Rule, Seen
+from coexplorer.demo.faults.script import FaultScriptError, parse_script
+
+__all__ = [
+    "FaultMiddleware",
+    "FaultPlan",
+    "FaultProtocol",
+    "FaultScriptError",
+    "Kind",
+    "Rule",
+    "Seen",
+    "parse_script",
+]
