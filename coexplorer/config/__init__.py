@@ -1,1 +1,11 @@
-"""Profiles, tokens and places, read from files, environment and flags."""
+"""Settings: who is asked, with which token, and how this user likes the program.
+
+`load_settings` is the way in; everything that changes the file is in
+`coexplorer.config.write`, which is imported late because few commands need it.
+"""
+
+from coexplorer.config.paths import Paths, find_paths
+from coexplorer.config.settings import Settings, load_settings
+from coexplorer.config.tokens import TokenSource
+
+__all__ = ["Paths", "Settings", "TokenSource", "find_paths", "load_settings"]

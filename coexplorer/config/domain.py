@@ -1,0 +1,82 @@
+"""What people call their platform → its address (pure)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from coexplorer.errors import ConfigError
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_HINT = "give a name (acme), a host (codeocean.acme.com) or a URL (https://codeocean.acme.com)"
+
+
+class Address(NamedTuple):
+    """A platform's address.
+
+    Attributes:
+        base_url: Scheme, host and port, without a final slash: ``https://codeocean.acme.com``.
+        domain: Host, and the port where it is not the scheme's own.
+    """
+
+    base_url: str
+    domain: str
+
+
+def parse_domain(text: str) -> Address:
+    """Understand a bare name, a host (with or without port) or any URL of a platform.
+
+    A bare name is completed to ``NAME.codeocean.com`` (design: api.md). Loopback hosts speak
+    plain HTTP unless a URL says otherwise; all others must speak HTTPS.
+
+    Raises:
+        ConfigError: When it is none of these, holds a user or password, or is plain HTTP elsewhere.
+    """
+    stripped = text.strip()
+    scheme, host, port = _split(stripped)
+    if "." not in host and host != "localhost" and not _is_ip(host):
+        host += ".codeocean.com"
+    loopback = is_loopback(host)
+    scheme = scheme or ("http" if loopback else "https")
+    if scheme == "http" and not loopback:
+        raise ConfigError(
+            f"{stripped} is plain HTTP, and a token must not cross the network in the clear",
+            hint=f"use https://{host}",
+        )
+    shown = f"[{host}]" if ":" in host else host
+    default_port = 80 if scheme == "http" else 443
+    domain = shown if port in (None, default_port) else f"{shown}:{port}"
+    return Address(f"{scheme}://{domain}", domain)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host (without port) is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    return _is_ip(host) and ipaddress.ip_address(host).is_loopback
+
+
+def _split(text: str) -> tuple[str, str, int | None]:
+    """Return scheme (empty when not given), host and port."""
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise ConfigError("that is not the address of a platform", hint=_HINT) from None
+    if parts.username is not None or parts.password is not None:
+        # Not echoed: people paste URLs with their token in them.
+        raise ConfigError("a platform's address holds no user and no password", hint=_HINT)
+    if parts.scheme not in {"", "http", "https"} or not (_HOST.fullmatch(host) or _is_ip(host)):
+        raise ConfigError(f"{text!r} is not the address of a platform", hint=_HINT)
+    return parts.scheme, host, port
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

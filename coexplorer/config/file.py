@@ -1,0 +1,202 @@
+"""``config.toml`` → plain data (reading only; `coexplorer.config.write` changes it).
+
+default_profile = "acme"
+columns = ["name", "size", "tags"]
+
+[keys]                       # action = key or keys
+"asset.archive" = "x"
+
+[actions]                    # key = what it does
+K = "+keep"
+
+[profiles.acme]
+domain = "codeocean.acme.com"
+token = "cop_…"              # or token_command, or in the keyring
+token_command = "pass show codeocean"
+dialect = "current"          # kept by the program itself
+mount_folder = "~/data"
+
+[profiles.acme.views]
+"My raw" = "tag:raw is:mine"
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from coexplorer.errors import ConfigError
+from coexplorer.models import Dialect, Secret
+
+DEMO = "demo"
+"""The profile of the embedded server; it exists while that server does, and never in the file."""
+
+_TOP_KEYS = {"default_profile", "columns", "keys", "actions", "profiles"}
+_PROFILE_KEYS = {"domain", "token", "token_command", "dialect", "mount_folder", "views"}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """One ``[profiles.NAME]``."""
+
+    name: str
+    domain: str
+    token: Secret | None = None
+    token_command: str | None = None
+    dialect: Dialect | None = None
+    mount_folder: str | None = None
+    views: dict[str, str] = {}
+
+
+class ConfigFile(msgspec.Struct, frozen=True):
+    """All of ``config.toml``.
+
+    Attributes:
+        warnings: A sentence for each key that nothing here knows.
+    """
+
+    default_profile: str | None = None
+    columns: tuple[str, ...] = ()
+    keys: dict[str, tuple[str, ...]] = {}
+    actions: dict[str, str] = {}
+    profiles: dict[str, Profile] = {}
+    warnings: tuple[str, ...] = ()
+
+
+def load_config_file(path: Path) -> ConfigFile:
+    """Read ``config.toml``; one that does not exist is an empty one.
+
+    Raises:
+        ConfigError: When it can't be read, others can read it, it is no TOML, or a value is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read()
+    except FileNotFoundError:
+        return ConfigFile()
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}") from None
+    if mode & 0o077:
+        raise ConfigError(
+            f"{path} is open to others, and it may hold tokens", hint=f"run: chmod 600 {path}"
+        )
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text", hint="mend it in an editor") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", hint="mend that place") from None
+    return parse_config(table)
+
+
+def parse_config(table: Mapping[str, object]) -> ConfigFile:
+    """Check every value of a parsed ``config.toml``.
+
+    Raises:
+        ConfigError: Naming the key whose value is wrong.
+    """
+    reader = _Reader()
+    reader.note_unknown(table, _TOP_KEYS, "")
+    profiles = {
+        name: _parse_profile(name, reader.table(profile, f"profiles.{name}"), reader)
+        for name, profile in reader.table(table.get("profiles", {}), "profiles").items()
+    }
+    default = reader.optional_text(table, "default_profile", "")
+    keys = reader.table(table.get("keys", {}), "keys")
+    return ConfigFile(
+        default_profile=default,
+        columns=reader.texts(table.get("columns", []), "columns"),
+        keys={action: reader.texts(value, f"keys.{action}") for action, value in keys.items()},
+        actions=reader.text_table(table.get("actions", {}), "actions"),
+        profiles=profiles,
+        warnings=tuple(reader.warnings),
+    )
+
+
+def check_profile_name(name: str) -> str:
+    """Return the name of a profile if it can be one: it becomes part of files' names.
+
+    Raises:
+        ConfigError: When it can't.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} can't be a profile's name",
+            hint="use up to 64 letters, digits, dots, dashes and underscores",
+        )
+    return name
+
+
+def _parse_profile(name: str, table: Mapping[str, object], reader: _Reader) -> Profile:
+    where = f"profiles.{name}"
+    check_profile_name(name)
+    if name == DEMO:
+        raise ConfigError(
+            "profiles.demo: this name belongs to the embedded server", hint="call it otherwise"
+        )
+    reader.note_unknown(table, _PROFILE_KEYS, f"{where}.")
+    domain = reader.optional_text(table, "domain", where)
+    if not domain:
+        raise ConfigError(f"{where}.domain is missing", hint="add it, or sign in again")
+    token = reader.optional_text(table, "token", where)
+    dialect = reader.optional_text(table, "dialect", where)
+    if dialect is not None and dialect not in set(Dialect):
+        raise ConfigError(f"{where}.dialect: expected legacy or current", hint="remove the line")
+    return Profile(
+        name=name,
+        domain=domain,
+        token=None if token is None else Secret(token),
+        token_command=reader.optional_text(table, "token_command", where),
+        dialect=None if dialect is None else Dialect(dialect),
+        mount_folder=reader.optional_text(table, "mount_folder", where),
+        views=reader.text_table(table.get("views", {}), f"{where}.views"),
+    )
+
+
+class _Reader:
+    """Typed looks into parsed TOML; every complaint names the key, none shows the value."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def note_unknown(self, table: Mapping[str, object], known: set[str], prefix: str) -> None:
+        """Warn of keys that are not known; an older or newer program may know them."""
+        self.warnings += [
+            f"config.toml: {prefix}{key} is not a setting and has no effect"
+            for key in table
+            if key not in known
+        ]
+
+    def optional_text(self, table: Mapping[str, object], key: str, where: str) -> str | None:
+        value = table.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        raise _wrong(f"{where}.{key}" if where else key, "a text in quotes")
+
+    def texts(self, value: object, where: str) -> tuple[str, ...]:
+        """Take a text, or a list of texts."""
+        if isinstance(value, str):
+            return (value,)
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            return tuple(value)
+        raise _wrong(where, "a list of texts in quotes")
+
+    def table(self, value: object, where: str) -> Mapping[str, object]:
+        if isinstance(value, dict):
+            return value
+        raise _wrong(where, "a table")
+
+    def text_table(self, value: object, where: str) -> dict[str, str]:
+        """Take a table whose values are texts; its order is kept."""
+        table = self.table(value, where)
+        return {key: self.optional_text(table, key, where) or "" for key in table}
+
+
+def _wrong(where: str, expected: str) -> ConfigError:
+    return ConfigError(f"config.toml: {where}: expected {expected}", hint="mend that line")

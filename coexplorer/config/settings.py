@@ -1,0 +1,261 @@
+"""Profiles, environment and flags → one frozen `Settings`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from coexplorer.config.domain import Address, parse_domain
+from coexplorer.config.embedded import get_embedded_server
+from coexplorer.config.file import (
+    DEMO,
+    ConfigFile,
+    Profile,
+    check_profile_name,
+    load_config_file,
+)
+from coexplorer.config.paths import Paths, find_paths
+from coexplorer.config.tokens import (
+    FirstOf,
+    GivenToken,
+    KeyringToken,
+    TokenCommand,
+    TokenFile,
+    TokenSource,
+)
+from coexplorer.errors import ConfigError
+from coexplorer.models import Dialect, Secret
+
+ENVIRONMENT = "environment"
+"""Name of the profile that ``CODEOCEAN_DOMAIN`` and ``CODEOCEAN_TOKEN`` make. It shares no catalog
+with a profile of the file: the token may be another person's."""
+
+_SIGN_IN = "sign in: coexplorer login, or look around first: coexplorer demo"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Everything that the program was told, in one place.
+
+    Attributes:
+        profile: Name of the profile.
+        base_url: Scheme and host, without a final slash and without ``/api/v1``.
+        domain: Host, and port where there is one.
+        token_source: See `load_token`.
+        catalog_path: The replica of this profile and domain; need not exist.
+        journal_path: The journal of this profile and domain; need not exist.
+        dialect: As remembered in the profile; None: not asked yet.
+        keys: Key overrides: action → keys.
+        actions: One-key actions: key → ``+TAG``, ``-TAG``, ``archive``, …
+        columns: Columns of the list; empty: the program's own choice.
+        views: Saved searches of this profile: name → query, in the file's order.
+        mount_folder: Where `M` mounts.
+        saved: True when the profile is in ``config.toml``, so that things can be remembered there.
+        warnings: Sentences about settings that have no effect; for front ends to show once.
+    """
+
+    profile: str
+    base_url: str
+    domain: str
+    token_source: TokenSource
+    catalog_path: Path
+    journal_path: Path
+    paths: Paths
+    mount_folder: Path
+    dialect: Dialect | None = None
+    keys: dict[str, tuple[str, ...]] = {}
+    actions: dict[str, str] = {}
+    columns: tuple[str, ...] = ()
+    views: dict[str, str] = {}
+    saved: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def load_token(self) -> Secret:
+        """Return the token. May block (a program that asks, a keyring): call it in a thread.
+
+        Raises:
+            ConfigError: When there is none.
+        """
+        secret = self.token_source.load()
+        if secret is None:
+            raise ConfigError(
+                f"profile {self.profile} has no token for {self.domain}",
+                hint=f"sign in: coexplorer login {self.domain} --profile {self.profile}",
+            )
+        return secret
+
+
+def load_settings(
+    *,
+    profile: str | None = None,
+    domain: str | None = None,
+    token_file: Path | None = None,
+    env: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Put flags, environment and ``config.toml`` together (reads files; the token is read later).
+
+    A token is only ever paired with its own domain: that of its profile, of
+    ``CODEOCEAN_DOMAIN``, or, for ``token_file``, the one that the user names beside it.
+
+    Args:
+        profile: ``--profile``; None: the environment's, the default, or the only one.
+        domain: ``--domain``; None: the profile's.
+        token_file: ``--token-file``, which wins over every other source.
+        env: The environment.
+
+    Raises:
+        ConfigError: When it is not clear who is asked or the file is wrong.
+    """
+    paths = find_paths()
+    config = load_config_file(paths.config_file)
+    if profile == DEMO:
+        return _build_demo(paths, config, domain=domain, token_file=token_file)
+    asked = parse_domain(domain) if domain is not None else None
+    if profile is None and _has_environment(env, asked):
+        found = Profile(
+            name=ENVIRONMENT,
+            domain=env["CODEOCEAN_DOMAIN"],
+            token=Secret(env["CODEOCEAN_TOKEN"]),
+        )
+        sources: tuple[TokenSource, ...] = (
+            GivenToken("CODEOCEAN_TOKEN", Secret(env["CODEOCEAN_TOKEN"])),
+        )
+    else:
+        if asked is None and profile is None and env.get("CODEOCEAN_DOMAIN"):
+            asked = parse_domain(env["CODEOCEAN_DOMAIN"])
+        found = _choose(config, profile, asked, may_invent=token_file is not None)
+        sources = _profile_sources(found)
+    if token_file is not None:
+        sources = (TokenFile(token_file),)
+    return _build(paths, config, found, parse_domain(found.domain), sources)
+
+
+def _has_environment(env: Mapping[str, str], asked: Address | None) -> bool:
+    """Tell whether the environment signs in by itself, to the domain that is asked."""
+    if not (env.get("CODEOCEAN_DOMAIN") and env.get("CODEOCEAN_TOKEN")):
+        return False
+    return asked is None or parse_domain(env["CODEOCEAN_DOMAIN"]) == asked
+
+
+def _choose(
+    config: ConfigFile, name: str | None, asked: Address | None, *, may_invent: bool
+) -> Profile:
+    """Find the profile that the flags mean.
+
+    Raises:
+        ConfigError: When there is none, or it belongs to another domain than the one asked.
+    """
+    if name is not None:
+        return _get_named(config, name, asked, may_invent=may_invent)
+    if asked is not None:
+        fitting = [p for p in config.profiles.values() if parse_domain(p.domain) == asked]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            names = ", ".join(p.name for p in fitting)
+            raise ConfigError(
+                f"several profiles are for {asked.domain}: {names}", hint="choose: --profile NAME"
+            )
+        if may_invent:
+            return Profile(name=_name_after(asked), domain=asked.base_url)
+        raise ConfigError(
+            f"there is no token for {asked.domain}",
+            hint=f"sign in: coexplorer login {asked.domain}",
+        )
+    if config.default_profile is not None:
+        return _get_named(config, config.default_profile, None, may_invent=False)
+    if len(config.profiles) == 1:
+        return next(iter(config.profiles.values()))
+    if config.profiles:
+        raise ConfigError(
+            f"there are several profiles: {', '.join(config.profiles)}",
+            hint="choose with --profile NAME, or write default_profile in config.toml",
+        )
+    raise ConfigError("you are not signed in to any platform", hint=_SIGN_IN)
+
+
+def _get_named(
+    config: ConfigFile, name: str, asked: Address | None, *, may_invent: bool
+) -> Profile:
+    found = config.profiles.get(name)
+    if found is None:
+        if asked is not None and may_invent:
+            return Profile(name=check_profile_name(name), domain=asked.base_url)
+        known = ", ".join(config.profiles) or "none yet"
+        raise ConfigError(f"there is no profile {name!r}", hint=f"profiles: {known}; {_SIGN_IN}")
+    if asked is not None and parse_domain(found.domain) != asked:
+        raise ConfigError(
+            f"profile {name} is for {found.domain}, and its token goes nowhere else",
+            hint=f"sign in there: coexplorer login {asked.domain}",
+        )
+    return found
+
+
+def _profile_sources(profile: Profile) -> tuple[TokenSource, ...]:
+    domain = parse_domain(profile.domain).domain
+    sources: list[TokenSource] = []
+    if profile.token_command:
+        sources.append(TokenCommand(profile.token_command))
+    sources.append(KeyringToken(keyring_account(profile.name, domain)))
+    if profile.token is not None:
+        sources.append(GivenToken(f"token of profile {profile.name}", profile.token))
+    return tuple(sources)
+
+
+def keyring_account(profile: str, domain: str) -> str:
+    """Return the account's name in a keyring: with the domain, so that a token keeps to its own."""
+    return f"{profile}@{domain}"
+
+
+def _build_demo(
+    paths: Paths, config: ConfigFile, *, domain: str | None, token_file: Path | None
+) -> Settings:
+    if domain is not None or token_file is not None:
+        raise ConfigError(
+            "the demo signs in by itself: it takes no token and no domain",
+            hint="leave --domain and --token-file out",
+        )
+    server = get_embedded_server(paths.demo_dir)
+    address = parse_domain(server.url)
+    profile = Profile(name=DEMO, domain=server.url)
+    settings = _build(paths, config, profile, address, (GivenToken("the demo", server.token),))
+    # The demo's port changes from run to run, its data do not: no domain in the files' names.
+    return msgspec.structs.replace(
+        settings,
+        catalog_path=paths.demo_dir / "catalog.sqlite3",
+        journal_path=paths.demo_dir / "journal.sqlite3",
+    )
+
+
+def _build(
+    paths: Paths,
+    config: ConfigFile,
+    profile: Profile,
+    address: Address,
+    sources: tuple[TokenSource, ...],
+) -> Settings:
+    folder = Path(profile.mount_folder or f"~/codeocean/{profile.name}")
+    return Settings(
+        profile=profile.name,
+        base_url=address.base_url,
+        domain=address.domain,
+        token_source=FirstOf(sources, profile.name),
+        catalog_path=paths.catalog_file(profile.name, address.domain),
+        journal_path=paths.journal_file(profile.name, address.domain),
+        paths=paths,
+        mount_folder=folder.expanduser(),
+        dialect=profile.dialect,
+        keys=config.keys,
+        actions=config.actions,
+        columns=config.columns,
+        views=profile.views,
+        saved=profile.name in config.profiles,
+        warnings=config.warnings,
+    )
+
+
+def _name_after(address: Address) -> str:
+    """Name an unsaved profile after its host."""
+    return address.domain.replace(":", "_").strip("[]")

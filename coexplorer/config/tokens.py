@@ -1,0 +1,200 @@
+"""Where a token comes from. It is read when it is needed, and held by nobody else than `Secret`."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import subprocess
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from coexplorer.errors import ConfigError
+from coexplorer.models import Secret
+
+KEYRING_SERVICE = "coexplorer"
+"""The service's name in a keyring; the account there is ``PROFILE@DOMAIN``."""
+
+_COMMAND_TIMEOUT_S = 120.0
+"""Long: ``pass`` may be asking for a passphrase."""
+
+
+class TokenSource(Protocol):
+    """Something that yields a token for exactly one domain."""
+
+    @property
+    def label(self) -> str:
+        """What it is, for people; never the token."""
+        ...
+
+    def load(self) -> Secret | None:
+        """Return the token, or None when there is none here. May block, so call it in a thread.
+
+        Raises:
+            ConfigError: When there should be one and it can't be had.
+        """
+        ...
+
+
+class TokenFile(msgspec.Struct, frozen=True):
+    """``--token-file``: its first line."""
+
+    path: Path
+
+    @property
+    def label(self) -> str:
+        """See `TokenSource`."""
+        return f"the token file {self.path}"
+
+    def load(self) -> Secret | None:
+        """See `TokenSource`."""
+        try:
+            # A pipe (`<(pass show …)`) has no mode worth checking; a file in the open does.
+            mode = self.path.stat().st_mode
+            if stat.S_ISREG(mode) and mode & 0o077:
+                raise ConfigError(
+                    f"others can read the token file {self.path}",
+                    hint=f"run: chmod 600 {self.path}",
+                )
+            text = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise ConfigError(
+                f"the token file {self.path} can't be read: {reason}",
+                hint="give a file that holds the token in its first line",
+            ) from None
+        return _build_secret(text, self.label)
+
+
+class GivenToken(msgspec.Struct, frozen=True):
+    """A token that was read along with the rest: from the environment or from ``config.toml``."""
+
+    label: str
+    secret: Secret
+
+    def load(self) -> Secret | None:
+        """See `TokenSource`."""
+        return _build_secret(self.secret.reveal(), self.label)
+
+
+class TokenCommand(msgspec.Struct, frozen=True):
+    """``token_command`` of a profile: the first line that a program prints."""
+
+    command: str
+
+    @property
+    def label(self) -> str:
+        """See `TokenSource`."""
+        return "token_command"
+
+    def load(self) -> Secret | None:
+        """See `TokenSource`. The program keeps the terminal: it may ask for a passphrase."""
+        try:
+            done = subprocess.run(  # noqa: S602 - the user's own line, from their own 0600 file
+                self.command,
+                shell=True,
+                stdout=subprocess.PIPE,
+                timeout=_COMMAND_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ConfigError(
+                f"token_command gave no token within {_COMMAND_TIMEOUT_S:.0f} s",
+                hint="run it by hand and see what it waits for",
+            ) from None
+        if done.returncode != 0:
+            raise ConfigError(
+                f"token_command failed with exit code {done.returncode}",
+                hint="run it by hand and see what it says",
+            )
+        return _build_secret(done.stdout.decode("utf-8", "replace"), self.label)
+
+
+class KeyringToken(msgspec.Struct, frozen=True):
+    """The desktop's keyring, where the ``keyring`` package and a usable keyring are there."""
+
+    account: str
+
+    @property
+    def label(self) -> str:
+        """See `TokenSource`."""
+        return "the keyring"
+
+    def load(self) -> Secret | None:
+        """See `TokenSource`. A keyring that is not there or is locked is like an empty one."""
+        try:
+            import keyring  # noqa: PLC0415 - optional, and slow to import
+            from keyring.errors import KeyringError  # noqa: PLC0415 - likewise
+        except ImportError:
+            return None
+        text: str | None = None
+        with contextlib.suppress(KeyringError):
+            text = keyring.get_password(KEYRING_SERVICE, self.account)
+        return _build_secret(text, self.label) if text else None
+
+
+class FirstOf(msgspec.Struct, frozen=True):
+    """Several sources in their order; the first that has a token gives it."""
+
+    sources: tuple[TokenSource, ...]
+    profile: str
+
+    @property
+    def label(self) -> str:
+        """See `TokenSource`."""
+        return " or ".join(source.label for source in self.sources)
+
+    def load(self) -> Secret | None:
+        """See `TokenSource`."""
+        for source in self.sources:
+            secret = source.load()
+            if secret is not None:
+                return secret
+        return None
+
+
+def save_in_keyring(account: str, token: Secret) -> None:
+    """Put a token in the keyring.
+
+    Raises:
+        ConfigError: When there is no usable keyring.
+    """
+    hint = "leave --keyring out to keep the token in config.toml, which only you can read"
+    try:
+        import keyring  # noqa: PLC0415 - optional, and slow to import
+        from keyring.errors import KeyringError  # noqa: PLC0415 - likewise
+    except ImportError:
+        raise ConfigError("the keyring package is not installed", hint=hint) from None
+    try:
+        keyring.set_password(KEYRING_SERVICE, account, token.reveal())
+    except KeyringError:
+        raise ConfigError("this machine has no keyring that can be used", hint=hint) from None
+
+
+def remove_from_keyring(account: str) -> None:
+    """Forget a token that may be in the keyring, where there is one."""
+    try:
+        import keyring  # noqa: PLC0415 - optional, and slow to import
+        from keyring.errors import KeyringError  # noqa: PLC0415 - likewise
+    except ImportError:
+        return
+    with contextlib.suppress(KeyringError):
+        keyring.delete_password(KEYRING_SERVICE, account)
+
+
+def _build_secret(text: str, label: str) -> Secret:
+    """Take the first line as the token.
+
+    Raises:
+        ConfigError: When it is empty or can't be a token; the text itself is never shown.
+    """
+    token = text.strip().partition("\n")[0].strip()
+    if not token:
+        raise ConfigError(f"{label} holds no token", hint="put the token in its first line")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ConfigError(
+            f"{label} does not hold a token",
+            hint="a token is one word of letters, digits and signs, mostly cop_…",
+        )
+    return Secret(token)

@@ -1,0 +1,149 @@
+"""Changes to ``config.toml``, with everything else in it, comments too, left as it was.
+
+tomlkit is the one well-kept TOML writer that keeps comments and order; it is only imported here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+
+import tomlkit
+from tomlkit import TOMLDocument
+from tomlkit.items import Table
+
+from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
+from coexplorer.config.paths import Paths, ensure_private_dir, write_private
+from coexplorer.config.settings import Settings
+from coexplorer.errors import ConfigError
+from coexplorer.models import Dialect
+
+_HEADER = "coexplorer's settings. Only you may read this file: it can hold tokens."
+
+
+def save_profile(paths: Paths, profile: Profile, *, make_default: bool = False) -> None:
+    """Add or renew the sign-in of a profile; its views and mount folder stay.
+
+    The old token and token_command go when the new profile has none: they belong to the old domain.
+
+    Raises:
+        ConfigError: When the file can't be read or written, or the name can't be a profile's.
+    """
+    check_profile_name(profile.name)
+    if profile.name == DEMO:
+        raise ConfigError("the name demo belongs to the embedded server", hint="use another name")
+    with _edit(paths) as document:
+        table = _ensure_table(_ensure_table(document, "profiles", is_super=True), profile.name)
+        table["domain"] = profile.domain
+        for key, value in (
+            ("token", None if profile.token is None else profile.token.reveal()),
+            ("token_command", profile.token_command),
+            ("dialect", None if profile.dialect is None else str(profile.dialect)),
+        ):
+            if value is None:
+                table.pop(key, None)
+            else:
+                table[key] = value
+        if make_default:
+            document["default_profile"] = profile.name
+
+
+def remove_profile(paths: Paths, name: str) -> None:
+    """Forget a profile and its token.
+
+    Raises:
+        ConfigError: When there is none of this name, or the file can't be written.
+    """
+    with _edit(paths) as document:
+        profiles = document.get("profiles")
+        if not isinstance(profiles, dict) or name not in profiles:
+            raise ConfigError(f"there is no profile {name!r}")
+        del profiles[name]
+        if document.get("default_profile") == name:
+            del document["default_profile"]
+
+
+def remember_dialect(settings: Settings, dialect: Dialect) -> None:
+    """Keep the dialect in the profile, where the profile is in the file.
+
+    Raises:
+        ConfigError: When the file can't be read or written.
+    """
+    if settings.saved:
+        with _edit(settings.paths) as document:
+            _ensure_table(_ensure_table(document, "profiles", is_super=True), settings.profile)[
+                "dialect"
+            ] = str(dialect)
+
+
+def save_view(settings: Settings, name: str, query: str | None) -> None:
+    """Save a search of the profile under a name, or forget it (None).
+
+    Raises:
+        ConfigError: When the profile is not in the file, or the file can't be written.
+    """
+    if not settings.saved:
+        raise ConfigError(
+            f"profile {settings.profile} is not in config.toml, so it can't keep a view",
+            hint="sign in with coexplorer login first",
+        )
+    with _edit(settings.paths) as document:
+        profiles = _ensure_table(document, "profiles", is_super=True)
+        views = _ensure_table(_ensure_table(profiles, settings.profile), "views")
+        if query is None:
+            views.pop(name, None)
+        else:
+            views[name] = query
+
+
+def save_columns(paths: Paths, columns: Sequence[str]) -> None:
+    """Keep the list's columns.
+
+    Raises:
+        ConfigError: When the file can't be read or written.
+    """
+    with _edit(paths) as document:
+        document["columns"] = list(columns)
+
+
+@contextlib.contextmanager
+def _edit(paths: Paths) -> Iterator[TOMLDocument]:
+    """Read, let the caller change, write: under a lock, so that two programs lose nothing."""
+    path = paths.config_file
+    load_config_file(path)  # a wrong or open file is not made worse
+    try:
+        with _locked(paths):
+            exists = path.exists()
+            document = tomlkit.parse(path.read_text("utf-8")) if exists else tomlkit.document()
+            if not exists:
+                document.add(tomlkit.comment(_HEADER))
+            yield document
+            write_private(path, tomlkit.dumps(document))
+    except OSError as error:
+        raise ConfigError(
+            f"{path} can't be written: {error.strerror}", hint="check the folder and the disk"
+        ) from None
+
+
+@contextlib.contextmanager
+def _locked(paths: Paths) -> Iterator[None]:
+    ensure_private_dir(paths.config_dir)
+    descriptor = os.open(paths.config_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _ensure_table(parent: TOMLDocument | Table, key: str, *, is_super: bool = False) -> Table:
+    found = parent.get(key)
+    if isinstance(found, Table):
+        return found
+    if found is not None:
+        raise ConfigError(f"config.toml: {key} is written in a way that can't be changed here")
+    table = tomlkit.table(is_super_table=is_super)
+    parent[key] = table
+    return table

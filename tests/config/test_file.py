@@ -1,0 +1,201 @@
+"""`config.toml`: read strictly, changed gently."""
+
+from pathlib import Path
+
+import pytest
+
+from coexplorer.config.file import Profile, load_config_file
+from coexplorer.config.paths import Paths, find_paths
+from coexplorer.config.settings import load_settings
+from coexplorer.config.write import (
+    remember_dialect,
+    remove_profile,
+    save_columns,
+    save_profile,
+    save_view,
+)
+from coexplorer.errors import ConfigError
+from coexplorer.models import Dialect, Secret
+
+
+@pytest.fixture
+def paths() -> Paths:
+    return find_paths()
+
+
+def write(paths: Paths, text: str, mode: int = 0o600) -> Path:
+    paths.config_dir.mkdir(parents=True, mode=0o700)
+    paths.config_file.write_text(text)
+    paths.config_file.chmod(mode)
+    return paths.config_file
+
+
+def test_a_file_that_is_not_there_is_an_empty_one(paths: Paths) -> None:
+    assert load_config_file(paths.config_file).profiles == {}
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o606, 0o620])
+def test_a_file_open_to_others_is_refused_with_the_command_that_mends_it(
+    paths: Paths, mode: int
+) -> None:
+    path = write(paths, "", mode)
+    with pytest.raises(ConfigError, match="open to others") as caught:
+        load_config_file(path)
+    assert caught.value.hint == f"run: chmod 600 {path}"
+
+
+def test_everything_that_can_be_set_is_read(paths: Paths) -> None:
+    path = write(
+        paths,
+        """
+        default_profile = "acme"
+        columns = ["name", "size"]
+        [keys]
+        "asset.archive" = "x"
+        "list.down" = ["j", "down"]
+        [actions]
+        K = "+keep"
+        [profiles.acme]
+        domain = "acme"
+        token = "cop_hush"
+        token_command = "pass show codeocean"
+        dialect = "legacy"
+        mount_folder = "~/data"
+        [profiles.acme.views]
+        "b" = "tag:raw"
+        "a" = "is:mine"
+        """,
+    )
+    config = load_config_file(path)
+    assert config.warnings == ()
+    assert config.keys == {"asset.archive": ("x",), "list.down": ("j", "down")}
+    assert config.actions == {"K": "+keep"}
+    acme = config.profiles["acme"]
+    assert acme.token is not None
+    assert acme.token.reveal() == "cop_hush"
+    assert list(acme.views) == ["b", "a"]
+    assert acme.dialect is Dialect.LEGACY
+    settings = load_settings(env={})
+    assert settings.columns == ("name", "size")
+    assert settings.mount_folder == Path.home() / "data"
+
+
+def test_unknown_keys_are_named_and_harmless(paths: Paths) -> None:
+    path = write(paths, 'colour = "red"\n[profiles.a]\ndomain = "a"\ntokn = "x"\n')
+    assert load_config_file(path).warnings == (
+        "config.toml: colour is not a setting and has no effect",
+        "config.toml: profiles.a.tokn is not a setting and has no effect",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("default_profile = 3", "default_profile"),
+        ("columns = [1]", "columns"),
+        ("profiles = 3", "profiles"),
+        ("[profiles]\na = 3", "profiles.a"),
+        ("[profiles.a]\ndomain = 3", "profiles.a.domain"),
+        ('[profiles.a]\ntoken = "cop_hush"', "profiles.a.domain"),
+        ('[profiles.a]\ndomain = "a"\ntoken = 5', "profiles.a.token"),
+        ('[profiles.a]\ndomain = "a"\ndialect = "newer"', "profiles.a.dialect"),
+        ('[profiles.a]\ndomain = "a"\nviews = ["x"]', "profiles.a.views"),
+        ('[profiles.a]\ndomain = "a"\n[profiles.a.views]\nx = 1', "profiles.a.views.x"),
+        ('[profiles.demo]\ndomain = "a"', "profiles.demo"),
+        ('[profiles."../x"]\ndomain = "a"', "../x"),
+        ("[keys]\na = { b = 1 }", "keys.a"),
+        ("x = ", "not valid TOML"),
+    ],
+)
+def test_a_wrong_value_is_an_error_that_names_the_key(paths: Paths, text: str, key: str) -> None:
+    path = write(paths, text)
+    with pytest.raises(ConfigError) as caught:
+        load_config_file(path)
+    assert key in caught.value.message
+    assert "cop_hush" not in caught.value.message
+
+
+def test_text_that_is_not_utf8_is_an_error(paths: Paths) -> None:
+    path = write(paths, "")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load_config_file(path)
+
+
+def test_a_saved_profile_is_private_and_comes_back(paths: Paths) -> None:
+    save_profile(paths, Profile("acme", "codeocean.acme.com", Secret("cop_hush")))
+    assert paths.config_file.stat().st_mode & 0o777 == 0o600
+    assert paths.config_dir.stat().st_mode & 0o777 == 0o700
+    assert load_settings(env={}).load_token().reveal() == "cop_hush"
+
+
+def test_changes_keep_comments_and_other_settings(paths: Paths) -> None:
+    path = write(
+        paths,
+        "# mine\ncolumns = ['name'] # short\n\n[profiles.a] # work\ndomain = 'a'\n"
+        "token_command = 'pass show a'\nmount_folder = '/data'\n\n[keys]\n'x.y' = 'z'\n",
+    )
+    save_view(load_settings(env={}), "Raw", "tag:raw")
+    remember_dialect(load_settings(env={}), Dialect.CURRENT)
+    save_columns(paths, ["name", "tags"])
+    text = path.read_text()
+    for kept in ("# mine", "# short", "# work", "pass show a", "/data", "'x.y' = 'z'"):
+        assert kept in text
+    settings = load_settings(env={})
+    assert settings.views == {"Raw": "tag:raw"}
+    assert settings.dialect is Dialect.CURRENT
+    assert settings.columns == ("name", "tags")
+    save_view(settings, "Raw", None)
+    assert load_settings(env={}).views == {}
+
+
+def test_signing_in_elsewhere_leaves_no_token_of_the_old_domain(paths: Paths) -> None:
+    save_profile(paths, Profile("p", "old", Secret("cop_old"), "pass show old", Dialect.LEGACY))
+    save_profile(paths, Profile("p", "new", Secret("cop_new")), make_default=True)
+    text = paths.config_file.read_text()
+    assert "cop_old" not in text
+    assert "pass show" not in text
+    assert "legacy" not in text
+    assert load_settings(env={}).domain == "new.codeocean.com"
+
+
+def test_a_removed_profile_is_gone_with_its_token(paths: Paths) -> None:
+    save_profile(paths, Profile("a", "a", Secret("cop_hush")), make_default=True)
+    save_profile(paths, Profile("b", "b", Secret("cop_b")))
+    remove_profile(paths, "a")
+    assert "cop_hush" not in paths.config_file.read_text()
+    assert load_settings(env={}).profile == "b"
+    with pytest.raises(ConfigError, match="no profile 'a'"):
+        remove_profile(paths, "a")
+
+
+def test_a_file_that_is_wrong_is_not_written_over(paths: Paths) -> None:
+    path = write(paths, "columns = [")
+    with pytest.raises(ConfigError, match="TOML"):
+        save_columns(paths, ["name"])
+    assert path.read_text() == "columns = ["
+
+
+def test_a_linked_file_stays_linked(paths: Paths, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.toml"
+    real.write_text("")
+    real.chmod(0o600)
+    paths.config_dir.mkdir(parents=True)
+    paths.config_file.symlink_to(real)
+    save_columns(paths, ["name"])
+    assert paths.config_file.is_symlink()
+    assert "name" in real.read_text()
+
+
+def test_the_name_demo_can_not_be_taken(paths: Paths) -> None:
+    with pytest.raises(ConfigError, match="embedded"):
+        save_profile(paths, Profile("demo", "a", Secret("cop_hush")))
+
+
+def test_what_is_not_in_the_file_remembers_nothing(paths: Paths) -> None:
+    env = {"CODEOCEAN_DOMAIN": "acme", "CODEOCEAN_TOKEN": "cop_hush"}
+    settings = load_settings(env=env)
+    remember_dialect(settings, Dialect.LEGACY)
+    assert not paths.config_file.exists()
+    with pytest.raises(ConfigError, match="view"):
+        save_view(settings, "x", "tag:raw")
