@@ -19,6 +19,7 @@ once at each edge: HTTP to these (``api.transport``), these to errno (``fs.errno
     ├── CatalogError              the local replica can't be used; the program works on without it
     ├── JournalError              the journal can't be written: nothing may be sent
     ├── ConfigError               settings, profiles, tokens
+    ├── DocumentError             an edited text document that can't be read, with the line
     ├── InvalidField              a value that must not be sent, found before anything was
     ├── EditConflict              two people changed the same field: holds base, mine and theirs
     ├── AmbiguousAsset            a name or prefix that fits several assets
@@ -141,6 +142,19 @@ class JournalError(CoexplorerError):
 
 class ConfigError(CoexplorerError):
     """A setting, a profile or a token source is missing or wrong."""
+
+
+class DocumentError(CoexplorerError):
+    """A text document of many assets, edited by hand, can't be read back.
+
+    Args:
+        message: What is wrong.
+        line: Number of the line, from 1.
+    """
+
+    def __init__(self, message: str, *, line: int) -> None:
+        super().__init__(f"line {line}: {message}", hint="open the text again and mend that line")
+        self.line = line
 
 
 class InvalidField(CoexplorerError):

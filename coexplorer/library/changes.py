@@ -1,0 +1,203 @@
+"""What a bulk edit shall do, and what it would do to each asset. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from coexplorer.errors import Refused
+from coexplorer.library.entries import Action, Draft, State
+from coexplorer.library.merge import changed_fields, unique
+from coexplorer.library.validate import check_fields
+from coexplorer.models import AssetId, Fields, Record
+
+
+class Change(msgspec.Struct, frozen=True):
+    """The same change of many assets; parts that are None or empty change nothing.
+
+    Attributes:
+        add_tags: Tags to add.
+        remove_tags: Tags to take away; renaming a tag is removing the old and adding the new.
+        only_with: Leave out assets that have none of these tags (for renaming and merging tags).
+        replace_tags: All tags, in place of those that were there.
+        name, description, mount: New values.
+        archive: True archives, False unarchives.
+        delete: Delete for good; assets that are not archived are left out.
+        archive_first: With `delete`: archive those that are not, then delete them.
+    """
+
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    only_with: tuple[str, ...] = ()
+    replace_tags: tuple[str, ...] | None = None
+    name: str | None = None
+    description: str | None = None
+    mount: str | None = None
+    archive: bool | None = None
+    delete: bool = False
+    archive_first: bool = False
+
+    @property
+    def action(self) -> Action:
+        """The one action that this change is.
+
+        Raises:
+            Refused: It mixes deleting, archiving and editing, or holds nothing to do.
+        """
+        actions = [Action.EDIT] if self._edits() else []
+        if self.archive is not None:
+            actions.append(Action.ARCHIVE if self.archive else Action.UNARCHIVE)
+        if self.delete:
+            actions.append(Action.DELETE)
+        if len(actions) != 1:
+            what = "nothing" if not actions else " and ".join(actions)
+            raise Refused(f"this asks for {what} at once", hint="give one kind of change at a time")
+        return actions[0]
+
+    @property
+    def title(self) -> str:
+        """One line for the log, e.g. ``add tag rna``."""
+        parts = []
+        if self.replace_tags is not None:
+            parts.append(f"set tags {', '.join(self.replace_tags) or '(none)'}")
+        for verb, tags in (("add", self.add_tags), ("remove", self.remove_tags)):
+            if tags:
+                parts.append(f"{verb} {'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}")
+        parts.extend(f"set {field}" for field in _TEXTS if getattr(self, field) is not None)
+        if self.archive is not None:
+            parts.append("archive" if self.archive else "unarchive")
+        if self.delete:
+            parts.append("archive and delete" if self.archive_first else "delete")
+        return "; ".join(parts)
+
+    def _edits(self) -> bool:
+        texts = any(getattr(self, field) is not None for field in _TEXTS)
+        return bool(self.add_tags or self.remove_tags or texts) or self.replace_tags is not None
+
+
+_TEXTS = ("name", "description", "mount")
+
+
+class FieldDiff(msgspec.Struct, frozen=True):
+    """One field before and after; tags are joined by a comma and a blank."""
+
+    field: str
+    before: str
+    after: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class PlanItem(msgspec.Struct, frozen=True):
+    """What the plan does to one asset, as far as the catalog knows.
+
+    Attributes:
+        base: The fields that the diff was made from.
+        mine: What they shall be; equals `base` unless `action` is an edit.
+        reason: Why the asset is left out; empty when it is not.
+        archive_first: Archive it before it is deleted.
+    """
+
+    asset_id: AssetId
+    name: str
+    action: Action
+    base: Fields
+    mine: Fields
+    reason: str = ""
+    archive_first: bool = False
+
+    @property
+    def diff(self) -> tuple[FieldDiff, ...]:
+        """The fields that change."""
+        return describe_difference(self.base, self.mine)
+
+    def draft(self) -> Draft:
+        """Return what the journal writes down of it before anything is sent."""
+        edits = self.action is Action.EDIT
+        return Draft(
+            asset_id=self.asset_id,
+            asset_name=self.name,
+            action=self.action,
+            base=self.base if edits else None,
+            mine=self.mine if edits else None,
+            state=State.SKIPPED if self.reason else State.PLANNED,
+            reason=self.reason,
+        )
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A bulk edit before anything is sent: show it, then hand it to `Library.apply`."""
+
+    title: str
+    items: tuple[PlanItem, ...]
+
+    @property
+    def todo(self) -> tuple[PlanItem, ...]:
+        """What would be sent."""
+        return tuple(item for item in self.items if not item.reason)
+
+    @property
+    def skipped(self) -> tuple[PlanItem, ...]:
+        """What is left out, each with its reason."""
+        return tuple(item for item in self.items if item.reason)
+
+
+def build_plan(records: Sequence[Record], change: Change) -> Plan:
+    """Say what `change` would do to each of `records`, and which it leaves out and why.
+
+    Raises:
+        InvalidField: The change holds a value that must not be sent anywhere.
+        Refused: It holds nothing to do, or more than one kind of change.
+    """
+    action = change.action
+    return Plan(change.title, tuple(_plan_item(record, change, action) for record in records))
+
+
+def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
+    """Name the fields that differ, with both values."""
+    diffs = []
+    for field in changed_fields(before, after):
+        if field == "tags":
+            added = tuple(tag for tag in after.tags if tag not in before.tags)
+            removed = tuple(tag for tag in before.tags if tag not in after.tags)
+            texts = ", ".join(before.tags), ", ".join(after.tags)
+            diffs.append(FieldDiff(field, *texts, added=added, removed=removed))
+        else:
+            old, new = getattr(before, field) or "", getattr(after, field) or ""
+            diffs.append(FieldDiff(field, old, new))
+    return tuple(diffs)
+
+
+def change_fields(fields: Fields, change: Change) -> Fields:
+    """Apply the editing part of `change` to `fields`."""
+    tags = fields.tags if change.replace_tags is None else change.replace_tags
+    kept = (tag for tag in tags if tag not in change.remove_tags)
+    return Fields(
+        name=fields.name if change.name is None else change.name,
+        description=fields.description if change.description is None else change.description,
+        tags=unique([*kept, *change.add_tags]),
+        mount=fields.mount if change.mount is None else change.mount,
+    )
+
+
+def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
+    asset = record.asset
+    base = mine = asset.fields
+    reason = ""
+    archived = record.membership.archived
+    if action is Action.EDIT:
+        mine = change_fields(base, change)
+        if change.only_with and not set(change.only_with) & set(base.tags):
+            mine, reason = base, f"has no tag {' or '.join(change.only_with)}"
+        elif not (changed := changed_fields(base, mine)):
+            reason = "already so"
+        else:
+            check_fields(mine, only=changed)
+    elif action in (Action.ARCHIVE, Action.UNARCHIVE):
+        if archived is change.archive:
+            reason = "already archived" if archived else "not archived"
+    elif not archived and not change.archive_first:
+        reason = "not archived: archive it first"
+    first = action is Action.DELETE and not archived and change.archive_first
+    return PlanItem(asset.id, asset.name, action, base, mine, reason, first)

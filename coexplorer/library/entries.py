@@ -1,0 +1,144 @@
+"""What the journal holds, as plain data: entries, batches, their states. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from coexplorer.models import AssetId, Fields, MetadataValue
+
+
+class Action(StrEnum):
+    """What an entry does to its asset."""
+
+    EDIT = "edit"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+    DELETE = "delete"
+    CREATE = "create"
+
+
+class State(StrEnum):
+    """How far an entry got.
+
+    The way is ``planned → intended → applied``; everything else is where it can end instead.
+    """
+
+    PLANNED = "planned"
+    """Written down; nothing was sent yet, and the process that wrote it still lives."""
+    INTENDED = "intended"
+    """The request is about to be sent, or on its way; no reply yet."""
+    APPLIED = "applied"
+    """The platform has it."""
+    UNCHANGED = "unchanged"
+    """The platform had it already; nothing was sent."""
+    UNSENT = "unsent"
+    """Not on the platform; the text is kept for a retry."""
+    UNKNOWN = "unknown"
+    """It was sent and the reply was lost; a look at the platform settles it."""
+    CONFLICT = "conflict"
+    """Somebody changed the same field; not sent, the text is kept."""
+    SKIPPED = "skipped"
+    """Left out, with the reason in `Entry.reason`."""
+    DISCARDED = "discarded"
+    """The user gave the text up."""
+    RETRIED = "retried"
+    """Sent again as another entry: see `Entry.superseded_by`."""
+
+
+PENDING = (State.UNSENT, State.UNKNOWN, State.CONFLICT)
+"""States that wait for the user: shown on top of the log, retried or discarded on request."""
+
+
+class Purpose(StrEnum):
+    """Why a batch was made."""
+
+    DO = "do"
+    UNDO = "undo"
+    REDO = "redo"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One change of one asset.
+
+    Attributes:
+        id: The journal's number.
+        batch_id: The batch that it belongs to; a single edit is a batch of one.
+        at: Epoch seconds when it was written down.
+        origin: The front end that did it: ``cli``, ``tui`` or ``mount``.
+        asset_id: Empty for a create that has no id yet.
+        asset_name: The asset's name when it was written down.
+        base: What the user had been shown; None unless `action` is an edit.
+        mine: What the user wants; None unless `action` is an edit or a create.
+        before: What the platform had right before the write.
+        after: What was sent: mine merged with theirs.
+        base_metadata: Custom metadata as shown, when it was edited.
+        metadata: Custom metadata as sent, when it was edited.
+        reason: Why it failed or was left out: one sentence.
+        hint: What to do about it.
+        settled_at: Epoch seconds when `state` became final; None before.
+        undone_by: The batch that undid it, if one did.
+        superseded_by: The entry that tried it again, if one did.
+    """
+
+    id: int
+    batch_id: int
+    at: float
+    origin: str
+    asset_id: AssetId
+    asset_name: str
+    action: Action
+    state: State
+    base: Fields | None = None
+    mine: Fields | None = None
+    before: Fields | None = None
+    after: Fields | None = None
+    base_metadata: dict[str, MetadataValue] | None = None
+    metadata: dict[str, MetadataValue] | None = None
+    reason: str = ""
+    hint: str = ""
+    settled_at: float | None = None
+    undone_by: int | None = None
+    superseded_by: int | None = None
+
+    @property
+    def was_undone(self) -> bool:
+        """Whether an undo took it back."""
+        return self.undone_by is not None
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An entry before it has a number: what `Journal.begin` writes down."""
+
+    asset_id: AssetId
+    asset_name: str
+    action: Action
+    base: Fields | None = None
+    mine: Fields | None = None
+    base_metadata: dict[str, MetadataValue] | None = None
+    metadata: dict[str, MetadataValue] | None = None
+    state: State = State.PLANNED
+    reason: str = ""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What one command did: undone and resumed as a whole.
+
+    Attributes:
+        id: The journal's number.
+        at: Epoch seconds.
+        origin: The front end that did it.
+        title: One line for people, e.g. ``add tag rna``.
+        purpose: Whether it was done, undone or redone.
+        reverses: The batch that it undoes or redoes.
+        counts: Entries by state.
+    """
+
+    id: int
+    at: float
+    origin: str
+    title: str
+    purpose: Purpose
+    reverses: int | None = None
+    counts: dict[str, int] = {}

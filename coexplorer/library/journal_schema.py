@@ -1,0 +1,78 @@
+"""The journal's tables, the meaning of each column, and how one version becomes the next.
+
+The journal is a SQLite file of its own under the state directory (mode 0600, WAL): what was done
+from this machine, and the texts that are not on the platform yet. Unlike the catalog it can't be
+made again, so a journal of a newer version is refused, never rebuilt. It never holds a secret.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+VERSION = 1
+
+_BATCHES = """
+CREATE TABLE batches (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    at       REAL NOT NULL,    -- epoch seconds when it was written down
+    origin   TEXT NOT NULL,    -- the front end: cli, tui, mount
+    title    TEXT NOT NULL,    -- one line for people
+    purpose  TEXT NOT NULL,    -- do, undo, redo
+    reverses INTEGER           -- the batch that it undoes or redoes
+) STRICT
+"""
+
+_ENTRIES = """
+CREATE TABLE entries (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch_id      INTEGER NOT NULL REFERENCES batches (id),
+    session       TEXT NOT NULL,  -- the process that wrote it: see sessions.py
+    asset_id      TEXT NOT NULL,  -- empty for a create without an answer
+    asset_name    TEXT NOT NULL,  -- as it was then, for people
+    action        TEXT NOT NULL,  -- edit, archive, unarchive, delete, create
+    state         TEXT NOT NULL,  -- see entries.State
+    base          TEXT,           -- JSON of Fields: what the user had been shown
+    mine          TEXT,           -- JSON of Fields: what the user wants
+    before        TEXT,           -- JSON of Fields: what the platform had right before the write
+    after         TEXT,           -- JSON of Fields: what was sent
+    base_metadata TEXT,           -- JSON object: custom metadata as shown, if it was edited
+    metadata      TEXT,           -- JSON object: custom metadata as sent, if it was edited
+    reason        TEXT NOT NULL,  -- why it failed or was left out; else empty
+    hint          TEXT NOT NULL,  -- what to do about it
+    settled_at    REAL,           -- epoch seconds when the state became final
+    undone_by     INTEGER,        -- the batch that took it back
+    superseded_by INTEGER         -- the entry that tried it again
+) STRICT
+"""
+
+_INDEXES = (
+    "CREATE INDEX entries_by_batch ON entries (batch_id)",
+    "CREATE INDEX entries_by_asset ON entries (asset_id)",
+    """CREATE INDEX entries_open ON entries (state)
+    WHERE state IN ('planned', 'intended', 'unsent', 'unknown', 'conflict')""",
+)
+
+
+class NewerJournalError(Exception):
+    """A newer coexplorer wrote this journal."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to `VERSION`, in one transaction.
+
+    Raises:
+        NewerJournalError: The file is of a later version.
+        sqlite3.Error: It can't be read or written.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found == VERSION:
+        return
+    if found > VERSION:
+        raise NewerJournalError
+    connection.execute("BEGIN IMMEDIATE")
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found < 1:  # another process may have made them while this one waited for the lock
+        for statement in (_BATCHES, _ENTRIES, *_INDEXES):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")

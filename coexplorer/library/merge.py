@@ -1,0 +1,83 @@
+"""Three-way merge of the editable fields (design: catalog-and-edits.md, Changing an asset).
+
+Pure. The platform has no versions, so the client compares: what the editor was shown (base), what
+they want (mine), and what the platform has now (theirs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from coexplorer.models import EDITABLE, Fields
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """What a merge came to.
+
+    Attributes:
+        fields: What the platform shall have. A field in `conflicts` holds theirs.
+        conflicts: Names of the fields that both sides changed, each in its own way.
+        changed: Names of the fields in which `fields` differs from theirs: what a write would do.
+    """
+
+    fields: Fields
+    conflicts: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+
+def merge_fields(base: Fields, mine: Fields, theirs: Fields) -> Merged:
+    """Apply what changed from `base` to `mine` to `theirs`, field by field; tags merge as a set."""
+    values: dict[str, str | None] = {}
+    conflicts: list[str] = []
+    for field in ("name", "description", "mount"):
+        old, new, now = (_text(side, field) for side in (base, mine, theirs))
+        if new in (old, now):
+            values[field] = getattr(theirs, field)
+        elif old == now:
+            values[field] = new
+        else:
+            values[field] = getattr(theirs, field)
+            conflicts.append(field)
+    merged = Fields(
+        name=values["name"] or "",
+        description=values["description"] or "",
+        tags=merge_tags(base.tags, mine.tags, theirs.tags),
+        mount=values["mount"],
+    )
+    return Merged(merged, tuple(conflicts), changed_fields(theirs, merged))
+
+
+def merge_tags(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> tuple[str, ...]:
+    """Apply my additions and removals to theirs; order is theirs, then mine."""
+    removed = set(base) - set(mine)
+    added = (tag for tag in mine if tag not in base)
+    return unique([*(tag for tag in theirs if tag not in removed), *added])
+
+
+def changed_fields(old: Fields, new: Fields) -> tuple[str, ...]:
+    """Name the fields that the platform would see as different, in the order of `Fields`."""
+    return tuple(field for field in EDITABLE if not same_value(old, new, field))
+
+
+def same_value(one: Fields, other: Fields, field: str) -> bool:
+    """Tell whether `field` is the same to the platform: tags are a set, no mount is empty."""
+    if field == "tags":
+        return set(one.tags) == set(other.tags)
+    return _text(one, field) == _text(other, field)
+
+
+def with_fields_of(target: Fields, source: Fields, names: Iterable[str]) -> Fields:
+    """Return `target` with the fields `names` taken from `source`."""
+    chosen = {field: getattr(source, field) for field in names}
+    return msgspec.structs.replace(target, **chosen)
+
+
+def unique(tags: Iterable[str]) -> tuple[str, ...]:
+    """Drop repeated tags; the first of each stays in its place."""
+    return tuple(dict.fromkeys(tags))
+
+
+def _text(fields: Fields, field: str) -> str:
+    return getattr(fields, field) or ""

@@ -1,0 +1,155 @@
+"""What the library answers with, as plain data. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from coexplorer.errors import CoexplorerError
+from coexplorer.library.entries import Action, State
+from coexplorer.models import AssetId, Fields
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Where the library stands, for status lines.
+
+    Attributes:
+        total: Assets in the catalog, archived ones too.
+        complete: Whether a sweep saw all of them; if not, there are at least `total`.
+        synced_at: Epoch seconds when the last complete sweep or refresh ended; None: never.
+        offline: The network is not used, or was out of reach at the last try.
+        syncing: This process is sweeping or refreshing now.
+        unsent: Journal entries that wait for the user.
+        catalog_problem: One line when the catalog had to be bypassed or rebuilt; else empty.
+        dialect: ``legacy`` or ``current``; empty when not known yet.
+    """
+
+    total: int
+    complete: bool
+    synced_at: float | None
+    offline: bool
+    syncing: bool
+    unsent: int
+    catalog_problem: str = ""
+    dialect: str = ""
+
+    @property
+    def count_text(self) -> str:
+        """The number of assets for people: ``40,213``, or ``at least 10,000``."""
+        return f"{self.total:,}" if self.complete else f"at least {self.total:,}"
+
+
+class EditResult(msgspec.Struct, frozen=True):
+    """What became of one change.
+
+    Attributes:
+        entry_id: The journal's number of it.
+        batch_id: What `Library.undo` takes.
+        asset_id: The asset.
+        state: ``applied`` or ``unchanged`` from `Library.edit`; any in the outcome of a batch.
+        before: What the platform had; None where nothing was read.
+        after: What the platform has now; None likewise.
+        changed: Names of the fields that the write changed.
+        skipped_fields: Fields that an undo left alone, because somebody changed them since.
+        differs: Fields in which the platform's reply is not what was sent.
+        error: Why it failed, for states other than ``applied`` and ``unchanged``.
+    """
+
+    entry_id: int
+    batch_id: int
+    asset_id: AssetId
+    asset_name: str
+    action: Action
+    state: State
+    before: Fields | None = None
+    after: Fields | None = None
+    changed: tuple[str, ...] = ()
+    skipped_fields: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    error: CoexplorerError | None = None
+
+
+class BatchProgress(msgspec.Struct, frozen=True):
+    """One more asset of a batch is settled."""
+
+    batch_id: int
+    done: int
+    failed: int
+    total: int
+    latest: EditResult | None = None
+
+
+class BatchReport(msgspec.Struct, frozen=True):
+    """What a batch came to: an outcome an asset, in the plan's order.
+
+    Attributes:
+        batch_id: What undo, resume and retry take; 0 when there was nothing to do.
+        results: One for each asset, those left out too (state ``skipped``).
+    """
+
+    batch_id: int
+    title: str
+    results: tuple[EditResult, ...]
+
+    def of(self, *states: State) -> tuple[EditResult, ...]:
+        """The results in one of `states`."""
+        return tuple(result for result in self.results if result.state in states)
+
+    @property
+    def applied(self) -> tuple[EditResult, ...]:
+        """What the platform has now."""
+        return self.of(State.APPLIED, State.UNCHANGED)
+
+    @property
+    def failed(self) -> tuple[EditResult, ...]:
+        """What it has not, or not surely: each with its `error`."""
+        return self.of(State.PLANNED, State.INTENDED, State.UNSENT, State.UNKNOWN, State.CONFLICT)
+
+    @property
+    def skipped(self) -> tuple[EditResult, ...]:
+        """What was left out, each with its reason in `error`."""
+        return self.of(State.SKIPPED)
+
+
+class SyncReport(msgspec.Struct, frozen=True):
+    """What a sweep or refresh came to.
+
+    Attributes:
+        complete: Every living asset was seen; if not, nothing was removed.
+        total: Assets in the catalog afterwards.
+        seen: Assets that this run read.
+        removed: Rows that are gone: a GET said so for each.
+        duration_s: Wall-clock seconds.
+        by_other: Another process did it, and this one waited.
+    """
+
+    complete: bool
+    total: int
+    seen: int
+    removed: int
+    duration_s: float
+    by_other: bool = False
+
+
+class DownloadProgress(msgspec.Struct, frozen=True):
+    """Bytes of one file that are on the disk so far; `total_bytes` None when not known."""
+
+    path: str
+    done_bytes: int
+    total_bytes: int | None
+
+
+class ReadyProgress(msgspec.Struct, frozen=True):
+    """A look at an asset in ``draft``; the next one follows after `next_poll_s` seconds."""
+
+    asset_id: AssetId
+    state: str
+    waited_s: float
+    next_poll_s: float
+
+
+class Lineage(msgspec.Struct, frozen=True):
+    """What an asset was made from, and what was made from it: id and name (empty if unknown)."""
+
+    asset_id: AssetId
+    sources: tuple[tuple[AssetId, str], ...]
+    derived: tuple[tuple[AssetId, str], ...]

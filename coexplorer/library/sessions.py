@@ -1,0 +1,53 @@
+"""Which processes that wrote to the journal still live: a locked file for each.
+
+The operating system lets go of the lock when its process ends, however it ends; so a session whose
+lock can be had is dead. Process ids would be given out again, heartbeats would need a clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import uuid
+from pathlib import Path
+from typing import IO
+
+
+class SessionLock:
+    """This process's own locked file; `name` stands in the journal's rows."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.name = uuid.uuid4().hex
+        self._path = folder / f"{self.name}.lock"
+        self._file: IO[bytes] = os.fdopen(
+            os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b"
+        )
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def release(self) -> None:
+        """End the session."""
+        self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def is_dead(folder: Path, name: str) -> bool:
+    """Tell whether the session `name` ended."""
+    try:
+        descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def bury(folder: Path, name: str) -> None:
+    """Remove what a dead session left."""
+    with contextlib.suppress(FileNotFoundError):
+        (folder / f"{name}.lock").unlink()
