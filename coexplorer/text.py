@@ -1,0 +1,87 @@
+r"""Strangers' text made safe to show, and its width in terminal cells. Pure.
+
+Names, descriptions and tags come from other people. Whatever leaves for a terminal, a log line or a
+table goes through `clean` first: control characters, escape sequences, bidi overrides and line ends
+become visible escapes (``\x1b``, ``\u202e``, ``\n``), so that they mean nothing to the terminal.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+ELLIPSIS = "…"
+MAX_MARKS = 3
+"""Combining marks that one character may carry; more is a prank that paints over its neighbours."""
+
+_SELECTORS = range(0xFE00, 0xFE10)
+"""Variation selectors: terminals disagree about the width that they give, so they are left out."""
+
+
+def clean(text: str) -> str:
+    """Return `text` with everything that a terminal would obey made visible, on one line."""
+    if text.isprintable() and text.isascii():
+        return text
+    out: list[str] = []
+    marks = 0
+    for char in text:
+        if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+            marks += 1
+            if ord(char) in _SELECTORS or marks > MAX_MARKS:
+                continue
+            # A mark with nothing to sit on would sit on our own column's border.
+            out.append(char if out else "\N{DOTTED CIRCLE}" + char)
+            continue
+        marks = 0
+        out.append(char if char.isprintable() else _escape(char))
+    return "".join(out)
+
+
+def clean_lines(text: str) -> list[str]:
+    """Return the lines of `text`, each cleaned; tabs become blanks."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [clean(line.replace("\t", "    ")) for line in lines]
+
+
+def _escape(char: str) -> str:
+    if unicodedata.category(char) == "Zs":
+        return " "
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def width(text: str) -> int:
+    """Return how many terminal cells cleaned `text` takes."""
+    return len(text) if text.isascii() else sum(map(char_width, text))
+
+
+@lru_cache(maxsize=4096)
+def char_width(char: str) -> int:
+    """Return how many cells a character takes: 0 (combining), 1, or 2 (wide)."""
+    if char.isascii():
+        return 1
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def cut(text: str, cells: int) -> str:
+    """Return cleaned `text` in at most `cells` cells, ended by an ellipsis where it was cut."""
+    if width(text) <= cells:
+        return text
+    if cells <= 0:
+        return ""
+    kept: list[str] = []
+    used = 0
+    for char in text:
+        used += char_width(char)
+        if used > cells - 1:
+            break
+        kept.append(char)
+    return "".join(kept) + ELLIPSIS
+
+
+def fit(text: str, cells: int, *, right: bool = False) -> str:
+    """Return cleaned `text` in exactly `cells` cells, cut or padded; `right` aligns it there."""
+    text = cut(text, cells)
+    padding = " " * (cells - width(text))
+    return padding + text if right else text + padding
