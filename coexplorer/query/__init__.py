@@ -1,0 +1,56 @@
+"""The search language: text ↔ query tree. Pure; the catalog turns the tree into SQL."""
+
+from coexplorer.query.complete import Completion, complete_at
+from coexplorer.query.fields import FIELDS, FLAGS, SORT_FIELDS, Field, Kind, find_field
+from coexplorer.query.fold import SEPARATOR, fold
+from coexplorer.query.format import format_query, format_term, format_text
+from coexplorer.query.parse import parse_partial, parse_query
+from coexplorer.query.remote import platform_part
+from coexplorer.query.tree import (
+    Ago,
+    AllTags,
+    Compare,
+    Day,
+    Flag,
+    Match,
+    Never,
+    Query,
+    SortKey,
+    Term,
+    Word,
+)
+from coexplorer.query.values import Interval, format_size, interval, parse_size
+
+__all__ = [
+    "FIELDS",
+    "FLAGS",
+    "SEPARATOR",
+    "SORT_FIELDS",
+    "Ago",
+    "AllTags",
+    "Compare",
+    "Completion",
+    "Day",
+    "Field",
+    "Flag",
+    "Interval",
+    "Kind",
+    "Match",
+    "Never",
+    "Query",
+    "SortKey",
+    "Term",
+    "Word",
+    "complete_at",
+    "find_field",
+    "fold",
+    "format_query",
+    "format_size",
+    "format_term",
+    "format_text",
+    "interval",
+    "parse_partial",
+    "parse_query",
+    "parse_size",
+    "platform_part",
+]

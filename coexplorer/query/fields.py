@@ -1,0 +1,116 @@
+"""Every field of the query language with its meaning: completion, help and docs derive from it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from coexplorer.models import AssetState, AssetType
+
+
+class Kind(StrEnum):
+    """What a field's value looks like."""
+
+    TEXT = "text"
+    CHOICE = "choice"
+    SIZE = "size"
+    COUNT = "count"
+    DATE = "date"
+    FLAG = "flag"
+    SORT = "sort"
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field of the query language.
+
+    Attributes:
+        expects: What a value must be, for the error message.
+        example: A value, for the error message and the docs.
+        match: How the text of a `Kind.TEXT` field is compared, always without case.
+        choices: The values that are known beforehand, each with its help.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    expects: str
+    example: str
+    match: Literal["contains", "starts", "whole"] = "contains"
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+FLAGS = (
+    ("favorite", "marked as a favorite on the platform"),
+    ("mine", "made by you"),
+    ("shared", "shared with you"),
+    ("archived", "archived; without this or is:any archived assets are left out"),
+    ("any", "archived or not"),
+    ("external", "its files stay in a bucket outside the platform"),
+    ("internal", "its files are kept by the platform"),
+    ("unused", "never used, the same as used:never"),
+    ("untagged", "has no tags"),
+)
+
+SORT_FIELDS = (
+    ("name", "by name, without case"),
+    ("created", "by the time of creation"),
+    ("used", "by the last use; never used counts as the oldest"),
+    ("size", "by size in bytes"),
+    ("files", "by the number of files"),
+    ("type", "by type"),
+    ("state", "by state"),
+    ("owner", "by owner"),
+)
+
+_TYPES = tuple((kind.value, f"a {kind.value}") for kind in AssetType)
+_STATES = (
+    (AssetState.DRAFT.value, "being created"),
+    (AssetState.READY.value, "ready for use"),
+    (AssetState.FAILED.value, "creation failed"),
+)
+
+_TEXT, _ID = "a text", "an id or its beginning"
+
+FIELDS: tuple[Field, ...] = (
+    Field("name", Kind.TEXT, "part of the name", _TEXT, '"raw data"'),
+    Field("description", Kind.TEXT, "part of the description", _TEXT, "spikes"),
+    Field("tag", Kind.TEXT, "a whole tag; tag:all(a,b) for several", "a tag", "raw", match="whole"),
+    Field("type", Kind.CHOICE, "the kind of asset", "a type", "result", choices=_TYPES),
+    Field("state", Kind.CHOICE, "whether it is usable", "a state", "failed", choices=_STATES),
+    Field("is", Kind.FLAG, "a property of the asset", "a property", "favorite", choices=FLAGS),
+    Field("size", Kind.SIZE, "size of all files", "a number and a unit", ">10GB"),
+    Field("files", Kind.COUNT, "number of files", "a whole number", ">100"),
+    Field("created", Kind.DATE, "when it was made", "a date or days ago", "2024-01-31 or -30d"),
+    Field("used", Kind.DATE, "last use", "a date, days ago or never", "<2024-01, -30d or never"),
+    Field("owner", Kind.TEXT, "part of the owner's name or address", _TEXT, "jane"),
+    Field("bucket", Kind.TEXT, "the source bucket", "a bucket", "my-bucket", match="whole"),
+    Field("prefix", Kind.TEXT, "start of the path in it", "a path", "exp/", match="starts"),
+    Field("mount", Kind.TEXT, "part of the mount folder", _TEXT, "reads"),
+    Field("run_script", Kind.TEXT, "part of the script that made it", _TEXT, "code/run"),
+    Field("commit_id", Kind.TEXT, "start of the commit", "a commit", "1b7", match="starts"),
+    Field("contained_data_id", Kind.TEXT, "id of an input", _ID, "3f2a", match="starts"),
+    Field("capsule", Kind.TEXT, "id of the capsule that made it", _ID, "9c1e", match="starts"),
+    Field("computation", Kind.TEXT, "id of the run that made it", _ID, "77ab", match="starts"),
+    Field("id", Kind.TEXT, "the asset's id", _ID, "8b4c", match="starts"),
+    Field("sort", Kind.SORT, "order", "a field", "-created", choices=SORT_FIELDS),
+)
+
+_BY_NAME = {field.name: field for field in FIELDS}
+
+
+def find_field(name: str) -> Field | None:
+    """Return the field of that name, whatever its case; None when there is no such field."""
+    return _BY_NAME.get(name.lower())
+
+
+def find_nearest(text: str, names: tuple[str, ...]) -> str | None:
+    """Return the one of `names` that was probably meant by `text`."""
+    near = get_close_matches(text.lower(), names, n=1, cutoff=0.6)
+    starting = [name for name in names if text and name.startswith(text.lower())]
+    return near[0] if near else (starting[0] if starting else None)
+
+
+FIELD_NAMES = tuple(field.name for field in FIELDS)

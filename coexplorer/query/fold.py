@@ -1,0 +1,31 @@
+"""The one case folding of the whole search, so that every path finds the same things.
+
+Texts are folded before they are stored and words before they are looked for; the comparison itself
+is then one of plain characters. So a word of two letters, which has no trigram, is found by the
+same rule as a longer one, and ``É`` is found by ``é`` in both.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+SEPARATOR = "\x1f"
+"""Stands between tags, and between values of custom metadata; `fold` never lets one through, so
+that no word is found across two tags."""
+
+_UNSEARCHABLE = str.maketrans({"\0": "\ufffd", SEPARATOR: "\ufffd"})
+
+
+def fold(text: str) -> str:
+    """Return `text` as it is searched: composed (NFC), without case, of valid Unicode.
+
+    NUL, U+001F and lone surrogates become U+FFFD: SQLite's tokenizer stops at the first, the second
+    is the separator, and the third can't be stored.
+    """
+    if text.isascii():
+        folded = text.lower()
+    else:
+        whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        composed = unicodedata.normalize("NFC", whole)
+        folded = unicodedata.normalize("NFC", composed.casefold())
+    return folded.translate(_UNSEARCHABLE) if ("\0" in folded or SEPARATOR in folded) else folded

@@ -1,0 +1,59 @@
+"""Query tree → text, so that `parse_query` reads the same tree back."""
+
+from __future__ import annotations
+
+from coexplorer.query.scan import FIELD_START, NEGATION, is_bare, quote
+from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, SortKey, Term, Word
+from coexplorer.query.values import format_value
+
+
+def format_query(query: Query) -> str:
+    """Return the text of a query: its terms in order, then its sort keys."""
+    return " ".join([*map(format_term, query.terms), *map(_format_sort, query.sort)])
+
+
+def format_term(term: Term) -> str:
+    """Return the text of one term, quoted where that is needed."""
+    sign = "-" if term.negated else ""
+    match term:
+        case Word():
+            special = FIELD_START.match(term.text) or NEGATION.match(term.text)
+            bare = is_bare(term.text) and not special
+            return sign + (term.text if bare else quote(term.text))
+        case Match(custom=True):
+            bare = is_bare(term.text) and term.text[0] not in "<>=" and ".." not in term.text
+            return f"{sign}{quote(term.field)}:{term.text if bare else quote(term.text)}"
+        case Match():
+            return f"{sign}{term.field}:{format_text(term.field, term.text)}"
+        case AllTags():
+            tags = (tag if is_bare(tag, stops=",)") else quote(tag) for tag in term.tags)
+            return f"{sign}tag:all({','.join(tags)})"
+        case Flag():
+            return f"{sign}is:{term.name}"
+        case Compare():
+            return sign + _format_compare(term)
+
+
+def format_text(field: str, text: str) -> str:
+    """Return a value as it is written after ``field:``, e.g. one that was chosen from a list."""
+    bare = is_bare(text)
+    if field == "tag" and text.startswith("all("):
+        bare = False
+    if field in {"type", "state"}:
+        bare = bare and text.isalpha()
+    return text if bare else quote(text)
+
+
+def _format_compare(term: Compare) -> str:
+    name = quote(term.field) if term.custom else term.field
+    as_size = term.field == "size" and not term.custom
+    value = format_value(term.value, as_size=as_size)
+    if term.op == "..":
+        high = term.value if term.high is None else term.high
+        return f"{name}:{value}..{format_value(high, as_size=as_size)}"
+    op = term.op or ("=" if term.custom else "")
+    return f"{name}:{op}{value}"
+
+
+def _format_sort(key: SortKey) -> str:
+    return f"sort:{'-' if key.descending else ''}{key.field}"

@@ -1,0 +1,342 @@
+"""Text → query tree. Every mistake is reported at its place; nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from coexplorer.errors import QueryError
+from coexplorer.query.fields import FIELD_NAMES, FLAGS, Field, Kind, find_field, find_nearest
+from coexplorer.query.scan import (
+    FIELD_START,
+    NEGATION,
+    Piece,
+    find_end,
+    read_quoted,
+    skip_spaces,
+)
+from coexplorer.query.tree import (
+    Ago,
+    AllTags,
+    Compare,
+    Flag,
+    Match,
+    Never,
+    Op,
+    Query,
+    SortKey,
+    Term,
+    Value,
+    Word,
+)
+from coexplorer.query.values import parse_count, parse_moment, parse_number, parse_size
+
+_OPS: tuple[Op, ...] = ("<=", ">=", "<", ">")
+
+
+def parse_query(text: str) -> Query:
+    """Return the query that `text` writes; an empty text asks for everything not archived.
+
+    Raises:
+        QueryError: The first mistake, with its place.
+    """
+    query, error = _parse(text, typing=False)
+    if error is not None:
+        raise error
+    return query
+
+
+def parse_partial(text: str) -> tuple[Query, QueryError | None]:
+    """Return what can be understood of a text that is still being typed, and the first mistake.
+
+    A quote that is not closed yet counts as closed at the end; other mistakes are left out of the
+    query. While there is a mistake, nothing may be done to *all* that the query finds.
+    """
+    return _parse(text, typing=True)
+
+
+def _parse(text: str, *, typing: bool) -> tuple[Query, QueryError | None]:
+    terms: list[Term] = []
+    sort: list[SortKey] = []
+    first: QueryError | None = None
+    pos = skip_spaces(text, 0)
+    while pos < len(text):
+        reader = _TermReader(text, pos, typing=typing)
+        try:
+            term = reader.read()
+        except QueryError as error:
+            first = first or error
+            if not typing:
+                break
+            pos = skip_spaces(text, max(find_end(text, pos), error.end))
+            continue
+        first = first or reader.open_quote
+        if isinstance(term, SortKey):
+            sort.append(term)
+        else:
+            terms.append(term)
+        pos = skip_spaces(text, reader.pos)
+    return Query(tuple(terms), tuple(sort)), first
+
+
+class _TermReader:
+    """Reads one term at `pos` and leaves `pos` behind it."""
+
+    def __init__(self, text: str, pos: int, *, typing: bool) -> None:
+        self.text = text
+        self.pos = pos
+        self.typing = typing
+        self.start = pos
+        self.open_quote: QueryError | None = None
+
+    def read(self) -> Term | SortKey:
+        negated = self._read_negation()
+        if self.text.startswith('"', self.pos):
+            piece = self._read_quoted()
+            if not self.text.startswith(":", self.pos):
+                self._ensure_over()
+                return Word(piece.text, negated)
+            self.pos += 1
+            return self._read_custom(piece.text, negated=negated)
+        found = FIELD_START.match(self.text, self.pos)
+        if found is None:
+            return Word(self._read_bare().text, negated)
+        field = find_field(found[1])
+        if field is None:
+            raise _unknown_field(found[1], found.start(), found.end() - 1)
+        self.pos = found.end()
+        return self._read_field(field, negated=negated)
+
+    def _read_negation(self) -> bool:
+        found = NEGATION.match(self.text, self.pos)
+        if found is None:
+            return False
+        self.pos = found.end()
+        if self._at_end():
+            raise QueryError(
+                "expected a word or a field after the negation",
+                start=self.start,
+                end=self.pos,
+                hint=f'to search for {found[0]} itself, put it in quotes: "{found[0]}"',
+            )
+        again = NEGATION.match(self.text, self.pos)
+        if again is not None:
+            raise QueryError(
+                "this is negated twice",
+                start=self.start,
+                end=again.end(),
+                hint="leave one negation away, or put the text in quotes",
+            )
+        return True
+
+    def _read_field(self, field: Field, *, negated: bool) -> Term | SortKey:
+        match field.kind:
+            case Kind.TEXT if field.name == "tag" and self.text.startswith("all(", self.pos):
+                return AllTags(self._read_all(), negated)
+            case Kind.TEXT:
+                return Match(field.name, self._read_value(field).text, negated)
+            case Kind.CHOICE:
+                return Match(field.name, self._read_choice(field), negated)
+            case Kind.FLAG:
+                return self._read_flag(field, negated=negated)
+            case Kind.SORT:
+                return self._read_sort(field, negated=negated)
+            case _:
+                return self._read_compare(field, negated=negated)
+
+    def _read_value(self, field: Field) -> Piece:
+        if self._at_end():
+            raise _expected(field, self.start, self.pos)
+        if self.text[self.pos] == '"':
+            piece = self._read_quoted()
+            self._ensure_over()
+            return piece
+        return self._read_bare()
+
+    def _read_quoted(self) -> Piece:
+        try:
+            piece = read_quoted(self.text, self.pos)
+        except QueryError as error:
+            if not self.typing:
+                raise
+            piece = read_quoted(self.text, self.pos, closes_itself=True)
+            self.open_quote = error
+        self.pos = piece.end
+        return piece
+
+    def _read_bare(self) -> Piece:
+        start = self.pos
+        self.pos = find_end(self.text, start)
+        bare = self.text[start : self.pos]
+        if '"' in bare:
+            raise QueryError(
+                "a quote in the middle of a word",
+                start=start + bare.index('"'),
+                end=self.pos,
+                hint='put the whole text in quotes, and write \\" for a quote in it',
+            )
+        return Piece(bare, start, self.pos)
+
+    def _at_end(self) -> bool:
+        return self.pos >= len(self.text) or self.text[self.pos].isspace()
+
+    def _ensure_over(self) -> None:
+        if not self._at_end():
+            raise QueryError(
+                "expected a space after the closing quote",
+                start=self.pos,
+                end=find_end(self.text, self.pos),
+            )
+
+    def _read_all(self) -> tuple[str, ...]:
+        start = self.pos
+        self.pos += len("all(")
+        tags: list[str] = []
+        while True:
+            self.pos = skip_spaces(self.text, self.pos)
+            if self.text.startswith('"', self.pos):
+                tags.append(self._read_quoted().text)
+                self.pos = skip_spaces(self.text, self.pos)
+            else:
+                tags.append(self._read_listed())
+            closing = self.text[self.pos : self.pos + 1]
+            if closing not in {",", ")"} or not tags[-1]:
+                raise QueryError(
+                    "tag: expected tags between parentheses, as in tag:all(raw,ephys)",
+                    start=start,
+                    end=self.pos + len(closing),
+                    hint="separate them by commas and close the parenthesis",
+                )
+            self.pos += 1
+            if closing == ")":
+                self._ensure_over()
+                return tuple(tags)
+
+    def _read_listed(self) -> str:
+        start = self.pos
+        while self.pos < len(self.text) and self.text[self.pos] not in ',)"':
+            self.pos += 1
+        return self.text[start : self.pos].strip()
+
+    def _read_choice(self, field: Field) -> str:
+        piece = self._read_value(field)
+        names = tuple(name for name, _ in field.choices)
+        text = piece.text.lower()
+        nearest = find_nearest(text, names)
+        closed = field.name == "state" or nearest is not None
+        if text not in names and closed and not piece.quoted:
+            raise _no_such(f"{field.name}: no {field.name} {piece.text!r}", piece, nearest, names)
+        return text
+
+    def _read_flag(self, field: Field, *, negated: bool) -> Flag:
+        piece = self._read_value(field)
+        names = tuple(name for name, _ in FLAGS)
+        name = piece.text.lower()
+        if name not in names:
+            nearest = find_nearest(name, names)
+            raise _no_such(f"is: no property {piece.text!r}", piece, nearest, names)
+        if name == "any" and negated:
+            raise QueryError(
+                "is:any can't be negated", start=self.start, end=piece.end, hint="leave it away"
+            )
+        return Flag(name, negated)
+
+    def _read_sort(self, field: Field, *, negated: bool) -> SortKey:
+        piece = self._read_value(field)
+        if negated:
+            raise QueryError(
+                "sort can't be negated",
+                start=self.start,
+                end=piece.end,
+                hint=f"for the other direction write sort:-{piece.text.lstrip('-')}",
+            )
+        name = piece.text.removeprefix("-").lower()
+        names = tuple(choice for choice, _ in field.choices)
+        if name not in names:
+            nearest = find_nearest(name, names)
+            raise _no_such(f"sort: no field {piece.text!r} to sort by", piece, nearest, names)
+        return SortKey(name, piece.text.startswith("-"))
+
+    def _read_compare(self, field: Field, *, negated: bool) -> Compare:
+        piece = self._read_value(field)
+        if field.name == "used" and piece.text.lower() == "never":
+            return Compare(field.name, "", Never(), negated=negated)
+        parse: Callable[[str], Value | None]
+        if field.kind is Kind.SIZE:
+            parse = parse_size
+        elif field.kind is Kind.COUNT:
+            parse = parse_count
+        else:
+            parse = parse_moment
+        parts = parse_comparison(piece.text, parse)
+        if parts is None:
+            raise _expected(field, piece.start, piece.end)
+        return Compare(field.name, *parts, negated=negated)
+
+    def _read_custom(self, key: str, *, negated: bool) -> Match | Compare:
+        if self._at_end():
+            raise QueryError(
+                f"{key}: expected a text or a comparison, as in >5",
+                start=self.start,
+                end=self.pos,
+            )
+        if self.text[self.pos] == '"':
+            piece = self._read_quoted()
+            self._ensure_over()
+            return Match(key, piece.text, negated, custom=True)
+        piece = self._read_bare()
+        compares = piece.text[0] in "<>="
+        parts = parse_comparison(piece.text, parse_custom)
+        if parts is not None and (compares or parts[0] == ".."):
+            return Compare(key, *parts, negated=negated, custom=True)
+        if compares:
+            raise QueryError(
+                f"{key}: expected a number or a date, as in >5 or <2024-01-31",
+                start=piece.start,
+                end=piece.end,
+                hint=f'to search for the text itself, put it in quotes: "{piece.text}"',
+            )
+        return Match(key, piece.text, negated, custom=True)
+
+
+def parse_custom(text: str) -> Value | None:
+    """Return a value of custom metadata for a comparison: a number, or a date."""
+    number = parse_number(text)
+    return parse_moment(text) if number is None else number
+
+
+def parse_comparison(
+    text: str, parse: Callable[[str], Value | None]
+) -> tuple[Op, Value, Value | None] | None:
+    """Return operator, value and upper end of ``>10``, ``1..2`` or ``10``; None when it is none."""
+    low, dots, high = text.partition("..")
+    if dots:
+        first, last = parse(low), parse(high)
+        return None if first is None or last is None else ("..", first, last)
+    op: Op = next((op for op in _OPS if text.startswith(op)), "")
+    bare = text[len(op) :] if op else text.removeprefix("=")
+    value = parse(bare)
+    if value is None or (isinstance(value, Ago) and text.startswith("=")):
+        return None
+    return op, value, None
+
+
+def _expected(field: Field, start: int, end: int) -> QueryError:
+    return QueryError(
+        f"{field.name}: expected {field.expects}, as in {field.example}", start=start, end=end
+    )
+
+
+def _unknown_field(name: str, start: int, end: int) -> QueryError:
+    nearest = find_nearest(name, FIELD_NAMES)
+    hint = f"did you mean {nearest}:? " if nearest else ""
+    return QueryError(
+        f"there is no field {name}",
+        start=start,
+        end=end,
+        hint=f'{hint}custom metadata is searched with its key in quotes, "{name}":…',
+    )
+
+
+def _no_such(message: str, piece: Piece, nearest: str | None, names: tuple[str, ...]) -> QueryError:
+    hint = f"did you mean {nearest}?" if nearest else f"one of {', '.join(names)}"
+    return QueryError(message, start=piece.start, end=piece.end, hint=hint)
