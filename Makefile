@@ -1,1 +1,60 @@
-# `make demo` and `make test` are all that a newcomer needs; each makes what it stands on.
+# A newcomer needs two commands: `make demo` (look at it) and `make test` (everything that must pass).
+# Each makes what it stands on; stamp files keep a second call fast.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Processes of pytest-xdist; tests wait more than they compute, so a few more than there are cores.
+WORKERS ?= 4
+PYTEST_ARGS ?=
+
+# Byte code is what makes the program start fast, so nothing here may forbid it.
+unexport PYTHONDONTWRITEBYTECODE
+# The caller's own installation must not leak in.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help demo test check format bench docs clean
+
+help:
+	@echo "make demo    install into $(VENV) and open the program on its embedded platform"
+	@echo "make test    install all that the tests need and pass the whole gate"
+	@echo "make check   the gate alone: format, lint, types, layers, tests, coverage"
+	@echo "make format  let ruff format and mend what it can"
+	@echo "make bench   measure what the docs claim"
+	@echo "make docs    write docs/cli.md anew"
+
+demo: $(VENV)/.made-to-run
+	@$(BIN)/coexplorer demo $(DEMO_ARGS)
+
+test:
+	@sh scripts/system-packages.sh
+	@$(MAKE) --no-print-directory check
+
+check: $(VENV)/.made-to-test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+format: $(VENV)/.made-to-test
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(VENV)/.made-to-test
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+docs: $(VENV)/.made-to-run
+	$(BIN)/python -m coexplorer.cli.reference > docs/cli.md.new
+	mv docs/cli.md.new docs/cli.md
+
+$(VENV)/.made-to-run: pyproject.toml scripts/venv.sh
+	@sh scripts/venv.sh run "$(VENV)"
+
+$(VENV)/.made-to-test: pyproject.toml scripts/venv.sh
+	@sh scripts/venv.sh test "$(VENV)"
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -1,9 +1,13 @@
 """Shared fixtures: every test runs away from the machine's own home and environment."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -25,3 +29,24 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("CONFIG", "STATE", "CACHE", "DATA", "RUNTIME"):
         suffix = "DIR" if kind == "RUNTIME" else "HOME"
         monkeypatch.setenv(f"XDG_{kind}_{suffix}", str(home / kind.lower()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail in CI what was skipped: a missing tool must not pass for a green run."""
+    report = yield
+    return _forbid_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Likewise for a module that skips itself."""
+    report = yield
+    return _forbid_skip(report)
+
+
+def _forbid_skip(report: Report) -> Report:
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"nothing is skipped in CI: {report.longrepr}"
+    return report
