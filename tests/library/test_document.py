@@ -1,0 +1,105 @@
+"""Assets written as one text, and read back from what an editor left."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coexplorer.errors import DocumentError
+from coexplorer.library.document import build_document, find_edits, parse_document
+from coexplorer.models import AssetId, Fields
+
+ONE = AssetId("11111111-0000-4000-8000-000000000001")
+TWO = AssetId("22222222-0000-4000-8000-000000000002")
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+fields = st.builds(
+    Fields,
+    name=text,
+    description=st.lists(st.sampled_from(["", "=== x", "===", "# head", "\\", "a: b", "tags:"]))
+    .map("\n".join)
+    .flatmap(lambda lines: text.map(lambda more: lines + more)),
+    tags=st.lists(text, unique=True, max_size=4).map(tuple),
+    mount=st.one_of(st.none(), text.filter(bool)),
+)
+
+
+@given(st.lists(fields, max_size=3))
+def test_document_reads_back_as_it_was_written(all_fields: list[Fields]) -> None:
+    assets = [(AssetId(f"id-{index}"), each) for index, each in enumerate(all_fields)]
+    assert list(parse_document(build_document(assets)).items()) == assets
+
+
+@given(fields)
+def test_document_that_nobody_changed_holds_no_edit(each: Fields) -> None:
+    document = build_document([(ONE, each)])
+    assert [(edit.base, edit.mine) for edit in find_edits(document, document)] == [(each, each)]
+
+
+def test_edit_of_each_field_is_found() -> None:
+    old = Fields("reads", "one\n\ntwo\n", ("rna", "x, y"), "reads")
+    document = build_document([(ONE, old), (TWO, Fields("other"))])
+    edited = (
+        document.replace("name: reads", "name: Raw reads")
+        .replace('tags: rna, "x, y"', 'tags: rna,new , "x, y",')
+        .replace("mount: reads", "mount: raw")
+        .replace("two\n", "two\nthree\n")
+    )
+    first, second = find_edits(document, edited)
+    assert first.mine == Fields("Raw reads", "one\n\ntwo\nthree\n", ("rna", "new", "x, y"), "raw")
+    assert second.mine == second.base == Fields("other")
+
+
+def test_asset_whose_part_was_removed_is_left_alone() -> None:
+    document = build_document([(ONE, Fields("a")), (TWO, Fields("b"))])
+    kept = document[: document.index(f"=== {TWO}")]
+    assert [edit.asset_id for edit in find_edits(document, kept)] == [ONE]
+
+
+def test_emptied_mount_is_empty_and_not_missing() -> None:
+    document = build_document([(ONE, Fields("a", mount="reads"))])
+    (edit,) = find_edits(document, document.replace("mount: reads", "mount:"))
+    assert edit.mine.mount == ""
+
+
+def test_editor_with_line_ends_of_another_system_changes_nothing() -> None:
+    document = build_document([(ONE, Fields("a", "one\ntwo"))])
+    (edit,) = find_edits(document, document.replace("\n", "\r\n"))
+    assert edit.mine == edit.base
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("name: a", "nam: a", 6, "'nam' is not one of"),
+        ("name: a", "name: a\nname: b", 7, "'name' is twice"),
+        ("name: a", 'name: "a', 6, "no JSON string"),
+        ("tags: t", 'tags: t"u', 7, "separated by commas"),
+        ("description:", "description: x", 9, "starts on the next line"),
+        ("mount:", "", 5, "no line mount:"),
+        (f"=== {ONE}", f"=== {TWO}", 5, "was not in this text"),
+        (f"=== {ONE}", "=== a b", 5, "the id of one asset"),
+        (f"=== {ONE}", "", 6, "expected a === line"),
+        ("=== end", f"=== {ONE}\nname: c", 12, "twice"),
+    ],
+)
+def test_mistake_is_named_with_its_line(old: str, new: str, line: int, says: str) -> None:
+    document = build_document([(ONE, Fields("a", "text", ("t",)))])
+    with pytest.raises(DocumentError, match=says) as caught:
+        find_edits(document, document.replace(old, new, 1))
+    assert caught.value.line == line
+
+
+def test_document_of_fields_holds_plain_words_for_plain_values() -> None:
+    each = Fields("Reads of mouse 7", "# About\n\nText", ("rna", "mouse 7"), "reads")
+    lines = build_document([(ONE, each)]).split("\n")
+    assert lines[4:13] == [
+        f"=== {ONE}",
+        "name: Reads of mouse 7",
+        "tags: rna, mouse 7",
+        "mount: reads",
+        "description:",
+        "# About",
+        "",
+        "Text",
+        "",
+    ]
