@@ -94,7 +94,7 @@ def find_edits(before: str, after: str) -> list[DocumentEdit]:
 
 def _keep_missing_mount(base: Fields, mine: Fields) -> Fields:
     """An empty mount says nothing about an asset that had none."""
-    return msgspec.structs.replace(mine, mount=mine.mount or base.mount and "")
+    return msgspec.structs.replace(mine, mount=mine.mount or (base.mount and ""))
 
 
 def _build_block(asset_id: AssetId, fields: Fields) -> str:

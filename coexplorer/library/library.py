@@ -42,10 +42,10 @@ from coexplorer.models import (
     Record,
     SearchRequest,
 )
+from coexplorer.query import Query
 
 if TYPE_CHECKING:
     from coexplorer.catalog import Row, Stats  # type: ignore[attr-defined]  # arrive next
-    from coexplorer.query import Query  # type: ignore[attr-defined]  # arrives next
 
 
 class Library:
