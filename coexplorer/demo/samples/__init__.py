@@ -1,0 +1,21 @@
+"""Sample data: an institute's assets and their files, made up anew and alike from a seed.
+
+Nothing is read and nothing is stored: assets come from a seed and a clock, files from an asset's id
+alone, so that no edit changes them.
+"""
+
+from coexplorer.demo.samples.files import file_bytes, file_tree
+from coexplorer.demo.samples.generate import DEFAULT_COUNT, HIGHEST_COUNT, generate
+from coexplorer.demo.samples.nasty import NASTY, Nasty
+from coexplorer.demo.samples.schema import METADATA_FIELDS
+
+__all__ = [
+    "DEFAULT_COUNT",
+    "HIGHEST_COUNT",
+    "METADATA_FIELDS",
+    "NASTY",
+    "Nasty",
+    "file_bytes",
+    "file_tree",
+    "generate",
+]
