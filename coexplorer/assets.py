@@ -76,7 +76,7 @@ def parse_asset(obj: Mapping[str, object], *, raw: bytes | None = None) -> Asset
     """
     if raw is None:
         raw = encode_json(obj)
-        obj = cast("dict[str, object]", msgspec.json.decode(raw))
+        obj = cast("dict[str, object]", decode_json(raw))
     asset_id = obj.get("id")
     if not isinstance(asset_id, str) or not asset_id.strip():
         raise ValueError("an asset without a usable id")
@@ -124,7 +124,7 @@ def asset_from_json(raw: bytes) -> Asset:
         obj = decode_json(raw)
         raw = encode_json(obj)
     if not isinstance(obj, dict):
-        raise ValueError("an asset that is no JSON object")  # noqa: TRY004 # it is the text's fault
+        raise ValueError("an asset that is no JSON object")
     return parse_asset(obj, raw=raw)
 
 
@@ -138,7 +138,7 @@ def unknown_fields(asset: Asset) -> dict[str, object]:
     """
     obj = decode_json(asset.raw)
     if not isinstance(obj, dict):
-        raise ValueError("an asset that is no JSON object")  # noqa: TRY004 # it is the text's fault
+        raise ValueError("an asset that is no JSON object")
     unknown = _left_over(obj, _SPELLINGS)
     for field, spellings in (("source", _SOURCE_SPELLINGS), ("provenance", _PROVENANCE_SPELLINGS)):
         for key in _SPELLINGS[field]:

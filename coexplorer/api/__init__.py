@@ -1,1 +1,13 @@
-"""Speaks HTTP to a Code Ocean deployment, in both dialects of its data asset API."""
+"""Speaks HTTP to a Code Ocean deployment, in both dialects of its data asset API.
+
+Import it late: it brings in httpx, which takes longer than the rest of the program.
+"""
+
+from coexplorer.api.client import Client
+from coexplorer.api.paging import Incomplete
+from coexplorer.api.patience import Patience
+from coexplorer.api.transport import OnWait, Timeouts
+from coexplorer.api.walk import Walk
+from coexplorer.api.wire import Grant
+
+__all__ = ["Client", "Grant", "Incomplete", "OnWait", "Patience", "Timeouts", "Walk"]

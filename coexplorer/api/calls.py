@@ -1,0 +1,221 @@
+"""What is asked of the platform: models → requests of both dialects (manual; design: api.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from coexplorer.models import (
+    AssetId,
+    Dialect,
+    Fields,
+    MetadataValue,
+    NewAsset,
+    Ownership,
+    SearchRequest,
+    Secret,
+)
+
+LARGEST_PAGE: Final = 1000
+"""Rows that one search may ask for (manual, search)."""
+
+_OWNERSHIP: Final = {
+    Dialect.LEGACY: {Ownership.OWNED: "owner", Ownership.SHARED: "shared"},
+    Dialect.CURRENT: {Ownership.OWNED: "created", Ownership.SHARED: "shared"},
+}
+
+
+class Repeat(Enum):
+    """What may be done when the outcome of a call is unknown (design: api.md, Writes)."""
+
+    ALWAYS = auto()
+    """Carried out twice it does the same as once."""
+    UNTIL_GONE = auto()
+    """Likewise, and the second time the platform says 404, which is success."""
+    UNSENT = auto()
+    """Only when it surely never arrived; else somebody has to look first."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request, ready to be sent.
+
+    Attributes:
+        path: Relative to ``…/api/v1/``.
+        subject: What an error is about: ``asset``, ``search``, ``file``…
+        writes: Whether the platform is changed by it.
+        secrets: Texts inside of `body` that no message and no log may show.
+    """
+
+    method: str
+    path: str
+    subject: str = "asset"
+    params: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    repeat: Repeat = Repeat.ALWAYS
+    writes: bool = False
+    secrets: tuple[Secret, ...] = ()
+
+    def __repr__(self) -> str:
+        """Leave the body out: a create carries AWS keys."""
+        return f"Call({self.method} {self.path})"
+
+
+def build_search(
+    request: SearchRequest,
+    dialect: Dialect,
+    *,
+    offset: int = 0,
+    limit: int = LARGEST_PAGE,
+    next_token: str | None = None,
+) -> Call:
+    """Build a search; `next_token` wins over `offset`, and legacy platforms have none.
+
+    Raises:
+        ValueError: `limit` is not within 1 and 1000, or `offset` is negative.
+    """
+    if not 1 <= limit <= LARGEST_PAGE or offset < 0:
+        raise ValueError(f"no such page: {limit} rows from {offset}")
+    criteria = _criteria(request, dialect)
+    if dialect is Dialect.LEGACY:
+        criteria = {"start": offset, "limit": limit} | criteria
+        params = tuple((key, _param(value)) for key, value in criteria.items())
+        return Call("GET", "data_assets", subject="search", params=params)
+    where: dict[str, object] = {"next_token": next_token} if next_token else {"offset": offset}
+    body = msgspec.json.encode(where | {"limit": limit} | criteria)
+    return Call("POST", "data_assets/search", subject="search", body=body)
+
+
+def build_get(asset_id: AssetId) -> Call:
+    """Build the request for one asset."""
+    return Call("GET", _asset_path(asset_id))
+
+
+def build_create(new: NewAsset) -> Call:
+    """Build a create (manual, create; the errata of the design applied).
+
+    Keys are sent where they were given; `public` only when it is true, since old platforms do not
+    know it.
+    """
+    source = new.source
+    aws: dict[str, object] = {
+        "bucket": source.bucket,
+        "prefix": source.prefix,
+        "keep_on_external_storage": source.keep_on_external_storage,
+        "index_data": source.index_data,
+    }
+    secrets = {
+        "access_key_id": source.access_key_id,
+        "secret_access_key": source.secret_access_key,
+    }
+    aws |= {key: secret.reveal() for key, secret in secrets.items() if secret}
+    if source.public:
+        aws["public"] = True
+    body = {
+        "name": new.name,
+        "description": new.description,
+        "mount": new.mount,
+        "tags": new.tags,
+        "source": {"aws": aws},
+    }
+    return Call(
+        "POST",
+        "data_assets",
+        body=msgspec.json.encode(body),
+        repeat=Repeat.UNSENT,
+        writes=True,
+        secrets=tuple(secret for secret in secrets.values() if secret),
+    )
+
+
+def build_update(
+    asset_id: AssetId,
+    fields: Fields,
+    custom_metadata: Mapping[str, MetadataValue] | None = None,
+) -> Call:
+    """Build a PUT of all fields that the asset has, so that every platform does the same thing."""
+    body: dict[str, object] = {
+        "name": fields.name,
+        "description": fields.description,
+        "tags": fields.tags,
+    }
+    if fields.mount is not None:
+        body["mount"] = fields.mount
+    if custom_metadata is not None:
+        body["custom_metadata"] = dict(custom_metadata)
+    return Call(
+        "PUT",
+        _asset_path(asset_id),
+        body=msgspec.json.encode(body),
+        repeat=Repeat.UNSENT,
+        writes=True,
+    )
+
+
+def build_archive(asset_id: AssetId, *, archived: bool) -> Call:
+    """Build an archive or unarchive: parameters in the address, no body."""
+    params = (("archive", _param(archived)),)
+    return Call("PATCH", f"{_asset_path(asset_id)}/archive", params=params, writes=True)
+
+
+def build_delete(asset_id: AssetId) -> Call:
+    """Build a delete; the platform expects the asset to be archived."""
+    return Call("DELETE", _asset_path(asset_id), repeat=Repeat.UNTIL_GONE, writes=True)
+
+
+def build_list_files(asset_id: AssetId, path: str = "") -> Call:
+    """Build the request for one level of an asset's files (v3.1+; internal assets only)."""
+    body = msgspec.json.encode({"path": path})
+    return Call("POST", f"{_asset_path(asset_id)}/files", subject="folder", body=body)
+
+
+def build_file_urls(asset_id: AssetId, path: str) -> Call:
+    """Build the request for a file's signed addresses (v4.0+)."""
+    place = f"{_asset_path(asset_id)}/files/urls"
+    return Call("GET", place, subject="file", params=(("path", path),))
+
+
+def build_download_url(asset_id: AssetId, path: str) -> Call:
+    """Build the request for a file's signed address on platforms before v4.0."""
+    place = f"{_asset_path(asset_id)}/files/download_url"
+    return Call("GET", place, subject="file", params=(("path", path),))
+
+
+def build_permissions(asset_id: AssetId) -> Call:
+    """Build the request for who may do what (v4.3+)."""
+    return Call("GET", f"{_asset_path(asset_id)}/permissions")
+
+
+def build_metadata_schema() -> Call:
+    """Build the request for the deployment's custom metadata fields."""
+    return Call("GET", "custom_metadata", subject="schema")
+
+
+def _criteria(request: SearchRequest, dialect: Dialect) -> dict[str, object]:
+    """Say what is looked for. `archived` left out would return both (design: api.md)."""
+    criteria: dict[str, object] = {}
+    if request.sort_field is not None:
+        criteria["sort_field"] = request.sort_field.value
+        criteria["sort_order"] = "desc" if request.descending else "asc"
+    if request.query:
+        criteria["query"] = request.query
+    if request.type:
+        criteria["type"] = request.type
+    if request.ownership is not None:
+        criteria["ownership"] = _OWNERSHIP[dialect][request.ownership]
+    if request.favorite:
+        criteria["favorite"] = True
+    if request.archived is not None:
+        criteria["archived"] = request.archived
+    return criteria
+
+
+def _param(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _asset_path(asset_id: AssetId) -> str:
+    return f"data_assets/{quote(asset_id, safe='')}"

@@ -1,0 +1,374 @@
+"""The data asset API: a method an endpoint, in whichever dialect the platform speaks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+
+import anyio
+
+from coexplorer.api import calls, wire
+from coexplorer.api.paging import Place
+from coexplorer.api.patience import Patience
+from coexplorer.api.transport import Carrier, OnWait, Timeouts, Transport
+from coexplorer.api.walk import Walk
+from coexplorer.errors import ApiError, Conflict, NotFound
+from coexplorer.models import (
+    Asset,
+    AssetId,
+    Dialect,
+    Fields,
+    FileEntry,
+    FileUrls,
+    MetadataField,
+    MetadataValue,
+    NewAsset,
+    Page,
+    SearchRequest,
+    Secret,
+    SortField,
+)
+
+_NOT_HERE: Final = (404, 405)
+"""What a platform answers to the other dialect's search (design: api.md, Writes)."""
+
+_NEWEST: Final = 100
+"""Rows among which a create of unknown outcome is looked for."""
+
+_CLOCK_SLACK_S: Final = 120.0
+
+
+class Client:
+    """A deployment's data assets, spoken to as one user. Use it as an async context manager.
+
+    Every method may raise any `errors.ApiError`; what is safe to repeat has then been repeated.
+
+    Args:
+        base_url: The deployment's address, with or without ``/api/v1``; HTTPS unless it is this
+            machine.
+        token: Its access token; it goes to this address and nowhere else.
+        dialect: As remembered from an earlier session; None to ask the platform. One that stops
+            fitting is replaced: read `dialect` afterwards.
+        timeouts: See `Timeouts`.
+        patience: How often what is repeated.
+        concurrency: Requests that may be under way at once.
+        on_wait: Told the seconds and the reason before each wait, for a countdown.
+        carrier: Takes the place of the network; for tests of waiting.
+
+    Raises:
+        ConfigError: `base_url` is no address, or one that would send the token in clear text.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: Secret,
+        *,
+        dialect: Dialect | None = None,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 # frozen
+        patience: Patience = Patience(),  # noqa: B008 # frozen
+        concurrency: int = 8,
+        on_wait: OnWait | None = None,
+        carrier: Carrier | None = None,
+    ) -> None:
+        self._transport = Transport(
+            base_url,
+            token,
+            timeouts=timeouts,
+            patience=patience,
+            concurrency=concurrency,
+            on_wait=on_wait,
+            carrier=carrier,
+        )
+        self._patience = patience
+        self._dialect = dialect
+        self._asking: anyio.Lock
+        self._stack: AsyncExitStack
+
+    async def __aenter__(self) -> Self:
+        self._asking = anyio.Lock()
+        self._stack = AsyncExitStack()
+        await self._stack.enter_async_context(self._transport)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.__aexit__(kind, error, traceback)
+
+    def __repr__(self) -> str:
+        return f"Client({self._transport.base_url!r})"
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """The dialect in use, to be remembered; None before the first search."""
+        return self._dialect
+
+    @property
+    def on_wait(self) -> OnWait | None:
+        """Who is told before each wait; may be replaced at any time."""
+        return self._transport.on_wait
+
+    @on_wait.setter
+    def on_wait(self, listener: OnWait | None) -> None:
+        self._transport.on_wait = listener
+
+    async def fetch_dialect(self) -> Dialect:
+        """Ask the platform how its search is spoken to: a search for one row, in each dialect.
+
+        Raises:
+            NotFound: It speaks neither; probably it is no Code Ocean.
+        """
+        for dialect in (Dialect.CURRENT, Dialect.LEGACY):
+            call = calls.build_search(SearchRequest(), dialect, limit=1)
+            try:
+                await self._transport.send(call, wire.parse_envelope)
+            except ApiError as error:
+                if error.status not in _NOT_HERE:
+                    raise
+            else:
+                self._dialect = dialect
+                return dialect
+        raise NotFound(
+            "no data asset API was found at this address",
+            hint="check the domain: it should be that of a Code Ocean deployment",
+            status=404,
+        )
+
+    async def search(
+        self,
+        request: SearchRequest,
+        *,
+        offset: int = 0,
+        limit: int = calls.LARGEST_PAGE,
+        next_token: str | None = None,
+    ) -> Page:
+        """Fetch one page.
+
+        Args:
+            request: What to look for.
+            offset: Rows to leave out.
+            limit: Rows at most, within 1 and 1000.
+            next_token: Where the page before said that this one starts; wins over `offset`.
+
+        Raises:
+            ValueError: There is no such page.
+        """
+        envelope = await self._fetch_envelope(request, Place(offset, limit, next_token))
+        return Page(wire.parse_rows(envelope.rows), envelope.has_more, envelope.next_token)
+
+    def iter_pages(
+        self,
+        request: SearchRequest,
+        *,
+        limit: int = calls.LARGEST_PAGE,
+        offset: int = 0,
+        prefetch: int = 1,
+    ) -> Walk:
+        """Walk over all pages; `Walk.incomplete` tells afterwards whether the platform had more.
+
+            async with client.iter_pages(request, prefetch=4) as walk:
+                async for page in walk: ...
+
+        Without ``async with`` there is one request at a time. No asset comes twice.
+
+        Args:
+            request: What to look for.
+            limit: Rows a page, within 1 and 1000.
+            offset: Rows to leave out.
+            prefetch: Pages that may be on their way while one is read.
+        """
+
+        async def fetch(place: Place) -> wire.Envelope:
+            return await self._fetch_envelope(request, place)
+
+        return Walk(fetch, limit=limit, offset=offset, prefetch=prefetch)
+
+    async def get(self, asset_id: AssetId) -> Asset:
+        """Fetch an asset.
+
+        Raises:
+            NotFound: There is none, or it is not shared with this user.
+        """
+        return await self._transport.send(calls.build_get(asset_id), wire.parse_asset_reply)
+
+    async def create(self, new: NewAsset) -> Asset:
+        """Ask for a new asset. The platform makes it afterwards: watch its state.
+
+        A request of unknown outcome is not repeated; the asset is looked for among the newest ones
+        (design: api.md, Writes).
+
+        Raises:
+            ApiError: With `outcome_unknown`: it may come to be all the same.
+        """
+        started = time.time()
+        call = calls.build_create(new)
+        try:
+            return await self._transport.send(call, wire.parse_asset_reply)
+        except ApiError as error:
+            if not error.outcome_unknown:
+                raise
+            lost = error
+        since = started + self._transport.clock_offset_s - _CLOCK_SLACK_S
+        found = await self._find_created(new, since)
+        if found is not None:
+            return found
+        lost.hint = "look for it in the list before you create it again; it may have been created"
+        raise lost
+
+    async def update(
+        self,
+        asset_id: AssetId,
+        fields: Fields,
+        *,
+        before: Fields,
+        custom_metadata: Mapping[str, MetadataValue] | None = None,
+    ) -> Asset:
+        """Set an asset's fields, and return what the platform then has.
+
+        When the outcome is unknown the asset is read: equal to `fields`, it is done; equal to
+        `before`, it is sent again; else somebody else was faster (design: api.md, Writes).
+
+        Args:
+            asset_id: The asset.
+            fields: All four of them, as they should be; no `mount` key is sent when it is None.
+            before: As they were on the platform when last seen.
+            custom_metadata: The whole of it, if it was edited.
+
+        Raises:
+            Conflict: It was changed to something else in the meantime.
+            ApiError: With `outcome_unknown`: it could not be read either.
+        """
+        call = calls.build_update(asset_id, fields, custom_metadata)
+        nth = 0
+        while True:
+            nth += 1
+            try:
+                return await self._transport.send(call, wire.parse_asset_reply)
+            except ApiError as error:
+                if not error.outcome_unknown:
+                    raise
+                lost = error
+            now = await self._get_after(lost, asset_id)
+            if now.fields.same_as(fields) and _holds(now, custom_metadata or {}):
+                return now
+            if not now.fields.same_as(before):
+                raise Conflict(
+                    "somebody else changed this asset while the change was on its way",
+                    hint="look at its present state, then edit again",
+                )
+            if nth == self._patience.attempts:
+                lost.outcome_unknown = False
+                raise lost
+            await self._transport.pause(nth, "the change did not arrive", call)
+
+    async def archive(self, asset_id: AssetId, archived: bool) -> None:  # noqa: FBT001 # a state
+        """Archive an asset, or take it out of the archive."""
+        call = calls.build_archive(asset_id, archived=archived)
+        await self._transport.send(call, wire.parse_nothing)
+
+    async def delete(self, asset_id: AssetId) -> None:
+        """Delete an asset for good; the platform expects it to be archived."""
+        await self._transport.send(calls.build_delete(asset_id), wire.parse_nothing)
+
+    async def list_files(self, asset_id: AssetId, path: str = "") -> tuple[FileEntry, ...]:
+        """List one folder of an asset's files; internal assets only, v3.1 and later."""
+        return await self._transport.send(calls.build_list_files(asset_id, path), wire.parse_folder)
+
+    async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
+        """Fetch the signed addresses of a file; platforms before v4.0 give one."""
+        try:
+            call = calls.build_file_urls(asset_id, path)
+            return await self._transport.send(call, wire.parse_file_urls)
+        except ApiError as error:
+            if error.status not in _NOT_HERE:
+                raise
+            newest = error
+        try:
+            call = calls.build_download_url(asset_id, path)
+            return await self._transport.send(call, wire.parse_file_urls)
+        except ApiError as error:
+            if error.status not in _NOT_HERE:
+                raise
+        raise newest
+
+    async def permissions(self, asset_id: AssetId) -> tuple[wire.Grant, ...]:
+        """Fetch who may do what; v4.3 and later."""
+        call = calls.build_permissions(asset_id)
+        return await self._transport.send(call, wire.parse_permissions)
+
+    async def metadata_schema(self) -> tuple[MetadataField, ...]:
+        """Fetch the deployment's custom metadata fields."""
+        call = calls.build_metadata_schema()
+        return await self._transport.send(call, wire.parse_metadata_schema)
+
+    async def _fetch_envelope(self, request: SearchRequest, place: Place) -> wire.Envelope:
+        dialect = await self._ensure_dialect()
+        try:
+            return await self._send_search(request, dialect, place)
+        except ApiError as error:
+            if error.status not in _NOT_HERE:
+                raise
+            misfit = error
+        now = await self._replace_dialect(dialect)
+        if now is dialect:
+            raise misfit
+        return await self._send_search(request, now, place)
+
+    async def _send_search(
+        self, request: SearchRequest, dialect: Dialect, place: Place
+    ) -> wire.Envelope:
+        call = calls.build_search(
+            request, dialect, offset=place.offset, limit=place.limit, next_token=place.token
+        )
+        return await self._transport.send(call, wire.parse_envelope)
+
+    async def _ensure_dialect(self) -> Dialect:
+        async with self._asking:
+            return self._dialect or await self.fetch_dialect()
+
+    async def _replace_dialect(self, misfit: Dialect) -> Dialect:
+        """Ask again, unless somebody else just did."""
+        async with self._asking:
+            if self._dialect not in (None, misfit):
+                return self._dialect
+            return await self.fetch_dialect()
+
+    async def _find_created(self, new: NewAsset, since: float) -> Asset | None:
+        """Look for an asset that a lost create may have made; the platform may take a moment."""
+        newest = SearchRequest(archived=None, sort_field=SortField.CREATED, descending=True)
+        call = calls.build_create(new)
+        for nth in range(1, self._patience.connects + 1):
+            try:
+                page = await self.search(newest, limit=_NEWEST)
+            except ApiError:
+                return None
+            for asset in page.results:
+                is_it = (asset.name, asset.mount or "") == (new.name, new.mount)
+                if is_it and (asset.created is None or asset.created >= since):
+                    return asset
+            await self._transport.pause(nth, "looking whether it was created", call)
+        return None
+
+    async def _get_after(self, lost: ApiError, asset_id: AssetId) -> Asset:
+        """Read an asset whose update may have arrived.
+
+        Raises:
+            ApiError: `lost`, when it can't be read.
+        """
+        try:
+            return await self.get(asset_id)
+        except ApiError:
+            lost.hint = "look at the asset once the platform answers again"
+        raise lost
+
+
+def _holds(asset: Asset, wanted: Mapping[str, MetadataValue]) -> bool:
+    """Tell whether custom metadata arrived; what else there is may be merged (design: a guess)."""
+    return all(asset.custom_metadata.get(key) == value for key, value in wanted.items())

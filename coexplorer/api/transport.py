@@ -1,0 +1,348 @@
+"""Carries calls to the platform and back: the one seam to HTTP, and the only room that knows httpx.
+
+Time-outs, the limit on concurrent requests, and repetition of what is safe to repeat live here. The
+token goes to the platform's own origin and nowhere else: not along with a redirect, not into
+messages, logs or tracebacks (which is why httpx's exceptions are never chained: their frames hold
+the request's headers).
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import random
+import ssl
+import time
+from collections.abc import Callable, Generator
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import anyio
+import httpx
+import msgspec
+
+import coexplorer
+from coexplorer.api.calls import Call, Repeat
+from coexplorer.api.failures import (
+    LONGEST_LINE,
+    Failure,
+    Kind,
+    build_bad_reply,
+    classify_reply,
+    parse_retry_after,
+)
+from coexplorer.api.origin import parse_base_url, parse_origin
+from coexplorer.api.patience import Patience, Tried, find_wait_s
+from coexplorer.errors import BadReply, NotFound, Unreachable
+from coexplorer.models import Secret
+
+T = TypeVar("T")
+Carrier = httpx.AsyncBaseTransport
+"""What takes requests to the network, or in tests of waiting does not."""
+OnWait = Callable[[float, str], None]
+"""Told before each wait: its seconds, and why, as a sentence for a person."""
+
+_log = logging.getLogger(__name__)
+# It logs every address at INFO, and the signed ones are as good as a key.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+_MAX_HOPS: Final = 3
+_USER_AGENT: Final = f"coexplorer/{coexplorer.__version__}"
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """How long to wait for what, in seconds.
+
+    Attributes:
+        connect_s: For a connection.
+        read_s: For the next bytes of a reply; a page of 1000 takes the platform about 2 s.
+        attempt_s: For a whole request and reply, so that a slow drip ends too.
+        call_s: For everything: all attempts and the waits between them.
+    """
+
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    attempt_s: float = 180.0
+    call_s: float = 600.0
+
+
+class _Failed(Exception):
+    """Carries a failure out of an attempt; it never leaves this module."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+class _TokenAuth(httpx.Auth):
+    """HTTP Basic with the token as user name and no password, for one origin only."""
+
+    def __init__(self, token: Secret, base_url: str) -> None:
+        self._token = token
+        self._origin = parse_origin(base_url)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if parse_origin(str(request.url)) == self._origin:
+            pair = base64.b64encode(f"{self._token.reveal()}:".encode()).decode()
+            request.headers["Authorization"] = f"Basic {pair}"
+        yield request
+
+
+class Transport:
+    """An open way to one platform.
+
+    Args:
+        base_url: The deployment's address, with or without ``/api/v1``.
+        token: Goes along as the user name of HTTP Basic (manual).
+        timeouts: See `Timeouts`.
+        patience: See `Patience`.
+        concurrency: Requests that may be under way at once.
+        on_wait: See `OnWait`; may be replaced at any time.
+        carrier: Takes the place of the network; for tests of waiting.
+
+    Raises:
+        ConfigError: The address would send the token in clear text, or is none.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: Secret,
+        *,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 # frozen
+        patience: Patience = Patience(),  # noqa: B008 # frozen
+        concurrency: int = 8,
+        on_wait: OnWait | None = None,
+        carrier: Carrier | None = None,
+    ) -> None:
+        self.base_url = parse_base_url(base_url)
+        self.origin = parse_origin(self.base_url)
+        self.on_wait = on_wait
+        self.clock_offset_s = 0.0
+        """Seconds that the platform's clock is ahead of ours, as far as it has told."""
+        self._token = token
+        self._timeouts = timeouts
+        self._patience = patience
+        self._concurrency = concurrency
+        self._carrier = carrier
+        self._slots: anyio.Semaphore
+        self._http: httpx.AsyncClient
+
+    def __repr__(self) -> str:
+        return f"Transport({self.base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        self._slots = anyio.Semaphore(self._concurrency)
+        self._http = self.build_http(_TokenAuth(self._token, self.base_url))
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._http.__aexit__(kind, error, traceback)
+
+    def build_http(self, auth: httpx.Auth | None = None) -> httpx.AsyncClient:
+        """Build an HTTP client with this platform's time-outs; without `auth` it has no token."""
+        loopback = self.origin.is_loopback
+        return httpx.AsyncClient(
+            auth=auth,
+            headers={"User-Agent": _USER_AGENT},
+            timeout=httpx.Timeout(self._timeouts.read_s, connect=self._timeouts.connect_s),
+            limits=httpx.Limits(
+                max_connections=self._concurrency + 2,
+                max_keepalive_connections=self._concurrency,
+                keepalive_expiry=30.0,
+            ),
+            # This machine is not behind a proxy, and needs no list of certificates (which takes
+            # longer to read than the request); a context without any trusts nobody.
+            trust_env=not loopback and self._carrier is None,
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if loopback else True,
+            transport=self._carrier,
+        )
+
+    async def send(self, call: Call, parse: Callable[[bytes], T]) -> T:
+        """Send a call and read its reply, as often as it takes and is allowed.
+
+        Args:
+            call: What to send.
+            parse: Reads the body of a success; raises ValueError when it makes no sense.
+
+        Raises:
+            ApiError: `outcome_unknown` tells whether a write may have been carried out.
+        """
+        deadline = anyio.current_time() + self._timeouts.call_s
+        tried = Tried()
+        maybe_done = False
+        while True:
+            try:
+                return await self._attempt(call, parse, deadline)
+            except _Failed as failed:
+                failure = failed.failure
+            error = failure.error
+            if maybe_done and isinstance(error, NotFound) and call.repeat is Repeat.UNTIL_GONE:
+                return parse(b"")
+            maybe_done = maybe_done or error.outcome_unknown
+            error.outcome_unknown = maybe_done
+            tried = tried.after(failure.kind)
+            chance = random.random()  # noqa: S311 # spreads clients out in time
+            wait_s = find_wait_s(failure, call.repeat, tried, self._patience, chance=chance)
+            if wait_s is None or anyio.current_time() + wait_s >= deadline:
+                raise error from None
+            await self._wait(wait_s, error.message, call)
+
+    async def pause(self, nth: int, reason: str, call: Call) -> None:
+        """Wait before the `nth` repetition of what callers repeat themselves."""
+        failure = build_unreachable(reason, kind=Kind.LOST, writes=False)
+        tried = Tried(lost=min(nth, self._patience.attempts - 1))
+        chance = random.random()  # noqa: S311 # spreads clients out in time
+        wait_s = find_wait_s(failure, Repeat.ALWAYS, tried, self._patience, chance=chance)
+        await self._wait(wait_s or 0.0, reason, call)
+
+    async def _wait(self, wait_s: float, reason: str, call: Call) -> None:
+        _log.info("%r: %s; again in %.1f s", call, reason, wait_s)
+        if self.on_wait is not None:
+            self.on_wait(wait_s, reason)
+        await anyio.sleep(wait_s)
+
+    async def _attempt(self, call: Call, parse: Callable[[bytes], T], deadline: float) -> T:
+        async with self._slots:
+            started = anyio.current_time()
+            until = min(deadline, started + self._timeouts.attempt_s)
+            response = None
+            with anyio.CancelScope(deadline=until):
+                response = await self._exchange(call)
+        if response is None:
+            reason = f"there was no whole answer within {until - started:.0f} s"
+            raise _Failed(build_unreachable(reason, kind=Kind.LOST, writes=call.writes))
+        body = response.content
+        if not response.is_success:
+            self._log_body(call, response)
+            raise _Failed(self._classify(call, response))
+        try:
+            return parse(body)
+        except ValueError as error:
+            self._log_body(call, response)
+            failure = build_bad_reply(str(error), body, response.status_code, writes=call.writes)
+        raise _Failed(self._scrubbed(failure, call))
+
+    async def _exchange(self, call: Call) -> httpx.Response:
+        url = httpx.URL(self.base_url + call.path)
+        if call.params:
+            url = url.copy_merge_params(call.params)
+        headers = {"Content-Type": "application/json"} if call.body is not None else {}
+        hops = 0
+        while True:
+            try:
+                response = await self._http.request(
+                    call.method, url, content=call.body, headers=headers, follow_redirects=False
+                )
+            except httpx.HTTPError as error:
+                raise _Failed(describe(error, writes=call.writes)) from None
+            self._learn_clock(response)
+            target = response.next_request
+            if target is None:
+                return response
+            hops += 1
+            self._check_hop(call, response, target.url, hops)
+            url = target.url
+
+    def _check_hop(
+        self, call: Call, response: httpx.Response, target: httpx.URL, hops: int
+    ) -> None:
+        """Refuse redirects that would carry the token away, or change what is being done."""
+        status = response.status_code
+        if parse_origin(str(target)) != self.origin:
+            reason = f"it redirects to another address, {target.host}"
+            raise _Failed(_bad_redirect(reason, status))
+        if call.method != "GET" and status not in (307, 308):
+            raise _Failed(_bad_redirect("it redirects what is no reading", status))
+        if hops > _MAX_HOPS:
+            raise _Failed(_bad_redirect("it redirects in a circle", status))
+
+    def _classify(self, call: Call, response: httpx.Response) -> Failure:
+        retry_after_s = parse_retry_after(
+            response.headers.get("Retry-After"), now=time.time() + self.clock_offset_s
+        )
+        failure = classify_reply(
+            response.status_code,
+            response.content,
+            subject=call.subject,
+            writes=call.writes,
+            retry_after_s=retry_after_s,
+        )
+        return self._scrubbed(failure, call)
+
+    def _learn_clock(self, response: httpx.Response) -> None:
+        told_s = parse_retry_after(response.headers.get("Date"), now=0.0)
+        if told_s:
+            self.clock_offset_s = told_s - time.time()
+
+    def _log_body(self, call: Call, response: httpx.Response) -> None:
+        text = response.content[:10_000].decode("utf-8", "replace")
+        _log.info("%r: %d: %s", call, response.status_code, self._scrub(text, call))
+
+    def _scrubbed(self, failure: Failure, call: Call) -> Failure:
+        failure.error.message = self._scrub(failure.error.message, call)
+        failure.error.args = (failure.error.message,)
+        return failure
+
+    def _scrub(self, text: str, call: Call) -> str:
+        """Take secrets out of what the platform said, should it have repeated them."""
+        for secret in (self._token, *call.secrets):
+            if secret:
+                pair = base64.b64encode(f"{secret.reveal()}:".encode()).decode()
+                text = text.replace(secret.reveal(), "…").replace(pair, "…")
+        return text
+
+
+def describe(error: httpx.HTTPError, *, writes: bool) -> Failure:
+    """Turn what httpx raised into a failure.
+
+    Its own text is used only where it is the operating system's: that of a protocol error quotes
+    headers.
+    """
+    match error:
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            reason, kind = "the connection took too long", Kind.UNSENT
+        case httpx.ConnectError() | httpx.ProxyError():
+            reason, kind = f"no connection ({_first_line(error)})", Kind.UNSENT
+            if "CERTIFICATE" in reason:
+                kind = Kind.FINAL
+        case httpx.TimeoutException():
+            reason, kind = "it stopped answering", Kind.LOST
+        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
+            reason, kind = "the request can't be sent in this form", Kind.FINAL
+        case httpx.DecodingError():
+            reason, kind = "its reply can't be unpacked", Kind.LOST
+        case _:
+            reason, kind = "the connection broke", Kind.LOST
+    return build_unreachable(reason, kind=kind, writes=writes)
+
+
+def build_unreachable(reason: str, *, kind: Kind, writes: bool) -> Failure:
+    """Describe a call without a reply."""
+    error = Unreachable(
+        f"the platform can't be reached: {reason}",
+        hint="check the network and the domain, then try again",
+        outcome_unknown=writes and kind is Kind.LOST,
+    )
+    return Failure(kind, error)
+
+
+def _bad_redirect(reason: str, status: int) -> Failure:
+    error = BadReply(
+        f"the platform did not answer itself: {reason}",
+        hint="check the domain; the token was not sent there",
+        status=status,
+    )
+    return Failure(Kind.FINAL, error)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:LONGEST_LINE] if lines else type(error).__name__

@@ -1,0 +1,182 @@
+"""Walks all pages of a search, the next ones on their way while one is read.
+
+The decisions are `paging`'s; this is the short driver that does the waiting.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from coexplorer.api.paging import Incomplete, Pager, Place, Step, build_windows
+from coexplorer.api.wire import Envelope, parse_rows
+from coexplorer.errors import ApiError
+from coexplorer.models import Page
+
+FetchEnvelope = Callable[[Place], Awaitable[Envelope]]
+_Item = tuple[Envelope, Step] | ApiError
+
+
+class Walk:
+    """Pages of one search, in order, without the rows that the platform repeats.
+
+    Used plainly (``async for page in walk``) it asks for one page at a time. Inside of
+    ``async with walk:`` further pages are on their way while one is read.
+
+    Args:
+        fetch: Fetches one page.
+        limit: Rows a page, within 1 and 1000.
+        prefetch: Pages that may be on their way or waiting, in ``async with``. Platforms that count
+            in offsets are asked for so many at once; where a token leads from page to page there is
+            one request at a time.
+        offset: Rows to leave out at the start.
+
+    Attributes:
+        finished: Whether the walk has ended of itself.
+        incomplete: Why it ended although the platform has more; None otherwise.
+    """
+
+    def __init__(
+        self, fetch: FetchEnvelope, *, limit: int, prefetch: int = 1, offset: int = 0
+    ) -> None:
+        self.finished = False
+        self.incomplete: Incomplete | None = None
+        self._fetch = fetch
+        self._prefetch = max(1, prefetch)
+        self._pager = Pager(limit)
+        self._next: Place | None = Place(offset, limit)
+        self._group: TaskGroup | None = None
+        self._send: MemoryObjectSendStream[_Item] | None = None
+        self._receive: MemoryObjectReceiveStream[_Item] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that the search finds has been read."""
+        return self.finished and self.incomplete is None
+
+    async def __aenter__(self) -> Self:
+        self._send, self._receive = anyio.create_memory_object_stream[_Item](self._prefetch)
+        self._group = await anyio.create_task_group().__aenter__()
+        self._group.start_soon(self._produce, self._send)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        if self._group is None or self._send is None or self._receive is None:
+            raise RuntimeError("the walk was not entered")
+        with self._send, self._receive:
+            self._group.cancel_scope.cancel()
+            if isinstance(error, Exception):
+                # The caller's own error: it goes on as it is, not wrapped in a group.
+                return await self._group.__aexit__(None, None, None)
+            return await self._group.__aexit__(kind, error, traceback)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Page:
+        if self._next is None:
+            raise StopAsyncIteration
+        if self._receive is None:
+            envelope = await self._fetch(self._next)
+            step = self._step(self._next, envelope)
+        else:
+            item = await self._receive.receive()
+            if isinstance(item, ApiError):
+                self._next = None
+                raise item
+            envelope, step = item
+        assets = parse_rows(envelope.rows)
+        new = self._pager.keep_new(asset.id for asset in assets)
+        by_id = {asset.id: asset for asset in assets if asset.id in new}
+        self._next = step.to
+        if step.to is None:
+            self.finished = True
+            self.incomplete = step.incomplete
+        return Page(tuple(by_id.values()), envelope.has_more, envelope.next_token)
+
+    def _step(self, place: Place, envelope: Envelope) -> Step:
+        return self._pager.step(
+            place,
+            rows=len(envelope.rows),
+            has_more=envelope.has_more,
+            next_token=envelope.next_token,
+        )
+
+    async def _produce(self, send: MemoryObjectSendStream[_Item]) -> None:
+        place = self._next
+        async with send:
+            try:
+                while place is not None:
+                    envelope = await self._fetch(place)
+                    step = self._step(place, envelope)
+                    await send.send((envelope, step))
+                    place = step.to
+                    if place is not None and place.token is None and self._prefetch > 1:
+                        place = await self._produce_windows(place, send)
+            except ApiError as error:
+                await send.send(error)
+
+    async def _produce_windows(
+        self, start: Place, send: MemoryObjectSendStream[_Item]
+    ) -> Place | None:
+        """Fetch by offsets, several at once; return where the guesses went wrong, None at the end.
+
+        Raises:
+            ApiError: As the first page that failed.
+        """
+        guesses = deque(build_windows(start, count=10_000))
+        under_way: deque[_Window] = deque()
+        async with anyio.create_task_group() as group:
+            place: Place | None = start
+            while place is not None:
+                while guesses and len(under_way) < self._prefetch:
+                    window = _Window(guesses.popleft())
+                    under_way.append(window)
+                    group.start_soon(window.run, self._fetch)
+                if not under_way or under_way[0].place != place:
+                    break
+                outcome = await under_way.popleft().result()
+                if isinstance(outcome, ApiError):
+                    await send.send(outcome)
+                    place = None
+                    break
+                step = self._step(place, outcome)
+                await send.send((outcome, step))
+                place = step.to
+            group.cancel_scope.cancel()
+        return place
+
+
+class _Window:
+    """One page on its way."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._done = anyio.Event()
+        self._outcome: Envelope | ApiError | None = None
+
+    async def run(self, fetch: FetchEnvelope) -> None:
+        """Fetch the page; an error waits until the page's turn comes."""
+        try:
+            self._outcome = await fetch(self.place)
+        except ApiError as error:
+            self._outcome = error
+        self._done.set()
+
+    async def result(self) -> Envelope | ApiError:
+        """Wait for what came of it."""
+        await self._done.wait()
+        if self._outcome is None:
+            raise RuntimeError("a page was awaited that nobody fetched")
+        return self._outcome

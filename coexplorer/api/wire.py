@@ -1,0 +1,226 @@
+"""What the platform answers: replies of both dialects → models (design: api.md).
+
+Pure and tolerant: a strange row or value never breaks a reply. Only a reply of another shape
+altogether raises ValueError, which the transport turns into `errors.BadReply`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final, cast
+
+import msgspec
+
+from coexplorer.assets import asset_from_json, decode_json, encode_json
+from coexplorer.models import Asset, FileEntry, FileUrls, MetadataField
+
+_log = logging.getLogger(__name__)
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A page whose rows are still JSON: enough to ask for the next one while these are read.
+
+    Attributes:
+        rows: One JSON object each.
+        next_token: Where the next page starts; None where the platform gives none.
+    """
+
+    rows: tuple[bytes, ...]
+    has_more: bool
+    next_token: str | None
+
+
+class _PlainEnvelope(msgspec.Struct):
+    results: list[msgspec.Raw] | None
+    has_more: bool = False
+    next_token: str | None = None
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_PlainEnvelope)
+
+
+def parse_envelope(body: bytes) -> Envelope:
+    """Split a page into its rows.
+
+    Raises:
+        ValueError: It is no page of results.
+    """
+    try:
+        page = _ENVELOPE.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _parse_strange_envelope(decode_json(body))
+    rows = tuple(bytes(raw) for raw in page.results or ())
+    return Envelope(rows, page.has_more, page.next_token or None)
+
+
+def _parse_strange_envelope(page: object) -> Envelope:
+    if isinstance(page, list):
+        page = {"results": page}
+    if not isinstance(page, dict) or "results" not in page:
+        raise ValueError("a page without results")
+    results = page["results"] if page["results"] is not None else []
+    if not isinstance(results, list):
+        raise ValueError("a page whose results are no list")
+    has_more = page.get("has_more", page.get("hasMore"))
+    token = page.get("next_token", page.get("nextToken"))
+    return Envelope(
+        tuple(encode_json(row) for row in results),
+        has_more is True or has_more in (1, "true"),
+        str(token) if isinstance(token, (str, int)) and token != "" else None,
+    )
+
+
+def parse_rows(rows: Sequence[bytes]) -> tuple[Asset, ...]:
+    """Read a page's rows; those without a usable id name no asset and are left out."""
+    assets = []
+    for row in rows:
+        try:
+            assets.append(asset_from_json(row))
+        except ValueError as error:
+            _log.info("left out a row of a search: %s", error)
+    return tuple(assets)
+
+
+def parse_asset_reply(body: bytes) -> Asset:
+    """Read the answer to a get, create or update.
+
+    Raises:
+        ValueError: It is no asset.
+    """
+    return asset_from_json(body)
+
+
+def parse_nothing(_body: bytes) -> None:
+    """Accept any body: archive and delete answer with and without one."""
+
+
+def parse_folder(body: bytes) -> tuple[FileEntry, ...]:
+    """Read one level of an asset's files; entries without a name are left out.
+
+    Raises:
+        ValueError: It is no listing.
+    """
+    reply = _object(body)
+    items = reply.get("items")
+    if items is None and "items" in reply:
+        return ()
+    if not isinstance(items, list):
+        raise ValueError("a folder without items")
+    entries = (_file_entry(item) for item in items if isinstance(item, dict))
+    return tuple(entry for entry in entries if entry is not None)
+
+
+def _file_entry(item: dict[str, object]) -> FileEntry | None:
+    path = item.get("path")
+    name = item.get("name")
+    if not isinstance(path, str) or not path.strip("/"):
+        path = name
+    if not isinstance(path, str) or not path.strip("/"):
+        return None
+    path = path.strip("/")
+    if not isinstance(name, str) or not name:
+        name = path.rpartition("/")[2]
+    size = item.get("size")
+    if isinstance(size, str) and size.isdecimal():
+        size = int(size)
+    return FileEntry(
+        name=name,
+        path=path,
+        is_folder=item.get("type") in ("folder", "directory", "dir"),
+        size_bytes=size if isinstance(size, int) and size >= 0 else None,
+    )
+
+
+def parse_file_urls(body: bytes) -> FileUrls:
+    """Read the signed addresses of a file; before v4.0 there was one, called ``url``.
+
+    Raises:
+        ValueError: There is no address in it.
+    """
+    reply = _object(body)
+    download = reply.get("download_url") or reply.get("url")
+    view = reply.get("view_url")
+    if not isinstance(download, str):
+        raise ValueError("no address to download from")
+    return FileUrls(download, view if isinstance(view, str) else "")
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What one user, group or everyone may do: ``owner``, ``editor``, ``viewer``, ``discoverable``.
+
+    Attributes:
+        who: An e-mail address, a group's name, or ``everyone``.
+    """
+
+    who: str
+    role: str
+
+
+def parse_permissions(body: bytes) -> tuple[Grant, ...]:
+    """Read who may do what: users first, then groups, then everyone.
+
+    Raises:
+        ValueError: It is no JSON object.
+    """
+    reply = _object(body)
+    grants = [
+        *_grants(reply.get("users"), "email"),
+        *_grants(reply.get("groups"), "group"),
+    ]
+    everyone = reply.get("everyone")
+    if isinstance(everyone, str) and everyone not in ("", "none"):
+        grants.append(Grant("everyone", everyone))
+    return tuple(grants)
+
+
+def _grants(items: object, key: str) -> Iterable[Grant]:
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and isinstance(item.get(key), str):
+            role = item.get("role")
+            yield Grant(item[key], role if isinstance(role, str) else "")
+
+
+def parse_metadata_schema(body: bytes) -> tuple[MetadataField, ...]:
+    """Read the deployment's custom metadata fields; those without a name are left out.
+
+    Raises:
+        ValueError: It is no JSON object.
+    """
+    fields = _object(body).get("fields")
+    return tuple(
+        _metadata_field(item)
+        for item in (fields if isinstance(fields, list) else ())
+        if isinstance(item, dict) and isinstance(item.get("name"), str)
+    )
+
+
+def _metadata_field(item: dict[str, object]) -> MetadataField:
+    def text(key: str) -> str:
+        value = item.get(key)
+        return value if isinstance(value, str) else ""
+
+    category = item.get("category")
+    if isinstance(category, dict):
+        category = category.get("name")
+    values = item.get("allowed_values")
+    return MetadataField(
+        name=text("name"),
+        type=text("type") or "string",
+        required=item.get("required") is True,
+        units=text("units"),
+        category=category if isinstance(category, str) else "",
+        multiple=item.get("multiple") is True,
+        allowed_values=tuple(
+            str(value)
+            for value in (values if isinstance(values, list) else ())
+            if value is not None
+        ),
+    )
+
+
+def _object(body: bytes) -> dict[str, object]:
+    reply = decode_json(body)
+    if not isinstance(reply, dict):
+        raise ValueError("a reply that is no JSON object")
+    return cast("dict[str, object]", reply)
