@@ -1,0 +1,1 @@
+"""The one place where output leaves: cells, the difference between screens, and pacing."""

@@ -1,0 +1,126 @@
+"""Pure: what a terminal's cell holds, and the shortest way from one style to the next.
+
+A row of the screen is a list of cells. A character that is two columns wide stands in the first of
+its two cells; the second holds the empty string. Combining characters stand with the character that
+they combine with. This room imports nothing: it is used before the first frame.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+_FIRST_WIDE = "\u1100"
+"""The first character that Unicode calls wide; below it, terminals agree."""
+
+
+class Pen(NamedTuple):
+    """How text looks, as SGR parameters (ECMA-48).
+
+    Attributes:
+        attributes: Sorted parameters such as ``1`` (bold), ``4`` (underline), ``7`` (reverse).
+        foreground: Parameters such as ``38;5;250``; empty: the terminal's own.
+        background: Parameters such as ``48;2;0;0;95``; empty: the terminal's own.
+    """
+
+    attributes: tuple[str, ...] = ()
+    foreground: str = ""
+    background: str = ""
+
+
+PLAIN = Pen()
+"""The terminal's own look."""
+
+_DRAWN_ON_BLANKS = frozenset({"4", "5", "7", "9", "21", "51", "52", "53"})
+"""Attributes that show on a blank: underline, blink, reverse, strike-out, frames, overline."""
+
+
+class Cell(NamedTuple):
+    """One column of one row: text of one character with what combines with it, and its look."""
+
+    text: str
+    pen: Pen
+
+
+BLANK = Cell(" ", PLAIN)
+
+Row = tuple[Cell, ...]
+
+_FORBIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1: what starts or ends an escape sequence
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidi marks, embeddings, overrides, isolates
+    "\u2028\u2029\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+
+def strip_controls(text: str) -> str:
+    """Take out every character that a terminal could obey: the last line of defence.
+
+    They are zero columns wide in the layout, so taking them out keeps the columns. Whoever shows
+    foreign text has made them visible long before this.
+    """
+    return _FORBIDDEN.sub("", text)
+
+
+@lru_cache(maxsize=1024)
+def parse_sgr(codes: str) -> Pen:
+    """Read SGR parameters, e.g. ``1;38;5;250;48;5;16``, into a `Pen`."""
+    attributes: set[str] = set()
+    foreground = background = ""
+    parts = codes.split(";") if codes else []
+    at = 0
+    while at < len(parts):
+        part = parts[at]
+        length = 1
+        if part in ("38", "48"):
+            length = 3 if parts[at + 1 : at + 2] == ["5"] else 5
+        value = ";".join(parts[at : at + length])
+        number = int(part or "0")
+        if number in range(30, 39) or number in range(90, 98):
+            foreground = value
+        elif number in range(40, 49) or number in range(100, 108):
+            background = value
+        elif number == 0:
+            attributes.clear()
+            foreground = background = ""
+        elif number not in (39, 49):
+            attributes.add(part)
+        at += length
+    return Pen(tuple(sorted(attributes, key=int)), foreground, background)
+
+
+@lru_cache(maxsize=4096)
+def sgr_between(old: Pen | None, new: Pen) -> str:
+    """Return the shortest sequence that takes a terminal from one look to another.
+
+    Args:
+        old: None when the terminal's state is not known.
+        new: What comes next.
+    """
+    if old == new:
+        return ""
+    whole = [*new.attributes, new.foreground, new.background]
+    reset = ";".join(["", *filter(None, whole)])
+    if old is None or not set(old.attributes) <= set(new.attributes):
+        return f"\x1b[{reset}m" if reset else "\x1b[m"
+    change = [code for code in new.attributes if code not in old.attributes]
+    if new.foreground != old.foreground:
+        change.append(new.foreground or "39")
+    if new.background != old.background:
+        change.append(new.background or "49")
+    delta = ";".join(change)
+    return f"\x1b[{delta}m" if len(delta) <= len(reset) else f"\x1b[{reset}m"
+
+
+def is_plain_blank(cell: Cell) -> bool:
+    """Tell whether erasing would leave this cell, wherever the pen has the cell's background."""
+    return cell.text == " " and _DRAWN_ON_BLANKS.isdisjoint(cell.pen.attributes)
+
+
+def is_risky(text: str) -> bool:
+    """Tell whether terminals disagree about how many columns this text takes.
+
+    After such a cell the cursor is addressed anew, so that a wrong guess moves nothing else.
+    """
+    return not text.isascii() and (len(text) > 1 or text >= _FIRST_WIDE)
