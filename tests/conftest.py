@@ -1,11 +1,14 @@
 """Shared fixtures: every test runs away from the machine's own home and environment."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+
+from coexplorer.demo.server import DemoServer
+from tests.support.server import running_server
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -50,3 +53,17 @@ def _forbid_skip(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"nothing is skipped in CI: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[DemoServer]:
+    """A fresh embedded Code Ocean of today, with the assets of `few_assets`."""
+    with running_server(tmp_path / "server", "current") as running:
+        yield running
+
+
+@pytest.fixture
+def legacy_server(tmp_path: Path) -> Iterator[DemoServer]:
+    """A fresh embedded Code Ocean of the v2.10 manual, with the assets of `few_assets`."""
+    with running_server(tmp_path / "legacy-server", "legacy") as running:
+        yield running

@@ -1,0 +1,69 @@
+"""The ASGI application: which calls there are in which dialect."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Mount, Route
+
+from coexplorer.demo import routes_assets, routes_files, routes_search
+from coexplorer.demo.deployment import Deployment
+from coexplorer.demo.dialects import Dialect
+from coexplorer.demo.replies import Refusal, answer_refusal
+
+PREFIX = "/api/v1"
+
+
+def build_app(deployment: Deployment) -> Starlette:
+    """Return the application of a deployment; what a dialect lacks answers 404 or 405."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await deployment.stop_jobs()
+
+    app = Starlette(
+        routes=[
+            Mount(PREFIX, routes=build_routes(deployment.dialect)),
+            Route("/storage/{asset_id}/{path:path}", routes_files.send_file),
+        ],
+        lifespan=lifespan,
+        exception_handlers={Refusal: answer_refusal, HTTPException: answer_refusal},
+    )
+    app.state.deployment = deployment
+    return app
+
+
+def build_routes(dialect: Dialect) -> list[Route]:
+    """Return the calls of a dialect, below ``/api/v1``."""
+    asset = "/data_assets/{asset_id}"
+    calls = [
+        Route("/data_assets", routes_assets.create, methods=["POST"]),
+        Route(f"{asset}/archive", routes_assets.archive, methods=["PATCH"]),
+        Route(f"{asset}/files", routes_files.list_files, methods=["POST"]),
+        Route(f"{asset}/permissions", routes_assets.set_permissions, methods=["POST"]),
+        Route("/custom_metadata", routes_assets.get_custom_metadata),
+    ]
+    if dialect is Dialect.LEGACY:
+        calls += [
+            Route("/data_assets", routes_search.search_legacy),
+            Route(f"{asset}/files/download_url", routes_files.get_download_url),
+        ]
+    else:
+        calls += [
+            Route("/data_assets/search", routes_search.search_current, methods=["POST"]),
+            Route(f"{asset}/permissions", routes_assets.get_permissions),
+            Route(f"{asset}/files/urls", routes_files.get_file_urls),
+            Route(f"{asset}/files/download_url", routes_files.get_download_url),
+        ]
+    return [
+        *calls,
+        Route(asset, routes_assets.get_one),
+        Route(asset, routes_assets.update, methods=["PUT"]),
+        Route(asset, routes_assets.delete, methods=["DELETE"]),
+    ]

@@ -1,0 +1,111 @@
+"""Who signs in with what: two users, their tokens, their scopes, and the key that signs URLs.
+
+Kept in ``secrets.json`` (0600) of the server's data folder, so that a token stays good over
+restarts.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import os
+import secrets
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from coexplorer.demo.asset import User
+
+PEOPLE = (("maya.okafor@example.org", "Maya Okafor"), ("jonas.lind@example.org", "Jonas Lind"))
+"""Email and name of the two who can sign in: the first owns most of the sample assets."""
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What is kept between runs. `signing_key` is hexadecimal."""
+
+    users: tuple[User, ...]
+    signing_key: str
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """A user, and whether the token may write."""
+
+    user: User
+    may_write: bool
+
+
+class SignIn:
+    """Checks of ``Authorization`` headers.
+
+    Args:
+        users: Those who can sign in.
+    """
+
+    def __init__(self, users: Sequence[User]) -> None:
+        self._by_token = {user.token: SignedIn(user, True) for user in users}
+        self._by_token.update((user.read_token, SignedIn(user, False)) for user in users)
+        self._expired: set[str] = set()
+
+    def check(self, header: str | None) -> SignedIn | None:
+        """Return who a header signs in: Basic, token as user name, no password (manual)."""
+        token = parse_token(header)
+        if token is None or token in self._expired:
+            return None
+        return self._by_token.get(token)
+
+    def expire(self, token: str) -> None:
+        """Refuse a token from now on."""
+        self._expired.add(token)
+
+    def renew(self) -> None:
+        """Take expired tokens again."""
+        self._expired.clear()
+
+
+def parse_token(header: str | None) -> str | None:
+    """Return the token in an ``Authorization`` header, None when it is not in the manual's form."""
+    scheme, _, encoded = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        text = base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    token, colon, password = text.partition(":")
+    return token if colon and not password else None
+
+
+def load_secrets(path: Path) -> Secrets:
+    """Read the secrets of a data folder, or make and keep new ones."""
+    if path.exists():
+        return msgspec.json.decode(path.read_bytes(), type=Secrets)
+    made = Secrets(
+        tuple(
+            User(str(uuid.uuid4()), email, name, _new_token(), _new_token())
+            for email, name in PEOPLE
+        ),
+        secrets.token_hex(32),
+    )
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(made))
+    return made
+
+
+def sign(key: str, *parts: str) -> str:
+    """Return the signature of parts, hexadecimal."""
+    # Lengths keep ("ab", "c") and ("a", "bc") apart.
+    message = "".join(f"{len(part)}:{part}" for part in parts)
+    return hmac.digest(bytes.fromhex(key), message.encode(), "sha256").hex()
+
+
+def _new_token() -> str:
+    return "cop_" + secrets.token_urlsafe(24)
+
+
+def signature_matches(good: str, given: str) -> bool:
+    """Compare signatures without telling by the time it takes how much of one is right."""
+    return hmac.compare_digest(good.encode(), given.encode())

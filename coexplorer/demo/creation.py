@@ -1,0 +1,201 @@
+"""Creating an asset: what is asked, the draft that it begins as, and its outcome.
+
+A bucket is the folder ``buckets/<bucket>`` of the server's data folder. A private one has a file
+``buckets/.keys/<bucket>`` with lines ``ACCESS_KEY_ID:SECRET_ACCESS_KEY``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+import shutil
+import time
+import uuid
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from coexplorer.demo.asset import Bucket, Contained, MetadataValue, StoredAsset, User
+from coexplorer.demo.deployment import Deployment
+from coexplorer.demo.dialects import Dialect
+from coexplorer.demo.hooks import CREATION
+from coexplorer.demo.replies import Refusal
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LEGACY_STARRED = ("prefix", "keep_on_external_storage", "index_data")
+
+
+class AwsBody(msgspec.Struct, frozen=True):
+    """``source.aws`` (manual, create; ``public`` from v2.15 on)."""
+
+    bucket: str
+    prefix: str | None = None
+    keep_on_external_storage: bool | None = None
+    index_data: bool | None = None
+    public: bool | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+
+
+class SourceBody(msgspec.Struct, frozen=True):
+    """``source``; places other than S3 are not embedded."""
+
+    aws: AwsBody | None = None
+
+
+class CreateBody(msgspec.Struct, frozen=True):
+    """Body of a create."""
+
+    name: str
+    tags: list[str]
+    mount: str
+    description: str | None = None
+    source: SourceBody | None = None
+    custom_metadata: dict[str, MetadataValue] | None = None
+    data_asset_ids: list[str] | None = None
+
+
+class _Failure(Exception):
+    """The request was good, and what it asks for is not there."""
+
+
+def parse_create(body: bytes, dialect: Dialect) -> CreateBody:
+    """Read the body of a create.
+
+    Raises:
+        Refusal: 400, with what is missing or wrong.
+    """
+    try:
+        asked = msgspec.json.decode(body, type=CreateBody)
+    except msgspec.MsgspecError as error:
+        raise Refusal(400, f"bad request: {error}") from error
+    for key, text in (("name", asked.name), ("mount", asked.mount)):
+        if not text.strip():
+            raise Refusal(400, f"bad request: {key} must not be empty")
+    aws = asked.source.aws if asked.source else None
+    combined = bool(asked.data_asset_ids) and dialect is Dialect.CURRENT
+    if not combined and (aws is None or not aws.bucket):
+        raise Refusal(400, "bad request: source.aws.bucket is required")
+    if dialect is Dialect.LEGACY:
+        if asked.description is None:
+            raise Refusal(400, "bad request: description is required")
+        for key in _LEGACY_STARRED:
+            if getattr(aws, key) is None:
+                raise Refusal(400, f"bad request: source.aws.{key} is required")
+    return asked
+
+
+def build_draft(asked: CreateBody, user: User, deployment: Deployment) -> StoredAsset:
+    """Return the asset that a create begins with."""
+    aws = asked.source.aws if asked.source else None
+    draft = StoredAsset(
+        id=str(uuid.uuid4()),
+        name=asked.name,
+        owner=user.email,
+        created=int(time.time()),
+        description=asked.description or "",
+        tags=tuple(asked.tags),
+        mount=asked.mount,
+        state="draft",
+        custom_metadata=asked.custom_metadata or {},
+        creating=True,
+    )
+    if aws is not None:
+        external = bool(aws.keep_on_external_storage)
+        # An asset that stays outside is the whole bucket: the prefix is ignored (manual).
+        prefix = "" if external else (aws.prefix or "").strip("/")
+        source = Bucket(bucket=aws.bucket, prefix=prefix, external=external)
+        # Copied files are always indexed (manual); newer platforms have no index_data at all.
+        listed = not external or aws.index_data is not False
+        return msgspec.structs.replace(draft, source=source, files_listed=listed)
+    parts = [deployment.store.get(each) for each in asked.data_asset_ids or ()]
+    contained = tuple(Contained(part.id, part.mount or "", part.size or 0) for part in parts)
+    return msgspec.structs.replace(
+        draft,
+        type="combined",
+        contained=contained,
+        size=sum(part.size for part in contained),
+        files_listed=False,
+    )
+
+
+async def run_creation(deployment: Deployment, draft: StoredAsset, asked: CreateBody) -> None:
+    """Bring a draft to its outcome: ready with files, or failed with a reason."""
+    await asyncio.sleep(deployment.creation_s)
+    await deployment.hooks.hold_before(CREATION, draft.id)
+    aws = asked.source.aws if asked.source else None
+    changes: dict[str, object] = {"state": "ready"}
+    if aws is not None and draft.source is not None:
+        try:
+            changes |= await asyncio.to_thread(_fetch, deployment, draft, draft.source, aws)
+        except _Failure as error:
+            changes = {"state": "failed", "failure_reason": str(error)}
+        except OSError as error:
+            changes = {"state": "failed", "failure_reason": f"Copying failed: {error.strerror}"}
+    if deployment.store.find(draft.id) is not None:
+        deployment.store.update(draft.id, creating=False, **changes)
+
+
+def fail_unfinished(deployment: Deployment) -> None:
+    """Give an outcome to the creations that ended with the server that ran them."""
+    for asset in deployment.store.unfinished():
+        reason = "The creation was interrupted: create the data asset again"
+        deployment.store.update(asset.id, creating=False, state="failed", failure_reason=reason)
+
+
+def resolve_inside(root: Path, path: str) -> Path | None:
+    """Return the place of a relative path below a folder, or None when it leads out of it."""
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or ".." in parts or "\0" in path:
+        return None
+    place = root.joinpath(*parts).resolve()
+    return place if place.is_relative_to(root.resolve()) else None
+
+
+def _fetch(
+    deployment: Deployment, draft: StoredAsset, source: Bucket, aws: AwsBody
+) -> dict[str, object]:
+    folder = _open_bucket(deployment, source, aws)
+    place = resolve_inside(folder, source.prefix)
+    files = [] if place is None else _list_tree(place)
+    if place is None or not files:
+        raise _Failure(f"Nothing found under prefix {source.prefix!r} in bucket {source.bucket}")
+    if source.external:
+        target = place
+    else:
+        target = deployment.data / "contents" / draft.id
+        for file in files:
+            copy = target / file.relative_to(place)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+    changes: dict[str, object] = {"folder": str(target.relative_to(deployment.data))}
+    if draft.files_listed:
+        changes |= {"files": len(files), "size": sum(file.stat().st_size for file in files)}
+    return changes
+
+
+def _open_bucket(deployment: Deployment, source: Bucket, aws: AwsBody) -> Path:
+    buckets = deployment.data / "buckets"
+    folder = buckets / source.bucket
+    if not _BUCKET.fullmatch(source.bucket) or ".." in source.bucket or not folder.is_dir():
+        raise _Failure(f"The bucket {source.bucket} does not exist")
+    keys = buckets / ".keys" / source.bucket
+    if not keys.exists():
+        return folder
+    given = f"{aws.access_key_id or ''}:{aws.secret_access_key or ''}"
+    # Since v2.15 the platform has credentials of its own, and uses them unless told not to.
+    own = deployment.dialect is Dialect.CURRENT and given == ":" and not aws.public
+    lines = [line.strip() for line in keys.read_text().splitlines()]
+    if not own and not any(hmac.compare_digest(given.encode(), line.encode()) for line in lines):
+        raise _Failure(f"Access denied to bucket {source.bucket}: the keys are missing or wrong")
+    return folder
+
+
+def _list_tree(place: Path) -> list[Path]:
+    """Return the regular files below a folder, sorted; links are none, as in S3."""
+    if not place.is_dir():
+        return []
+    files = (path for path in place.rglob("*") if not path.is_symlink() and path.is_file())
+    root = place.resolve()
+    return sorted(path for path in files if path.resolve().is_relative_to(root))

@@ -1,0 +1,130 @@
+"""The wire of both kinds of platform, written by hand: names, enums and shapes of every reply.
+
+Legacy is the platform of the v2.10 manual, with the spellings seen on old deployments (design:
+api.md, The asset object): long enums, camel case, 64-bit numbers as text, empty fields left out,
+none of the newer fields.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from coexplorer.demo.asset import Bucket, Provenance, StoredAsset
+
+
+class Dialect(StrEnum):
+    """Which platform the server plays."""
+
+    LEGACY = "legacy"
+    CURRENT = "current"
+
+
+VERSIONS = {Dialect.LEGACY: (2, 10, 0), Dialect.CURRENT: (4, 8, 0)}
+"""What each says its version is: it refuses a client that wants a later one."""
+
+_encoder = msgspec.json.Encoder()
+
+
+def build_object(
+    asset: StoredAsset, dialect: Dialect, *, owner_id: str, created: bool = False
+) -> dict[str, object]:
+    """Return the asset object of a reply.
+
+    Args:
+        asset: The asset.
+        dialect: Whose spelling.
+        owner_id: The platform's id of the owner.
+        created: Whether this replies to a create, which old platforms spell differently.
+    """
+    if dialect is Dialect.LEGACY:
+        known = _legacy_object(asset, created=created)
+    else:
+        known = _current_object(asset, owner_id)
+    return {**known, **asset.extra}
+
+
+def encode_page(objects: list[dict[str, object]], *, has_more: bool, token: str | None) -> bytes:
+    """Return the body of a search's reply; without a token there is no such key."""
+    page: dict[str, object] = {"has_more": has_more, "results": objects}
+    if token is not None:
+        page["next_token"] = token
+    return _encoder.encode(page)
+
+
+def _current_object(asset: StoredAsset, owner_id: str) -> dict[str, object]:
+    wire: dict[str, object] = {
+        "id": asset.id,
+        "created": asset.created,
+        "name": asset.name,
+        "description": asset.description,
+        "tags": asset.tags,
+        "type": asset.type,
+        "state": asset.state,
+        "last_used": asset.last_used,
+        "owner": owner_id,
+        "owner_email": asset.owner,
+        "custom_metadata": asset.custom_metadata,
+    }
+    optional = {
+        "mount": asset.mount,
+        "files": asset.files,
+        "size": asset.size,
+        "failure_reason": asset.failure_reason or None,
+        "source_bucket": asset.source,
+        "provenance": _current_provenance(asset.provenance) if asset.provenance else None,
+        "contained_data_assets": asset.contained or None,
+    }
+    wire.update((key, value) for key, value in optional.items() if value is not None)
+    return wire
+
+
+def _current_provenance(provenance: Provenance) -> dict[str, object]:
+    fields = msgspec.structs.asdict(provenance)
+    return {key: value for key, value in fields.items() if value}
+
+
+def _legacy_object(asset: StoredAsset, *, created: bool) -> dict[str, object]:
+    wire: dict[str, object] = {
+        "id": asset.id,
+        "created": asset.created,
+        "name": asset.name,
+        "type": f"DATA_ASSET_TYPE_{asset.type.upper()}",
+        "state": f"DATA_ASSET_STATE_{asset.state.upper()}",
+        "lastUsed": asset.last_used,
+    }
+    size = None if asset.size is None else str(asset.size)
+    optional = {
+        "description": asset.description,
+        "tags": asset.tags,
+        "mount": asset.mount,
+        "files": asset.files,
+        "sizeInBytes" if created else "size": size,
+        "failure_reason": asset.failure_reason,
+        "sourceBucket": _legacy_bucket(asset.source) if asset.source else None,
+        "provenance": _legacy_provenance(asset.provenance) if asset.provenance else None,
+        "custom_metadata": asset.custom_metadata,
+    }
+    wire.update((key, value) for key, value in optional.items() if value)
+    return wire
+
+
+def _legacy_bucket(source: Bucket) -> dict[str, object]:
+    return {
+        "bucket": source.bucket,
+        "origin": source.origin,
+        "prefix": source.prefix,
+        "external": source.external,
+    }
+
+
+def _legacy_provenance(provenance: Provenance) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "commit": provenance.commit,
+        "runScript": provenance.run_script,
+        "DockerImage": provenance.docker_image,
+        "Capsule": provenance.capsule,
+        "DataAssets": provenance.data_assets,
+    }
+    return {key: value for key, value in fields.items() if value}

@@ -1,0 +1,206 @@
+"""The calls on one asset: get, create, update, archive, delete, permissions; and the schema."""
+
+from __future__ import annotations
+
+import shutil
+import zlib
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from coexplorer.demo.asset import MetadataValue, Role, StoredAsset, User
+from coexplorer.demo.creation import build_draft, parse_create, run_creation
+from coexplorer.demo.deployment import (
+    Deployment,
+    check_editor,
+    check_owner,
+    get_asset,
+    get_deployment,
+    may_read,
+    sign_in,
+)
+from coexplorer.demo.metadata import FIELDS, find_metadata_mistake
+from coexplorer.demo.replies import Refusal, build_reply
+from coexplorer.demo.routes_search import parse_flag
+
+
+class UpdateBody(msgspec.Struct, frozen=True):
+    """Body of a PUT; what is null or left out stays as it is (design: api.md)."""
+
+    name: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+    mount: str | None = None
+    custom_metadata: dict[str, MetadataValue] | None = None
+
+
+class UserRole(msgspec.Struct, frozen=True):
+    """A user's permission."""
+
+    email: str
+    role: Literal["owner", "editor", "viewer"]
+
+
+class GroupRole(msgspec.Struct, frozen=True):
+    """A group's permission."""
+
+    group: str
+    role: Literal["owner", "editor", "viewer", "discoverable"]
+
+
+class PermissionsBody(msgspec.Struct, frozen=True):
+    """Body of a change of permissions; what is null or left out stays as it is."""
+
+    users: list[UserRole] | None = None
+    groups: list[GroupRole] | None = None
+    everyone: Literal["viewer", "discoverable", "none"] | None = None
+    share_assets: bool | None = None
+
+
+async def get_one(request: Request) -> Response:
+    """Answer ``GET data_assets/{id}``."""
+    asset = get_asset(request, sign_in(request).user)
+    return build_reply(get_deployment(request).describe(asset))
+
+
+async def create(request: Request) -> Response:
+    """Answer ``POST data_assets``: a draft, whose files are fetched in the background."""
+    user = sign_in(request, to_write=True).user
+    deployment = get_deployment(request)
+    asked = parse_create(await request.body(), deployment.dialect)
+    _check_metadata(asked.custom_metadata)
+    for part in asked.data_asset_ids or ():
+        found = deployment.store.find(part)
+        if found is None or not may_read(found, user):
+            raise Refusal(400, f"data asset {part} not found")
+    draft = build_draft(asked, user, deployment)
+    draft = msgspec.structs.replace(draft, tags=as_set(draft.tags))
+    deployment.store.insert([draft])
+    deployment.start_job(run_creation(deployment, draft, asked))
+    return build_reply(deployment.describe(draft, created=True))
+
+
+async def update(request: Request) -> Response:
+    """Answer ``PUT data_assets/{id}`` with the whole asset."""
+    user = sign_in(request, to_write=True).user
+    asset = get_asset(request, user)
+    check_editor(asset, user)
+    try:
+        asked = msgspec.json.decode(await request.body(), type=UpdateBody)
+    except msgspec.MsgspecError as error:
+        raise Refusal(400, f"bad request: {error}") from error
+    if asked.name is not None and not asked.name.strip():
+        raise Refusal(400, "bad request: name must not be empty")
+    _check_metadata(asked.custom_metadata)
+    given = msgspec.structs.asdict(asked)
+    changes = {key: value for key, value in given.items() if value is not None}
+    if asked.tags is not None:
+        changes["tags"] = as_set(asked.tags)
+    changed = get_deployment(request).store.update(asset.id, **changes)
+    return build_reply(get_deployment(request).describe(changed))
+
+
+async def archive(request: Request) -> Response:
+    """Answer ``PATCH data_assets/{id}/archive?archive=true|false``."""
+    user = sign_in(request, to_write=True).user
+    asset = get_asset(request, user)
+    check_editor(asset, user)
+    archived = parse_flag(request.query_params, "archive")
+    if archived is None:
+        raise Refusal(400, "bad request: archive must be true or false")
+    get_deployment(request).store.update(asset.id, archived=archived)
+    return Response(status_code=204)
+
+
+async def delete(request: Request) -> Response:
+    """Answer ``DELETE data_assets/{id}``: only of what is archived."""
+    user = sign_in(request, to_write=True).user
+    asset = get_asset(request, user)
+    check_owner(asset, user)
+    if not asset.archived:
+        raise Refusal(400, "the data asset must be archived before it can be deleted")
+    deployment = get_deployment(request)
+    deployment.store.delete(asset.id)
+    _remove_copies(deployment, asset)
+    return Response(status_code=204)
+
+
+async def get_permissions(request: Request) -> Response:
+    """Answer ``GET data_assets/{id}/permissions``."""
+    return build_reply(_describe_permissions(get_asset(request, sign_in(request).user)))
+
+
+async def set_permissions(request: Request) -> Response:
+    """Answer ``POST data_assets/{id}/permissions``: a list given replaces the old one."""
+    user = sign_in(request, to_write=True).user
+    asset = get_asset(request, user)
+    check_owner(asset, user)
+    deployment = get_deployment(request)
+    try:
+        asked = msgspec.json.decode(await request.body(), type=PermissionsBody)
+    except msgspec.MsgspecError as error:
+        raise Refusal(400, f"bad request: {error}") from error
+    changes: dict[str, object] = {}
+    if asked.users is not None:
+        changes["roles"] = _parse_roles(asked.users, asset, deployment.users)
+    if asked.groups is not None:
+        changes["groups"] = {each.group: each.role for each in asked.groups}
+    if asked.everyone is not None:
+        changes["everyone"] = asked.everyone
+    deployment.store.update(asset.id, **changes)
+    return Response(status_code=204)
+
+
+async def get_custom_metadata(request: Request) -> Response:
+    """Answer ``GET custom_metadata``: the deployment's schema."""
+    sign_in(request)
+    categories = sorted({field.category for field in FIELDS if field.category})
+    return build_reply({"fields": FIELDS, "categories": categories})
+
+
+def as_set(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return tags as the platform keeps them: each once, in an order of its own."""
+    return tuple(sorted(set(tags), key=lambda tag: (zlib.crc32(tag.encode()), tag)))
+
+
+def _check_metadata(metadata: dict[str, MetadataValue] | None) -> None:
+    mistake = find_metadata_mistake(metadata or {})
+    if mistake is not None:
+        raise Refusal(400, f"bad request: {mistake}")
+
+
+def _remove_copies(deployment: Deployment, asset: StoredAsset) -> None:
+    """Remove the files that were copied into Code Ocean; a bucket is never touched."""
+    contents = deployment.data / "contents" / asset.id
+    if asset.folder is not None and not asset.external and contents.is_dir():
+        shutil.rmtree(contents)
+
+
+def _describe_permissions(asset: StoredAsset) -> dict[str, object]:
+    users = [{"email": asset.owner, "role": "owner"}]
+    users += [{"email": email, "role": role.value} for email, role in asset.roles.items()]
+    return {
+        "users": users,
+        "groups": [{"group": group, "role": role} for group, role in asset.groups.items()],
+        "everyone": asset.everyone,
+        "share_assets": False,
+    }
+
+
+def _parse_roles(
+    given: list[UserRole], asset: StoredAsset, users: tuple[User, ...]
+) -> dict[str, Role]:
+    known = {user.email for user in users}
+    roles = {}
+    for each in given:
+        if each.email == asset.owner:
+            continue
+        if each.email not in known:
+            raise Refusal(400, f"bad request: no user {each.email}")
+        if each.role == "owner":
+            raise Refusal(400, "bad request: a data asset has one owner")
+        roles[each.email] = Role(each.role)
+    return roles

@@ -1,0 +1,175 @@
+"""Search, in both dialects: ``GET data_assets`` (legacy) and ``POST data_assets/search``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from coexplorer.demo.deployment import get_deployment, sign_in
+from coexplorer.demo.dialects import encode_page
+from coexplorer.demo.replies import Refusal, build_raw_reply
+from coexplorer.demo.search import BadToken, Filter, Found, Search, run_search
+
+MAX_LIMIT = 1_000
+"""Largest page (manual)."""
+
+LEGACY_LIMIT = 20
+CURRENT_LIMIT = 100
+"""Page sizes when the request names none."""
+
+WALL = 10_000
+"""Results that an offset can reach on platforms without ``next_token`` (design: api.md)."""
+
+_SORT_FIELDS = ("created", "type", "name", "size")
+_LEGACY_OWNERSHIP = {"owner": "created", "shared": "shared"}
+
+
+class SearchBody(msgspec.Struct, frozen=True):
+    """Body of a current search; null is the same as left out."""
+
+    query: str | None = None
+    next_token: str | None = None
+    offset: int | None = None
+    limit: int | None = None
+    sort_field: Literal["created", "type", "name", "size"] | None = None
+    sort_order: Literal["asc", "desc"] | None = None
+    type: Literal["dataset", "result", "combined", "model"] | None = None
+    ownership: Literal["created", "shared", "private"] | None = None
+    origin: Literal["internal", "external"] | None = None
+    favorite: bool | None = None
+    archived: bool | None = None
+    filters: list[Filter] | None = None
+
+
+_body_decoder = msgspec.json.Decoder(SearchBody)
+
+
+async def search_legacy(request: Request) -> Response:
+    """Answer ``GET data_assets``: offsets up to the wall, no token."""
+    user = sign_in(request).user
+    search = parse_legacy_search(request.query_params)
+    if search.offset + search.limit > WALL:
+        raise Refusal(
+            400, f"Result window is too large: start + limit must not be more than {WALL}"
+        )
+    deployment = get_deployment(request)
+    found = run_search(deployment.store, user.email, search)
+    objects = [deployment.describe(asset) for asset in found.assets]
+    return build_raw_reply(encode_page(objects, has_more=found.token is not None, token=None))
+
+
+async def search_current(request: Request) -> Response:
+    """Answer ``POST data_assets/search``."""
+    user = sign_in(request).user
+    search = parse_current_search(await request.body())
+    deployment = get_deployment(request)
+    try:
+        found: Found = run_search(deployment.store, user.email, search)
+    except BadToken as error:
+        raise Refusal(400, str(error)) from error
+    objects = [deployment.describe(asset) for asset in found.assets]
+    return build_raw_reply(
+        encode_page(objects, has_more=found.token is not None, token=found.token)
+    )
+
+
+def parse_current_search(body: bytes) -> Search:
+    """Read the body of a current search; an empty one asks for everything.
+
+    Raises:
+        Refusal: 400.
+    """
+    try:
+        asked = _body_decoder.decode(body or b"{}")
+    except msgspec.MsgspecError as error:
+        raise Refusal(400, f"bad request: {error}") from error
+    for each in asked.filters or ():
+        _check_filter(each)
+    return Search(
+        query=asked.query or "",
+        type=asked.type,
+        ownership=asked.ownership,
+        origin=asked.origin,
+        favorite=asked.favorite or False,
+        archived=asked.archived,
+        filters=asked.filters or (),
+        sort_field=asked.sort_field,
+        descending=asked.sort_order == "desc",
+        offset=_checked_offset("offset", asked.offset),
+        limit=_checked_limit(asked.limit, CURRENT_LIMIT),
+        token=asked.next_token or None,
+    )
+
+
+def parse_legacy_search(params: QueryParams) -> Search:
+    """Read the parameters of a legacy search; an empty one is the same as left out.
+
+    Raises:
+        Refusal: 400.
+    """
+    sort_field = _one_of(params, "sort_field", _SORT_FIELDS)
+    ownership = _one_of(params, "ownership", tuple(_LEGACY_OWNERSHIP))
+    return Search(
+        query=params.get("query", ""),
+        type=_one_of(params, "type", ("dataset", "result")),
+        ownership=_LEGACY_OWNERSHIP[ownership] if ownership else None,
+        favorite=parse_flag(params, "favorite") or False,
+        archived=parse_flag(params, "archived"),
+        sort_field=sort_field,
+        descending=_one_of(params, "sort_order", ("asc", "desc")) == "desc",
+        offset=_checked_offset("start", _whole_number(params, "start")),
+        limit=_checked_limit(_whole_number(params, "limit"), LEGACY_LIMIT),
+    )
+
+
+def parse_flag(params: QueryParams, key: str) -> bool | None:
+    """Read a boolean parameter in any case, None when it is left out.
+
+    Raises:
+        Refusal: 400.
+    """
+    text = params.get(key, "").lower()
+    if text not in ("", "true", "false"):
+        raise Refusal(400, f"bad request: {key} must be true or false")
+    return text == "true" if text else None
+
+
+def _one_of(params: QueryParams, key: str, allowed: tuple[str, ...]) -> str | None:
+    text = params.get(key, "")
+    if text and text not in allowed:
+        raise Refusal(400, f"bad request: {key} must be one of {', '.join(allowed)}")
+    return text or None
+
+
+def _whole_number(params: QueryParams, key: str) -> int | None:
+    text = params.get(key, "")
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        raise Refusal(400, f"bad request: {key} must be a whole number") from error
+
+
+def _checked_limit(limit: int | None, default: int) -> int:
+    if limit is None:
+        return default
+    if not 1 <= limit <= MAX_LIMIT:
+        raise Refusal(400, f"bad request: limit must be from 1 to {MAX_LIMIT}")
+    return limit
+
+
+def _checked_offset(key: str, offset: int | None) -> int:
+    if (offset or 0) < 0:
+        raise Refusal(400, f"bad request: {key} must not be negative")
+    return offset or 0
+
+
+def _check_filter(each: Filter) -> None:
+    given = [part for part in (each.value, each.values, each.range) if part is not None]
+    if not each.key or len(given) != 1:
+        raise Refusal(400, "bad request: a filter has a key and one of value, values and range")

@@ -1,0 +1,269 @@
+"""Running the embedded Code Ocean on loopback: in a thread, or as the main program.
+
+`DemoServer` is the whole face for tests and for the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from coexplorer.demo.app import build_app
+from coexplorer.demo.asset import User
+from coexplorer.demo.auth import SignIn, load_secrets
+from coexplorer.demo.creation import fail_unfinished
+from coexplorer.demo.deployment import Deployment
+from coexplorer.demo.dialects import Dialect
+from coexplorer.demo.faults import FaultMiddleware, FaultPlan, FaultProtocol
+from coexplorer.demo.hooks import GatedApp, Hooks, LoggedRequest, RecordingApp, RequestLog
+from coexplorer.demo.store import Store
+
+_TICK_S = 1.0
+_START_TIMEOUT_S = 30.0
+
+
+class DemoServer:
+    """An embedded Code Ocean; `start` and `stop`, again and again, or use it in a ``with``.
+
+    Args:
+        data: Folder of all that it keeps; made when it is not there.
+        dialect: ``legacy`` or ``current``.
+        port: 0 takes any free one, and keeps it over restarts.
+        faults: Scripted trouble; None: none yet.
+        creation_s: Seconds that a creation stays a draft at least.
+        url_lifetime_s: Seconds for which the URL of a file is good.
+
+    Attributes:
+        faults: Scripted trouble; rules can be added at any time.
+        store: The assets; open from the beginning to `close`.
+        hooks: Gates for tests.
+        log: The requests that came.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        dialect: str = Dialect.CURRENT,
+        port: int = 0,
+        faults: FaultPlan | None = None,
+        creation_s: float = 0.0,
+        url_lifetime_s: float = 900.0,
+    ) -> None:
+        for folder in (data, data / "buckets", data / "buckets" / ".keys", data / "contents"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secrets = load_secrets(data / "secrets.json")
+        self.store = Store(data / "store.sqlite")
+        self.faults = faults or FaultPlan()
+        self.hooks = Hooks()
+        self.log = RequestLog()
+        self.sign_in = SignIn(secrets.users)
+        self._port = port
+        self._running: _Running | None = None
+        self._deployment = Deployment(
+            data=data,
+            store=self.store,
+            dialect=Dialect(dialect),
+            users=secrets.users,
+            sign_in=self.sign_in,
+            signing_key=secrets.signing_key,
+            hooks=self.hooks,
+            creation_s=creation_s,
+            url_lifetime_s=url_lifetime_s,
+        )
+        gated = GatedApp(build_app(self._deployment), self.hooks)
+        self._app = RecordingApp(FaultMiddleware(gated, self.faults), self.log)
+        fail_unfinished(self._deployment)
+
+    @property
+    def url(self) -> str:
+        """Where it is: ``http://127.0.0.1:PORT``."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self._deployment.data
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which platform it plays."""
+        return self._deployment.dialect
+
+    @property
+    def users(self) -> tuple[User, ...]:
+        """Who can sign in: the owner of most samples first, then a colleague."""
+        return self._deployment.users
+
+    def requests(
+        self, method: str | None = None, path: str = "*", *, answered: bool = False
+    ) -> list[LoggedRequest]:
+        """Return the requests that came (`RequestLog.find_all`)."""
+        return self.log.find_all(method, path, answered=answered)
+
+    def bucket(self, name: str, *, keys: tuple[str, str] | None = None) -> Path:
+        """Make a bucket and return its folder.
+
+        Args:
+            name: As S3 allows it: 3 to 63 small letters, digits, dots and hyphens.
+            keys: Access key id and secret access key; a bucket without them is public.
+        """
+        folder = self.data / "buckets" / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if keys is not None:
+            file = self.data / "buckets" / ".keys" / name
+            file.touch(mode=0o600)
+            file.write_text(":".join(keys) + "\n")
+        return folder
+
+    def start(self) -> None:
+        """Listen, and answer in a thread from now on.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        if self._running is not None:
+            return
+        listener = socket.create_server(("127.0.0.1", self._port))
+        self._port = listener.getsockname()[1]
+        self._running = _Running(self._app, listener)
+
+    def stop(self) -> None:
+        """Break all connections, open all gates and stop listening; the store stays open."""
+        running, self._running = self._running, None
+        self.hooks.release_all()
+        if running is not None:
+            running.stop()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.stop()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def run_until_signalled(server: DemoServer, on_ready: Callable[[], None]) -> None:
+    """Run a server as the main program until SIGINT or SIGTERM, and close it.
+
+    Args:
+        server: The server, not started.
+        on_ready: Called once, when the server answers.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, ask_to_stop) for number in numbers}
+    try:
+        with server:
+            on_ready()
+            stop.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Running:
+    """One run of uvicorn in a thread."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            _end_quietly(app),
+            http=FaultProtocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=300,
+        )
+        self._server = _PromptServer(config)
+        self._listener = listener
+        self._thread = threading.Thread(target=self._run, name="demo-server", daemon=True)
+        self._thread.start()
+        if not self._server.answering.wait(_START_TIMEOUT_S):
+            raise TimeoutError("the embedded server did not start")
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            runner.run(self._server.serve(sockets=[self._listener]))
+
+    def stop(self) -> None:
+        """Stop, and wait for the end of the thread."""
+        self._server.stop_now()
+        self._thread.join()
+
+
+def _end_quietly(app: ASGIApp) -> ASGIApp:
+    """Keep uvicorn from logging a failure for each request that the server's end cancels."""
+
+    async def quiet_app(scope: Scope, receive: Receive, send: Send) -> None:
+        # This is the top of the request's task, and nobody is left to answer.
+        with suppress(asyncio.CancelledError):
+            await app(scope, receive, send)
+
+    return quiet_app
+
+
+class _PromptServer(uvicorn.Server):
+    """Starts and stops at once: uvicorn's own looks every tenth of a second whether it should."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answering = threading.Event()
+        self._stop: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def stop_now(self) -> None:
+        """End `serve`, from any thread."""
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def main_loop(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self.answering.set()
+        counter = 0
+        while not self._stop.is_set() and not await self.on_tick(counter):
+            counter += 10  # uvicorn renews the date header when this is a multiple of ten
+            try:
+                await asyncio.wait_for(self._stop.wait(), _TICK_S)
+            except TimeoutError:
+                continue
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listening in self.servers:
+            listening.close()
+        for listener in sockets or ():
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # the protocols learn of it in the loop's next turn
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for listening in self.servers:
+            await listening.wait_closed()
+        await self.lifespan.shutdown()
