@@ -46,7 +46,8 @@ def pick_moment_after(rng: random.Random, now: int, moment: int) -> int:
     if rng.random() < 0.5:
         return moment + int(rng.uniform(0.5, 20) * 3600)
     later = int(rng.expovariate(1 / 12)) + 1
-    return _bring_to_work(rng, now + 60 * DAY_S, (moment + UTC_OFFSET_S) // DAY_S + later)
+    at_work = _bring_to_work(rng, now + 60 * DAY_S, (moment + UTC_OFFSET_S) // DAY_S + later)
+    return max(at_work, moment + 1800)
 
 
 def _bring_to_work(rng: random.Random, now: int, day: int) -> int:
