@@ -4,10 +4,11 @@ Import it late: it brings in httpx, which takes longer than the rest of the prog
 """
 
 from coexplorer.api.client import Client
+from coexplorer.api.download import Download
 from coexplorer.api.paging import Incomplete
 from coexplorer.api.patience import Patience
 from coexplorer.api.transport import OnWait, Timeouts
 from coexplorer.api.walk import Walk
 from coexplorer.api.wire import Grant
 
-__all__ = ["Client", "Grant", "Incomplete", "OnWait", "Patience", "Timeouts", "Walk"]
+__all__ = ["Client", "Download", "Grant", "Incomplete", "OnWait", "Patience", "Timeouts", "Walk"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
 import anyio
 
 from coexplorer.api import calls, wire
+from coexplorer.api.download import Download, FetchUrl, open_download
+from coexplorer.api.failures import Failure, Kind
 from coexplorer.api.paging import Place
 from coexplorer.api.patience import Patience
 from coexplorer.api.transport import Carrier, OnWait, Timeouts, Transport
@@ -37,6 +39,9 @@ _NOT_HERE: Final = (404, 405)
 
 _NEWEST: Final = 100
 """Rows among which a create of unknown outcome is looked for."""
+
+_LOOKS: Final = 3
+"""How often it is looked for: what was just created may take a moment to be found."""
 
 _CLOCK_SLACK_S: Final = 120.0
 
@@ -216,7 +221,7 @@ class Client:
                 raise
             lost = error
         since = started + self._transport.clock_offset_s - _CLOCK_SLACK_S
-        found = await self._find_created(new, since)
+        found = await self._find_created(new, since, lost)
         if found is not None:
             return found
         lost.hint = "look for it in the list before you create it again; it may have been created"
@@ -263,10 +268,9 @@ class Client:
                     "somebody else changed this asset while the change was on its way",
                     hint="look at its present state, then edit again",
                 )
-            if nth == self._patience.attempts:
-                lost.outcome_unknown = False
+            lost.outcome_unknown = False
+            if not await self._transport.wait_after(Failure(Kind.LOST, lost), nth):
                 raise lost
-            await self._transport.pause(nth, "the change did not arrive", call)
 
     async def archive(self, asset_id: AssetId, archived: bool) -> None:  # noqa: FBT001 # a state
         """Archive an asset, or take it out of the archive."""
@@ -297,6 +301,33 @@ class Client:
             if error.status not in _NOT_HERE:
                 raise
         raise newest
+
+    def open_download(
+        self,
+        fetch_url: FetchUrl,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        etag: str = "",
+    ) -> AbstractAsyncContextManager[Download]:
+        """Open a file's bytes at a signed address, resumed by itself where a connection breaks.
+
+            async with client.open_download(fetch_url) as download:
+                async for chunk in download: ...
+
+        The token does not go there. `Download.etag`, `.total_bytes` and `.position` tell what to
+        remember in order to continue in another session.
+
+        Args:
+            fetch_url: Asked for a signed address, and for another when one has expired.
+            start: Offset of the first byte.
+            stop: Offset after the last one; None: to the end.
+            etag: The mark of an earlier part, which the rest must belong to.
+
+        Raises:
+            Conflict: The content has changed since.
+        """
+        return open_download(self._transport, fetch_url, start=start, stop=stop, etag=etag)
 
     async def permissions(self, asset_id: AssetId) -> tuple[wire.Grant, ...]:
         """Fetch who may do what; v4.3 and later."""
@@ -340,11 +371,12 @@ class Client:
                 return self._dialect
             return await self.fetch_dialect()
 
-    async def _find_created(self, new: NewAsset, since: float) -> Asset | None:
+    async def _find_created(self, new: NewAsset, since: float, lost: ApiError) -> Asset | None:
         """Look for an asset that a lost create may have made; the platform may take a moment."""
         newest = SearchRequest(archived=None, sort_field=SortField.CREATED, descending=True)
-        call = calls.build_create(new)
-        for nth in range(1, self._patience.connects + 1):
+        for nth in range(1, _LOOKS + 1):
+            if not await self._transport.wait_after(Failure(Kind.LOST, lost), nth):
+                return None
             try:
                 page = await self.search(newest, limit=_NEWEST)
             except ApiError:
@@ -353,7 +385,6 @@ class Client:
                 is_it = (asset.name, asset.mount or "") == (new.name, new.mount)
                 if is_it and (asset.created is None or asset.created >= since):
                     return asset
-            await self._transport.pause(nth, "looking whether it was created", call)
         return None
 
     async def _get_after(self, lost: ApiError, asset_id: AssetId) -> Asset:

@@ -24,6 +24,7 @@ from coexplorer.errors import (
     PlatformFault,
     RateLimited,
     Rejected,
+    Unreachable,
 )
 
 LONGEST_LINE: Final = 200
@@ -53,6 +54,14 @@ class Failure(msgspec.Struct, frozen=True):
 
     kind: Kind
     error: ApiError
+
+
+class Failed(Exception):
+    """Carries a failure to where it is decided what to do about it; it never leaves ``api``."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__()
+        self.failure = failure
 
 
 def classify_reply(
@@ -125,6 +134,26 @@ def build_bad_reply(reason: str, body: bytes, status: int, *, writes: bool) -> F
         outcome_unknown=writes,
     )
     return Failure(Kind.GARBLED, error)
+
+
+def build_unreachable(reason: str, *, kind: Kind, writes: bool) -> Failure:
+    """Describe a call without a reply."""
+    error = Unreachable(
+        f"the platform can't be reached: {reason}",
+        hint="check the network and the domain, then try again",
+        outcome_unknown=writes and kind is Kind.LOST,
+    )
+    return Failure(kind, error)
+
+
+def build_bad_redirect(reason: str, status: int) -> Failure:
+    """Describe a redirect that is not followed."""
+    error = BadReply(
+        f"the platform did not answer itself: {reason}",
+        hint="check the domain; the token was not sent there",
+        status=status,
+    )
+    return Failure(Kind.FINAL, error)
 
 
 def find_message(body: bytes) -> str:

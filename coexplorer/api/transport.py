@@ -13,7 +13,8 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -25,15 +26,18 @@ import coexplorer
 from coexplorer.api.calls import Call, Repeat
 from coexplorer.api.failures import (
     LONGEST_LINE,
+    Failed,
     Failure,
     Kind,
+    build_bad_redirect,
     build_bad_reply,
+    build_unreachable,
     classify_reply,
     parse_retry_after,
 )
 from coexplorer.api.origin import parse_base_url, parse_origin
 from coexplorer.api.patience import Patience, Tried, find_wait_s
-from coexplorer.errors import BadReply, NotFound, Unreachable
+from coexplorer.errors import NotFound
 from coexplorer.models import Secret
 
 T = TypeVar("T")
@@ -66,12 +70,12 @@ class Timeouts(msgspec.Struct, frozen=True):
     call_s: float = 600.0
 
 
-class _Failed(Exception):
-    """Carries a failure out of an attempt; it never leaves this module."""
+class Stream(msgspec.Struct, frozen=True):
+    """A reply whose body is still on its way."""
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__()
-        self.failure = failure
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncGenerator[bytes]
 
 
 class _TokenAuth(httpx.Auth):
@@ -127,14 +131,21 @@ class Transport:
         self._carrier = carrier
         self._slots: anyio.Semaphore
         self._http: httpx.AsyncClient
+        self._stack: AsyncExitStack
+        self._files_http: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
         return f"Transport({self.base_url!r})"
 
     async def __aenter__(self) -> Self:
         self._slots = anyio.Semaphore(self._concurrency)
-        self._http = self.build_http(_TokenAuth(self._token, self.base_url))
-        await self._http.__aenter__()
+        # This machine needs no list of certificates, which takes longer to read than a request
+        # takes; a context without any trusts nobody.
+        clear = self.origin.scheme == "http"
+        verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if clear else True
+        self._http = self._build_http(_TokenAuth(self._token, self.base_url), verify=verify)
+        self._stack = AsyncExitStack()
+        await self._stack.enter_async_context(self._http)
         return self
 
     async def __aexit__(
@@ -144,11 +155,11 @@ class Transport:
         traceback: TracebackType | None,
     ) -> None:
         with anyio.CancelScope(shield=True):
-            await self._http.__aexit__(kind, error, traceback)
+            await self._stack.__aexit__(kind, error, traceback)
 
-    def build_http(self, auth: httpx.Auth | None = None) -> httpx.AsyncClient:
-        """Build an HTTP client with this platform's time-outs; without `auth` it has no token."""
-        loopback = self.origin.is_loopback
+    def _build_http(
+        self, auth: httpx.Auth | None = None, *, verify: ssl.SSLContext | bool = True
+    ) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             auth=auth,
             headers={"User-Agent": _USER_AGENT},
@@ -158,10 +169,9 @@ class Transport:
                 max_keepalive_connections=self._concurrency,
                 keepalive_expiry=30.0,
             ),
-            # This machine is not behind a proxy, and needs no list of certificates (which takes
-            # longer to read than the request); a context without any trusts nobody.
-            trust_env=not loopback and self._carrier is None,
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if loopback else True,
+            # This machine is not behind a proxy.
+            trust_env=not self.origin.is_loopback and self._carrier is None,
+            verify=verify,
             transport=self._carrier,
         )
 
@@ -181,7 +191,7 @@ class Transport:
         while True:
             try:
                 return await self._attempt(call, parse, deadline)
-            except _Failed as failed:
+            except Failed as failed:
                 failure = failed.failure
             error = failure.error
             if maybe_done and isinstance(error, NotFound) and call.repeat is Repeat.UNTIL_GONE:
@@ -193,18 +203,25 @@ class Transport:
             wait_s = find_wait_s(failure, call.repeat, tried, self._patience, chance=chance)
             if wait_s is None or anyio.current_time() + wait_s >= deadline:
                 raise error from None
-            await self._wait(wait_s, error.message, call)
+            await self._wait(wait_s, error.message)
 
-    async def pause(self, nth: int, reason: str, call: Call) -> None:
-        """Wait before the `nth` repetition of what callers repeat themselves."""
-        failure = build_unreachable(reason, kind=Kind.LOST, writes=False)
-        tried = Tried(lost=min(nth, self._patience.attempts - 1))
+    async def wait_after(self, failure: Failure, nth: int) -> bool:
+        """Wait before a repetition that the caller does itself; say whether there is to be one.
+
+        Args:
+            failure: What happened.
+            nth: How often it happened in a row.
+        """
+        tried = Tried(lost=nth, unsent=nth, slow_downs=nth)
         chance = random.random()  # noqa: S311 # spreads clients out in time
         wait_s = find_wait_s(failure, Repeat.ALWAYS, tried, self._patience, chance=chance)
-        await self._wait(wait_s or 0.0, reason, call)
+        if wait_s is None:
+            return False
+        await self._wait(wait_s, failure.error.message)
+        return True
 
-    async def _wait(self, wait_s: float, reason: str, call: Call) -> None:
-        _log.info("%r: %s; again in %.1f s", call, reason, wait_s)
+    async def _wait(self, wait_s: float, reason: str) -> None:
+        _log.info("%s; again in %.1f s", reason, wait_s)
         if self.on_wait is not None:
             self.on_wait(wait_s, reason)
         await anyio.sleep(wait_s)
@@ -218,17 +235,15 @@ class Transport:
                 response = await self._exchange(call)
         if response is None:
             reason = f"there was no whole answer within {until - started:.0f} s"
-            raise _Failed(build_unreachable(reason, kind=Kind.LOST, writes=call.writes))
-        body = response.content
+            raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=call.writes))
         if not response.is_success:
-            self._log_body(call, response)
-            raise _Failed(self._classify(call, response))
+            raise Failed(self._classify(call, response))
         try:
-            return parse(body)
+            return parse(response.content)
         except ValueError as error:
-            self._log_body(call, response)
-            failure = build_bad_reply(str(error), body, response.status_code, writes=call.writes)
-        raise _Failed(self._scrubbed(failure, call))
+            reason = str(error)
+        body = self._log_body(call, response)
+        raise Failed(build_bad_reply(reason, body, response.status_code, writes=call.writes))
 
     async def _exchange(self, call: Call) -> httpx.Response:
         url = httpx.URL(self.base_url + call.path)
@@ -242,7 +257,7 @@ class Transport:
                     call.method, url, content=call.body, headers=headers, follow_redirects=False
                 )
             except httpx.HTTPError as error:
-                raise _Failed(describe(error, writes=call.writes)) from None
+                raise Failed(describe(error, writes=call.writes)) from None
             self._learn_clock(response)
             target = response.next_request
             if target is None:
@@ -258,46 +273,75 @@ class Transport:
         status = response.status_code
         if parse_origin(str(target)) != self.origin:
             reason = f"it redirects to another address, {target.host}"
-            raise _Failed(_bad_redirect(reason, status))
+            raise Failed(build_bad_redirect(reason, status))
         if call.method != "GET" and status not in (307, 308):
-            raise _Failed(_bad_redirect("it redirects what is no reading", status))
+            raise Failed(build_bad_redirect("it redirects what is no reading", status))
         if hops > _MAX_HOPS:
-            raise _Failed(_bad_redirect("it redirects in a circle", status))
+            raise Failed(build_bad_redirect("it redirects in a circle", status))
 
     def _classify(self, call: Call, response: httpx.Response) -> Failure:
         retry_after_s = parse_retry_after(
             response.headers.get("Retry-After"), now=time.time() + self.clock_offset_s
         )
-        failure = classify_reply(
+        return classify_reply(
             response.status_code,
-            response.content,
+            self._log_body(call, response),
             subject=call.subject,
             writes=call.writes,
             retry_after_s=retry_after_s,
         )
-        return self._scrubbed(failure, call)
 
     def _learn_clock(self, response: httpx.Response) -> None:
         told_s = parse_retry_after(response.headers.get("Date"), now=0.0)
         if told_s:
             self.clock_offset_s = told_s - time.time()
 
-    def _log_body(self, call: Call, response: httpx.Response) -> None:
-        text = response.content[:10_000].decode("utf-8", "replace")
-        _log.info("%r: %d: %s", call, response.status_code, self._scrub(text, call))
-
-    def _scrubbed(self, failure: Failure, call: Call) -> Failure:
-        failure.error.message = self._scrub(failure.error.message, call)
-        failure.error.args = (failure.error.message,)
-        return failure
-
-    def _scrub(self, text: str, call: Call) -> str:
-        """Take secrets out of what the platform said, should it have repeated them."""
+    def _log_body(self, call: Call, response: httpx.Response) -> bytes:
+        """Log what the platform said, and return it, without secrets that it may have repeated."""
+        body = response.content
         for secret in (self._token, *call.secrets):
             if secret:
-                pair = base64.b64encode(f"{secret.reveal()}:".encode()).decode()
-                text = text.replace(secret.reveal(), "…").replace(pair, "…")
-        return text
+                plain = secret.reveal().encode()
+                body = body.replace(base64.b64encode(plain + b":"), b"...").replace(plain, b"...")
+        text = body[:10_000].decode("utf-8", "replace")
+        _log.info("%r: %d: %r", call, response.status_code, text)
+        return body
+
+    @asynccontextmanager
+    async def open_stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Stream]:
+        """Read an address that is not the API's, such as a signed one: the token stays here.
+
+        Raises:
+            Failed: There was no reply, or the address is not private enough; so do the chunks.
+        """
+        if self._files_http is None:
+            self._files_http = await self._stack.enter_async_context(self._build_http())
+        http = self._files_http
+        request: httpx.Request | None = http.build_request("GET", url, headers=headers)
+        for _hop in range(_MAX_HOPS + 1):
+            if request is None or not parse_origin(str(request.url)).is_private_enough:
+                break
+            try:
+                response = await http.send(request, stream=True)
+            except httpx.HTTPError as error:
+                raise Failed(describe(error, writes=False)) from None
+            try:
+                if response.next_request is None:
+                    yield Stream(response.status_code, response.headers, _iter_chunks(response))
+                    return
+                request = response.next_request
+            finally:
+                await response.aclose()
+        raise Failed(build_bad_redirect("the file's address is not private", 0))
+
+
+async def _iter_chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
+    try:
+        async with aclosing(response.aiter_raw()) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    except httpx.HTTPError as error:
+        raise Failed(describe(error, writes=False)) from None
 
 
 def describe(error: httpx.HTTPError, *, writes: bool) -> Failure:
@@ -322,25 +366,6 @@ def describe(error: httpx.HTTPError, *, writes: bool) -> Failure:
         case _:
             reason, kind = "the connection broke", Kind.LOST
     return build_unreachable(reason, kind=kind, writes=writes)
-
-
-def build_unreachable(reason: str, *, kind: Kind, writes: bool) -> Failure:
-    """Describe a call without a reply."""
-    error = Unreachable(
-        f"the platform can't be reached: {reason}",
-        hint="check the network and the domain, then try again",
-        outcome_unknown=writes and kind is Kind.LOST,
-    )
-    return Failure(kind, error)
-
-
-def _bad_redirect(reason: str, status: int) -> Failure:
-    error = BadReply(
-        f"the platform did not answer itself: {reason}",
-        hint="check the domain; the token was not sent there",
-        status=status,
-    )
-    return Failure(Kind.FINAL, error)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,236 @@
+"""Reads files from signed addresses: by ranges, resumed where a connection broke, without a token.
+
+A signed address expires, so the reader is given a way to ask for a fresh one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Self
+
+import msgspec
+
+from coexplorer.api.failures import Failed, Failure, Kind, build_unreachable, classify_reply
+from coexplorer.api.transport import Stream, Transport
+from coexplorer.errors import ApiError, BadReply, Conflict
+
+FetchUrl = Callable[[], Awaitable[str]]
+"""Asks the platform for a signed address of the file."""
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """Which bytes of a file a reply carries.
+
+    Attributes:
+        start: Offset of its first byte.
+        total_bytes: Size of the whole file; None when the reply does not tell.
+    """
+
+    start: int
+    total_bytes: int | None
+
+
+def parse_extent(status: int, content_range: str, content_length: str) -> Extent:
+    """Read which bytes come, from a reply's status and headers (RFC 9110, 14.4).
+
+    Raises:
+        ValueError: A partial reply that does not say which part it is.
+    """
+    if status == 206:  # noqa: PLR2004 # Partial Content
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range.strip())
+        if found is None:
+            raise ValueError("a part of a file that does not say which")
+        return Extent(int(found[1]), None if found[2] == "*" else int(found[2]))
+    return Extent(0, int(content_length) if content_length.isdecimal() else None)
+
+
+class Download:
+    """The bytes of a file, in order; iterate over it.
+
+    Attributes:
+        position: Offset of the next byte.
+        total_bytes: Size of the whole file; None when the storage does not tell.
+        etag: The storage's mark of this content; empty when it gives none.
+    """
+
+    def __init__(
+        self, transport: Transport, fetch_url: FetchUrl, start: int, stop: int | None, etag: str
+    ) -> None:
+        self.position = start
+        self.total_bytes: int | None = None
+        self.etag = etag
+        self._transport = transport
+        self._fetch_url = fetch_url
+        self._stop = stop
+        self._skip = 0
+        self._failures = 0
+        self._stack = AsyncExitStack()
+        self._chunks: AsyncGenerator[bytes] | None = None
+
+    @property
+    def stop(self) -> int | None:
+        """Offset after the last byte that is wanted; None while nobody knows."""
+        ends = [end for end in (self._stop, self.total_bytes) if end is not None]
+        return min(ends, default=None)
+
+    async def start(self) -> None:
+        """Open the first connection, so that size and mark are known.
+
+        Raises:
+            Conflict: The content is not that of the mark that was given.
+            ApiError: It can't be read.
+        """
+        while self._chunks is None and not self._finished():
+            try:
+                await self._open()
+            except Failed as failed:
+                await self._recover(failed.failure)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        chunks, self._chunks = self._chunks, None
+        if chunks is not None:
+            await chunks.aclose()
+        await self._stack.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._finished():
+            try:
+                chunk = await self._read()
+            except Failed as failed:
+                await self._recover(failed.failure)
+                continue
+            if chunk is None:
+                break
+            if chunk:
+                self._failures = 0
+                self.position += len(chunk)
+                return chunk
+        await self.aclose()
+        raise StopAsyncIteration
+
+    def _finished(self) -> bool:
+        return self.stop is not None and self.position >= self.stop
+
+    async def _read(self) -> bytes | None:
+        """Return the next wanted bytes, maybe none; None at the end of a file of unknown size."""
+        if self._chunks is None:
+            await self._open()
+        if self._chunks is None:
+            return b""
+        chunk = await anext(self._chunks, None)
+        if chunk is None:
+            if self.stop is None:
+                return None
+            reason = "the file's storage stopped before the end"
+            raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=False))
+        skipped = min(self._skip, len(chunk))
+        self._skip -= skipped
+        wanted = None if self.stop is None else skipped + self.stop - self.position
+        return chunk[skipped:wanted]
+
+    async def _open(self) -> None:
+        headers = {"Accept-Encoding": "identity"}
+        if self.position or self._stop is not None:
+            last = "" if self._stop is None else self._stop - 1
+            headers["Range"] = f"bytes={self.position}-{last}"
+            if self.etag and not self.etag.startswith("W/"):
+                headers["If-Range"] = self.etag
+        try:
+            url = await self._fetch_url()
+        except ApiError as error:  # its own repetitions are over
+            raise Failed(Failure(Kind.FINAL, error)) from None
+        stream = await self._stack.enter_async_context(self._transport.open_stream(url, headers))
+        await self._accept(stream)
+
+    async def _accept(self, stream: Stream) -> None:
+        if stream.status == 416 and self._stop is None:  # noqa: PLR2004 # Range Not Satisfiable
+            self._check_same(parse_total(stream.headers.get("Content-Range", "")), self.etag)
+            if self._finished():
+                return
+        if stream.status not in (200, 206):
+            body = b"".join([chunk async for chunk in stream.chunks])[:20_000]
+            failure = classify_reply(stream.status, body, subject="file", writes=False)
+            # An address that has expired is refused with 400, 401 or 403: another is asked for.
+            expired = stream.status in (400, 401, 403)
+            raise Failed(Failure(Kind.LOST, failure.error) if expired else failure)
+        try:
+            extent = parse_extent(
+                stream.status,
+                stream.headers.get("Content-Range", ""),
+                stream.headers.get("Content-Length", ""),
+            )
+        except ValueError as error:
+            raise Failed(_garbled(str(error))) from None
+        self._check_same(extent.total_bytes, stream.headers.get("ETag", ""))
+        if extent.start > self.position:
+            raise Failed(_garbled("another part of the file than was asked for"))
+        self._skip = self.position - extent.start
+        self._chunks = stream.chunks
+
+    def _check_same(self, total_bytes: int | None, etag: str) -> None:
+        """Remember what is being read, or refuse to glue two versions together."""
+        other_size = None not in (self.total_bytes, total_bytes) and total_bytes != self.total_bytes
+        too_short = total_bytes is not None and self.position > total_bytes
+        if other_size or too_short or (self.etag and etag and etag != self.etag):
+            error = Conflict(
+                "the file changed since the first part of it was read",
+                hint="delete the part that was read, then start over",
+            )
+            raise Failed(Failure(Kind.FINAL, error))
+        self.total_bytes = self.total_bytes if total_bytes is None else total_bytes
+        self.etag = self.etag or etag
+
+    async def _recover(self, failure: Failure) -> None:
+        """Wait before the rest is asked for, or give up."""
+        await self.aclose()
+        self._stack = AsyncExitStack()
+        self._failures += 1
+        if not await self._transport.wait_after(failure, self._failures):
+            raise failure.error
+
+
+@asynccontextmanager
+async def open_download(
+    transport: Transport,
+    fetch_url: FetchUrl,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    etag: str = "",
+) -> AsyncIterator[Download]:
+    """Open a file's bytes from `start` up to, not including, `stop`.
+
+    Args:
+        transport: The way there; its token is not used.
+        fetch_url: Asked for a signed address, and for another when one has expired.
+        start: Offset of the first byte.
+        stop: Offset after the last one; None: to the end.
+        etag: The mark of an earlier part, which the rest must belong to; empty if there is none.
+
+    Raises:
+        Conflict: The content has changed since.
+        ApiError: It can't be read.
+    """
+    download = Download(transport, fetch_url, start, stop, etag)
+    try:
+        await download.start()
+        yield download
+    finally:
+        await download.aclose()
+
+
+def parse_total(content_range: str) -> int | None:
+    """Read a file's size from the header of a refused range: ``bytes */SIZE``."""
+    found = re.fullmatch(r"bytes \*/(\d+)", content_range.strip())
+    return int(found[1]) if found else None
+
+
+def _garbled(reason: str) -> Failure:
+    error = BadReply(f"the file's storage makes no sense: it sent {reason}", hint="try again")
+    return Failure(Kind.GARBLED, error)
