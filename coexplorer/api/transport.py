@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self, TypeVar, cast
 
 import anyio
 import httpx
@@ -337,7 +337,9 @@ class Transport:
 
 async def _iter_chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
     try:
-        async with aclosing(response.aiter_raw()) as chunks:
+        # httpx promises an iterator and gives a generator, which wants to be closed in good time.
+        chunks = cast("AsyncGenerator[bytes]", response.aiter_raw())
+        async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk
     except httpx.HTTPError as error:
