@@ -8,6 +8,7 @@ they combine with. This room imports nothing: it is used before the first frame.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -44,6 +45,37 @@ class Cell(NamedTuple):
 
 
 BLANK = Cell(" ", PLAIN)
+
+
+@lru_cache(maxsize=256)
+def _ascii_cells(pen: Pen) -> tuple[Cell, ...]:
+    """Make the cells of one look once: rows that share them compare by identity, which is quick."""
+    return tuple(Cell(chr(code), pen) for code in range(128))
+
+
+def build_ascii_cells(text: str, pen: Pen) -> list[Cell]:
+    """Return the cells of printable ASCII text."""
+    table = _ascii_cells(pen)
+    return [table[ord(char)] for char in text]
+
+
+def build_cells(graphemes: Iterable[tuple[str, int]], pen: Pen) -> list[Cell]:
+    """Return the cells of text that is split into characters with what combines with them.
+
+    Args:
+        graphemes: Text and width in columns; what is 0 columns wide joins the one before it.
+        pen: How it looks.
+    """
+    cells: list[Cell] = []
+    for text, columns in graphemes:
+        if columns > 0:
+            cells.append(Cell(text, pen))
+            cells.extend([Cell("", pen)] * (columns - 1))
+        elif cells:
+            lead = next(at for at in reversed(range(len(cells))) if cells[at].text)
+            cells[lead] = Cell(cells[lead].text + text, cells[lead].pen)
+    return cells
+
 
 Row = tuple[Cell, ...]
 

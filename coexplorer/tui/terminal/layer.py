@@ -1,0 +1,133 @@
+"""From what Textual wants shown to what the terminal must be sent.
+
+This room knows Textual's private shapes (`LayoutUpdate`, `ChopsUpdate`, `Strip.render_ansi`), so
+that no other has to; `tests/tui/terminal/test_surface.py` names the one that an upgrade changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.cells import split_graphemes
+from rich.color import ColorSystem
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.strip import Strip
+
+from coexplorer.tui.terminal.cells import (
+    BLANK,
+    PLAIN,
+    Cell,
+    Pen,
+    Row,
+    build_ascii_cells,
+    build_cells,
+    parse_sgr,
+    strip_controls,
+)
+from coexplorer.tui.terminal.diff import ScreenModel
+
+_MAX_PENS = 4096
+
+
+class OutputLayer:
+    """Keeps the model of one terminal up to date and says what to write.
+
+    Args:
+        color_system: What the terminal can show; colours are brought down to it.
+        erases_with_background: See `ScreenModel`.
+        scrolls: See `ScreenModel`.
+    """
+
+    def __init__(
+        self,
+        color_system: ColorSystem | None,
+        *,
+        erases_with_background: bool = True,
+        scrolls: bool = True,
+    ) -> None:
+        self._color_system = color_system or ColorSystem.TRUECOLOR
+        self._erases_with_background = erases_with_background
+        self._scrolls = scrolls
+        self._pens: dict[Style, Pen] = {}
+        self._size = (0, 0)
+        self.model = self._build_model()
+
+    def _build_model(self) -> ScreenModel:
+        return ScreenModel(
+            *self._size,
+            erases_with_background=self._erases_with_background,
+            scrolls=self._scrolls,
+        )
+
+    def resize(self, width: int, height: int) -> None:
+        """Start over when the terminal has another size: nobody knows what it made of its rows."""
+        if self._size != (width, height):
+            self._size = (width, height)
+            self.model = self._build_model()
+
+    def render(self, update: CompositorUpdate) -> str | None:
+        """Return what to write for an update of Textual's; None for a kind that is not known."""
+        if isinstance(update, LayoutUpdate):
+            return self.model.render(self._read_layout(update))
+        if isinstance(update, ChopsUpdate):
+            return self.model.render(self._read_chops(update))
+        return None
+
+    def _read_layout(self, update: LayoutUpdate) -> dict[int, Row]:
+        width, height = self._size
+        rows: dict[int, Row] = {}
+        for y, strips in enumerate(update.strips, update.region.y):
+            if 0 <= y < height:
+                cells = self._patch(y, {update.region.x: strips})
+                rows[y] = tuple(cells[:width])
+        return rows
+
+    def _read_chops(self, update: ChopsUpdate) -> dict[int, Row]:
+        width, height = self._size
+        rows: dict[int, Row] = {}
+        for y in {span[0] for span in update.spans}:
+            if 0 <= y < height:
+                parts = {x: [strip] for x, strip in update.chops[y].items() if strip is not None}
+                rows[y] = tuple(self._patch(y, parts)[:width])
+        return rows
+
+    def _patch(self, y: int, parts: Mapping[int, Iterable[Strip]]) -> list[Cell]:
+        """Lay strips over what the row shows."""
+        width, _ = self._size
+        old = self.model.get_row(y)
+        cells = list(old) if old is not None else [BLANK] * width
+        for x, strips in parts.items():
+            new = [cell for strip in strips for cell in self._build_strip(strip)]
+            cells[x : x + len(new)] = new
+        return cells
+
+    def _build_strip(self, strip: Strip) -> list[Cell]:
+        cells: list[Cell] = []
+        for segment in strip:
+            cells.extend(self._build_segment(segment))
+        # What Textual believes of a strip's width holds, or everything right of it would move.
+        length = strip.cell_length
+        return cells[:length] + [BLANK] * (length - len(cells))
+
+    def _build_segment(self, segment: Segment) -> list[Cell]:
+        text, style, control = segment
+        if control:
+            return []
+        pen = self._find_pen(style)
+        if text.isascii() and text.isprintable():
+            return build_ascii_cells(text, pen)
+        text = strip_controls(text)
+        spans, _ = split_graphemes(text)
+        return build_cells(((text[start:end], columns) for start, end, columns in spans), pen)
+
+    def _find_pen(self, style: Style | None) -> Pen:
+        if style is None:
+            return PLAIN
+        pen = self._pens.get(style)
+        if pen is None:
+            if len(self._pens) >= _MAX_PENS:
+                self._pens.clear()
+            pen = self._pens[style] = parse_sgr(Strip.render_ansi(style, self._color_system))
+        return pen

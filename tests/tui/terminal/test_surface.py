@@ -1,0 +1,41 @@
+"""What of Textual is private and touched by the terminal room: a test names what changed."""
+
+import inspect
+from collections.abc import Callable
+
+import pytest
+from rich.cells import split_graphemes
+from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+from textual.strip import Strip
+
+SURFACE: list[tuple[Callable[..., object], list[str]]] = [
+    (App._display, ["self", "screen", "renderable"]),
+    (LayoutUpdate.__init__, ["self", "strips", "region"]),
+    (ChopsUpdate.__init__, ["self", "chops", "spans", "chop_ends"]),
+    (Compositor.render_full_update, ["self", "simplify"]),
+    (Strip.render_ansi, ["style", "color_system"]),
+    (LinuxDriver.__init__, ["self", "app", "debug", "mouse", "size"]),
+    (LinuxDriver.write, ["self", "data"]),
+    (LinuxDriver.flush, ["self"]),
+    (LinuxDriver.start_application_mode, ["self"]),
+    (LinuxDriver.stop_application_mode, ["self"]),
+    (LinuxDriver.run_input_thread, ["self"]),
+    (LinuxDriver.disable_input, ["self"]),
+    (split_graphemes, ["text", "unicode_version"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"), SURFACE, ids=[function.__qualname__ for function, _ in SURFACE]
+)
+def test_textual_still_has_what_the_terminal_room_touches(
+    function: Callable[..., object], parameters: list[str]
+) -> None:
+    assert list(inspect.signature(function).parameters) == parameters
+
+
+def test_updates_of_the_screen_are_still_of_the_kinds_that_the_layer_reads() -> None:
+    kinds = {kind.__name__ for kind in CompositorUpdate.__subclasses__()}
+    assert kinds == {"LayoutUpdate", "ChopsUpdate", "InlineUpdate"}
