@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.samples import METADATA_FIELDS, NASTY, file_bytes, file_tree, generate
 from coexplorer.demo.samples.files import TREE_NAMES, find_tree_name
+from coexplorer.demo.server import DemoServer
 
 NOW = 1_780_000_000.0
 OWNER, COLLEAGUE = "owner@institute.example", "colleague@institute.example"
@@ -129,6 +132,24 @@ def test_owner_sees_every_asset(institute: list[StoredAsset]) -> None:
         one.owner == OWNER and COLLEAGUE not in one.roles and one.everyone == "none"
         for one in institute
     )
+
+
+def test_samples_arrive_unharmed_over_http(tmp_path: Path) -> None:
+    with DemoServer(tmp_path / "demo") as server:
+        owner, colleague = server.users
+        assets = generate(120, seed=3, now=NOW, owner=owner.email, colleague=colleague.email)
+        server.store.insert(assets)
+        address = f"{server.url}/api/v1/data_assets/search"
+        page = httpx.post(address, auth=(owner.token, ""), json={"limit": 1000}).json()
+        theirs = httpx.post(address, auth=(colleague.token, ""), json={"limit": 1000}).json()
+    served = {one["id"]: one for one in page["results"]}
+    assert len(served) == len(assets)
+    for asset in assets:
+        wire = served[asset.id]
+        assert (wire["name"], wire["description"]) == (asset.name, asset.description)
+        assert set(wire["tags"]) == set(asset.tags)
+        assert wire.get("size") == asset.size
+    assert 0 < len(theirs["results"]) < len(assets)
 
 
 def test_custom_metadata_keep_to_the_schema(institute: list[StoredAsset]) -> None:

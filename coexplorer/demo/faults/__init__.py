@@ -49,7 +49,7 @@ the requests that match it; the first rule that strikes wins.
 
 from coexplorer.demo.faults.connection import FaultProtocol
 from coexplorer.demo.faults.middleware import FaultMiddleware
-from coexplorer.demo.faults.plan import FaultPlan, Kind, Rule, Seen
+from coexplorer.demo.faults.plan import FaultPlan, Kind, Rule
 from coexplorer.demo.faults.script import FaultScriptError, parse_script
 
 __all__ = [
@@ -59,6 +59,5 @@ __all__ = [
     "FaultScriptError",
     "Kind",
     "Rule",
-    "Seen",
     "parse_script",
 ]

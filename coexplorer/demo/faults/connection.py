@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -39,7 +38,6 @@ class FaultProtocol(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._gone = asyncio.Event()
-        self._waiting = 0
         app = self.app
 
         async def app_with_connection(scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,12 +50,6 @@ class FaultProtocol(H11Protocol):
         """Wake everybody who waits on this connection."""
         self._gone.set()
         super().connection_lost(exc)
-
-    def shutdown(self) -> None:
-        """Do not let a fault in progress hold up the end of the server."""
-        if self._waiting:
-            self.transport.abort()
-        super().shutdown()
 
     async def reset(self) -> None:
         """Send a TCP reset: what the kernel has not sent yet is lost, the peer sees ECONNRESET."""
@@ -82,16 +74,12 @@ class FaultProtocol(H11Protocol):
         Returns:
             Whether the connection is still there.
         """
-        self._waiting += 1
         waits = [asyncio.ensure_future(self._gone.wait())]
         if event is not None:
             waits.append(asyncio.ensure_future(event.wait()))
         try:
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._waiting -= 1
             for wait in waits:
                 wait.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(*waits, return_exceptions=True)
         return not self._gone.is_set()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -18,9 +17,6 @@ from functools import lru_cache
 
 API_ROOT = "/api/v1/"
 """What a pattern that does not start with ``/`` is relative to (manual, addresses)."""
-
-SEEN_KEPT = 100_000
-"""How many requests `FaultPlan.seen` remembers: enough for any test, not for ever."""
 
 
 class Kind(StrEnum):
@@ -123,15 +119,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A request that came by, and what was done to it (None: nothing but latency)."""
-
-    method: str
-    path: str
-    fault: Kind | None
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """What to do with one request.
 
@@ -157,7 +144,6 @@ class FaultPlan:
     ) -> None:
         self.clock = clock
         self._rules = list(rules or [])
-        self._seen: deque[Seen] = deque(maxlen=SEEN_KEPT)
         self._changed = threading.Condition()
         self._releases = 0
         self._wakers: set[Callable[[], object]] = set()
@@ -227,10 +213,9 @@ class FaultPlan:
             self._rules = [kept for kept in self._rules if kept is not rule]
 
     def clear(self) -> None:
-        """Take all rules out, forget what was seen, and release what is held."""
+        """Take all rules out and release what is held."""
         with self._changed:
             self._rules.clear()
-            self._seen.clear()
         self.release()
 
     def release(self) -> None:
@@ -258,30 +243,19 @@ class FaultPlan:
                     latency_s += rule.seconds
                 elif striking is None:
                     striking = rule
-            self._seen.append(Seen(method, path, striking.kind if striking else None))
             self._changed.notify_all()
             return Verdict(latency_s, striking, self._releases)
 
-    def seen(self, method: str = "*", path: str = "**") -> list[Seen]:
-        """List the requests that came by and fit, oldest first."""
-        with self._changed:
-            probe = Rule(Kind.STATUS, method, path)
-            return [one for one in self._seen if probe.matches(one.method, one.path)]
-
-    def wait_seen(
-        self, count: int, method: str = "*", path: str = "**", *, timeout_s: float = 30.0
-    ) -> None:
-        """Block until so many fitting requests came by.
+    def wait_struck(self, rule: Rule, times: int = 1, *, timeout_s: float = 30.0) -> None:
+        """Block until a rule struck so many times; a request in silence is held from then on.
 
         Raises:
-            TimeoutError: They did not within ``timeout_s``.
+            TimeoutError: It did not within ``timeout_s``.
         """
         with self._changed:
-            enough = self._changed.wait_for(
-                lambda: len(self.seen(method, path)) >= count, timeout_s
-            )
+            enough = self._changed.wait_for(lambda: rule.struck >= times, timeout_s)
         if not enough:
-            raise TimeoutError(f"fewer than {count} requests like {method} {path} came by")
+            raise TimeoutError(f"the {rule.kind} struck {rule.struck} times, not {times}")
 
     def subscribe_release(self, wake: Callable[[], object], *, since: int) -> Callable[[], None]:
         """Have ``wake`` called at the next release, or at once if one came meanwhile.
