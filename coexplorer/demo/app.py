@@ -58,6 +58,7 @@ def build_routes(dialect: Dialect) -> list[Route]:
         calls += [
             Route("/data_assets/search", routes_search.search_current, methods=["POST"]),
             Route(f"{asset}/permissions", routes_assets.get_permissions),
+            Route(f"{asset}/transfer", routes_assets.transfer, methods=["POST"]),
             Route(f"{asset}/files/urls", routes_files.get_file_urls),
             Route(f"{asset}/files/download_url", routes_files.get_download_url),
         ]

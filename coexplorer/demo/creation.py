@@ -135,6 +135,7 @@ async def run_creation(deployment: Deployment, draft: StoredAsset, asked: Create
             changes = {"state": "failed", "failure_reason": f"Copying failed: {error.strerror}"}
     if deployment.store.find(draft.id) is not None:
         deployment.store.update(draft.id, creating=False, **changes)
+    await deployment.hooks.hold_after(CREATION, draft.id)
 
 
 def fail_unfinished(deployment: Deployment) -> None:

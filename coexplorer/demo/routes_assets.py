@@ -154,6 +154,12 @@ async def set_permissions(request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def transfer(request: Request) -> Response:
+    """Answer ``POST data_assets/{id}/transfer``, for administrators: nobody here is one."""
+    get_asset(request, sign_in(request, to_write=True).user)
+    raise Refusal(403, "Forbidden: only an administrator can transfer data assets")
+
+
 async def get_custom_metadata(request: Request) -> Response:
     """Answer ``GET custom_metadata``: the deployment's schema."""
     sign_in(request)

@@ -111,7 +111,7 @@ class DemoServer:
         """Return the requests that came (`RequestLog.find_all`)."""
         return self.log.find_all(method, path, answered=answered)
 
-    def bucket(self, name: str, *, keys: tuple[str, str] | None = None) -> Path:
+    def make_bucket(self, name: str, *, keys: tuple[str, str] | None = None) -> Path:
         """Make a bucket and return its folder.
 
         Args:

@@ -1,0 +1,277 @@
+"""The official SDK judges the current dialect: every data-asset call, parsed by its own models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from codeocean import CodeOcean
+from codeocean.data_asset import (
+    AWSS3Source,
+    AWSS3Target,
+    DataAssetOrigin,
+    DataAssetParams,
+    DataAssetSearchOrigin,
+    DataAssetSearchParams,
+    DataAssetSortBy,
+    DataAssetState,
+    DataAssetType,
+    DataAssetUpdateParams,
+    Source,
+    Target,
+    TransferDataParams,
+)
+from codeocean.error import Error
+from codeocean.models.components import (
+    EveryoneRole,
+    GroupPermissions,
+    GroupRole,
+    Ownership,
+    Permissions,
+    SearchFilter,
+    SearchFilterRange,
+    SortOrder,
+    UserPermissions,
+    UserRole,
+)
+
+from coexplorer.demo.hooks import CREATION
+from coexplorer.demo.server import DemoServer
+from tests.support.server import (
+    COMBINED,
+    DERIVED,
+    FAILED,
+    OLD,
+    OUTSIDE,
+    RAW,
+    THEIRS,
+    VIEWED,
+    few_assets,
+)
+
+ALL = {asset.id for asset in few_assets("me", "colleague")}
+
+
+@pytest.fixture
+def sdk(server: DemoServer) -> Iterator[CodeOcean]:
+    client = CodeOcean(domain=server.url, token=server.users[0].token)
+    with client.session:
+        yield client
+
+
+def found(sdk: CodeOcean, **params: object) -> set[str]:
+    search = DataAssetSearchParams(**params)
+    return {asset.id for asset in sdk.data_assets.search_data_assets(search).results}
+
+
+def params_of(bucket: str, prefix: str = "", **more: object) -> DataAssetParams:
+    aws = AWSS3Source(bucket=bucket, prefix=prefix, **more)
+    return DataAssetParams(
+        name="made by the SDK",
+        tags=["new", "raw"],
+        mount="made",
+        description="A *new* one.",
+        source=Source(aws=aws),
+        custom_metadata={"subject id": "7"},
+    )
+
+
+def test_get_fills_every_field_of_the_sdks_model(server: DemoServer, sdk: CodeOcean) -> None:
+    raw = sdk.data_assets.get_data_asset(RAW)
+    assert raw.name == "ecephys_655019_2023-04-03_18-17-07"
+    assert raw.type is DataAssetType.Dataset
+    assert raw.state is DataAssetState.Ready
+    assert (raw.created, raw.last_used) == (1_680_545_827, 1_700_000_000)
+    assert (raw.size, raw.files) == (1_234_567_890_123, 1_021)
+    assert raw.owner == server.users[0].id
+    assert set(raw.tags or ()) == {"ecephys", "raw"}
+    assert raw.custom_metadata == {"subject id": "655019", "age": 61, "modality": ["ecephys"]}
+    assert raw.source_bucket is not None
+    assert raw.source_bucket.origin is DataAssetOrigin.AWS
+    assert raw.source_bucket.prefix == raw.name
+    derived = sdk.data_assets.get_data_asset(DERIVED)
+    assert derived.type is DataAssetType.Result
+    assert derived.provenance is not None
+    assert (derived.provenance.run_script, derived.provenance.data_assets) == ("code/run", [RAW])
+    failed = sdk.data_assets.get_data_asset(FAILED)
+    assert failed.state is DataAssetState.Failed
+    assert failed.failure_reason == "Access denied to bucket institute-private"
+    combined = sdk.data_assets.get_data_asset(COMBINED)
+    assert [part.id for part in combined.contained_data_assets or ()] == [RAW, DERIVED]
+
+
+def test_get_of_what_is_not_there_raises_the_sdks_error(sdk: CodeOcean) -> None:
+    with pytest.raises(Error) as raised:
+        sdk.data_assets.get_data_asset("no-such-id")
+    assert raised.value.status_code == 404
+    assert "no-such-id" in raised.value.message
+
+
+def test_update_metadata_changes_what_is_given_and_leaves_the_rest(sdk: CodeOcean) -> None:
+    changed = sdk.data_assets.update_metadata(
+        RAW, DataAssetUpdateParams(description="New.", tags=["b", "a", "b"])
+    )
+    assert changed == sdk.data_assets.get_data_asset(RAW)
+    assert changed.description == "New."
+    assert sorted(changed.tags or ()) == ["a", "b"]
+    assert changed.name == "ecephys_655019_2023-04-03_18-17-07"
+    everything = DataAssetUpdateParams(
+        name="n", description="", tags=[], mount="m", custom_metadata={"age": 3}
+    )
+    changed = sdk.data_assets.update_metadata(RAW, everything)
+    assert (changed.name, changed.description, changed.tags) == ("n", "", [])
+    assert (changed.mount, changed.custom_metadata) == ("m", {"age": 3})
+
+
+def test_archive_and_unarchive_move_an_asset_between_searches(sdk: CodeOcean) -> None:
+    sdk.data_assets.archive_data_asset(RAW, archive=True)
+    assert found(sdk, archived=True) == {RAW, OLD}
+    sdk.data_assets.archive_data_asset(RAW, archive=False)
+    assert found(sdk, archived=True) == {OLD}
+
+
+def test_delete_takes_archived_assets_alone(sdk: CodeOcean) -> None:
+    with pytest.raises(Error) as raised:
+        sdk.data_assets.delete_data_asset(RAW)
+    assert raised.value.status_code == 400
+    assert "archived" in raised.value.message
+    sdk.data_assets.delete_data_asset(OLD)
+    with pytest.raises(Error) as raised:
+        sdk.data_assets.get_data_asset(OLD)
+    assert raised.value.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, ALL),
+        ({"archived": False}, ALL - {OLD}),
+        ({"favorite": True}, {RAW}),
+        ({"favorite": False}, ALL),
+        ({"type": DataAssetType.Combined}, {COMBINED}),
+        ({"type": DataAssetType.Model}, set()),
+        ({"ownership": Ownership.Created}, ALL - {THEIRS, VIEWED}),
+        ({"ownership": Ownership.Shared}, {THEIRS, VIEWED}),
+        ({"ownership": Ownership.Private}, ALL - {THEIRS, VIEWED, DERIVED}),
+        ({"origin": DataAssetSearchOrigin.External}, {OUTSIDE}),
+        ({"origin": DataAssetSearchOrigin.Internal}, ALL - {OUTSIDE}),
+        ({"query": "tag:raw"}, {RAW, OLD}),
+        ({"filters": [SearchFilter(key="tags", value="RAW")]}, {RAW, OLD}),
+        ({"filters": [SearchFilter(key="tags", values=["atlas", "genomics"])]}, {THEIRS, VIEWED}),
+        ({"filters": [SearchFilter(key="name", value="zebra")]}, {THEIRS}),
+        ({"filters": [SearchFilter(key="description", value="spike")]}, {DERIVED}),
+        ({"filters": [SearchFilter(key="subject id", value="655019")]}, {RAW, DERIVED}),
+        ({"filters": [SearchFilter(key="modality", value="ecephys")]}, {RAW}),
+        (
+            {"filters": [SearchFilter(key="age", range=SearchFilterRange(min=60, max=62))]},
+            {RAW},
+        ),
+        (
+            {"filters": [SearchFilter(key="subject id", value="655019", exclude=True)]},
+            ALL - {RAW, DERIVED},
+        ),
+    ],
+)
+def test_search_restricts(sdk: CodeOcean, params: dict[str, object], expected: set[str]) -> None:
+    assert found(sdk, **params) == expected
+
+
+@pytest.mark.parametrize("field", list(DataAssetSortBy))
+@pytest.mark.parametrize("order", list(SortOrder))
+def test_search_iterator_walks_all_pages_in_order(
+    sdk: CodeOcean, field: DataAssetSortBy, order: SortOrder
+) -> None:
+    params = DataAssetSearchParams(limit=2, sort_field=field, sort_order=order)
+    walked = list(sdk.data_assets.search_data_assets_iterator(params))
+    assert {asset.id for asset in walked} == ALL
+    assert len(walked) == len(ALL)
+    values = [getattr(asset, field.value) or 0 for asset in walked]
+    keys = [value.casefold() if isinstance(value, str) else value for value in values]
+    assert keys == sorted(keys, reverse=order is SortOrder.Descending)
+
+
+def test_files_are_listed_level_by_level_and_downloaded(sdk: CodeOcean) -> None:
+    folders, files = [""], list[str]()
+    while folders:
+        for item in sdk.data_assets.list_data_asset_files(RAW, folders.pop()).items:
+            (folders if item.type == "folder" else files).append(item.path)
+            assert item.path.endswith(item.name)
+            assert (item.size is None) == (item.type == "folder")
+    assert len(files) > 3
+    urls = sdk.data_assets.get_data_asset_file_urls(RAW, files[0])
+    assert urls.download_url != urls.view_url
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        old = sdk.data_assets.get_data_asset_file_download_url(RAW, files[0])
+    assert old.url.startswith("http")
+
+
+def test_permissions_are_read_and_changed(server: DemoServer, sdk: CodeOcean) -> None:
+    me, colleague = server.users
+    assert sdk.data_assets.get_permissions(DERIVED).users == [
+        UserPermissions(email=me.email, role=UserRole.Owner),
+        UserPermissions(email=colleague.email, role=UserRole.Editor),
+    ]
+    wanted = Permissions(
+        users=[UserPermissions(email=colleague.email, role=UserRole.Viewer)],
+        groups=[GroupPermissions(group="lab", role=GroupRole.Viewer)],
+        everyone=EveryoneRole.Viewer,
+    )
+    sdk.data_assets.update_permissions(RAW, wanted)
+    got = sdk.data_assets.get_permissions(RAW)
+    assert got.groups == wanted.groups
+    assert got.everyone is EveryoneRole.Viewer
+    assert UserPermissions(email=colleague.email, role=UserRole.Viewer) in (got.users or [])
+
+
+def test_create_from_a_bucket_becomes_ready(server: DemoServer, sdk: CodeOcean) -> None:
+    folder = server.make_bucket("institute-new") / "run 1" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("1,2\n")
+    with server.hooks.after(CREATION) as outcome:
+        draft = sdk.data_assets.create_data_asset(params_of("institute-new", "run 1"))
+        assert draft.state is DataAssetState.Draft
+        outcome.wait()
+    ready = sdk.data_assets.wait_until_ready(draft)
+    assert ready.state is DataAssetState.Ready
+    assert (ready.files, ready.size) == (1, 4)
+    assert ready.source_bucket is not None
+    assert ready.source_bucket.prefix == "run 1"
+    assert [
+        item.path for item in sdk.data_assets.list_data_asset_files(draft.id, "deep").items
+    ] == ["deep/a.csv"]
+
+
+def test_create_from_a_missing_bucket_fails_with_a_reason(
+    server: DemoServer, sdk: CodeOcean
+) -> None:
+    with server.hooks.after(CREATION) as outcome:
+        draft = sdk.data_assets.create_data_asset(params_of("no-such-bucket"))
+        outcome.wait()
+    failed = sdk.data_assets.wait_until_ready(draft)
+    assert failed.state is DataAssetState.Failed
+    assert "no-such-bucket" in (failed.failure_reason or "")
+
+
+def test_create_combined_from_two_assets(server: DemoServer, sdk: CodeOcean) -> None:
+    asked = DataAssetParams(name="two", tags=[], mount="two", data_asset_ids=[RAW, VIEWED])
+    with server.hooks.after(CREATION) as outcome:
+        draft = sdk.data_assets.create_data_asset(asked)
+        outcome.wait()
+    ready = sdk.data_assets.wait_until_ready(draft)
+    assert ready.type is DataAssetType.Combined
+    assert [part.id for part in ready.contained_data_assets or ()] == [RAW, VIEWED]
+    assert found(sdk, query=f"contained_data_id:{VIEWED}") == {draft.id}
+
+
+def test_custom_metadata_schema_is_read(sdk: CodeOcean) -> None:
+    fields = sdk.custom_metadata.get_custom_metadata().fields or []
+    assert {"string", "number", "date"} <= {field.type for field in fields}
+    assert len({field.name for field in fields}) == len(fields)
+
+
+def test_transfer_is_for_admins(sdk: CodeOcean) -> None:
+    with pytest.raises(Error) as raised:
+        sdk.data_assets.transfer_data_asset(
+            RAW, TransferDataParams(target=Target(aws=AWSS3Target(bucket="elsewhere")))
+        )
+    assert raised.value.status_code == 403
