@@ -66,9 +66,10 @@ def _current_object(asset: StoredAsset, owner_id: str) -> dict[str, object]:
         "owner": owner_id,
         "owner_email": asset.owner,
         "custom_metadata": asset.custom_metadata,
+        # The official SDK can't read an asset without one: today's platforms never leave it out.
+        "mount": asset.mount or "",
     }
     optional = {
-        "mount": asset.mount,
         "files": asset.files,
         "size": asset.size,
         "failure_reason": asset.failure_reason or None,

@@ -7,46 +7,77 @@ from collections.abc import Mapping
 
 from coexplorer.demo.samples.vocabulary import REGIONS, RIGS
 
+IN_VIVO = frozenset({"ecephys", "behavior", "ophys", "fiber-photometry"})
+"""Modalities that see a living animal; the others see tissue."""
+
 _SHORT = (
     "{modality} from subject {subject}.",
-    "{project}: {modality} session on rig {rig}.",
+    "{project}: {modality}, rig {rig}.",
+    "Re-upload, see the [request form](https://institute.example/requests/{number}).",
+    "{project}, **pilot**. Ask {person} before use.",
+)
+_SHORT_IN_VIVO = (
+    *_SHORT,
     "Good session, stable for {minutes} minutes.",
     "Do not use: the animal stopped working after {minutes} minutes.",
-    "Re-upload, see the [request form](https://institute.example/requests/{number}).",
+    "Target {region}, depth {depth} µm.",
     "TODO(metadata): probe {probe} was moved before the recording",
-    "{project}, **pilot**. Ask {person} before use.",
-    "Probe {probe} in {region}, target depth {depth} µm.",
+)
+_SHORT_TISSUE = (
+    *_SHORT,
+    "Tissue from {region}; imaged or sequenced again as request {number}.",
+    "Low yield in {region}, *usable* otherwise.",
 )
 
-_LINES = """\
+_LINES_IN_VIVO = """\
 {project}, rig {rig}, {minutes} minutes.
 
-Probe {probe} aimed at {region}; depth {depth} µm. The animal was awake and head-fixed.
-Videos of face and body run along; see `metadata/rig.json` for the cameras.
+Aimed at {region}, depth {depth} µm. The animal was awake and head-fixed.
+Videos of face and body run along; see `metadata/procedures.json` for the surgery.
+"""
+_LINES_TISSUE = """\
+{project}, subject {subject}, prepared by {person}.
+
+Region of interest: {region}. Kept at 4 °C for {minutes} hours before clearing or dissociation.
+"""
+
+_DETAILS_IN_VIVO = """\
+- `behavior/`: trials, licks, running, as [Harp](https://harp.example/protocol) registers
+  - `side_camera.mp4` at 60 Hz
+  - `face_camera.mp4` at 120 Hz
+
+## Targets
+
+| probe or fiber | region | depth (µm) | units |
+|:---------------|:------:|-----------:|------:|
+| {probe} | {region} | {depth} | {number} |
+| F | MD | 3100 | 211 |
+
+> The reference was moved after 12 minutes: leave the first block out.
+"""
+_DETAILS_TISSUE = """\
+- `derivatives/`: projections and tables
+  - one folder a channel or lane
+
+## Channels
+
+| channel | stain or gene | quality |
+|--------:|:--------------|:-------:|
+| 488 | GFP | good |
+| 561 | *Slc17a7* | {number} |
+
+> Tile 7 has a bubble: leave it out.
 """
 
 _PAGE = """\
 # {project}: {modality}, subject {subject}
 
-Recorded by {person} on rig **{rig}** for {minutes} minutes. Raw data are *not* demeaned.
+By {person} on rig **{rig}**. Raw data are *not* demeaned.
 
 ## What is in here
 
-- `{modality}/`: the signals, one folder a probe or plane
-- `behavior/`: trials, licks, running, as [Harp](https://harp.example/protocol) registers
-  - `behavior/side_camera.mp4` at 60 Hz
-  - `behavior/face_camera.mp4` at 120 Hz
 - `metadata.json`: subject, procedures, rig, session
-
-## Probes
-
-| probe | region | depth (µm) | units |
-|:------|:------:|-----------:|------:|
-| {probe} | {region} | {depth} | {number} |
-| F | MD | 3100 | 211 |
-
-> The reference was moved after 12 minutes: leave the first block out.
-
+{details}
 ## How to load
 
 ```python
@@ -88,9 +119,13 @@ def build_description(rng: random.Random, facts: Mapping[str, str]) -> str:
         "number": str(number),
         "mail": facts["person"].split()[0].lower(),
     }
+    in_vivo = facts["modality"] in IN_VIVO
     if draw < 0.87:
-        return rng.choice(_SHORT).format_map(more)
-    return (_LINES if draw < 0.97 else _PAGE).format_map(more)
+        return rng.choice(_SHORT_IN_VIVO if in_vivo else _SHORT_TISSUE).format_map(more)
+    if draw < 0.97:
+        return (_LINES_IN_VIVO if in_vivo else _LINES_TISSUE).format_map(more)
+    details = (_DETAILS_IN_VIVO if in_vivo else _DETAILS_TISSUE).format_map(more)
+    return _PAGE.format_map({**more, "details": details})
 
 
 def build_long_description(size: int) -> str:

@@ -17,12 +17,18 @@ from coexplorer.demo.samples.calendar import DAY_S, pick_moment
 from coexplorer.demo.samples.lineage import Lineage, make_failed
 from coexplorer.demo.samples.maker import Maker
 from coexplorer.demo.samples.nasty import NASTY, count_nasty
-from coexplorer.demo.samples.vocabulary import COHORTS, GB, MODELS, REFERENCES, RESULTS
+from coexplorer.demo.samples.vocabulary import GB, MODELS, REFERENCES, RESULTS
 
 DEFAULT_COUNT = 1200
 HIGHEST_COUNT = 100_000
 PARTS_KEPT = 400
-"""Combined assets take their parts from so many that came just before."""
+"""What is made of several assets is made of some of so many that came just before."""
+
+TOGETHER_S = 200 * DAY_S
+"""Those lie no further apart than this."""
+
+LEVELS = ("raw", "derived")
+"""First tag of what belongs to a session, see `lineage`."""
 
 
 def generate(count: int, *, seed: int, now: float, owner: str, colleague: str) -> list[StoredAsset]:
@@ -70,7 +76,7 @@ def _iter_ordinary(maker: Maker) -> Iterator[StoredAsset]:
             case _:
                 made = [_make_result(maker, lineage, parts)]
         yield from made
-        parts += [asset for asset in made if asset.state == "ready"]
+        parts += [asset for asset in made if asset.state == "ready" and asset.tags[0] in LEVELS]
         del parts[:-PARTS_KEPT]
 
 
@@ -102,21 +108,41 @@ def _make_failed(maker: Maker, lineage: Lineage) -> StoredAsset:
 
 def _make_combined(maker: Maker, parts: list[StoredAsset]) -> StoredAsset:
     rng = maker.rng
-    chosen = rng.sample(parts, min(len(parts), rng.randrange(2, 9)))
+    chosen = _choose_together(
+        rng, [part for part in parts if part.tags[0] == "raw"], rng.randrange(2, 9)
+    )
     contained = tuple(
         Contained(part.id, part.mount or part.name, part.size or 0) for part in chosen
     )
-    created = max((part.created for part in chosen), default=maker.now) + 1
+    _, modality, _, project, *_ = chosen[0].tags
     return maker.make(
-        rng.choice(COHORTS).format(n=rng.randrange(1, 60)),
-        min(created + rng.randrange(30 * DAY_S), maker.now),
+        f"{project}, {modality} cohort {rng.randrange(1, 60)}",
+        _pick_moment_later(maker, chosen),
         tree="result",
         type="combined",
         size=sum(part.size for part in contained),
         files=sum(part.files or 0 for part in chosen),
-        tags=("combined",),
+        tags=("combined", modality, project),
         contained=contained,
     )
+
+
+def _choose_together(rng: random.Random, parts: list[StoredAsset], most: int) -> list[StoredAsset]:
+    """Choose data of one modality from about the same time."""
+    first = rng.choice(parts)
+    near = [
+        part
+        for part in parts
+        if part.tags[1] == first.tags[1] and abs(part.created - first.created) < TOGETHER_S
+    ]
+    return rng.sample(near, min(len(near), most))
+
+
+def _pick_moment_later(maker: Maker, sources: list[StoredAsset]) -> int:
+    """Pick when somebody made something of several assets: within a month of the youngest."""
+    youngest = max(source.created for source in sources)
+    longest = min(30 * DAY_S, maker.now - youngest)
+    return youngest + int(longest * maker.rng.random())
 
 
 def _make_model(maker: Maker) -> StoredAsset:
@@ -150,16 +176,15 @@ def _make_reference(maker: Maker) -> StoredAsset:
 def _make_result(maker: Maker, lineage: Lineage, parts: list[StoredAsset]) -> StoredAsset:
     """Make what somebody's own capsule made of several assets."""
     rng = maker.rng
-    sources = rng.sample(parts, min(len(parts), rng.randrange(1, 6)))
-    created = max((source.created for source in sources), default=maker.now) + 1
+    sources = _choose_together(rng, parts, rng.randrange(1, 6))
     return maker.make(
         rng.choice(RESULTS).format(n=rng.randrange(1, 53)),
-        min(created + rng.randrange(20 * DAY_S), maker.now),
+        _pick_moment_later(maker, sources),
         tree="result",
         type="result",
         size=int(rng.lognormvariate(0, 1.6) * 0.05 * GB),
         files=rng.randrange(2, 200),
-        tags=("analysis",),
+        tags=("analysis", sources[0].tags[1]),
         provenance=lineage.make_provenance(
             "Figures and tables", tuple(source.id for source in sources)
         ),

@@ -260,13 +260,6 @@ RESULTS = (
     "Cohort {n} summary tables",
 )
 
-COHORTS = (
-    "Dynamic foraging, cohort {n}",
-    "Opto-tagged units, batch {n}",
-    "Visual behavior ophys, release {n}",
-    "Basal ganglia snRNA-seq, plate {n}",
-)
-
 GENOTYPES = (
     "wt/wt",
     "Sst-IRES-Cre/wt;Ai32(RCL-ChR2(H134R)_EYFP)/wt",
