@@ -21,7 +21,7 @@ _SHORT_IN_VIVO = (
     "Good session, stable for {minutes} minutes.",
     "Do not use: the animal stopped working after {minutes} minutes.",
     "Target {region}, depth {depth} µm.",
-    "TODO(metadata): probe {probe} was moved before the recording",
+    "Metadata are wrong: probe {probe} was moved before the recording.",
 )
 _SHORT_TISSUE = (
     *_SHORT,
