@@ -199,7 +199,7 @@ def _parse_int(digits: str) -> int | float:
 def _mend(value: object) -> object:
     match value:
         case str():
-            return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         case float():
             return value if value - value == 0 else None  # infinities and NaN
         case dict():

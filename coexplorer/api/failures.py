@@ -160,12 +160,15 @@ def find_message(body: bytes) -> str:
     """Return one readable line out of an error's body, whatever its form; empty if there is none.
 
     JSON objects, lists and texts, a proxy's HTML page and plain text are understood (design:
-    api.md, Errors).
+    api.md, Errors), and S3's XML.
     """
     if not body.strip():
         return ""
     if page := find_page_title(body):
         return page
+    # What stands behind signed addresses is S3, whose errors are XML.
+    if found := re.search(rb"(?s)<Error>.*?<Message>(.*?)</Message>", body):
+        return _one_line(unescape(found[1].decode("utf-8", "replace")))
     try:
         text = _said(decode_json(body))
     except ValueError:

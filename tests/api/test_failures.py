@@ -1,0 +1,131 @@
+"""One readable line and the right error, whatever the platform says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coexplorer.api.failures import (
+    LONGEST_LINE,
+    Kind,
+    build_bad_reply,
+    classify_reply,
+    find_message,
+    parse_retry_after,
+)
+from coexplorer.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    NotSignedIn,
+    PlatformFault,
+    RateLimited,
+    Rejected,
+)
+
+PROXY_PAGE = b"""<!DOCTYPE html>
+<html><head><title>502 Bad&nbsp;Gateway</title></head>
+<body><center><h1>502 Bad Gateway</h1></center><hr>nginx</body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (b"", ""),
+        (b"  \n", ""),
+        (b'{"message":"name is required."}', "name is required"),
+        (b'{"message":"no", "code": 3, "x": []}', "no"),
+        (b'{"error":{"message":"deep"}}', "deep"),
+        (b'{"errors":[{"detail":"one"},"two"]}', "one; two"),
+        (b'["one","two"]', "one; two"),
+        (b'"just text"', "just text"),
+        (b"plain\n  text\r\nof a server", "plain text of a server"),
+        (b'{"message":"\\u001b[31mred\\u001b[0m\\u202e"}', "[31mred [0m"),
+        (b'{"half', '{"half'),
+        (b"{}", ""),
+        (PROXY_PAGE, "502 Bad Gateway"),
+        (b"<html><body><h1>It <b>broke</b></h1></body></html>", "It broke"),
+        (b"<html></html>", "a page without a title"),
+        (
+            b'<?xml version="1.0"?><Error><Code>X</Code><Message>Expired</Message></Error>',
+            "Expired",
+        ),
+        (b"x" * 1000, "x" * (LONGEST_LINE - 1) + "…"),
+    ],
+)
+def test_any_body_gives_one_line(body: bytes, line: str) -> None:
+    assert find_message(body) == line
+
+
+@given(body=st.binary(max_size=200))
+def test_no_body_gives_more_than_a_line(body: bytes) -> None:
+    line = find_message(body)
+    assert line.isprintable()
+    assert len(line) <= LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (400, Rejected, Kind.FINAL),
+        (401, NotSignedIn, Kind.FINAL),
+        (403, Forbidden, Kind.FINAL),
+        (404, NotFound, Kind.FINAL),
+        (405, Rejected, Kind.FINAL),
+        (409, Conflict, Kind.FINAL),
+        (422, Rejected, Kind.FINAL),
+        (429, RateLimited, Kind.SLOW_DOWN),
+        (500, PlatformFault, Kind.LOST),
+        (501, PlatformFault, Kind.FINAL),
+        (502, PlatformFault, Kind.LOST),
+        (503, PlatformFault, Kind.LOST),
+        (504, PlatformFault, Kind.LOST),
+        (304, Rejected, Kind.FINAL),
+    ],
+)
+@pytest.mark.parametrize("writes", [True, False])
+def test_each_status_is_its_error(
+    status: int, error: type[ApiError], kind: Kind, *, writes: bool
+) -> None:
+    body = b'{"message":"No way."}'
+    failure = classify_reply(status, body, subject="asset", writes=writes)
+    assert type(failure.error) is error
+    assert failure.kind is kind
+    assert failure.error.status == status
+    assert failure.error.hint
+    assert not failure.error.message.endswith(".")
+    assert failure.error.outcome_unknown is (writes and status >= 500)
+
+
+def test_a_refused_write_says_what_the_platform_said() -> None:
+    body = b'{"message":"viewer role"}'
+    failure = classify_reply(403, body, subject="asset", writes=True)
+    assert failure.error.message == "you can read but not change this asset: viewer role"
+
+
+def test_a_web_page_in_place_of_data_is_named() -> None:
+    failure = build_bad_reply("not JSON", PROXY_PAGE, 200, writes=True)
+    assert "web page (502 Bad Gateway)" in failure.error.message
+    assert failure.error.outcome_unknown
+
+
+NOW = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 1.5 ", 1.5),
+        ("-3", None),
+        ("soon", None),
+        ("Sun, 06 Nov 1994 08:49:47 GMT", 10.0),
+        ("Sun, 06 Nov 1994 08:49:27 GMT", 0.0),
+        ("Sun, 99 Nov 1994 08:49:27 GMT", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(text: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(text, now=NOW) == seconds

@@ -1,0 +1,257 @@
+"""Backoff, time-outs and deadlines, by a virtual clock and a made-up network."""
+
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+
+import anyio
+import httpx
+import pytest
+import trio.testing
+
+from coexplorer.api import Client, Patience, Timeouts
+from coexplorer.errors import BadReply, NotSignedIn, PlatformFault, RateLimited, Unreachable
+from coexplorer.models import AssetId, AwsSource, Fields, NewAsset, Secret
+
+ASSET = {"id": "a1", "name": "n"}
+A1 = AssetId("a1")
+NEW = NewAsset("n", "", "m", (), AwsSource("b"))
+Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    """Only trio has a clock that jumps."""
+    return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+
+
+class Network(httpx.AsyncBaseTransport):
+    """Answers with each of `answers` in turn, the last one for ever, and notes when."""
+
+    def __init__(self, *answers: httpx.Response | Exception | Answer) -> None:
+        self.answers = list(answers)
+        self.asked_at: list[float] = []
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked_at.append(anyio.current_time())
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, httpx.Response):
+            return answer
+        result = answer(request)
+        return result if isinstance(result, httpx.Response) else await result
+
+    @property
+    def gaps(self) -> list[float]:
+        pairs = zip(self.asked_at, self.asked_at[1:], strict=False)
+        return [later - earlier for earlier, later in pairs]
+
+
+def connect(
+    network: Network, *, timeouts: Timeouts | None = None, patience: Patience | None = None
+) -> Client:
+    return Client(
+        "http://127.0.0.1:1",
+        Secret("cop_test"),
+        carrier=network,
+        timeouts=timeouts or Timeouts(),
+        patience=patience or Patience(),
+    )
+
+
+def answer(status: int, json: object = ASSET, **headers: str) -> Callable[..., httpx.Response]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda _request: httpx.Response(status, json=json, headers=named)
+
+
+async def test_rate_limited_request_waits_as_told() -> None:
+    network = Network(answer(429, Retry_After="7"), answer(200))
+    waits: list[tuple[float, str]] = []
+    async with connect(network) as client:
+        client.on_wait = lambda seconds, reason: waits.append((seconds, reason))
+        assert (await client.get(A1)).name == "n"
+    assert 7 <= network.gaps[0] <= 7.5
+    assert [reason for _seconds, reason in waits] == ["the platform asks to slow down"]
+    assert waits[0][0] == pytest.approx(network.gaps[0])
+
+
+async def test_rate_limited_request_waits_until_the_date_by_the_platforms_clock() -> None:
+    theirs = 1_000_000_000.0
+    refusal = answer(
+        429, Date=formatdate(theirs, usegmt=True), Retry_After=formatdate(theirs + 40, usegmt=True)
+    )
+    network = Network(refusal, answer(200))
+    async with connect(network) as client:
+        await client.get(A1)
+    assert 39 <= network.gaps[0] <= 41
+
+
+async def test_rate_limit_beyond_the_deadline_is_reported_at_once() -> None:
+    network = Network(answer(429, Retry_After="3600"))
+    async with connect(network) as client:
+        with pytest.raises(RateLimited) as caught:
+            await client.get(A1)
+    assert caught.value.retry_after_s == 3600
+    assert "3600 s" in caught.value.hint
+    assert network.gaps == []
+
+
+async def test_writes_wait_for_the_rate_limit_too_since_nothing_was_done() -> None:
+    network = Network(answer(429, Retry_After="1"), answer(200))
+    async with connect(network) as client:
+        await client.create(NEW)
+    assert [request.method for request in network.requests] == ["POST", "POST"]
+
+
+async def test_platform_fault_is_retried_with_growing_waits() -> None:
+    network = Network(answer(503))
+    async with connect(network) as client:
+        with pytest.raises(PlatformFault) as caught:
+            await client.get(A1)
+    assert caught.value.status == 503
+    assert len(network.gaps) == 4
+    for nth, gap in enumerate(network.gaps):
+        assert 0.5 * 2**nth * 0.5 <= gap <= 0.5 * 2**nth
+
+
+async def test_platform_fault_may_tell_when_to_come_back() -> None:
+    network = Network(answer(503, Retry_After="20"), answer(200))
+    async with connect(network) as client:
+        await client.get(A1)
+    assert 20 <= network.gaps[0] <= 20.5
+
+
+async def test_no_connection_is_reported_soon() -> None:
+    network = Network(httpx.ConnectError("[Errno 111] Connection refused"))
+    async with connect(network) as client:
+        with pytest.raises(Unreachable, match="Connection refused") as caught:
+            await client.create(NEW)
+    assert not caught.value.outcome_unknown
+    assert len(network.requests) == 3
+    assert network.asked_at[-1] - network.asked_at[0] < 2
+
+
+async def test_a_certificate_that_is_not_trusted_is_not_retried() -> None:
+    network = Network(httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"))
+    async with connect(network) as client:
+        with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+            await client.get(A1)
+    assert len(network.requests) == 1
+
+
+async def test_refusals_are_not_retried() -> None:
+    network = Network(answer(401))
+    async with connect(network) as client:
+        with pytest.raises(NotSignedIn):
+            await client.get(A1)
+    assert len(network.requests) == 1
+
+
+async def test_a_reply_that_makes_no_sense_is_asked_for_again() -> None:
+    network = Network(answer(200, [1]), answer(200, "x"), answer(200))
+    async with connect(network) as client:
+        assert (await client.get(A1)).name == "n"
+
+
+async def never(_request: httpx.Request) -> httpx.Response:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+async def test_an_attempt_ends_however_slowly_the_reply_drips() -> None:
+    network = Network(never, answer(200))
+    async with connect(network, timeouts=Timeouts(attempt_s=100)) as client:
+        await client.get(A1)
+    assert 100 <= network.gaps[0] <= 101
+
+
+async def test_the_whole_call_has_a_deadline() -> None:
+    network = Network(never)
+    async with connect(network, timeouts=Timeouts(attempt_s=100, call_s=250)) as client:
+        start = anyio.current_time()
+        with pytest.raises(Unreachable, match="no whole answer within"):
+            await client.get(A1)
+    assert anyio.current_time() - start == pytest.approx(250, abs=0.1)
+    assert len(network.requests) == 3
+
+
+async def test_a_write_that_times_out_has_an_unknown_outcome() -> None:
+    network = Network(never)
+    async with connect(network, timeouts=Timeouts(attempt_s=10)) as client:
+        with pytest.raises(Unreachable) as caught:
+            await client.update(A1, Fields("new"), before=Fields("old"))
+    assert caught.value.outcome_unknown
+
+
+async def test_a_write_whose_state_is_seen_unchanged_is_known_not_to_be_done() -> None:
+    network = Network(
+        lambda request: httpx.Response(503 if request.method == "PUT" else 200, json=ASSET)
+    )
+    async with connect(network, patience=Patience(attempts=3)) as client:
+        with pytest.raises(PlatformFault) as caught:
+            await client.update(A1, Fields("new"), before=Fields("n"))
+    assert not caught.value.outcome_unknown
+    assert [request.method for request in network.requests] == ["PUT", "GET"] * 3
+
+
+async def test_no_more_requests_are_under_way_than_allowed() -> None:
+    under_way, most = 0, 0
+
+    async def slow(_request: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await anyio.sleep(1)
+        under_way -= 1
+        return httpx.Response(200, json=ASSET)
+
+    network = Network(slow)
+    async with connect(network) as client, anyio.create_task_group() as group:
+        for _ in range(20):
+            group.start_soon(client.get, A1)
+    assert most == 8
+
+
+async def test_waiting_does_not_keep_others_from_asking() -> None:
+    network = Network(answer(429, Retry_After="50"), answer(200))
+    client = Client("http://127.0.0.1:1", Secret("t"), carrier=network, concurrency=1)
+    async with client, anyio.create_task_group() as group:
+        group.start_soon(client.get, A1)
+        await trio.testing.wait_all_tasks_blocked()
+        await client.get(A1)
+        assert network.gaps == [0.0]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_elsewhere_is_not_followed(status: int) -> None:
+    network = Network(answer(status, Location="http://127.0.0.1:2/api/v1/data_assets/a1"))
+    async with connect(network) as client:
+        with pytest.raises(BadReply, match=r"redirects to another address, 127\.0\.0\.1"):
+            await client.get(A1)
+    assert len(network.requests) == 1
+
+
+async def test_a_redirect_within_the_platform_is_followed_with_the_token() -> None:
+    network = Network(answer(308, Location="/api/v1/data_assets/a1/"), answer(200))
+    async with connect(network) as client:
+        await client.get(A1)
+    assert network.requests[1].url.path == "/api/v1/data_assets/a1/"
+    assert network.requests[1].headers["authorization"].startswith("Basic ")
+
+
+async def test_a_redirect_never_turns_a_write_into_a_reading() -> None:
+    network = Network(answer(302, Location="/elsewhere"))
+    async with connect(network) as client:
+        with pytest.raises(BadReply, match="redirects what is no reading"):
+            await client.delete(A1)
+    assert len(network.requests) == 1
+
+
+async def test_redirects_in_a_circle_end() -> None:
+    network = Network(answer(302, Location="/api/v1/data_assets/a1"))
+    async with connect(network) as client:
+        with pytest.raises(BadReply, match="in a circle"):
+            await client.get(A1)
+    assert len(network.requests) == 4

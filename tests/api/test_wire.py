@@ -1,0 +1,142 @@
+"""What the platform answers, in every shape that has been seen."""
+
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coexplorer.api.wire import (
+    Envelope,
+    Grant,
+    parse_envelope,
+    parse_file_urls,
+    parse_folder,
+    parse_metadata_schema,
+    parse_nothing,
+    parse_permissions,
+    parse_rows,
+)
+from coexplorer.models import FileEntry, FileUrls, MetadataField
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8"), max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "name", "results", "has_more", "next_token", "items", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"has_more":false,"results":[]}', Envelope((), False, None)),
+        (b'{"has_more":false,"results":null}', Envelope((), False, None)),
+        (b'{"results":[{"id":"a"}]}', Envelope((b'{"id":"a"}',), False, None)),
+        (b'{"has_more":true,"next_token":"t","results":[]}', Envelope((), True, "t")),
+        (b'{"has_more":true,"next_token":"","results":[]}', Envelope((), True, None)),
+        (b'{"has_more":true,"next_token":null,"results":[]}', Envelope((), True, None)),
+        (b'{"has_more":true,"next_token":7,"results":[]}', Envelope((), True, "7")),
+        (b'{"hasMore":true,"nextToken":"t","results":[],"x":[]}', Envelope((), False, None)),
+        (b'{"has_more":"true","nextToken":"t","results":[3]}', Envelope((b"3",), True, "t")),
+        (b'{"has_more":null,"results":[]}', Envelope((), False, None)),
+        (b'[{"id":"a"}]', Envelope((b'{"id":"a"}',), False, None)),
+    ],
+)
+def test_pages_of_every_shape_are_read(body: bytes, expected: Envelope) -> None:
+    assert parse_envelope(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"3", b'{"message":"no"}', b'{"results":{}}', b'{"results":[', b"<html>"],
+)
+def test_what_is_no_page_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_envelope(body)
+
+
+@given(rows=st.lists(anything, max_size=5))
+def test_no_row_breaks_a_page(rows: list[object]) -> None:
+    body = msgspec.json.encode({"has_more": False, "results": [*rows, {"id": "good"}]})
+    assert parse_rows(parse_envelope(body).rows)[-1].id == "good"
+
+
+@given(reply=anything)
+def test_replies_are_read_or_refused(reply: object) -> None:
+    body = msgspec.json.encode(reply)
+    readers = (parse_envelope, parse_folder, parse_file_urls, parse_permissions)
+    for read in (*readers, parse_metadata_schema):
+        with suppress(ValueError):
+            read(body)
+
+
+def test_a_row_with_broken_text_does_not_break_its_page() -> None:
+    body = b'{"has_more":false,"results":[{"id":"a","name":"\xff"},{"id":"b","size":1e999}]}'
+    first, second = parse_rows(parse_envelope(body).rows)
+    assert (first.name, second.size_bytes) == ("\N{REPLACEMENT CHARACTER}", None)
+
+
+def test_folders_are_read() -> None:
+    body = (
+        b'{"items":[{"name":"a.txt","path":"/d/a.txt","size":"12","type":"file"},'
+        b'{"name":"e","path":"d/e/","type":"folder"},{"path":"d/f","size":-1},'
+        b'{"name":"g"},{"size":3},null]}'
+    )
+    assert parse_folder(body) == (
+        FileEntry("a.txt", "d/a.txt", is_folder=False, size_bytes=12),
+        FileEntry("e", "d/e", is_folder=True),
+        FileEntry("f", "d/f", is_folder=False),
+        FileEntry("g", "g", is_folder=False),
+    )
+    assert parse_folder(b'{"items":null}') == ()
+
+
+def test_file_addresses_of_both_versions_are_read() -> None:
+    new = b'{"download_url":"https://s/d","view_url":"https://s/v"}'
+    assert parse_file_urls(new) == FileUrls("https://s/d", "https://s/v")
+    assert parse_file_urls(b'{"url":"https://s/d"}') == FileUrls("https://s/d")
+
+
+def test_permissions_are_read() -> None:
+    body = (
+        b'{"users":[{"email":"a@x","role":"owner"},{"role":"viewer"}],"groups":'
+        b'[{"group":"g","role":"editor"}],"everyone":"viewer"}'
+    )
+    expected = (Grant("a@x", "owner"), Grant("g", "editor"), Grant("everyone", "viewer"))
+    assert parse_permissions(body) == expected
+    assert parse_permissions(b'{"users":null,"everyone":"none"}') == ()
+
+
+def test_the_metadata_schema_is_read() -> None:
+    body = (
+        b'{"fields":[{"name":"species","type":"string","allowed_values":["mouse","rat"],'
+        b'"required":true,"multiple":true,"units":"","category":{"name":"Subject"}},'
+        b'{"name":"age","type":"number","units":"days","category":"Subject"},{"type":"date"}]}'
+    )
+    assert parse_metadata_schema(body) == (
+        MetadataField(
+            "species",
+            required=True,
+            category="Subject",
+            multiple=True,
+            allowed_values=("mouse", "rat"),
+        ),
+        MetadataField("age", "number", units="days", category="Subject"),
+    )
+
+
+def test_archive_and_delete_accept_any_body() -> None:
+    parse_nothing(b"")
+    parse_nothing(b"<html>")
