@@ -139,11 +139,14 @@ class DemoServer:
         self._running = _Running(self._app, listener)
 
     def stop(self) -> None:
-        """Break all connections, open all gates and stop listening; the store stays open."""
+        """Break all connections and stop listening; the store stays open.
+
+        A request that a gate holds is not carried any further, and all gates are gone.
+        """
         running, self._running = self._running, None
-        self.hooks.release_all()
         if running is not None:
             running.stop()
+        self.hooks.release_all()
 
     def close(self) -> None:
         """Stop for good."""

@@ -1,9 +1,21 @@
 """The server as a whole: starting, stopping, and what it keeps."""
 
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
 import httpx
+import pytest
+from msgspec.structs import replace
 
 from coexplorer.demo.server import DemoServer
-from tests.support.server import RAW
+from tests.support.http import open_http
+from tests.support.server import RAW, make_id
 
 
 def test_server_answers_again_at_the_same_address_after_a_restart(server: DemoServer) -> None:
@@ -13,3 +25,65 @@ def test_server_answers_again_at_the_same_address_after_a_restart(server: DemoSe
     server.stop()
     server.start()
     assert httpx.get(address, auth=auth).json()["id"] == RAW
+
+
+def test_port_that_is_taken_is_an_error(tmp_path: Path, server: DemoServer) -> None:
+    port = int(server.url.rpartition(":")[2])
+    taken = DemoServer(tmp_path / "second", port=port)
+    with closing(taken), pytest.raises(OSError, match="in use"):
+        taken.start()
+
+
+def test_stopping_twice_and_starting_twice_is_harmless(server: DemoServer) -> None:
+    server.start()
+    server.stop()
+    server.stop()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url)
+
+
+def test_old_platform_stops_at_its_wall(legacy_server: DemoServer) -> None:
+    raw = legacy_server.store.get(RAW)
+    legacy_server.store.insert(replace(raw, id=f"copy-{number}") for number in range(10_020))
+    with open_http(legacy_server) as http:
+        last = http.get("data_assets?start=9000&limit=1000").json()
+        assert len(last["results"]) == 1000
+        assert last["has_more"] is True
+        reply = http.get("data_assets?start=10000&limit=20")
+    assert reply.status_code == 400
+    assert "10000" in reply.json()["message"]
+
+
+def test_colleague_at_work_in_other_threads_loses_nothing(server: DemoServer) -> None:
+    def tag(number: int) -> None:
+        server.store.update(make_id(1 + number % 9), mount=f"mount-{number}")
+
+    with ThreadPoolExecutor(4) as pool, open_http(server) as http:
+        work = pool.map(tag, range(90))
+        for _ in range(10):
+            assert len(http.post("data_assets/search").json()["results"]) == 9
+        list(work)
+    assert {asset.mount for asset in server.store.assets()} <= {f"mount-{n}" for n in range(90)}
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from coexplorer.demo.server import DemoServer, run_until_signalled
+server = DemoServer(Path(sys.argv[1]))
+run_until_signalled(server, lambda: print(server.url, server.users[0].token, flush=True))
+print("closed")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_main_program_runs_until_it_is_signalled(tmp_path: Path, number: signal.Signals) -> None:
+    program = [sys.executable, "-c", PROGRAM, str(tmp_path / "data")]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url, token = process.stdout.readline().split()
+        reply = httpx.post(f"{url}/api/v1/data_assets/search", auth=(token, ""), json={})
+        assert reply.json() == {"has_more": False, "results": []}
+        process.send_signal(number)
+        assert process.stdout.read() == "closed\n"
+        assert process.wait(30) == 0
