@@ -275,11 +275,11 @@ class Client:
     async def archive(self, asset_id: AssetId, archived: bool) -> None:  # noqa: FBT001 # a state
         """Archive an asset, or take it out of the archive."""
         call = calls.build_archive(asset_id, archived=archived)
-        await self._transport.send(call, wire.parse_nothing)
+        await self._transport.send(call, wire.parse_done)
 
     async def delete(self, asset_id: AssetId) -> None:
         """Delete an asset for good; the platform expects it to be archived."""
-        await self._transport.send(calls.build_delete(asset_id), wire.parse_nothing)
+        await self._transport.send(calls.build_delete(asset_id), wire.parse_done)
 
     async def list_files(self, asset_id: AssetId, path: str = "") -> tuple[FileEntry, ...]:
         """List one folder of an asset's files; internal assets only, v3.1 and later."""

@@ -78,7 +78,8 @@ class Walk:
             self._group.cancel_scope.cancel()
             if isinstance(error, Exception):
                 # The caller's own error: it goes on as it is, not wrapped in a group.
-                return await self._group.__aexit__(None, None, None)
+                await self._group.__aexit__(None, None, None)
+                return False
             return await self._group.__aexit__(kind, error, traceback)
 
     def __aiter__(self) -> Self:

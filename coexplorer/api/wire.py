@@ -12,6 +12,7 @@ from typing import Final, cast
 
 import msgspec
 
+from coexplorer.api.failures import find_page_title
 from coexplorer.assets import asset_from_json, decode_json, encode_json
 from coexplorer.models import Asset, FileEntry, FileUrls, MetadataField
 
@@ -91,8 +92,14 @@ def parse_asset_reply(body: bytes) -> Asset:
     return asset_from_json(body)
 
 
-def parse_nothing(_body: bytes) -> None:
-    """Accept any body: archive and delete answer with and without one."""
+def parse_done(body: bytes) -> None:
+    """Accept what archive and delete answer: any body or none (design: api.md, Calls).
+
+    Raises:
+        ValueError: It is a web page: that was not the platform, however well it means.
+    """
+    if find_page_title(body):
+        raise ValueError("a web page")
 
 
 def parse_folder(body: bytes) -> tuple[FileEntry, ...]:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from coexplorer.api.wire import (
     Envelope,
     Grant,
+    parse_done,
     parse_envelope,
     parse_file_urls,
     parse_folder,
     parse_metadata_schema,
-    parse_nothing,
     parse_permissions,
     parse_rows,
 )
@@ -137,6 +137,11 @@ def test_the_metadata_schema_is_read() -> None:
     )
 
 
-def test_archive_and_delete_accept_any_body() -> None:
-    parse_nothing(b"")
-    parse_nothing(b"<html>")
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"id":"a"}', b"ok"])
+def test_archive_and_delete_accept_any_body(body: bytes) -> None:
+    parse_done(body)
+
+
+def test_a_web_page_is_no_success() -> None:
+    with pytest.raises(ValueError, match="web page"):
+        parse_done(b"<!doctype html><title>Sign in</title>")
