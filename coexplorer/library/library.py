@@ -45,7 +45,7 @@ from coexplorer.models import (
 from coexplorer.query import Query
 
 if TYPE_CHECKING:
-    from coexplorer.catalog import Row, Stats  # type: ignore[attr-defined]  # arrive next
+    from coexplorer.catalog import Row, Stats
 
 
 class Library:

@@ -1,0 +1,167 @@
+"""Records ↔ the columns of the catalog. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import msgspec
+
+from coexplorer.models import Asset, AssetId, MetadataValue, Record
+from coexplorer.query import SEPARATOR, fold
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """An asset as lists show it; light.
+
+    Attributes:
+        number: Stable in this catalog file, above 0: inode numbers can build on it.
+        size_bytes: None when unknown.
+        created: Epoch seconds; None when the platform did not say.
+        last_used: Epoch seconds; 0 means never used.
+        archived: False also when no search has said; the same for the other flags.
+    """
+
+    number: int
+    id: AssetId
+    name: str
+    type: str
+    state: str
+    size_bytes: int | None
+    files: int | None
+    created: float | None
+    last_used: float | None
+    tags: tuple[str, ...]
+    mount: str | None
+    owner: str
+    archived: bool
+    favorite: bool
+    mine: bool
+    shared: bool
+    external: bool
+
+
+ROW_COLUMNS = (
+    "a.n, a.id, a.name, a.type, a.state, a.size_bytes, a.files, a.created, a.last_used, a.tags,"
+    " a.mount, a.owner, a.archived, a.favorite, a.mine, a.shared, a.external"
+)
+"""Columns of `asset AS a` in the order of `build_row`."""
+
+_decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def build_row(columns: tuple[object, ...]) -> Row:
+    """Return the row of `ROW_COLUMNS`."""
+    *plain, tags, mount, owner, archived, favorite, mine, shared, external = columns
+    flags = (archived == 1, favorite == 1, mine == 1, shared == 1, external == 1)
+    return Row(*plain, _decode_tags(tags), mount, owner, *flags)  # type: ignore[arg-type,call-arg]  # SQLite's columns are as the schema says
+
+
+class Columns(msgspec.Struct, frozen=True, gc=False):
+    """What is written for one asset, table by table.
+
+    Attributes:
+        asset: Named columns of `asset` that come from the platform's object.
+        folded: name, description and labels for the full-text index.
+        tags: ``(folded, text)``.
+        metadata: ``(key, position, text, number, name)``.
+        source: The columns of `source`; None when there is nothing to say.
+        inputs: ``(parent, kind)``.
+    """
+
+    asset: dict[str, object]
+    folded: tuple[str, str, str]
+    tags: tuple[tuple[str, str], ...]
+    metadata: tuple[tuple[str, int, str, float | None, str], ...]
+    source: tuple[str, ...] | None
+    inputs: tuple[tuple[str, str], ...]
+
+
+def storable(text: str) -> str:
+    """Return `text` with lone surrogates replaced: SQLite stores valid Unicode only."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def build_columns(asset: Asset) -> Columns:
+    """Return what the catalog writes for an asset, apart from its raw JSON."""
+    tags = tuple(storable(tag) for tag in asset.tags)
+    metadata = tuple(_metadata(asset.custom_metadata))
+    labels = [fold(tag) for tag in tags] + [text for _, _, text, _, _ in metadata]
+    pad = SEPARATOR * 2
+    source, made = asset.source, asset.provenance
+    texts = (
+        source.bucket if source else "",
+        source.prefix if source else "",
+        made.run_script if made else "",
+        made.commit if made else "",
+        made.capsule if made else "",
+        made.computation if made else "",
+    )
+    columns: dict[str, object] = {
+        "id": asset.id,
+        "created": asset.created,
+        "last_used": asset.last_used,
+        "size_bytes": _integer(asset.size_bytes),
+        "files": _integer(asset.files),
+        "external": int(source is not None and source.external),
+        "type": storable(asset.type),
+        "state": storable(asset.state),
+        "name_folded": fold(asset.name),
+        "owner_folded": fold(asset.owner),
+        "mount_folded": fold(asset.mount or ""),
+        "tags": msgspec.json.encode(tags).decode(),
+        "name": storable(asset.name),
+        "owner": storable(asset.owner),
+        "mount": None if asset.mount is None else storable(asset.mount),
+    }
+    parents = made.data_assets if made else ()
+    return Columns(
+        asset=columns,
+        folded=(
+            fold(asset.name) + pad,
+            fold(asset.description) + pad,
+            SEPARATOR.join(labels) + pad,
+        ),
+        tags=tuple({(fold(tag), tag): None for tag in tags}),
+        metadata=metadata,
+        source=tuple(fold(text) for text in texts) if any(texts) else None,
+        inputs=tuple(
+            {(storable(parent), "made_from"): None for parent in parents}
+            | {(storable(parent), "contains"): None for parent in asset.contained}
+        ),
+    )
+
+
+def _integer(number: int | None) -> int | None:
+    """Return a number that fits SQLite; None for one that is absurd."""
+    return number if number is not None and abs(number) < 2**63 else None
+
+
+def _metadata(
+    values: dict[str, MetadataValue],
+) -> list[tuple[str, int, str, float | None, str]]:
+    rows = []
+    for name, value in values.items():
+        items = value if isinstance(value, list) else [] if value is None else [value]
+        for position, item in enumerate(items):
+            number = float(item) if isinstance(item, int | float) else None
+            usable = number is not None and math.isfinite(number) and not isinstance(item, bool)
+            text = fold(_text(item))
+            rows.append((fold(name), position, text, number if usable else None, storable(name)))
+    return rows
+
+
+def _text(value: str | float) -> str:
+    """Return how a value of custom metadata is written: ``true``, ``3`` and not ``3.0``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def digest(record: Record) -> bytes:
+    """Return what tells two replies about an asset apart."""
+    return hashlib.blake2b(record.asset.raw, digest_size=12).digest()

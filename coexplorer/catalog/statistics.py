@@ -1,0 +1,250 @@
+"""Figures over the catalog: tags, values for completion, counts and bytes, duplicates, lineage."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from coexplorer.catalog.rows import ROW_COLUMNS, Row, build_row
+from coexplorer.models import AssetId
+from coexplorer.query import find_field
+
+_DAY_S: Final = 86400
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A part of the assets: how many, and their size together (unknown sizes count as 0)."""
+
+    label: str
+    assets: int
+    size_bytes: int
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """Counts and bytes; each list begins with the most bytes, except that of ages."""
+
+    total: Share
+    archived: Share
+    never_used: Share
+    by_state: tuple[Share, ...]
+    by_type: tuple[Share, ...]
+    by_owner: tuple[Share, ...]
+    by_tag: tuple[Share, ...]
+    by_age: tuple[Share, ...]
+    by_place: tuple[Share, ...]
+    largest: tuple[Row, ...]
+
+
+class Duplicates(msgspec.Struct, frozen=True):
+    """Assets that look like the same one.
+
+    Attributes:
+        why: What they share: their name, their S3 location, or the same inputs and capsule.
+        shared: That name, location or capsule.
+        rows: Oldest first.
+    """
+
+    why: Literal["name", "location", "inputs"]
+    shared: str
+    rows: tuple[Row, ...]
+
+
+class Relative(msgspec.Struct, frozen=True):
+    """An asset that another was made from or contains, or the other way round.
+
+    Attributes:
+        row: None when the catalog does not know it.
+    """
+
+    id: AssetId
+    kind: Literal["made_from", "contains"]
+    row: Row | None
+
+
+_CHOSEN: Final = "WITH chosen (n) AS MATERIALIZED (SELECT value FROM json_each(?)) "
+_EVERYTHING: Final = "WITH chosen (n) AS (SELECT n FROM asset) "
+
+
+def _chosen(numbers: Sequence[int] | None) -> tuple[str, tuple[str, ...]]:
+    if numbers is None:
+        return _EVERYTHING, ()
+    return _CHOSEN, (msgspec.json.encode(list(numbers)).decode(),)
+
+
+def count_tags(
+    connection: sqlite3.Connection, numbers: Sequence[int] | None
+) -> list[tuple[str, int]]:
+    """Return every tag with the number of its assets, most used first.
+
+    Args:
+        connection: Inside a transaction.
+        numbers: The assets to look at; None for all.
+    """
+    if numbers is None:
+        sql = "SELECT text, count(*) FROM tag GROUP BY folded, text"
+        return sorted(connection.execute(sql).fetchall(), key=_most_used)
+    with_chosen, parameters = _chosen(numbers)
+    sql = (
+        f"{with_chosen} SELECT tag.value, count(*) FROM chosen JOIN asset USING (n),"
+        " json_each(asset.tags) AS tag GROUP BY tag.value"
+    )
+    return sorted(connection.execute(sql, parameters).fetchall(), key=_most_used)
+
+
+def _most_used(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
+
+
+_VALUES: Final = {
+    "tag": "SELECT text FROM tag GROUP BY folded, text ORDER BY count(*) DESC, text",
+    "type": "SELECT type FROM asset GROUP BY type ORDER BY count(*) DESC, type",
+    "state": "SELECT state FROM asset GROUP BY state ORDER BY count(*) DESC, state",
+    "owner": (
+        "SELECT owner FROM asset WHERE owner != '' GROUP BY owner ORDER BY count(*) DESC, owner"
+    ),
+    "bucket": (
+        "SELECT bucket FROM source WHERE bucket != '' GROUP BY bucket"
+        " ORDER BY count(*) DESC, bucket"
+    ),
+    "prefix": "SELECT DISTINCT prefix FROM source WHERE prefix != '' ORDER BY prefix",
+    "run_script": "SELECT DISTINCT run_script FROM source WHERE run_script != '' ORDER BY 1",
+    "capsule": "SELECT DISTINCT capsule FROM source WHERE capsule != '' ORDER BY 1",
+    "mount": "SELECT DISTINCT mount FROM asset WHERE mount != '' ORDER BY 1",
+    "name": "SELECT DISTINCT name FROM asset ORDER BY name_folded",
+}
+
+
+def list_values(connection: sqlite3.Connection, field: str, limit: int) -> list[str]:
+    """Return known values of a query field, or of a key of custom metadata, for completion."""
+    known = find_field(field)
+    if known is not None:
+        sql = _VALUES.get(known.name)
+        rows = connection.execute(f"{sql} LIMIT ?", (limit,)) if sql else ()
+    else:
+        rows = connection.execute(
+            "SELECT text FROM metadata WHERE name = ? GROUP BY text"
+            " ORDER BY count(*) DESC, text LIMIT ?",
+            (field, limit),
+        )
+    return [value for (value,) in rows]
+
+
+def list_metadata_keys(connection: sqlite3.Connection) -> list[str]:
+    """Return the keys of custom metadata that are in use."""
+    rows = connection.execute("SELECT DISTINCT name FROM metadata ORDER BY name")
+    return [name for (name,) in rows]
+
+
+def build_stats(
+    connection: sqlite3.Connection, numbers: Sequence[int] | None, *, now: float, largest: int
+) -> Stats:
+    """Return counts and bytes of some assets, or of all.
+
+    Args:
+        connection: Inside a transaction.
+        numbers: The assets to look at; None for all.
+        now: Epoch seconds that ages count back from.
+        largest: How many of the largest assets to list.
+    """
+    start, parameters = _chosen(numbers)
+
+    def share(label: str, source: str = "asset", test: str = "1") -> tuple[Share, ...]:
+        rows = connection.execute(
+            f"{start} SELECT {label}, count(*), coalesce(sum(size_bytes), 0)"
+            f" FROM chosen JOIN {source} USING (n) WHERE {test} GROUP BY 1 ORDER BY 3 DESC, 1",
+            parameters,
+        )
+        return tuple(Share(*row) for row in rows)
+
+    def one(label: str, test: str) -> Share:
+        found = share(f"'{label}'", test=test)
+        return found[0] if found else Share(label, 0, 0)
+
+    order = ["last 30 days", "last year", "last 3 years", "older", "unknown"]
+    age = (
+        f"CASE WHEN created IS NULL THEN 'unknown'"
+        f" WHEN created >= {now - 30 * _DAY_S} THEN 'last 30 days'"
+        f" WHEN created >= {now - 365 * _DAY_S} THEN 'last year'"
+        f" WHEN created >= {now - 3 * 365 * _DAY_S} THEN 'last 3 years' ELSE 'older' END"
+    )
+    rows = connection.execute(
+        f"{start} SELECT {ROW_COLUMNS} FROM chosen JOIN asset AS a USING (n)"
+        " WHERE a.size_bytes IS NOT NULL ORDER BY a.size_bytes DESC, a.id LIMIT ?",
+        (*parameters, largest),
+    )
+    return Stats(
+        total=one("all", "1"),
+        archived=one("archived", "archived = 1"),
+        never_used=one("never used", "last_used = 0"),
+        by_state=share("state"),
+        by_type=share("type"),
+        by_owner=share("owner"),
+        by_tag=share("text", "tag USING (n) JOIN asset"),
+        by_age=tuple(sorted(share(age), key=lambda found: order.index(found.label))),
+        by_place=share("iif(external, 'external', 'internal')"),
+        largest=tuple(build_row(row) for row in rows),
+    )
+
+
+_SAME: Final[tuple[tuple[Literal["name", "location", "inputs"], str], ...]] = (
+    ("name", "SELECT name, n FROM asset"),
+    ("location", "SELECT 's3://' || bucket || '/' || prefix, n FROM source WHERE bucket != ''"),
+    (
+        "inputs",
+        (
+            "SELECT capsule || char(31) || group_concat(parent), n FROM ("
+            " SELECT capsule, parent, n FROM input JOIN source USING (n)"
+            " WHERE kind = 'made_from' AND capsule != '' ORDER BY n, parent) GROUP BY n"
+        ),
+    ),
+)
+
+
+def list_duplicates(connection: sqlite3.Connection) -> list[Duplicates]:
+    """Return groups of assets that look alike, archived ones too, the largest groups first."""
+    groups: list[Duplicates] = []
+    for why, sql in _SAME:
+        rows = connection.execute(
+            f"WITH alike (common, n) AS MATERIALIZED ({sql})"
+            f" SELECT common, {ROW_COLUMNS} FROM alike JOIN asset AS a USING (n) WHERE common IN"
+            " (SELECT common FROM alike GROUP BY common HAVING count(*) > 1)"
+            " ORDER BY common, a.created, a.id"
+        )
+        gathered: dict[str, list[Row]] = {}
+        for shared, *columns in rows:
+            gathered.setdefault(shared, []).append(build_row(tuple(columns)))
+        found = [
+            Duplicates(why, shared.partition("\x1f")[0], tuple(alike))
+            for shared, alike in gathered.items()
+        ]
+        groups += sorted(found, key=lambda group: -len(group.rows))
+    return groups
+
+
+def list_parents(connection: sqlite3.Connection, asset_id: AssetId) -> list[Relative]:
+    """Return what an asset was made from, and what it contains."""
+    rows = connection.execute(
+        f"SELECT parent, kind, {ROW_COLUMNS} FROM input LEFT JOIN asset AS a ON a.id = parent"
+        " WHERE input.n = (SELECT n FROM asset WHERE id = ?) ORDER BY kind DESC, parent",
+        (asset_id,),
+    )
+    return [_relative(row) for row in rows]
+
+
+def list_children(connection: sqlite3.Connection, asset_id: AssetId) -> list[Relative]:
+    """Return what was made from an asset, and what contains it, oldest first."""
+    rows = connection.execute(
+        f"SELECT a.id, kind, {ROW_COLUMNS} FROM input JOIN asset AS a USING (n)"
+        " WHERE parent = ? ORDER BY kind DESC, a.created, a.id",
+        (asset_id,),
+    )
+    return [_relative(row) for row in rows]
+
+
+def _relative(columns: tuple[object, ...]) -> Relative:
+    related, kind, *rest = columns
+    row = None if rest[0] is None else build_row(tuple(rest))
+    return Relative(AssetId(str(related)), "contains" if kind == "contains" else "made_from", row)

@@ -1,0 +1,338 @@
+"""The catalog: each method is one transaction and may be called from any thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from coexplorer.assets import asset_from_json
+from coexplorer.catalog import statistics, sweeps, writing
+from coexplorer.catalog.connections import Connections
+from coexplorer.catalog.rows import ROW_COLUMNS, Row, build_row
+from coexplorer.catalog.sets import Sets, read_change
+from coexplorer.catalog.statistics import Duplicates, Relative, Stats
+from coexplorer.catalog.sweeps import SyncState
+from coexplorer.catalog.writing import Flag
+from coexplorer.models import AssetId, Dialect, Membership, Record
+from coexplorer.query import Query, fold
+
+_RECORD = (
+    "SELECT raw, archived, favorite, mine, shared, fetched_at"
+    " FROM asset JOIN content USING (n) JOIN seen USING (n)"
+)
+_BEYOND = "\U0010ffff"
+
+
+class Catalog:
+    """What is known of the platform's assets, in one SQLite file.
+
+    Safe from several threads and processes. Every method may raise `CatalogError` (damaged, locked,
+    disk full); the program works on without the catalog then. A search that `interrupt` stopped
+    raises its subclass `Superseded`.
+
+    Args:
+        connections: To the prepared file; see `open`.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._sets = Sets()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the catalog at `path`, private (0600); made, migrated or, when damaged, rebuilt.
+
+        Raises:
+            CatalogError: It can't be used: locked, unreadable, a full disk, made by a newer
+                coexplorer, or another program's file.
+        """
+        return cls(Connections(path))
+
+    @property
+    def problem(self) -> str:
+        """One line when the catalog had to be rebuilt; otherwise empty."""
+        return self._connections.problem
+
+    def close(self) -> None:
+        """Close all connections; the catalog is of no use afterwards."""
+        self._connections.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def interrupt(self) -> None:
+        """Stop the searches that run now, because newer ones take their place."""
+        self._connections.interrupt()
+
+    # --- Searching
+
+    def count(self, query: Query, *, now: float) -> int:
+        """Return how many assets `query` finds; `now` is what relative dates count back from."""
+        with self._connections.reading() as connection:
+            return self._sets.count(connection, query, now)
+
+    def window(self, query: Query, *, offset: int, limit: int, now: float) -> list[Row]:
+        """Return `limit` rows of what `query` finds, in its order, from row `offset` on."""
+        with self._connections.reading() as connection:
+            numbers = self._sets.window(connection, query, offset=offset, limit=limit, now=now)
+            return _load_rows(connection, numbers)
+
+    def ids(self, query: Query, *, now: float) -> list[AssetId]:
+        """Return the ids of all that `query` finds, in its order."""
+        with self._connections.reading() as connection:
+            numbers = self._sets.numbers(connection, query, now)
+            rows = connection.execute(
+                "SELECT asset.id FROM json_each(?) AS wanted CROSS JOIN asset ON n = wanted.value"
+                " ORDER BY wanted.key",
+                (_json(numbers),),
+            )
+            return [AssetId(asset_id) for (asset_id,) in rows]
+
+    def position(self, asset_id: AssetId, query: Query, *, now: float) -> int | None:
+        """Return the index of an asset in what `query` finds; None when it is not in there."""
+        with self._connections.reading() as connection:
+            row = connection.execute("SELECT n FROM asset WHERE id = ?", (asset_id,)).fetchone()
+            numbers = self._sets.numbers(connection, query, now)
+            try:
+                return numbers.index(row[0]) if row else None
+            except ValueError:
+                return None
+
+    # --- Single assets
+
+    def get(self, asset_id: AssetId) -> Record | None:
+        """Return what is known of an asset; None when it is not known."""
+        records = self.records([asset_id])
+        return records[0] if records else None
+
+    def records(self, target: Query | Sequence[AssetId], *, now: float = 0.0) -> list[Record]:
+        """Return the records of what a query finds, or of ids (unknown ones are left out)."""
+        with self._connections.reading() as connection:
+            if isinstance(target, Query):
+                wanted, key = _json(self._sets.numbers(connection, target, now)), "asset.n"
+            else:
+                wanted, key = _json(target), "asset.id"
+            rows = connection.execute(
+                f"{_RECORD} JOIN json_each(?) AS wanted ON {key} = wanted.value"
+                " ORDER BY wanted.key",
+                (wanted,),
+            )
+            return [_build_record(row) for row in rows]
+
+    def rows(self, ids: Sequence[AssetId]) -> list[Row]:
+        """Return light rows of some assets, in the order of `ids`; unknown ones are left out."""
+        with self._connections.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {ROW_COLUMNS} FROM json_each(?) AS wanted CROSS JOIN asset AS a"
+                " ON a.id = wanted.value ORDER BY wanted.key",
+                (_json(ids),),
+            )
+            return [build_row(row) for row in rows]
+
+    def iter_rows(self) -> list[Row]:
+        """Return a light row of every asset, archived ones too, in the order of their numbers."""
+        with self._connections.reading() as connection:
+            rows = connection.execute(f"SELECT {ROW_COLUMNS} FROM asset AS a ORDER BY a.n")
+            return [build_row(row) for row in rows]
+
+    def find_by_name(self, name: str) -> list[Row]:
+        """Return the assets of that name, oldest first: spelled so, else without case."""
+        rows = self._find("a.name_folded = ?", (fold(name),))
+        return [row for row in rows if row.name == name] or rows
+
+    def find_by_prefix(self, prefix: str, *, limit: int = 20) -> list[Row]:
+        """Return assets whose id or name begins with `prefix`, without case; oldest first."""
+        start = fold(prefix)
+        test = "(a.id >= ? AND a.id < ?) OR (a.name_folded >= ? AND a.name_folded < ?)"
+        return self._find(test, (start, start + _BEYOND) * 2, limit=limit)
+
+    def _find(self, test: str, parameters: tuple[object, ...], *, limit: int = -1) -> list[Row]:
+        with self._connections.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {ROW_COLUMNS} FROM asset AS a WHERE {test}"
+                " ORDER BY a.created, a.id LIMIT ?",
+                (*parameters, limit),
+            )
+            return [build_row(row) for row in rows]
+
+    # --- Figures
+
+    def tag_counts(self, query: Query | None = None, *, now: float = 0.0) -> list[tuple[str, int]]:
+        """Return every tag of what `query` finds (None: of all assets), most used first."""
+        with self._connections.reading() as connection:
+            numbers = None if query is None else self._sets.numbers(connection, query, now)
+            return statistics.count_tags(connection, numbers)
+
+    def field_values(self, field: str, *, limit: int = 1000) -> list[str]:
+        """Return known values of a query field or a metadata key, for completion."""
+        with self._connections.reading() as connection:
+            return statistics.list_values(connection, field, limit)
+
+    def metadata_keys(self) -> list[str]:
+        """Return the keys of custom metadata that are in use."""
+        with self._connections.reading() as connection:
+            return statistics.list_metadata_keys(connection)
+
+    def stats(self, query: Query | None = None, *, now: float, largest: int = 10) -> Stats:
+        """Return counts and bytes of what `query` finds (None: of all assets)."""
+        with self._connections.reading() as connection:
+            numbers = None if query is None else self._sets.numbers(connection, query, now)
+            return statistics.build_stats(connection, numbers, now=now, largest=largest)
+
+    def duplicates(self) -> list[Duplicates]:
+        """Return groups of assets that look alike: same name, S3 location, or inputs."""
+        with self._connections.reading() as connection:
+            return statistics.list_duplicates(connection)
+
+    def parents(self, asset_id: AssetId) -> list[Relative]:
+        """Return what an asset was made from, and what it contains."""
+        with self._connections.reading() as connection:
+            return statistics.list_parents(connection, asset_id)
+
+    def children(self, asset_id: AssetId) -> list[Relative]:
+        """Return what was made from an asset, and what contains it."""
+        with self._connections.reading() as connection:
+            return statistics.list_children(connection, asset_id)
+
+    # --- Changes
+
+    def data_version(self) -> int:
+        """Return the number of the newest change; any process's change makes it larger."""
+        with self._connections.reading() as connection:
+            return read_change(connection)
+
+    def changed_since(self, change: int) -> tuple[int, list[AssetId]]:
+        """Return the newest change's number and the assets changed after `change`, gone ones too.
+
+        An asset that is gone is one that `get` no longer knows. After a rebuild the numbers start
+        again: when the newest is smaller than `change`, everything may have changed.
+        """
+        with self._connections.reading() as connection:
+            rows = connection.execute(
+                "SELECT id FROM asset WHERE change > ?1"
+                " UNION ALL SELECT id FROM removed WHERE change > ?1",
+                (change,),
+            )
+            return read_change(connection), [AssetId(asset_id) for (asset_id,) in rows]
+
+    # --- Writing
+
+    def upsert(self, records: Sequence[Record], *, generation: int | None = None) -> int:
+        """Write records as one transaction; pages of about 1,000 hold others up for little.
+
+        What a record's membership does not know (None) stays as it was. A record that is older than
+        the row by less than an hour was overtaken, and changes nothing.
+
+        Args:
+            records: With their `raw` JSON, from which assets are read back.
+            generation: The sweep that saw them.
+
+        Returns:
+            How many rows are new or different.
+        """
+        with self._connections.writing() as connection:
+            return writing.upsert(connection, records, generation=generation)
+
+    def set_membership(self, ids: Iterable[AssetId], membership: Membership) -> int:
+        """Set the flags that `membership` knows on these assets; returns how many changed."""
+        with self._connections.writing() as connection:
+            return writing.set_membership(connection, ids, membership)
+
+    def set_members(self, flag: Flag, ids: Iterable[AssetId]) -> int:
+        """Set a flag on exactly these assets and take it off all others, after a complete walk."""
+        with self._connections.writing() as connection:
+            return writing.set_members(connection, flag, ids)
+
+    def remove(self, ids: Iterable[AssetId]) -> int:
+        """Forget assets; returns how many were known."""
+        with self._connections.writing() as connection:
+            return writing.remove(connection, ids)
+
+    # --- Sweeps
+
+    def sync_state(self) -> SyncState:
+        """Return how fresh and how whole the catalog is."""
+        with self._connections.reading() as connection:
+            return sweeps.load_state(connection)
+
+    def begin_sweep(self) -> int:
+        """Begin a sweep; returns the generation that its pages are written with."""
+        with self._connections.writing() as connection:
+            return sweeps.begin(connection)
+
+    def unseen(self, generation: int) -> list[AssetId]:
+        """Return the assets that this sweep has not seen."""
+        with self._connections.reading() as connection:
+            return sweeps.find_unseen(connection, generation)
+
+    def finish_sweep(
+        self,
+        *,
+        complete: bool,
+        total: int,
+        now: float,
+        duration_s: float = 0.0,
+        dialect: Dialect | None = None,
+    ) -> None:
+        """Note how a sweep ended; an incomplete one leaves `synced_at` as it was."""
+        with self._connections.writing() as connection:
+            sweeps.finish(
+                connection,
+                complete=complete,
+                total=total,
+                now=now,
+                duration_s=duration_s,
+                dialect=dialect,
+            )
+
+    def note_refresh(self, now: float) -> None:
+        """Note that the newest pages were looked at."""
+        with self._connections.writing() as connection:
+            sweeps.note_refresh(connection, now)
+
+    def acquire_sweep(self, owner: str, *, now: float, stale_after_s: float) -> bool:
+        """Become the one sweeping process; False while another one shows signs of life."""
+        with self._connections.writing() as connection:
+            return sweeps.acquire(connection, owner, now=now, stale_after_s=stale_after_s)
+
+    def heartbeat(self, owner: str, *, now: float) -> bool:
+        """Give a sign of life; False when another process has taken over: stop sweeping."""
+        with self._connections.writing() as connection:
+            return sweeps.beat(connection, owner, now=now)
+
+    def release_sweep(self, owner: str) -> None:
+        """Give the sweep lock back."""
+        with self._connections.writing() as connection:
+            sweeps.release(connection, owner)
+
+
+def _json(values: Iterable[object]) -> str:
+    return msgspec.json.encode(list(values)).decode()
+
+
+def _load_rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Row]:
+    rows = connection.execute(
+        f"SELECT {ROW_COLUMNS} FROM json_each(?) AS wanted CROSS JOIN asset AS a"
+        " ON a.n = wanted.value ORDER BY wanted.key",
+        (_json(numbers),),
+    )
+    return [build_row(row) for row in rows]
+
+
+def _build_record(columns: Sequence[Any]) -> Record:
+    raw, archived, favorite, mine, shared, fetched_at = columns
+    flags = (None if flag is None else flag == 1 for flag in (archived, favorite, mine, shared))
+    return Record(asset_from_json(raw), Membership(*flags), fetched_at)
