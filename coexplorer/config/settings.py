@@ -129,7 +129,7 @@ def load_settings(
         sources = _profile_sources(found)
     if token_file is not None:
         sources = (TokenFile(token_file),)
-    return _build(paths, config, found, parse_domain(found.domain), sources)
+    return build_settings(paths, config, found, parse_domain(found.domain), sources)
 
 
 def _has_environment(env: Mapping[str, str], asked: Address | None) -> bool:
@@ -220,7 +220,9 @@ def _build_demo(
     server = get_embedded_server(paths.demo_dir)
     address = parse_domain(server.url)
     profile = Profile(name=DEMO, domain=server.url)
-    settings = _build(paths, config, profile, address, (GivenToken("the demo", server.token),))
+    settings = build_settings(
+        paths, config, profile, address, (GivenToken("the demo", server.token),)
+    )
     # The demo's port changes from run to run, its data do not: no domain in the files' names.
     return msgspec.structs.replace(
         settings,
@@ -229,13 +231,22 @@ def _build_demo(
     )
 
 
-def _build(
+def build_settings(
     paths: Paths,
     config: ConfigFile,
     profile: Profile,
     address: Address,
     sources: tuple[TokenSource, ...],
 ) -> Settings:
+    """Put settings together for a profile that need not be in the file (yet).
+
+    Args:
+        paths: The program's folders.
+        config: The file.
+        profile: Whose settings.
+        address: Where its domain is.
+        sources: Where its token comes from, in their order.
+    """
     folder = Path(profile.mount_folder or f"~/codeocean/{profile.name}")
     return Settings(
         profile=profile.name,

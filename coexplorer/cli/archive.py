@@ -1,0 +1,106 @@
+"""``archive``, ``unarchive`` and ``rm``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.cli.output import Format, format_options
+from coexplorer.cli.plans import carry_out, plan_options
+from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.targets import find_targets, read_targets, target_options
+
+if TYPE_CHECKING:
+    from coexplorer.library import Library
+    from coexplorer.library.changes import Change, Plan
+
+
+@click.command("archive")
+@target_options
+@plan_options
+@format_options(Format.JSON, Format.JSON_LINES)
+@pass_invocation
+def archive_command(
+    invocation: Invocation,
+    assets: tuple[str, ...],
+    query: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    style: Format,
+) -> None:
+    """Archive assets: they leave the lists and can be brought back."""
+    _set_archived(invocation, assets, query, archived=True, dry_run=dry_run, yes=yes, style=style)
+
+
+@click.command("unarchive")
+@target_options
+@plan_options
+@format_options(Format.JSON, Format.JSON_LINES)
+@pass_invocation
+def unarchive_command(
+    invocation: Invocation,
+    assets: tuple[str, ...],
+    query: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    style: Format,
+) -> None:
+    """Bring assets back from the archive; a QUERY has to say is:archived to find them."""
+    _set_archived(invocation, assets, query, archived=False, dry_run=dry_run, yes=yes, style=style)
+
+
+@click.command("rm")
+@target_options
+@click.option(
+    "--archive-first", is_flag=True, help="Archive what is not archived yet, then delete."
+)
+@plan_options
+@format_options(Format.JSON, Format.JSON_LINES)
+@pass_invocation
+def rm_command(
+    invocation: Invocation,
+    assets: tuple[str, ...],
+    query: str | None,
+    *,
+    archive_first: bool,
+    dry_run: bool,
+    yes: bool,
+    style: Format,
+) -> None:
+    """Delete archived assets for good. This can't be undone."""
+    from coexplorer.library.changes import Change
+
+    change = Change(delete=True, archive_first=archive_first)
+    plan = _plan(invocation, assets, query, change)
+    carry_out(invocation, plan, dry_run=dry_run, ask=not yes, style=style)
+
+
+def _set_archived(
+    invocation: Invocation,
+    assets: tuple[str, ...],
+    query: str | None,
+    *,
+    archived: bool,
+    dry_run: bool,
+    yes: bool,
+    style: Format,
+) -> None:
+    from coexplorer.library.changes import Change
+
+    plan = _plan(invocation, assets, query, Change(archive=archived))
+    several = query is not None or len(plan.items) > 1
+    carry_out(invocation, plan, dry_run=dry_run, ask=several and not yes, style=style)
+
+
+def _plan(
+    invocation: Invocation, assets: tuple[str, ...], query: str | None, change: Change
+) -> Plan:
+    targets = read_targets(assets, query)
+
+    async def work(library: Library) -> Plan:
+        return await library.plan(await find_targets(library, targets), change)
+
+    return invocation.run(work)

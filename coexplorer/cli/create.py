@@ -1,0 +1,208 @@
+"""``create`` and ``wait``: from a request to an asset that is ready, or failed with its reason."""
+
+from __future__ import annotations
+
+import configparser
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.cli import exits
+from coexplorer.cli.format import plural
+from coexplorer.cli.narration import Progress, warn
+from coexplorer.cli.output import Format, encode_record, format_options, print_json, print_line
+from coexplorer.cli.plans import leave
+from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.targets import find_targets, read_targets, target_options
+from coexplorer.errors import ConfigError
+from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
+
+if TYPE_CHECKING:
+    from coexplorer.library import Library
+    from coexplorer.library.results import ReadyProgress
+    from coexplorer.models import Record
+
+_FORM = """[default]
+aws_access_key_id = …
+aws_secret_access_key = …"""
+
+
+@click.command("create")
+@click.argument("name")
+@click.option("--bucket", required=True, help="The S3 bucket that holds the files.")
+@click.option("--prefix", default="", help="The folder in the bucket; all of it without one.")
+@click.option("--description", default="", help="Markdown.")
+@click.option("--mount", help="Folder under the capsule's data folder; the name without one.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag; give it again for more.")
+@click.option("--keep-on-external-storage", is_flag=True, help="Leave the files in the bucket.")
+@click.option("--index-data/--no-index-data", default=True, help="List the files, or don't.")
+@click.option("--public", is_flag=True, help="The bucket is public: no keys are needed.")
+@click.option(
+    "--keys-file",
+    type=click.Path(path_type=Path),
+    help="Read the AWS keys from a file like ~/.aws/credentials.",
+)
+@click.option("--keys-section", default="default", help="The section of that file.")
+@click.option("--ask-keys", is_flag=True, help="Ask for the AWS keys.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until it is ready or failed.")
+@click.option("--timeout", "timeout_s", type=float, help="Wait so many seconds at most.")
+@format_options(Format.JSON, Format.IDS)
+@pass_invocation
+def create_command(
+    invocation: Invocation,
+    *,
+    name: str,
+    bucket: str,
+    prefix: str,
+    description: str,
+    mount: str | None,
+    tags: tuple[str, ...],
+    keep_on_external_storage: bool,
+    index_data: bool,
+    public: bool,
+    keys_file: Path | None,
+    keys_section: str,
+    ask_keys: bool,
+    waits: bool,
+    timeout_s: float | None,
+    style: Format,
+) -> None:
+    """Create an asset called NAME from files in S3.
+
+    AWS keys come from a file or a prompt, never from the command line, and go to the platform and
+    nowhere else: they are in no log and no journal.
+    """
+    key_id, secret = _read_keys(keys_file, keys_section, ask=ask_keys)
+    new = NewAsset(
+        name=name,
+        description=description,
+        mount=name if mount is None else mount,
+        tags=tags,
+        source=AwsSource(
+            bucket=bucket,
+            prefix=prefix,
+            keep_on_external_storage=keep_on_external_storage,
+            index_data=index_data,
+            public=public,
+            access_key_id=key_id,
+            secret_access_key=secret,
+        ),
+    )
+
+    async def work(library: Library) -> Record:
+        return await library.create(new)
+
+    record = invocation.run(work)
+    if waits:
+        if style is Format.TABLE:
+            print_line(f"created {record.asset.id} ({record.asset.state})")
+        _wait(invocation, [record.asset.id], timeout_s, style)
+        return
+    _print([record], style)
+
+
+def _read_keys(
+    path: Path | None, section: str, *, ask: bool
+) -> tuple[Secret | None, Secret | None]:
+    if path is not None and ask:
+        raise click.UsageError("give either --keys-file or --ask-keys")
+    if ask:
+        key_id = click.prompt("AWS access key id", hide_input=True, err=True)
+        return Secret(key_id), Secret(click.prompt("AWS secret key", hide_input=True, err=True))
+    if path is None:
+        return None, None
+    return load_keys(path, section)
+
+
+def load_keys(path: Path, section: str) -> tuple[Secret, Secret]:
+    """Read AWS keys from a file like ``~/.aws/credentials``.
+
+    Raises:
+        ConfigError: It can't be read, is open to others, or does not hold them.
+    """
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        if stat.S_ISREG(path.stat().st_mode) and path.stat().st_mode & 0o077:
+            raise ConfigError(f"others can read {path}", hint=f"run: chmod 600 {path}")
+        parser.read_string(path.read_text(encoding="utf-8"))
+        found = parser[section]
+        return Secret(found["aws_access_key_id"]), Secret(found["aws_secret_access_key"])
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}") from None
+    except (configparser.Error, UnicodeDecodeError, KeyError):
+        # The parser's own message would quote the line, and with it a key.
+        raise ConfigError(
+            f"{path} has no AWS keys in section [{section}]", hint=f"expected:\n{_FORM}"
+        ) from None
+
+
+@click.command("wait")
+@target_options
+@click.option("--timeout", "timeout_s", type=float, help="Wait so many seconds at most.")
+@format_options(Format.JSON, Format.JSON_LINES, Format.IDS)
+@pass_invocation
+def wait_command(
+    invocation: Invocation,
+    assets: tuple[str, ...],
+    query: str | None,
+    *,
+    timeout_s: float | None,
+    style: Format,
+) -> None:
+    """Wait until assets in draft are ready or failed."""
+    targets = read_targets(assets, query)
+    ids = invocation.run(lambda library: find_targets(library, targets))
+    _wait(invocation, ids, timeout_s, style)
+
+
+def _wait(
+    invocation: Invocation, ids: list[AssetId], timeout_s: float | None, style: Format
+) -> None:
+    """Wait for all of them, tell, and leave with the exit code that it deserves."""
+    records, timed_out = invocation.run(lambda library: wait_for(library, ids, timeout_s))
+    _print(records, style)
+    for record in records:
+        if record.asset.state == AssetState.FAILED:
+            reason = record.asset.failure_reason or "the platform gave no reason"
+            warn(f"{record.asset.name} failed: {reason}")
+    if timed_out:
+        warn(f"{plural(len(ids) - len(records), 'asset')} still in draft after {timeout_s:g} s")
+        leave(exits.TIMED_OUT)
+    failed = [record for record in records if record.asset.state == AssetState.FAILED]
+    if failed:
+        leave(exits.ASSET_FAILED)
+
+
+async def wait_for(
+    library: Library, ids: list[AssetId], timeout_s: float | None
+) -> tuple[list[Record], bool]:
+    """Wait for assets side by side; return those that settled, and whether the time was over."""
+    import anyio
+
+    settled: dict[AssetId, Record] = {}
+
+    def show(progress: ReadyProgress) -> None:
+        waited = f"{progress.state}, {progress.waited_s:.0f} s"
+        bar.update(len(settled), len(ids), waited)
+
+    async def wait_one(asset_id: AssetId) -> None:
+        settled[asset_id] = await library.wait_ready(asset_id, progress=show)
+
+    with Progress("waiting") as bar, anyio.move_on_after(timeout_s) as scope:
+        async with anyio.create_task_group() as group:
+            for asset_id in ids:
+                group.start_soon(wait_one, asset_id)
+    return [settled[each] for each in ids if each in settled], scope.cancelled_caught
+
+
+def _print(records: list[Record], style: Format) -> None:
+    if style is Format.IDS:
+        for record in records:
+            click.echo(record.asset.id)
+    elif style is Format.TABLE:
+        for record in records:
+            print_line(f"{record.asset.id}  {record.asset.state:<6} {record.asset.name}")
+    else:
+        print_json((encode_record(record) for record in records), style)

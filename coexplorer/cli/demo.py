@@ -1,0 +1,287 @@
+"""``serve`` and ``demo``: the embedded platform."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+
+from coexplorer.cli.app import open_app
+from coexplorer.cli.format import plural
+from coexplorer.cli.narration import note, warn
+from coexplorer.cli.output import print_line
+from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.tour import give_tour
+from coexplorer.config import find_paths, load_settings
+from coexplorer.config.embedded import EmbeddedServer, announce, claim
+from coexplorer.config.file import DEMO
+from coexplorer.errors import ConfigError
+from coexplorer.models import Secret
+
+if TYPE_CHECKING:
+    from coexplorer.demo.server import DemoServer
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_DEFAULT_ASSETS = 1200
+_MOST_ASSETS = 100_000
+
+
+def _data_options(command: Command) -> Command:
+    """Add what ``serve`` and ``demo`` have in common."""
+    for option in (
+        click.option("--fresh", is_flag=True, help="Throw the kept data away and start over."),
+        click.option(
+            "--dialect",
+            type=click.Choice(["legacy", "current"]),
+            default="current",
+            help="Play a platform of the v2.10 manual, or one of today.",
+        ),
+        click.option("--seed", type=int, default=1, help="Decides what the sample assets are."),
+        click.option(
+            "--assets",
+            "count",
+            type=click.IntRange(0, _MOST_ASSETS),
+            help=f"So many sample assets; {_DEFAULT_ASSETS:,} without it.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("serve")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any that is free.")
+@click.option(
+    "--data",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where it keeps everything.",
+)
+@_data_options
+@click.option(
+    "--import",
+    "export",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Asset objects, one a line, as ls --json-lines writes them, in place of samples.",
+)
+@click.option(
+    "--faults",
+    "script",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Scripted trouble: see docs/embedded.md.",
+)
+@click.option("--json", "as_json", is_flag=True, help="First print {url, users} on one line.")
+@click.option("--until-stdin-ends", is_flag=True, hidden=True)
+def serve_command(
+    *,
+    port: int,
+    folder: Path | None,
+    fresh: bool,
+    dialect: str,
+    seed: int,
+    count: int | None,
+    export: Path | None,
+    script: Path | None,
+    as_json: bool,
+    until_stdin_ends: bool,
+) -> None:
+    """Run the embedded platform alone, until Ctrl-C.
+
+    With --import an export of your own deployment can be rehearsed on: try a bulk edit on a copy
+    before you do it for real.
+    """
+    from coexplorer.demo.server import DemoServer, run_until_signalled
+
+    data = folder or find_paths().state_dir / "serve"
+    if fresh:
+        _forget(data)
+    server = DemoServer(data, dialect=dialect, port=port, faults=_load_faults(script))
+    try:
+        _fill(server, count=count, seed=seed, export=export)
+        if until_stdin_ends:
+            _stop_with_parent()
+        run_until_signalled(server, lambda: _tell(server, as_json=as_json))
+    finally:
+        server.close()
+
+
+def _load_faults(script: Path | None) -> Any:
+    from coexplorer.demo.faults import FaultPlan, FaultScriptError, parse_script
+
+    if script is None:
+        return None
+    try:
+        return FaultPlan(parse_script(script.read_text(encoding="utf-8")))
+    except (FaultScriptError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{script}: {error}") from None
+
+
+def _forget(data: Path) -> None:
+    """Delete a data folder of ours; nothing else is ever deleted.
+
+    Raises:
+        click.UsageError: It is not one.
+    """
+    if not data.exists():
+        return
+    if any(data.iterdir()) and not (data / "store.sqlite").exists():
+        raise click.UsageError(f"{data} is not a data folder of the embedded platform")
+    shutil.rmtree(data)
+
+
+def _fill(server: DemoServer, *, count: int | None, seed: int, export: Path | None) -> None:
+    """Put assets into a new server; one that has some keeps them.
+
+    Raises:
+        click.UsageError: Data are there already and others are asked for, or the export is wrong.
+    """
+    from coexplorer.demo.importing import BadImportError, import_assets
+    from coexplorer.demo.samples import generate
+
+    if server.store.count():
+        if export is not None or count is not None:
+            raise click.UsageError("there are data from the last time; --fresh throws them away")
+        return
+    me, colleague = (user.email for user in server.users)
+    if export is None:
+        wanted = _DEFAULT_ASSETS if count is None else count
+        server.store.insert(
+            generate(wanted, seed=seed, now=time.time(), owner=me, colleague=colleague)
+        )
+        return
+    try:
+        server.store.insert(import_assets(export, owner=me, colleague=colleague))
+    except BadImportError as error:
+        server.store.clear()
+        raise click.UsageError(str(error)) from None
+
+
+def _tell(server: DemoServer, *, as_json: bool) -> None:
+    """Say where the server is and how to sign in."""
+    if as_json:
+        users = [{"email": user.email, "token": user.token} for user in server.users]
+        click.echo(msgspec.json.encode({"url": server.url, "users": users}))
+        sys.stdout.flush()
+        return
+    total = plural(server.store.count(), "asset")
+    print_line(f"Code Ocean ({server.dialect} API) with {total} at {server.url}")
+    for user in server.users:
+        print_line(f"  as {user.email}:")
+        print_line(f"    export CODEOCEAN_DOMAIN={server.url} CODEOCEAN_TOKEN={user.token}")
+    print_line(f"Its data are kept in {server.data}; Ctrl-C ends it.")
+    sys.stdout.flush()
+
+
+def _stop_with_parent() -> None:
+    """End with the process that started this one, however that ends: its end of the pipe closes."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+@click.command("demo")
+@_data_options
+@click.option("--tour", is_flag=True, help="Show commands at work in place of the app.")
+@pass_invocation
+def demo_command(
+    invocation: Invocation, *, fresh: bool, dialect: str, seed: int, count: int | None, tour: bool
+) -> None:
+    """Look around on an embedded platform with sample data; nothing leaves this machine.
+
+    While it runs, --profile demo leads to it from other terminals. What you change is kept until
+    the next time; --fresh starts over.
+    """
+    if invocation.profile not in {None, DEMO} or invocation.domain or invocation.token_file:
+        raise ConfigError(
+            "the demo signs in by itself", hint="leave --profile, --domain and --token-file out"
+        )
+    paths = find_paths()
+    with claim(paths.demo_dir):
+        if fresh:
+            _forget_demo(paths.demo_dir)
+        elif count is not None and (paths.demo_dir / "server" / "store.sqlite").exists():
+            warn("the assets of the last time are kept; --fresh makes new ones")
+            count = None
+        options = ["--dialect", dialect, "--seed", str(seed)]
+        options += [] if count is None else ["--assets", str(count)]
+        process = ServerProcess(paths.demo_dir / "server", options)
+        with process as server, announce(paths.demo_dir, server):
+            note(f"an embedded platform runs at {server.url}, for --profile demo")
+            settings = load_settings(profile=DEMO)
+            if tour or not sys.stdout.isatty() or not open_app(settings):
+                give_tour()
+
+
+def _forget_demo(demo_dir: Path) -> None:
+    _forget(demo_dir / "server")
+    for name in ("catalog", "journal"):
+        for path in demo_dir.glob(f"{name}.sqlite3*"):
+            path.unlink()
+
+
+class ServerProcess:
+    """The embedded platform as a process of its own, so that it never slows the app down.
+
+    Args:
+        data: Its data folder.
+        options: More options of ``serve``.
+    """
+
+    def __init__(self, data: Path, options: list[str]) -> None:
+        self._command = [
+            sys.executable,
+            "-m",
+            "coexplorer",
+            "serve",
+            "--json",
+            "--until-stdin-ends",
+        ]
+        self._command += ["--data", str(data), *options]
+
+    def __enter__(self) -> EmbeddedServer:
+        import subprocess
+
+        self._process = subprocess.Popen(  # noqa: S603 - this very program
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in the app's terminal is the app's alone
+        )
+        if self._process.stdout is None:
+            raise AssertionError
+        line = self._process.stdout.readline()
+        if not line:
+            raise ConfigError(
+                "the embedded platform did not start", hint="try: coexplorer demo --fresh"
+            )
+        told = msgspec.json.decode(line, type=_Told)
+        return EmbeddedServer(told.url, Secret(told.users[0].token))
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._process.terminate()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+
+
+class _ToldUser(msgspec.Struct):
+    email: str
+    token: str
+
+
+class _Told(msgspec.Struct):
+    url: str
+    users: list[_ToldUser]

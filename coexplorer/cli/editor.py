@@ -1,0 +1,71 @@
+"""The user's editor, on a private file that outlives whatever goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import click
+
+from coexplorer.config import find_paths
+from coexplorer.config.paths import ensure_private_dir
+
+
+class EditedText:
+    """A text in a file under the state folder; it is removed only when nothing can be lost."""
+
+    def __init__(self, text: str, suffix: str) -> None:
+        folder = ensure_private_dir(find_paths().state_dir / "edits")
+        descriptor, name = tempfile.mkstemp(prefix="edit-", suffix=suffix, dir=folder)
+        self.path = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+
+    def edit(self) -> str:
+        """Open the file in the editor and return what it holds afterwards.
+
+        Raises:
+            click.UsageError: There is no editor or no terminal, or the editor failed.
+        """
+        command = [*find_editor(), str(self.path)]
+        try:
+            # Standard input may be a list of ids; the editor talks to the terminal itself.
+            with contextlib.ExitStack() as stack:
+                tty = stack.enter_context(open("/dev/tty", "rb"))  # noqa: PTH123 - a device
+                done = subprocess.run(command, stdin=tty, check=False)  # noqa: S603 - the user's own editor
+        except OSError as error:
+            self.remove()
+            reason = error.strerror
+            raise click.UsageError(
+                f"{command[0]} can't be started here ({reason}); give the changes as options"
+            ) from None
+        if done.returncode != 0:
+            raise click.UsageError(
+                f"{command[0]} ended with code {done.returncode}; the text is kept in {self.path}"
+            )
+        return self.path.read_text(encoding="utf-8")
+
+    def remove(self) -> None:
+        """Forget the text."""
+        self.path.unlink(missing_ok=True)
+
+
+def find_editor() -> list[str]:
+    """Return the user's editor and its options: $VISUAL, $EDITOR, or what there is.
+
+    Raises:
+        click.UsageError: There is none.
+    """
+    for name in ("VISUAL", "EDITOR"):
+        given = os.environ.get(name, "").strip()
+        if given:
+            return shlex.split(given)
+    for name in ("editor", "nano", "vim", "vi"):
+        if shutil.which(name):
+            return [name]
+    raise click.UsageError("no editor was found; say which: EDITOR=nano")

@@ -1,0 +1,68 @@
+"""Exit codes: each tells a script something that it would do otherwise.
+
+A bulk command whose assets had different outcomes ends with `PARTLY`; if all failed alike, with the
+code of that failure.
+"""
+
+from __future__ import annotations
+
+from coexplorer import errors
+
+OK = 0
+CRASHED = 1
+USAGE = 2
+SIGN_IN = 3
+NOT_FOUND = 4
+REFUSED = 5
+PLATFORM = 6
+PARTLY = 7
+CONFLICT = 8
+LOCAL = 9
+ASSET_FAILED = 10
+TIMED_OUT = 11
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+MEANINGS = {
+    OK: "done",
+    CRASHED: "a mistake in coexplorer itself; the message names the file with the details",
+    USAGE: "wrong usage: an option, a mistake in a query, a value that can't be sent",
+    SIGN_IN: "not signed in, or the settings are wrong",
+    NOT_FOUND: "no such asset, or not shared with you, or a name that fits several",
+    REFUSED: "the platform or a guard of ours refused it",
+    PLATFORM: "trouble with the platform or the way to it; trying again later may help",
+    PARTLY: "done for some assets and not for others",
+    CONFLICT: "somebody else changed the same field; your text is kept",
+    LOCAL: "trouble on this machine: a full disk, a journal or catalog that can't be used",
+    ASSET_FAILED: "the asset that was waited for ended in failed",
+    TIMED_OUT: "the time that --timeout gave is over; the asset is still in draft",
+    INTERRUPTED: "interrupted with Ctrl-C",
+    BROKEN_PIPE: "the reader of the output went away",
+}
+"""What the documentation says of each code."""
+
+_CODES: tuple[tuple[type[errors.CoexplorerError], int], ...] = (
+    (errors.NotSignedIn, SIGN_IN),
+    (errors.Forbidden, REFUSED),
+    (errors.NotFound, NOT_FOUND),
+    (errors.Rejected, REFUSED),
+    (errors.Conflict, CONFLICT),
+    (errors.ApiError, PLATFORM),
+    (errors.QueryError, USAGE),
+    (errors.InvalidField, USAGE),
+    (errors.ConfigError, SIGN_IN),
+    (errors.EditConflict, CONFLICT),
+    (errors.AmbiguousAsset, NOT_FOUND),
+    (errors.Refused, REFUSED),
+    (errors.UndoRefused, REFUSED),
+    (errors.CatalogError, LOCAL),
+    (errors.JournalError, LOCAL),
+)
+
+
+def code_of(error: errors.CoexplorerError) -> int:
+    """Return the exit code of an error."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    return USAGE

@@ -1,0 +1,158 @@
+"""``stats``, ``duplicates`` and ``lineage``: what the catalog knows beyond single assets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from coexplorer.cli.format import day_text, plural, size_text
+from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
+from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
+from coexplorer.cli.table import Column
+from coexplorer.cli.targets import asset_argument
+from coexplorer.query import parse_query
+
+if TYPE_CHECKING:
+    from coexplorer.catalog import Row, Stats
+    from coexplorer.library import Library
+    from coexplorer.library.results import Lineage
+    from coexplorer.models import AssetId
+
+_TOP = 12
+"""So many lines of each list are shown to people; JSON holds all."""
+
+_LISTS = (
+    ("by_state", "STATE"),
+    ("by_type", "TYPE"),
+    ("by_owner", "OWNER"),
+    ("by_age", "AGE"),
+    ("by_place", "KEPT"),
+    ("by_tag", "TAG"),
+)
+
+
+@click.command("stats")
+@click.option("--query", metavar="QUERY", help="Only of the assets that a query finds.")
+@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@format_options(Format.JSON)
+@pass_invocation
+def stats_command(
+    invocation: Invocation, *, query: str | None, offline: bool, style: Format
+) -> None:
+    """Count assets and bytes by state, type, owner, tag, age and place; name the largest.
+
+    Archived assets are counted too, unless a query leaves them out.
+    """
+    asked = None if query is None else parse_query(query)
+
+    async def work(library: Library) -> Stats:
+        await _freshen(library, offline=offline)
+        return await library.stats(asked)
+
+    stats = invocation.run(work, offline=offline)
+    if style is not Format.TABLE:
+        print_json([msgspec.json.encode(stats)], style)
+        return
+    _print_totals(stats)
+    for attribute, title in _LISTS:
+        shares = getattr(stats, attribute)
+        if shares:
+            click.echo()
+            rows = [(each.label, f"{each.assets:,}", size_text(each.size_bytes)) for each in shares]
+            columns = [Column(title, flexible=True), Column("ASSETS", right=True)]
+            print_table([*columns, Column("SIZE", right=True)], rows[:_TOP])
+            if len(rows) > _TOP:
+                click.echo(f"… and {len(rows) - _TOP:,} more")
+    click.echo()
+    rows = [(row.id[:8], size_text(row.size_bytes), row.name) for row in stats.largest]
+    columns = [Column("LARGEST"), Column("SIZE", right=True), Column("NAME", flexible=True)]
+    print_table(columns, rows)
+
+
+def _print_totals(stats: Stats) -> None:
+    rows = [
+        (share.label, f"{share.assets:,}", size_text(share.size_bytes))
+        for share in (stats.total, stats.archived, stats.never_used)
+    ]
+    columns = [Column(""), Column("ASSETS", right=True), Column("SIZE", right=True)]
+    print_table(columns, rows)
+
+
+async def _freshen(library: Library, *, offline: bool) -> None:
+    if offline:
+        await load_offline(library)
+    else:
+        await ensure_fresh(library)
+
+
+@click.command("duplicates")
+@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@format_options(Format.JSON, Format.JSON_LINES, Format.IDS)
+@pass_invocation
+def duplicates_command(invocation: Invocation, *, offline: bool, style: Format) -> None:
+    """Find assets that share their name, their place in S3, or their inputs and capsule.
+
+    --ids names all but the oldest of each group.
+    """
+
+    async def work(library: Library) -> list[tuple[str, list[Row]]]:
+        await _freshen(library, offline=offline)
+        return await library.duplicates()
+
+    groups = invocation.run(work, offline=offline)
+    if style is Format.IDS:
+        for asset_id in dict.fromkeys(row.id for _, rows in groups for row in _younger(rows)):
+            click.echo(asset_id)
+        return
+    if style is not Format.TABLE:
+        print_json(
+            (msgspec.json.encode({"why": why, "assets": rows}) for why, rows in groups), style
+        )
+        return
+    for why, rows in groups:
+        print_line(f"{why} ({plural(len(rows), 'asset')})")
+        cells = [
+            (row.id[:8], size_text(row.size_bytes), day_text(row.created), row.name) for row in rows
+        ]
+        columns = [Column("  ID"), Column("SIZE", right=True), Column("CREATED")]
+        print_table(
+            [*columns, Column("NAME", flexible=True)],
+            [(f"  {first}", *rest) for first, *rest in cells],
+        )
+    if not groups:
+        click.echo("No two assets look like the same.")
+
+
+def _younger(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.created or 0.0)[1:]
+
+
+@click.command("lineage")
+@asset_argument
+@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@format_options(Format.JSON)
+@pass_invocation
+def lineage_command(invocation: Invocation, *, asset: str, offline: bool, style: Format) -> None:
+    """Show what an asset was made from, and what was made from it."""
+
+    async def work(library: Library) -> tuple[Lineage, str]:
+        await _freshen(library, offline=offline)
+        asset_id = await library.resolve(asset)
+        record = await library.record(asset_id)
+        return await library.lineage(asset_id), "" if record is None else record.asset.name
+
+    lineage, name = invocation.run(work, offline=offline)
+    if style is not Format.TABLE:
+        print_json([msgspec.json.encode(lineage)], style)
+        return
+    print_line(f"{lineage.asset_id[:8]}  {name}")
+    _print_relatives("made from", lineage.sources)
+    _print_relatives("what was made from it", lineage.derived)
+
+
+def _print_relatives(title: str, relatives: tuple[tuple[AssetId, str], ...]) -> None:
+    print_line(f"{title}:" if relatives else f"{title}: nothing that is known")
+    for asset_id, name in relatives:
+        print_line(f"  {asset_id[:8]}  {name or '(not known here)'}")

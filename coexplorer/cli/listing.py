@@ -1,0 +1,284 @@
+"""``ls``: what a query finds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from coexplorer.cli.completion import complete_query
+from coexplorer.cli.format import count_text, day_text, plural, size_text, used_text
+from coexplorer.cli.narration import note, warn
+from coexplorer.cli.output import (
+    Format,
+    encode_asset,
+    encode_record,
+    format_options,
+    print_json,
+    print_table,
+    print_tsv,
+)
+from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
+from coexplorer.cli.table import Column
+from coexplorer.query import (
+    SORT_FIELDS,
+    Flag,
+    Match,
+    Query,
+    Term,
+    parse_query,
+    platform_part,
+)
+
+if TYPE_CHECKING:
+    from coexplorer.catalog import Row
+    from coexplorer.library import Library
+    from coexplorer.models import Asset
+
+_COLUMNS = {
+    "id": Column("ID"),
+    "mark": Column(""),
+    "name": Column("NAME", flexible=True),
+    "type": Column("TYPE"),
+    "state": Column("STATE"),
+    "size": Column("SIZE", right=True),
+    "files": Column("FILES", right=True),
+    "created": Column("CREATED"),
+    "used": Column("USED"),
+    "owner": Column("OWNER", flexible=True),
+    "mount": Column("MOUNT", flexible=True),
+    "tags": Column("TAGS", flexible=True),
+}
+_DEFAULT = ("id", "mark", "name", "type", "state", "size", "created", "tags")
+_TSV = (
+    "id",
+    "name",
+    "type",
+    "state",
+    "size_bytes",
+    "files",
+    "created",
+    "last_used",
+    "owner",
+    "mount",
+    "tags",
+    "archived",
+    "favorite",
+    "mine",
+    "shared",
+)
+_SHORT_ID = 8
+
+
+# Without -h, and with unknown options passed on: -tag:test is a negation, not an option.
+@click.command(
+    "ls", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]}
+)
+@click.argument("query", nargs=-1, shell_complete=complete_query)
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="With this tag (any of them).")
+@click.option("--type", "kind", metavar="TYPE", help="dataset, result, combined or model.")
+@click.option("--state", metavar="STATE", help="draft, ready or failed.")
+@click.option("--owner", metavar="TEXT", help="Part of the owner's name or address.")
+@click.option("--mine", is_flag=True, help="Made by you.")
+@click.option("--shared", is_flag=True, help="Shared with you.")
+@click.option("--favorite", is_flag=True, help="Your favorites on the platform.")
+@click.option("--archived", is_flag=True, help="Only archived ones.")
+@click.option("--all", "everything", is_flag=True, help="Archived ones too.")
+@click.option(
+    "--sort",
+    metavar="FIELD",
+    multiple=True,
+    help=f"Sort by {', '.join(name for name, _ in SORT_FIELDS)}; -FIELD: descending.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="So many at most.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave so many out first.")
+@click.option("--columns", metavar="A,B,…", help=f"Of {', '.join(_COLUMNS)}.")
+@click.option("--refresh", is_flag=True, help="Ask the platform for news first.")
+@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@click.option("--remote", is_flag=True, help="Let the platform itself search.")
+@format_options(Format.JSON, Format.JSON_LINES, Format.TSV, Format.IDS)
+@pass_invocation
+def ls_command(
+    invocation: Invocation,
+    query: tuple[str, ...],
+    *,
+    tags: tuple[str, ...],
+    kind: str | None,
+    state: str | None,
+    owner: str | None,
+    mine: bool,
+    shared: bool,
+    favorite: bool,
+    archived: bool,
+    everything: bool,
+    sort: tuple[str, ...],
+    limit: int | None,
+    offset: int,
+    columns: str | None,
+    refresh: bool,
+    offline: bool,
+    remote: bool,
+    style: Format,
+) -> None:
+    """List the assets that QUERY finds; all that are not archived without one.
+
+    The local catalog answers, after asking the platform for news if it is older than a minute.
+    Several arguments are put together with blanks; quote a query that holds characters of your
+    shell: coexplorer ls 'tag:raw -tag:test size:>10GB' --sort -size
+    """
+    if (refresh + offline + remote) > 1:
+        raise click.UsageError("give only one of --refresh, --offline and --remote")
+    flags = {"mine": mine, "shared": shared, "favorite": favorite, "archived": archived}
+    flags["any"] = everything
+    terms = [Match("tag", tag) for tag in tags]
+    terms += [
+        Match(field, text)
+        for field, text in (("type", kind), ("state", state), ("owner", owner))
+        if text
+    ]
+    asked = read_query(query, [*terms, *(Flag(name) for name, on in flags.items() if on)], sort)
+    chosen = _read_columns(columns)
+    if remote:
+        _list_remote(invocation, asked, limit=limit, offset=offset, style=style)
+        return
+
+    async def work(library: Library) -> None:
+        if offline:
+            await load_offline(library)
+        else:
+            await ensure_fresh(library, refresh=refresh)
+        await _list(library, asked, limit=limit, offset=offset, style=style, columns=chosen)
+
+    invocation.run(work, offline=offline)
+
+
+def read_query(words: tuple[str, ...], extra: list[Term], sort: tuple[str, ...]) -> Query:
+    """Put the words of a command line and its options together.
+
+    Raises:
+        click.UsageError: An option that does not exist was taken for a word.
+        QueryError: There is a mistake in the query.
+    """
+    for word in words:
+        if word.startswith("--"):
+            raise click.UsageError(f"No such option: {word}")
+    parsed = parse_query(" ".join(words))
+    # Each option goes through the parser, so that a wrong value is told like any other.
+    checked = parse_query(" ".join(f"sort:{key}" for key in sort))
+    return Query((*parsed.terms, *extra), (*checked.sort, *parsed.sort))
+
+
+def _read_columns(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in _COLUMNS]
+    if unknown or not names:
+        raise click.UsageError(f"--columns: expected some of {', '.join(_COLUMNS)}")
+    return names
+
+
+async def _list(
+    library: Library,
+    query: Query,
+    *,
+    limit: int | None,
+    offset: int,
+    style: Format,
+    columns: tuple[str, ...],
+) -> None:
+    total = await library.count(query)
+    wanted = max(0, total - offset) if limit is None else limit
+    if style in {Format.JSON, Format.JSON_LINES}:
+        ids = (await library.ids(query))[offset : offset + wanted]
+        print_json([encode_record(record) for record in await library.records(ids)], style)
+    elif style is Format.IDS:
+        for asset_id in (await library.ids(query))[offset : offset + wanted]:
+            click.echo(asset_id)
+    else:
+        rows = await library.window(query, offset=offset, limit=wanted) if wanted else []
+        if style is Format.TSV:
+            print_tsv(_TSV, ([getattr(row, name) for name in _TSV] for row in rows))
+        else:
+            _print_rows(rows, columns or _own_columns(library.settings.columns))
+            _tell_count(len(rows), total)
+
+
+def _own_columns(configured: tuple[str, ...]) -> tuple[str, ...]:
+    known = tuple(name for name in configured if name in _COLUMNS)
+    return ("id", *(name for name in known if name != "id")) if known else _DEFAULT
+
+
+def _tell_count(shown: int, total: int) -> None:
+    found = plural(total, "asset")
+    note(found if shown == total else f"{shown:,} of {found}")
+
+
+def _print_rows(rows: list[Row], names: tuple[str, ...]) -> None:
+    """Print rows for people; ids are short as long as that leaves them unique."""
+    short = len({row.id[:_SHORT_ID] for row in rows}) == len(rows)
+    cells = [[_cell(row, name, short_id=short) for name in names] for row in rows]
+    print_table([_COLUMNS[name] for name in names], cells)
+
+
+def _cell(row: Row, name: str, *, short_id: bool) -> str:
+    if name == "id":
+        return row.id[:_SHORT_ID] if short_id else row.id
+    shown = _CELLS.get(name)
+    return str(getattr(row, name) or "") if shown is None else shown(row)
+
+
+_CELLS: dict[str, Callable[[Row], str]] = {
+    "mark": lambda row: ("★" if row.favorite else "") + ("⌂" if row.archived else ""),
+    "size": lambda row: size_text(row.size_bytes),
+    "files": lambda row: count_text(row.files),
+    "created": lambda row: day_text(row.created),
+    "used": lambda row: used_text(row.last_used),
+    "tags": lambda row: " ".join(row.tags),
+}
+
+
+def _list_remote(
+    invocation: Invocation, query: Query, *, limit: int | None, offset: int, style: Format
+) -> None:
+    request, whole = platform_part(query, time.time())
+    if not whole:
+        warn("the platform understands only part of this query, and finds more than it asks for")
+
+    async def work(library: Library) -> list[Asset]:
+        found: list[Asset] = []
+        async for asset in library.search_remote(request):
+            found.append(asset)
+            if limit is not None and len(found) >= offset + limit:
+                break
+        return found[offset:]
+
+    assets = invocation.run(work)
+    if style in {Format.JSON, Format.JSON_LINES}:
+        print_json([encode_asset(asset, None) for asset in assets], style)
+    elif style is Format.IDS:
+        for asset in assets:
+            click.echo(asset.id)
+    elif style is Format.TSV:
+        members = msgspec.structs.fields(type(assets[0])) if assets else ()
+        names = [name for name in _TSV if name in {member.name for member in members}]
+        print_tsv(names or _TSV, ([getattr(each, name) for name in names] for each in assets))
+    else:
+        names = [name for name in _DEFAULT if name != "mark"]
+        print_table([_COLUMNS[name] for name in names], [_remote_cells(each) for each in assets])
+        _tell_count(len(assets), len(assets))
+
+
+def _remote_cells(asset: Asset) -> list[str]:
+    return [
+        asset.id,
+        asset.name,
+        asset.type,
+        asset.state,
+        size_text(asset.size_bytes),
+        day_text(asset.created),
+        " ".join(asset.tags),
+    ]

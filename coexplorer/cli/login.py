@@ -1,0 +1,198 @@
+"""``login``, ``logout`` and ``profiles``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from coexplorer.cli.narration import note, warn
+from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
+from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.table import Column
+from coexplorer.config import Settings, find_paths
+from coexplorer.config.domain import Address, parse_domain
+from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
+from coexplorer.config.settings import build_settings, keyring_account
+from coexplorer.config.tokens import (
+    GivenToken,
+    TokenCommand,
+    TokenFile,
+    TokenSource,
+    remove_from_keyring,
+    save_in_keyring,
+)
+from coexplorer.errors import ConfigError
+from coexplorer.models import Secret
+
+if TYPE_CHECKING:
+    from coexplorer.library import Library
+
+
+@click.command("login")
+@click.argument("domain", required=False)
+@click.option("--token-command", help="A program that prints the token: pass show codeocean")
+@click.option("--keyring", "in_keyring", is_flag=True, help="Keep the token in the keyring.")
+@click.option("--default", "make_default", is_flag=True, help="Use this profile from now on.")
+@pass_invocation
+def login_command(
+    invocation: Invocation,
+    domain: str | None,
+    *,
+    token_command: str | None,
+    in_keyring: bool,
+    make_default: bool,
+) -> None:
+    """Sign in to a platform: checks the token with a one-row search and keeps the profile.
+
+    DOMAIN is the platform's name (acme), host (codeocean.acme.com) or URL. The token is asked for,
+    or read with the global option --token-file; it never stands on the command line. Make one on
+    the platform, in your account's settings, with the scope for data assets.
+    """
+    given = domain or invocation.domain or click.prompt("Platform (name, host or URL)", err=True)
+    address = parse_domain(given)
+    name = invocation.profile or address.domain.split(".")[0].split(":")[0]
+    if name == DEMO:
+        raise ConfigError("the demo signs in by itself", hint="coexplorer demo")
+    check_profile_name(name)
+    if token_command and (in_keyring or invocation.token_file):
+        raise click.UsageError("a token command needs neither --keyring nor --token-file")
+    source = _token_source(token_command, invocation.token_file)
+    token = source.load()
+    if token is None:
+        raise ConfigError("there is no token", hint="give one")
+    profile = Profile(
+        name=name,
+        domain=address.domain if address.base_url.startswith("https") else address.base_url,
+        token=None if token_command or in_keyring else token,
+        token_command=token_command,
+    )
+    rows = _check(profile, address, token)
+    _save(profile, address, token if in_keyring else None, make_default=make_default)
+    print_line(f"signed in to {address.domain} as profile {name}: {rows}")
+
+
+def _token_source(token_command: str | None, token_file: Path | None) -> TokenSource:
+    if token_command:
+        return TokenCommand(token_command)
+    if token_file is not None:
+        return TokenFile(token_file)
+    typed = click.prompt("Access token (cop_…)", hide_input=True, err=True)
+    return GivenToken("what you typed", Secret(typed))
+
+
+def _check(profile: Profile, address: Address, token: Secret) -> str:
+    """Ask the platform for one row, and say who the user is as far as it tells.
+
+    Raises:
+        ApiError: The platform does not take the token, or can't be reached.
+    """
+    settings = build_settings(
+        find_paths(),
+        load_config_file(find_paths().config_file),
+        profile,
+        address,
+        (GivenToken("what you gave", token),),
+    )
+    return _Probe(settings).ask()
+
+
+class _Probe:
+    """A search of one row with settings that are not saved yet."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def ask(self) -> str:
+        """Return what the platform tells of the user."""
+        import anyio
+
+        from coexplorer.cli.session import ungrouped
+        from coexplorer.library import open_library
+
+        async def main() -> str:
+            async with open_library(self._settings, origin="cli") as library:
+                return await _describe_user(library)
+
+        with ungrouped():
+            return anyio.run(main)
+
+
+async def _describe_user(library: Library) -> str:
+    from coexplorer.models import Ownership, SearchRequest
+
+    async for asset in library.search_remote(SearchRequest(ownership=Ownership.OWNED)):
+        return f"you are {asset.owner}" if asset.owner else "you own assets there"
+    async for _ in library.search_remote(SearchRequest()):
+        return "you see assets of others, and own none"
+    return "no assets are there for you yet"
+
+
+def _save(
+    profile: Profile, address: Address, for_keyring: Secret | None, *, make_default: bool
+) -> None:
+    from coexplorer.config.write import save_profile
+
+    account = keyring_account(profile.name, address.domain)
+    if for_keyring is not None:
+        save_in_keyring(account, for_keyring)
+    else:
+        # An older one there would win over the new one.
+        remove_from_keyring(account)
+    save_profile(find_paths(), profile, make_default=make_default)
+
+
+@click.command("logout")
+@pass_invocation
+def logout_command(invocation: Invocation) -> None:
+    """Forget the profile that --profile names (or the only one) and its token.
+
+    The local catalog and the log stay; remove them yourself if you want: see profiles.
+    """
+    from coexplorer.config.write import remove_profile
+
+    settings = invocation.load_settings()
+    if not settings.saved:
+        raise ConfigError(f"profile {settings.profile} is not kept in config.toml")
+    remove_from_keyring(keyring_account(settings.profile, settings.domain))
+    remove_profile(settings.paths, settings.profile)
+    print_line(f"forgot profile {settings.profile} and its token")
+    for path in (settings.catalog_path, settings.journal_path):
+        if path.exists():
+            note(f"still here: {path}")
+
+
+@click.command("profiles")
+@format_options(Format.JSON)
+def profiles_command(*, style: Format) -> None:
+    """List the profiles of config.toml (never their tokens)."""
+    paths = find_paths()
+    config = load_config_file(paths.config_file)
+    for warning in config.warnings:
+        warn(warning)
+    rows = [
+        {
+            "profile": profile.name,
+            "domain": parse_domain(profile.domain).domain,
+            "token": _where(profile),
+            "default": profile.name == config.default_profile or len(config.profiles) == 1,
+        }
+        for profile in config.profiles.values()
+    ]
+    if style is not Format.TABLE:
+        print_json((msgspec.json.encode(row) for row in rows), style)
+        return
+    cells = [
+        ("*" if row["default"] else "", str(row["profile"]), str(row["domain"]), str(row["token"]))
+        for row in rows
+    ]
+    print_table([Column(""), Column("PROFILE"), Column("DOMAIN"), Column("TOKEN FROM")], cells)
+    note(f"kept in {paths.config_file}")
+
+
+def _where(profile: Profile) -> str:
+    if profile.token_command:
+        return "token_command"
+    return "config.toml" if profile.token is not None else "keyring"

@@ -1,0 +1,116 @@
+"""What goes to standard error: progress and notes, warnings, questions, errors.
+
+Progress and notes appear only on a terminal; warnings and errors always do. Everything that is
+printed here is cleaned: names in it are strangers' text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+
+import click
+
+from coexplorer.cli.format import count_text, size_text
+from coexplorer.errors import AmbiguousAsset, CoexplorerError, EditConflict
+from coexplorer.text import clean, cut
+
+_REDRAW_S = 0.1
+_BAR_CELLS = 24
+_CANDIDATES_SHOWN = 20
+
+
+def talks() -> bool:
+    """Tell whether somebody is reading standard error as it is written."""
+    return sys.stderr.isatty()
+
+
+def note(text: str) -> None:
+    """Say what is going on, if somebody is there to read it."""
+    if talks():
+        click.echo(click.style(clean(text), dim=True), err=True)
+
+
+def warn(text: str) -> None:
+    """Say what must not be overlooked."""
+    click.echo(f"coexplorer: {clean(text)}", err=True)
+
+
+def report_error(error: CoexplorerError) -> None:
+    """Print an error: one sentence, what else belongs to it, and what to do next."""
+    click.echo(f"{click.style('coexplorer:', fg='red')} {clean(error.message)}", err=True)
+    if isinstance(error, AmbiguousAsset):
+        for asset_id, name in error.candidates[:_CANDIDATES_SHOWN]:
+            click.echo(f"  {clean(asset_id)}  {clean(name)}", err=True)
+        if len(error.candidates) > _CANDIDATES_SHOWN:
+            click.echo(f"  … and {len(error.candidates) - _CANDIDATES_SHOWN} more", err=True)
+    if isinstance(error, EditConflict):
+        for field in error.fields:
+            for side in ("base", "mine", "theirs"):
+                value = getattr(getattr(error, side), field)
+                shown = ", ".join(value) if isinstance(value, tuple) else value or ""
+                click.echo(f"  {field} ({side}): {clean(shown)}", err=True)
+    if error.hint:
+        click.echo(f"  {clean(error.hint)}", err=True)
+
+
+def confirm(question: str) -> bool:
+    """Ask on the terminal itself, so that ids may come on standard input meanwhile.
+
+    Raises:
+        click.UsageError: When there is no terminal to ask on.
+    """
+    try:
+        with open("/dev/tty", "r+b", buffering=0) as tty:  # noqa: PTH123 - a device, not a path
+            tty.write(f"{clean(question)} [y/N] ".encode())
+            answer = tty.readline().decode("utf-8", "replace")
+    except OSError:
+        raise click.UsageError("there is nobody to ask here; say --yes if you are sure") from None
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def terminal_width() -> int:
+    """Return the terminal's width in cells."""
+    return shutil.get_terminal_size().columns
+
+
+class Progress(contextlib.AbstractContextManager["Progress"]):
+    """A line at the bottom of the terminal, redrawn in place; nothing where there is none."""
+
+    def __init__(self, label: str, *, sizes: bool = False) -> None:
+        self._label = clean(label)
+        self._show = size_text if sizes else count_text
+        self._active = talks() and os.environ.get("TERM") != "dumb"
+        self._drawn = ""
+        self._drawn_at = 0.0
+
+    def update(self, done: int, total: int | None, detail: str = "") -> None:
+        """Show that `done` of `total` (None: not known) is there."""
+        now = time.monotonic()
+        finished = total is not None and done >= total
+        if not self._active or (now - self._drawn_at < _REDRAW_S and not finished):
+            return
+        self._drawn_at = now
+        figures = self._show(done) if total is None else f"{self._show(done)}/{self._show(total)}"
+        self._draw(render_bar(self._label, done, total, f"{figures} {clean(detail)}".rstrip()))
+
+    def _draw(self, line: str) -> None:
+        line = cut(line, terminal_width() - 1)
+        if line != self._drawn:
+            click.echo(f"\r{line}\x1b[K", err=True, nl=False, color=True)
+            self._drawn = line
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._drawn:
+            click.echo("\r\x1b[K", err=True, nl=False, color=True)
+
+
+def render_bar(label: str, done: int, total: int | None, figures: str) -> str:
+    """Return ``label ████░░░░ figures``; without a total there is no bar (pure)."""
+    if not total:
+        return f"{label} {figures}"
+    filled = min(_BAR_CELLS, _BAR_CELLS * done // total)
+    return f"{label} {'█' * filled}{'░' * (_BAR_CELLS - filled)} {figures}"

@@ -1,0 +1,145 @@
+"""Answers on standard output, in the format that was asked for.
+
+A table is for people: cleaned, and fitted to a terminal. JSON, JSON lines, TSV and ids are for
+programs: exact data. What a terminal could obey is written as a JSON escape, which is the same
+data; TSV escapes tabs, line ends and backslashes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from coexplorer.cli.narration import terminal_width
+from coexplorer.cli.table import Column, render_table
+from coexplorer.models import Asset, Membership, Record
+from coexplorer.text import clean
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Format(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSON_LINES = "json-lines"
+    TSV = "tsv"
+    IDS = "ids"
+
+
+_HELP = {
+    Format.JSON: "Print a JSON array.",
+    Format.JSON_LINES: "Print one JSON object a line.",
+    Format.TSV: "Print tab-separated values with a line of titles.",
+    Format.IDS: "Print only the ids, one a line.",
+}
+
+
+def format_options(*formats: Format) -> Callable[[Command], Command]:
+    """Add ``--json`` and its like to a command, which gets the chosen one as ``style``."""
+
+    def decorate(command: Command) -> Command:
+        for each in reversed(formats):
+            option = click.option(
+                f"--{each}",
+                "style",
+                flag_value=each.value,
+                type=click.UNPROCESSED,
+                callback=_read_format,
+                help=_HELP[each],
+            )
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _read_format(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Format:
+    return Format.TABLE if value is None else Format(value)
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table for people: fitted to a terminal, whole in a pipe."""
+    fitted = terminal_width() if sys.stdout.isatty() else None
+    head, *lines = render_table(columns, rows, max_width=fitted)
+    click.echo(click.style(head, bold=True))
+    for line in lines:
+        click.echo(line)
+
+
+def print_tsv(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print tab-separated values; None is empty, a list is a JSON array."""
+    show = clean if sys.stdout.isatty() else str
+    click.echo("\t".join(titles))
+    for row in rows:
+        click.echo("\t".join(show(_tsv_cell(value)) for value in row))
+
+
+def print_json(items: Iterable[bytes], style: Format) -> None:
+    """Print encoded JSON objects as an array or as lines."""
+    if style is Format.JSON_LINES:
+        for item in items:
+            click.echo(escape_json(item))
+        return
+    between = "["
+    for item in items:
+        click.echo(f"{between}\n{escape_json(item)}", nl=False)
+        between = ","
+    click.echo("[]" if between == "[" else "\n]")
+
+
+def print_line(text: str) -> None:
+    """Print a line for people, with strangers' text in it made harmless."""
+    click.echo(clean(text))
+
+
+def encode_asset(asset: Asset, membership: Membership | None) -> bytes:
+    """Return the platform's own object, each value exactly as it came, with what we know of it.
+
+    ``_coexplorer`` holds what only a search says (`Membership`); ``serve --import`` reads it.
+    """
+    members = msgspec.json.decode(asset.raw, type=dict[str, msgspec.Raw])
+    if membership is not None:
+        members["_coexplorer"] = msgspec.Raw(msgspec.json.encode(membership))
+    return msgspec.json.encode(members)
+
+
+def encode_record(record: Record) -> bytes:
+    """Return `encode_asset` of a record."""
+    return encode_asset(record.asset, record.membership)
+
+
+def escape_json(encoded: bytes) -> str:
+    """Return JSON with characters that a terminal could obey as JSON escapes: the same data."""
+    text = encoded.decode("utf-8", "replace")
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _json_escape(char) for char in text)
+
+
+def _json_escape(char: str) -> str:
+    # Outside the basic plane JSON wants a pair of surrogates, which is what UTF-16 is made of.
+    units = char.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def _tsv_cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple | list):
+        return _escape_tsv(msgspec.json.encode(value).decode())
+    return _escape_tsv(str(value))
+
+
+def _escape_tsv(text: str) -> str:
+    for char, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.replace(char, escape)
+    return text

@@ -1,0 +1,274 @@
+"""What a change would do, shown; asked for; done with a progress bar; and told afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+
+from coexplorer.cli import exits
+from coexplorer.cli.format import plural
+from coexplorer.cli.narration import Progress, confirm, warn
+from coexplorer.cli.output import Format, print_json, print_line
+from coexplorer.errors import CoexplorerError
+from coexplorer.text import clean, clean_lines
+
+if TYPE_CHECKING:
+    from coexplorer.cli.session import Invocation
+    from coexplorer.library import Library
+    from coexplorer.library.changes import FieldDiff, Plan, PlanItem
+    from coexplorer.library.results import BatchProgress, BatchReport, EditResult
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SHOWN = 20
+"""So many assets of a plan are shown before a question; ``--dry-run`` shows all."""
+
+DONE = {
+    "edit": "changed",
+    "archive": "archived",
+    "unarchive": "unarchived",
+    "delete": "deleted",
+    "create": "created",
+}
+
+
+def plan_options(command: Command) -> Command:
+    """Add ``--dry-run`` and ``--yes`` to a command that changes assets."""
+    command = click.option("--yes", is_flag=True, help="Do not ask.")(command)
+    return click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")(
+        command
+    )
+
+
+def carry_out(
+    invocation: Invocation,
+    plan: Plan,
+    *,
+    dry_run: bool,
+    ask: bool,
+    style: Format = Format.TABLE,
+) -> None:
+    """Show a plan, ask, apply it and leave with the exit code that it deserves.
+
+    Args:
+        invocation: This run.
+        plan: From `Library.plan` or `Library.plan_document`.
+        dry_run: Only show it, all of it.
+        ask: Show it and ask before anything is sent.
+        style: `Format.JSON` writes the plan (dry run) or the outcomes as JSON.
+    """
+    if dry_run:
+        print_plan(plan, style)
+        leave(exits.OK if plan.todo or not _refused(plan.skipped) else exits.REFUSED)
+    if ask and plan.todo:
+        for line in describe_plan(plan, shown=_SHOWN):
+            click.echo(line, err=True)
+        if not confirm(f"{_verb(plan)} {plural(len(plan.todo), 'asset')}?"):
+            warn("nothing was done")
+            leave(exits.REFUSED)
+    report = invocation.run(lambda library: apply_with_progress(library, plan))
+    finish(report, style)
+
+
+async def apply_with_progress(library: Library, plan: Plan) -> BatchReport:
+    """Apply a plan; when it is interrupted, say what is done and how to go on."""
+    return await follow(library, plan.title, partial(library.apply, plan))
+
+
+async def follow(
+    library: Library,
+    title: str,
+    start: Callable[..., Awaitable[BatchReport]],
+) -> BatchReport:
+    """Run a batch with a progress bar; `start` takes ``progress``."""
+    import anyio
+
+    batch_id = 0
+
+    def show(progress: BatchProgress) -> None:
+        nonlocal batch_id
+        batch_id = progress.batch_id
+        failed = f"({progress.failed} failed)" if progress.failed else ""
+        bar.update(progress.done + progress.failed, progress.total, failed)
+
+    with Progress(title) as bar:
+        try:
+            return await start(progress=show)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await _tell_interrupted(library, batch_id)
+            raise
+
+
+async def _tell_interrupted(library: Library, batch_id: int) -> None:
+    if not batch_id:
+        return
+    report = await library.batch_report(batch_id)
+    warn(
+        f"interrupted: {len(report.applied)} done, {len(report.failed)} not or not surely;"
+        f" go on with: coexplorer retry --batch {batch_id}"
+    )
+
+
+def finish(report: BatchReport, style: Format = Format.TABLE) -> None:
+    """Tell what became of a batch and leave with its exit code."""
+    if style is not Format.TABLE:
+        print_json((encode_result(result) for result in report.results), style)
+    tell_failures(report)
+    if style is Format.TABLE:
+        print_line(summarize(report))
+    leave(report_code(report))
+
+
+def leave(code: int) -> None:
+    """End the command with an exit code; zero just goes on to the end."""
+    if code:
+        click.get_current_context().exit(code)
+
+
+def tell_failures(report: BatchReport) -> None:
+    """Name each asset for which it did not work, with the reason; each hint once."""
+    hints: dict[str, None] = {}
+    for result in (*report.failed, *_refused(report.skipped)):
+        reason = result.error.message if result.error else f"left {result.state}"
+        warn(f"{result.asset_name} ({result.asset_id[:8]}): {reason}")
+        if result.error and result.error.hint:
+            hints[result.error.hint] = None
+    for result in report.applied:
+        if result.skipped_fields:
+            fields = " and ".join(result.skipped_fields)
+            warn(f"{result.asset_name}: somebody changed the {fields} since; left as it is")
+        if result.differs:
+            fields = " and ".join(result.differs)
+            warn(f"{result.asset_name}: the platform made something else of the {fields}")
+    for hint in hints:
+        click.echo(f"  {clean(hint)}", err=True)
+
+
+def summarize(report: BatchReport) -> str:
+    """Return one line that says what a batch came to (pure)."""
+    applied = [result for result in report.applied if result.state == "applied"]
+    unchanged = len(report.applied) - len(applied) + len(report.skipped)
+    action = report.results[0].action if report.results else "edit"
+    parts = [f"{DONE[action]} {plural(len(applied), 'asset')}"]
+    if len(applied) == 1 and len(report.results) == 1:
+        parts = [f"{DONE[action]} {applied[0].asset_name}"]
+    if unchanged:
+        parts.append(f"{unchanged} left as they were")
+    if report.failed:
+        parts.append(f"{len(report.failed)} failed: coexplorer retry --batch {report.batch_id}")
+    line = ", ".join(parts)
+    undoable = applied and action in {"edit", "archive", "unarchive"}
+    return f"{line} (undo: coexplorer undo {report.batch_id})" if undoable else line
+
+
+def report_code(report: BatchReport) -> int:
+    """Return the exit code of a batch (pure): see `coexplorer.cli.exits`."""
+    bad = [*report.failed, *_refused(report.skipped)]
+    partly_undone = any(result.skipped_fields for result in report.applied)
+    if not bad:
+        return exits.PARTLY if partly_undone else exits.OK
+    codes = {exits.code_of(result.error) if result.error else exits.PLATFORM for result in bad}
+    return codes.pop() if len(codes) == 1 and not report.applied else exits.PARTLY
+
+
+def _refused(skipped: Iterable[Any]) -> list[Any]:
+    """Return what was left out against the user's will; ``already archived`` is not."""
+    return [
+        item for item in skipped if item.action == "delete" or isinstance(_error(item), Changed)
+    ]
+
+
+class Changed(CoexplorerError):
+    """An undo left an asset alone because somebody changed it since."""
+
+
+def _error(item: object) -> object:
+    return getattr(item, "error", None)
+
+
+def print_plan(plan: Plan, style: Format) -> None:
+    """Print all of a plan on standard output."""
+    if style is not Format.TABLE:
+        print_json((encode_plan_item(item) for item in plan.items), style)
+        return
+    for line in describe_plan(plan, shown=None):
+        click.echo(line)
+
+
+def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
+    """Return a plan as a diff an asset, in at most `shown` assets."""
+    todo = plan.todo if shown is None else plan.todo[:shown]
+    lines = [line for item in todo for line in _describe_item(item)]
+    if len(plan.todo) > len(todo):
+        lines.append(f"… and {len(plan.todo) - len(todo):,} more (--dry-run shows all)")
+    skipped = plan.skipped if shown is None else plan.skipped[:shown]
+    lines += [f"left out: {clean(item.name)}: {clean(item.reason)}" for item in skipped]
+    if len(plan.skipped) > len(skipped):
+        lines.append(f"… and {len(plan.skipped) - len(skipped):,} more are left out")
+    counted = f"{_verb(plan)} {plural(len(plan.todo), 'asset')}"
+    if plan.skipped:
+        counted += f", leave {len(plan.skipped):,} out"
+    return [*lines, counted]
+
+
+def encode_result(result: EditResult) -> bytes:
+    """Return one outcome as JSON."""
+    return msgspec.json.encode(
+        {
+            "id": result.asset_id,
+            "name": result.asset_name,
+            "action": result.action,
+            "state": result.state,
+            "changed": result.changed,
+            "skipped_fields": result.skipped_fields,
+            "error": None if result.error is None else result.error.message,
+            "batch": result.batch_id,
+        }
+    )
+
+
+def encode_plan_item(item: PlanItem) -> bytes:
+    """Return what a plan does to one asset as JSON."""
+    return msgspec.json.encode(
+        {
+            "id": item.asset_id,
+            "name": item.name,
+            "action": item.action,
+            "changes": item.diff,
+            "left_out": item.reason or None,
+        }
+    )
+
+
+def _verb(plan: Plan) -> str:
+    actions = {item.action for item in plan.todo}
+    verb = actions.pop() if len(actions) == 1 else "change"
+    return str(verb).capitalize()
+
+
+def _describe_item(item: PlanItem) -> list[str]:
+    head = click.style(clean(item.name), bold=True)
+    action = "archive and delete" if item.archive_first else item.action
+    note = "" if item.action == "edit" else f": {action}"
+    lines = [f"{head}  {item.asset_id[:8]}{note}"]
+    return [*lines, *(line for diff in item.diff for line in _describe_field(diff))]
+
+
+def _describe_field(diff: FieldDiff) -> list[str]:
+    label = f"  {diff.field:<12}"
+    if diff.field == "tags":
+        marks = [click.style(f"+{clean(tag)}", fg="green") for tag in diff.added]
+        marks += [click.style(f"-{clean(tag)}", fg="red") for tag in diff.removed]
+        return [label + " ".join(marks)]
+    if "\n" in diff.before or "\n" in diff.after:
+        removed = [click.style(f"    - {line}", fg="red") for line in clean_lines(diff.before)]
+        added = [click.style(f"    + {line}", fg="green") for line in clean_lines(diff.after)]
+        return [label.rstrip(), *removed, *added]
+    before = click.style(clean(diff.before) or "(empty)", fg="red")
+    after = click.style(clean(diff.after) or "(empty)", fg="green")
+    return [f"{label}{before} → {after}"]

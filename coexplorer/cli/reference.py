@@ -1,0 +1,103 @@
+"""``docs/cli.md``, from the commands themselves: ``make docs``; a test keeps it current."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+
+import click
+
+from coexplorer.cli.exits import MEANINGS
+from coexplorer.cli.root import COMMANDS, cli
+from coexplorer.query import FIELDS, FLAGS, SORT_FIELDS
+
+_PLAIN = "Written by `make docs` from the program itself; a test keeps it current."
+
+
+def build_reference() -> str:
+    """Return the whole page as Markdown."""
+    root = click.Context(cli, info_name="coexplorer")
+    parts = [
+        "# Commands",
+        _PLAIN,
+        _clean_help(cli),
+        _usage("coexplorer [OPTIONS] [COMMAND]"),
+        *_options(cli, root),
+        "Without a command the app opens.",
+    ]
+    for name in COMMANDS:
+        command = cli.get_command(root, name)
+        if command is None:
+            raise AssertionError
+        parts += _describe(command, root, name)
+    return "\n\n".join([*parts, *_describe_query(), *_describe_exits()]) + "\n"
+
+
+def _describe(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
+    ctx = click.Context(command, info_name=name, parent=parent)
+    yield f"## {ctx.command_path.removeprefix('coexplorer ')}"
+    yield _clean_help(command)
+    yield _usage(f"{ctx.command_path} {' '.join(command.collect_usage_pieces(ctx))}")
+    yield from _options(command, ctx)
+    if isinstance(command, click.Group):
+        for each in command.list_commands(ctx):
+            found = command.get_command(ctx, each)
+            if found is not None:
+                yield from _describe(found, ctx, each)
+
+
+def _clean_help(command: click.Command) -> str:
+    text = inspect.cleandoc(command.help or "")
+    paragraphs = text.split("\n\n")
+    shown = []
+    for paragraph in paragraphs:
+        if paragraph.startswith("\b\n"):
+            shown.append(_usage(paragraph.removeprefix("\b\n")))
+        else:
+            shown.append(paragraph.replace("\n", " ").replace("<", "\\<"))
+    return "\n\n".join(shown)
+
+
+def _usage(line: str) -> str:
+    return f"```\n{line}\n```"
+
+
+def _options(command: click.Command, ctx: click.Context) -> Iterator[str]:
+    records = [
+        parameter.get_help_record(ctx)
+        for parameter in command.get_params(ctx)
+        if isinstance(parameter, click.Option)
+    ]
+    rows = [f"| `{_cell(option)}` | {_cell(told)} |" for option, told in filter(None, records)]
+    yield "\n".join(["| option | |", "|---|---|", *rows])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "\\<")
+
+
+def _describe_query() -> Iterator[str]:
+    yield "# The search language"
+    yield (
+        "Words must all be found (in name, description, tags or metadata). The same text field,"
+        " type or state given twice means either; different fields must all hold. `-` means not;"
+        ' quotes keep blanks together; `"subject id":655019` looks into custom metadata.'
+        " Archived assets are left out unless the query says `is:archived` or `is:any`."
+    )
+    rows = [f"| `{each.name}:` | {each.help} | `{_cell(each.example)}` |" for each in FIELDS]
+    yield "\n".join(["| field | finds | example |", "|---|---|---|", *rows])
+    yield "\n".join(["| flag | |", "|---|---|", *(f"| `is:{n}` | {t} |" for n, t in FLAGS)])
+    yield "\n".join(
+        ["| order | |", "|---|---|", *(f"| `sort:{name}` | {told} |" for name, told in SORT_FIELDS)]
+    )
+
+
+def _describe_exits() -> Iterator[str]:
+    yield "# Exit codes"
+    rows = [f"| {code} | {meaning} |" for code, meaning in MEANINGS.items()]
+    yield "\n".join(["| code | |", "|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(build_reference())

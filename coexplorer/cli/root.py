@@ -1,0 +1,154 @@
+"""The command ``coexplorer`` itself: global options, the list of commands, and the way out.
+
+Each command's module is imported when that command is run or completed, so that ``--help`` and the
+shell never wait for a library (a test looks at `sys.modules`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from coexplorer import __version__
+from coexplorer.cli import exits
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "ls": ("listing", "List assets that a query finds."),
+    "show": ("show", "Show everything about assets."),
+    "edit": ("edit", "Change name, description, tags and mount folder of assets."),
+    "archive": ("archive", "Archive assets."),
+    "unarchive": ("archive", "Bring assets back from the archive."),
+    "rm": ("archive", "Delete archived assets for good."),
+    "create": ("create", "Create an asset from files in S3."),
+    "wait": ("create", "Wait until assets in draft are ready or failed."),
+    "files": ("files", "List the files of an asset."),
+    "get": ("files", "Download files of an asset."),
+    "open": ("show", "Open an asset's web page."),
+    "tags": ("tags", "List all tags; rename and merge them."),
+    "stats": ("insight", "Count assets and bytes by state, type, owner, tag and age."),
+    "duplicates": ("insight", "Find assets that look like the same."),
+    "lineage": ("insight", "Show what an asset was made from, and what from it."),
+    "sync": ("sync", "Read all assets of the platform into the local catalog."),
+    "log": ("history", "Show what was done here; what waits for you is on top."),
+    "undo": ("history", "Take back the last change, or one of the log."),
+    "redo": ("history", "Do again what the last undo took back."),
+    "retry": ("history", "Send changes again that could not be sent."),
+    "discard": ("history", "Give up changes that could not be sent."),
+    "login": ("login", "Sign in to a platform."),
+    "logout": ("login", "Forget a profile and its token."),
+    "profiles": ("login", "List the profiles."),
+    "demo": ("demo", "Look around on an embedded platform with sample data."),
+    "serve": ("demo", "Run the embedded platform alone."),
+    "completion": ("completion", "Print what makes your shell complete commands."),
+}
+"""Command → its module in `coexplorer.cli`, and its line in ``--help`` (a test compares them)."""
+
+
+class Root(click.Group):
+    """Finds commands late, and translates every error into a sentence and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name the commands in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import the module of a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"coexplorer.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Guess what a mistyped command was meant to be."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; whatever goes wrong leaves as one sentence and an exit code."""
+        from coexplorer.errors import CoexplorerError
+
+        try:
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+        except CoexplorerError as error:
+            from coexplorer.cli.narration import report_error
+
+            report_error(error)
+            ctx.exit(exits.code_of(error))
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\ncoexplorer: interrupted", err=True)
+            ctx.exit(exits.INTERRUPTED)
+        except BrokenPipeError:
+            # The reader has seen enough; nothing more may be flushed to it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(exits.BROKEN_PIPE)
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            click.echo(f"coexplorer: {error.strerror or error}{where}", err=True)
+            ctx.exit(exits.LOCAL)
+        return answer
+
+
+@click.group(
+    cls=Root,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--profile", metavar="NAME", help="Which profile of config.toml to use.")
+@click.option("--domain", metavar="DOMAIN", help="Which platform: its name, host or URL.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    help="Read the token from a file's first line.",
+)
+@click.option("--debug", is_flag=True, help="Write what happens to a log file (never the token).")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    profile: str | None,
+    domain: str | None,
+    token_file: Path | None,
+    *,
+    debug: bool,
+) -> None:
+    """List, search, edit and tidy Code Ocean data assets.
+
+    ASSET is a name, an id, or the beginning of an id that fits only one. QUERY is the search
+    language: words, tag:raw, -tag:test, size:>10GB, created:-30d, is:mine, sort:-size, …
+    """
+    from coexplorer.cli.session import Invocation, start_log
+
+    invocation = Invocation(profile=profile, domain=domain, token_file=token_file, debug=debug)
+    ctx.obj = invocation
+    if "NO_COLOR" in os.environ:
+        ctx.color = False
+    if debug:
+        from coexplorer.config import find_paths
+
+        start_log(find_paths().log_file)
+    if ctx.invoked_subcommand is None:
+        from coexplorer.cli.app import open_app
+
+        if not open_app(invocation.load_settings()):
+            click.echo(ctx.get_help())

@@ -1,0 +1,174 @@
+"""One run of the program: its global options, and the library opened for a command."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from coexplorer.cli.format import clock_text, plural
+from coexplorer.cli.narration import Progress, note, talks, warn
+from coexplorer.errors import CatalogError, ConfigError, PlatformFault, RateLimited, Unreachable
+
+if TYPE_CHECKING:
+    from coexplorer.config import Settings
+    from coexplorer.library import Library
+
+Answer = TypeVar("Answer")
+
+FRESH_S = 60.0
+"""A catalog younger than this is not refreshed before it answers."""
+
+
+class Invocation:
+    """The global options of this run."""
+
+    def __init__(
+        self,
+        *,
+        profile: str | None = None,
+        domain: str | None = None,
+        token_file: Path | None = None,
+        debug: bool = False,
+    ) -> None:
+        self.profile = profile
+        self.domain = domain
+        self.token_file = token_file
+        self.debug = debug
+
+    def load_settings(self) -> Settings:
+        """Read the settings once, and say what is wrong in them.
+
+        Raises:
+            ConfigError: See `coexplorer.config.load_settings`.
+        """
+        from coexplorer.config import load_settings
+
+        settings = load_settings(
+            profile=self.profile, domain=self.domain, token_file=self.token_file
+        )
+        for warning in settings.warnings:
+            warn(warning)
+        return settings
+
+    def run(self, work: Callable[[Library], Awaitable[Answer]], *, offline: bool = False) -> Answer:
+        """Open the library of the chosen profile and do `work` in it.
+
+        Raises:
+            CoexplorerError: Whatever the work raises.
+        """
+        import anyio
+
+        from coexplorer.library import open_library
+
+        settings = self.load_settings()
+
+        async def main() -> Answer:
+            async with open_library(settings, origin="cli", offline=offline) as library:
+                answer = await work(library)
+                problem = (await library.status()).catalog_problem
+                if problem:
+                    warn(problem)
+                return answer
+
+        with ungrouped():
+            return anyio.run(main)
+
+
+pass_invocation = click.make_pass_decorator(Invocation)
+
+
+@contextlib.contextmanager
+def ungrouped() -> Iterator[None]:
+    """Let the first error out of the groups that structured concurrency wraps it in."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+
+
+def start_log(path: Path) -> None:
+    """Write what happens to a file that only the user can read; addresses with signatures do not.
+
+    Raises:
+        ConfigError: When it can't be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"the log {path} can't be written: {error.strerror}") from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(name)s: %(message)s"))
+    logger = logging.getLogger("coexplorer")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    note(f"details go to {path}")
+
+
+async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
+    """Bring the catalog up to date if it is old, with progress; say so when that can't be done.
+
+    Args:
+        library: The library.
+        refresh: Ask the platform however young the catalog is, and fail if that fails.
+
+    Raises:
+        ApiError: Only the platform can help: nothing is known yet, or it does not know this user.
+    """
+    try:
+        await with_sync_progress(
+            library, lambda: library.ensure_fresh(max_age_s=0.0 if refresh else FRESH_S)
+        )
+    except (Unreachable, PlatformFault, RateLimited) as error:
+        status = await library.status()
+        if refresh or status.synced_at is None:
+            raise
+        known_at = clock_text(status.synced_at, time.time())
+        warn(f"{error.message}; showing what was known at {known_at}")
+
+
+async def with_sync_progress(library: Library, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do work that may sweep the platform, and show how far it is."""
+    if not talks():
+        return await work()
+    import anyio
+
+    from coexplorer.library.events import RateLimitWaited, SyncProgressed
+
+    async def show() -> None:
+        async for event in events:
+            if isinstance(event, SyncProgressed):
+                bar.update(event.rows, event.known, event.stage)
+            elif isinstance(event, RateLimitWaited):
+                wait_s = max(0, round(event.until - time.time()))
+                bar.update(0, None, f"the platform asks to wait {plural(wait_s, 'second')}")
+
+    with Progress("reading the platform's assets") as bar, library.subscribe() as events:
+        async with anyio.create_task_group() as group:
+            group.start_soon(show)
+            answer = await work()
+            group.cancel_scope.cancel()
+        return answer
+
+
+async def load_offline(library: Library) -> None:
+    """Check that there is something to show without the network.
+
+    Raises:
+        CatalogError: When nothing was ever read.
+    """
+    status = await library.status()
+    if status.total == 0 and status.synced_at is None:
+        raise CatalogError(
+            "nothing is known of this platform yet", hint="run it once without --offline"
+        )

@@ -1,0 +1,155 @@
+"""``show`` and ``open``: one asset, all of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.assets import unknown_fields
+from coexplorer.cli.format import count_text, moment_text, size_text
+from coexplorer.cli.narration import note, warn
+from coexplorer.cli.output import (
+    Format,
+    encode_record,
+    format_options,
+    print_json,
+)
+from coexplorer.cli.session import Invocation, load_offline, pass_invocation
+from coexplorer.cli.targets import (
+    Targets,
+    asset_argument,
+    find_targets,
+    read_targets,
+    target_options,
+)
+from coexplorer.errors import ApiError
+from coexplorer.text import clean, clean_lines
+
+if TYPE_CHECKING:
+    from coexplorer.library import Library
+    from coexplorer.models import Asset, Membership, Record
+
+_LABEL = 14
+
+
+@click.command("show")
+@target_options
+@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@format_options(Format.JSON, Format.JSON_LINES)
+@pass_invocation
+def show_command(
+    invocation: Invocation,
+    assets: tuple[str, ...],
+    query: str | None,
+    *,
+    offline: bool,
+    style: Format,
+) -> None:
+    """Show everything about assets, read afresh from the platform.
+
+    JSON is the platform's own object, with _coexplorer: archived, favorite, mine, shared.
+    """
+    targets = read_targets(assets, query)
+
+    async def work(library: Library) -> list[Record]:
+        if offline:
+            await load_offline(library)
+        ids = await find_targets(library, targets, fresh=not offline)
+        return await library.records(ids)
+
+    records = invocation.run(work, offline=offline)
+    if style is not Format.TABLE:
+        print_json((encode_record(record) for record in records), style)
+        return
+    for index, record in enumerate(records):
+        if index:
+            click.echo()
+        for line in describe_record(record):
+            click.echo(line)
+
+
+def describe_record(record: Record) -> list[str]:
+    """Return all that is known of an asset as lines for people, cleaned (pure)."""
+    asset = record.asset
+    pairs = [*_editable_pairs(asset), *_plain_pairs(asset, record.membership)]
+    lines = [click.style(clean(asset.name), bold=True)]
+    lines += [f"  {label:<{_LABEL}}{clean(value)}" for label, value in pairs if value]
+    for label, values in (
+        ("metadata", asset.custom_metadata),
+        ("also", unknown_fields(asset)),
+    ):
+        for key, value in values.items():
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            lines.append(f"  {label:<{_LABEL}}{clean(key)}: {clean(shown)}")
+    if asset.description:
+        lines += ["", *(f"  {line}" for line in clean_lines(asset.description))]
+    return lines
+
+
+def _editable_pairs(asset: Asset) -> list[tuple[str, str]]:
+    return [
+        ("id", asset.id),
+        ("tags", "  ".join(asset.tags)),
+        ("mount", asset.mount or ""),
+    ]
+
+
+def _plain_pairs(asset: Asset, membership: Membership) -> list[tuple[str, str]]:
+    flags = [
+        name for name in ("archived", "favorite", "mine", "shared") if getattr(membership, name)
+    ]
+    source, made = asset.source, asset.provenance
+    pairs = [
+        ("state", asset.state),
+        ("failure", asset.failure_reason),
+        ("type", asset.type),
+        ("is", ", ".join(flags)),
+        ("owner", asset.owner),
+        ("size", size_text(asset.size_bytes)),
+        ("files", count_text(asset.files)),
+        ("created", moment_text(asset.created)),
+        ("last used", "never" if asset.last_used == 0 else moment_text(asset.last_used)),
+    ]
+    if source is not None and source.bucket:
+        kept = "stays there" if source.external else "copied"
+        place = f"{source.origin or 'aws'}: {source.bucket}/{source.prefix}"
+        pairs.append(("source", f"{place} ({kept})"))
+    if made is not None:
+        pairs += [
+            ("commit", made.commit),
+            ("run script", made.run_script),
+            ("docker image", made.docker_image),
+            ("capsule", made.capsule),
+            ("computation", made.computation),
+            ("made from", "  ".join(made.data_assets)),
+        ]
+    pairs.append(("contains", "  ".join(asset.contained)))
+    return pairs
+
+
+@click.command("open")
+@asset_argument
+@click.option("--print", "only_print", is_flag=True, help="Only print the link.")
+@pass_invocation
+def open_command(invocation: Invocation, asset: str, *, only_print: bool) -> None:
+    """Open an asset's web page in the browser; over SSH, print the link."""
+
+    async def work(library: Library) -> str:
+        try:
+            (asset_id,) = await find_targets(library, Targets(names=(asset,)))
+        except ApiError:
+            # The page may open all the same: what is known here is enough for a link.
+            asset_id = await library.resolve(asset)
+        return f"{library.settings.base_url}/data-assets/{asset_id}"
+
+    link = invocation.run(work)
+    remote = bool(os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
+    if not only_print and not remote and click.launch(link) == 0:
+        note(f"opened {link}")
+        return
+    if not only_print and not remote:
+        warn("no browser could be started here")
+    click.echo(link)

@@ -1,0 +1,44 @@
+"""``sync``: all assets of the platform into the local catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from coexplorer.cli.format import plural
+from coexplorer.cli.output import Format, format_options, print_json
+from coexplorer.cli.session import Invocation, pass_invocation, with_sync_progress
+
+if TYPE_CHECKING:
+    from coexplorer.library import Library
+    from coexplorer.library.results import SyncReport
+
+
+@click.command("sync")
+@click.option("--force", is_flag=True, help="Believe it when a large part of the assets is gone.")
+@format_options(Format.JSON)
+@pass_invocation
+def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
+    """Read all assets of the platform into the local catalog."""
+
+    async def work(library: Library) -> SyncReport:
+        return await with_sync_progress(library, lambda: library.sync(force=force))
+
+    report = invocation.run(work)
+    if style is not Format.TABLE:
+        print_json([msgspec.json.encode(report)], style)
+        return
+    click.echo(describe_sync(report))
+
+
+def describe_sync(report: SyncReport) -> str:
+    """Return what a sweep came to as one line (pure)."""
+    total = plural(report.total, "asset")
+    if not report.complete:
+        total = f"at least {total} (the platform did not show all of them)"
+    line = f"{total} in {report.duration_s:.1f} s"
+    if report.removed:
+        line += f", {report.removed:,} gone"
+    return f"{line}, read by another process" if report.by_other else line

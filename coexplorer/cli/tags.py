@@ -1,0 +1,116 @@
+"""``tags``: all of them with their counts; renaming and merging, as bulk edits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from coexplorer.cli.output import Format, format_options, print_json, print_table, print_tsv
+from coexplorer.cli.plans import carry_out, plan_options
+from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
+from coexplorer.cli.table import Column
+from coexplorer.query import AllTags, Flag, Query, parse_query
+
+if TYPE_CHECKING:
+    from coexplorer.library import Library
+    from coexplorer.library.changes import Plan
+    from coexplorer.models import AssetId
+
+_QUERY = click.option(
+    "--query", metavar="QUERY", help="Only of the assets that a query finds; all without one."
+)
+
+
+@click.group("tags", invoke_without_command=True)
+@_QUERY
+@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@format_options(Format.JSON, Format.JSON_LINES, Format.TSV)
+@click.pass_context
+def tags_command(ctx: click.Context, query: str | None, *, offline: bool, style: Format) -> None:
+    """List all tags with the number of their assets, most used first."""
+    if ctx.invoked_subcommand is not None:
+        return
+    asked = None if query is None else parse_query(query)
+    invocation = ctx.find_object(Invocation)
+    if invocation is None:
+        raise AssertionError
+
+    async def work(library: Library) -> list[tuple[str, int]]:
+        if offline:
+            await load_offline(library)
+        else:
+            await ensure_fresh(library)
+        return await library.tag_counts(asked)
+
+    counts = invocation.run(work, offline=offline)
+    if style is Format.TABLE:
+        rows = [(tag, f"{count:,}") for tag, count in counts]
+        print_table([Column("TAG", flexible=True), Column("ASSETS", right=True)], rows)
+    elif style is Format.TSV:
+        print_tsv(("tag", "assets"), counts)
+    else:
+        print_json(
+            (msgspec.json.encode({"tag": tag, "assets": count}) for tag, count in counts), style
+        )
+
+
+@tags_command.command("rename")
+@click.argument("old")
+@click.argument("new")
+@_QUERY
+@plan_options
+@pass_invocation
+def rename_command(
+    invocation: Invocation, old: str, new: str, query: str | None, *, dry_run: bool, yes: bool
+) -> None:
+    """Call the tag OLD by the name NEW, on archived assets too."""
+    _retag(invocation, (old,), new, query, dry_run=dry_run, yes=yes)
+
+
+@tags_command.command("merge")
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
+@click.option("--into", required=True, metavar="TAG", help="What they become; may be one of them.")
+@_QUERY
+@plan_options
+@pass_invocation
+def merge_command(
+    invocation: Invocation,
+    tags: tuple[str, ...],
+    into: str,
+    query: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Make one tag of several, on archived assets too."""
+    _retag(invocation, tags, into, query, dry_run=dry_run, yes=yes)
+
+
+def _retag(
+    invocation: Invocation,
+    old: tuple[str, ...],
+    new: str,
+    query: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    from coexplorer.library.changes import Change
+
+    change = Change(
+        add_tags=(new,), remove_tags=tuple(tag for tag in old if tag != new), only_with=old
+    )
+    asked = Query((Flag("any"),)) if query is None else parse_query(query)
+
+    async def work(library: Library) -> Plan:
+        await ensure_fresh(library)
+        found: dict[AssetId, None] = {}
+        for tag in old:
+            # `all(…)` of one tag must hold beside the query; tag:… would widen one that has tags.
+            narrowed = Query((*asked.terms, AllTags((tag,))))
+            found.update(dict.fromkeys(await library.ids(narrowed)))
+        return await library.plan(list(found), change)
+
+    carry_out(invocation, invocation.run(work), dry_run=dry_run, ask=not yes)

@@ -1,0 +1,124 @@
+"""What a start costs, and what the program says of itself."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from coexplorer.cli.reference import build_reference
+from coexplorer.cli.root import COMMANDS, cli
+from tests.support.program import TIMEOUT_S, program_command
+
+HEAVY = ("httpx", "textual", "anyio", "trio", "msgspec", "starlette", "uvicorn", "sqlite3")
+
+
+def imported_by(*args: str, env: dict[str, str] | None = None) -> set[str]:
+    """Return the top packages that a run of the program imports."""
+    code = (
+        "import sys, atexit\n"
+        "say = lambda: print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)\n"
+        "atexit.register(say)\n"
+        f"sys.argv = ['coexplorer', *{args!r}]\n"
+        "from coexplorer.cli import main\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("args", [("--help",), ("--version",)])
+def test_help_and_version_import_no_library(args: tuple[str, ...]) -> None:
+    found = imported_by(*args)
+    assert "click" in found
+    assert found.isdisjoint(HEAVY)
+
+
+def test_completing_a_command_imports_no_library() -> None:
+    env = {
+        "_COEXPLORER_COMPLETE": "bash_complete",
+        "COMP_WORDS": "coexplorer un",
+        "COMP_CWORD": "1",
+    }
+    assert imported_by(env=env).isdisjoint({"httpx", "textual", "trio", "starlette"})
+
+
+def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        program_command(*args),
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def test_module_runs_like_the_script() -> None:
+    done = run("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("coexplorer ")
+
+
+def test_a_mistyped_command_is_a_usage_error_with_a_guess() -> None:
+    done = run("archvie")
+    assert done.returncode == 2
+    assert "Did you mean archive?" in done.stderr
+
+
+def test_nobody_signed_in_is_told_what_to_do() -> None:
+    done = run("ls")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "coexplorer login" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("coexplorer unar", "unarchive"),
+        ("coexplorer ls --favo", "--favorite"),
+        ("coexplorer ls is:arch", "is:archived"),
+        ("coexplorer ls type:res", "type:result"),
+    ],
+)
+def test_the_shell_completes(words: str, expected: str) -> None:
+    env = {
+        "_COEXPLORER_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    assert f"plain,{expected}" in run(env=env).stdout.splitlines()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_can_be_had(shell: str) -> None:
+    done = run("completion", shell)
+    assert done.returncode == 0
+    assert "_COEXPLORER_COMPLETE" in done.stdout
+
+
+def test_every_command_is_documented_and_the_page_is_current() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert page == build_reference(), "run: make docs"
+    for name in COMMANDS:
+        assert f"\n## {name}\n" in page
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_that_agrees_with_the_list(name: str) -> None:
+    ctx = click.Context(cli, info_name="coexplorer")
+    command = cli.get_command(ctx, name)
+    assert command is not None
+    assert command.name == name
+    assert command.help
+    for parameter in command.params:
+        assert not isinstance(parameter, click.Option) or parameter.help or parameter.hidden
