@@ -1,1 +1,51 @@
-"""The terminal app."""
+"""The terminal app. `run` opens it; nothing else is called from outside.
+
+The rooms:
+
+    commands, registry   what can be done: ids, keys, help, why disabled (pure). Footer, palette,
+                         help screen, ``docs/keys.md`` and overrides derive from it
+    keys                 which key does what, with the user's overrides and one-key actions (pure)
+    browsing, views      the search in force, its order, earlier places; the strip's views (pure)
+    present, facts,      model → cells: rows, details, Markdown (pure; all foreign text is cleaned
+    markdown, tagtext    here, by `coexplorer.text.clean`)
+    windows              which rows of a long list are at hand (pure)
+    memory               searches, last tags, theme and drafts, in small files beside the journal
+    external             $EDITOR, the mount's process, the config file
+    look                 themes and the shared style sheet
+    messages             what widgets tell their screen, in the past tense
+    widgets/             show what they are given, post messages; never call the library
+    feeds                reads the library for the main screen's widgets, follows its events
+    actions/             what each command of the main screen does: functions of the screen, by id;
+                         they call the library
+    screens/             base (keys → commands, workers, errors → notifications), main, and one
+                         screen a file for what covers it; they call the library
+    terminal/            the one place where output leaves: cells, differences, pacing, driver
+    app                  what all screens share
+
+How things go: a key bubbles to `screens.base.CommandScreen.on_key`, which looks it up in the
+keymap and calls `perform(id)`: disabled → the reason is shown; else the handler runs
+(`actions.ACTIONS[id]` on the main screen, a method ``do_log_retry`` on the others). A handler that
+is async runs in a worker (`start`), where every `CoexplorerError` becomes a notification with its
+hint (`report`). Questions are asked in place by `Prompt.ask`, `choose` and `confirm`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coexplorer.config import Settings
+
+
+def run(settings: Settings) -> int:
+    """Run the terminal app on a profile until the user leaves.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        CoexplorerError: The journal can't be used, or there is no way to start.
+    """
+    from coexplorer.tui.session import run_session  # noqa: PLC0415  --help must not import Textual
+
+    return run_session(settings)

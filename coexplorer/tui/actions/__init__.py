@@ -1,0 +1,38 @@
+"""What each command of the main screen does: functions of the screen, by the command's id.
+
+They ask the library, tell the widgets, and hold no state of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING
+
+from coexplorer.tui.actions import (
+    browse,
+    edit,
+    history,
+    look,
+    many,
+    new,
+    rest,
+    search,
+    triage,
+)
+
+if TYPE_CHECKING:
+    from coexplorer.tui.screens.main import MainScreen
+
+Action = Callable[["MainScreen"], Coroutine[None, None, None] | None]
+
+ACTIONS: dict[str, Action] = {
+    **browse.ACTIONS,
+    **search.ACTIONS,
+    **edit.ACTIONS,
+    **triage.ACTIONS,
+    **many.ACTIONS,
+    **history.ACTIONS,
+    **look.ACTIONS,
+    **new.ACTIONS,
+    **rest.ACTIONS,
+}

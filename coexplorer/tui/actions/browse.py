@@ -1,0 +1,180 @@
+"""Moving about: the cursor, the panes, the views, the size of the details."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from coexplorer.query import SORT_FIELDS, SortKey
+from coexplorer.tui.views import build_views
+from coexplorer.tui.widgets.choices import Choice
+from coexplorer.tui.widgets.details import Details
+
+if TYPE_CHECKING:
+    from coexplorer.tui.actions import Action
+    from coexplorer.tui.screens.main import MainScreen
+
+END = 1 << 60
+
+
+def move(screen: MainScreen, rows: int) -> None:
+    """Move the cursor, or scroll the details while they have the focus."""
+    if isinstance(screen.focused, Details):
+        screen.details.move_by(rows)
+    else:
+        screen.rows.move_by(rows)
+
+
+def move_page(screen: MainScreen, share: float) -> None:
+    """Move by a share of a page."""
+    details = isinstance(screen.focused, Details)
+    page = screen.details.size.height if details else screen.rows.page_rows
+    rows = max(1, int(abs(share) * page) - (abs(share) == 1))
+    move(screen, rows if share > 0 else -rows)
+
+
+def next_pane(screen: MainScreen) -> None:
+    """Go from the list to the details, or back."""
+    if screen.focused is screen.rows and screen.details_shown:
+        screen.details.focus()
+    elif screen.size_name != "full":
+        screen.rows.focus()
+
+
+def go_back(screen: MainScreen) -> None:
+    """Go back to the last place."""
+    row = screen.rows.current
+    place = screen.browsing.go_back(row.id if row else None)
+    if place is not None:
+        screen.search.show_text(place.text)
+        screen.strip.show_views(query=place.text)
+        screen.feeds.load_list(keep=place.asset_id, to_top=True)
+
+
+def open_view(screen: MainScreen, number: int) -> None:
+    """Put a view's query into the search."""
+    views = build_views(screen.saved_views)
+    if number > len(views):
+        screen.say(f"there is no view {number}; w saves the search as one", severity="warning")
+        return
+    go_to(screen, views[number - 1].query)
+
+
+def go_to(screen: MainScreen, text: str) -> None:
+    """Search for `text`, remembering where we were."""
+    row = screen.rows.current
+    if text != screen.browsing.text:
+        screen.browsing.leave(row.id if row else None)
+    screen.browsing.text = text
+    screen.search.show_text(text)
+    screen.strip.show_views(query=text)
+    screen.feeds.load_list(to_top=True)
+
+
+async def save_view(screen: MainScreen) -> None:
+    """Ask for a name and save the search under it."""
+    text = screen.browsing.text.strip()
+    if not text:
+        screen.say("search for something first: a view is a search with a name", severity="warning")
+        return
+    names = {query: name for name, query in screen.saved_views.items()}
+    name = await screen.prompt.ask("save this search as", value=names.get(text, ""))
+    if name is None:
+        return
+    await screen.coexplorer.save_view(screen, name.strip(), text)
+
+
+def resize(screen: MainScreen) -> None:
+    """Make the details taller, then full, then hide them, then small."""
+    order: tuple[str, ...] = ("hidden", "small", "tall", "full")
+    if screen.app.size.height < 20:  # noqa: PLR2004  two panes do not fit
+        order = ("hidden", "full")
+    now = screen.size_name
+    name = order[(order.index(now) + 1) % len(order)] if now in order else order[0]
+    screen.size_chosen = name if name != "full" else screen.size_chosen
+    screen.coexplorer.memory.remembered.details = screen.size_chosen
+    screen.set_size(name)
+    screen.start(screen.feeds.load_details(pause=False), group="details", exclusive=True)
+
+
+def beside(screen: MainScreen) -> None:
+    """Put the details beside the list, or below."""
+    if screen.app.size.width < 160:  # noqa: PLR2004  design: tui.md, Screen
+        screen.say("beside the list needs 160 cells of width", severity="warning")
+        return
+    screen.toggle_class("beside")
+    if not screen.details_shown:
+        screen.set_size("small")
+    screen.call_after_refresh(screen.feeds.show_details)
+
+
+async def open_details(screen: MainScreen) -> None:
+    """Show all of the asset, and fetch it afresh meanwhile."""
+    if screen.size_name == "full":
+        screen.set_size("small" if screen.app.size.height >= 30 else "hidden")  # noqa: PLR2004  TALL_ENOUGH
+        return
+    screen.set_size("full")
+    await screen.feeds.load_details(pause=False)
+    row = screen.rows.current
+    if row is not None:
+        await screen.library.fetch(row.id)
+        await screen.feeds.load_details(pause=False)
+
+
+async def sort(screen: MainScreen) -> None:
+    """Choose what the list is sorted by."""
+    choices = [
+        Choice(name, key=_letter(name, [n for n, _ in SORT_FIELDS[:at]]), help=text)
+        for at, (name, text) in enumerate(SORT_FIELDS)
+    ]
+    field = await screen.prompt.choose("sort by", choices)
+    if field is None:
+        return
+    descending = field in ("created", "size", "files", "used")
+    _sort(screen, SortKey(field, descending))
+
+
+def reverse(screen: MainScreen) -> None:
+    """Reverse the order."""
+    order = screen.browsing.order
+    _sort(screen, SortKey(order.field, not order.descending))
+
+
+def _sort(screen: MainScreen, key: SortKey) -> None:
+    screen.browsing.sort_by(key)
+    remembered = screen.coexplorer.memory.remembered
+    remembered.sort, remembered.descending = key.field, key.descending
+    screen.coexplorer.memory.save()
+    screen.search.show_text(screen.browsing.text)
+    row = screen.rows.current
+    screen.feeds.load_list(keep=row.id if row else None)
+
+
+def _letter(name: str, before: list[str]) -> str:
+    """Return the first letter of a name that no name before it has taken."""
+    taken: set[str] = set()
+    for other in before:
+        taken.add(next((c for c in other if c not in taken), ""))
+    return next((c for c in name if c not in taken and c not in "jk"), "")
+
+
+ACTIONS: dict[str, Action] = {
+    "move.down": functools.partial(move, rows=1),
+    "move.up": functools.partial(move, rows=-1),
+    "move.top": functools.partial(move, rows=-END),
+    "move.bottom": functools.partial(move, rows=END),
+    "move.half_down": functools.partial(move_page, share=0.5),
+    "move.half_up": functools.partial(move_page, share=-0.5),
+    "move.page_down": functools.partial(move_page, share=1),
+    "move.page_up": functools.partial(move_page, share=-1),
+    "pane.next": next_pane,
+    "pane.previous": next_pane,
+    "move.back": go_back,
+    **{f"view.{n}": functools.partial(open_view, number=n) for n in range(1, 10)},
+    "view.save": save_view,
+    "find.sort": sort,
+    "find.reverse": reverse,
+    "details.resize": resize,
+    "details.beside": beside,
+    "details.open": open_details,
+}

@@ -1,0 +1,300 @@
+"""Editing in place: the fields, their draft, saving them, and $EDITOR."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, NotSignedIn
+from coexplorer.models import AssetId, Fields
+from coexplorer.tui.memory import Draft, drop_file
+from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
+from coexplorer.tui.widgets.choices import Choice
+from coexplorer.tui.widgets.field import Field
+from coexplorer.tui.windows import change_row
+
+if TYPE_CHECKING:
+    from coexplorer.tui.actions import Action
+    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.widgets.fields import FieldsEditor
+
+MOST_TAGS = 50
+
+
+@dataclass
+class Editing:
+    """The asset whose fields are open.
+
+    Attributes:
+        size_before: How large the details were.
+    """
+
+    asset_id: AssetId
+    name: str
+    base: Fields
+    editor: FieldsEditor
+    size_before: str
+
+
+async def start(screen: MainScreen, field: str) -> None:
+    """Open the fields of the asset under the cursor at one of them."""
+    row = screen.rows.current
+    if row is None:
+        return
+    record = await screen.library.record(row.id)
+    if record is None:
+        screen.say("this asset is gone; R refreshes the list", severity="warning")
+        return
+    await open_fields(screen, row.id, row.name, record.asset.fields, field=field)
+
+
+async def open_fields(
+    screen: MainScreen,
+    asset_id: AssetId,
+    name: str,
+    base: Fields,
+    *,
+    mine: Fields | None = None,
+    field: str = "name",
+) -> None:
+    """Show fields in place of the facts.
+
+    Args:
+        screen: The main screen.
+        asset_id: The asset.
+        name: Its name, for the line above the fields.
+        base: The fields as they were shown.
+        mine: What was typed already, if anything was.
+        field: The one that gets the cursor.
+    """
+    # The editors are imported when they are first needed, not before the first frame.
+    from coexplorer.tui.widgets.fields import FieldsEditor  # noqa: PLC0415
+
+    if screen.editing is not None:
+        await _close(screen)
+    editor = FieldsEditor(base, mine=mine, first=field)
+    screen.editing = Editing(asset_id, name, base, editor, screen.size_name)
+    low = screen.app.size.height < 20  # noqa: PLR2004  two panes do not fit
+    screen.set_size("full" if low or screen.size_name == "full" else "tall")
+    screen.details.display = False
+    screen.rule.show_title(name)
+    await screen.query_one("#side").mount(editor)
+    screen.show_footer()
+    if not screen.tags_known:
+        screen.tags_known = await screen.library.tag_counts()
+
+
+def keep_draft(screen: MainScreen, mine: Fields) -> None:
+    """Write down what was typed, if it is anything."""
+    editing = screen.editing
+    if editing is None:
+        return
+    memory = screen.coexplorer.memory
+    if mine.same_as(editing.base):
+        memory.drop_draft()
+    else:
+        memory.save_draft(editing.asset_id, editing.name, editing.base, mine)
+
+
+def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
+    """Offer the tags that go on from what is typed."""
+    if screen.editing is None:
+        return
+    start, end, typed = find_tag_at(text, cursor)
+    field = screen.editing.editor.query_one("#field-tags", Field)
+    field.offer(
+        fit_tags(screen, typed, without=parse_tags(text)) if typed else (), span=(start, end)
+    )
+
+
+def fit_tags(screen: MainScreen, typed: str, *, without: tuple[str, ...] = ()) -> list[Choice]:
+    """Return the known tags that hold what is typed: those used last, then the most used."""
+    folded = typed.casefold()
+    counts = dict(screen.tags_known)
+    last = [tag for tag in screen.coexplorer.memory.remembered.tags if tag not in without]
+    tags = dict.fromkeys([*last, *(tag for tag in counts if tag not in without)])
+    fitting = [tag for tag in tags if folded in tag.casefold()]
+    fitting.sort(key=lambda tag: not tag.casefold().startswith(folded))
+    return [
+        Choice(quote_tag(tag), text=tag, help=f"{counts.get(tag, 0):,}")
+        for tag in fitting[:MOST_TAGS]
+    ]
+
+
+def press_save(screen: MainScreen) -> None:
+    """Save what is in the fields."""
+    if screen.editing is not None:
+        screen.editing.editor.save()
+
+
+def press_leave(screen: MainScreen) -> None:
+    """Leave the fields."""
+    if screen.editing is not None:
+        screen.editing.editor.leave()
+
+
+async def leave(screen: MainScreen, *, typed: bool) -> None:
+    """Leave the fields; ask if something would be lost."""
+    if typed and not await screen.prompt.confirm(
+        "leave without saving?", yes="throw away what was typed", no="go on editing"
+    ):
+        return
+    screen.coexplorer.memory.drop_draft()
+    await _close(screen)
+
+
+async def _close(screen: MainScreen) -> None:
+    editing, screen.editing = screen.editing, None
+    if editing is None:
+        return
+    await editing.editor.remove()
+    screen.details.display = True
+    screen.set_size(editing.size_before)
+    if editing.size_before != "full":
+        screen.rows.focus()
+    screen.show_footer()
+    await screen.feeds.load_details(pause=False)
+
+
+def save(screen: MainScreen, mine: Fields) -> None:
+    """Close the fields and send them; the row shows at once what it will be."""
+    editing = screen.editing
+    if editing is None:
+        return
+    if mine.same_as(editing.base):
+        screen.coexplorer.memory.drop_draft()
+        screen.start(_close(screen), name="close")
+        return
+    work = _save(screen, editing.asset_id, editing.name, editing.base, mine)
+    screen.start(work, name="save")
+
+
+async def _save(
+    screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields
+) -> None:
+    await _close(screen)
+    show_ahead(screen, asset_id, mine)
+    try:
+        result = await screen.library.edit(asset_id, base, mine)
+    except InvalidField as error:
+        await open_fields(screen, asset_id, name, base, mine=mine, field=error.field)
+        raise
+    except EditConflict as conflict:
+        screen.coexplorer.memory.drop_draft()
+        await resolve(screen, name, conflict)
+        return
+    except NotSignedIn:
+        screen.coexplorer.memory.drop_draft()
+        raise
+    except CoexplorerError as error:
+        # The journal has the text now, unless it could not be written.
+        if await _is_kept(screen, asset_id):
+            screen.coexplorer.memory.drop_draft()
+            error.hint = f"{error.hint}; your text is kept as unsent: L".lstrip("; ")
+        raise
+    else:
+        screen.coexplorer.memory.drop_draft()
+        if result.differs:
+            fields = " and ".join(result.differs)
+            screen.say(f"the platform changed the {fields} while saving", severity="warning")
+    finally:
+        screen.rows.windows.settle([asset_id])
+        await _after(screen, asset_id)
+
+
+async def _is_kept(screen: MainScreen, asset_id: AssetId) -> bool:
+    return any(entry.asset_id == asset_id for entry in await screen.library.unsent())
+
+
+def show_ahead(screen: MainScreen, asset_id: AssetId, mine: Fields) -> None:
+    """Show a row as it will be once the platform has it."""
+    windows = screen.rows.windows
+    row = next((row for _, row in windows.iter_known() if row.id == asset_id), None)
+    if row is not None:
+        ahead = change_row(row, name=mine.name, tags=mine.tags, mount=mine.mount)
+        windows.overlay({asset_id: ahead})
+        screen.rows.redraw_rows()
+
+
+async def _after(screen: MainScreen, asset_id: AssetId) -> None:
+    """Show the asset as the catalog has it now."""
+    row = screen.rows.current
+    screen.feeds.load_list(keep=row.id if row else None)
+    if row is not None and row.id == asset_id:
+        await screen.feeds.load_details(pause=False)
+
+
+async def resolve(screen: MainScreen, name: str, conflict: EditConflict) -> None:
+    """Let the user choose between theirs and mine, and save what was chosen."""
+    from coexplorer.tui.screens.conflict import ConflictScreen  # noqa: PLC0415  seldom needed
+
+    chosen = await screen.app.push_screen_wait(ConflictScreen(name, conflict))
+    if chosen is None:
+        screen.say("your text is kept as unsent: L shows it", severity="warning")
+        return
+    await discard_kept(screen, conflict.asset_id)
+    # What they have is what the user has seen now.
+    await _save(screen, conflict.asset_id, name, conflict.theirs, chosen)
+
+
+async def discard_kept(screen: MainScreen, asset_id: AssetId) -> None:
+    """Give up what the journal keeps of an asset: it is being sent anew."""
+    for entry in await screen.library.unsent():
+        if entry.asset_id == asset_id and entry.state == "conflict":
+            await screen.library.discard(entry.id)
+
+
+async def offer_drafts(screen: MainScreen) -> None:
+    """Offer what was being typed when the app was last ended in the middle of it."""
+    for path, draft in screen.coexplorer.memory.take_drafts():
+        if not await _offer(screen, path, draft):
+            return
+
+
+async def _offer(screen: MainScreen, path: Path, draft: Draft) -> bool:
+    """Offer one draft; tell whether the next one may be offered."""
+    answer = await screen.prompt.choose(
+        f"you were editing {draft.name}",
+        [
+            Choice("go on", key="g", help="with what was typed"),
+            Choice("later", key="l", help="ask again at the next start"),
+            Choice("throw away", key="t", help="what was typed is lost"),
+        ],
+    )
+    if answer == "throw away":
+        drop_file(path)
+        return True
+    if answer != "go on":
+        return True
+    await open_fields(screen, draft.asset_id, draft.name, draft.base, mine=draft.mine)
+    keep_draft(screen, draft.mine)
+    own = screen.coexplorer.memory
+    if own.draft_file != path:
+        drop_file(path)
+    return False
+
+
+async def edit_external(screen: MainScreen) -> None:
+    """Open the assets as a text in $EDITOR; what was changed there becomes a plan."""
+    ids = screen.targets()
+    before = await screen.library.document(ids)
+    after = screen.coexplorer.run_editor(before)
+    if after is None or after == before:
+        screen.say("nothing was changed")
+        return
+    plan = await screen.library.plan_document(before, after)
+    await screen.coexplorer.carry_out(screen, plan)
+
+
+ACTIONS: dict[str, Action] = {
+    "edit.start": functools.partial(start, field="name"),
+    "edit.name": functools.partial(start, field="name"),
+    "edit.description": functools.partial(start, field="description"),
+    "edit.tags": functools.partial(start, field="tags"),
+    "edit.mount": functools.partial(start, field="mount"),
+    "edit.external": edit_external,
+    "edit.save": press_save,
+    "edit.leave": press_leave,
+}

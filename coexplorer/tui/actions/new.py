@@ -1,0 +1,48 @@
+"""Making assets, and deleting them for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coexplorer.library.changes import Change
+
+if TYPE_CHECKING:
+    from coexplorer.tui.actions import Action
+    from coexplorer.tui.screens.main import MainScreen
+
+
+async def create(screen: MainScreen) -> None:
+    """Open the form; it stays until the asset is ready or failed, or is left before."""
+    from coexplorer.tui.screens.create import CreateScreen  # noqa: PLC0415  needed here only
+
+    made = await screen.app.push_screen_wait(CreateScreen(screen.library))
+    if made is not None:
+        screen.feeds.load_list(keep=made.asset.id)
+
+
+async def delete(screen: MainScreen) -> None:
+    """Delete after a typed confirmation that says what will be gone."""
+    from coexplorer.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415  needed here only
+
+    ids = screen.targets()
+    records = await screen.library.records(ids)
+    if not records:
+        return
+    if not await screen.app.push_screen_wait(ConfirmScreen(records)):
+        return
+    first = any(not record.membership.archived for record in records)
+    if len(records) == 1:
+        await screen.library.delete(records[0].asset.id, archive_first=first)
+        screen.say(f"deleted {records[0].asset.name}")
+        screen.marked.pop(records[0].asset.id, None)
+        screen.show_marks()
+        screen.feeds.load_list()
+        return
+    plan = await screen.library.plan(ids, Change(delete=True, archive_first=first))
+    await screen.coexplorer.carry_out(screen, plan)
+
+
+ACTIONS: dict[str, Action] = {
+    "asset.create": create,
+    "asset.delete": delete,
+}

@@ -1,0 +1,138 @@
+"""Everything else: refreshing, mounting, columns, palette, theme, help, leaving."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coexplorer.tui.commands import Scope
+from coexplorer.tui.keys import show_key
+from coexplorer.tui.present import COLUMN_BY_ID, COLUMNS
+from coexplorer.tui.registry import COMMANDS
+from coexplorer.tui.widgets.choices import Choice
+
+if TYPE_CHECKING:
+    from coexplorer.tui.actions import Action
+    from coexplorer.tui.screens.main import MainScreen
+
+
+async def refresh(screen: MainScreen) -> None:
+    """Ask the platform for what is new."""
+    screen.feeds.show_header("asking for what is new")
+    try:
+        report = await screen.library.refresh()
+        screen.say(f"{report.seen:,} read, {report.total:,} assets")
+    finally:
+        screen.feeds.show_header("")
+        await screen.feeds.load_status()
+
+
+async def sweep(screen: MainScreen) -> None:
+    """Read everything again."""
+    report = await screen.library.sync()
+    how = "all" if report.complete else "not all: the platform stopped"
+    screen.say(f"{report.seen:,} assets read ({how}), {report.removed:,} gone")
+
+
+async def mount(screen: MainScreen) -> None:
+    """Mount or unmount."""
+    await screen.coexplorer.toggle_mount(screen)
+
+
+async def columns(screen: MainScreen) -> None:
+    """Choose columns: one after the other is put in or taken out."""
+    shown = list(screen.rows.columns)
+    while True:
+        choices = [
+            Choice(c.id, text=f"[{'x' if c.id in shown else ' '}] {c.title}") for c in COLUMNS
+        ]
+        choices.append(Choice("", text="as the width allows"))
+        chosen = await screen.prompt.choose("columns (Esc ends)", choices)
+        if chosen is None:
+            return
+        if not chosen:
+            shown = []
+        elif chosen in shown:
+            shown.remove(chosen)
+        else:
+            shown = [c for c in COLUMN_BY_ID if c in shown or c == chosen]
+        screen.rows.show_columns(shown)
+        screen.coexplorer.save_columns(shown)
+        shown = list(screen.rows.columns)
+
+
+async def palette(screen: MainScreen) -> None:
+    """Find a command by its words."""
+    keymap = screen.coexplorer.keymap
+    now = screen.situation()
+
+    def complete(typed: str) -> list[Choice]:
+        words = typed.casefold().split()
+        found = []
+        for command in COMMANDS:
+            if command.scope is not Scope.MAIN:
+                continue
+            hay = f"{command.title} {command.id} {command.help}".casefold()
+            if all(word in hay for word in words):
+                why = command.why_disabled(now)
+                key = show_key(keymap.first(command.id))
+                found.append(
+                    Choice(
+                        command.id,
+                        text=f"{command.title}  {key}",
+                        help=f"not now: {why}" if why else command.help,
+                    )
+                )
+        return found
+
+    chosen = await screen.prompt.ask("command", complete=complete, first=True)
+    if chosen and screen.find_handler(chosen) is not None:
+        screen.perform(chosen)
+    elif chosen:
+        screen.say(f"there is no command {chosen}", severity="warning")
+
+
+async def theme(screen: MainScreen) -> None:
+    """Choose the theme."""
+    app = screen.coexplorer
+    choices = [Choice(name, help=help_) for name, help_ in app.iter_themes()]
+    chosen = await screen.prompt.choose("theme", choices)
+    if chosen is not None:
+        app.theme = chosen
+        app.memory.remembered.theme = chosen
+        app.memory.save()
+
+
+def sign_in(screen: MainScreen) -> None:
+    """Give another domain or token."""
+    screen.coexplorer.sign_in_again(None)
+
+
+def redraw(screen: MainScreen) -> None:
+    """Paint everything again."""
+    screen.coexplorer.repaint()
+
+
+def show_help(screen: MainScreen) -> None:
+    """Show all keys."""
+    from coexplorer.tui.screens.help import HelpScreen  # noqa: PLC0415  needed here only
+
+    screen.app.push_screen(HelpScreen())
+
+
+def leave(screen: MainScreen) -> None:
+    """Leave the app; what is being typed stays as a draft."""
+    screen.app.exit()
+
+
+ACTIONS: dict[str, Action] = {
+    "sync.refresh": refresh,
+    "sync.sweep": sweep,
+    "mount.toggle": mount,
+    "list.columns": columns,
+    "app.palette": palette,
+    "app.theme": theme,
+    "app.sign_in": sign_in,
+    "app.redraw": redraw,
+    "app.help": show_help,
+    "app.quit": leave,
+}

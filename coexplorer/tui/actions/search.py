@@ -1,0 +1,138 @@
+"""Search as you type: the field, its completions, its history, and clearing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coexplorer.query import complete_at, format_text
+from coexplorer.tui.browsing import search_text
+from coexplorer.tui.screens.tags import TagsScreen
+from coexplorer.tui.widgets.choices import Choice
+from coexplorer.tui.widgets.field import Field
+
+if TYPE_CHECKING:
+    from coexplorer.tui.actions import Action
+    from coexplorer.tui.screens.main import MainScreen
+
+MOST_VALUES = 50
+_LISTED = {"tag", "owner", "bucket", "type", "state"}
+"""Fields whose values come from the catalog."""
+
+
+async def open_search(screen: MainScreen) -> None:
+    """Open the search field."""
+    row = screen.rows.current
+    screen.browsing.leave(row.id if row else None)
+    await screen.search.open_field(screen.browsing.text)
+
+
+def take_text(screen: MainScreen, text: str, cursor: int) -> None:
+    """Filter by what is typed, and offer what goes on from it."""
+    if not screen.search.typing:
+        return
+    changed = text != screen.browsing.text
+    screen.browsing.text = text
+    if changed:
+        screen.feeds.load_list(to_top=True)
+    screen.start(_complete(screen, text, cursor), name="complete", group="complete", exclusive=True)
+
+
+async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
+    found = complete_at(text, cursor)
+    field = screen.search.query_one(Field)
+    if found is None or (found.kind == "field" and not found.text):
+        field.offer(())
+        return
+    choices = [Choice(value, help=note) for value, note in found.choices]
+    if found.kind == "value" and found.field in _LISTED and not choices:
+        typed = found.text.casefold()
+        values = await screen.library.field_values(found.field)
+        fitting = [value for value in values if typed in value.casefold()]
+        fitting.sort(key=lambda value: not value.casefold().startswith(typed))
+        choices = [
+            Choice(format_text(found.field, value), text=value) for value in fitting[:MOST_VALUES]
+        ]
+    if screen.search.typing and field.value == text:
+        field.offer(choices, span=(found.start, found.end))
+
+
+def offer_history(screen: MainScreen) -> None:
+    """Offer earlier searches in place of completions."""
+    searches = screen.coexplorer.memory.remembered.searches
+    field = screen.search.query_one(Field)
+    field.offer([Choice(text) for text in searches])
+    field.step_choice(1)
+
+
+def finish(screen: MainScreen, text: str) -> None:
+    """Close the field and keep the search in force."""
+    if text != screen.browsing.text:
+        screen.browsing.text = text
+        screen.feeds.load_list(to_top=True)
+    screen.coexplorer.memory.remember_search(text)
+    _close(screen)
+
+
+def abandon(screen: MainScreen) -> None:
+    """Close the field and clear the search."""
+    row = screen.rows.current
+    _close(screen)
+    if screen.browsing.text:
+        screen.browsing.text = ""
+        screen.feeds.load_list(keep=row.id if row else None, to_top=True)
+        _show(screen)
+
+
+def clear(screen: MainScreen) -> None:
+    """Close what is open, then clear the range, the marks, the search."""
+    if screen.size_name == "full":
+        screen.perform("details.open")
+    elif screen.focused is screen.details:
+        screen.rows.focus()
+    elif screen.range_start is not None:
+        screen.range_start = None
+        screen.show_footer()
+    elif screen.marked:
+        screen.marked.clear()
+        screen.show_marks()
+    elif screen.browsing.text:
+        row = screen.rows.current
+        screen.browsing.leave(row.id if row else None)
+        screen.browsing.text = ""
+        _show(screen)
+        screen.feeds.load_list(keep=row.id if row else None, to_top=True)
+
+
+def open_tags(screen: MainScreen) -> None:
+    """Show all tags with their counts, of what the search finds."""
+    screen.app.push_screen(TagsScreen(screen.library), lambda tag: _narrow(screen, tag))
+
+
+def _narrow(screen: MainScreen, tag: str | None) -> None:
+    if tag is None:
+        return
+    row = screen.rows.current
+    screen.browsing.leave(row.id if row else None)
+    term = f"tag:{format_text('tag', tag)}"
+    screen.browsing.text = search_text(screen.browsing.text, term)
+    _show(screen)
+    screen.feeds.load_list(to_top=True)
+
+
+def _show(screen: MainScreen) -> None:
+    text = screen.browsing.text
+    screen.search.show_text(text)
+    screen.strip.show_views(query=text)
+
+
+def _close(screen: MainScreen) -> None:
+    screen.search.close_field()
+    _show(screen)
+    screen.rows.focus()
+
+
+ACTIONS: dict[str, Action] = {
+    "find.search": open_search,
+    "find.clear": clear,
+    "tags.open": open_tags,
+}

@@ -1,0 +1,151 @@
+"""Triage: one key for one asset and on to the next; the same over all that are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coexplorer.catalog import Row
+from coexplorer.library.changes import Change
+from coexplorer.models import Fields
+from coexplorer.tui.actions import edit
+from coexplorer.tui.keys import QuickAction
+from coexplorer.tui.tagtext import parse_tags, quote_tag
+from coexplorer.tui.widgets.choices import Choice
+from coexplorer.tui.windows import change_row
+
+if TYPE_CHECKING:
+    from coexplorer.tui.actions import Action
+    from coexplorer.tui.screens.main import MainScreen
+
+
+@dataclass(frozen=True, slots=True)
+class Repeatable:
+    """An action that ``.`` does again.
+
+    Attributes:
+        title: What it does, in words.
+        change: What it does to an asset; it may depend on the asset.
+    """
+
+    title: str
+    change: Callable[[Row], Change]
+
+
+async def do(screen: MainScreen, action: Repeatable) -> None:
+    """Do an action to the marked assets, as a plan, or to the one under the cursor, at once."""
+    screen.last_action = action
+    row = screen.rows.current
+    if screen.marked:
+        first = await _first_marked(screen) or row
+        if first is not None:
+            plan = await screen.library.plan(list(screen.marked), action.change(first))
+            await screen.coexplorer.carry_out(screen, plan)
+        return
+    if row is None:
+        return
+    screen.rows.move_by(1)
+    await _do_one(screen, row, action.change(row))
+
+
+async def _first_marked(screen: MainScreen) -> Row | None:
+    """Return the first marked row at hand, which says what a toggle does to all of them."""
+    known = {row.id: row for _, row in screen.rows.windows.iter_known()}
+    return next((known[marked] for marked in screen.marked if marked in known), None)
+
+
+async def _do_one(screen: MainScreen, row: Row, change: Change) -> None:
+    windows = screen.rows.windows
+    try:
+        if change.archive is not None:
+            windows.overlay({row.id: change_row(row, archived=change.archive)})
+            screen.rows.redraw_rows()
+            await screen.library.archive(row.id, archived=change.archive)
+        else:
+            record = await screen.library.record(row.id)
+            if record is None:
+                return
+            base = record.asset.fields
+            mine = apply_tags(base, change)
+            edit.show_ahead(screen, row.id, mine)
+            await screen.library.edit(row.id, base, mine)
+    finally:
+        windows.settle([row.id])
+        current = screen.rows.current
+        screen.feeds.load_list(keep=current.id if current else None)
+
+
+def apply_tags(base: Fields, change: Change) -> Fields:
+    """Return the fields with a change's tags added and removed."""
+    kept = [tag for tag in base.tags if tag not in change.remove_tags]
+    added = [tag for tag in change.add_tags if tag not in kept]
+    return Fields(base.name, base.description, (*kept, *added), base.mount)
+
+
+async def archive(screen: MainScreen) -> None:
+    """Archive what is not archived, bring back what is."""
+    await do(
+        screen, Repeatable("archive or unarchive", lambda row: Change(archive=not row.archived))
+    )
+
+
+async def add_tag(screen: MainScreen) -> None:
+    """Ask for tags and add them."""
+    tags = await _ask_tags(screen, "add tag")
+    if tags:
+        change = Change(add_tags=tags)
+        await do(screen, Repeatable(change.title, lambda _row: change))
+
+
+async def remove_tag(screen: MainScreen) -> None:
+    """Ask for tags and take them away."""
+    row = screen.rows.current
+    own = row.tags if row and not screen.marked else ()
+    tags = await _ask_tags(screen, "remove tag", own=own)
+    if tags:
+        change = Change(remove_tags=tags)
+        await do(screen, Repeatable(change.title, lambda _row: change))
+
+
+async def _ask_tags(
+    screen: MainScreen, title: str, *, own: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    if not screen.tags_known:
+        screen.tags_known = await screen.library.tag_counts()
+
+    def complete(typed: str) -> list[Choice]:
+        if own:
+            folded = typed.casefold()
+            return [Choice(quote_tag(tag), text=tag) for tag in own if folded in tag.casefold()]
+        return edit.fit_tags(screen, typed)
+
+    text = await screen.prompt.ask(title, complete=complete)
+    tags = parse_tags(text or "")
+    for tag in tags:
+        screen.coexplorer.memory.remember_tag(tag)
+    return tags
+
+
+async def repeat(screen: MainScreen) -> None:
+    """Do the last action again."""
+    if screen.last_action is not None:
+        await do(screen, screen.last_action)
+
+
+async def quick(screen: MainScreen, action: QuickAction) -> None:
+    """Do what the user gave a key of their own."""
+    change = Change(
+        add_tags=(action.add_tag,) if action.add_tag else (),
+        remove_tags=(action.remove_tag,) if action.remove_tag else (),
+        archive=action.archive,
+    )
+    await do(screen, Repeatable(action.title, lambda _row: change))
+
+
+ACTIONS: dict[str, Action] = {
+    "asset.archive": archive,
+    "tag.add": add_tag,
+    "tag.remove": remove_tag,
+    "triage.repeat": repeat,
+}

@@ -1,0 +1,156 @@
+"""The app: opens the main screen, and holds what all screens share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from coexplorer.config import Settings
+from coexplorer.errors import ConfigError, NotSignedIn
+from coexplorer.library.changes import Plan
+from coexplorer.library.library import Library
+from coexplorer.text import clean
+from coexplorer.tui import external
+from coexplorer.tui.keys import build_keymap
+from coexplorer.tui.look import STYLE, THEMES, build_themes, choose_theme
+from coexplorer.tui.memory import Memory
+from coexplorer.tui.screens.main import MainScreen
+from coexplorer.tui.views import build_views
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+KEPT_NOTICES = 200
+
+
+class CoexplorerApp(App[int], inherit_bindings=False):
+    """The terminal app over one open library.
+
+    Args:
+        library: Opened, and closed, around the app.
+        settings: The profile.
+    """
+
+    TITLE = "coexplorer"
+    CSS = STYLE
+    BINDINGS: ClassVar[list[BindingType]] = []
+    ENABLE_COMMAND_PALETTE = False
+    NOTIFICATION_TIMEOUT = 6
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        super().__init__()
+        self.library = library
+        self.settings = settings
+        self.memory = Memory(settings.journal_path)
+        self.keymap = build_keymap(settings.keys, settings.actions)
+        self.notices: list[tuple[float, str]] = []
+        self.shown = asyncio.Event()
+        for theme in build_themes():
+            self.register_theme(theme)
+        self.theme = choose_theme(self.memory.remembered.theme)
+        self.animation_level = "none"
+
+    def get_default_screen(self) -> Screen[None]:
+        """Open with the main screen: nothing is drawn before it."""
+        return MainScreen(self.library, self.settings)
+
+    def on_ready(self) -> None:
+        """Say what is wrong with the settings, once."""
+        self.shown.set()
+        for problem in (*self.settings.warnings, *self.keymap.problems):
+            self.say(problem, severity="warning")
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen."""
+        screen = self.screen_stack[0]
+        if not isinstance(screen, MainScreen):
+            raise TypeError(f"the first screen is {screen!r}")
+        return screen
+
+    def say(self, text: str, *, severity: str = "information") -> None:
+        """Show a notification and keep it for the log; foreign text in it is made harmless."""
+        shown = clean(text)
+        self.notices.append((external.now(), shown))
+        del self.notices[:-KEPT_NOTICES]
+        level = severity if severity in ("warning", "error") else "information"
+        self.notify(shown, severity=level, markup=False)  # type: ignore[arg-type]  # a Literal, checked above
+
+    def iter_themes(self) -> Iterable[tuple[str, str]]:
+        """Yield the themes that are offered, each with what it is."""
+        return THEMES.items()
+
+    # What needs the world outside the widgets
+
+    @property
+    def mount_fault(self) -> str:
+        """Why mounting is not possible here; empty when it is."""
+        return external.find_mount_fault()
+
+    async def toggle_mount(self, screen: MainScreen) -> None:
+        """Mount the assets in a process of its own, or unmount them."""
+        said = await external.toggle_mount(self.settings)
+        screen.say(said)
+
+    def run_editor(self, text: str) -> str | None:
+        """Let the user change a text in $EDITOR; None when the editor failed."""
+        with self.suspend():
+            changed = external.run_editor(text)
+        self.repaint()
+        return changed
+
+    def repaint(self) -> None:
+        """Paint the whole screen again, whatever the terminal shows now."""
+        self.refresh(layout=True, repaint=True)
+        self.screen.refresh(layout=True, repaint=True)
+
+    async def carry_out(self, screen: MainScreen, plan: Plan) -> None:
+        """Show a plan; carried out, its marks are taken away and its rows read anew."""
+        from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
+
+        if not plan.items:
+            screen.say("there is nothing to do")
+            return
+        report = await self.push_screen_wait(PlanScreen(self.library, plan))
+        if report is not None:
+            screen.marked.clear()
+            screen.show_marks()
+        row = screen.rows.current
+        screen.feeds.load_list(keep=row.id if row else None)
+        await screen.feeds.load_status()
+
+    # Settings that are changed from here
+
+    async def save_view(self, screen: MainScreen, name: str, text: str) -> None:
+        """Save a search under a name; no name removes the view that has this search."""
+        views = screen.saved_views
+        old = next((key for key, query in views.items() if query == text), None)
+        try:
+            if old is not None and old != name:
+                del views[old]
+                external.save_view(self.settings, old, None)
+            if name:
+                views[name] = text
+                external.save_view(self.settings, name, text)
+        except (ConfigError, OSError) as error:
+            screen.say(f"the view lasts until you leave: {error}", severity="warning")
+        screen.strip.show_views(build_views(views), query=text)
+        await screen.feeds.load_counts(pause=False)
+
+    def save_columns(self, columns: Iterable[str]) -> None:
+        """Keep the choice of columns."""
+        try:
+            external.save_columns(self.settings, tuple(columns))
+        except (ConfigError, OSError) as error:
+            self.say(f"the columns last until you leave: {error}", severity="warning")
+
+    def sign_in_again(self, error: NotSignedIn | None) -> None:
+        """Ask for a token, without leaving what is being typed."""
+        from coexplorer.tui.screens.signin import SignInScreen  # noqa: PLC0415  needed here only
+
+        if not any(isinstance(screen, SignInScreen) for screen in self.screen_stack):
+            self.push_screen(SignInScreen(self.settings, error))

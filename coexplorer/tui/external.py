@@ -1,0 +1,95 @@
+"""What the app asks of the machine: $EDITOR, the clock, the config file, the mount's process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from coexplorer.config import Settings, write
+
+
+def now() -> float:
+    """Return the time, epoch seconds."""
+    return time.time()
+
+
+def run_editor(text: str) -> str | None:
+    """Open `text` in $VISUAL or $EDITOR; None when it could not be run or failed.
+
+    The file is private, and gone afterwards.
+    """
+    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    handle, name = tempfile.mkstemp(prefix="coexplorer-", suffix=".md")
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        try:
+            ended = subprocess.run([*command, name], check=False)  # noqa: S603  the user's own editor
+        except OSError:
+            return None
+        return path.read_text(encoding="utf-8") if ended.returncode == 0 else None
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def save_view(settings: Settings, name: str, query: str | None) -> None:
+    """Write a view to the config file; None removes it. Raises `ConfigError`."""
+    write.save_view(settings, name, query)
+
+
+def save_columns(settings: Settings, columns: Sequence[str]) -> None:
+    """Write the columns to the config file. Raises `ConfigError`."""
+    write.save_columns(settings.paths, columns)
+
+
+def find_mount_fault() -> str:
+    """Say why mounting is not possible on this machine; empty when it is."""
+    if importlib.util.find_spec("pyfuse3") is None:
+        return "the mount needs pyfuse3: pip install 'coexplorer[fuse]'"
+    if not Path("/dev/fuse").exists():
+        return "this machine has no /dev/fuse"
+    return ""
+
+
+async def toggle_mount(settings: Settings) -> str:
+    """Mount the profile's folder in a process of its own, or unmount it; say what was done."""
+    folder = settings.mount_folder
+    if await asyncio.to_thread(os.path.ismount, folder):
+        ended = await asyncio.create_subprocess_exec(
+            "fusermount3", "-u", str(folder), stderr=asyncio.subprocess.PIPE
+        )
+        _, error = await ended.communicate()
+        return (
+            f"unmounted {folder}"
+            if ended.returncode == 0
+            else f"could not unmount {folder}: {error.decode(errors='replace').strip()}"
+        )
+    await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "coexplorer",
+        "--profile",
+        settings.profile,
+        "mount",
+        str(folder),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    for _ in range(50):
+        await asyncio.sleep(0.1)
+        with contextlib.suppress(OSError):
+            if await asyncio.to_thread(os.path.ismount, folder):
+                return f"mounted at {folder}"
+    return f"the mount did not come up: try coexplorer mount {folder}"

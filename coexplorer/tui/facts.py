@@ -1,0 +1,163 @@
+"""An asset's details as lines. Pure; the description's Markdown is rendered by `markdown`.
+
+Labels are as wide as `LABEL`; whatever the platform sent that we have no name for is shown too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from coexplorer.assets import unknown_fields
+from coexplorer.models import Asset, MetadataValue, Record
+from coexplorer.text import clean, cut, width
+from coexplorer.tui.present import (
+    Line,
+    Piece,
+    Role,
+    show_date,
+    show_size,
+    show_time,
+)
+
+LABEL = 13
+"""Cells of the label column, its blank included."""
+
+SECRETIVE = "—"
+
+
+def build_facts(
+    record: Record, cells: int, description: Sequence[Line], *, short: bool
+) -> list[Line]:
+    """Return the lines of the details.
+
+    Args:
+        record: What is known.
+        cells: Width of the pane.
+        description: The rendered description.
+        short: Only what fits a small pane, a few facts a line; else one fact a line.
+    """
+    asset = record.asset
+    lines: list[Line] = [_fact("name", [(clean(asset.name), Role.TITLE)])]
+    lines += _block("description", description, most=3 if short else None)
+    lines += _tags(asset.tags, cells)
+    lines.append(_fact("mount", [(clean(asset.mount or "") or SECRETIVE, Role.TEXT)]))
+    if asset.failure_reason:
+        lines.append(_fact("failed", [(clean(asset.failure_reason), Role.BAD)]))
+    facts = list(_iter_facts(record))
+    if short:
+        lines += _wrap(facts, cells)
+    else:
+        lines += [_fact(label, [(text, Role.TEXT)]) for label, text in facts]
+        lines += list(_iter_extras(asset))
+    return [_cut_line(line, cells) for line in lines]
+
+
+def _iter_facts(record: Record) -> Iterator[tuple[str, str]]:
+    asset, membership = record.asset, record.membership
+    yield "state", clean(asset.state)
+    yield "type", clean(asset.type)
+    if asset.owner:
+        yield "owner", clean(asset.owner)
+    if asset.size_bytes is not None:
+        yield "size", f"{show_size(asset.size_bytes)} ({asset.size_bytes:,} bytes)"
+    if asset.files is not None:
+        yield "files", f"{asset.files:,}"
+    yield "created", show_time(asset.created)
+    if asset.last_used is not None:
+        yield "last used", show_date(asset.last_used, never="never")
+    marks = [
+        name for name in ("archived", "favorite", "mine", "shared") if getattr(membership, name)
+    ]
+    if marks:
+        yield "is", ", ".join(marks)
+    if (source := asset.source) is not None and (source.bucket or source.origin):
+        place = f"{source.bucket}/{source.prefix}".rstrip("/") if source.bucket else "uploaded"
+        yield "source", clean(f"{source.origin} {place}{' (external)' if source.external else ''}")
+    yield "id", clean(asset.id)
+
+
+def _iter_extras(asset: Asset) -> Iterator[Line]:
+    if (made := asset.provenance) is not None:
+        for label, text in (
+            ("commit", made.commit),
+            ("run script", made.run_script),
+            ("image", made.docker_image),
+            ("capsule", made.capsule),
+            ("computation", made.computation),
+            ("made from", ", ".join(made.data_assets)),
+        ):
+            if text:
+                yield _fact(label, [(clean(text), Role.TEXT)])
+    if asset.contained:
+        yield _fact("contains", [(clean(", ".join(asset.contained)), Role.TEXT)])
+    for key, value in asset.custom_metadata.items():
+        yield _fact(clean(key), [(_show_value(value), Role.TEXT)])
+    for key, unknown in unknown_fields(asset).items():
+        yield _fact(clean(key), [(clean(str(unknown)), Role.DIM)])
+
+
+def _show_value(value: MetadataValue) -> str:
+    if isinstance(value, list):
+        return clean(", ".join(map(str, value)))
+    return clean(str(value))
+
+
+def _fact(label: str, pieces: Sequence[Piece]) -> Line:
+    name = cut(label, LABEL - 1)
+    return ((name + " " * (LABEL - width(name)), Role.LABEL), *pieces)
+
+
+def _block(label: str, lines: Sequence[Line], *, most: int | None) -> list[Line]:
+    if not lines:
+        return [_fact(label, [(SECRETIVE, Role.DIM)])]
+    shown = list(lines if most is None else lines[:most])
+    if len(shown) < len(lines):
+        text, role = shown[-1][-1] if shown[-1] else ("", Role.TEXT)
+        shown[-1] = (*shown[-1][:-1], (text.rstrip() + " …", role))
+    return [_fact("" if place else label, line) for place, line in enumerate(shown)]
+
+
+def _tags(tags: Sequence[str], cells: int) -> list[Line]:
+    if not tags:
+        return [_fact("tags", [(SECRETIVE, Role.DIM)])]
+    rows: list[list[Piece]] = [[]]
+    used = 0
+    for tag in tags:
+        text = cut(clean(tag), max(1, cells - LABEL))
+        if used and used + width(text) + 2 > cells - LABEL:
+            rows.append([])
+            used = 0
+        if used:
+            rows[-1].append(("  ", Role.TEXT))
+            used += 2
+        rows[-1].append((text, Role.TAG))
+        used += width(text)
+    return [_fact("" if place else "tags", row) for place, row in enumerate(rows)]
+
+
+def _wrap(facts: Sequence[tuple[str, str]], cells: int) -> list[Line]:
+    """Put facts beside each other, as many as fit a line."""
+    lines: list[list[Piece]] = [[]]
+    used = 0
+    for label, text in facts:
+        if not text:
+            continue
+        wanted = len(label) + 1 + width(text) + 3
+        if used and used + wanted > cells:
+            lines.append([])
+            used = 0
+        lines[-1] += [(f"{label} ", Role.LABEL), (f"{text}   ", Role.TEXT)]
+        used += wanted
+    return [tuple(line) for line in lines if line]
+
+
+def _cut_line(line: Line, cells: int) -> Line:
+    out: list[Piece] = []
+    left = cells
+    for text, role in line:
+        if left <= 0:
+            break
+        kept = cut(text, left)
+        out.append((kept, role))
+        left -= width(kept)
+    return tuple(out)

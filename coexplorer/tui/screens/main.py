@@ -1,0 +1,314 @@
+"""The main screen: the list with everything around it. What its keys do is in `actions/`."""
+
+from __future__ import annotations
+
+import functools
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+
+from coexplorer.config import Settings
+from coexplorer.errors import CoexplorerError
+from coexplorer.library.library import Library
+from coexplorer.models import AssetId
+from coexplorer.query import SortKey
+from coexplorer.tui.actions import ACTIONS, browse, edit, search, triage
+from coexplorer.tui.browsing import Browsing
+from coexplorer.tui.commands import Scope, Situation
+from coexplorer.tui.feeds import Feeds
+from coexplorer.tui.messages import (
+    FieldsAbandoned,
+    FieldsEntered,
+    FieldsTyped,
+    HistoryWanted,
+    RowChosen,
+    RowsMissed,
+    TextAbandoned,
+    TextEntered,
+    TextTyped,
+    ViewClicked,
+)
+from coexplorer.tui.screens.base import CommandScreen, Handler
+from coexplorer.tui.views import build_views
+from coexplorer.tui.widgets.assetlist import AssetList
+from coexplorer.tui.widgets.details import Details, Rule
+from coexplorer.tui.widgets.footer import Footer
+from coexplorer.tui.widgets.header import Header
+from coexplorer.tui.widgets.prompt import Prompt
+from coexplorer.tui.widgets.searchline import SearchLine
+from coexplorer.tui.widgets.viewstrip import ViewStrip
+
+TALL_ENOUGH = 30
+"""Lines from which details are shown below the list by themselves."""
+WIDE_ENOUGH = 160
+"""Cells from which they can sit beside it."""
+SIZES = ("small", "tall", "full", "hidden")
+
+
+class MainScreen(CommandScreen[None]):
+    """Browse, search, edit in place, triage."""
+
+    scope: ClassVar[Scope] = Scope.MAIN
+    DEFAULT_CSS = """
+    MainScreen { layout: vertical; }
+    MainScreen #panes { layout: vertical; height: 1fr; }
+    MainScreen AssetList { height: 1fr; width: 1fr; }
+    MainScreen #side { height: auto; width: 1fr; }
+    MainScreen.small #side { height: 11; }
+    MainScreen.tall #side { height: 65%; }
+    MainScreen.full #side { height: 1fr; }
+    MainScreen.full AssetList { display: none; }
+    MainScreen.hidden #side { display: none; }
+    MainScreen.beside #panes { layout: horizontal; }
+    MainScreen.beside #side { height: 1fr; width: 42%; }
+    MainScreen.beside.tall #side { width: 60%; }
+    MainScreen Details { height: 1fr; }
+    """
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        super().__init__()
+        self.library = library
+        self.settings = settings
+        self.saved_views = dict(settings.views)
+        self.browsing = Browsing()
+        self.marked: dict[AssetId, None] = {}
+        self.range_start: int | None = None
+        self.last_action: triage.Repeatable | None = None
+        self.details_of: AssetId | None = None
+        self.size_chosen = ""
+        self.tags_known: list[tuple[str, int]] = []
+        self.editing: edit.Editing | None = None
+        self._said: set[str] = set()
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield Header(id="header")
+        yield ViewStrip(id="views")
+        yield SearchLine(id="search")
+        with Container(id="panes"):
+            yield AssetList(columns=self.settings.columns, id="list")
+            with Vertical(id="side"):
+                yield Rule(id="rule")
+                yield Details(id="details")
+        yield Prompt(id="prompt")
+        yield Footer(id="footer")
+
+    def on_mount(self) -> None:
+        """Read the first rows; everything else follows them."""
+        remembered = self.coexplorer.memory.remembered
+        self.browsing.sort = SortKey(remembered.sort, remembered.descending)
+        self.size_chosen = remembered.details
+        self.feeds = Feeds(self)
+        self._choose_size()
+        self.rows.focus()
+        self.feeds.load_list(to_top=True)
+        self.call_after_refresh(self._after_first_frame)
+
+    def _after_first_frame(self) -> None:
+        self.strip.show_views(build_views(self.saved_views), query="")
+        self.feeds.show_header()
+        self.show_footer()
+        self.start(self.feeds.listen(), name="listen", group="listen")
+        self.start(self.feeds.load_status(), name="status", group="status")
+        self.start(self.feeds.load_counts(), name="counts", group="counts")
+        self.start(edit.offer_drafts(self), name="drafts")
+
+    # The parts, by name
+
+    @property
+    def header(self) -> Header:
+        """The first line."""
+        return self.query_one("#header", Header)
+
+    @property
+    def strip(self) -> ViewStrip:
+        """The views."""
+        return self.query_one("#views", ViewStrip)
+
+    @property
+    def search(self) -> SearchLine:
+        """The search line."""
+        return self.query_one("#search", SearchLine)
+
+    @property
+    def rows(self) -> AssetList:
+        """The list."""
+        return self.query_one("#list", AssetList)
+
+    @property
+    def rule(self) -> Rule:
+        """The line above the details."""
+        return self.query_one("#rule", Rule)
+
+    @property
+    def details(self) -> Details:
+        """The details."""
+        return self.query_one("#details", Details)
+
+    @property
+    def prompt(self) -> Prompt:
+        """Where questions are asked."""
+        return self.query_one("#prompt", Prompt)
+
+    @property
+    def footer(self) -> Footer:
+        """The last line."""
+        return self.query_one("#footer", Footer)
+
+    # What is going on
+
+    @property
+    def key_scope(self) -> Scope:
+        """Keys belong to the fields while they are edited."""
+        return Scope.EDIT if self.editing is not None else Scope.MAIN
+
+    @property
+    def size_name(self) -> str:
+        """How large the details are: one of `SIZES`."""
+        return next(name for name in SIZES if self.has_class(name))
+
+    @property
+    def details_shown(self) -> bool:
+        """Whether details can be seen."""
+        return self.size_name != "hidden"
+
+    @property
+    def details_small(self) -> bool:
+        """Whether they have room for the main facts only."""
+        return self.size_name == "small" and not self.has_class("beside")
+
+    def targets(self) -> list[AssetId]:
+        """Return what an action works on: the marked ones, else the one under the cursor."""
+        row = self.rows.current
+        return list(self.marked) or ([row.id] if row else [])
+
+    def situation(self) -> Situation:
+        """Say what decides whether commands can run."""
+        fault = self.browsing.fault
+        return Situation(
+            connected=True,
+            current=self.rows.current is not None,
+            rows=self.rows.windows.count,
+            marked=len(self.marked),
+            query_fault=fault.message if fault else "",
+            can_repeat=self.last_action is not None,
+            been_elsewhere=bool(self.browsing.places),
+            mount_fault=self.coexplorer.mount_fault,
+        )
+
+    def find_handler(self, command_id: str) -> Handler | None:
+        """Return what carries a command out."""
+        action = ACTIONS.get(command_id)
+        return None if action is None else functools.partial(action, self)
+
+    def show_footer(self) -> None:
+        """Show the keys that matter now."""
+        notes = []
+        if self.marked:
+            notes.append(f"{len(self.marked):,} marked")
+        if self.range_start is not None:
+            notes.append("range: v ends it")
+        self.footer.show_commands(
+            self.iter_footer(), self.coexplorer.keymap, note=" · ".join(notes)
+        )
+
+    def show_marks(self) -> None:
+        """Show what is marked."""
+        self.rows.show_marks(frozenset(self.marked))
+        self.show_footer()
+
+    def report_once(self, error: CoexplorerError) -> None:
+        """Report something that goes on failing in the background, the first time only."""
+        if error.message not in self._said:
+            self._said.add(error.message)
+            self.report(error)
+
+    def asset_settled(self, asset_id: AssetId, state: str) -> None:
+        """Tell how the making of an asset ended."""
+        row = next((row for _, row in self.rows.windows.iter_known() if row.id == asset_id), None)
+        name = row.name if row else asset_id
+        self.say(f"{name} is {state}", severity="error" if state == "failed" else "information")
+
+    # Sizes
+
+    def on_resize(self) -> None:
+        """Fit what is shown to the terminal."""
+        self._choose_size()
+        self.call_after_refresh(self._fit)
+
+    async def _fit(self) -> None:
+        self.feeds.show_header()
+        await self.feeds.show_details()
+
+    def _choose_size(self) -> None:
+        tall = self.app.size.height >= TALL_ENOUGH
+        self.set_size(
+            self.size_chosen if tall and self.size_chosen else "small" if tall else "hidden"
+        )
+        if self.app.size.width < WIDE_ENOUGH:
+            self.remove_class("beside")
+
+    def set_size(self, name: str) -> None:
+        """Make the details this large."""
+        for other in SIZES:
+            self.set_class(other == name, other)
+        if name == "full":
+            self.details.focus()
+        elif self.focused is None or self.focused is self.details:
+            self.rows.focus()
+        self.call_after_refresh(self.feeds.show_details)
+
+    # Facts from the widgets
+
+    def on_row_highlighted(self) -> None:
+        """Let the details follow, when the cursor rests."""
+        if self.editing is None:
+            self.start(self.feeds.load_details(), name="details", group="details", exclusive=True)
+
+    def on_rows_missed(self, event: RowsMissed) -> None:
+        """Read the rows that are to be shown."""
+        work = self.feeds.load_rows(event.offset, event.limit)
+        self.start(work, name="rows", group="rows", exclusive=True)
+
+    def on_row_chosen(self, _event: RowChosen) -> None:
+        """Open what was double-clicked."""
+        self.perform("details.open")
+
+    def on_view_clicked(self, event: ViewClicked) -> None:
+        """Open a view."""
+        browse.open_view(self, event.number)
+
+    def on_text_typed(self, event: TextTyped) -> None:
+        """Search as it is typed; complete tags."""
+        if event.field == "search":
+            search.take_text(self, event.text, event.cursor)
+        elif event.field == "tags":
+            edit.complete_tags(self, event.text, event.cursor)
+
+    def on_text_entered(self, event: TextEntered) -> None:
+        """Leave the search, with its text in force."""
+        if event.field == "search":
+            search.finish(self, event.text)
+
+    def on_text_abandoned(self, event: TextAbandoned) -> None:
+        """Leave the search and clear it."""
+        if event.field == "search":
+            search.abandon(self)
+
+    def on_history_wanted(self, event: HistoryWanted) -> None:
+        """Offer earlier searches."""
+        if event.field == "search":
+            search.offer_history(self)
+
+    def on_fields_typed(self, event: FieldsTyped) -> None:
+        """Keep the draft: a lost connection takes nobody's words."""
+        edit.keep_draft(self, event.mine)
+
+    def on_fields_entered(self, event: FieldsEntered) -> None:
+        """Save the fields."""
+        edit.save(self, event.mine)
+
+    def on_fields_abandoned(self, event: FieldsAbandoned) -> None:
+        """Leave the fields, after a question if something was typed."""
+        self.start(edit.leave(self, typed=event.typed), name="leave")

@@ -1,0 +1,89 @@
+"""The tags panel: every tag with its count; one of them narrows the list."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from coexplorer.library.library import Library
+from coexplorer.tui.commands import Scope
+from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
+from coexplorer.tui.screens.base import CommandScreen
+from coexplorer.tui.widgets.choices import Choice, Choices
+from coexplorer.tui.widgets.details import Rule
+from coexplorer.tui.widgets.field import Field
+
+
+class TagsScreen(CommandScreen[str | None]):
+    """Gives the chosen tag, or None."""
+
+    scope: ClassVar[Scope] = Scope.FORM
+    DEFAULT_CSS = """
+    TagsScreen { background: $background 0%; }
+    TagsScreen #tags-panel {
+        dock: right; width: 44; max-width: 100%; height: 100%; background: $surface;
+    }
+    TagsScreen Choices { max-height: 100%; height: 1fr; }
+    """
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()
+        self._library = library
+        self._tags: list[tuple[str, int]] = []
+
+    def compose(self) -> ComposeResult:
+        """A field that narrows, and the tags."""
+        with Vertical(id="tags-panel"):
+            yield Rule()
+            yield Field("tag")
+            yield Choices()
+
+    async def on_mount(self) -> None:
+        """Read the tags."""
+        self.query_one(Field).use_choices(self.query_one(Choices))
+        self.query_one(Field).focus()
+        self.start(self._load())
+
+    async def _load(self) -> None:
+        self._tags = await self._library.tag_counts()
+        self.query_one(Rule).show_title(f"{len(self._tags):,} tags")
+        self._offer("")
+
+    def _offer(self, typed: str) -> None:
+        folded = typed.casefold()
+        fitting = [(tag, count) for tag, count in self._tags if folded in tag.casefold()]
+        self.query_one(Choices).offer(
+            [Choice(tag, text=f"{count:>7,}  {tag}") for tag, count in fitting], at=0
+        )
+
+    def on_text_typed(self, event: TextTyped) -> None:
+        """Narrow the list of tags."""
+        event.stop()
+        self._offer(event.text)
+
+    def on_text_entered(self, event: TextEntered) -> None:
+        """Take the highlighted tag."""
+        event.stop()
+        chosen = self.query_one(Choices).chosen
+        self.dismiss(chosen.value if chosen else None)
+
+    def on_text_abandoned(self, event: TextAbandoned) -> None:
+        """Leave."""
+        event.stop()
+        self.dismiss(None)
+
+    def on_choices_clicked(self, event: Choices.Clicked) -> None:
+        """Take the clicked tag."""
+        self.dismiss(event.choice.value)
+
+    def do_screen_close(self) -> None:
+        """Leave."""
+        self.dismiss(None)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click beside the panel leaves."""
+        if event.widget is self:
+            self.dismiss(None)

@@ -1,0 +1,67 @@
+"""Tags as one line of text, and back. Pure.
+
+Tags are separated by commas; one that holds a comma, a quote or outer blanks stands in quotes, a
+quote in it is doubled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def format_tags(tags: Iterable[str]) -> str:
+    """Return tags as one line: ``raw, ecephys, "a, b"``."""
+    return ", ".join(map(quote_tag, tags))
+
+
+def quote_tag(tag: str) -> str:
+    """Return one tag as it stands in the line."""
+    if "," in tag or '"' in tag or tag != tag.strip():
+        return '"' + tag.replace('"', '""') + '"'
+    return tag
+
+
+def parse_tags(text: str) -> tuple[str, ...]:
+    """Return the tags of a line, each once, in order; empty ones are left out."""
+    tags = [_unquote(text[start:end]) for start, end in _spans(text)]
+    return tuple(dict.fromkeys(tag for tag in tags if tag))
+
+
+def find_tag_at(text: str, cursor: int) -> tuple[int, int, str]:
+    """Return start, end and text of the tag that is typed at `cursor`."""
+    for first, end in _spans(text):
+        if first <= cursor <= end:
+            blanks = len(text[first:end]) - len(text[first:end].lstrip())
+            start = min(first + blanks, cursor)
+            return start, end, text[start:cursor].lstrip().lstrip('"')
+    return cursor, cursor, ""
+
+
+def restore_tags(text: str, base: Sequence[str], shown: Sequence[str]) -> tuple[str, ...]:
+    """Return the tags of a line that was made of `shown`, with `base` for those left untouched.
+
+    What is shown is cleaned: a tag that nobody changed is sent back as it was, not as it looked.
+    """
+    original = dict(zip(shown, base, strict=True))
+    return tuple(original.get(tag, tag) for tag in parse_tags(text))
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    spans = []
+    start = 0
+    quoted = False
+    for index, char in enumerate(text):
+        if char == '"':
+            quoted = not quoted
+        elif char == "," and not quoted:
+            spans.append((start, index))
+            start = index + 1
+    spans.append((start, len(text)))
+    return spans
+
+
+def _unquote(text: str) -> str:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1].replace('""', '"')
+    return text

@@ -1,0 +1,103 @@
+"""A one-line field with completion: the search box, tags, and every question asked in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.widgets import Input
+
+from coexplorer.text import clean
+from coexplorer.tui.messages import HistoryWanted, TextAbandoned, TextEntered, TextTyped
+from coexplorer.tui.widgets.choices import Choice, Choices
+
+
+class Field(Input):
+    """A line of text. Up and down go through the choices, Tab takes one, Enter enters, Esc leaves.
+
+    It posts `TextTyped`, `TextEntered` and `TextAbandoned`, and is answered with `offer`.
+
+    Args:
+        name: Which field it is, for the messages.
+        choices: Where its choices are shown.
+        value: What is in it at first.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+    DEFAULT_CSS = """
+    Field, Field:focus {
+        height: 1; border: none; padding: 0; background: $surface; color: $text;
+    }
+    """
+
+    def __init__(self, name: str, choices: Choices | None = None, *, value: str = "") -> None:
+        super().__init__(value=_one_line(value), name=name, select_on_focus=False, compact=True)
+        self.cursor_blink = False
+        self.field_name = name
+        self._choices = choices
+        self._span = (0, 0)
+
+    def use_choices(self, choices: Choices) -> None:
+        """Show its choices there."""
+        self._choices = choices
+
+    def offer(self, choices: Sequence[Choice], *, span: tuple[int, int] | None = None) -> None:
+        """Offer choices; taking one replaces `span` of the text, or all of it."""
+        self._span = span or (0, len(self.value))
+        if self._choices is not None:
+            self._choices.offer(choices)
+
+    def step_choice(self, by: int) -> None:
+        """Highlight the next choice, or the one before."""
+        if self._choices is not None:
+            self._choices.step(by)
+
+    def take(self, choice: Choice) -> None:
+        """Put a choice in its place in the text."""
+        start, end = self._span
+        self.value = self.value[:start] + choice.value + self.value[end:]
+        self.cursor_position = start + len(choice.value)
+        self.offer(())
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Tell what was typed."""
+        event.stop()
+        self._tell()
+
+    def _tell(self) -> None:
+        self.post_message(TextTyped(self.field_name, self.value, self.cursor_position))
+
+    async def on_key(self, event: events.Key) -> None:
+        """Handle the keys that leave the field or go through its choices."""
+        choices = self._choices
+        match event.key:
+            case "up" if choices is None or choices.at < 0:
+                self.post_message(HistoryWanted(self.field_name))
+            case "up" | "down" if choices is not None and choices.choices:
+                choices.step(1 if event.key == "down" else -1)
+            case "tab" if choices is not None and choices.choices:
+                if choices.chosen is None:
+                    choices.step(1)
+                if choices.chosen is not None:
+                    self.take(choices.chosen)
+            case "enter":
+                if choices is not None and choices.chosen is not None:
+                    self.take(choices.chosen)
+                self.post_message(TextEntered(self.field_name, self.value))
+            case "escape":
+                self.post_message(TextAbandoned(self.field_name))
+            case _:
+                return
+        event.stop()
+        event.prevent_default()
+
+    def _on_paste(self, event: events.Paste) -> None:
+        event.text = _one_line(event.text)
+        super()._on_paste(event)
+
+
+def _one_line(text: str) -> str:
+    """Return foreign text as an input may hold it: one line, nothing a terminal would obey."""
+    return clean(text)

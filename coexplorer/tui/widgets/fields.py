@@ -1,0 +1,172 @@
+"""The four fields of an asset, edited where they are shown. They are saved together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
+from textual.widgets import TextArea
+
+from coexplorer.models import EDITABLE, Fields
+from coexplorer.text import clean
+from coexplorer.tui.facts import LABEL
+from coexplorer.tui.messages import (
+    FieldsAbandoned,
+    FieldsEntered,
+    FieldsTyped,
+    TextAbandoned,
+    TextEntered,
+    TextTyped,
+)
+from coexplorer.tui.present import Role
+from coexplorer.tui.tagtext import format_tags, restore_tags
+from coexplorer.tui.widgets.choices import Choices
+from coexplorer.tui.widgets.field import Field
+from coexplorer.tui.widgets.lines import Lines
+
+
+class DescriptionArea(TextArea):
+    """Markdown as it is written. Foreign controls in it are kept, and shown harmless."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+    DEFAULT_CSS = """
+    DescriptionArea, DescriptionArea:focus {
+        height: auto; min-height: 3; max-height: 12; border: none; padding: 0;
+        background: $surface;
+    }
+    """
+
+
+class FieldsEditor(Vertical):
+    """Name, description, tags and mount as fields.
+
+    Args:
+        base: The fields as they were shown.
+        mine: What to start from, when it is not `base` (a draft, an unsent edit).
+        first: The field that gets the focus.
+    """
+
+    DEFAULT_CSS = """
+    FieldsEditor { height: auto; max-height: 100%; overflow-y: auto; scrollbar-size: 0 0; }
+    FieldsEditor Horizontal { height: auto; }
+    FieldsEditor .label { width: 13; height: 1; }
+    """
+
+    def __init__(self, base: Fields, *, mine: Fields | None = None, first: str = "name") -> None:
+        super().__init__(id="fields")
+        self.base = base
+        self._start = mine or base
+        self._first = first
+        self._shown = self._show(self._start)
+
+    @staticmethod
+    def _show(fields: Fields) -> dict[str, str]:
+        return {
+            "name": clean(fields.name),
+            "description": fields.description,
+            "tags": format_tags(map(clean, fields.tags)),
+            "mount": clean(fields.mount or ""),
+        }
+
+    def compose(self) -> ComposeResult:
+        """Lay the fields out as the details show them."""
+        for name in EDITABLE:
+            with Horizontal():
+                label = Lines()
+                label.add_class("label")
+                label.show([((name.ljust(LABEL), Role.LABEL),)])
+                yield label
+                yield from self._compose_field(name)
+            if name == "tags":
+                yield Choices(id="tag-choices")
+
+    def _compose_field(self, name: str) -> Iterator[Field | DescriptionArea]:
+        if name == "description":
+            area = DescriptionArea(self._shown[name], id="field-description", compact=True)
+            area.cursor_blink = False
+            yield area
+        else:
+            field = Field(name, value=self._shown[name])
+            field.id = f"field-{name}"
+            yield field
+
+    def on_mount(self) -> None:
+        """Put the cursor into the wanted field."""
+        self.query_one("#field-tags", Field).use_choices(self.query_one(Choices))
+        self.focus_field(self._first)
+
+    def focus_field(self, name: str) -> None:
+        """Go to a field; at the end of its text."""
+        widget = self.query_one(f"#field-{name}")
+        widget.focus()
+        if isinstance(widget, Field):
+            widget.cursor_position = len(widget.value)
+
+    @property
+    def mine(self) -> Fields:
+        """The fields as they are now; what was not touched is as it was, not as it looked."""
+        text = {name: self._text(name) for name in EDITABLE}
+        start, shown = self._start, self._shown
+        mount = start.mount if text["mount"] == shown["mount"] else text["mount"].strip()
+        tags = start.tags
+        if text["tags"] != shown["tags"]:
+            tags = restore_tags(text["tags"], start.tags, tuple(map(clean, start.tags)))
+        return Fields(
+            name=start.name if text["name"] == shown["name"] else text["name"].strip(),
+            description=text["description"],
+            tags=tags,
+            mount=mount,
+        )
+
+    @property
+    def typed(self) -> bool:
+        """Whether anything differs from what was shown at first."""
+        return self.is_mounted and not self.mine.same_as(self.base)
+
+    def _text(self, name: str) -> str:
+        try:
+            if name == "description":
+                return self.query_one(DescriptionArea).text
+            return self.query_one(f"#field-{name}", Field).value
+        except NoMatches:
+            return self._shown[name]
+
+    def save(self) -> None:
+        """Say that the fields are to be saved."""
+        self.post_message(FieldsEntered(self.mine))
+
+    def leave(self) -> None:
+        """Say that the user wants to leave."""
+        self.post_message(FieldsAbandoned(typed=self.typed))
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Keep the draft."""
+        event.stop()
+        self.post_message(FieldsTyped(self.mine))
+
+    def on_text_typed(self, event: TextTyped) -> None:
+        """Keep the draft; tags are completed by the screen."""
+        if event.field != "tags":
+            event.stop()
+        self.post_message(FieldsTyped(self.mine))
+
+    def on_text_entered(self, event: TextEntered) -> None:
+        """Enter in a one-line field saves all of them."""
+        event.stop()
+        self.save()
+
+    def on_text_abandoned(self, event: TextAbandoned) -> None:
+        """Esc leaves."""
+        event.stop()
+        self.leave()
+
+    def on_key(self, event: events.Key) -> None:
+        """Esc leaves the description too."""
+        if event.key == "escape":
+            event.stop()
+            self.leave()

@@ -1,0 +1,72 @@
+"""The first line: where we are, and how fresh what is shown is.
+
+It shows clock times, not ages, so that an idle screen stays still.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from coexplorer.library.results import Status
+from coexplorer.text import clean, fit, width
+from coexplorer.tui.present import Line, Role
+from coexplorer.tui.widgets.lines import Lines
+
+
+class Header(Lines):
+    """``coexplorer  domain · profile … synced 14:02 · 40,213 assets · 2 unsent``."""
+
+    DEFAULT_CSS = "Header { height: 1; background: $panel; }"
+
+
+def build_header(
+    *, place: str, status: Status | None, note: str, cells: int, now_local: datetime
+) -> Line:
+    """Return the header.
+
+    Args:
+        place: Domain and profile.
+        status: The library's figures; None while it is being opened.
+        note: What is going on, e.g. a sweep's progress; replaces the freshness.
+        cells: Width.
+        now_local: To tell today's times from older ones.
+    """
+    right = _freshness(status, note, now_local)
+    left = "coexplorer  " if cells >= 60 else ""  # noqa: PLR2004  the narrow screen's limit
+    room = cells - width(right) - 1
+    if room < width(left):
+        return ((fit(right, cells), Role.TEXT),)
+    place = fit(clean(place), room - width(left))
+    troubled = status is not None and (status.offline or status.unsent or status.catalog_problem)
+    return (
+        (left, Role.ACCENT),
+        (place + " ", Role.TEXT),
+        (right, Role.WARN if troubled else Role.DIM),
+    )
+
+
+def _freshness(status: Status | None, note: str, now_local: datetime) -> str:
+    if status is None:
+        return note or "opening…"
+    known = show_clock(status.synced_at, now_local)
+    if status.catalog_problem:
+        parts = [clean(status.catalog_problem)]
+    elif note:
+        parts = [note]
+    elif status.offline:
+        parts = [f"offline, showing what was known at {known}" if known else "offline"]
+    else:
+        parts = [f"synced {known}" if known else "not synced yet"]
+    parts.append(f"{status.count_text} assets")
+    if status.unsent:
+        parts.append(f"{status.unsent} unsent (L)")
+    return " · ".join(parts)
+
+
+def show_clock(epoch_s: float | None, now_local: datetime) -> str:
+    """Return ``14:02`` for a moment of today, else with its day; nothing for None."""
+    if epoch_s is None:
+        return ""
+    then = datetime.fromtimestamp(epoch_s, tz=now_local.tzinfo)
+    today = then.date() == now_local.date()
+    return then.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")

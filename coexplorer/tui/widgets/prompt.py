@@ -1,0 +1,178 @@
+"""Questions asked in place: a line above the footer, with choices above it. Never a dialog.
+
+`ask` waits for a text, `choose` for one of a menu; both give None when the user leaves with Esc.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+from coexplorer.text import clean, width
+from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
+from coexplorer.tui.present import Role
+from coexplorer.tui.widgets.choices import Choice, Choices
+from coexplorer.tui.widgets.field import Field
+from coexplorer.tui.widgets.lines import Lines
+
+Complete = Callable[[str], Sequence[Choice]]
+"""Gives the choices that fit what is typed."""
+
+
+class Prompt(Vertical, can_focus=True):
+    """One question at a time; it takes no room while there is none."""
+
+    DEFAULT_CSS = """
+    Prompt { height: auto; display: none; background: $surface; }
+    Prompt Horizontal { height: 1; }
+    Prompt #prompt-title { width: auto; height: 1; background: $surface; }
+    Prompt Field { width: 1fr; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own word
+        super().__init__(id=id)
+        self._answer: asyncio.Future[str | None] | None = None
+        self._complete: Complete | None = None
+        self._menu = False
+        self._first = False
+        self._before: Widget | None = None
+
+    def compose(self) -> ComposeResult:
+        """Choices above, the question below; the field itself comes when it is needed."""
+        yield Choices(id="prompt-choices")
+        with Horizontal():
+            yield Lines(id="prompt-title")
+
+    @property
+    def asking(self) -> bool:
+        """Whether a question is open."""
+        return self._answer is not None
+
+    async def ask(
+        self,
+        title: str,
+        *,
+        value: str = "",
+        complete: Complete | None = None,
+        secret: bool = False,
+        first: bool = False,
+    ) -> str | None:
+        """Ask for a line of text.
+
+        Args:
+            title: The question, cleaned here.
+            value: What is in the field at first.
+            complete: Gives choices for what is typed.
+            secret: Show dots in its place.
+            first: The first choice is highlighted from the start: Enter takes it.
+        """
+        self._menu, self._complete, self._first = False, complete, first
+        field = Field("prompt", None if secret else self._choices, value=value)
+        field.password = secret
+        field.id = "prompt-field"
+        await self.query_one(Horizontal).mount(field)
+        choices = list(complete(value)) if complete else []
+        return await self._wait(title, field, choices, at=0 if first else -1)
+
+    async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
+        """Ask for one of a few choices: by its key, or with the arrows and Enter."""
+        self._menu, self._complete = True, None
+        return await self._wait(title, self, choices, at=0)
+
+    async def confirm(self, question: str, *, yes: str, no: str = "no") -> bool:
+        """Ask a question of yes or no; Esc is no."""
+        choices = [Choice("n", no, key="n"), Choice("y", yes, key="y")]
+        return await self.choose(question, choices) == "y"
+
+    def cancel(self) -> None:
+        """Give the question up, as Esc does."""
+        self._settle(None)
+
+    async def _wait(
+        self, title: str, focus: Widget, choices: Sequence[Choice], *, at: int = -1
+    ) -> str | None:
+        self.cancel()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[str | None] = loop.create_future()
+        self._answer = answer
+        self._before = self.screen.focused
+        text = f" {clean(title)} "
+        line = self.query_one("#prompt-title", Lines)
+        line.styles.width = width(text)
+        line.show([((text, Role.LABEL),)])
+        self.display = True
+        self._choices.offer(choices, at=at)
+        focus.focus()
+        try:
+            return await answer
+        finally:
+            if self._answer is answer:
+                self._answer = None
+            await self._close()
+
+    async def _close(self) -> None:
+        self.display = False
+        self._choices.offer(())
+        before, self._before = self._before, None
+        for field in self.query(Field):
+            await field.remove()
+        if before is not None and before.is_attached:
+            before.focus()
+
+    @property
+    def _choices(self) -> Choices:
+        return self.query_one("#prompt-choices", Choices)
+
+    def _settle(self, answer: str | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(answer)
+
+    def on_text_typed(self, event: TextTyped) -> None:
+        """Offer what fits."""
+        event.stop()
+        if self._complete is not None:
+            field = self.query_one(Field)
+            field.offer(list(self._complete(event.text)))
+            if self._first:
+                field.step_choice(1)
+
+    def on_text_entered(self, event: TextEntered) -> None:
+        """Answer with the text."""
+        event.stop()
+        self._settle(event.text)
+
+    def on_text_abandoned(self, event: TextAbandoned) -> None:
+        """Answer with nothing."""
+        event.stop()
+        self._settle(None)
+
+    def on_choices_clicked(self, event: Choices.Clicked) -> None:
+        """A click chooses."""
+        event.stop()
+        self._settle(event.choice.value)
+
+    def on_key(self, event: events.Key) -> None:
+        """Go through a menu."""
+        if not self._menu or self._answer is None:
+            return
+        event.stop()
+        event.prevent_default()
+        choices = self._choices
+        match event.key:
+            case "escape":
+                self._settle(None)
+            case "enter" if choices.chosen is not None:
+                self._settle(choices.chosen.value)
+            case "down" | "tab" | "j":
+                choices.step(1)
+            case "up" | "shift+tab" | "k":
+                choices.step(-1)
+            case _:
+                found = [c for c in choices.choices if c.key and c.key == event.character]
+                if found:
+                    self._settle(found[0].value)
