@@ -20,12 +20,17 @@ class Pacer:
     """Counts questions and answers; times are seconds of a monotonic clock.
 
     A terminal that leaves questions unanswered for two seconds, twice, is not asked again.
+
+    Attributes:
+        asks: Whether frames end with a question.
+        heard: Whether an answer has ever come.
     """
 
     def __init__(self, *, asks: bool = True) -> None:
         self.asks = asks
         self._sent_at: list[float] = []
         self._timeouts = 0
+        self.heard = False
 
     @property
     def unanswered(self) -> int:
@@ -56,6 +61,7 @@ class Pacer:
     def note_answers(self, count: int) -> None:
         """Count answers that arrived."""
         if count:
+            self.heard = True
             self._timeouts = 0
             del self._sent_at[:count]
 

@@ -1,0 +1,128 @@
+"""The base of the app: every frame leaves through the layer, when the link has room for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Generic, TypeVar
+
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual._compositor import CompositorUpdate, LayoutUpdate
+from textual.app import App
+from textual.screen import Screen
+
+from coexplorer.tui.terminal.capabilities import read_capabilities
+from coexplorer.tui.terminal.driver import QuietDriver
+from coexplorer.tui.terminal.layer import OutputLayer
+
+_Result = TypeVar("_Result")
+_SYNC_WORTH_BYTES = 40
+"""A frame that is shorter can't be seen half drawn, so it goes without its brackets."""
+
+STOCK_OUTPUT = "COEXPLORER_STOCK_OUTPUT"
+"""Environment variable: when set, frames leave as Textual writes them, without the layer."""
+
+
+class TerminalApp(App[_Result], Generic[_Result]):
+    """An app that sends differences, paced by the terminal's answers.
+
+    Headless (in tests) and with ``COEXPLORER_STOCK_OUTPUT`` set, frames leave as Textual writes
+    them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(driver_class=QuietDriver)
+        self._layer: OutputLayer | None = None
+        self._frame_waits = False
+        self._frame_timer: asyncio.TimerHandle | None = None
+
+    def repaint(self) -> None:
+        """Send the whole screen again, whatever the terminal shows (ctrl+l, after an editor)."""
+        if self._layer is not None:
+            self._layer.model.forget()
+        self.screen.refresh(layout=True)
+
+    def _display(self, screen: Screen[object], renderable: object) -> None:
+        driver = self._find_driver()
+        if driver is None or not isinstance(renderable, CompositorUpdate):
+            if self._layer is not None and renderable is not None:
+                self._layer.model.forget()
+            super()._display(screen, renderable)  # type: ignore[arg-type]  # as Textual calls it
+            return
+        if self._batch_count or not self._running or self._closed:
+            return
+        try:
+            self._show(driver, renderable)
+        except Exception as error:  # noqa: BLE001 - as Textual does: shown as a crash, not hidden
+            self._handle_exception(error)
+        finally:
+            self.post_display_hook()
+
+    def _find_driver(self) -> QuietDriver | None:
+        driver = self._driver
+        if not isinstance(driver, QuietDriver) or driver.is_inline or os.environ.get(STOCK_OUTPUT):
+            return None
+        return driver
+
+    def _find_layer(self, driver: QuietDriver) -> OutputLayer:
+        if self._layer is None:
+            terminal = read_capabilities(os.environ.get("TERM", ""))
+            self._layer = OutputLayer(
+                self.console._color_system,  # noqa: SLF001 - as Textual's own output reads it
+                erases_with_background=terminal.erases_with_background,
+                scrolls=terminal.scrolls,
+            )
+            driver.on_answer = self._send_waiting_frame
+        return self._layer
+
+    def _show(self, driver: QuietDriver, update: CompositorUpdate) -> None:
+        layer = self._find_layer(driver)
+        layer.resize(*self.size)
+        now = time.monotonic()
+        if self._frame_waits or not driver.pacer.may_send(now):
+            # Newer screens replace the one that waits: the compositor has it when it goes.
+            self._frame_waits = True
+            if driver.pacer.may_send(now):
+                self._send_waiting_frame()
+            elif self._frame_timer is None:
+                loop = asyncio.get_running_loop()
+                self._frame_timer = loop.call_later(
+                    driver.pacer.wait_s(now), self._send_waiting_frame
+                )
+            return
+        written = layer.render(update)
+        if written is None:
+            layer.model.forget()
+            written = update.render_segments(self.console)
+        self._send(driver, written, now)
+
+    def _send_waiting_frame(self) -> None:
+        if self._frame_timer is not None:
+            self._frame_timer.cancel()
+            self._frame_timer = None
+        driver = self._find_driver()
+        if not self._frame_waits or driver is None or self._closed:
+            return
+        if not driver.pacer.may_send(time.monotonic()):
+            return
+        self._frame_waits = False
+        screen = self.screen
+        update = screen._compositor.render_update(  # noqa: SLF001 - listed in test_surface
+            full=True, screen_stack=self._background_screens
+        )
+        if isinstance(update, LayoutUpdate):
+            self._display(screen, update)
+
+    def _send(self, driver: QuietDriver, written: str, now: float) -> None:
+        x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
+        moved = (x, y) != self._previous_cursor_position
+        if not written and not moved:
+            return
+        self._previous_cursor_position = self.screen.outer_size.clamp_offset(self.cursor_position)
+        park = f"\x1b[{y + 1};{x + 1}H"
+        data = written + park
+        if self._sync_available and len(written) > _SYNC_WORTH_BYTES:
+            data = SYNC_START + data + SYNC_END
+        driver.write(data + driver.pacer.end_frame(now))
+        driver.flush()

@@ -1,0 +1,155 @@
+"""Textual's driver with manners for a slow link: what it switches on, how it reads and ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import sys
+import threading
+import time
+from codecs import getincrementaldecoder
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+
+from coexplorer.tui.terminal.pacing import AnswerFilter, Pacer
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+_NEVER_SENT = re.compile(
+    r"\x1b\]22;[a-z-]*\x07"  # the shape of the mouse pointer
+    r"|\x1b\[(?:\?1003[hl]"  # any-motion mouse tracking: a report for every cell passed
+    r"|\?1015[hl]"  # the urxvt form of mouse reports, which 1006 replaces
+    r"|\?1004[hl]"  # focus reports: nothing here depends on the focus
+    r"|\?2048(?:\$p|[hl])"  # sizes in the input stream: SIGWINCH tells them
+    r"|>\d*u|<u"  # the kitty keyboard protocol, which outlives a dropped link
+    r")"
+)
+_ASKED_OF_MODERN = re.compile(r"\x1b\[\?2026\$p")
+_OLD_TERMINALS = ("linux", "vt", "dumb", "ansi", "cons")
+_ESCAPE_WAIT_S = 0.05
+_LAST_ANSWER_S = 1.0
+_FIRST_ANSWER_S = 0.3
+
+
+class _Tty:
+    """The terminal as a file that may be gone: a dropped link must not end the writer's thread."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+
+class QuietDriver(LinuxDriver):
+    """A terminal at the far end of a slow link.
+
+    Clicks and the wheel are reported, motion is not. Input is read when it comes and the thread
+    that reads is woken to end, so nothing is polled. The answers that pace the frames are taken out
+    of the input before it is parsed, and waited for before the terminal is given back.
+
+    Attributes:
+        pacer: Says when a frame may leave.
+        on_answer: Called in the loop's thread when the terminal has answered.
+    """
+
+    def __init__(
+        self,
+        app: App[object],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        if sys.__stderr__ is not None:
+            self._file = _Tty(sys.__stderr__)  # type: ignore[assignment]  # what the writer uses of it
+        self._answers = AnswerFilter()
+        self._wake_read, self._wake_write = os.pipe()
+        self._is_old = os.environ.get("TERM", "").startswith(_OLD_TERMINALS)
+        self._answered = threading.Event()
+        self.pacer = Pacer()
+        self.on_answer: Callable[[], None] | None = None
+
+    def write(self, data: str) -> None:
+        """Write what is fit for every terminal and every link."""
+        data = _NEVER_SENT.sub("", data)
+        if self._is_old:
+            data = _ASKED_OF_MODERN.sub("", data)
+        if data:
+            super().write(data)
+
+    def run_input_thread(self) -> None:
+        """Read keys and answers until woken to end."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            waits = False
+            while not self.exit_event.is_set():
+                ready = selector.select(_ESCAPE_WAIT_S if waits else None)
+                data = b""
+                if any(key.fd == self.fileno for key, _ in ready):
+                    with suppress(OSError):
+                        data = os.read(self.fileno, 4096)
+                    if not data:
+                        # The terminal is gone: SIGHUP ends the program.
+                        selector.unregister(self.fileno)
+                data = self._take_answers(data) if ready else self._answers.flush()
+                if text := decode(data):
+                    for message in parser.feed(text):
+                        self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
+                # A lone ESC is a key only if nothing follows it, so look again soon.
+                waits = bool(ready)
+
+    def _take_answers(self, data: bytes) -> bytes:
+        data, count = self._answers.feed(data)
+        if count:
+            self.pacer.note_answers(count)
+            self._answered.set()
+            if self.on_answer is not None and not self.exit_event.is_set():
+                self._loop.call_soon_threadsafe(self.on_answer)
+        return data
+
+    def _wait_for_answers(self) -> None:
+        """Take in what is still on its way, so that the shell does not find it."""
+        limit_s = _LAST_ANSWER_S if self.pacer.heard else _FIRST_ANSWER_S
+        deadline = time.monotonic() + limit_s
+        while self.pacer.unanswered and (left_s := deadline - time.monotonic()) > 0:
+            self._answered.wait(left_s)
+            self._answered.clear()
+
+    def disable_input(self) -> None:
+        """Stop reading, as soon as nothing is on its way any more."""
+        if self._key_thread is not None:
+            self._wait_for_answers()
+            self.exit_event.set()
+            os.write(self._wake_write, b"x")
+            self._key_thread.join()
+            self._key_thread = None
+            os.read(self._wake_read, 1)
+            self.exit_event.clear()
+        super().disable_input()
+
+    def close(self) -> None:
+        """End the writer and let go of what was opened."""
+        super().close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
