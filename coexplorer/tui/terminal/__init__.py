@@ -1,8 +1,8 @@
 """The one place where output leaves, and how it leaves: for terminals at the end of a slow link.
 
 The door is `TerminalApp`, the base of the app (`app.py`). Behind it, from the toolkit downwards:
-`driver.py` (modes, input, end), `layer.py` (Textual's updates → rows of cells), `diff.py` (rows → the
-fewest bytes), `cells.py` (cells and looks), `pacing.py` (when a frame may leave), `capabilities.py`
-(terminfo). What is private in Textual and touched here is listed in
+`driver.py` (modes, input, end), `layer.py` (Textual's updates → rows of cells), `diff.py` (rows →
+the fewest bytes), `cells.py` (cells and looks), `pacing.py` (when a frame may leave) and
+`capabilities.py` (terminfo). What is private in Textual and touched here is listed in
 `tests/tui/terminal/test_surface.py`, which names what an upgrade changed.
 """
