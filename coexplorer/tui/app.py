@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 
@@ -19,6 +18,7 @@ from coexplorer.tui.keys import build_keymap
 from coexplorer.tui.look import STYLE, THEMES, build_themes, choose_theme
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.screens.main import MainScreen
+from coexplorer.tui.terminal.app import TerminalApp
 from coexplorer.tui.views import build_views
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 KEPT_NOTICES = 200
 
 
-class CoexplorerApp(App[int], inherit_bindings=False):
+class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
     """The terminal app over one open library.
 
     Args:
@@ -102,11 +102,6 @@ class CoexplorerApp(App[int], inherit_bindings=False):
             changed = external.run_editor(text)
         self.repaint()
         return changed
-
-    def repaint(self) -> None:
-        """Paint the whole screen again, whatever the terminal shows now."""
-        self.refresh(layout=True, repaint=True)
-        self.screen.refresh(layout=True, repaint=True)
 
     async def carry_out(self, screen: MainScreen, plan: Plan) -> None:
         """Show a plan; carried out, its marks are taken away and its rows read anew."""

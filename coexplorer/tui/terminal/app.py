@@ -41,7 +41,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
         """Send the whole screen again, whatever the terminal shows (ctrl+l, after an editor)."""
         if self._layer is not None:
             self._layer.model.forget()
-        self.screen.refresh(layout=True)
+        self.screen.refresh(layout=True, repaint=True)
 
     def _display(self, screen: Screen[object], renderable: object) -> None:
         driver = self._find_driver()
