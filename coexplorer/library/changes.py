@@ -112,10 +112,10 @@ class PlanItem(msgspec.Struct, frozen=True):
         """The fields that change."""
         return describe_difference(self.base, self.mine)
 
-    def draft(self) -> Draft:
+    def drafts(self) -> tuple[Draft, ...]:
         """Return what the journal writes down of it before anything is sent."""
         edits = self.action is Action.EDIT
-        return Draft(
+        draft = Draft(
             asset_id=self.asset_id,
             asset_name=self.name,
             action=self.action,
@@ -124,6 +124,9 @@ class PlanItem(msgspec.Struct, frozen=True):
             state=State.SKIPPED if self.reason else State.PLANNED,
             reason=self.reason,
         )
+        if not self.archive_first:
+            return (draft,)
+        return (Draft(self.asset_id, self.name, Action.ARCHIVE), draft)
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -43,8 +43,6 @@ class State(StrEnum):
     """Left out, with the reason in `Entry.reason`."""
     DISCARDED = "discarded"
     """The user gave the text up."""
-    RETRIED = "retried"
-    """Sent again as another entry: see `Entry.superseded_by`."""
 
 
 PENDING = (State.UNSENT, State.UNKNOWN, State.CONFLICT)
@@ -79,7 +77,6 @@ class Entry(msgspec.Struct, frozen=True):
         hint: What to do about it.
         settled_at: Epoch seconds when `state` became final; None before.
         undone_by: The batch that undid it, if one did.
-        superseded_by: The entry that tried it again, if one did.
     """
 
     id: int
@@ -100,7 +97,6 @@ class Entry(msgspec.Struct, frozen=True):
     hint: str = ""
     settled_at: float | None = None
     undone_by: int | None = None
-    superseded_by: int | None = None
 
     @property
     def was_undone(self) -> bool:
@@ -131,7 +127,6 @@ class Batch(msgspec.Struct, frozen=True):
         origin: The front end that did it.
         title: One line for people, e.g. ``add tag rna``.
         purpose: Whether it was done, undone or redone.
-        reverses: The batch that it undoes or redoes.
         counts: Entries by state.
     """
 
@@ -140,5 +135,4 @@ class Batch(msgspec.Struct, frozen=True):
     origin: str
     title: str
     purpose: Purpose
-    reverses: int | None = None
     counts: dict[str, int] = {}

@@ -64,6 +64,11 @@ class Journal:
             self._session.release()
             raise _unusable(path, error) from error
 
+    @property
+    def folder(self) -> Path:
+        """Where the locks of sessions and assets are, beside the file."""
+        return self._folder
+
     def close(self) -> None:
         """Let go of the file; what is still planned or intended becomes unsent or unknown."""
         with self._guard:
@@ -83,9 +88,15 @@ class Journal:
         *,
         title: str,
         purpose: Purpose = Purpose.DO,
-        reverses: int | None = None,
+        reverses: Sequence[int] = (),
     ) -> tuple[int, list[int]]:
         """Write a batch down before anything of it is sent.
+
+        Args:
+            drafts: Its entries; skipped ones are final at once.
+            title: One line for people.
+            purpose: Why it is made.
+            reverses: The entries that it takes back; they count as undone from now on.
 
         Returns:
             The batch's number and those of its entries, in the order of `drafts`.
@@ -103,7 +114,6 @@ class Journal:
                     "origin": self._origin,
                     "title": title,
                     "purpose": purpose,
-                    "reverses": reverses,
                 },
             )
             entries = [
@@ -128,6 +138,10 @@ class Journal:
                 )
                 for draft in drafts
             ]
+            connection.executemany(
+                "UPDATE entries SET undone_by = ? WHERE id = ?",
+                [(batch, entry) for entry in reverses],
+            )
         return batch, entries
 
     def intend(
@@ -136,9 +150,17 @@ class Journal:
         *,
         before: Fields | None = None,
         after: Fields | None = None,
+        base_metadata: dict[str, MetadataValue] | None = None,
         metadata: dict[str, MetadataValue] | None = None,
     ) -> None:
         """Write down that the request is sent next.
+
+        Args:
+            entry_id: The entry.
+            before: What the platform has.
+            after: What it shall have.
+            base_metadata: The custom metadata that it has, if it is edited.
+            metadata: The custom metadata that it shall have, if it is edited.
 
         Raises:
             JournalError: It can't be written: nothing may be sent.
@@ -146,11 +168,13 @@ class Journal:
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE entries SET state = ?, before = ?, after = ?,"
-                " metadata = coalesce(?, metadata), session = ? WHERE id = ?",
+                " base_metadata = coalesce(?, base_metadata), metadata = coalesce(?, metadata),"
+                " session = ? WHERE id = ?",
                 (
                     State.INTENDED,
                     _encode(before),
                     _encode(after),
+                    _encode(base_metadata),
                     _encode(metadata),
                     self._session.name,
                     entry_id,
@@ -182,14 +206,6 @@ class Journal:
                 ),
             )
 
-    def supersede(self, entry_id: int, by: int) -> None:
-        """Write down that an unsent entry was tried again as another."""
-        with self._transaction() as connection:
-            connection.execute(
-                "UPDATE entries SET state = ?, superseded_by = ? WHERE id = ?",
-                (State.RETRIED, by, entry_id),
-            )
-
     def claim(self, entry_ids: Iterable[int]) -> None:
         """Take entries back to ``planned``, as this session's, to send them again."""
         with self._transaction() as connection:
@@ -198,18 +214,24 @@ class Journal:
                 [(State.PLANNED, self._session.name, entry) for entry in entry_ids],
             )
 
-    def mark_undone(self, entry_ids: Iterable[int], by: int | None) -> None:
-        """Write down which batch took entries back; None: they stand again."""
+    def discard(self, entry_id: int) -> None:
+        """Give an entry up; what it should have undone stands again."""
         with self._transaction() as connection:
-            connection.executemany(
-                "UPDATE entries SET undone_by = ? WHERE id = ?",
-                [(by, entry) for entry in entry_ids],
+            connection.execute(
+                "UPDATE entries SET state = ?, settled_at = ? WHERE id = ?",
+                (State.DISCARDED, time.time(), entry_id),
+            )
+            connection.execute(
+                "UPDATE entries SET undone_by = NULL FROM entries AS given_up"
+                " WHERE given_up.id = ? AND entries.undone_by = given_up.batch_id"
+                " AND entries.asset_id = given_up.asset_id",
+                (entry_id,),
             )
 
-    def abandon(self) -> None:
+    def abandon_batch(self, batch_id: int) -> None:
         """Settle what this session left half done: planned is unsent, intended is unknown."""
         with self._transaction():
-            self._abandon([self._session.name])
+            self._abandon([self._session.name], "AND batch_id = ?", batch_id)
 
     def recover(self) -> int:
         """Settle what dead sessions left half done; return how many entries that were.
@@ -290,7 +312,7 @@ class Journal:
         )
         return found[0] if found else None
 
-    def _abandon(self, sessions: Sequence[str]) -> int:
+    def _abandon(self, sessions: Sequence[str], tail: str = "", *values: int) -> int:
         count = 0
         for session in sessions:
             for state, final, reason in (
@@ -298,9 +320,9 @@ class Journal:
                 (State.INTENDED, State.UNKNOWN, "it was interrupted while it was being sent"),
             ):
                 count += self._connection.execute(
-                    "UPDATE entries SET state = ?, reason = ?, settled_at = ?"
-                    " WHERE state = ? AND session = ?",
-                    (final, reason, time.time(), state, session),
+                    "UPDATE entries SET state = ?, reason = ?, settled_at = ?"  # noqa: S608 - ours
+                    f" WHERE state = ? AND session = ? {tail}",
+                    (final, reason, time.time(), state, session, *values),
                 ).rowcount
         return count
 
@@ -314,7 +336,7 @@ class Journal:
         return [_entry(row) for row in rows]
 
     def _batches(self, tail: str, values: Sequence[object]) -> list[Batch]:
-        columns = "id, at, origin, title, purpose, reverses"
+        columns = "id, at, origin, title, purpose"
         rows = self._read(f"SELECT {columns} FROM batches {tail}", values)  # noqa: S608 - constants
         return [
             Batch(
@@ -323,7 +345,6 @@ class Journal:
                 origin=row[2],
                 title=row[3],
                 purpose=Purpose(row[4]),
-                reverses=row[5],
                 counts=dict(
                     self._read(
                         "SELECT state, count(*) FROM entries WHERE batch_id = ? GROUP BY state",
@@ -377,7 +398,6 @@ _ENTRY_COLUMNS = (
     "hint",
     "settled_at",
     "undone_by",
-    "superseded_by",
 )
 
 

@@ -17,8 +17,7 @@ CREATE TABLE batches (
     at       REAL NOT NULL,    -- epoch seconds when it was written down
     origin   TEXT NOT NULL,    -- the front end: cli, tui, mount
     title    TEXT NOT NULL,    -- one line for people
-    purpose  TEXT NOT NULL,    -- do, undo, redo
-    reverses INTEGER           -- the batch that it undoes or redoes
+    purpose  TEXT NOT NULL     -- do, undo, redo
 ) STRICT
 """
 
@@ -40,8 +39,7 @@ CREATE TABLE entries (
     reason        TEXT NOT NULL,  -- why it failed or was left out; else empty
     hint          TEXT NOT NULL,  -- what to do about it
     settled_at    REAL,           -- epoch seconds when the state became final
-    undone_by     INTEGER,        -- the batch that took it back
-    superseded_by INTEGER         -- the entry that tried it again
+    undone_by     INTEGER         -- the batch that took it back
 ) STRICT
 """
 

@@ -12,14 +12,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.config import Settings
+from coexplorer.library.background import Background
+from coexplorer.library.bulk import Bulk
 from coexplorer.library.changes import Change, Plan
+from coexplorer.library.context import Context
+from coexplorer.library.create import Creator
+from coexplorer.library.edit import Editor
 from coexplorer.library.entries import Batch, Entry
 from coexplorer.library.events import Event
+from coexplorer.library.files import Files
+from coexplorer.library.history import History
+from coexplorer.library.reading import Reading
+from coexplorer.library.resolve import Resolver, search_remote
 from coexplorer.library.results import (
     BatchProgress,
     BatchReport,
@@ -30,6 +39,7 @@ from coexplorer.library.results import (
     Status,
     SyncReport,
 )
+from coexplorer.library.sync import Sync
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -44,58 +54,72 @@ from coexplorer.models import (
 )
 from coexplorer.query import Query
 
-if TYPE_CHECKING:
-    from coexplorer.catalog import Row, Stats
-
 
 class Library:
     """Everything that a user can do; made by `open_library`, gone when its context ends."""
 
-    def __init__(self, settings: Settings, *, origin: str, offline: bool) -> None:
-        self.settings = settings
-        self.origin = origin
-        self.offline = offline
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._reading = Reading(context)
+        self._resolver = Resolver(context)
+        self._editor = Editor(context)
+        self._creator = Creator(context)
+        self._bulk = Bulk(context, self._editor)
+        self._history = History(context, self._editor, self._bulk)
+        self._sync = Sync(context)
+        self._files = Files(context)
+
+    @property
+    def settings(self) -> Settings:
+        """What the session was opened with."""
+        return self._context.settings
+
+    @property
+    def offline(self) -> bool:
+        """Whether the session was opened without the network."""
+        return self._context.offline
 
     # --- Reading: from the catalog, never the network
 
     async def count(self, query: Query) -> int:
         """Return how many assets `query` finds."""
-        raise NotImplementedError
+        return await self._reading.count(query)
 
     async def window(self, query: Query, *, offset: int = 0, limit: int = 200) -> list[Row]:
-        """Return `limit` rows of what `query` finds, in its order, from row `offset` on.
-
-        A search that a newer one supersedes may be stopped by cancelling its scope.
-        """
-        raise NotImplementedError
+        """Return `limit` rows of what `query` finds, in its order, from row `offset` on."""
+        return await self._reading.window(query, offset, limit)
 
     async def ids(self, query: Query) -> list[AssetId]:
         """Return the ids of all that `query` finds, in its order."""
-        raise NotImplementedError
+        return await self._reading.ids(query)
 
     async def records(self, target: Query | Sequence[AssetId]) -> list[Record]:
         """Return the full records of what a query finds, or of ids (unknown ones are left out)."""
-        raise NotImplementedError
+        return await self._context.records(target)
 
     async def record(self, asset_id: AssetId) -> Record | None:
         """Return what is known of an asset; None when the catalog does not know it."""
-        raise NotImplementedError
+        return await self._context.known(asset_id)
 
     async def rows(self) -> list[Row]:
         """Return a light row of every asset, archived ones too: the mount's tree."""
-        raise NotImplementedError
+        return await self._reading.rows()
 
     async def position(self, asset_id: AssetId, query: Query) -> int | None:
         """Return the index of an asset in what `query` finds; None when it is not in there."""
-        raise NotImplementedError
+        return await self._reading.position(asset_id, query)
 
     async def tag_counts(self, query: Query | None = None) -> list[tuple[str, int]]:
         """Return every tag with the number of its assets, most used first."""
-        raise NotImplementedError
+        return await self._reading.tag_counts(query)
 
     async def field_values(self, field: str) -> list[str]:
-        """Return the known values of a query field, for completion."""
-        raise NotImplementedError
+        """Return the known values of a query field or metadata key, for completion."""
+        return await self._reading.field_values(field)
+
+    async def metadata_keys(self) -> list[str]:
+        """Return the keys of custom metadata that are in use, for completion."""
+        return await self._reading.metadata_keys()
 
     async def resolve(self, text: str) -> AssetId:
         """Find the asset that a person means by a name, a full id or a unique prefix of an id.
@@ -106,31 +130,34 @@ class Library:
             AmbiguousAsset: It fits several assets; holds them.
             NotFound: It fits none.
         """
-        raise NotImplementedError
+        return await self._resolver.resolve(text)
 
     async def status(self) -> Status:
         """Return the figures of the status line; never asks the network."""
-        raise NotImplementedError
+        return await self._reading.status(syncing=self._sync.busy)
 
     async def stats(self, query: Query | None = None) -> Stats:
         """Return counts and bytes by state, type, owner, tag, age and place."""
-        raise NotImplementedError
+        return await self._reading.stats(query)
 
-    async def duplicates(self) -> list[tuple[str, list[Row]]]:
+    async def duplicates(self) -> list[Duplicates]:
         """Return groups of assets that look like the same: why, and which."""
-        raise NotImplementedError
+        return await self._reading.duplicates()
 
     async def lineage(self, asset_id: AssetId) -> Lineage:
         """Return what an asset was made from, and what was made from it."""
-        raise NotImplementedError
+        return await self._reading.lineage(asset_id)
 
     async def data_version(self) -> int:
-        """Return a number that changes when any process changed the catalog."""
-        raise NotImplementedError
+        """Return the number of the newest change; any process's change makes it larger."""
+        return await self._reading.data_version()
 
-    async def changed_since(self, sequence: int) -> tuple[int, list[AssetId]]:
-        """Return the newest change number and the rows changed after `sequence` (gone ones too)."""
-        raise NotImplementedError
+    async def changed_since(self, change: int) -> tuple[int, list[AssetId]]:
+        """Return the newest change's number and the rows changed after `change`, gone ones too.
+
+        When the newest number is smaller than `change`, the catalog was rebuilt: read all anew.
+        """
+        return await self._reading.changed_since(change)
 
     # --- The platform, asked afresh
 
@@ -140,15 +167,15 @@ class Library:
         Raises:
             NotFound: It is gone, or not shared with this user; the catalog forgets it.
         """
-        raise NotImplementedError
+        return await self._context.fetch(asset_id)
 
     def search_remote(self, request: SearchRequest) -> AsyncIterator[Asset]:
         """Stream what the platform itself finds, each asset once (``ls --remote``)."""
-        raise NotImplementedError
+        return search_remote(self._context, request)
 
     async def metadata_schema(self) -> tuple[MetadataField, ...]:
         """Return the deployment's custom metadata fields."""
-        raise NotImplementedError
+        return await (await self._context.client()).metadata_schema()
 
     # --- One asset
 
@@ -183,7 +210,9 @@ class Library:
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no, or its reply was lost (``outcome_unknown``).
         """
-        raise NotImplementedError
+        return await self._editor.edit(
+            asset_id, base, mine, base_metadata=base_metadata, metadata=metadata
+        )
 
     async def archive(self, asset_id: AssetId, *, archived: bool = True) -> EditResult:
         """Archive or unarchive an asset.
@@ -192,7 +221,7 @@ class Library:
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no.
         """
-        raise NotImplementedError
+        return await self._editor.archive(asset_id, archived=archived)
 
     async def delete(self, asset_id: AssetId, *, archive_first: bool = False) -> EditResult:
         """Delete an asset for good; this can't be undone.
@@ -202,7 +231,7 @@ class Library:
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no.
         """
-        raise NotImplementedError
+        return await self._editor.delete(asset_id, archive_first=archive_first)
 
     async def create(self, new: NewAsset) -> Record:
         """Ask the platform for a new asset; it starts in ``draft``: see `wait_ready`.
@@ -215,7 +244,7 @@ class Library:
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no, or nobody knows (``outcome_unknown``).
         """
-        raise NotImplementedError
+        return await self._creator.create(new)
 
     async def wait_ready(
         self, asset_id: AssetId, *, progress: Callable[[ReadyProgress], None] | None = None
@@ -225,7 +254,7 @@ class Library:
         Returns:
             The record, whose asset is in state ``ready`` or ``failed`` (with `failure_reason`).
         """
-        raise NotImplementedError
+        return await self._creator.wait_ready(asset_id, progress)
 
     # --- Many assets
 
@@ -237,7 +266,7 @@ class Library:
             InvalidField: The change holds a value that must not be sent.
             Refused: The change holds nothing to do, or several kinds of change.
         """
-        raise NotImplementedError
+        return await self._bulk.plan(target, change)
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:
         """Write the matched assets as one text document for an editor.
@@ -245,7 +274,7 @@ class Library:
         Raises:
             QueryError: The query has a mistake.
         """
-        raise NotImplementedError
+        return await self._bulk.document(target)
 
     async def plan_document(self, before: str, after: str) -> Plan:
         """Say what the difference between a document and its edited text would do.
@@ -254,7 +283,7 @@ class Library:
             DocumentError: The edited text can't be read; holds the line's number.
             InvalidField: It holds a value that must not be sent.
         """
-        raise NotImplementedError
+        return self._bulk.plan_document(before, after)
 
     async def apply(
         self, plan: Plan, *, progress: Callable[[BatchProgress], None] | None = None
@@ -267,35 +296,35 @@ class Library:
         Raises:
             JournalError: The plan could not be written down; nothing was sent.
         """
-        raise NotImplementedError
+        return await self._bulk.apply(plan, progress)
 
     async def batch_report(self, batch_id: int) -> BatchReport:
         """Return what became of each asset of a batch."""
-        raise NotImplementedError
+        return await self._bulk.report(batch_id)
 
     async def resume(
         self, batch_id: int, *, progress: Callable[[BatchProgress], None] | None = None
     ) -> BatchReport:
         """Do what a batch has not done: only the failed, the interrupted and the unknown ones."""
-        raise NotImplementedError
+        return await self._bulk.resume(batch_id, progress)
 
     # --- What was done here
 
     async def log(self, *, limit: int = 100, offset: int = 0) -> list[Entry]:
         """Return what was done here, by any front end: pending ones on top, then newest first."""
-        raise NotImplementedError
+        return await self._history.log(limit, offset)
 
     async def batches(self, *, limit: int = 100, offset: int = 0) -> list[Batch]:
         """Return the batches, newest first."""
-        raise NotImplementedError
+        return await self._history.batches(limit, offset)
 
     async def unsent(self) -> list[Entry]:
         """Return the entries that wait for the user: unsent, unknown and in conflict."""
-        raise NotImplementedError
+        return await self._history.unsent()
 
     async def settle(self) -> list[Entry]:
         """Look at the platform for every change of unknown outcome; return them as they are now."""
-        raise NotImplementedError
+        return await self._history.settle()
 
     async def retry(self, entry_id: int) -> EditResult:
         """Send an unsent change again, merged as `edit` does; raises what `edit` raises.
@@ -303,7 +332,7 @@ class Library:
         Raises:
             Refused: The entry does not wait for a retry, or its secrets were never kept.
         """
-        raise NotImplementedError
+        return await self._history.retry(entry_id)
 
     async def discard(self, entry_id: int) -> Entry:
         """Give an unsent change up; its text stays readable in the log.
@@ -311,7 +340,7 @@ class Library:
         Raises:
             Refused: The entry does not wait for anything.
         """
-        raise NotImplementedError
+        return await self._history.discard(entry_id)
 
     async def undo(
         self,
@@ -327,7 +356,7 @@ class Library:
         Raises:
             UndoRefused: There is nothing to undo, or it was a delete or a create.
         """
-        raise NotImplementedError
+        return await self._history.undo(batch_id, progress)
 
     async def redo(self, *, progress: Callable[[BatchProgress], None] | None = None) -> BatchReport:
         """Do again what the last undo took back.
@@ -335,7 +364,7 @@ class Library:
         Raises:
             UndoRefused: Nothing was undone.
         """
-        raise NotImplementedError
+        return await self._history.redo(progress)
 
     # --- Keeping the catalog true
 
@@ -348,36 +377,36 @@ class Library:
         Raises:
             Refused: A large part vanished, twice; nothing was removed.
         """
-        raise NotImplementedError
+        return await self._sync.sync(force=force)
 
     async def refresh(self) -> SyncReport:
         """Read the newest pages until one holds nothing new."""
-        raise NotImplementedError
+        return await self._sync.refresh()
 
     async def ensure_fresh(self, *, max_age_s: float = 60.0) -> SyncReport | None:
         """Sync or refresh if the catalog is older than `max_age_s`; None when it was not needed."""
-        raise NotImplementedError
+        return await self._sync.ensure_fresh(max_age_s)
 
     async def run_background(self) -> None:
         """Keep the catalog fresh until cancelled: sweeps, refreshes, drafts, unknown outcomes.
 
         Run it in a task of the front end's own group. Failures become `SyncFailed` events.
         """
-        raise NotImplementedError
+        await Background(self._context, self._sync).run()
 
     def subscribe(self) -> AbstractContextManager[MemoryObjectReceiveStream[Event]]:
         """Listen to events from now until the context ends."""
-        raise NotImplementedError
+        return self._context.bus.subscribe()
 
     # --- Files
 
     async def list_files(self, asset_id: AssetId, path: str = "") -> tuple[FileEntry, ...]:
         """List one folder of an internal asset's files."""
-        raise NotImplementedError
+        return await self._files.list_files(asset_id, path)
 
     async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
         """Return signed, expiring addresses of one file."""
-        raise NotImplementedError
+        return await self._files.file_urls(asset_id, path)
 
     async def download(
         self,
@@ -394,4 +423,4 @@ class Library:
         Raises:
             Refused: A path of the platform's would leave `folder`, or the size does not fit.
         """
-        raise NotImplementedError
+        return await self._files.download(asset_id, path, folder, progress)

@@ -6,11 +6,11 @@ they want (mine), and what the platform has now (theirs).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from coexplorer.models import EDITABLE, Fields
+from coexplorer.models import EDITABLE, Fields, MetadataValue
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -47,6 +47,49 @@ def merge_fields(base: Fields, mine: Fields, theirs: Fields) -> Merged:
         mount=values["mount"],
     )
     return Merged(merged, tuple(conflicts), changed_fields(theirs, merged))
+
+
+def merge_reversal(done: Fields, earlier: Fields, theirs: Fields) -> Merged:
+    """Take a change back: from `done` to `earlier`, but only in fields that nobody changed since.
+
+    Stricter than `merge_fields`: tags that somebody changed since are left alone as a whole, and
+    named, because an undo shall bring back what was there or nothing.
+
+    Returns:
+        The result, whose `conflicts` are the fields that were left alone.
+    """
+    restored, left_alone = [], []
+    for field in changed_fields(done, earlier):
+        if same_value(done, theirs, field):
+            restored.append(field)
+        elif not same_value(earlier, theirs, field):
+            left_alone.append(field)
+    return Merged(with_fields_of(theirs, earlier, restored), tuple(left_alone), tuple(restored))
+
+
+def merge_metadata(
+    base: Mapping[str, MetadataValue],
+    mine: Mapping[str, MetadataValue],
+    theirs: Mapping[str, MetadataValue],
+) -> tuple[dict[str, MetadataValue], tuple[str, ...]]:
+    """Merge custom metadata key by key, as `merge_fields` does fields.
+
+    Returns:
+        What the platform shall have, and the keys that both sides changed (they hold theirs).
+    """
+    merged = dict(theirs)
+    conflicts = []
+    for key in dict.fromkeys([*base, *mine]):
+        old, new, now = base.get(key), mine.get(key), theirs.get(key)
+        if new in (old, now):
+            continue
+        if old != now:
+            conflicts.append(key)
+        elif key in mine:
+            merged[key] = new
+        else:
+            merged.pop(key, None)
+    return merged, tuple(conflicts)
 
 
 def merge_tags(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> tuple[str, ...]:

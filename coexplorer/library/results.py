@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from coexplorer.catalog import Relative
 from coexplorer.errors import CoexplorerError
-from coexplorer.library.entries import Action, State
+from coexplorer.library.entries import Action, Entry, State
+from coexplorer.library.merge import changed_fields
 from coexplorer.models import AssetId, Fields
 
 
@@ -66,6 +68,25 @@ class EditResult(msgspec.Struct, frozen=True):
     skipped_fields: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
     error: CoexplorerError | None = None
+
+
+def read_result(entry: Entry) -> EditResult:
+    """Return what the journal knows of an entry as a result."""
+    changed: tuple[str, ...] = ()
+    if entry.before is not None and entry.after is not None:
+        changed = changed_fields(entry.before, entry.after)
+    return EditResult(
+        entry_id=entry.id,
+        batch_id=entry.batch_id,
+        asset_id=entry.asset_id,
+        asset_name=entry.asset_name,
+        action=entry.action,
+        state=entry.state,
+        before=entry.before,
+        after=entry.after,
+        changed=changed,
+        error=CoexplorerError(entry.reason, hint=entry.hint) if entry.reason else None,
+    )
 
 
 class BatchProgress(msgspec.Struct, frozen=True):
@@ -148,8 +169,8 @@ class ReadyProgress(msgspec.Struct, frozen=True):
 
 
 class Lineage(msgspec.Struct, frozen=True):
-    """What an asset was made from, and what was made from it: id and name (empty if unknown)."""
+    """What an asset was made from or contains, and what was made from it or contains it."""
 
     asset_id: AssetId
-    sources: tuple[tuple[AssetId, str], ...]
-    derived: tuple[tuple[AssetId, str], ...]
+    parents: tuple[Relative, ...]
+    children: tuple[Relative, ...]

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Literal
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
 
+import anyio.to_thread
+
+from coexplorer.catalog import Catalog
 from coexplorer.config import Settings
+from coexplorer.errors import CatalogError
+from coexplorer.library.context import Context
+from coexplorer.library.events import RateLimitWaited
+from coexplorer.library.journal import Journal
 from coexplorer.library.library import Library
+
+if TYPE_CHECKING:
+    from coexplorer.api import Client
 
 Origin = Literal["cli", "tui", "mount"]
 
@@ -18,7 +31,9 @@ async def open_library(
 ) -> AsyncIterator[Library]:
     """Open the library of a profile; everything ends with the context.
 
-    Nothing is asked of the network here, and httpx is not even imported until it is needed.
+    Nothing is asked of the network here, and httpx is not even imported until it is needed. A
+    catalog that can't be used is bypassed: `Library.status` says so in one line. What an earlier
+    session left half done is settled as far as this machine knows: see `Library.unsent`.
 
     Args:
         settings: Where the platform, the catalog and the journal are.
@@ -28,4 +43,49 @@ async def open_library(
     Raises:
         JournalError: The journal can't be used.
     """
-    yield Library(settings, origin=origin, offline=offline)
+    async with AsyncExitStack() as stack:
+        catalog, problem = _open_catalog(settings.catalog_path, stack)
+        journal = Journal(settings.journal_path, origin=origin)
+        stack.callback(journal.close)
+        journal.recover()
+
+        async def connect() -> Client:
+            return await stack.enter_async_context(await _build_client(settings, context))
+
+        context = Context(
+            settings,
+            catalog,
+            journal,
+            connect=connect,
+            offline=offline,
+            catalog_problem=problem,
+        )
+        yield Library(context)
+
+
+def _open_catalog(path: Path, stack: AsyncExitStack) -> tuple[Catalog, str]:
+    """Open the catalog, or an empty one for this session only, with the reason."""
+    try:
+        catalog = Catalog.open(path)
+        problem = catalog.problem
+    except CatalogError as error:
+        problem = error.message
+        folder = stack.enter_context(TemporaryDirectory(prefix="coexplorer-"))
+        catalog = Catalog.open(Path(folder) / "catalog.sqlite3")
+    stack.callback(catalog.close)
+    return catalog, problem
+
+
+async def _build_client(settings: Settings, context: Context) -> Client:
+    from coexplorer.api import Client  # noqa: PLC0415 - httpx takes longer than all the rest
+
+    def tell_wait(seconds: float, _reason: str) -> None:
+        context.bus.publish(RateLimitWaited(time.time() + seconds))
+
+    token = await anyio.to_thread.run_sync(settings.load_token)
+    return Client(
+        settings.base_url,
+        token,
+        dialect=settings.dialect or await context.remembered_dialect(),
+        on_wait=tell_wait,
+    )

@@ -65,13 +65,23 @@ def test_newest_batch_that_did_something_is_the_one_to_undo(journal: Journal) ->
     found = journal.find_undoable()
     assert found is not None
     assert found.id == done
-    undo, (back,) = journal.begin([DRAFT], title="undo", purpose=Purpose.UNDO, reverses=done)
-    journal.settle(back, State.APPLIED)
-    journal.mark_undone([entry], undo)
+    undo, (back,) = journal.begin([DRAFT], title="undo", purpose=Purpose.UNDO, reverses=[entry])
     assert journal.find_undoable() is None
+    journal.settle(back, State.APPLIED)
     redo = journal.find_redoable()
     assert redo is not None
-    assert redo.reverses == done
+    assert redo.id == undo
+
+
+def test_undo_that_is_given_up_leaves_the_change_standing(journal: Journal) -> None:
+    done, (entry,) = journal.begin([DRAFT], title="done")
+    journal.settle(entry, State.APPLIED)
+    _, (back,) = journal.begin([DRAFT], title="undo", purpose=Purpose.UNDO, reverses=[entry])
+    journal.settle(back, State.UNSENT)
+    journal.discard(back)
+    found = journal.find_undoable()
+    assert found is not None
+    assert found.id == done
 
 
 def test_session_that_lives_is_not_recovered(journal: Journal, tmp_path: Path) -> None:

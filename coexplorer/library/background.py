@@ -1,0 +1,102 @@
+"""What goes on by itself while a front end is open: sweeps, refreshes, drafts, unknown outcomes."""
+
+from __future__ import annotations
+
+import time
+
+import anyio
+
+from coexplorer.errors import CoexplorerError, NotFound, Refused
+from coexplorer.library.context import Context
+from coexplorer.library.create import poll_waits
+from coexplorer.library.events import AssetSettled, SyncFailed
+from coexplorer.library.legs import REFRESH_EVERY_S, Need, sweep_rest_s
+from coexplorer.library.settle import settle_entries
+from coexplorer.library.sync import Sync
+from coexplorer.models import AssetId, AssetState
+from coexplorer.query import Query, parse_query
+
+_DRAFTS = parse_query("state:draft is:any")
+_LOOK_EVERY_S = 5.0
+
+
+class Background:
+    """Keeps the catalog fresh until it is cancelled.
+
+    Args:
+        context: The session's servants.
+        sync: Sweeps and refreshes.
+    """
+
+    def __init__(self, context: Context, sync: Sync) -> None:
+        self._context = context
+        self._sync = sync
+
+    async def run(self) -> None:
+        """See `Library.run_background`."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._settle)
+            group.start_soon(self._keep_fresh)
+            group.start_soon(self._watch_drafts, _DRAFTS)
+
+    async def _settle(self) -> None:
+        """Look for what an earlier session left unknown, until the platform answers."""
+        while True:
+            pending = await self._context.run(self._context.journal.pending)
+            try:
+                await settle_entries(self._context, pending)
+            except CoexplorerError:
+                await anyio.sleep(REFRESH_EVERY_S)
+            else:
+                return
+
+    async def _keep_fresh(self) -> None:
+        rest_until = 0.0
+        complete = True
+        while True:
+            rested = time.monotonic() >= rest_until
+            try:
+                need = await self._sync.need()
+                if rested and (need is Need.SWEEP or not complete):
+                    report = await self._sync.sync(force=False)
+                    complete = report.complete
+                    rest_until = time.monotonic() + sweep_rest_s(report.duration_s)
+                elif need is not Need.NOTHING:
+                    await self._sync.refresh()
+            except CoexplorerError as error:
+                self._context.bus.publish(SyncFailed(error))
+                if isinstance(error, Refused):
+                    rest_until = time.monotonic() + sweep_rest_s(0)
+                await anyio.sleep(REFRESH_EVERY_S)
+            await anyio.sleep(_LOOK_EVERY_S)
+
+    async def _watch_drafts(self, drafts: Query) -> None:
+        """Poll what is in ``draft``: each at 5 s, then slower, until it is ready or failed."""
+        watched: set[AssetId] = set()
+        async with anyio.create_task_group() as group:
+            while True:
+                try:
+                    found = await self._context.run(
+                        self._context.catalog.ids, drafts, now=time.time()
+                    )
+                except CoexplorerError:
+                    found = []
+                for asset_id in found:
+                    if asset_id not in watched:
+                        watched.add(asset_id)
+                        group.start_soon(self._watch, asset_id, watched)
+                await anyio.sleep(_LOOK_EVERY_S)
+
+    async def _watch(self, asset_id: AssetId, watched: set[AssetId]) -> None:
+        for wait_s in poll_waits():
+            await anyio.sleep(wait_s)
+            try:
+                record = await self._context.fetch(asset_id)
+            except NotFound:
+                break
+            except CoexplorerError:
+                continue
+            if record.asset.state != AssetState.DRAFT:
+                self._context.bus.publish(AssetSettled(asset_id, record.asset.state))
+                break
+        watched.discard(asset_id)

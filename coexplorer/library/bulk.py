@@ -1,0 +1,233 @@
+"""Many assets at once: planned, written down, sent a few at a time, reported one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+
+import anyio
+import msgspec
+
+from coexplorer.errors import (
+    CoexplorerError,
+    InvalidField,
+    JournalError,
+    NotSignedIn,
+    Refused,
+    Unreachable,
+)
+from coexplorer.library.changes import Change, Plan, PlanItem, build_plan
+from coexplorer.library.context import Context
+from coexplorer.library.document import build_document, find_edits
+from coexplorer.library.edit import Editor
+from coexplorer.library.entries import Action, Draft, Entry, Purpose, State
+from coexplorer.library.groups import plain_errors
+from coexplorer.library.merge import changed_fields
+from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
+from coexplorer.library.settle import settle_entries
+from coexplorer.library.validate import check_fields
+from coexplorer.models import AssetId, Record
+from coexplorer.query import Query, parse_query
+
+CONCURRENCY = 8
+"""Assets of a batch that are on their way at once."""
+
+OnProgress = Callable[[BatchProgress], None]
+
+
+class Bulk:
+    """Plans batches and carries them out.
+
+    Args:
+        context: The session's servants.
+        editor: Sends one asset's change.
+    """
+
+    def __init__(self, context: Context, editor: Editor) -> None:
+        self._context = context
+        self._editor = editor
+
+    async def plan(self, target: Query | str | Sequence[AssetId], change: Change) -> Plan:
+        """See `Library.plan`."""
+        return build_plan(await self._load(target), change)
+
+    async def document(self, target: Query | str | Sequence[AssetId]) -> str:
+        """See `Library.document`."""
+        records = await self._load(target)
+        return build_document([(record.asset.id, record.asset.fields) for record in records])
+
+    def plan_document(self, before: str, after: str) -> Plan:
+        """See `Library.plan_document`."""
+        items = []
+        for edit in find_edits(before, after):
+            changed = changed_fields(edit.base, edit.mine)
+            try:
+                check_fields(edit.mine, only=changed)
+            except InvalidField as error:
+                message = error.message.removeprefix(f"{error.field}: ")
+                raise InvalidField(error.field, f"{message} (asset {edit.asset_id})") from error
+            items.append(
+                PlanItem(
+                    edit.asset_id,
+                    edit.base.name,
+                    Action.EDIT,
+                    edit.base,
+                    edit.mine,
+                    reason="" if changed else "not changed",
+                )
+            )
+        return Plan("edit as text", tuple(items))
+
+    async def apply(self, plan: Plan, progress: OnProgress | None) -> BatchReport:
+        """See `Library.apply`."""
+        drafts = [draft for item in plan.items for draft in item.drafts()]
+        return await self.start(drafts, plan.title, progress)
+
+    async def start(
+        self,
+        drafts: Sequence[Draft],
+        title: str,
+        progress: OnProgress | None,
+        *,
+        reverses: Sequence[Entry] = (),
+        purpose: Purpose = Purpose.DO,
+    ) -> BatchReport:
+        """Write a batch down as a whole, then carry it out.
+
+        Args:
+            drafts: Its entries; those of one asset follow each other and are sent in this order.
+            title: One line for people.
+            progress: Told after each asset.
+            reverses: The entries that this batch takes back.
+            purpose: Why it is made.
+
+        Raises:
+            JournalError: It can't be written down; nothing was sent.
+        """
+        if not drafts:
+            return BatchReport(0, title, ())
+        journal = self._context.journal
+        batch, _ = await self._context.write_down(
+            journal.begin,
+            drafts,
+            title=title,
+            purpose=purpose,
+            reverses=[entry.id for entry in reverses],
+        )
+        return await self._run(batch, purpose, progress)
+
+    async def report(self, batch_id: int) -> BatchReport:
+        """See `Library.batch_report`."""
+        return await self._report(batch_id, {})
+
+    async def resume(self, batch_id: int, progress: OnProgress | None) -> BatchReport:
+        """See `Library.resume`."""
+        journal = self._context.journal
+        batch = await self._context.run(journal.batch, batch_id)
+        if batch is None:
+            raise Refused(f"there is no batch {batch_id}", hint="look for its number in the log")
+        entries = await self._context.run(journal.entries_of, batch_id)
+        await settle_entries(self._context, entries)
+        entries = await self._context.run(journal.entries_of, batch_id)
+        unsent = [entry.id for entry in entries if entry.state is State.UNSENT]
+        await self._context.write_down(journal.claim, unsent)
+        return await self._run(batch_id, batch.purpose, progress)
+
+    async def _load(self, target: Query | str | Sequence[AssetId]) -> list[Record]:
+        wanted = parse_query(target) if isinstance(target, str) else target
+        return await self._context.records(wanted)
+
+    async def _run(
+        self, batch_id: int, purpose: Purpose, progress: OnProgress | None
+    ) -> BatchReport:
+        journal = self._context.journal
+        entries = await self._context.run(journal.entries_of, batch_id)
+        groups = list(_by_asset(entry for entry in entries if entry.state is State.PLANNED))
+        todo = iter(groups)
+        tally = _Tally(batch_id, len(groups), progress)
+
+        async def work() -> None:
+            for group in todo:  # shared: each worker takes the next one
+                if tally.is_hopeless:
+                    return
+                tally.add(await self._carry_out(group, purpose))
+
+        try:
+            tally.tell(None)
+            with plain_errors():
+                async with anyio.create_task_group() as workers:
+                    for _ in range(min(CONCURRENCY, len(groups))):
+                        workers.start_soon(work)
+        finally:
+            await self._context.write_down(journal.abandon_batch, batch_id)
+        return await self._report(batch_id, tally.results)
+
+    async def _carry_out(self, entries: Sequence[Entry], purpose: Purpose) -> EditResult:
+        """Send one asset's entries in their order; the first that fails ends them."""
+        result = read_result(entries[0])
+        for entry in entries:
+            try:
+                result = await self._editor.carry_out(entry, purpose)
+            except CoexplorerError as error:
+                noted = await self._context.run(self._context.journal.entry, entry.id)
+                return msgspec.structs.replace(read_result(noted or entry), error=error)
+        return result
+
+    async def _report(self, batch_id: int, results: dict[AssetId, EditResult]) -> BatchReport:
+        """Say what became of each asset; `results` know more of errors than the journal."""
+        journal = self._context.journal
+        batch = await self._context.run(journal.batch, batch_id)
+        entries = await self._context.run(journal.entries_of, batch_id)
+        found = []
+        for group in _by_asset(entries):
+            noted = read_result(_deciding(group))
+            known = results.get(noted.asset_id)
+            found.append(known if known and known.state is noted.state else noted)
+        return BatchReport(batch_id, batch.title if batch else "", tuple(found))
+
+
+class _Tally:
+    """Counts what a batch has done, and tells it.
+
+    Attributes:
+        results: Those that are known, by asset.
+        is_hopeless: Whether what happened would happen to all others too: they are not tried.
+    """
+
+    def __init__(self, batch_id: int, total: int, progress: OnProgress | None) -> None:
+        self.results: dict[AssetId, EditResult] = {}
+        self.is_hopeless = False
+        self._batch_id = batch_id
+        self._total = total
+        self._progress = progress
+        self._failed = 0
+
+    def add(self, result: EditResult) -> None:
+        self.results[result.asset_id] = result
+        if result.error is not None and result.state is not State.SKIPPED:
+            self._failed += 1
+        self.is_hopeless = self.is_hopeless or _concerns_all(result.error)
+        self.tell(result)
+
+    def tell(self, result: EditResult | None) -> None:
+        if self._progress:
+            done = len(self.results)
+            self._progress(BatchProgress(self._batch_id, done, self._failed, self._total, result))
+
+
+def _by_asset(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    for _, group in groupby(entries, key=lambda entry: entry.asset_id):
+        yield list(group)
+
+
+def _deciding(entries: Sequence[Entry]) -> Entry:
+    """Return the entry that says how far an asset got: the first that is not done, or the last."""
+    done = (State.APPLIED, State.UNCHANGED)
+    return next((entry for entry in entries if entry.state not in done), entries[-1])
+
+
+def _concerns_all(error: CoexplorerError | None) -> bool:
+    """Tell whether an error would meet every other asset too, so that the rest is not tried."""
+    if isinstance(error, Unreachable):
+        return not error.outcome_unknown
+    return isinstance(error, NotSignedIn | JournalError)

@@ -1,0 +1,192 @@
+"""What the rooms of one session share: catalog, journal, events, and the way to the platform."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from coexplorer.catalog import Catalog
+from coexplorer.config import Settings
+from coexplorer.errors import CatalogError, CoexplorerError, JournalError, NotFound, Unreachable
+from coexplorer.library.entries import State
+from coexplorer.library.events import EventBus, RowsChanged
+from coexplorer.library.journal import Journal
+from coexplorer.models import Asset, AssetId, Dialect, Fields, Membership, Record
+from coexplorer.query import Query
+
+if TYPE_CHECKING:
+    from coexplorer.api import Client  # imported late: it brings httpx
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_NOTHING = Membership()
+_log = logging.getLogger(__name__)
+
+
+class Context:
+    """The servants of one session.
+
+    Args:
+        settings: Where everything is.
+        catalog: What we know.
+        journal: What we did.
+        connect: Makes the api client; called once, when the network is first needed.
+        offline: Never use the network.
+        catalog_problem: One line when the catalog had to be bypassed; else empty.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        journal: Journal,
+        *,
+        connect: Callable[[], Awaitable[Client]],
+        offline: bool,
+        catalog_problem: str = "",
+    ) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.journal = journal
+        self.bus = EventBus()
+        self.offline = offline
+        self.catalog_problem = catalog_problem
+        self.out_of_reach = False
+        self._connect = connect
+        self._client: Client | None = None
+        self._connecting = anyio.Lock()
+
+    async def client(self) -> Client:
+        """Return the way to the platform, made when it is first needed.
+
+        Raises:
+            Unreachable: The session is offline.
+            ConfigError: There is no token.
+        """
+        if self.offline:
+            raise Unreachable(
+                "this session is offline", hint="leave --offline out to use the network"
+            )
+        async with self._connecting:
+            if self._client is None:
+                self._client = await self._connect()
+        return self._client
+
+    @contextmanager
+    def noting_reach(self) -> Iterator[None]:
+        """Remember whether the platform could be reached, for the status line."""
+        try:
+            yield
+        except Unreachable:
+            self.out_of_reach = True
+            raise
+        self.out_of_reach = False
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking call in a thread; cancelling waits for it to end."""
+        return await anyio.to_thread.run_sync(partial(call, *args, **kwargs))
+
+    async def write_down(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a journal's write in a thread; cancelling can't lose its result."""
+        with anyio.CancelScope(shield=True):
+            return await self.run(call, *args, **kwargs)
+        raise AssertionError("nobody cancels this scope")
+
+    async def settle(
+        self,
+        entry_id: int,
+        state: State,
+        *,
+        error: CoexplorerError | None = None,
+        asset_id: AssetId | None = None,
+        after: Fields | None = None,
+    ) -> None:
+        """Write an outcome down, as far as that is possible.
+
+        An outcome that can't be written leaves its entry ``intended``: the next start finds it as
+        unknown and looks at the platform. A success is no failure because its disk is full.
+        """
+        try:
+            await self.write_down(
+                self.journal.settle, entry_id, state, error=error, asset_id=asset_id, after=after
+            )
+        except JournalError as problem:
+            _log.warning("outcome %s of entry %s not written: %s", state, entry_id, problem)
+
+    async def remembered_dialect(self) -> Dialect | None:
+        """Return how the platform was spoken to last time; None: ask it."""
+        try:
+            return (await self.run(self.catalog.sync_state)).dialect
+        except CatalogError as error:
+            self.note_catalog_problem(error)
+            return None
+
+    async def known(self, asset_id: AssetId) -> Record | None:
+        """Return what the catalog knows of an asset; None also when it can't be read."""
+        try:
+            return await self.run(self.catalog.get, asset_id)
+        except CatalogError as error:
+            self.note_catalog_problem(error)
+            return None
+
+    async def records(self, target: Query | Sequence[AssetId]) -> list[Record]:
+        """Return full records from the catalog."""
+        if isinstance(target, Query):
+            return await self.run(self.catalog.records, target, now=time.time())
+        return await self.run(self.catalog.records, list(target), now=time.time())
+
+    async def fetch(self, asset_id: AssetId) -> Record:
+        """GET an asset and let the catalog know.
+
+        Raises:
+            NotFound: It is gone, or not shared with this user; the catalog forgets it.
+            ApiError: The platform can't be asked.
+        """
+        client = await self.client()
+        try:
+            asset = await client.get(asset_id)
+        except NotFound:
+            await self.forget([asset_id])
+            raise
+        return await self.remember(asset)
+
+    async def remember(self, asset: Asset, membership: Membership = _NOTHING) -> Record:
+        """Put a reply into the catalog; a catalog that fails is bypassed with one line."""
+        record = Record(asset, membership, time.time())
+        try:
+            await self.run(self.catalog.upsert, [record], generation=None)
+            kept = await self.run(self.catalog.get, asset.id)
+        except CatalogError as error:
+            self.note_catalog_problem(error)
+            return record
+        self.bus.publish(RowsChanged((asset.id,)))
+        return kept or record
+
+    async def mark(self, asset_ids: Sequence[AssetId], membership: Membership) -> None:
+        """Let the catalog know what the object itself does not say, e.g. that it is archived."""
+        try:
+            await self.run(self.catalog.set_membership, list(asset_ids), membership)
+        except CatalogError as error:
+            self.note_catalog_problem(error)
+        self.bus.publish(RowsChanged(tuple(asset_ids)))
+
+    async def forget(self, asset_ids: Sequence[AssetId]) -> None:
+        """Remove assets that the platform said are gone."""
+        try:
+            await self.run(self.catalog.remove, list(asset_ids))
+        except CatalogError as error:
+            self.note_catalog_problem(error)
+        self.bus.publish(RowsChanged(tuple(asset_ids)))
+
+    def note_catalog_problem(self, error: CatalogError) -> None:
+        """Keep a catalog's failure for the status line: the program works on without it."""
+        if not self.catalog_problem:
+            _log.warning("catalog: %s", error)
+        self.catalog_problem = error.message

@@ -1,0 +1,85 @@
+"""New assets: asked for once, found again when the reply is lost, watched until they are ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import anyio
+
+from coexplorer.errors import ApiError, CoexplorerError
+from coexplorer.library.context import Context
+from coexplorer.library.edit import failed_state
+from coexplorer.library.entries import Action, Draft, State
+from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
+from coexplorer.library.results import ReadyProgress
+from coexplorer.library.validate import check_fields
+from coexplorer.models import AssetId, AssetState, Fields, Membership, NewAsset, Record
+
+FIRST_POLL_S = 5.0
+LONGEST_POLL_S = 60.0
+_GROWTH = 1.5
+
+
+def poll_waits() -> Iterator[float]:
+    """Yield the seconds between looks at a draft: 5, then ever longer, up to a minute."""
+    wait_s = FIRST_POLL_S
+    while True:
+        yield wait_s
+        wait_s = min(_GROWTH * wait_s, LONGEST_POLL_S)
+
+
+class Creator:
+    """Creates assets and waits for them.
+
+    Args:
+        context: The session's servants.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def create(self, new: NewAsset) -> Record:
+        """See `Library.create`. The journal gets the four fields, never the source's keys."""
+        context = self._context
+        fields = Fields(new.name, new.description, new.tags, new.mount)
+        check_fields(fields)
+        draft = Draft(AssetId(""), new.name, Action.CREATE, mine=fields)
+        _, (entry,) = await context.write_down(
+            context.journal.begin, [draft], title=f"create {new.name}"
+        )
+        context.bus.publish(EditStarted(entry, AssetId(""), Action.CREATE))
+        sent = False
+        try:
+            client = await context.client()
+            await context.write_down(context.journal.intend, entry, after=fields)
+            sent = True
+            asset = await client.create(new)
+        except CoexplorerError as error:
+            unknown = sent and isinstance(error, ApiError) and error.outcome_unknown
+            await context.settle(entry, failed_state(error, sent=unknown), error=error)
+            context.bus.publish(EditFailed(entry, AssetId(""), Action.CREATE, error))
+            raise
+        except anyio.get_cancelled_exc_class():
+            await context.settle(entry, State.UNKNOWN if sent else State.UNSENT)
+            raise
+        await context.settle(entry, State.APPLIED, asset_id=asset.id, after=asset.fields)
+        record = await context.remember(asset, Membership(archived=False, mine=True))
+        context.bus.publish(EditApplied(entry, asset.id, Action.CREATE))
+        return record
+
+    async def wait_ready(
+        self, asset_id: AssetId, progress: Callable[[ReadyProgress], None] | None
+    ) -> Record:
+        """See `Library.wait_ready`."""
+        started = time.monotonic()
+        for wait_s in poll_waits():
+            record = await self._context.fetch(asset_id)
+            if record.asset.state != AssetState.DRAFT:
+                self._context.bus.publish(AssetSettled(asset_id, record.asset.state))
+                return record
+            if progress:
+                waited_s = time.monotonic() - started
+                progress(ReadyProgress(asset_id, record.asset.state, waited_s, wait_s))
+            await anyio.sleep(wait_s)
+        raise AssertionError("polling has no end of its own")

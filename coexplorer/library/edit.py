@@ -1,0 +1,309 @@
+"""The one way to change an asset (design: catalog-and-edits.md, Changing an asset).
+
+Written down, read afresh, merged, written down again, sent, compared, written down: in this order,
+whichever front end asks and whether it is for one asset or one of a thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import anyio
+import msgspec
+
+from coexplorer.errors import (
+    ApiError,
+    CoexplorerError,
+    Conflict,
+    EditConflict,
+    Refused,
+)
+from coexplorer.library.context import Context
+from coexplorer.library.entries import Action, Draft, Entry, Purpose, State
+from coexplorer.library.events import EditApplied, EditFailed, EditStarted
+from coexplorer.library.locks import hold_asset
+from coexplorer.library.merge import (
+    Merged,
+    changed_fields,
+    merge_fields,
+    merge_metadata,
+    merge_reversal,
+)
+from coexplorer.library.results import EditResult
+from coexplorer.library.settle import find_archived, settle_edits
+from coexplorer.library.validate import check_fields
+from coexplorer.models import Asset, AssetId, Fields, Membership, MetadataValue
+
+_TRIES = 4
+"""Merges of one edit that may meet somebody else's change before it is given up as a conflict."""
+
+
+class _Attempt:
+    """One entry on its way.
+
+    Attributes:
+        sent: Whether the platform may have it: a request was sent and no reply came yet.
+        before: What the platform had before the first request.
+    """
+
+    def __init__(self, entry: Entry, purpose: Purpose) -> None:
+        self.entry = entry
+        self.purpose = purpose
+        self.sent = False
+        self.before: Fields | None = None
+
+    def merge(self, base: Fields, mine: Fields, theirs: Fields) -> Merged:
+        """Merge as an edit, or take back as an undo."""
+        if self.purpose is Purpose.DO:
+            return merge_fields(base, mine, theirs)
+        return merge_reversal(base, mine, theirs)
+
+
+class Editor:
+    """Carries out journal entries, one asset at a time.
+
+    Args:
+        context: The session's servants.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._actions: Mapping[Action, Callable[[_Attempt], Awaitable[EditResult]]] = {
+            Action.EDIT: self._edit,
+            Action.ARCHIVE: self._archive,
+            Action.UNARCHIVE: self._archive,
+            Action.DELETE: self._delete,
+        }
+
+    async def edit(
+        self,
+        asset_id: AssetId,
+        base: Fields,
+        mine: Fields,
+        *,
+        base_metadata: Mapping[str, MetadataValue] | None = None,
+        metadata: Mapping[str, MetadataValue] | None = None,
+    ) -> EditResult:
+        """See `Library.edit`."""
+        changed = changed_fields(base, mine)
+        check_fields(mine, only=changed)
+        draft = Draft(
+            asset_id=asset_id,
+            asset_name=base.name,
+            action=Action.EDIT,
+            base=base,
+            mine=mine,
+            base_metadata=None if metadata is None else dict(base_metadata or {}),
+            metadata=None if metadata is None else dict(metadata),
+        )
+        what = [*changed, *(["custom metadata"] if metadata is not None else [])]
+        return await self.do(draft, title=f"edit {' and '.join(what) or 'nothing'} of {base.name}")
+
+    async def archive(self, asset_id: AssetId, *, archived: bool) -> EditResult:
+        """See `Library.archive`."""
+        action = Action.ARCHIVE if archived else Action.UNARCHIVE
+        name = await self.name_of(asset_id)
+        return await self.do(Draft(asset_id, name, action), title=f"{action} {name}")
+
+    async def delete(self, asset_id: AssetId, *, archive_first: bool) -> EditResult:
+        """See `Library.delete`."""
+        name = await self.name_of(asset_id)
+        delete = Draft(asset_id, name, Action.DELETE)
+        if not archive_first:
+            return await self.do(delete, title=f"delete {name}")
+        drafts = [Draft(asset_id, name, Action.ARCHIVE), delete]
+        return await self.do(*drafts, title=f"archive and delete {name}")
+
+    async def do(self, *drafts: Draft, title: str) -> EditResult:
+        """Write one asset's drafts down as a batch, carry them out, return the last result."""
+        journal = self._context.journal
+        batch, _ = await self._context.write_down(journal.begin, drafts, title=title)
+        try:
+            entries = await self._context.run(journal.entries_of, batch)
+            results = [await self.carry_out(entry, Purpose.DO) for entry in entries]
+        finally:
+            await self._context.write_down(journal.abandon_batch, batch)
+        return results[-1]
+
+    async def carry_out(self, entry: Entry, purpose: Purpose) -> EditResult:
+        """Send one planned entry and write down what became of it.
+
+        Raises:
+            CoexplorerError: It failed; the journal says how far it got.
+        """
+        attempt = _Attempt(entry, purpose)
+        bus = self._context.bus
+        bus.publish(EditStarted(entry.id, entry.asset_id, entry.action))
+        try:
+            async with hold_asset(self._context.journal.folder, entry.asset_id):
+                result = await self._actions[entry.action](attempt)
+        except CoexplorerError as error:
+            await self._context.settle(
+                entry.id, failed_state(error, sent=attempt.sent), error=error
+            )
+            bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
+            raise
+        except anyio.get_cancelled_exc_class():
+            state = State.UNKNOWN if attempt.sent else State.UNSENT
+            reason = Refused("it was interrupted", hint="look at the log; retry or discard it")
+            await self._context.settle(entry.id, state, error=reason)
+            raise
+        await self._context.settle(entry.id, result.state, error=result.error, after=result.after)
+        bus.publish(EditApplied(entry.id, entry.asset_id, entry.action))
+        return result
+
+    async def name_of(self, asset_id: AssetId) -> str:
+        """Return an asset's name for the log; its id when the catalog does not know it."""
+        record = await self._context.known(asset_id)
+        return record.asset.name if record else asset_id
+
+    # --- The actions
+
+    async def _edit(self, attempt: _Attempt) -> EditResult:
+        entry, context = attempt.entry, self._context
+        base, mine = entry.base, entry.mine
+        if base is None or mine is None:
+            raise AssertionError("an edit without its fields can't be written down")
+        client = await context.client()
+        for _ in range(_TRIES):
+            theirs = (await context.fetch(entry.asset_id)).asset
+            await settle_edits(context, theirs)
+            merged = attempt.merge(base, mine, theirs.fields)
+            metadata, keys = _merge_metadata(entry, theirs)
+            conflicts = (*merged.conflicts, *keys)
+            if conflicts and attempt.purpose is Purpose.DO:
+                raise EditConflict(
+                    entry.asset_id, conflicts, base=base, mine=mine, theirs=theirs.fields
+                )
+            if not merged.changed and metadata is None:
+                return _nothing_to_send(attempt, theirs.fields, conflicts)
+            check_fields(merged.fields, only=merged.changed)
+            attempt.before = attempt.before or theirs.fields
+            await context.write_down(
+                context.journal.intend,
+                entry.id,
+                before=attempt.before,
+                after=merged.fields,
+                base_metadata=None if metadata is None else theirs.custom_metadata,
+                metadata=metadata,
+            )
+            attempt.sent = True
+            try:
+                reply = await client.update(
+                    entry.asset_id, merged.fields, before=theirs.fields, custom_metadata=metadata
+                )
+            except Conflict:
+                continue  # somebody was faster: read and merge again
+            except ApiError as error:
+                attempt.sent = error.outcome_unknown
+                raise
+            attempt.sent = False
+            await context.remember(reply)
+            return msgspec.structs.replace(
+                _result(entry, State.APPLIED),
+                before=attempt.before,
+                after=reply.fields,
+                changed=changed_fields(attempt.before, reply.fields),
+                skipped_fields=conflicts,
+                differs=changed_fields(merged.fields, reply.fields),
+            )
+        raise Conflict(
+            "others keep changing this asset, so the edit could not be merged",
+            hint="wait a moment, then retry it",
+        )
+
+    async def _archive(self, attempt: _Attempt) -> EditResult:
+        entry, context = attempt.entry, self._context
+        archived = entry.action is Action.ARCHIVE
+        client = await context.client()
+        known = await context.known(entry.asset_id)
+        was_so = known is not None and known.membership.archived is archived
+        await context.write_down(context.journal.intend, entry.id)
+        attempt.sent = True
+        try:
+            await client.archive(entry.asset_id, archived)
+        except ApiError as error:
+            attempt.sent = error.outcome_unknown
+            raise
+        attempt.sent = False
+        await context.mark([entry.asset_id], Membership(archived=archived))
+        return _result(entry, State.UNCHANGED if was_so else State.APPLIED)
+
+    async def _delete(self, attempt: _Attempt) -> EditResult:
+        entry, context = attempt.entry, self._context
+        client = await context.client()
+        record = await context.fetch(entry.asset_id)
+        archived = record.membership.archived
+        if archived is None:
+            archived = await find_archived(client, record.asset)
+        if not archived:
+            raise Refused(
+                "this asset is not archived, and only archived ones are deleted",
+                hint="archive it first, or ask for both at once",
+            )
+        fields = record.asset.fields
+        await context.write_down(context.journal.intend, entry.id, before=fields)
+        attempt.sent = True
+        try:
+            await client.delete(entry.asset_id)
+        except ApiError as error:
+            attempt.sent = error.outcome_unknown
+            raise
+        attempt.sent = False
+        await context.forget([entry.asset_id])
+        return msgspec.structs.replace(_result(entry, State.APPLIED), before=fields)
+
+
+def failed_state(error: CoexplorerError, *, sent: bool) -> State:
+    """Say how an entry that failed ends.
+
+    Args:
+        error: Why it failed.
+        sent: Whether the platform may have it all the same.
+    """
+    if isinstance(error, EditConflict | Conflict):
+        return State.CONFLICT
+    if sent:
+        return State.UNKNOWN
+    return State.SKIPPED if isinstance(error, Refused) else State.UNSENT
+
+
+def _result(entry: Entry, state: State) -> EditResult:
+    return EditResult(
+        entry_id=entry.id,
+        batch_id=entry.batch_id,
+        asset_id=entry.asset_id,
+        asset_name=entry.asset_name,
+        action=entry.action,
+        state=state,
+    )
+
+
+def _nothing_to_send(attempt: _Attempt, theirs: Fields, left_alone: tuple[str, ...]) -> EditResult:
+    """Say why nothing was sent: it is so already, it was the lost reply, or others changed it."""
+    state, error = State.UNCHANGED, None
+    if attempt.before is not None:
+        state = State.APPLIED
+    elif left_alone:
+        names = " and ".join(left_alone)
+        state = State.SKIPPED
+        error = Refused(f"somebody changed the {names} since", hint="edit the asset by hand")
+    return msgspec.structs.replace(
+        _result(attempt.entry, state),
+        before=attempt.before or theirs,
+        after=theirs,
+        changed=changed_fields(attempt.before, theirs) if attempt.before else (),
+        skipped_fields=left_alone,
+        error=error,
+    )
+
+
+def _merge_metadata(
+    entry: Entry, theirs: Asset
+) -> tuple[dict[str, MetadataValue] | None, tuple[str, ...]]:
+    """Merge custom metadata if the entry edits it; None when nothing of it is to be sent."""
+    if entry.metadata is None:
+        return None, ()
+    now = theirs.custom_metadata
+    merged, conflicts = merge_metadata(entry.base_metadata or {}, entry.metadata, now)
+    return (None if merged == now else merged), conflicts

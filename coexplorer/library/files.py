@@ -1,0 +1,149 @@
+"""An asset's files: listed, and downloaded to a folder from which nothing escapes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path, PurePosixPath
+
+import anyio
+import anyio.to_thread
+
+from coexplorer.errors import Conflict, NotFound, Refused
+from coexplorer.library.context import Context
+from coexplorer.library.results import DownloadProgress
+from coexplorer.models import AssetId, FileEntry, FileUrls
+
+_STEP_BYTES = 4 * 1024 * 1024
+"""Progress is told after so many bytes, and at the end."""
+
+OnProgress = Callable[[DownloadProgress], None]
+
+
+class Files:
+    """Lists and downloads files.
+
+    Args:
+        context: The session's servants.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def list_files(self, asset_id: AssetId, path: str) -> tuple[FileEntry, ...]:
+        """See `Library.list_files`."""
+        return await (await self._context.client()).list_files(asset_id, path)
+
+    async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
+        """See `Library.file_urls`."""
+        return await (await self._context.client()).file_urls(asset_id, path)
+
+    async def download(
+        self, asset_id: AssetId, path: str, folder: Path, progress: OnProgress | None
+    ) -> list[Path]:
+        """See `Library.download`."""
+        path = path.strip("/")
+        start = PurePosixPath(path).parent if path else PurePosixPath()
+        written = []
+        async for entry in self._walk(asset_id, path):
+            target = find_target(folder, entry.path, below=str(start))
+            await self._download_file(asset_id, entry, target, progress)
+            written.append(target)
+        return written
+
+    async def _walk(self, asset_id: AssetId, path: str) -> AsyncIterator[FileEntry]:
+        """Stream the file at `path`, or all files below it."""
+        folders = [path]
+        if path:
+            parent = str(PurePosixPath(path).parent)
+            siblings = await self.list_files(asset_id, "" if parent == "." else parent)
+            found = [entry for entry in siblings if entry.path.strip("/") == path]
+            if not found:
+                raise NotFound(
+                    f"this asset has no file {path}", hint="list its folder to see what is there"
+                )
+            if not found[0].is_folder:
+                yield found[0]
+                return
+        while folders:
+            for entry in await self.list_files(asset_id, folders.pop()):
+                if entry.is_folder:
+                    folders.append(entry.path)
+                else:
+                    yield entry
+
+    async def _download_file(
+        self, asset_id: AssetId, entry: FileEntry, target: Path, progress: OnProgress | None
+    ) -> None:
+        part = target.with_name(target.name + ".part")
+        await anyio.to_thread.run_sync(lambda: target.parent.mkdir(parents=True, exist_ok=True))
+        try:
+            size = await self._fetch(asset_id, entry, part, progress)
+        except Conflict:  # what is there belongs to other content: from the start, once
+            await anyio.to_thread.run_sync(part.unlink)
+            size = await self._fetch(asset_id, entry, part, progress)
+        if entry.size_bytes is not None and size != entry.size_bytes:
+            raise Refused(
+                f"{entry.path} has {size:,} bytes, and {entry.size_bytes:,} were announced",
+                hint=f"what came is in {part}; delete it to start over",
+            )
+        await anyio.to_thread.run_sync(part.replace, target)
+
+    async def _fetch(
+        self, asset_id: AssetId, entry: FileEntry, part: Path, progress: OnProgress | None
+    ) -> int:
+        """Append what is missing to the part; return its size."""
+        client = await self._context.client()
+        done = await anyio.to_thread.run_sync(_resume_at, part, entry.size_bytes)
+
+        async def fetch_url() -> str:
+            return (await client.file_urls(asset_id, entry.path)).download_url
+
+        told = done
+        async with (
+            await anyio.open_file(part, "ab") as file,
+            client.open_download(fetch_url, start=done) as download,
+        ):
+            async for chunk in download:
+                await file.write(chunk)
+                done += len(chunk)
+                if progress and done - told >= _STEP_BYTES:
+                    told = done
+                    progress(DownloadProgress(entry.path, done, entry.size_bytes))
+        if progress:
+            progress(DownloadProgress(entry.path, done, entry.size_bytes))
+        return done
+
+
+def _resume_at(part: Path, size_bytes: int | None) -> int:
+    """Return how much of a file is there; a part that is too long is none of it, and deleted."""
+    try:
+        done = part.stat().st_size
+    except FileNotFoundError:
+        return 0
+    if size_bytes is not None and done > size_bytes:
+        part.unlink()
+        return 0
+    return done
+
+
+def find_target(folder: Path, path: str, *, below: str) -> Path:
+    """Return where a file of an asset goes, inside of `folder`.
+
+    Args:
+        folder: The user's folder.
+        path: The file's path in the asset, as the platform says it.
+        below: The folder of the asset that `folder` stands for; ``.`` for the asset's root.
+
+    Raises:
+        Refused: It would leave `folder`, by its words or by a symbolic link on the way.
+    """
+    whole = PurePosixPath(path.lstrip("/"))
+    parts = whole.parts if below == "." else whole.relative_to(below).parts
+    odd = not parts or any(part in ("..", ".") or "\0" in part for part in parts)
+    target = folder.joinpath(*parts)
+    if odd or not target.parent.resolve().is_relative_to(folder.resolve()):
+        raise Refused(
+            f"the platform names a file outside of the target folder: {path[:80]!r}",
+            hint="download its folder's files one by one, and tell the asset's owner",
+        )
+    return target

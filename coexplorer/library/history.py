@@ -1,0 +1,138 @@
+"""What was done here: the log, what waits for the user, undo and redo."""
+
+from __future__ import annotations
+
+from coexplorer.errors import Refused, UndoRefused
+from coexplorer.library.bulk import Bulk, OnProgress
+from coexplorer.library.context import Context
+from coexplorer.library.edit import Editor
+from coexplorer.library.entries import PENDING, Action, Batch, Draft, Entry, Purpose, State
+from coexplorer.library.results import BatchReport, EditResult, read_result
+from coexplorer.library.settle import settle_entries
+
+
+class History:
+    """Reads the journal, and acts on what stands in it.
+
+    Args:
+        context: The session's servants.
+        editor: Sends one asset's change.
+        bulk: Carries batches out.
+    """
+
+    def __init__(self, context: Context, editor: Editor, bulk: Bulk) -> None:
+        self._context = context
+        self._editor = editor
+        self._bulk = bulk
+
+    async def log(self, limit: int, offset: int) -> list[Entry]:
+        """See `Library.log`."""
+        return await self._context.run(self._context.journal.log, limit=limit, offset=offset)
+
+    async def batches(self, limit: int, offset: int) -> list[Batch]:
+        """See `Library.batches`."""
+        return await self._context.run(self._context.journal.batches, limit=limit, offset=offset)
+
+    async def unsent(self) -> list[Entry]:
+        """See `Library.unsent`."""
+        return await self._context.run(self._context.journal.pending)
+
+    async def settle(self) -> list[Entry]:
+        """See `Library.settle`."""
+        pending = await self._context.run(self._context.journal.pending)
+        return await settle_entries(self._context, pending)
+
+    async def retry(self, entry_id: int) -> EditResult:
+        """See `Library.retry`."""
+        entry = await self._pending(entry_id)
+        if entry.state is State.UNKNOWN:
+            await settle_entries(self._context, [entry])
+            settled = await self._context.run(self._context.journal.entry, entry_id)
+            if settled is not None and settled.state is State.APPLIED:
+                return read_result(settled)
+        if entry.action is Action.CREATE:
+            raise Refused(
+                "a creation can't be sent again from the log: its keys were never kept",
+                hint="create the asset again",
+            )
+        batch = await self._context.run(self._context.journal.batch, entry.batch_id)
+        purpose = batch.purpose if batch else Purpose.DO
+        await self._context.write_down(self._context.journal.claim, [entry_id])
+        return await self._editor.carry_out(entry, purpose)
+
+    async def discard(self, entry_id: int) -> Entry:
+        """See `Library.discard`."""
+        entry = await self._pending(entry_id)
+        await self._context.write_down(self._context.journal.discard, entry_id)
+        return await self._context.run(self._context.journal.entry, entry_id) or entry
+
+    async def undo(self, batch_id: int | None, progress: OnProgress | None) -> BatchReport:
+        """See `Library.undo`."""
+        journal = self._context.journal
+        if batch_id is None:
+            batch = await self._context.run(journal.find_undoable)
+        else:
+            batch = await self._context.run(journal.batch, batch_id)
+        if batch is None:
+            raise UndoRefused("there is nothing to undo", hint="the log says what was done here")
+        return await self._reverse(batch, progress)
+
+    async def redo(self, progress: OnProgress | None) -> BatchReport:
+        """See `Library.redo`."""
+        batch = await self._context.run(self._context.journal.find_redoable)
+        if batch is None:
+            raise UndoRefused("there is nothing to redo", hint="redo takes back an undo")
+        return await self._reverse(batch, progress)
+
+    async def _reverse(self, batch: Batch, progress: OnProgress | None) -> BatchReport:
+        entries = await self._context.run(self._context.journal.entries_of, batch.id)
+        standing = [
+            entry for entry in entries if entry.state is State.APPLIED and entry.undone_by is None
+        ]
+        if not standing:
+            raise UndoRefused(
+                f"nothing of {batch.title!r} is left to undo",
+                hint="it was undone already, or nothing of it was sent",
+            )
+        undoes_undo = batch.purpose is Purpose.UNDO
+        return await self._bulk.start(
+            [build_reversal(entry) for entry in reversed(standing)],
+            f"{'redo' if undoes_undo else 'undo'}: {batch.title.removeprefix('undo: ')}",
+            progress,
+            reverses=standing,
+            purpose=Purpose.REDO if undoes_undo else Purpose.UNDO,
+        )
+
+    async def _pending(self, entry_id: int) -> Entry:
+        entry = await self._context.run(self._context.journal.entry, entry_id)
+        if entry is None or entry.state not in PENDING:
+            raise Refused(
+                f"entry {entry_id} does not wait for anything",
+                hint="the log shows those that do on top",
+            )
+        return entry
+
+
+def build_reversal(entry: Entry) -> Draft:
+    """Return the draft that takes an applied entry back.
+
+    Raises:
+        UndoRefused: It was a delete or a create.
+    """
+    if entry.action is Action.DELETE:
+        raise UndoRefused(f"deleting {entry.asset_name} can't be undone", hint="nothing was sent")
+    if entry.action is Action.CREATE:
+        raise UndoRefused(
+            f"creating {entry.asset_name} can't be undone",
+            hint="archive it, and delete it then, if it shall go",
+        )
+    opposite = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
+    return Draft(
+        asset_id=entry.asset_id,
+        asset_name=entry.asset_name,
+        action=opposite.get(entry.action, Action.EDIT),
+        base=entry.after,
+        mine=entry.before,
+        base_metadata=entry.metadata,
+        metadata=entry.base_metadata,
+    )

@@ -1,0 +1,94 @@
+"""What the catalog answers, off the event loop. None of this asks the network."""
+
+from __future__ import annotations
+
+import time
+
+from coexplorer.catalog import Duplicates, Row, Stats
+from coexplorer.library.context import Context
+from coexplorer.library.results import Lineage, Status
+from coexplorer.models import AssetId
+from coexplorer.query import Query
+
+
+class Reading:
+    """Asks the catalog.
+
+    Args:
+        context: The session's servants.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._catalog = context.catalog
+
+    async def count(self, query: Query) -> int:
+        """See `Library.count`."""
+        return await self._context.run(self._catalog.count, query, now=time.time())
+
+    async def window(self, query: Query, offset: int, limit: int) -> list[Row]:
+        """See `Library.window`."""
+        return await self._context.run(
+            self._catalog.window, query, offset=offset, limit=limit, now=time.time()
+        )
+
+    async def ids(self, query: Query) -> list[AssetId]:
+        """See `Library.ids`."""
+        return await self._context.run(self._catalog.ids, query, now=time.time())
+
+    async def rows(self) -> list[Row]:
+        """See `Library.rows`."""
+        return await self._context.run(self._catalog.iter_rows)
+
+    async def position(self, asset_id: AssetId, query: Query) -> int | None:
+        """See `Library.position`."""
+        return await self._context.run(self._catalog.position, asset_id, query, now=time.time())
+
+    async def tag_counts(self, query: Query | None) -> list[tuple[str, int]]:
+        """See `Library.tag_counts`."""
+        return await self._context.run(self._catalog.tag_counts, query, now=time.time())
+
+    async def field_values(self, field: str) -> list[str]:
+        """See `Library.field_values`."""
+        return await self._context.run(self._catalog.field_values, field)
+
+    async def metadata_keys(self) -> list[str]:
+        """See `Library.metadata_keys`."""
+        return await self._context.run(self._catalog.metadata_keys)
+
+    async def stats(self, query: Query | None) -> Stats:
+        """See `Library.stats`."""
+        return await self._context.run(self._catalog.stats, query, now=time.time())
+
+    async def duplicates(self) -> list[Duplicates]:
+        """See `Library.duplicates`."""
+        return await self._context.run(self._catalog.duplicates)
+
+    async def lineage(self, asset_id: AssetId) -> Lineage:
+        """See `Library.lineage`."""
+        parents = await self._context.run(self._catalog.parents, asset_id)
+        children = await self._context.run(self._catalog.children, asset_id)
+        return Lineage(asset_id, tuple(parents), tuple(children))
+
+    async def data_version(self) -> int:
+        """See `Library.data_version`."""
+        return await self._context.run(self._catalog.data_version)
+
+    async def changed_since(self, change: int) -> tuple[int, list[AssetId]]:
+        """See `Library.changed_since`."""
+        return await self._context.run(self._catalog.changed_since, change)
+
+    async def status(self, *, syncing: bool) -> Status:
+        """See `Library.status`."""
+        state = await self._context.run(self._catalog.sync_state)
+        unsent = await self._context.run(self._context.journal.count_pending)
+        return Status(
+            total=state.assets,
+            complete=state.complete,
+            synced_at=state.refreshed_at if state.complete else state.synced_at,
+            offline=self._context.offline or self._context.out_of_reach,
+            syncing=syncing,
+            unsent=unsent,
+            catalog_problem=self._context.catalog_problem,
+            dialect=state.dialect or "",
+        )

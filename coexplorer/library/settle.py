@@ -1,0 +1,130 @@
+"""Changes of unknown outcome, settled by a look at the platform (design: api.md, Writes)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from coexplorer.errors import CoexplorerError, NotFound, Refused
+from coexplorer.library.context import Context
+from coexplorer.library.entries import Action, Entry, State
+from coexplorer.library.merge import changed_fields, same_value
+from coexplorer.models import Asset, AssetId, SearchRequest, SortField
+
+if TYPE_CHECKING:
+    from coexplorer.api import Client
+
+_CLOCK_SLACK_S = 600.0
+"""A create that is looked for may bear a time this much before ours: two clocks."""
+
+_NAME_PREFIX = 20
+"""The platform finds nothing for a longer ``name:`` (design: api.md, Search parameters)."""
+
+
+def judge_edit(entry: Entry, theirs: Asset) -> State:
+    """Say what became of an edit, by what the platform has now.
+
+    Returns:
+        ``applied`` when every field that was sent is as sent; ``unsent`` when each is as it was
+        before; otherwise somebody changed it: ``conflict``.
+    """
+    if entry.before is None or entry.after is None:
+        return State.UNSENT
+    fields = changed_fields(entry.before, entry.after)
+    arrived = [same_value(entry.after, theirs.fields, field) for field in fields]
+    untouched = [same_value(entry.before, theirs.fields, field) for field in fields]
+    if entry.metadata is not None and entry.metadata != entry.base_metadata:
+        arrived.append(theirs.custom_metadata == entry.metadata)
+        untouched.append(theirs.custom_metadata == (entry.base_metadata or {}))
+    if all(arrived):
+        return State.APPLIED
+    return State.UNSENT if all(untouched) else State.CONFLICT
+
+
+async def settle_edits(context: Context, theirs: Asset) -> None:
+    """Settle edits of unknown outcome of an asset that was just read."""
+    for entry in await context.run(context.journal.pending, theirs.id):
+        if entry.state is State.UNKNOWN and entry.action is Action.EDIT:
+            await _note(context, entry, judge_edit(entry, theirs))
+
+
+async def settle_entries(context: Context, entries: Iterable[Entry]) -> list[Entry]:
+    """Look at the platform for those of unknown outcome; return these as they are now.
+
+    Raises:
+        ApiError: The platform can't be asked; what is settled by then stays so.
+    """
+    unknown = [entry for entry in entries if entry.state is State.UNKNOWN]
+    for entry in unknown:
+        await _settle(context, entry)
+    settled = [await context.run(context.journal.entry, entry.id) for entry in unknown]
+    return [entry for entry in settled if entry is not None]
+
+
+async def find_archived(client: Client, asset: Asset) -> bool:
+    """Tell whether an asset is archived: only a search knows (design: api.md, The asset object)."""
+    request = SearchRequest(query=name_query(asset.name), archived=True)
+    async for page in client.iter_pages(request):
+        if any(found.id == asset.id for found in page.results):
+            return True
+    return False
+
+
+async def _settle(context: Context, entry: Entry) -> None:
+    client = await context.client()
+    if entry.action is Action.CREATE:
+        found = await _find_created(client, entry)
+        state = State.UNSENT if found is None else State.APPLIED
+        await _note(context, entry, state, asset_id=found.id if found else None)
+        return
+    try:
+        theirs = (await context.fetch(entry.asset_id)).asset
+    except NotFound:
+        await _note(
+            context, entry, State.APPLIED if entry.action is Action.DELETE else State.UNSENT
+        )
+        return
+    if entry.action is Action.EDIT:
+        await _note(context, entry, judge_edit(entry, theirs))
+    elif entry.action is Action.DELETE:
+        await _note(context, entry, State.UNSENT)
+    else:
+        archived = await find_archived(client, theirs)
+        arrived = archived is (entry.action is Action.ARCHIVE)
+        await _note(context, entry, State.APPLIED if arrived else State.UNSENT)
+
+
+async def _note(
+    context: Context, entry: Entry, state: State, *, asset_id: AssetId | None = None
+) -> None:
+    errors: dict[State, CoexplorerError] = {
+        State.UNSENT: Refused("it did not arrive at the platform", hint="retry or discard it"),
+        State.CONFLICT: Refused(
+            "somebody else changed this asset, so nobody knows whether it had arrived",
+            hint="look at the asset, then retry or discard it",
+        ),
+    }
+    await context.settle(entry.id, state, error=errors.get(state), asset_id=asset_id)
+
+
+async def _find_created(client: Client, entry: Entry) -> Asset | None:
+    if entry.mine is None:
+        return None
+    request = SearchRequest(
+        query=name_query(entry.mine.name),
+        archived=None,
+        sort_field=SortField.CREATED,
+        descending=True,
+    )
+    async for page in client.iter_pages(request):
+        for asset in page.results:
+            same = (asset.name, asset.mount or "") == (entry.mine.name, entry.mine.mount or "")
+            if same and (asset.created or 0) >= entry.at - _CLOCK_SLACK_S:
+                return asset
+    return None
+
+
+def name_query(name: str) -> str:
+    """Ask for a name in the platform's own syntax; nothing when its quotes can't hold it."""
+    prefix = name[:_NAME_PREFIX].strip()
+    return f'name:"{prefix}"' if prefix and '"' not in prefix else ""

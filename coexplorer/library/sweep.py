@@ -1,0 +1,194 @@
+"""One sweep: every page of every leg into the catalog, pages on their way while others are written.
+
+The decisions are those of `legs`; this is the driver that does the waiting. Import it late: the
+api brings httpx.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.lowlevel
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from coexplorer.api import Client, Incomplete
+from coexplorer.errors import ApiError, Forbidden, NotFound, Rejected
+from coexplorer.library.context import Context
+from coexplorer.library.events import RowsChanged, SyncProgressed
+from coexplorer.library.groups import plain_errors
+from coexplorer.library.legs import ROWS, VIEWS, Leg, covers_all, ends_of, split_leg
+from coexplorer.models import Asset, AssetId, Record, SortField
+
+PREFETCH = 4
+"""Pages of one search that may be on their way while one is written."""
+
+QUEUED_PAGES = 4
+"""Pages that may wait for being written: more would only take memory."""
+
+GETS_AT_ONCE = 8
+
+_MORE_ENDS = (SortField.NAME, SortField.SIZE, SortField.TYPE)
+_Written = tuple[Leg, tuple[Asset, ...], float]
+"""A page: what found it, its assets, and epoch seconds before it was asked for."""
+
+
+class Sweep:
+    """Reads everything once.
+
+    Args:
+        context: The session's servants.
+        client: The way to the platform.
+        generation: The catalog's number of this sweep.
+        known: Assets that the last sweep found, for progress; None on a first sync.
+
+    Attributes:
+        seen: Ids that were read.
+    """
+
+    def __init__(
+        self, context: Context, client: Client, generation: int, known: int | None
+    ) -> None:
+        self._context = context
+        self._client = client
+        self._generation = generation
+        self._known = known
+        self._pages = 0
+        self._queue: MemoryObjectSendStream[_Written]
+        self._types: set[str] = set()
+        self.seen: set[AssetId] = set()
+
+    async def read_rows(self) -> bool:
+        """Read every asset, archived ones too; return whether none can have been missed."""
+        async with self._writing():
+            covered = [await self._cover(leg) for leg in ROWS]
+        return all(covered)
+
+    async def read_views(self) -> None:
+        """Read which assets are favourites, mine and shared.
+
+        A view that the platform does not know, or shows in part only, says nothing of the others.
+        """
+        with plain_errors():
+            async with anyio.create_task_group() as group:
+                for leg in VIEWS:
+                    group.start_soon(self._read_view, leg)
+
+    async def find_gone(self, ids: Sequence[AssetId]) -> list[AssetId] | None:
+        """GET each of `ids`; return those that are gone: the platform says 404.
+
+        Those that live are written to the catalog as seen. None: the platform stopped answering.
+        """
+        gone: list[AssetId] = []
+        living: list[Asset] = []
+        todo = iter(ids)
+        failed = False
+
+        async def work() -> None:
+            nonlocal failed
+            for asset_id in todo:  # shared: each worker takes the next one
+                if failed:
+                    return
+                try:
+                    living.append(await self._client.get(asset_id))
+                except NotFound:
+                    gone.append(asset_id)
+                except Forbidden:
+                    continue  # there, but not for us: no proof that it is gone
+                except ApiError:
+                    failed = True
+
+        with plain_errors():
+            async with anyio.create_task_group() as group:
+                for _ in range(min(GETS_AT_ONCE, len(ids))):
+                    group.start_soon(work)
+        await self._write([Record(asset, fetched_at=time.time()) for asset in living])
+        return None if failed else gone
+
+    async def _read_view(self, leg: Leg) -> None:
+        found: set[AssetId] = set()
+        try:
+            async with self._client.iter_pages(leg.request, prefetch=PREFETCH) as walk:
+                async for page in walk:
+                    found.update(asset.id for asset in page.results)
+                    self._tell(leg)
+        except Rejected:
+            return
+        run, catalog = self._context.run, self._context.catalog
+        if walk.complete:
+            await run(catalog.set_members, leg.flag, found)
+        else:
+            await run(catalog.set_membership, found, leg.marks)
+        self._context.bus.publish(RowsChanged())
+
+    async def _cover(self, leg: Leg) -> bool:
+        """Read all that a leg finds, round the platform's wall; return whether that worked."""
+        _, incomplete = await self._walk(leg)
+        if incomplete is not Incomplete.WALL:
+            return incomplete is None
+        if await self._meet(leg, SortField.CREATED):
+            return True
+        if parts := split_leg(leg):
+            covered = [await self._cover(part) for part in parts]
+            return all(covered) and covers_all(leg, parts, self._types)
+        for field in _MORE_ENDS:
+            if await self._meet(leg, field):
+                return True
+        return False
+
+    async def _meet(self, leg: Leg, field: SortField) -> bool:
+        """Read a leg from both ends of a sort; return whether they meet."""
+        first, last = ends_of(leg, field)
+        one, incomplete = await self._walk(first)
+        if incomplete is None:
+            return True
+        other, incomplete = await self._walk(last)
+        return incomplete is None or not one.isdisjoint(other)
+
+    async def _walk(self, leg: Leg) -> tuple[set[AssetId], Incomplete | None]:
+        """Read one search; return the ids that it found, and why it ended early if it did."""
+        found: set[AssetId] = set()
+        # A page may have been asked for long before it is read here. An edit in between is newer,
+        # and must not be overwritten: so each page is dated by when it was asked for at the latest.
+        asked_at = deque([time.time()], maxlen=2 * PREFETCH + 2)
+        async with self._client.iter_pages(leg.request, prefetch=PREFETCH) as walk:
+            async for page in walk:
+                ids = [asset.id for asset in page.results]
+                found.update(ids)
+                self.seen.update(ids)
+                self._types.update(asset.type for asset in page.results)
+                await self._queue.send((leg, page.results, asked_at[0]))
+                asked_at.append(time.time())
+                await anyio.lowlevel.checkpoint()  # parsing the next page takes a while
+        return found, walk.incomplete
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[None]:
+        """Write the pages that are queued meanwhile to the catalog, and all of them by the end."""
+        send, receive = anyio.create_memory_object_stream[_Written](QUEUED_PAGES)
+        self._queue = send
+        with plain_errors():
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._write_queued, receive)
+                async with send:
+                    yield
+
+    async def _write_queued(self, receive: MemoryObjectReceiveStream[_Written]) -> None:
+        async with receive:
+            async for leg, assets, asked_at in receive:
+                await self._write([Record(asset, leg.marks, asked_at) for asset in assets])
+                self._tell(leg)
+
+    async def _write(self, records: Sequence[Record]) -> None:
+        context = self._context
+        await context.run(context.catalog.upsert, records, generation=self._generation)
+        context.bus.publish(RowsChanged())
+
+    def _tell(self, leg: Leg) -> None:
+        self._pages += 1
+        self._context.bus.publish(
+            SyncProgressed(leg.stage, len(self.seen), self._pages, self._known)
+        )

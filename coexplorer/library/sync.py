@@ -1,0 +1,186 @@
+"""Keeping the catalog true: sweeps and refreshes (design: catalog-and-edits.md, Sync).
+
+One process sweeps; others wait for what it finds. The decisions are those of `legs`.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+
+from coexplorer.errors import Refused
+from coexplorer.library.context import Context
+from coexplorer.library.events import SyncFinished, SyncProgressed
+from coexplorer.library.groups import plain_errors
+from coexplorer.library.legs import NEWEST, REFRESH_EVERY_S, Need, find_need, is_suspicious
+from coexplorer.library.results import SyncReport
+from coexplorer.models import Membership, Record
+
+HEARTBEAT_S = 5.0
+STALE_AFTER_S = 30.0
+"""A sweeper that gave no sign of life for so long is taken to be dead."""
+
+_LOOK_EVERY_S = 0.25
+_REFRESH_PAGE = 100
+
+
+class Sync:
+    """Sweeps and refreshes the catalog.
+
+    Args:
+        context: The session's servants.
+
+    Attributes:
+        busy: Whether this process sweeps or refreshes now.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._owner = uuid.uuid4().hex
+        self._one_at_a_time = anyio.Lock()
+        self.busy = False
+
+    async def sync(self, *, force: bool) -> SyncReport:
+        """See `Library.sync`."""
+        asked_at = time.time()
+        with self._context.noting_reach():
+            async with self._one_at_a_time, self._sweeping(asked_at) as other:
+                return other or await self._sweep(force=force)
+
+    async def refresh(self) -> SyncReport:
+        """See `Library.refresh`."""
+        started = time.monotonic()
+        seen = 0
+        with self._context.noting_reach():
+            client = await self._context.client()
+            catalog = self._context.catalog
+            async with client.iter_pages(NEWEST, limit=_REFRESH_PAGE) as walk:
+                async for page in walk:
+                    now = time.time()
+                    marks = Membership(archived=False)
+                    records = [Record(asset, marks, now) for asset in page.results]
+                    changed = await self._context.run(catalog.upsert, records, generation=None)
+                    seen += len(records)
+                    self._context.bus.publish(SyncProgressed("refresh", seen, 0))
+                    if not changed:
+                        break
+            await self._context.run(catalog.note_refresh, time.time())
+        return await self._report(started, seen=seen, removed=0)
+
+    async def ensure_fresh(self, max_age_s: float) -> SyncReport | None:
+        """See `Library.ensure_fresh`."""
+        need = await self.need(max_age_s)
+        if need is Need.SWEEP:
+            return await self.sync(force=False)
+        return await self.refresh() if need is Need.REFRESH else None
+
+    async def need(self, max_age_s: float = REFRESH_EVERY_S) -> Need:
+        """Say what the catalog's age asks for."""
+        state = await self._context.run(self._context.catalog.sync_state)
+        return find_need(
+            now=time.time(),
+            swept_at=state.synced_at,
+            refreshed_at=state.refreshed_at,
+            duration_s=state.duration_s or 0.0,
+            refresh_after_s=max_age_s,
+        )
+
+    async def _sweep(self, *, force: bool) -> SyncReport:
+        from coexplorer.library.sweep import Sweep  # noqa: PLC0415 - brings httpx
+
+        started = time.monotonic()
+        context, catalog = self._context, self._context.catalog
+        client = await context.client()
+        known = (await context.run(catalog.sync_state)).assets
+        generation = await context.run(catalog.begin_sweep)
+        sweep = Sweep(context, client, generation, known or None)
+        complete = await sweep.read_rows()
+        removed = 0
+        if complete:
+            unseen = await context.run(catalog.unseen, generation)
+            if is_suspicious(known=known, vanished=len(unseen)):
+                complete = await sweep.read_rows()  # the second look
+                unseen = await context.run(catalog.unseen, generation)
+            if is_suspicious(known=known, vanished=len(unseen)) and not force:
+                raise Refused(
+                    f"{len(unseen):,} of {known:,} assets vanished, so nothing was removed",
+                    hint="is this the right token? if it is so: coexplorer sync --force",
+                )
+            gone = await sweep.find_gone(unseen) if complete else None
+            complete = gone is not None
+            if gone:
+                await context.forget(gone)
+                removed = len(gone)
+        await sweep.read_views()
+        await context.run(
+            catalog.finish_sweep,
+            complete=complete,
+            total=len(sweep.seen),
+            now=time.time(),
+            duration_s=time.monotonic() - started,
+            dialect=client.dialect,
+        )
+        return await self._report(started, seen=len(sweep.seen), removed=removed)
+
+    @asynccontextmanager
+    async def _sweeping(self, asked_at: float) -> AsyncIterator[SyncReport | None]:
+        """Hold the sweeper's place, with signs of life; yield a report if another sweep will do.
+
+        Args:
+            asked_at: Epoch seconds; a sweep that another process finished later is as good.
+        """
+        other = await self._take_place(asked_at)
+        if other is not None:
+            yield other
+            return
+        self.busy = True
+        try:
+            with plain_errors():
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._beat)
+                    yield None
+                    group.cancel_scope.cancel()
+        finally:
+            self.busy = False
+            with anyio.CancelScope(shield=True):
+                await self._context.run(self._context.catalog.release_sweep, self._owner)
+
+    async def _take_place(self, asked_at: float) -> SyncReport | None:
+        """Wait until nobody else sweeps; None: the place is ours."""
+        started = time.monotonic()
+        run, catalog = self._context.run, self._context.catalog
+        while not await run(
+            catalog.acquire_sweep, self._owner, now=time.time(), stale_after_s=STALE_AFTER_S
+        ):
+            await anyio.sleep(_LOOK_EVERY_S)
+            state = await run(catalog.sync_state)
+            if state.refreshed_at is not None and state.refreshed_at >= asked_at:
+                return await self._report(started, seen=0, removed=0, by_other=True)
+        return None
+
+    async def _beat(self) -> None:
+        while True:
+            await anyio.sleep(HEARTBEAT_S)
+            alive = await self._context.run(
+                self._context.catalog.heartbeat, self._owner, now=time.time()
+            )
+            if not alive:
+                raise Refused("another process has taken the sweep over", hint="wait for it")
+
+    async def _report(
+        self, started: float, *, seen: int, removed: int, by_other: bool = False
+    ) -> SyncReport:
+        state = await self._context.run(self._context.catalog.sync_state)
+        self._context.bus.publish(SyncFinished(state.complete, state.assets))
+        return SyncReport(
+            complete=state.complete,
+            total=state.assets,
+            seen=seen,
+            removed=removed,
+            duration_s=time.monotonic() - started,
+            by_other=by_other,
+        )
