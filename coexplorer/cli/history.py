@@ -96,7 +96,7 @@ def _batch_cells(batch: Batch) -> list[str]:
     counts = ", ".join(f"{count} {state}" for state, count in batch.counts.items())
     what = batch.title
     if batch.reverses is not None:
-        what = f"{batch.purpose} {batch.reverses}: {what}"
+        what = f"{what} (batch {batch.reverses})"
     return [str(batch.id), moment_text(batch.at), batch.origin, what, counts]
 
 

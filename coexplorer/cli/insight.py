@@ -15,10 +15,9 @@ from coexplorer.cli.targets import asset_argument
 from coexplorer.query import parse_query
 
 if TYPE_CHECKING:
-    from coexplorer.catalog import Row, Stats
+    from coexplorer.catalog import Duplicates, Relative, Stats
     from coexplorer.library import Library
     from coexplorer.library.results import Lineage
-    from coexplorer.models import AssetId
 
 _TOP = 12
 """So many lines of each list are shown to people; JSON holds all."""
@@ -97,24 +96,24 @@ def duplicates_command(invocation: Invocation, *, offline: bool, style: Format) 
     --ids names all but the oldest of each group.
     """
 
-    async def work(library: Library) -> list[tuple[str, list[Row]]]:
+    async def work(library: Library) -> list[Duplicates]:
         await _freshen(library, offline=offline)
         return await library.duplicates()
 
     groups = invocation.run(work, offline=offline)
     if style is Format.IDS:
-        for asset_id in dict.fromkeys(row.id for _, rows in groups for row in _younger(rows)):
+        for asset_id in dict.fromkeys(row.id for group in groups for row in group.rows[1:]):
             click.echo(asset_id)
         return
     if style is not Format.TABLE:
-        print_json(
-            (msgspec.json.encode({"why": why, "assets": rows}) for why, rows in groups), style
-        )
+        print_json((msgspec.json.encode(group) for group in groups), style)
         return
-    for why, rows in groups:
-        print_line(f"{why} ({plural(len(rows), 'asset')})")
+    for group in groups:
+        shared = group.shared if group.why != "inputs" else "made from the same by one capsule"
+        print_line(f"same {group.why}: {shared} ({plural(len(group.rows), 'asset')})")
         cells = [
-            (row.id[:8], size_text(row.size_bytes), day_text(row.created), row.name) for row in rows
+            (row.id[:8], size_text(row.size_bytes), day_text(row.created), row.name)
+            for row in group.rows
         ]
         columns = [Column("  ID"), Column("SIZE", right=True), Column("CREATED")]
         print_table(
@@ -123,10 +122,6 @@ def duplicates_command(invocation: Invocation, *, offline: bool, style: Format) 
         )
     if not groups:
         click.echo("No two assets look like the same.")
-
-
-def _younger(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row.created or 0.0)[1:]
 
 
 @click.command("lineage")
@@ -148,11 +143,13 @@ def lineage_command(invocation: Invocation, *, asset: str, offline: bool, style:
         print_json([msgspec.json.encode(lineage)], style)
         return
     print_line(f"{lineage.asset_id[:8]}  {name}")
-    _print_relatives("made from", lineage.sources)
-    _print_relatives("what was made from it", lineage.derived)
+    _print_relatives("made from", lineage.parents)
+    _print_relatives("what was made from it", lineage.children)
 
 
-def _print_relatives(title: str, relatives: tuple[tuple[AssetId, str], ...]) -> None:
+def _print_relatives(title: str, relatives: tuple[Relative, ...]) -> None:
     print_line(f"{title}:" if relatives else f"{title}: nothing that is known")
-    for asset_id, name in relatives:
-        print_line(f"  {asset_id[:8]}  {name or '(not known here)'}")
+    for relative in relatives:
+        contains = "  (contained)" if relative.kind == "contains" else ""
+        name = relative.row.name if relative.row else "(not known here)"
+        print_line(f"  {relative.id[:8]}  {name}{contains}")

@@ -127,6 +127,7 @@ class Batch(msgspec.Struct, frozen=True):
         origin: The front end that did it.
         title: One line for people, e.g. ``add tag rna``.
         purpose: Whether it was done, undone or redone.
+        reverses: The batch that it undoes or redoes.
         counts: Entries by state.
     """
 
@@ -135,4 +136,5 @@ class Batch(msgspec.Struct, frozen=True):
     origin: str
     title: str
     purpose: Purpose
+    reverses: int | None = None
     counts: dict[str, int] = {}

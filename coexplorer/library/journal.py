@@ -336,7 +336,10 @@ class Journal:
         return [_entry(row) for row in rows]
 
     def _batches(self, tail: str, values: Sequence[object]) -> list[Batch]:
-        columns = "id, at, origin, title, purpose"
+        columns = (
+            "id, at, origin, title, purpose,"
+            " (SELECT max(batch_id) FROM entries WHERE undone_by = batches.id)"
+        )
         rows = self._read(f"SELECT {columns} FROM batches {tail}", values)  # noqa: S608 - constants
         return [
             Batch(
@@ -345,6 +348,7 @@ class Journal:
                 origin=row[2],
                 title=row[3],
                 purpose=Purpose(row[4]),
+                reverses=row[5],
                 counts=dict(
                     self._read(
                         "SELECT state, count(*) FROM entries WHERE batch_id = ? GROUP BY state",

@@ -46,6 +46,7 @@ CREATE TABLE entries (
 _INDEXES = (
     "CREATE INDEX entries_by_batch ON entries (batch_id)",
     "CREATE INDEX entries_by_asset ON entries (asset_id)",
+    "CREATE INDEX entries_by_undoing ON entries (undone_by) WHERE undone_by IS NOT NULL",
     """CREATE INDEX entries_open ON entries (state)
     WHERE state IN ('planned', 'intended', 'unsent', 'unknown', 'conflict')""",
 )

@@ -1,0 +1,207 @@
+"""The one way to change an asset, against the embedded server."""
+
+import msgspec
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import (
+    EditConflict,
+    Forbidden,
+    InvalidField,
+    NotFound,
+    Refused,
+    Unreachable,
+)
+from coexplorer.library import Library
+from coexplorer.library.entries import State
+from coexplorer.models import AssetId, Fields
+from tests.library.conftest import OpenSession
+from tests.support.server import DERIVED, OLD, RAW, THEIRS, VIEWED
+
+ID = AssetId(RAW)
+
+
+async def shown(library: Library, asset_id: str = RAW) -> Fields:
+    return (await library.fetch(AssetId(asset_id))).asset.fields
+
+
+def puts(server: DemoServer) -> int:
+    return len(server.requests("PUT"))
+
+
+async def test_edit_changes_the_platform_the_catalog_and_the_log(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    mine = msgspec.structs.replace(base, name="Raw recording", tags=("ecephys", "new"))
+    result = await library.edit(ID, base, mine)
+    assert (result.state, result.changed, result.differs) == (State.APPLIED, ("name", "tags"), ())
+    stored = server.store.get(RAW)
+    assert (stored.name, set(stored.tags)) == ("Raw recording", {"ecephys", "new"})
+    assert (stored.description, stored.mount) == (base.description, base.mount)
+    record = await library.record(ID)
+    assert record is not None
+    assert record.asset.fields.same_as(mine)
+    (entry,) = await library.log()
+    assert (entry.state, entry.before, entry.mine) == (State.APPLIED, base, mine)
+    assert puts(server) == 1
+
+
+async def test_what_a_colleague_did_meanwhile_is_merged(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    server.store.update(RAW, description="Theirs.", tags=("ecephys", "raw", "theirs"))
+    mine = msgspec.structs.replace(base, name="Mine", tags=("ecephys", "mine"))
+    await library.edit(ID, base, mine)
+    stored = server.store.get(RAW)
+    assert (stored.name, stored.description) == ("Mine", "Theirs.")
+    assert set(stored.tags) == {"ecephys", "mine", "theirs"}
+
+
+async def test_same_field_is_a_conflict_with_all_three_versions(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    server.store.update(RAW, name="Theirs")
+    mine = msgspec.structs.replace(base, name="Mine", description="Mine too")
+    with pytest.raises(EditConflict) as caught:
+        await library.edit(ID, base, mine)
+    conflict = caught.value
+    assert conflict.fields == ("name",)
+    assert (conflict.base, conflict.mine, conflict.theirs.name) == (base, mine, "Theirs")
+    assert puts(server) == 0
+    (entry,) = await library.unsent()
+    assert (entry.state, entry.mine) == (State.CONFLICT, mine)
+
+
+async def test_edit_that_is_so_already_sends_nothing(library: Library, server: DemoServer) -> None:
+    base = await shown(library)
+    server.store.update(RAW, name="Both want this")
+    result = await library.edit(ID, base, msgspec.structs.replace(base, name="Both want this"))
+    assert result.state is State.UNCHANGED
+    assert puts(server) == 0
+    assert await library.unsent() == []
+
+
+async def test_value_that_must_not_be_sent_stops_before_the_network(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    asked = len(server.requests())
+    with pytest.raises(InvalidField, match="name"):
+        await library.edit(ID, base, msgspec.structs.replace(base, name=" "))
+    assert len(server.requests()) == asked
+    assert await library.log() == []
+
+
+async def test_refused_edit_keeps_its_text(library: Library, server: DemoServer) -> None:
+    base = await shown(library, VIEWED)
+    mine = msgspec.structs.replace(base, description="My words")
+    with pytest.raises(Forbidden):
+        await library.edit(AssetId(VIEWED), base, mine)
+    (entry,) = await library.unsent()
+    assert (entry.state, entry.mine) == (State.UNSENT, mine)
+    assert entry.reason
+    assert (await library.status()).unsent == 1
+
+
+async def test_offline_edit_is_kept_and_sent_on_request(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    async with open_session() as library:
+        base = await shown(library)
+    mine = msgspec.structs.replace(base, name="Written on a train")
+    async with open_session(offline=True) as library:
+        with pytest.raises(Unreachable):
+            await library.edit(ID, base, mine)
+    async with open_session() as library:
+        (entry,) = await library.unsent()
+        assert puts(server) == 0
+        result = await library.retry(entry.id)
+        assert result.state is State.APPLIED
+        assert await library.unsent() == []
+    assert server.store.get(RAW).name == "Written on a train"
+
+
+async def test_unsent_edit_can_be_given_up(library: Library, server: DemoServer) -> None:
+    base = await shown(library, VIEWED)
+    with pytest.raises(Forbidden):
+        await library.edit(AssetId(VIEWED), base, msgspec.structs.replace(base, name="x"))
+    (entry,) = await library.unsent()
+    given_up = await library.discard(entry.id)
+    assert given_up.state is State.DISCARDED
+    assert await library.unsent() == []
+    with pytest.raises(Refused, match="does not wait"):
+        await library.discard(entry.id)
+
+
+async def test_edit_of_an_asset_that_is_gone_says_so_and_keeps_the_text(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library, DERIVED)
+    server.store.delete(DERIVED)
+    with pytest.raises(NotFound):
+        await library.edit(AssetId(DERIVED), base, msgspec.structs.replace(base, name="x"))
+    assert await library.record(AssetId(DERIVED)) is None
+    assert [entry.state for entry in await library.unsent()] == [State.UNSENT]
+
+
+async def test_custom_metadata_merges_by_key(library: Library, server: DemoServer) -> None:
+    record = await library.fetch(ID)
+    base = dict(record.asset.custom_metadata)
+    stored = server.store.get(RAW)
+    server.store.update(RAW, custom_metadata={**stored.custom_metadata, "age": 62})
+    mine = {**base, "subject id": "655020"}
+    fields = record.asset.fields
+    result = await library.edit(ID, fields, fields, base_metadata=base, metadata=mine)
+    assert result.state is State.APPLIED
+    now = server.store.get(RAW).custom_metadata
+    assert (now["subject id"], now["age"]) == ("655020", 62)
+    report = await library.undo()
+    assert [each.state for each in report.results] == [State.APPLIED]
+    back = server.store.get(RAW).custom_metadata
+    assert (back["subject id"], back["age"]) == ("655019", 62)
+
+
+async def test_archiving_is_known_at_once_and_taken_back_by_undo(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    await library.archive(ID)
+    assert server.store.get(RAW).archived
+    record = await library.record(ID)
+    assert record is not None
+    assert record.membership.archived
+    await library.undo()
+    assert not server.store.get(RAW).archived
+    await library.redo()
+    assert server.store.get(RAW).archived
+
+
+async def test_asset_that_is_not_archived_is_not_deleted(
+    library: Library, server: DemoServer
+) -> None:
+    with pytest.raises(Refused, match="not archived"):
+        await library.delete(ID)
+    assert server.requests("DELETE") == []
+    assert await library.unsent() == []
+    await library.delete(AssetId(OLD))
+    assert server.store.find(OLD) is None
+
+
+async def test_archive_first_archives_and_deletes(library: Library, server: DemoServer) -> None:
+    await library.sync()
+    await library.delete(ID, archive_first=True)
+    assert server.store.find(RAW) is None
+    assert await library.record(ID) is None
+    assert [entry.action for entry in await library.log()] == ["delete", "archive"]
+
+
+@pytest.mark.parametrize("asset", [RAW, THEIRS])
+async def test_asset_without_a_change_is_not_written(
+    library: Library, server: DemoServer, asset: str
+) -> None:
+    base = await shown(library, asset)
+    assert (await library.edit(AssetId(asset), base, base)).state is State.UNCHANGED
+    assert puts(server) == 0
