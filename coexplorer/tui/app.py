@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.binding import BindingType
 from textual.screen import Screen
 
@@ -17,6 +18,7 @@ from coexplorer.tui import external
 from coexplorer.tui.keys import build_keymap
 from coexplorer.tui.look import STYLE, THEMES, build_themes, choose_theme
 from coexplorer.tui.memory import Memory
+from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.main import MainScreen
 from coexplorer.tui.terminal.app import TerminalApp
 from coexplorer.tui.views import build_views
@@ -57,6 +59,19 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
     def get_default_screen(self) -> Screen[None]:
         """Open with the main screen: nothing is drawn before it."""
         return MainScreen(self.library, self.settings)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Offer keys to the screen first; see `CommandScreen.take_key`."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self.deliver_key(event)
+        else:
+            await super().on_event(event)
+
+    async def deliver_key(self, event: events.Key) -> None:
+        """Run a key's command, or hand the key to what has the focus."""
+        screen = self.screen
+        if not (isinstance(screen, CommandScreen) and screen.take_key(event)):
+            await super().on_event(event)
 
     def on_ready(self) -> None:
         """Say what is wrong with the settings, once."""

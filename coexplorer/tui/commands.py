@@ -155,6 +155,7 @@ class Command:
         scope: Where its keys work.
         short: The word in the footer; nothing keeps it out of the footer.
         danger: What it can do to the platform.
+        opens: It opens a field, a menu or a screen: keys typed ahead wait for that.
         why_disabled: See `Reason`.
     """
 
@@ -166,4 +167,5 @@ class Command:
     scope: Scope = Scope.MAIN
     short: str = ""
     danger: Danger = Danger.NONE
+    opens: bool = False
     why_disabled: Reason = always

@@ -27,6 +27,7 @@ from coexplorer.models import AssetId, Record
 from coexplorer.query import parse_partial
 from coexplorer.tui.facts import LABEL, build_facts
 from coexplorer.tui.present import Line, show_count
+from coexplorer.tui.screens.base import START
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.header import build_header, show_clock
 from coexplorer.tui.windows import BLOCK
@@ -63,8 +64,14 @@ class Feeds:
             keep: The asset that the cursor stays on, wherever it went.
             to_top: Put the cursor on the first row when `keep` is not in the list.
         """
-        work = self._load_list(keep, to_top=to_top)
+        work = self._load_and_release(keep, to_top=to_top)
         self._screen.start(work, name="list", group="list", exclusive=True)
+
+    async def _load_and_release(self, keep: AssetId | None, *, to_top: bool) -> None:
+        try:
+            await self._load_list(keep, to_top=to_top)
+        finally:
+            await self._screen.release_keys(START)
 
     async def _load_list(self, keep: AssetId | None, *, to_top: bool) -> None:
         screen, library = self._screen, self._library

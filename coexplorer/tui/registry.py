@@ -68,6 +68,7 @@ COMMANDS: tuple[Command, ...] = (
         Group.FIND,
         short="search",
         why_disabled=needs_library,
+        opens=True,
     ),
     Command(
         "find.clear",
@@ -83,6 +84,7 @@ COMMANDS: tuple[Command, ...] = (
         "Choose what the list is sorted by.",
         Group.FIND,
         why_disabled=needs_library,
+        opens=True,
     ),
     Command(
         "find.reverse",
@@ -100,6 +102,7 @@ COMMANDS: tuple[Command, ...] = (
         "Save this search under a name in the strip of views; an empty name removes the view.",
         Group.FIND,
         why_disabled=needs_sound_query,
+        opens=True,
     ),
     Command(
         "tags.open",
@@ -109,6 +112,7 @@ COMMANDS: tuple[Command, ...] = (
         Group.FIND,
         short="tags…",
         why_disabled=needs_library,
+        opens=True,
     ),
     Command(
         "edit.start",
@@ -119,6 +123,7 @@ COMMANDS: tuple[Command, ...] = (
         short="edit",
         danger=Danger.CHANGES,
         why_disabled=needs_asset,
+        opens=True,
     ),
     Command(
         "edit.name",
@@ -128,6 +133,7 @@ COMMANDS: tuple[Command, ...] = (
         Group.EDIT,
         danger=Danger.CHANGES,
         why_disabled=needs_asset,
+        opens=True,
     ),
     Command(
         "edit.description",
@@ -137,6 +143,7 @@ COMMANDS: tuple[Command, ...] = (
         Group.EDIT,
         danger=Danger.CHANGES,
         why_disabled=needs_asset,
+        opens=True,
     ),
     Command(
         "edit.tags",
@@ -147,6 +154,7 @@ COMMANDS: tuple[Command, ...] = (
         short="tags",
         danger=Danger.CHANGES,
         why_disabled=needs_asset,
+        opens=True,
     ),
     Command(
         "edit.mount",
@@ -156,6 +164,7 @@ COMMANDS: tuple[Command, ...] = (
         Group.EDIT,
         danger=Danger.CHANGES,
         why_disabled=needs_asset,
+        opens=True,
     ),
     Command(
         "edit.external",
@@ -165,6 +174,7 @@ COMMANDS: tuple[Command, ...] = (
         Group.EDIT,
         danger=Danger.CHANGES,
         why_disabled=needs_target,
+        opens=True,
     ),
     Command(
         "edit.save",
@@ -203,6 +213,7 @@ COMMANDS: tuple[Command, ...] = (
         Group.TRIAGE,
         danger=Danger.CHANGES,
         why_disabled=needs_target,
+        opens=True,
     ),
     Command(
         "tag.remove",
@@ -212,6 +223,7 @@ COMMANDS: tuple[Command, ...] = (
         Group.TRIAGE,
         danger=Danger.CHANGES,
         why_disabled=needs_target,
+        opens=True,
     ),
     Command(
         "triage.repeat",
@@ -281,6 +293,7 @@ COMMANDS: tuple[Command, ...] = (
         "Show what was done, when and by which front end, unsent edits on top.",
         Group.UNDO,
         why_disabled=needs_library,
+        opens=True,
     ),
     Command(
         "details.open",
@@ -319,6 +332,7 @@ COMMANDS: tuple[Command, ...] = (
         "Copy the id, name, link, S3 path, JSON or attach snippet to the clipboard (OSC 52).",
         Group.LOOK,
         why_disabled=needs_asset,
+        opens=True,
     ),
     Command(
         "asset.create",
@@ -328,6 +342,7 @@ COMMANDS: tuple[Command, ...] = (
         Group.NEW,
         danger=Danger.CHANGES,
         why_disabled=needs_library,
+        opens=True,
     ),
     Command(
         "asset.delete",
@@ -338,6 +353,7 @@ COMMANDS: tuple[Command, ...] = (
         short="delete",
         danger=Danger.DESTROYS,
         why_disabled=needs_target,
+        opens=True,
     ),
     Command(
         "sync.refresh",
@@ -369,6 +385,7 @@ COMMANDS: tuple[Command, ...] = (
         (",",),
         "Choose the columns of the list.",
         Group.REST,
+        opens=True,
     ),
     Command(
         "app.palette",
@@ -376,6 +393,7 @@ COMMANDS: tuple[Command, ...] = (
         (":", "ctrl+p"),
         "Find any command by its words.",
         Group.REST,
+        opens=True,
     ),
     Command(
         "app.theme",
@@ -383,6 +401,7 @@ COMMANDS: tuple[Command, ...] = (
         (),
         "Choose dark, light, high contrast, or the terminal's own 16 colours.",
         Group.REST,
+        opens=True,
     ),
     Command(
         "app.sign_in",
@@ -390,6 +409,7 @@ COMMANDS: tuple[Command, ...] = (
         (),
         "Give another domain or token.",
         Group.REST,
+        opens=True,
     ),
     Command("app.redraw", "Redraw", ("ctrl+l",), "Paint the whole screen again.", Group.REST),
     Command("app.help", "Help", ("?",), "Show all keys.", Group.REST, short="help"),
@@ -403,6 +423,7 @@ COMMANDS: tuple[Command, ...] = (
         scope=Scope.LOG,
         short="retry",
         danger=Danger.CHANGES,
+        opens=True,
     ),
     Command(
         "log.edit",

@@ -258,9 +258,9 @@ async def _offer(screen: MainScreen, path: Path, draft: Draft) -> bool:
     answer = await screen.prompt.choose(
         f"you were editing {draft.name}",
         [
-            Choice("go on", key="g", help="with what was typed"),
-            Choice("later", key="l", help="ask again at the next start"),
-            Choice("throw away", key="t", help="what was typed is lost"),
+            Choice("go on", help="with what was typed"),
+            Choice("later", help="ask again at the next start"),
+            Choice("throw away", help="what was typed is lost"),
         ],
     )
     if answer == "throw away":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from coexplorer.tui.app import CoexplorerApp
 
 Result = TypeVar("Result")
+START, OPEN = "start", "open"
+"""What held keys wait for: the screen's first content, and what a command opens."""
+
 Handler = Callable[[], Coroutine[None, None, None] | None]
 
 
@@ -30,7 +34,17 @@ class CommandScreen(Screen[Result]):
     """
 
     scope: ClassVar[Scope]
+    loads_first: ClassVar[bool] = False
+    """Keys wait until the screen itself calls `release_keys` with `START`."""
     AUTO_FOCUS = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Keys that come before there is anything to take them wait, in their order.
+        self._holds = {START}
+        self._releasing = False
+        self._delivering = False
+        self._held: deque[events.Key] = deque()
 
     @property
     def coexplorer(self) -> CoexplorerApp:
@@ -50,14 +64,71 @@ class CommandScreen(Screen[Result]):
         """Return what carries a command out on this screen."""
         return getattr(self, "do_" + command_id.replace(".", "_"), None)
 
-    async def on_key(self, event: events.Key) -> None:
-        """Run the command of a key that no widget wanted."""
-        key = name_key(event.key, event.character)
+    # Keys
+
+    def take_key(self, event: events.Key) -> bool:
+        """Run the command of a key, unless the focus is on a field; tell whether it is taken.
+
+        The app asks before Textual hands the key on, so that keys which are typed ahead act in
+        their order: what follows ``/`` or ``r`` belongs to the field that these open.
+        """
+        if (self._holds or self._releasing) and not self._delivering:
+            self._held.append(event)
+            return True
+        if getattr(self.focused, "takes_keys", False):
+            return False
+        return self.run_key(name_key(event.key, event.character))
+
+    def run_key(self, key: str) -> bool:
+        """Run the command of a key by its name; tell whether there is one."""
         command_id = self.coexplorer.keymap.find(self.key_scope, key)
-        if command_id is not None:
+        if command_id is None:
+            return False
+        self.perform(command_id)
+        return True
+
+    async def on_key(self, event: events.Key) -> None:
+        """Run the command of a key that a field did not want."""
+        if self.run_key(name_key(event.key, event.character)):
             event.stop()
             event.prevent_default()
-            self.perform(command_id)
+
+    async def release_keys(self, reason: str) -> None:
+        """Let the keys that were held go on: there is something to take them now.
+
+        Args:
+            reason: `START` or `OPEN`: what they waited for.
+        """
+        self._holds.discard(reason)
+        if self._holds or self._releasing:
+            return
+        self._releasing = True
+        try:
+            # A key that opens something else makes the rest wait again.
+            while self._held and not self._holds:
+                await self._deliver(self._held.popleft())
+        finally:
+            self._releasing = False
+
+    async def _deliver(self, event: events.Key) -> None:
+        self._delivering = True
+        try:
+            await self.coexplorer.deliver_key(event)
+        finally:
+            self._delivering = False
+
+    def on_mount(self) -> None:
+        """Take keys once the screen is drawn."""
+        if not self.loads_first:
+            self.call_after_refresh(self.release_keys, START)
+
+    async def on_descendant_focus(self) -> None:
+        """Something has the focus now."""
+        await self.release_keys(OPEN)
+
+    async def on_screen_suspend(self) -> None:
+        """Another screen is in front now."""
+        await self.release_keys(OPEN)
 
     def on_command_clicked(self, event: CommandClicked) -> None:
         """Run a command of the footer."""
@@ -72,9 +143,13 @@ class CommandScreen(Screen[Result]):
         if reason or handler is None:
             self.say(f"{command.title}: {reason or 'not here'}", severity="warning")
             return
+        if command.opens:
+            self._holds.add(OPEN)
         work = handler()
         if work is not None:
-            self.start(work, name=command_id)
+            self.start(self._open(work) if command.opens else work, name=command_id)
+        elif command.opens:
+            self.call_after_refresh(self.release_keys, OPEN)
 
     def iter_footer(self) -> list[Command]:
         """Return the commands of the footer: those of this scope that can run now."""
@@ -105,6 +180,12 @@ class CommandScreen(Screen[Result]):
         return self.run_worker(
             self._guard(work), name=name, group=group, exclusive=exclusive, exit_on_error=True
         )
+
+    async def _open(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        finally:
+            await self.release_keys(OPEN)
 
     async def _guard(self, work: Coroutine[None, None, None]) -> None:
         try:

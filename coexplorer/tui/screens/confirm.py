@@ -43,7 +43,7 @@ class ConfirmScreen(CommandScreen[bool]):
 
     def on_mount(self) -> None:
         """Show what will be gone."""
-        self.query_one(Field).focus()
+        self.set_focus(self.query_one(Field))
 
     def on_resize(self) -> None:
         """Fit to the width."""

@@ -33,7 +33,7 @@ class ConflictScreen(CommandScreen[Fields | None]):
 
     def on_mount(self) -> None:
         """Take the focus."""
-        self.query_one(Details).focus()
+        self.set_focus(self.query_one(Details))
         self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def on_resize(self) -> None:

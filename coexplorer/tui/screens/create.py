@@ -32,7 +32,7 @@ class CreateScreen(CommandScreen[Record | None]):
 
     def on_mount(self) -> None:
         """Take the focus."""
-        self.query_one(Details).focus()
+        self.set_focus(self.query_one(Details))
         self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def on_resize(self) -> None:

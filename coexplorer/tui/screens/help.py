@@ -33,7 +33,7 @@ class HelpScreen(CommandScreen[None]):
 
     def on_mount(self) -> None:
         """Take the focus, so that arrows scroll."""
-        self.query_one(Details).focus()
+        self.set_focus(self.query_one(Details))
 
     def on_resize(self) -> None:
         """Fit the lines to the width."""

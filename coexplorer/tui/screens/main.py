@@ -50,6 +50,7 @@ class MainScreen(CommandScreen[None]):
     """Browse, search, edit in place, triage."""
 
     scope: ClassVar[Scope] = Scope.MAIN
+    loads_first: ClassVar[bool] = True
     DEFAULT_CSS = """
     MainScreen { layout: vertical; }
     MainScreen #panes { layout: vertical; height: 1fr; }
@@ -196,6 +197,15 @@ class MainScreen(CommandScreen[None]):
             been_elsewhere=bool(self.browsing.places),
             mount_fault=self.coexplorer.mount_fault,
         )
+
+    def run_key(self, key: str) -> bool:
+        """Run a command, or what the user gave a key of their own."""
+        if super().run_key(key):
+            return True
+        action = self.coexplorer.keymap.quick.get(key) if self.editing is None else None
+        if action is not None and self.rows.current is not None:
+            self.start(triage.quick(self, action), name=key)
+        return action is not None
 
     def find_handler(self, command_id: str) -> Handler | None:
         """Return what carries a command out."""

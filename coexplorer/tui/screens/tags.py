@@ -41,10 +41,10 @@ class TagsScreen(CommandScreen[str | None]):
             yield Field("tag")
             yield Choices()
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """Read the tags."""
         self.query_one(Field).use_choices(self.query_one(Choices))
-        self.query_one(Field).focus()
+        self.set_focus(self.query_one(Field))
         self.start(self._load())
 
     async def _load(self) -> None:

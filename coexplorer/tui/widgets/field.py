@@ -25,6 +25,7 @@ class Field(Input):
         value: What is in it at first.
     """
 
+    takes_keys = True
     BINDINGS: ClassVar[list[BindingType]] = []
     DEFAULT_CSS = """
     Field, Field:focus {

@@ -33,6 +33,7 @@ from coexplorer.tui.widgets.lines import Lines
 class DescriptionArea(TextArea):
     """Markdown as it is written. Foreign controls in it are kept, and shown harmless."""
 
+    takes_keys = True
     BINDINGS: ClassVar[list[BindingType]] = []
     DEFAULT_CSS = """
     DescriptionArea, DescriptionArea:focus {
@@ -103,7 +104,7 @@ class FieldsEditor(Vertical):
     def focus_field(self, name: str) -> None:
         """Go to a field; at the end of its text."""
         widget = self.query_one(f"#field-{name}")
-        widget.focus()
+        self.screen.set_focus(widget)  # at once: keys typed ahead follow
         if isinstance(widget, Field):
             widget.cursor_position = len(widget.value)
 

@@ -27,6 +27,7 @@ Complete = Callable[[str], Sequence[Choice]]
 class Prompt(Vertical, can_focus=True):
     """One question at a time; it takes no room while there is none."""
 
+    takes_keys = True
     DEFAULT_CSS = """
     Prompt { height: auto; display: none; background: $surface; }
     Prompt Horizontal { height: 1; }
@@ -107,7 +108,7 @@ class Prompt(Vertical, can_focus=True):
         line.show([((text, Role.LABEL),)])
         self.display = True
         self._choices.offer(choices, at=at)
-        focus.focus()
+        self.screen.set_focus(focus)  # at once: keys typed ahead follow
         try:
             return await answer
         finally:

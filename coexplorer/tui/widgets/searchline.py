@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
@@ -9,8 +12,10 @@ from coexplorer.errors import QueryError
 from coexplorer.text import clean, cut, width
 from coexplorer.tui.present import Line, Role
 from coexplorer.tui.widgets.choices import Choices
-from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from coexplorer.tui.widgets.field import Field
 
 
 class SearchLine(Vertical):
@@ -22,9 +27,7 @@ class SearchLine(Vertical):
     SearchLine #search-sign { width: 2; height: 1; }
     SearchLine #search-text { width: 1fr; height: 1; }
     SearchLine #search-found { width: auto; height: 1; }
-    SearchLine Field { width: 1fr; display: none; }
-    SearchLine.typing Field { display: block; }
-    SearchLine.typing #search-text { display: none; }
+    SearchLine Field { width: 1fr; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own word
@@ -43,6 +46,11 @@ class SearchLine(Vertical):
         """Show the sign that the key is."""
         self.query_one("#search-sign", Lines).show([(("/ ", Role.LABEL),)])
 
+    def on_key(self, event: events.Key) -> None:
+        """Keep Tab in the field."""
+        if event.key in ("tab", "shift+tab"):
+            event.stop()
+
     @property
     def typing(self) -> bool:
         """Whether the field is open."""
@@ -50,6 +58,9 @@ class SearchLine(Vertical):
 
     async def open_field(self, text: str) -> Field:
         """Open the field with the cursor at the end of `text`."""
+        # Fields are imported when one is first needed, not before the first frame.
+        from coexplorer.tui.widgets.field import Field  # noqa: PLC0415
+
         found = list(self.query(Field))
         if found:
             field = found[0]
@@ -57,17 +68,21 @@ class SearchLine(Vertical):
             field = Field("search", self.query_one(Choices))
             field.id = "search-field"
             await self.query_one(Horizontal).mount(field, after="#search-sign")
+        field.display = True
+        self.query_one("#search-text").display = False
         with field.prevent(Field.Changed):
             field.value = text
         field.cursor_position = len(text)
         self.add_class("typing")
-        field.focus()
+        self.screen.set_focus(field)  # at once: keys typed ahead follow
         return field
 
     def close_field(self) -> None:
         """Show the text as it is in force."""
         self.query_one(Choices).offer(())
         self.remove_class("typing")
+        self.query_one("#search-field").display = False
+        self.query_one("#search-text").display = True
 
     def show_text(self, text: str) -> None:
         """Show the text that is in force."""
