@@ -6,7 +6,7 @@ A signed address expires, so the reader is given a way to ask for a fresh one.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 
@@ -67,7 +67,7 @@ class Download:
         self._skip = 0
         self._failures = 0
         self._stack = AsyncExitStack()
-        self._chunks: AsyncGenerator[bytes] | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
 
     @property
     def stop(self) -> int | None:
@@ -90,9 +90,7 @@ class Download:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        chunks, self._chunks = self._chunks, None
-        if chunks is not None:
-            await chunks.aclose()
+        self._chunks = None
         await self._stack.aclose()
 
     def __aiter__(self) -> Self:

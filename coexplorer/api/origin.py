@@ -49,6 +49,14 @@ def parse_origin(url: str) -> Origin:
     )
 
 
+def find_origin(url: str) -> Origin | None:
+    """Return the origin of an address from elsewhere, or None when it is not one of HTTP."""
+    try:
+        return parse_origin(url)
+    except ValueError:
+        return None
+
+
 def parse_base_url(url: str) -> str:
     """Return where the API's paths start, with a slash at the end.
 

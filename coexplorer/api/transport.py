@@ -13,10 +13,10 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import TracebackType
-from typing import Final, Self, TypeVar, cast
+from typing import Final, Self, TypeVar
 
 import anyio
 import httpx
@@ -35,7 +35,7 @@ from coexplorer.api.failures import (
     classify_reply,
     parse_retry_after,
 )
-from coexplorer.api.origin import parse_base_url, parse_origin
+from coexplorer.api.origin import find_origin, parse_base_url, parse_origin
 from coexplorer.api.patience import Patience, Tried, find_wait_s
 from coexplorer.errors import NotFound
 from coexplorer.models import Secret
@@ -75,7 +75,7 @@ class Stream(msgspec.Struct, frozen=True):
 
     status: int
     headers: Mapping[str, str]
-    chunks: AsyncGenerator[bytes]
+    chunks: AsyncIterator[bytes]
 
 
 class _TokenAuth(httpx.Auth):
@@ -271,7 +271,7 @@ class Transport:
     ) -> None:
         """Refuse redirects that would carry the token away, or change what is being done."""
         status = response.status_code
-        if parse_origin(str(target)) != self.origin:
+        if find_origin(str(target)) != self.origin:
             reason = f"it redirects to another address, {target.host}"
             raise Failed(build_bad_redirect(reason, status))
         if call.method != "GET" and status not in (307, 308):
@@ -316,34 +316,52 @@ class Transport:
         """
         if self._files_http is None:
             self._files_http = await self._stack.enter_async_context(self._build_http())
-        http = self._files_http
-        request: httpx.Request | None = http.build_request("GET", url, headers=headers)
+        request: httpx.Request | None = self._files_http.build_request("GET", url, headers=headers)
         for _hop in range(_MAX_HOPS + 1):
-            if request is None or not parse_origin(str(request.url)).is_private_enough:
+            origin = find_origin(str(request.url)) if request is not None else None
+            if request is None or origin is None or not origin.is_private_enough:
                 break
             try:
-                response = await http.send(request, stream=True)
+                response = await self._files_http.send(request, stream=True)
             except httpx.HTTPError as error:
                 raise Failed(describe(error, writes=False)) from None
+            chunks = _Chunks(response)
             try:
                 if response.next_request is None:
-                    yield Stream(response.status_code, response.headers, _iter_chunks(response))
+                    yield Stream(response.status_code, response.headers, chunks)
                     return
                 request = response.next_request
             finally:
-                await response.aclose()
+                await chunks.aclose()
         raise Failed(build_bad_redirect("the file's address is not private", 0))
 
 
-async def _iter_chunks(response: httpx.Response) -> AsyncGenerator[bytes]:
-    try:
-        # httpx promises an iterator and gives a generator, which wants to be closed in good time.
-        chunks = cast("AsyncGenerator[bytes]", response.aiter_raw())
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                yield chunk
-    except httpx.HTTPError as error:
-        raise Failed(describe(error, writes=False)) from None
+class _Chunks:
+    """The body of a reply on its way, with our errors in place of httpx's."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self._raw = response.aiter_raw()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._raw)
+        except httpx.HTTPError as error:
+            raise Failed(describe(error, writes=False)) from None
+
+    async def aclose(self) -> None:
+        """Close the connection, then run the generators inside of httpx to their end.
+
+        It leaves those of an unfinished body to the garbage collector, of which trio complains.
+        """
+        with anyio.CancelScope(shield=True):
+            await self._response.aclose()
+            with suppress(httpx.HTTPError, httpx.StreamError):
+                async for _chunk in self._raw:
+                    pass
 
 
 def describe(error: httpx.HTTPError, *, writes: bool) -> Failure:

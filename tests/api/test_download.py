@@ -1,0 +1,206 @@
+"""Files from signed addresses: whole, in part, resumed, and never glued from two versions."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from coexplorer.api import Client
+from coexplorer.api.download import Extent, parse_extent
+from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.faults import Kind
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import BadReply, Conflict, NotFound, PlatformFault, Unreachable
+from coexplorer.models import AssetId
+from tests.api.conftest import IMPATIENT, connect
+from tests.support.server import make_id, running_server
+
+MADE = AssetId(make_id(77))
+CONTENT = bytes(range(256)) * 4000
+STORAGE = "/storage/**"
+
+
+def fill(server: DemoServer) -> Path:
+    """Give the server an asset with real files, and return their folder."""
+    folder = server.data / "contents" / MADE
+    folder.mkdir()
+    (folder / "café #1?.bin").write_bytes(CONTENT)
+    (folder / "empty").write_bytes(b"")
+    owner = server.users[0].email
+    asset = StoredAsset(
+        id=MADE, name="made", owner=owner, created=1_700_000_000, folder=f"contents/{MADE}"
+    )
+    server.store.insert([asset])
+    return folder
+
+
+@pytest.fixture
+def folder(server: DemoServer) -> Path:
+    return fill(server)
+
+
+def asking(client: Client, path: str = "café #1?.bin") -> Callable[[], Awaitable[str]]:
+    async def fetch_url() -> str:
+        return (await client.file_urls(MADE, path)).download_url
+
+    return fetch_url
+
+
+async def read(
+    client: Client, path: str = "café #1?.bin", *, start: int = 0, stop: int | None = None
+) -> bytes:
+    async with client.open_download(asking(client, path), start=start, stop=stop) as download:
+        return b"".join([chunk async for chunk in download])
+
+
+@pytest.mark.usefixtures("folder")
+async def test_a_file_is_read_whole_and_without_the_token(
+    server: DemoServer, client: Client
+) -> None:
+    async with client.open_download(asking(client)) as download:
+        assert download.total_bytes == len(CONTENT)
+        assert download.etag
+        assert b"".join([chunk async for chunk in download]) == CONTENT
+        assert download.position == len(CONTENT)
+    (request,) = server.requests("GET", "/storage/*")
+    assert not request.authorized
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [(0, 1), (5, 10), (len(CONTENT) - 3, None), (0, None), (10, len(CONTENT) + 99)],
+)
+async def test_a_part_of_a_file_is_read(client: Client, start: int, stop: int | None) -> None:
+    assert await read(client, start=start, stop=stop) == CONTENT[start:stop]
+
+
+@pytest.mark.usefixtures("folder")
+async def test_an_empty_file_and_an_empty_rest_are_read(client: Client) -> None:
+    assert await read(client, "empty") == b""
+    assert await read(client, start=len(CONTENT)) == b""
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("fault", [Kind.SHORT, Kind.RESET, Kind.LOST, 503])
+async def test_a_broken_download_goes_on_where_it_ended(
+    server: DemoServer, client: Client, fault: int | Kind
+) -> None:
+    server.faults.add(fault, "GET", STORAGE, times=3)
+    assert await read(client) == CONTENT
+    ranges = [request.headers.get("range", "") for request in server.requests("GET", "/storage/*")]
+    assert len(ranges) == 4
+    if fault is Kind.SHORT:  # everything before the end had arrived
+        assert len({each for each in ranges if each}) == 3
+
+
+@pytest.mark.usefixtures("folder")
+async def test_a_download_that_never_goes_on_ends(server: DemoServer, client: Client) -> None:
+    server.faults.add(503, "GET", STORAGE)
+    with pytest.raises(PlatformFault, match="503"):
+        await read(client)
+    assert len(server.requests("GET", "/storage/*")) == IMPATIENT.attempts
+    server.faults.clear()
+    server.faults.add(Kind.LOST, "GET", STORAGE)
+    with pytest.raises(Unreachable):
+        await read(client)
+
+
+@pytest.mark.usefixtures("folder")
+async def test_an_address_that_expired_is_asked_for_again(
+    server: DemoServer, client: Client
+) -> None:
+    server.faults.add(403, "GET", STORAGE, times=1)
+    assert await read(client) == CONTENT
+    assert len(server.requests("GET", "*/files/urls")) == 2
+
+
+async def test_a_file_that_changed_meanwhile_is_not_glued(
+    server: DemoServer, client: Client, folder: Path
+) -> None:
+    server.faults.add(Kind.SHORT, "GET", STORAGE, times=1)
+
+    async def read_while_it_changes() -> None:
+        async with client.open_download(asking(client)) as download:
+            await anext(download)
+            (folder / "café #1?.bin").write_bytes(b"other" * len(CONTENT))
+            async for _chunk in download:
+                pass
+
+    with pytest.raises(Conflict, match="the file changed"):
+        await read_while_it_changes()
+
+
+async def test_a_part_of_an_earlier_session_must_be_of_the_same_file(
+    client: Client, folder: Path
+) -> None:
+    async with client.open_download(asking(client)) as download:
+        etag = download.etag
+    async with client.open_download(asking(client), start=100, etag=etag) as download:
+        assert b"".join([chunk async for chunk in download]) == CONTENT[100:]
+    (folder / "café #1?.bin").write_bytes(b"other")
+    with pytest.raises(Conflict) as caught:
+        async with client.open_download(asking(client), start=100, etag=etag):
+            pass
+    assert caught.value.hint
+
+
+async def test_a_part_that_is_longer_than_the_file_is_no_part_of_it(
+    client: Client, folder: Path
+) -> None:
+    (folder / "café #1?.bin").write_bytes(b"short")
+    with pytest.raises(Conflict):
+        await read(client, start=100)
+
+
+@pytest.mark.usefixtures("folder")
+async def test_a_file_that_is_not_there_is_named(server: DemoServer, client: Client) -> None:
+    with pytest.raises(NotFound, match="no such file"):
+        await read(client, "nothing")
+    server.faults.add(404, "GET", STORAGE)
+    with pytest.raises(NotFound, match="no such file"):
+        await read(client)
+
+
+@pytest.mark.parametrize("url", ["http://storage.example.org/x", "ftp://x/y", "nonsense"])
+async def test_an_address_that_anybody_could_read_is_refused(client: Client, url: str) -> None:
+    async def fetch_url() -> str:
+        return url
+
+    with pytest.raises(BadReply, match="address is not private"):
+        async with client.open_download(fetch_url):
+            pass
+
+
+@pytest.mark.usefixtures("folder")
+async def test_a_download_that_is_left_early_harms_nobody(client: Client) -> None:
+    async with client.open_download(asking(client)) as download:
+        await anext(download)
+    assert await read(client) == CONTENT
+
+
+async def test_files_of_old_platforms_are_read(tmp_path: Path) -> None:
+    with running_server(tmp_path / "old", "legacy") as server:
+        fill(server)
+        async with connect(server) as client:
+            assert await read(client) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("status", "content_range", "length", "extent"),
+    [
+        (200, "", "12", Extent(0, 12)),
+        (200, "", "", Extent(0, None)),
+        (206, "bytes 5-9/12", "5", Extent(5, 12)),
+        (206, "bytes 5-9/*", "5", Extent(5, None)),
+    ],
+)
+def test_a_reply_tells_which_bytes_it_carries(
+    status: int, content_range: str, length: str, extent: Extent
+) -> None:
+    assert parse_extent(status, content_range, length) == extent
+
+
+def test_a_part_that_does_not_say_which_is_refused() -> None:
+    with pytest.raises(ValueError, match="which"):
+        parse_extent(206, "", "5")

@@ -1,0 +1,123 @@
+"""The token and AWS keys go to the platform, and into nothing that anybody reads."""
+
+import base64
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from coexplorer.api import Client
+from coexplorer.demo.faults import Kind
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import ApiError
+from coexplorer.models import AssetId, AwsSource, Fields, NewAsset, SearchRequest, Secret
+from tests.api.conftest import IMPATIENT
+from tests.support.server import RAW
+
+AWS_KEY = "AKIAVERYPRIVATE"
+AWS_SECRET = "wJalr-very-secret"
+A1 = AssetId(RAW)
+NEW = NewAsset(
+    "n",
+    "",
+    "m",
+    (),
+    AwsSource("b-1", access_key_id=Secret(AWS_KEY), secret_access_key=Secret(AWS_SECRET)),
+)
+FAULTS = [401, 403, 404, 409, 429, 500, Kind.RESET, Kind.LOST, Kind.SHORT, Kind.CUT, Kind.HTML]
+
+
+def forbidden_texts(token: str) -> list[str]:
+    basic = base64.b64encode(f"{token}:".encode()).decode()
+    return [token, basic, AWS_KEY, AWS_SECRET]
+
+
+def assert_clean(text: str, token: str) -> None:
+    assert text
+    for secret in forbidden_texts(token):
+        assert secret not in text
+
+
+def describe(error: BaseException) -> str:
+    """Everything that a log, a crash screen or a debugger shows of an error, locals included."""
+    assert error.__traceback__ is not None
+    ours = error.__traceback__.tb_next  # without the frame of the test, which knows the token
+    shown = traceback.TracebackException(type(error), error, ours, capture_locals=True)
+    return "".join(shown.format()) + repr(error) + repr(error.args) + str(error)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_no_fault_brings_a_secret_to_light(
+    server: DemoServer, fault: int | Kind, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    token = server.users[0].token
+    async with Client(server.url, Secret(token), patience=IMPATIENT) as client:
+        # A platform that repeats what it was sent.
+        padding = "x" * 170
+        server.faults.add(
+            fault, "POST", "data_assets", message=f"{token} {AWS_SECRET} {padding} {AWS_KEY}"
+        )
+        server.faults.add(fault, message=f"bad {token} {padding} {token}")
+        calls: list[Callable[[], Awaitable[object]]] = [
+            lambda: client.get(A1),
+            lambda: client.search(SearchRequest()),
+            lambda: client.create(NEW),
+            lambda: client.update(A1, Fields("x"), before=Fields("y")),
+            lambda: client.delete(A1),
+        ]
+        for call in calls:
+            with pytest.raises(ApiError) as caught:
+                await call()
+            if isinstance(fault, Kind):  # where no platform repeats anything, locals are clean too
+                assert_clean(describe(caught.value), token)
+            formatted = "".join(traceback.format_exception(caught.value))
+            assert_clean(formatted + str(caught.value) + caught.value.hint, token)
+            assert caught.value.__cause__ is None
+            assert caught.value.__context__ is None
+        assert_clean(repr(client), token)
+    records = [record.getMessage() + repr(record.args) for record in caplog.records]
+    assert_clean("\n".join(records), token)
+
+
+async def test_a_token_that_no_header_can_carry_is_not_shown(server: DemoServer) -> None:
+    token = "cop_with\nnewline\x00é"  # no secret of anybody's
+    async with Client(server.url, Secret(token), patience=IMPATIENT) as client:
+        with pytest.raises(ApiError) as caught:
+            await client.get(A1)
+    assert_clean(describe(caught.value), token)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_redirect_takes_the_token_elsewhere(status: int) -> None:
+    asked: list[httpx.Request] = []
+
+    def redirect(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(status, headers={"Location": "http://localhost:1/api/v1/x"})
+
+    carrier = httpx.MockTransport(redirect)
+    async with Client("http://127.0.0.1:1", Secret("cop_t"), carrier=carrier) as client:
+        with pytest.raises(ApiError):
+            await client.get(A1)
+    assert [request.url.host for request in asked] == ["127.0.0.1"]
+
+
+async def test_signed_addresses_are_not_logged(
+    server: DemoServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with Client(server.url, Secret(server.users[0].token), patience=IMPATIENT) as client:
+        root = await client.list_files(A1)
+        file = next(entry for entry in root if not entry.is_folder)
+
+        async def fetch_url() -> str:
+            return (await client.file_urls(A1, file.path)).download_url
+
+        async with client.open_download(fetch_url) as download:
+            await anext(download)
+    ours = [record.getMessage() for record in caplog.records if "uvicorn" not in record.name]
+    assert ours
+    assert "signature=" not in "".join(ours)
