@@ -90,6 +90,7 @@ class Feeds:
         order = screen.browsing.order
         rows_list.show_sort(order.field, descending=order.descending)
         self.show_found(count)
+        screen.show_footer()
 
     async def load_rows(self, offset: int, limit: int) -> None:
         """Read rows that the list misses."""
