@@ -1,14 +1,8 @@
-"""Creating an asset: what is asked, the draft that it begins as, and its outcome.
-
-A bucket is the folder ``buckets/<bucket>`` of the server's data folder. A private one has a file
-``buckets/.keys/<bucket>`` with lines ``ACCESS_KEY_ID:SECRET_ACCESS_KEY``.
-"""
+"""Creating an asset: what is asked, the draft that it begins as, and its outcome."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
-import re
 import shutil
 import time
 import uuid
@@ -17,12 +11,12 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from coexplorer.demo.asset import Bucket, Contained, MetadataValue, StoredAsset, User
+from coexplorer.demo.buckets import find_bucket, is_private, keys_open
 from coexplorer.demo.deployment import Deployment
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.hooks import CREATION
 from coexplorer.demo.replies import Refusal
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LEGACY_STARRED = ("prefix", "keep_on_external_storage", "index_data")
 
 
@@ -60,12 +54,19 @@ class _Failure(Exception):
     """The request was good, and what it asks for is not there."""
 
 
-def parse_create(body: bytes, dialect: Dialect) -> CreateBody:
+def parse_create(body: bytes, content_type: str, dialect: Dialect) -> CreateBody:
     """Read the body of a create.
+
+    Args:
+        body: The body.
+        content_type: The header, which the manual asks for.
+        dialect: Old platforms want every parameter that the manual stars.
 
     Raises:
         Refusal: 400, with what is missing or wrong.
     """
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Refusal(400, "bad request: Content-Type must be application/json")
     try:
         asked = msgspec.json.decode(body, type=CreateBody)
     except msgspec.MsgspecError as error:
@@ -177,19 +178,15 @@ def _fetch(
 
 
 def _open_bucket(deployment: Deployment, source: Bucket, aws: AwsBody) -> Path:
-    buckets = deployment.data / "buckets"
-    folder = buckets / source.bucket
-    if not _BUCKET.fullmatch(source.bucket) or ".." in source.bucket or not folder.is_dir():
-        raise _Failure(f"The bucket {source.bucket} does not exist")
-    keys = buckets / ".keys" / source.bucket
-    if not keys.exists():
-        return folder
-    given = f"{aws.access_key_id or ''}:{aws.secret_access_key or ''}"
+    data, name = deployment.data, source.bucket
+    folder = find_bucket(data, name)
+    if folder is None:
+        raise _Failure(f"The bucket {name} does not exist")
+    key_id, secret = aws.access_key_id or "", aws.secret_access_key or ""
     # Since v2.15 the platform has credentials of its own, and uses them unless told not to.
-    own = deployment.dialect is Dialect.CURRENT and given == ":" and not aws.public
-    lines = [line.strip() for line in keys.read_text().splitlines()]
-    if not own and not any(hmac.compare_digest(given.encode(), line.encode()) for line in lines):
-        raise _Failure(f"Access denied to bucket {source.bucket}: the keys are missing or wrong")
+    trusted = deployment.dialect is Dialect.CURRENT and not (key_id or secret or aws.public)
+    if is_private(data, name) and not trusted and not keys_open(data, name, key_id, secret):
+        raise _Failure(f"Access denied to bucket {name}: the keys are missing or wrong")
     return folder
 
 

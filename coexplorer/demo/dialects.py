@@ -95,13 +95,14 @@ def _legacy_object(asset: StoredAsset, *, created: bool) -> dict[str, object]:
         "state": f"DATA_ASSET_STATE_{asset.state.upper()}",
         "lastUsed": asset.last_used,
     }
-    size = None if asset.size is None else str(asset.size)
+    if created:
+        wire["sizeInBytes"] = str(asset.size or 0)
     optional = {
         "description": asset.description,
         "tags": asset.tags,
         "mount": asset.mount,
         "files": asset.files,
-        "sizeInBytes" if created else "size": size,
+        "size": None if created or asset.size is None else str(asset.size),
         "failure_reason": asset.failure_reason,
         "sourceBucket": _legacy_bucket(asset.source) if asset.source else None,
         "provenance": _legacy_provenance(asset.provenance) if asset.provenance else None,

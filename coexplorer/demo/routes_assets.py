@@ -70,7 +70,8 @@ async def create(request: Request) -> Response:
     """Answer ``POST data_assets``: a draft, whose files are fetched in the background."""
     user = sign_in(request, to_write=True).user
     deployment = get_deployment(request)
-    asked = parse_create(await request.body(), deployment.dialect)
+    content_type = request.headers.get("content-type", "")
+    asked = parse_create(await request.body(), content_type, deployment.dialect)
     _check_metadata(asked.custom_metadata)
     for part in asked.data_asset_ids or ():
         found = deployment.store.find(part)

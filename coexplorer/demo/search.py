@@ -142,7 +142,8 @@ def run_search(store: Store, email: str, search: Search) -> Found:
 def _conditions(search: Search, values: _Values) -> list[str]:
     where = _query_conditions(search.query, values)
     if search.type is not None:
-        where.append(f"type = {values.add(search.type)}")
+        # The plus keeps SQLite from this column's index: the one of the order is the faster way.
+        where.append(f"+type = {values.add(search.type)}")
     if search.ownership is not None:
         where.append(_OWNERSHIP[search.ownership])
     if search.origin is not None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import signal
 import socket
 import threading
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Self, TextIO
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,12 +22,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from coexplorer.demo.app import build_app
 from coexplorer.demo.asset import User
 from coexplorer.demo.auth import SignIn, load_secrets
+from coexplorer.demo.buckets import make_bucket
 from coexplorer.demo.creation import fail_unfinished
 from coexplorer.demo.deployment import Deployment
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.faults import FaultMiddleware, FaultPlan, FaultProtocol
 from coexplorer.demo.hooks import GatedApp, Hooks, LoggedRequest, RecordingApp, RequestLog
 from coexplorer.demo.store import Store
+from coexplorer.errors import Refused
 
 _TICK_S = 1.0
 _START_TIMEOUT_S = 30.0
@@ -42,6 +45,9 @@ class DemoServer:
         faults: Scripted trouble; None: none yet.
         creation_s: Seconds that a creation stays a draft at least.
         url_lifetime_s: Seconds for which the URL of a file is good.
+
+    Raises:
+        Refused: Another server runs on the folder.
 
     Attributes:
         faults: Scripted trouble; rules can be added at any time.
@@ -62,6 +68,7 @@ class DemoServer:
     ) -> None:
         for folder in (data, data / "buckets", data / "buckets" / ".keys", data / "contents"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _lock_folder(data)
         secrets = load_secrets(data / "secrets.json")
         self.store = Store(data / "store.sqlite")
         self.faults = faults or FaultPlan()
@@ -118,13 +125,7 @@ class DemoServer:
             name: As S3 allows it: 3 to 63 small letters, digits, dots and hyphens.
             keys: Access key id and secret access key; a bucket without them is public.
         """
-        folder = self.data / "buckets" / name
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if keys is not None:
-            file = self.data / "buckets" / ".keys" / name
-            file.touch(mode=0o600)
-            file.write_text(":".join(keys) + "\n")
-        return folder
+        return make_bucket(self.data, name, keys=keys)
 
     def start(self) -> None:
         """Listen, and answer in a thread from now on.
@@ -152,6 +153,7 @@ class DemoServer:
         """Stop for good."""
         self.stop()
         self.store.close()
+        self._lock.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -185,6 +187,26 @@ def run_until_signalled(server: DemoServer, on_ready: Callable[[], None]) -> Non
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _lock_folder(data: Path) -> TextIO:
+    """Hold a data folder for this process alone, until the file is closed.
+
+    Raises:
+        Refused: Another server runs on it.
+    """
+    path = data / "lock"
+    path.touch(mode=0o600)
+    lock = path.open("a", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise Refused(
+            f"another embedded server runs on {data}",
+            hint="stop that one, or choose another data folder",
+        ) from error
+    return lock
 
 
 class _Running:

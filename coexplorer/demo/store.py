@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from threading import RLock
-from typing import Self
 
 import msgspec
 
@@ -104,12 +103,6 @@ class Store:
         """Close the database."""
         with self._lock:
             self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def count(self) -> int:
         """Return the number of assets, whoever may see them."""

@@ -10,6 +10,13 @@ import httpx
 import pytest
 
 from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.buckets import (
+    SAMPLE_KEYS,
+    SAMPLE_PREFIX,
+    SAMPLE_PRIVATE,
+    SAMPLE_PUBLIC,
+    ensure_sample_buckets,
+)
 from coexplorer.demo.hooks import CREATION
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
@@ -167,6 +174,22 @@ def test_wrong_bucket_or_prefix_fails_with_a_reason(
     assert bucket in made.failure_reason
     assert made.folder is None
     assert list((server.data / "contents").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "ab", "..", "a..b", "Bucket", "a/b", ".keys", "a" * 64])
+def test_bucket_has_a_name_that_s3_allows(server: DemoServer, name: str) -> None:
+    with pytest.raises(ValueError, match="no name of a bucket"):
+        server.make_bucket(name)
+
+
+def test_sample_buckets_are_there_to_create_from(server: DemoServer, http: httpx.Client) -> None:
+    ensure_sample_buckets(server.data)
+    ensure_sample_buckets(server.data)
+    keys = dict(zip(GIVEN, SAMPLE_KEYS, strict=True))
+    for bucket, given in ((SAMPLE_PUBLIC, {"public": True}), (SAMPLE_PRIVATE, keys)):
+        made = create(server, http, bucket=bucket, prefix=SAMPLE_PREFIX, **given)
+        assert made.state == "ready"
+        assert made.files
 
 
 def test_file_that_can_not_be_copied_fails_the_creation(

@@ -13,6 +13,7 @@ Errata of the manual, which the rows follow in their mended form (design: api.md
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -146,6 +147,7 @@ def create(server: DemoServer, http: httpx.Client, **aws: object) -> dict[str, A
         reply = http.post("data_assets", json=new_asset(**aws))
         assert reply.status_code == 200, reply.text
         assert reply.json()["state"] == "DATA_ASSET_STATE_DRAFT"
+        assert reply.json()["sizeInBytes"] == "0"
         outcome.wait()
     made: dict[str, Any] = http.get(f"data_assets/{reply.json()['id']}").json()
     return made
@@ -226,6 +228,21 @@ def test_create_without_a_starred_parameter_is_refused(http: httpx.Client, starr
     reply = http.post("data_assets", json=body)
     assert reply.status_code == 400
     assert last in reply.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 200),
+        ("application/json; charset=utf-8", 200),
+        ("text/plain", 400),
+        ("", 400),
+    ],
+)
+def test_create_content_type_header(http: httpx.Client, content_type: str, status: int) -> None:
+    headers = {"Content-Type": content_type}
+    reply = http.post("data_assets", content=json.dumps(new_asset()), headers=headers)
+    assert reply.status_code == status
 
 
 def test_get_answers_in_the_spelling_of_old_platforms(http: httpx.Client) -> None:

@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from coexplorer.demo.server import DemoServer
+from coexplorer.errors import Refused
 from tests.support.http import open_http
 from tests.support.server import RAW, make_id
 
@@ -32,6 +33,14 @@ def test_port_that_is_taken_is_an_error(tmp_path: Path, server: DemoServer) -> N
     taken = DemoServer(tmp_path / "second", port=port)
     with closing(taken), pytest.raises(OSError, match="in use"):
         taken.start()
+
+
+def test_data_folder_is_for_one_server_at_a_time(server: DemoServer) -> None:
+    with pytest.raises(Refused, match="another embedded server"):
+        DemoServer(server.data)
+    server.close()
+    with DemoServer(server.data) as next_one:
+        assert next_one.users == server.users
 
 
 def test_stopping_twice_and_starting_twice_is_harmless(server: DemoServer) -> None:

@@ -1,0 +1,111 @@
+"""The calls on one asset, where no judge looks: bodies that make no sense, and what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from tests.support.http import open_http
+from tests.support.server import DERIVED, RAW
+
+
+@pytest.fixture
+def http(server: DemoServer) -> Iterator[httpx.Client]:
+    with open_http(server) as client:
+        yield client
+
+
+BODIES = [b"{", b"[]", b'"text"', b"\xff\xfe", b'{"name": 1, "path": 1, "users": 1, "query": 1}']
+CALLS = [
+    ("POST", "data_assets"),
+    ("PUT", f"data_assets/{RAW}"),
+    ("POST", "data_assets/search"),
+    ("POST", f"data_assets/{RAW}/files"),
+    ("POST", f"data_assets/{RAW}/permissions"),
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_body_that_is_not_as_the_call_wants_it_is_refused(
+    server: DemoServer, http: httpx.Client, method: str, path: str, body: bytes
+) -> None:
+    before = server.store.assets()
+    headers = {"Content-Type": "application/json"}
+    reply = http.request(method, path, content=body, headers=headers)
+    assert reply.status_code == 400
+    assert reply.json()["message"].startswith("bad request: ")
+    assert server.store.assets() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": ""},
+        {"name": "  "},
+        {"name": 7},
+        {"tags": "raw"},
+        {"tags": [1]},
+        {"custom_metadata": {"age": "old"}},
+        {"custom_metadata": {"subject id": 655019}},
+        {"custom_metadata": {"species": ["Mus musculus"]}},
+    ],
+)
+def test_update_that_makes_no_sense_is_refused(
+    server: DemoServer, http: httpx.Client, change: object
+) -> None:
+    before = server.store.get(RAW)
+    reply = http.put(f"data_assets/{RAW}", json=change)
+    assert reply.status_code == 400
+    assert server.store.get(RAW) == before
+
+
+def test_update_leaves_alone_what_is_null_or_left_out(
+    server: DemoServer, http: httpx.Client
+) -> None:
+    before = server.store.get(RAW)
+    nothing = dict.fromkeys(("name", "description", "tags", "mount", "custom_metadata"))
+    assert http.put(f"data_assets/{RAW}", json=nothing).status_code == 200
+    assert http.put(f"data_assets/{RAW}", json={}).status_code == 200
+    assert server.store.get(RAW) == before
+
+
+def test_custom_metadata_is_replaced_whole_and_may_have_foreign_fields(
+    server: DemoServer, http: httpx.Client
+) -> None:
+    metadata = {"age": 62, "experimenter": ["A", "B"], "field of another place": "x"}
+    reply = http.put(f"data_assets/{RAW}", json={"custom_metadata": metadata})
+    assert reply.json()["custom_metadata"] == metadata
+    assert server.store.get(RAW).custom_metadata == metadata
+
+
+def test_fields_that_the_server_does_not_know_are_shown_as_they_came(
+    server: DemoServer, http: httpx.Client
+) -> None:
+    extra = {"owner": "another-id", "new thing": {"a": [1, None]}}
+    server.store.update(DERIVED, extra=extra)
+    asset = http.put(f"data_assets/{DERIVED}", json={"name": "n"}).json()
+    assert {key: asset[key] for key in extra} == extra
+    assert asset["name"] == "n"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "data_assets", 405),
+        ("GET", "nothing", 404),
+        ("PATCH", f"data_assets/{RAW}", 405),
+        ("POST", f"data_assets/{RAW}", 405),
+        ("GET", f"data_assets/{RAW}%2Farchive", 405),
+        ("PATCH", f"data_assets/{RAW}/archive?archive=maybe", 400),
+    ],
+)
+def test_call_that_is_not_there_is_refused_with_a_message(
+    http: httpx.Client, method: str, path: str, status: int
+) -> None:
+    reply = http.request(method, path)
+    assert reply.status_code == status
+    assert reply.json()["message"]
