@@ -144,6 +144,7 @@ def _fill(server: DemoServer, *, count: int | None, seed: int, export: Path | No
     Raises:
         click.UsageError: Data are there already and others are asked for, or the export is wrong.
     """
+    from coexplorer.demo.buckets import ensure_sample_buckets
     from coexplorer.demo.importing import BadImportError, import_assets
     from coexplorer.demo.samples import generate
 
@@ -157,6 +158,7 @@ def _fill(server: DemoServer, *, count: int | None, seed: int, export: Path | No
         server.store.insert(
             generate(wanted, seed=seed, now=time.time(), owner=me, colleague=colleague)
         )
+        ensure_sample_buckets(server.data)
         return
     try:
         server.store.insert(import_assets(export, owner=me, colleague=colleague))
