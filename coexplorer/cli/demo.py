@@ -130,11 +130,15 @@ def _forget(data: Path) -> None:
 
     Raises:
         click.UsageError: It is not one.
+        Refused: A server runs on it.
     """
+    from coexplorer.demo.server import check_idle
+
     if not data.exists():
         return
     if any(data.iterdir()) and not (data / "store.sqlite").exists():
         raise click.UsageError(f"{data} is not a data folder of the embedded platform")
+    check_idle(data)
     shutil.rmtree(data)
 
 

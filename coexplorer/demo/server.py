@@ -189,6 +189,15 @@ def run_until_signalled(server: DemoServer, on_ready: Callable[[], None]) -> Non
             signal.signal(number, handler)
 
 
+def check_idle(data: Path) -> None:
+    """Let pass only a data folder that no server runs on, so that it can be deleted.
+
+    Raises:
+        Refused: One does.
+    """
+    _lock_folder(data).close()
+
+
 def _lock_folder(data: Path) -> TextIO:
     """Hold a data folder for this process alone, until the file is closed.
 
