@@ -14,7 +14,7 @@ import anyio
 
 from coexplorer.errors import Refused
 from coexplorer.library.context import Context
-from coexplorer.library.events import SyncFinished, SyncProgressed
+from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
 from coexplorer.library.groups import plain_errors
 from coexplorer.library.legs import NEWEST, REFRESH_EVERY_S, Need, find_need, is_suspicious
 from coexplorer.library.results import SyncReport
@@ -58,16 +58,17 @@ class Sync:
         with self._context.noting_reach():
             client = await self._context.client()
             catalog = self._context.catalog
-            async with client.iter_pages(NEWEST, limit=_REFRESH_PAGE) as walk:
-                async for page in walk:
-                    now = time.time()
-                    marks = Membership(archived=False)
-                    records = [Record(asset, marks, now) for asset in page.results]
-                    changed = await self._context.run(catalog.upsert, records, generation=None)
-                    seen += len(records)
-                    self._context.bus.publish(SyncProgressed("refresh", seen, 0))
-                    if not changed:
-                        break
+            asked_at = time.time()
+            async for page in client.iter_pages(NEWEST, limit=_REFRESH_PAGE):
+                marks = Membership(archived=False)
+                records = [Record(asset, marks, asked_at) for asset in page.results]
+                changed = await self._context.run(catalog.upsert, records, generation=None)
+                seen += len(records)
+                self._context.bus.publish(SyncProgressed("refresh", seen, 0))
+                if not changed:
+                    break
+                self._context.bus.publish(RowsChanged(tuple(each.id for each in page.results)))
+                asked_at = time.time()
             await self._context.run(catalog.note_refresh, time.time())
         return await self._report(started, seen=seen, removed=0)
 

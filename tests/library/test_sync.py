@@ -1,0 +1,302 @@
+"""Sweeps and refreshes of the embedded server."""
+
+import zlib
+
+import anyio
+import msgspec
+import pytest
+
+from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.hooks import Gate
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import NotSignedIn, Refused, Unreachable
+from coexplorer.library import Library
+from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
+from coexplorer.models import AssetId
+from coexplorer.query import parse_query
+from tests.library.conftest import OpenSession, many_assets
+from tests.support.server import OLD, RAW, THEIRS, VIEWED
+
+EVERYTHING = parse_query("is:any")
+SEARCH = "**/data_assets/search"
+
+
+async def known(library: Library) -> set[str]:
+    return set(await library.ids(EVERYTHING))
+
+
+async def test_sweep_finds_everything_and_what_the_objects_lack(
+    library: Library, server: DemoServer
+) -> None:
+    report = await library.sync()
+    assert (report.complete, report.total, report.removed) == (True, server.store.count(), 0)
+    mine, theirs, old = [
+        each.membership
+        for each in await library.records([AssetId(asset) for asset in (RAW, THEIRS, OLD)])
+    ]
+    assert (mine.archived, mine.favorite, mine.mine) == (False, True, True)
+    assert (theirs.mine, theirs.shared, theirs.favorite) == (False, True, False)
+    assert old.archived
+    status = await library.status()
+    assert (status.complete, status.count_text) == (True, str(server.store.count()))
+    assert status.synced_at is not None
+
+
+async def test_first_page_is_there_before_the_second_was_asked_for(
+    library: Library, server: DemoServer
+) -> None:
+    many_assets(server, 2500)
+    with library.subscribe() as events:
+        gate = server.hooks.after("POST", "*/search")
+        async with anyio.create_task_group() as group:
+            group.start_soon(library.sync)
+            await gate.arrived()  # it asks for the dialect
+            second = server.hooks.before("POST", "*/search")
+            gate.release()
+            await second.arrived()
+            third = server.hooks.before("POST", "*/search")
+            second.release()
+            await third.arrived()
+            with anyio.fail_after(30):
+                while not isinstance(await events.receive(), RowsChanged):
+                    pass
+            assert await library.count(EVERYTHING) == 1000
+            third.release()
+    assert (await library.status()).total == server.store.count()
+
+
+async def test_progress_counts_up_to_the_end(library: Library, server: DemoServer) -> None:
+    with library.subscribe() as events:
+        await library.sync()
+        seen = []
+        while events.statistics().current_buffer_used:
+            seen.append(events.receive_nowait())
+    progress = [event for event in seen if isinstance(event, SyncProgressed)]
+    assert {event.stage for event in progress} == {
+        "assets",
+        "archived",
+        "favorites",
+        "owned",
+        "shared",
+    }
+    assert progress[-1].rows == server.store.count()
+    assert isinstance(seen[-1], SyncFinished)
+
+
+async def test_row_goes_only_when_the_platform_says_that_it_is_gone(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    server.store.delete(VIEWED)
+    report = await library.sync()
+    assert report.removed == 1
+    assert VIEWED not in await known(library)
+    assert server.requests("GET", f"*/{VIEWED}")
+
+
+async def test_living_row_that_a_sweep_missed_stays(library: Library, server: DemoServer) -> None:
+    """Somebody deletes on page one while page two is asked for: offsets shift, a row slips away."""
+    ids = many_assets(server, 1500)
+    await library.sync()
+    everything = await known(library)
+    gate = server.hooks.after("POST", "*/search")
+    async with anyio.create_task_group() as group:
+        group.start_soon(library.sync)
+        await gate.arrived()
+        for doomed in ids[:5]:
+            server.store.delete(doomed)
+        server.store.insert([new_asset(server, "born during the sweep")])
+        gate.release()
+    living = {asset.id for asset in server.store.assets()}
+    assert (everything & living) <= await known(library)
+
+
+async def test_sweeps_while_assets_come_and_go_never_lose_a_living_row(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 2200)
+    await library.sync()
+    doomed = iter(ids[::7])
+    for number in range(3):
+        gates = [server.hooks.after("POST", "*/search") for _ in range(4)]
+
+        async def disturb(gates: list[Gate] = gates, number: int = number) -> None:
+            for place, gate in enumerate(gates):
+                await gate.arrived()
+                for _ in range(8):
+                    server.store.delete(next(doomed))
+                server.store.insert([new_asset(server, f"new {number}.{place}")])
+                gate.release()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(disturb)
+            before = await known(library)
+            await library.sync()
+        living = {asset.id for asset in server.store.assets()}
+        assert before & living <= await known(library)
+    server.hooks.release_all()
+    await library.sync()
+    assert await known(library) == {asset.id for asset in server.store.assets()}
+
+
+async def test_everything_vanished_is_looked_at_twice_and_then_refused(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    everything = await known(library)
+    assets = server.store.assets()
+    server.store.clear()
+    server.log.clear()
+    with pytest.raises(Refused, match="vanished"):
+        await library.sync()
+    assert await known(library) == everything
+    assert len(server.requests("POST", "*/search")) == 4
+    server.store.insert(assets[:2])
+    report = await library.sync(force=True)
+    assert report.removed == len(everything) - 2
+    assert await known(library) == {asset.id for asset in assets[:2]}
+
+
+async def test_hiccup_in_which_everything_vanished_passes_at_the_second_look(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    everything = await known(library)
+    assets = server.store.assets()
+    server.store.clear()
+    gate = server.hooks.after("POST", "*/search")
+    async with anyio.create_task_group() as group:
+        group.start_soon(library.sync)
+        await gate.arrived()
+        second = server.hooks.before("POST", "*/search")
+        gate.release()
+        await second.arrived()  # the archived ones, still of the first look
+        third = server.hooks.before("POST", "*/search")
+        second.release()
+        await third.arrived()
+        server.store.insert(assets)
+        third.release()
+    assert await known(library) == everything
+
+
+@pytest.mark.parametrize("fault", ["no-token", "same-token"])
+async def test_walk_that_the_platform_breaks_off_removes_nothing(
+    library: Library, server: DemoServer, fault: str
+) -> None:
+    many_assets(server, 1500)
+    await library.sync()
+    everything = await known(library)
+    server.store.delete(VIEWED)
+    server.faults.add(fault, "POST", SEARCH)
+    report = await library.sync()
+    assert (report.complete, report.removed) == (False, 0)
+    assert await known(library) == everything
+    assert (await library.status()).count_text.startswith("at least")
+
+
+async def test_refresh_reads_newest_pages_until_nothing_is_new(
+    library: Library, server: DemoServer
+) -> None:
+    many_assets(server, 300)
+    await library.sync()
+    server.store.insert([new_asset(server, f"new {number}") for number in range(3)])
+    server.log.clear()
+    report = await library.refresh()
+    assert report.total == server.store.count()
+    assert len(server.requests("POST", "*/search")) == 2
+    assert await library.count(parse_query("name:new")) == 3
+
+
+async def test_fresh_catalog_is_left_alone(library: Library, server: DemoServer) -> None:
+    assert await library.ensure_fresh() is not None
+    asked = len(server.requests())
+    assert await library.ensure_fresh() is None
+    assert len(server.requests()) == asked
+    assert await library.ensure_fresh(max_age_s=0.0) is not None
+
+
+async def test_one_process_sweeps_and_the_other_waits_for_its_result(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    async with open_session(origin="tui") as one, open_session(origin="cli") as other:
+        gate = server.hooks.before("POST", "*/search")
+        reports = {}
+
+        async def sweep(name: str, library: Library) -> None:
+            reports[name] = await library.sync()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(sweep, "one", one)
+            await gate.arrived()
+            group.start_soon(sweep, "other", other)
+            await anyio.wait_all_tasks_blocked()
+            gate.release()
+        assert reports["one"].by_other is False
+        assert reports["other"].by_other is True
+        assert reports["other"].total == server.store.count()
+        assert await known(other) == await known(one)
+
+
+async def test_place_of_a_sweeper_that_was_cancelled_is_free_at_once(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    async with open_session() as one, open_session() as other:
+        gate = server.hooks.before("POST", "*/search")
+        async with anyio.create_task_group() as group:
+            group.start_soon(one.sync)
+            await gate.arrived()
+            group.cancel_scope.cancel()
+        gate.release()
+        report = await other.sync()
+        assert not report.by_other
+
+
+async def test_offline_session_shows_what_was_known(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    async with open_session() as library:
+        await library.sync()
+    server.stop()
+    async with open_session(offline=True) as library:
+        assert await library.count(EVERYTHING) == server.store.count()
+        assert (await library.status()).offline
+        with pytest.raises(Unreachable):
+            await library.sync()
+
+
+async def test_token_that_is_refused_is_an_error_and_removes_nothing(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    everything = await known(library)
+    server.faults.add(401, "POST", SEARCH)
+    with pytest.raises(NotSignedIn):
+        await library.sync()
+    assert await known(library) == everything
+
+
+async def test_catalog_of_garbage_is_bypassed_with_one_line(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    async with open_session() as library:
+        path = library.settings.catalog_path
+    path.unlink()
+    path.mkdir()
+    async with open_session() as library:
+        await library.sync()
+        assert await library.count(EVERYTHING) == server.store.count()
+        problem = (await library.status()).catalog_problem
+        assert problem
+        assert "\n" not in problem
+
+
+def new_asset(server: DemoServer, name: str) -> StoredAsset:
+    template = server.store.assets()[0]
+    return msgspec.structs.replace(
+        template,
+        id=f"ffffffff-0000-4000-8000-{zlib.crc32(name.encode()):012x}",
+        name=name,
+        created=1_900_000_000,
+        tags=(),
+        state="ready",
+    )
