@@ -10,7 +10,7 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.models import Secret
 from tests.support.server import running_server
 
-IMPATIENT = Patience(first_wait_s=0.001, longest_wait_s=0.01)
+IMPATIENT = Patience(attempts=3, connects=2, slow_downs=2, first_wait_s=0.001, longest_wait_s=0.01)
 """The waits themselves are tested by a virtual clock."""
 
 
