@@ -6,9 +6,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from coexplorer.demo.server import DemoServer
 from tests.support.server import running_server
+
+# Two cores and many workers: how long an example takes says nothing about the code.
+settings.register_profile(
+    "shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared-machine")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
