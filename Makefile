@@ -20,7 +20,7 @@ help:
 	@echo "make check   the gate alone: format, lint, types, layers, tests, coverage"
 	@echo "make format  let ruff format and mend what it can"
 	@echo "make bench   measure what the docs claim"
-	@echo "make docs    write docs/cli.md anew"
+	@echo "make docs    write docs/cli.md and docs/keys.md anew"
 
 demo: $(VENV)/.made-to-run
 	@$(BIN)/coexplorer demo $(DEMO_ARGS)
@@ -49,6 +49,8 @@ bench: $(VENV)/.made-to-test
 docs: $(VENV)/.made-to-run
 	$(BIN)/python -m coexplorer.cli.reference > docs/cli.md.new
 	mv docs/cli.md.new docs/cli.md
+	$(BIN)/python -m coexplorer.tui.keydocs > docs/keys.md.new
+	mv docs/keys.md.new docs/keys.md
 
 $(VENV)/.made-to-run: pyproject.toml scripts/venv.sh
 	@sh scripts/venv.sh run "$(VENV)"

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.server import DemoServer
+from tests.support.tui import Running, running_app
+
+
+def add_assets(server: DemoServer, count: int) -> None:
+    me = server.users[0].email
+    server.store.insert(
+        StoredAsset(
+            id=f"{number:08x}-2222-4000-8000-{number:012x}",
+            name=f"session {number:05}",
+            owner=me,
+            created=1_600_000_000 + number,
+            tags=("bulk",),
+            mount=f"session_{number}",
+        )
+        for number in range(count)
+    )
+
+
+def name_of(running: Running) -> str:
+    row = running.main.rows.current
+    assert row is not None
+    return row.name
+
+
+async def test_the_list_shows_what_is_known_newest_first(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.until_shown("open data", "1 All 8", "8 Archived 1", "synced", "Name")
+        lines = app.text().splitlines()
+        rows = [line for line in lines if "20" in line and "dataset" in line]
+        assert "open data" in rows[0]
+        assert "behavior_2019" not in app.text()
+
+
+@pytest.mark.command(
+    "move.down", "move.up", "move.top", "move.bottom", "move.half_down", "move.half_up"
+)
+async def test_keys_move_the_cursor(server: DemoServer, settings: Settings) -> None:
+    add_assets(server, 300)
+    async with running_app(server, settings) as app:
+        rows = app.main.rows
+        await app.press("j", "down", "k")
+        assert rows.cursor == 1
+        await app.press("G")
+        assert rows.cursor == rows.windows.count - 1
+        await app.until_shown("session 00000")
+        await app.press("g")
+        assert rows.cursor == 0
+        await app.press("ctrl+d")
+        assert rows.cursor == rows.page_rows // 2
+        await app.press("ctrl+u")
+        assert rows.cursor == 0
+
+
+@pytest.mark.command("move.page_down", "move.page_up")
+async def test_pages_of_a_long_list_are_read_when_they_are_seen(
+    server: DemoServer, settings: Settings
+) -> None:
+    add_assets(server, 1000)
+    async with running_app(server, settings) as app:
+        rows = app.main.rows
+        for _ in range(40):
+            await app.press("pagedown")
+        name = f"session {1000 - (rows.cursor - 8) - 1:05}"
+        await app.until(lambda: rows.current is not None and rows.current.name == name, name)
+        await app.until_shown(name)
+        await app.press("pageup")
+        await app.until(lambda: rows.current is not None, "the page before")
+
+
+@pytest.mark.command("find.search", "find.clear")
+async def test_search_filters_while_it_is_typed_and_escape_clears(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.type("ecephys")
+        await app.until_shown("2 of 9")
+        await app.press("enter")
+        assert app.main.focused is app.main.rows
+        assert app.main.browsing.text == "ecephys"
+        await app.press("escape")
+        await app.until_shown("1 All 8")
+        await app.until(lambda: app.main.rows.windows.count == 8, "all again")
+
+
+async def test_keys_typed_ahead_reach_the_field_that_they_open(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.pilot.press("/", *"atlas")
+        await app.until(lambda: app.main.browsing.text == "atlas", "the whole word")
+        await app.until_shown("1 of 9")
+
+
+async def test_a_mistake_is_shown_and_the_rest_still_filters(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.type("ecephys size:>ten")
+        await app.until_shown("size: expected", "2 of 9")
+        await app.press("enter", "*")
+        await app.until_shown("Mark all of the list: the search has a mistake")
+        assert not app.main.marked
+
+
+async def test_fields_and_tags_are_completed(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.type("ta")
+        await app.until_shown("tag:")
+        await app.press("tab")
+        await app.type("ec")
+        await app.until_shown("  ecephys")
+        await app.press("tab", "enter")
+        await app.until(lambda: app.main.browsing.text == "tag:ecephys", "the tag taken")
+        await app.until_shown("2 of 9")
+
+
+async def test_up_brings_earlier_searches_back(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.type("atlas")
+        await app.press("enter", "escape", "/", "up")
+        await app.until_shown("▸ atlas")
+        await app.press("enter")
+        await app.until(lambda: app.main.browsing.text == "atlas", "the earlier search")
+
+
+@pytest.mark.command("find.sort", "find.reverse")
+async def test_the_order_is_chosen_and_reversed_and_the_cursor_stays_on_its_asset(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("Zebrafish atlas")
+        await app.press("s")
+        await app.until_shown("sort by")
+        await app.press("n")
+        await app.until_shown("Name↑")
+        await app.until(lambda: name_of(app) == "Zebrafish atlas", "the same asset")
+        assert app.main.rows.cursor == 7
+        await app.press("S")
+        await app.until_shown("Name↓")
+        await app.until(lambda: app.main.rows.cursor == 0, "now the first")
+        assert name_of(app) == "Zebrafish atlas"
+
+
+@pytest.mark.command(
+    "view.1", "view.2", "view.3", "view.4", "view.5", "view.6", "view.7", "view.8", "view.9"
+)
+async def test_views_are_opened_by_their_numbers(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        rows = app.main.rows
+        counts = {"2": 6, "3": 2, "4": 1, "5": 1, "6": 1, "8": 1, "1": 8}
+        for key, count in counts.items():
+            await app.press(key)
+            await app.until(lambda: rows.windows.count == count, f"view {key}")  # noqa: B023  awaited at once
+        await app.press("7")
+        assert app.main.browsing.text == "used:never"
+        await app.press("9")
+        await app.until_shown("there is no view 9")
+
+
+@pytest.mark.command("view.save")
+async def test_a_search_is_saved_as_a_view(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.type("atlas")
+        await app.press("enter", "w")
+        await app.until_shown("save this search as")
+        await app.type("maps")
+        await app.press("enter")
+        await app.until_shown("[9 maps 1]")
+        await app.press("1", "9")
+        await app.until(lambda: app.main.browsing.text == "atlas", "the view's search")
+
+
+@pytest.mark.command("move.back")
+async def test_back_swaps_the_last_two_places(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("Zebrafish atlas")
+        await app.press("2")
+        await app.until(lambda: app.main.rows.windows.count == 6, "my assets")
+        await app.press("'")
+        await app.until(lambda: app.main.rows.windows.count == 8, "all assets")
+        await app.until(lambda: name_of(app) == "Zebrafish atlas", "the asset that was left")
+        await app.press("'")
+        await app.until(lambda: app.main.rows.windows.count == 6, "my assets again")
+
+
+@pytest.mark.command("details.open", "details.resize", "details.beside")
+async def test_details_follow_the_cursor_and_change_their_size(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings, size=(170, 40)) as app:
+        await app.go_to("ecephys_655019_2023-04-03_18-17-07")
+        await app.until_shown("Raw Neuropixels recording.", "ecephys  raw")
+        await app.press("enter")
+        await app.until_shown("subject id", "655019", "institute-raw")
+        await app.press("enter")
+        await app.until_shown("Name")
+        sizes = []
+        for _ in range(4):
+            await app.press("z")
+            sizes.append(app.main.size_name)
+        assert sizes == ["tall", "full", "hidden", "small"]
+        await app.press("Z")
+        assert app.main.has_class("beside")
+        await app.until_shown("Raw Neuropixels recording.")
+
+
+@pytest.mark.command("pane.next", "pane.previous")
+async def test_panes_take_turns(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("l")
+        assert app.main.details.has_focus
+        await app.press("h")
+        assert app.main.rows.has_focus
+
+
+@pytest.mark.command("mark.toggle", "mark.range", "mark.all", "mark.none")
+async def test_marks_are_set_one_by_one_by_range_and_all(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("space", "space")
+        await app.until_shown("2 marked", "●")
+        await app.press("g", "space")
+        assert len(app.main.marked) == 1
+        await app.press("g", "v", "j", "j", "v")
+        await app.until_shown("3 marked")
+        await app.press("*")
+        await app.until_shown("8 marked")
+        await app.press("_")
+        await app.until_gone("marked")
+        assert not app.main.marked
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 12)])
+async def test_nothing_breaks_at_any_size(
+    server: DemoServer, settings: Settings, size: tuple[int, int]
+) -> None:
+    async with running_app(server, settings, size=size) as app:
+        await app.until_shown("open data", "Name", "/")
+        lines = app.text().splitlines()
+        assert len(lines) == size[1]
+        await app.press("enter")
+        await app.until_shown("name         open data")
+
+
+async def test_a_narrower_terminal_is_fitted_to(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.pilot.resize_terminal(60, 15)
+        await app.until(lambda: len(app.text().splitlines()) == 15, "the new size")
+        await app.until_shown("open data", "Size")

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coexplorer.tui.actions import ACTIONS
+from coexplorer.tui.commands import Scope, Situation
+from coexplorer.tui.keydocs import build_key_docs
+from coexplorer.tui.keys import build_keymap, name_key, parse_quick_action
+from coexplorer.tui.registry import COMMANDS
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_every_command_of_the_main_screen_has_a_handler() -> None:
+    wanted = {command.id for command in COMMANDS if command.scope in (Scope.MAIN, Scope.EDIT)}
+    assert set(ACTIONS) == wanted
+
+
+def test_ids_and_default_keys_are_unique() -> None:
+    assert len({command.id for command in COMMANDS}) == len(COMMANDS)
+    assert build_keymap().problems == ()
+
+
+def test_default_keys_are_sent_by_every_terminal() -> None:
+    never = {"ctrl+m", "ctrl+i", "ctrl+h", "ctrl+j", "ctrl+[", "ctrl+enter", "alt+enter"}
+    assert not [c.id for c in COMMANDS if never & set(c.keys)]
+
+
+def test_key_docs_are_current() -> None:
+    assert (ROOT / "docs" / "keys.md").read_text(encoding="utf-8") == build_key_docs()
+
+
+def test_an_override_takes_its_key_and_leaves_the_default() -> None:
+    keymap = build_keymap({"asset.archive": ("A",)})
+    assert keymap.find(Scope.MAIN, "A") == "asset.archive"
+    assert keymap.find(Scope.MAIN, "a") is None
+
+
+def test_an_override_wins_over_a_default_owner() -> None:
+    keymap = build_keymap({"asset.archive": ("j",)})
+    assert keymap.find(Scope.MAIN, "j") == "asset.archive"
+    assert keymap.keys["move.down"] == ("down",)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "actions", "problem"),
+    [
+        ({}, {"j": "+keep"}, "key j is taken by Down"),
+        ({}, {"K": "keep"}, "keep is no action"),
+        ({"asset.fly": ("F",)}, {}, "there is no command asset.fly"),
+        ({"asset.archive": ("ctrl+m",)}, {}, "key ctrl+m is not sent as such"),
+        ({"edit.name": ("A",), "asset.archive": ("A",)}, {}, "key A is taken by"),
+    ],
+)
+def test_what_can_not_be_had_is_said(
+    overrides: dict[str, tuple[str, ...]], actions: dict[str, str], problem: str
+) -> None:
+    assert any(problem in text for text in build_keymap(overrides, actions).problems)
+
+
+def test_quick_actions_are_read() -> None:
+    assert parse_quick_action("+keep").add_tag == "keep"  # type: ignore[union-attr]  # it is one
+    assert parse_quick_action("- old tag").remove_tag == "old tag"  # type: ignore[union-attr]  # it is one
+    assert parse_quick_action("unarchive").archive is False  # type: ignore[union-attr]  # it is one
+    assert parse_quick_action("+") is None
+
+
+def test_a_disabled_command_says_why() -> None:
+    commands = {command.id: command for command in COMMANDS}
+    nothing = Situation()
+    assert commands["edit.name"].why_disabled(nothing) == "the catalog is still being opened"
+    empty = Situation(connected=True)
+    assert commands["asset.archive"].why_disabled(empty) == "the list is empty"
+    faulty = Situation(connected=True, current=True, marked=3, query_fault="size: expected")
+    assert "mistake" in commands["asset.archive"].why_disabled(faulty)
+    assert "mistake" in commands["mark.all"].why_disabled(faulty)
+
+
+def test_keys_are_named_as_they_are_typed() -> None:
+    assert name_key("full_stop", ".") == "."
+    assert name_key("upper_g", "G") == "G"
+    assert name_key("space", " ") == "space"
+    assert name_key("ctrl+s", "\x13") == "ctrl+s"
