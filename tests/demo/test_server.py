@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
+from coexplorer.demo.faults import FaultProtocol
 from coexplorer.demo.server import DemoServer, check_idle
 from coexplorer.errors import Refused
 from tests.support.http import open_http
@@ -44,6 +47,23 @@ def test_data_folder_is_for_one_server_at_a_time(server: DemoServer) -> None:
     check_idle(server.data)
     with DemoServer(server.data) as next_one:
         assert next_one.users == server.users
+
+
+def test_replies_are_sent_without_waiting_for_an_acknowledgement(
+    server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    connection_made = FaultProtocol.connection_made
+
+    def note(self: FaultProtocol, transport: asyncio.Transport) -> None:
+        connection = transport.get_extra_info("socket")
+        seen.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        connection_made(self, transport)
+
+    monkeypatch.setattr(FaultProtocol, "connection_made", note)
+    httpx.get(server.url)
+    assert seen
+    assert all(seen)
 
 
 def test_stopping_twice_and_starting_twice_is_harmless(server: DemoServer) -> None:
