@@ -94,7 +94,7 @@ def classify_reply(
             error = Forbidden(_forbidden(subject, because, writes=writes), status=status)
             error.hint = "ask its owner for access"
         case 404:
-            error = NotFound(f"no such {subject}, or not shared with you", status=status)
+            error = NotFound(_not_found(subject), status=status)
             error.hint = "refresh the list; it may have been deleted"
         case 409:
             error = Conflict(f"the platform reports a conflict{because}", status=status)
@@ -211,6 +211,12 @@ def _forbidden(subject: str, because: str, *, writes: bool) -> str:
     if writes:
         return f"you can read but not change this {subject}{because}"
     return f"you may not see this {subject}{because}"
+
+
+def _not_found(subject: str) -> str:
+    if subject in ("asset", "folder", "file"):
+        return f"no such {subject}, or not shared with you"
+    return f"the platform has no {subject} at this address"
 
 
 def _said(value: object) -> str:

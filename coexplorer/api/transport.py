@@ -316,7 +316,9 @@ class Transport:
         """
         if self._files_http is None:
             self._files_http = await self._stack.enter_async_context(self._build_http())
-        request: httpx.Request | None = self._files_http.build_request("GET", url, headers=headers)
+        request: httpx.Request | None = None
+        with suppress(httpx.InvalidURL):
+            request = self._files_http.build_request("GET", url, headers=headers)
         for _hop in range(_MAX_HOPS + 1):
             origin = find_origin(str(request.url)) if request is not None else None
             if request is None or origin is None or not origin.is_private_enough:
@@ -333,7 +335,7 @@ class Transport:
                 request = response.next_request
             finally:
                 await chunks.aclose()
-        raise Failed(build_bad_redirect("the file's address is not private", 0))
+        raise Failed(build_bad_redirect("the file's address is none, or not private", 0))
 
 
 class _Chunks:

@@ -163,12 +163,15 @@ async def test_a_file_that_is_not_there_is_named(server: DemoServer, client: Cli
         await read(client)
 
 
-@pytest.mark.parametrize("url", ["http://storage.example.org/x", "ftp://x/y", "nonsense"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://storage.example.org/x", "ftp://x/y", "nonsense", "http://[", "http://localhost/\x00"],
+)
 async def test_an_address_that_anybody_could_read_is_refused(client: Client, url: str) -> None:
     async def fetch_url() -> str:
         return url
 
-    with pytest.raises(BadReply, match="address is not private"):
+    with pytest.raises(BadReply, match="address is none, or not private"):
         async with client.open_download(fetch_url):
             pass
 

@@ -103,6 +103,11 @@ def test_a_refused_write_says_what_the_platform_said() -> None:
     assert failure.error.message == "you can read but not change this asset: viewer role"
 
 
+def test_a_call_that_the_platform_lacks_is_not_taken_for_a_missing_asset() -> None:
+    failure = classify_reply(404, b"", subject="schema", writes=False)
+    assert failure.error.message == "the platform has no schema at this address"
+
+
 def test_a_web_page_in_place_of_data_is_named() -> None:
     failure = build_bad_reply("not JSON", PROXY_PAGE, 200, writes=True)
     assert "web page (502 Bad Gateway)" in failure.error.message

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import anyio
+import httpx
 import pytest
 
 from coexplorer.api import Client, Incomplete, Walk
@@ -10,7 +11,7 @@ from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.faults import Kind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import PlatformFault
-from coexplorer.models import AssetId, SearchRequest
+from coexplorer.models import AssetId, Dialect, SearchRequest, Secret
 from tests.api.conftest import connect
 from tests.support.server import make_id
 
@@ -207,3 +208,22 @@ async def test_pages_by_offsets_are_fetched_at_once(legacy_server: DemoServer) -
                 await first.arrived()
                 await second.arrived()
             assert len([page async for page in walk]) == 7
+
+
+async def test_a_token_of_a_legacy_platform_is_not_followed() -> None:
+    starts: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        starts.append(request.url.params["start"])
+        rows = [{"id": f"{starts[-1]}-{n}"} for n in range(1000)]
+        return httpx.Response(200, json={"has_more": True, "next_token": "t", "results": rows})
+
+    carrier = httpx.MockTransport(answer)
+    token = Secret("cop_t")
+    async with Client(
+        "http://127.0.0.1:1", token, dialect=Dialect.LEGACY, carrier=carrier
+    ) as client:
+        walk = client.iter_pages(ALL)
+        assert len([page async for page in walk]) == 10
+    assert walk.incomplete is Incomplete.WALL
+    assert starts == [str(n * 1000) for n in range(10)]
