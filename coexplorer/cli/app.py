@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
 
 
-def open_app(settings: Settings) -> bool:
-    """Open the app and stay in it until it is left; False when this installation has none."""
-    run = getattr(importlib.import_module("coexplorer.tui"), "run", None)
-    if run is None:
-        return False
-    run(settings)
-    return True
+def is_usable() -> bool:
+    """Tell whether there is a terminal that the app can have for itself."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def open_app(settings: Settings) -> int:
+    """Open the app, stay in it until it is left, and return its exit code.
+
+    Raises:
+        click.UsageError: There is no terminal.
+        CoexplorerError: See `coexplorer.tui.run`.
+    """
+    from coexplorer.tui import run
+
+    if not is_usable():
+        raise click.UsageError("the app needs a terminal; coexplorer --help lists the commands")
+    return run(settings)

@@ -8,12 +8,13 @@ import click
 
 from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
-from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.session import Invocation, pass_invocation, with_sync_progress
 from coexplorer.cli.targets import find_targets, read_targets, target_options
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.changes import Change, Plan
+    from coexplorer.models import AssetId
 
 
 @click.command("archive")
@@ -101,6 +102,16 @@ def _plan(
     targets = read_targets(assets, query)
 
     async def work(library: Library) -> Plan:
-        return await library.plan(await find_targets(library, targets), change)
+        ids = await find_targets(library, targets)
+        if change.delete:
+            await _ensure_archived_is_known(library, ids)
+        return await library.plan(ids, change)
 
     return invocation.run(work)
+
+
+async def _ensure_archived_is_known(library: Library, ids: list[AssetId]) -> None:
+    """Sweep once if no search has said of some asset yet whether it is archived."""
+    records = await library.records(ids)
+    if any(record.membership.archived is None for record in records):
+        await with_sync_progress(library, library.sync)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from coexplorer.cli.app import open_app
+from coexplorer.cli.app import is_usable, open_app
 from coexplorer.cli.format import plural
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import print_line
+from coexplorer.cli.plans import leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.tour import give_tour
 from coexplorer.config import find_paths, load_settings
@@ -200,9 +202,17 @@ def _stop_with_parent() -> None:
 @click.command("demo")
 @_data_options
 @click.option("--tour", is_flag=True, help="Show commands at work in place of the app.")
+@click.option("--no-app", is_flag=True, help="Only be there for other terminals, until Ctrl-C.")
 @pass_invocation
 def demo_command(
-    invocation: Invocation, *, fresh: bool, dialect: str, seed: int, count: int | None, tour: bool
+    invocation: Invocation,
+    *,
+    fresh: bool,
+    dialect: str,
+    seed: int,
+    count: int | None,
+    tour: bool,
+    no_app: bool,
 ) -> None:
     """Look around on an embedded platform with sample data; nothing leaves this machine.
 
@@ -225,16 +235,32 @@ def demo_command(
         process = ServerProcess(paths.demo_dir / "server", options)
         with process as server, announce(paths.demo_dir, server):
             note(f"an embedded platform runs at {server.url}, for --profile demo")
-            settings = load_settings(profile=DEMO)
-            if tour or not sys.stdout.isatty() or not open_app(settings):
+            if no_app:
+                _stay(server.url)
+            elif tour or not is_usable():
                 give_tour()
+            else:
+                leave(open_app(load_settings(profile=DEMO)))
+
+
+def _stay(url: str) -> None:
+    """Wait for Ctrl-C."""
+    click.echo(
+        f"Try it in another terminal: coexplorer --profile demo ls   ({url}; Ctrl-C ends it)"
+    )
+    sys.stdout.flush()
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _forget_demo(demo_dir: Path) -> None:
     _forget(demo_dir / "server")
     for name in ("catalog", "journal"):
         for path in demo_dir.glob(f"{name}.sqlite3*"):
-            path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 class ServerProcess:

@@ -13,7 +13,6 @@ from coexplorer.cli import exits
 from coexplorer.cli.format import plural
 from coexplorer.cli.narration import Progress, confirm, warn
 from coexplorer.cli.output import Format, print_json, print_line
-from coexplorer.errors import CoexplorerError
 from coexplorer.text import clean, clean_lines
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Item = TypeVar("Item", "PlanItem", "EditResult")
 
 _SHOWN = 20
 """So many assets of a plan are shown before a question; ``--dry-run`` shows all."""
@@ -64,6 +64,7 @@ def carry_out(
     if dry_run:
         print_plan(plan, style)
         leave(exits.OK if plan.todo or not _refused(plan.skipped) else exits.REFUSED)
+        return
     if ask and plan.todo:
         for line in describe_plan(plan, shown=_SHOWN):
             click.echo(line, err=True)
@@ -93,7 +94,8 @@ async def follow(
         nonlocal batch_id
         batch_id = progress.batch_id
         failed = f"({progress.failed} failed)" if progress.failed else ""
-        bar.update(progress.done + progress.failed, progress.total, failed)
+        if progress.total:
+            bar.update(progress.done + progress.failed, progress.total, failed)
 
     with Progress(title) as bar:
         try:
@@ -172,23 +174,19 @@ def report_code(report: BatchReport) -> int:
     partly_undone = any(result.skipped_fields for result in report.applied)
     if not bad:
         return exits.PARTLY if partly_undone else exits.OK
-    codes = {exits.code_of(result.error) if result.error else exits.PLATFORM for result in bad}
+    codes = {_code_of(result) for result in bad}
     return codes.pop() if len(codes) == 1 and not report.applied else exits.PARTLY
 
 
-def _refused(skipped: Iterable[Any]) -> list[Any]:
+def _code_of(result: EditResult) -> int:
+    if result.state == "skipped":
+        return exits.REFUSED
+    return exits.PLATFORM if result.error is None else exits.code_of(result.error)
+
+
+def _refused(skipped: Iterable[Item]) -> list[Item]:
     """Return what was left out against the user's will; ``already archived`` is not."""
-    return [
-        item for item in skipped if item.action == "delete" or isinstance(_error(item), Changed)
-    ]
-
-
-class Changed(CoexplorerError):
-    """An undo left an asset alone because somebody changed it since."""
-
-
-def _error(item: object) -> object:
-    return getattr(item, "error", None)
+    return [item for item in skipped if item.action == "delete"]
 
 
 def print_plan(plan: Plan, style: Format) -> None:

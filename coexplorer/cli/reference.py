@@ -17,7 +17,7 @@ _PLAIN = "Written by `make docs` from the program itself; a test keeps it curren
 
 def build_reference() -> str:
     """Return the whole page as Markdown."""
-    root = click.Context(cli, info_name="coexplorer")
+    root = click.Context(cli, info_name="coexplorer", **cli.context_settings)
     parts = [
         "# Commands",
         _PLAIN,
@@ -35,7 +35,7 @@ def build_reference() -> str:
 
 
 def _describe(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
-    ctx = click.Context(command, info_name=name, parent=parent)
+    ctx = click.Context(command, info_name=name, parent=parent, **command.context_settings)
     yield f"## {ctx.command_path.removeprefix('coexplorer ')}"
     yield _clean_help(command)
     yield _usage(f"{ctx.command_path} {' '.join(command.collect_usage_pieces(ctx))}")

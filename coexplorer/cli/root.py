@@ -150,5 +150,4 @@ def cli(
     if ctx.invoked_subcommand is None:
         from coexplorer.cli.app import open_app
 
-        if not open_app(invocation.load_settings()):
-            click.echo(ctx.get_help())
+        ctx.exit(open_app(invocation.load_settings()))

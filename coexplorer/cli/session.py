@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from coexplorer import __version__
 from coexplorer.cli.format import clock_text, plural
 from coexplorer.cli.narration import Progress, note, talks, warn
 from coexplorer.errors import CatalogError, ConfigError, PlatformFault, RateLimited, Unreachable
@@ -112,6 +114,7 @@ def start_log(path: Path) -> None:
     logger = logging.getLogger("coexplorer")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(handler)
+    logger.info("%s, Python %s", __version__, platform.python_version())
     note(f"details go to {path}")
 
 

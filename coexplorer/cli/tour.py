@@ -7,8 +7,10 @@ import subprocess
 import sys
 
 import click
+import msgspec
 
 from coexplorer.cli.narration import talks
+from coexplorer.errors import Refused
 
 _STOPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -17,12 +19,12 @@ _STOPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Everything about one of them.", ("show", "ASSET")),
     (
-        "Tag many at once: first what would be done …",
-        ("edit", "--query", "tag:raw size:>1GB created:-90d", "--add-tag", "keep", "--dry-run"),
+        "Tag it and all that was derived from it: first what would be done …",
+        ("edit", "--query", "name:NAME is:mine", "--add-tag", "keep", "--dry-run"),
     ),
     (
         "… then do it. What others changed meanwhile is merged, never overwritten.",
-        ("edit", "ASSET", "--add-tag", "keep", "--description", "Seen on the tour."),
+        ("edit", "--query", "name:NAME is:mine", "--add-tag", "keep", "--yes"),
     ),
     ("Everything that was done here is in the log …", ("log",)),
     ("… and can be taken back.", ("undo",)),
@@ -32,9 +34,9 @@ _STOPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def give_tour() -> None:
     """Run each stop of the tour, and wait at the end for as long as somebody is there."""
-    asset = _pick_asset()
+    asset, name = _pick_asset()
     for told, command in _STOPS:
-        arguments = [asset if word == "ASSET" else word for word in command]
+        arguments = [word.replace("ASSET", asset).replace("NAME", name) for word in command]
         click.secho(f"\n# {told}", fg="cyan")
         click.secho(f"$ coexplorer --profile demo {shlex.join(arguments)}", bold=True)
         sys.stdout.flush()
@@ -48,10 +50,22 @@ def give_tour() -> None:
 _PROGRAM = (sys.executable, "-m", "coexplorer", "--profile", "demo")
 
 
-def _pick_asset() -> str:
-    """Return the id of the largest asset that was tagged raw."""
-    arguments = ("ls", "tag:raw", "is:mine", "--sort", "-size", "--limit", "1", "--ids")
+def _pick_asset() -> tuple[str, str]:
+    """Return id and name of the largest raw recording that is the user's own.
+
+    Raises:
+        Refused: There is none.
+    """
+    arguments = ("ls", "tag:raw", "is:mine", "--sort", "-size", "--limit", "1", "--json")
     done = subprocess.run(  # noqa: S603 - this very program
-        [*_PROGRAM, *arguments], stdout=subprocess.PIPE, text=True, check=True
+        [*_PROGRAM, *arguments], stdout=subprocess.PIPE, check=True
     )
-    return done.stdout.strip()
+    found = msgspec.json.decode(done.stdout, type=list[_Picked])
+    if not found:
+        raise Refused("the tour needs a raw recording", hint="coexplorer demo --fresh makes some")
+    return found[0].id, found[0].name
+
+
+class _Picked(msgspec.Struct):
+    id: str
+    name: str

@@ -9,6 +9,7 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 from keyring.backends import fail
+from keyring.errors import PasswordDeleteError
 
 from coexplorer.config.embedded import EmbeddedServer, announce, claim
 from coexplorer.config.file import Profile
@@ -162,7 +163,7 @@ def test_keyring_is_imported_only_when_a_token_is_wanted() -> None:
 class OneKeyring(KeyringBackend):
     """A keyring in memory, for the one seam that a machine without a desktop can't have."""
 
-    priority = 1.0
+    priority = -1.0  # only where a test asks for it
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # keyring leaves it untyped
@@ -175,7 +176,8 @@ class OneKeyring(KeyringBackend):
         self.held[service, username] = password
 
     def delete_password(self, service: str, username: str) -> None:
-        del self.held[service, username]
+        if self.held.pop((service, username), None) is None:
+            raise PasswordDeleteError
 
 
 @pytest.fixture

@@ -1,0 +1,185 @@
+"""``edit``, ``archive``, ``rm``, ``tags`` and what takes them back."""
+
+import pytest
+
+from coexplorer.demo.asset import StoredAsset
+from tests.support.program import Program
+from tests.support.server import DERIVED, OLD, RAW, THEIRS, VIEWED
+
+
+def stored(program: Program, asset_id: str) -> StoredAsset:
+    return program.server.store.get(asset_id)
+
+
+def test_edit_changes_what_it_was_told_and_nothing_else(any_program: Program) -> None:
+    before = stored(any_program, RAW)
+    done = any_program.ok("edit", RAW, "--name", "renamed", "--add-tag", "keep")
+    after = stored(any_program, RAW)
+    assert after.name == "renamed"
+    assert set(after.tags) == {*before.tags, "keep"}
+    assert (after.description, after.mount) == (before.description, before.mount)
+    assert after.custom_metadata == before.custom_metadata
+    assert "undo" in done.out
+
+
+def test_edit_sets_each_field(program: Program) -> None:
+    program.ok("edit", RAW, "--description", "two\nlines", "--mount", "m", "--tags", "a, b")
+    after = stored(program, RAW)
+    assert (after.description, after.mount, set(after.tags)) == ("two\nlines", "m", {"a", "b"})
+    program.ok("edit", RAW, "--remove-tag", "a")
+    assert set(stored(program, RAW).tags) == {"b"}
+    program.ok("edit", RAW, "--tags", "")
+    assert stored(program, RAW).tags == ()
+
+
+def test_edit_of_many_shows_a_plan_and_sends_nothing_when_dry(program: Program) -> None:
+    args = ("edit", "--query", "is:mine tag:ecephys", "--add-tag", "keep")
+    done = program.ok(*args, "--dry-run")
+    assert done.out.count("+keep") == 2
+    assert program.ok(*args, "--dry-run", "--json").json[0]["changes"][0]["added"] == ["keep"]
+    assert program.server.requests("PUT") == []
+
+
+def test_edit_of_many_wants_a_yes(program: Program) -> None:
+    args = ("edit", "--query", "is:mine tag:ecephys", "--add-tag", "keep")
+    done = program.spawn(*args)
+    assert done.code == 2
+    assert "--yes" in done.err
+    assert program.server.requests("PUT") == []
+    outcomes = program.ok(*args, "--yes", "--json").json
+    assert {(each["id"], each["state"]) for each in outcomes} == {
+        (RAW, "applied"),
+        (DERIVED, "applied"),
+    }
+
+
+def test_ids_come_through_a_pipe(program: Program) -> None:
+    ids = program.ok("ls", "tag:ecephys", "--ids").out
+    program.ok("edit", "-", "--add-tag", "keep", "--yes", stdin=ids)
+    assert "keep" in stored(program, RAW).tags
+    assert "keep" in stored(program, DERIVED).tags
+
+
+def test_partly_done_is_told_apart(program: Program) -> None:
+    done = program("edit", RAW, VIEWED, "--add-tag", "keep", "--yes")
+    assert done.code == 7
+    assert "RNA-seq reference" in done.err
+    assert "keep" in stored(program, RAW).tags
+
+
+def test_what_may_not_be_changed_is_refused_and_kept(program: Program) -> None:
+    done = program("edit", VIEWED, "--description", "my words")
+    assert done.code == 5
+    log = program.ok("log")
+    assert "Waiting for you" in log.out
+    assert "my words" in program.ok("log", "--json").out
+    program.ok("discard", "--all")
+    assert "Waiting for you" not in program.ok("log").out
+
+
+@pytest.mark.parametrize(
+    ("args", "field"),
+    [
+        (("--name", " "), "name"),
+        (("--name", "a\x1bb"), "name"),
+        (("--mount", "../up"), "mount"),
+        (("--add-tag", "two\nlines"), "tags"),
+    ],
+)
+def test_a_value_that_must_not_be_sent_is_not(
+    program: Program, args: tuple[str, ...], field: str
+) -> None:
+    done = program("edit", RAW, *args)
+    assert done.code == 2
+    assert done.err.startswith(f"coexplorer: {field}: ")
+    assert program.server.requests("PUT") == []
+
+
+def test_archive_and_back(any_program: Program) -> None:
+    any_program.ok("archive", RAW)
+    assert stored(any_program, RAW).archived
+    assert any_program.ok("archive", RAW).out.startswith("archived 0 assets")
+    any_program.ok("unarchive", RAW)
+    assert not stored(any_program, RAW).archived
+
+
+def test_only_what_is_archived_is_deleted(any_program: Program) -> None:
+    done = any_program("rm", RAW, "--yes")
+    assert done.code == 5
+    assert "archive" in done.err
+    assert any_program.server.requests("DELETE") == []
+    any_program.ok("rm", OLD, "--yes")
+    assert any_program.server.store.find(OLD) is None
+    any_program.ok("rm", RAW, "--archive-first", "--yes")
+    assert any_program.server.store.find(RAW) is None
+    assert any_program("undo").code == 5
+
+
+def test_rm_asks(program: Program) -> None:
+    assert program.spawn("rm", OLD).code == 2
+    assert program.server.store.find(OLD) is not None
+
+
+def test_undo_and_redo(any_program: Program) -> None:
+    before = stored(any_program, RAW)
+    any_program.ok("edit", RAW, "--name", "renamed", "--add-tag", "keep")
+    any_program.ok("undo")
+    undone = stored(any_program, RAW)
+    assert (undone.name, set(undone.tags)) == (before.name, set(before.tags))
+    any_program.ok("redo")
+    assert stored(any_program, RAW).name == "renamed"
+    assert any_program("redo").code == 5
+
+
+def test_undo_leaves_what_somebody_changed_since(program: Program) -> None:
+    program.ok("edit", RAW, "--name", "mine", "--description", "mine")
+    program.server.store.update(RAW, name="theirs")
+    done = program("undo")
+    assert done.code == 7
+    assert "name" in done.err
+    assert stored(program, RAW).name == "theirs"
+    assert stored(program, RAW).description.startswith("Raw **Neuropixels**")
+
+
+def test_one_undo_takes_a_whole_batch_back(program: Program) -> None:
+    program.ok("edit", "--query", "is:mine", "--add-tag", "keep", "--yes")
+    program.ok("undo")
+    assert [each.id for each in program.server.store.assets() if "keep" in each.tags] == []
+
+
+def test_the_log_names_what_was_done(program: Program) -> None:
+    assert "Nothing was done" in program.ok("log").out
+    program.ok("edit", RAW, THEIRS, "--add-tag", "keep", "--yes")
+    text = program.ok("log").out
+    assert "add tag keep" in text
+    assert "2 applied" in text
+    assert "Zebrafish atlas" in program.ok("log", "--entries").out
+    assert "Zebrafish atlas" in program.ok("log", "1").out
+
+
+def test_tags_are_counted_renamed_and_merged(any_program: Program) -> None:
+    assert ["raw", "2"] in [line.split() for line in any_program.ok("tags").lines]
+    any_program.ok("tags", "rename", "raw", "primary", "--yes")
+    assert "primary" in stored(any_program, RAW).tags
+    assert "primary" in stored(any_program, OLD).tags
+    any_program.ok("tags", "merge", "primary", "sorted", "--into", "ephys", "--yes")
+    assert set(stored(any_program, DERIVED).tags) == {"ecephys", "Derived", "ephys"}
+    counts = {each["tag"]: each["assets"] for each in any_program.ok("tags", "--json").json}
+    assert counts["ephys"] == 3
+    assert "raw" not in counts
+
+
+def test_renaming_a_tag_keeps_to_the_query(program: Program) -> None:
+    program.ok("tags", "rename", "raw", "primary", "--query", "tag:behavior is:any", "--yes")
+    assert "primary" in stored(program, OLD).tags
+    assert "raw" in stored(program, RAW).tags
+
+
+def test_retry_sends_what_could_not_be_sent(program: Program) -> None:
+    program.ok("sync")
+    rule = program.server.faults.add(503, "PUT", "data_assets/*")
+    assert program("edit", RAW, "--name", "renamed").code == 6
+    program.server.faults.remove(rule)
+    assert program.ok("retry").out.startswith("changed ")
+    assert stored(program, RAW).name == "renamed"
+    assert program("retry").code == 5

@@ -1,0 +1,97 @@
+"""``demo``: the tour, the profile that other terminals use, and what is kept."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from coexplorer.config import find_paths
+from tests.support.program import TIMEOUT_S, program_command
+from tests.support.terminal import in_terminal
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        program_command(*args),
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+@contextmanager
+def demo(*args: str) -> Iterator[None]:
+    """Let the demo be there for other terminals, and end it as a user does."""
+    command = program_command("demo", "--no-app", *args)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert "--profile demo" in process.stdout.readline()
+            yield
+            process.send_signal(signal.SIGINT)
+            assert process.wait(TIMEOUT_S) == 0
+        finally:
+            process.kill()
+
+
+def test_the_tour_shows_real_commands_and_none_fails() -> None:
+    with in_terminal(program_command("demo", "--tour", "--assets", "60"), {}) as terminal:
+        terminal.wait_for("until you press Enter")
+        terminal.send("\n")
+        assert terminal.wait() == 0
+    text = terminal.plain
+    assert text.count("$ coexplorer --profile demo") == 7
+    assert "coexplorer:" not in text
+    assert "+keep" in text
+
+
+def test_the_profile_demo_lives_as_long_as_the_demo_and_its_data_longer() -> None:
+    find_kept = ("--profile", "demo", "ls", "tag:mine-now", "--all", "--ids")
+    assert run(*find_kept).returncode == 3
+    with demo("--assets", "60"):
+        first = run("--profile", "demo", "ls", "--ids").stdout.split()[0]
+        assert run("--profile", "demo", "edit", first, "--add-tag", "mine-now").returncode == 0
+        again = run("demo", "--no-app")
+        assert again.returncode == 3
+        assert "already running" in again.stderr
+        assert find_open_files(find_paths().demo_dir) == []
+    assert run(*find_kept).returncode == 3
+    with demo():
+        assert run(*find_kept).stdout.split() == [first]
+    with demo("--fresh", "--assets", "60"):
+        assert run(*find_kept).stdout == ""
+
+
+def find_open_files(demo_dir: Path) -> list[Path]:
+    """Return what others could read of the demo's own files, if the folder let them in."""
+    assert demo_dir.stat().st_mode & 0o077 == 0
+    kept = [path for folder in (demo_dir, demo_dir / "server") for path in folder.iterdir()]
+    return [path for path in kept if path.is_file() and path.stat().st_mode & 0o077]
+
+
+@pytest.mark.parametrize(
+    "args", [("--profile", "lab"), ("--domain", "acme"), ("--token-file", "nowhere")]
+)
+def test_no_token_and_no_other_profile_goes_to_the_demo(args: tuple[str, str]) -> None:
+    done = run(*args, "demo", "--tour")
+    assert done.returncode == 3
+    assert not find_paths().demo_dir.exists()
+
+
+def test_a_terminal_is_needed_for_the_app(tmp_path: Path) -> None:
+    env = {
+        **os.environ,
+        "CODEOCEAN_DOMAIN": "http://127.0.0.1:1",
+        "CODEOCEAN_TOKEN": "cop_x",
+    }
+    done = subprocess.run(
+        program_command(), env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    assert done.returncode == 2
+    assert "terminal" in done.stderr

@@ -1,0 +1,202 @@
+"""``ls``, ``show``, ``stats`` and their like: reading, in every format."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from coexplorer.cli.listing import _TSV
+from tests.support.program import Program
+from tests.support.server import (
+    COMBINED,
+    DERIVED,
+    DRAFT,
+    FAILED,
+    OLD,
+    OUTSIDE,
+    RAW,
+    THEIRS,
+    VIEWED,
+)
+
+
+def test_ls_lists_all_that_is_not_archived(any_program: Program) -> None:
+    done = any_program.ok("ls", "--ids")
+    assert set(done.lines) == {RAW, DERIVED, THEIRS, VIEWED, FAILED, DRAFT, COMBINED, OUTSIDE}
+
+
+def test_ls_finds_sorts_and_cuts(any_program: Program) -> None:
+    words = ("ls", "tag:raw name:ecephys", "--sort", "-size", "--json")
+    assert [asset["id"] for asset in any_program.ok(*words).json] == [RAW]
+    by_size = any_program.ok("ls", "is:mine", "--sort", "-size", "--ids", "--limit", "2").lines
+    assert by_size == [COMBINED, RAW]
+    rest = any_program.ok(
+        "ls", "is:mine", "--sort", "-size", "--ids", "--limit", "1", "--offset", "1"
+    )
+    assert rest.lines == [RAW]
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("--archived",), {OLD}),
+        (("--favorite",), {RAW}),
+        (("--shared",), {THEIRS, VIEWED}),
+        (("--type", "result"), {DERIVED}),
+        (("--state", "failed"), {FAILED}),
+        (("--tag", "atlas", "--tag", "genomics"), {THEIRS, VIEWED}),
+        (("tag:raw", "-name:ecephys", "--all"), {OLD}),
+        (("is:mine", "-tag:ecephys", "-state:failed", "-is:external", "-type:combined"), {DRAFT}),
+    ],
+)
+def test_ls_filters(program: Program, args: tuple[str, ...], expected: set[str]) -> None:
+    assert set(program.ok("ls", *args, "--ids").lines) == expected
+
+
+def test_ls_prints_the_same_assets_in_every_format(program: Program) -> None:
+    ids = program.ok("ls", "--ids").lines
+    assert [asset["id"] for asset in program.ok("ls", "--json").json] == ids
+    lines = program.ok("ls", "--json-lines").lines
+    assert [json.loads(line)["id"] for line in lines] == ids
+    head, *rows = program.ok("ls", "--tsv").lines
+    assert tuple(head.split("\t")) == _TSV
+    assert [row.split("\t")[0] for row in rows] == ids
+    table = program.ok("ls").lines
+    assert [line.split()[0] for line in table[1:]] == [each[:8] for each in ids]
+
+
+def test_json_holds_the_platforms_object_and_what_only_searches_say(program: Program) -> None:
+    (found,) = program.ok("ls", f"id:{OLD}", "--all", "--json").json
+    assert found["custom_metadata"] == {}
+    assert found["_coexplorer"]["archived"] is True
+    assert found["_coexplorer"]["mine"] is True
+
+
+def test_an_empty_answer_is_still_one(program: Program) -> None:
+    assert program.ok("ls", "name:nowhere", "--json").json == []
+    assert program.ok("ls", "name:nowhere", "--ids").out == ""
+    assert program.ok("ls", "name:nowhere", "--json-lines").out == ""
+
+
+def test_columns_can_be_chosen(program: Program) -> None:
+    done = program.ok("ls", f"id:{RAW}", "--columns", "files,name,used")
+    assert done.lines[0].split() == ["FILES", "NAME", "USED"]
+    assert done.lines[1].split()[0] == "1,021"
+    assert program("ls", "--columns", "colour").code == 2
+
+
+def test_offline_answers_from_what_is_known(program: Program) -> None:
+    assert program("ls", "--offline").code == 9
+    program.ok("ls")
+    program.server.stop()
+    assert len(program.ok("ls", "--offline", "--ids").lines) == 8
+
+
+def test_a_platform_that_is_away_does_not_keep_what_is_known(program: Program) -> None:
+    program.ok("ls")
+    program.server.stop()
+    done = program("ls", "--refresh", "--ids")
+    assert (done.code, done.out) == (6, "")
+
+
+def test_remote_lets_the_platform_search(any_program: Program) -> None:
+    done = any_program.ok("ls", "--remote", "tag:atlas", "--ids")
+    assert done.lines == [THEIRS]
+    partly = any_program.ok("ls", "--remote", "tag:atlas size:>1GB", "--json")
+    assert [asset["id"] for asset in partly.json] == [THEIRS]
+    assert "only part of this query" in partly.err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("ls", "size:>ten"),
+        ("ls", "nosuchfield:x"),
+        ("ls", "--sort", "colour"),
+        ("ls", "--jsn"),
+        ("ls", "--offline", "--remote"),
+        ("show",),
+        ("show", RAW, "--query", "tag:raw"),
+        ("edit", "--query", "size:>ten", "--add-tag", "x"),
+        ("edit", "--query", "", "--add-tag", "x"),
+        ("archive", "--query", "sort:name"),
+        ("tags", "--query", "is:nothing"),
+        ("frobnicate",),
+    ],
+)
+def test_a_mistake_is_usage_and_asks_nobody(program: Program, args: tuple[str, ...]) -> None:
+    done = program(*args)
+    assert (done.code, done.out) == (2, "")
+    assert program.server.requests() == []
+
+
+def test_show_tells_everything(any_program: Program) -> None:
+    any_program.ok("sync")
+    text = any_program.ok("show", RAW).out
+    for told in ("institute-raw/", "subject id: 655019", "ecephys  raw", "Neuropixels", "favorite"):
+        assert told in text
+    assert any_program.ok("show", RAW, "--json").json[0]["id"] == RAW
+
+
+def test_show_takes_names_prefixes_and_ids_on_standard_input(program: Program) -> None:
+    program.ok("sync")
+    assert program.ok("show", "Zebrafish atlas", "--json").json[0]["id"] == THEIRS
+    assert program.ok("show", RAW[:8], "--json").json[0]["id"] == RAW
+    done = program.ok("show", "-", "--json", stdin=f"{RAW}\n\n{OLD}\tbehavior\n")
+    assert [asset["id"] for asset in done.json] == [RAW, OLD]
+
+
+def test_a_prefix_that_fits_several_lists_them_and_does_nothing(program: Program) -> None:
+    program.ok("sync")
+    done = program("archive", "0000000")
+    assert done.code == 4
+    assert "ecephys_655019" in done.err
+    assert program.server.requests("PATCH") == []
+
+
+def test_what_is_not_there_is_not_found(program: Program) -> None:
+    done = program("show", "no such asset")
+    assert (done.code, done.out) == (4, "")
+    assert "Traceback" not in done.err
+
+
+def test_strangers_text_reaches_no_terminal(program: Program) -> None:
+    evil = "evil\x1b]0;owned\x07\u202e\nname"
+    program.server.store.update(THEIRS, name=evil, description=evil, tags=(evil,))
+    for args in (("ls",), ("show", THEIRS), ("tags",), ("stats",), ("lineage", THEIRS)):
+        out = program.ok(*args).out
+        assert all(char.isprintable() or char == "\n" for char in out)
+    assert program.ok("show", THEIRS, "--json").json[0]["name"] == evil
+    row = program.ok("ls", f"id:{THEIRS}", "--tsv").lines[1].split("\t")
+    assert row[1].replace("\\n", "\n") == evil
+
+
+def test_stats_duplicates_and_lineage(program: Program) -> None:
+    program.server.store.update(VIEWED, name="Zebrafish atlas")
+    stats = program.ok("stats", "--json").json[0]
+    assert stats["total"]["assets"] == 9
+    assert "LARGEST" in program.ok("stats").out
+    assert program.ok("stats", "--query", "tag:atlas", "--json").json[0]["total"]["assets"] == 1
+    assert "Zebrafish atlas" in program.ok("duplicates").out
+    assert program.ok("duplicates", "--ids").lines == [VIEWED]
+    lineage = program.ok("lineage", RAW, "--json").json[0]
+    assert DERIVED in {relative["id"] for relative in lineage["children"]}
+    assert DERIVED[:8] in program.ok("lineage", RAW).out
+
+
+def test_open_prints_the_link_over_ssh(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "1 2 3 4")
+    done = program.ok("open", RAW)
+    assert done.out == f"{program.server.url}/data-assets/{RAW}\n"
+
+
+def test_sync_says_what_it_found(any_program: Program) -> None:
+    assert any_program.ok("sync").out.startswith("9 assets in ")
+    assert any_program.ok("sync", "--json").json[0]["complete"] is True
+
+
+def test_debug_writes_a_private_log_without_the_token(program: Program, tmp_path: Path) -> None:
+    program.ok("--debug", "ls")
+    log = tmp_path / "home" / "state" / "coexplorer" / "debug.log"
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert log.read_text()

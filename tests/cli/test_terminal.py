@@ -1,0 +1,159 @@
+"""What commands do on a terminal: fit, ask, show progress, open the editor, stop when told."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from coexplorer.text import width
+from tests.support.program import TIMEOUT_S, Program, program_command
+from tests.support.server import DERIVED, OLD, RAW
+from tests.support.terminal import Terminal, in_terminal
+
+
+@contextmanager
+def typing(
+    program: Program, *args: str, columns: int = 80, env: dict[str, str] | None = None
+) -> Iterator[Terminal]:
+    """Run a command in a terminal; what it shows counts as said."""
+    command = program_command(*args)
+    with in_terminal(command, {**program.env, **(env or {})}, columns=columns) as terminal:
+        yield terminal
+    program.said.append(terminal.shown)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_table_fits_the_terminal(program: Program, columns: int) -> None:
+    program.ok("sync")
+    with typing(program, "ls", "--offline", columns=columns) as terminal:
+        assert terminal.wait() == 0
+    lines = terminal.plain.splitlines()
+    assert len(lines) == 10
+    assert max(width(line) for line in lines) <= columns
+
+
+def test_a_first_sync_shows_its_progress(program: Program) -> None:
+    with typing(program, "sync") as terminal:
+        assert terminal.wait() == 0
+    assert "reading the platform's assets" in terminal.plain
+    assert "\r\x1b[K9 assets in " in terminal.shown
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 5), ("\n", 5), ("y\n", 0)])
+def test_rm_does_what_it_is_told(program: Program, answer: str, code: int) -> None:
+    with typing(program, "rm", OLD) as terminal:
+        terminal.wait_for("Delete 1 asset? [y/N]")
+        terminal.send(answer)
+        assert terminal.wait() == code
+    assert (program.server.store.find(OLD) is None) is (code == 0)
+
+
+def test_ids_through_a_pipe_leave_the_terminal_free_to_ask(program: Program) -> None:
+    ids = f"printf '{RAW}\\n{DERIVED}\\n'"
+    command = " ".join(program_command("edit", "-", "--add-tag", "keep"))
+    with in_terminal(["sh", "-c", f"{ids} | {command}"], program.env) as terminal:
+        terminal.wait_for("Edit 2 assets? [y/N]")
+        terminal.send("y\n")
+        assert terminal.wait() == 0
+    assert "keep" in program.server.store.get(DERIVED).tags
+
+
+def test_ctrl_c_at_a_question_does_nothing(program: Program) -> None:
+    with typing(program, "rm", OLD) as terminal:
+        terminal.wait_for("[y/N]")
+        terminal.send("\x03")
+        assert terminal.wait() == 130
+    assert "Traceback" not in terminal.plain
+    assert program.server.store.find(OLD) is not None
+
+
+def test_ctrl_c_while_the_platform_is_silent_is_clean(program: Program) -> None:
+    rule = program.server.faults.add("silence")
+    with typing(program, "ls") as terminal:
+        program.server.faults.wait_struck(rule)
+        terminal.send("\x03")
+        assert terminal.wait() == 130
+    assert "interrupted" in terminal.plain
+    assert "Traceback" not in terminal.plain
+
+
+def test_ctrl_c_in_a_batch_says_what_is_done_and_can_be_gone_on_with(program: Program) -> None:
+    program.ok("sync")
+    rule = program.server.faults.add("silence", "PUT", f"data_assets/{DERIVED}")
+    with typing(
+        program, "edit", "--query", "tag:ecephys", "--add-tag", "keep", "--yes"
+    ) as terminal:
+        program.server.faults.wait_struck(rule)
+        terminal.wait_for("1/2")
+        terminal.send("\x03")
+        assert terminal.wait() == 130
+    assert "retry --batch 1" in terminal.plain
+    program.server.faults.clear()
+    program("retry", "--batch", "1")
+    for asset_id in (RAW, DERIVED):
+        assert "keep" in program.server.store.get(asset_id).tags
+
+
+def make_editor(tmp_path: Path, code: str) -> dict[str, str]:
+    """Return an environment whose editor changes the text by Python code with `text` in it."""
+    script = tmp_path / "editor.py"
+    script.write_text(
+        "import pathlib, sys\npath = pathlib.Path(sys.argv[1])\ntext = path.read_text()\n"
+        f"{code}\npath.write_text(text)\n"
+    )
+    return {"VISUAL": f"{sys.executable} {script}"}
+
+
+def test_the_editor_changes_one_asset(program: Program, tmp_path: Path) -> None:
+    env = make_editor(tmp_path, "text = text.replace('recording.', 'recording, checked.')")
+    with typing(program, "edit", RAW, env=env) as terminal:
+        assert terminal.wait() == 0
+    stored = program.server.store.get(RAW)
+    assert stored.description == "Raw **Neuropixels** recording, checked."
+
+
+def test_the_editor_changes_many_after_showing_the_plan(program: Program, tmp_path: Path) -> None:
+    env = make_editor(tmp_path, "text = text.replace('ecephys_655019', 'ephys_655019')")
+    with typing(program, "edit", "--query", "tag:ecephys", "--editor", env=env) as terminal:
+        terminal.wait_for("Edit 2 assets? [y/N]")
+        assert program.server.requests("PUT") == []
+        terminal.send("y\n")
+        assert terminal.wait() == 0
+    assert program.server.store.get(DERIVED).name.startswith("ephys_655019")
+
+
+def test_an_editor_that_changes_nothing_sends_nothing(program: Program, tmp_path: Path) -> None:
+    with typing(program, "edit", RAW, env=make_editor(tmp_path, "")) as terminal:
+        assert terminal.wait() == 0
+    assert program.server.requests("PUT") == []
+
+
+def test_a_text_that_can_not_be_read_is_kept(program: Program, tmp_path: Path) -> None:
+    env = make_editor(tmp_path, "text = text.replace('name:', 'nmae:')")
+    with typing(program, "edit", RAW, env=env) as terminal:
+        terminal.wait_for("Open it again? [y/N]")
+        terminal.send("n\n")
+        assert terminal.wait() == 2
+    assert "line " in terminal.plain
+    (kept,) = (tmp_path / "home" / "state" / "coexplorer" / "edits").iterdir()
+    assert "nmae:" in kept.read_text()
+    assert program.server.requests("PUT") == []
+
+
+def test_a_reader_that_leaves_early_is_no_trouble(program: Program) -> None:
+    program.ok("sync")
+    command = " ".join(program_command("ls", "--offline", "--json"))
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -c 1; exit ${{PIPESTATUS[0]}}"],
+        env={**os.environ, **program.env},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode in {0, 141}
