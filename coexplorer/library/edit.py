@@ -7,6 +7,7 @@ whichever front end asks and whether it is for one asset or one of a thousand.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import anyio
 import msgspec
@@ -44,6 +45,7 @@ class _Attempt:
     Attributes:
         sent: Whether the platform may have it: a request was sent and no reply came yet.
         before: What the platform had before the first request.
+        update_catalog: What the catalog is told once the outcome is written down.
     """
 
     def __init__(self, entry: Entry, purpose: Purpose) -> None:
@@ -51,6 +53,7 @@ class _Attempt:
         self.purpose = purpose
         self.sent = False
         self.before: Fields | None = None
+        self.update_catalog: Callable[[], Awaitable[object]] | None = None
 
     def merge(self, base: Fields, mine: Fields, theirs: Fields) -> Merged:
         """Merge as an edit, or take back as an undo."""
@@ -137,6 +140,10 @@ class Editor:
         try:
             async with hold_asset(self._context.journal.folder, entry.asset_id):
                 result = await self._actions[entry.action](attempt)
+                # From the reply to this line nothing waits, so no cancellation comes between.
+                await self._context.settle(
+                    entry.id, result.state, error=result.error, after=result.after
+                )
         except CoexplorerError as error:
             await self._context.settle(
                 entry.id, failed_state(error, sent=attempt.sent), error=error
@@ -148,7 +155,8 @@ class Editor:
             reason = Refused("it was interrupted", hint="look at the log; retry or discard it")
             await self._context.settle(entry.id, state, error=reason)
             raise
-        await self._context.settle(entry.id, result.state, error=result.error, after=result.after)
+        if attempt.update_catalog is not None:
+            await attempt.update_catalog()
         bus.publish(EditApplied(entry.id, entry.asset_id, entry.action))
         return result
 
@@ -198,7 +206,7 @@ class Editor:
                 attempt.sent = error.outcome_unknown
                 raise
             attempt.sent = False
-            await context.remember(reply)
+            attempt.update_catalog = partial(context.remember, reply)
             return msgspec.structs.replace(
                 _result(entry, State.APPLIED),
                 before=attempt.before,
@@ -226,7 +234,8 @@ class Editor:
             attempt.sent = error.outcome_unknown
             raise
         attempt.sent = False
-        await context.mark([entry.asset_id], Membership(archived=archived))
+        marks = Membership(archived=archived)
+        attempt.update_catalog = partial(context.mark, [entry.asset_id], marks)
         return _result(entry, State.UNCHANGED if was_so else State.APPLIED)
 
     async def _delete(self, attempt: _Attempt) -> EditResult:
@@ -250,7 +259,7 @@ class Editor:
             attempt.sent = error.outcome_unknown
             raise
         attempt.sent = False
-        await context.forget([entry.asset_id])
+        attempt.update_catalog = partial(context.forget, [entry.asset_id])
         return msgspec.structs.replace(_result(entry, State.APPLIED), before=fields)
 
 

@@ -120,7 +120,7 @@ async def test_sweeps_while_assets_come_and_go_never_lose_a_living_row(
     for number in range(3):
         gates = [server.hooks.after("POST", "*/search") for _ in range(4)]
 
-        async def disturb(gates: list[Gate] = gates, number: int = number) -> None:
+        async def disturb(gates: list[Gate], number: int) -> None:
             for place, gate in enumerate(gates):
                 await gate.arrived()
                 for _ in range(8):
@@ -129,7 +129,7 @@ async def test_sweeps_while_assets_come_and_go_never_lose_a_living_row(
                 gate.release()
 
         async with anyio.create_task_group() as group:
-            group.start_soon(disturb)
+            group.start_soon(disturb, gates, number)
             before = await known(library)
             await library.sync()
         living = {asset.id for asset in server.store.assets()}

@@ -1,0 +1,250 @@
+"""Many assets at once, against the embedded server."""
+
+import anyio
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import (
+    AmbiguousAsset,
+    JournalError,
+    NotFound,
+    QueryError,
+    UndoRefused,
+)
+from coexplorer.library import Library
+from coexplorer.library.changes import Change
+from coexplorer.library.entries import State
+from coexplorer.library.results import BatchProgress
+from coexplorer.models import AssetId
+from coexplorer.query import parse_query
+from tests.library.conftest import OpenSession, many_assets
+from tests.support.server import OLD, RAW
+
+BULK = parse_query("tag:bulk")
+WRITES = ("PUT", "PATCH", "DELETE", "POST")
+
+
+def tags_of(server: DemoServer, asset: str) -> set[str]:
+    return set(server.store.get(asset).tags)
+
+
+async def test_query_with_a_mistake_sends_nothing(library: Library, server: DemoServer) -> None:
+    with pytest.raises(QueryError):
+        await library.plan("size:>ten", Change(add_tags=("x",)))
+    with pytest.raises(QueryError):
+        await library.document("tag:")
+    assert server.requests() == []
+
+
+async def test_plan_sends_nothing_and_says_what_it_would_do(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 5)
+    server.store.update(ids[0], tags=("bulk", "new"))
+    await library.sync()
+    server.log.clear()
+    plan = await library.plan("tag:bulk", Change(add_tags=("new",)))
+    assert len(plan.todo) == 4
+    assert [(item.asset_id, item.reason) for item in plan.skipped] == [(ids[0], "already so")]
+    assert server.requests() == []
+
+
+async def test_bulk_of_tags_has_an_outcome_for_each_asset_and_one_undo(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 30)
+    await library.sync()
+    seen: list[BatchProgress] = []
+    plan = await library.plan(BULK, Change(add_tags=("new",), remove_tags=("bulk",)))
+    report = await library.apply(plan, progress=seen.append)
+    assert len(report.applied) == len(report.results) == 30
+    assert all(tags_of(server, asset) == {"new"} for asset in ids)
+    assert [one.done for one in seen] == list(range(31))
+    assert (seen[-1].total, seen[-1].failed) == (30, 0)
+    undone = await library.undo()
+    assert len(undone.applied) == 30
+    assert all(tags_of(server, asset) == {"bulk"} for asset in ids)
+    redone = await library.redo()
+    assert len(redone.applied) == 30
+    assert all(tags_of(server, asset) == {"new"} for asset in ids)
+    titles = [batch.title for batch in await library.batches()]
+    assert titles[1:] == ["undo: add tag new; remove tag bulk", "add tag new; remove tag bulk"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_undo_of_a_bulk_over_500_restores_all_but_those_changed_since_and_names_them(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 500)
+    await library.sync()
+    plan = await library.plan(BULK, Change(add_tags=("new",), description="Done in bulk."))
+    report = await library.apply(plan)
+    assert len(report.applied) == 500
+    changed = {ids[7], ids[77], ids[477]}
+    for asset in changed:
+        server.store.update(asset, description="A colleague's words.")
+    undone = await library.undo(report.batch_id)
+    for asset in ids:
+        stored = server.store.get(asset)
+        assert set(stored.tags) == {"bulk"}
+        assert stored.description == ("A colleague's words." if asset in changed else "")
+    named = {each.asset_id for each in undone.results if each.skipped_fields}
+    assert named == changed
+    assert {each.skipped_fields for each in undone.results if each.skipped_fields} == {
+        ("description",)
+    }
+
+
+async def test_undo_of_what_others_changed_wholly_is_skipped_with_the_reason(
+    library: Library, server: DemoServer
+) -> None:
+    (one, two) = many_assets(server, 2)
+    await library.sync()
+    await library.apply(await library.plan(BULK, Change(add_tags=("new",))))
+    server.store.update(one, tags=("bulk", "new", "theirs"))
+    report = await library.undo()
+    assert [(each.asset_id, each.skipped_fields) for each in report.skipped] == [(one, ("tags",))]
+    assert report.skipped[0].error is not None
+    assert "somebody changed the tags" in report.skipped[0].error.message
+    assert tags_of(server, one) == {"bulk", "new", "theirs"}
+    assert tags_of(server, two) == {"bulk"}
+    with pytest.raises(UndoRefused, match="nothing to undo"):
+        await library.undo()
+
+
+async def test_delete_cannot_be_undone_and_says_so(library: Library, server: DemoServer) -> None:
+    await library.sync()
+    await library.delete(AssetId(OLD))
+    with pytest.raises(UndoRefused, match=r"deleting behavior_2019 can't be undone"):
+        await library.undo()
+
+
+async def test_failed_ones_alone_are_sent_again(library: Library, server: DemoServer) -> None:
+    ids = many_assets(server, 20)
+    await library.sync()
+    bad = ids[3]
+    rule = server.faults.add(403, "PUT", f"data_assets/{bad}")
+    report = await library.apply(await library.plan(BULK, Change(add_tags=("new",))))
+    assert [each.asset_id for each in report.failed] == [bad]
+    assert len(report.applied) == 19
+    server.faults.remove(rule)
+    server.log.clear()
+    again = await library.resume(report.batch_id)
+    assert len(again.applied) == 20
+    assert len(server.requests("PUT")) == 1
+    await library.undo()
+    assert all(tags_of(server, asset) == {"bulk"} for asset in ids)
+
+
+async def test_cancelled_bulk_says_what_is_done_and_what_is_not_and_goes_on_later(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 40)
+    await library.sync()
+    plan = await library.plan("tag:bulk sort:created", Change(add_tags=("new",)))
+    gate = server.hooks.before("PUT", f"*/{ids[20]}")
+    batches: list[int] = []
+    async with anyio.create_task_group() as group:
+
+        async def run() -> None:
+            await library.apply(plan, progress=lambda one: batches.append(one.batch_id))
+
+        group.start_soon(run)
+        await gate.arrived()
+        group.cancel_scope.cancel()
+    server.stop()
+    server.start()
+    report = await library.batch_report(batches[0])
+    assert len(report.results) == 40
+    for each in report.results:
+        assert each.state in (State.APPLIED, State.UNSENT, State.UNKNOWN)
+        if each.state is State.APPLIED:
+            assert "new" in tags_of(server, each.asset_id)
+        if each.state is State.UNSENT:
+            assert "new" not in tags_of(server, each.asset_id)
+    assert report.of(State.UNSENT)
+    assert report.of(State.UNKNOWN)
+    done = await library.resume(batches[0])
+    assert len(done.applied) == 40
+    assert all("new" in tags_of(server, asset) for asset in ids)
+    assert len((await library.undo()).applied) == 40
+
+
+async def test_archiving_and_deleting_in_bulk(library: Library, server: DemoServer) -> None:
+    ids = [AssetId(asset) for asset in many_assets(server, 6)]
+    await library.sync()
+    refused = await library.apply(await library.plan(ids, Change(delete=True)))
+    assert len(refused.skipped) == 6
+    assert server.requests("DELETE") == []
+    await library.apply(await library.plan(ids[:3], Change(archive=True)))
+    plan = await library.plan(ids, Change(delete=True, archive_first=True))
+    assert [item.archive_first for item in plan.items] == [False] * 3 + [True] * 3
+    report = await library.apply(plan)
+    assert len(report.applied) == 6
+    assert [server.store.find(asset) for asset in ids] == [None] * 6
+    assert await library.count(BULK) == 0
+
+
+async def test_edited_document_becomes_a_plan_and_edits(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 3)
+    await library.sync()
+    text = await library.document("tag:bulk")
+    edited = text.replace("session 00001", "Renamed").replace("tags: bulk", "tags: bulk, seen", 1)
+    plan = await library.plan_document(text, edited)
+    assert len(plan.todo) == 2
+    report = await library.apply(plan)
+    assert len(report.applied) == 2
+    assert server.store.get(ids[1]).name == "Renamed"
+    assert sum("seen" in tags_of(server, asset) for asset in ids) == 1
+
+
+async def test_journal_on_a_full_disk_sends_nothing(library: Library, server: DemoServer) -> None:
+    many_assets(server, 3)
+    await library.sync()
+    base = (await library.fetch(AssetId(RAW))).asset.fields
+    server.log.clear()
+    connection = library._context.journal._connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    plan = await library.plan(BULK, Change(description="x" * 20_000))
+    with pytest.raises(JournalError, match="nothing was sent"):
+        await library.apply(plan)
+    mine = type(base)(base.name, "x" * 20_000, base.tags, base.mount)
+    with pytest.raises(JournalError, match="nothing was sent"):
+        await library.edit(AssetId(RAW), base, mine)
+    assert [request for method in WRITES for request in server.requests(method)] == []
+
+
+async def test_token_that_is_refused_ends_a_bulk_before_it_asks_for_all(
+    library: Library, server: DemoServer
+) -> None:
+    many_assets(server, 100)
+    await library.sync()
+    plan = await library.plan(BULK, Change(add_tags=("new",)))
+    server.faults.add(401, "*", "data_assets/**")
+    server.log.clear()
+    report = await library.apply(plan)
+    assert len(report.failed) == 100
+    assert len(server.requests()) <= 8
+
+
+async def test_asset_is_found_by_name_id_and_prefix_and_by_the_platform(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    ids = many_assets(server, 2)
+    async with open_session() as library:
+        assert await library.resolve("Zebrafish atlas")  # not known here yet
+        assert await library.resolve(RAW.upper()) == RAW
+        await library.sync()
+        assert await library.resolve("session 00001") == ids[1]
+        assert await library.resolve(ids[1][:13]) == ids[1]
+        with pytest.raises(AmbiguousAsset) as caught:
+            await library.resolve("session 000")
+        assert {asset for asset, _ in caught.value.candidates} == set(ids)
+        with pytest.raises(NotFound):
+            await library.resolve("no such thing")
+    async with open_session(offline=True) as library:
+        with pytest.raises(NotFound):
+            await library.resolve("99999999-0000-4000-8000-000000000000")

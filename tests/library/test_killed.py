@@ -1,0 +1,241 @@
+"""``kill -9`` at every step of an edit and in the middle of a bulk: what the next start knows."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import anyio
+import anyio.to_thread
+import msgspec
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.server import DemoServer
+from coexplorer.library import Library
+from coexplorer.library.entries import Entry, State
+from coexplorer.models import AssetId
+from tests.library.conftest import OpenSession, many_assets
+from tests.support.server import RAW
+
+ID = AssetId(RAW)
+
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+import anyio, msgspec
+from coexplorer.config import Paths, Settings
+from coexplorer.config.tokens import GivenToken
+from coexplorer.library import open_library
+from coexplorer.library.changes import Change
+from coexplorer.library.journal import Journal
+from coexplorer.models import AssetId, Secret
+from coexplorer.query import parse_query
+
+url, token, catalog, journal, task, die_in = sys.argv[1:]
+settings = Settings(
+    profile="test", base_url=url, domain="127.0.0.1",
+    token_source=GivenToken("test", Secret(token)),
+    catalog_path=Path(catalog), journal_path=Path(journal),
+    paths=Paths(Path(catalog).parent, Path(catalog).parent, Path(catalog).parent),
+    mount_folder=Path(catalog).parent,
+)
+
+def die(*_args, **_kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if die_in == "commit":
+    Journal._transaction = die
+elif die_in:
+    setattr(Journal, die_in, die)
+
+async def main():
+    async with open_library(settings, origin="mount") as library:
+        if task == "bulk":
+            plan = await library.plan("tag:bulk sort:created", Change(add_tags=("new",)))
+            await library.apply(plan)
+        else:
+            record = await library.record(AssetId(task))
+            base = record.asset.fields
+            mine = msgspec.structs.replace(base, name="My words", tags=("mine",))
+            await library.edit(AssetId(task), base, mine)
+
+anyio.run(main)
+"""
+
+
+class Victim:
+    """A process of ours that edits, to be killed."""
+
+    def __init__(self, settings: Settings, server: DemoServer, task: str, die_in: str = "") -> None:
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                PROGRAM,
+                server.url,
+                server.users[0].token,
+                settings.catalog_path,
+                settings.journal_path,
+                task,
+                die_in,
+            ]
+        )
+
+    async def kill(self) -> None:
+        os.kill(self._process.pid, signal.SIGKILL)
+        await self.died()
+
+    async def died(self) -> None:
+        with anyio.fail_after(60):
+            code = await anyio.to_thread.run_sync(self._process.wait, abandon_on_cancel=True)
+        assert code == -signal.SIGKILL
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def victims() -> Iterator[list[Victim]]:
+    started: list[Victim] = []
+    yield started
+    for victim in started:
+        victim.close()
+
+
+async def known_before(open_session: OpenSession) -> None:
+    async with open_session() as library:
+        await library.sync()
+
+
+async def pending(library: Library) -> Entry:
+    (entry,) = await library.unsent()
+    assert entry.origin == "mount"
+    assert entry.mine is not None
+    assert (entry.mine.name, entry.mine.tags) == ("My words", ("mine",))
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("moment", "method", "found", "settled"),
+    [
+        ("before", "GET", State.UNSENT, None),
+        ("after", "GET", State.UNSENT, None),
+        ("before", "PUT", State.UNKNOWN, State.UNSENT),
+        ("after", "PUT", State.UNKNOWN, State.APPLIED),
+    ],
+)
+async def test_killed_while_a_request_is_under_way(
+    open_session: OpenSession,
+    server: DemoServer,
+    settings: Settings,
+    victims: list[Victim],
+    moment: str,
+    method: str,
+    found: State,
+    settled: State | None,
+) -> None:
+    await known_before(open_session)
+    make = server.hooks.before if moment == "before" else server.hooks.after
+    gate = make(method, f"*/{RAW}")
+    victims.append(Victim(settings, server, RAW))
+    await gate.arrived()
+    await victims[0].kill()
+    async with open_session() as library:
+        assert (await pending(library)).state is found
+        after = await library.settle()
+        assert [entry.state for entry in after] == ([settled] if settled else [])
+        if settled is not State.APPLIED:
+            assert server.store.get(RAW).name != "My words"
+            gate.release()
+            (entry,) = await library.unsent()
+            await library.retry(entry.id)
+        assert await library.unsent() == []
+    stored = server.store.get(RAW)
+    assert (stored.name, stored.tags) == ("My words", ("mine",))
+
+
+@pytest.mark.parametrize(
+    ("die_in", "found", "settled"),
+    [
+        ("commit", None, None),
+        ("entries_of", State.UNSENT, None),
+        ("intend", State.UNSENT, None),
+        ("settle", State.UNKNOWN, State.APPLIED),
+    ],
+)
+async def test_killed_while_the_journal_is_written(
+    open_session: OpenSession,
+    server: DemoServer,
+    settings: Settings,
+    victims: list[Victim],
+    die_in: str,
+    found: State | None,
+    settled: State | None,
+) -> None:
+    await known_before(open_session)
+    before = server.store.get(RAW)
+    victims.append(Victim(settings, server, RAW, die_in))
+    await victims[0].died()
+    async with open_session() as library:
+        if found is None:
+            assert await library.log() == []
+        else:
+            assert (await pending(library)).state is found
+        assert [entry.state for entry in await library.settle()] == ([settled] if settled else [])
+    if settled is not State.APPLIED:
+        assert server.requests("PUT") == []
+        assert server.store.get(RAW) == before
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_killed_in_the_middle_of_a_bulk_of_200(
+    open_session: OpenSession, server: DemoServer, settings: Settings, victims: list[Victim]
+) -> None:
+    ids = many_assets(server, 200)
+    await known_before(open_session)
+    gate = server.hooks.before("PUT", f"*/{ids[100]}")
+    victims.append(Victim(settings, server, "bulk"))
+    await gate.arrived()
+    await victims[0].kill()
+    server.stop()  # whatever was under way is done or broken off now
+    server.start()
+    async with open_session() as library:
+        (batch,) = await library.batches()
+        report = await library.batch_report(batch.id)
+        assert len(report.results) == 200
+        sure = {State.APPLIED: True, State.UNSENT: False}
+        for result in report.results:
+            assert result.state in (*sure, State.UNKNOWN)
+            if result.state in sure:
+                stored = server.store.get(result.asset_id)
+                assert ("new" in stored.tags) is sure[result.state]
+        assert len(report.applied) >= 80
+        assert len(report.of(State.UNKNOWN)) >= 1
+        for entry in await library.settle():
+            arrived = "new" in server.store.get(entry.asset_id).tags
+            assert entry.state is (State.APPLIED if arrived else State.UNSENT)
+        server.log.clear()
+        done = await library.resume(batch.id)
+        assert len(done.applied) == 200
+        assert len(server.requests("PUT")) < 120
+        assert all("new" in server.store.get(asset).tags for asset in ids)
+        assert len((await library.undo()).applied) == 200
+
+
+async def test_plan_of_a_dead_session_stays_readable(
+    open_session: OpenSession, server: DemoServer, settings: Settings, victims: list[Victim]
+) -> None:
+    many_assets(server, 20)
+    await known_before(open_session)
+    victims.append(Victim(settings, server, "bulk", "entries_of"))
+    await victims[0].died()
+    async with open_session(offline=True) as library:
+        entries = await library.unsent()
+        assert len(entries) == 20
+        assert {entry.state for entry in entries} == {State.UNSENT}
+        for entry in entries:
+            assert entry.base is not None
+            assert entry.mine == msgspec.structs.replace(entry.base, tags=("bulk", "new"))
