@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.library.events import (
@@ -64,8 +65,7 @@ class Feeds:
             keep: The asset that the cursor stays on, wherever it went.
             to_top: Put the cursor on the first row when `keep` is not in the list.
         """
-        work = self._load_and_release(keep, to_top=to_top)
-        self._screen.start(work, name="list", group="list", exclusive=True)
+        self._screen.restart("list", partial(self._load_and_release, keep, to_top=to_top))
 
     async def _load_and_release(self, keep: AssetId | None, *, to_top: bool) -> None:
         try:
@@ -199,22 +199,22 @@ class Feeds:
         screen = self._screen
         match event:
             case RowsChanged() | EventsDropped():
-                screen.start(self._take_changes(), name="changes", group="changes", exclusive=True)
+                screen.restart("changes", self._take_changes)
             case SyncProgressed(stage=stage, rows=rows, known=known):
                 of = f" of {known:,}" if known else ""
                 self.show_header(f"reading {stage}: {rows:,}{of}")
             case SyncFinished():
                 self.show_header("")
-                screen.start(self._take_changes(), name="changes", group="changes", exclusive=True)
+                screen.restart("changes", self._take_changes)
             case SyncFailed(error=error):
                 self.show_header("")
-                screen.start(self.load_status(), name="status", group="status", exclusive=True)
+                screen.restart("status", self.load_status)
                 screen.report_once(error)
             case RateLimitWaited(until=until):
                 clock = show_clock(until, datetime.now().astimezone())
                 self.show_header(f"the platform asks to slow down, going on at {clock}")
             case EditApplied() | EditFailed():
-                screen.start(self.load_status(), name="status", group="status", exclusive=True)
+                screen.restart("status", self.load_status)
             case AssetSettled(asset_id=asset_id, state=state):
                 screen.asset_settled(asset_id, state)
             case _:
@@ -225,7 +225,5 @@ class Feeds:
         await self.load_status()
         row = self._screen.rows.current
         self.load_list(keep=row.id if row else None, to_top=row is None)
-        self._screen.start(
-            self.load_details(pause=False), name="details", group="details", exclusive=True
-        )
-        self._screen.start(self.load_counts(), name="counts", group="counts", exclusive=True)
+        self._screen.restart("details", partial(self.load_details, pause=False))
+        self._screen.restart("counts", self.load_counts)

@@ -94,7 +94,7 @@ def resize(screen: MainScreen) -> None:
     screen.size_chosen = name if name != "full" else screen.size_chosen
     screen.coexplorer.memory.remembered.details = screen.size_chosen
     screen.set_size(name)
-    screen.start(screen.feeds.load_details(pause=False), group="details", exclusive=True)
+    screen.restart("details", functools.partial(screen.feeds.load_details, pause=False))
 
 
 def beside(screen: MainScreen) -> None:

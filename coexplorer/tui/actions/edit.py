@@ -80,7 +80,7 @@ async def open_fields(
     screen.set_size("full" if low or screen.size_name == "full" else "tall")
     screen.details.display = False
     screen.rule.show_title(name)
-    await screen.query_one("#side").mount(editor)
+    await screen.side.mount(editor)
     screen.show_footer()
     if not screen.tags_known:
         screen.tags_known = await screen.library.tag_counts()
@@ -165,10 +165,10 @@ def save(screen: MainScreen, mine: Fields) -> None:
         return
     if mine.same_as(editing.base):
         screen.coexplorer.memory.drop_draft()
-        screen.start(_close(screen), name="close")
+        screen.start("close", functools.partial(_close, screen))
         return
-    work = _save(screen, editing.asset_id, editing.name, editing.base, mine)
-    screen.start(work, name="save")
+    work = functools.partial(_save, screen, editing.asset_id, editing.name, editing.base, mine)
+    screen.start("save", work)
 
 
 async def _save(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.query import complete_at, format_text
 from coexplorer.tui.browsing import search_text
 from coexplorer.tui.screens.tags import TagsScreen
 from coexplorer.tui.widgets.choices import Choice
-from coexplorer.tui.widgets.field import Field
 
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
@@ -34,12 +34,14 @@ def take_text(screen: MainScreen, text: str, cursor: int) -> None:
     screen.browsing.text = text
     if changed:
         screen.feeds.load_list(to_top=True)
-    screen.start(_complete(screen, text, cursor), name="complete", group="complete", exclusive=True)
+    screen.restart("complete", partial(_complete, screen, text, cursor))
 
 
 async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
     found = complete_at(text, cursor)
-    field = screen.search.query_one(Field)
+    field = screen.search.field
+    if field is None:
+        return
     if found is None or (found.kind == "field" and not found.text):
         field.offer(())
         return
@@ -59,9 +61,10 @@ async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
 def offer_history(screen: MainScreen) -> None:
     """Offer earlier searches in place of completions."""
     searches = screen.coexplorer.memory.remembered.searches
-    field = screen.search.query_one(Field)
-    field.offer([Choice(text) for text in searches])
-    field.step_choice(1)
+    field = screen.search.field
+    if field is not None:
+        field.offer([Choice(text) for text in searches])
+        field.step_choice(1)
 
 
 def finish(screen: MainScreen, text: str) -> None:

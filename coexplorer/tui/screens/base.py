@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events
@@ -24,6 +26,8 @@ START, OPEN = "start", "open"
 """What held keys wait for: the screen's first content, and what a command opens."""
 
 Handler = Callable[[], Coroutine[None, None, None] | None]
+Work = Callable[[], Coroutine[None, None, None]]
+"""Something to wait for; it is called when its worker runs, never when it is superseded before."""
 
 
 class CommandScreen(Screen[Result]):
@@ -145,10 +149,11 @@ class CommandScreen(Screen[Result]):
             return
         if command.opens:
             self._holds.add(OPEN)
-        work = handler()
-        if work is not None:
-            self.start(self._open(work) if command.opens else work, name=command_id)
-        elif command.opens:
+        if inspect.iscoroutinefunction(handler):
+            self.start(command_id, partial(self._open, handler) if command.opens else handler)
+            return
+        handler()
+        if command.opens:
             self.call_after_refresh(self.release_keys, OPEN)
 
     def iter_footer(self) -> list[Command]:
@@ -161,35 +166,23 @@ class CommandScreen(Screen[Result]):
             if command.short and (command.scope is self.key_scope) and not command.why_disabled(now)
         ]
 
-    def start(
-        self,
-        work: Coroutine[None, None, None],
-        *,
-        name: str = "",
-        group: str = "default",
-        exclusive: bool = False,
-    ) -> Worker[None]:
-        """Wait for something in the background; what goes wrong becomes a notification.
+    def start(self, name: str, work: Work) -> Worker[None]:
+        """Wait for something in the background; what goes wrong becomes a notification."""
+        return self.run_worker(partial(self._guard, work), name=name)
 
-        Args:
-            work: What to wait for.
-            name: For the log.
-            group: Workers that belong together.
-            exclusive: A newer one of the group cancels the older.
-        """
-        return self.run_worker(
-            self._guard(work), name=name, group=group, exclusive=exclusive, exit_on_error=True
-        )
+    def restart(self, name: str, work: Work) -> Worker[None]:
+        """Likewise, in place of what was started by this name before, which is cancelled."""
+        return self.run_worker(partial(self._guard, work), name=name, group=name, exclusive=True)
 
-    async def _open(self, work: Coroutine[None, None, None]) -> None:
+    async def _open(self, work: Work) -> None:
         try:
-            await work
+            await work()
         finally:
             await self.release_keys(OPEN)
 
-    async def _guard(self, work: Coroutine[None, None, None]) -> None:
+    async def _guard(self, work: Work) -> None:
         try:
-            await work
+            await work()
         except CoexplorerError as error:
             self.report(error)
 

@@ -71,6 +71,16 @@ class MainScreen(CommandScreen[None]):
         super().__init__()
         self.library = library
         self.settings = settings
+        self.feeds = Feeds(self)
+        self.header = Header(id="header")
+        self.strip = ViewStrip(id="views")
+        self.search = SearchLine(id="search")
+        self.rows = AssetList(columns=settings.columns, id="list")
+        self.side = Vertical(id="side")
+        self.rule = Rule(id="rule")
+        self.details = Details(id="details")
+        self.prompt = Prompt(id="prompt")
+        self.footer = Footer(id="footer")
         self.saved_views = dict(settings.views)
         self.browsing = Browsing()
         self.marked: dict[AssetId, None] = {}
@@ -84,23 +94,22 @@ class MainScreen(CommandScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
-        yield Header(id="header")
-        yield ViewStrip(id="views")
-        yield SearchLine(id="search")
+        yield self.header
+        yield self.strip
+        yield self.search
         with Container(id="panes"):
-            yield AssetList(columns=self.settings.columns, id="list")
-            with Vertical(id="side"):
-                yield Rule(id="rule")
-                yield Details(id="details")
-        yield Prompt(id="prompt")
-        yield Footer(id="footer")
+            yield self.rows
+            with self.side:
+                yield self.rule
+                yield self.details
+        yield self.prompt
+        yield self.footer
 
     def on_mount(self) -> None:
         """Read the first rows; everything else follows them."""
         remembered = self.coexplorer.memory.remembered
         self.browsing.sort = SortKey(remembered.sort, remembered.descending)
         self.size_chosen = remembered.details
-        self.feeds = Feeds(self)
         self._choose_size()
         self.rows.focus()
         self.feeds.load_list(to_top=True)
@@ -110,52 +119,10 @@ class MainScreen(CommandScreen[None]):
         self.strip.show_views(build_views(self.saved_views), query="")
         self.feeds.show_header()
         self.show_footer()
-        self.start(self.feeds.listen(), name="listen", group="listen")
-        self.start(self.feeds.load_status(), name="status", group="status")
-        self.start(self.feeds.load_counts(), name="counts", group="counts")
-        self.start(edit.offer_drafts(self), name="drafts")
-
-    # The parts, by name
-
-    @property
-    def header(self) -> Header:
-        """The first line."""
-        return self.query_one("#header", Header)
-
-    @property
-    def strip(self) -> ViewStrip:
-        """The views."""
-        return self.query_one("#views", ViewStrip)
-
-    @property
-    def search(self) -> SearchLine:
-        """The search line."""
-        return self.query_one("#search", SearchLine)
-
-    @property
-    def rows(self) -> AssetList:
-        """The list."""
-        return self.query_one("#list", AssetList)
-
-    @property
-    def rule(self) -> Rule:
-        """The line above the details."""
-        return self.query_one("#rule", Rule)
-
-    @property
-    def details(self) -> Details:
-        """The details."""
-        return self.query_one("#details", Details)
-
-    @property
-    def prompt(self) -> Prompt:
-        """Where questions are asked."""
-        return self.query_one("#prompt", Prompt)
-
-    @property
-    def footer(self) -> Footer:
-        """The last line."""
-        return self.query_one("#footer", Footer)
+        self.start("listen", self.feeds.listen)
+        self.restart("status", self.feeds.load_status)
+        self.restart("counts", self.feeds.load_counts)
+        self.start("drafts", functools.partial(edit.offer_drafts, self))
 
     # What is going on
 
@@ -204,7 +171,7 @@ class MainScreen(CommandScreen[None]):
             return True
         action = self.coexplorer.keymap.quick.get(key) if self.editing is None else None
         if action is not None and self.rows.current is not None:
-            self.start(triage.quick(self, action), name=key)
+            self.start(key, functools.partial(triage.quick, self, action))
         return action is not None
 
     def find_handler(self, command_id: str) -> Handler | None:
@@ -274,12 +241,11 @@ class MainScreen(CommandScreen[None]):
     def on_row_highlighted(self) -> None:
         """Let the details follow, when the cursor rests."""
         if self.editing is None:
-            self.start(self.feeds.load_details(), name="details", group="details", exclusive=True)
+            self.restart("details", self.feeds.load_details)
 
     def on_rows_missed(self, event: RowsMissed) -> None:
         """Read the rows that are to be shown."""
-        work = self.feeds.load_rows(event.offset, event.limit)
-        self.start(work, name="rows", group="rows", exclusive=True)
+        self.restart("rows", functools.partial(self.feeds.load_rows, event.offset, event.limit))
 
     def on_row_chosen(self, _event: RowChosen) -> None:
         """Open what was double-clicked."""
@@ -321,4 +287,4 @@ class MainScreen(CommandScreen[None]):
 
     def on_fields_abandoned(self, event: FieldsAbandoned) -> None:
         """Leave the fields, after a question if something was typed."""
-        self.start(edit.leave(self, typed=event.typed), name="leave")
+        self.start("leave", functools.partial(edit.leave, self, typed=event.typed))

@@ -45,7 +45,7 @@ class TagsScreen(CommandScreen[str | None]):
         """Read the tags."""
         self.query_one(Field).use_choices(self.query_one(Choices))
         self.set_focus(self.query_one(Field))
-        self.start(self._load())
+        self.start("tags", self._load)
 
     async def _load(self) -> None:
         self._tags = await self._library.tag_counts()

@@ -23,6 +23,7 @@ class Field(Input):
         name: Which field it is, for the messages.
         choices: Where its choices are shown.
         value: What is in it at first.
+        leaves: Whether Esc is its own; otherwise the screen decides.
     """
 
     takes_keys = True
@@ -33,11 +34,14 @@ class Field(Input):
     }
     """
 
-    def __init__(self, name: str, choices: Choices | None = None, *, value: str = "") -> None:
+    def __init__(
+        self, name: str, choices: Choices | None = None, *, value: str = "", leaves: bool = True
+    ) -> None:
         super().__init__(value=_one_line(value), name=name, select_on_focus=False, compact=True)
         self.cursor_blink = False
         self.field_name = name
         self._choices = choices
+        self._leaves = leaves
         self._span = (0, 0)
 
     def use_choices(self, choices: Choices) -> None:
@@ -87,7 +91,7 @@ class Field(Input):
                 if choices is not None and choices.chosen is not None:
                     self.take(choices.chosen)
                 self.post_message(TextEntered(self.field_name, self.value))
-            case "escape":
+            case "escape" if self._leaves:
                 self.post_message(TextAbandoned(self.field_name))
             case _:
                 return

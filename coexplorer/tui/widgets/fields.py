@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -19,7 +18,6 @@ from coexplorer.tui.messages import (
     FieldsAbandoned,
     FieldsEntered,
     FieldsTyped,
-    TextAbandoned,
     TextEntered,
     TextTyped,
 )
@@ -92,7 +90,7 @@ class FieldsEditor(Vertical):
             area.cursor_blink = False
             yield area
         else:
-            field = Field(name, value=self._shown[name])
+            field = Field(name, value=self._shown[name], leaves=False)
             field.id = f"field-{name}"
             yield field
 
@@ -160,14 +158,3 @@ class FieldsEditor(Vertical):
         """Enter in a one-line field saves all of them."""
         event.stop()
         self.save()
-
-    def on_text_abandoned(self, event: TextAbandoned) -> None:
-        """Esc leaves."""
-        event.stop()
-        self.leave()
-
-    def on_key(self, event: events.Key) -> None:
-        """Esc leaves the description too."""
-        if event.key == "escape":
-            event.stop()
-            self.leave()

@@ -18,7 +18,7 @@ RoleStyle = Callable[[Role], Style]
 """Gives a role its colours."""
 
 
-class Lines(ScrollView):
+class Lines(ScrollView, can_focus=False):
     """A pane of lines. It scrolls when it has more of them than it is high."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in Role}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
@@ -17,8 +18,10 @@ from coexplorer.text import clean, width
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.present import Role
 from coexplorer.tui.widgets.choices import Choice, Choices
-from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from coexplorer.tui.widgets.field import Field
 
 Complete = Callable[[str], Sequence[Choice]]
 """Gives the choices that fit what is typed."""
@@ -42,12 +45,16 @@ class Prompt(Vertical, can_focus=True):
         self._menu = False
         self._first = False
         self._before: Widget | None = None
+        self._field: Field | None = None
+        self._choices = Choices()
+        self._line = Horizontal()
+        self._title = Lines(id="prompt-title")
 
     def compose(self) -> ComposeResult:
         """Choices above, the question below; the field itself comes when it is needed."""
-        yield Choices(id="prompt-choices")
-        with Horizontal():
-            yield Lines(id="prompt-title")
+        yield self._choices
+        with self._line:
+            yield self._title
 
     @property
     def asking(self) -> bool:
@@ -73,10 +80,14 @@ class Prompt(Vertical, can_focus=True):
             first: The first choice is highlighted from the start: Enter takes it.
         """
         self._menu, self._complete, self._first = False, complete, first
-        field = Field("prompt", None if secret else self._choices, value=value)
+        # Fields are imported when one is first needed, not before the first frame.
+        from coexplorer.tui.widgets.field import Field  # noqa: PLC0415
+
+        await self._drop_field()
+        self._field = field = Field("prompt", None if secret else self._choices, value=value)
         field.password = secret
         field.id = "prompt-field"
-        await self.query_one(Horizontal).mount(field)
+        await self._line.mount(field)
         choices = list(complete(value)) if complete else []
         return await self._wait(title, field, choices, at=0 if first else -1)
 
@@ -103,9 +114,8 @@ class Prompt(Vertical, can_focus=True):
         self._answer = answer
         self._before = self.screen.focused
         text = f" {clean(title)} "
-        line = self.query_one("#prompt-title", Lines)
-        line.styles.width = width(text)
-        line.show([((text, Role.LABEL),)])
+        self._title.styles.width = width(text)
+        self._title.show([((text, Role.LABEL),)])
         self.display = True
         self._choices.offer(choices, at=at)
         self.screen.set_focus(focus)  # at once: keys typed ahead follow
@@ -120,14 +130,14 @@ class Prompt(Vertical, can_focus=True):
         self.display = False
         self._choices.offer(())
         before, self._before = self._before, None
-        for field in self.query(Field):
-            await field.remove()
+        await self._drop_field()
         if before is not None and before.is_attached:
             before.focus()
 
-    @property
-    def _choices(self) -> Choices:
-        return self.query_one("#prompt-choices", Choices)
+    async def _drop_field(self) -> None:
+        field, self._field = self._field, None
+        if field is not None:
+            await field.remove()
 
     def _settle(self, answer: str | None) -> None:
         if self._answer is not None and not self._answer.done():
@@ -136,11 +146,10 @@ class Prompt(Vertical, can_focus=True):
     def on_text_typed(self, event: TextTyped) -> None:
         """Offer what fits."""
         event.stop()
-        if self._complete is not None:
-            field = self.query_one(Field)
-            field.offer(list(self._complete(event.text)))
+        if self._complete is not None and self._field is not None:
+            self._field.offer(list(self._complete(event.text)))
             if self._first:
-                field.step_choice(1)
+                self._field.step_choice(1)
 
     def on_text_entered(self, event: TextEntered) -> None:
         """Answer with the text."""

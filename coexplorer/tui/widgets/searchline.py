@@ -32,62 +32,59 @@ class SearchLine(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own word
         super().__init__(id=id)
-        self._text = ""
+        self.typing = False
+        self.field: Field | None = None
+        self.choices = Choices()
+        self._line = Horizontal()
+        self._sign = Lines(id="search-sign")
+        self._text = Lines(id="search-text")
+        self._found = Lines(id="search-found")
 
     def compose(self) -> ComposeResult:
         """Lay out the line and its choices."""
-        with Horizontal():
-            yield Lines(id="search-sign")
-            yield Lines(id="search-text")
-            yield Lines(id="search-found")
-        yield Choices(id="search-choices")
+        with self._line:
+            yield self._sign
+            yield self._text
+            yield self._found
+        yield self.choices
 
     def on_mount(self) -> None:
         """Show the sign that the key is."""
-        self.query_one("#search-sign", Lines).show([(("/ ", Role.LABEL),)])
+        self._sign.show([(("/ ", Role.LABEL),)])
 
     def on_key(self, event: events.Key) -> None:
         """Keep Tab in the field."""
         if event.key in ("tab", "shift+tab"):
             event.stop()
 
-    @property
-    def typing(self) -> bool:
-        """Whether the field is open."""
-        return self.has_class("typing")
-
-    async def open_field(self, text: str) -> Field:
+    async def open_field(self, text: str) -> None:
         """Open the field with the cursor at the end of `text`."""
         # Fields are imported when one is first needed, not before the first frame.
         from coexplorer.tui.widgets.field import Field  # noqa: PLC0415
 
-        found = list(self.query(Field))
-        if found:
-            field = found[0]
-        else:
-            field = Field("search", self.query_one(Choices))
-            field.id = "search-field"
-            await self.query_one(Horizontal).mount(field, after="#search-sign")
-        field.display = True
-        self.query_one("#search-text").display = False
+        if self.field is None:
+            self.field = Field("search", self.choices)
+            self.field.id = "search-field"
+            await self._line.mount(self.field, after=self._sign)
+        field = self.field
+        field.display, self._text.display = True, False
         with field.prevent(Field.Changed):
             field.value = text
         field.cursor_position = len(text)
-        self.add_class("typing")
+        self.typing = True
         self.screen.set_focus(field)  # at once: keys typed ahead follow
-        return field
 
     def close_field(self) -> None:
         """Show the text as it is in force."""
-        self.query_one(Choices).offer(())
-        self.remove_class("typing")
-        self.query_one("#search-field").display = False
-        self.query_one("#search-text").display = True
+        self.typing = False
+        self.choices.offer(())
+        self._text.display = True
+        if self.field is not None:
+            self.field.display = False
 
     def show_text(self, text: str) -> None:
         """Show the text that is in force."""
-        self._text = text
-        self.query_one("#search-text", Lines).show([((clean(text), Role.ACCENT),)])
+        self._text.show([((clean(text), Role.ACCENT),)])
 
     def show_found(self, found: str, fault: QueryError | None) -> None:
         """Show how many there are, or what is wrong."""
@@ -95,8 +92,8 @@ class SearchLine(Vertical):
         if fault is not None:
             room = max(10, self.size.width - width(found) - 24)
             line = ((f" {cut(clean(fault.message), room)}", Role.BAD), *line)
-        widget = self.query_one("#search-found", Lines)
         cells = sum(width(text) for text, _ in line)
-        if widget.styles.width is None or widget.styles.width.value != cells:
-            widget.styles.width = cells
-        widget.show([line])
+        wanted = self._found.styles.width
+        if wanted is None or wanted.value != cells:
+            self._found.styles.width = cells
+        self._found.show([line])

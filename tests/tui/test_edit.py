@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.server import DemoServer
+from coexplorer.tui.memory import Memory
+from coexplorer.tui.widgets.fields import FieldsEditor
+from tests.support.server import FAILED, OUTSIDE, RAW, VIEWED
+from tests.support.tui import Running, running_app
+
+NAME = "ecephys_655019_2023-04-03_18-17-07"
+
+
+def editor_of(app: Running) -> FieldsEditor:
+    editing = app.main.editing
+    assert editing is not None
+    return editing.editor
+
+
+@pytest.mark.command("edit.name")
+async def test_a_name_is_edited_in_place_and_saved_by_enter(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r")
+        await app.type("!")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "the new name")
+        await app.until_shown("open data!")
+        assert app.main.rows.has_focus
+        assert app.main.editing is None
+
+
+@pytest.mark.command("edit.start", "edit.save")
+async def test_all_fields_are_saved_by_one_request(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        server.log.clear()
+        await app.press("e")
+        await app.type("2")
+        await app.press("tab")
+        await app.type("*new*")
+        await app.press("tab")
+        await app.type("keep, raw")
+        await app.press("tab", "end")
+        await app.type("2")
+        await app.press("ctrl+s")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data2", "the new name")
+        stored = app.stored(OUTSIDE)
+        assert stored.description == "*new*"
+        assert set(stored.tags) == {"keep", "raw"}
+        assert stored.mount == "open2"
+        assert len(server.log.find_all("PUT")) == 1
+
+
+@pytest.mark.command("edit.description")
+async def test_a_description_keeps_its_lines(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("d")
+        await app.type("one")
+        await app.press("enter")
+        await app.type("two")
+        await app.press("ctrl+s")
+        await app.until(lambda: app.stored(OUTSIDE).description == "one\ntwo", "two lines")
+
+
+@pytest.mark.command("edit.tags", "edit.mount")
+async def test_tags_are_completed_and_a_mount_is_edited(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("t")
+        await app.type("ece")
+        await app.until_shown("ecephys    ")
+        await app.press("tab", "enter")
+        await app.until(lambda: app.stored(OUTSIDE).tags == ("ecephys",), "the tag")
+        await app.press("m")
+        await app.type("x")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).mount == "openx", "the mount")
+
+
+@pytest.mark.command("edit.leave")
+async def test_leaving_asks_only_when_something_was_typed(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r", "escape")
+        await app.until(lambda: app.main.editing is None, "left at once")
+        await app.press("r")
+        await app.type("x")
+        await app.press("escape")
+        await app.until_shown("leave without saving?")
+        await app.press("n")
+        await app.until(lambda: not app.main.prompt.asking, "the question gone")
+        assert editor_of(app).typed
+        await app.press("escape")
+        await app.until_shown("leave without saving?")
+        await app.press("y")
+        await app.until(lambda: app.main.editing is None, "left")
+        assert app.stored(OUTSIDE).name == "open data"
+
+
+async def test_an_empty_name_is_refused_in_place(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r", "ctrl+u", "enter")
+        await app.until_shown("name: ", "change the name and save again")
+        await app.until(lambda: app.main.editing is not None, "the fields again")
+        assert app.stored(OUTSIDE).name == "open data"
+
+
+async def test_a_refused_edit_returns_with_its_reason_and_the_text_is_kept(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("RNA-seq reference")
+        await app.press("r")
+        await app.type("!")
+        await app.press("enter")
+        await app.until_shown("you can read but not change this asset", "1 unsent", "L")
+        await app.until(
+            lambda: (row := app.main.rows.current) and row.name == "RNA-seq reference", "the old"
+        )
+        assert app.stored(VIEWED).name == "RNA-seq reference"
+        entries = await app.library.unsent()
+        assert [entry.mine.name for entry in entries if entry.mine] == ["RNA-seq reference!"]
+
+
+async def test_the_row_shows_the_edit_while_it_is_on_its_way(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        with server.hooks.before("PUT") as gate:
+            await app.press("r")
+            await app.type("!")
+            await app.press("enter")
+            await app.until_shown("↑ open data!")
+            assert app.stored(OUTSIDE).name == "open data"
+            gate.release()
+            await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "sent")
+        await app.until_gone("↑")
+
+
+async def test_hostile_text_is_shown_harmless_and_saved_as_it_was(
+    server: DemoServer, settings: Settings
+) -> None:
+    name = "evil\x1b[31m \u202egpj [bold]x[/] [/v1]\u0301"
+    tags = ("a\nb", "[/red]")
+    server.store.update(FAILED, name=name, tags=tags, description="\x1b]0;owned\x07" + "z" * 10_000)
+    async with running_app(server, settings) as app:
+        await app.until_shown("evil\\x1b[31m \\u202egpj [bold]x[/] [/v1]")
+        for row_index in range(app.main.rows.windows.count):
+            app.main.rows.move_to(row_index)
+            if (row := app.main.rows.current) and row.id == FAILED:
+                break
+        await app.until_shown("\\x1b]0;owned\\x07")
+        await app.press("m")
+        await app.type("2")
+        await app.press("enter")
+        await app.until(lambda: app.stored(FAILED).mount == "ophys_failed2", "the mount")
+        assert app.stored(FAILED).name == name
+        assert set(app.stored(FAILED).tags) == set(tags)
+        assert "\x1b" not in app.text()
+        assert "\u202e" not in app.text()
+
+
+async def test_an_edit_by_somebody_else_meanwhile_is_merged(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to(NAME)
+        await app.press("r")
+        server.store.update(RAW, description="theirs", tags=("ecephys", "theirs"))
+        await app.type("!")
+        await app.press("enter")
+        await app.until(lambda: app.stored(RAW).name == f"{NAME}!", "my name")
+        assert app.stored(RAW).description == "theirs"
+        assert "theirs" in app.stored(RAW).tags
+
+
+async def test_what_was_typed_when_the_app_ended_is_offered_again(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r")
+        await app.type(" v2")
+        await app.until(lambda: editor_of(app).mine.name == "open data v2", "typed")
+        await app.settle()
+    assert Memory(settings.journal_path).take_drafts()
+    async with running_app(server, settings) as app:
+        await app.until_shown("you were editing open data", "go on")
+        await app.press("enter")
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data v2", "saved at last")
+        await app.until(lambda: not Memory(settings.journal_path).take_drafts(), "no draft left")
