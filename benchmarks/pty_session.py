@@ -209,6 +209,19 @@ class Session:
                         raise TimeoutError(f"not seen: {wanted!r}; the screen shows:\n{shown}")
                     self._changed.wait(0.05)
 
+    def wait_output(self, wanted: bytes, *, since: int = 0, timeout_s: float = 30.0) -> None:
+        """Wait until the program has written something after its first `since` bytes.
+
+        Raises:
+            TimeoutError: With what it wrote instead.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while wanted not in self.output[since:]:
+                if time.monotonic() >= deadline or self.status is not None:
+                    raise TimeoutError(f"not written: {wanted!r}, but {self.output[since:]!r}")
+                self._changed.wait(0.05)
+
     def lines(self) -> list[str]:
         """Return what the screen shows now, without trailing blanks."""
         self._feed()

@@ -253,9 +253,11 @@ class Transport:
         hops = 0
         while True:
             try:
-                response = await self._http.request(
-                    call.method, url, content=call.body, headers=headers, follow_redirects=False
+                request = self._http.build_request(
+                    call.method, url, content=call.body, headers=headers
                 )
+                request.stream = _Body(call.body or b"")
+                response = await self._http.send(request, follow_redirects=False)
             except httpx.HTTPError as error:
                 raise Failed(describe(error, writes=call.writes)) from None
             self._learn_clock(response)
@@ -323,6 +325,7 @@ class Transport:
             origin = find_origin(str(request.url)) if request is not None else None
             if request is None or origin is None or not origin.is_private_enough:
                 break
+            request.stream = _Body(b"")
             try:
                 response = await self._files_http.send(request, stream=True)
             except httpx.HTTPError as error:
@@ -336,6 +339,34 @@ class Transport:
             finally:
                 await chunks.aclose()
         raise Failed(build_bad_redirect("the file's address is none, or not private", 0))
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a request, given at once.
+
+    httpx's own is a generator; where the connection breaks before it is exhausted it is left to
+    the garbage collector, of which trio complains.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Once(self._content)
+
+
+class _Once:
+    def __init__(self, content: bytes) -> None:
+        self._content: bytes | None = content
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        content, self._content = self._content, None
+        if not content:
+            raise StopAsyncIteration
+        return content
 
 
 class _Chunks:

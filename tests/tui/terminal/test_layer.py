@@ -70,7 +70,7 @@ def look(screen: pyte.Screen) -> list[list[tuple[object, ...]]]:
     return shown
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 6))
 def test_the_layer_shows_cell_for_cell_what_the_stock_driver_shows(seed: int, count: int) -> None:
     random = Random(seed)
