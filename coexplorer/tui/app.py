@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from coexplorer.config import Settings
 from coexplorer.errors import ConfigError, NotSignedIn
@@ -72,6 +73,16 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         screen = self.screen
         if not (isinstance(screen, CommandScreen) and screen.take_key(event)):
             await super().on_event(event)
+
+    @property
+    def failure(self) -> Exception | None:
+        """The mistake of our own that ended the app, if one did."""
+        error = self._exception
+        return error.error if isinstance(error, WorkerFailed) else error  # type: ignore[return-value]  # what a worker raised
+
+    def _fatal_error(self) -> None:
+        """End without Textual's traceback on the terminal: the caller keeps it in a file."""
+        self._close_messages_no_wait()
 
     def on_ready(self) -> None:
         """Say what is wrong with the settings, once."""

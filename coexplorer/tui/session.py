@@ -32,4 +32,6 @@ async def _run(settings: Settings) -> int:
             tasks.start_soon(keep_fresh)
             code = await app.run_async()
             tasks.cancel_scope.cancel()
-    return app.return_code or code or 0
+    if app.failure is not None:
+        raise app.failure
+    return code or 0

@@ -65,10 +65,10 @@ class TagsScreen(CommandScreen[str | None]):
         self._offer(event.text)
 
     def on_text_entered(self, event: TextEntered) -> None:
-        """Take the highlighted tag."""
+        """Take the tag, which the field holds now."""
         event.stop()
-        chosen = self.query_one(Choices).chosen
-        self.dismiss(chosen.value if chosen else None)
+        known = {tag for tag, _ in self._tags}
+        self.dismiss(event.text if event.text in known else None)
 
     def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave."""

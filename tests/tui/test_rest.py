@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.server import DemoServer
+from coexplorer.tui.actions import look
+from tests.support.server import OUTSIDE, RAW
+from tests.support.tui import running_app
+
+
+@pytest.mark.command("app.help", "screen.close")
+async def test_help_shows_every_key_and_the_users_own(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings, size=(120, 120)) as app:
+        await app.press("?")
+        await app.until_shown("Archive what is not archived", "Favourites are shown", "ctrl+r")
+        await app.press("escape")
+        await app.until_shown("open data")
+
+
+@pytest.mark.command("app.palette")
+async def test_the_palette_finds_a_command_by_its_words_and_runs_it(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press(":")
+        await app.type("reverse")
+        await app.until_shown("▸ Reverse the order")
+        await app.press("enter")
+        await app.until_shown("Created↑")
+
+
+async def test_the_theme_is_chosen_and_remembered(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("ctrl+p")
+        await app.type("theme")
+        await app.press("enter")
+        await app.until_shown("textual-light")
+        await app.press("down", "enter")
+        await app.until(lambda: app.app.theme == "textual-light", "the light theme")
+    async with running_app(server, settings, synced=False) as app:
+        assert app.app.theme == "textual-light"
+
+
+@pytest.mark.command("asset.yank", "asset.open")
+async def test_what_is_yanked_goes_to_the_clipboard(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "1 2 3 4")
+    async with running_app(server, settings) as app:
+        await app.go_to("ecephys_655019_2023-04-03_18-17-07")
+        for key, copied in (
+            ("i", RAW),
+            ("n", "ecephys_655019_2023-04-03_18-17-07"),
+            ("l", f"{server.url}/data-assets/{RAW}"),
+            ("s", "s3://institute-raw/ecephys_655019_2023-04-03_18-17-07"),
+        ):
+            await app.press("y")
+            await app.until_shown("attach snippet")
+            await app.press(key)
+            await app.until(lambda: app.app.clipboard == copied, copied)  # noqa: B023  awaited at once
+        await app.press("o")
+        await app.until(lambda: app.app.clipboard.endswith(RAW), "the link, over SSH")
+
+
+async def test_the_yanked_json_is_the_platforms_own(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        record = await app.library.record(app.main.rows.current.id)  # type: ignore[union-attr]  # it is shown
+        assert record is not None
+        texts = look.build_texts(record, server.url)
+        assert f'"id": "{OUTSIDE}"' in texts["JSON"][1]
+        assert f'"id":"{OUTSIDE}"' in texts["attach snippet"][1]
+
+
+@pytest.mark.command("sync.refresh")
+async def test_refresh_brings_what_is_new(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        server.store.insert(
+            [
+                StoredAsset(
+                    id="0000ffff-0000-4000-8000-000000000000",
+                    name="just made",
+                    owner=server.users[0].email,
+                    created=1_790_000_000,
+                )
+            ]
+        )
+        await app.press("R")
+        await app.until_shown("just made")
+
+
+@pytest.mark.command("list.columns")
+async def test_columns_are_put_in_and_taken_out(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press(",")
+        await app.until_shown("columns (Esc ends)", "[x] Type", "[ ] Last used")
+        await app.press("j", "enter")
+        await app.until_shown("[ ] Type")
+        await app.press("escape")
+        await app.until(lambda: not app.main.prompt.asking, "the menu gone")
+        assert "type" not in app.main.rows.columns
+        assert "dataset" not in app.text().split("──")[0]
+
+
+@pytest.mark.command("mount.toggle")
+async def test_mounting_says_why_it_can_not_be_done_here(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    async with running_app(server, settings) as app:
+        await app.press("M")
+        await app.until_shown("the mount needs pyfuse3")
+
+
+@pytest.mark.command("app.redraw", "app.quit")
+async def test_the_screen_is_painted_again_and_the_app_is_left(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("ctrl+l")
+        await app.until_shown("open data")
+        await app.pilot.press("q")
+        await app.until(lambda: app.app._exit, "the end")
+
+
+@pytest.mark.command("tags.open")
+async def test_the_tags_panel_narrows_the_list(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("T")
+        await app.until_shown("2  ecephys", "1  atlas")
+        await app.type("atl")
+        await app.until_gone("2  ecephys")
+        await app.press("enter")
+        await app.until(lambda: app.main.browsing.text == "tag:atlas", "the search")
+        await app.until_shown("1 of 9")
+
+
+@pytest.mark.command("asset.delete")
+async def test_delete_wants_its_words_and_archives_first(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("D")
+        await app.until_shown("This cannot be undone", "open data", "Type delete")
+        await app.type("yes")
+        await app.press("enter")
+        await app.until_shown("that is not it")
+        assert server.store.find(OUTSIDE) is not None
+        await app.press("ctrl+u")
+        await app.type("delete")
+        await app.press("enter")
+        await app.until(lambda: server.store.find(OUTSIDE) is None, "gone")
+        await app.until_gone("  open data  ")

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.server import DemoServer
+from tests.support.server import COMBINED, DRAFT, OUTSIDE, THEIRS, VIEWED
+from tests.support.tui import running_app
+
+
+@pytest.mark.command("asset.archive", "triage.repeat")
+async def test_archiving_moves_on_and_is_repeated_on_the_next(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("a")
+        await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
+        await app.until_gone("open data")
+        await app.go_to("both recordings")
+        await app.press(".")
+        await app.until(lambda: app.stored(COMBINED).archived, "the next one too")
+        await app.press("8")
+        await app.until_shown("both recordings", "archived")
+        await app.go_to("both recordings")
+        await app.press("a")
+        await app.until(lambda: not app.stored(COMBINED).archived, "back again")
+
+
+@pytest.mark.command("tag.add", "tag.remove")
+async def test_tags_are_added_and_removed_by_one_key_each(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("+")
+        await app.until_shown("add tag", "ecephys")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).tags == ("keep",), "the tag")
+        await app.until(lambda: app.main.rows.cursor == 1, "moved on")
+        await app.press("+")
+        await app.until_shown("add tag")
+        await app.press("down")
+        await app.until_shown("▸ keep")  # the one that was used last is the first
+        await app.press("enter")
+        await app.until(lambda: app.stored(COMBINED).tags == ("keep",), "the tag used last")
+        await app.go_to("open data")
+        await app.press("-")
+        await app.until_shown("remove tag")
+        await app.press("down", "enter")
+        await app.until(lambda: not app.stored(OUTSIDE).tags, "no tag")
+
+
+async def test_a_key_of_the_users_own_tags_and_moves_on(
+    server: DemoServer, settings: Settings
+) -> None:
+    own = msgspec.structs.replace(settings, actions={"K": "+keep", "x": "archive", "j": "+no"})
+    async with running_app(server, own) as app:
+        await app.until_shown("key j is taken by Down")
+        await app.press("K")
+        await app.until(lambda: app.stored(OUTSIDE).tags == ("keep",), "the tag")
+        await app.press("x")
+        await app.until(lambda: app.stored(COMBINED).archived, "archived")
+
+
+async def test_a_refused_triage_says_why_and_the_row_returns(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("RNA-seq reference")
+        await app.press("a")
+        await app.until_shown("you can read but not change this asset")
+        await app.until_shown("RNA-seq reference")
+        assert not app.stored(VIEWED).archived
+
+
+@pytest.mark.command("change.undo", "change.redo")
+async def test_a_change_is_undone_and_done_again(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r")
+        await app.type("!")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "the new name")
+        await app.until_gone("↑")
+        await app.press("u")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data", "the old name")
+        await app.until_gone("open data!")
+        await app.press("ctrl+r")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "the new name again")
+
+
+async def test_nothing_to_undo_is_said(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("u")
+        await app.until_shown("nothing to undo")
+
+
+async def test_another_apps_change_appears_and_the_cursor_stays_on_its_asset(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as first:
+        await first.go_to("Zebrafish atlas")
+        assert first.main.rows.cursor == 5
+        async with running_app(server, settings, synced=False) as second:
+            await second.go_to("open data")
+            await second.press("a")
+            await second.until(lambda: second.stored(OUTSIDE).archived, "archived")
+        await first.library.refresh()
+        await first.until(lambda: first.main.rows.windows.count == 7, "one less")
+        row = first.main.rows.current
+        assert row is not None
+        assert row.id == THEIRS
+
+
+async def test_an_asset_that_is_made_ready_meanwhile_is_told(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        server.store.update(DRAFT, state="ready", size=10, files=1)
+        app.main.asset_settled(app.main.rows.windows.find(2).id, "ready")  # type: ignore[union-attr]  # it is shown
+        await app.until_shown("ophys_draft is ready")
