@@ -12,6 +12,10 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
+MOUNT_TOOLS='ed:ed nvim:neovim emacs:emacs-nox micro:micro kak:kakoune joe:joe mcedit:mc
+sponge:moreutils jq:jq rsync:rsync patch:patch gawk:gawk perl:perl dash:dash
+gio:libglib2.0-bin node:nodejs'
+
 # Print the Debian packages that are missing, told by what is really used of them.
 missing_packages() {
     have make || echo make
@@ -21,6 +25,10 @@ missing_packages() {
     have tmux || echo tmux
     have vim || echo vim
     have nano || echo nano
+    # The mount's tests save with each of these: a program, and its package.
+    for pair in $MOUNT_TOOLS; do
+        have "${pair%%:*}" || echo "${pair#*:}"
+    done
     have fusermount3 || echo fuse3
     have pkg-config && pkg-config --exists fuse3 || echo libfuse3-dev
     [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates

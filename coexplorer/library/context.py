@@ -136,6 +136,14 @@ class Context:
             self.note_catalog_problem(error)
             return None
 
+    def peek(self, asset_id: AssetId) -> Record | None:
+        """Return what `known` returns, on this thread."""
+        try:
+            return self.catalog.get(asset_id)
+        except CatalogError as error:
+            self.note_catalog_problem(error)
+            return None
+
     async def records(self, target: Query | Sequence[AssetId]) -> list[Record]:
         """Return full records from the catalog."""
         if isinstance(target, Query):

@@ -101,6 +101,13 @@ class Library:
         """Return what is known of an asset; None when the catalog does not know it."""
         return await self._context.known(asset_id)
 
+    def peek(self, asset_id: AssetId) -> Record | None:
+        """Return what `record` returns, on this thread: a single read of some 20 µs.
+
+        For the mount, which answers thousands of reads a second; a trip to a thread takes longer.
+        """
+        return self._context.peek(asset_id)
+
     async def rows(self) -> list[Row]:
         """Return a light row of every asset, archived ones too: the mount's tree."""
         return await self._reading.rows()

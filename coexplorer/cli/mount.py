@@ -1,0 +1,138 @@
+"""``mount``, ``umount`` and ``status``: assets as folders."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.cli.format import plural
+from coexplorer.cli.session import Invocation, pass_invocation
+
+if TYPE_CHECKING:
+    from coexplorer.config import Settings
+
+_DEFAULT_DELETIONS = 10
+
+
+@click.command("mount")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("-f", "--foreground", is_flag=True, help="Stay, and report what happens here.")
+@click.option("--read-only", is_flag=True, help="Nothing can be changed.")
+@click.option("--allow-untag", is_flag=True, help="`rm tags/T/A` takes the tag away.")
+@click.option(
+    "--allow-delete",
+    type=click.IntRange(1),
+    is_flag=False,
+    flag_value=_DEFAULT_DELETIONS,
+    default=None,
+    metavar="[N]",
+    help=f"`mv archived/A deleted/` deletes for good, at most N ({_DEFAULT_DELETIONS}) assets.",
+)
+@click.option("--allow-other", is_flag=True, help="Let other users of this machine in.")
+@pass_invocation
+def mount_command(
+    invocation: Invocation,
+    folder: Path | None,
+    *,
+    foreground: bool,
+    read_only: bool,
+    allow_untag: bool,
+    allow_delete: int | None,
+    allow_other: bool,
+) -> None:
+    """Mount the assets as folders, to be edited with any tool.
+
+    FOLDER is an empty folder, or one to be made; without it, the profile's own. The mount goes to
+    the background when it answers; `coexplorer umount FOLDER` ends it.
+    """
+    from coexplorer.fs.mounts import check_fuse, ensure_mountable, log_file
+
+    check_fuse()
+    settings = _with_token(invocation.load_settings())
+    place = Path(folder or settings.mount_folder).expanduser().absolute()
+    ensure_mountable(place)
+    place = place.resolve()
+
+    def serve(on_ready: Callable[[], None]) -> None:
+        from coexplorer.fs.mount import serve
+        from coexplorer.fs.volume import MountOptions
+
+        options = MountOptions(
+            read_only=read_only,
+            allow_untag=allow_untag,
+            allow_delete=allow_delete or 0,
+            allow_other=allow_other,
+        )
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        serve(settings, place, options, on_ready)
+
+    if foreground:
+        serve(lambda: click.echo(f"mounted at {place}; Ctrl-C ends it", err=True))
+        return
+    from coexplorer.fs.daemon import run_in_background
+
+    run_in_background(serve, log_file(settings.paths, place))
+    click.echo(f"mounted at {place}", err=True)
+
+
+def _with_token(settings: Settings) -> Settings:
+    """Ask for the token while there is a terminal: the mount has none in the background."""
+    import msgspec
+
+    from coexplorer.config.tokens import GivenToken
+
+    token = GivenToken(f"token of {settings.profile}", settings.load_token())
+    return msgspec.structs.replace(settings, token_source=token)
+
+
+@click.command("umount")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Even if it is in use, or hangs.")
+def umount_command(folder: Path, *, force: bool) -> None:
+    """End a mount; what is on its way is sent first, or kept in the journal."""
+    from coexplorer.config import find_paths
+    from coexplorer.fs.mounts import unmount
+
+    # No resolve: that would ask the mount, which may hang.
+    unmount(find_paths(), folder.expanduser().absolute(), force=force)
+    click.echo(f"unmounted {folder}", err=True)
+
+
+@click.command("status")
+def status_command() -> None:
+    """Show the mounts of this machine, and what they could not send."""
+    import time
+
+    from coexplorer.config import find_paths
+    from coexplorer.fs.mounts import list_mounts
+
+    mounts = list_mounts(find_paths())
+    if not mounts:
+        click.echo("nothing is mounted")
+    for mount in mounts:
+        if not mount.alive or not mount.pid:
+            click.echo(f"{mount.folder}\tdead; coexplorer umount --force {mount.folder}")
+            continue
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(mount.started))
+        kind = ", read-only" if mount.read_only else ""
+        waiting = _count_unsent(Path(mount.journal))
+        unsent = f"\t{plural(waiting, 'unsent edit')}; coexplorer log shows" if waiting else ""
+        click.echo(
+            f"{mount.folder}\t{mount.profile} ({mount.url}){kind}\tsince {since}"
+            f"\tpid {mount.pid}{unsent}"
+        )
+
+
+def _count_unsent(journal_path: Path) -> int:
+    """Count what waits for the user in a mount's journal."""
+    from contextlib import closing
+
+    from coexplorer.library.journal import Journal
+
+    with closing(Journal(journal_path, origin="cli")) as journal:
+        return journal.count_pending()

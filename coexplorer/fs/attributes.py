@@ -1,0 +1,82 @@
+"""What stat answers, as pyfuse3 wants it."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pyfuse3
+
+from coexplorer.fs.inodes import Inode
+
+ENTRY_LIFE_S = 300.0
+"""How long the kernel may believe what it was told; changes are told to it (`notify`)."""
+
+ABSENT_LIFE_S = 5.0
+"""How long the kernel may believe that a name is not there."""
+
+BRIEF_LIFE_S = 1.0
+"""For links and texts that change without anybody telling the kernel."""
+
+_NANOSECONDS = 1_000_000_000
+_UID, _GID = os.getuid(), os.getgid()
+_DIRECTORY = pyfuse3.ModeT(stat.S_IFDIR | 0o700)
+_FILE = pyfuse3.ModeT(stat.S_IFREG | 0o600)
+_TEXT = pyfuse3.ModeT(stat.S_IFREG | 0o400)
+_LINK = pyfuse3.ModeT(stat.S_IFLNK | 0o777)
+
+
+def build_directory(
+    inode: Inode, mtime: float, *, links: int = 2, life_s: float = ENTRY_LIFE_S
+) -> pyfuse3.EntryAttributes:
+    """Return the attributes of a directory; `links` is 2 and one more for each directory in it."""
+    entry = _build(inode, _DIRECTORY, 0, mtime, life_s)
+    entry.st_nlink = links
+    return entry
+
+
+def build_file(
+    inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
+) -> pyfuse3.EntryAttributes:
+    """Return the attributes of a file that can be written."""
+    return _build(inode, _FILE, size, mtime, life_s)
+
+
+def build_text_file(
+    inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
+) -> pyfuse3.EntryAttributes:
+    """Return the attributes of a file that can only be read."""
+    return _build(inode, _TEXT, size, mtime, life_s)
+
+
+def build_link(
+    inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
+) -> pyfuse3.EntryAttributes:
+    """Return the attributes of a symbolic link; `size` is its target's length."""
+    return _build(inode, _LINK, size, mtime, life_s)
+
+
+def build_absent() -> pyfuse3.EntryAttributes:
+    """Return what says that a name is not there, so that the kernel remembers it for a while."""
+    entry = pyfuse3.EntryAttributes()
+    entry.st_ino = pyfuse3.InodeT(0)
+    entry.entry_timeout = ABSENT_LIFE_S
+    return entry
+
+
+def _build(
+    inode: Inode, mode: pyfuse3.ModeT, size: int, mtime: float, life_s: float
+) -> pyfuse3.EntryAttributes:
+    entry = pyfuse3.EntryAttributes()
+    time_ns = int(mtime * _NANOSECONDS)
+    entry.st_ino = pyfuse3.InodeT(inode)
+    entry.st_mode = mode
+    entry.st_nlink = 1
+    entry.st_size = size
+    entry.st_blocks = (size + 511) // 512
+    entry.st_blksize = 4096
+    entry.st_uid = _UID
+    entry.st_gid = _GID
+    entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = time_ns
+    entry.entry_timeout = entry.attr_timeout = life_s
+    return entry

@@ -1,0 +1,150 @@
+"""``README.md`` and ``.coexplorer/``: what the mount says of itself, as text files."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from coexplorer.fs.files import EDITABLE_PARTS, FIELDS_OF_PARTS, NAMES_OF_PARTS, build_text
+from coexplorer.fs.inodes import Inode, Part, Place
+from coexplorer.fs.saving import Saver
+from coexplorer.fs.volume import Volume
+from coexplorer.library import Library
+from coexplorer.library.entries import Entry
+from coexplorer.names import escape_name
+
+README = """\
+# Your data assets, as a folder
+
+Every data asset of the platform is a folder in `all/` (or `archived/`). In it:
+
+    name  description.md  tags  mount   the four things you can change: edit and save, with any tool
+    asset.json                          everything the platform says of it (read-only)
+    error                               only while a write failed: what happened and what to do
+
+A save is one change on the platform, or an error. Tags are one a line. Other files that editors
+make here (swap files, backups) stay in memory and never reach the platform.
+
+    mv all/A all/B               rename the asset        mv all/A archived/     archive it; and back
+    ln -s ../../all/A tags/T/    add a tag               mv tags/T/A tags/U/    exchange one
+    mkdir tags/T                 a new, empty tag        rm tags/T/A            take a tag away*
+    mv archived/A deleted/       delete it for good*     touch .coexplorer/refresh   look for news
+
+    * only on a mount started with --allow-untag, or --allow-delete. Nothing else deletes anything:
+      not rm -r, not find -delete, not rsync --delete.
+
+    mine/ shared/ favorites/ by-id/ tags/    links to the same folders
+    search/QUERY/                            any query: ls 'search/tag:raw created:-30d'
+    .coexplorer/                             status, log, unsent/ (what could not be sent)
+"""
+
+FIXED_FILES: dict[bytes, Place] = {
+    b"README.md": Place.README,
+    b".nomedia": Place.NO_MEDIA,
+    b".metadata_never_index": Place.NEVER_INDEX,
+    b".trackerignore": Place.TRACKER_IGNORE,
+}
+"""Files in the mount's root; the empty ones tell crawlers to stay away."""
+
+CONTROL_FILES: dict[bytes, Place] = {
+    b"status": Place.STATUS,
+    b"log": Place.LOG,
+    b"refresh": Place.REFRESH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentText:
+    """A text in ``.coexplorer/unsent/``."""
+
+    name: bytes
+    inode: Inode
+    content: bytes
+    at: float
+
+
+class Control:
+    """Makes the texts when they are asked for."""
+
+    def __init__(self, volume: Volume, library: Library, saver: Saver) -> None:
+        self.volume = volume
+        self.library = library
+        self.saver = saver
+        self.open_handles = 0
+        self._unsent: dict[bytes, UnsentText] = {}
+        self._unsent_inodes: dict[tuple[int, Part], Inode] = {}
+
+    async def read(self, place: Place) -> bytes:
+        """Return the text of a fixed file."""
+        if place is Place.README:
+            return README.encode()
+        if place is Place.STATUS:
+            return (await self._status()).encode()
+        if place is Place.LOG:
+            return "".join(f"{line}\n" for line in self.volume.log_lines).encode()
+        return b""
+
+    async def list_unsent(self) -> list[UnsentText]:
+        """Read what waits in the journal."""
+        texts = {}
+        for entry in await self.library.unsent():
+            for part in _parts_of(entry):
+                text = self._build_unsent(entry, part)
+                texts[text.name] = text
+        self._unsent = texts
+        return list(texts.values())
+
+    def find_unsent(self, name: bytes) -> UnsentText | None:
+        """Return a text that the last listing found."""
+        return self._unsent.get(name)
+
+    def find_unsent_inode(self, inode: int) -> UnsentText | None:
+        """Return a text by its inode."""
+        return next((text for text in self._unsent.values() if text.inode == inode), None)
+
+    def _build_unsent(self, entry: Entry, part: Part) -> UnsentText:
+        inode = self._unsent_inodes.setdefault((entry.id, part), self.volume.inodes.take())
+        title = escape_name(entry.asset_name)[:_LONGEST_TITLE] or entry.asset_id
+        name = f"{entry.id}-{title}.{NAMES_OF_PARTS[part].decode()}"
+        content = build_text(entry.mine, part) if entry.mine is not None else b""
+        return UnsentText(name.encode(), inode, content, entry.at)
+
+    async def _status(self) -> str:
+        status = await self.library.status()
+        volume = self.volume
+        synced = "never"
+        if status.synced_at is not None:
+            synced = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.synced_at))
+        settings = self.library.settings
+        lines = {
+            "profile": settings.profile,
+            "platform": settings.base_url,
+            "assets": status.count_text,
+            "synced": synced,
+            "network": "offline" if status.offline else "online",
+            "unsent": str(status.unsent),
+            "errors": str(len(volume.list_errors())),
+            "read only": "yes" if volume.options.read_only else "no",
+            "deletions left": str(max(0, volume.options.allow_delete - volume.deleted)),
+            "in flight": str(self.saver.busy),
+            "open files": str(self.open_handles),
+            "lookups": str(volume.counts.total),
+            "scratch bytes": str(volume.scratch.used_bytes),
+        }
+        if status.catalog_problem:
+            lines["catalog"] = status.catalog_problem
+        return "".join(f"{key}: {value}\n" for key, value in lines.items())
+
+
+_LONGEST_TITLE = 60
+
+
+def _parts_of(entry: Entry) -> list[Part]:
+    """Return the files that an unsent entry would have changed."""
+    if entry.base is None or entry.mine is None:
+        return []
+    return [
+        part
+        for part in EDITABLE_PARTS
+        if getattr(entry.base, FIELDS_OF_PARTS[part]) != getattr(entry.mine, FIELDS_OF_PARTS[part])
+    ]

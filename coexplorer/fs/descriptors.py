@@ -1,0 +1,102 @@
+"""What /proc says of the processes that hold our files.
+
+Nothing here may look *through* a descriptor (a stat of /proc/PID/fd/N would come back to us as a
+request, and wait for ourselves): only the text in ``fdinfo`` is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from pathlib import Path
+
+_REMEMBERED = 256
+
+
+def has_writable(pid: int, inode: int, mount_id: int | None) -> bool:
+    """Tell whether a process has a descriptor open that can write to a file (50 to 330 µs).
+
+    The one that is being closed is out of its table already. A process that cannot be looked at
+    (another user's, another container's, or dead) counts as having none.
+
+    Args:
+        pid: The process, or any of its threads.
+        inode: The file.
+        mount_id: Our mount's id in ``mountinfo``; None when it is not known.
+    """
+    if pid <= 0:
+        return False
+    try:
+        with os.scandir(f"/proc/{pid}/fdinfo") as descriptors:
+            return any(_writes_to(each.path, inode, mount_id) for each in descriptors)
+    except OSError:
+        return False
+
+
+def _writes_to(path: str, inode: int, mount_id: int | None) -> bool:
+    try:
+        with open(path, encoding="ascii", errors="replace") as info:  # noqa: PTH123 - a hot path
+            pairs = (line.split(":", 1) for line in info if ":" in line)
+            values = {key: value.strip() for key, value in pairs}
+    except OSError:
+        return False
+    if values.get("ino") != str(inode):
+        return False
+    if mount_id is not None and values.get("mnt_id") != str(mount_id):
+        return False
+    return int(values.get("flags", "0"), 8) & os.O_ACCMODE != os.O_RDONLY
+
+
+class ThreadGroups:
+    """Threads → the process that they belong to (the kernel names the thread that asks)."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, int] = OrderedDict()
+
+    def find(self, pid: int) -> int:
+        """Return a thread's process id; the thread's own where /proc does not say."""
+        known = self._known.get(pid)
+        if known is not None:
+            return known
+        tgid = _read_tgid(pid)
+        self._known[pid] = tgid
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return tgid
+
+    def clear(self) -> None:
+        """Forget all: numbers are given out again."""
+        self._known.clear()
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process exists."""
+    return Path(f"/proc/{pid}").exists()
+
+
+def find_mount_id(mountpoint: Path) -> int | None:
+    """Return the id of the topmost mount at a path; None when there is none."""
+    found = None
+    for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
+        fields = line.split(" ")
+        if unescape_mountinfo(fields[4]) == str(mountpoint):
+            found = int(fields[0])
+    return found
+
+
+def _read_tgid(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123 - a hot path
+            for line in status:
+                if line.startswith("Tgid:"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return pid
+
+
+def unescape_mountinfo(path: str) -> str:
+    """Undo mountinfo's octal escapes of blank, tab, newline and backslash."""
+    for code, character in (("040", " "), ("011", "\t"), ("012", "\n"), ("134", "\\")):
+        path = path.replace(f"\\{code}", character)
+    return path

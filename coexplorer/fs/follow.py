@@ -1,0 +1,191 @@
+"""Keeping the tree what the catalog says, whoever changed it: this process, or another."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import trio
+
+from coexplorer.errors import CatalogError, CoexplorerError, JournalError
+from coexplorer.fs.descriptors import is_alive
+from coexplorer.fs.saving import Saver
+from coexplorer.fs.tree import Flag, Known
+from coexplorer.fs.volume import Volume
+from coexplorer.library import Library
+from coexplorer.library.events import EventsDropped, RowsChanged, SyncFailed, SyncFinished
+from coexplorer.models import AssetId
+
+if TYPE_CHECKING:
+    from coexplorer.catalog import Row
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.5
+"""How often other processes' changes are looked for."""
+
+_BATCH = 200
+_ROWS_BATCH = 500
+_TIDY_S = 1.0
+_PURGE_S = 30.0
+
+
+class Follower:
+    """The mount's background tasks; each runs until it is cancelled."""
+
+    def __init__(self, volume: Volume, library: Library, saver: Saver) -> None:
+        self._volume = volume
+        self._library = library
+        self._saver = saver
+        self._change = 0
+        self._changed = trio.Event()
+        self._pending: set[tuple[int, str]] = set()
+
+    async def load(self) -> None:
+        """Fill the tree from the catalog."""
+        self._change = await self._library.data_version()
+        rows = await self._library.rows()
+        rows.sort(key=lambda row: (row.created or 0.0, row.id))
+        for start in range(0, len(rows), _ROWS_BATCH):
+            for row in rows[start : start + _ROWS_BATCH]:
+                self._volume.tree.apply(_known(row), time.monotonic())
+            self._volume.tree.take_stale()
+            await trio.lowlevel.checkpoint()
+
+    # --- Changes
+
+    async def follow(self) -> None:
+        """Apply changes as they come."""
+        while True:
+            with trio.move_on_after(POLL_S):
+                await self._changed.wait()
+            self._changed = trio.Event()
+            try:
+                await self._catch_up()
+            except CatalogError as error:
+                log.warning("the catalog can't be read: %s", error)
+
+    async def listen(self) -> None:
+        """Hear of this process's own changes at once, and of trouble with the network."""
+        with self._library.subscribe() as events:
+            async for event in events:
+                if isinstance(event, RowsChanged | EventsDropped | SyncFinished):
+                    self._changed.set()
+                if isinstance(event, SyncFailed):
+                    self._saver.health.note(event.error)
+                elif isinstance(event, SyncFinished):
+                    self._saver.health.note_success()
+
+    async def _catch_up(self) -> None:
+        version = await self._library.data_version()
+        if version == self._change:
+            return
+        if version < self._change:  # the catalog was rebuilt
+            await self._reload()
+            return
+        newest, ids = await self._library.changed_since(self._change)
+        for start in range(0, len(ids), _BATCH):
+            await self._apply(ids[start : start + _BATCH])
+        self._change = newest
+
+    async def _apply(self, ids: list[AssetId]) -> None:
+        volume = self._volume
+        records = {record.asset.id: record for record in await self._library.records(ids)}
+        for asset_id in ids:
+            record = records.get(asset_id)
+            if record is None:
+                volume.remove(asset_id)
+            else:
+                volume.apply_record(record, time.monotonic())
+        volume.tell_stale()
+        await trio.lowlevel.checkpoint()
+
+    async def _reload(self) -> None:
+        known = [node.id for node in self._volume.tree.iter_nodes()]
+        newest, ids = await self._library.changed_since(0)
+        for start in range(0, len(ids), _BATCH):
+            await self._apply(ids[start : start + _BATCH])
+        for asset_id in set(known) - set(ids):
+            self._volume.remove(asset_id)
+        self._volume.tell_stale()
+        self._change = newest
+
+    # --- Sizes
+
+    async def measure(self) -> None:
+        """Learn the sizes of all files in the background, so that a stat finds them in memory."""
+        nodes = list(self._volume.tree.iter_nodes())
+        details = self._volume.details
+        for start in range(0, len(nodes), _BATCH):
+            batch = {
+                node.id: node
+                for node in nodes[start : start + _BATCH]
+                if not details.has(node.slot) and not node.gone
+            }
+            if not batch:
+                continue
+            try:
+                records = await self._library.records(list(batch))
+            except CatalogError as error:
+                log.warning("the catalog can't be read: %s", error)
+                return
+            for record in records:
+                self._volume.measure(batch[record.asset.id], record)
+            await trio.lowlevel.checkpoint()
+
+    # --- Housekeeping
+
+    async def tidy(self) -> None:
+        """Bring hidden files back, let old scratch files and names go, notice what was given up."""
+        purged = time.monotonic()
+        while True:
+            await trio.sleep(_TIDY_S)
+            now = time.monotonic()
+            self._bring_back(now)
+            for scratch in self._volume.scratch.expire(now):
+                self._volume.forget_deep(scratch)
+            self._volume.tree.expire_aliases(now)
+            self._volume.tell_stale()
+            await self._notice_discards()
+            if now - purged > _PURGE_S:
+                purged = now
+                self._volume.shown.purge(is_alive)
+                self._volume.groups.clear()
+
+    def _bring_back(self, now: float) -> None:
+        for file in self._volume.list_open():
+            if file.hidden_until is not None and now >= file.hidden_until:
+                self._volume.bring_back(file)
+
+    async def _notice_discards(self) -> None:
+        """Let an unsent text go that the user gave up, or sent again, in another front end."""
+        failed = self._volume.list_errors()
+        if not failed:
+            self._pending.clear()
+            return
+        try:
+            waiting = {entry.asset_id for entry in await self._library.unsent()}
+        except (JournalError, CoexplorerError) as error:
+            log.warning("the journal can't be read: %s", error)
+            return
+        for node, subject in failed:
+            key = (node.slot, subject)
+            if node.id in waiting:
+                self._pending.add(key)
+            elif key in self._pending:
+                self._pending.discard(key)
+                await self._saver.give_up(node, subject)
+
+
+def _known(row: Row) -> Known:
+    flags = Flag(0)
+    for is_set, flag in (
+        (row.archived, Flag.ARCHIVED),
+        (row.favorite, Flag.FAVORITE),
+        (row.mine, Flag.MINE),
+        (row.shared, Flag.SHARED),
+    ):
+        if is_set:
+            flags |= flag
+    return Known(row.id, row.name, row.tags, row.created or 0.0, flags)

@@ -1,0 +1,178 @@
+"""Inode numbers, and how often the kernel holds each thing. Pure.
+
+Numbers are computed, not stored: 100,000 assets have 600,000 files, and a record for each would
+cost more memory than everything else. What a number says, below 2**53 (Node.js keeps inode numbers
+in a double):
+
+    1 … 63                          the fixed places of `Place`
+    64 … 2**40                      counted up: scratch files, unsent texts, second lives of files
+    2**40 + view                    the folder of a tag or of a search
+    2**51 + number * 8 + part       an asset's directory and files; `number` comes from its id, so
+                                    that it is the same in every mount of every catalog
+    2**52 + view * 2**27 + slot     a symbolic link in a view, to the asset in that slot
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import IntEnum
+from typing import NewType
+
+from coexplorer.models import AssetId
+
+Inode = NewType("Inode", int)
+
+
+class Place(IntEnum):
+    """What is always there; the values are inode numbers (1 is FUSE's root)."""
+
+    ROOT = 1
+    README = 2
+    ALL = 3
+    ARCHIVED = 4
+    DELETED = 5
+    BY_ID = 6
+    MINE = 7
+    SHARED = 8
+    FAVORITES = 9
+    TAGS = 10
+    SEARCH = 11
+    CONTROL = 12
+    STATUS = 13
+    LOG = 14
+    UNSENT = 15
+    REFRESH = 16
+    NO_MEDIA = 17
+    NEVER_INDEX = 18
+    TRACKER_IGNORE = 19
+
+
+class Part(IntEnum):
+    """What an asset's directory holds; the values are part of inode numbers."""
+
+    DIRECTORY = 0
+    NAME = 1
+    DESCRIPTION = 2
+    TAGS = 3
+    MOUNT = 4
+    JSON = 5
+    ERROR = 6
+
+
+_FIRST_COUNTED = 64
+_VIEW = 1 << 40
+_ASSET = 1 << 51
+_LINK = 1 << 52
+_PART_BITS = 3
+_SLOT_BITS = 27
+_NUMBER_BITS = 47
+_PART_MASK = (1 << _PART_BITS) - 1
+_SLOT_MASK = (1 << _SLOT_BITS) - 1
+_NUMBER_MASK = (1 << _NUMBER_BITS) - 1
+
+
+def number_of(asset_id: AssetId) -> int:
+    """Return the number that an asset's inodes are made from (47 bits of a hash of its id)."""
+    digest = hashlib.blake2b(asset_id.encode(errors="surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") & _NUMBER_MASK
+
+
+def next_number(number: int) -> int:
+    """Return where to look next when another asset has `number` already."""
+    return (number + 1) & _NUMBER_MASK
+
+
+def asset_inode(number: int, part: Part | int) -> Inode:
+    """Return the inode of an asset's directory or of a file in it."""
+    return Inode(_ASSET | number << _PART_BITS | part)
+
+
+def link_inode(view: int, slot: int) -> Inode:
+    """Return the inode of the symbolic link in `view` to the asset in `slot`."""
+    return Inode(_LINK | view << _SLOT_BITS | slot)
+
+
+def view_inode(view: int) -> Inode:
+    """Return the inode of a tag's or a search's folder."""
+    return Inode(_VIEW + view)
+
+
+def split_asset(inode: int) -> tuple[int, Part] | None:
+    """Return number and part of an asset's inode; None for any other inode."""
+    if not _ASSET <= inode < _LINK:
+        return None
+    return (inode >> _PART_BITS) & _NUMBER_MASK, Part(inode & _PART_MASK)
+
+
+def split_link(inode: int) -> tuple[int, int] | None:
+    """Return view and slot of a link's inode; None for any other inode."""
+    if inode < _LINK:
+        return None
+    return (inode - _LINK) >> _SLOT_BITS, inode & _SLOT_MASK
+
+
+def split_view(inode: int) -> int | None:
+    """Return the view of a folder's inode; None for any other inode."""
+    return inode - _VIEW if _VIEW <= inode < _ASSET else None
+
+
+class InodeCounter:
+    """Gives out numbers for what has none by nature; none is given twice in a mount."""
+
+    def __init__(self) -> None:
+        self._next = _FIRST_COUNTED
+
+    def take(self) -> Inode:
+        """Return a number that was never used before."""
+        self._next += 1
+        return Inode(self._next - 1)
+
+
+class LookupCounts:
+    """How often the kernel holds inodes, summed over each thing that can be let go as a whole.
+
+    An asset's seven inodes are one thing, and so are all links of a view: that is what can be
+    dropped, and 100,000 counters take a tenth of what 700,000 would.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+
+    def add(self, inode: int) -> None:
+        """Note that a reply gave `inode` to the kernel once more."""
+        owner = owner_of(inode)
+        self._counts[owner] = self._counts.get(owner, 0) + 1
+
+    def forget(self, inode: int, count: int) -> Inode | None:
+        """Take `count` lookups back; return the thing that nobody holds any more, if it is so.
+
+        Raises:
+            ValueError: The kernel forgets more than it was given: a reply was not counted.
+        """
+        owner = owner_of(inode)
+        left = self._counts.get(owner, 0) - count
+        if left > 0:
+            self._counts[owner] = left
+            return None
+        self._counts.pop(owner, None)
+        if left < 0:
+            raise ValueError(f"inode {inode} was forgotten {-left} times too often")
+        return owner
+
+    def holds(self, inode: int) -> bool:
+        """Tell whether the kernel holds the thing that `inode` belongs to."""
+        return owner_of(inode) in self._counts
+
+    @property
+    def total(self) -> int:
+        """All lookups that the kernel did not forget yet, without those of the fixed places."""
+        return sum(count for owner, count in self._counts.items() if owner >= _FIRST_COUNTED)
+
+
+def owner_of(inode: int) -> Inode:
+    """Return the inode under which the lookups of `inode` are counted."""
+    if inode >= _LINK:
+        return view_inode((inode - _LINK) >> _SLOT_BITS)
+    if inode >= _ASSET:
+        return Inode(inode & ~_PART_MASK)
+    return Inode(inode)

@@ -1,0 +1,167 @@
+"""A mount's life: start, serve, end. The composition root of `coexplorer.fs`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyfuse3
+import trio
+
+from coexplorer.config import Settings
+from coexplorer.errors import Refused
+from coexplorer.fs.control import Control
+from coexplorer.fs.descriptors import find_mount_id
+from coexplorer.fs.follow import Follower
+from coexplorer.fs.looking import Looking
+from coexplorer.fs.mounts import Mount, remove_record, write_record
+from coexplorer.fs.moving import Moving
+from coexplorer.fs.notify import Notifier
+from coexplorer.fs.opening import Opening
+from coexplorer.fs.operations import Operations
+from coexplorer.fs.saving import Saver
+from coexplorer.fs.searches import Searches
+from coexplorer.fs.volume import MountOptions, Volume
+from coexplorer.library import Library, open_library
+from coexplorer.models import AssetId, Record
+
+log = logging.getLogger(__name__)
+
+_MAX_REQUESTS = 200
+_LAST_SAVES_S = 2.0
+_LAST_ANSWERS_S = 0.3
+_GIL_S = 0.0005
+"""Python gives other threads a turn so often: a sync's parsing must not stall a stat (5 ms)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LibrarySource:
+    """The catalog, read on the event loop's own thread: a tenth of the time of a thread's trip."""
+
+    library: Library
+
+    async def load(self, asset_id: AssetId) -> Record | None:
+        return self.library.peek(asset_id)
+
+
+def serve(
+    settings: Settings, folder: Path, options: MountOptions, on_ready: Callable[[], None]
+) -> None:
+    """Mount, and serve until it is unmounted or signalled; everything is finished on return.
+
+    Args:
+        settings: The profile.
+        folder: An empty folder, by its real path.
+        options: What the mount allows.
+        on_ready: Called once, when the mount answers.
+
+    Raises:
+        Refused: The kernel or fusermount3 refuses the mount.
+        JournalError: Nothing could be written safely.
+    """
+    sys.setswitchinterval(_GIL_S)
+    try:
+        trio.run(_serve, settings, folder, options, on_ready)
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+
+
+async def _serve(
+    settings: Settings, folder: Path, options: MountOptions, on_ready: Callable[[], None]
+) -> None:
+    async with open_library(settings, origin="mount") as library:
+        notifier = Notifier()
+        volume = Volume(_LibrarySource(library), notifier, options)
+        async with trio.open_nursery() as nursery:
+            saver = Saver(volume, library, nursery)
+            follower = Follower(volume, library, saver)
+            await follower.load()
+            _mount(_build(volume, library, saver), settings, folder, options)
+            unmounts = True
+            try:
+                notifier.start()
+                volume.mount_id = find_mount_id(folder)
+                record = Mount(
+                    str(folder),
+                    os.getpid(),
+                    settings.profile,
+                    settings.base_url,
+                    time.time(),
+                    read_only=options.read_only,
+                    journal=str(settings.journal_path),
+                )
+                write_record(settings.paths, record)
+                for task in (follower.follow, follower.listen, follower.measure, follower.tidy):
+                    nursery.start_soon(task)
+                nursery.start_soon(library.run_background)
+                unmounts = await _answer_until_end(saver, nursery, on_ready)
+                await saver.finish(_LAST_SAVES_S)
+            finally:
+                nursery.cancel_scope.cancel()
+                notifier.stop()
+                pyfuse3.close(unmount=unmounts)
+                remove_record(settings.paths, folder, os.getpid())
+
+
+async def _answer_until_end(
+    saver: Saver, nursery: trio.Nursery, on_ready: Callable[[], None]
+) -> bool:
+    """Answer requests; False when it ended because somebody unmounted from outside."""
+    signalled = False
+    with trio.CancelScope() as serving:
+
+        async def end_on_signal() -> None:
+            nonlocal signalled
+            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+                async for number in signals:
+                    log.info("ending: %s", signal.Signals(number).name)
+                    signalled = True
+                    await saver.finish(_LAST_SAVES_S)
+                    pyfuse3.terminate()
+                    await trio.sleep(_LAST_ANSWERS_S)
+                    serving.cancel()  # what is left waits for a request that hangs
+
+        nursery.start_soon(end_on_signal)
+        on_ready()
+        await pyfuse3.main(max_tasks=_MAX_REQUESTS)
+    return signalled
+
+
+def _build(volume: Volume, library: Library, saver: Saver) -> Operations:
+    control = Control(volume, library, saver)
+    opening = Opening(volume, saver, control)
+    looking = Looking(volume, control, Searches(volume, library))
+    moving = Moving(volume, library, saver, opening)
+    return Operations(volume, looking, opening, moving)
+
+
+def _mount(operations: Operations, settings: Settings, folder: Path, options: MountOptions) -> None:
+    wanted = {
+        "default_permissions",
+        f"fsname=coexplorer-{''.join(c if c.isalnum() else '_' for c in settings.profile)}",
+        "subtype=coexplorer",
+        "nosuid",
+        "nodev",
+        "noatime",
+        "auto_unmount",
+    }
+    if options.read_only:
+        wanted.add("ro")
+    if options.allow_other:
+        wanted.add("allow_other")
+    try:
+        pyfuse3.init(operations, str(folder), wanted)
+    except RuntimeError as error:
+        raise Refused(
+            f"{folder} can't be mounted: {error}",
+            hint="look at the messages above; allow_other needs user_allow_other in /etc/fuse.conf",
+        ) from error

@@ -1,0 +1,268 @@
+"""Mounts of this machine: which there are, dead ones, and how to end one. No pyfuse3 in here."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from coexplorer.config.paths import Paths, ensure_private_dir, write_private
+from coexplorer.errors import Refused
+from coexplorer.fs.descriptors import unescape_mountinfo
+
+FSTYPE = "fuse.coexplorer"
+_END_S = 5.0
+_HOLDERS_SHOWN = 5
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """A mount, as the process that serves it wrote it down.
+
+    Attributes:
+        folder: Where it is.
+        pid: The serving process.
+        url: The platform.
+        started: Epoch seconds.
+        alive: Whether it answers; only `list_mounts` knows.
+    """
+
+    folder: str
+    pid: int
+    profile: str
+    url: str
+    started: float
+    read_only: bool = False
+    journal: str = ""
+    alive: bool = True
+
+
+def check_fuse() -> None:
+    """Make sure that this machine can mount.
+
+    Raises:
+        Refused: Something is missing; the hint says what to install.
+    """
+    if not Path("/dev/fuse").exists():
+        raise Refused(
+            "this machine has no /dev/fuse",
+            hint="load the module (modprobe fuse); a container needs --device /dev/fuse",
+        )
+    if shutil.which("fusermount3") is None:
+        raise Refused("the program fusermount3 is missing", hint="install it: apt install fuse3")
+    try:
+        import pyfuse3  # noqa: F401, PLC0415 - only to see whether it is there
+    except ImportError as error:
+        raise Refused(
+            f"pyfuse3 can't be used ({error})",
+            hint="apt install libfuse3-dev pkg-config gcc, then pip install 'coexplorer[fuse]'",
+        ) from error
+
+
+def ensure_mountable(folder: Path) -> None:
+    """Make a folder ready to be mounted on: heal a dead mount, make what is not there.
+
+    Raises:
+        Refused: It is mounted already, no folder, not empty, or can't be made.
+    """
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        try:
+            folder.mkdir(parents=True, mode=0o700)
+        except OSError as error:
+            raise Refused(f"{folder} can't be made: {error.strerror}") from error
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTCONN, errno.ECONNABORTED):
+            raise Refused(f"{folder} can't be used: {error.strerror}") from error
+        _detach(folder)
+        ensure_mountable(folder)
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        raise Refused(f"{folder} is not a folder")
+    if any(mounted == folder for mounted, _ in iter_mountpoints()):
+        hint = f"leave it as it is, or first: coexplorer umount {folder}"
+        raise Refused(f"{folder} is mounted already", hint=hint)
+    if next(folder.iterdir(), None) is not None:
+        raise Refused(f"{folder} is not empty", hint="mount on an empty folder, or on a new one")
+
+
+def iter_mountpoints() -> Iterator[tuple[Path, str]]:
+    """Iterate over our mounts in this namespace: the folder, and the device number's minor."""
+    for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
+        left, _, right = line.partition(" - ")
+        fields = left.split(" ")
+        if right.split(" ")[0] == FSTYPE:
+            yield Path(unescape_mountinfo(fields[4])), fields[2].partition(":")[2]
+
+
+def list_mounts(paths: Paths) -> list[Mount]:
+    """List our mounts, dead ones too, and forget records of those that are gone."""
+    folder = _records_dir(paths)
+    records: dict[str, Mount] = {}
+    for file in folder.glob("*.json") if folder.is_dir() else ():
+        try:
+            record = msgspec.json.decode(file.read_bytes(), type=Mount)
+        except (OSError, msgspec.MsgspecError):
+            continue
+        records[record.folder] = record
+    present = {str(path) for path, _ in iter_mountpoints()}
+    for gone in set(records) - present:
+        _record_file(paths, Path(gone)).unlink(missing_ok=True)
+    return [
+        msgspec.structs.replace(records[path], alive=_is_running(records[path].pid))
+        if path in records
+        else Mount(path, 0, "", "", 0.0)
+        for path in sorted(present)
+    ]
+
+
+def write_record(paths: Paths, mount: Mount) -> None:
+    """Write a mount down, for `list_mounts`.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    ensure_private_dir(_records_dir(paths))
+    write_private(_record_file(paths, Path(mount.folder)), msgspec.json.encode(mount).decode())
+
+
+def remove_record(paths: Paths, folder: Path, pid: int) -> None:
+    """Forget a mount, unless another process has taken its place."""
+    file = _record_file(paths, folder)
+    try:
+        record = msgspec.json.decode(file.read_bytes(), type=Mount)
+    except (OSError, msgspec.MsgspecError):
+        return
+    if record.pid == pid:
+        file.unlink(missing_ok=True)
+
+
+def log_file(paths: Paths, folder: Path) -> Path:
+    """Return where the mount at a folder writes its log."""
+    return _record_file(paths, folder).with_suffix(".log")
+
+
+def unmount(paths: Paths, folder: Path, *, force: bool) -> None:
+    """End a mount, and wait until what was on its way is sent or in the journal.
+
+    Args:
+        paths: Where records of mounts are.
+        folder: Where it is mounted.
+        force: Detach it even if it is in use, and end a serving process that hangs.
+
+    Raises:
+        Refused: Nothing of ours is mounted there, or it is in use (by whom, it says).
+    """
+    minors = [minor for path, minor in iter_mountpoints() if path == folder]
+    if not minors:
+        raise Refused(f"nothing of coexplorer is mounted at {folder}")
+    mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
+    done = _run_fusermount("-u", folder)
+    if done.returncode != 0 and not force:
+        holders = list_holders(folder)
+        if not holders:
+            raise Refused(f"{folder} can't be unmounted: {done.stderr.strip()}")
+        shown = ", ".join(f"{name} ({pid})" for pid, name in holders[:_HOLDERS_SHOWN])
+        more = f" and {len(holders) - _HOLDERS_SHOWN} more" if holders[_HOLDERS_SHOWN:] else ""
+        raise Refused(
+            f"{folder} is in use by {shown}{more}",
+            hint=f"leave it there, or: coexplorer umount --force {folder}",
+        )
+    if done.returncode != 0:
+        _detach(folder)
+    if mount is not None and mount.pid:
+        _end(mount.pid, minors[-1], force=force)
+
+
+def list_holders(folder: Path) -> list[tuple[int, str]]:
+    """List the processes that have a file or their working directory in a mount: pid and name."""
+    holders = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            links = [process / "cwd", process / "root", *(process / "fd").iterdir()]
+            # readlink reads the kernel's own text; a stat would ask the mount itself.
+            inside = any(_is_inside(str(link.readlink()), folder) for link in links)
+            if inside:
+                holders.append((int(process.name), (process / "comm").read_text().strip()))
+        except OSError:
+            continue
+    return sorted(holders)
+
+
+def _is_inside(path: str, folder: Path) -> bool:
+    return path == str(folder) or path.startswith(f"{folder}/")
+
+
+def _end(pid: int, minor: str, *, force: bool) -> None:
+    """Wait for the end of a serving process; with `force`, make sure of it."""
+    if _wait_for_end(pid, _END_S) or not force:
+        return
+    os.kill(pid, signal.SIGTERM)
+    if _wait_for_end(pid, _END_S):
+        return
+    abort = Path("/sys/fs/fuse/connections") / minor / "abort"
+    with contextlib.suppress(OSError):  # no fusectl, or not allowed: the signal below is left
+        abort.write_text("1")
+    if not _wait_for_end(pid, 1.0):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _wait_for_end(pid: int, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while _is_running(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _is_running(pid: int) -> bool:
+    """Tell whether a process runs; one that only waits to be buried does not."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] != "Z"
+
+
+def _detach(folder: Path) -> None:
+    """Take a mount out of the tree, whatever uses it.
+
+    Raises:
+        Refused: Even that failed.
+    """
+    done = _run_fusermount("-uz", folder)
+    if done.returncode != 0:
+        raise Refused(
+            f"the dead mount at {folder} can't be detached: {done.stderr.strip()}",
+            hint=f"as root: umount -l {folder}",
+        )
+
+
+def _run_fusermount(option: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("fusermount3") or "/usr/bin/fusermount3"
+    return subprocess.run(  # noqa: S603 - a fixed program, and a path after --
+        [program, option, "--", str(folder)], capture_output=True, text=True, check=False
+    )
+
+
+def _records_dir(paths: Paths) -> Path:
+    return paths.state_dir / "mounts"
+
+
+def _record_file(paths: Paths, folder: Path) -> Path:
+    digest = hashlib.blake2b(str(folder).encode(errors="surrogateescape"), digest_size=8)
+    return _records_dir(paths) / f"{digest.hexdigest()}.json"

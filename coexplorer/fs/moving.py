@@ -1,0 +1,428 @@
+"""What changes where things are: renames, unlinks, links and folders, and the guards on them."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pyfuse3
+
+from coexplorer import names
+from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES
+from coexplorer.fs.handles import HIDDEN_S, Buffer
+from coexplorer.fs.inodes import Inode, Part, Place, split_asset, split_view
+from coexplorer.fs.opening import Opening
+from coexplorer.fs.saving import Saver
+from coexplorer.fs.scratch import Scratch
+from coexplorer.fs.tree import Flag, Node, TagFolder
+from coexplorer.fs.volume import Volume
+from coexplorer.library import Library
+from coexplorer.library.results import EditResult
+from coexplorer.models import AssetId, Fields
+
+_ASSET_FOLDERS = (Place.ALL, Place.ARCHIVED)
+
+
+class Moving:
+    """Carries out what the tree's actions mean."""
+
+    def __init__(self, volume: Volume, library: Library, saver: Saver, opening: Opening) -> None:
+        self.volume = volume
+        self.tree = volume.tree
+        self.library = library
+        self.saver = saver
+        self.opening = opening
+
+    def refuse(self, what: str, number: int = errno.EPERM) -> pyfuse3.FUSEError:
+        """Return the error of a guard, after writing its reason into the log."""
+        self.volume.report(f"refused: {what}")
+        return pyfuse3.FUSEError(number)
+
+    def get_asset(self, parent: int) -> Node | None:
+        """Return the asset whose directory `parent` is; None when it is no asset's.
+
+        Raises:
+            pyfuse3.FUSEError: The asset is gone, or was deleted from here.
+        """
+        asset = split_asset(parent)
+        if asset is None:
+            return None
+        node = self.tree.find_number(asset[0])
+        if node is None or node.gone:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        if node.flags & Flag.DELETED:
+            raise self.refuse("nothing can be changed in a deleted asset")
+        return node
+
+    # --- Renames
+
+    async def rename(
+        self, old: tuple[int, bytes], new: tuple[int, bytes], tgid: int, *, replace: bool
+    ) -> None:
+        """Carry a rename out.
+
+        Args:
+            old: Directory and name of what is renamed.
+            new: Directory and name that it gets.
+            tgid: The process that renames.
+            replace: Whether what has the new name may be replaced.
+
+        Raises:
+            pyfuse3.FUSEError: It means nothing here, or it failed.
+        """
+        from_asset, to_asset = self.get_asset(old[0]), self.get_asset(new[0])
+        if from_asset is not None and from_asset is to_asset:
+            await self._rename_inside(from_asset, old[1], new[1], tgid, replace=replace)
+        elif from_asset is not None or to_asset is not None:
+            await self._refuse_across(old, new, from_asset)
+        elif old[0] in _ASSET_FOLDERS:
+            await self._move_asset(old, new)
+        elif split_view(old[0]) is not None and split_view(new[0]) is not None:
+            await self._move_link(old, new)
+        else:
+            raise self.refuse(f"renaming {_text(old[1])} there")
+
+    async def _refuse_across(
+        self, old: tuple[int, bytes], new: tuple[int, bytes], source: Node | None
+    ) -> None:
+        """Answer a rename into or out of an asset's directory."""
+        if source is not None and split_asset(new[0]) is not None:
+            raise pyfuse3.FUSEError(errno.EXDEV)  # a file: tools copy it instead
+        if source is not None:
+            raise self.refuse(f"moving {_text(old[1])} out of its asset")
+        raise self.refuse(f"moving {_text(old[1])} into an asset")
+
+    async def _rename_inside(
+        self, node: Node, old: bytes, new: bytes, tgid: int, *, replace: bool
+    ) -> None:
+        scratch = self.volume.scratch.find(node.slot, old)
+        source, target = FILE_NAMES.get(old), FILE_NAMES.get(new)
+        now = time.monotonic()
+        taken = self.volume.scratch.find(node.slot, new) is not None or (
+            target is not None and not self.volume.is_hidden(node, target, now)
+        )
+        if taken and not replace:
+            raise pyfuse3.FUSEError(errno.EEXIST)
+        if scratch is not None and target is None:
+            self.volume.scratch.rename(scratch, new)
+        elif scratch is not None and target in EDITABLE_PARTS:
+            await self._put_scratch(node, scratch, target, tgid)
+        elif source in EDITABLE_PARTS and target is None:
+            await self._move_away(node, source, new)
+        elif scratch is None and source is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        else:
+            raise self.refuse(f"renaming {_text(old)} to {_text(new)}")
+
+    async def _put_scratch(self, node: Node, scratch: Scratch, part: Part, tgid: int) -> None:
+        """Save a scratch file's content as a metadata file's: the PUT is inside the rename."""
+        if scratch.is_link:
+            raise self.refuse("a symbolic link in place of a metadata file")
+        self.opening.check_writable(node)
+        file = self.volume.ensure_file(node, part)
+        await self.opening.load(node, file)
+        former = file.buffer
+        base = former.sent if former is not None else b""
+        replacement = Buffer(bytearray(base), base)
+        replacement.replace(bytes(scratch.content))
+        # While it is on its way it is the file's buffer; a failure puts the old one back.
+        trial = self.volume.adopt(node, part, scratch.inode)
+        trial.buffer = replacement
+        try:
+            await self.saver.save(node, trial, tgid, base, renames=True)
+        except pyfuse3.FUSEError:
+            if not replacement.dirty:
+                replacement.failure = None
+            self.volume.put_back(node, part, file)
+            self.volume.tidy(file)
+            raise
+        self.volume.set_mtime(node, part, scratch.mtime)
+        self.opening.retarget(scratch, trial)
+        self.volume.scratch.drop(scratch)
+        if trial.handles:
+            await self.opening.load(node, trial)
+        self.volume.tidy(trial)
+        self.volume.tidy(file)
+
+    async def _move_away(self, node: Node, part: Part, new: bytes) -> None:
+        """Make a metadata file a scratch file: an editor's backup. Nothing is sent."""
+        file = self.volume.ensure_file(node, part)
+        await self.opening.load(node, file)
+        content = bytes(file.buffer.content) if file.buffer is not None else b""
+        scratch = Scratch(
+            file.inode,
+            node.slot,
+            new,
+            mtime=self.volume.mtime_of(node, part),
+            used=time.monotonic(),
+            content=bytearray(content),
+        )
+        self.volume.scratch.add(scratch)
+        self._hide(node, part)
+        self.volume.drop_second_life(file.inode)
+        self.opening.retarget(file, scratch)
+
+    def _hide(self, node: Node, part: Part) -> None:
+        """Take a metadata file's name away for a few seconds."""
+        self.volume.retire(node, part, time.monotonic() + HIDDEN_S)
+
+    # --- Assets
+
+    async def _move_asset(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+        node = self.tree.folders[Place(old[0])].get(old[1])
+        if node is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        if new[0] == old[0]:
+            await self._rename_asset(node, old, new)
+        elif new[1] != old[1]:
+            raise self.refuse("moving and renaming an asset at once: do one, then the other")
+        elif new[0] in _ASSET_FOLDERS:
+            await self._archive(node, old, new)
+        elif new[0] == Place.DELETED:
+            await self._delete(node, old, new)
+        else:
+            raise self.refuse(f"moving the asset {_text(old[1])} there")
+
+    async def _rename_asset(
+        self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]
+    ) -> None:
+        if new[1] == old[1]:
+            return
+        if not self.tree.can_take(new[1]):
+            raise pyfuse3.FUSEError(errno.EEXIST)
+        name = self._get_name(new[1], node.id)
+        self.opening.check_writable(node)
+
+        async def send(fields: Fields) -> EditResult:
+            mine = msgspec.structs.replace(fields, name=name)
+            return await self.library.edit(node.id, fields, mine)
+
+        await self._change(node, "renaming the asset", send, self._taker(node, old, new))
+
+    def _get_name(self, file_name: bytes, asset_id: AssetId) -> str:
+        """Return the name that a file name stands for.
+
+        Raises:
+            pyfuse3.FUSEError: The asset would be shown under another name than the one asked for.
+        """
+        try:
+            name = names.unescape_name(file_name.decode())
+        except UnicodeDecodeError:
+            raise self.refuse("a name that is not UTF-8") from None
+        if names.file_name(name, asset_id).encode() != file_name:
+            raise self.refuse(f"the name {_text(file_name)}: write it into the file `name` instead")
+        return name
+
+    async def _archive(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+        archived = new[0] == Place.ARCHIVED
+        self.opening.check_writable(node)
+
+        async def send(_: Fields) -> EditResult:
+            return await self.library.archive(node.id, archived=archived)
+
+        def take_over(_: EditResult) -> None:
+            self.tree.set_archived(node, archived=archived)
+            self.volume.tell_stale((old, new))
+
+        await self._change(node, "archiving" if archived else "unarchiving", send, take_over)
+
+    async def _delete(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+        volume = self.volume
+        if old[0] != Place.ARCHIVED:
+            raise self.refuse("deleting an asset that is not archived: archive it first")
+        if not volume.options.allow_delete:
+            raise self.refuse("deleting an asset: this mount was started without --allow-delete")
+        if volume.deletions_begun >= volume.options.allow_delete:
+            raise self.refuse(
+                f"this mount has deleted {volume.deleted} assets: no more are allowed"
+            )
+        record = await volume.record(node)
+        if record is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        self.opening.check_writable(node)
+
+        async def send(_: Fields) -> EditResult:
+            return await self.library.delete(node.id)
+
+        def take_over(_: EditResult) -> None:
+            volume.delete(node, record)
+            volume.tell_stale((old, new))
+
+        volume.deletions_begun += 1
+        try:
+            await self._change(node, "deleting", send, take_over)
+        except pyfuse3.FUSEError as error:
+            if error.errno != errno.ETIMEDOUT:
+                volume.deletions_begun -= 1
+            raise
+
+    async def _change(
+        self,
+        node: Node,
+        what: str,
+        send: Callable[[Fields], Awaitable[EditResult]],
+        take_over: Callable[[EditResult], None],
+    ) -> None:
+        await self.saver.change(node, what, send, take_over, renames=True)
+
+    def _taker(self, node: Node, *expected: tuple[int, bytes]) -> Callable[[EditResult], None]:
+        """Return what takes an edit's result over; `expected` names are the kernel's own doing."""
+
+        def take_over(result: EditResult) -> None:
+            if result.after is not None:
+                self.volume.apply_fields(node, result.after, time.monotonic(), alias=False)
+            self.volume.tell_stale(expected)
+
+        return take_over
+
+    # --- Tags
+
+    async def _move_link(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+        source, target = self._find_tag(old[0]), self._find_tag(new[0])
+        if source is None or target is None or new[1] != old[1]:
+            raise self.refuse(f"renaming the link {_text(old[1])}")
+        node = self._get_member(source, old[1])
+        if source is target:
+            return
+
+        async def send(fields: Fields) -> EditResult:
+            kept = tuple(tag for tag in fields.tags if tag not in (source.tag, target.tag))
+            mine = msgspec.structs.replace(fields, tags=(*kept, target.tag))
+            return await self.library.edit(node.id, fields, mine)
+
+        await self._change(node, "exchanging a tag", send, self._taker(node, old, new))
+
+    async def link(self, parent: int, name: bytes, target: bytes) -> Inode | None:
+        """Answer a symlink: a tag is added, or an editor's lock is kept; return its inode.
+
+        Returns:
+            The inode of an editor's own link; None for a link to an asset in a tag's folder.
+
+        Raises:
+            pyfuse3.FUSEError: It means nothing here, or it failed.
+        """
+        node = self.get_asset(parent)
+        if node is not None:
+            if name in FILE_NAMES:
+                raise self.refuse("a symbolic link in place of a metadata file")
+            scratch = Scratch(
+                self.volume.inodes.take(),
+                node.slot,
+                name,
+                mtime=time.time(),
+                used=time.monotonic(),
+                content=bytearray(target),
+                is_link=True,
+            )
+            self.volume.scratch.add(scratch)
+            return scratch.inode
+        folder = self._find_tag(parent)
+        if folder is None:
+            raise self.refuse(f"a symbolic link {_text(name)} there")
+        await self._add_tag(folder, parent, name, target)
+        return None
+
+    async def _add_tag(self, folder: TagFolder, parent: int, name: bytes, target: bytes) -> None:
+        last = target.rstrip(b"/").rsplit(b"/", 1)[-1]
+        node = self.tree.find_name(last)
+        if node is None:
+            node = self.tree.find_id(AssetId(last.decode(errors="replace")))
+        if node is None or node.gone or node.flags & Flag.DELETED:
+            raise self.refuse(f"a link to {_text(target)}: there is no such asset")
+        if name != node.file_name:
+            raise self.refuse(f"a link named {_text(name)}: it must have the asset's name")
+        self.opening.check_writable(node)
+
+        async def send(fields: Fields) -> EditResult:
+            mine = msgspec.structs.replace(fields, tags=(*fields.tags, folder.tag))
+            return await self.library.edit(node.id, fields, mine)
+
+        await self._change(node, "adding a tag", send, self._taker(node, (parent, name)))
+
+    async def unlink(self, parent: int, name: bytes) -> None:
+        """Answer an unlink: of a file in an asset's directory, or of a tag's link.
+
+        Raises:
+            pyfuse3.FUSEError: It is not allowed here, or it failed.
+        """
+        node = self.get_asset(parent)
+        if node is not None:
+            self._unlink_file(node, name)
+            return
+        folder = self._find_tag(parent)
+        if folder is None:
+            raise self.refuse(f"removing {_text(name)}")
+        member = self._get_member(folder, name)
+        if not self.volume.options.allow_untag:
+            raise self.refuse("taking a tag away: this mount was started without --allow-untag")
+
+        async def send(fields: Fields) -> EditResult:
+            tags = tuple(tag for tag in fields.tags if tag != folder.tag)
+            mine = msgspec.structs.replace(fields, tags=tags)
+            return await self.library.edit(member.id, fields, mine)
+
+        await self._change(member, "taking a tag away", send, self._taker(member, (parent, name)))
+
+    def _unlink_file(self, node: Node, name: bytes) -> None:
+        part = FILE_NAMES.get(name)
+        if part in EDITABLE_PARTS:
+            file = self.volume.find_file(node, part)
+            if file is not None and file.buffer is not None and file.buffer.failure is not None:
+                # What could not be sent is in the journal; the name comes back with theirs.
+                self.volume.clear_error(node, f"saving {_text(name)}")
+            self._hide(node, part)
+            if file is not None:
+                self.volume.tidy(file)
+        elif part is not None:
+            raise self.refuse(f"removing {_text(name)}")
+        elif self.volume.scratch.unlink(node.slot, name) is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+
+    def make_folder(self, parent: int, name: bytes) -> TagFolder:
+        """Answer a mkdir: only tags can be made.
+
+        Raises:
+            pyfuse3.FUSEError: Anywhere else, or for a name that can't be a tag.
+        """
+        if parent != Place.TAGS:
+            raise self.refuse(f"making a folder {_text(name)}")
+        if self.tree.find_tag(name) is not None:
+            raise pyfuse3.FUSEError(errno.EEXIST)
+        try:
+            tag = names.unescape_name(name.decode())
+        except UnicodeDecodeError:
+            raise self.refuse("a tag that is not UTF-8") from None
+        if names.escape_name(tag).encode() != name or not tag.strip():
+            raise self.refuse(f"the tag {_text(name)}")
+        folder = self.tree.ensure_tag(tag)
+        folder.made = True
+        return folder
+
+    def remove_folder(self, parent: int, name: bytes) -> None:
+        """Answer a rmdir: never an asset, only an empty tag folder that was made here.
+
+        Raises:
+            pyfuse3.FUSEError: Anything else.
+        """
+        folder = self.tree.find_tag(name) if parent == Place.TAGS else None
+        if folder is None:
+            raise self.refuse(f"removing the directory {_text(name)}")
+        if folder.members:
+            raise pyfuse3.FUSEError(errno.ENOTEMPTY)
+        self.tree.remove_made_tag(folder)
+
+    def _find_tag(self, parent: int) -> TagFolder | None:
+        view = split_view(parent)
+        return None if view is None else self.tree.find_tag_view(view)
+
+    def _get_member(self, folder: TagFolder, name: bytes) -> Node:
+        node = self.tree.find_name(name)
+        if node is None or node not in folder.members:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        return node
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")

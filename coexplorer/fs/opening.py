@@ -1,0 +1,396 @@
+"""Open files: reading, writing, and what each close means.
+
+The decisions are `coexplorer.fs.handles`; here are the descriptions that processes hold open, and
+the calls that carry the decisions out.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from dataclasses import dataclass
+
+import pyfuse3
+
+from coexplorer.errors import InvalidField, NotFound
+from coexplorer.fs.control import Control
+from coexplorer.fs.descriptors import has_writable
+from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES, build_json
+from coexplorer.fs.handles import (
+    Buffer,
+    MetadataFile,
+    Verdict,
+    decide_flush,
+    decide_release,
+)
+from coexplorer.fs.inodes import Part, Place, split_asset
+from coexplorer.fs.saving import Saver
+from coexplorer.fs.scratch import Scratch
+from coexplorer.fs.tree import Flag, Node
+from coexplorer.fs.volume import Volume
+
+_WRITES = os.O_WRONLY | os.O_RDWR
+
+
+@dataclass(slots=True, eq=False)
+class OpenFile:
+    """One open description.
+
+    Attributes:
+        target: What it is open on; a rename may make a scratch file of a metadata file, and back.
+        pid: The thread that opened it.
+        tgid: Its process.
+        touched: Something was written or cut through it.
+        base: What the platform had when it was opened.
+        snapshot: The text of a file that can only be read.
+    """
+
+    target: MetadataFile | Scratch | None
+    pid: int
+    tgid: int
+    writable: bool = False
+    appends: bool = False
+    touched: bool = False
+    base: bytes = b""
+    snapshot: bytes = b""
+
+
+class Opening:
+    """Opens, reads, writes and closes files."""
+
+    def __init__(self, volume: Volume, saver: Saver, control: Control) -> None:
+        self.volume = volume
+        self.saver = saver
+        self.control = control
+        self._open: dict[int, OpenFile] = {}
+        self._next = 1
+
+    # --- Opening
+
+    async def open(self, inode: int, flags: int, pid: int) -> pyfuse3.FileInfo:
+        """Open what is there.
+
+        Raises:
+            pyfuse3.FUSEError: It is gone, read-only, or known to be unwritable now.
+        """
+        writes = bool(flags & _WRITES)
+        scratch = self.volume.scratch.find_inode(inode)
+        if scratch is not None:
+            return self._open_scratch(scratch, flags, pid)
+        file = self.volume.find_second_life(inode)
+        asset = split_asset(inode)
+        if file is not None:
+            node = self.volume.tree.find_slot(file.slot)
+            part = file.part
+        elif asset is not None:
+            node, part = self.volume.tree.find_number(asset[0]), asset[1]
+        else:
+            return await self._open_text(inode, writes=writes)
+        if node is None or node.gone:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        if part not in EDITABLE_PARTS or node.flags & Flag.DELETED:
+            return await self._open_derived(node, part, writes=writes)
+        if file is None:
+            file = self.volume.ensure_file(node, part)
+            if file.inode != inode:  # opened by a name that was taken away meanwhile
+                raise pyfuse3.FUSEError(errno.ENOENT)
+        return await self._open_metadata(node, file, flags, pid)
+
+    async def _open_metadata(
+        self, node: Node, file: MetadataFile, flags: int, pid: int
+    ) -> pyfuse3.FileInfo:
+        writes = bool(flags & _WRITES)
+        if writes:
+            self.check_writable(node)
+        keep_cache = await self.load(node, file)
+        buffer = file.buffer
+        if buffer is None:
+            raise pyfuse3.FUSEError(errno.EIO)
+        opened = self._describe(file, flags, pid)
+        opened.base = buffer.sent
+        if flags & os.O_TRUNC:
+            self._cut(node, file, buffer, 0)
+            opened.touched = True
+        elif flags & os.O_ACCMODE != os.O_WRONLY:
+            key = (file.slot, file.part)
+            self.volume.shown.show(opened.tgid, key, buffer.sent, bytes(buffer.content))
+        file.handles += 1
+        return self._info(opened, keep_cache=keep_cache)
+
+    def check_writable(self, node: Node) -> None:
+        """Refuse a write before it is made, where it is known to be in vain.
+
+        Raises:
+            pyfuse3.FUSEError: EROFS, ENETDOWN or EACCES.
+        """
+        if self.volume.options.read_only:
+            raise pyfuse3.FUSEError(errno.EROFS)
+        number = self.saver.health.find_errno(node.slot)
+        if number:
+            self.saver.probe()
+            raise pyfuse3.FUSEError(number)
+
+    async def load(self, node: Node, file: MetadataFile) -> bool:
+        """Make sure that a file has its buffer; False when the kernel's copy of it is outdated."""
+        if file.buffer is not None and (file.buffer.dirty or file.handles):
+            return True  # others have it open: all see the same
+        self.saver.refresh_soon()
+        before = self.volume.mtime_of(node, file.part)
+        record = await self.volume.record(node)
+        if record is None:
+            raise NotFound("the asset is gone from the platform")
+        if file.buffer is None or not (file.buffer.dirty or file.handles):
+            # Nobody opened it while the record was read.
+            text = self.volume.text_of(node, file.part, record.asset.fields)
+            file.buffer = Buffer(bytearray(text), text)
+        return self.volume.mtime_of(node, file.part) == before
+
+    async def _open_derived(self, node: Node, part: Part, *, writes: bool) -> pyfuse3.FileInfo:
+        """Open ``asset.json`` or ``error``."""
+        if writes:
+            self.volume.report(f"{node.file_name.decode()}: only four of its files can be written")
+            raise pyfuse3.FUSEError(errno.EPERM)
+        if part is Part.ERROR:
+            text = self.volume.error_text(node)
+        else:
+            record = await self.volume.record(node)
+            if record is None:
+                raise pyfuse3.FUSEError(errno.ENOENT)
+            text = build_json(record.asset)
+        return self._info(OpenFile(None, 0, 0, snapshot=text), direct_io=part is Part.ERROR)
+
+    async def _open_text(self, inode: int, *, writes: bool) -> pyfuse3.FileInfo:
+        """Open a file of the root or of ``.coexplorer``."""
+        if inode == Place.REFRESH:
+            if writes:
+                self.saver.refresh_now()
+            return self._info(OpenFile(None, 0, 0, writable=writes), direct_io=True)
+        if writes:
+            raise pyfuse3.FUSEError(errno.EPERM)
+        unsent = self.control.find_unsent_inode(inode)
+        if unsent is not None:
+            return self._info(OpenFile(None, 0, 0, snapshot=unsent.content), direct_io=True)
+        if inode > max(Place):
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        text = await self.control.read(Place(inode))
+        return self._info(OpenFile(None, 0, 0, snapshot=text), direct_io=True)
+
+    def _open_scratch(self, scratch: Scratch, flags: int, pid: int) -> pyfuse3.FileInfo:
+        if flags & os.O_TRUNC:
+            self.volume.scratch.resize(scratch, 0)
+        scratch.handles += 1
+        scratch.used = time.monotonic()
+        return self._info(self._describe(scratch, flags, pid), keep_cache=True)
+
+    async def create(self, node: Node, name: bytes, mode: int, flags: int, pid: int) -> OpenFile:
+        """Create a file in an asset's directory: a metadata file anew, or an editor's own.
+
+        Raises:
+            pyfuse3.FUSEError: EPERM for names that are not to be written; EFBIG, ENOSPC.
+        """
+        part = FILE_NAMES.get(name)
+        if part is None:
+            scratch = Scratch(
+                self.volume.inodes.take(),
+                node.slot,
+                name,
+                mtime=time.time(),
+                used=time.monotonic(),
+                mode=mode & 0o777,
+                handles=1,
+            )
+            self.volume.scratch.add(scratch)
+            return self._describe(scratch, flags, pid)
+        if part not in EDITABLE_PARTS:
+            raise pyfuse3.FUSEError(errno.EPERM)
+        self.check_writable(node)
+        file = self.volume.ensure_file(node, part)
+        file.hidden_until = None
+        await self.load(node, file)
+        if file.buffer is None:
+            raise pyfuse3.FUSEError(errno.EIO)
+        opened = self._describe(file, flags, pid)
+        opened.base = file.buffer.sent
+        self._cut(node, file, file.buffer, 0)
+        opened.touched = True
+        file.handles += 1
+        return opened
+
+    def info_of(self, opened: OpenFile) -> pyfuse3.FileInfo:
+        """Return the kernel's handle of a file that `create` opened."""
+        return self._info(opened)
+
+    def _describe(self, target: MetadataFile | Scratch, flags: int, pid: int) -> OpenFile:
+        return OpenFile(
+            target,
+            pid,
+            self.volume.groups.find(pid),
+            writable=bool(flags & _WRITES),
+            appends=bool(flags & os.O_APPEND),
+        )
+
+    def _info(
+        self, opened: OpenFile, *, keep_cache: bool = False, direct_io: bool = False
+    ) -> pyfuse3.FileInfo:
+        handle = self._next
+        self._next += 1
+        self._open[handle] = opened
+        self.control.open_handles = len(self._open)
+        return pyfuse3.FileInfo(
+            fh=pyfuse3.FileHandleT(handle), keep_cache=keep_cache, direct_io=direct_io
+        )
+
+    # --- Content
+
+    def read(self, handle: int, offset: int, size: int) -> bytes:
+        """Return what a read answers."""
+        opened = self._open[handle]
+        target = opened.target
+        if target is None:
+            return opened.snapshot[offset : offset + size]
+        if isinstance(target, Scratch):
+            return bytes(target.content[offset : offset + size])
+        content = target.buffer.content if target.buffer is not None else b""
+        return bytes(content[offset : offset + size])
+
+    def write(self, handle: int, offset: int, data: bytes) -> int:
+        """Take over what was written.
+
+        Raises:
+            InvalidField: It can never be right.
+            OSError: EFBIG, ENOSPC.
+        """
+        opened = self._open[handle]
+        target = opened.target
+        if target is None:
+            return len(data)  # .coexplorer/refresh: the open did it
+        if isinstance(target, Scratch):
+            at = len(target.content) if opened.appends else offset
+            self.volume.scratch.write(target, at, data)
+            target.mtime, target.used = time.time(), time.monotonic()
+            opened.touched = True
+            return len(data)
+        buffer = target.buffer
+        if buffer is None:
+            raise OSError(errno.EIO, "the file lost its buffer")
+        at = len(buffer.content) if opened.appends else offset
+        try:
+            buffer.write(at, data, target.part)
+        except InvalidField as error:
+            self._refuse(target, error)
+            raise
+        opened.touched = True
+        node = self.volume.tree.find_slot(target.slot)
+        if node is not None and not target.detached:
+            self.volume.set_mtime(node, target.part, time.time())
+        return len(data)
+
+    def _refuse(self, file: MetadataFile, error: InvalidField) -> None:
+        """Say in the asset's ``error`` why a write was refused: shells only show the errno."""
+        node = self.volume.tree.find_slot(file.slot)
+        if node is not None:
+            self.saver.note_refusal(node, file, error)
+
+    async def resize(self, node: Node, file: MetadataFile, size: int, handle: int | None) -> None:
+        """Cut or grow a metadata file.
+
+        Raises:
+            OSError: EFBIG.
+        """
+        opened = None if handle is None else self._open.get(handle)
+        if opened is None:
+            self.check_writable(node)
+            await self.load(node, file)
+        if file.buffer is None:
+            raise pyfuse3.FUSEError(errno.EIO)
+        self._cut(node, file, file.buffer, size)
+        if opened is not None:
+            opened.touched = True
+        elif file.buffer.dirty:
+            self.saver.save_later(node, file, file.buffer.sent)
+
+    def resize_scratch(self, scratch: Scratch, size: int) -> None:
+        """Cut or grow an editor's own file.
+
+        Raises:
+            OSError: ENOSPC.
+        """
+        self.volume.scratch.resize(scratch, size)
+        scratch.mtime = time.time()
+
+    def _cut(self, node: Node, file: MetadataFile, buffer: Buffer, size: int) -> None:
+        version = buffer.version
+        buffer.resize(size)
+        if buffer.version != version and not file.detached:
+            self.volume.set_mtime(node, file.part, time.time())
+
+    # --- Closing
+
+    async def flush(self, handle: int, *, wants_sync: bool = False) -> None:
+        """Answer a close of a descriptor, or an fsync.
+
+        Raises:
+            pyfuse3.FUSEError: What was written could not be sent.
+        """
+        opened = self._open[handle]
+        target = opened.target
+        if isinstance(target, Scratch) and opened.touched:
+            self._note_backup(target, opened.tgid)
+        if not isinstance(target, MetadataFile) or target.detached or target.buffer is None:
+            return
+        buffer = target.buffer
+        other = (
+            opened.touched
+            and buffer.dirty
+            and not wants_sync
+            and has_writable(opened.pid, target.inode, self.volume.mount_id)
+        )
+        verdict = decide_flush(
+            buffer, touched=opened.touched, other_writer=other, wants_sync=wants_sync
+        )
+        if verdict is Verdict.FAIL and buffer.failure is not None:
+            raise pyfuse3.FUSEError(buffer.failure.errno)
+        node = self.volume.tree.find_slot(target.slot)
+        if verdict is Verdict.SEND and node is not None:
+            await self.saver.save(node, target, opened.tgid, opened.base)
+
+    def release(self, handle: int) -> None:
+        """Let an open description go; what is still unsent is sent now, or after a moment."""
+        opened = self._open.pop(handle)
+        self.control.open_handles = len(self._open)
+        target = opened.target
+        if isinstance(target, Scratch):
+            self.volume.scratch.release(target, time.monotonic())
+            return
+        if target is None:
+            return
+        target.handles -= 1
+        node = self.volume.tree.find_slot(target.slot)
+        if target.buffer is not None and not target.detached and node is not None:
+            others = any(other.target is target and other.writable for other in self._open.values())
+            verdict = decide_release(target.buffer, other_handle_writes=others)
+            if verdict is Verdict.SEND:
+                self.saver.save_now(node, target, opened.tgid, opened.base)
+            elif verdict is Verdict.WAIT:
+                self.saver.save_later(node, target, opened.base)
+        self.volume.tidy(target)
+
+    def _note_backup(self, scratch: Scratch, tgid: int) -> None:
+        """See `Shown.note_backup`: an editor that copies a file to a backup was not shown it."""
+        content = bytes(scratch.content)
+        for part in EDITABLE_PARTS:
+            self.volume.shown.note_backup(tgid, (scratch.slot, part), content)
+
+    # --- Renames
+
+    def retarget(self, old: MetadataFile | Scratch, new: MetadataFile | Scratch) -> None:
+        """Let the descriptions that are open on `old` be open on `new`."""
+        for opened in self._open.values():
+            if opened.target is old:
+                opened.target = new
+                old.handles -= 1
+                new.handles += 1
+
+    def __len__(self) -> int:
+        return len(self._open)

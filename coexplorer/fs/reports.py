@@ -1,0 +1,31 @@
+"""The sentences of ``error`` files. Pure."""
+
+from __future__ import annotations
+
+from coexplorer.errors import CoexplorerError, EditConflict
+from coexplorer.models import Fields
+
+
+def build_report(what: str, error: CoexplorerError) -> str:
+    """Say what failed, why, and what to do.
+
+    Args:
+        what: What was tried, e.g. ``saving tags``.
+        error: Why it failed.
+    """
+    lines = [f"{what} failed: {error.message}"]
+    if error.hint:
+        lines.append(f"what to do: {error.hint}")
+    if isinstance(error, EditConflict):
+        for field in error.fields:
+            lines.append("")
+            lines.extend(_version("you had been shown", field, error.base))
+            lines.extend(_version("you wrote", field, error.mine))
+            lines.extend(_version("the platform has", field, error.theirs))
+    return "\n".join(lines) + "\n"
+
+
+def _version(who: str, field: str, fields: Fields) -> list[str]:
+    value = getattr(fields, field)
+    text = "\n".join(value) if isinstance(value, tuple) else value or ""
+    return [f"--- {field}, as {who}:", *text.split("\n")]

@@ -1,0 +1,412 @@
+"""Sending what was written: in the background, one change of an asset at a time, with a deadline.
+
+A request that outlives its caller's patience goes on, and the library settles it; the caller is
+told ETIMEDOUT meanwhile, because a process that waits for FUSE can't even be killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pyfuse3
+import trio
+
+from coexplorer.errors import (
+    CoexplorerError,
+    EditConflict,
+    Forbidden,
+    InvalidField,
+    NotFound,
+    NotSignedIn,
+    Unreachable,
+)
+from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename, errno_of
+from coexplorer.fs.files import EDITABLE_PARTS, NAMES_OF_PARTS, build_text, parse_text
+from coexplorer.fs.handles import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
+from coexplorer.fs.reports import build_report
+from coexplorer.fs.tree import Node
+from coexplorer.fs.volume import Volume
+from coexplorer.library import Library
+from coexplorer.library.results import EditResult
+from coexplorer.models import Fields
+
+log = logging.getLogger(__name__)
+
+_PATIENCE_S = DEADLINE_S - 1.0
+"""Less than a handler's own deadline, so that it is this one that speaks."""
+
+_KNOWN_TROUBLE_S = 10.0
+_FORBIDDEN_S = 60.0
+_REFRESH_S = 60.0
+_PROBE_S = 2.0
+
+
+class Health:
+    """Which trouble is known already, so that an open can be refused instead of a close."""
+
+    def __init__(self) -> None:
+        self._errno = 0
+        self._until = 0.0
+        self._forbidden: dict[int, float] = {}
+
+    def note(self, error: CoexplorerError, slot: int | None = None) -> None:
+        """Remember a failure for a while, if it will meet the next write too."""
+        now = time.monotonic()
+        if isinstance(error, Unreachable | NotSignedIn):
+            self._errno, self._until = errno_of(error), now + _KNOWN_TROUBLE_S
+        elif isinstance(error, Forbidden) and slot is not None:
+            self._forbidden[slot] = now + _FORBIDDEN_S
+
+    def note_success(self) -> None:
+        """Forget that the platform was out of reach: it answered."""
+        self._until = 0.0
+
+    def find_errno(self, slot: int) -> int:
+        """Return what an open for writing has to answer; 0 when nothing is known against it."""
+        now = time.monotonic()
+        if now < self._until:
+            return self._errno
+        return errno.EACCES if now < self._forbidden.get(slot, 0.0) else 0
+
+
+@dataclass(eq=False)
+class _Attempt:
+    """One change on its way."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    failure: Failure | None = None
+    result: EditResult | None = None
+
+
+class Saver:
+    """Sends changes; the only room of the mount that writes to the platform."""
+
+    def __init__(self, volume: Volume, library: Library, nursery: trio.Nursery) -> None:
+        self.volume = volume
+        self.library = library
+        self.health = Health()
+        self._nursery = nursery
+        self._locks: dict[int, tuple[trio.Lock, int]] = {}
+        self._running: set[_Attempt] = set()
+        self._waiting: dict[MetadataFile, trio.Event] = {}
+        self._refreshed = time.monotonic()
+        self._refreshing = False
+
+    # --- Metadata files
+
+    async def save(
+        self, node: Node, file: MetadataFile, tgid: int, base: bytes, *, renames: bool = False
+    ) -> None:
+        """Send a file's buffer, and wait for the outcome.
+
+        Args:
+            node: The asset.
+            file: The file; its buffer is read once the asset is free.
+            tgid: The process that saves.
+            base: What it is merged with, if the process was never shown anything.
+            renames: A rename asks: its errno must not be EINVAL.
+
+        Raises:
+            pyfuse3.FUSEError: It could not be sent (in time).
+        """
+        attempt = self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
+        await self._wait(attempt)
+        if not attempt.done.is_set():
+            what = f"saving {_file_name(file)}"
+            attempt.failure = self._give_up(node, what)
+            if file.buffer is not None:
+                file.buffer.failure = attempt.failure
+        if attempt.failure is not None:
+            number = attempt.failure.errno
+            raise pyfuse3.FUSEError(errno_in_rename(number) if renames else number)
+
+    def save_later(self, node: Node, file: MetadataFile, base: bytes) -> None:
+        """Send a file that nobody waits for, unless it changes within half a second."""
+        if file not in self._waiting:
+            self._waiting[file] = trio.Event()
+            self._nursery.start_soon(self._save_after_wait, node, file, base)
+
+    def save_now(self, node: Node, file: MetadataFile, tgid: int, base: bytes) -> None:
+        """Send a file that nobody waits for, at once."""
+        self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
+
+    def note_refusal(self, node: Node, file: MetadataFile, error: InvalidField) -> None:
+        """Say in the asset's ``error`` that a write was refused before anything was sent."""
+        self._note_failure(node, f"saving {_file_name(file)}", error)
+
+    async def give_up(self, node: Node, what: str) -> None:
+        """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""
+        self.volume.clear_error(node, what)
+        for part in EDITABLE_PARTS:
+            file = self.volume.find_file(node, part)
+            if file is None or file.buffer is None or what != f"saving {_file_name(file)}":
+                continue
+            record = await self.volume.record(node)
+            if record is None or file.buffer.failure is None:
+                continue
+            text = self.volume.text_of(node, part, record.asset.fields)
+            file.buffer = Buffer(bytearray(text), text) if file.handles else None
+            self.volume.set_mtime(node, part, time.time())
+            self.volume.notices.forget_inode(file.inode)
+            self.volume.tidy(file)
+
+    # --- News
+
+    def refresh_soon(self) -> None:
+        """Look for news in the background, at most once a minute for the whole mount."""
+        if time.monotonic() - self._refreshed > _REFRESH_S:
+            self.refresh_now()
+
+    def probe(self) -> None:
+        """Look in the background whether the platform is back, at most every two seconds."""
+        if time.monotonic() - self._refreshed > _PROBE_S:
+            self.refresh_now()
+
+    def refresh_now(self) -> None:
+        """Look for news in the background."""
+        self._refreshed = time.monotonic()
+        if not self._refreshing:
+            self._refreshing = True
+            self._nursery.start_soon(self._refresh)
+
+    async def _refresh(self) -> None:
+        try:
+            await self.library.refresh()
+        except CoexplorerError as error:
+            self.health.note(error)
+            self.volume.report(f"looking for news failed: {error.message}")
+        except Exception:
+            log.exception("looking for news failed unexpectedly")
+        else:
+            self.health.note_success()
+        finally:
+            self._refreshing = False
+
+    # --- Anything else
+
+    async def change(
+        self,
+        node: Node,
+        what: str,
+        send: Callable[[Fields], Awaitable[EditResult]],
+        take_over: Callable[[EditResult], None],
+        *,
+        renames: bool = False,
+    ) -> None:
+        """Change an asset, and wait for the outcome.
+
+        Args:
+            node: The asset.
+            what: What is tried, for people, e.g. ``archiving``.
+            send: Calls the library, with the asset's fields as they are known here.
+            take_over: What a success changes here.
+            renames: A rename asks: its errno must not be EINVAL.
+
+        Raises:
+            pyfuse3.FUSEError: It could not be done (in time).
+        """
+
+        async def run(attempt: _Attempt) -> None:
+            async with self._lock(node.slot):
+                try:
+                    record = await self.volume.record(node)
+                    if record is None:
+                        raise NotFound("the asset is gone from the platform")
+                    result = await send(record.asset.fields)
+                except CoexplorerError as error:
+                    attempt.failure = self._note_failure(node, what, error)
+                    return
+                self._note_success(node, what)
+                take_over(result)
+
+        attempt = self._start(run)
+        await self._wait(attempt)
+        failure = attempt.failure
+        if not attempt.done.is_set():
+            failure = self._give_up(node, what)
+        if failure is not None:
+            number = errno_in_rename(failure.errno) if renames else failure.errno
+            raise pyfuse3.FUSEError(number)
+
+    async def finish(self, patience_s: float) -> None:
+        """Send what waits and let what is on its way end, for a while; then the journal has it."""
+        with trio.move_on_after(patience_s):
+            while pending := [*self._waiting.values(), *(one.done for one in self._running)]:
+                await pending[0].wait()
+
+    @property
+    def busy(self) -> int:
+        """How many changes are on their way, or wait for their half second."""
+        return len(self._running) + len(self._waiting)
+
+    # --- Inside
+
+    def _start(self, run: Callable[[_Attempt], Awaitable[None]]) -> _Attempt:
+        attempt = _Attempt()
+        self._running.add(attempt)
+        self._nursery.start_soon(self._guard, run, attempt)
+        return attempt
+
+    async def _guard(self, run: Callable[[_Attempt], Awaitable[None]], attempt: _Attempt) -> None:
+        """Run an attempt so that nothing it meets ends the mount."""
+        try:
+            await run(attempt)
+        except Exception:
+            log.exception("a change failed unexpectedly")
+            attempt.failure = Failure(errno.EIO, "an unexpected error; see the log")
+        finally:
+            self._running.discard(attempt)
+            attempt.done.set()
+
+    async def _wait(self, attempt: _Attempt) -> None:
+        with trio.move_on_after(_PATIENCE_S):
+            await attempt.done.wait()
+
+    def _give_up(self, node: Node, what: str) -> Failure:
+        """Note that a change goes on without anybody waiting for it."""
+        report = (
+            f"{what} is not finished: the platform did not answer within {_PATIENCE_S:.0f} s\n"
+            "what to do: wait; a look at the platform settles whether it arrived\n"
+        )
+        self.volume.set_error(node, what, report)
+        self.volume.report(f"{_title(node)}: {what}: no answer within {_PATIENCE_S:.0f} s")
+        return Failure(errno.ETIMEDOUT, report)
+
+    async def _save_after_wait(self, node: Node, file: MetadataFile, base: bytes) -> None:
+        version = file.buffer.version if file.buffer is not None else -1
+        await trio.sleep(EMPTY_WAIT_S)
+        waiting = self._waiting.pop(file)
+        buffer = file.buffer
+        idle = buffer is None or file.detached or not buffer.dirty or buffer.failure is not None
+        if buffer is not None and not idle:
+            if buffer.version == version:
+                self.save_now(node, file, 0, base)
+            elif not file.handles:
+                self.save_later(node, file, base)
+        waiting.set()
+
+    async def _send_file(
+        self, node: Node, file: MetadataFile, tgid: int, base: bytes, attempt: _Attempt
+    ) -> None:
+        async with self._lock(node.slot):
+            buffer = file.buffer
+            if buffer is None or not buffer.dirty or file.detached:
+                return
+            if buffer.failure is not None:
+                attempt.failure = buffer.failure
+                return
+            content, version = bytes(buffer.content), buffer.version
+            what = f"saving {_file_name(file)}"
+            try:
+                result = await self._edit(node, file, tgid, base, content)
+            except CoexplorerError as error:
+                attempt.failure = self._note_failure(node, what, error)
+                buffer.fail(attempt.failure, version)
+                if isinstance(error, EditConflict):
+                    # Who reads the file anew has theirs as the base; who saves again has not.
+                    buffer.sent = build_text(error.theirs, file.part)
+                return
+            if result is not None:
+                self._note_success(node, what)
+            else:
+                self.volume.clear_error(node, what)
+            self._take_over(node, file, content, version, result)
+            self.volume.shown.show(tgid, (file.slot, file.part), content)
+            self.volume.tidy(file)
+
+    async def _edit(
+        self, node: Node, file: MetadataFile, tgid: int, opened: bytes, content: bytes
+    ) -> EditResult | None:
+        """Send one field; None when there is nothing to send.
+
+        Raises:
+            CoexplorerError: See `Library.edit`; InvalidField when the text has no meaning.
+        """
+        buffer = file.buffer
+        record = await self.volume.record(node)
+        if record is None:
+            raise NotFound("the asset is gone from the platform")
+        base = self.volume.shown.find(tgid, (file.slot, file.part))
+        if base is None:
+            base = opened
+        if content == base or (buffer is not None and content == buffer.sent):
+            return None
+        fields = record.asset.fields
+        before = parse_text(base, file.part, fields)
+        mine = parse_text(content, file.part, before)
+        if mine.same_as(before):
+            return None
+        return await self.library.edit(node.id, before, mine)
+
+    def _take_over(
+        self,
+        node: Node,
+        file: MetadataFile,
+        content: bytes,
+        version: int,
+        result: EditResult | None,
+    ) -> None:
+        """Make the platform's answer what is shown from now on."""
+        volume, buffer = self.volume, file.buffer
+        if buffer is None:
+            return
+        after = result.after if result is not None else None
+        if after is None:
+            buffer.settle(content, version, buffer.sent if result is None else content)
+        else:
+            if build_text(after, file.part) != content:
+                volume.keep_spelling(node, file.part, content)
+            now_there = volume.text_of(node, file.part, after)
+            if now_there == content:
+                volume.details.note(file.slot, {file.part: content})
+            buffer.settle(content, version, now_there)
+            volume.apply_fields(node, after, time.monotonic(), alias=True)
+            volume.tell_stale()
+        if buffer.version == version and bytes(buffer.content) != content:
+            volume.set_mtime(node, file.part, time.time())
+            volume.notices.forget_inode(file.inode)
+
+    def _note_failure(self, node: Node, what: str, error: CoexplorerError) -> Failure:
+        failure = Failure(errno_of(error), build_report(what, error))
+        self.health.note(error, node.slot)
+        self.volume.set_error(node, what, failure.report)
+        self.volume.report(f"{_title(node)}: {what} failed: {error.message}")
+        if isinstance(error, NotFound):
+            self.volume.remove(node.id)
+            self.volume.tell_stale()
+        elif isinstance(error, EditConflict):
+            self.volume.apply_fields(node, error.theirs, time.monotonic(), alias=True)
+            self.volume.tell_stale()
+        return failure
+
+    def _note_success(self, node: Node, what: str) -> None:
+        self.health.note_success()
+        self.volume.clear_error(node, what)
+
+    @asynccontextmanager
+    async def _lock(self, slot: int) -> AsyncIterator[None]:
+        """Let one change of an asset at a time go on: each PUT sends all of its fields."""
+        lock, users = self._locks.get(slot, (trio.Lock(), 0))
+        self._locks[slot] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks[slot]
+            if users == 1:
+                del self._locks[slot]
+            else:
+                self._locks[slot] = (lock, users - 1)
+
+
+def _file_name(file: MetadataFile) -> str:
+    return NAMES_OF_PARTS[file.part].decode()
+
+
+def _title(node: Node) -> str:
+    return node.file_name.decode(errors="replace")

@@ -1,0 +1,390 @@
+"""What one mount holds in memory, and the few rules that keep it consistent.
+
+Everything here happens on the event loop; no method waits for the network.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from coexplorer.fs.descriptors import ThreadGroups
+from coexplorer.fs.details import Details
+from coexplorer.fs.files import (
+    EDITABLE_PARTS,
+    NAMES_OF_PARTS,
+    build_json,
+    build_text,
+    parse_text,
+)
+from coexplorer.fs.handles import MetadataFile
+from coexplorer.fs.inodes import Inode, InodeCounter, LookupCounts, Part, asset_inode
+from coexplorer.fs.scratch import Scratch, ScratchStore
+from coexplorer.fs.shown import Shown
+from coexplorer.fs.tree import Flag, Known, Node, Stale, Tree
+from coexplorer.models import AssetId, Fields, Membership, Record
+
+log = logging.getLogger(__name__)
+
+_FEW_NAMES = 2000
+_KEPT_RECORDS = 256
+_LOG_LINES = 1000
+_KEPT_SPELLINGS = 1024
+_LONGEST_SPELLING = 16 << 10
+
+
+class Notices(Protocol):
+    """Where invalidations go: `coexplorer.fs.notify.Notifier`."""
+
+    def forget_entry(self, parent: int, name: bytes) -> None:
+        """Make the kernel ask again what a name is."""
+
+    def forget_inode(self, inode: int, *, attributes_only: bool = False) -> None:
+        """Make the kernel ask again for a file's attributes, and for its content."""
+
+
+class Source(Protocol):
+    """Where records come from: the catalog, never the network."""
+
+    async def load(self, asset_id: AssetId) -> Record | None:
+        """Return what the catalog knows of an asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class MountOptions:
+    """What this mount allows.
+
+    Attributes:
+        allow_untag: ``rm tags/T/A`` takes the tag away.
+        allow_delete: How many archived assets may be deleted by moving them to ``deleted/``.
+        allow_other: Other users of this machine may look.
+    """
+
+    read_only: bool = False
+    allow_untag: bool = False
+    allow_delete: int = 0
+    allow_other: bool = False
+
+
+class Volume:
+    """The state of a mount."""
+
+    def __init__(self, source: Source, notices: Notices, options: MountOptions) -> None:
+        self.source = source
+        self.notices = notices
+        self.options = options
+        self.tree = Tree()
+        self.counts = LookupCounts()
+        self.inodes = InodeCounter()
+        self.details = Details()
+        self.scratch = ScratchStore()
+        self.shown = Shown()
+        self.groups = ThreadGroups()
+        self.log_lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self.started = time.time()
+        self.deleted = 0
+        self.deletions_begun = 0
+        self.mount_id: int | None = None
+        self._mtimes: dict[tuple[int, Part], float] = {}
+        self._records: OrderedDict[int, Record] = OrderedDict()
+        self._last_words: dict[int, Record] = {}
+        self._files: dict[tuple[int, Part], MetadataFile] = {}
+        self._second_lives: dict[int, MetadataFile] = {}
+        self._errors: dict[int, dict[str, str]] = {}
+        self._spellings: OrderedDict[tuple[int, Part], bytes] = OrderedDict()
+
+    # --- Records and texts
+
+    async def record(self, node: Node) -> Record | None:
+        """Return what is known of an asset, and learn the sizes of its files."""
+        found = self._records.get(node.slot) or self._last_words.get(node.slot)
+        if found is None:
+            found = await self.source.load(node.id)
+            if found is None:
+                return None
+            self.learn(node, found)
+        return found
+
+    def learn(self, node: Node, record: Record) -> None:
+        """Take over what the catalog says of an asset's texts; the kernel hears of changes."""
+        self._records[node.slot] = record
+        self._records.move_to_end(node.slot)
+        if len(self._records) > _KEPT_RECORDS:
+            self._records.popitem(last=False)
+        self.note_texts(node, self.build_texts(node, record))
+
+    def measure(self, node: Node, record: Record) -> None:
+        """Learn the sizes of an asset's files without keeping the texts."""
+        if not self.details.has(node.slot):
+            self.details.note(node.slot, self.build_texts(node, record))
+
+    def build_texts(self, node: Node, record: Record) -> dict[Part, bytes]:
+        """Return the texts of all files of an asset."""
+        fields = record.asset.fields
+        texts = {part: self.text_of(node, part, fields) for part in EDITABLE_PARTS}
+        texts[Part.JSON] = build_json(record.asset)
+        return texts
+
+    def text_of(self, node: Node, part: Part, fields: Fields) -> bytes:
+        """Return a file's text: as it was written here, as long as that is still its value."""
+        spelling = self._spellings.get((node.slot, part)) if self._spellings else None
+        if spelling is not None:
+            if parse_text(spelling, part, fields).same_as(fields):
+                return spelling
+            del self._spellings[node.slot, part]
+        return build_text(fields, part)
+
+    def keep_spelling(self, node: Node, part: Part, content: bytes) -> None:
+        """Go on showing a text as it was written: without a newline, or tags in another order.
+
+        The platform has no say in that, and tools compare sizes with what they wrote.
+        """
+        if len(content) <= _LONGEST_SPELLING:
+            self._spellings[node.slot, part] = content
+            if len(self._spellings) > _KEPT_SPELLINGS:
+                self._spellings.popitem(last=False)
+
+    def note_texts(self, node: Node, texts: Mapping[Part, bytes]) -> None:
+        """Take over texts; those that changed get a new time, and the kernel forgets the old."""
+        for part in self.details.note(node.slot, texts):
+            file = self._files.get((node.slot, part))
+            buffer = file.buffer if file is not None else None
+            if buffer is not None:
+                if buffer.dirty:
+                    continue  # what was written here goes on being shown
+                buffer.sent = texts[part]
+                buffer.content = bytearray(texts[part])
+            self._mtimes[node.slot, part] = time.time()
+            self.notices.forget_inode(self.inode_of(node, part))
+
+    async def ensure_details(self, node: Node) -> bool:
+        """Make sure that the sizes of an asset's files are known; False when the asset is gone."""
+        return self.details.has(node.slot) or await self.record(node) is not None
+
+    def size_of(self, node: Node, part: Part) -> int:
+        """Return the size that a stat answers."""
+        if part is Part.ERROR:
+            return len(self.error_text(node))
+        file = self._files.get((node.slot, part))
+        if file is not None and file.buffer is not None:
+            return len(file.buffer.content)
+        return self.details.size(node.slot, part)
+
+    def mtime_of(self, node: Node, part: Part) -> float:
+        """Return when a file's present value was first seen here, in epoch seconds."""
+        return self._mtimes.get((node.slot, part)) or node.created or self.started
+
+    def set_mtime(self, node: Node, part: Part, mtime: float) -> None:
+        """Set a file's time: it was written, or a tool says so."""
+        self._mtimes[node.slot, part] = mtime
+
+    # --- Metadata files
+
+    def inode_of(self, node: Node, part: Part) -> Inode:
+        """Return the inode that a file's name has at the moment."""
+        file = self._files.get((node.slot, part))
+        return file.inode if file is not None else asset_inode(node.number, part)
+
+    def find_file(self, node: Node, part: Part) -> MetadataFile | None:
+        """Return a file's state, if it has any."""
+        return self._files.get((node.slot, part))
+
+    def find_second_life(self, inode: int) -> MetadataFile | None:
+        """Return the file that has a counted inode, because its first name was taken away."""
+        return self._second_lives.get(inode)
+
+    def ensure_file(self, node: Node, part: Part) -> MetadataFile:
+        """Return a file's state; it has none while it is closed, clean and in its first life."""
+        file = self._files.get((node.slot, part))
+        if file is None:
+            file = MetadataFile(node.slot, part, asset_inode(node.number, part))
+            self._files[node.slot, part] = file
+        return file
+
+    def is_hidden(self, node: Node, part: Part, now: float) -> bool:
+        """Tell whether a file was unlinked and is not back yet."""
+        file = self._files.get((node.slot, part))
+        return file is not None and file.hidden_until is not None and now < file.hidden_until
+
+    def retire(self, node: Node, part: Part, hidden_until: float | None) -> MetadataFile:
+        """Take a file's name away from its inode: it was unlinked, renamed away or replaced.
+
+        Who has it open keeps what they had, under the old inode; the name gets a new one.
+        """
+        old = self.ensure_file(node, part)
+        old.detached = True
+        new = MetadataFile(node.slot, part, self.inodes.take(), hidden_until=hidden_until)
+        self._files[node.slot, part] = new
+        self._second_lives[new.inode] = new
+        return old
+
+    def adopt(self, node: Node, part: Part, inode: Inode) -> MetadataFile:
+        """Give a file's name the inode of a scratch file that is being renamed there."""
+        self.ensure_file(node, part).detached = True
+        file = MetadataFile(node.slot, part, inode)
+        self._files[node.slot, part] = file
+        self._second_lives[inode] = file
+        return file
+
+    def put_back(self, node: Node, part: Part, file: MetadataFile) -> None:
+        """Undo `adopt`: the rename failed, and the file is what it was before."""
+        self.drop_second_life(self._files[node.slot, part].inode)
+        file.detached = False
+        self._files[node.slot, part] = file
+
+    def drop_second_life(self, inode: Inode) -> None:
+        """Note that an inode belongs to a scratch file from now on."""
+        self._second_lives.pop(inode, None)
+
+    def bring_back(self, file: MetadataFile) -> None:
+        """Show a hidden file again: nobody created it anew."""
+        file.hidden_until = None
+        node = self.tree.find_slot(file.slot)
+        if node is not None:
+            self.notices.forget_entry(node.inode, NAMES_OF_PARTS[file.part])
+        self.tidy(file)
+
+    def tidy(self, file: MetadataFile) -> None:
+        """Let a file's state go that nobody needs any more."""
+        if file.handles:
+            return
+        if file.buffer is not None and (not file.buffer.dirty or file.detached):
+            file.buffer = None
+        if file.detached:
+            if not self.counts.holds(file.inode):
+                self._second_lives.pop(file.inode, None)
+            return
+        first_life = file.inode not in self._second_lives
+        current = self._files.get((file.slot, file.part)) is file
+        if current and first_life and file.buffer is None and file.hidden_until is None:
+            del self._files[file.slot, file.part]
+
+    def list_open(self) -> list[MetadataFile]:
+        """List the files that are open, unsent, hidden or in a second life."""
+        return list(self._files.values())
+
+    def forget_inode(self, inode: Inode) -> None:
+        """Let go of what only the kernel held."""
+        scratch = self.scratch.find_inode(inode)
+        if scratch is not None and not scratch.name and not scratch.handles:
+            self.scratch.drop(scratch)
+        file = self._second_lives.get(inode)
+        if file is not None:
+            self.tidy(file)
+
+    # --- Errors
+
+    def error_text(self, node: Node) -> bytes:
+        """Return the text of an asset's ``error`` file; empty when there is none."""
+        return "\n".join(self._errors.get(node.slot, {}).values()).encode()
+
+    def has_error(self, node: Node) -> bool:
+        """Tell whether the last write to an asset failed."""
+        return node.slot in self._errors
+
+    def set_error(self, node: Node, subject: str, report: str) -> None:
+        """Show why the last write failed; `subject` is what a later success clears."""
+        self._errors.setdefault(node.slot, {})[subject] = report
+        self._tell_error(node)
+
+    def clear_error(self, node: Node, subject: str) -> None:
+        """Take an error away: the write succeeded after all, or its text was given up."""
+        reports = self._errors.get(node.slot)
+        if reports is not None and reports.pop(subject, None) is not None:
+            if not reports:
+                del self._errors[node.slot]
+            self._tell_error(node)
+
+    def list_errors(self) -> list[tuple[Node, str]]:
+        """List what failed and was not put right: the asset, and the subject."""
+        nodes = ((self.tree.find_slot(slot), reports) for slot, reports in self._errors.items())
+        return [(node, subject) for node, reports in nodes if node for subject in reports]
+
+    def _tell_error(self, node: Node) -> None:
+        self.notices.forget_entry(node.inode, NAMES_OF_PARTS[Part.ERROR])
+        self.notices.forget_inode(asset_inode(node.number, Part.ERROR))
+
+    def report(self, text: str) -> None:
+        """Write a line into the mount's log, which is the daemon's too."""
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        self.log_lines.append(f"{stamp} {text}")
+        log.info("%s", text)
+
+    # --- Following changes
+
+    def apply_record(self, record: Record, now: float) -> Node:
+        """Take over a record that the catalog changed."""
+        asset = record.asset
+        known = Known(
+            asset.id, asset.name, asset.tags, asset.created or 0.0, flags_of(record.membership)
+        )
+        node = self.tree.apply(known, now)
+        if self.details.has(node.slot):
+            self.learn(node, record)
+        else:
+            self._records.pop(node.slot, None)
+        return node
+
+    def apply_fields(self, node: Node, fields: Fields, now: float, *, alias: bool) -> None:
+        """Take over what the platform has after a write of ours, before the catalog tells."""
+        self._records.pop(node.slot, None)
+        self.tree.set_tags(node, fields.tags)
+        self.tree.rename(node, fields.name, now, alias=alias)
+        if self.details.has(node.slot):
+            texts = {part: self.text_of(node, part, fields) for part in EDITABLE_PARTS}
+            self.note_texts(node, texts)
+
+    def remove(self, asset_id: AssetId) -> None:
+        """Take over that an asset is gone."""
+        node = self.tree.remove(asset_id)
+        if node is not None:
+            self._records.pop(node.slot, None)
+            self.notices.forget_inode(node.inode, attributes_only=True)
+
+    def delete(self, node: Node, record: Record) -> None:
+        """Take over that an asset was deleted from here; what it was stays readable."""
+        self._last_words[node.slot] = record
+        self.tree.set_deleted(node)
+        self.deleted += 1
+
+    def tell_stale(self, expected: Iterable[tuple[int, bytes]] = ()) -> None:
+        """Send what changed in the tree to the kernel, except what it did itself.
+
+        Args:
+            expected: Names (parent, name) of the request that is being answered.
+        """
+        skip = set(expected)
+        stale = self.tree.take_stale()
+        for item in stale:
+            if (item.parent, item.name) not in skip and self._is_known(item, len(stale)):
+                self.notices.forget_entry(item.parent, item.name)
+
+    def _is_known(self, item: Stale, batch: int) -> bool:
+        """Tell whether the kernel may hold a name; absent ones it only believes for 5 s anyway."""
+        if item.inode is None:
+            return batch < _FEW_NAMES
+        return self.counts.holds(item.inode)
+
+    def forget_deep(self, scratch: Scratch) -> None:
+        """Make the kernel ask again for a scratch file that expired."""
+        node = self.tree.find_slot(scratch.slot)
+        if node is not None and scratch.name:
+            self.notices.forget_entry(node.inode, scratch.name)
+
+
+def flags_of(membership: Membership) -> Flag:
+    """Return where an asset with this membership is shown; what is not known counts as no."""
+    flags = Flag(0)
+    if membership.archived:
+        flags |= Flag.ARCHIVED
+    if membership.favorite:
+        flags |= Flag.FAVORITE
+    if membership.mine:
+        flags |= Flag.MINE
+    if membership.shared:
+        flags |= Flag.SHARED
+    return flags

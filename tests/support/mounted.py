@@ -1,0 +1,187 @@
+"""A real mount over the embedded server, in a process of its own, and how to look at both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.server import DemoServer
+from tests.support.server import make_id
+
+PATIENCE_S = 30.0
+
+
+def wait_until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {patience_s:.0f} s: {what}")
+        time.sleep(0.01)
+
+
+class Mounted:
+    """A mount: its folder, its server, and its process."""
+
+    def __init__(self, server: DemoServer, home: Path, folder: Path) -> None:
+        self.server = server
+        self.home = home
+        self.folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = home / "mount.log"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of the mount, and of commands that belong to its profile."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "COEXPLORER_"))}
+        home = str(self.home)
+        return {
+            **kept,
+            "HOME": home,
+            "XDG_STATE_HOME": f"{home}/state",
+            "XDG_CACHE_HOME": f"{home}/cache",
+            "XDG_CONFIG_HOME": f"{home}/config",
+            "XDG_DATA_HOME": f"{home}/data",
+            "CODEOCEAN_DOMAIN": self.server.url,
+            "CODEOCEAN_TOKEN": self.server.users[0].token,
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm",
+        }
+
+    def start(self, *options: str) -> None:
+        """Mount, and wait until every asset of the server is there."""
+        command = [sys.executable, "-m", "coexplorer", "mount", "-f", *options, str(self.folder)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
+        wait_until(self._answers, f"a mount at {self.folder}: {self.log_text()}")
+        self.wait_synced()
+
+    def _answers(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise AssertionError(f"the mount ended: {self.log_text()}")
+        return (self.folder / "README.md").exists()
+
+    def wait_synced(self) -> None:
+        """Wait until the first sync is done."""
+        wait_until(lambda: self.status()["synced"] != "never", "a first sync")
+        wanted = self.server.store.count()
+        wait_until(lambda: len(list((self.folder / "by-id").iterdir())) >= wanted, "all assets")
+
+    def stop(self) -> int:
+        """End the mount as SIGTERM does, and return the exit code."""
+        if self.process is None:
+            return 0
+        self.process.terminate()
+        code = self.process.wait(PATIENCE_S)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """End the mount as a crash does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(PATIENCE_S)
+            self.process = None
+
+    def clean_up(self) -> None:
+        """Leave no process and no mount, whatever happened."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+        self.kill()
+        subprocess.run(["fusermount3", "-uz", str(self.folder)], capture_output=True, check=False)
+
+    def log_text(self) -> str:
+        """What the process said."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def cli(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of the same profile."""
+        command = [sys.executable, "-m", "coexplorer", *args]
+        return subprocess.run(
+            command, env=self.env, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+
+    def status(self) -> dict[str, str]:
+        """``.coexplorer/status``, line by line."""
+        text = (self.folder / ".coexplorer" / "status").read_text()
+        return dict(line.split(": ", 1) for line in text.splitlines())
+
+    def settle(self) -> None:
+        """Wait until nothing is open, on its way, or waiting to be sent."""
+
+        def is_still() -> bool:
+            status = self.status()
+            return status["in flight"] == "0" and status["open files"] == "0"
+
+        wait_until(is_still, f"a still mount: {self.log_text()}")
+
+    def asset(self, name: str) -> Path:
+        """The directory of an asset."""
+        return self.folder / "all" / name
+
+    def writes(self, asset_id: str = "*") -> list[str]:
+        """Methods of all requests that change an asset."""
+        path = f"*/data_assets/{asset_id}*"
+        return [
+            request.method
+            for request in self.server.requests(path=path)
+            if request.method in ("PUT", "PATCH", "DELETE")
+        ]
+
+    def run(
+        self, script: str, *, shell: str = "bash", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a shell script in the mount's environment."""
+        return subprocess.run(
+            [shell, "-c", script],
+            env={**self.env, **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@contextmanager
+def mounting(
+    base: Path, assets: Sequence[StoredAsset], *options: str, start: bool = True
+) -> Iterator[Mounted]:
+    """Run a server with `assets`, and a mount of it below `base`."""
+    with DemoServer(base / "server") as server:
+        server.store.insert(assets)
+        home = base / "home"
+        home.mkdir(exist_ok=True)
+        mounted = Mounted(server, home, base / "mount")
+        try:
+            if start:
+                mounted.start(*options)
+            yield mounted
+        finally:
+            mounted.clean_up()
+
+
+def make_asset(number: int, name: str, **fields: object) -> StoredAsset:
+    """Return an asset of the first user; `fields` are those of `StoredAsset`."""
+    asset = StoredAsset(
+        id=make_id(number),
+        name=name,
+        owner=ME,
+        created=1_690_000_000 + number,
+        description="old text",
+        tags=("beta", "alpha"),
+        mount="place",
+    )
+    return msgspec.structs.replace(asset, **fields)
+
+
+ME = "maya.okafor@example.org"
