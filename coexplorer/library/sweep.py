@@ -20,7 +20,7 @@ from coexplorer.errors import ApiError, Forbidden, NotFound, Rejected
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncProgressed
 from coexplorer.library.groups import plain_errors
-from coexplorer.library.legs import ROWS, VIEWS, Leg, covers_all, ends_of, split_leg
+from coexplorer.library.legs import NEWEST, ROWS, VIEWS, Leg, covers_all, ends_of, split_leg
 from coexplorer.models import Asset, AssetId, Record, SortField
 
 PREFETCH = 4
@@ -29,6 +29,7 @@ PREFETCH = 4
 QUEUED_PAGES = 4
 """Pages that may wait for being written: more would only take memory."""
 
+FIRST_ROWS = 100
 GETS_AT_ONCE = 8
 
 _MORE_ENDS = (SortField.NAME, SortField.SIZE, SortField.TYPE)
@@ -60,6 +61,14 @@ class Sweep:
         self._queue: MemoryObjectSendStream[_Written]
         self._types: set[str] = set()
         self.seen: set[AssetId] = set()
+
+    async def read_first_page(self) -> None:
+        """Read the newest few, so that there is something to see long before a large page came."""
+        asked_at = time.time()
+        page = await self._client.search(NEWEST, limit=FIRST_ROWS)
+        await self._write([Record(each, ROWS[0].marks, asked_at) for each in page.results])
+        self.seen.update(each.id for each in page.results)
+        self._tell(ROWS[0])
 
     async def read_rows(self) -> bool:
         """Read every asset, archived ones too; return whether none can have been missed."""
@@ -132,12 +141,19 @@ class Sweep:
         if await self._meet(leg, SortField.CREATED):
             return True
         if parts := split_leg(leg):
-            covered = [await self._cover(part) for part in parts]
+            covered = [await self._cover_part(part) for part in parts]
             return all(covered) and covers_all(leg, parts, self._types)
         for field in _MORE_ENDS:
             if await self._meet(leg, field):
                 return True
         return False
+
+    async def _cover_part(self, part: Leg) -> bool:
+        """Cover a narrower leg; a type that the platform does not know holds nothing."""
+        try:
+            return await self._cover(part)
+        except Rejected:
+            return part.request.type not in self._types
 
     async def _meet(self, leg: Leg, field: SortField) -> bool:
         """Read a leg from both ends of a sort; return whether they meet."""

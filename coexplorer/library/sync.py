@@ -99,6 +99,8 @@ class Sync:
         known = (await context.run(catalog.sync_state)).assets
         generation = await context.run(catalog.begin_sweep)
         sweep = Sweep(context, client, generation, known or None)
+        if not known:
+            await sweep.read_first_page()
         complete = await sweep.read_rows()
         removed = 0
         if complete:

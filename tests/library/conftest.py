@@ -67,7 +67,7 @@ async def library(open_session: OpenSession) -> AsyncIterator[Library]:
         yield opened
 
 
-def many_assets(server: DemoServer, count: int, **changes: object) -> list[str]:
+def many_assets(server: DemoServer, count: int, *, first: int = 0, **changes: object) -> list[str]:
     """Put assets of the first user on the server; return their ids, oldest first."""
     me = server.users[0].email
     assets = [
@@ -79,7 +79,7 @@ def many_assets(server: DemoServer, count: int, **changes: object) -> list[str]:
             tags=("bulk",),
             mount=f"session_{number}",
         )
-        for number in range(count)
+        for number in range(first, first + count)
     ]
     server.store.insert(msgspec.structs.replace(asset, **changes) for asset in assets)
     return [asset.id for asset in assets]

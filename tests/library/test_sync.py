@@ -1,21 +1,23 @@
 """Sweeps and refreshes of the embedded server."""
 
 import zlib
+from pathlib import Path
 
 import anyio
 import msgspec
 import pytest
 
+from coexplorer.api import paging
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.hooks import Gate
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotSignedIn, Refused, Unreachable
-from coexplorer.library import Library
+from coexplorer.library import Library, open_library
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query
-from tests.library.conftest import OpenSession, many_assets
-from tests.support.server import OLD, RAW, THEIRS, VIEWED
+from tests.library.conftest import OpenSession, build_settings, many_assets
+from tests.support.server import COMBINED, OLD, RAW, THEIRS, VIEWED
 
 EVERYTHING = parse_query("is:any")
 SEARCH = "**/data_assets/search"
@@ -42,27 +44,62 @@ async def test_sweep_finds_everything_and_what_the_objects_lack(
     assert status.synced_at is not None
 
 
-async def test_first_page_is_there_before_the_second_was_asked_for(
+async def test_first_rows_are_there_while_the_rest_is_still_asked_for(
     library: Library, server: DemoServer
 ) -> None:
     many_assets(server, 2500)
     with library.subscribe() as events:
-        gate = server.hooks.after("POST", "*/search")
+        dialect = server.hooks.before("POST", "*/search")
         async with anyio.create_task_group() as group:
             group.start_soon(library.sync)
-            await gate.arrived()  # it asks for the dialect
-            second = server.hooks.before("POST", "*/search")
-            gate.release()
-            await second.arrived()
-            third = server.hooks.before("POST", "*/search")
-            second.release()
-            await third.arrived()
+            await dialect.arrived()
+            first = server.hooks.before("POST", "*/search")
+            dialect.release()
+            await first.arrived()
+            rest = server.hooks.before("POST", "*/search")
+            first.release()
+            await rest.arrived()
             with anyio.fail_after(30):
                 while not isinstance(await events.receive(), RowsChanged):
                     pass
-            assert await library.count(EVERYTHING) == 1000
-            third.release()
+            assert await library.count(EVERYTHING) == 100
+            rest.release()
     assert (await library.status()).total == server.store.count()
+
+
+@pytest.mark.parametrize(
+    ("types", "complete"),
+    [
+        (("dataset",), True),
+        (("dataset", "result"), True),
+        (("dataset", "dataset"), False),
+    ],
+)
+async def test_wall_is_got_round_or_the_count_says_at_least(
+    legacy_server: DemoServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    types: tuple[str, ...],
+    *,
+    complete: bool,
+) -> None:
+    """Both ends of a sort reach twice as far; types multiply that; beyond it nobody knows."""
+    monkeypatch.setattr(paging, "WALL", 1000)
+    legacy_server.store.delete(COMBINED)  # a type that this platform can't be asked for
+    count = len(types) * 1300
+    for place, kind in enumerate(types):
+        many_assets(legacy_server, 1300, first=place * 1300, type=kind)
+    async with open_library(build_settings(legacy_server, tmp_path), origin="cli") as library:
+        report = await library.sync()
+        status = await library.status()
+        gone = f"{5:08x}-1111-4000-8000-{5:012x}"
+        legacy_server.store.delete(gone)
+        again = await library.sync()
+    assert report.complete is complete
+    assert (report.seen >= count + 8) is complete
+    assert report.seen > 1000
+    assert status.count_text.startswith("at least") is not complete
+    assert again.removed == int(complete)
 
 
 async def test_progress_counts_up_to_the_end(library: Library, server: DemoServer) -> None:

@@ -1,0 +1,90 @@
+"""Files of an asset: listed, downloaded, continued; and nothing leaves the target folder."""
+
+from pathlib import Path
+
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import NotFound, Refused
+from coexplorer.library import Library
+from coexplorer.library.files import find_target
+from coexplorer.library.results import DownloadProgress
+from coexplorer.models import AssetId, FileEntry
+from tests.support.server import DERIVED
+
+ID = AssetId(DERIVED)
+
+
+async def all_files(library: Library, path: str = "") -> list[FileEntry]:
+    found = []
+    for entry in await library.list_files(ID, path):
+        found += await all_files(library, entry.path) if entry.is_folder else [entry]
+    return found
+
+
+async def test_whole_asset_is_downloaded_with_the_sizes_that_were_announced(
+    library: Library, tmp_path: Path
+) -> None:
+    entries = await all_files(library)
+    told: list[DownloadProgress] = []
+    written = await library.download(ID, "", tmp_path / "out", progress=told.append)
+    sizes = {str(path.relative_to(tmp_path / "out")): path.stat().st_size for path in written}
+    assert sizes == {entry.path: entry.size_bytes for entry in entries}
+    assert {each.path for each in told} == set(sizes)
+    assert list((tmp_path / "out").rglob("*.part")) == []
+
+
+async def test_one_file_is_downloaded_into_the_folder_itself(
+    library: Library, tmp_path: Path
+) -> None:
+    entry = max(await all_files(library), key=lambda each: each.path.count("/"))
+    (path,) = await library.download(ID, entry.path, tmp_path)
+    assert path == tmp_path / entry.name
+
+
+async def test_download_goes_on_where_an_earlier_one_ended(
+    library: Library, server: DemoServer, tmp_path: Path
+) -> None:
+    entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
+    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    content = whole.read_bytes()
+    half = len(content) // 2
+    (tmp_path / "half").mkdir()
+    part = tmp_path / "half" / f"{entry.name}.part"
+    part.write_bytes(content[:half])
+    server.log.clear()
+    (path,) = await library.download(ID, entry.path, tmp_path / "half")
+    assert path.read_bytes() == content
+    ranges = [request.headers.get("range") for request in server.requests("GET")]
+    assert f"bytes={half}-" in ranges
+    assert not part.exists()
+
+
+async def test_part_that_is_too_long_is_begun_anew(library: Library, tmp_path: Path) -> None:
+    entry = min(await all_files(library), key=lambda each: each.size_bytes or 0)
+    (tmp_path / f"{entry.name}.part").write_bytes(b"x" * ((entry.size_bytes or 0) + 1))
+    (path,) = await library.download(ID, entry.path, tmp_path)
+    assert path.stat().st_size == entry.size_bytes
+
+
+async def test_file_that_is_not_there_is_named(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no file nothing"):
+        await library.download(ID, "nothing.txt", tmp_path)
+
+
+@pytest.mark.parametrize("path", ["../evil", "a/../../evil", "a/\0", "", "a/.."])
+def test_path_that_leaves_the_folder_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(Refused, match="outside of the target folder"):
+        find_target(tmp_path / "out", path, below=".")
+
+
+def test_absolute_path_stays_inside(tmp_path: Path) -> None:
+    assert find_target(tmp_path, "/etc/passwd", below=".") == tmp_path / "etc" / "passwd"
+
+
+def test_symbolic_link_on_the_way_out_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "a").symlink_to(tmp_path)
+    with pytest.raises(Refused):
+        find_target(folder, "a/evil", below=".")
