@@ -31,6 +31,7 @@ hint (`report`). Questions are asked in place by `Prompt.ask`, `choose` and `con
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def run(settings: Settings) -> int:
     Raises:
         CoexplorerError: The journal can't be used, or there is no way to start.
     """
+    # Nothing that is imported is garbage: the collector waits until the first frame is out.
+    gc.disable()
     from coexplorer.tui.session import run_session  # noqa: PLC0415  --help must not import Textual
 
     return run_session(settings)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from coexplorer.config import Settings, write
+from coexplorer.config import Settings
 
 
 def now() -> float:
@@ -44,11 +44,15 @@ def run_editor(text: str) -> str | None:
 
 def save_view(settings: Settings, name: str, query: str | None) -> None:
     """Write a view to the config file; None removes it. Raises `ConfigError`."""
+    from coexplorer.config import write  # noqa: PLC0415  TOML is written seldom
+
     write.save_view(settings, name, query)
 
 
 def save_columns(settings: Settings, columns: Sequence[str]) -> None:
     """Write the columns to the config file. Raises `ConfigError`."""
+    from coexplorer.config import write  # noqa: PLC0415  TOML is written seldom
+
     write.save_columns(settings.paths, columns)
 
 

@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from coexplorer.library.events import (
     AssetSettled,
     EditApplied,
@@ -200,12 +202,13 @@ class Feeds:
         match event:
             case RowsChanged() | EventsDropped():
                 screen.restart("changes", self._take_changes)
+            case SyncProgressed(stage="refresh"):
+                pass  # it comes every minute: an idle screen stays still
             case SyncProgressed(stage=stage, rows=rows, known=known):
                 of = f" of {known:,}" if known else ""
                 self.show_header(f"reading {stage}: {rows:,}{of}")
             case SyncFinished():
-                self.show_header("")
-                screen.restart("changes", self._take_changes)
+                screen.restart("status", self._take_sync)
             case SyncFailed(error=error):
                 self.show_header("")
                 screen.restart("status", self.load_status)
@@ -219,6 +222,20 @@ class Feeds:
                 screen.asset_settled(asset_id, state)
             case _:
                 pass
+
+    async def _take_sync(self) -> None:
+        """Show the new time only where more than the time is new: an idle screen stays still."""
+        before = self.status
+        status = await self._library.status()
+        calm = before is not None and before.synced_at is not None and not self._note
+        if (
+            calm
+            and before is not None
+            and before == msgspec.structs.replace(status, synced_at=before.synced_at)
+        ):
+            return
+        self._note = ""
+        await self._take_changes()
 
     async def _take_changes(self) -> None:
         await asyncio.sleep(CHANGES_PAUSE_S)

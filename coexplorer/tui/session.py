@@ -27,6 +27,7 @@ async def _run(settings: Settings) -> int:
                 # What is loaded by now stays: the collector need not look at it again.
                 gc.collect()
                 gc.freeze()
+                gc.enable()
                 await library.run_background()
 
             tasks.start_soon(keep_fresh)

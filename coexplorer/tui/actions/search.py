@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from coexplorer.query import complete_at, format_text
 from coexplorer.tui.browsing import search_text
-from coexplorer.tui.screens.tags import TagsScreen
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -108,6 +107,8 @@ def clear(screen: MainScreen) -> None:
 
 def open_tags(screen: MainScreen) -> None:
     """Show all tags with their counts, of what the search finds."""
+    from coexplorer.tui.screens.tags import TagsScreen  # noqa: PLC0415  needed here only
+
     screen.app.push_screen(TagsScreen(screen.library), lambda tag: _narrow(screen, tag))
 
 
