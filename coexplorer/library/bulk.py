@@ -135,7 +135,11 @@ class Bulk:
 
     async def _load(self, target: Query | str | Sequence[AssetId]) -> list[Record]:
         wanted = parse_query(target) if isinstance(target, str) else target
-        return await self._context.records(wanted)
+        records = await self._context.records(wanted)
+        if isinstance(wanted, Query):
+            return records
+        known = {record.asset.id: record for record in records}
+        return [known.get(each) or await self._context.fetch(each) for each in wanted]
 
     async def _run(
         self, batch_id: int, purpose: Purpose, progress: OnProgress | None

@@ -6,34 +6,20 @@ to one file. Nothing is sent unless its intent stands in here first (design: cat
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-import msgspec
 
 from coexplorer.errors import CoexplorerError, JournalError
-from coexplorer.library.entries import (
-    PENDING,
-    Action,
-    Batch,
-    Draft,
-    Entry,
-    Purpose,
-    State,
-)
-from coexplorer.library.journal_schema import NewerJournalError, migrate
+from coexplorer.library.entries import PENDING, Batch, Draft, Entry, Purpose, State
+from coexplorer.library.journal_file import JournalFile, insert, tell_unusable
+from coexplorer.library.journal_rows import ENTRY_COLUMNS, build_entry, encode_value
 from coexplorer.library.sessions import SessionLock, bury, is_dead
 from coexplorer.models import AssetId, Fields, MetadataValue
 
-BUSY_TIMEOUT_S = 30.0
 _OPEN = (State.PLANNED, State.INTENDED)
-
-T = TypeVar("T")
 
 
 class Journal:
@@ -48,21 +34,14 @@ class Journal:
     """
 
     def __init__(self, path: Path, *, origin: str) -> None:
-        self._path = path
         self._origin = origin
-        self._guard = threading.Lock()
+        self._file = JournalFile(path)
         self._folder = path.with_name(path.name + ".sessions")
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)
             self._session = SessionLock(self._folder)
         except OSError as error:
-            raise _unusable(path, error) from error
-        try:
-            self._connection = _connect(path)
-        except (sqlite3.Error, NewerJournalError) as error:
-            self._session.release()
-            raise _unusable(path, error) from error
+            self._file.close()
+            raise tell_unusable(path, error) from error
 
     @property
     def folder(self) -> Path:
@@ -71,14 +50,11 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file; what is still planned or intended becomes unsent or unknown."""
-        with self._guard:
-            try:
-                self._abandon([self._session.name])
-            except sqlite3.Error:
-                pass  # the next start does it: the session's lock is free from now on
-            finally:
-                self._connection.close()
-                self._session.release()
+        # Where it fails, the next start does it: the session's lock is free from then on.
+        with contextlib.suppress(JournalError), self._file.transaction() as connection:
+            _abandon(connection, [self._session.name])
+        self._file.close()
+        self._session.release()
 
     # --- Writing down what is going to be done
 
@@ -105,8 +81,8 @@ class Journal:
             JournalError: It can't be written: nothing may be sent.
         """
         now = time.time()
-        with self._transaction() as connection:
-            batch = _insert(
+        with self._file.transaction() as connection:
+            batch = insert(
                 connection,
                 "batches",
                 {
@@ -117,7 +93,7 @@ class Journal:
                 },
             )
             entries = [
-                _insert(
+                insert(
                     connection,
                     "entries",
                     {
@@ -127,10 +103,10 @@ class Journal:
                         "asset_name": draft.asset_name,
                         "action": draft.action,
                         "state": draft.state,
-                        "base": _encode(draft.base),
-                        "mine": _encode(draft.mine),
-                        "base_metadata": _encode(draft.base_metadata),
-                        "metadata": _encode(draft.metadata),
+                        "base": encode_value(draft.base),
+                        "mine": encode_value(draft.mine),
+                        "base_metadata": encode_value(draft.base_metadata),
+                        "metadata": encode_value(draft.metadata),
                         "reason": draft.reason,
                         "hint": "",
                         "settled_at": now if draft.state is State.SKIPPED else None,
@@ -165,17 +141,17 @@ class Journal:
         Raises:
             JournalError: It can't be written: nothing may be sent.
         """
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.execute(
                 "UPDATE entries SET state = ?, before = ?, after = ?,"
                 " base_metadata = coalesce(?, base_metadata), metadata = coalesce(?, metadata),"
                 " session = ? WHERE id = ?",
                 (
                     State.INTENDED,
-                    _encode(before),
-                    _encode(after),
-                    _encode(base_metadata),
-                    _encode(metadata),
+                    encode_value(before),
+                    encode_value(after),
+                    encode_value(base_metadata),
+                    encode_value(metadata),
                     self._session.name,
                     entry_id,
                 ),
@@ -191,7 +167,7 @@ class Journal:
         after: Fields | None = None,
     ) -> None:
         """Write down what became of an entry."""
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.execute(
                 "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?,"
                 " asset_id = coalesce(?, asset_id), after = coalesce(?, after) WHERE id = ?",
@@ -201,14 +177,14 @@ class Journal:
                     error.hint if error else "",
                     time.time(),
                     asset_id,
-                    _encode(after),
+                    encode_value(after),
                     entry_id,
                 ),
             )
 
     def claim(self, entry_ids: Iterable[int]) -> None:
         """Take entries back to ``planned``, as this session's, to send them again."""
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.executemany(
                 "UPDATE entries SET state = ?, session = ?, reason = '', hint = '' WHERE id = ?",
                 [(State.PLANNED, self._session.name, entry) for entry in entry_ids],
@@ -216,7 +192,7 @@ class Journal:
 
     def discard(self, entry_id: int) -> None:
         """Give an entry up; what it should have undone stands again."""
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.execute(
                 "UPDATE entries SET state = ?, settled_at = ? WHERE id = ?",
                 (State.DISCARDED, time.time(), entry_id),
@@ -230,8 +206,8 @@ class Journal:
 
     def abandon_batch(self, batch_id: int) -> None:
         """Settle what this session left half done: planned is unsent, intended is unknown."""
-        with self._transaction():
-            self._abandon([self._session.name], "AND batch_id = ?", batch_id)
+        with self._file.transaction() as connection:
+            _abandon(connection, [self._session.name], batch_id=batch_id)
 
     def recover(self) -> int:
         """Settle what dead sessions left half done; return how many entries that were.
@@ -239,15 +215,15 @@ class Journal:
         Looks at nothing but this machine: what was ``planned`` was never sent; what was
         ``intended`` may have been, and is settled by a look at the platform later.
         """
-        sessions = self._read(
+        sessions = self._file.read(
             "SELECT DISTINCT session FROM entries WHERE state IN (?, ?) AND session != ?",
             (*_OPEN, self._session.name),
         )
         dead = [name for (name,) in sessions if is_dead(self._folder, name)]
         if not dead:
             return 0
-        with self._transaction():
-            count = self._abandon(dead)
+        with self._file.transaction() as connection:
+            count = _abandon(connection, dead)
         for name in dead:
             bury(self._folder, name)
         return count
@@ -279,7 +255,7 @@ class Journal:
 
     def count_pending(self) -> int:
         """Return how many entries wait for the user."""
-        rows = self._read("SELECT count(*) FROM entries WHERE state IN (?, ?, ?)", PENDING)
+        rows = self._file.read("SELECT count(*) FROM entries WHERE state IN (?, ?, ?)", PENDING)
         count: int = rows[0][0]
         return count
 
@@ -312,35 +288,21 @@ class Journal:
         )
         return found[0] if found else None
 
-    def _abandon(self, sessions: Sequence[str], tail: str = "", *values: int) -> int:
-        count = 0
-        for session in sessions:
-            for state, final, reason in (
-                (State.PLANNED, State.UNSENT, "it was interrupted before anything was sent"),
-                (State.INTENDED, State.UNKNOWN, "it was interrupted while it was being sent"),
-            ):
-                count += self._connection.execute(
-                    "UPDATE entries SET state = ?, reason = ?, settled_at = ?"  # noqa: S608 - ours
-                    f" WHERE state = ? AND session = ? {tail}",
-                    (final, reason, time.time(), state, session, *values),
-                ).rowcount
-        return count
-
     def _entries(self, tail: str, values: Sequence[object]) -> list[Entry]:
-        columns = ", ".join(f"entries.{name}" for name in _ENTRY_COLUMNS)
-        rows = self._read(
+        columns = ", ".join(f"entries.{name}" for name in ENTRY_COLUMNS)
+        rows = self._file.read(
             f"SELECT {columns}, batches.at, batches.origin FROM entries"  # noqa: S608 - constants
             f" JOIN batches ON batches.id = batch_id {tail}",
             values,
         )
-        return [_entry(row) for row in rows]
+        return [build_entry(row) for row in rows]
 
     def _batches(self, tail: str, values: Sequence[object]) -> list[Batch]:
         columns = (
             "id, at, origin, title, purpose,"
             " (SELECT max(batch_id) FROM entries WHERE undone_by = batches.id)"
         )
-        rows = self._read(f"SELECT {columns} FROM batches {tail}", values)  # noqa: S608 - constants
+        rows = self._file.read(f"SELECT {columns} FROM batches {tail}", values)  # noqa: S608 - constants
         return [
             Batch(
                 id=row[0],
@@ -350,7 +312,7 @@ class Journal:
                 purpose=Purpose(row[4]),
                 reverses=row[5],
                 counts=dict(
-                    self._read(
+                    self._file.read(
                         "SELECT state, count(*) FROM entries WHERE batch_id = ? GROUP BY state",
                         (row[0],),
                     )
@@ -359,103 +321,20 @@ class Journal:
             for row in rows
         ]
 
-    def _read(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._guard:
-            try:
-                return self._connection.execute(statement, values).fetchall()
-            except sqlite3.Error as error:
-                raise _unusable(self._path, error) from error
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guard:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except (sqlite3.Error, OSError) as error:
-                self._roll_back()
-                raise _unusable(self._path, error) from error
-            except BaseException:
-                self._roll_back()
-                raise
-
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-
-_ENTRY_COLUMNS = (
-    "id",
-    "batch_id",
-    "asset_id",
-    "asset_name",
-    "action",
-    "state",
-    "base",
-    "mine",
-    "before",
-    "after",
-    "base_metadata",
-    "metadata",
-    "reason",
-    "hint",
-    "settled_at",
-    "undone_by",
-)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # an intent survives a power cut
-        migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _insert(connection: sqlite3.Connection, table: str, values: Mapping[str, object]) -> int:
-    columns, marks = ", ".join(values), ", ".join("?" * len(values))
-    cursor = connection.execute(
-        f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608 - our own column names
-        tuple(values.values()),
-    )
-    if cursor.lastrowid is None:
-        raise AssertionError("an INSERT gives a number")
-    return cursor.lastrowid
-
-
-def _entry(row: Sequence[Any]) -> Entry:
-    values = dict(zip((*_ENTRY_COLUMNS, "at", "origin"), row, strict=True))
-    for column in ("base", "mine", "before", "after"):
-        values[column] = _decode(values[column], Fields)
-    for column in ("base_metadata", "metadata"):
-        values[column] = _decode(values[column], dict[str, MetadataValue])
-    values["action"] = Action(values["action"])
-    values["state"] = State(values["state"])
-    return Entry(**values)
-
-
-def _encode(value: object) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
-
-
-def _decode(text: str | None, kind: type[T]) -> T | None:
-    return None if text is None else msgspec.json.decode(text, type=kind)
-
-
-def _unusable(path: Path, error: Exception) -> JournalError:
-    if isinstance(error, NewerJournalError):
-        return JournalError(
-            f"the journal {path} was written by a newer coexplorer",
-            hint="update coexplorer; the journal is never rebuilt",
-        )
-    return JournalError(
-        f"the journal {path} can't be used ({error}), so nothing was sent",
-        hint="free some disk space or look at the file's permissions, then try again",
-    )
+def _abandon(
+    connection: sqlite3.Connection, sessions: Sequence[str], *, batch_id: int | None = None
+) -> int:
+    """Settle what sessions left half done, all of it or in one batch; return how many entries."""
+    count = 0
+    for session in sessions:
+        for state, final, reason in (
+            (State.PLANNED, State.UNSENT, "it was interrupted before anything was sent"),
+            (State.INTENDED, State.UNKNOWN, "it was interrupted while it was being sent"),
+        ):
+            count += connection.execute(
+                "UPDATE entries SET state = ?1, reason = ?2, settled_at = ?3"
+                " WHERE state = ?4 AND session = ?5 AND batch_id = coalesce(?6, batch_id)",
+                (final, reason, time.time(), state, session, batch_id),
+            ).rowcount
+    return count

@@ -270,6 +270,7 @@ class Library:
 
         Raises:
             QueryError: The query has a mistake.
+            NotFound: An id that the catalog does not know is not on the platform either.
             InvalidField: The change holds a value that must not be sent.
             Refused: The change holds nothing to do, or several kinds of change.
         """

@@ -86,6 +86,6 @@ async def _build_client(settings: Settings, context: Context) -> Client:
     return Client(
         settings.base_url,
         token,
-        dialect=settings.dialect or await context.remembered_dialect(),
+        dialect=await context.remembered_dialect() or settings.dialect,
         on_wait=tell_wait,
     )

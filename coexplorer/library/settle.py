@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coexplorer.errors import CoexplorerError, NotFound, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Entry, State
+from coexplorer.library.events import EditApplied, EditFailed
 from coexplorer.library.merge import changed_fields, same_value
 from coexplorer.models import Asset, AssetId, SearchRequest, SortField
 
@@ -104,7 +105,13 @@ async def _note(
             hint="look at the asset, then retry or discard it",
         ),
     }
-    await context.settle(entry.id, state, error=errors.get(state), asset_id=asset_id)
+    error = errors.get(state)
+    await context.settle(entry.id, state, error=error, asset_id=asset_id)
+    named = asset_id or entry.asset_id
+    if error is None:
+        context.bus.publish(EditApplied(entry.id, named, entry.action))
+    else:
+        context.bus.publish(EditFailed(entry.id, named, entry.action, error))
 
 
 async def _find_created(client: Client, entry: Entry) -> Asset | None:

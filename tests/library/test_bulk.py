@@ -205,7 +205,7 @@ async def test_journal_on_a_full_disk_sends_nothing(library: Library, server: De
     await library.sync()
     base = (await library.fetch(AssetId(RAW))).asset.fields
     server.log.clear()
-    connection = library._context.journal._connection
+    connection = library._context.journal._file._connection
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")
     plan = await library.plan(BULK, Change(description="x" * 20_000))

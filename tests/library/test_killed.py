@@ -30,6 +30,7 @@ from coexplorer.config.tokens import GivenToken
 from coexplorer.library import open_library
 from coexplorer.library.changes import Change
 from coexplorer.library.journal import Journal
+from coexplorer.library.journal_file import JournalFile
 from coexplorer.models import AssetId, Secret
 from coexplorer.query import parse_query
 
@@ -46,7 +47,7 @@ def die(*_args, **_kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if die_in == "commit":
-    Journal._transaction = die
+    JournalFile.transaction = die
 elif die_in:
     setattr(Journal, die_in, die)
 
