@@ -200,7 +200,7 @@ def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
     elif action in (Action.ARCHIVE, Action.UNARCHIVE):
         if archived is change.archive:
             reason = "already archived" if archived else "not archived"
-    elif not archived and not change.archive_first:
+    elif archived is False and not change.archive_first:  # where nobody knows, sending looks again
         reason = "not archived: archive it first"
     first = action is Action.DELETE and not archived and change.archive_first
     return PlanItem(asset.id, asset.name, action, base, mine, reason, first)

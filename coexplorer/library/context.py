@@ -72,7 +72,7 @@ class Context:
         """
         if self.offline:
             raise Unreachable(
-                "this session is offline", hint="leave --offline out to use the network"
+                "this session is offline", hint="open it without the offline option for this"
             )
         async with self._connecting:
             if self._client is None:

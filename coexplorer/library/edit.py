@@ -17,6 +17,7 @@ from coexplorer.errors import (
     CoexplorerError,
     Conflict,
     EditConflict,
+    NotFound,
     Refused,
 )
 from coexplorer.library.context import Context
@@ -241,7 +242,10 @@ class Editor:
     async def _delete(self, attempt: _Attempt) -> EditResult:
         entry, context = attempt.entry, self._context
         client = await context.client()
-        record = await context.fetch(entry.asset_id)
+        try:
+            record = await context.fetch(entry.asset_id)
+        except NotFound:
+            return _result(entry, State.UNCHANGED)  # somebody else deleted it
         archived = record.membership.archived
         if archived is None:
             archived = await find_archived(client, record.asset)

@@ -13,6 +13,7 @@ from coexplorer.errors import (
     Unreachable,
 )
 from coexplorer.library import Library
+from coexplorer.library.changes import Change
 from coexplorer.library.entries import State
 from coexplorer.models import AssetId, Fields
 from tests.library.conftest import OpenSession
@@ -187,6 +188,28 @@ async def test_asset_that_is_not_archived_is_not_deleted(
     assert server.requests("DELETE") == []
     assert await library.unsent() == []
     await library.delete(AssetId(OLD))
+    assert server.store.find(OLD) is None
+
+
+async def test_asset_that_a_colleague_deleted_first_is_deleted_and_no_failure(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    server.store.delete(OLD)
+    assert (await library.delete(AssetId(OLD))).state is State.UNCHANGED
+    assert await library.unsent() == []
+    assert await library.record(AssetId(OLD)) is None
+
+
+async def test_plan_to_delete_what_nobody_knows_to_be_archived_asks_the_platform(
+    library: Library, server: DemoServer
+) -> None:
+    await library.fetch(ID)
+    plan = await library.plan([ID, AssetId(OLD)], Change(delete=True))
+    assert len(plan.todo) == 2
+    report = await library.apply(plan)
+    assert [each.state for each in report.results] == [State.SKIPPED, State.APPLIED]
+    assert server.store.find(RAW) is not None
     assert server.store.find(OLD) is None
 
 
