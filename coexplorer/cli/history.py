@@ -137,7 +137,7 @@ def undo_command(invocation: Invocation, change: int | None, *, style: Format) -
     report = invocation.run(
         lambda library: follow(library, "undoing", partial(library.undo, change))
     )
-    finish(report, style)
+    finish(report, style, way_back="coexplorer redo")
 
 
 @click.command("redo")

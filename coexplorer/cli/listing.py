@@ -14,6 +14,7 @@ from coexplorer.cli.format import count_text, day_text, plural, size_text, used_
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
     Format,
+    JsonWriter,
     encode_asset,
     encode_record,
     format_options,
@@ -71,6 +72,8 @@ _TSV = (
     "shared",
 )
 _SHORT_ID = 8
+_RECORDS_AT_ONCE = 1000
+"""So many full records are held in memory; an export can be of 100,000."""
 
 
 # Without -h, and with unknown options passed on: -tag:test is a negation, not an option.
@@ -194,7 +197,10 @@ async def _list(
     wanted = max(0, total - offset) if limit is None else limit
     if style in {Format.JSON, Format.JSON_LINES}:
         ids = (await library.ids(query))[offset : offset + wanted]
-        print_json([encode_record(record) for record in await library.records(ids)], style)
+        with JsonWriter(style) as writer:
+            for start in range(0, len(ids), _RECORDS_AT_ONCE):
+                records = await library.records(ids[start : start + _RECORDS_AT_ONCE])
+                writer.write(encode_record(record) for record in records)
     elif style is Format.IDS:
         for asset_id in (await library.ids(query))[offset : offset + wanted]:
             click.echo(asset_id)

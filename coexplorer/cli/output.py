@@ -7,6 +7,7 @@ data; TSV escapes tabs, line ends and backslashes.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
@@ -83,15 +84,30 @@ def print_tsv(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def print_json(items: Iterable[bytes], style: Format) -> None:
     """Print encoded JSON objects as an array or as lines."""
-    if style is Format.JSON_LINES:
+    with JsonWriter(style) as writer:
+        writer.write(items)
+
+
+class JsonWriter(contextlib.AbstractContextManager["JsonWriter"]):
+    """Prints encoded JSON objects as they come, as an array or as lines."""
+
+    def __init__(self, style: Format) -> None:
+        self._lines = style is Format.JSON_LINES
+        self._between = "["
+
+    def write(self, items: Iterable[bytes]) -> None:
+        """Print some more."""
         for item in items:
-            click.echo(escape_json(item))
-        return
-    between = "["
-    for item in items:
-        click.echo(f"{between}\n{escape_json(item)}", nl=False)
-        between = ","
-    click.echo("[]" if between == "[" else "\n]")
+            if self._lines:
+                click.echo(escape_json(item))
+            else:
+                click.echo(f"{self._between}\n{escape_json(item)}", nl=False)
+                self._between = ","
+
+    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
+        # An array that is cut off by an error stays open: nobody shall take it for whole.
+        if kind is None and not self._lines:
+            click.echo("[]" if self._between == "[" else "\n]")
 
 
 def print_line(text: str) -> None:

@@ -116,13 +116,21 @@ async def _tell_interrupted(library: Library, batch_id: int) -> None:
     )
 
 
-def finish(report: BatchReport, style: Format = Format.TABLE) -> None:
-    """Tell what became of a batch and leave with its exit code."""
+def finish(
+    report: BatchReport, style: Format = Format.TABLE, *, way_back: str | None = None
+) -> None:
+    """Tell what became of a batch and leave with its exit code.
+
+    Args:
+        report: What became of each asset.
+        style: How it is written.
+        way_back: The command that takes it back; None: undo with the batch's number.
+    """
     if style is not Format.TABLE:
         print_json((encode_result(result) for result in report.results), style)
     tell_failures(report)
     if style is Format.TABLE:
-        print_line(summarize(report))
+        print_line(summarize(report, way_back or f"coexplorer undo {report.batch_id}"))
     leave(report_code(report))
 
 
@@ -151,8 +159,8 @@ def tell_failures(report: BatchReport) -> None:
         click.echo(f"  {clean(hint)}", err=True)
 
 
-def summarize(report: BatchReport) -> str:
-    """Return one line that says what a batch came to (pure)."""
+def summarize(report: BatchReport, way_back: str) -> str:
+    """Return one line that says what a batch came to, and what takes it back (pure)."""
     applied = [result for result in report.applied if result.state == "applied"]
     unchanged = len(report.applied) - len(applied) + len(report.skipped)
     action = report.results[0].action if report.results else "edit"
@@ -165,7 +173,7 @@ def summarize(report: BatchReport) -> str:
         parts.append(f"{len(report.failed)} failed: coexplorer retry --batch {report.batch_id}")
     line = ", ".join(parts)
     undoable = applied and action in {"edit", "archive", "unarchive"}
-    return f"{line} (undo: coexplorer undo {report.batch_id})" if undoable else line
+    return f"{line} (take it back: {way_back})" if undoable else line
 
 
 def report_code(report: BatchReport) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+import msgspec
 
 from coexplorer import __version__
 from coexplorer.cli.format import clock_text, plural
@@ -19,8 +20,9 @@ from coexplorer.cli.narration import Progress, note, talks, warn
 from coexplorer.errors import CatalogError, ConfigError, PlatformFault, RateLimited, Unreachable
 
 if TYPE_CHECKING:
-    from coexplorer.config import Settings
+    from coexplorer.config import Settings, TokenSource
     from coexplorer.library import Library
+    from coexplorer.models import Secret
 
 Answer = TypeVar("Answer")
 
@@ -43,6 +45,7 @@ class Invocation:
         self.domain = domain
         self.token_file = token_file
         self.debug = debug
+        self._settings: Settings | None = None
 
     def load_settings(self) -> Settings:
         """Read the settings once, and say what is wrong in them.
@@ -50,14 +53,17 @@ class Invocation:
         Raises:
             ConfigError: See `coexplorer.config.load_settings`.
         """
-        from coexplorer.config import load_settings
+        if self._settings is None:
+            from coexplorer.config import load_settings
 
-        settings = load_settings(
-            profile=self.profile, domain=self.domain, token_file=self.token_file
-        )
-        for warning in settings.warnings:
-            warn(warning)
-        return settings
+            settings = load_settings(
+                profile=self.profile, domain=self.domain, token_file=self.token_file
+            )
+            for warning in settings.warnings:
+                warn(warning)
+            source = ReadOnce(settings.token_source)
+            self._settings = msgspec.structs.replace(settings, token_source=source)
+        return self._settings
 
     def run(self, work: Callable[[Library], Awaitable[Answer]], *, offline: bool = False) -> Answer:
         """Open the library of the chosen profile and do `work` in it.
@@ -81,6 +87,25 @@ class Invocation:
 
         with ungrouped():
             return anyio.run(main)
+
+
+class ReadOnce:
+    """A token source that is asked once in a run: a program may ask for a passphrase."""
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+        self._secret: Secret | None = None
+
+    @property
+    def label(self) -> str:
+        """See `TokenSource`."""
+        return self._source.label
+
+    def load(self) -> Secret | None:
+        """See `TokenSource`."""
+        if self._secret is None:
+            self._secret = self._source.load()
+        return self._secret
 
 
 pass_invocation = click.make_pass_decorator(Invocation)

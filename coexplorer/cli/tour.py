@@ -56,14 +56,17 @@ def _pick_asset() -> tuple[str, str]:
     Raises:
         Refused: There is none.
     """
-    arguments = ("ls", "tag:raw", "is:mine", "--sort", "-size", "--limit", "1", "--json")
-    done = subprocess.run(  # noqa: S603 - this very program
-        [*_PROGRAM, *arguments], stdout=subprocess.PIPE, check=True
-    )
-    found = msgspec.json.decode(done.stdout, type=list[_Picked])
-    if not found:
-        raise Refused("the tour needs a raw recording", hint="coexplorer demo --fresh makes some")
-    return found[0].id, found[0].name
+    # Older ephys recordings are those from which most was derived.
+    for query in ("tag:raw is:mine name:ecephys created:<-60d", "tag:raw is:mine"):
+        done = subprocess.run(  # noqa: S603 - this very program
+            [*_PROGRAM, "ls", query, "--sort", "-size", "--limit", "1", "--json"],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        found = msgspec.json.decode(done.stdout, type=list[_Picked])
+        if found:
+            return found[0].id, found[0].name
+    raise Refused("the tour needs a raw recording", hint="coexplorer demo --fresh makes some")
 
 
 class _Picked(msgspec.Struct):

@@ -183,3 +183,26 @@ def test_retry_sends_what_could_not_be_sent(program: Program) -> None:
     assert program.ok("retry").out.startswith("changed ")
     assert stored(program, RAW).name == "renamed"
     assert program("retry").code == 5
+
+
+def test_the_same_field_changed_by_somebody_else_is_a_conflict(program: Program) -> None:
+    program.ok("sync")
+    program.server.store.update(RAW, name="theirs")
+    args = ("edit", "--query", f"id:{RAW}", "--name", "mine", "--add-tag", "keep", "--yes")
+    done = program(*args)
+    assert done.code == 8
+    assert "somebody else changed the name" in done.err
+    assert stored(program, RAW).name == "theirs"
+    assert program.server.requests("PUT") == []
+    assert "conflict" in program.ok("log").out
+
+
+def test_different_fields_changed_by_two_are_merged(program: Program) -> None:
+    program.ok("sync")
+    program.server.store.update(RAW, name="theirs", tags=("ecephys", "theirs"))
+    program.ok(
+        "edit", "--query", f"id:{RAW}", "--description", "mine", "--add-tag", "keep", "--yes"
+    )
+    merged = stored(program, RAW)
+    assert (merged.name, merged.description) == ("theirs", "mine")
+    assert set(merged.tags) == {"ecephys", "theirs", "keep"}

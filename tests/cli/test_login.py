@@ -6,6 +6,7 @@ import pytest
 
 from coexplorer.config import find_paths
 from tests.support.program import Program
+from tests.support.server import RAW
 
 
 @pytest.fixture
@@ -40,10 +41,13 @@ def test_a_wrong_token_is_not_kept(visitor: Program) -> None:
 def test_login_with_a_command_keeps_the_command_alone(visitor: Program, tmp_path: Path) -> None:
     secret = tmp_path / "outside"
     secret.write_text(visitor.server.users[0].token)
-    command = f"cat {secret}"
+    command = f"echo asked >> {tmp_path / 'asked'}; cat {secret}"
     visitor.ok("--profile", "lab", "login", visitor.server.url, "--token-command", command)
     assert visitor.server.users[0].token not in find_paths().config_file.read_text()
     assert len(visitor.ok("ls", "--ids").lines) == 8
+    (tmp_path / "asked").unlink()
+    visitor.ok("edit", RAW, "--add-tag", "keep")
+    assert (tmp_path / "asked").read_text() == "asked\n"
 
 
 def test_login_takes_a_token_file(visitor: Program, tmp_path: Path) -> None:
@@ -82,4 +86,4 @@ def test_unknown_settings_are_named(visitor: Program) -> None:
     visitor.ok("--profile", "lab", "login", visitor.server.url, stdin=f"{token}\n")
     path = find_paths().config_file
     path.write_text('colour = "red"\n' + path.read_text())
-    assert "colour is not a setting" in visitor.ok("ls").err
+    assert visitor.ok("edit", RAW, "--add-tag", "keep").err.count("colour is not a setting") == 1

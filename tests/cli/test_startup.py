@@ -10,7 +10,7 @@ import pytest
 
 from coexplorer.cli.reference import build_reference
 from coexplorer.cli.root import COMMANDS, cli
-from tests.support.program import TIMEOUT_S, program_command
+from tests.support.program import TIMEOUT_S, Program, program_command
 
 HEAVY = ("httpx", "textual", "anyio", "trio", "msgspec", "starlette", "uvicorn", "sqlite3")
 
@@ -49,6 +49,13 @@ def test_completing_a_command_imports_no_library() -> None:
         "COMP_CWORD": "1",
     }
     assert imported_by(env=env).isdisjoint({"httpx", "textual", "trio", "starlette"})
+
+
+def test_listing_what_is_known_imports_neither_client_nor_app(program: Program) -> None:
+    program.ok("sync")
+    found = imported_by("ls", "tag:raw", "--offline", env=program.env)
+    assert "sqlite3" in found
+    assert found.isdisjoint({"httpx", "textual", "trio", "starlette", "uvicorn"})
 
 
 def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
