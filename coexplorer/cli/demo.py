@@ -193,7 +193,9 @@ def _stop_with_parent() -> None:
     """End with the process that started this one, however that ends: its end of the pipe closes."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: the interpreter can't end while a thread holds that object's lock.
+        while os.read(0, 4096):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -109,20 +109,26 @@ def test_serve_never_deletes_a_folder_that_is_not_its_own(tmp_path: Path) -> Non
     assert (tmp_path / "thesis.tex").exists()
 
 
-def test_a_server_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["parent", "signal"])
+def test_a_server_ends_with_the_program_that_started_it(tmp_path: Path, end: str) -> None:
+    args = ("--until-stdin-ends", "--data", str(tmp_path / "d"), "--assets", "0")
     with subprocess.Popen(
-        program_command(
-            "serve", "--json", "--until-stdin-ends", "--data", str(tmp_path / "d"), "--assets", "0"
-        ),
+        program_command("serve", "--json", *args),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
+        assert process.stderr is not None
         assert process.stdout.readline()
-        process.stdin.close()
+        if end == "parent":
+            process.stdin.close()
+        else:
+            process.terminate()
         assert process.wait(TIMEOUT_S) == 0
+        assert process.stderr.read() == ""
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
