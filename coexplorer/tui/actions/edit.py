@@ -228,15 +228,21 @@ async def _after(screen: MainScreen, asset_id: AssetId) -> None:
 
 async def resolve(screen: MainScreen, name: str, conflict: EditConflict) -> None:
     """Let the user choose between theirs and mine, and save what was chosen."""
-    from coexplorer.tui.screens.conflict import ConflictScreen  # noqa: PLC0415  seldom needed
+    # Seldom needed, so imported late.
+    from coexplorer.tui.screens.conflict import (  # noqa: PLC0415
+        ConflictScreen,
+        replace_fields,
+    )
 
     chosen = await screen.app.push_screen_wait(ConflictScreen(name, conflict))
     if chosen is None:
         screen.say("your text is kept as unsent: L shows it", severity="warning")
         return
     await discard_kept(screen, conflict.asset_id)
-    # What they have is what the user has seen now.
-    await _save(screen, conflict.asset_id, name, conflict.theirs, chosen)
+    # Of the fields in conflict the user has now seen theirs; the others are merged as before.
+    theirs = {field: getattr(conflict.theirs, field) for field in conflict.fields}
+    base = replace_fields(conflict.base, theirs)
+    await _save(screen, conflict.asset_id, name, base, replace_fields(conflict.mine, chosen))
 
 
 async def discard_kept(screen: MainScreen, asset_id: AssetId) -> None:

@@ -1,45 +1,227 @@
-"""A conflict: theirs, mine and the base beside each other."""
+"""A conflict: the common base, theirs and mine beside each other, field by field."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 from textual.app import ComposeResult
+from textual.containers import Vertical
 
 from coexplorer.errors import EditConflict
 from coexplorer.models import Fields
+from coexplorer.text import clean, clean_lines, cut, fit
 from coexplorer.tui.commands import Scope
+from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
+from coexplorer.tui.present import Line, Role
 from coexplorer.tui.screens.base import CommandScreen
-from coexplorer.tui.widgets.details import Details, Rule
+from coexplorer.tui.tagtext import format_tags, parse_tags
+from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
+from coexplorer.tui.widgets.lines import Lines
+from coexplorer.tui.widgets.picker import Picker
+
+if TYPE_CHECKING:
+    from coexplorer.tui.widgets.field import Field
+    from coexplorer.tui.widgets.fields import DescriptionArea
+
+BESIDE_CELLS = 90
+"""Width from which the three versions stand beside each other."""
+MOST_LINES = 40
+
+Value = str | tuple[str, ...] | None
 
 
-class ConflictScreen(CommandScreen[Fields | None]):
-    """Gives the fields that were chosen, or None."""
+class ConflictScreen(CommandScreen[dict[str, Value] | None]):
+    """Gives the chosen value of every field in conflict, or None."""
 
     scope: ClassVar[Scope] = Scope.CONFLICT
-    DEFAULT_CSS = "ConflictScreen Details { height: 1fr; }"
+    DEFAULT_CSS = """
+    ConflictScreen #fields-in-conflict { height: auto; max-height: 4; }
+    ConflictScreen #versions { height: 1fr; }
+    ConflictScreen #merge { height: auto; max-height: 10; }
+    """
 
     def __init__(self, name: str, conflict: EditConflict) -> None:
         super().__init__()
-        self._name = name
+        self._asset_name = name
         self._conflict = conflict
+        self._chosen: dict[str, Value] = {}
+        self._editor: Field | DescriptionArea | None = None
+        self._rule = Rule()
+        self._fields = Picker(id="fields-in-conflict")
+        self._versions = Lines(id="versions")
+        self._merge = Vertical(id="merge")
+        self._footer = Footer()
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
-        yield Rule()
-        yield Details()
-        yield Footer()
+        """The fields, the versions of one of them, a place to write a third, the keys."""
+        yield self._rule
+        yield self._fields
+        yield self._versions
+        yield self._merge
+        yield self._footer
 
     def on_mount(self) -> None:
         """Take the focus."""
-        self.set_focus(self.query_one(Details))
-        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
+        self.set_focus(self._fields)
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def on_resize(self) -> None:
         """Fit to the width."""
-        self.query_one(Rule).show_title("Somebody changed this meanwhile")
+        self._show()
 
-    def do_screen_close(self) -> None:
-        """Leave."""
-        self.dismiss(None)
+    @property
+    def _field(self) -> str:
+        return self._conflict.fields[self._fields.at]
+
+    def _show(self) -> None:
+        self._rule.show_title(f"Somebody else changed {self._asset_name} too")
+        self._fields.show([self._field_line(name) for name in self._conflict.fields])
+        self._versions.show(build_versions(self._conflict, self._field, self.app.size.width))
+
+    def _field_line(self, name: str) -> Line:
+        if name not in self._chosen:
+            return ((f"{name}: not chosen yet (t theirs, m mine, e a third)", Role.WARN),)
+        value = self._chosen[name]
+        if value == getattr(self._conflict.theirs, name):
+            return ((f"{name}: theirs", Role.GOOD),)
+        if value == getattr(self._conflict.mine, name):
+            return ((f"{name}: mine", Role.GOOD),)
+        return ((f"{name}: {clean(show_value(value))}", Role.GOOD),)
+
+    def on_picker_moved(self) -> None:
+        """Show the versions of the field under the cursor."""
+        self._show()
+
+    def _choose(self, value: Value) -> None:
+        self._chosen[self._field] = value
+        self._show()
+        names = self._conflict.fields
+        open_ones = [index for index, name in enumerate(names) if name not in self._chosen]
+        if open_ones:
+            self._fields.move_to(open_ones[0])
+        self._show()
+
+    def do_conflict_theirs(self) -> None:
+        """Take theirs."""
+        self._choose(getattr(self._conflict.theirs, self._field))
+
+    def do_conflict_mine(self) -> None:
+        """Take mine."""
+        self._choose(getattr(self._conflict.mine, self._field))
+
+    async def do_conflict_edit(self) -> None:
+        """Write a third version, starting from mine."""
+        from coexplorer.tui.widgets.field import Field  # noqa: PLC0415  seldom needed
+        from coexplorer.tui.widgets.fields import DescriptionArea  # noqa: PLC0415  seldom needed
+
+        await self._drop_editor()
+        value = self._chosen.get(self._field, getattr(self._conflict.mine, self._field))
+        text = show_value(value)
+        if self._field == "description":
+            self._editor = DescriptionArea(text, compact=True)
+        else:
+            self._editor = Field("merge", value=text)
+        await self._merge.mount(self._editor)
+        self.set_focus(self._editor)
+
+    async def _drop_editor(self) -> None:
+        editor, self._editor = self._editor, None
+        if editor is not None:
+            await editor.remove()
+        self.set_focus(self._fields)
+
+    async def on_text_entered(self, event: TextEntered) -> None:
+        """Take the third version of a one-line field."""
+        event.stop()
+        text = event.text.strip()
+        await self._drop_editor()
+        self._choose(parse_tags(text) if self._field == "tags" else text)
+
+    async def on_text_abandoned(self, event: TextAbandoned) -> None:
+        """Drop the third version."""
+        event.stop()
+        await self._drop_editor()
+
+    def on_text_typed(self, event: TextTyped) -> None:
+        """Nothing follows what is typed here."""
+        event.stop()
+
+    async def do_conflict_save(self) -> None:
+        """Save, when every field is chosen; in a description, take the third version first."""
+        editor = self._editor
+        if editor is not None:
+            text = editor.text if self._field == "description" else editor.value  # type: ignore[union-attr]  # by its field
+            await self._drop_editor()
+            self._choose(parse_tags(text) if self._field == "tags" else text)
+            return
+        missing = [name for name in self._conflict.fields if name not in self._chosen]
+        if missing:
+            self.say(f"choose for the {' and '.join(missing)} first", severity="warning")
+        else:
+            self.dismiss(self._chosen)
+
+    async def do_screen_close(self) -> None:
+        """Leave a field, or the conflict: the text is kept as unsent."""
+        if self._editor is not None:
+            await self._drop_editor()
+        else:
+            self.dismiss(None)
+
+
+def show_value(value: Value) -> str:
+    """Return a field's value as it is edited."""
+    return format_tags(value) if isinstance(value, tuple) else value or ""
+
+
+def replace_fields(fields: Fields, values: dict[str, Value]) -> Fields:
+    """Return fields with other values."""
+    return msgspec.structs.replace(fields, **values)
+
+
+def build_versions(conflict: EditConflict, field: str, cells: int) -> list[Line]:
+    """Return the three versions of a field, beside each other where there is room."""
+    versions = [
+        ("before", getattr(conflict.base, field), Role.DIM),
+        ("theirs", getattr(conflict.theirs, field), Role.WARN),
+        ("mine", getattr(conflict.mine, field), Role.ACCENT),
+    ]
+    if cells < BESIDE_CELLS:
+        lines: list[Line] = []
+        for title, value, role in versions:
+            lines.append(((title, Role.LABEL),))
+            shown = clean_lines(show_value(value))[:MOST_LINES]
+            lines += [((f"  {part}", role),) for text in shown for part in _wrap(text, cells - 2)]
+        return lines
+    third = (cells - 4) // 3
+    columns = [
+        [
+            part
+            for text in clean_lines(show_value(value))[:MOST_LINES]
+            for part in _wrap(text, third)
+        ]
+        for _, value, _ in versions
+    ]
+    head: Line = tuple((fit(title, third) + "  ", Role.LABEL) for title, _, _ in versions)
+    lines = [head]
+    for index in range(max(map(len, columns))):
+        lines.append(
+            tuple(
+                (fit(column[index] if index < len(column) else "", third) + "  ", role)
+                for column, (_, _, role) in zip(columns, versions, strict=True)
+            )
+        )
+    return lines
+
+
+def _wrap(text: str, cells: int) -> list[str]:
+    """Break cleaned text into pieces of so many cells; nothing is hidden."""
+    parts: list[str] = []
+    while True:
+        head = cut(text, cells)
+        if head == text:
+            return [*parts, text]
+        head = head[:-1]
+        parts.append(head)
+        text = text[len(head) :]

@@ -1,46 +1,158 @@
-"""A bulk edit: its plan as a diff, then its progress and outcome."""
+"""A bulk edit: its plan as a diff, then its progress and what became of each asset."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.worker import Worker
 
 from coexplorer.library.changes import Plan
 from coexplorer.library.library import Library
-from coexplorer.library.results import BatchReport
-from coexplorer.tui.commands import Scope
+from coexplorer.library.results import BatchProgress, BatchReport
+from coexplorer.tui.commands import Command, Scope
+from coexplorer.tui.diffs import build_plan_lines, build_plan_title, build_report_lines
+from coexplorer.tui.present import Line, Role
 from coexplorer.tui.screens.base import CommandScreen
-from coexplorer.tui.widgets.details import Details, Rule
+from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
+from coexplorer.tui.widgets.lines import Lines
+from coexplorer.tui.widgets.picker import Picker
+
+BAR_CELLS = 40
 
 
 class PlanScreen(CommandScreen[BatchReport | None]):
-    """Gives what the plan came to, or None when it was not carried out."""
+    """Gives what the plan came to, or None when it was not carried out.
+
+    Nothing is sent before `y` is pressed. Esc while it runs stops it after what is on its way; what
+    is not done can be done later: `r`.
+    """
 
     scope: ClassVar[Scope] = Scope.PLAN
-    DEFAULT_CSS = "PlanScreen Details { height: 1fr; }"
+    DEFAULT_CSS = "PlanScreen #progress { height: 1; }"
 
     def __init__(self, library: Library, plan: Plan) -> None:
         super().__init__()
         self._library = library
         self._plan = plan
+        self._batch_id = 0
+        self._report: BatchReport | None = None
+        self._worker: Worker[None] | None = None
+        self._rule = Rule()
+        self._progress = Lines(id="progress")
+        self._list = Picker()
+        self._footer = Footer()
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
-        yield Rule()
-        yield Details()
-        yield Footer()
+        """Title, progress, list, keys."""
+        yield self._rule
+        yield self._progress
+        yield self._list
+        yield self._footer
 
     def on_mount(self) -> None:
         """Take the focus."""
-        self.set_focus(self.query_one(Details))
-        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
+        self.set_focus(self._list)
+        self._show_keys()
 
     def on_resize(self) -> None:
         """Fit to the width."""
-        self.query_one(Rule).show_title("Plan")
+        self._show()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._worker is not None and not self._worker.is_finished
+
+    def _show(self) -> None:
+        cells = self.app.size.width
+        if self._report is None:
+            self._rule.show_title(build_plan_title(self._plan))
+            self._list.show(build_plan_lines(self._plan, cells))
+            if not self._plan.todo:
+                self._progress.show([(("nothing to do: Esc leaves", Role.WARN),)])
+        else:
+            self._rule.show_title(self._report.title)
+            self._list.show(build_report_lines(self._report, cells))
+
+    def _show_keys(self) -> None:
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+
+    def iter_footer(self) -> list[Command]:
+        """Offer what makes sense now."""
+        hidden = set()
+        if self._report is not None or self._is_busy or not self._plan.todo:
+            hidden.add("plan.apply")
+        if self._report is None or self._is_busy or not self._report.failed:
+            hidden.add("plan.retry")
+        return [command for command in super().iter_footer() if command.id not in hidden]
+
+    def do_plan_apply(self) -> None:
+        """Carry the plan out."""
+        if self._report is None and not self._is_busy and self._plan.todo:
+            self._worker = self.start("apply", self._apply)
+            self._show_keys()
+
+    def do_plan_retry(self) -> None:
+        """Do what failed again, and nothing else."""
+        if self._report is not None and self._report.failed and not self._is_busy:
+            self._batch_id = self._report.batch_id
+            self._worker = self.start("resume", self._resume)
+            self._show_keys()
+
+    async def _apply(self) -> None:
+        try:
+            self._finish(await self._library.apply(self._plan, progress=self._tell))
+        finally:
+            await self._look_back()
+
+    async def _resume(self) -> None:
+        try:
+            self._finish(await self._library.resume(self._batch_id, progress=self._tell))
+        finally:
+            await self._look_back()
+
+    async def _look_back(self) -> None:
+        """After an error or a stop, show what is done and what is not."""
+        if self._worker is not None and self._worker.is_cancelled and self._batch_id:
+            self.start("look back", self._load_report)
+        self.call_after_refresh(self._show_keys)
+
+    async def _load_report(self) -> None:
+        self._finish(await self._library.batch_report(self._batch_id))
+
+    def _tell(self, progress: BatchProgress) -> None:
+        self._batch_id = progress.batch_id
+        self._progress.show([build_bar(progress)])
+
+    def _finish(self, report: BatchReport) -> None:
+        self._report = report
+        self._batch_id = report.batch_id
+        done, failed, skipped = len(report.applied), len(report.failed), len(report.skipped)
+        role = Role.BAD if failed else Role.GOOD
+        text = f"{done:,} done, {failed:,} failed, {skipped:,} left out"
+        hint = "; r tries the failed ones again, Esc leaves" if failed else "; u undoes all of it"
+        self._progress.show([((text, role), (hint, Role.DIM))])
+        self._list.move_to(0)
+        self._show()
+        self._show_keys()
 
     def do_screen_close(self) -> None:
-        """Leave."""
-        self.dismiss(None)
+        """Stop what runs; leave when nothing does."""
+        if self._is_busy and self._worker is not None:
+            self._worker.cancel()
+            self._progress.show([(("stopped", Role.WARN),)])
+        else:
+            self.dismiss(self._report)
+
+
+def build_bar(progress: BatchProgress) -> Line:
+    """Return a bar of how far a batch is, with its numbers: the bar alone says too little."""
+    done = progress.done
+    full = BAR_CELLS * done // max(1, progress.total)
+    failed = f", {progress.failed:,} failed" if progress.failed else ""
+    return (
+        ("█" * full, Role.ACCENT),
+        ("░" * (BAR_CELLS - full), Role.DIM),
+        (f" {done:,} of {progress.total:,}{failed}", Role.TEXT),
+    )

@@ -1,0 +1,142 @@
+"""Changes as lines: what a plan would do, what became of it, and the log. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+
+from coexplorer.library.changes import FieldDiff, Plan, PlanItem, describe_difference
+from coexplorer.library.entries import PENDING, Action, Entry, State
+from coexplorer.library.results import BatchReport, EditResult
+from coexplorer.text import clean, cut, fit, width
+from coexplorer.tui.present import Line, Piece, Role
+
+MOST_ITEMS = 300
+"""Items of a plan that are shown one by one."""
+WIDE = 70
+"""Cells from which a line has room for the day."""
+_VERBS = {
+    Action.ARCHIVE: "archive",
+    Action.UNARCHIVE: "unarchive",
+    Action.DELETE: "delete for ever",
+    Action.CREATE: "create",
+}
+_ROLES = {
+    State.APPLIED: Role.GOOD,
+    State.UNCHANGED: Role.DIM,
+    State.SKIPPED: Role.DIM,
+    State.DISCARDED: Role.DIM,
+    State.UNSENT: Role.BAD,
+    State.UNKNOWN: Role.WARN,
+    State.CONFLICT: Role.WARN,
+}
+
+
+def build_plan_title(plan: Plan) -> str:
+    """Return what a plan would do, in one line."""
+    todo, skipped = len(plan.todo), len(plan.skipped)
+    assets = "asset" if todo == 1 else "assets"
+    left = f", {skipped:,} left out" if skipped else ""
+    return f"{clean(plan.title)}: {todo:,} {assets}{left}"
+
+
+def build_plan_lines(plan: Plan, cells: int) -> list[Line]:
+    """Return the diff of every asset, then those that are left out, each with its reason."""
+    lines: list[Line] = []
+    for item in plan.todo[:MOST_ITEMS]:
+        lines += _build_item(item, cells)
+    if len(plan.todo) > MOST_ITEMS:
+        lines.append(((f"and {len(plan.todo) - MOST_ITEMS:,} more of the kind", Role.DIM),))
+    if plan.skipped:
+        lines += [(), (("left out", Role.LABEL),)]
+        lines += [
+            _cut(((f"  {clean(i.name)}", Role.DIM), (f"  {clean(i.reason)}", Role.WARN)), cells)
+            for i in plan.skipped[:MOST_ITEMS]
+        ]
+    return lines
+
+
+def _build_item(item: PlanItem, cells: int) -> Iterator[Line]:
+    yield _cut(((clean(item.name), Role.TITLE),), cells)
+    if item.archive_first:
+        yield (("  archive first", Role.WARN),)
+    if item.action in _VERBS:
+        role = Role.BAD if item.action is Action.DELETE else Role.WARN
+        yield ((f"  {_VERBS[item.action]}", role),)
+    for diff in item.diff:
+        yield from build_diff(diff, cells)
+
+
+def build_diff(diff: FieldDiff, cells: int) -> Iterator[Line]:
+    """Yield the lines of one field's change: what goes with ``-``, what comes with ``+``."""
+    if diff.field == "tags":
+        pieces: list[Piece] = [("  tags  ", Role.LABEL)]
+        pieces += [(f"-{clean(tag)} ", Role.BAD) for tag in diff.removed]
+        pieces += [(f"+{clean(tag)} ", Role.GOOD) for tag in diff.added]
+        yield _cut(tuple(pieces), cells)
+        return
+    label = fit(f"  {diff.field}", 14)
+    for text, sign, role in ((diff.before, "-", Role.BAD), (diff.after, "+", Role.GOOD)):
+        yield _cut(((label, Role.LABEL), (f"{sign} {clean(text) or '(empty)'}", role)), cells)
+
+
+def build_report_lines(report: BatchReport, cells: int) -> list[Line]:
+    """Return an outcome a line, those that failed first."""
+    order = [*report.failed, *report.skipped, *report.applied]
+    return [_build_result(result, cells) for result in order[: 4 * MOST_ITEMS]]
+
+
+def _build_result(result: EditResult, cells: int) -> Line:
+    reason = result.error.message if result.error else ""
+    if result.skipped_fields:
+        reason = f"left alone: {' and '.join(result.skipped_fields)}"
+    role = _ROLES.get(result.state, Role.WARN)
+    name = clean(result.asset_name)
+    return _cut(
+        ((fit(str(result.state), 11), role), (f"{name}  {clean(reason)}", Role.TEXT)), cells
+    )
+
+
+def build_entry_line(entry: Entry, cells: int, zone: tzinfo | None) -> Line:
+    """Return one line of the log: when, by which front end, what, how it ended."""
+    wide = cells >= WIDE
+    at = datetime.fromtimestamp(entry.at, tz=zone).strftime("%Y-%m-%d %H:%M" if wide else "%H:%M")
+    state = "undone" if entry.was_undone else str(entry.state)
+    waiting = entry.state in PENDING
+    mark = "! " if waiting else "  "
+    reason = f"  {clean(entry.reason)}" if entry.reason else ""
+    head = f"{mark}{at} {fit(entry.origin, 6)}"
+    return _cut(
+        (
+            (head, Role.WARN if waiting else Role.DIM),
+            (fit(str(entry.action), 10), Role.TEXT),
+            (fit(state, 10), _ROLES.get(entry.state, Role.WARN)),
+            (f"{clean(entry.asset_name)}{reason}", Role.TEXT),
+        ),
+        cells,
+    )
+
+
+def build_entry_details(entry: Entry, cells: int) -> list[Line]:
+    """Return what an entry changed or wanted to, and what can be done about it."""
+    lines: list[Line] = [_cut(((clean(entry.asset_name), Role.TITLE),), cells)]
+    before, after = entry.before or entry.base, entry.after or entry.mine
+    if before is not None and after is not None:
+        for diff in describe_difference(before, after):
+            lines += build_diff(diff, cells)
+    for text, role in ((entry.reason, Role.BAD), (entry.hint, Role.WARN)):
+        if text:
+            lines.append(_cut(((clean(text), role),), cells))
+    return lines
+
+
+def _cut(line: Sequence[Piece], cells: int) -> Line:
+    out: list[Piece] = []
+    left = cells
+    for text, role in line:
+        if left <= 0:
+            break
+        kept = cut(text, left)
+        out.append((kept, role))
+        left -= width(kept)
+    return tuple(out)

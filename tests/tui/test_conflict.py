@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.server import DemoServer
+from tests.support.server import OUTSIDE
+from tests.support.tui import Running, running_app
+
+
+async def edit_against(app: Running, key: str, text: str, **theirs: object) -> None:
+    """Edit a field while somebody else changes the same one."""
+    await app.press(key)
+    await app.until(lambda: app.main.editing is not None, "the fields")
+    app.server.store.update(OUTSIDE, **theirs)
+    await app.type(text)
+    await app.press("ctrl+s")
+    await app.until_shown("Somebody else changed open data too")
+
+
+@pytest.mark.command("conflict.mine", "conflict.save")
+async def test_three_versions_stand_beside_each_other_and_mine_is_taken(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await edit_against(app, "r", " mine", name="open data theirs")
+        await app.until_shown("before", "theirs", "mine", "open data theirs", "open data mine")
+        await app.press("ctrl+s")
+        await app.until_shown("choose for the name first")
+        await app.press("m")
+        await app.until_shown("name: mine")
+        await app.press("ctrl+s")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data mine", "mine")
+        await app.until_shown("open data mine")
+        await app.until(_nothing_unsent(app), "nothing left unsent")
+
+
+@pytest.mark.command("conflict.theirs")
+async def test_theirs_is_taken(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await edit_against(app, "d", "mine", description="theirs")
+        await app.press("t")
+        await app.until_shown("description: theirs")
+        await app.press("ctrl+s")
+        await app.until(_nothing_unsent(app), "nothing left unsent")
+        assert app.stored(OUTSIDE).description == "theirs"
+
+
+@pytest.mark.command("conflict.edit")
+async def test_a_third_version_is_written(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await edit_against(app, "r", " mine", name="open data theirs")
+        await app.press("e")
+        await app.until(lambda: app.app.focused is not None and app.app.focused.id is None, "field")
+        await app.type(" and theirs")
+        await app.press("enter")
+        await app.until_shown("name: open data mine and theirs")
+        await app.press("ctrl+s")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data mine and theirs", "both")
+
+
+async def test_a_conflict_that_is_left_keeps_the_text_as_unsent(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings, size=(80, 24)) as app:
+        await edit_against(app, "r", " mine", name="open data theirs")
+        await app.press("escape")
+        await app.until_shown("your text is kept as unsent", "1 unsent")
+        assert app.stored(OUTSIDE).name == "open data theirs"
+
+
+def _nothing_unsent(app: Running) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        return not await app.library.unsent()
+
+    return check

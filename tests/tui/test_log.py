@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.asset import Role
+from coexplorer.demo.server import DemoServer
+from tests.support.server import OUTSIDE, VIEWED
+from tests.support.tui import Running, running_app
+
+
+async def make_unsent(app: Running) -> None:
+    """Have an edit refused, so that its text is kept."""
+    await app.go_to("RNA-seq reference")
+    await app.press("r")
+    await app.type("!")
+    await app.press("enter")
+    await app.until_shown("1 unsent")
+
+
+@pytest.mark.command("log.open")
+async def test_the_log_shows_what_was_done_and_what_waits_on_top(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("a")
+        await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
+        await make_unsent(app)
+        await app.press("L")
+        await app.until_shown("2 changes, 1 unsent", "archive", "said in this session")
+        lines = [line for line in app.text().splitlines() if " tui " in line]
+        assert "unsent" in lines[0]
+        assert "RNA-seq reference" in lines[0]
+        assert "applied" in lines[1]
+        await app.until_shown("- RNA-seq reference", "+ RNA-seq reference!")
+        await app.press("j")
+        await app.until_gone("+ RNA-seq reference!")
+
+
+@pytest.mark.command("log.retry")
+async def test_an_unsent_edit_is_sent_again(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await make_unsent(app)
+        server.store.update(VIEWED, roles={server.users[0].email: Role.EDITOR})
+        await app.press("L")
+        await app.until_shown("1 unsent")
+        await app.press("r")
+        await app.until(lambda: app.stored(VIEWED).name == "RNA-seq reference!", "sent")
+        await app.press("escape")
+        await app.until_shown("RNA-seq reference!")
+        await app.until_gone("1 unsent (L)")
+
+
+@pytest.mark.command("log.discard")
+async def test_an_unsent_edit_is_given_up_and_its_text_stays_readable(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await make_unsent(app)
+        await app.press("L")
+        await app.until_shown("1 unsent")
+        await app.press("x")
+        await app.until_shown("discarded", "+ RNA-seq reference!")
+        await app.press("x")
+        await app.until_shown("does not wait for anything")
+
+
+@pytest.mark.command("log.edit")
+async def test_an_unsent_text_is_taken_up_again_in_the_fields(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await make_unsent(app)
+        await app.press("L")
+        await app.until_shown("1 unsent")
+        await app.press("e")
+        await app.until(
+            lambda: (
+                app.main.editing is not None
+                and app.main.editing.editor.mine.name == "RNA-seq reference!"
+            ),
+            "the text in the fields",
+        )
+        assert not await app.library.unsent()
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "said"),
+    [
+        (403, {}, "you can read but not change"),
+        (404, {}, "no such asset"),
+        (409, {}, "kept as unsent"),
+        (400, {"message": "the name is strange"}, "the name is strange"),
+        (401, {}, "not signed in"),
+        (500, {}, "kept as unsent"),
+        (503, {}, "kept as unsent"),
+        ("html", {}, "kept as unsent"),
+        ("reset", {}, ""),
+        ("lost", {}, ""),
+        ("cut", {}, ""),
+        ("short", {}, ""),
+    ],
+)
+async def test_trouble_while_saving_loses_no_word(
+    server: DemoServer, settings: Settings, fault: str | int, options: dict[str, str], said: str
+) -> None:
+    async with running_app(server, settings) as app:
+        server.faults.add(fault, "PUT", **options)  # type: ignore[arg-type]  # by the fault's own options
+        await app.press("r")
+        await app.type("!")
+        await app.press("enter")
+
+        async def is_safe() -> bool:
+            sent = app.stored(OUTSIDE).name == "open data!"
+            kept = [e for e in await app.library.unsent() if e.mine and e.mine.name == "open data!"]
+            return sent or bool(kept)
+
+        await app.until(is_safe, "sent, or kept")
+        if said:
+            await app.until(
+                lambda: said in " ".join(app.text().split()) or said in _said(app), said
+            )
+
+
+def _said(app: Running) -> str:
+    return " ".join(text for _, text in app.app.notices)

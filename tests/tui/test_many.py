@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.asset import Role
+from coexplorer.demo.server import DemoServer
+from tests.support.server import COMBINED, OUTSIDE, VIEWED
+from tests.support.tui import running_app
+
+
+@pytest.mark.command("plan.apply")
+async def test_marked_assets_are_changed_as_a_plan_with_a_diff(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("space", "space", "+")
+        await app.until_shown("add tag")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until_shown("add tag keep: 2 assets", "+keep", "open data", "both recordings")
+        assert app.stored(OUTSIDE).tags == ()
+        await app.press("y")
+        await app.until_shown("2 done, 0 failed, 0 left out", "u undoes all of it")
+        assert app.stored(OUTSIDE).tags == app.stored(COMBINED).tags == ("keep",)
+        await app.press("escape")
+        await app.until_shown("keep", "1 All 8")
+        assert not app.main.marked
+        await app.press("u")
+        await app.until(lambda: not app.stored(OUTSIDE).tags, "all of it undone")
+        assert not app.stored(COMBINED).tags
+
+
+async def test_a_plan_that_is_left_sends_nothing(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("*", "a")
+        await app.until_shown("archive: 8 assets")
+        await app.press("escape")
+        await app.until_shown("8 marked")
+        assert not server.log.find_all("PATCH")
+
+
+@pytest.mark.command("plan.retry")
+async def test_what_failed_is_shown_first_and_tried_again(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("RNA-seq reference")
+        await app.press("space", "g", "space", "+")
+        await app.until_shown("add tag")
+        await app.type("keep")
+        await app.press("enter", "y")
+        await app.until_shown("1 done, 1 failed", "RNA-seq reference", "r tries the failed")
+        server.store.update(VIEWED, roles={server.users[0].email: Role.EDITOR})
+        await app.press("r")
+        await app.until_shown("2 done, 0 failed")
+        assert "keep" in app.stored(VIEWED).tags
+
+
+async def test_many_are_deleted_after_a_typed_confirmation(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("space", "space", "D")
+        await app.until_shown("These 2 assets", "Type delete 2")
+        await app.type("delete 2")
+        await app.press("enter")
+        await app.until_shown("archive first", "delete for ever")
+        await app.press("y")
+        await app.until_shown("2 done")
+        assert server.store.find(OUTSIDE) is None
+        assert server.store.find(COMBINED) is None
+
+
+@pytest.mark.command("edit.external")
+async def test_the_editor_changes_an_asset_as_a_text(
+    server: DemoServer, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text('#!/bin/sh\nsed -i "s/open data/edited outside/" "$1"\n')
+    script.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(script))
+    async with running_app(server, settings) as app:
+        monkeypatch.setattr(app.app, "suspend", nullcontext)  # there is no terminal to give away
+        await app.press("E")
+        await app.until_shown("open data", "edited outside")
+        await app.press("y")
+        await app.until(lambda: app.stored(OUTSIDE).name == "edited outside", "the new name")
