@@ -24,9 +24,11 @@ def imported_by(*args: str, env: dict[str, str] | None = None) -> set[str]:
         f"sys.argv = ['coexplorer', *{args!r}]\n"
         "from coexplorer.cli import main\nmain()"
     )
+    # Coverage's own imports are none of the program's.
+    plain = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | (env or {}),
+        env=plain | (env or {}),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
