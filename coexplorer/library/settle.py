@@ -10,7 +10,7 @@ from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
 from coexplorer.library.merge import changed_fields, same_value
-from coexplorer.models import Asset, AssetId, SearchRequest, SortField
+from coexplorer.models import Asset, AssetId, Membership, SearchRequest, SortField
 
 if TYPE_CHECKING:
     from coexplorer.api import Client
@@ -91,6 +91,7 @@ async def _settle(context: Context, entry: Entry) -> None:
         await _note(context, entry, State.UNSENT)
     else:
         archived = await find_archived(client, theirs)
+        await context.mark([entry.asset_id], Membership(archived=archived))
         arrived = archived is (entry.action is Action.ARCHIVE)
         await _note(context, entry, State.APPLIED if arrived else State.UNSENT)
 

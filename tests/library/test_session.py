@@ -9,7 +9,7 @@ import pytest
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import EditConflict
-from coexplorer.library import Library
+from coexplorer.library import Library, background, create
 from coexplorer.library.events import (
     BUFFERED_EVENTS,
     AssetSettled,
@@ -21,6 +21,7 @@ from coexplorer.library.events import (
     EventsDropped,
     RateLimitWaited,
     RowsChanged,
+    SyncFailed,
     SyncFinished,
 )
 from coexplorer.models import AssetId
@@ -104,6 +105,44 @@ async def test_background_syncs_first_and_settles_what_an_earlier_session_left(
         assert await library.unsent() == []
         assert await library.count(parse_query("is:any")) == server.store.count()
         group.cancel_scope.cancel()
+
+
+async def test_drafts_are_watched_in_the_background(
+    library: Library, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(create, "FIRST_POLL_S", 0.01)
+    monkeypatch.setattr(background, "_LOOK_EVERY_S", 0.01)
+    await library.sync()
+    gate = server.hooks.before("GET", f"*/{DRAFT}")
+    async with anyio.create_task_group() as group:
+        with library.subscribe() as events, anyio.fail_after(30):
+            group.start_soon(library.run_background)
+            await gate.arrived()
+            server.store.update(DRAFT, state="failed", failure_reason="Access denied")
+            gate.release()
+            while await events.receive() != AssetSettled(AssetId(DRAFT), "failed"):
+                pass
+        group.cancel_scope.cancel()
+    record = await library.record(AssetId(DRAFT))
+    assert record is not None
+    assert record.asset.failure_reason == "Access denied"
+
+
+async def test_failure_in_the_background_is_told_and_ends_nothing(
+    library: Library, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(background, "REFRESH_EVERY_S", 0.01)
+    server.faults.add(401, "POST", times=1)
+    async with anyio.create_task_group() as group:
+        with library.subscribe() as events, anyio.fail_after(30):
+            group.start_soon(library.run_background)
+            awaited: list[type[Event]] = [SyncFailed, SyncFinished]
+            while awaited:
+                if type(await events.receive()) is awaited[0]:
+                    awaited.pop(0)
+        group.cancel_scope.cancel()
+    assert await library.count(parse_query("is:any")) == server.store.count()
 
 
 async def test_draft_that_becomes_ready_is_noticed(library: Library, server: DemoServer) -> None:

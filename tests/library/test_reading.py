@@ -1,0 +1,48 @@
+"""What the face passes on from the catalog, and how it works on without one."""
+
+import msgspec
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.library import Library
+from coexplorer.library.entries import State
+from coexplorer.models import AssetId, SearchRequest
+from coexplorer.query import parse_query
+from tests.support.server import COMBINED, DERIVED, RAW
+
+ID = AssetId(RAW)
+
+
+async def test_lists_and_figures_come_from_one_sync(library: Library, server: DemoServer) -> None:
+    await library.sync()
+    query = parse_query("tag:ecephys sort:created")
+    rows = await library.window(query)
+    assert [row.id for row in rows] == await library.ids(query) == [RAW, DERIVED]
+    assert await library.position(AssetId(DERIVED), query) == 1
+    assert len(await library.rows()) == server.store.count()
+    assert ("ecephys", 2) in await library.tag_counts()
+    assert "atlas" in await library.field_values("tag")
+    assert "subject id" in await library.metadata_keys()
+    assert (await library.stats()).total.assets == server.store.count()
+    assert await library.duplicates() == []
+    lineage = await library.lineage(ID)
+    assert {(each.id, each.kind) for each in lineage.children} == {
+        (DERIVED, "made_from"),
+        (COMBINED, "contains"),
+    }
+
+
+async def test_platform_itself_can_be_searched(library: Library, server: DemoServer) -> None:
+    request = SearchRequest(query="tag:ecephys")
+    found = {asset.id async for asset in library.search_remote(request)}
+    assert found == {RAW, DERIVED}
+    names = {field.name for field in await library.metadata_schema()}
+    assert "subject id" in names
+
+
+async def test_edit_goes_on_when_the_catalog_breaks(library: Library, server: DemoServer) -> None:
+    base = (await library.fetch(ID)).asset.fields
+    library._context.catalog.close()
+    result = await library.edit(ID, base, msgspec.structs.replace(base, name="Still works"))
+    assert result.state is State.APPLIED
+    assert server.store.get(RAW).name == "Still works"
+    assert library._context.catalog_problem
