@@ -19,6 +19,7 @@ once at each edge: HTTP to these (``api.transport``), these to errno (``fs.errno
     ├── CatalogError              the local replica can't be used; the program works on without it
     ├── JournalError              the journal can't be written: nothing may be sent
     ├── ConfigError               settings, profiles, tokens
+    │   └── NoProfile             nobody has signed in here yet
     ├── DocumentError             an edited text document that can't be read, with the line
     ├── InvalidField              a value that must not be sent, found before anything was
     ├── EditConflict              two people changed the same field: holds base, mine and theirs
@@ -155,6 +156,10 @@ class DocumentError(CoexplorerError):
     def __init__(self, message: str, *, line: int) -> None:
         super().__init__(f"line {line}: {message}", hint="open the text again and mend that line")
         self.line = line
+
+
+class NoProfile(ConfigError):
+    """Nobody has signed in here yet: a first start."""
 
 
 class InvalidField(CoexplorerError):

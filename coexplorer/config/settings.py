@@ -26,7 +26,7 @@ from coexplorer.config.tokens import (
     TokenFile,
     TokenSource,
 )
-from coexplorer.errors import ConfigError
+from coexplorer.errors import ConfigError, NoProfile
 from coexplorer.models import Dialect, Secret
 
 ENVIRONMENT = "environment"
@@ -173,7 +173,7 @@ def _choose(
             f"there are several profiles: {', '.join(config.profiles)}",
             hint="choose with --profile NAME, or write default_profile in config.toml",
         )
-    raise ConfigError("you are not signed in to any platform", hint=_SIGN_IN)
+    raise NoProfile("you are not signed in to any platform", hint=_SIGN_IN)
 
 
 def _get_named(

@@ -18,7 +18,7 @@ from coexplorer.errors import CatalogError, CoexplorerError, JournalError, NotFo
 from coexplorer.library.entries import State
 from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.journal import Journal
-from coexplorer.models import Asset, AssetId, Dialect, Fields, Membership, Record
+from coexplorer.models import Asset, AssetId, Dialect, Fields, Membership, Record, Secret
 from coexplorer.query import Query
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Context:
         settings: Where everything is.
         catalog: What we know.
         journal: What we did.
-        connect: Makes the api client; called once, when the network is first needed.
+        connect: Makes the api client, with a token or (None) that of the settings; called when the
+            network is first needed, and when the user signs in again.
         offline: Never use the network.
         catalog_problem: One line when the catalog had to be bypassed; else empty.
     """
@@ -48,7 +49,7 @@ class Context:
         catalog: Catalog,
         journal: Journal,
         *,
-        connect: Callable[[], Awaitable[Client]],
+        connect: Callable[[Secret | None], Awaitable[Client]],
         offline: bool,
         catalog_problem: str = "",
     ) -> None:
@@ -76,8 +77,19 @@ class Context:
             )
         async with self._connecting:
             if self._client is None:
-                self._client = await self._connect()
+                self._client = await self._connect(None)
         return self._client
+
+    async def sign_in(self, token: Secret) -> None:
+        """Go on with another token, once the platform takes it; see `Library.sign_in`."""
+        if self.offline:
+            raise Unreachable(
+                "this session is offline", hint="open it without the offline option for this"
+            )
+        async with self._connecting:
+            client = await self._connect(token)
+            await client.fetch_dialect()
+            self._client = client
 
     @contextmanager
     def noting_reach(self) -> Iterator[None]:

@@ -51,6 +51,7 @@ from coexplorer.models import (
     NewAsset,
     Record,
     SearchRequest,
+    Secret,
 )
 from coexplorer.query import Query
 
@@ -179,6 +180,14 @@ class Library:
     def search_remote(self, request: SearchRequest) -> AsyncIterator[Asset]:
         """Stream what the platform itself finds, each asset once (``ls --remote``)."""
         return search_remote(self._context, request)
+
+    async def sign_in(self, token: Secret) -> None:
+        """Go on with another token of the same user, as when the old one has expired.
+
+        Raises:
+            NotSignedIn: The platform does not take it; the session stays as it was.
+        """
+        await self._context.sign_in(token)
 
     async def metadata_schema(self) -> tuple[MetadataField, ...]:
         """Return the deployment's custom metadata fields."""

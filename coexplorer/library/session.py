@@ -18,6 +18,7 @@ from coexplorer.library.context import Context
 from coexplorer.library.events import RateLimitWaited
 from coexplorer.library.journal import Journal
 from coexplorer.library.library import Library
+from coexplorer.models import Secret
 
 if TYPE_CHECKING:
     from coexplorer.api import Client
@@ -49,8 +50,8 @@ async def open_library(
         stack.callback(journal.close)
         journal.recover()
 
-        async def connect() -> Client:
-            return await stack.enter_async_context(await _build_client(settings, context))
+        async def connect(token: Secret | None) -> Client:
+            return await stack.enter_async_context(await _build_client(settings, context, token))
 
         context = Context(
             settings,
@@ -76,13 +77,14 @@ def _open_catalog(path: Path, stack: AsyncExitStack) -> tuple[Catalog, str]:
     return catalog, problem
 
 
-async def _build_client(settings: Settings, context: Context) -> Client:
+async def _build_client(settings: Settings, context: Context, token: Secret | None) -> Client:
     from coexplorer.api import Client  # noqa: PLC0415 - httpx takes longer than all the rest
 
     def tell_wait(seconds: float, _reason: str) -> None:
         context.bus.publish(RateLimitWaited(time.time() + seconds))
 
-    token = await anyio.to_thread.run_sync(settings.load_token)
+    if token is None:
+        token = await anyio.to_thread.run_sync(settings.load_token)
     return Client(
         settings.base_url,
         token,

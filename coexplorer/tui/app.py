@@ -174,4 +174,4 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         from coexplorer.tui.screens.signin import SignInScreen  # noqa: PLC0415  needed here only
 
         if not any(isinstance(screen, SignInScreen) for screen in self.screen_stack):
-            self.push_screen(SignInScreen(self.settings, error))
+            self.push_screen(SignInScreen(self.library, self.settings, error))

@@ -14,7 +14,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from coexplorer.config import Settings
+from coexplorer.errors import ConfigError
+from coexplorer.models import Secret
 
 
 def now() -> float:
@@ -54,6 +58,22 @@ def save_columns(settings: Settings, columns: Sequence[str]) -> None:
     from coexplorer.config import write  # noqa: PLC0415  TOML is written seldom
 
     write.save_columns(settings.paths, columns)
+
+
+def keep_token(settings: Settings, token: Secret) -> str:
+    """Keep a new token where the old one was kept, if that was the config file; say where it is."""
+    from coexplorer.config.file import load_config_file  # noqa: PLC0415  TOML is written seldom
+    from coexplorer.config.write import save_profile  # noqa: PLC0415  TOML is written seldom
+
+    for_now = "signed in until you leave; to keep it: coexplorer login"
+    try:
+        profile = load_config_file(settings.paths.config_file).profiles.get(settings.profile)
+        if profile is None or profile.token is None:
+            return for_now
+        save_profile(settings.paths, msgspec.structs.replace(profile, token=token))
+    except ConfigError:
+        return for_now
+    return "signed in; the token is kept in config.toml"
 
 
 def find_mount_fault() -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,25 @@ from coexplorer.tui.keydocs import build_key_docs
 from coexplorer.tui.keys import build_keymap, name_key, parse_quick_action
 from coexplorer.tui.registry import COMMANDS
 
-ROOT = Path(__file__).parent.parent.parent
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+KEYLESS = {command.id for command in COMMANDS if not command.keys}
+"""Commands of the palette; tests choose them there by their name."""
+
+
+def marked_commands() -> set[str]:
+    """Return the ids that the tests of the app say they press."""
+    found: set[str] = set()
+    for path in HERE.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.command":
+                found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
+    return found
+
+
+def test_every_command_is_pressed_by_a_test() -> None:
+    missing = {command.id for command in COMMANDS} - marked_commands() - KEYLESS
+    assert not missing
 
 
 def test_every_command_of_the_main_screen_has_a_handler() -> None:

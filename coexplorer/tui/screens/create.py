@@ -1,44 +1,184 @@
-"""The form for a new asset, then its way from draft to ready or failed."""
+"""The form for a new asset, then its way from draft to ready or failed.
+
+The AWS keys go to the platform and nowhere else: into no draft, no log, no message.
+"""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import VerticalScroll
 
+from coexplorer.errors import CoexplorerError, InvalidField
 from coexplorer.library.library import Library
-from coexplorer.models import Record
+from coexplorer.library.results import ReadyProgress
+from coexplorer.models import AwsSource, NewAsset, Record, Secret
+from coexplorer.text import clean
 from coexplorer.tui.commands import Scope
+from coexplorer.tui.messages import TextEntered, TextTyped
+from coexplorer.tui.present import Line, Role
 from coexplorer.tui.screens.base import CommandScreen
-from coexplorer.tui.widgets.details import Details, Rule
+from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
+from coexplorer.tui.widgets.choices import Choice, Choices
+from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
+from coexplorer.tui.widgets.form import FormField, Toggle
+from coexplorer.tui.widgets.lines import Lines
+
+MOST_TAGS = 20
 
 
 class CreateScreen(CommandScreen[Record | None]):
     """Gives what was made, or None."""
 
     scope: ClassVar[Scope] = Scope.FORM
-    DEFAULT_CSS = "CreateScreen Details { height: 1fr; }"
+    DEFAULT_CSS = """
+    CreateScreen VerticalScroll { height: 1fr; scrollbar-size: 0 0; }
+    CreateScreen #told { height: auto; max-height: 4; }
+    """
 
     def __init__(self, library: Library) -> None:
         super().__init__()
         self._library = library
+        self._tags: list[str] = []
+        self._made: Record | None = None
+        self._busy = False
+        self._name_field = FormField("name", "name")
+        self._description = FormField("description", "description")
+        self._mount_folder = FormField("mount", "mount (as the name)")
+        self._tags_field = FormField("tags", "tags")
+        self._choices = Choices()
+        self._bucket = FormField("bucket", "S3 bucket")
+        self._prefix = FormField("prefix", "S3 prefix")
+        self._external = Toggle("keep on external storage")
+        self._index = Toggle("index the data", on=True)
+        self._public = Toggle("the bucket is public")
+        self._key = FormField("key", "access key id", secret=True)
+        self._secret = FormField("secret", "secret access key", secret=True)
+        self._told = Lines(id="told")
+        self._footer = Footer()
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """The form, what is told, the keys."""
         yield Rule()
-        yield Details()
-        yield Footer()
+        with VerticalScroll(can_focus=False):
+            yield self._name_field
+            yield self._description
+            yield self._mount_folder
+            yield self._tags_field
+            yield self._choices
+            yield self._bucket
+            yield self._prefix
+            yield self._external
+            yield self._index
+            yield self._public
+            yield self._key
+            yield self._secret
+        yield self._told
+        yield self._footer
 
     def on_mount(self) -> None:
-        """Take the focus."""
-        self.set_focus(self.query_one(Details))
-        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
+        """Begin with the name."""
+        self._tags_field.field.use_choices(self._choices)
+        self.set_focus(self._name_field.field)
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+        self.start("tags", self._load_tags)
 
     def on_resize(self) -> None:
         """Fit to the width."""
         self.query_one(Rule).show_title("New asset")
 
+    async def _load_tags(self) -> None:
+        self._tags = [tag for tag, _ in await self._library.tag_counts()]
+
+    def on_text_typed(self, event: TextTyped) -> None:
+        """Complete tags."""
+        event.stop()
+        if event.field == "tags":
+            start, end, typed = find_tag_at(event.text, event.cursor)
+            found = [tag for tag in self._tags if typed and typed.casefold() in tag.casefold()]
+            choices = [Choice(quote_tag(tag), text=tag) for tag in found[:MOST_TAGS]]
+            self._tags_field.field.offer(choices, span=(start, end))
+
+    def on_text_entered(self, event: TextEntered) -> None:
+        """Enter goes to the next field: a form is not sent by accident."""
+        event.stop()
+        self.focus_next()
+
+    def _read(self) -> NewAsset:
+        """Read the form; the library judges the four fields.
+
+        Raises:
+            InvalidField: There is no bucket, or only one of the two keys.
+        """
+        bucket = self._bucket.value.strip().removeprefix("s3://").strip("/")
+        if not bucket:
+            raise InvalidField("bucket", "where are the files?")
+        key, secret = self._key.value.strip(), self._secret.value.strip()
+        if bool(key) != bool(secret):
+            raise InvalidField("secret" if key else "key", "the two keys belong together")
+        name = self._name_field.value.strip()
+        return NewAsset(
+            name=name,
+            description=self._description.value,
+            mount=self._mount_folder.value.strip() or name,
+            tags=parse_tags(self._tags_field.value),
+            source=AwsSource(
+                bucket=bucket,
+                prefix=self._prefix.value.strip(),
+                keep_on_external_storage=self._external.on,
+                index_data=self._index.on,
+                public=self._public.on,
+                access_key_id=Secret(key) if key else None,
+                secret_access_key=Secret(secret) if secret else None,
+            ),
+        )
+
+    async def do_form_submit(self) -> None:
+        """Ask the platform for the asset, then watch it."""
+        if self._busy or self._made is not None:
+            return
+        self._busy = True
+        try:
+            self._tell("asking the platform…", Role.DIM)
+            self._made = await self._library.create(self._read())
+            self._tell("made: the platform is reading the files; Esc leaves it to that", Role.DIM)
+            record = await self._library.wait_ready(self._made.asset.id, progress=self._tell_wait)
+        except InvalidField as error:
+            self._tell(f"{error.message}; {error.hint}", Role.BAD)
+            self._go_to(error.field)
+        except CoexplorerError as error:
+            self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)
+        else:
+            self._made = record
+            self._tell_end(record)
+        finally:
+            self._busy = False
+
+    def _go_to(self, field: str) -> None:
+        for row in self.query(FormField):
+            if row.field.field_name == field:
+                self.set_focus(row.field)
+
+    def _tell(self, text: str, role: Role) -> None:
+        line: Line = ((f" {clean(text)}", role),)
+        self._told.show([line])
+
+    def _tell_wait(self, progress: ReadyProgress) -> None:
+        self._tell(
+            f"{progress.state} for {progress.waited_s:.0f} s, next look in"
+            f" {progress.next_poll_s:.0f} s; Esc leaves it to that",
+            Role.DIM,
+        )
+
+    def _tell_end(self, record: Record) -> None:
+        asset = record.asset
+        if asset.failure_reason or asset.state == "failed":
+            self._tell(f"failed: {asset.failure_reason or 'the platform says no more'}", Role.BAD)
+        else:
+            self._tell(f"{asset.name} is ready; Esc leaves", Role.GOOD)
+
     def do_screen_close(self) -> None:
-        """Leave."""
-        self.dismiss(None)
+        """Leave; what was asked for goes on by itself."""
+        self.dismiss(self._made)

@@ -1,4 +1,4 @@
-"""Sign in: domain and token, without losing what is being typed."""
+"""Sign in again, without losing what is being typed: the other screens wait below."""
 
 from __future__ import annotations
 
@@ -7,39 +7,96 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from coexplorer.config import Settings
-from coexplorer.errors import NotSignedIn
+from coexplorer.errors import CoexplorerError, NotSignedIn
+from coexplorer.library.library import Library
+from coexplorer.models import Secret
+from coexplorer.text import clean
+from coexplorer.tui import external
 from coexplorer.tui.commands import Scope
+from coexplorer.tui.messages import TextEntered, TextTyped
+from coexplorer.tui.present import Role
 from coexplorer.tui.screens.base import CommandScreen
-from coexplorer.tui.widgets.details import Details, Rule
+from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
+from coexplorer.tui.widgets.form import FormField
+from coexplorer.tui.widgets.lines import Lines
 
 
-class SignInScreen(CommandScreen[None]):
-    """Closes when signed in, or given up."""
+class SignInScreen(CommandScreen[bool]):
+    """Gives True when the platform took the token.
+
+    Args:
+        error: Why the old token is no good; None when the user asks to sign in.
+    """
 
     scope: ClassVar[Scope] = Scope.FORM
-    DEFAULT_CSS = "SignInScreen Details { height: 1fr; }"
+    DEFAULT_CSS = "SignInScreen Lines { height: auto; } SignInScreen #room { height: 1fr; }"
 
-    def __init__(self, settings: Settings, error: NotSignedIn | None) -> None:
+    def __init__(self, library: Library, settings: Settings, error: NotSignedIn | None) -> None:
         super().__init__()
+        self._library = library
         self._settings = settings
         self._error = error
+        self._token = FormField("token", "access token (cop_…)", secret=True)
+        self._told = Lines(id="told")
 
     def compose(self) -> ComposeResult:
-        """Lay the screen out."""
+        """Why, where, the token."""
         yield Rule()
-        yield Details()
+        yield Lines(id="why")
+        yield self._token
+        yield self._told
+        yield Lines(id="room")
         yield Footer()
 
     def on_mount(self) -> None:
-        """Take the focus."""
-        self.set_focus(self.query_one(Details))
+        """Say why."""
+        why = f"{self._error.message}. " if self._error else ""
+        self.query_one("#why", Lines).show(
+            [
+                ((clean(why), Role.BAD),),
+                (
+                    (
+                        f"Make a token in your account's settings on {self._settings.domain}.",
+                        Role.TEXT,
+                    ),
+                ),
+                (("What you were typing is kept.", Role.DIM),),
+                (),
+            ]
+        )
+        self.set_focus(self._token.field)
         self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def on_resize(self) -> None:
         """Fit to the width."""
-        self.query_one(Rule).show_title("Sign in")
+        self.query_one(Rule).show_title(f"Sign in to {self._settings.domain}")
+
+    def on_text_typed(self, event: TextTyped) -> None:
+        """Nothing follows what is typed here."""
+        event.stop()
+
+    def on_text_entered(self, event: TextEntered) -> None:
+        """Enter sends it."""
+        event.stop()
+        self.perform("form.submit")
+
+    async def do_form_submit(self) -> None:
+        """Try the token, keep it where the old one was kept."""
+        token = Secret(self._token.value.strip())
+        if not token:
+            self._told.show([(("type the token first", Role.WARN),)])
+            return
+        self._told.show([(("asking the platform…", Role.DIM),)])
+        try:
+            await self._library.sign_in(token)
+        except CoexplorerError as error:
+            text = f"{error.message}; {error.hint}".rstrip("; ")
+            self._told.show([((clean(text), Role.BAD),)])
+            return
+        self.say(external.keep_token(self._settings, token))
+        self.dismiss(result=True)
 
     def do_screen_close(self) -> None:
-        """Leave."""
-        self.dismiss(None)
+        """Leave it."""
+        self.dismiss(result=False)

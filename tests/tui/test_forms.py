@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.buckets import SAMPLE_PREFIX, SAMPLE_PUBLIC, ensure_sample_buckets
+from coexplorer.demo.server import DemoServer
+from coexplorer.tui.widgets.field import Field
+from tests.support.server import OUTSIDE
+from tests.support.tui import Running, running_app
+
+
+async def fill(app: Running, **texts: str) -> None:
+    """Put texts into the fields of the form that is open."""
+    for name, text in texts.items():
+        field = next(field for field in app.app.screen.query(Field) if field.field_name == name)
+        app.app.screen.set_focus(field)
+        await app.type(text)
+
+
+@pytest.mark.command("asset.create", "form.submit", "screen.close")
+async def test_an_asset_is_made_from_a_bucket_and_watched_until_it_is_ready(
+    server: DemoServer, settings: Settings
+) -> None:
+    ensure_sample_buckets(server.data)
+    async with running_app(server, settings) as app:
+        await app.press("N")
+        await app.until_shown("New asset", "S3 bucket", "[x] index the data")
+        await app.press("ctrl+s")
+        await app.until_shown("bucket: where are the files?")
+        await fill(app, name="new one", tags="keep, raw", bucket=SAMPLE_PUBLIC)
+        await fill(app, prefix=SAMPLE_PREFIX)
+        await app.press("tab", "tab", "tab", "space")
+        await app.until_shown("[x] the bucket is public")
+        await app.press("ctrl+s")
+        await app.until_shown("new one is ready")
+        await app.press("escape")
+        await app.until_shown("new one  ")
+        made = next(asset for asset in server.store.assets() if asset.name == "new one")
+        assert made.mount == "new one"
+        assert set(made.tags) == {"keep", "raw"}
+
+
+async def test_a_failed_creation_says_its_reason_and_secrets_stay_secret(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("N")
+        await app.until_shown("New asset")
+        await fill(app, name="new one", bucket="no-such-bucket", key="AKIA0", secret="topsecret0")
+        assert "topsecret0" not in app.text()
+        assert "AKIA0" not in app.text()
+        await app.press("ctrl+s")
+        await app.until_shown("failed: ")
+        assert "topsecret0" not in settings.journal_path.read_bytes().decode("latin-1")
+        assert all("topsecret0" not in text for _, text in app.app.notices)
+
+
+async def test_an_expired_token_is_replaced_without_losing_what_was_typed(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        good = server.users[0].token
+        server.faults.add("expire", renew=None)
+        await app.press("r")
+        await app.type("!")
+        await app.press("enter")
+        await app.until_shown("Sign in to 127.0.0.1", "What you were typing is kept")
+        await app.type("cop_wrong")
+        await app.press("enter")
+        await app.until_shown("not signed in")
+        server.faults.clear()
+        await app.press("ctrl+u")
+        await app.type(good)
+        await app.press("ctrl+s")
+        await app.until_shown("signed in", "1 unsent")
+        await app.press("L")
+        await app.until_shown("+ open data!")
+        await app.press("r")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "sent at last")
+
+
+async def test_a_token_typed_in_vain_is_left_by_escape(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press(":")
+        await app.type("sign in")
+        await app.press("enter")
+        await app.until_shown("Sign in to")
+        await app.press("enter")
+        await app.until_shown("type the token first")
+        await app.press("escape")
+        await app.until_shown("open data")
