@@ -54,7 +54,7 @@ def mount_command(
     check_fuse()
     settings = _with_token(invocation.load_settings())
     place = Path(folder or settings.mount_folder).expanduser().absolute()
-    ensure_mountable(place)
+    ensure_mountable(settings.paths, place)
     place = place.resolve()
 
     def serve(on_ready: Callable[[], None]) -> None:

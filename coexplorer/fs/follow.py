@@ -40,7 +40,6 @@ class Follower:
         self._saver = saver
         self._change = 0
         self._changed = trio.Event()
-        self._pending: set[tuple[int, str]] = set()
 
     async def load(self) -> None:
         """Fill the tree from the catalog."""
@@ -161,8 +160,9 @@ class Follower:
     async def _notice_discards(self) -> None:
         """Let an unsent text go that the user gave up, or sent again, in another front end."""
         failed = self._volume.list_errors()
-        if not failed:
-            self._pending.clear()
+        journaled = self._saver.journaled
+        journaled &= {(node.slot, subject) for node, subject in failed}
+        if not journaled:
             return
         try:
             waiting = {entry.asset_id for entry in await self._library.unsent()}
@@ -170,11 +170,7 @@ class Follower:
             log.warning("the journal can't be read: %s", error)
             return
         for node, subject in failed:
-            key = (node.slot, subject)
-            if node.id in waiting:
-                self._pending.add(key)
-            elif key in self._pending:
-                self._pending.discard(key)
+            if (node.slot, subject) in journaled and node.id not in waiting:
                 await self._saver.give_up(node, subject)
 
 

@@ -7,7 +7,7 @@ exactly one right PUT. Here are its decisions; `coexplorer.fs.saving` does the w
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from coexplorer.fs.files import MAX_FILE_BYTES, check_written
@@ -50,6 +50,8 @@ class Buffer:
         written: Whether something was written since the file was last emptied.
         version: Counts changes, so that who waited knows whether there were any.
         failure: The last save failed, and nothing was changed since.
+        refusal: A write was refused: what is here is only a part of what was meant, and must never
+            be sent. Emptying the file, or closing it, ends that.
     """
 
     content: bytearray
@@ -58,6 +60,7 @@ class Buffer:
     written: bool = False
     version: int = 0
     failure: Failure | None = None
+    refusal: Failure | None = None
 
     def write(self, offset: int, data: bytes, part: Part) -> None:
         """Write as pwrite does, and check what can be checked.
@@ -88,6 +91,7 @@ class Buffer:
             raise OSError(errno.EFBIG, "larger than a metadata file can be")
         if size == 0:
             self.written = False
+            self.refusal = None
         if size < len(self.content):
             del self.content[size:]
         elif size > len(self.content):
@@ -103,14 +107,26 @@ class Buffer:
         self._changed()
 
     def settle(self, content: bytes, version: int, now_there: bytes) -> None:
-        """Note that `content`, as it was at `version`, was sent, and what the platform has now."""
+        """Note that `content`, as it was at `version`, was sent, and what the platform has now.
+
+        What is shown stays: whoever has it open for writing goes on at an offset in it.
+        """
         self.sent = now_there
         self.failure = None
-        if self.version == version:
+        if self.version == version or bytes(self.content) == content:
             self.dirty = False
-            self.content = bytearray(now_there)
-        elif bytes(self.content) == content:
-            self.dirty = False
+
+    def follow(self) -> bool:
+        """Show what the platform has; False when that is shown already.
+
+        Only for a file that nobody has open for writing, and that has nothing unsent.
+        """
+        self.dirty = False
+        self.refusal = None
+        if bytes(self.content) == self.sent:
+            return False
+        self.content = bytearray(self.sent)
+        return True
 
     def fail(self, failure: Failure, version: int) -> None:
         """Note that what was there at `version` could not be sent."""
@@ -137,6 +153,7 @@ class MetadataFile:
         inode: The inode that its name has at the moment.
         buffer: None while nobody has it open and nothing is unsent.
         handles: Open descriptions; those of an unlinked file are counted in its own object.
+        writers: Those of them that can write.
         hidden_until: The name was unlinked: it comes back then, if nobody creates it first.
         detached: It was unlinked or replaced: it is nobody's file any more, and never sent.
     """
@@ -148,7 +165,7 @@ class MetadataFile:
     handles: int = 0
     hidden_until: float | None = None
     detached: bool = False
-    writers: set[int] = field(default_factory=set)
+    writers: int = 0
 
 
 def decide_flush(
@@ -164,7 +181,7 @@ def decide_flush(
     """
     if not touched or not buffer.dirty:
         return Verdict.NOTHING
-    if buffer.failure is not None:
+    if buffer.failure is not None or buffer.refusal is not None:
         return Verdict.FAIL
     if buffer.is_empty_wait or (other_writer and not wants_sync):
         return Verdict.NOTHING
@@ -173,6 +190,7 @@ def decide_flush(
 
 def decide_release(buffer: Buffer, *, other_handle_writes: bool) -> Verdict:
     """Decide what the last close of an open description does: nobody hears of its errors."""
-    if not buffer.dirty or buffer.failure is not None or other_handle_writes:
+    failed = buffer.failure is not None or buffer.refusal is not None
+    if not buffer.dirty or failed or other_handle_writes:
         return Verdict.NOTHING
     return Verdict.WAIT if buffer.is_empty_wait else Verdict.SEND

@@ -12,6 +12,7 @@ import pyfuse3
 
 from coexplorer.fs.attributes import (
     BRIEF_LIFE_S,
+    ENTRY_LIFE_S,
     build_directory,
     build_file,
     build_link,
@@ -172,6 +173,9 @@ class Looking:
         return found
 
     async def _find_attributes(self, inode: int) -> pyfuse3.EntryAttributes | None:
+        moved = self._find_moved(inode)
+        if moved is not None:
+            return moved
         asset = split_asset(inode)
         if asset is not None:
             return await self._find_asset_attributes(*asset, Inode(inode))
@@ -198,10 +202,17 @@ class Looking:
             return None
         return self.attributes_of_part(node, part, inode)
 
-    async def _find_counted(self, inode: int) -> pyfuse3.EntryAttributes | None:
+    def _find_moved(self, inode: int) -> pyfuse3.EntryAttributes | None:
+        """Return the attributes of what is, or no longer is, a metadata file by this inode."""
         scratch = self.volume.scratch.find_inode(inode)
         if scratch is not None:
             return self.attributes_of_scratch(scratch)
+        file = self.volume.find_unlinked(inode)
+        if file is None or file.buffer is None:
+            return None
+        return build_file(file.inode, len(file.buffer.content), time.time())
+
+    async def _find_counted(self, inode: int) -> pyfuse3.EntryAttributes | None:
         file = self.volume.find_second_life(inode)
         if file is not None:
             node = self.tree.find_slot(file.slot)
@@ -240,7 +251,8 @@ class Looking:
         size, mtime = volume.size_of(node, part), volume.mtime_of(node, part)
         if part in (Part.JSON, Part.ERROR):
             inode = asset_inode(node.number, part)
-            life_s = BRIEF_LIFE_S if part is Part.ERROR else 300.0
+            # A script asks for `error` right after a save: the kernel must not remember it.
+            life_s = 0.0 if part is Part.ERROR else ENTRY_LIFE_S
             return build_text_file(inode, size, mtime, life_s=life_s)
         current = volume.inode_of(node, part)
         return build_file(current if inode is None else inode, size, mtime)

@@ -68,7 +68,7 @@ def check_fuse() -> None:
         ) from error
 
 
-def ensure_mountable(folder: Path) -> None:
+def ensure_mountable(paths: Paths, folder: Path) -> None:
     """Make a folder ready to be mounted on: heal a dead mount, make what is not there.
 
     Raises:
@@ -86,11 +86,15 @@ def ensure_mountable(folder: Path) -> None:
         if error.errno not in (errno.ENOTCONN, errno.ECONNABORTED):
             raise Refused(f"{folder} can't be used: {error.strerror}") from error
         _detach(folder)
-        ensure_mountable(folder)
+        ensure_mountable(paths, folder)
         return
     if not stat.S_ISDIR(found.st_mode):
         raise Refused(f"{folder} is not a folder")
     if any(mounted == folder for mounted, _ in iter_mountpoints()):
+        if not _is_served(paths, folder):
+            _detach(folder)
+            ensure_mountable(paths, folder)
+            return
         hint = f"leave it as it is, or first: coexplorer umount {folder}"
         raise Refused(f"{folder} is mounted already", hint=hint)
     if next(folder.iterdir(), None) is not None:
@@ -200,6 +204,18 @@ def list_holders(folder: Path) -> list[tuple[int, str]]:
         except OSError:
             continue
     return sorted(holders)
+
+
+def _is_served(paths: Paths, folder: Path) -> bool:
+    """Tell whether somebody answers at a mount; the kernel remembers the root of a dead one."""
+    mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
+    if mount is not None and mount.pid:
+        return mount.alive
+    try:
+        os.statvfs(folder)
+    except OSError:
+        return False
+    return True
 
 
 def _is_inside(path: str, folder: Path) -> bool:

@@ -163,6 +163,7 @@ class Moving:
         self._hide(node, part)
         self.volume.drop_second_life(file.inode)
         self.opening.retarget(file, scratch)
+        self.volume.tidy(file)
 
     def _hide(self, node: Node, part: Part) -> None:
         """Take a metadata file's name away for a few seconds."""
@@ -200,6 +201,9 @@ class Moving:
             return await self.library.edit(node.id, fields, mine)
 
         await self._change(node, "renaming the asset", send, self._taker(node, old, new))
+        # The catalog's own word of the rename may have come first, and left an alias.
+        self.tree.drop_alias(old[1])
+        self.volume.tell_stale((old, new))
 
     def _get_name(self, file_name: bytes, asset_id: AssetId) -> str:
         """Return the name that a file name stands for.

@@ -16,7 +16,7 @@ import pyfuse3
 from coexplorer.errors import InvalidField, NotFound
 from coexplorer.fs.control import Control
 from coexplorer.fs.descriptors import has_writable
-from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES, build_json
+from coexplorer.fs.files import EDITABLE_PARTS, FIELDS_OF_PARTS, FILE_NAMES, build_json
 from coexplorer.fs.handles import (
     Buffer,
     MetadataFile,
@@ -116,6 +116,7 @@ class Opening:
             key = (file.slot, file.part)
             self.volume.shown.show(opened.tgid, key, buffer.sent, bytes(buffer.content))
         file.handles += 1
+        file.writers += opened.writable
         return self._info(opened, keep_cache=keep_cache)
 
     def check_writable(self, node: Node) -> None:
@@ -215,6 +216,7 @@ class Opening:
         self._cut(node, file, file.buffer, 0)
         opened.touched = True
         file.handles += 1
+        file.writers += opened.writable
         return opened
 
     def info_of(self, opened: OpenFile) -> pyfuse3.FileInfo:
@@ -278,7 +280,11 @@ class Opening:
         try:
             buffer.write(at, data, target.part)
         except InvalidField as error:
-            self._refuse(target, error)
+            self._refuse(target, buffer, error)
+            raise
+        except OSError as error:
+            reason = InvalidField(FIELDS_OF_PARTS[target.part], str(error.strerror))
+            self._refuse(target, buffer, reason)
             raise
         opened.touched = True
         node = self.volume.tree.find_slot(target.slot)
@@ -286,11 +292,12 @@ class Opening:
             self.volume.set_mtime(node, target.part, time.time())
         return len(data)
 
-    def _refuse(self, file: MetadataFile, error: InvalidField) -> None:
+    def _refuse(self, file: MetadataFile, buffer: Buffer, error: InvalidField) -> None:
         """Say in the asset's ``error`` why a write was refused: shells only show the errno."""
         node = self.volume.tree.find_slot(file.slot)
         if node is not None:
-            self.saver.note_refusal(node, file, error)
+            buffer.dirty = True
+            buffer.refusal = self.saver.note_refusal(node, file, error)
 
     async def resize(self, node: Node, file: MetadataFile, size: int, handle: int | None) -> None:
         """Cut or grow a metadata file.
@@ -349,8 +356,9 @@ class Opening:
         verdict = decide_flush(
             buffer, touched=opened.touched, other_writer=other, wants_sync=wants_sync
         )
-        if verdict is Verdict.FAIL and buffer.failure is not None:
-            raise pyfuse3.FUSEError(buffer.failure.errno)
+        failure = buffer.failure or buffer.refusal
+        if verdict is Verdict.FAIL and failure is not None:
+            raise pyfuse3.FUSEError(failure.errno)
         node = self.volume.tree.find_slot(target.slot)
         if verdict is Verdict.SEND and node is not None:
             await self.saver.save(node, target, opened.tgid, opened.base)
@@ -366,10 +374,10 @@ class Opening:
         if target is None:
             return
         target.handles -= 1
+        target.writers -= opened.writable
         node = self.volume.tree.find_slot(target.slot)
         if target.buffer is not None and not target.detached and node is not None:
-            others = any(other.target is target and other.writable for other in self._open.values())
-            verdict = decide_release(target.buffer, other_handle_writes=others)
+            verdict = decide_release(target.buffer, other_handle_writes=target.writers > 0)
             if verdict is Verdict.SEND:
                 self.saver.save_now(node, target, opened.tgid, opened.base)
             elif verdict is Verdict.WAIT:
@@ -391,6 +399,10 @@ class Opening:
                 opened.target = new
                 old.handles -= 1
                 new.handles += 1
+                if isinstance(old, MetadataFile):
+                    old.writers -= opened.writable
+                if isinstance(new, MetadataFile):
+                    new.writers += opened.writable
 
     def __len__(self) -> int:
         return len(self._open)

@@ -23,9 +23,9 @@ from pyfuse3 import (
 
 from coexplorer.fs.attributes import build_absent
 from coexplorer.fs.errnos import DEADLINE_S, answers
-from coexplorer.fs.files import EDITABLE_PARTS
+from coexplorer.fs.files import EDITABLE_PARTS, NAMES_OF_PARTS
 from coexplorer.fs.handles import MetadataFile
-from coexplorer.fs.inodes import Inode, Place, split_asset
+from coexplorer.fs.inodes import Inode, Part, Place, split_asset
 from coexplorer.fs.looking import Listing, Looking
 from coexplorer.fs.moving import Moving
 from coexplorer.fs.opening import Opening
@@ -62,6 +62,8 @@ class Operations(pyfuse3.Operations):
     ) -> EntryAttributes:
         entry = await self.looking.find(parent_inode, name)
         if entry is None:
+            if name == NAMES_OF_PARTS[Part.ERROR]:
+                raise pyfuse3.FUSEError(errno.ENOENT)  # which the kernel does not remember
             return build_absent()
         self.volume.counts.add(entry.st_ino)
         return entry

@@ -17,6 +17,7 @@ import pyfuse3
 import trio
 
 from coexplorer.errors import (
+    ApiError,
     CoexplorerError,
     EditConflict,
     Forbidden,
@@ -26,12 +27,19 @@ from coexplorer.errors import (
     Unreachable,
 )
 from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename, errno_of
-from coexplorer.fs.files import EDITABLE_PARTS, NAMES_OF_PARTS, build_text, parse_text
+from coexplorer.fs.files import (
+    EDITABLE_PARTS,
+    FIELDS_OF_PARTS,
+    NAMES_OF_PARTS,
+    build_text,
+    parse_text,
+)
 from coexplorer.fs.handles import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
 from coexplorer.fs.reports import build_report
 from coexplorer.fs.tree import Node
 from coexplorer.fs.volume import Volume
 from coexplorer.library import Library
+from coexplorer.library.merge import changed_fields
 from coexplorer.library.results import EditResult
 from coexplorer.models import Fields
 
@@ -90,6 +98,7 @@ class Saver:
         self.volume = volume
         self.library = library
         self.health = Health()
+        self.journaled: set[tuple[int, str]] = set()
         self._nursery = nursery
         self._locks: dict[int, tuple[trio.Lock, int]] = {}
         self._running: set[_Attempt] = set()
@@ -135,13 +144,14 @@ class Saver:
         """Send a file that nobody waits for, at once."""
         self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
 
-    def note_refusal(self, node: Node, file: MetadataFile, error: InvalidField) -> None:
+    def note_refusal(self, node: Node, file: MetadataFile, error: InvalidField) -> Failure:
         """Say in the asset's ``error`` that a write was refused before anything was sent."""
-        self._note_failure(node, f"saving {_file_name(file)}", error)
+        return self._note_failure(node, f"saving {_file_name(file)}", error)
 
     async def give_up(self, node: Node, what: str) -> None:
         """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""
         self.volume.clear_error(node, what)
+        self.journaled.discard((node.slot, what))
         for part in EDITABLE_PARTS:
             file = self.volume.find_file(node, part)
             if file is None or file.buffer is None or what != f"saving {_file_name(file)}":
@@ -221,7 +231,8 @@ class Saver:
                 except CoexplorerError as error:
                     attempt.failure = self._note_failure(node, what, error)
                     return
-                self._note_success(node, what)
+                self.health.note_success()
+                self.volume.clear_error(node, what)
                 take_over(result)
 
         attempt = self._start(run)
@@ -312,9 +323,9 @@ class Saver:
                     buffer.sent = build_text(error.theirs, file.part)
                 return
             if result is not None:
-                self._note_success(node, what)
-            else:
-                self.volume.clear_error(node, what)
+                self.health.note_success()
+            if self.volume.clear_error(node, what):
+                self._nursery.start_soon(self._drop_superseded, node, file)
             self._take_over(node, file, content, version, result)
             self.volume.shown.show(tgid, (file.slot, file.part), content)
             self.volume.tidy(file)
@@ -367,14 +378,13 @@ class Saver:
             buffer.settle(content, version, now_there)
             volume.apply_fields(node, after, time.monotonic(), alias=True)
             volume.tell_stale()
-        if buffer.version == version and bytes(buffer.content) != content:
-            volume.set_mtime(node, file.part, time.time())
-            volume.notices.forget_inode(file.inode)
 
     def _note_failure(self, node: Node, what: str, error: CoexplorerError) -> Failure:
         failure = Failure(errno_of(error), build_report(what, error))
         self.health.note(error, node.slot)
         self.volume.set_error(node, what, failure.report)
+        if isinstance(error, ApiError | EditConflict):
+            self.journaled.add((node.slot, what))
         self.volume.report(f"{_title(node)}: {what} failed: {error.message}")
         if isinstance(error, NotFound):
             self.volume.remove(node.id)
@@ -384,9 +394,17 @@ class Saver:
             self.volume.tell_stale()
         return failure
 
-    def _note_success(self, node: Node, what: str) -> None:
-        self.health.note_success()
-        self.volume.clear_error(node, what)
+    async def _drop_superseded(self, node: Node, file: MetadataFile) -> None:
+        """Discard the unsent entries of a field that is saved now: nobody needs them any more."""
+        field = FIELDS_OF_PARTS[file.part]
+        try:
+            for entry in await self.library.unsent():
+                base, mine = entry.base, entry.mine
+                ours = entry.asset_id == node.id and entry.origin == "mount"
+                if ours and base and mine and changed_fields(base, mine) == (field,):
+                    await self.library.discard(entry.id)
+        except CoexplorerError as error:
+            log.warning("an old unsent text stays in the journal: %s", error)
 
     @asynccontextmanager
     async def _lock(self, slot: int) -> AsyncIterator[None]:

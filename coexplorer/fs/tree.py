@@ -6,7 +6,7 @@ makes wrong in the kernel's caches is collected in `Tree.take_stale`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntFlag
 from sys import intern
@@ -128,9 +128,15 @@ FLAG_VIEWS: dict[Place, tuple[Flag, int]] = {
 
 
 class Tree:
-    """Every asset under one name that is its own as long as the mount lives."""
+    """Every asset under one name that is its own as long as the mount lives.
 
-    def __init__(self) -> None:
+    Args:
+        is_held: Tells whether somebody may have seen an asset's name. While a first sync brings the
+            newest assets first, an older one still gets the plain name from one that nobody saw.
+    """
+
+    def __init__(self, is_held: Callable[[Node], bool] = lambda _: True) -> None:
+        self._is_held = is_held
         self.folders: dict[Place, dict[bytes, Node]] = {
             Place.ALL: {},
             Place.ARCHIVED: {},
@@ -178,6 +184,12 @@ class Tree:
             return None
         alias.used = now
         return alias.node
+
+    def drop_alias(self, name: bytes) -> None:
+        """Let a former name go at once: a rename was asked for, so the old name shall be gone."""
+        if self._aliases.pop(name, None) is not None:
+            for place in (Place.ALL, Place.ARCHIVED):
+                self._mark(place, name, None)
 
     def touch_aliases(self, node: Node, now: float) -> None:
         """Note that a former name of an asset was followed."""
@@ -329,11 +341,23 @@ class Tree:
         else:
             node = former
             node.gone, node.flags, node.tags = False, known.flags, ()
+        self._make_room(known)
         node.file_name = self._free_name(known.name, known.id, 0.0)
         self.folders[node.folder][node.file_name] = node
         self._mark_views(node, None)
         self.set_tags(node, known.tags)
         return node
+
+    def _make_room(self, known: Known) -> None:
+        """Give a younger asset of the same name its own, if nobody has seen it yet."""
+        wanted = names.file_name(known.name, known.id).encode()
+        holder = self.find_name(wanted)
+        if holder is None or holder.created <= known.created or self._is_held(holder):
+            return
+        escaped = names.escape_name(known.name)
+        own = names.disambiguate(escaped, holder.id).encode()
+        if self.can_take(own):
+            self._rename(holder, own, 0.0, alias=False)
 
     def _leave(self, node: Node) -> None:
         self.set_tags(node, ())

@@ -77,7 +77,7 @@ class Volume:
         self.source = source
         self.notices = notices
         self.options = options
-        self.tree = Tree()
+        self.tree = Tree(is_held=lambda node: self.counts.holds(node.inode))
         self.counts = LookupCounts()
         self.inodes = InodeCounter()
         self.details = Details()
@@ -94,6 +94,7 @@ class Volume:
         self._last_words: dict[int, Record] = {}
         self._files: dict[tuple[int, Part], MetadataFile] = {}
         self._second_lives: dict[int, MetadataFile] = {}
+        self._unlinked: dict[int, MetadataFile] = {}
         self._errors: dict[int, dict[str, str]] = {}
         self._spellings: OrderedDict[tuple[int, Part], bytes] = OrderedDict()
 
@@ -153,11 +154,13 @@ class Volume:
         for part in self.details.note(node.slot, texts):
             file = self._files.get((node.slot, part))
             buffer = file.buffer if file is not None else None
-            if buffer is not None:
+            if file is not None and buffer is not None:
                 if buffer.dirty:
                     continue  # what was written here goes on being shown
                 buffer.sent = texts[part]
-                buffer.content = bytearray(texts[part])
+                if file.writers:
+                    continue  # their offsets must go on fitting; `tidy` shows it
+                buffer.follow()
             self._mtimes[node.slot, part] = time.time()
             self.notices.forget_inode(self.inode_of(node, part))
 
@@ -216,7 +219,7 @@ class Volume:
         Who has it open keeps what they had, under the old inode; the name gets a new one.
         """
         old = self.ensure_file(node, part)
-        old.detached = True
+        self._detach(old)
         new = MetadataFile(node.slot, part, self.inodes.take(), hidden_until=hidden_until)
         self._files[node.slot, part] = new
         self._second_lives[new.inode] = new
@@ -224,7 +227,7 @@ class Volume:
 
     def adopt(self, node: Node, part: Part, inode: Inode) -> MetadataFile:
         """Give a file's name the inode of a scratch file that is being renamed there."""
-        self.ensure_file(node, part).detached = True
+        self._detach(self.ensure_file(node, part))
         file = MetadataFile(node.slot, part, inode)
         self._files[node.slot, part] = file
         self._second_lives[inode] = file
@@ -234,7 +237,17 @@ class Volume:
         """Undo `adopt`: the rename failed, and the file is what it was before."""
         self.drop_second_life(self._files[node.slot, part].inode)
         file.detached = False
+        self._unlinked.pop(file.inode, None)
         self._files[node.slot, part] = file
+
+    def find_unlinked(self, inode: int) -> MetadataFile | None:
+        """Return the file that is still open by an inode whose name was taken away."""
+        return self._unlinked.get(inode)
+
+    def _detach(self, file: MetadataFile) -> None:
+        file.detached = True
+        if file.handles:
+            self._unlinked[file.inode] = file
 
     def drop_second_life(self, inode: Inode) -> None:
         """Note that an inode belongs to a scratch file from now on."""
@@ -249,12 +262,21 @@ class Volume:
         self.tidy(file)
 
     def tidy(self, file: MetadataFile) -> None:
-        """Let a file's state go that nobody needs any more."""
+        """Show what the platform has, and let a file's state go, when nobody needs it any more."""
+        buffer = file.buffer
+        if buffer is not None and not file.writers and not file.detached:
+            unsent = buffer.dirty and buffer.refusal is None
+            node = self.tree.find_slot(file.slot)
+            if not unsent and node is not None and buffer.follow():
+                self.set_mtime(node, file.part, time.time())
+                self.notices.forget_inode(file.inode)
         if file.handles:
             return
         if file.buffer is not None and (not file.buffer.dirty or file.detached):
             file.buffer = None
         if file.detached:
+            if self._unlinked.get(file.inode) is file:
+                del self._unlinked[file.inode]
             if not self.counts.holds(file.inode):
                 self._second_lives.pop(file.inode, None)
             return
@@ -289,24 +311,20 @@ class Volume:
     def set_error(self, node: Node, subject: str, report: str) -> None:
         """Show why the last write failed; `subject` is what a later success clears."""
         self._errors.setdefault(node.slot, {})[subject] = report
-        self._tell_error(node)
 
-    def clear_error(self, node: Node, subject: str) -> None:
-        """Take an error away: the write succeeded after all, or its text was given up."""
+    def clear_error(self, node: Node, subject: str) -> bool:
+        """Take an error away, as the write succeeded, or its text was given up; False: none was."""
         reports = self._errors.get(node.slot)
-        if reports is not None and reports.pop(subject, None) is not None:
-            if not reports:
-                del self._errors[node.slot]
-            self._tell_error(node)
+        if reports is None or reports.pop(subject, None) is None:
+            return False
+        if not reports:
+            del self._errors[node.slot]
+        return True
 
     def list_errors(self) -> list[tuple[Node, str]]:
         """List what failed and was not put right: the asset, and the subject."""
         nodes = ((self.tree.find_slot(slot), reports) for slot, reports in self._errors.items())
         return [(node, subject) for node, reports in nodes if node for subject in reports]
-
-    def _tell_error(self, node: Node) -> None:
-        self.notices.forget_entry(node.inode, NAMES_OF_PARTS[Part.ERROR])
-        self.notices.forget_inode(asset_inode(node.number, Part.ERROR))
 
     def report(self, text: str) -> None:
         """Write a line into the mount's log, which is the daemon's too."""

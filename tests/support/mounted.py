@@ -37,6 +37,7 @@ class Mounted:
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
         self.log = home / "mount.log"
+        self._starts = 0
 
     @property
     def env(self) -> dict[str, str]:
@@ -59,6 +60,7 @@ class Mounted:
     def start(self, *options: str) -> None:
         """Mount, and wait until every asset of the server is there."""
         command = [sys.executable, "-m", "coexplorer", "mount", "-f", *options, str(self.folder)]
+        self._starts = self.log_text().count("mounted at")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
         wait_until(self._answers, f"a mount at {self.folder}: {self.log_text()}")
@@ -67,7 +69,8 @@ class Mounted:
     def _answers(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
             raise AssertionError(f"the mount ended: {self.log_text()}")
-        return (self.folder / "README.md").exists()
+        # The folder alone does not tell: the kernel remembers a bit of a mount that has died.
+        return self.log_text().count("mounted at") > self._starts
 
     def wait_synced(self) -> None:
         """Wait until the first sync is done."""

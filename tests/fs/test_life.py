@@ -1,0 +1,197 @@
+"""How mounts begin and end, and what is left when they do not end well."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.mounted import Mounted, make_asset, mounting, wait_until
+from tests.support.server import make_id
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Mounted]:
+    with mounting(tmp_path, [make_asset(n, f"a{n}") for n in range(1, 4)], start=False) as mounted:
+        yield mounted
+
+
+def test_mount_goes_to_the_background_and_umount_ends_it(mounted: Mounted) -> None:
+    done = mounted.cli("mount", str(mounted.folder))
+
+    assert done.returncode == 0, done.stderr
+    assert mounted.folder.joinpath("README.md").exists()
+    status = mounted.cli("status").stdout
+    assert str(mounted.folder) in status
+    assert mounted.server.url in status
+
+    mounted.wait_synced()
+    assert (mounted.asset("a1") / "name").read_text() == "a1\n"
+    assert mounted.cli("mount", str(mounted.folder)).returncode != 0
+
+    done = mounted.cli("umount", str(mounted.folder))
+    assert done.returncode == 0, done.stderr
+    assert not os.path.ismount(mounted.folder)
+    assert str(mounted.folder) not in mounted.cli("status").stdout
+
+
+def test_a_crash_is_healed_by_the_next_mount(mounted: Mounted) -> None:
+    mounted.start()
+    before = (mounted.asset("a1") / "tags").stat().st_ino
+    mounted.kill()
+
+    mounted.start()
+
+    assert (mounted.asset("a1") / "tags").read_text() == "beta\nalpha\n"
+    assert (mounted.asset("a1") / "tags").stat().st_ino == before
+
+
+def test_a_dead_mount_is_recognised_and_detached(mounted: Mounted) -> None:
+    mounted.start()
+    process = mounted.process
+    assert process is not None
+    # Its helper would clean up after a crash: this is a crash that takes the helper along.
+    helpers = subprocess.run(
+        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
+    for pid in helpers:
+        os.kill(int(pid), signal.SIGKILL)
+    held = subprocess.Popen(["sleep", "60"], cwd=mounted.asset("a1"))
+    try:
+        mounted.kill()
+        mounted.start()
+        assert (mounted.asset("a2") / "name").read_text() == "a2\n"
+    finally:
+        held.kill()
+        held.wait()
+
+
+def test_a_killed_mount_loses_no_edit(mounted: Mounted) -> None:
+    mounted.start()
+    gate = mounted.server.hooks.before("PUT")
+    writer = subprocess.Popen(
+        ["bash", "-c", f"cat > '{mounted.asset('a1')}/description.md' <<< words"],
+        stderr=subprocess.DEVNULL,
+    )
+    gate.wait()
+    mounted.kill()
+    writer.wait(30)
+    gate.release()
+
+    mounted.start()
+
+    wait_until(
+        lambda: (
+            mounted.server.store.get(make_id(1)).description == "words"
+            or any((mounted.folder / ".coexplorer" / "unsent").iterdir())
+        ),
+        "the text on the platform, or kept",
+    )
+
+
+def test_a_folder_that_is_not_empty_is_refused(mounted: Mounted) -> None:
+    mounted.folder.mkdir()
+    (mounted.folder / "mine.txt").write_text("x")
+
+    done = mounted.cli("mount", str(mounted.folder))
+
+    assert done.returncode != 0
+    assert "not empty" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_umount_names_who_keeps_it_busy_and_force_ends_it(mounted: Mounted) -> None:
+    mounted.start()
+    held = subprocess.Popen(["sleep", "60"], cwd=mounted.asset("a1"))
+    try:
+        done = mounted.cli("umount", str(mounted.folder))
+        assert done.returncode != 0
+        assert f"sleep ({held.pid})" in done.stderr
+        assert "--force" in done.stderr
+        assert (mounted.asset("a1") / "name").exists()
+
+        assert mounted.cli("umount", "--force", str(mounted.folder)).returncode == 0
+        assert not os.path.ismount(mounted.folder)
+    finally:
+        held.kill()
+        held.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_end_it_cleanly(mounted: Mounted, number: signal.Signals) -> None:
+    mounted.start()
+    assert mounted.process is not None
+
+    mounted.process.send_signal(number)
+
+    assert mounted.process.wait(20) == 0
+    assert not os.path.ismount(mounted.folder)
+
+
+def test_unmounting_from_outside_ends_it_cleanly(mounted: Mounted) -> None:
+    mounted.start()
+    assert mounted.process is not None
+
+    subprocess.run(["fusermount3", "-u", str(mounted.folder)], check=True)
+
+    assert mounted.process.wait(20) == 0
+
+
+def test_two_mounts_of_one_profile_see_each_others_edits(mounted: Mounted) -> None:
+    mounted.start()
+    other = Mounted(mounted.server, mounted.home, mounted.folder.with_name("other"))
+    try:
+        other.start()
+        seen = other.asset("a1") / "tags"
+        assert seen.read_text() == "beta\nalpha\n"
+
+        (mounted.asset("a1") / "tags").write_text("gamma\n")
+        mounted.asset("a2").rename(mounted.asset("b2"))
+
+        wait_until(lambda: seen.read_text() == "gamma\n", "the edit in the other mount")
+        wait_until(other.asset("b2").is_dir, "the rename in the other mount")
+        wait_until((other.folder / "tags" / "gamma" / "a1").is_symlink, "the link")
+        (other.asset("a1") / "tags").write_text("delta\n")
+        assert mounted.server.store.get(make_id(1)).tags == ("delta",)
+    finally:
+        other.clean_up()
+
+
+def test_it_works_offline_from_the_catalog(mounted: Mounted) -> None:
+    mounted.start()
+    assert mounted.stop() == 0
+    mounted.server.stop()
+
+    mounted.start()
+
+    assert (mounted.asset("a1") / "description.md").read_text() == "old text\n"
+    assert (mounted.folder / "tags" / "alpha" / "a1").is_symlink()
+
+
+def test_reading_everything_asks_nothing_an_asset(mounted: Mounted) -> None:
+    mounted.start()
+    mounted.server.log.clear()
+
+    done = mounted.run(
+        f"cd '{mounted.folder}' && grep -r text all >/dev/null && ls -lR . >/dev/null && du -s . "
+        "&& find . | wc -l"
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert [r.path for r in mounted.server.requests(path="*/data_assets/0*")] == []
+
+
+def test_without_fusermount_one_sentence_says_what_to_do(mounted: Mounted, tmp_path: Path) -> None:
+    bare = tmp_path / "bin"
+    bare.mkdir()
+
+    done = mounted.run(f"PATH='{bare}' '{sys.executable}' -m coexplorer mount x")
+
+    assert done.returncode != 0
+    assert "fuse3" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,340 @@
+"""Refusals and faults: the errno for the tool, the reason for the person, the text kept."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from coexplorer.demo.faults import Kind
+from tests.support.mounted import Mounted, make_asset, mounting, wait_until
+from tests.support.server import make_id
+
+NAMES = (
+    *("invalid", "utf8", "large", "conflict", "merged", "forbidden", "gone", "fault", "rename"),
+    *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry"),
+)
+IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
+    assets = [make_asset(number, name) for number, name in enumerate(NAMES, 1)]
+    with mounting(tmp_path_factory.mktemp("trouble"), assets) as mounted:
+        yield mounted
+
+
+@pytest.fixture
+def mounted(shared: Mounted) -> Iterator[Mounted]:
+    yield shared
+    shared.server.faults.clear()
+
+
+def save(path: Path, text: str) -> int:
+    """Save as a program does that looks at errors; return the errno, 0 when it went well."""
+    try:
+        path.write_text(text)
+    except OSError as error:
+        return error.errno or -1
+    return 0
+
+
+def fault(mounted: Mounted, name: str, status: int, method: str = "*") -> None:
+    mounted.server.faults.add(Kind.STATUS, method, f"data_assets/{IDS[name]}", status=status)
+
+
+def test_a_line_break_in_a_name_is_refused_at_the_write(mounted: Mounted) -> None:
+    folder = mounted.asset("invalid")
+
+    done = mounted.run(f"printf 'two\\nlines\\n' > '{folder}/name'")
+
+    assert done.returncode != 0
+    assert "Invalid argument" in done.stderr
+    assert "line break" in (folder / "error").read_text()
+    assert mounted.writes(IDS["invalid"]) == []
+    assert save(folder / "mount", "/absolute\n") == errno.EINVAL
+    assert "without a leading /" in (folder / "error").read_text()
+    assert save(folder / "mount", "good\n") == 0
+    assert save(folder / "name", "invalid\n") == 0
+    wait_until(lambda: not (folder / "error").exists(), "no error any more")
+
+
+def test_what_is_not_utf8_is_refused(mounted: Mounted) -> None:
+    path = mounted.asset("utf8") / "description.md"
+    with pytest.raises(OSError, match="Invalid argument"), path.open("wb", buffering=0) as file:
+        file.write(b"caf\xe9 au lait")
+    mounted.settle()
+    assert mounted.server.store.get(IDS["utf8"]).description == "old text"
+
+
+def test_what_is_too_large_is_refused_before_it_is_allocated(mounted: Mounted) -> None:
+    path = mounted.asset("large") / "description.md"
+
+    with path.open("r+b", buffering=0) as file:
+        with pytest.raises(OSError, check=lambda error: error.errno == errno.EFBIG):
+            file.truncate(1 << 40)
+        with pytest.raises(OSError, check=lambda error: error.errno == errno.EFBIG):
+            os.pwrite(file.fileno(), b"x", 1 << 21)
+
+    mounted.settle()
+    assert mounted.writes(IDS["large"]) == []
+
+
+def test_a_conflict_is_ebusy_with_three_versions(mounted: Mounted) -> None:
+    path = mounted.asset("conflict") / "description.md"
+    with path.open("r+") as file:
+        assert file.read() == "old text\n"
+        mounted.server.store.update(IDS["conflict"], description="theirs")
+        file.seek(0)
+        file.truncate()
+        file.write("mine\n")
+        with pytest.raises(OSError, check=lambda error: error.errno == errno.EBUSY):
+            file.close()
+
+    report = (path.parent / "error").read_text()
+    assert all(text in report for text in ("old text", "theirs", "mine"))
+    assert mounted.writes(IDS["conflict"]) == []
+    assert path.read_text() == "mine\n"
+
+
+def test_tags_of_two_people_are_merged(mounted: Mounted) -> None:
+    path = mounted.asset("merged") / "tags"
+    with path.open("r+") as file:
+        lines = file.read().split()
+        mounted.server.store.update(IDS["merged"], tags=("beta", "alpha", "theirs"))
+        file.write("mine\n")
+
+    assert lines == ["beta", "alpha"]
+    assert set(mounted.server.store.get(IDS["merged"]).tags) == {"beta", "alpha", "theirs", "mine"}
+    wait_until(lambda: "theirs" in path.read_text(), "the merged tags")
+
+
+def test_forbidden_is_eacces_and_then_refused_at_open(mounted: Mounted) -> None:
+    path = mounted.asset("forbidden") / "tags"
+    fault(mounted, "forbidden", 403, "PUT")
+
+    assert save(path, "x\n") == errno.EACCES
+    with pytest.raises(PermissionError):
+        os.open(path, os.O_WRONLY)
+    assert len(mounted.writes(IDS["forbidden"])) == 1
+
+
+def test_an_asset_that_is_gone_is_enoent(mounted: Mounted) -> None:
+    path = mounted.asset("gone") / "tags"
+    path.read_text()
+    mounted.server.store.delete(IDS["gone"])
+
+    assert save(path, "x\n") == errno.ENOENT
+    assert mounted.writes(IDS["gone"]) == []
+    wait_until(lambda: not path.exists(), "the asset away")
+
+
+@pytest.fixture
+def failed(mounted: Mounted) -> Callable[[str], Path]:
+    def fail(name: str) -> Path:
+        fault(mounted, name, 400, "PUT")
+        path = mounted.asset(name) / "description.md"
+        assert save(path, "unsent words\n") == errno.EINVAL
+        return path
+
+    return fail
+
+
+def test_a_failed_save_is_kept_shown_and_tried_once(
+    mounted: Mounted, failed: Callable[[str], Path]
+) -> None:
+    path = failed("fault")
+    mounted.settle()
+
+    assert path.read_text() == "unsent words\n"
+    assert "saving description.md failed" in (path.parent / "error").read_text()
+    assert len(mounted.writes(IDS["fault"])) == 1
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    texts = [file.read_text() for file in unsent.iterdir() if "-fault." in file.name]
+    assert texts == ["unsent words\n"]
+    assert "unsent words" not in (mounted.folder / ".coexplorer" / "log").read_text()
+
+    mounted.server.faults.clear()
+    assert save(path, "better words\n") == 0
+    assert not (path.parent / "error").exists()
+    assert mounted.server.store.get(IDS["fault"]).description == "better words"
+
+
+def test_discarding_shows_the_platforms_value_again(
+    mounted: Mounted, failed: Callable[[str], Path]
+) -> None:
+    path = failed("discard")
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    entry = next(file.name for file in unsent.iterdir() if "-discard." in file.name)
+    number = entry.partition("-")[0]
+
+    done = mounted.cli("discard", number)
+
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: path.read_text() == "old text\n", "the platform's value")
+    assert not (path.parent / "error").exists()
+
+
+def test_a_retry_elsewhere_ends_the_error(mounted: Mounted, failed: Callable[[str], Path]) -> None:
+    path = failed("retry")
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    number = next(f.name for f in unsent.iterdir() if "-retry." in f.name).partition("-")[0]
+    mounted.server.faults.clear()
+
+    done = mounted.cli("retry", number)
+
+    assert done.returncode == 0, done.stderr
+    assert mounted.server.store.get(IDS["retry"]).description == "unsent words"
+    wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
+
+
+def test_fsync_and_the_close_behind_it_both_fail_and_send_once(mounted: Mounted) -> None:
+    fault(mounted, "fsync", 400, "PUT")
+    descriptor = os.open(mounted.asset("fsync") / "description.md", os.O_WRONLY | os.O_TRUNC)
+    os.write(descriptor, b"words\n")
+
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.EINVAL):
+        os.fsync(descriptor)
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.EINVAL):
+        os.close(descriptor)
+
+    mounted.settle()
+    assert len(mounted.writes(IDS["fsync"])) == 1
+
+
+def test_a_failing_rename_keeps_the_scratch_file(mounted: Mounted) -> None:
+    folder = mounted.asset("rename")
+    fault(mounted, "rename", 400, "PUT")
+    scratch = folder / "new.tmp"
+    scratch.write_text("words\n")
+
+    # EINVAL would make mv talk of moving a directory into itself.
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.EPERM):
+        scratch.rename(folder / "description.md")
+
+    assert scratch.read_text() == "words\n"
+    assert (folder / "description.md").read_text() == "old text\n"
+    assert "failed" in (folder / "error").read_text()
+
+
+def test_a_lost_reply_is_settled_by_a_look(mounted: Mounted) -> None:
+    mounted.server.faults.add(Kind.LOST, "PUT", f"data_assets/{IDS['lost']}", times=1)
+
+    assert save(mounted.asset("lost") / "description.md", "arrived\n") == 0
+
+    assert mounted.server.store.get(IDS["lost"]).description == "arrived"
+    assert len(mounted.writes(IDS["lost"])) == 1
+
+
+def test_scratch_space_ends_in_enospc(mounted: Mounted) -> None:
+    scratch = mounted.asset("scratch") / "big.swp"
+
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.ENOSPC):
+        scratch.write_bytes(bytes((1 << 20) + 1))
+    scratch.unlink()
+    assert mounted.writes(IDS["scratch"]) == []
+
+
+def test_a_hard_link_and_a_link_over_metadata_are_refused(mounted: Mounted) -> None:
+    folder = mounted.asset("linked")
+    with pytest.raises(PermissionError):
+        os.link(folder / "tags", folder / "copy")
+    (folder / ".#tags").symlink_to("user@host.1:2")
+    assert str((folder / ".#tags").readlink()) == "user@host.1:2"
+
+
+def test_the_next_save_after_a_merge_takes_nothing_of_theirs_away(mounted: Mounted) -> None:
+    path = mounted.asset("next") / "tags"
+    with path.open("r+") as file:
+        file.read()
+        mounted.server.store.update(IDS["next"], tags=("beta", "alpha", "theirs"))
+        file.write("one\n")
+        file.flush()
+        os.fsync(file.fileno())
+        file.write("two\n")
+
+    tags = set(mounted.server.store.get(IDS["next"]).tags)
+    assert tags == {"beta", "alpha", "theirs", "one", "two"}
+
+
+# --- The whole platform in trouble: a mount of its own
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Mounted]:
+    with mounting(tmp_path, [make_asset(n, f"a{n}") for n in range(1, 4)]) as mounted:
+        yield mounted
+
+
+def test_a_server_that_answers_nothing_lets_every_call_return(alone: Mounted) -> None:
+    first, second = alone.asset("a1"), alone.asset("a2")
+    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
+    alone.server.faults.add(Kind.SILENCE, "*", "data_assets")
+    started = time.monotonic()
+
+    number = save(first / "description.md", "words\n")
+
+    assert number == errno.ETIMEDOUT
+    assert time.monotonic() - started < 15
+    assert "not finished" in (first / "error").read_text()
+    assert (second / "description.md").read_text() == "old text\n"
+    assert len(list((alone.folder / "all").iterdir())) == 3
+
+    alone.server.faults.clear()
+    alone.server.faults.release()
+    started = time.monotonic()
+    assert alone.stop() == 0
+    assert time.monotonic() - started < 5
+    assert not (alone.folder / "all").exists()
+    # Nothing is lost: it arrived, or it is in the journal.
+    kept = alone.cli("log").stdout + alone.server.store.get(make_id(1)).description
+    assert "words" in kept or "description" in kept
+
+
+def test_sigterm_ends_in_time_while_a_request_hangs(alone: Mounted) -> None:
+    gate = alone.server.hooks.before("PUT")
+    writer = subprocess.Popen(
+        ["bash", "-c", f"cat > '{alone.asset('a1')}/description.md' <<< words"],
+        stderr=subprocess.DEVNULL,
+    )
+    gate.wait()
+    started = time.monotonic()
+
+    assert alone.stop() == 0
+
+    assert time.monotonic() - started < 6
+    assert writer.wait(10) != 0
+    assert not os.path.ismount(alone.folder)
+    gate.release()
+    assert "a1" in alone.cli("log").stdout
+
+
+def test_a_server_that_is_gone_and_comes_back(alone: Mounted) -> None:
+    path = alone.asset("a1") / "description.md"
+    alone.server.stop()
+
+    assert save(path, "words\n") == errno.ENETDOWN
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.ENETDOWN):
+        os.open(alone.asset("a2") / "tags", os.O_WRONLY)
+    assert (alone.asset("a2") / "description.md").read_text() == "old text\n"
+    assert path.read_text() == "words\n"
+
+    alone.server.start()
+    wait_until(lambda: save(path, "words\n") == 0, "the platform back")
+    assert alone.server.store.get(make_id(1)).description == "words"
+    assert not (path.parent / "error").exists()
+
+
+def test_an_expired_token_is_eacces(alone: Mounted) -> None:
+    path = alone.asset("a1") / "description.md"
+    alone.server.faults.add(Kind.STATUS, "*", "data_assets/*", status=401)
+
+    assert save(path, "words\n") == errno.EACCES
+    with pytest.raises(PermissionError):
+        os.open(path, os.O_WRONLY)
+    assert "sign" in (path.parent / "error").read_text()
