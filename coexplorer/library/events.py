@@ -95,13 +95,15 @@ class EditFailed(msgspec.Struct, frozen=True):
 
 
 class RateLimitWaited(msgspec.Struct, frozen=True):
-    """The platform asked to slow down; the request goes on by itself.
+    """A request waits: the platform asked to slow down, or failed; it goes on by itself.
 
     Attributes:
         until: Epoch seconds when it goes on.
+        reason: What happened, as a sentence for people.
     """
 
     until: float
+    reason: str = ""
 
 
 class AssetSettled(msgspec.Struct, frozen=True):

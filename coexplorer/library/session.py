@@ -80,8 +80,8 @@ def _open_catalog(path: Path, stack: AsyncExitStack) -> tuple[Catalog, str]:
 async def _build_client(settings: Settings, context: Context, token: Secret | None) -> Client:
     from coexplorer.api import Client  # noqa: PLC0415 - httpx takes longer than all the rest
 
-    def tell_wait(seconds: float, _reason: str) -> None:
-        context.bus.publish(RateLimitWaited(time.time() + seconds))
+    def tell_wait(seconds: float, reason: str) -> None:
+        context.bus.publish(RateLimitWaited(time.time() + seconds, reason))
 
     if token is None:
         token = await anyio.to_thread.run_sync(settings.load_token)

@@ -32,6 +32,7 @@ hint (`report`). Questions are asked in place by `Prompt.ask`, `choose` and `con
 from __future__ import annotations
 
 import gc
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def run(settings: Settings) -> int:
     """
     # Nothing that is imported is garbage: the collector waits until the first frame is out.
     gc.disable()
+    if os.environ.get("NO_COLOR"):
+        # Textual looks once, when it is imported: only with its own look does it leave colours out.
+        os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
     from coexplorer.tui.session import run_session  # noqa: PLC0415  --help must not import Textual
 
     return run_session(settings)

@@ -28,6 +28,8 @@ from coexplorer.library.events import (
 from coexplorer.library.results import Status
 from coexplorer.models import AssetId, Record
 from coexplorer.query import parse_partial
+from coexplorer.text import clean
+from coexplorer.tui import external
 from coexplorer.tui.facts import LABEL, build_facts
 from coexplorer.tui.present import Line, show_count
 from coexplorer.tui.screens.base import START
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 DETAILS_PAUSE_S = 0.12
 """Details follow when the cursor has rested for so long: while a key is held they stay."""
 COUNTS_PAUSE_S = 0.4
+WAIT_OVER_S = 1.5
 CHANGES_PAUSE_S = 0.15
 """Changes that come in a burst are shown together."""
 
@@ -213,15 +216,22 @@ class Feeds:
                 self.show_header("")
                 screen.restart("status", self.load_status)
                 screen.report_once(error)
-            case RateLimitWaited(until=until):
+            case RateLimitWaited(until=until, reason=reason):
                 clock = show_clock(until, datetime.now().astimezone())
-                self.show_header(f"the platform asks to slow down, going on at {clock}")
+                self.show_header(f"{clean(reason)}, again at {clock}")
+                screen.restart("wait", partial(self._forget_wait, until))
             case EditApplied() | EditFailed():
                 screen.restart("status", self.load_status)
             case AssetSettled(asset_id=asset_id, state=state):
                 screen.asset_settled(asset_id, state)
             case _:
                 pass
+
+    async def _forget_wait(self, until: float) -> None:
+        """Take the note of a wait away when it is over and no other one followed."""
+        await asyncio.sleep(max(0.0, until - external.now()) + WAIT_OVER_S)
+        self.show_header("")
+        await self.load_status()
 
     async def _take_sync(self) -> None:
         """Show the new time only where more than the time is new: an idle screen stays still."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 
 import anyio
 
 from coexplorer.config import Settings
 from coexplorer.library import open_library
 from coexplorer.tui.app import CoexplorerApp
+
+ENDING = (signal.SIGHUP, signal.SIGTERM)
+"""Signals on which the terminal is given back in order; what was typed is a draft already."""
 
 
 def run_session(settings: Settings) -> int:
@@ -20,6 +24,9 @@ def run_session(settings: Settings) -> int:
 async def _run(settings: Settings) -> int:
     async with open_library(settings, origin="tui") as library:
         app = CoexplorerApp(library, settings)
+        loop = asyncio.get_running_loop()
+        for number in ENDING:
+            loop.add_signal_handler(number, app.exit, 128 + number)
         async with anyio.create_task_group() as tasks:
 
             async def keep_fresh() -> None:

@@ -32,7 +32,9 @@ _NEVER_SENT = re.compile(
 )
 _ASKED_OF_MODERN = re.compile(r"\x1b\[\?2026\$p")
 _OLD_TERMINALS = ("linux", "vt", "dumb", "ansi", "cons")
-_ESCAPE_WAIT_S = 0.05
+_LOOK_AGAIN_S = 0.05
+_LOOKS = 4
+"""Looks after the last byte, until it is sure that a lone ESC is the key: Textual waits 100 ms."""
 _LAST_ANSWER_S = 1.0
 _FIRST_ANSWER_S = 0.3
 
@@ -79,7 +81,7 @@ class QuietDriver(LinuxDriver):
         if sys.__stderr__ is not None:
             self._file = _Tty(sys.__stderr__)  # type: ignore[assignment]  # what the writer uses of it
         self._answers = AnswerFilter()
-        self._wake_read, self._wake_write = os.pipe()
+        self._wake: tuple[int, int] | None = None
         self._is_old = os.environ.get("TERM", "").startswith(_OLD_TERMINALS)
         self._answered = threading.Event()
         self.pacer = Pacer()
@@ -93,16 +95,24 @@ class QuietDriver(LinuxDriver):
         if data:
             super().write(data)
 
+    def start_application_mode(self) -> None:
+        """Take the terminal, for the first time or after another program had it."""
+        if self._wake is None:
+            self._wake = os.pipe()
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+
     def run_input_thread(self) -> None:
         """Read keys and answers until woken to end."""
+        if self._wake is None:
+            raise RuntimeError("input is read in application mode only")
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
-            waits = False
+            selector.register(self._wake[0], selectors.EVENT_READ)
+            looks = 0
             while not self.exit_event.is_set():
-                ready = selector.select(_ESCAPE_WAIT_S if waits else None)
+                ready = selector.select(_LOOK_AGAIN_S if looks else None)
                 data = b""
                 if any(key.fd == self.fileno for key, _ in ready):
                     with suppress(OSError):
@@ -117,7 +127,7 @@ class QuietDriver(LinuxDriver):
                 for message in parser.tick():
                     self.process_message(message)
                 # A lone ESC is a key only if nothing follows it, so look again soon.
-                waits = bool(ready)
+                looks = _LOOKS if ready else looks - 1
 
     def _take_answers(self, data: bytes) -> bytes:
         data, count = self._answers.feed(data)
@@ -138,18 +148,20 @@ class QuietDriver(LinuxDriver):
 
     def disable_input(self) -> None:
         """Stop reading, as soon as nothing is on its way any more."""
-        if self._key_thread is not None:
+        if self._key_thread is not None and self._wake is not None:
             self._wait_for_answers()
             self.exit_event.set()
-            os.write(self._wake_write, b"x")
+            os.write(self._wake[1], b"x")
             self._key_thread.join()
             self._key_thread = None
-            os.read(self._wake_read, 1)
+            os.read(self._wake[0], 1)
             self.exit_event.clear()
         super().disable_input()
 
     def close(self) -> None:
         """End the writer and let go of what was opened."""
         super().close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        if self._wake is not None:
+            for end in self._wake:
+                os.close(end)
+            self._wake = None

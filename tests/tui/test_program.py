@@ -1,0 +1,169 @@
+"""The real program in a real terminal: what is said of bytes, screens and signals."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.pty_session import Session
+from coexplorer.demo.server import DemoServer
+from tests.support.server import FAILED, OUTSIDE
+
+PROGRAM = [sys.executable, "-m", "coexplorer"]
+
+
+def environment(server: DemoServer) -> dict[str, str]:
+    return {
+        "CODEOCEAN_DOMAIN": server.url,
+        "CODEOCEAN_TOKEN": server.users[0].token,
+        "COLORTERM": "",
+    }
+
+
+def open_program(server: DemoServer, *, columns: int = 120, rows: int = 36, **env: str) -> Session:
+    return Session(PROGRAM, columns=columns, rows=rows, env={**environment(server), **env})
+
+
+def test_it_opens_reads_the_assets_and_leaves_the_terminal_as_it_was(server: DemoServer) -> None:
+    with open_program(server) as session:
+        session.wait_for("open data")
+        session.wait_for("synced")
+        session.write("q")
+        session.wait_exit()
+        assert session.status == 0
+        assert session.modes_left_on() == []
+        assert b"?1003h" not in session.output
+        assert not re.search(rb"\x1b\[>\d*u", session.output)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+def test_it_fits_small_terminals(server: DemoServer, size: tuple[int, int]) -> None:
+    with open_program(server, columns=size[0], rows=size[1]) as session:
+        session.wait_for("open data")
+        session.write("enter")
+        session.wait_for(re.compile(r"(?m)^name +open data"))
+        session.write("esc")
+        session.wait_for("both recordings")
+
+
+def test_no_control_character_of_foreign_text_reaches_the_terminal(server: DemoServer) -> None:
+    foreign = "\x1b[35mA\x1b]52;c;b3du\x07B\x9b2JC\u202eD\u2066E\x00F\rG"
+    server.store.update(FAILED, name=foreign, tags=(foreign,), description=foreign * 20)
+    with open_program(server) as session:
+        session.wait_for("\\x1b[35mA")
+        session.write("g")
+        for _ in range(8):
+            session.press("j")
+        session.press("enter")
+        session.press("esc")
+        session.write("/")
+        session.wait_quiet()
+        output = session.output.decode()
+    for piece in ("\x1b[35m", "\x1b]52", "\x9b", "\u202e", "\u2066", "\x00"):
+        assert piece not in output
+
+
+def test_foreign_text_in_the_editor_of_a_description_is_harmless_too(server: DemoServer) -> None:
+    server.store.update(OUTSIDE, description="before\x1b]0;owned\x07after\x1b[35m")
+    with open_program(server) as session:
+        session.wait_for("open data")
+        session.write("d")
+        session.wait_for("ctrl+s save")
+        session.wait_quiet()
+        assert b"owned\x07" not in session.output
+        assert b"\x1b[35m" not in session.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_an_edit_that_a_signal_ends_is_offered_at_the_next_start(
+    server: DemoServer, number: signal.Signals
+) -> None:
+    with open_program(server) as session:
+        session.wait_for("open data")
+        session.write("r")
+        session.wait_for("ctrl+s save")
+        session.write(" unfinished")
+        session.wait_for("open data unfinished")
+        session.wait_quiet()
+        session.kill(number)
+        session.wait_exit()
+        if number != signal.SIGKILL:
+            assert session.modes_left_on() == []
+    with open_program(server) as session:
+        session.wait_for("you were editing open data")
+        session.write("enter")
+        session.wait_for("open data unfinished")
+        session.write("enter")
+        session.wait_for(lambda _: server.store.get(OUTSIDE).name == "open data unfinished")
+
+
+def test_what_one_app_changes_the_other_shows(server: DemoServer) -> None:
+    with open_program(server) as first:
+        first.wait_for("· 9 assets")
+        with open_program(server) as second:
+            second.wait_for("open data")
+            second.write("r")
+            second.wait_for("ctrl+s save")
+            second.write(" here")
+            second.write("enter")
+            second.wait_for("open data here")
+            first.wait_for("open data here")
+
+
+def test_the_clipboard_gets_what_is_yanked(server: DemoServer) -> None:
+    with open_program(server) as session:
+        session.wait_for("open data")
+        session.write("y")
+        session.wait_for("attach snippet")
+        session.write("n")
+        session.wait_output(b"\x1b]52;c;b3BlbiBkYXRh")
+
+
+def test_the_users_editor_gets_the_terminal_and_gives_it_back(
+    server: DemoServer, tmp_path: Path
+) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text(
+        '#!/bin/sh\necho EDITING; read answer < /dev/tty\nsed -i "s/open data/$answer/" "$1"\n'
+    )
+    script.chmod(0o700)
+    with open_program(server, VISUAL=str(script)) as session:
+        session.wait_for("open data")
+        session.write("E")
+        session.wait_for("EDITING")
+        session.write("from outside\r")
+        session.wait_for("+ from outside")
+        session.write("y")
+        session.wait_for("1 done")
+        assert server.store.get(OUTSIDE).name == "from outside"
+
+
+def test_without_colours_the_row_under_the_cursor_is_reversed(server: DemoServer) -> None:
+    with open_program(server, NO_COLOR="1") as session:
+        session.wait_for("open data")
+        session.wait_quiet()
+        y = next(y for y, line in enumerate(session.lines()) if "open data" in line)
+        assert session.screen.buffer[y][6].reverse
+        assert not re.search(rb"\x1b\[[0-9;]*(?:38|48);", session.output)
+
+
+def test_keys_pressed_before_the_first_row_act_in_their_order(server: DemoServer) -> None:
+    with Session(PROGRAM, env=environment(server), typed_ahead="") as session:
+        session.wait_for("open data")
+    with Session(PROGRAM, env=environment(server), typed_ahead="/atlas") as session:
+        session.wait_for("/ atlas")
+        session.wait_for("1 of 9")
+
+
+def test_offline_it_shows_what_was_known(server: DemoServer) -> None:
+    with open_program(server) as session:
+        session.wait_for("· 9 assets")
+    server.stop()
+    with open_program(server) as session:
+        session.wait_for("open data")
+        session.write("R")
+        session.wait_for("offline, showing what was known")
