@@ -373,9 +373,6 @@ class Moving:
         part = FILE_NAMES.get(name)
         if part in EDITABLE_PARTS:
             file = self.volume.find_file(node, part)
-            if file is not None and file.buffer is not None and file.buffer.failure is not None:
-                # What could not be sent is in the journal; the name comes back with theirs.
-                self.volume.clear_error(node, f"saving {_text(name)}")
             self._hide(node, part)
             if file is not None:
                 self.volume.tidy(file)

@@ -98,6 +98,7 @@ class Saver:
         self.volume = volume
         self.library = library
         self.health = Health()
+        self._failed_by: dict[tuple[int, str], int] = {}
         self.journaled: set[tuple[int, str]] = set()
         self._nursery = nursery
         self._locks: dict[int, tuple[trio.Lock, int]] = {}
@@ -316,6 +317,7 @@ class Saver:
             try:
                 result = await self._edit(node, file, tgid, base, content)
             except CoexplorerError as error:
+                self._failed_by[node.slot, what] = tgid
                 attempt.failure = self._note_failure(node, what, error)
                 buffer.fail(attempt.failure, version)
                 if isinstance(error, EditConflict):
@@ -324,10 +326,13 @@ class Saver:
                 return
             if result is not None:
                 self.health.note_success()
-            if self.volume.clear_error(node, what):
+            # vim puts the old text back after a failed save: that is no reason to hide the failure.
+            restored = result is None and self._failed_by.get((node.slot, what)) == tgid
+            if not restored and self.volume.clear_error(node, what):
+                self._failed_by.pop((node.slot, what), None)
                 self._nursery.start_soon(self._drop_superseded, node, file)
             self._take_over(node, file, content, version, result)
-            self.volume.shown.show(tgid, (file.slot, file.part), content)
+            self.volume.shown.note_saved(tgid, (file.slot, file.part), content)
             self.volume.tidy(file)
 
     async def _edit(

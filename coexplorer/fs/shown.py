@@ -55,6 +55,13 @@ class Shown:
         while self._used > self._budget:
             self._evict()
 
+    def note_saved(self, tgid: int, key: Key, text: bytes) -> None:
+        """Note that a process wrote a text itself: that is what its next save starts from."""
+        files = self._by_process.get(tgid)
+        if files is not None and key in files:
+            self._used -= _cost(files.pop(key))
+        self.show(tgid, key, text)
+
     def find(self, tgid: int, key: Key) -> bytes | None:
         """Return what a process was last shown of a file; None if it never was, as far as known."""
         files = self._by_process.get(tgid)
