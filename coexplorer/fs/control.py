@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import trio
+
+from coexplorer.fs.errnos import DEADLINE_S
 from coexplorer.fs.files import EDITABLE_PARTS, FIELDS_OF_PARTS, NAMES_OF_PARTS, build_text
 from coexplorer.fs.inodes import Inode, Part, Place
 from coexplorer.fs.saving import Saver
@@ -87,7 +90,9 @@ class Control:
     async def list_unsent(self) -> list[UnsentText]:
         """Read what waits in the journal."""
         texts = {}
-        for entry in await self.library.unsent():
+        with trio.fail_after(DEADLINE_S):
+            entries = await self.library.unsent()
+        for entry in entries:
             for part in _parts_of(entry):
                 text = self._build_unsent(entry, part)
                 texts[text.name] = text
@@ -110,7 +115,8 @@ class Control:
         return UnsentText(name.encode(), inode, content, entry.at)
 
     async def _status(self) -> str:
-        status = await self.library.status()
+        with trio.fail_after(DEADLINE_S):
+            status = await self.library.status()
         volume = self.volume
         synced = "never"
         if status.synced_at is not None:

@@ -93,7 +93,7 @@ class Looking:
         asset = split_asset(parent)
         if asset is not None:
             node = self.tree.find_number(asset[0])
-            return None if node is None else await self.find_in_asset(node, name)
+            return None if node is None else self.find_in_asset(node, name)
         if parent in _ASSET_FOLDERS:
             return self._find_asset(Place(parent), name)
         if parent == Place.ROOT:
@@ -110,11 +110,11 @@ class Looking:
             return None
         return self._link_attributes(ALIAS_VIEW, former)
 
-    async def find_in_asset(self, node: Node, name: bytes) -> pyfuse3.EntryAttributes | None:
+    def find_in_asset(self, node: Node, name: bytes) -> pyfuse3.EntryAttributes | None:
         """Return what a name in an asset's directory is."""
         part = FILE_NAMES.get(name)
         if part is not None:
-            if not self._has_part(node, part) or not await self.volume.ensure_details(node):
+            if not self._has_part(node, part) or not self.volume.ensure_details(node):
                 return None
             return self.attributes_of_part(node, part)
         scratch = self.volume.scratch.find(node.slot, name)
@@ -161,24 +161,24 @@ class Looking:
 
     # --- Attributes
 
-    async def attributes(self, inode: int) -> pyfuse3.EntryAttributes:
+    def attributes(self, inode: int) -> pyfuse3.EntryAttributes:
         """Return the attributes of an inode that the kernel knows.
 
         Raises:
             pyfuse3.FUSEError: ENOENT, when it is gone.
         """
-        found = await self._find_attributes(inode)
+        found = self._find_attributes(inode)
         if found is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         return found
 
-    async def _find_attributes(self, inode: int) -> pyfuse3.EntryAttributes | None:
+    def _find_attributes(self, inode: int) -> pyfuse3.EntryAttributes | None:
         moved = self._find_moved(inode)
         if moved is not None:
             return moved
         asset = split_asset(inode)
         if asset is not None:
-            return await self._find_asset_attributes(*asset, Inode(inode))
+            return self._find_asset_attributes(*asset, Inode(inode))
         if inode <= max(Place):
             return self.attributes_of_place(Place(inode))
         link = split_link(inode)
@@ -188,9 +188,9 @@ class Looking:
         number = split_view(inode)
         if number is not None:
             return self._view_attributes(number)
-        return await self._find_counted(inode)
+        return self._find_counted(inode)
 
-    async def _find_asset_attributes(
+    def _find_asset_attributes(
         self, number: int, part: Part, inode: Inode
     ) -> pyfuse3.EntryAttributes | None:
         node = self.tree.find_number(number)
@@ -198,7 +198,7 @@ class Looking:
             return None
         if part is Part.DIRECTORY:
             return self.attributes_of_node(node)
-        if not await self.volume.ensure_details(node):
+        if not self.volume.ensure_details(node):
             return None
         return self.attributes_of_part(node, part, inode)
 
@@ -212,11 +212,11 @@ class Looking:
             return None
         return build_file(file.inode, len(file.buffer.content), time.time())
 
-    async def _find_counted(self, inode: int) -> pyfuse3.EntryAttributes | None:
+    def _find_counted(self, inode: int) -> pyfuse3.EntryAttributes | None:
         file = self.volume.find_second_life(inode)
         if file is not None:
             node = self.tree.find_slot(file.slot)
-            if node is None or not await self.volume.ensure_details(node):
+            if node is None or not self.volume.ensure_details(node):
                 return None
             return self.attributes_of_part(node, file.part, Inode(inode))
         text = self.control.find_unsent_inode(inode)
@@ -282,7 +282,7 @@ class Looking:
         up = b"../.." if self._is_deep(view) else b".."
         return b"/".join((up, folder, node.file_name))
 
-    async def target(self, inode: int) -> bytes:
+    def target(self, inode: int) -> bytes:
         """Return what readlink answers.
 
         Raises:
@@ -324,7 +324,7 @@ class Looking:
             node = self.tree.find_number(asset[0])
             if node is None or node.gone:
                 raise pyfuse3.FUSEError(errno.ENOENT)
-            return await self._list_asset(node)
+            return self._list_asset(node)
         if inode in _ASSET_FOLDERS:
             nodes = list(self.tree.folders[Place(inode)].values())
             return Listing([node.file_name for node in nodes], nodes=nodes)
@@ -333,9 +333,9 @@ class Looking:
             return await self._list_view(number)
         return await self._list_place(Place(inode))
 
-    async def _list_asset(self, node: Node) -> Listing:
+    def _list_asset(self, node: Node) -> Listing:
         listing = Listing()
-        if not await self.volume.ensure_details(node):
+        if not self.volume.ensure_details(node):
             raise pyfuse3.FUSEError(errno.ENOENT)
         for part in (*EDITABLE_PARTS, Part.JSON, Part.ERROR):
             if self._has_part(node, part):

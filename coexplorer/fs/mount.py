@@ -46,7 +46,7 @@ class _LibrarySource:
 
     library: Library
 
-    async def load(self, asset_id: AssetId) -> Record | None:
+    def load(self, asset_id: AssetId) -> Record | None:
         return self.library.peek(asset_id)
 
 

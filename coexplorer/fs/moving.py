@@ -110,7 +110,7 @@ class Moving:
         elif scratch is not None and target in EDITABLE_PARTS:
             await self._put_scratch(node, scratch, target, tgid)
         elif source in EDITABLE_PARTS and target is None:
-            await self._move_away(node, source, new)
+            self._move_away(node, source, new)
         elif scratch is None and source is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         else:
@@ -122,7 +122,7 @@ class Moving:
             raise self.refuse("a symbolic link in place of a metadata file")
         self.opening.check_writable(node)
         file = self.volume.ensure_file(node, part)
-        await self.opening.load(node, file)
+        self.opening.load(node, file)
         former = file.buffer
         base = former.sent if former is not None else b""
         replacement = Buffer(bytearray(base), base)
@@ -142,14 +142,14 @@ class Moving:
         self.opening.retarget(scratch, trial)
         self.volume.scratch.drop(scratch)
         if trial.handles:
-            await self.opening.load(node, trial)
+            self.opening.load(node, trial)
         self.volume.tidy(trial)
         self.volume.tidy(file)
 
-    async def _move_away(self, node: Node, part: Part, new: bytes) -> None:
+    def _move_away(self, node: Node, part: Part, new: bytes) -> None:
         """Make a metadata file a scratch file: an editor's backup. Nothing is sent."""
         file = self.volume.ensure_file(node, part)
-        await self.opening.load(node, file)
+        self.opening.load(node, file)
         content = bytes(file.buffer.content) if file.buffer is not None else b""
         scratch = Scratch(
             file.inode,
@@ -242,7 +242,7 @@ class Moving:
             raise self.refuse(
                 f"this mount has deleted {volume.deleted} assets: no more are allowed"
             )
-        record = await volume.record(node)
+        record = volume.record(node)
         if record is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         self.opening.check_writable(node)

@@ -90,20 +90,20 @@ class Opening:
         if node is None or node.gone:
             raise pyfuse3.FUSEError(errno.ENOENT)
         if part not in EDITABLE_PARTS or node.flags & Flag.DELETED:
-            return await self._open_derived(node, part, writes=writes)
+            return self._open_derived(node, part, writes=writes)
         if file is None:
             file = self.volume.ensure_file(node, part)
             if file.inode != inode:  # opened by a name that was taken away meanwhile
                 raise pyfuse3.FUSEError(errno.ENOENT)
-        return await self._open_metadata(node, file, flags, pid)
+        return self._open_metadata(node, file, flags, pid)
 
-    async def _open_metadata(
+    def _open_metadata(
         self, node: Node, file: MetadataFile, flags: int, pid: int
     ) -> pyfuse3.FileInfo:
         writes = bool(flags & _WRITES)
         if writes:
             self.check_writable(node)
-        keep_cache = await self.load(node, file)
+        keep_cache = self.load(node, file)
         buffer = file.buffer
         if buffer is None:
             raise pyfuse3.FUSEError(errno.EIO)
@@ -132,22 +132,22 @@ class Opening:
             self.saver.probe()
             raise pyfuse3.FUSEError(number)
 
-    async def load(self, node: Node, file: MetadataFile) -> bool:
+    def load(self, node: Node, file: MetadataFile) -> bool:
         """Make sure that a file has its buffer; False when the kernel's copy of it is outdated."""
         if file.buffer is not None and (file.buffer.dirty or file.handles):
             return True  # others have it open: all see the same
         self.saver.refresh_soon()
         before = self.volume.mtime_of(node, file.part)
-        record = await self.volume.record(node)
+        record = self.volume.record(node)
         if record is None:
             raise NotFound("the asset is gone from the platform")
-        if file.buffer is None or not (file.buffer.dirty or file.handles):
-            # Nobody opened it while the record was read.
-            text = self.volume.text_of(node, file.part, record.asset.fields)
-            file.buffer = Buffer(bytearray(text), text)
+        text = self.volume.text_of(node, file.part, record.asset.fields)
+        file.buffer = Buffer(bytearray(text), text)
+        # Another process may have changed the catalog a moment ago.
+        self.volume.note_texts(node, {file.part: text})
         return self.volume.mtime_of(node, file.part) == before
 
-    async def _open_derived(self, node: Node, part: Part, *, writes: bool) -> pyfuse3.FileInfo:
+    def _open_derived(self, node: Node, part: Part, *, writes: bool) -> pyfuse3.FileInfo:
         """Open ``asset.json`` or ``error``."""
         if writes:
             self.volume.report(f"{node.file_name.decode()}: only four of its files can be written")
@@ -155,7 +155,7 @@ class Opening:
         if part is Part.ERROR:
             text = self.volume.error_text(node)
         else:
-            record = await self.volume.record(node)
+            record = self.volume.record(node)
             if record is None:
                 raise pyfuse3.FUSEError(errno.ENOENT)
             text = build_json(record.asset)
@@ -184,7 +184,7 @@ class Opening:
         scratch.used = time.monotonic()
         return self._info(self._describe(scratch, flags, pid), keep_cache=True)
 
-    async def create(self, node: Node, name: bytes, mode: int, flags: int, pid: int) -> OpenFile:
+    def create(self, node: Node, name: bytes, mode: int, flags: int, pid: int) -> OpenFile:
         """Create a file in an asset's directory: a metadata file anew, or an editor's own.
 
         Raises:
@@ -208,7 +208,7 @@ class Opening:
         self.check_writable(node)
         file = self.volume.ensure_file(node, part)
         file.hidden_until = None
-        await self.load(node, file)
+        self.load(node, file)
         if file.buffer is None:
             raise pyfuse3.FUSEError(errno.EIO)
         opened = self._describe(file, flags, pid)
@@ -299,7 +299,7 @@ class Opening:
             buffer.dirty = True
             buffer.refusal = self.saver.note_refusal(node, file, error)
 
-    async def resize(self, node: Node, file: MetadataFile, size: int, handle: int | None) -> None:
+    def resize(self, node: Node, file: MetadataFile, size: int, handle: int | None) -> None:
         """Cut or grow a metadata file.
 
         Raises:
@@ -308,7 +308,7 @@ class Opening:
         opened = None if handle is None else self._open.get(handle)
         if opened is None:
             self.check_writable(node)
-            await self.load(node, file)
+            self.load(node, file)
         if file.buffer is None:
             raise pyfuse3.FUSEError(errno.EIO)
         self._cut(node, file, file.buffer, size)

@@ -43,6 +43,10 @@ class Operations(pyfuse3.Operations):
 
     Extended attributes, mknod and whatever else is not here stay unimplemented: the kernel then
     never asks again, or falls back by itself (design: fuse-notes.md §2.4, §3.4).
+
+    Handlers that change the platform answer within a deadline. Those that only look wait for
+    nothing but the catalog, and carry no deadline of their own, which would cost a tenth of them;
+    a search and a save within them have theirs.
     """
 
     def __init__(self, volume: Volume, looking: Looking, opening: Opening, moving: Moving) -> None:
@@ -56,7 +60,7 @@ class Operations(pyfuse3.Operations):
 
     # --- Looking
 
-    @answers(DEADLINE_S)
+    @answers()
     async def lookup(
         self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
@@ -78,15 +82,15 @@ class Operations(pyfuse3.Operations):
             if released is not None:
                 self.volume.forget_inode(released)
 
-    @answers(DEADLINE_S)
+    @answers()
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
-        return await self.looking.attributes(inode)
+        return self.looking.attributes(inode)
 
-    @answers(DEADLINE_S)
+    @answers()
     async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
-        return FileNameT(await self.looking.target(inode))
+        return FileNameT(self.looking.target(inode))
 
-    @answers(DEADLINE_S)
+    @answers()
     async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
         listing = await self.looking.list_directory(inode)
         handle = self._next_listing
@@ -127,11 +131,11 @@ class Operations(pyfuse3.Operations):
 
     # --- Files
 
-    @answers(DEADLINE_S)
+    @answers()
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
         return await self.opening.open(inode, flags, ctx.pid)
 
-    @answers(DEADLINE_S)
+    @answers()
     async def create(
         self,
         parent_inode: InodeT,
@@ -141,8 +145,8 @@ class Operations(pyfuse3.Operations):
         ctx: RequestContext,
     ) -> tuple[FileInfo, EntryAttributes]:
         node = self._get_directory(parent_inode, name)
-        opened = await self.opening.create(node, name, mode, flags, ctx.pid)
-        entry = await self.looking.find_in_asset(node, name)
+        opened = self.opening.create(node, name, mode, flags, ctx.pid)
+        entry = self.looking.find_in_asset(node, name)
         if entry is None:
             raise pyfuse3.FUSEError(errno.EIO)
         self.volume.counts.add(entry.st_ino)
@@ -156,11 +160,11 @@ class Operations(pyfuse3.Operations):
     async def write(self, fh: FileHandleT, off: int, buf: bytes) -> int:
         return self.opening.write(fh, off, buf)
 
-    @answers(DEADLINE_S)
+    @answers()
     async def flush(self, fh: FileHandleT) -> None:
         await self.opening.flush(fh)
 
-    @answers(DEADLINE_S)
+    @answers()
     async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
         await self.opening.flush(fh, wants_sync=True)
 
@@ -168,7 +172,7 @@ class Operations(pyfuse3.Operations):
     async def release(self, fh: FileHandleT) -> None:
         self.opening.release(fh)
 
-    @answers(DEADLINE_S)
+    @answers()
     async def setattr(
         self,
         inode: InodeT,
@@ -191,12 +195,12 @@ class Operations(pyfuse3.Operations):
                 scratch.mode = attr.st_mode & 0o777
         elif file is not None and node is not None:
             if fields.update_size:
-                await self.opening.resize(node, file, attr.st_size, fh)
+                self.opening.resize(node, file, attr.st_size, fh)
             if fields.update_mtime:
                 self.volume.set_mtime(node, file.part, attr.st_mtime_ns / _NANOSECONDS)
         elif fields.update_size:
             raise pyfuse3.FUSEError(errno.EPERM)
-        return await self.looking.attributes(inode)
+        return self.looking.attributes(inode)
 
     # --- Changes
 
@@ -227,7 +231,7 @@ class Operations(pyfuse3.Operations):
     async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
         self.moving.remove_folder(parent_inode, name)
 
-    @answers(DEADLINE_S)
+    @answers()
     async def mkdir(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext
     ) -> EntryAttributes:

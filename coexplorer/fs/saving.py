@@ -157,7 +157,7 @@ class Saver:
             file = self.volume.find_file(node, part)
             if file is None or file.buffer is None or what != f"saving {_file_name(file)}":
                 continue
-            record = await self.volume.record(node)
+            record = self.volume.record(node)
             if record is None or file.buffer.failure is None:
                 continue
             text = self.volume.text_of(node, part, record.asset.fields)
@@ -225,7 +225,7 @@ class Saver:
         async def run(attempt: _Attempt) -> None:
             async with self._lock(node.slot):
                 try:
-                    record = await self.volume.record(node)
+                    record = self.volume.record(node)
                     if record is None:
                         raise NotFound("the asset is gone from the platform")
                     result = await send(record.asset.fields)
@@ -344,7 +344,7 @@ class Saver:
             CoexplorerError: See `Library.edit`; InvalidField when the text has no meaning.
         """
         buffer = file.buffer
-        record = await self.volume.record(node)
+        record = self.volume.record(node)
         if record is None:
             raise NotFound("the asset is gone from the platform")
         base = self.volume.shown.find(tgid, (file.slot, file.part))

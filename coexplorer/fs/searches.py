@@ -6,7 +6,10 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+import trio
+
 from coexplorer.errors import QueryError
+from coexplorer.fs.errnos import DEADLINE_S
 from coexplorer.fs.inodes import view_inode
 from coexplorer.fs.tree import Node
 from coexplorer.fs.volume import Volume
@@ -69,7 +72,8 @@ class Searches:
         """Ask the catalog, unless it was asked a moment ago."""
         if time.monotonic() - folder.at <= max_age_s:
             return
-        ids = await self._library.ids(folder.query)
+        with trio.fail_after(DEADLINE_S):
+            ids = await self._library.ids(folder.query)
         nodes = (self._volume.tree.find_id(asset_id) for asset_id in ids)
         folder.found = {node.file_name: node for node in nodes if node and not node.gone}
         folder.at = time.monotonic()

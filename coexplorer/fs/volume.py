@@ -31,7 +31,7 @@ from coexplorer.models import AssetId, Fields, Membership, Record
 log = logging.getLogger(__name__)
 
 _FEW_NAMES = 2000
-_KEPT_RECORDS = 256
+_KEPT_RECORDS = 4096
 _LOG_LINES = 1000
 _KEPT_SPELLINGS = 1024
 _LONGEST_SPELLING = 16 << 10
@@ -50,7 +50,7 @@ class Notices(Protocol):
 class Source(Protocol):
     """Where records come from: the catalog, never the network."""
 
-    async def load(self, asset_id: AssetId) -> Record | None:
+    def load(self, asset_id: AssetId) -> Record | None:
         """Return what the catalog knows of an asset."""
 
 
@@ -100,23 +100,27 @@ class Volume:
 
     # --- Records and texts
 
-    async def record(self, node: Node) -> Record | None:
+    def record(self, node: Node) -> Record | None:
         """Return what is known of an asset, and learn the sizes of its files."""
         found = self._records.get(node.slot) or self._last_words.get(node.slot)
         if found is None:
-            found = await self.source.load(node.id)
+            found = self.source.load(node.id)
             if found is None:
                 return None
-            self.learn(node, found)
+            self._keep(node, found)
+            self.measure(node, found)
         return found
 
     def learn(self, node: Node, record: Record) -> None:
         """Take over what the catalog says of an asset's texts; the kernel hears of changes."""
+        self._keep(node, record)
+        self.note_texts(node, self.build_texts(node, record))
+
+    def _keep(self, node: Node, record: Record) -> None:
         self._records[node.slot] = record
         self._records.move_to_end(node.slot)
         if len(self._records) > _KEPT_RECORDS:
             self._records.popitem(last=False)
-        self.note_texts(node, self.build_texts(node, record))
 
     def measure(self, node: Node, record: Record) -> None:
         """Learn the sizes of an asset's files without keeping the texts."""
@@ -164,9 +168,9 @@ class Volume:
             self._mtimes[node.slot, part] = time.time()
             self.notices.forget_inode(self.inode_of(node, part))
 
-    async def ensure_details(self, node: Node) -> bool:
+    def ensure_details(self, node: Node) -> bool:
         """Make sure that the sizes of an asset's files are known; False when the asset is gone."""
-        return self.details.has(node.slot) or await self.record(node) is not None
+        return self.details.has(node.slot) or self.record(node) is not None
 
     def size_of(self, node: Node, part: Part) -> int:
         """Return the size that a stat answers."""
