@@ -1,0 +1,398 @@
+"""The pure rooms of the mount: numbers, texts, what was shown, scratch files, saves."""
+
+from __future__ import annotations
+
+import errno
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coexplorer.errors import (
+    ApiError,
+    BadReply,
+    CatalogError,
+    CoexplorerError,
+    Conflict,
+    Forbidden,
+    InvalidField,
+    JournalError,
+    NotFound,
+    NotSignedIn,
+    PlatformFault,
+    QueryError,
+    RateLimited,
+    Refused,
+    Rejected,
+    Unreachable,
+)
+from coexplorer.fs.details import Details
+from coexplorer.fs.errnos import errno_in_rename, errno_of
+from coexplorer.fs.files import (
+    EDITABLE_PARTS,
+    MAX_FILE_BYTES,
+    build_text,
+    check_written,
+    parse_text,
+)
+from coexplorer.fs.handles import (
+    Buffer,
+    Failure,
+    Verdict,
+    decide_flush,
+    decide_release,
+)
+from coexplorer.fs.inodes import (
+    Inode,
+    LookupCounts,
+    Part,
+    Place,
+    asset_inode,
+    link_inode,
+    number_of,
+    owner_of,
+    split_asset,
+    split_link,
+    split_view,
+    view_inode,
+)
+from coexplorer.fs.scratch import MAX_SCRATCH_BYTES, SCRATCH_LIFE_S, Scratch, ScratchStore
+from coexplorer.fs.shown import Shown
+from coexplorer.models import AssetId, Fields
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+# --- Inode numbers
+
+
+@given(number=st.integers(0, 2**47 - 1), part=st.sampled_from(Part))
+def test_asset_inodes_come_apart_again(number: int, part: Part) -> None:
+    inode = asset_inode(number, part)
+
+    assert split_asset(inode) == (number, part)
+    assert split_link(inode) is None
+    assert split_view(inode) is None
+    assert max(Place) < inode < 2**53
+    assert owner_of(inode) == asset_inode(number, Part.DIRECTORY)
+
+
+@given(view=st.integers(1, 2**20), slot=st.integers(0, 2**27 - 1))
+def test_link_inodes_come_apart_again(view: int, slot: int) -> None:
+    inode = link_inode(view, slot)
+
+    assert split_link(inode) == (view, slot)
+    assert split_asset(inode) is None
+    assert split_view(inode) is None
+    assert split_view(view_inode(view)) == view
+    assert owner_of(inode) == view_inode(view)
+    assert inode < 2**53
+
+
+def test_an_assets_number_depends_on_nothing_but_its_id() -> None:
+    assert number_of(AssetId("a")) == number_of(AssetId("a")) != number_of(AssetId("b"))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([64, 99, 2**51, 2**51 + 3, 2**52 + 5]), st.integers(1, 4)))
+)
+def test_lookup_counts_return_to_zero(held: list[tuple[int, int]]) -> None:
+    counts = LookupCounts()
+    for inode, times in held:
+        for _ in range(times):
+            counts.add(inode)
+    assert counts.total == sum(times for _, times in held)
+
+    for inode, times in held:
+        assert counts.holds(inode)
+        counts.forget(inode, times)
+
+    assert counts.total == 0
+    with pytest.raises(ValueError, match="too often"):
+        counts.forget(64, 1)
+
+
+# --- Texts
+
+
+FIELDS = st.builds(
+    Fields,
+    name=TEXTS,
+    description=TEXTS,
+    tags=st.lists(TEXTS.filter(bool), unique=True).map(tuple),
+    mount=st.none() | TEXTS,
+)
+
+
+@given(fields=FIELDS, part=st.sampled_from(EDITABLE_PARTS))
+def test_any_value_survives_the_round_trip(fields: Fields, part: Part) -> None:
+    assert parse_text(build_text(fields, part), part, fields).same_as(fields)
+
+
+@pytest.mark.parametrize(
+    ("content", "part", "field", "value"),
+    [
+        (b"new\n", Part.NAME, "name", "new"),
+        (b"new", Part.NAME, "name", "new"),
+        (b"two\n\n", Part.DESCRIPTION, "description", "two\n"),
+        (b"", Part.DESCRIPTION, "description", ""),
+        (b" b \n\na\nb\n", Part.TAGS, "tags", ("b", "a")),
+        (b"50%25 sure\n", Part.TAGS, "tags", ("50% sure",)),
+        (b"", Part.TAGS, "tags", ()),
+        (b"", Part.MOUNT, "mount", None),
+        (b"x\n", Part.MOUNT, "mount", "x"),
+    ],
+)
+def test_texts_mean_values(content: bytes, part: Part, field: str, value: object) -> None:
+    assert getattr(parse_text(content, part, Fields("old", "old")), field) == value
+
+
+def test_invalid_utf8_names_the_field_and_the_place() -> None:
+    with pytest.raises(InvalidField, match="description: not valid UTF-8 at byte 2"):
+        parse_text(b"a\xff", Part.DESCRIPTION, Fields("x"))
+
+
+@given(text=TEXTS.filter(lambda text: "\0" not in text), cuts=st.lists(st.integers(0, 60)))
+def test_valid_text_is_taken_in_pieces_of_any_size(text: str, cuts: list[int]) -> None:
+    content = text.encode()
+    places = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
+    buffer = Buffer(bytearray(), b"")
+    for start, end in pairwise(places):
+        buffer.write(start, content[start:end], Part.DESCRIPTION)
+    assert bytes(buffer.content) == content
+
+
+def test_a_write_is_judged_without_what_lies_behind_it() -> None:
+    buffer = Buffer(bytearray(b"a long name\n"), b"a long name\n")
+    buffer.write(0, b"new\n", Part.NAME)  # `rsync --inplace` cuts the rest off later
+    buffer.resize(4)
+    assert bytes(buffer.content) == b"new\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"a\nb", Part.NAME),
+        (b"a\xffb", Part.DESCRIPTION),
+        (b"a\0", Part.TAGS),
+        (b"a\n\n", Part.MOUNT),
+    ],
+)
+def test_what_can_never_be_right_is_refused(content: bytes, part: Part) -> None:
+    with pytest.raises(InvalidField):
+        check_written(content, 0, len(content), part)
+
+
+# --- The rule of a save
+
+
+def dirty(content: bytes = b"x", **changes: object) -> Buffer:
+    buffer = Buffer(bytearray(b"old"), b"old")
+    buffer.resize(0)
+    if content:
+        buffer.write(0, content, Part.DESCRIPTION)
+    for name, value in changes.items():
+        setattr(buffer, name, value)
+    return buffer
+
+
+FAILURE = Failure(errno.EIO, "it failed")
+
+
+@pytest.mark.parametrize(
+    ("buffer", "touched", "other_writer", "wants_sync", "verdict"),
+    [
+        (Buffer(bytearray(b"old"), b"old"), True, False, False, Verdict.NOTHING),
+        (dirty(), True, False, False, Verdict.SEND),
+        (dirty(), False, False, False, Verdict.NOTHING),
+        (dirty(), True, True, False, Verdict.NOTHING),
+        (dirty(), True, True, True, Verdict.SEND),
+        (dirty(b""), True, False, False, Verdict.NOTHING),
+        (dirty(b""), True, False, True, Verdict.NOTHING),
+        (dirty(failure=FAILURE), True, False, False, Verdict.FAIL),
+        (dirty(failure=FAILURE), True, False, True, Verdict.FAIL),
+        (dirty(refusal=FAILURE), True, False, False, Verdict.FAIL),
+    ],
+)
+def test_a_flush_decides(
+    buffer: Buffer, *, touched: bool, other_writer: bool, wants_sync: bool, verdict: Verdict
+) -> None:
+    decided = decide_flush(
+        buffer, touched=touched, other_writer=other_writer, wants_sync=wants_sync
+    )
+    assert decided is verdict
+
+
+@pytest.mark.parametrize(
+    ("buffer", "others", "verdict"),
+    [
+        (Buffer(bytearray(b"old"), b"old"), False, Verdict.NOTHING),
+        (dirty(), False, Verdict.SEND),
+        (dirty(), True, Verdict.NOTHING),
+        (dirty(b""), False, Verdict.WAIT),
+        (dirty(failure=FAILURE), False, Verdict.NOTHING),
+        (dirty(refusal=FAILURE), False, Verdict.NOTHING),
+    ],
+)
+def test_a_release_decides(buffer: Buffer, *, others: bool, verdict: Verdict) -> None:
+    assert decide_release(buffer, other_handle_writes=others) is verdict
+
+
+def test_new_content_ends_a_failure_and_emptying_ends_a_refusal() -> None:
+    buffer = dirty(failure=FAILURE, refusal=FAILURE)
+    buffer.write(0, b"y", Part.DESCRIPTION)
+    assert buffer.failure is None
+    assert buffer.refusal is FAILURE
+    buffer.resize(0)
+    assert buffer.refusal is None
+
+
+def test_nothing_is_allocated_for_what_is_too_large() -> None:
+    buffer = dirty()
+    with pytest.raises(OSError, match="larger"):
+        buffer.resize(MAX_FILE_BYTES + 1)
+    with pytest.raises(OSError, match="larger"):
+        buffer.write(1 << 62, b"x", Part.DESCRIPTION)
+
+
+def test_what_was_written_while_it_was_sent_stays_unsent() -> None:
+    buffer = dirty(b"first")
+    version = buffer.version
+    buffer.write(5, b" second", Part.DESCRIPTION)
+
+    buffer.settle(b"first", version, b"first")
+
+    assert buffer.dirty
+    assert bytes(buffer.content) == b"first second"
+    assert buffer.sent == b"first"
+
+
+# --- What was shown
+
+
+def test_the_base_is_what_the_process_was_shown_last() -> None:
+    shown = Shown()
+    shown.show(1, (0, 1), b"one")
+    shown.show(2, (0, 1), b"two")
+    shown.show(1, (0, 1), b"three")
+
+    assert shown.find(1, (0, 1)) == b"three"
+    assert shown.find(2, (0, 1)) == b"two"
+    assert shown.find(3, (0, 1)) is None
+
+
+def test_reading_for_a_backup_shows_nothing() -> None:
+    shown = Shown()
+    shown.show(1, (0, 1), b"mine began here")
+    shown.show(1, (0, 1), b"theirs")
+    shown.note_backup(1, (0, 1), b"theirs")
+    assert shown.find(1, (0, 1)) == b"mine began here"
+
+
+def test_a_backup_of_what_the_process_wrote_itself_changes_nothing() -> None:
+    shown = Shown()
+    shown.show(1, (0, 1), b"old")
+    shown.note_saved(1, (0, 1), b"first save")
+    shown.show(1, (0, 1), b"first save")
+    shown.note_backup(1, (0, 1), b"first save")
+    assert shown.find(1, (0, 1)) == b"first save"
+
+
+def test_a_process_that_reads_everything_pays_for_it_alone() -> None:
+    shown = Shown(budget_bytes=10_000)
+    shown.show(1, (0, 1), b"an editor's")
+    for slot in range(100):
+        shown.show(2, (slot, 1), b"x" * 200)
+
+    assert shown.find(1, (0, 1)) == b"an editor's"
+    assert shown.used_bytes <= 10_000
+    shown.purge(lambda tgid: tgid == 2)
+    assert shown.find(1, (0, 1)) is None
+    shown.purge(lambda _: False)
+    assert shown.used_bytes == 0
+
+
+# --- Scratch files
+
+
+def scratch(store: ScratchStore, number: int, name: bytes = b"x", used: float = 0.0) -> Scratch:
+    made = Scratch(Inode(number), 0, name, mtime=0.0, used=used)
+    store.add(made)
+    return made
+
+
+def test_scratch_space_is_bounded_and_comes_back() -> None:
+    store = ScratchStore(max_total_bytes=100)
+    first, second = scratch(store, 64, b"a"), scratch(store, 65, b"b")
+    store.write(first, 0, b"x" * 80)
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.ENOSPC):
+        store.write(second, 0, b"x" * 21)
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.ENOSPC):
+        store.resize(second, MAX_SCRATCH_BYTES + 1)
+
+    store.unlink(0, b"a")
+
+    assert store.used_bytes == 0
+    store.write(second, 0, b"x" * 100)
+    assert store.find(0, b"a") is None
+
+
+def test_an_unlinked_scratch_file_lives_while_it_is_open() -> None:
+    store = ScratchStore()
+    made = scratch(store, 64)
+    made.handles = 1
+    store.write(made, 0, b"text")
+    store.unlink(0, b"x")
+
+    assert store.find_inode(64) is made
+    assert bytes(made.content) == b"text"
+    store.release(made, now=1.0)
+    assert store.find_inode(64) is None
+    assert store.used_bytes == 0
+
+
+def test_scratch_files_go_after_ten_minutes_unopened() -> None:
+    store = ScratchStore()
+    old, fresh = scratch(store, 64, b"old"), scratch(store, 65, b"fresh", used=1.0)
+
+    assert store.expire(SCRATCH_LIFE_S) == [old]
+    assert list(store.iter_directory(0)) == [fresh]
+
+
+def test_details_notice_changes_of_what_was_seen() -> None:
+    details = Details()
+    assert not details.has(5)
+    assert details.note(5, {Part.NAME: b"a", Part.JSON: b"{}"}) == []
+    assert details.note(5, {Part.NAME: b"b", Part.JSON: b"{}"}) == [Part.NAME]
+    assert details.size(5, Part.NAME) == 1
+
+
+# --- Errors
+
+
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [
+        (NotSignedIn("x"), errno.EACCES),
+        (Forbidden("x"), errno.EACCES),
+        (NotFound("x"), errno.ENOENT),
+        (Rejected("x"), errno.EINVAL),
+        (Conflict("x"), errno.EBUSY),
+        (Unreachable("x"), errno.ENETDOWN),
+        (Unreachable("x", outcome_unknown=True), errno.ETIMEDOUT),
+        (PlatformFault("x"), errno.EIO),
+        (RateLimited("x"), errno.EIO),
+        (BadReply("x"), errno.EIO),
+        (ApiError("x"), errno.EIO),
+        (InvalidField("name", "x"), errno.EINVAL),
+        (Refused("x"), errno.EPERM),
+        (QueryError("x", start=0, end=1), errno.ENOENT),
+        (CatalogError("x"), errno.EIO),
+        (JournalError("x"), errno.EIO),
+    ],
+)
+def test_each_error_has_its_errno(error: CoexplorerError, number: int) -> None:
+    assert errno_of(error) == number
+    assert errno_in_rename(number) != errno.EINVAL
+    assert number not in (errno.ESTALE, errno.EINTR)
