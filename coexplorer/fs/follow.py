@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ POLL_S = 0.5
 """How often other processes' changes are looked for."""
 
 _BATCH = 200
+_MEASURED_BATCH = 50
+_MEASURE_PAUSE_S = 0.005
+_SETTLE_S = 0.03
 _ROWS_BATCH = 500
 _TIDY_S = 1.0
 _PURGE_S = 30.0
@@ -42,15 +46,15 @@ class Follower:
         self._changed = trio.Event()
 
     async def load(self) -> None:
-        """Fill the tree from the catalog."""
-        self._change = await self._library.data_version()
-        rows = await self._library.rows()
-        rows.sort(key=lambda row: (row.created or 0.0, row.id))
-        for start in range(0, len(rows), _ROWS_BATCH):
-            for row in rows[start : start + _ROWS_BATCH]:
+        """Fill the tree from the catalog, bit by bit: all rows at once would double the memory."""
+        self._change, ids = await self._library.changed_since(0)
+        for start in range(0, len(ids), _ROWS_BATCH):
+            for row in await self._library.rows(ids[start : start + _ROWS_BATCH]):
                 self._volume.tree.apply(_known(row), time.monotonic())
             self._volume.tree.take_stale()
-            await trio.lowlevel.checkpoint()
+        # The tree stays: the collector need not walk over it again and again, for 100 ms each time.
+        gc.collect()
+        gc.freeze()
 
     # --- Changes
 
@@ -59,6 +63,8 @@ class Follower:
         while True:
             with trio.move_on_after(POLL_S):
                 await self._changed.wait()
+                # An edit changes the catalog twice: let it end first.
+                await trio.sleep(_SETTLE_S)
             self._changed = trio.Event()
             try:
                 await self._catch_up()
@@ -116,10 +122,10 @@ class Follower:
         """Learn the sizes of all files in the background, so that a stat finds them in memory."""
         nodes = list(self._volume.tree.iter_nodes())
         details = self._volume.details
-        for start in range(0, len(nodes), _BATCH):
+        for start in range(0, len(nodes), _MEASURED_BATCH):
             batch = {
                 node.id: node
-                for node in nodes[start : start + _BATCH]
+                for node in nodes[start : start + _MEASURED_BATCH]
                 if not details.has(node.slot) and not node.gone
             }
             if not batch:
@@ -131,7 +137,7 @@ class Follower:
                 return
             for record in records:
                 self._volume.measure(batch[record.asset.id], record)
-            await trio.lowlevel.checkpoint()
+            await trio.sleep(_MEASURE_PAUSE_S)
 
     # --- Housekeeping
 

@@ -44,6 +44,8 @@ class Shown:
             text: What the platform has: the base of the merge.
             displayed: What the process reads, if that is an unsent text instead.
         """
+        if tgid <= 0:
+            return  # a process of another container: all of them look the same from here
         files = self._by_process.setdefault(tgid, OrderedDict())
         old = files.pop(key, None)
         before = None

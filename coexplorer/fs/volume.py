@@ -30,7 +30,7 @@ from coexplorer.models import AssetId, Fields, Membership, Record
 
 log = logging.getLogger(__name__)
 
-_FEW_NAMES = 2000
+_FEW_NAMES = 50
 _KEPT_RECORDS = 4096
 _LOG_LINES = 1000
 _KEPT_SPELLINGS = 1024

@@ -109,9 +109,9 @@ class Library:
         """
         return self._context.peek(asset_id)
 
-    async def rows(self) -> list[Row]:
-        """Return a light row of every asset, archived ones too: the mount's tree."""
-        return await self._reading.rows()
+    async def rows(self, ids: Sequence[AssetId] | None = None) -> list[Row]:
+        """Return a light row of each asset of `ids` (unknown ones are left out), or of all."""
+        return await self._reading.rows(ids)
 
     async def position(self, asset_id: AssetId, query: Query) -> int | None:
         """Return the index of an asset in what `query` finds; None when it is not in there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.library.context import Context
@@ -36,9 +37,11 @@ class Reading:
         """See `Library.ids`."""
         return await self._context.run(self._catalog.ids, query, now=time.time())
 
-    async def rows(self) -> list[Row]:
+    async def rows(self, ids: Sequence[AssetId] | None) -> list[Row]:
         """See `Library.rows`."""
-        return await self._context.run(self._catalog.iter_rows)
+        if ids is None:
+            return await self._context.run(self._catalog.iter_rows)
+        return await self._context.run(self._catalog.rows, ids)
 
     async def position(self, asset_id: AssetId, query: Query) -> int | None:
         """See `Library.position`."""

@@ -57,14 +57,15 @@ class Mounted:
             "TERM": "xterm",
         }
 
-    def start(self, *options: str) -> None:
-        """Mount, and wait until every asset of the server is there."""
+    def start(self, *options: str, wait: bool = True) -> None:
+        """Mount, and wait until it answers, and (`wait`) has every asset of the server."""
         command = [sys.executable, "-m", "coexplorer", "mount", "-f", *options, str(self.folder)]
         self._starts = self.log_text().count("mounted at")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
         wait_until(self._answers, f"a mount at {self.folder}: {self.log_text()}")
-        self.wait_synced()
+        if wait:
+            self.wait_synced()
 
     def _answers(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
