@@ -10,12 +10,16 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from coexplorer import __version__
 from coexplorer.cli import exits
+
+if TYPE_CHECKING:
+    from coexplorer.cli.session import Invocation
+    from coexplorer.config import Settings
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "ls": ("listing", "List assets that a query finds."),
@@ -153,4 +157,26 @@ def cli(
     if ctx.invoked_subcommand is None:
         from coexplorer.cli.app import open_app
 
-        ctx.exit(open_app(invocation.load_settings()))
+        ctx.exit(open_app(_find_settings(ctx, invocation)))
+
+
+def _find_settings(ctx: click.Context, invocation: Invocation) -> Settings:
+    """Load the settings; on a first start at a terminal, greet the user in place of an error."""
+    from coexplorer.errors import NoProfile
+
+    try:
+        return invocation.load_settings()
+    except NoProfile:
+        from coexplorer.cli.app import is_usable
+
+        if not is_usable():
+            raise
+    from coexplorer.tui import welcome
+
+    answer = welcome()
+    if answer == "demo" and (demo := cli.get_command(ctx, "demo")) is not None:
+        with demo.make_context("demo", [], parent=ctx) as inner:
+            demo.invoke(inner)
+    if answer is None or answer == "demo":
+        ctx.exit(0)
+    return answer

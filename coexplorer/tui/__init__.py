@@ -1,4 +1,4 @@
-"""The terminal app. `run` opens it; nothing else is called from outside.
+"""The terminal app. `run` opens it, `welcome` a first start; nothing else is called from outside.
 
 The rooms:
 
@@ -20,7 +20,8 @@ The rooms:
     screens/             base (keys → commands, workers, errors → notifications), main, and one
                          screen a file for what covers it; they call the library
     terminal/            the one place where output leaves: cells, differences, pacing, driver
-    app                  what all screens share
+    app, session         what all screens share; the library opened around them
+    welcome              the first start: sign in, or look around in the demo
 
 How things go: a key bubbles to `screens.base.CommandScreen.on_key`, which looks it up in the
 keymap and calls `perform(id)`: disabled → the reason is shown; else the handler runs
@@ -33,7 +34,7 @@ from __future__ import annotations
 
 import gc
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
@@ -56,3 +57,18 @@ def run(settings: Settings) -> int:
     from coexplorer.tui.session import run_session  # noqa: PLC0415  --help must not import Textual
 
     return run_session(settings)
+
+
+def welcome() -> Settings | Literal["demo"] | None:
+    """Greet a user who has no profile yet.
+
+    Returns:
+        The settings of the profile that was made, ``demo`` when the user would rather see that, or
+        None when they left.
+    """
+    from coexplorer.tui.welcome import Answer, WelcomeApp  # noqa: PLC0415  see `run`
+
+    answer = WelcomeApp().run()
+    if answer is Answer.DEMO:
+        return "demo"
+    return None if answer is Answer.LEAVE else answer

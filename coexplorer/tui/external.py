@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import os
 import shlex
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from coexplorer.config import Settings
+from coexplorer.config.settings import ENVIRONMENT
 from coexplorer.errors import ConfigError
 from coexplorer.models import Secret
 
@@ -88,32 +88,22 @@ def find_mount_fault() -> str:
 async def toggle_mount(settings: Settings) -> str:
     """Mount the profile's folder in a process of its own, or unmount it; say what was done."""
     folder = settings.mount_folder
-    if await asyncio.to_thread(os.path.ismount, folder):
-        ended = await asyncio.create_subprocess_exec(
-            "fusermount3", "-u", str(folder), stderr=asyncio.subprocess.PIPE
-        )
-        _, error = await ended.communicate()
-        return (
-            f"unmounted {folder}"
-            if ended.returncode == 0
-            else f"could not unmount {folder}: {error.decode(errors='replace').strip()}"
-        )
-    await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "coexplorer",
-        "--profile",
-        settings.profile,
-        "mount",
-        str(folder),
+    mounted = await asyncio.to_thread(os.path.ismount, folder)
+    # The environment's profile has no name in the file: the process inherits the environment.
+    profile = [] if settings.profile == ENVIRONMENT else ["--profile", settings.profile]
+    command = "umount" if mounted else "mount"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "coexplorer", *profile, command, str(folder)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    for _ in range(50):
-        await asyncio.sleep(0.1)
-        with contextlib.suppress(OSError):
-            if await asyncio.to_thread(os.path.ismount, folder):
-                return f"mounted at {folder}"
-    return f"the mount did not come up: try coexplorer mount {folder}"
+    if process.stderr is None:
+        raise AssertionError
+    # The mount goes to the background with this pipe closed, so the end of both is awaited.
+    _, told = await process.communicate()
+    if process.returncode:
+        lines = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        return f"{command} of {folder} failed: {lines[0].removeprefix('coexplorer: ')}"
+    return f"{'unmounted' if mounted else 'mounted at'} {folder}"

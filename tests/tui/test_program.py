@@ -167,3 +167,30 @@ def test_offline_it_shows_what_was_known(server: DemoServer) -> None:
         session.wait_for("open data")
         session.write("R")
         session.wait_for("offline, showing what was known")
+
+
+def test_a_first_start_signs_in_and_keeps_the_profile(server: DemoServer) -> None:
+    with Session(PROGRAM) as session:
+        session.wait_for("Nobody has signed in here yet")
+        session.write("s")
+        session.wait_for("host or URL")
+        session.write(server.url + "\r")
+        session.wait_for("make one in your account")
+        session.write("cop_wrong\r")
+        session.wait_for("not signed in")
+        session.write("ctrl+u")
+        session.write(server.users[0].token + "\r")
+        session.wait_for("open data")
+        assert server.users[0].token not in session.text()
+    with Session(PROGRAM) as session:
+        session.wait_for("open data")
+
+
+def test_a_first_start_offers_the_demo(server: DemoServer) -> None:
+    with Session(PROGRAM) as session:
+        session.wait_for("look around")
+        session.write("d")
+        session.wait_for("1,200 assets")
+        session.write("q")
+        session.wait_exit()
+        assert session.status == 0

@@ -1,0 +1,166 @@
+"""The first start: nobody has signed in here yet. Sign in, or look around in the demo."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+import msgspec
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from coexplorer.config import Settings, find_paths
+from coexplorer.config.domain import parse_domain
+from coexplorer.config.file import Profile, check_profile_name, load_config_file
+from coexplorer.config.settings import build_settings
+from coexplorer.config.tokens import GivenToken
+from coexplorer.errors import CoexplorerError
+from coexplorer.library import open_library
+from coexplorer.models import Secret
+from coexplorer.text import clean
+from coexplorer.tui.look import STYLE, build_themes, choose_theme
+from coexplorer.tui.messages import TextEntered
+from coexplorer.tui.present import Line, Role
+from coexplorer.tui.terminal.app import TerminalApp
+from coexplorer.tui.widgets.choices import Choice, Choices
+from coexplorer.tui.widgets.form import FormField
+from coexplorer.tui.widgets.lines import Lines
+
+
+class Answer(Enum):
+    """What the user wants in place of signing in."""
+
+    DEMO = "demo"
+    LEAVE = "leave"
+
+
+_TEXT: tuple[Line, ...] = (
+    (("coexplorer", Role.ACCENT), (": browse, edit and mount Code Ocean data assets", Role.TITLE)),
+    (),
+    (("Nobody has signed in here yet.", Role.TEXT),),
+    (),
+)
+_CHOICES = (
+    Choice("sign in", text="sign in", key="s", help="with an access token of your platform"),
+    Choice("demo", text="look around", key="d", help="in a demo with made-up assets, offline"),
+    Choice("leave", text="leave", key="q"),
+)
+
+
+class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
+    """Gives the settings of a new profile, or what is wanted in place of it."""
+
+    CSS = STYLE + "Lines { height: auto; } FormField { margin: 0 0 0 2; }"
+    BINDINGS: ClassVar[list[BindingType]] = []
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        for theme in build_themes():
+            self.register_theme(theme)
+        self.theme = choose_theme("")
+        self.animation_level = "none"
+        self._choices = Choices()
+        self._domain = FormField("domain", "platform")
+        self._token = FormField("token", "access token (cop_…)", secret=True)
+        self._told = Lines()
+
+    def compose(self) -> ComposeResult:
+        """What this is, and what can be done."""
+        text = Lines()
+        text.show(_TEXT)
+        yield text
+        yield self._choices
+        yield self._domain
+        yield self._token
+        yield self._told
+
+    def on_mount(self) -> None:
+        """Offer the choices."""
+        self._domain.display = self._token.display = False
+        self._choices.offer(_CHOICES, at=0)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take keys first, so that those typed ahead act in their order."""
+        if isinstance(event, events.Key) and not event.is_forwarded and self._take_key(event):
+            return
+        await super().on_event(event)
+
+    def _take_key(self, event: events.Key) -> bool:
+        """Go through the choices; Esc goes back."""
+        if event.key in ("escape", "ctrl+c"):
+            if self._domain.display and event.key == "escape":
+                self.on_mount()
+            else:
+                self.exit(Answer.LEAVE)
+        elif self._domain.display:
+            return False
+        elif event.key in ("down", "j", "tab"):
+            self._choices.step(1)
+        elif event.key in ("up", "k"):
+            self._choices.step(-1)
+        elif event.key == "enter" and self._choices.chosen is not None:
+            self._choose(self._choices.chosen.value)
+        else:
+            for choice in _CHOICES:
+                if choice.key == event.character:
+                    self._choose(choice.value)
+        return True
+
+    def on_choices_clicked(self, event: Choices.Clicked) -> None:
+        """A click chooses."""
+        self._choose(event.choice.value)
+
+    def _choose(self, value: str) -> None:
+        if value == "demo":
+            self.exit(Answer.DEMO)
+        elif value == "leave":
+            self.exit(Answer.LEAVE)
+        else:
+            self._choices.offer(())
+            self._domain.display = self._token.display = True
+            self._tell("its name (acme), host or URL; Enter goes on, Esc goes back", Role.DIM)
+            self.screen.set_focus(self._domain.field)
+
+    def _tell(self, text: str, role: Role) -> None:
+        line: Line = ((f"  {clean(text)}", role),)
+        self._told.show([(), line])
+
+    def on_text_entered(self, event: TextEntered) -> None:
+        """From the domain to the token; from the token to the platform."""
+        if event.field == "domain":
+            self._tell("make one in your account's settings on the platform", Role.DIM)
+            self.screen.set_focus(self._token.field)
+        else:
+            self._tell("asking the platform…", Role.DIM)
+            self.run_worker(self._sign_in(), exclusive=True)
+
+    async def _sign_in(self) -> None:
+        try:
+            self.exit(await sign_in(self._domain.value, Secret(self._token.value.strip())))
+        except CoexplorerError as error:
+            self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)
+
+
+async def sign_in(domain: str, token: Secret) -> Settings:
+    """Try a token on its platform, keep the profile in the config file, return its settings.
+
+    Raises:
+        ConfigError: The domain or the profile's name is none, or the file can't be written.
+        ApiError: The platform does not take the token, or can't be reached.
+    """
+    from coexplorer.config.write import save_profile  # noqa: PLC0415  TOML is written seldom
+
+    address = parse_domain(domain)
+    name = address.domain.split(".")[0].split(":")[0]
+    check_profile_name(name)
+    paths = find_paths()
+    kept = address.domain if address.base_url.startswith("https") else address.base_url
+    profile = Profile(name=name, domain=kept, token=token)
+    given = (GivenToken("what you gave", token),)
+    settings = build_settings(paths, load_config_file(paths.config_file), profile, address, given)
+    async with open_library(settings, origin="tui") as library:
+        await library.sign_in(token)
+    save_profile(paths, profile)
+    return msgspec.structs.replace(settings, saved=True)
