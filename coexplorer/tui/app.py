@@ -71,7 +71,10 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
     async def deliver_key(self, event: events.Key) -> None:
         """Run a key's command, or hand the key to what has the focus."""
         screen = self.screen
-        if not (isinstance(screen, CommandScreen) and screen.take_key(event)):
+        if not isinstance(screen, CommandScreen):
+            await super().on_event(event)
+        elif not screen.take_key(event):
+            screen.wait_for_field(event)
             await super().on_event(event)
 
     @property

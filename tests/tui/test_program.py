@@ -194,3 +194,15 @@ def test_a_first_start_offers_the_demo(server: DemoServer) -> None:
         session.write("q")
         session.wait_exit()
         assert session.status == 0
+
+
+def test_keys_that_come_in_one_packet_act_in_their_order(server: DemoServer) -> None:
+    with open_program(server) as session:
+        session.wait_for("open data")
+        session.write("e\x15new nmae\x7f\x7f\x7fame\tin words\t\x15keep\t\x15place\x13")
+        session.wait_for("new name")
+        session.wait_for(lambda _: server.store.get(OUTSIDE).name == "new name")
+        stored = server.store.get(OUTSIDE)
+        assert stored.description == "in words"
+        assert stored.tags == ("keep",)
+        assert stored.mount == "place"

@@ -105,7 +105,7 @@ async def test_another_apps_change_appears_and_the_cursor_stays_on_its_asset(
             await second.go_to("open data")
             await second.press("a")
             await second.until(lambda: second.stored(OUTSIDE).archived, "archived")
-        await first.library.refresh()
+        await first.press("R")
         await first.until(lambda: first.main.rows.windows.count == 7, "one less")
         row = first.main.rows.current
         assert row is not None

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from coexplorer.tui.app import CoexplorerApp
 
 Result = TypeVar("Result")
-START, OPEN = "start", "open"
-"""What held keys wait for: the screen's first content, and what a command opens."""
+START, OPEN, LEFT = "start", "open", "left"
+"""What held keys wait for: the screen's first content, what a command opens, where a key leads."""
+
+LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s")
+"""Keys that may move the focus out of a field."""
 
 Handler = Callable[[], Coroutine[None, None, None] | None]
 Work = Callable[[], Coroutine[None, None, None]]
@@ -83,6 +86,13 @@ class CommandScreen(Screen[Result]):
             return False
         return self.run_key(name_key(event.key, event.character))
 
+    def wait_for_field(self, event: events.Key) -> None:
+        """After a key that may leave a field: what was typed after it waits for where it leads."""
+        field = self.focused
+        if event.key in LEAVING and field is not None and getattr(field, "takes_keys", False):
+            self._holds.add(LEFT)
+            field.call_later(self.call_later, self.release_keys, LEFT)
+
     def run_key(self, key: str) -> bool:
         """Run the command of a key by its name; tell whether there is one."""
         command_id = self.coexplorer.keymap.find(self.key_scope, key)
@@ -101,7 +111,7 @@ class CommandScreen(Screen[Result]):
         """Let the keys that were held go on: there is something to take them now.
 
         Args:
-            reason: `START` or `OPEN`: what they waited for.
+            reason: `START`, `OPEN` or `LEFT`: what they waited for.
         """
         self._holds.discard(reason)
         if self._holds or self._releasing:

@@ -55,9 +55,9 @@ class TagsScreen(CommandScreen[str | None]):
     def _offer(self, typed: str) -> None:
         folded = typed.casefold()
         fitting = [(tag, count) for tag, count in self._tags if folded in tag.casefold()]
-        self.query_one(Choices).offer(
-            [Choice(tag, text=f"{count:>7,}  {tag}") for tag, count in fitting], at=0
-        )
+        field = self.query_one(Field)
+        field.offer([Choice(tag, text=f"{count:>7,}  {tag}") for tag, count in fitting])
+        field.step_choice(1)
 
     def on_text_typed(self, event: TextTyped) -> None:
         """Narrow the list of tags."""

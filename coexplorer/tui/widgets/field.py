@@ -12,6 +12,9 @@ from textual.widgets import Input
 from coexplorer.text import clean
 from coexplorer.tui.messages import HistoryWanted, TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.widgets.choices import Choice, Choices
+from coexplorer.tui.widgets.editing import edit_at_once, map_actions
+
+_ACTIONS = {key: action for key, action in map_actions(Input.BINDINGS).items() if key != "enter"}
 
 
 class Field(Input):
@@ -82,11 +85,8 @@ class Field(Input):
                 self.post_message(HistoryWanted(self.field_name))
             case "up" | "down" if choices is not None and choices.choices:
                 choices.step(1 if event.key == "down" else -1)
-            case "tab" if choices is not None and choices.choices:
-                if choices.chosen is None:
-                    choices.step(1)
-                if choices.chosen is not None:
-                    self.take(choices.chosen)
+            case "tab" | "shift+tab":
+                self._press_tab(back=event.key == "shift+tab")
             case "enter":
                 if choices is not None and choices.chosen is not None:
                     self.take(choices.chosen)
@@ -94,9 +94,21 @@ class Field(Input):
             case "escape" if self._leaves:
                 self.post_message(TextAbandoned(self.field_name))
             case _:
+                await edit_at_once(self, _ACTIONS, event)
                 return
         event.stop()
         event.prevent_default()
+
+    def _press_tab(self, *, back: bool) -> None:
+        """Take a choice; without any, go to the next field. A question keeps the focus."""
+        choices = self._choices
+        if choices is not None and choices.choices and not back:
+            if choices.chosen is None:
+                choices.step(1)
+            if choices.chosen is not None:
+                self.take(choices.chosen)
+        elif not self._leaves:
+            _ = self.screen.focus_previous() if back else self.screen.focus_next()
 
     def _on_paste(self, event: events.Paste) -> None:
         event.text = _one_line(event.text)

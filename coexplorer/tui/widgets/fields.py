@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -24,8 +25,11 @@ from coexplorer.tui.messages import (
 from coexplorer.tui.present import Role
 from coexplorer.tui.tagtext import format_tags, restore_tags
 from coexplorer.tui.widgets.choices import Choices
+from coexplorer.tui.widgets.editing import edit_at_once, map_actions
 from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.lines import Lines
+
+_ACTIONS = map_actions(TextArea.BINDINGS)
 
 
 class DescriptionArea(TextArea):
@@ -39,6 +43,15 @@ class DescriptionArea(TextArea):
         background: $surface;
     }
     """
+
+    async def on_key(self, event: events.Key) -> None:
+        """Edit, or go on to the next field, at once."""
+        if event.key in ("tab", "shift+tab"):
+            event.stop()
+            event.prevent_default()
+            _ = self.screen.focus_next() if event.key == "tab" else self.screen.focus_previous()
+        else:
+            await edit_at_once(self, _ACTIONS, event)
 
 
 class FieldsEditor(Vertical):

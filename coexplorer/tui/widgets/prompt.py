@@ -132,7 +132,7 @@ class Prompt(Vertical, can_focus=True):
         before, self._before = self._before, None
         await self._drop_field()
         if before is not None and before.is_attached:
-            before.focus()
+            self.screen.set_focus(before)
 
     async def _drop_field(self) -> None:
         field, self._field = self._field, None

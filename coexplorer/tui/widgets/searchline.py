@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
@@ -51,11 +50,6 @@ class SearchLine(Vertical):
     def on_mount(self) -> None:
         """Show the sign that the key is."""
         self._sign.show([(("/ ", Role.LABEL),)])
-
-    def on_key(self, event: events.Key) -> None:
-        """Keep Tab in the field."""
-        if event.key in ("tab", "shift+tab"):
-            event.stop()
 
     async def open_field(self, text: str) -> None:
         """Open the field with the cursor at the end of `text`."""
