@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coexplorer.catalog import Row
+from coexplorer.models import AssetId
+from coexplorer.query import SortKey
+from coexplorer.text import width
+from coexplorer.tui.browsing import Browsing
+from coexplorer.tui.markdown import render_markdown
+from coexplorer.tui.present import build_head, build_layout, build_row, show_date, show_size
+from coexplorer.tui.tagtext import find_tag_at, format_tags, parse_tags
+from coexplorer.tui.views import build_strip_line, build_views
+from coexplorer.tui.windows import BLOCK, KEPT_BLOCKS, Windows, change_row
+
+
+def make_row(number: int, name: str = "name", tags: tuple[str, ...] = ()) -> Row:
+    return Row(
+        number=number,
+        id=AssetId(f"id-{number}"),
+        name=name,
+        type="dataset",
+        state="ready",
+        size_bytes=10,
+        files=1,
+        created=1_600_000_000.0,
+        last_used=0.0,
+        tags=tags,
+        mount="mount",
+        owner="me@example.org",
+        archived=False,
+        favorite=False,
+        mine=True,
+        shared=False,
+        external=False,
+    )
+
+
+@given(st.text(), st.lists(st.text(), max_size=4), st.integers(20, 300))
+def test_a_row_is_exactly_as_wide_as_the_list_whatever_its_text(
+    name: str, tags: list[str], cells: int
+) -> None:
+    layout = build_layout(cells)
+    pieces = build_row(make_row(1, name, tuple(tags)), layout, marked=True)
+    assert sum(width(text) for text, _ in pieces) == cells
+    assert width(build_head(layout)) == cells
+
+
+def test_the_name_stays_when_columns_no_longer_fit() -> None:
+    columns = build_layout(30, ("id", "owner", "name")).columns
+    assert [column.id for column, _ in columns] == ["name"]
+
+
+def test_sizes_and_dates_are_short() -> None:
+    assert [show_size(n) for n in (0, 999, 1_000, 9_960, 412_000_000_000, None)] == [
+        "0B",
+        "999B",
+        "1.0kB",
+        "10kB",
+        "412GB",
+        "",
+    ]
+    assert show_date(0, never="never") == "never"
+    assert show_date(1e300) == ""
+
+
+@given(
+    st.lists(st.text(alphabet='ab ,"', min_size=1).filter(lambda t: t.strip() == t), unique=True)
+)
+def test_tags_survive_being_written_as_one_line(tags: list[str]) -> None:
+    assert parse_tags(format_tags(tags)) == tuple(tags)
+
+
+def test_the_tag_at_the_cursor_is_found() -> None:
+    assert find_tag_at("raw, ec", 7) == (5, 7, "ec")
+    assert find_tag_at("ra, ecephys", 2) == (0, 2, "ra")
+
+
+def test_windows_keep_few_blocks_and_say_what_they_lack() -> None:
+    windows = Windows()
+    windows.reset(100_000, [make_row(n) for n in range(BLOCK)])
+    assert windows.missing(0, 10) is None
+    assert windows.missing(120, 140) == (BLOCK, BLOCK)
+    for block in range(1, 2 * KEPT_BLOCKS):
+        windows.put(block * BLOCK, [make_row(block * BLOCK)])
+    assert windows.find(0) is None
+    assert windows.missing(99_990, 100_050) == (99_968, BLOCK)
+
+
+def test_a_row_in_flight_is_shown_as_it_will_be_until_it_is_settled() -> None:
+    windows = Windows()
+    row = make_row(0)
+    windows.reset(1, [row])
+    windows.overlay({row.id: change_row(row, name="new")})
+    assert (found := windows.find(0)) is not None
+    assert found.name == "new"
+    windows.settle([row.id])
+    assert windows.find(0) == row
+
+
+def test_going_back_swaps_places_and_an_order_in_the_text_gives_way() -> None:
+    browsing = Browsing(text="tag:a sort:size")
+    browsing.sort_by(SortKey("name"))
+    assert browsing.text == "tag:a"
+    assert browsing.order == SortKey("name")
+    browsing.leave(AssetId("x"))
+    browsing.text = "tag:b"
+    assert (place := browsing.go_back(AssetId("y"))) is not None
+    assert place.asset_id == "x"
+    assert browsing.text == "tag:a"
+    assert browsing.go_back(None) is not None
+    assert browsing.text == "tag:b"
+
+
+def test_the_strip_leaves_counts_out_where_they_do_not_fit() -> None:
+    views = build_views({"maps": "atlas"})
+    counts = dict.fromkeys((view.query for view in views), 12_345)
+    wide, _ = build_strip_line(views, counts, "", 200)
+    narrow, places = build_strip_line(views, counts, "atlas", 80)
+    assert "12,345" in "".join(text for text, _ in wide)
+    assert "12,345" not in "".join(text for text, _ in narrow)
+    assert places[0] == (0, 7)
+
+
+@given(st.text(max_size=300))
+def test_markdown_holds_nothing_that_a_terminal_would_obey(text: str) -> None:
+    for line in render_markdown(text, 40):
+        assert all(piece.isprintable() for piece, _ in line)
