@@ -1,0 +1,147 @@
+"""What the catalog finds, judged by a naive filter over the same records."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from coexplorer.catalog import Catalog, Superseded
+from coexplorer.errors import CatalogError
+from coexplorer.models import AssetId, Membership, Record
+from coexplorer.query import FLAGS, Query, format_query, parse_query
+from tests.support.judge import find_naively, make_records
+from tests.support.queries import queries
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC).timestamp()
+SOME = 150
+
+
+def assert_as_naive(catalog: Catalog, records: list[Record], query: Query) -> None:
+    expected = find_naively(records, query, NOW)
+    asked = format_query(query)
+    assert catalog.ids(query, now=NOW) == expected, asked
+    assert catalog.count(query, now=NOW) == len(expected), asked
+    window = catalog.window(query, offset=2, limit=5, now=NOW)
+    assert [row.id for row in window] == expected[2:7], asked
+    if expected:
+        middle = len(expected) // 2
+        assert catalog.position(AssetId(expected[middle]), query, now=NOW) == middle
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Catalog, list[Record]]]:
+    records = make_records(SOME, request.param)
+    with Catalog.open(tmp_path_factory.mktemp("catalog") / "c.sqlite3") as catalog:
+        # Some come twice, first as something else: what they were must not be found any more.
+        other = {record.asset.id: record for record in make_records(SOME, request.param + 100)}
+        first = [other.get(record.asset.id, record) for record in records]
+        catalog.upsert([Record(one.asset, Membership(), 0.5) for one in first])
+        catalog.upsert([Record(one.asset, Membership(False, False, False, False)) for one in first])
+        catalog.upsert(records)
+        merged = [
+            Record(
+                one.asset,
+                Membership(*(bool(flag) for flag in _flags(one.membership))),
+                one.fetched_at,
+            )
+            for one in records
+        ]
+        yield catalog, merged
+
+
+def _flags(membership: Membership) -> tuple[bool | None, ...]:
+    return membership.archived, membership.favorite, membership.mine, membership.shared
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(asked=st.lists(queries(), min_size=20, max_size=20))
+def test_a_search_finds_what_a_naive_filter_finds(
+    filled: tuple[Catalog, list[Record]], asked: list[Query]
+) -> None:
+    catalog, records = filled
+    for query in asked:
+        assert_as_naive(catalog, records, query)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "é",
+        "ec",
+        "-ec",
+        "É ec raw",
+        '"raw data"',
+        "tag:raw tag:É -tag:ec",
+        "tag:all(raw,ec)",
+        "name:a name:ec",
+        "is:any -raw",
+        "is:archived is:mine",
+        "is:mine -is:mine",
+        "state:ready state:failed",
+        "is:unused state:ready",
+        "used:never used:<-1d",
+        "-used:-365d",
+        "-size:0..12B",
+        '"note":a "NOTE":raw',
+        '"age":true',
+        '"age":>0 "age":<3',
+        "日本",
+        "日",
+        "strasse",
+        "*",
+        "%",
+        "zz",
+        "sort:size sort:-name",
+        "sort:-used is:any",
+    ],
+)
+def test_telling_searches_find_what_a_naive_filter_finds(
+    filled: tuple[Catalog, list[Record]], text: str
+) -> None:
+    assert_as_naive(*filled, parse_query(text))
+
+
+def test_every_flag_is_counted_as_it_is_listed(filled: tuple[Catalog, list[Record]]) -> None:
+    for name, _ in FLAGS:
+        for text in (f"is:{name}", f"is:any is:{name}", f"state:draft is:{name}"):
+            assert_as_naive(*filled, parse_query(text))
+
+
+def test_a_search_knows_of_every_change_at_once(tmp_path: Path) -> None:
+    records = make_records(40, 7)
+    query, every = parse_query("is:any raw"), parse_query("is:any")
+    with Catalog.open(tmp_path / "c.sqlite3") as catalog:
+        for number in range(0, 40, 5):
+            catalog.upsert(records[number : number + 5])
+            assert_as_naive(catalog, records[: number + 5], query)
+        gone = find_naively(records, query, NOW)[:3]
+        assert catalog.remove([AssetId(one) for one in gone]) == len(gone)
+        left = [record for record in records if record.asset.id not in gone]
+        assert_as_naive(catalog, left, query)
+        assert_as_naive(catalog, left, every)
+
+
+def test_a_list_goes_on_where_few_rows_end(tmp_path: Path) -> None:
+    records = make_records(3000, 8)
+    with Catalog.open(tmp_path / "c.sqlite3") as catalog:
+        catalog.upsert(records)
+        for text in ("is:any", "-zzzz sort:name", "is:any -state:draft sort:-size"):
+            expected = find_naively(records, parse_query(text), NOW)
+            assert catalog.ids(parse_query(text), now=NOW) == expected
+            deep = catalog.window(parse_query(text), offset=1500, limit=3, now=NOW)
+            assert [row.id for row in deep] == expected[1500:1503]
+
+
+def test_an_interrupt_between_searches_harms_none(filled: tuple[Catalog, list[Record]]) -> None:
+    catalog, records = filled
+    catalog.interrupt()
+    assert_as_naive(catalog, records, Query())
+    assert issubclass(Superseded, CatalogError)

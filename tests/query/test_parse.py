@@ -1,0 +1,167 @@
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coexplorer.errors import QueryError
+from coexplorer.query import (
+    Ago,
+    AllTags,
+    Compare,
+    Day,
+    Flag,
+    Match,
+    Never,
+    Query,
+    SortKey,
+    Word,
+    format_query,
+    parse_partial,
+    parse_query,
+)
+from tests.support.queries import queries
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("", ()),
+        ("ecephys 655019", (Word("ecephys"), Word("655019"))),
+        ('name:"raw data" tag:rna', (Match("name", "raw data"), Match("tag", "rna"))),
+        ("-tag:test", (Match("tag", "test", negated=True),)),
+        ("not:name:foo", (Match("name", "foo", negated=True),)),
+        ("NOT:foo", (Word("foo", negated=True),)),
+        ("tag:all(raw, ephys)", (AllTags(("raw", "ephys")),)),
+        ('tag:all("a,b",spike sorting)', (AllTags(("a,b", "spike sorting")),)),
+        ("TYPE:Result state:failed", (Match("type", "result"), Match("state", "failed"))),
+        ("is:favorite -is:shared", (Flag("favorite"), Flag("shared", negated=True))),
+        ("size:>10GB", (Compare("size", ">", 10**10),)),
+        ("size:1MB..2.5MiB", (Compare("size", "..", 10**6, 2621440),)),
+        ("files:<=100 files:=3", (Compare("files", "<=", 100), Compare("files", "", 3))),
+        ("created:<2024-01-01", (Compare("created", "<", Day(2024, 1, 1)),)),
+        ("created:2024-1", (Compare("created", "", Day(2024, 1)),)),
+        ("created:-30d", (Compare("created", "", Ago(30, "d")),)),
+        ("used:never", (Compare("used", "", Never()),)),
+        ("used:<-180d", (Compare("used", "<", Ago(180, "d")),)),
+        ('"subject id":655019', (Match("subject id", "655019", custom=True),)),
+        ('"age":>=3.5', (Compare("age", ">=", 3.5, custom=True),)),
+        ('"age":3..4', (Compare("age", "..", 3, 4, custom=True),)),
+        ('"day":<2024-01-31', (Compare("day", "<", Day(2024, 1, 31), custom=True),)),
+        ('"note":">5"', (Match("note", ">5", custom=True),)),
+        ("s3://bucket/x 12:30", (Word("s3://bucket/x"), Word("12:30"))),
+        (r'"say \"hi\" \\ \n"', (Word(r"say " + '"hi" \\ \\n'),)),
+    ],
+)
+def test_a_text_is_read_as_it_is_meant(text: str, terms: tuple[object, ...]) -> None:
+    assert parse_query(text).terms == terms
+
+
+def test_sort_keys_are_kept_in_order_apart_from_the_terms() -> None:
+    query = parse_query("sort:type raw sort:-size")
+    assert query == Query((Word("raw"),), (SortKey("type"), SortKey("size", descending=True)))
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [("raw", False), ("is:archived", True), ("is:any", True), ("-is:archived", False)],
+)
+def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) -> None:  # noqa: FBT001 - a row of a table
+    assert parse_query(text).asks_for_archived is asks
+
+
+@pytest.mark.parametrize(
+    ("text", "marked", "message"),
+    [
+        ("raw size:>ten", ">ten", "size: expected a number and a unit, as in >10GB"),
+        ("size:>10", ">10", "size: expected a number and a unit, as in >10GB"),
+        ("size:1GB..", "1GB..", "size: expected a number and a unit"),
+        ("size:>99999999999PB", ">99999999999PB", "size: expected"),
+        ("files:-3", "-3", "files: expected a whole number"),
+        ("created:2024-13", "2024-13", "created: expected a date"),
+        ("created:never", "never", "created: expected a date"),
+        ("created:=-30d", "=-30d", "created: expected a date"),
+        ("a nmae:x", "nmae", "there is no field nmae"),
+        ("is:favourite", "favourite", "is: no property 'favourite'"),
+        ("-is:any", "-is:any", "is:any can't be negated"),
+        ("state:broken", "broken", "state: no state 'broken'"),
+        ("type:datset", "datset", "type: no type 'datset'"),
+        ("a tag:", "tag:", "tag: expected a tag, as in raw"),
+        ("tag: raw", "tag:", "tag: expected a tag"),
+        ("sort:colour", "colour", "sort: no field 'colour' to sort by"),
+        ("-sort:size", "-sort:size", "sort can't be negated"),
+        ("a - b", "-", "expected a word or a field after the negation"),
+        ("not:", "not:", "expected a word or a field after the negation"),
+        ("--a", "--", "this is negated twice"),
+        ('x "raw da', '"raw da', "this quote is not closed"),
+        ('name:""', '""', "there is no text between the quotes"),
+        ('fo"o bar', '"o', "a quote in the middle of a word"),
+        ('"a"b', "b", "expected a space after the closing quote"),
+        ("tag:all(a,", "all(a,", "tag: expected tags between parentheses"),
+        ("tag:all()", "all()", "tag: expected tags between parentheses"),
+        ("tag:all(a)b", "b", "expected a space after"),
+        ('"age":>old', ">old", "age: expected a number or a date"),
+        ('"age":', '"age":', "age: expected a text or a comparison"),
+    ],
+)
+def test_a_mistake_is_shown_at_its_place(text: str, marked: str, message: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse_query(text)
+    assert text[caught.value.start : caught.value.end] == marked
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("nmae:x", "did you mean name:?"),
+        ("is:favourite", "did you mean favorite?"),
+        ("type:datset", "did you mean dataset?"),
+        ("state:qqq", "one of draft, ready, failed"),
+    ],
+)
+def test_a_mistake_comes_with_what_was_probably_meant(text: str, hint: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse_query(text)
+    assert caught.value.hint.startswith(hint)
+
+
+def test_a_type_that_nobody_knows_yet_can_be_asked_for() -> None:
+    assert parse_query("type:notebook").terms == (Match("type", "notebook"),)
+
+
+@given(queries())
+def test_parsing_what_was_printed_gives_the_same_query(query: Query) -> None:
+    assert parse_query(format_query(query)) == query
+
+
+_TYPED = st.text(st.sampled_from(string.printable + 'éß"":-.<>()'), max_size=40)
+
+
+@given(_TYPED)
+def test_any_text_is_either_a_query_or_a_mistake_inside_it(text: str) -> None:
+    partial, error = parse_partial(text)
+    if error is None:
+        assert parse_query(text) == partial
+        assert parse_query(format_query(partial)) == partial
+    else:
+        assert 0 <= error.start < error.end <= len(text)
+        with pytest.raises(QueryError) as caught:
+            parse_query(text)
+        assert (caught.value.start, str(caught.value)) == (error.start, str(error))
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        ("raw size:> tag:x", "raw tag:x"),
+        ('raw name:"half ty', 'raw name:"half ty"'),
+        ("raw tag:", "raw"),
+        ("tag:all(a b", ""),
+        ("nmae:x is:mine", "is:mine"),
+    ],
+)
+def test_while_typing_the_rest_of_the_query_still_holds(text: str, understood: str) -> None:
+    query, error = parse_partial(text)
+    assert query == parse_query(understood)
+    assert error is not None
