@@ -28,6 +28,14 @@ class Details:
         """Return the size of a file in bytes; its asset's texts must have been seen."""
         return self._sizes[slot * len(_PARTS) + part - 1]
 
+    def find_size(self, slot: int, part: Part) -> int | None:
+        """Return the size of a file in bytes; None when it was not seen yet."""
+        place = slot * len(_PARTS) + part - 1
+        if place >= len(self._sizes):
+            return None
+        size = self._sizes[place]
+        return None if size == _UNKNOWN else size
+
     def note(self, slot: int, texts: Mapping[Part, bytes]) -> list[Part]:
         """Take over texts, and return which of them are not what they were before.
 

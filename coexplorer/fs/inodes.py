@@ -15,6 +15,7 @@ in a double):
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import NewType
 
@@ -104,6 +105,11 @@ def split_asset(inode: int) -> tuple[int, Part] | None:
     return (inode >> _PART_BITS) & _NUMBER_MASK, Part(inode & _PART_MASK)
 
 
+def find_directory_number(inode: int) -> int | None:
+    """Return the number of the asset whose directory or file an inode is; None for any other."""
+    return (inode >> _PART_BITS) & _NUMBER_MASK if _ASSET <= inode < _LINK else None
+
+
 def split_link(inode: int) -> tuple[int, int] | None:
     """Return view and slot of a link's inode; None for any other inode."""
     if inode < _LINK:
@@ -142,6 +148,12 @@ class LookupCounts:
         """Note that a reply gave `inode` to the kernel once more."""
         owner = owner_of(inode)
         self._counts[owner] = self._counts.get(owner, 0) + 1
+
+    def add_directories(self, inodes: Iterable[int]) -> None:
+        """Note that a listing gave each of these directories of assets to the kernel once more."""
+        counts = self._counts
+        for inode in inodes:
+            counts[inode] = counts.get(inode, 0) + 1
 
     def forget(self, inode: int, count: int) -> Inode | None:
         """Take `count` lookups back; return the thing that nobody holds any more, if it is so.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyfuse3
-from pyfuse3 import InodeT
+from pyfuse3 import FileNameT, InodeT
 
 from coexplorer.fs.attributes import (
     BRIEF_LIFE_S,
@@ -26,6 +26,7 @@ from coexplorer.fs.inodes import (
     Part,
     Place,
     asset_inode,
+    find_directory_number,
     link_inode,
     split_asset,
     split_link,
@@ -86,25 +87,26 @@ class Looking:
         self.tree = volume.tree
         self.control = control
         self.searches = searches
+        self._folders = {int(place): names for place, names in self.tree.folders.items()}
         self._directory = build_directory(Inode(0), 0.0)
 
     # --- Names
 
     async def find(self, parent: int, name: bytes) -> pyfuse3.EntryAttributes | None:
         """Return what a name in a directory is; None when nothing has it."""
-        asset = split_asset(parent)
-        if asset is not None:
-            node = self.tree.find_number(asset[0])
+        number = find_directory_number(parent)
+        if number is not None:
+            node = self.tree.find_number(number)
             return None if node is None else self.find_in_asset(node, name)
         if parent in _ASSET_FOLDERS:
-            return self._find_asset(Place(parent), name)
+            return self._find_asset(parent, name)
         if parent == Place.ROOT:
             place = ROOT_NAMES.get(name)
             return None if place is None else self.attributes_of_place(place)
         return await self._find_in_view(parent, name)
 
-    def _find_asset(self, folder: Place, name: bytes) -> pyfuse3.EntryAttributes | None:
-        node = self.tree.folders[folder].get(name)
+    def _find_asset(self, folder: int, name: bytes) -> pyfuse3.EntryAttributes | None:
+        node = self._folders[folder].get(name)
         if node is not None:
             return self.attributes_of_node(node)
         former = self.tree.find_alias(name, time.monotonic())
@@ -116,6 +118,10 @@ class Looking:
         """Return what a name in an asset's directory is."""
         part = FILE_NAMES.get(name)
         if part is not None:
+            seen = self.volume.glance(node, part)
+            if seen is not None:
+                build = build_text_file if part is Part.JSON else build_file
+                return build(asset_inode(node.number, part), *seen)
             if not self._has_part(node, part) or not self.volume.ensure_details(node):
                 return None
             return self.attributes_of_part(node, part)
@@ -307,7 +313,7 @@ class Looking:
         return view > ALIAS_VIEW
 
     def _has_part(self, node: Node, part: Part) -> bool:
-        if node.flags & Flag.DELETED:
+        if node.is_deleted:
             return part is Part.JSON
         if part is Part.ERROR:
             return self.volume.has_error(node)
@@ -379,20 +385,30 @@ class Looking:
         return listing
 
     def entry_at(self, listing: Listing, index: int) -> pyfuse3.EntryAttributes:
-        """Return the attributes of an entry of a listing; good until the next call."""
+        """Return the attributes of an entry of a listing that `fill_assets` is not for."""
         if listing.makers is not None:
             return listing.makers[index]()
         if listing.nodes is None:
             raise pyfuse3.FUSEError(errno.EIO)
-        node = listing.nodes[index]
-        if listing.view:
-            return self._link_attributes(listing.view, node)
-        # Only the number and the times differ: 100,000 times one is filled in anew.
+        return self._link_attributes(listing.view, listing.nodes[index])
+
+    def fill_assets(self, listing: Listing, start: int, token: pyfuse3.ReaddirToken) -> None:
+        """Answer a readdir of ``all/`` or ``archived/``: a tight loop, as there may be 100,000."""
+        nodes, names = listing.nodes or [], listing.names
+        started, reply = self.volume.started, pyfuse3.readdir_reply
+        # Only the number and the times differ: one entry is filled in anew each time.
         entry = self._directory
-        entry.st_ino = InodeT(asset_inode(node.number, Part.DIRECTORY))
-        time_ns = int((node.created or self.volume.started) * 1_000_000_000)
-        entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = time_ns
-        return entry
+        given = []
+        for index in range(start, len(names)):
+            node = nodes[index]
+            inode = asset_inode(node.number, 0)
+            entry.st_ino = InodeT(inode)
+            time_ns = int((node.created or started) * 1_000_000_000)
+            entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = time_ns
+            if not reply(token, FileNameT(names[index]), entry, index + 1):
+                break
+            given.append(inode)
+        self.volume.counts.add_directories(given)
 
 
 _FIXED_LISTINGS: dict[Place, dict[bytes, Place]] = {

@@ -101,6 +101,9 @@ class Operations(pyfuse3.Operations):
     @answers()
     async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
         listing = self._listings[fh]
+        if listing.nodes is not None and not listing.view:
+            self.looking.fill_assets(listing, start_id, token)
+            return
         names, entry_at = listing.names, self.looking.entry_at
         add, reply = self.volume.counts.add, pyfuse3.readdir_reply
         for index in range(start_id, len(names)):

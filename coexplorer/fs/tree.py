@@ -66,6 +66,7 @@ class Node:
         slot: Its place in tables; never given to another asset.
         file_name: Its name in ``all/``, ``archived/`` and in every view.
         gone: The platform does not have it any more, or does not show it to us.
+        is_deleted: `Flag.DELETED` of `flags`, without the price of a flag's arithmetic.
     """
 
     id: AssetId
@@ -76,6 +77,7 @@ class Node:
     created: float
     flags: Flag
     gone: bool = False
+    is_deleted: bool = False
 
     @property
     def inode(self) -> Inode:
@@ -272,6 +274,7 @@ class Tree:
         """Move an asset that was deleted from here into ``deleted/``."""
         self._leave(node)
         node.flags = Flag.DELETED
+        node.is_deleted = True
         self.folders[Place.DELETED][node.file_name] = node
 
     def set_tags(self, node: Node, tags: tuple[str, ...]) -> None:
