@@ -1,10 +1,19 @@
-"""The local replica: every asset at hand in milliseconds, offline too. See `Catalog`."""
+"""The local replica: every asset at hand in milliseconds, offline too. See `Catalog`.
 
-from coexplorer.catalog.connections import Superseded
-from coexplorer.catalog.rows import Row
-from coexplorer.catalog.statistics import Duplicates, Relative, Share, Stats
-from coexplorer.catalog.store import Catalog
-from coexplorer.catalog.sweeps import SyncState
+The names are looked up when they are asked for: the first frame needs `firstpage` alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coexplorer.catalog.connections import Superseded
+    from coexplorer.catalog.rows import Row
+    from coexplorer.catalog.statistics import Duplicates, Relative, Share, Stats
+    from coexplorer.catalog.store import Catalog
+    from coexplorer.catalog.sweeps import SyncState
 
 __all__ = [
     "Catalog",
@@ -16,3 +25,23 @@ __all__ = [
     "Superseded",
     "SyncState",
 ]
+
+_ROOMS = {
+    "Catalog": "store",
+    "Duplicates": "statistics",
+    "Relative": "statistics",
+    "Row": "rows",
+    "Share": "statistics",
+    "Stats": "statistics",
+    "Superseded": "connections",
+    "SyncState": "sweeps",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its room."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    globals()[name] = found
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -11,7 +12,7 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from coexplorer.config import Settings
-from coexplorer.errors import ConfigError, NotSignedIn
+from coexplorer.errors import CatalogError, ConfigError, NotSignedIn
 from coexplorer.library.changes import Plan
 from coexplorer.library.library import Library
 from coexplorer.text import clean
@@ -22,12 +23,16 @@ from coexplorer.tui.memory import Memory
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.main import MainScreen
 from coexplorer.tui.terminal.app import TerminalApp
+from coexplorer.tui.terminal.firstframe import Frame
 from coexplorer.tui.views import build_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KEPT_NOTICES = 200
+LONGEST_LEAVE_S = 0.2
+NO_CHANGE = 2**62
+"""A change number that no catalog reaches: asks for the newest number alone."""
 
 
 class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
@@ -52,6 +57,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.keymap = build_keymap(settings.keys, settings.actions)
         self.notices: list[tuple[float, str]] = []
         self.shown = asyncio.Event()
+        self.last_frame: Frame | None = None
         for theme in build_themes():
             self.register_theme(theme)
         self.theme = choose_theme(self.memory.remembered.theme)
@@ -131,6 +137,21 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             changed = external.run_editor(text)
         self.repaint()
         return changed
+
+    async def keep_frame(self) -> None:
+        """Keep the screen that the next start opens with, if it can be had at once."""
+        if len(self.screen_stack) > 1 or self.main.editing is not None:
+            return
+        with suppress(TimeoutError, CatalogError):
+            async with asyncio.timeout(LONGEST_LEAVE_S):
+                # Nothing of this is painted: the screen is gone in a moment.
+                with self.batch_update():
+                    change, _ = await self.library.changed_since(NO_CHANGE)
+                    await self.main.show_start()
+                    capture = self.capture_frame()
+                    if capture is not None:
+                        path = str(self.settings.catalog_path)
+                        self.last_frame = Frame(*capture, path, change)
 
     async def carry_out(self, screen: MainScreen, plan: Plan) -> None:
         """Show a plan; carried out, its marks are taken away and its rows read anew."""

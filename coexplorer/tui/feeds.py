@@ -97,6 +97,13 @@ class Feeds:
         self.show_found(count)
         screen.show_footer()
 
+    async def load_start(self) -> None:
+        """Read all that the screen shows when it opens, at once."""
+        await self._load_list(None, to_top=True)
+        await self.load_status()
+        await self.load_counts(pause=False)
+        await self.load_details(pause=False)
+
     async def load_rows(self, offset: int, limit: int) -> None:
         """Read rows that the list misses."""
         query = self._screen.browsing.query

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
+from contextlib import suppress
 
 import anyio
 
+import coexplorer
 from coexplorer.config import Settings
 from coexplorer.library import open_library
 from coexplorer.tui.app import CoexplorerApp
+from coexplorer.tui.terminal import firstframe
 
 ENDING = (signal.SIGHUP, signal.SIGTERM)
 """Signals on which the terminal is given back in order; what was typed is a draft already."""
@@ -22,6 +26,17 @@ def run_session(settings: Settings) -> int:
 
 
 async def _run(settings: Settings) -> int:
+    app, code = await _run_app(settings)
+    if app.last_frame is not None:
+        # The catalog is closed by now, so its files stay as they are until somebody changes them.
+        with suppress(OSError):
+            firstframe.keep(os.environ, coexplorer.__version__, app.last_frame)
+    if app.failure is not None:
+        raise app.failure
+    return code
+
+
+async def _run_app(settings: Settings) -> tuple[CoexplorerApp, int]:
     async with open_library(settings, origin="tui") as library:
         app = CoexplorerApp(library, settings)
         loop = asyncio.get_running_loop()
@@ -40,6 +55,4 @@ async def _run(settings: Settings) -> int:
             tasks.start_soon(keep_fresh)
             code = await app.run_async()
             tasks.cancel_scope.cancel()
-    if app.failure is not None:
-        raise app.failure
-    return code or 0
+    return app, code or 0

@@ -121,8 +121,9 @@ def show_help(screen: MainScreen) -> None:
     screen.app.push_screen(HelpScreen())
 
 
-def leave(screen: MainScreen) -> None:
+async def leave(screen: MainScreen) -> None:
     """Leave the app; what is being typed stays as a draft."""
+    await screen.coexplorer.keep_frame()
     screen.app.exit()
 
 

@@ -123,6 +123,26 @@ class MainScreen(CommandScreen[None]):
         self.restart("status", self.feeds.load_status)
         self.restart("counts", self.feeds.load_counts)
         self.start("drafts", functools.partial(edit.offer_drafts, self))
+        if self.coexplorer.holds_output:
+            self.start("take over", self._take_over)
+
+    async def _take_over(self) -> None:
+        """Let the first frame go when everything that it shows can be shown."""
+        try:
+            await self.feeds.load_start()
+        finally:
+            self.coexplorer.begin_output()
+
+    async def show_start(self) -> None:
+        """Show what the next start opens with."""
+        self.browsing = Browsing(sort=self.browsing.sort)
+        self.marked.clear()
+        self.range_start = None
+        self.search.show_text("")
+        self.strip.show_views(build_views(self.saved_views), query="")
+        self.show_marks()
+        self.rows.focus()
+        await self.feeds.load_start()
 
     # What is going on
 

@@ -5,20 +5,36 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import Generic, TypeVar
+from contextlib import suppress
+from typing import Generic, NamedTuple, TypeVar
 
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.app import App
+from textual.driver import Driver
 from textual.screen import Screen
 
+from coexplorer.tui.terminal import firstframe
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.terminal.driver import QuietDriver
+from coexplorer.tui.terminal.frames import build_painting, decode_rows, encode_rows
 from coexplorer.tui.terminal.layer import OutputLayer
 
 _Result = TypeVar("_Result")
-_SYNC_WORTH_BYTES = 40
-"""A frame that is shorter can't be seen half drawn, so it goes without its brackets."""
+_SYNC_WORTH_BYTES = 600
+"""A frame that is shorter arrives in one piece, so it goes without its brackets."""
+
+_LONGEST_HOLD_S = 2.0
+"""The first frame stands for so long at most."""
+
+
+class Capture(NamedTuple):
+    """A screen as the next start can paint it: see `firstframe.Frame`."""
+
+    size: tuple[int, int]
+    rows: bytes
+    painting: bytes
+
 
 STOCK_OUTPUT = "COEXPLORER_STOCK_OUTPUT"
 """Environment variable: when set, frames leave as Textual writes them, without the layer."""
@@ -36,6 +52,47 @@ class TerminalApp(App[_Result], Generic[_Result]):
         self._layer: OutputLayer | None = None
         self._frame_waits = False
         self._frame_timer: asyncio.TimerHandle | None = None
+        self._painted = firstframe.take()
+
+    @property
+    def holds_output(self) -> bool:
+        """Whether the first frame stands, and nothing is written until `begin_output`."""
+        return self._painted is not None
+
+    def begin_output(self) -> None:
+        """Take the screen over from the first frame: what differs is sent."""
+        if self._painted is not None:
+            self._painted = None
+            self.screen.refresh(layout=True, repaint=True)
+
+    def capture_frame(self) -> Capture | None:
+        """Return what the screen would show if it were painted now; None without the layer."""
+        driver = self._find_driver()
+        if driver is None:
+            return None
+        update = self._render_all()
+        rows = self._find_layer(driver).read(update) if update is not None else None
+        if rows is None or len(rows) != self.size.height:
+            return None
+        terminal = read_capabilities(os.environ.get("TERM", ""))
+        ordered = [rows[y] for y in range(self.size.height)]
+        size = (self.size.width, self.size.height)
+        painting = build_painting(
+            ordered, size, erases_with_background=terminal.erases_with_background
+        )
+        return Capture(size, encode_rows(ordered), painting)
+
+    def _build_driver(
+        self,
+        headless: bool,  # noqa: FBT001 - as Textual calls it
+        inline: bool,  # noqa: FBT001
+        mouse: bool,  # noqa: FBT001
+        size: tuple[int, int] | None,
+    ) -> Driver:
+        driver = super()._build_driver(headless, inline, mouse, size)
+        if isinstance(driver, QuietDriver) and self._painted is not None:
+            driver.take_over(self._painted.terminal)
+        return driver
 
     def repaint(self) -> None:
         """Send the whole screen again, whatever the terminal shows (ctrl+l, after an editor)."""
@@ -74,10 +131,23 @@ class TerminalApp(App[_Result], Generic[_Result]):
                 scrolls=terminal.scrolls,
             )
             driver.on_answer = self._send_waiting_frame
+            if self._painted is not None:
+                self._adopt(self._layer, self._painted)
         return self._layer
+
+    def _adopt(self, layer: OutputLayer, painted: firstframe.Painted) -> None:
+        layer.resize(*painted.size)
+        with suppress(ValueError):
+            layer.model.adopt(decode_rows(painted.rows))
+        # Whatever keeps the app from its first rows, it must show itself.
+        asyncio.get_running_loop().call_later(_LONGEST_HOLD_S, self.begin_output)
 
     def _show(self, driver: QuietDriver, update: CompositorUpdate) -> None:
         layer = self._find_layer(driver)
+        if self._painted is not None:
+            if len(self.screen_stack) == 1 and self._painted.size == tuple(self.size):
+                return
+            self._painted = None
         layer.resize(*self.size)
         now = time.monotonic()
         if self._frame_waits or not driver.pacer.may_send(now):
@@ -107,12 +177,15 @@ class TerminalApp(App[_Result], Generic[_Result]):
         if not driver.pacer.may_send(time.monotonic()):
             return
         self._frame_waits = False
-        screen = self.screen
-        update = screen._compositor.render_update(  # noqa: SLF001 - listed in test_surface
+        update = self._render_all()
+        if update is not None:
+            self._display(self.screen, update)
+
+    def _render_all(self) -> LayoutUpdate | None:
+        update = self.screen._compositor.render_update(  # noqa: SLF001 - listed in test_surface
             full=True, screen_stack=self._background_screens
         )
-        if isinstance(update, LayoutUpdate):
-            self._display(screen, update)
+        return update if isinstance(update, LayoutUpdate) else None
 
     def _send(self, driver: QuietDriver, written: str, now: float) -> None:
         x, y = self.screen.outer_size.clamp_offset(self.cursor_position)

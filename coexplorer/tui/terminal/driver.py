@@ -11,7 +11,7 @@ import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
@@ -86,10 +86,22 @@ class QuietDriver(LinuxDriver):
         self._answered = threading.Event()
         self.pacer = Pacer()
         self.on_answer: Callable[[], None] | None = None
+        self._terminal_before: list[Any] | None = None
+
+    def take_over(self, terminal: list[Any]) -> None:
+        """Start on a screen that is painted already, on a terminal that was quiet before.
+
+        Args:
+            terminal: Its settings as they are to be given back, from `termios.tcgetattr`.
+        """
+        self._terminal_before = terminal
 
     def write(self, data: str) -> None:
         """Write what is fit for every terminal and every link."""
         data = _NEVER_SENT.sub("", data)
+        if self._terminal_before is not None:
+            # Entering the other screen a second time would clear it.
+            data = data.replace("\x1b[?1049h", "")
         if self._is_old:
             data = _ASKED_OF_MODERN.sub("", data)
         if data:
@@ -100,6 +112,9 @@ class QuietDriver(LinuxDriver):
         if self._wake is None:
             self._wake = os.pipe()
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+        if self._terminal_before is not None:
+            # The first frame is on the screen; its way into the terminal is ours to go back.
+            self.attrs_before, self._terminal_before = self._terminal_before, None
 
     def run_input_thread(self) -> None:
         """Read keys and answers until woken to end."""

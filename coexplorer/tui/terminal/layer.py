@@ -69,10 +69,15 @@ class OutputLayer:
 
     def render(self, update: CompositorUpdate) -> str | None:
         """Return what to write for an update of Textual's; None for a kind that is not known."""
+        rows = self.read(update)
+        return None if rows is None else self.model.render(rows)
+
+    def read(self, update: CompositorUpdate) -> dict[int, Row] | None:
+        """Return the rows that an update would show; None for a kind that is not known."""
         if isinstance(update, LayoutUpdate):
-            return self.model.render(self._read_layout(update))
+            return self._read_layout(update)
         if isinstance(update, ChopsUpdate):
-            return self.model.render(self._read_chops(update))
+            return self._read_chops(update)
         return None
 
     def _read_layout(self, update: LayoutUpdate) -> dict[int, Row]:

@@ -1,0 +1,194 @@
+"""The first frame: painted before anything is imported that is not needed to paint it.
+
+Importing a toolkit takes ten times as long as painting a screen. So the app, when it is left, keeps
+the screen with which it will open again (`keep`), and the next start writes it as one raw frame
+(`paint`), while the app is still being imported. The app then takes over (`take`): the output
+layer knows what is on the screen, so nothing flickers, and keys typed meanwhile wait in the
+terminal.
+
+A frame is painted only when it would be what the app shows: the same terminal, size, settings and
+program, and a catalog in which nothing has changed since. Otherwise the app opens as it always
+does.
+This room imports nothing but what a bare interpreter has loaded already.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False  # typing itself costs more than the frame
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+FORMAT = "coexplorer frame 1"
+_ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[H\x1b[2J"
+_LEAVE = "\x1b[m\x1b[?7h\x1b[?1049l\x1b[?25h"
+_ASKED = ("TERM", "COLORTERM", "NO_COLOR", "TEXTUAL_THEME", "CODEOCEAN_DOMAIN")
+_STDIN, _STDERR = 0, 2
+
+
+class Painted:
+    """A first frame that is on the screen.
+
+    Attributes:
+        size: Columns and rows.
+        rows: The rows as `keep` was given them.
+        terminal: The terminal's settings before the frame, for `termios.tcsetattr`.
+    """
+
+    def __init__(self, size: tuple[int, int], rows: bytes, terminal: list[Any]) -> None:
+        self.size = size
+        self.rows = rows
+        self.terminal = terminal
+
+
+_on_screen: Painted | None = None
+
+
+def find_frame_file(env: Mapping[str, str]) -> str:
+    """Return where the frame is kept: beside the catalogs, which can be deleted at any time too."""
+    cache = env.get("XDG_CACHE_HOME", "")
+    if not cache.startswith("/"):
+        cache = os.path.join(env.get("HOME", ""), ".cache")
+    return os.path.join(cache, "coexplorer", "frame")
+
+
+def find_config_file(env: Mapping[str, str]) -> str:
+    """Return where the settings are."""
+    config = env.get("XDG_CONFIG_HOME", "")
+    if not config.startswith("/"):
+        config = os.path.join(env.get("HOME", ""), ".config")
+    return os.path.join(config, "coexplorer", "config.toml")
+
+
+def build_key(env: Mapping[str, str], size: tuple[int, int], version: str) -> str:
+    """Say what a frame depends on, beside the catalog."""
+    told = [f"{name}={env.get(name)!r}" for name in _ASKED]
+    return " ".join([FORMAT, version, f"{size[0]}x{size[1]}", _stamp(find_config_file(env)), *told])
+
+
+def build_stamp(catalog: str) -> str:
+    """Say in which state the catalog's files are; the same stamp means that nothing changed."""
+    return f"{_stamp(catalog)} {_stamp(catalog + '-wal')}"
+
+
+def _stamp(path: str) -> str:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return "none"
+    return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def keep(env: Mapping[str, str], version: str, frame: Frame) -> None:
+    """Keep a frame for the next start.
+
+    Raises:
+        OSError: The file can't be written; there will be no first frame.
+    """
+    path = find_frame_file(env)
+    head = [
+        build_key(env, frame.size, version),
+        frame.catalog,
+        build_stamp(frame.catalog),
+        str(frame.change),
+        str(len(frame.rows)),
+    ]
+    data = "\n".join(head).encode() + b"\n" + frame.rows + frame.painting
+    new = f"{path}.{os.getpid()}"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+    os.replace(new, path)
+
+
+class Frame:
+    """A screen to open with.
+
+    Args:
+        size: Columns and rows.
+        rows: The rows, for the one who takes over; opaque here.
+        painting: What to write for them on an empty screen.
+        catalog: The catalog that they show.
+        change: Its newest change number.
+    """
+
+    def __init__(
+        self, size: tuple[int, int], rows: bytes, painting: bytes, catalog: str, change: int
+    ) -> None:
+        self.size = size
+        self.rows = rows
+        self.painting = painting
+        self.catalog = catalog
+        self.change = change
+
+
+def paint(env: Mapping[str, str], version: str) -> bool:
+    """Paint the frame that was kept, if it is what the app will show; say whether it is."""
+    global _on_screen  # noqa: PLW0603 - one process, one terminal
+    if not (os.isatty(_STDIN) and os.isatty(1) and os.isatty(_STDERR)):
+        return False
+    try:
+        with open(find_frame_file(env), "rb") as file:
+            data = file.read()
+        size = tuple(os.get_terminal_size(_STDIN))
+        key, catalog, stamp, change, count, rest = data.split(b"\n", 5)
+        columns, rows = size
+        if key.decode() != build_key(env, (columns, rows), version):
+            return False
+        if stamp.decode() != build_stamp(catalog.decode()) and not _is_unchanged(
+            catalog.decode(), int(change)
+        ):
+            return False
+        length = int(count)
+    except (OSError, ValueError):
+        return False
+    terminal = _silence()
+    if terminal is None:
+        return False
+    _on_screen = Painted((columns, rows), rest[:length], terminal)
+    os.write(_STDERR, _ENTER.encode() + rest[length:])
+    return True
+
+
+def _is_unchanged(catalog: str, change: int) -> bool:
+    """Look into a catalog whose files changed: a heartbeat in it is no change of what is shown."""
+    from coexplorer.catalog.firstpage import find_change_number  # noqa: PLC0415 - costs 10 ms
+
+    return find_change_number(catalog) == change
+
+
+def _silence() -> list[Any] | None:
+    """Let keys wait unseen; return the terminal's settings as they were."""
+    import termios  # noqa: PLC0415 - not before there is something to paint
+
+    try:
+        before = termios.tcgetattr(_STDIN)
+        quiet = termios.tcgetattr(_STDIN)
+        quiet[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.IXON | termios.IXOFF)
+        quiet[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
+        termios.tcsetattr(_STDIN, termios.TCSANOW, quiet)
+    except termios.error:
+        return None
+    return before
+
+
+def take() -> Painted | None:
+    """Hand the screen over to the app; None when nothing was painted."""
+    global _on_screen
+    painted, _on_screen = _on_screen, None
+    return painted
+
+
+def give_up() -> None:
+    """Give the terminal back as it was, when the app did not come to take over."""
+    painted = take()
+    if painted is None:
+        return
+    import termios  # noqa: PLC0415 - loaded already
+
+    sys.stderr.flush()
+    os.write(_STDERR, _LEAVE.encode())
+    termios.tcsetattr(_STDIN, termios.TCSANOW, painted.terminal)

@@ -1,0 +1,54 @@
+"""Pure: rows of cells ↔ bytes, for the frame that the next start opens with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import msgspec
+
+from coexplorer.tui.terminal.cells import Cell, Pen, Row
+from coexplorer.tui.terminal.diff import ScreenModel
+
+_Run = tuple[int, list[str]]
+
+
+class _Stored(msgspec.Struct):
+    pens: list[Pen]
+    rows: list[list[_Run]]
+
+
+def encode_rows(rows: Sequence[Row]) -> bytes:
+    """Return rows as bytes: each look once, each row as runs of one look."""
+    pens: dict[Pen, int] = {}
+    stored: list[list[_Run]] = []
+    for row in rows:
+        runs: list[_Run] = []
+        for pen, cells in groupby(row, key=lambda cell: cell.pen):
+            runs.append((pens.setdefault(pen, len(pens)), [cell.text for cell in cells]))
+        stored.append(runs)
+    return msgspec.json.encode(_Stored(list(pens), stored))
+
+
+def decode_rows(data: bytes) -> list[Row]:
+    """Return the rows that `encode_rows` was given.
+
+    Raises:
+        ValueError: The bytes are no such rows.
+    """
+    stored = msgspec.json.decode(data, type=_Stored)
+    try:
+        return [
+            tuple(Cell(text, stored.pens[pen]) for pen, texts in runs for text in texts)
+            for runs in stored.rows
+        ]
+    except IndexError as error:
+        raise ValueError("a look is missing") from error
+
+
+def build_painting(
+    rows: Sequence[Row], size: tuple[int, int], *, erases_with_background: bool
+) -> bytes:
+    """Return what to write on an empty screen so that it shows the rows."""
+    model = ScreenModel(*size, erases_with_background=erases_with_background, scrolls=False)
+    return model.render(dict(enumerate(rows))).encode()

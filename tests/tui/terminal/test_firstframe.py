@@ -1,0 +1,147 @@
+"""The first frame: what the app will show, before the app is there; else nothing."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.pty_session import Session
+from coexplorer.config.paths import find_paths
+from coexplorer.demo.server import DemoServer
+from coexplorer.tui.terminal.cells import PLAIN, Cell, Pen
+from coexplorer.tui.terminal.firstframe import find_config_file, find_frame_file
+from coexplorer.tui.terminal.frames import decode_rows, encode_rows
+
+FRAME_END = b"\x1b[5n"
+COMMAND = [sys.executable, "-m", "coexplorer"]
+
+
+@pytest.fixture
+def signed_in(server: DemoServer, monkeypatch: pytest.MonkeyPatch) -> DemoServer:
+    monkeypatch.setenv("CODEOCEAN_DOMAIN", server.url)
+    monkeypatch.setenv("CODEOCEAN_TOKEN", server.users[0].token)
+    return server
+
+
+def open_once(columns: int = 100, rows: int = 34) -> str:
+    """Open the app, wait until all is there, and leave it; return what it showed."""
+    with Session(COMMAND, columns=columns, rows=rows) as session:
+        session.wait_for("synced")
+        session.wait_for("1 All")
+        session.wait_for("created ")
+        session.wait_quiet(quiet_s=0.5)
+        shown = session.text()
+        session.write("q")
+        session.wait_exit()
+        assert session.status == 0
+        assert session.modes_left_on() == []
+    return shown
+
+
+def first_frame(session: Session) -> bytes:
+    """Return what was written before the app asked the terminal anything."""
+    session.wait_output(b"\x1b[?2026$p")
+    return session.output.partition(b"\x1b[?2026$p")[0]
+
+
+def test_the_second_start_paints_before_the_app_is_there(signed_in: DemoServer) -> None:
+    name = next(iter(signed_in.store.assets())).name
+    assert name
+    shown = open_once()
+    with Session(COMMAND, columns=100, rows=34) as session:
+        painted = first_frame(session)
+        session.wait_quiet(quiet_s=1.0)
+        assert session.text().splitlines()[1:] == shown.splitlines()[1:]
+        taken_over = session.output[len(painted) :]
+    assert len(painted) > 1000
+    assert painted.count(b"\x1b[?1049h") == 1
+    # The app takes over without a flash: nothing of the list is sent again.
+    assert b"\x1b[?1049h" not in taken_over
+    assert b"\x1b[2J" not in taken_over
+    assert len(taken_over) < len(painted) / 2
+
+
+def test_keys_typed_before_the_app_is_there_are_not_lost(signed_in: DemoServer) -> None:
+    assert signed_in.url
+    open_once()
+    with Session(COMMAND, columns=100, rows=34, typed_ahead="/zzz-nothing") as session:
+        session.wait_for("zzz-nothing")
+        session.wait_for("0 of")
+
+
+def test_a_frame_that_is_not_true_any_more_is_not_painted(signed_in: DemoServer) -> None:
+    open_once()
+    asset = next(iter(signed_in.store.assets()))
+    signed_in.store.update(asset.id, name="changed by a colleague")
+    subprocess.run([*COMMAND, "sync"], check=True)
+    with Session(COMMAND, columns=100, rows=34) as session:
+        assert len(first_frame(session)) < 300
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(99, 34), (100, 33)])
+def test_another_size_opens_without_it(signed_in: DemoServer, columns: int, rows: int) -> None:
+    assert signed_in.url
+    open_once()
+    with Session(COMMAND, columns=columns, rows=rows) as session:
+        assert len(first_frame(session)) < 300
+        session.wait_for("1 All")
+
+
+def test_a_missing_catalog_or_a_broken_frame_opens_without_it(signed_in: DemoServer) -> None:
+    assert signed_in.url
+    open_once()
+    shutil.rmtree(find_paths().cache_dir / "catalogs")
+    with Session(COMMAND, columns=100, rows=34) as session:
+        assert len(first_frame(session)) < 300
+    Path(find_frame_file(os.environ)).write_bytes(b"coexplorer frame 1\nbroken")
+    with Session(COMMAND, columns=100, rows=34) as session:
+        assert len(first_frame(session)) < 300
+        session.wait_for("1 All")
+
+
+def test_the_terminal_is_given_back_when_the_app_cannot_come(signed_in: DemoServer) -> None:
+    assert signed_in.url
+    open_once()
+    journals = find_paths().state_dir / "journals"
+    shutil.rmtree(journals)
+    journals.write_text("a file where a folder should be")
+    with Session(COMMAND, columns=100, rows=34) as session:
+        session.wait_exit()
+        assert session.status not in (0, None)
+        assert session.modes_left_on() == []
+        assert "Traceback" not in session.text()
+
+
+def test_a_frame_is_private_and_stands_where_the_catalogs_do(signed_in: DemoServer) -> None:
+    assert signed_in.url
+    open_once()
+    frame = Path(find_frame_file(os.environ))
+    assert frame.parent == find_paths().cache_dir
+    assert Path(find_config_file(os.environ)) == find_paths().config_file
+    assert frame.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_signal_while_the_frame_stands_gives_the_terminal_back(signed_in: DemoServer) -> None:
+    assert signed_in.url
+    open_once()
+    with Session(COMMAND, columns=100, rows=34) as session:
+        first_frame(session)
+        session.kill(signal.SIGTERM)
+        session.wait_exit()
+        assert session.modes_left_on() == []
+
+
+def test_rows_survive_the_way_through_the_file() -> None:
+    bold = Pen(("1",), "38;5;3", "")
+    rows = [(Cell("a", PLAIN), Cell("日", bold), Cell("", bold)), (Cell("e\u0301", PLAIN),) * 3]
+    assert decode_rows(encode_rows(rows)) == rows
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"pens":[],"rows":[[[0,["a"]]]]}', b"\xff"])
+def test_rows_that_are_none_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any of its kind
+        decode_rows(data)
