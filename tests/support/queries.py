@@ -49,6 +49,7 @@ def _comparisons(draw: st.DrawFn) -> Compare:
         st.sampled_from([("size", False), ("files", False), ("created", False), ("used", False)])
         | st.tuples(st.sampled_from(KEYS), st.just(value=True))
     )
+    values: st.SearchStrategy[int | float | Day | Ago]
     values = _moments if field in {"created", "used"} else _wholes
     if custom:
         values = st.one_of(_numbers, _days.filter(lambda day: day.month is not None))
