@@ -44,7 +44,7 @@ format: $(VENV)/.made-to-test
 	$(BIN)/ruff check --fix
 
 bench: $(VENV)/.made-to-test
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
 
 docs: $(VENV)/.made-to-run
 	$(BIN)/python -m coexplorer.cli.reference > docs/cli.md.new

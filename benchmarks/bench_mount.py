@@ -1,6 +1,6 @@
 """The mount beside its peers, on the same number of entries, in one run.
 
-    python benchmarks/bench_mount.py [--assets 100000]
+    PYTHONPATH=. python benchmarks/bench_mount.py [--assets 100000]
 
 Measured: our mount over the embedded server, a minimal in-memory pyfuse3 file system, `rclone
 mount` of a local folder (Debian package), and that folder itself (tmpfs). Cold means after the

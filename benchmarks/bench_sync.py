@@ -1,6 +1,6 @@
 """A full first sync beside the official SDK's iterator, over the same server process.
 
-    python benchmarks/sync.py --assets 100000
+    PYTHONPATH=. python benchmarks/bench_sync.py --assets 100000
 
 Each reader is a process of its own, so that their times and peaks of memory are comparable. The SDK
 reads every page and keeps nothing; the library also writes all of it to a searchable catalog ("all
