@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.5
 """How often other processes' changes are looked for."""
 
-_BATCH = 200
+_APPLIED_BATCH = 40
 _MEASURED_BATCH = 50
 _MEASURE_PAUSE_S = 0.005
 _SETTLE_S = 0.03
@@ -90,8 +90,8 @@ class Follower:
             await self._reload()
             return
         newest, ids = await self._library.changed_since(self._change)
-        for start in range(0, len(ids), _BATCH):
-            await self._apply(ids[start : start + _BATCH])
+        for start in range(0, len(ids), _APPLIED_BATCH):
+            await self._apply(ids[start : start + _APPLIED_BATCH])
         self._change = newest
 
     async def _apply(self, ids: list[AssetId]) -> None:
@@ -109,8 +109,8 @@ class Follower:
     async def _reload(self) -> None:
         known = [node.id for node in self._volume.tree.iter_nodes()]
         newest, ids = await self._library.changed_since(0)
-        for start in range(0, len(ids), _BATCH):
-            await self._apply(ids[start : start + _BATCH])
+        for start in range(0, len(ids), _APPLIED_BATCH):
+            await self._apply(ids[start : start + _APPLIED_BATCH])
         for asset_id in set(known) - set(ids):
             self._volume.remove(asset_id)
         self._volume.tell_stale()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
@@ -66,6 +67,7 @@ def serve(
         JournalError: Nothing could be written safely.
     """
     sys.setswitchinterval(_GIL_S)
+    importlib.import_module("coexplorer.api")  # late, it would stall the first readers for 0.3 s
     try:
         trio.run(_serve, settings, folder, options, on_ready)
     except BaseExceptionGroup as group:
