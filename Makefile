@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The caller's own installation must not leak in.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check format bench docs clean
+.PHONY: help demo test check format bench bench-tui docs clean
 
 help:
 	@echo "make demo    install into $(VENV) and open the program on its embedded platform"
@@ -20,6 +20,7 @@ help:
 	@echo "make check   the gate alone: format, lint, types, layers, tests, coverage"
 	@echo "make format  let ruff format and mend what it can"
 	@echo "make bench   measure what the docs claim"
+	@echo "make bench-tui the terminal app alone, beside a bare Textual app, mc and vim"
 	@echo "make docs    write docs/cli.md and docs/keys.md anew"
 
 demo: $(VENV)/.made-to-run
@@ -45,6 +46,9 @@ format: $(VENV)/.made-to-test
 
 bench: $(VENV)/.made-to-test
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
+
+bench-tui: $(VENV)/.made-to-test
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_tui.py
 
 docs: $(VENV)/.made-to-run
 	$(BIN)/python -m coexplorer.cli.reference > docs/cli.md.new

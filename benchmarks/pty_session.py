@@ -222,6 +222,25 @@ class Session:
                     raise TimeoutError(f"not written: {wanted!r}, but {self.output[since:]!r}")
                 self._changed.wait(0.05)
 
+    def wait_unchanged(
+        self, rows: slice, *, quiet_s: float = 1.0, timeout_s: float = 60.0
+    ) -> float:
+        """Wait until nothing more is written; return when the text of `rows` changed last."""
+        shown = self.lines()[rows]
+        changed = time.monotonic()
+        deadline = changed + timeout_s
+        while time.monotonic() < deadline:
+            self.wait_quiet(quiet_s=quiet_s, timeout_s=deadline - time.monotonic())
+            if not self._feed_one():
+                break
+            more = True
+            while more:
+                now = self._display()[rows]
+                if now != shown:
+                    shown, changed = now, self._chunks[self._fed - 1][0]
+                more = self._feed_one()
+        return changed
+
     def lines(self) -> list[str]:
         """Return what the screen shows now, without trailing blanks."""
         self._feed()
