@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The caller's own installation must not leak in.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check format bench bench-tui docs clean
+.PHONY: help demo test check format bench bench-tui docs screenshots clean
 
 help:
 	@echo "make demo    install into $(VENV) and open the program on its embedded platform"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench   measure what the docs claim"
 	@echo "make bench-tui the terminal app alone, beside a bare Textual app, mc and vim"
 	@echo "make docs    write docs/cli.md and docs/keys.md anew"
+	@echo "make screenshots  draw the pictures of screenshots/ anew"
 
 demo: $(VENV)/.made-to-run
 	@$(BIN)/coexplorer demo $(DEMO_ARGS)
@@ -55,6 +56,9 @@ docs: $(VENV)/.made-to-run
 	mv docs/cli.md.new docs/cli.md
 	$(BIN)/python -m coexplorer.tui.keydocs > docs/keys.md.new
 	mv docs/keys.md.new docs/keys.md
+
+screenshots: $(VENV)/.made-to-test
+	$(BIN)/python screenshots/make.py
 
 $(VENV)/.made-to-run: pyproject.toml scripts/venv.sh
 	@sh scripts/venv.sh run "$(VENV)"

@@ -184,7 +184,7 @@ class Feeds:
             status=self.status,
             note=self._note,
             cells=screen.header.size.width,
-            now_local=datetime.now().astimezone(),
+            now_local=datetime.fromtimestamp(external.now()).astimezone(),
         )
         screen.header.show([line])
 
@@ -224,7 +224,7 @@ class Feeds:
                 screen.restart("status", self.load_status)
                 screen.report_once(error)
             case RateLimitWaited(until=until, reason=reason):
-                clock = show_clock(until, datetime.now().astimezone())
+                clock = show_clock(until, datetime.fromtimestamp(external.now()).astimezone())
                 self.show_header(f"{clean(reason)}, again at {clock}")
                 screen.restart("wait", partial(self._forget_wait, until))
             case EditApplied() | EditFailed():

@@ -5,8 +5,10 @@ Strangers' text: no link is made clickable, no image fetched, nothing but layout
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.console import Console
-from rich.markdown import Markdown
+from rich.markdown import Heading, Markdown
 from rich.segment import Segment
 
 from coexplorer.text import clean, clean_lines
@@ -16,11 +18,21 @@ MAX_CHARACTERS = 20_000
 """What is rendered of a description; the rest is for the editor."""
 
 
+class _Heading(Heading):
+    """A heading that begins where its text does: in a pane of three lines nothing is centred."""
+
+    LEVEL_ALIGN: ClassVar = dict.fromkeys(Heading.LEVEL_ALIGN, "left")
+
+
+class _Description(Markdown):
+    elements: ClassVar = {**Markdown.elements, "heading_open": _Heading}
+
+
 def render_markdown(text: str, cells: int) -> list[Line]:
     """Return the lines of a description in so many cells."""
     source = "\n".join(clean_lines(text[:MAX_CHARACTERS]))
     console = Console(width=cells, color_system=None, force_terminal=False, legacy_windows=False)
-    rendered = Markdown(source, hyperlinks=False, code_theme="ansi_dark")
+    rendered = _Description(source, hyperlinks=False, code_theme="ansi_dark")
     options = console.options.update(width=cells)
     lines = [_line(segments) for segments in console.render_lines(rendered, options, pad=False)]
     while lines and not _text(lines[0]):

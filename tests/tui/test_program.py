@@ -11,8 +11,10 @@ import pytest
 
 from benchmarks.pty_session import Session
 from coexplorer.demo.server import DemoServer
+from tests.support.hostile import hostile_assets
 from tests.support.server import FAILED, OUTSIDE
 
+BAD = "\x00\x05\x0b\x0e\x7f\u2028\u202e\u2066\ufeff"
 PROGRAM = [sys.executable, "-m", "coexplorer"]
 
 
@@ -206,3 +208,22 @@ def test_keys_that_come_in_one_packet_act_in_their_order(server: DemoServer) -> 
         assert stored.description == "in words"
         assert stored.tags == ("keep",)
         assert stored.mount == "place"
+
+
+def test_ten_thousand_hostile_names_put_no_control_character_on_the_wire(
+    server: DemoServer,
+) -> None:
+    server.store.clear()
+    server.store.insert(hostile_assets(10_000, server.users[0].email))
+    with open_program(server, columns=100, rows=200) as session:
+        session.wait_for("10,000 assets", timeout_s=60)
+        session.write("zzz")
+        session.wait_for(lambda lines: sum("asset" in line for line in lines) > 180)
+        for _ in range(60):
+            session.press("pagedown", quiet_s=0.02)
+        session.wait_for("asset 0 ")
+        output = session.output.decode()
+    found = {char for char in output if "\x80" <= char <= "\x9f" or char in BAD}
+    assert not found
+    assert "\x1b[35m" not in output
+    assert "\x1b]52" not in output

@@ -14,7 +14,7 @@ from textual.worker import Worker
 
 from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.tui.commands import Command, Scope, Situation
-from coexplorer.tui.keys import name_key
+from coexplorer.tui.keys import SHARED, name_key
 from coexplorer.tui.messages import CommandClicked
 from coexplorer.tui.registry import get_command
 
@@ -169,11 +169,15 @@ class CommandScreen(Screen[Result]):
     def iter_footer(self) -> list[Command]:
         """Return the commands of the footer: those of this scope that can run now."""
         now = self.situation()
+        scope = self.key_scope
+        closes = "screen.close" if scope in SHARED else ""
         commands = (get_command(name) for name in self.coexplorer.keymap.keys)
         return [
             command
             for command in commands
-            if command.short and (command.scope is self.key_scope) and not command.why_disabled(now)
+            if command.short
+            and (command.scope is scope or command.id == closes)
+            and not command.why_disabled(now)
         ]
 
     def start(self, name: str, work: Work) -> Worker[None]:

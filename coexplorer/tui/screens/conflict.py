@@ -216,12 +216,15 @@ def build_versions(conflict: EditConflict, field: str, cells: int) -> list[Line]
 
 
 def _wrap(text: str, cells: int) -> list[str]:
-    """Break cleaned text into pieces of so many cells; nothing is hidden."""
+    """Break cleaned text into pieces of so many cells, at blanks if it can; nothing is hidden."""
     parts: list[str] = []
     while True:
         head = cut(text, cells)
         if head == text:
             return [*parts, text]
         head = head[:-1]
+        blank = head.rfind(" ")
+        if blank > 0 and not text[len(head) :].startswith(" "):
+            head = head[: blank + 1]
         parts.append(head)
         text = text[len(head) :]

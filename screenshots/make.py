@@ -1,0 +1,264 @@
+"""Writes the pictures of this folder: the app on sample data, at a fixed size, seed and clock.
+
+    python screenshots/make.py [NAME …]      without names: all
+
+Each picture is what the app drew after the keys of its scene, as SVG. The same program writes the
+same bytes, so that a picture changes when what it shows does. With --png, rsvg-convert (Debian:
+librsvg2-bin) makes a PNG of each, to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from coexplorer.config import Paths, Settings
+from coexplorer.config.tokens import GivenToken
+from coexplorer.demo.samples import generate
+from coexplorer.demo.server import DemoServer
+from coexplorer.models import Secret
+from tests.support.tui import Running, running_app
+
+HERE = Path(__file__).parent
+CLOCK = 1_773_311_040.0  # 2026-03-12 10:24 UTC
+SEED = 1
+ASSETS = 1_200
+LARGE, SMALL = (120, 36), (80, 24)
+RAW = "tag:all(raw,ecephys) state:ready"
+NOTE = "Probe B drifted during the first *ten minutes*. "
+CALM_LOOKS = 10
+CELL = 12.2  # what Rich gives a cell
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture: how the app gets there."""
+
+    play: Callable[[Running], Awaitable[None]]
+    size: tuple[int, int] = LARGE
+    theme: str = "textual-dark"
+
+
+async def browse(app: Running) -> None:
+    """An asset with a description, tags and sources."""
+    await find(app, "tag:ecephys state:ready")
+    await app.go_to("ecephys_729875_2026-03-05_14-23-38_sorted_2026-03-06_13-41-34")
+
+
+async def search(app: Running) -> None:
+    """A search while it is typed, with what could complete it."""
+    await app.press("/")
+    await app.type("is:mine size:>1TB tag:raw")
+    await app.until_shown(f" of {ASSETS:,}")
+
+
+async def edit(app: Running) -> None:
+    """All fields are open, where they were shown."""
+    await find(app, RAW)
+    await app.press("e", "tab")
+    await app.type(NOTE)
+
+
+async def tags(app: Running) -> None:
+    """A tag is completed, with its uses."""
+    await find(app, RAW)
+    await app.press("j", "t")
+    await app.type(", e")
+
+
+async def plan(app: Running) -> None:
+    """Marked assets get a tag, which one of them has already: what changes, before it does."""
+    await find(app, RAW)
+    await app.press("j", "j", "+")
+    await app.until_shown("add tag")
+    await app.type("keep")
+    await app.press("enter")
+    await app.until(lambda: bool(app.server.requests("PUT", answered=True)), "the tag")
+    await app.until_gone("↑")
+    await app.press("g", *["space"] * 7, "+")
+    await app.until_shown("add tag")
+    await app.type("keep")
+    await app.press("enter")
+    await app.until_shown("add tag keep: ")
+
+
+async def conflict(app: Running) -> None:
+    """Somebody else saved while the fields were open."""
+    await find(app, RAW)
+    await app.press("e")
+    row = app.main.rows.current
+    if row is None:
+        raise RuntimeError("there is no asset")
+    stored = app.stored(row.id)
+    app.server.store.update(
+        row.id,
+        name=f"{stored.name}_bad-sync",
+        description="Sync line lost after 41 minutes: *don't use* before it is repaired.\n",
+        tags=(*stored.tags, "reviewed"),
+    )
+    await app.type("_drift")
+    await app.press("tab")
+    await app.type(NOTE)
+    await app.press("ctrl+s")
+    await app.until_shown("Somebody else changed")
+    await app.press("m", "j")
+
+
+async def log(app: Running) -> None:
+    """A refused edit on top of what was done."""
+    await find(app, RAW)
+    await app.press("space", "space", "space", "+")
+    await app.until_shown("add tag")
+    await app.type("keep")
+    await app.press("enter")
+    await app.until_shown("add tag keep: ")
+    await app.press("y")
+    await app.until_shown("3 done")
+    await app.press("escape")
+    await app.until_shown("Name")
+    await app.press("a")
+    await app.until(lambda: bool(app.server.requests("PATCH", answered=True)), "archived")
+    await app.until_gone("↑")
+    app.server.faults.add(403, "PUT")
+    await app.press("j", "r")
+    await app.type("_recovered")
+    await app.press("enter")
+    await app.until_shown("1 unsent")
+    await app.until_gone("your text is kept")
+    await app.press("L")
+    await app.until_shown("1 unsent", "said in this session")
+
+
+async def show_help(app: Running) -> None:
+    """All keys, and why some can't be used."""
+    await app.press("?")
+
+
+async def small(app: Running) -> None:
+    """The list alone."""
+    await find(app, RAW)
+    await app.press("j", "j")
+
+
+SCENES = {
+    "browse": Scene(browse),
+    "search": Scene(search),
+    "edit": Scene(edit),
+    "tags": Scene(tags),
+    "plan": Scene(plan),
+    "conflict": Scene(conflict),
+    "log": Scene(log),
+    "help": Scene(show_help),
+    "light": Scene(browse, theme="textual-light"),
+    "80x24": Scene(small, SMALL),
+}
+
+
+async def find(app: Running, text: str) -> None:
+    """Search, and go to what was found."""
+    await app.press("/")
+    await app.type(text)
+    await app.until_shown(f" of {ASSETS:,}")
+    await app.press("enter")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="; ".join(SCENES))
+    parser.add_argument("--png", type=Path, metavar="FOLDER", help="put PNGs there, too")
+    options = parser.parse_args()
+    hold_the_machine_out()
+    for name in options.names or SCENES:
+        path = HERE / f"{name}.svg"
+        path.write_text(asyncio.run(draw(SCENES[name])), encoding="utf-8")
+        print(path.relative_to(HERE.parent), f"{path.stat().st_size:,} bytes", flush=True)
+        if options.png:
+            options.png.mkdir(exist_ok=True)
+            target = options.png / f"{name}.png"
+            subprocess.run(["rsvg-convert", "-o", str(target), str(path)], check=True)
+
+
+def hold_the_machine_out() -> None:
+    """Stop the clock, and forget the zone, the colours and the programs of this machine."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    time.time = lambda: CLOCK
+    shutil.which = lambda *_, **__: None
+    for name in ("NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_THEME"):
+        os.environ.pop(name, None)
+
+
+async def draw(scene: Scene) -> str:
+    """Play a scene and return its picture."""
+    with tempfile.TemporaryDirectory() as folder, DemoServer(Path(folder) / "server") as server:
+        me, colleague = (user.email for user in server.users)
+        server.store.insert(generate(ASSETS, seed=SEED, now=CLOCK, owner=me, colleague=colleague))
+        settings = build_settings(server, Path(folder) / "mine")
+        async with running_app(server, settings, size=scene.size) as app:
+            app.app.theme = scene.theme
+            await app.until_shown("1 All")
+            await scene.play(app)
+            await rest(app)
+            return clean_picture(app.app.export_screenshot(title="coexplorer"))
+
+
+def build_settings(server: DemoServer, folder: Path) -> Settings:
+    """Return a profile that names no machine."""
+    return Settings(
+        profile="maya",
+        base_url=server.url,
+        domain="codeocean.example.org",
+        token_source=GivenToken("screenshots", Secret(server.users[0].token)),
+        catalog_path=folder / "catalog.sqlite3",
+        journal_path=folder / "journal.sqlite3",
+        paths=Paths(folder / "config", folder / "cache", folder / "state"),
+        mount_folder=folder / "mount",
+    )
+
+
+async def rest(app: Running) -> None:
+    """Wait until nothing on the screen changes any more."""
+    calm, shown = 0, ""
+    while calm < CALM_LOOKS:
+        await app.pilot.pause(0.05)
+        text = app.text()
+        calm, shown = (calm + 1 if text == shown else 0), text
+
+
+def clean_picture(svg: str) -> str:
+    """Take out what leads to other machines (fonts), and blanks, which some viewers cut off."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"terminal-\d+", "shot", svg)
+    svg = svg.replace("Fira Code", "Fira Code, DejaVu Sans Mono, Menlo, Consolas")
+    svg = re.sub(r' x="([\d.]+)"( y="[\d.]+") textLength="([\d.]+)"([^>]*)>([^<]*)<', _cut, svg)
+    return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
+
+
+def _cut(found: re.Match[str]) -> str:
+    """Place a text without the blanks around it."""
+    x, y, length, rest, text = found.groups()
+    blank = "&#160;"
+    left, before, after = text, 0, 0
+    while left.startswith(blank):
+        left, before = left.removeprefix(blank), before + 1
+    while left.endswith(blank):
+        left, after = left.removesuffix(blank), after + 1
+    start = float(x) + CELL * before
+    cells = float(length) - CELL * (before + after)
+    return f' x="{start:g}"{y} textLength="{cells:g}"{rest}>{left}<'
+
+
+if __name__ == "__main__":
+    main()

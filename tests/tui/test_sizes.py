@@ -1,0 +1,106 @@
+"""The screens that cover the main one, in the three sizes of the design."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.server import DemoServer
+from tests.support.server import OUTSIDE
+from tests.support.tui import Running, running_app
+
+SIZES = [(120, 36), (80, 24), (40, 12)]
+
+
+async def show_plan(app: Running) -> None:
+    await app.press("space", "space", "a")
+    await app.until_shown("archive: 2 assets")
+    await app.until_shown("y do it", "Esc close")
+
+
+async def show_log(app: Running) -> None:
+    await app.press("a")
+    await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
+    await app.press("L")
+    await app.until_shown("Log: 1 change", "applied", "r retry")
+
+
+async def show_conflict(app: Running) -> None:
+    await app.press("r")
+    await app.until(lambda: app.main.editing is not None, "the fields")
+    app.server.store.update(OUTSIDE, name="open data theirs")
+    await app.type(" mine")
+    await app.press("enter")
+    await app.until_shown("Somebody else changed", "t theirs", "m mine")
+    await app.until_shown("open data theirs", "open data mine")
+
+
+async def show_form(app: Running) -> None:
+    await app.press("N")
+    await app.until_shown("New asset", "name", "mount", "tags")
+    for _ in range(8):
+        await app.press("tab")
+    await app.until_shown("prefix", "ctrl+s")
+
+
+async def show_sign_in(app: Running) -> None:
+    await app.press(":")
+    await app.type("sign in")
+    await app.press("enter")
+    await app.until_shown("Sign in to", "token", "ctrl+s")
+
+
+async def show_help(app: Running) -> None:
+    await app.press("?")
+    await app.until_shown("Keys (Esc closes)", "Move to the next")
+
+
+async def show_tags(app: Running) -> None:
+    await app.press("T")
+    await app.until_shown("ecephys", "atlas")
+
+
+async def show_confirmation(app: Running) -> None:
+    await app.press("D")
+    await app.until_shown("cannot be undone")
+
+
+SCREENS = {
+    "plan": show_plan,
+    "log": show_log,
+    "conflict": show_conflict,
+    "form": show_form,
+    "sign in": show_sign_in,
+    "help": show_help,
+    "tags": show_tags,
+    "confirmation": show_confirmation,
+}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("show", SCREENS.values(), ids=SCREENS)
+async def test_every_screen_fits(
+    server: DemoServer,
+    settings: Settings,
+    show: Callable[[Running], Awaitable[None]],
+    size: tuple[int, int],
+) -> None:
+    async with running_app(server, settings, size=size) as app:
+        await show(app)
+        await app.press("escape")
+        await app.until(lambda: app.app.screen is app.main, "back on the list")
+
+
+async def test_versions_in_conflict_are_broken_between_words(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("d")
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        app.server.store.update(OUTSIDE, description="extraordinarily long words " * 3)
+        await app.type("mine")
+        await app.press("ctrl+s")
+        await app.until_shown("Somebody else changed")
+        await app.until(lambda: app.text().count("extraordinarily long words") == 3, "whole words")
