@@ -227,4 +227,4 @@ def _wrap(text: str, cells: int) -> list[str]:
         if blank > 0 and not text[len(head) :].startswith(" "):
             head = head[: blank + 1]
         parts.append(head)
-        text = text[len(head) :]
+        text = text[len(head) :].removeprefix(" ")
