@@ -82,8 +82,9 @@ class Feeds:
         screen, library = self._screen, self._library
         query = screen.browsing.query
         rows_list = screen.rows
+        started = rows_list.cursor
         place = await library.position(keep, query) if keep is not None else None
-        cursor = place if place is not None else 0 if to_top else rows_list.cursor
+        cursor = place if place is not None else 0 if to_top else started
         offset = max(0, cursor // BLOCK * BLOCK)
         count, rows = await asyncio.gather(
             library.count(query), library.window(query, offset=offset, limit=BLOCK)
@@ -91,6 +92,8 @@ class Feeds:
         if not rows and count:
             offset = cursor = 0
             rows = await library.window(query, offset=0, limit=BLOCK)
+        # Keys that were pressed meanwhile have moved the cursor: they count in the new list, too.
+        cursor += rows_list.cursor - started
         rows_list.show_list(count, rows, offset=offset, cursor=cursor, note=self._empty_note())
         order = screen.browsing.order
         rows_list.show_sort(order.field, descending=order.descending)
@@ -258,6 +261,6 @@ class Feeds:
         await asyncio.sleep(CHANGES_PAUSE_S)
         await self.load_status()
         row = self._screen.rows.current
-        self.load_list(keep=row.id if row else None, to_top=row is None)
+        self.load_list(keep=row.id if row else None)
         self._screen.restart("details", partial(self.load_details, pause=False))
         self._screen.restart("counts", self.load_counts)

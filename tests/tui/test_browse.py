@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
+from coexplorer.query import Query
 from tests.support.tui import Running, running_app
 
 
@@ -262,3 +264,29 @@ async def test_a_narrower_terminal_is_fitted_to(server: DemoServer, settings: Se
         await app.pilot.resize_terminal(60, 15)
         await app.until(lambda: len(app.text().splitlines()) == 15, "the new size")
         await app.until_shown("open data", "Size")
+
+
+async def test_keys_pressed_while_the_list_is_read_anew_are_not_undone(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(server, settings) as app:
+        reading, go_on = anyio.Event(), anyio.Event()
+        count = app.library.count
+
+        async def count_slowly(query: Query) -> int:
+            reading.set()
+            await go_on.wait()
+            return await count(query)
+
+        row = app.main.rows.current
+        assert row is not None
+        monkeypatch.setattr(app.library, "count", count_slowly)
+        app.main.feeds.load_list(keep=row.id)
+        await reading.wait()
+        await app.press("j", "j", "j")
+        assert app.main.rows.cursor == 3
+        go_on.set()
+        lists = [worker for worker in app.app.workers if worker.name == "list"]
+        assert lists
+        await app.app.workers.wait_for_complete(lists)
+        assert app.main.rows.cursor == 3
