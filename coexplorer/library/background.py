@@ -18,6 +18,8 @@ from coexplorer.query import Query, parse_query
 
 _DRAFTS = parse_query("state:draft is:any")
 _LOOK_EVERY_S = 5.0
+_MOST_WATCHED = 20
+"""Only the newest drafts are asked for one by one; sweeps find out about the others."""
 
 
 class Background:
@@ -81,7 +83,7 @@ class Background:
                     )
                 except CoexplorerError:
                     found = []
-                for asset_id in found:
+                for asset_id in found[:_MOST_WATCHED]:
                     if asset_id not in watched:
                         watched.add(asset_id)
                         group.start_soon(self._watch, asset_id, watched)

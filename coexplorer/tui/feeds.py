@@ -86,9 +86,9 @@ class Feeds:
         place = await library.position(keep, query) if keep is not None else None
         cursor = place if place is not None else 0 if to_top else started
         offset = max(0, cursor // BLOCK * BLOCK)
-        count, rows = await asyncio.gather(
-            library.count(query), library.window(query, offset=offset, limit=BLOCK)
-        )
+        # One after the other: both stand on the same found set, which is then looked for once.
+        rows = await library.window(query, offset=offset, limit=BLOCK)
+        count = await library.count(query)
         if not rows and count:
             offset = cursor = 0
             rows = await library.window(query, offset=0, limit=BLOCK)

@@ -22,7 +22,9 @@ async def open_search(screen: MainScreen) -> None:
     """Open the search field."""
     row = screen.rows.current
     screen.browsing.leave(row.id if row else None)
+    screen.values_known.clear()
     await screen.search.open_field(screen.browsing.text)
+    screen.restart("values", partial(_read_ahead, screen))
 
 
 def take_text(screen: MainScreen, text: str, cursor: int) -> None:
@@ -47,7 +49,7 @@ async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
     choices = [Choice(value, help=note) for value, note in found.choices]
     if found.kind == "value" and found.field in _LISTED and not choices:
         typed = found.text.casefold()
-        values = await screen.library.field_values(found.field)
+        values = await _find_values(screen, found.field)
         fitting = [value for value in values if typed in value.casefold()]
         fitting.sort(key=lambda value: not value.casefold().startswith(typed))
         choices = [
@@ -55,6 +57,22 @@ async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
         ]
     if screen.search.typing and field.value == text:
         field.offer(choices, span=(found.start, found.end))
+
+
+async def _read_ahead(screen: MainScreen) -> None:
+    """Have ready what the first keys would have to wait for: the order of all assets, and tags."""
+    row = screen.rows.current
+    if row is not None:
+        await screen.library.position(row.id, screen.browsing.query)
+    await _find_values(screen, "tag")
+
+
+async def _find_values(screen: MainScreen, field: str) -> list[str]:
+    """Return the values of a field; they are read once while a search is typed."""
+    known = screen.values_known.get(field)
+    if known is None:
+        known = screen.values_known[field] = await screen.library.field_values(field)
+    return known
 
 
 def offer_history(screen: MainScreen) -> None:

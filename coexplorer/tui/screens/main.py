@@ -89,6 +89,7 @@ class MainScreen(CommandScreen[None]):
         self.details_of: AssetId | None = None
         self.size_chosen = ""
         self.tags_known: list[tuple[str, int]] = []
+        self.values_known: dict[str, list[str]] = {}
         self.editing: edit.Editing | None = None
         self._said: set[str] = set()
 
