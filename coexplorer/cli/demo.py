@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -36,6 +35,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DEFAULT_ASSETS = 1200
 _MOST_ASSETS = 100_000
+_LONGEST_END_S = 10.0
+"""The embedded server ends in milliseconds; one that does not may not keep the user."""
 
 
 def _data_options(command: Command) -> Command:
@@ -109,9 +110,10 @@ def serve_command(
     server = DemoServer(data, dialect=dialect, port=port, faults=_load_faults(script))
     try:
         _fill(server, count=count, seed=seed, export=export)
+        stop = threading.Event()
         if until_stdin_ends:
-            _stop_with_parent()
-        run_until_signalled(server, lambda: _tell(server, as_json=as_json))
+            _stop_with_parent(stop)
+        run_until_signalled(server, lambda: _tell(server, as_json=as_json), stop=stop)
     finally:
         server.close()
 
@@ -189,14 +191,15 @@ def _tell(server: DemoServer, *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _stop_with_parent() -> None:
+def _stop_with_parent(stop: threading.Event) -> None:
     """End with the process that started this one, however that ends: its end of the pipe closes."""
 
     def watch() -> None:
         # Not through sys.stdin: the interpreter can't end while a thread holds that object's lock.
         while os.read(0, 4096):
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        # No signal: one that comes while the server is being stopped can hang a traced program.
+        stop.set()
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
@@ -304,11 +307,17 @@ class ServerProcess:
         return EmbeddedServer(told.url, Secret(told.users[0].token))
 
     def __exit__(self, *exc_info: object) -> None:
-        self._process.terminate()
+        import subprocess
+
+        # The end of its input ends the server.
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._process.wait()
+        try:
+            self._process.wait(_LONGEST_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 class _ToldUser(msgspec.Struct):

@@ -163,17 +163,20 @@ class DemoServer:
         self.close()
 
 
-def run_until_signalled(server: DemoServer, on_ready: Callable[[], None]) -> None:
+def run_until_signalled(
+    server: DemoServer, on_ready: Callable[[], None], *, stop: threading.Event | None = None
+) -> None:
     """Run a server as the main program until SIGINT or SIGTERM, and close it.
 
     Args:
         server: The server, not started.
         on_ready: Called once, when the server answers.
+        stop: Ends it too, when it is set.
 
     Raises:
         OSError: The port is taken.
     """
-    stop = threading.Event()
+    stop = stop or threading.Event()
 
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
         stop.set()
