@@ -164,8 +164,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         if report is not None:
             screen.marked.clear()
             screen.show_marks()
-        row = screen.rows.current
-        screen.feeds.load_list(keep=row.id if row else None)
+        screen.feeds.load_list()
         await screen.feeds.load_status()
 
     # Settings that are changed from here

@@ -7,6 +7,7 @@ the catalog; a search that a newer one supersedes is cancelled.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.facts import LABEL, build_facts
 from coexplorer.tui.present import Line, show_count
-from coexplorer.tui.screens.base import START
+from coexplorer.tui.screens.base import LIST, START
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.header import build_header, show_clock
 from coexplorer.tui.windows import BLOCK
@@ -48,6 +49,14 @@ CHANGES_PAUSE_S = 0.15
 """Changes that come in a burst are shown together."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Goal:
+    """Where the cursor goes in a list that is not shown yet; see `Feeds.load_list`."""
+
+    asset_id: AssetId | None
+    to_top: bool
+
+
 class Feeds:
     """Feeds one main screen."""
 
@@ -57,61 +66,101 @@ class Feeds:
         self.status: Status | None = None
         self.record: Record | None = None
         self.total: int | None = None
+        self._goal: _Goal | None = None
+        self._turn = 0
+        self._reading = self._again = False
+        self._changing = False
         self._note = ""
         self._counts: dict[str, int] = {}
         self._descriptions: tuple[str, int, list[Line]] = ("", 0, [])
 
     # The list
 
-    def load_list(self, *, keep: AssetId | None = None, to_top: bool = False) -> None:
-        """Read the list anew, in the background.
+    def load_list(self, *, go_to: AssetId | None = None, to_top: bool = False) -> None:
+        """Read the list anew, in the background; the cursor stays on its asset.
+
+        With either argument it is another list, and keys wait for it: what is typed ahead is meant
+        for the rows that come, not for those that are still shown.
 
         Args:
-            keep: The asset that the cursor stays on, wherever it went.
-            to_top: Put the cursor on the first row when `keep` is not in the list.
+            go_to: The asset that the cursor goes to in place of its own.
+            to_top: Put the cursor on the first row when `go_to` is not in the list.
         """
-        self._screen.restart("list", partial(self._load_and_release, keep, to_top=to_top))
+        if go_to is not None or to_top:
+            self._goal = _Goal(go_to, to_top=to_top)
+            self._screen.hold_keys(LIST)
+        elif self._reading:
+            self._again = True  # a stream of changes must not keep the list from being shown
+            return
+        self._reading = True
+        self._turn += 1
+        self._screen.restart("list", partial(self._load_and_release, self._turn))
 
-    async def _load_and_release(self, keep: AssetId | None, *, to_top: bool) -> None:
+    async def _load_and_release(self, turn: int) -> None:
         try:
-            await self._load_list(keep, to_top=to_top)
+            self._again = True
+            while self._again:
+                self._again = False
+                await self._load_list()
+                self._screen.call_later(self._release_keys)
         finally:
-            await self._screen.release_keys(START)
+            # What was superseded leaves goal and keys to its successor.
+            if turn == self._turn:
+                self._reading, self._goal = False, None
+                self._screen.call_later(self._release_keys)
 
-    async def _load_list(self, keep: AssetId | None, *, to_top: bool) -> None:
+    async def _release_keys(self) -> None:
+        await self._screen.release_keys(START)
+        if self._goal is None:
+            await self._screen.release_keys(LIST)
+
+    async def _load_list(self) -> None:
         screen, library = self._screen, self._library
-        query = screen.browsing.query
-        rows_list = screen.rows
-        started = rows_list.cursor
-        place = await library.position(keep, query) if keep is not None else None
-        cursor = place if place is not None else 0 if to_top else started
-        offset = max(0, cursor // BLOCK * BLOCK)
+        query, goal, rows_list = screen.browsing.query, self._goal, screen.rows
+        current, moved = rows_list.current, rows_list.moved
+        wanted = goal.asset_id if goal is not None else current.id if current is not None else None
+        place = await library.position(wanted, query) if wanted is not None else None
+        if place is None:
+            place = 0 if goal is not None and goal.to_top else rows_list.cursor
+            moved = rows_list.moved
+        # Keys that are pressed meanwhile move the cursor: they count in the new list, too.
+        offset = max(0, place + rows_list.moved - moved) // BLOCK * BLOCK
         # One after the other: both stand on the same found set, which is then looked for once.
         rows = await library.window(query, offset=offset, limit=BLOCK)
         count = await library.count(query)
         if not rows and count:
-            offset = cursor = 0
-            rows = await library.window(query, offset=0, limit=BLOCK)
-        # Keys that were pressed meanwhile have moved the cursor: they count in the new list, too.
-        cursor += rows_list.cursor - started
+            offset = (count - 1) // BLOCK * BLOCK
+            rows = await library.window(query, offset=offset, limit=BLOCK)
+        cursor = place + rows_list.moved - moved
+        if goal is None and rows_list.current is not None:
+            wanted = rows_list.current.id
+        if goal is None or rows_list.moved == moved:
+            # The catalog may have changed in between, or the keys gone over rows that are no more.
+            found = (offset + at for at, row in enumerate(rows) if row.id == wanted)
+            cursor = next(found, cursor)
         rows_list.show_list(count, rows, offset=offset, cursor=cursor, note=self._empty_note())
+        if self._goal is goal:
+            self._goal = None
         order = screen.browsing.order
         rows_list.show_sort(order.field, descending=order.descending)
         self.show_found(count)
+        self.show_header()
         screen.show_footer()
 
-    async def load_start(self) -> None:
+    async def load_start(self, *, to_top: bool = False) -> None:
         """Read all that the screen shows when it opens, at once."""
-        await self._load_list(None, to_top=True)
+        if to_top:
+            self._goal = _Goal(None, to_top=True)
+        await self._load_list()
         await self.load_status()
         await self.load_counts(pause=False)
         await self.load_details(pause=False)
 
     async def load_rows(self, offset: int, limit: int) -> None:
-        """Read rows that the list misses."""
-        query = self._screen.browsing.query
-        rows = await self._library.window(query, offset=offset, limit=limit)
-        if query == self._screen.browsing.query:
+        """Read rows that the list misses; if it is another list by then, it asks again."""
+        generation = self._screen.rows.windows.generation
+        rows = await self._library.window(self._screen.browsing.query, offset=offset, limit=limit)
+        if generation == self._screen.rows.windows.generation:
             self._screen.rows.supply(offset, rows)
 
     def _empty_note(self) -> str:
@@ -214,14 +263,16 @@ class Feeds:
         screen = self._screen
         match event:
             case RowsChanged() | EventsDropped():
-                screen.restart("changes", self._take_changes)
+                if not self._changing:
+                    self._changing = True
+                    screen.start("changes", self._take_changes)
             case SyncProgressed(stage="refresh"):
                 pass  # it comes every minute: an idle screen stays still
             case SyncProgressed(stage=stage, rows=rows, known=known):
                 of = f" of {known:,}" if known else ""
                 self.show_header(f"reading {stage}: {rows:,}{of}")
             case SyncFinished():
-                screen.restart("status", self._take_sync)
+                screen.restart("sync", self._take_sync)
             case SyncFailed(error=error):
                 self.show_header("")
                 screen.restart("status", self.load_status)
@@ -258,9 +309,12 @@ class Feeds:
         await self._take_changes()
 
     async def _take_changes(self) -> None:
-        await asyncio.sleep(CHANGES_PAUSE_S)
-        await self.load_status()
-        row = self._screen.rows.current
-        self.load_list(keep=row.id if row else None)
+        try:
+            await asyncio.sleep(CHANGES_PAUSE_S)
+        finally:
+            self._changing = False
+        # Shown with the list: the header has no asset that the list has not.
+        self.status = await self._library.status()
+        self.load_list()
         self._screen.restart("details", partial(self.load_details, pause=False))
         self._screen.restart("counts", self.load_counts)

@@ -22,10 +22,15 @@ class Windows:
     """Blocks of rows of one list, least recently used first.
 
     Rows that are being changed are shown as they will be: see `overlay`.
+
+    Attributes:
+        count: How many rows the list has.
+        generation: Grows with each other list: rows that were read for an earlier one don't fit.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self.generation = 0
         self._blocks: OrderedDict[int, Sequence[Row]] = OrderedDict()
         self._overlay: dict[AssetId, Row] = {}
 
@@ -33,6 +38,7 @@ class Windows:
         """Forget all rows: the list has `count` ones now, `first` from row `offset` on."""
         self._blocks.clear()
         self.count = count
+        self.generation += 1
         if first:
             self.put(offset, first)
 

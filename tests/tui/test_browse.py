@@ -6,7 +6,11 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
+from coexplorer.library.events import RowsChanged
+from coexplorer.models import AssetId
 from coexplorer.query import Query
+from coexplorer.tui.windows import BLOCK
+from tests.support.server import COMBINED, OUTSIDE, THEIRS
 from tests.support.tui import Running, running_app
 
 
@@ -281,7 +285,7 @@ async def test_keys_pressed_while_the_list_is_read_anew_are_not_undone(
         row = app.main.rows.current
         assert row is not None
         monkeypatch.setattr(app.library, "count", count_slowly)
-        app.main.feeds.load_list(keep=row.id)
+        app.main.feeds.load_list()
         await reading.wait()
         await app.press("j", "j", "j")
         assert app.main.rows.cursor == 3
@@ -290,3 +294,120 @@ async def test_keys_pressed_while_the_list_is_read_anew_are_not_undone(
         assert lists
         await app.app.workers.wait_for_complete(lists)
         assert app.main.rows.cursor == 3
+
+
+class Slow:
+    """Something of the library that goes on when the test says so."""
+
+    def __init__(self, app: Running, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        self.begun, self.go_on = anyio.Event(), anyio.Event()
+        original = getattr(app.library, name)
+
+        async def wait(*args: object, **kwargs: object) -> object:
+            self.begun.set()
+            await self.go_on.wait()
+            return await original(*args, **kwargs)
+
+        monkeypatch.setattr(app.library, name, wait)
+
+
+async def test_keys_pressed_before_a_reload_has_begun_are_not_undone(
+    server: DemoServer, settings: Settings
+) -> None:
+    add_assets(server, 300)
+    async with running_app(server, settings) as app:
+        rows = app.main.rows
+        app.main.feeds.load_list()
+        rows.move_by(200)  # before the reload's worker had its first turn
+        await app.app.workers.wait_for_complete(
+            [worker for worker in app.app.workers if worker.name == "list"]
+        )
+        assert rows.cursor == 200
+
+
+async def test_keys_pressed_over_rows_that_are_gone_end_on_the_asset_that_was_seen(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(server, settings) as app:
+        slow = Slow(app, monkeypatch, "window")
+        await app.library.archive(AssetId(COMBINED))
+        app.main.feeds.load_list()
+        await slow.begun.wait()
+        await app.press("j", "j")
+        assert name_of(app) == "ophys_draft"
+        slow.go_on.set()
+        await app.until_gone("both recordings")
+        assert name_of(app) == "ophys_draft"
+        assert app.main.rows.cursor == 1
+
+
+async def test_a_reload_that_follows_another_list_goes_where_that_was_to_go(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("Zebrafish atlas")
+        slow = Slow(app, monkeypatch, "window")
+        await app.press("2")
+        await slow.begun.wait()
+        app.main.feeds.load_list()  # as changes from elsewhere do
+        slow.go_on.set()
+        await app.until(lambda: app.main.rows.windows.count == 6, "my assets")
+        assert app.main.rows.cursor == 0
+
+
+async def test_keys_wait_for_the_list_that_they_are_meant_for(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(server, settings) as app:
+        slow = Slow(app, monkeypatch, "window")
+        await app.press("/")
+        await app.type("atlas")
+        await app.press("enter", "a")
+        assert name_of(app) == "open data"  # what is still shown is not what was searched for
+        slow.go_on.set()
+        await app.until(lambda: app.stored(THEIRS).archived, "the atlas archived")
+        assert not app.stored(OUTSIDE).archived
+
+
+async def test_the_cursor_stays_at_the_end_when_the_last_block_is_gone(
+    server: DemoServer, settings: Settings
+) -> None:
+    add_assets(server, BLOCK + 1 - 8)
+    async with running_app(server, settings) as app:
+        rows = app.main.rows
+        await app.press("G")
+        await app.until(lambda: rows.cursor == BLOCK and rows.current is not None, "the last row")
+        await app.press("a")
+        await app.until(lambda: rows.windows.count == BLOCK, "one less")
+        assert rows.cursor == BLOCK - 1
+
+
+async def test_rows_that_were_read_for_an_earlier_list_are_not_shown_in_the_next(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_assets(server, 300)
+    async with running_app(server, settings) as app:
+        rows = app.main.rows
+        await app.until(lambda: rows.windows.find(0), "the list")
+        read = await app.library.window(app.main.browsing.query, offset=0, limit=BLOCK)
+        slow = Slow(app, monkeypatch, "window")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(app.main.feeds.load_rows, BLOCK, BLOCK)
+            await slow.begun.wait()
+            rows.show_list(301, read)
+            slow.go_on.set()
+        assert rows.windows.find(BLOCK) is None
+
+
+async def test_changes_are_shown_while_more_of_them_come(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.library.archive(AssetId(COMBINED))
+
+        def is_shown() -> bool:
+            app.main.feeds._take(RowsChanged())  # faster than they are shown
+            return "both recordings" not in app.text()
+
+        await app.until(is_shown, "the archived asset gone")

@@ -48,7 +48,7 @@ def go_back(screen: MainScreen) -> None:
     if place is not None:
         screen.search.show_text(place.text)
         screen.strip.show_views(query=place.text)
-        screen.feeds.load_list(keep=place.asset_id, to_top=True)
+        screen.feeds.load_list(go_to=place.asset_id, to_top=True)
 
 
 def open_view(screen: MainScreen, number: int) -> None:
@@ -147,7 +147,7 @@ def _sort(screen: MainScreen, key: SortKey) -> None:
     screen.coexplorer.memory.save()
     screen.search.show_text(screen.browsing.text)
     row = screen.rows.current
-    screen.feeds.load_list(keep=row.id if row else None)
+    screen.feeds.load_list(go_to=row.id if row else None)
 
 
 def _letter(name: str, before: list[str]) -> str:

@@ -221,7 +221,7 @@ def show_ahead(screen: MainScreen, asset_id: AssetId, mine: Fields) -> None:
 async def _after(screen: MainScreen, asset_id: AssetId) -> None:
     """Show the asset as the catalog has it now."""
     row = screen.rows.current
-    screen.feeds.load_list(keep=row.id if row else None)
+    screen.feeds.load_list()
     if row is not None and row.id == asset_id:
         await screen.feeds.load_details(pause=False)
 

@@ -37,8 +37,7 @@ def _tell(screen: MainScreen, report: BatchReport) -> None:
         reason = next((r.error.message for r in failed if r.error is not None), "")
         text += f"; {len(failed)} failed ({reason}), L shows them"
     screen.say(text, severity="warning" if skipped or failed else "information")
-    row = screen.rows.current
-    screen.feeds.load_list(keep=row.id if row else None)
+    screen.feeds.load_list()
 
 
 async def open_log(screen: MainScreen) -> None:

@@ -17,7 +17,7 @@ async def create(screen: MainScreen) -> None:
 
     made = await screen.app.push_screen_wait(CreateScreen(screen.library))
     if made is not None:
-        screen.feeds.load_list(keep=made.asset.id)
+        screen.feeds.load_list(go_to=made.asset.id)
 
 
 async def delete(screen: MainScreen) -> None:

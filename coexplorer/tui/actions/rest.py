@@ -24,8 +24,7 @@ async def refresh(screen: MainScreen) -> None:
     finally:
         screen.feeds.show_header("")
         await screen.feeds.load_status()
-        row = screen.rows.current
-        screen.feeds.load_list(keep=row.id if row else None)
+        screen.feeds.load_list()
 
 
 async def sweep(screen: MainScreen) -> None:

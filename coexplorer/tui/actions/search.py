@@ -99,7 +99,7 @@ def abandon(screen: MainScreen) -> None:
     _close(screen)
     if screen.browsing.text:
         screen.browsing.text = ""
-        screen.feeds.load_list(keep=row.id if row else None, to_top=True)
+        screen.feeds.load_list(go_to=row.id if row else None, to_top=True)
         _show(screen)
 
 
@@ -120,7 +120,7 @@ def clear(screen: MainScreen) -> None:
         screen.browsing.leave(row.id if row else None)
         screen.browsing.text = ""
         _show(screen)
-        screen.feeds.load_list(keep=row.id if row else None, to_top=True)
+        screen.feeds.load_list(go_to=row.id if row else None, to_top=True)
 
 
 def open_tags(screen: MainScreen) -> None:

@@ -72,8 +72,7 @@ async def _do_one(screen: MainScreen, row: Row, change: Change) -> None:
             await screen.library.edit(row.id, base, mine)
     finally:
         windows.settle([row.id])
-        current = screen.rows.current
-        screen.feeds.load_list(keep=current.id if current else None)
+        screen.feeds.load_list()
 
 
 def apply_tags(base: Fields, change: Change) -> Fields:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from coexplorer.tui.app import CoexplorerApp
 
 Result = TypeVar("Result")
-START, OPEN, LEFT = "start", "open", "left"
-"""What held keys wait for: the screen's first content, what a command opens, where a key leads."""
+START, OPEN, LEFT, LIST = "start", "open", "left", "list"
+"""What held keys wait for: the screen's first content, what a command opens, where a key leads,
+another list (what is typed into a field does not wait for that)."""
 
 LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s")
 """Keys that may move the focus out of a field."""
@@ -79,10 +80,12 @@ class CommandScreen(Screen[Result]):
         The app asks before Textual hands the key on, so that keys which are typed ahead act in
         their order: what follows ``/`` or ``r`` belongs to the field that these open.
         """
-        if (self._holds or self._releasing) and not self._delivering:
+        typing = getattr(self.focused, "takes_keys", False)
+        waits = self._holds - {LIST} if typing and not self._held else self._holds
+        if (waits or self._releasing) and not self._delivering:
             self._held.append(event)
             return True
-        if getattr(self.focused, "takes_keys", False):
+        if typing:
             return False
         return self.run_key(name_key(event.key, event.character))
 
@@ -107,11 +110,15 @@ class CommandScreen(Screen[Result]):
             event.stop()
             event.prevent_default()
 
+    def hold_keys(self, reason: str) -> None:
+        """Let keys wait, in their order, until `release_keys` is called with this reason."""
+        self._holds.add(reason)
+
     async def release_keys(self, reason: str) -> None:
         """Let the keys that were held go on: there is something to take them now.
 
         Args:
-            reason: `START`, `OPEN` or `LEFT`: what they waited for.
+            reason: `START`, `OPEN`, `LEFT` or `LIST`: what they waited for.
         """
         self._holds.discard(reason)
         if self._holds or self._releasing:

@@ -143,7 +143,7 @@ class MainScreen(CommandScreen[None]):
         self.strip.show_views(build_views(self.saved_views), query="")
         self.show_marks()
         self.rows.focus()
-        await self.feeds.load_start()
+        await self.feeds.load_start(to_top=True)
 
     # What is going on
 

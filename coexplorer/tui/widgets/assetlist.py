@@ -28,7 +28,13 @@ WHEEL_ROWS = 3
 
 
 class AssetList(Widget, can_focus=True):
-    """The assets that the search finds."""
+    """The assets that the search finds.
+
+    Attributes:
+        windows: The rows at hand.
+        cursor: The row that it is on.
+        moved: By how many rows it was moved since the beginning, other lists apart.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"role--{role}" for role in Role),
@@ -59,6 +65,7 @@ class AssetList(Widget, can_focus=True):
         super().__init__(id=id)
         self.windows = Windows()
         self.cursor = 0
+        self.moved = 0
         self._top = 0
         self._columns = tuple(columns)
         self._layout = build_layout(80, self._columns)
@@ -146,6 +153,7 @@ class AssetList(Widget, can_focus=True):
         """Put the cursor on row `index`, or on the last one."""
         index = max(0, min(index, self.windows.count - 1))
         before, self.cursor = self.cursor, index
+        self.moved += index - before
         if self._scroll_into_view():
             self.refresh()
         elif before != index:
