@@ -102,11 +102,12 @@ def serve_command(
     With --import an export of your own deployment can be rehearsed on: try a bulk edit on a copy
     before you do it for real.
     """
+    from coexplorer.demo.folder import empty_folder
     from coexplorer.demo.server import DemoServer, run_until_signalled
 
     data = folder or find_paths().state_dir / "serve"
     if fresh:
-        _forget(data)
+        empty_folder(data)
     server = DemoServer(data, dialect=dialect, port=port, faults=_load_faults(script))
     try:
         _fill(server, count=count, seed=seed, export=export)
@@ -127,23 +128,6 @@ def _load_faults(script: Path | None) -> Any:
         return FaultPlan(parse_script(script.read_text(encoding="utf-8")))
     except (FaultScriptError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{script}: {error}") from None
-
-
-def _forget(data: Path) -> None:
-    """Delete a data folder of ours; nothing else is ever deleted.
-
-    Raises:
-        click.UsageError: It is not one.
-        Refused: A server runs on it.
-    """
-    from coexplorer.demo.server import check_idle
-
-    if not data.exists():
-        return
-    if any(data.iterdir()) and not (data / "store.sqlite").exists():
-        raise click.UsageError(f"{data} is not a data folder of the embedded platform")
-    check_idle(data)
-    shutil.rmtree(data)
 
 
 def _fill(server: DemoServer, *, count: int | None, seed: int, export: Path | None) -> None:
@@ -259,7 +243,9 @@ def _stay(url: str) -> None:
 
 
 def _forget_demo(demo_dir: Path) -> None:
-    _forget(demo_dir / "server")
+    from coexplorer.demo.folder import empty_folder
+
+    empty_folder(demo_dir / "server")
     for name in ("catalog", "journal"):
         for path in demo_dir.glob(f"{name}.sqlite3*"):
             if path.is_dir():

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import signal
 import socket
 import threading
@@ -14,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Self, TextIO
+from typing import Self
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,9 +26,9 @@ from coexplorer.demo.creation import fail_unfinished
 from coexplorer.demo.deployment import Deployment
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.faults import FaultMiddleware, FaultPlan, FaultProtocol
+from coexplorer.demo.folder import SECRETS, STORE, open_folder
 from coexplorer.demo.hooks import GatedApp, Hooks, LoggedRequest, RecordingApp, RequestLog
 from coexplorer.demo.store import Store
-from coexplorer.errors import Refused
 
 _TICK_S = 1.0
 _START_TIMEOUT_S = 30.0
@@ -39,7 +38,7 @@ class DemoServer:
     """An embedded Code Ocean; `start` and `stop`, again and again, or use it in a ``with``.
 
     Args:
-        data: Folder of all that it keeps; made when it is not there.
+        data: Folder of all that it keeps, and of nothing else; made when it is not there.
         dialect: ``legacy`` or ``current``.
         port: 0 takes any free one, and keeps it over restarts.
         faults: Scripted trouble; None: none yet.
@@ -47,7 +46,7 @@ class DemoServer:
         url_lifetime_s: Seconds for which the URL of a file is good.
 
     Raises:
-        Refused: Another server runs on the folder.
+        Refused: Another server runs on the folder, or it holds other things.
 
     Attributes:
         faults: Scripted trouble; rules can be added at any time.
@@ -66,11 +65,9 @@ class DemoServer:
         creation_s: float = 0.0,
         url_lifetime_s: float = 900.0,
     ) -> None:
-        for folder in (data, data / "buckets", data / "buckets" / ".keys", data / "contents"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _lock_folder(data)
-        secrets = load_secrets(data / "secrets.json")
-        self.store = Store(data / "store.sqlite")
+        self._lock = open_folder(data)
+        secrets = load_secrets(data / SECRETS)
+        self.store = Store(data / STORE)
         self.faults = faults or FaultPlan()
         self.hooks = Hooks()
         self.log = RequestLog()
@@ -192,15 +189,6 @@ def run_until_signalled(
             signal.signal(number, handler)
 
 
-def check_idle(data: Path) -> None:
-    """Let pass only a data folder that no server runs on, so that it can be deleted.
-
-    Raises:
-        Refused: One does.
-    """
-    _lock_folder(data).close()
-
-
 def _listen(port: int) -> socket.socket:
     # With the protocol named, as create_server does not, asyncio turns Nagle's algorithm off on
     # the connections; with it, each reply of headers and body waits 40 ms for an acknowledgement.
@@ -213,26 +201,6 @@ def _listen(port: int) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _lock_folder(data: Path) -> TextIO:
-    """Hold a data folder for this process alone, until the file is closed.
-
-    Raises:
-        Refused: Another server runs on it.
-    """
-    path = data / "lock"
-    path.touch(mode=0o600)
-    lock = path.open("a", encoding="ascii")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise Refused(
-            f"another embedded server runs on {data}",
-            hint="stop that one, or choose another data folder",
-        ) from error
-    return lock
 
 
 class _Running:

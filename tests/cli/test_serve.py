@@ -102,11 +102,17 @@ def test_serve_names_a_mistake_in_a_script_of_faults(tmp_path: Path) -> None:
     assert "exploded" in done.stderr
 
 
-def test_serve_never_deletes_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work")
-    done = run("serve", "--data", str(tmp_path), "--fresh")
-    assert done.returncode == 2
-    assert (tmp_path / "thesis.tex").exists()
+@pytest.mark.parametrize("options", [(), ("--fresh",)])
+def test_serve_takes_no_folder_that_is_not_its_own(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    thesis = tmp_path / "work" / "thesis.tex"
+    thesis.parent.mkdir()
+    thesis.write_text("years of work")
+    done = run("serve", "--data", str(thesis.parent), *options)
+    assert done.returncode == 5
+    assert "it holds thesis.tex" in done.stderr
+    assert list(thesis.parent.iterdir()) == [thesis]
 
 
 @pytest.mark.parametrize("end", ["parent", "signal"])

@@ -16,8 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from coexplorer.demo.faults import FaultProtocol
-from coexplorer.demo.server import DemoServer, check_idle
-from coexplorer.errors import Refused
+from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
 from tests.support.server import RAW, make_id
 
@@ -36,17 +35,6 @@ def test_port_that_is_taken_is_an_error(tmp_path: Path, server: DemoServer) -> N
     taken = DemoServer(tmp_path / "second", port=port)
     with closing(taken), pytest.raises(OSError, match="in use"):
         taken.start()
-
-
-def test_data_folder_is_for_one_server_at_a_time(server: DemoServer) -> None:
-    with pytest.raises(Refused, match="another embedded server"):
-        DemoServer(server.data)
-    with pytest.raises(Refused, match="another embedded server"):
-        check_idle(server.data)
-    server.close()
-    check_idle(server.data)
-    with DemoServer(server.data) as next_one:
-        assert next_one.users == server.users
 
 
 def test_replies_are_sent_without_waiting_for_an_acknowledgement(

@@ -87,8 +87,12 @@ SESSIONS = [
     Session(
         "micro", "micro", (("old text", "new "), ("+ (", control("S")), ("Saved", control("Q")))
     ),
-    Session("joe", "joe -nobackups", (("old text", "new "), ("Modified", control("K") + "x"))),
-    Session("joe_backup", "joe", (("old text", "new "), ("Modified", control("K") + "x"))),
+    Session(
+        "joe", "joe -nodeadjoe -nobackups", (("old text", "new "), ("Modified", control("K") + "x"))
+    ),
+    Session(
+        "joe_backup", "joe -nodeadjoe", (("old text", "new "), ("Modified", control("K") + "x"))
+    ),
     Session(
         "mcedit",
         "mcedit",

@@ -1,0 +1,94 @@
+"""The data folder: whose it is, and what may be deleted in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coexplorer.demo.buckets import SAMPLE_PRIVATE, SAMPLE_PUBLIC, ensure_sample_buckets
+from coexplorer.demo.folder import empty_folder
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import Refused
+
+
+def test_data_folder_is_for_one_server_at_a_time(server: DemoServer) -> None:
+    with pytest.raises(Refused, match="another embedded server"):
+        DemoServer(server.data)
+    with pytest.raises(Refused, match="another embedded server"):
+        empty_folder(server.data)
+    assert server.store.count() == 9
+    server.close()
+    with DemoServer(server.data) as next_one:
+        assert next_one.users == server.users
+
+
+@pytest.mark.parametrize(
+    "path", ["thesis.tex", ".git/HEAD", "contents/mine.txt", "store.sqlite", "secrets.json"]
+)
+def test_folder_with_other_things_is_left_alone(tmp_path: Path, path: str) -> None:
+    file = tmp_path / "work" / path
+    file.parent.mkdir(parents=True)
+    file.write_text("years of work")
+    for act in (DemoServer, empty_folder):
+        with pytest.raises(Refused, match="not a data folder"):
+            act(tmp_path / "work")
+    assert [each for each in (tmp_path / "work").rglob("*") if each.is_file()] == [file]
+    assert file.read_text() == "years of work"
+
+
+def test_emptying_deletes_what_the_server_made_and_nothing_else(server: DemoServer) -> None:
+    data, token = server.data, server.users[0].token
+    ensure_sample_buckets(data)
+    (server.make_bucket("lab-data") / "mine.txt").write_text("mine")
+    (data / "contents" / "some-id").mkdir()
+    (data / "contents" / "some-id" / "copied.txt").write_text("theirs")
+    server.close()
+    empty_folder(data)
+    assert {path.name for path in data.rglob("*") if path.is_file()} == {
+        "lock",
+        "mine.txt",
+    }
+    buckets = {path.name for path in (data / "buckets").iterdir()}
+    assert not buckets & {SAMPLE_PUBLIC, SAMPLE_PRIVATE}
+    with DemoServer(data) as fresh:
+        assert fresh.store.count() == 0
+        assert fresh.users[0].token != token
+
+
+def test_folder_that_got_other_things_is_used_but_not_emptied(server: DemoServer) -> None:
+    (server.data / "notes.txt").write_text("mine")
+    server.close()
+    with pytest.raises(Refused, match=r"it holds notes\.txt"):
+        empty_folder(server.data)
+    with DemoServer(server.data) as again:
+        assert again.store.count() == 9
+
+
+def test_buckets_may_be_there_before_the_server(tmp_path: Path) -> None:
+    (tmp_path / "new" / "buckets" / "lab-data").mkdir(parents=True)
+    with DemoServer(tmp_path / "new") as server:
+        assert server.store.count() == 0
+
+
+def test_start_that_was_cut_off_can_be_made_again(tmp_path: Path) -> None:
+    (tmp_path / "new" / "contents").mkdir(parents=True)
+    (tmp_path / "new" / "lock").touch()
+    with DemoServer(tmp_path / "new") as server:
+        assert server.store.count() == 0
+
+
+def test_emptying_what_is_not_there_makes_nothing(tmp_path: Path) -> None:
+    empty_folder(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_link_to_elsewhere_is_not_followed(server: DemoServer, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.txt").write_text("mine")
+    server.close()
+    (server.data / "contents").rmdir()
+    (server.data / "contents").symlink_to(elsewhere)
+    empty_folder(server.data)
+    assert (elsewhere / "mine.txt").exists()
