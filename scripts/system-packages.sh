@@ -14,7 +14,7 @@ have() {
 
 MOUNT_TOOLS='ed:ed nvim:neovim emacs:emacs-nox micro:micro kak:kakoune joe:joe mcedit:mc
 sponge:moreutils jq:jq rsync:rsync patch:patch gawk:gawk perl:perl dash:dash
-gio:libglib2.0-bin node:nodejs'
+gio:libglib2.0-bin node:nodejs pgrep:procps'
 
 # Print the Debian packages that are missing, told by what is really used of them.
 missing_packages() {
