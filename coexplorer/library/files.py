@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import hashlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path, PurePosixPath
 
 import anyio
@@ -44,13 +46,14 @@ class Files:
         path = path.strip("/")
         start = PurePosixPath(path).parent if path else PurePosixPath()
         written = []
-        async for entry in self._walk(asset_id, path):
-            target = find_target(folder, entry.path, below=str(start))
-            await self._download_file(asset_id, entry, target, progress)
-            written.append(target)
+        async with aclosing(self._walk(asset_id, path)) as entries:
+            async for entry in entries:
+                target = find_target(folder, entry.path, below=str(start))
+                await self._download_file(asset_id, entry, target, progress)
+                written.append(target)
         return written
 
-    async def _walk(self, asset_id: AssetId, path: str) -> AsyncIterator[FileEntry]:
+    async def _walk(self, asset_id: AssetId, path: str) -> AsyncGenerator[FileEntry]:
         """Stream the file at `path`, or all files below it."""
         folders = [path]
         if path:
@@ -74,7 +77,9 @@ class Files:
     async def _download_file(
         self, asset_id: AssetId, entry: FileEntry, target: Path, progress: OnProgress | None
     ) -> None:
-        part = target.with_name(target.name + ".part")
+        if await anyio.to_thread.run_sync(_is_there, target, entry):
+            return
+        part = target.with_name(name_part(asset_id, entry.path))
         await anyio.to_thread.run_sync(lambda: target.parent.mkdir(parents=True, exist_ok=True))
         try:
             size = await self._fetch(asset_id, entry, part, progress)
@@ -112,6 +117,34 @@ class Files:
         if progress:
             progress(DownloadProgress(entry.path, done, entry.size_bytes))
         return done
+
+
+def name_part(asset_id: AssetId, path: str) -> str:
+    """Return the name of a file's unfinished part, in the folder where the file will be.
+
+    It tells assets apart: the rest of one file is never put behind the beginning of another's, nor
+    taken for a file that an asset calls ``name.part``.
+    """
+    mark = hashlib.sha256(f"{asset_id}/{path}".encode("utf-8", "replace")).hexdigest()[:16]
+    return f".coexplorer-{mark}.part"
+
+
+def _is_there(target: Path, entry: FileEntry) -> bool:
+    """Tell whether a file was downloaded before: an asset's files do not change.
+
+    Raises:
+        Refused: Another file of this name is there.
+    """
+    try:
+        size = target.stat().st_size
+    except FileNotFoundError:
+        return False
+    if size == entry.size_bytes and target.is_file():
+        return True
+    raise Refused(
+        f"{target} is there already and is another file",
+        hint="move it away, or choose another folder: --to",
+    )
 
 
 def _resume_at(part: Path, size_bytes: int | None) -> int:

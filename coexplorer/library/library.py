@@ -435,7 +435,8 @@ class Library:
     ) -> list[Path]:
         """Download a file, or a folder with all below it, into `folder`.
 
-        A ``.part`` file beside the target is continued where it ended; the size is checked.
+        What an earlier download left is continued where it ended, and a file that is there whole is
+        not fetched again; another file of its name is never overwritten. The size is checked.
 
         Raises:
             Refused: A path of the platform's would leave `folder`, or the size does not fit.

@@ -7,7 +7,7 @@ import pytest
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotFound, Refused
 from coexplorer.library import Library
-from coexplorer.library.files import find_target
+from coexplorer.library.files import find_target, name_part
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry
 from tests.support.server import DERIVED
@@ -50,7 +50,7 @@ async def test_download_goes_on_where_an_earlier_one_ended(
     content = whole.read_bytes()
     half = len(content) // 2
     (tmp_path / "half").mkdir()
-    part = tmp_path / "half" / f"{entry.name}.part"
+    part = tmp_path / "half" / name_part(ID, entry.path)
     part.write_bytes(content[:half])
     server.log.clear()
     (path,) = await library.download(ID, entry.path, tmp_path / "half")
@@ -62,9 +62,41 @@ async def test_download_goes_on_where_an_earlier_one_ended(
 
 async def test_part_that_is_too_long_is_begun_anew(library: Library, tmp_path: Path) -> None:
     entry = min(await all_files(library), key=lambda each: each.size_bytes or 0)
-    (tmp_path / f"{entry.name}.part").write_bytes(b"x" * ((entry.size_bytes or 0) + 1))
+    (tmp_path / name_part(ID, entry.path)).write_bytes(b"x" * ((entry.size_bytes or 0) + 1))
     (path,) = await library.download(ID, entry.path, tmp_path)
     assert path.stat().st_size == entry.size_bytes
+
+
+async def test_part_of_another_assets_file_is_not_continued(
+    library: Library, tmp_path: Path
+) -> None:
+    entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
+    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    (tmp_path / "mixed").mkdir()
+    for name in (name_part(AssetId("another"), entry.path), f"{entry.name}.part"):
+        (tmp_path / "mixed" / name).write_bytes(b"other")
+    (path,) = await library.download(ID, entry.path, tmp_path / "mixed")
+    assert path.read_bytes() == whole.read_bytes()
+    assert (tmp_path / "mixed" / f"{entry.name}.part").read_bytes() == b"other"
+
+
+async def test_what_is_there_whole_is_not_fetched_again(
+    library: Library, server: DemoServer, tmp_path: Path
+) -> None:
+    written = await library.download(ID, "", tmp_path)
+    server.log.clear()
+    assert await library.download(ID, "", tmp_path) == written
+    assert server.requests("GET", "**/files/urls*") == []
+
+
+async def test_another_file_of_the_name_is_not_overwritten(
+    library: Library, tmp_path: Path
+) -> None:
+    entry = (await all_files(library))[0]
+    (tmp_path / entry.name).write_text("years of work")
+    with pytest.raises(Refused, match="another file"):
+        await library.download(ID, entry.path, tmp_path)
+    assert (tmp_path / entry.name).read_text() == "years of work"
 
 
 async def test_file_that_is_not_there_is_named(library: Library, tmp_path: Path) -> None:
