@@ -217,7 +217,7 @@ class AmbiguousAsset(CoexplorerError):
 
     def __init__(self, text: str, candidates: Sequence[tuple[AssetId, str]]) -> None:
         super().__init__(
-            f"{text!r} fits {len(candidates)} assets", hint="give the full id of the one you mean"
+            f"{text!r} fits several assets", hint="give the full id of the one you mean"
         )
         self.candidates = tuple(candidates)
 

@@ -4,6 +4,7 @@ Each command is a few lines over `coexplorer.library`. Answers go to standard ou
 on, questions and errors go to standard error, so that a pipe only ever gets answers.
 """
 
+import io
 import os
 import sys
 
@@ -29,4 +30,7 @@ def _run() -> None:
     from coexplorer.cli.root import cli
 
     sys.excepthook = report_crash
+    # A name that the terminal's encoding can't say is shown by its escapes; it breaks no list.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     cli.main(prog_name="coexplorer")

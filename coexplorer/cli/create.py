@@ -11,7 +11,7 @@ import click
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
-from coexplorer.cli.narration import Progress, warn
+from coexplorer.cli.narration import Progress, ask_secret, warn
 from coexplorer.cli.output import Format, encode_record, format_options, print_json, print_line
 from coexplorer.cli.plans import leave
 from coexplorer.cli.session import Invocation, pass_invocation
@@ -109,8 +109,8 @@ def _read_keys(
     if path is not None and ask:
         raise click.UsageError("give either --keys-file or --ask-keys")
     if ask:
-        key_id = click.prompt("AWS access key id", hide_input=True, err=True)
-        return Secret(key_id), Secret(click.prompt("AWS secret key", hide_input=True, err=True))
+        key_id = ask_secret("AWS access key id")
+        return Secret(key_id), Secret(ask_secret("AWS secret key"))
     if path is None:
         return None, None
     return load_keys(path, section)

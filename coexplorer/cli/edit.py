@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli.editor import EditedText
+from coexplorer.cli.exits import code_of
 from coexplorer.cli.narration import confirm, report_error, warn
 from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
@@ -100,7 +101,7 @@ def edit_as_text(invocation: Invocation, targets: Targets) -> Plan:
             if _again():
                 continue
             warn(f"nothing was sent; your text is kept in {edited.path}")
-            raise
+            click.get_current_context().exit(code_of(error))
         except CoexplorerError:
             warn(f"nothing was sent; your text is kept in {edited.path}")
             raise

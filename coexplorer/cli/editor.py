@@ -30,7 +30,7 @@ class EditedText:
         """Open the file in the editor and return what it holds afterwards.
 
         Raises:
-            click.UsageError: There is no editor or no terminal, or the editor failed.
+            click.UsageError: There is no editor or no terminal, or it failed or left no text.
         """
         command = [*find_editor(), str(self.path)]
         try:
@@ -48,7 +48,14 @@ class EditedText:
             raise click.UsageError(
                 f"{command[0]} ended with code {done.returncode}; the text is kept in {self.path}"
             )
-        return self.path.read_text(encoding="utf-8")
+        try:
+            return self.path.read_bytes().decode("utf-8")
+        except UnicodeDecodeError:
+            raise click.UsageError(
+                f"what {command[0]} wrote is not UTF-8 text; it is kept in {self.path}"
+            ) from None
+        except FileNotFoundError:
+            raise click.UsageError(f"{command[0]} removed the text; nothing was sent") from None
 
     def remove(self) -> None:
         """Forget the text."""
@@ -64,8 +71,15 @@ def find_editor() -> list[str]:
     for name in ("VISUAL", "EDITOR"):
         given = os.environ.get(name, "").strip()
         if given:
-            return shlex.split(given)
+            return _split_command(name, given)
     for name in ("editor", "nano", "vim", "vi"):
         if shutil.which(name):
             return [name]
     raise click.UsageError("no editor was found; say which: EDITOR=nano")
+
+
+def _split_command(name: str, given: str) -> list[str]:
+    try:
+        return shlex.split(given)
+    except ValueError:
+        raise click.UsageError(f"${name} can't be read as a command: {given}") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from coexplorer.cli.narration import note, warn
+from coexplorer.cli.narration import ask_secret, note, warn
 from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
@@ -48,8 +48,8 @@ def login_command(
     """Sign in to a platform: checks the token with a one-row search and keeps the profile.
 
     DOMAIN is the platform's name (acme), host (codeocean.acme.com) or URL. The token is asked for,
-    or read with the global option --token-file; it never stands on the command line. Make one on
-    the platform, in your account's settings, with the scope for data assets.
+    or read from a pipe or with the global option --token-file; it never stands on the command
+    line. Make one on the platform, in your account's settings, with the scope for data assets.
     """
     given = domain or invocation.domain or click.prompt("Platform (name, host or URL)", err=True)
     address = parse_domain(given)
@@ -79,7 +79,7 @@ def _token_source(token_command: str | None, token_file: Path | None) -> TokenSo
         return TokenCommand(token_command)
     if token_file is not None:
         return TokenFile(token_file)
-    typed = click.prompt("Access token (cop_…)", hide_input=True, err=True)
+    typed = ask_secret("Access token (cop_…)")
     return GivenToken("what you typed", Secret(typed))
 
 

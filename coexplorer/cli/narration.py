@@ -72,6 +72,20 @@ def confirm(question: str) -> bool:
     return answer.strip().lower() in {"y", "yes"}
 
 
+def ask_secret(question: str) -> str:
+    """Ask for something that is not shown, or read it from a pipe: one line of standard input.
+
+    Raises:
+        click.UsageError: The pipe holds nothing more.
+    """
+    if sys.stdin.isatty():
+        return str(click.prompt(question, hide_input=True, err=True))
+    line = sys.stdin.readline().strip()
+    if not line:
+        raise click.UsageError(f"{question}: nothing came on standard input")
+    return line
+
+
 def terminal_width() -> int:
     """Return the terminal's width in cells."""
     return shutil.get_terminal_size().columns

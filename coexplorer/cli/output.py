@@ -24,6 +24,10 @@ from coexplorer.text import clean
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+_UNICODE = {"utf-8", "utf8", "ascii"}
+"""Encodings that need no escapes; click writes UTF-8 where Python would write ASCII."""
+
+
 class Format(StrEnum):
     """How an answer is written."""
 
@@ -134,9 +138,20 @@ def encode_record(record: Record) -> bytes:
 def escape_json(encoded: bytes) -> str:
     """Return JSON with characters that a terminal could obey as JSON escapes: the same data."""
     text = encoded.decode("utf-8", "replace")
-    if text.isprintable():
+    if text.isprintable() and (text.isascii() or sys.stdout.encoding.lower() in _UNICODE):
         return text
-    return "".join(char if char.isprintable() else _json_escape(char) for char in text)
+    return "".join(char if _is_sayable(char) else _json_escape(char) for char in text)
+
+
+def _is_sayable(char: str) -> bool:
+    """Tell whether a terminal can show a character and obeys nothing by it."""
+    if char.isascii() or sys.stdout.encoding.lower() in _UNICODE:
+        return char.isprintable()
+    try:
+        char.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return char.isprintable()
 
 
 def _json_escape(char: str) -> str:

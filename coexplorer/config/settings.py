@@ -82,7 +82,7 @@ class Settings(msgspec.Struct, frozen=True):
         if secret is None:
             raise ConfigError(
                 f"profile {self.profile} has no token for {self.domain}",
-                hint=f"sign in: coexplorer login {self.domain} --profile {self.profile}",
+                hint=f"sign in: coexplorer --profile {self.profile} login {self.domain}",
             )
         return secret
 

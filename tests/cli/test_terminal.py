@@ -144,6 +144,43 @@ def test_a_text_that_can_not_be_read_is_kept(program: Program, tmp_path: Path) -
     assert program.server.requests("PUT") == []
 
 
+@pytest.mark.parametrize(
+    ("code", "complaint"),
+    [
+        ("path.write_bytes(b'name: \\xff'); sys.exit()", "is not UTF-8 text"),
+        ("path.unlink(); sys.exit()", "removed the text"),
+        ("sys.exit(1)", "ended with code 1; the text is kept"),
+    ],
+)
+def test_an_editor_that_fails_is_told_and_nothing_is_sent(
+    program: Program, tmp_path: Path, code: str, complaint: str
+) -> None:
+    with typing(program, "edit", RAW, columns=300, env=make_editor(tmp_path, code)) as terminal:
+        assert terminal.wait() == 2
+    assert complaint in terminal.plain
+    assert program.server.requests("PUT") == []
+
+
+@pytest.mark.parametrize("command", ["vi 'x", "/nowhere/editor"])
+def test_an_editor_that_can_not_be_started_is_told(program: Program, command: str) -> None:
+    with typing(program, "edit", RAW, env={"VISUAL": command}) as terminal:
+        assert terminal.wait() == 2
+    assert command in terminal.plain
+    assert "mistake in coexplorer" not in terminal.plain
+
+
+@pytest.mark.parametrize("style", [(), ("--json",), ("--tsv",)])
+def test_a_name_that_the_encoding_can_not_say_breaks_no_list(
+    program: Program, style: tuple[str, ...]
+) -> None:
+    program.server.store.update(RAW, name="Zürich 东京 🐭")
+    done = program.spawn("ls", "Zürich", *style, env={"PYTHONIOENCODING": "latin-1"})
+    assert (done.code, done.err) == (0, "")
+    if style == ("--json",):
+        assert done.json[0]["name"] == "Zürich 东京 🐭"
+    assert "\\u4e1c\\u4eac" in done.out
+
+
 def test_a_reader_that_leaves_early_is_no_trouble(program: Program) -> None:
     program.ok("sync")
     command = " ".join(program_command("ls", "--offline", "--json"))

@@ -150,7 +150,7 @@ def test_a_profile_without_a_token_says_how_to_get_one() -> None:
     save("acme", "acme")
     with pytest.raises(ConfigError, match="no token") as caught:
         load_settings(env={}).load_token()
-    assert caught.value.hint == "sign in: coexplorer login acme.codeocean.com --profile acme"
+    assert caught.value.hint == "sign in: coexplorer --profile acme login acme.codeocean.com"
 
 
 def test_keyring_is_imported_only_when_a_token_is_wanted() -> None:

@@ -71,6 +71,7 @@ class Program:
             input=stdin,
             capture_output=True,
             text=True,
+            encoding=(env or {}).get("PYTHONIOENCODING"),
             timeout=TIMEOUT_S,
             check=False,
         )
