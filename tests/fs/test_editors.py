@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ VIM = "vim -N -u NONE -i NONE --cmd 'set backupskip= {}'"
 
 def control(letter: str) -> str:
     return chr(ord(letter) & 0x1F)
+
+
+ABANDON = control("C")
+"""To vim: leaves the insert mode, and says how to abandon all changes when it has been left."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ SESSIONS = [
     Session(
         "vim_interrupted",
         VIM.format(""),
-        (("old text", "inew "), ("new old text", control("C")), ("", ":q!\r")),
+        (("old text", "inew "), ("new old text", ABANDON), ("abandon", ":q!\r")),
         puts=0,
     ),
     *(
@@ -112,6 +117,7 @@ COLLEAGUES = {"theirs_vim": "", "theirs_vim_copy": "backupcopy=yes"}
 def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
     assets = [make_asset(number, id_) for id_, number in NUMBERS.items()]
     assets += [make_asset(100 + number, id_) for number, id_ in enumerate(COLLEAGUES)]
+    assets.append(make_asset(200, "ended"))
     with mounting(tmp_path_factory.mktemp("editors"), assets) as mounted:
         yield mounted
 
@@ -126,7 +132,10 @@ def test_editor_saves_with_one_right_put(mounted: Mounted, session: Session) -> 
     ) as terminal:
         for text, keys in session.keys:
             terminal.wait_for(text)
-            terminal.send(keys)
+            if keys == ABANDON:
+                terminal.send_until(keys, "abandon")
+            else:
+                terminal.send(keys)
         terminal.wait()
 
     mounted.settle()
@@ -135,6 +144,23 @@ def test_editor_saves_with_one_right_put(mounted: Mounted, session: Session) -> 
     assert mounted.server.store.get(asset_id).description == expected
     mounted.settle()
     assert (folder / "description.md").read_text() == f"{expected}\n"
+
+
+def test_an_editor_that_is_ended_sends_nothing_and_leaves_its_files_in_its_home(
+    mounted: Mounted,
+) -> None:
+    path = mounted.asset("ended") / "description.md"
+    with in_terminal(["joe", "-nobackups", str(path)], mounted.env, columns=200) as joe:
+        joe.wait_for("old text")
+        joe.send("new ")
+        joe.wait_for("Modified")
+        joe.process.send_signal(signal.SIGHUP)
+        joe.wait()
+
+    wait_until((mounted.home / "DEADJOE").exists, "what joe saves when its terminal goes")
+    mounted.settle()
+    assert mounted.writes(make_id(200)) == []
+    assert path.read_text() == "old text\n"
 
 
 @pytest.mark.parametrize("name", COLLEAGUES)

@@ -62,7 +62,9 @@ class Mounted:
         command = [sys.executable, "-m", "coexplorer", "mount", "-f", *options, str(self.folder)]
         self._starts = self.log_text().count("mounted at")
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, env=self.env, cwd=self.home, stdout=log, stderr=log
+            )
         wait_until(self._answers, f"a mount at {self.folder}: {self.log_text()}")
         if wait:
             self.wait_synced()
@@ -112,7 +114,13 @@ class Mounted:
         """Run another command of the same profile."""
         command = [sys.executable, "-m", "coexplorer", *args]
         return subprocess.run(
-            command, env=self.env, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            command,
+            env=self.env,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
         )
 
     def status(self) -> dict[str, str]:
@@ -145,10 +153,11 @@ class Mounted:
     def run(
         self, script: str, *, shell: str = "bash", **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a shell script in the mount's environment."""
+        """Run a shell script in the mount's environment, in a home of its own."""
         return subprocess.run(
             [shell, "-c", script],
             env={**self.env, **variables},
+            cwd=self.home,
             capture_output=True,
             text=True,
             timeout=60,

@@ -42,6 +42,17 @@ class Terminal:
         """Type."""
         os.write(self._master, text.encode())
 
+    def send_until(self, keys: str, text: str, timeout_s: float = 60) -> None:
+        """Type the same again and again until `text` was written.
+
+        For keys that a program may throw away: vim forgets what was typed around a Ctrl-C.
+        """
+        deadline = time.monotonic() + timeout_s
+        while text not in self.plain:
+            assert time.monotonic() < deadline, f"no {text!r} in {self.plain!r}"
+            self.send(keys)
+            assert self._read(), f"it ended without {text!r}: {self.plain!r}"
+
     def wait(self, timeout_s: float = 60) -> int:
         """Read to the end and return the exit code."""
         deadline = time.monotonic() + timeout_s
@@ -71,7 +82,10 @@ class Terminal:
 def in_terminal(
     command: Sequence[str], env: Mapping[str, str], *, columns: int = 80, lines: int = 24
 ) -> Iterator[Terminal]:
-    """Run a program with a controlling terminal of its own."""
+    """Run a program with a controlling terminal of its own, in the home of its environment.
+
+    Editors that are ended leave files where they are (joe: ``DEADJOE``): never among ours.
+    """
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     # setsid makes the new terminal the controlling one, without code between fork and exec.
@@ -79,6 +93,7 @@ def in_terminal(
     process = subprocess.Popen(
         ["setsid", "--ctty", "--wait", *command],
         env={**inherited, "TERM": "xterm-256color", **env},
+        cwd=env.get("HOME", os.environ["HOME"]),
         stdin=slave,
         stdout=slave,
         stderr=slave,
