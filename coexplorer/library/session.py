@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 Origin = Literal["cli", "tui", "mount"]
 
+_CONCURRENCY: dict[Origin, int] = {"cli": 8, "tui": 8, "mount": 64}
+"""Requests under way at once. In a mount each is a program that waits for its save, within 10 s:
+one slow save must not make those of other assets wait in a queue."""
+
 
 @asynccontextmanager
 async def open_library(
@@ -51,7 +55,8 @@ async def open_library(
         journal.recover()
 
         async def connect(token: Secret | None) -> Client:
-            return await stack.enter_async_context(await _build_client(settings, context, token))
+            client = await _build_client(settings, context, token, _CONCURRENCY[origin])
+            return await stack.enter_async_context(client)
 
         context = Context(
             settings,
@@ -77,7 +82,9 @@ def _open_catalog(path: Path, stack: AsyncExitStack) -> tuple[Catalog, str]:
     return catalog, problem
 
 
-async def _build_client(settings: Settings, context: Context, token: Secret | None) -> Client:
+async def _build_client(
+    settings: Settings, context: Context, token: Secret | None, concurrency: int
+) -> Client:
     from coexplorer.api import Client  # noqa: PLC0415 - httpx takes longer than all the rest
 
     def tell_wait(seconds: float, reason: str) -> None:
@@ -89,5 +96,6 @@ async def _build_client(settings: Settings, context: Context, token: Secret | No
         settings.base_url,
         token,
         dialect=await context.remembered_dialect() or settings.dialect,
+        concurrency=concurrency,
         on_wait=tell_wait,
     )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,24 @@ def test_fifty_writers_and_readers_lose_nothing(tmp_path: Path) -> None:
             assert mounted.writes(make_id(number)) == ["PUT"] * 3
         subprocess.run(["find", str(mounted.folder)], capture_output=True, check=False)
         assert_nothing_is_held(mounted)
+
+
+def test_slow_saves_of_many_assets_wait_for_nobody(tmp_path: Path) -> None:
+    """All of them are at the platform at the same time, before any of them is answered."""
+    count = 40
+    with mounting(tmp_path, [make_asset(n, f"a{n}") for n in range(1, count + 1)]) as mounted:
+        gates = [mounted.server.hooks.before("PUT", f"*/{make_id(n)}") for n in range(1, count + 1)]
+        paths = [mounted.asset(f"a{n}") / "description.md" for n in range(1, count + 1)]
+        with ThreadPoolExecutor(count) as pool:
+            saves = [pool.submit(path.write_text, "slow\n") for path in paths]
+            for gate in gates:
+                gate.wait()
+            assert not any(save.done() for save in saves)
+            mounted.server.hooks.release_all()
+
+        assert [save.result() for save in saves] == [len("slow\n")] * count
+        for number in range(1, count + 1):
+            assert mounted.server.store.get(make_id(number)).description == "slow"
 
 
 def assert_nothing_is_held(mounted: Mounted) -> None:
