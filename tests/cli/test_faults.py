@@ -54,7 +54,47 @@ def test_slowing_down_is_obeyed(program: Program) -> None:
     assert rule.struck == 1
 
 
-@pytest.mark.parametrize(("fault", "code"), [(401, 3), (403, 5), (400, 5), (503, 6)])
+@pytest.mark.parametrize(("fault", "requests"), [(503, 5), (504, 5), ("reset", 5), (429, 11)])
+def test_trouble_that_does_not_pass_is_told_after_the_attempts_that_are_due(
+    program: Program, fault: str | int, requests: int
+) -> None:
+    program.ok("sync")
+    options = {"retry_after": 0.0} if fault == 429 else {}
+    rule = program.server.faults.add(fault, "GET", f"data_assets/{RAW}", **options)  # type: ignore[arg-type]  # numbers only
+    done = program(*READ)
+    assert (done.code, done.out, rule.struck) == (6, "", requests)
+    assert_one_sentence(done.err)
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"), [("latency", {"seconds": 0.1}), ("drip", {"seconds": 0.0})]
+)
+def test_a_slow_platform_is_waited_for(
+    program: Program, fault: str, options: dict[str, float]
+) -> None:
+    program.ok("sync")
+    rule = program.server.faults.add(fault, "GET", f"data_assets/{RAW}", **options)  # type: ignore[arg-type]  # numbers only
+    assert RAW in program.ok(*READ).out
+    assert rule.struck == 1
+
+
+def test_a_token_that_expires_is_told_and_the_words_are_kept(program: Program) -> None:
+    program.ok("sync")
+    program.server.faults.add("expire", after=2)  # the reading before the change is still let in
+    done = program(*WRITE)
+    assert done.code == 3
+    assert_one_sentence(done.err)
+    assert program(*READ).code == 3
+    assert "my words" in program.ok("log", "--json").out
+    program.server.faults.clear()
+    program.server.sign_in.renew()
+    program.ok("retry")
+    assert program.server.store.get(RAW).description == "my words"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(401, 3), (403, 5), (400, 5), (404, 4), (409, 8), (503, 6)]
+)
 def test_words_are_kept_when_writing_fails(program: Program, fault: int, code: int) -> None:
     program.ok("sync")
     rule = program.server.faults.add(fault, "PUT", f"data_assets/{RAW}")
@@ -74,6 +114,48 @@ def test_a_write_whose_reply_was_lost_is_not_told_as_failed(program: Program, fa
     program.ok(*WRITE)
     assert program.server.store.get(RAW).description == "my words"
     assert len(program.server.requests("PUT")) == 1
+
+
+@pytest.mark.parametrize(("fault", "requests"), [("lost", 2), (503, 2), (429, 2)])
+def test_what_may_be_repeated_is(program: Program, fault: str | int, requests: int) -> None:
+    program.ok("sync")
+    options = {"retry_after": 0.0} if fault == 429 else {}
+    for method, path in (("PATCH", f"data_assets/{RAW}/archive"), ("DELETE", "data_assets/*")):
+        program.server.faults.add(fault, method, path, times=1, **options)  # type: ignore[arg-type]  # numbers only
+    program.ok("archive", RAW)
+    assert len(program.server.requests("PATCH")) == requests
+    program.ok("rm", RAW, "--yes")
+    assert len(program.server.requests("DELETE")) == requests
+    assert program.server.store.find(RAW) is None
+
+
+def test_a_create_without_a_sensible_reply_is_not_repeated(program: Program) -> None:
+    program.ok("sync")
+    program.server.faults.add("html", "POST", "data_assets", times=1)
+    done = program("create", "only once", "--bucket", "lab-data", "--public")
+    assert done.code == 6
+    assert "before you create it again" in done.err
+    assert_one_sentence(done.err)
+    assert len(program.server.requests("POST", "*/data_assets")) == 1
+
+
+@pytest.mark.parametrize("fault", ["lost", "reset", "cut"])
+def test_a_create_whose_reply_was_lost_is_found_and_never_repeated(
+    program: Program, fault: str
+) -> None:
+    program.ok("sync")
+    (program.server.make_bucket("lab-data") / "a.txt").write_text("a")
+    before = program.server.store.count()
+    program.server.faults.add(fault, "POST", "data_assets", times=1)
+    program.ok("create", "only once", "--bucket", "lab-data", "--wait")
+    assert len(program.server.requests("POST", "*/data_assets")) == 1
+    assert program.server.store.count() == before + 1
+
+
+@pytest.mark.parametrize("fault", ["no-token", "same-token"])
+def test_paging_that_never_ends_ends(program: Program, fault: str) -> None:
+    program.server.faults.add(fault, "POST", "data_assets/search")
+    assert len(program.ok("ls", "--ids").lines) == 8
 
 
 @pytest.mark.parametrize("fault", [401, 503, "html"])
