@@ -42,6 +42,21 @@ _LONGEST_END_S = 10.0
 def _data_options(command: Command) -> Command:
     """Add what ``serve`` and ``demo`` have in common."""
     for option in (
+        click.option(
+            "--import",
+            "export",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Asset objects, one a line, as ls --json-lines writes them, in place of samples.",
+        ),
+        click.option(
+            "--faults",
+            "script",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Scripted trouble: see docs/embedded.md.",
+        ),
+        click.option(
+            "--port", type=click.IntRange(0, 65535), default=0, help="0: any that is free."
+        ),
         click.option("--fresh", is_flag=True, help="Throw the kept data away and start over."),
         click.option(
             "--dialect",
@@ -62,7 +77,6 @@ def _data_options(command: Command) -> Command:
 
 
 @click.command("serve")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any that is free.")
 @click.option(
     "--data",
     "folder",
@@ -70,18 +84,6 @@ def _data_options(command: Command) -> Command:
     help="Where it keeps everything.",
 )
 @_data_options
-@click.option(
-    "--import",
-    "export",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Asset objects, one a line, as ls --json-lines writes them, in place of samples.",
-)
-@click.option(
-    "--faults",
-    "script",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Scripted trouble: see docs/embedded.md.",
-)
 @click.option("--json", "as_json", is_flag=True, help="First print {url, users} on one line.")
 @click.option("--until-stdin-ends", is_flag=True, hidden=True)
 def serve_command(
@@ -200,6 +202,9 @@ def demo_command(
     dialect: str,
     seed: int,
     count: int | None,
+    port: int,
+    export: Path | None,
+    script: Path | None,
     tour: bool,
     no_app: bool,
 ) -> None:
@@ -219,7 +224,9 @@ def demo_command(
         elif count is not None and (paths.demo_dir / "server" / "store.sqlite").exists():
             warn("the assets of the last time are kept; --fresh makes new ones")
             count = None
-        options = ["--dialect", dialect, "--seed", str(seed)]
+        options = ["--dialect", dialect, "--seed", str(seed), "--port", str(port)]
+        options += [] if export is None else ["--import", str(export)]
+        options += [] if script is None else ["--faults", str(script)]
         options += [] if count is None else ["--assets", str(count)]
         process = ServerProcess(paths.demo_dir / "server", options)
         with process as server, announce(paths.demo_dir, server):

@@ -68,6 +68,15 @@ def test_the_profile_demo_lives_as_long_as_the_demo_and_its_data_longer() -> Non
         assert run(*find_kept).stdout == ""
 
 
+def test_the_demo_plays_an_export_and_trouble(tmp_path: Path) -> None:
+    (tmp_path / "export.jsonl").write_text('{"id": "one", "name": "from my deployment"}\n')
+    (tmp_path / "faults").write_text("GET data_assets/* 403\n")
+    files = ("--import", str(tmp_path / "export.jsonl"), "--faults", str(tmp_path / "faults"))
+    with demo(*files):
+        assert "from my deployment" in run("--profile", "demo", "ls").stdout
+        assert run("--profile", "demo", "show", "from my deployment").returncode == 5
+
+
 def find_open_files(demo_dir: Path) -> list[Path]:
     """Return what others could read of the demo's own files, if the folder let them in."""
     assert demo_dir.stat().st_mode & 0o077 == 0
