@@ -11,6 +11,8 @@ from collections import OrderedDict
 from pathlib import Path
 
 _REMEMBERED = 256
+_IS_EXITING = 0x4  # PF_EXITING
+_SIGNAL_BITS = 0x7F
 
 
 def has_writable(pid: int, inode: int, mount_id: int | None) -> bool:
@@ -45,6 +47,20 @@ def _writes_to(path: str, inode: int, mount_id: int | None) -> bool:
     if mount_id is not None and values.get("mnt_id") != str(mount_id):
         return False
     return int(values.get("flags", "0"), 8) & os.O_ACCMODE != os.O_RDONLY
+
+
+def is_killed(pid: int) -> bool:
+    """Tell whether a process is just being ended by a signal: what it wrote is perhaps a half.
+
+    A process closes its files when its exit code is already known, and that tells.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:  # noqa: PTH123 - a hot path
+            fields = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return False
+    flags, exit_code = int(fields[6]), int(fields[-1])
+    return bool(flags & _IS_EXITING) and bool(exit_code & _SIGNAL_BITS)
 
 
 class ThreadGroups:

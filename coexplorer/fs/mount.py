@@ -106,7 +106,8 @@ async def _serve(
                     nursery.start_soon(task)
                 nursery.start_soon(library.run_background)
                 unmounts = await _answer_until_end(saver, nursery, on_ready)
-                await saver.finish(_LAST_SAVES_S)
+                if not unmounts:  # a signal has waited for them already
+                    await saver.finish(_LAST_SAVES_S)
             finally:
                 nursery.cancel_scope.cancel()
                 notifier.stop()

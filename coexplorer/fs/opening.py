@@ -15,7 +15,7 @@ import pyfuse3
 
 from coexplorer.errors import InvalidField, NotFound
 from coexplorer.fs.control import Control
-from coexplorer.fs.descriptors import has_writable
+from coexplorer.fs.descriptors import has_writable, is_killed
 from coexplorer.fs.files import EDITABLE_PARTS, FIELDS_OF_PARTS, FILE_NAMES, build_json
 from coexplorer.fs.handles import (
     Buffer,
@@ -360,7 +360,13 @@ class Opening:
         if verdict is Verdict.FAIL and failure is not None:
             raise pyfuse3.FUSEError(failure.errno)
         node = self.volume.tree.find_slot(target.slot)
-        if verdict is Verdict.SEND and node is not None:
+        if node is None:
+            return
+        unheard = verdict is Verdict.SEND or (opened.touched and buffer.is_empty_wait)
+        if unheard and not wants_sync and is_killed(opened.pid):
+            buffer.refusal = self.saver.note_interruption(node, target, buffer)
+            raise pyfuse3.FUSEError(buffer.refusal.errno)
+        if verdict is Verdict.SEND:
             await self.saver.save(node, target, opened.tgid, opened.base)
 
     def release(self, handle: int) -> None:

@@ -24,6 +24,7 @@ from coexplorer.errors import (
     InvalidField,
     NotFound,
     NotSignedIn,
+    Refused,
     Unreachable,
 )
 from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename, errno_of
@@ -60,6 +61,7 @@ class Health:
     def __init__(self) -> None:
         self._errno = 0
         self._until = 0.0
+        self._stalled_until = 0.0
         self._forbidden: dict[int, float] = {}
 
     def note(self, error: CoexplorerError, slot: int | None = None) -> None:
@@ -72,7 +74,16 @@ class Health:
 
     def note_success(self) -> None:
         """Forget that the platform was out of reach: it answered."""
-        self._until = 0.0
+        self._until = self._stalled_until = 0.0
+
+    def note_silence(self) -> None:
+        """Remember that the platform did not answer in time."""
+        self._stalled_until = time.monotonic() + _KNOWN_TROUBLE_S
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it lately did not answer in time, and has not answered since."""
+        return time.monotonic() < self._stalled_until
 
     def find_errno(self, slot: int) -> int:
         """Return what an open for writing has to answer; 0 when nothing is known against it."""
@@ -148,6 +159,18 @@ class Saver:
     def note_refusal(self, node: Node, file: MetadataFile, error: InvalidField) -> Failure:
         """Say in the asset's ``error`` that a write was refused before anything was sent."""
         return self._note_failure(node, f"saving {_file_name(file)}", error)
+
+    def note_interruption(self, node: Node, file: MetadataFile, buffer: Buffer) -> Failure:
+        """Say that the writing program was killed in the middle, and keep what it had written."""
+        what = f"saving {_file_name(file)}"
+        error = Refused(
+            "the program that wrote it was ended by a signal, so nothing was sent",
+            hint="save it again; below is what it had written",
+        )
+        failure = self._note_failure(node, what, error)
+        written = buffer.content.decode(errors="replace")
+        self.volume.set_error(node, what, f"{failure.report}\n{written}")
+        return failure
 
     async def give_up(self, node: Node, what: str) -> None:
         """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""
@@ -236,6 +259,11 @@ class Saver:
                 self.volume.clear_error(node, what)
                 take_over(result)
 
+        if self.health.is_silent:
+            # The kernel lets one rename at a time go on: behind each other they would wait for
+            # a multiple of the deadline.
+            self.probe()
+            raise pyfuse3.FUSEError(errno.ETIMEDOUT)
         attempt = self._start(run)
         await self._wait(attempt)
         failure = attempt.failure
@@ -285,6 +313,7 @@ class Saver:
             f"{what} is not finished: the platform did not answer within {_PATIENCE_S:.0f} s\n"
             "what to do: wait; a look at the platform settles whether it arrived\n"
         )
+        self.health.note_silence()
         self.volume.set_error(node, what, report)
         self.volume.report(f"{_title(node)}: {what}: no answer within {_PATIENCE_S:.0f} s")
         return Failure(errno.ETIMEDOUT, report)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from tests.support.server import make_id
 
 NAMES = (
     *("invalid", "utf8", "large", "conflict", "merged", "forbidden", "gone", "fault", "rename"),
-    *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry"),
+    *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry", "killed"),
 )
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 
@@ -240,6 +242,26 @@ def test_scratch_space_ends_in_enospc(mounted: Mounted) -> None:
     assert mounted.writes(IDS["scratch"]) == []
 
 
+@pytest.mark.parametrize("text", ["half", ""])
+def test_a_writer_that_is_killed_in_the_middle_sends_nothing(mounted: Mounted, text: str) -> None:
+    path = mounted.asset("killed") / "description.md"
+    with subprocess.Popen(["bash", "-c", f"exec cat > '{path}'"], stdin=subprocess.PIPE) as writer:
+        assert writer.stdin is not None
+        wait_until(lambda: path.read_text() == "", "the file opened")
+        writer.stdin.write(text.encode())
+        writer.stdin.flush()
+        wait_until(lambda: path.read_text() == text, "what was written")
+        writer.send_signal(signal.SIGINT)
+        assert writer.wait(30) == -signal.SIGINT
+
+    mounted.settle()
+    assert mounted.writes(IDS["killed"]) == []
+    assert path.read_text() == "old text\n"
+    report = (path.parent / "error").read_text()
+    assert "ended by a signal" in report
+    assert text in report
+
+
 def test_a_hard_link_and_a_link_over_metadata_are_refused(mounted: Mounted) -> None:
     folder = mounted.asset("linked")
     with pytest.raises(PermissionError):
@@ -294,6 +316,28 @@ def test_a_server_that_answers_nothing_lets_every_call_return(alone: Mounted) ->
     # Nothing is lost: it arrived, or it is in the journal.
     kept = alone.cli("log").stdout + alone.server.store.get(make_id(1)).description
     assert "words" in kept or "description" in kept
+
+
+def test_moves_do_not_queue_behind_a_server_that_answers_nothing(alone: Mounted) -> None:
+    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
+    archived = alone.folder / "archived"
+
+    def move(name: str) -> int:
+        try:
+            alone.asset(name).rename(archived / name)
+        except OSError as error:
+            return error.errno or -1
+        return 0
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(move, ("a1", "a2", "a3"))) == [errno.ETIMEDOUT] * 3
+
+    # Only the first was tried: the others would have waited for its deadline and one more each.
+    assert len(alone.writes()) == 1
+    alone.server.faults.clear()
+    alone.server.faults.release()
+    (alone.folder / ".coexplorer" / "refresh").touch()
+    wait_until(lambda: move("a3") == 0, "the platform back")
 
 
 def test_sigterm_ends_in_time_while_a_request_hangs(alone: Mounted) -> None:
