@@ -176,7 +176,9 @@ async def with_sync_progress(library: Library, work: Callable[[], Awaitable[Answ
     async def show() -> None:
         async for event in events:
             if isinstance(event, SyncProgressed):
-                bar.update(event.rows, event.known, event.stage)
+                # More than were known beforehand: nobody can tell yet how many there will be.
+                known = event.known if event.known and event.known >= event.rows else None
+                bar.update(event.rows, known, event.stage)
             elif isinstance(event, RateLimitWaited):
                 wait_s = max(0, round(event.until - time.time()))
                 bar.update(0, None, f"the platform asks to wait {plural(wait_s, 'second')}")
