@@ -186,6 +186,16 @@ def test_reading_everything_asks_nothing_an_asset(mounted: Mounted) -> None:
     assert [r.path for r in mounted.server.requests(path="*/data_assets/0*")] == []
 
 
+def test_without_pyfuse3_one_sentence_says_what_to_do(mounted: Mounted, tmp_path: Path) -> None:
+    (tmp_path / "pyfuse3.py").write_text("raise ImportError('no such library')")
+
+    done = mounted.run(f"PYTHONPATH='{tmp_path}' '{sys.executable}' -m coexplorer mount x")
+
+    assert done.returncode != 0
+    assert "pip install 'coexplorer[fuse]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_without_fusermount_one_sentence_says_what_to_do(mounted: Mounted, tmp_path: Path) -> None:
     bare = tmp_path / "bin"
     bare.mkdir()

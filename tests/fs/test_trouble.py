@@ -19,7 +19,7 @@ from tests.support.server import make_id
 
 NAMES = (
     *("invalid", "utf8", "large", "conflict", "merged", "forbidden", "gone", "fault", "rename"),
-    *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry", "killed"),
+    *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry", "killed", "broken"),
 )
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 
@@ -222,6 +222,19 @@ def test_a_failing_rename_keeps_the_scratch_file(mounted: Mounted) -> None:
     assert scratch.read_text() == "words\n"
     assert (folder / "description.md").read_text() == "old text\n"
     assert "failed" in (folder / "error").read_text()
+
+
+def test_trouble_of_the_platform_is_eio_and_keeps_the_text(mounted: Mounted) -> None:
+    path = mounted.asset("broken") / "description.md"
+    fault(mounted, "broken", 500, "PUT")
+
+    assert save(path, "kept words\n") == errno.EIO
+
+    assert "status 500" in (path.parent / "error").read_text()
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    assert [f.read_text() for f in unsent.iterdir() if "-broken." in f.name] == ["kept words\n"]
+    assert "broken: saving description.md failed" in mounted.log_text()  # the terminal, with -f
+    assert "kept words" not in mounted.log_text()
 
 
 def test_a_lost_reply_is_settled_by_a_look(mounted: Mounted) -> None:
