@@ -29,6 +29,7 @@ from coexplorer.config.tokens import GivenToken
 from coexplorer.demo.samples import generate
 from coexplorer.demo.server import DemoServer
 from coexplorer.models import Secret
+from coexplorer.tui.look import DARK
 from tests.support.tui import Running, running_app
 
 HERE = Path(__file__).parent
@@ -48,7 +49,7 @@ class Scene:
 
     play: Callable[[Running], Awaitable[None]]
     size: tuple[int, int] = LARGE
-    theme: str = "textual-dark"
+    theme: str = DARK
 
 
 async def browse(app: Running) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from textual.theme import Theme
 
+DARK = "coexplorer-dark"
 THEMES: dict[str, str] = {
-    "textual-dark": "dark",
+    DARK: "dark",
     "textual-light": "light",
     "high-contrast": "high contrast",
     "ansi-dark": "the terminal's own 16 colours",
@@ -17,8 +18,39 @@ THEMES: dict[str, str] = {
 
 
 def build_themes() -> list[Theme]:
-    """Return the themes of our own."""
+    """Return the themes of our own.
+
+    Every colour of the dark one is in the fixed part of the palette of 256, so that it is named in
+    few bytes (`terminal.cells.shorten_color`): a row of the list has five changes of colour.
+    """
     return [
+        Theme(
+            name=DARK,
+            primary="#0087d7",
+            secondary="#005faf",
+            warning="#ffaf5f",
+            error="#d75f87",
+            success="#5faf87",
+            accent="#ffaf5f",
+            foreground="#e4e4e4",
+            background="#121212",
+            surface="#1c1c1c",
+            panel="#262626",
+            dark=True,
+            variables={
+                "text": "#e4e4e4",
+                "text-muted": "#9e9e9e",
+                "text-accent": "#ffd787",
+                "text-warning": "#ffaf5f",
+                "text-error": "#ff8787",
+                "text-success": "#87d7af",
+                "text-primary": "#5fafff",
+                "text-secondary": "#5f87af",
+                "block-cursor-background": "#005faf",
+                "block-cursor-foreground": "#ffffff",
+                "block-cursor-blurred-background": "#303030",
+            },
+        ),
         Theme(
             name="high-contrast",
             primary="#ffff00",
@@ -38,7 +70,7 @@ def build_themes() -> list[Theme]:
                 "block-cursor-foreground": "#000000",
                 "text-muted": "#ffffff",
             },
-        )
+        ),
     ]
 
 
@@ -46,7 +78,7 @@ def choose_theme(remembered: str, env: Mapping[str, str] = os.environ) -> str:
     """Return the theme to start with; without colours the terminal's own look is the only one."""
     if env.get("NO_COLOR"):
         return "ansi-dark"
-    return remembered if remembered in THEMES else "textual-dark"
+    return remembered if remembered in THEMES else DARK
 
 
 STYLE = """

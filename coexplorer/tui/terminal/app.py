@@ -77,9 +77,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
         terminal = read_capabilities(os.environ.get("TERM", ""))
         ordered = [rows[y] for y in range(self.size.height)]
         size = (self.size.width, self.size.height)
-        painting = build_painting(
-            ordered, size, erases_with_background=terminal.erases_with_background
-        )
+        painting = build_painting(ordered, size, terminal)
         return Capture(size, encode_rows(ordered), painting)
 
     def _build_driver(
@@ -127,8 +125,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
             terminal = read_capabilities(os.environ.get("TERM", ""))
             self._layer = OutputLayer(
                 self.console._color_system,  # noqa: SLF001 - as Textual's own output reads it
-                erases_with_background=terminal.erases_with_background,
-                scrolls=terminal.scrolls,
+                terminal,
             )
             driver.on_answer = self._send_waiting_frame
             if self._painted is not None:

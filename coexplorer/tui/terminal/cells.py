@@ -95,6 +95,34 @@ def strip_controls(text: str) -> str:
     return _FORBIDDEN.sub("", text)
 
 
+_CUBE = (0, 95, 135, 175, 215, 255)
+"""Levels of red, green and blue in colours 16 to 231 of the palette of 256 (xterm's)."""
+
+
+def _build_palette() -> dict[str, str]:
+    grays = {level: 232 + step for step, level in enumerate(range(8, 239, 10))}
+    named = {f"{level};{level};{level}": str(number) for level, number in grays.items()}
+    for number in range(216):
+        levels = (_CUBE[number // 36], _CUBE[number // 6 % 6], _CUBE[number % 6])
+        named[";".join(map(str, levels))] = str(16 + number)
+    return named
+
+
+_PALETTE = _build_palette()
+
+
+def shorten_color(color: str) -> str:
+    """Return the same colour by its number in the palette of 256, where it has one there.
+
+    Args:
+        color: SGR parameters, such as ``38;2;18;18;18``. Only the part of the palette that
+            programs leave alone is used: 16 to 255.
+    """
+    kind, mode, rest = color[:2], color[2:5], color[5:]
+    number = _PALETTE.get(rest) if mode == ";2;" else None
+    return f"{kind};5;{number}" if number else color
+
+
 @lru_cache(maxsize=1024)
 def parse_sgr(codes: str) -> Pen:
     """Read SGR parameters, e.g. ``1;38;5;250;48;5;16``, into a `Pen`."""
@@ -119,7 +147,8 @@ def parse_sgr(codes: str) -> Pen:
         elif number not in (39, 49):
             attributes.add(part)
         at += length
-    return Pen(tuple(sorted(attributes, key=int)), foreground, background)
+    looks = tuple(sorted(attributes, key=int))
+    return Pen(looks, shorten_color(foreground), shorten_color(background))
 
 
 @lru_cache(maxsize=4096)

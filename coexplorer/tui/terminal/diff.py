@@ -2,14 +2,16 @@
 
 Three ways to save, in order of what they are worth: cells that are there already are not sent;
 a block of full-width rows that moved is moved by the terminal itself (DECSTBM with LF and RI, which
-a VT100 has too); blanks up to the end of a row are erased (EL). Cursor addressing and SGR take
-their shortest form.
+a VT100 has too); blanks are erased (EL up to the end of a row, ECH before it). Cursor addressing
+and SGR take their shortest form.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from coexplorer.tui.terminal.cells import (
     BLANK,
@@ -31,6 +33,29 @@ _GAP_WORTH_CELLS = 5
 _ERASE_WORTH_CELLS = 4
 """Trailing blanks that are cheaper to erase than to send."""
 
+_HOLE_WORTH_CELLS = 12
+"""Blanks within a row that are cheaper to erase and to jump over than to send."""
+
+_HOLES = re.compile(f" {{{_HOLE_WORTH_CELLS},}}")
+
+
+class Capabilities(NamedTuple):
+    """What the model may ask of a terminal.
+
+    Attributes:
+        erases_with_background: Terminfo's ``bce``: erased cells have the pen's background. Where
+            they don't, only blanks of the terminal's own background are erased.
+        scrolls: Terminfo's ``csr``, ``ind`` and ``ri``: scroll regions that can be moved both ways.
+        erases_within: Terminfo's ``ech``: so many cells from the cursor on can be erased.
+    """
+
+    erases_with_background: bool
+    scrolls: bool
+    erases_within: bool
+
+
+MODERN = Capabilities(erases_with_background=True, scrolls=True, erases_within=True)
+
 
 class ScreenModel:
     """What the terminal shows, cell for cell, as far as it is known.
@@ -38,18 +63,13 @@ class ScreenModel:
     Args:
         width: Columns.
         height: Rows.
-        erases_with_background: Whether the terminal erases with the pen's background (terminfo's
-            ``bce``); where it doesn't, only blanks of the terminal's own background are erased.
-        scrolls: Whether scroll regions may be used.
+        terminal: What it can do.
     """
 
-    def __init__(
-        self, width: int, height: int, *, erases_with_background: bool = True, scrolls: bool = True
-    ) -> None:
+    def __init__(self, width: int, height: int, terminal: Capabilities = MODERN) -> None:
         self.width = width
         self.height = height
-        self._erases_with_background = erases_with_background
-        self._scrolls = scrolls
+        self._terminal = terminal
         self._rows: list[Row | None] = [None] * height
 
     def forget(self) -> None:
@@ -83,15 +103,19 @@ class ScreenModel:
         changed = {y: row for y, row in wanted.items() if self._rows[y] != row}
         if not changed:
             return ""
-        plain = self._render_rows(self._rows, changed)
-        moved = self._render_moved(changed)
+        written = self._render_moved(changed)
+        if written is None:
+            written = self._render_rows(self._rows, changed)
         for y, row in changed.items():
             self._rows[y] = row
-        return moved if moved is not None and len(moved) < len(plain) else plain
+        return written
 
     def _render_moved(self, changed: Mapping[int, Row]) -> str | None:
-        """Try a scroll region over the changed rows; None when nothing moved."""
-        if not self._scrolls or len(changed) < _SCROLL_WORTH_ROWS:
+        """Move a block by a scroll region; None when that leaves most rows to be sent all the same.
+
+        Half of the rows in place pay for the region and for the blank rows that it brings in.
+        """
+        if not self._terminal.scrolls or len(changed) < _SCROLL_WORTH_ROWS:
             return None
         top, bottom = min(changed), max(changed) + 1
         distance = _find_distance(self._rows, changed)
@@ -108,6 +132,8 @@ class ScreenModel:
         if None in target:
             return None
         wanted = {y: row for y, row in enumerate(target, top) if row is not None and row != old[y]}
+        if len(wanted) * 2 > len(changed):
+            return None
         # At the region's edge, LF (or RI) moves its rows. Setting a region sends the cursor home.
         edge = (
             f"\x1b[{bottom}H" + "\n" * count
@@ -118,7 +144,7 @@ class ScreenModel:
         return scroll + self._render_rows(old, wanted)
 
     def _render_rows(self, old: Sequence[Row | None], wanted: Mapping[int, Row]) -> str:
-        writer = _Writer(self.width, erases_with_background=self._erases_with_background)
+        writer = _Writer(self.width, self._terminal)
         for y in sorted(wanted):
             writer.write_row(y, old[y], wanted[y])
         return writer.finish()
@@ -142,9 +168,9 @@ def _find_distance(old: Sequence[Row | None], changed: Mapping[int, Row]) -> int
 class _Writer:
     """Builds one frame: knows where the cursor is and how the pen looks."""
 
-    def __init__(self, width: int, *, erases_with_background: bool) -> None:
+    def __init__(self, width: int, terminal: Capabilities) -> None:
         self._width = width
-        self._erases_with_background = erases_with_background
+        self._terminal = terminal
         self._out: list[str] = []
         self._pen: Pen | None = PLAIN
         self._at: tuple[int, int] | None = None
@@ -188,7 +214,9 @@ class _Writer:
     def _find_erasable(self, row: Row) -> int:
         """Find from where on the row is blank and can be erased; past the end when it can't."""
         last = row[-1]
-        if not is_plain_blank(last) or (last.pen.background and not self._erases_with_background):
+        if not is_plain_blank(last) or (
+            last.pen.background and not self._terminal.erases_with_background
+        ):
             return self._width + 1
         x = self._width
         while x and row[x - 1].text == " " and _looks_alike(row[x - 1], last):
@@ -201,16 +229,57 @@ class _Writer:
         self._out.append("\x1b[K")
 
     def _write_cells(self, y: int, x: int, cells: Sequence[Cell]) -> None:
+        start = 0
+        while start < len(cells):
+            pen = cells[start].pen
+            end = start + 1
+            while end < len(cells) and cells[end].pen is pen:
+                end += 1
+            self._write_run(y, x + start, cells[start:end], pen)
+            start = end
+
+    def _write_run(self, y: int, x: int, cells: Sequence[Cell], pen: Pen) -> None:
+        """Send cells of one look."""
+        text = "".join([cell.text for cell in cells])
+        if text.isascii() and len(text) == len(cells):
+            self._write_ascii(y, x, text, pen)
+            return
         for column, cell in enumerate(cells, x):
             if cell.text == "":
                 continue
             self._move(y, column)
-            self._set_pen(cell.pen)
+            self._set_pen(pen)
             self._out.append(cell.text)
             # Past a character of disputed width, and in the last column (where the terminal waits
             # with the wrap), nobody knows where the cursor is.
             known = column + 1 < self._width and not is_risky(cell.text)
             self._at = (y, column + 1) if known else None
+
+    def _write_ascii(self, y: int, x: int, text: str, pen: Pen) -> None:
+        """Send a character a cell, with holes where a run of blanks is erased."""
+        at = 0
+        for hole in _HOLES.finditer(text) if self._can_erase_within(pen) else ():
+            self._write_text(y, x + at, text[at : hole.start()], pen)
+            self._move(y, x + hole.start())
+            self._set_pen(pen)
+            self._out.append(f"\x1b[{hole.end() - hole.start()}X")
+            at = hole.end()
+        self._write_text(y, x + at, text[at:], pen)
+
+    def _can_erase_within(self, pen: Pen) -> bool:
+        able = self._terminal
+        if not able.erases_within or (pen.background and not able.erases_with_background):
+            return False
+        return is_plain_blank(Cell(" ", pen))
+
+    def _write_text(self, y: int, x: int, text: str, pen: Pen) -> None:
+        if not text:
+            return
+        self._move(y, x)
+        self._set_pen(pen)
+        self._out.append(text)
+        end = x + len(text)
+        self._at = (y, end) if end < self._width else None
 
     def _set_pen(self, pen: Pen) -> None:
         self._out.append(sgr_between(self._pen, pen))

@@ -8,7 +8,7 @@ from itertools import groupby
 import msgspec
 
 from coexplorer.tui.terminal.cells import Cell, Pen, Row
-from coexplorer.tui.terminal.diff import ScreenModel
+from coexplorer.tui.terminal.diff import Capabilities, ScreenModel
 
 _Run = tuple[int, list[str]]
 
@@ -46,9 +46,7 @@ def decode_rows(data: bytes) -> list[Row]:
         raise ValueError("a look is missing") from error
 
 
-def build_painting(
-    rows: Sequence[Row], size: tuple[int, int], *, erases_with_background: bool
-) -> bytes:
+def build_painting(rows: Sequence[Row], size: tuple[int, int], terminal: Capabilities) -> bytes:
     """Return what to write on an empty screen so that it shows the rows."""
-    model = ScreenModel(*size, erases_with_background=erases_with_background, scrolls=False)
+    model = ScreenModel(*size, terminal._replace(scrolls=False))
     return model.render(dict(enumerate(rows))).encode()

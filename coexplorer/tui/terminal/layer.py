@@ -6,7 +6,7 @@ that no other has to; `tests/tui/terminal/test_surface.py` names the one that an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import split_graphemes
 from rich.color import ColorSystem
@@ -26,9 +26,11 @@ from coexplorer.tui.terminal.cells import (
     parse_sgr,
     strip_controls,
 )
-from coexplorer.tui.terminal.diff import ScreenModel
+from coexplorer.tui.terminal.diff import MODERN, Capabilities, ScreenModel
 
 _MAX_PENS = 4096
+_MAX_SEGMENTS = 1024
+"""Pieces of text that are kept as cells: rows that scroll are the same pieces at other places."""
 
 
 class OutputLayer:
@@ -36,30 +38,23 @@ class OutputLayer:
 
     Args:
         color_system: What the terminal can show; colours are brought down to it.
-        erases_with_background: See `ScreenModel`.
-        scrolls: See `ScreenModel`.
+        terminal: What else it can do.
     """
 
     def __init__(
         self,
         color_system: ColorSystem | None,
-        *,
-        erases_with_background: bool = True,
-        scrolls: bool = True,
+        terminal: Capabilities = MODERN,
     ) -> None:
         self._color_system = color_system or ColorSystem.TRUECOLOR
-        self._erases_with_background = erases_with_background
-        self._scrolls = scrolls
+        self._terminal = terminal
         self._pens: dict[Style, Pen] = {}
+        self._segments: dict[Segment, Sequence[Cell]] = {}
         self._size = (0, 0)
         self.model = self._build_model()
 
     def _build_model(self) -> ScreenModel:
-        return ScreenModel(
-            *self._size,
-            erases_with_background=self._erases_with_background,
-            scrolls=self._scrolls,
-        )
+        return ScreenModel(*self._size, self._terminal)
 
     def resize(self, width: int, height: int) -> None:
         """Start over when the terminal has another size: nobody knows what it made of its rows."""
@@ -104,7 +99,9 @@ class OutputLayer:
         old = self.model.get_row(y)
         cells = list(old) if old is not None else [BLANK] * width
         for x, strips in parts.items():
-            new = [cell for strip in strips for cell in self._build_strip(strip)]
+            new: list[Cell] = []
+            for strip in strips:
+                new.extend(self._build_strip(strip))
             cells[x : x + len(new)] = new
         return cells
 
@@ -116,10 +113,17 @@ class OutputLayer:
         length = strip.cell_length
         return cells[:length] + [BLANK] * (length - len(cells))
 
-    def _build_segment(self, segment: Segment) -> list[Cell]:
-        text, style, control = segment
-        if control:
-            return []
+    def _build_segment(self, segment: Segment) -> Sequence[Cell]:
+        if segment.control:
+            return ()
+        cells = self._segments.get(segment)
+        if cells is None:
+            if len(self._segments) >= _MAX_SEGMENTS:
+                self._segments.clear()
+            cells = self._segments[segment] = self._draw_segment(segment.text, segment.style)
+        return cells
+
+    def _draw_segment(self, text: str, style: Style | None) -> list[Cell]:
         pen = self._find_pen(style)
         if text.isascii() and text.isprintable():
             return build_ascii_cells(text, pen)

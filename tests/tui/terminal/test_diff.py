@@ -3,6 +3,7 @@
 from random import Random
 
 import pyte
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcwidth
@@ -15,11 +16,12 @@ from coexplorer.tui.terminal.cells import (
     Row,
     parse_sgr,
     sgr_between,
+    shorten_color,
     strip_controls,
 )
-from coexplorer.tui.terminal.diff import ScreenModel
+from coexplorer.tui.terminal.diff import MODERN, Capabilities, ScreenModel
 
-WIDTH, HEIGHT = 16, 7
+WIDTH, HEIGHT = 40, 7
 PENS = [
     PLAIN,
     Pen(("1",)),
@@ -53,6 +55,7 @@ def build_pool(count: int) -> list[Row]:
         for _ in range(random.randint(0, 4)):
             pen = random.choice(PENS)
             parts += [(random.choice(TEXTS), pen) for _ in range(random.randint(1, 9))]
+            parts += [(" ", pen)] * random.choice((0, 0, random.randint(8, 20)))
         if number % 4 == 0:
             parts = [(random.choice(TEXTS), random.choice(PENS))] * WIDTH
         pool.append(build_row(parts))
@@ -117,12 +120,12 @@ def paint(rows_: list[Row]) -> pyte.Screen:
 
 
 @settings(max_examples=100)
-@given(changes=frames, bce=st.booleans(), scrolls=st.booleans())
+@given(changes=frames, terminal=st.builds(Capabilities, *[st.booleans()] * 3))
 def test_a_terminal_fed_with_differences_shows_every_screen(
-    changes: list[list[int] | dict[int, int] | Shift], *, bce: bool, scrolls: bool
+    changes: list[list[int] | dict[int, int] | Shift], terminal: Capabilities
 ) -> None:
     screen, stream = start_terminal()
-    model = ScreenModel(WIDTH, HEIGHT, erases_with_background=bce, scrolls=scrolls)
+    model = ScreenModel(WIDTH, HEIGHT, terminal)
     current: list[Row] = [(BLANK,) * WIDTH] * HEIGHT
     stream.feed(model.render(dict(enumerate(current))))
     for change in changes:
@@ -174,6 +177,39 @@ def test_a_character_of_disputed_width_is_followed_by_an_address() -> None:
     model = ScreenModel(WIDTH, HEIGHT)
     written = model.render({0: build_row([("日", PLAIN), ("a", PLAIN)])})
     assert "日\x1b[1;3Ha" in written
+
+
+def test_a_hole_in_a_row_is_erased_and_jumped_over() -> None:
+    row = build_row([("a", PENS[4]), *[(" ", PENS[4])] * 30, ("b", PENS[4])])
+    model = ScreenModel(WIDTH, HEIGHT)
+    assert "a\x1b[30X\x1b[30Cb" in model.render({0: row})
+    plain = ScreenModel(WIDTH, HEIGHT, MODERN._replace(erases_within=False))
+    assert "a" + " " * 30 + "b" in plain.render({0: row})
+
+
+@pytest.mark.parametrize(
+    ("color", "short"),
+    [
+        ("38;2;18;18;18", "38;5;233"),
+        ("48;2;0;95;175", "48;5;25"),
+        ("38;2;255;255;255", "38;5;231"),
+        ("38;2;1;2;3", "38;2;1;2;3"),
+        ("38;5;120", "38;5;120"),
+        ("41", "41"),
+        ("", ""),
+    ],
+)
+def test_a_color_of_the_palette_is_named_by_its_number(color: str, short: str) -> None:
+    assert shorten_color(color) == short
+
+
+def test_a_short_name_is_the_same_color() -> None:
+    by_value, by_number = pyte.Screen(1, 1), pyte.Screen(1, 1)
+    for levels in [(red, green, blue) for red in (0, 95, 8) for green in (8, 255) for blue in (8,)]:
+        color = ";".join(["38", "2", *map(str, levels)])
+        pyte.Stream(by_value).feed(f"\x1b[{color}mx\r")
+        pyte.Stream(by_number).feed(f"\x1b[{shorten_color(color)}mx\r")
+        assert by_value.buffer[0][0].fg == by_number.buffer[0][0].fg
 
 
 @settings(max_examples=60)
