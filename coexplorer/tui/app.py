@@ -20,6 +20,7 @@ from coexplorer.tui import external
 from coexplorer.tui.keys import build_keymap
 from coexplorer.tui.look import STYLE, THEMES, build_themes, choose_theme
 from coexplorer.tui.memory import Memory
+from coexplorer.tui.messages import FieldLeft
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.main import MainScreen
 from coexplorer.tui.terminal.app import TerminalApp
@@ -58,6 +59,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.notices: list[tuple[float, str]] = []
         self.shown = asyncio.Event()
         self.last_frame: Frame | None = None
+        self.left_mounted = False
         for theme in build_themes():
             self.register_theme(theme)
         self.theme = choose_theme(self.memory.remembered.theme)
@@ -80,8 +82,10 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         if not isinstance(screen, CommandScreen):
             await super().on_event(event)
         elif not screen.take_key(event):
-            screen.wait_for_field(event)
+            field = screen.hold_for_field(event)
             await super().on_event(event)
+            if field is not None:
+                field.call_later(field.post_message, FieldLeft(screen.leaving_turn))
 
     @property
     def failure(self) -> Exception | None:
@@ -126,10 +130,15 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         """Why mounting is not possible here; empty when it is."""
         return external.find_mount_fault()
 
-    async def toggle_mount(self, screen: MainScreen) -> None:
-        """Mount the assets in a process of its own, or unmount them."""
-        said = await external.toggle_mount(self.settings)
-        screen.say(said)
+    async def has_mount(self) -> bool:
+        """Tell whether the profile's folder is mounted."""
+        return await external.is_mounted(self.settings.mount_folder)
+
+    async def set_mounted(self, *, mounted: bool) -> str:
+        """Mount the assets in a process of its own, or unmount them; say what was done."""
+        said = await external.set_mounted(self.settings, mounted=mounted)
+        self.left_mounted = mounted and await self.has_mount()
+        return said
 
     def run_editor(self, text: str) -> str | None:
         """Let the user change a text in $EDITOR; None when the editor failed."""

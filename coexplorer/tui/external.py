@@ -85,13 +85,17 @@ def find_mount_fault() -> str:
     return ""
 
 
-async def toggle_mount(settings: Settings) -> str:
+async def is_mounted(folder: Path) -> bool:
+    """Tell whether something is mounted there; asked in a thread, since a mount may not answer."""
+    return await asyncio.to_thread(os.path.ismount, folder)
+
+
+async def set_mounted(settings: Settings, *, mounted: bool) -> str:
     """Mount the profile's folder in a process of its own, or unmount it; say what was done."""
     folder = settings.mount_folder
-    mounted = await asyncio.to_thread(os.path.ismount, folder)
     # The environment's profile has no name in the file: the process inherits the environment.
     profile = [] if settings.profile == ENVIRONMENT else ["--profile", settings.profile]
-    command = "umount" if mounted else "mount"
+    command = "mount" if mounted else "umount"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "coexplorer", *profile, command, str(folder)),
         stdin=asyncio.subprocess.DEVNULL,
@@ -106,4 +110,4 @@ async def toggle_mount(settings: Settings) -> str:
     if process.returncode:
         lines = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         return f"{command} of {folder} failed: {lines[0].removeprefix('coexplorer: ')}"
-    return f"{'unmounted' if mounted else 'mounted at'} {folder}"
+    return f"{'mounted at' if mounted else 'unmounted'} {folder}"

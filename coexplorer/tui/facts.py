@@ -17,6 +17,7 @@ from coexplorer.tui.present import (
     show_date,
     show_size,
     show_time,
+    wrap,
 )
 
 LABEL = 13
@@ -37,19 +38,30 @@ def build_facts(
         short: Only what fits a small pane, a few facts a line; else one fact a line.
     """
     asset = record.asset
-    lines: list[Line] = [_fact("name", [(clean(asset.name), Role.TITLE)])]
+    most = 1 if short else None
+    lines = _text("name", clean(asset.name), cells, Role.TITLE, most=most)
     lines += _block("description", description, most=3 if short else None)
     lines += _tags(asset.tags, cells)
-    lines.append(_fact("mount", [(clean(asset.mount or "") or SECRETIVE, Role.TEXT)]))
-    if asset.failure_reason:
-        lines.append(_fact("failed", [(clean(asset.failure_reason), Role.BAD)]))
-    facts = list(_iter_facts(record))
+    lines += _text("mount", clean(asset.mount or "") or SECRETIVE, cells, most=most)
     if short:
-        lines += _wrap(facts, cells)
+        if asset.failure_reason:
+            lines += _text("failed", clean(asset.failure_reason), cells, Role.BAD, most=1)
+        lines += _wrap(list(_iter_facts(record)), cells)
     else:
-        lines += [_fact(label, [(text, Role.TEXT)]) for label, text in facts]
-        lines += list(_iter_extras(asset))
+        lines += build_rest(record, cells)
     return [_cut_line(line, cells) for line in lines]
+
+
+def build_rest(record: Record, cells: int) -> list[Line]:
+    """Return the lines of all that is not edited in place; none of it is cut off."""
+    lines: list[Line] = []
+    if record.asset.failure_reason:
+        lines += _text("failed", clean(record.asset.failure_reason), cells, Role.BAD)
+    for label, text in _iter_facts(record):
+        lines += _text(label, text, cells)
+    for label, text, role in _iter_extras(record.asset):
+        lines += _text(label, text, cells, role)
+    return lines
 
 
 def _iter_facts(record: Record) -> Iterator[tuple[str, str]]:
@@ -76,7 +88,7 @@ def _iter_facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "id", clean(asset.id)
 
 
-def _iter_extras(asset: Asset) -> Iterator[Line]:
+def _iter_extras(asset: Asset) -> Iterator[tuple[str, str, Role]]:
     if (made := asset.provenance) is not None:
         for label, text in (
             ("commit", made.commit),
@@ -87,19 +99,29 @@ def _iter_extras(asset: Asset) -> Iterator[Line]:
             ("made from", ", ".join(made.data_assets)),
         ):
             if text:
-                yield _fact(label, [(clean(text), Role.TEXT)])
+                yield label, clean(text), Role.TEXT
     if asset.contained:
-        yield _fact("contains", [(clean(", ".join(asset.contained)), Role.TEXT)])
+        yield "contains", clean(", ".join(asset.contained)), Role.TEXT
     for key, value in asset.custom_metadata.items():
-        yield _fact(clean(key), [(_show_value(value), Role.TEXT)])
+        yield clean(key), _show_value(value), Role.TEXT
     for key, unknown in unknown_fields(asset).items():
-        yield _fact(clean(key), [(clean(str(unknown)), Role.DIM)])
+        yield clean(key), clean(str(unknown)), Role.DIM
 
 
 def _show_value(value: MetadataValue) -> str:
     if isinstance(value, list):
         return clean(", ".join(map(str, value)))
     return clean(str(value))
+
+
+def _text(
+    label: str, text: str, cells: int, role: Role = Role.TEXT, *, most: int | None = None
+) -> list[Line]:
+    """Return a fact in as many lines as its text needs."""
+    if most == 1:
+        return [_fact(label, [(text, role)])]
+    parts = wrap(text, max(1, cells - LABEL))
+    return [_fact("" if place else label, [(part, role)]) for place, part in enumerate(parts)]
 
 
 def _fact(label: str, pieces: Sequence[Piece]) -> Line:

@@ -31,7 +31,7 @@ from coexplorer.models import AssetId, Record
 from coexplorer.query import parse_partial
 from coexplorer.text import clean
 from coexplorer.tui import external
-from coexplorer.tui.facts import LABEL, build_facts
+from coexplorer.tui.facts import LABEL, build_facts, build_rest
 from coexplorer.tui.present import Line, show_count
 from coexplorer.tui.screens.base import LIST, START
 from coexplorer.tui.views import build_views
@@ -177,7 +177,7 @@ class Feeds:
         total = self.status.total if self.status else None
         plus = self.status is not None and not self.status.complete
         text = show_count(count, total if screen.browsing.text.strip() else None, plus=plus)
-        screen.search.show_found(text, fault)
+        screen.search.show_found(text, fault, screen.browsing.text)
 
     # The details
 
@@ -185,9 +185,9 @@ class Feeds:
         """Read the asset under the cursor, when the cursor has rested a little."""
         if pause:
             await asyncio.sleep(DETAILS_PAUSE_S)
-        row = self._screen.rows.current
-        record = None if row is None else await self._library.record(row.id)
-        self.record = record
+        editing, row = self._screen.editing, self._screen.rows.current
+        shown = editing.asset_id if editing is not None else row.id if row is not None else None
+        self.record = None if shown is None else await self._library.record(shown)
         await self.show_details()
 
     async def show_details(self) -> None:
@@ -201,10 +201,14 @@ class Feeds:
             screen.rule.show_title("")
             screen.details.show_facts((), same_asset=True)
             return
-        lines = self._render_description(record.asset.description, cells - LABEL)
-        facts = build_facts(record, cells, lines, short=screen.details_small)
         same = screen.details_of == record.asset.id
         screen.details_of = record.asset.id
+        if screen.editing is not None:
+            # The fields are above, as they are typed.
+            screen.details.show_facts(build_rest(record, cells), same_asset=same)
+            return
+        lines = self._render_description(record.asset.description, cells - LABEL)
+        facts = build_facts(record, cells, lines, short=screen.details_small)
         screen.rule.show_title(record.asset.name)
         screen.details.show_facts(facts, same_asset=same)
 
@@ -313,6 +317,7 @@ class Feeds:
             await asyncio.sleep(CHANGES_PAUSE_S)
         finally:
             self._changing = False
+        self._screen.tags_stale = True
         # Shown with the list: the header has no asset that the list has not.
         self.status = await self._library.status()
         self.load_list()

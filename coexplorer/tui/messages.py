@@ -80,6 +80,20 @@ class TextAbandoned(Message):
         super().__init__()
 
 
+class FieldLeft(Message):
+    """A key that may have moved the focus out of a field was handled, and all that it posted.
+
+    Attributes:
+        turn: Which of them.
+        followed: It stands behind what a form posted in place of the field's own messages.
+    """
+
+    def __init__(self, turn: int, *, followed: bool = False) -> None:
+        self.turn = turn
+        self.followed = followed
+        super().__init__()
+
+
 class HistoryWanted(Message):
     """The user went up out of a completing field: earlier texts are wanted as its choices."""
 
@@ -101,18 +115,6 @@ class FieldsEntered(Message):
 
     def __init__(self, mine: Fields) -> None:
         self.mine = mine
-        super().__init__()
-
-
-class FieldsAbandoned(Message):
-    """The user wants to leave the fields.
-
-    Attributes:
-        typed: Whether anything would be lost.
-    """
-
-    def __init__(self, *, typed: bool) -> None:
-        self.typed = typed
         super().__init__()
 
 

@@ -149,6 +149,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 COLUMN_BY_ID = {column.id: column for column in COLUMNS}
 
+NAME_CELLS = 36
+"""What most names need: the longest ones of raw data are this long."""
 GUTTER = 4
 """Cells before the name: the mark, a blank, the star, a blank."""
 
@@ -178,6 +180,9 @@ def build_layout(cells: int, chosen: Sequence[str] = ()) -> Layout:
     while len(columns) > 1 and _least(columns) > cells:
         columns.remove(next(c for c in reversed(columns) if c.id != "name"))
     spare = max(0, cells - _least(columns))
+    # A name says which asset it is: the others get more only when most names can be read.
+    wanted = min(spare, NAME_CELLS - COLUMN_BY_ID["name"].cells)
+    spare -= wanted
     shares = sum(column.grows for column in columns) or 1
     widths = [column.cells + spare * column.grows // shares for column in columns]
     widths[columns.index(COLUMN_BY_ID["name"])] += cells - _total(widths)
@@ -263,6 +268,21 @@ def cut_pieces(pieces: Iterable[Piece], cells: int) -> list[Piece]:
         out.append((kept, role))
         left -= width(kept)
     return out
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """Break cleaned text into pieces of so many cells, at blanks if it can; nothing is hidden."""
+    parts: list[str] = []
+    while True:
+        head = cut(text, cells)
+        if head == text:
+            return [*parts, text]
+        head = head[:-1] or text[:1]
+        blank = head.rfind(" ")
+        if blank > 0 and not text[len(head) :].startswith(" "):
+            head = head[: blank + 1]
+        parts.append(head)
+        text = text[len(head) :].removeprefix(" ")
 
 
 def show_count(shown: int, total: int | None, *, plus: bool = False) -> str:

@@ -27,7 +27,7 @@ def _views() -> Iterator[Command]:
             f"view.{number}",
             f"Show view {number}",
             (str(number),),
-            f"Show the view numbered {number} in the strip.",
+            "Show the view of this number in the strip.",
             Group.FIND,
             why_disabled=needs_library,
         )

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from contextlib import suppress
 
 import anyio
@@ -31,6 +32,9 @@ async def _run(settings: Settings) -> int:
         # The catalog is closed by now, so its files stay as they are until somebody changes them.
         with suppress(OSError):
             firstframe.keep(os.environ, coexplorer.__version__, app.last_frame)
+    if app.left_mounted:
+        folder = settings.mount_folder
+        sys.stderr.write(f"still mounted at {folder}; coexplorer umount {folder} ends it\n")
     if app.failure is not None:
         raise app.failure
     return code

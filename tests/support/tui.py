@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from coexplorer.config import Paths, Settings
@@ -59,6 +61,13 @@ class Running:
     async def type(self, text: str) -> None:
         """Type a text, character by character."""
         await self.press(*(" " if char == " " else char for char in text))
+
+    def burst(self, text: str) -> None:
+        """Send keys as one packet brings them: none waits for what the one before does."""
+        names = {"\r": "enter", "\t": "tab", "\x1b": "escape", "\x15": "ctrl+u", " ": "space"}
+        for char in text:
+            key = names.get(char) or _character_to_key(char)
+            self.app.post_message(events.Key(key, char))
 
     async def settle(self) -> None:
         """Let what was pressed be handled."""

@@ -25,17 +25,15 @@ def settings(server: DemoServer, tmp_path: Path) -> Settings:
 
 @pytest.fixture(autouse=True)
 def _pressed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hold a test to what its marker says: the commands were really run, by their keys."""
+    """Hold a test to what its marker says: the commands were really run, by key or palette."""
     run: set[str] = set()
-    original = CommandScreen.run_key
+    original = CommandScreen.perform
 
-    def run_key(screen: CommandScreen[object], key: str) -> bool:
-        command_id = screen.coexplorer.keymap.find(screen.key_scope, key)
-        if command_id is not None:
-            run.add(command_id)
-        return original(screen, key)
+    def perform(screen: CommandScreen[object], command_id: str) -> None:
+        run.add(command_id)
+        original(screen, command_id)
 
-    monkeypatch.setattr(CommandScreen, "run_key", run_key)
+    monkeypatch.setattr(CommandScreen, "perform", perform)
     yield
     for marker in request.node.iter_markers("command"):
         assert set(marker.args) <= run, f"not pressed: {set(marker.args) - run}"

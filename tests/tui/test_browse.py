@@ -114,6 +114,10 @@ async def test_a_mistake_is_shown_and_the_rest_still_filters(
         await app.press("/")
         await app.type("ecephys size:>ten")
         await app.until_shown("size: expected", "2 of 9")
+        lines = app.text().splitlines()
+        typed = next(y for y, line in enumerate(lines) if line.startswith("/ ecephys"))
+        place = lines[typed].index(">ten")
+        assert lines[typed + 1].startswith(" " * place + "^^^^ size: expected")
         await app.press("enter", "*")
         await app.until_shown("Mark all of the list: the search has a mistake")
         assert not app.main.marked

@@ -80,6 +80,7 @@ async def test_an_expired_token_is_replaced_without_losing_what_was_typed(
         await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "sent at last")
 
 
+@pytest.mark.command("app.sign_in")
 async def test_a_token_typed_in_vain_is_left_by_escape(
     server: DemoServer, settings: Settings
 ) -> None:

@@ -154,3 +154,46 @@ async def test_delete_wants_its_words_and_archives_first(
         await app.press("enter")
         await app.until(lambda: server.store.find(OUTSIDE) is None, "gone")
         await app.until_gone("  open data  ")
+
+
+@pytest.mark.command("sync.sweep")
+async def test_a_sweep_reads_everything_again_and_says_what_is_gone(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        server.store.delete(OUTSIDE)
+        await app.press(":")
+        await app.type("sweep")
+        await app.press("enter")
+        await app.until_shown("(all), 1 gone")
+        await app.until_gone("open data")
+
+
+async def test_help_is_read_to_its_end_by_keys_and_cut_off_nowhere(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings, size=(40, 12)) as app:
+        await app.press("?")
+        await app.until_shown("Move to the next asset.")
+        await app.press("G")
+        await app.until_shown("is:any.")
+        assert "…" not in app.text().replace("1 … 9", "")
+        await app.press("g")
+        await app.until_shown("Move to the next asset.")
+
+
+async def test_a_footer_without_room_keeps_the_way_to_all_keys(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings, size=(40, 12)) as app:
+        await app.until_shown("/ search", "? help")
+
+
+async def test_tags_are_counted_of_what_is_found_beside_the_list(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.type("sorted")
+        await app.press("enter", "T")
+        await app.until_shown("3 tags of what is found", "1  Derived", "ecephys_655019")

@@ -54,7 +54,7 @@ async def show_sign_in(app: Running) -> None:
 
 async def show_help(app: Running) -> None:
     await app.press("?")
-    await app.until_shown("Keys (Esc closes)", "Move to the next")
+    await app.until_shown("── Keys", "Move to the next", "Esc close")
 
 
 async def show_tags(app: Running) -> None:

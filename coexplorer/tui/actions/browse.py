@@ -36,9 +36,9 @@ def move_page(screen: MainScreen, share: float) -> None:
 def next_pane(screen: MainScreen) -> None:
     """Go from the list to the details, or back."""
     if screen.focused is screen.rows and screen.details_shown:
-        screen.details.focus()
+        screen.set_focus(screen.details)
     elif screen.size_name != "full":
-        screen.rows.focus()
+        screen.set_focus(screen.rows)
 
 
 def go_back(screen: MainScreen) -> None:

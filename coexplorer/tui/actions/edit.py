@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, NotSignedIn
 from coexplorer.models import AssetId, Fields
 from coexplorer.tui.memory import Draft, drop_file
+from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.widgets.field import Field
@@ -75,15 +76,24 @@ async def open_fields(
     if screen.editing is not None:
         await _close(screen)
     editor = FieldsEditor(base, mine=mine, first=field)
-    screen.editing = Editing(asset_id, name, base, editor, screen.size_name)
     low = screen.app.size.height < 20  # noqa: PLR2004  two panes do not fit
-    screen.set_size("full" if low or screen.size_name == "full" else "tall")
-    screen.details.display = False
-    screen.rule.show_title(name)
-    await screen.side.mount(editor)
-    screen.show_footer()
-    if not screen.tags_known:
+    # Painted once, with everything in its place.
+    with screen.app.batch_update():
+        screen.editing = Editing(asset_id, name, base, editor, screen.size_name)
+        screen.set_size("full" if low or screen.size_name == "full" else "tall")
+        screen.rule.show_title(name)
+        await screen.side.mount(editor, after=screen.rule)
+        screen.show_footer()
+    await screen.feeds.show_details()
+    await know_tags(screen)
+
+
+async def know_tags(screen: MainScreen) -> list[tuple[str, int]]:
+    """Return all tags with their counts, read anew when assets have changed since."""
+    if screen.tags_stale:
+        screen.tags_stale = False
         screen.tags_known = await screen.library.tag_counts()
+    return screen.tags_known
 
 
 def keep_draft(screen: MainScreen, mine: Fields) -> None:
@@ -104,9 +114,8 @@ def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
         return
     start, end, typed = find_tag_at(text, cursor)
     field = screen.editing.editor.query_one("#field-tags", Field)
-    field.offer(
-        fit_tags(screen, typed, without=parse_tags(text)) if typed else (), span=(start, end)
-    )
+    choices = fit_tags(screen, typed, without=parse_tags(text)) if typed else ()
+    field.offer(choices, of=text, span=(start, end))
 
 
 def fit_tags(screen: MainScreen, typed: str, *, without: tuple[str, ...] = ()) -> list[Choice]:
@@ -118,7 +127,7 @@ def fit_tags(screen: MainScreen, typed: str, *, without: tuple[str, ...] = ()) -
     fitting = [tag for tag in tags if folded in tag.casefold()]
     fitting.sort(key=lambda tag: not tag.casefold().startswith(folded))
     return [
-        Choice(quote_tag(tag), text=tag, help=f"{counts.get(tag, 0):,}")
+        Choice(quote_tag(tag), text=tag, help=f"{counts.get(tag, 0):>7,}")
         for tag in fitting[:MOST_TAGS]
     ]
 
@@ -126,13 +135,15 @@ def fit_tags(screen: MainScreen, typed: str, *, without: tuple[str, ...] = ()) -
 def press_save(screen: MainScreen) -> None:
     """Save what is in the fields."""
     if screen.editing is not None:
-        screen.editing.editor.save()
+        save(screen, screen.editing.editor.mine)
 
 
 def press_leave(screen: MainScreen) -> None:
     """Leave the fields."""
     if screen.editing is not None:
-        screen.editing.editor.leave()
+        typed = screen.editing.editor.typed
+        screen.hold_keys(OPEN if typed else CLOSE)
+        screen.start("leave", functools.partial(leave, screen, typed=typed))
 
 
 async def leave(screen: MainScreen, *, typed: bool) -> None:
@@ -148,13 +159,15 @@ async def leave(screen: MainScreen, *, typed: bool) -> None:
 async def _close(screen: MainScreen) -> None:
     editing, screen.editing = screen.editing, None
     if editing is None:
+        await screen.release_keys(CLOSE)
         return
-    await editing.editor.remove()
-    screen.details.display = True
-    screen.set_size(editing.size_before)
-    if editing.size_before != "full":
-        screen.rows.focus()
-    screen.show_footer()
+    with screen.app.batch_update():
+        await editing.editor.remove()
+        screen.set_size(editing.size_before)
+        if editing.size_before != "full":
+            screen.set_focus(screen.rows)
+        screen.show_footer()
+    await screen.release_keys(CLOSE)
     await screen.feeds.load_details(pause=False)
 
 
@@ -163,6 +176,7 @@ def save(screen: MainScreen, mine: Fields) -> None:
     editing = screen.editing
     if editing is None:
         return
+    screen.hold_keys(CLOSE)
     if mine.same_as(editing.base):
         screen.coexplorer.memory.drop_draft()
         screen.start("close", functools.partial(_close, screen))

@@ -45,13 +45,17 @@ async def yank(screen: MainScreen) -> None:
     if record is None:
         return
     texts = build_texts(record, screen.settings.base_url)
-    choices = [
-        Choice(name, key=key, help=text.splitlines()[0]) for name, (key, text) in texts.items()
-    ]
+    choices = [Choice(name, key=key, help=_hint(text)) for name, (key, text) in texts.items()]
     chosen = await screen.prompt.choose("copy", choices)
     if chosen is not None:
         screen.app.copy_to_clipboard(texts[chosen][1])
         screen.say(f"copied the {chosen}")
+
+
+def _hint(text: str) -> str:
+    """Return what a text looks like, in one line."""
+    first, *rest = text.splitlines()
+    return f"all fields, {len(rest) + 1} lines" if rest else first
 
 
 def build_texts(record: Record, base_url: str) -> dict[str, tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coexplorer.tui.commands import Scope
+from coexplorer.tui.commands import Group, Scope
 from coexplorer.tui.keys import show_key
 from coexplorer.tui.present import COLUMN_BY_ID, COLUMNS
 from coexplorer.tui.registry import COMMANDS
@@ -36,7 +36,13 @@ async def sweep(screen: MainScreen) -> None:
 
 async def mount(screen: MainScreen) -> None:
     """Mount or unmount."""
-    await screen.coexplorer.toggle_mount(screen)
+    app = screen.coexplorer
+    mounted = await app.has_mount()
+    screen.feeds.show_header("unmounting…" if mounted else "mounting…")
+    try:
+        screen.say(await app.set_mounted(mounted=not mounted))
+    finally:
+        screen.feeds.show_header("")
 
 
 async def columns(screen: MainScreen) -> None:
@@ -69,7 +75,8 @@ async def palette(screen: MainScreen) -> None:
     def complete(typed: str) -> list[Choice]:
         words = typed.casefold().split()
         found = []
-        for command in COMMANDS:
+        # Who looks for a command does not look for a way down.
+        for command in sorted(COMMANDS, key=lambda command: command.group is Group.MOVE):
             if command.scope is not Scope.MAIN:
                 continue
             hay = f"{command.title} {command.id} {command.help}".casefold()

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.query import complete_at, format_text
+from coexplorer.tui.actions import edit
 from coexplorer.tui.browsing import search_text
 from coexplorer.tui.widgets.choices import Choice
 
@@ -34,6 +35,7 @@ def take_text(screen: MainScreen, text: str, cursor: int) -> None:
     changed = text != screen.browsing.text
     screen.browsing.text = text
     if changed:
+        screen.strip.show_views(query=text)
         screen.feeds.load_list(to_top=True)
     screen.restart("complete", partial(_complete, screen, text, cursor))
 
@@ -44,19 +46,25 @@ async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
     if field is None:
         return
     if found is None or (found.kind == "field" and not found.text):
-        field.offer(())
+        field.offer((), of=text)
         return
     choices = [Choice(value, help=note) for value, note in found.choices]
     if found.kind == "value" and found.field in _LISTED and not choices:
         typed = found.text.casefold()
         values = await _find_values(screen, found.field)
+        uses = dict(screen.tags_known) if found.field == "tag" else {}
         fitting = [value for value in values if typed in value.casefold()]
         fitting.sort(key=lambda value: not value.casefold().startswith(typed))
         choices = [
-            Choice(format_text(found.field, value), text=value) for value in fitting[:MOST_VALUES]
+            Choice(
+                format_text(found.field, value),
+                text=value,
+                help=f"{uses[value]:>7,}" if value in uses else "",
+            )
+            for value in fitting[:MOST_VALUES]
         ]
     if screen.search.typing and field.value == text:
-        field.offer(choices, span=(found.start, found.end))
+        field.offer(choices, of=text, span=(found.start, found.end))
 
 
 async def _read_ahead(screen: MainScreen) -> None:
@@ -69,6 +77,8 @@ async def _read_ahead(screen: MainScreen) -> None:
 
 async def _find_values(screen: MainScreen, field: str) -> list[str]:
     """Return the values of a field; they are read once while a search is typed."""
+    if field == "tag":
+        return [tag for tag, _ in await edit.know_tags(screen)]
     known = screen.values_known.get(field)
     if known is None:
         known = screen.values_known[field] = await screen.library.field_values(field)
@@ -108,7 +118,7 @@ def clear(screen: MainScreen) -> None:
     if screen.size_name == "full":
         screen.perform("details.open")
     elif screen.focused is screen.details:
-        screen.rows.focus()
+        screen.set_focus(screen.rows)
     elif screen.range_start is not None:
         screen.range_start = None
         screen.show_footer()
@@ -123,11 +133,13 @@ def clear(screen: MainScreen) -> None:
         screen.feeds.load_list(go_to=row.id if row else None, to_top=True)
 
 
-def open_tags(screen: MainScreen) -> None:
+async def open_tags(screen: MainScreen) -> None:
     """Show all tags with their counts, of what the search finds."""
     from coexplorer.tui.screens.tags import TagsScreen  # noqa: PLC0415  needed here only
 
-    screen.app.push_screen(TagsScreen(screen.library), lambda tag: _narrow(screen, tag))
+    browsing = screen.browsing
+    query = browsing.query if browsing.text.strip() and browsing.fault is None else None
+    _narrow(screen, await screen.app.push_screen_wait(TagsScreen(screen.library, query)))
 
 
 def _narrow(screen: MainScreen, tag: str | None) -> None:
@@ -150,7 +162,7 @@ def _show(screen: MainScreen) -> None:
 def _close(screen: MainScreen) -> None:
     screen.search.close_field()
     _show(screen)
-    screen.rows.focus()
+    screen.set_focus(screen.rows)
 
 
 ACTIONS: dict[str, Action] = {

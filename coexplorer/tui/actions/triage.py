@@ -110,8 +110,7 @@ async def remove_tag(screen: MainScreen) -> None:
 async def _ask_tags(
     screen: MainScreen, title: str, *, own: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    if not screen.tags_known:
-        screen.tags_known = await screen.library.tag_counts()
+    await edit.know_tags(screen)
 
     def complete(typed: str) -> list[Choice]:
         if own:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events
+from textual.await_complete import AwaitComplete
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.worker import Worker
 
 from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.tui.commands import Command, Scope, Situation
 from coexplorer.tui.keys import SHARED, name_key
-from coexplorer.tui.messages import CommandClicked
+from coexplorer.tui.messages import CommandClicked, FieldLeft
 from coexplorer.tui.registry import get_command
 
 if TYPE_CHECKING:
     from coexplorer.tui.app import CoexplorerApp
 
 Result = TypeVar("Result")
-START, OPEN, LEFT, LIST = "start", "open", "left", "list"
+START, OPEN, LEFT, LIST, CLOSE, BACK = "start", "open", "left", "list", "close", "back"
 """What held keys wait for: the screen's first content, what a command opens, where a key leads,
-another list (what is typed into a field does not wait for that)."""
+another list (what is typed into a field does not wait for that), fields that are being closed,
+what comes after another screen."""
 
 LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s")
 """Keys that may move the focus out of a field."""
@@ -53,6 +56,8 @@ class CommandScreen(Screen[Result]):
         self._releasing = False
         self._delivering = False
         self._held: deque[events.Key] = deque()
+        self._leaving: Widget | None = None
+        self.leaving_turn = 0
 
     @property
     def coexplorer(self) -> CoexplorerApp:
@@ -89,12 +94,28 @@ class CommandScreen(Screen[Result]):
             return False
         return self.run_key(name_key(event.key, event.character))
 
-    def wait_for_field(self, event: events.Key) -> None:
-        """After a key that may leave a field: what was typed after it waits for where it leads."""
+    def hold_for_field(self, event: events.Key) -> Widget | None:
+        """Before a key that may leave a field: what was typed after it waits for where it leads.
+
+        Returns:
+            The field; it is to post `FieldLeft` when it has handled the key. That goes the way of
+            all that the key makes it post, behind it.
+        """
         field = self.focused
-        if event.key in LEAVING and field is not None and getattr(field, "takes_keys", False):
-            self._holds.add(LEFT)
-            field.call_later(self.call_later, self.release_keys, LEFT)
+        if field is None or not getattr(field, "takes_keys", False):
+            return None
+        if event.key not in LEAVING and not getattr(field, "any_key_leaves", False):
+            return None
+        self._holds.add(LEFT)
+        self._leaving = field
+        self.leaving_turn += 1
+        return field
+
+    async def on_field_left(self, event: FieldLeft) -> None:
+        """The key was handled: the focus is where it leads."""
+        event.stop()
+        if event.turn == self.leaving_turn:
+            await self.release_keys(LEFT)
 
     def run_key(self, key: str) -> bool:
         """Run the command of a key by its name; tell whether there is one."""
@@ -118,7 +139,7 @@ class CommandScreen(Screen[Result]):
         """Let the keys that were held go on: there is something to take them now.
 
         Args:
-            reason: `START`, `OPEN`, `LEFT` or `LIST`: what they waited for.
+            reason: `START` or another one: what they waited for.
         """
         self._holds.discard(reason)
         if self._holds or self._releasing:
@@ -145,11 +166,32 @@ class CommandScreen(Screen[Result]):
 
     async def on_descendant_focus(self) -> None:
         """Something has the focus now."""
+        if self.focused is not self._leaving:
+            await self.release_keys(LEFT)
         await self.release_keys(OPEN)
 
     async def on_screen_suspend(self) -> None:
         """Another screen is in front now."""
         await self.release_keys(OPEN)
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Leave; keys that were typed for what is below are handed to it."""
+        held = list(self._held)
+        self._held.clear()
+        done = super().dismiss(result)
+        below = self.app.screen
+        if held and isinstance(below, CommandScreen):
+            below.take_over(held)
+        return done
+
+    def take_over(self, keys: Sequence[events.Key]) -> None:
+        """Take keys that were held for this screen by the one above it."""
+        self._held.extendleft(reversed(keys))
+        self._holds.add(BACK)
+
+    def on_screen_resume(self) -> None:
+        """In front again; whoever opened the other screen goes on first."""
+        self.call_after_refresh(self.release_keys, BACK)
 
     def on_command_clicked(self, event: CommandClicked) -> None:
         """Run a command of the footer."""

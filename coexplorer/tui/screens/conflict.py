@@ -10,10 +10,10 @@ from textual.containers import Vertical
 
 from coexplorer.errors import EditConflict
 from coexplorer.models import Fields
-from coexplorer.text import clean, clean_lines, cut, fit
+from coexplorer.text import clean, clean_lines, fit
 from coexplorer.tui.commands import Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
-from coexplorer.tui.present import Line, Role
+from coexplorer.tui.present import Line, Role, wrap
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.tagtext import format_tags, parse_tags
 from coexplorer.tui.widgets.details import Rule
@@ -192,15 +192,11 @@ def build_versions(conflict: EditConflict, field: str, cells: int) -> list[Line]
         for title, value, role in versions:
             lines.append(((title, Role.LABEL),))
             shown = clean_lines(show_value(value))[:MOST_LINES]
-            lines += [((f"  {part}", role),) for text in shown for part in _wrap(text, cells - 2)]
+            lines += [((f"  {part}", role),) for text in shown for part in wrap(text, cells - 2)]
         return lines
     third = (cells - 4) // 3
     columns = [
-        [
-            part
-            for text in clean_lines(show_value(value))[:MOST_LINES]
-            for part in _wrap(text, third)
-        ]
+        [part for text in clean_lines(show_value(value))[:MOST_LINES] for part in wrap(text, third)]
         for _, value, _ in versions
     ]
     head: Line = tuple((fit(title, third) + "  ", Role.LABEL) for title, _, _ in versions)
@@ -213,18 +209,3 @@ def build_versions(conflict: EditConflict, field: str, cells: int) -> list[Line]
             )
         )
     return lines
-
-
-def _wrap(text: str, cells: int) -> list[str]:
-    """Break cleaned text into pieces of so many cells, at blanks if it can; nothing is hidden."""
-    parts: list[str] = []
-    while True:
-        head = cut(text, cells)
-        if head == text:
-            return [*parts, text]
-        head = head[:-1]
-        blank = head.rfind(" ")
-        if blank > 0 and not text[len(head) :].startswith(" "):
-            head = head[: blank + 1]
-        parts.append(head)
-        text = text[len(head) :].removeprefix(" ")

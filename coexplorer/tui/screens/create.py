@@ -22,6 +22,7 @@ from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.details import Rule
+from coexplorer.tui.widgets.field import FORM_PARTS
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.form import FormField, Toggle
 from coexplorer.tui.widgets.lines import Lines
@@ -99,12 +100,12 @@ class CreateScreen(CommandScreen[Record | None]):
             start, end, typed = find_tag_at(event.text, event.cursor)
             found = [tag for tag in self._tags if typed and typed.casefold() in tag.casefold()]
             choices = [Choice(quote_tag(tag), text=tag) for tag in found[:MOST_TAGS]]
-            self._tags_field.field.offer(choices, span=(start, end))
+            self._tags_field.field.offer(choices, of=event.text, span=(start, end))
 
     def on_text_entered(self, event: TextEntered) -> None:
         """Enter goes to the next field: a form is not sent by accident."""
         event.stop()
-        self.focus_next()
+        self.focus_next(FORM_PARTS)
 
     def _read(self) -> NewAsset:
         """Read the form; the library judges the four fields.

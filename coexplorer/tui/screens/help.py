@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from coexplorer.text import fit
-from coexplorer.tui.commands import Group, Scope
+from coexplorer.text import clean, fit
+from coexplorer.tui.commands import Command, Group, Scope
 from coexplorer.tui.keys import Keymap, show_key
-from coexplorer.tui.present import Line, Role
+from coexplorer.tui.present import Line, Role, wrap
 from coexplorer.tui.registry import COMMANDS
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Details, Rule
+from coexplorer.tui.widgets.footer import Footer
 
+MOST_KEYS = 4
+"""More of them that do the same are shown by the first and the last."""
 REMARKS = (
     "Favourites are shown and filtered (is:favorite), not set: the API has no call for it.",
     "Archived assets are left out unless the search says is:archived or is:any.",
@@ -30,16 +35,22 @@ class HelpScreen(CommandScreen[None]):
         """A rule and the lines."""
         yield Rule()
         yield Details()
+        yield Footer()
 
     def on_mount(self) -> None:
         """Take the focus, so that arrows scroll."""
         self.set_focus(self.query_one(Details))
+        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def on_resize(self) -> None:
         """Fit the lines to the width."""
-        self.query_one(Rule).show_title("Keys (Esc closes)")
+        self.query_one(Rule).show_title("Keys")
         cells = self.app.size.width
         self.query_one(Details).show(build_help(self.coexplorer.keymap, cells))
+
+    def iter_footer(self) -> list[Command]:
+        """Offer to leave: there is nothing to send."""
+        return [command for command in super().iter_footer() if command.id == "screen.close"]
 
     def do_screen_close(self) -> None:
         """Leave."""
@@ -48,30 +59,32 @@ class HelpScreen(CommandScreen[None]):
 
 def build_help(keymap: Keymap, cells: int) -> list[Line]:
     """Return the lines of the help."""
+    keys_cells = 16 if cells >= 60 else 10  # noqa: PLR2004  the narrow screen's limit
     lines: list[Line] = []
-    keys_cells = 14 if cells >= 60 else 10  # noqa: PLR2004  the narrow screen's limit
     for group in Group:
         commands = [c for c in COMMANDS if c.group is group and keymap.keys.get(c.id)]
-        if not commands:
-            continue
-        lines += [(), ((group.value, Role.TITLE),)]
-        for command in commands:
-            keys = " ".join(show_key(key) for key in keymap.keys[command.id])
-            lines.append(
-                (
-                    (fit(keys, keys_cells), Role.LABEL),
-                    (fit(f" {command.help}", cells - keys_cells), Role.TEXT),
-                )
-            )
+        entries = list(_iter_entries(commands, keymap))
+        if entries:
+            lines += [(), ((group.value, Role.TITLE),)]
+        for keys, text in entries:
+            lines += _build_entry(keys, text, keys_cells, cells)
     if keymap.quick:
         lines += [(), (("Your own", Role.TITLE),)]
-        lines += [
-            (
-                (fit(key, keys_cells), Role.LABEL),
-                (fit(f" {action.title}", cells - keys_cells), Role.TEXT),
-            )
-            for key, action in keymap.quick.items()
-        ]
+    for key, action in keymap.quick.items():
+        lines += _build_entry(key, clean(action.title), keys_cells, cells)
     lines.append(())
-    lines += [((fit(remark, cells), Role.DIM),) for remark in REMARKS]
+    lines += [((part, Role.DIM),) for remark in REMARKS for part in wrap(remark, cells)]
     return lines[1:]
+
+
+def _iter_entries(commands: Sequence[Command], keymap: Keymap) -> Iterator[tuple[str, str]]:
+    """Yield keys and help; neighbours that do the same by number are one entry."""
+    for text, same in groupby(commands, key=lambda command: command.help):
+        keys = [show_key(key) for command in same for key in keymap.keys[command.id]]
+        yield (f"{keys[0]} … {keys[-1]}" if len(keys) > MOST_KEYS else " ".join(keys)), text
+
+
+def _build_entry(keys: str, text: str, keys_cells: int, cells: int) -> Iterator[Line]:
+    for place, part in enumerate(wrap(text, max(1, cells - keys_cells - 1))):
+        label = "" if place else keys
+        yield ((fit(label, keys_cells), Role.LABEL), (f" {part}", Role.TEXT))

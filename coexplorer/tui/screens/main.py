@@ -18,7 +18,6 @@ from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.commands import Scope, Situation
 from coexplorer.tui.feeds import Feeds
 from coexplorer.tui.messages import (
-    FieldsAbandoned,
     FieldsEntered,
     FieldsTyped,
     HistoryWanted,
@@ -89,6 +88,7 @@ class MainScreen(CommandScreen[None]):
         self.details_of: AssetId | None = None
         self.size_chosen = ""
         self.tags_known: list[tuple[str, int]] = []
+        self.tags_stale = True
         self.values_known: dict[str, list[str]] = {}
         self.editing: edit.Editing | None = None
         self._said: set[str] = set()
@@ -112,7 +112,7 @@ class MainScreen(CommandScreen[None]):
         self.browsing.sort = SortKey(remembered.sort, remembered.descending)
         self.size_chosen = remembered.details
         self._choose_size()
-        self.rows.focus()
+        self.set_focus(self.rows)
         self.feeds.load_list(to_top=True)
         self.call_after_refresh(self._after_first_frame)
 
@@ -142,7 +142,7 @@ class MainScreen(CommandScreen[None]):
         self.search.show_text("")
         self.strip.show_views(build_views(self.saved_views), query="")
         self.show_marks()
-        self.rows.focus()
+        self.set_focus(self.rows)
         await self.feeds.load_start(to_top=True)
 
     # What is going on
@@ -252,9 +252,9 @@ class MainScreen(CommandScreen[None]):
         for other in SIZES:
             self.set_class(other == name, other)
         if name == "full":
-            self.details.focus()
+            self.set_focus(self.details)
         elif self.focused is None or self.focused is self.details:
-            self.rows.focus()
+            self.set_focus(self.rows)
         self.call_after_refresh(self.feeds.show_details)
 
     # Facts from the widgets
@@ -305,7 +305,3 @@ class MainScreen(CommandScreen[None]):
     def on_fields_entered(self, event: FieldsEntered) -> None:
         """Save the fields."""
         edit.save(self, event.mine)
-
-    def on_fields_abandoned(self, event: FieldsAbandoned) -> None:
-        """Leave the fields, after a question if something was typed."""
-        self.start("leave", functools.partial(edit.leave, self, typed=event.typed))

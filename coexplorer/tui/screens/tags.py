@@ -6,57 +6,77 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 
 from coexplorer.library.library import Library
-from coexplorer.tui.commands import Scope
+from coexplorer.query import Query
+from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
+from coexplorer.tui.present import Role
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import Field
+from coexplorer.tui.widgets.footer import Footer
+from coexplorer.tui.widgets.lines import Lines
 
 
 class TagsScreen(CommandScreen[str | None]):
-    """Gives the chosen tag, or None."""
+    """Gives the chosen tag, or None.
+
+    Args:
+        library: Counts the tags.
+        query: Of what they are counted; None for all assets.
+    """
 
     scope: ClassVar[Scope] = Scope.FORM
     DEFAULT_CSS = """
-    TagsScreen { background: $background 0%; }
     TagsScreen #tags-panel {
-        dock: right; width: 44; max-width: 100%; height: 100%; background: $surface;
+        dock: right; width: 48; max-width: 100%; height: 100%; background: $surface;
+        border-left: vkey $primary;
     }
-    TagsScreen Choices { max-height: 100%; height: 1fr; }
+    TagsScreen Horizontal { height: 1; }
+    TagsScreen #tags-sign { width: 2; height: 1; }
+    TagsScreen Field { width: 1fr; }
+    TagsScreen Choices { height: 1fr; }
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, query: Query | None) -> None:
         super().__init__()
         self._library = library
+        self._query = query
         self._tags: list[tuple[str, int]] = []
 
     def compose(self) -> ComposeResult:
         """A field that narrows, and the tags."""
         with Vertical(id="tags-panel"):
             yield Rule()
-            yield Field("tag")
-            yield Choices()
+            with Horizontal():
+                yield Lines(id="tags-sign")
+                yield Field("tag")
+            yield Choices(fills=True)
+            yield Footer()
 
     def on_mount(self) -> None:
         """Read the tags."""
+        self.query_one("#tags-sign", Lines).show([(("/ ", Role.LABEL),)])
+        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
         self.query_one(Field).use_choices(self.query_one(Choices))
         self.set_focus(self.query_one(Field))
         self.start("tags", self._load)
 
     async def _load(self) -> None:
-        self._tags = await self._library.tag_counts()
-        self.query_one(Rule).show_title(f"{len(self._tags):,} tags")
+        self._tags = await self._library.tag_counts(self._query)
+        of = " of what is found" if self._query is not None else ""
+        self.query_one(Rule).show_title(f"{len(self._tags):,} tags{of}")
         self._offer("")
 
     def _offer(self, typed: str) -> None:
         folded = typed.casefold()
         fitting = [(tag, count) for tag, count in self._tags if folded in tag.casefold()]
         field = self.query_one(Field)
-        field.offer([Choice(tag, text=f"{count:>7,}  {tag}") for tag, count in fitting])
+        choices = [Choice(tag, text=f"{count:>7,}  {tag}") for tag, count in fitting]
+        field.offer(choices, of=typed)
         field.step_choice(1)
 
     def on_text_typed(self, event: TextTyped) -> None:
@@ -67,8 +87,11 @@ class TagsScreen(CommandScreen[str | None]):
     def on_text_entered(self, event: TextEntered) -> None:
         """Take the tag, which the field holds now."""
         event.stop()
-        known = {tag for tag, _ in self._tags}
-        self.dismiss(event.text if event.text in known else None)
+        known = [tag for tag, _ in self._tags]
+        folded = event.text.casefold()
+        # The field may have been left before its choices came.
+        fitting = (tag for tag in known if folded in tag.casefold())
+        self.dismiss(event.text if event.text in known else next(fitting, None))
 
     def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave."""
@@ -78,6 +101,10 @@ class TagsScreen(CommandScreen[str | None]):
     def on_choices_clicked(self, event: Choices.Clicked) -> None:
         """Take the clicked tag."""
         self.dismiss(event.choice.value)
+
+    def iter_footer(self) -> list[Command]:
+        """Offer to leave: Enter is said by the list itself."""
+        return [command for command in super().iter_footer() if command.id == "screen.close"]
 
     def do_screen_close(self) -> None:
         """Leave."""

@@ -13,7 +13,8 @@ from coexplorer.tui.present import Line, Role
 from coexplorer.tui.widgets.lines import Lines
 
 MOST = 8
-"""Choices that are visible at once."""
+"""Choices that are visible at once, where there is room: a third of the screen."""
+LEAST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,14 @@ class Choice:
 
 
 class Choices(Lines):
-    """Up to `MOST` choices around the highlighted one; nothing at all when there are none."""
+    """A few choices around the highlighted one; nothing at all when there are none.
+
+    Args:
+        fills: They take all the height that there is, in place of a few lines.
+    """
 
     DEFAULT_CSS = """
-    Choices { height: auto; max-height: 8; background: $surface; display: none; }
+    Choices { height: auto; background: $surface; display: none; }
     """
 
     class Clicked(Message):
@@ -47,8 +52,9 @@ class Choices(Lines):
             self.choice = choice
             super().__init__()
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own word
+    def __init__(self, *, fills: bool = False, id: str | None = None) -> None:  # noqa: A002  Textual's own word
         super().__init__(id=id)
+        self._fills = fills
         self.choices: Sequence[Choice] = ()
         self.at = -1
 
@@ -85,12 +91,18 @@ class Choices(Lines):
 
     @property
     def _first(self) -> int:
-        return max(0, min(self.at - MOST // 2, len(self.choices) - MOST))
+        return max(0, min(self.at - self._most // 2, len(self.choices) - self._most))
+
+    @property
+    def _most(self) -> int:
+        if self._fills:
+            return max(1, self.size.height)
+        return max(LEAST, min(MOST, self.app.size.height // 3))
 
     def _draw(self) -> None:
         self.display = bool(self.choices)
         cells = max(1, self.size.width or self.app.size.width)
-        shown = self.choices[self._first : self._first + MOST]
+        shown = self.choices[self._first : self._first + self._most]
         self.show([self._line(self._first + y, choice, cells) for y, choice in enumerate(shown)])
 
     def _line(self, index: int, choice: Choice, cells: int) -> Line:

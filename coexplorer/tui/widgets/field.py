@@ -7,14 +7,23 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
+from textual.widget import Widget
 from textual.widgets import Input
 
 from coexplorer.text import clean
-from coexplorer.tui.messages import HistoryWanted, TextAbandoned, TextEntered, TextTyped
+from coexplorer.tui.messages import FieldLeft, HistoryWanted, TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
 
 _ACTIONS = {key: action for key, action in map_actions(Input.BINDINGS).items() if key != "enter"}
+
+
+FORM_PARTS = "Field, DescriptionArea, Toggle"
+"""What takes keys of its own; all else is looked at, not filled in."""
+
+
+LONGEST_WAIT_S = 1.0
+"""A Tab waits so long for choices, if they never come."""
 
 
 class Field(Input):
@@ -46,16 +55,50 @@ class Field(Input):
         self._choices = choices
         self._leaves = leaves
         self._span = (0, 0)
+        self._offered = value
+        self._waits = False
+        self._left = 0
 
     def use_choices(self, choices: Choices) -> None:
         """Show its choices there."""
         self._choices = choices
 
-    def offer(self, choices: Sequence[Choice], *, span: tuple[int, int] | None = None) -> None:
-        """Offer choices; taking one replaces `span` of the text, or all of it."""
+    def offer(
+        self,
+        choices: Sequence[Choice],
+        *,
+        of: str | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        """Offer choices.
+
+        Args:
+            choices: What goes on from the text.
+            of: The text that they are for; nothing is offered when it is another one by now.
+            span: What taking one replaces; all of the text without it.
+        """
+        if of is not None and of != self.value:
+            return
         self._span = span or (0, len(self.value))
+        self._offered = self.value
         if self._choices is not None:
             self._choices.offer(choices)
+        if self._waits:
+            self._waits = False
+            self._press_tab(back=False)
+            self._stop_waiting()
+
+    def on_field_left(self, event: FieldLeft) -> None:
+        """What follows a Tab waits for the choices that it is to take one of."""
+        if self._waits:
+            event.stop()
+            self._left = event.turn
+
+    def _stop_waiting(self) -> None:
+        self._waits = False
+        if self._left:
+            self.post_message(FieldLeft(self._left))
+            self._left = 0
 
     def step_choice(self, by: int) -> None:
         """Highlight the next choice, or the one before."""
@@ -88,7 +131,7 @@ class Field(Input):
             case "tab" | "shift+tab":
                 self._press_tab(back=event.key == "shift+tab")
             case "enter":
-                if choices is not None and choices.chosen is not None:
+                if choices is not None and choices.chosen is not None and self._is_fresh:
                     self.take(choices.chosen)
                 self.post_message(TextEntered(self.field_name, self.value))
             case "escape" if self._leaves:
@@ -99,20 +142,33 @@ class Field(Input):
         event.stop()
         event.prevent_default()
 
+    @property
+    def _is_fresh(self) -> bool:
+        return self._offered == self.value
+
     def _press_tab(self, *, back: bool) -> None:
         """Take a choice; without any, go to the next field. A question keeps the focus."""
         choices = self._choices
-        if choices is not None and choices.choices and not back:
+        if choices is not None and not back and not self._is_fresh:
+            self._waits = True  # what is offered is for an earlier text
+            self.set_timer(LONGEST_WAIT_S, self._stop_waiting)
+        elif choices is not None and choices.choices and not back:
             if choices.chosen is None:
                 choices.step(1)
             if choices.chosen is not None:
                 self.take(choices.chosen)
         elif not self._leaves:
-            _ = self.screen.focus_previous() if back else self.screen.focus_next()
+            go_on(self, back=back)
 
     def _on_paste(self, event: events.Paste) -> None:
         event.text = _one_line(event.text)
         super()._on_paste(event)
+
+
+def go_on(widget: Widget, *, back: bool) -> None:
+    """Go to the next thing of a form, or the one before: round, and never out of it."""
+    screen = widget.screen
+    _ = screen.focus_previous(FORM_PARTS) if back else screen.focus_next(FORM_PARTS)
 
 
 def _one_line(text: str) -> str:

@@ -16,7 +16,7 @@ from coexplorer.models import EDITABLE, Fields
 from coexplorer.text import clean
 from coexplorer.tui.facts import LABEL
 from coexplorer.tui.messages import (
-    FieldsAbandoned,
+    FieldLeft,
     FieldsEntered,
     FieldsTyped,
     TextEntered,
@@ -26,7 +26,7 @@ from coexplorer.tui.present import Role
 from coexplorer.tui.tagtext import format_tags, restore_tags
 from coexplorer.tui.widgets.choices import Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
-from coexplorer.tui.widgets.field import Field
+from coexplorer.tui.widgets.field import Field, go_on
 from coexplorer.tui.widgets.lines import Lines
 
 _ACTIONS = map_actions(TextArea.BINDINGS)
@@ -49,7 +49,7 @@ class DescriptionArea(TextArea):
         if event.key in ("tab", "shift+tab"):
             event.stop()
             event.prevent_default()
-            _ = self.screen.focus_next() if event.key == "tab" else self.screen.focus_previous()
+            go_on(self, back=event.key == "shift+tab")
         else:
             await edit_at_once(self, _ACTIONS, event)
 
@@ -152,10 +152,6 @@ class FieldsEditor(Vertical):
         """Say that the fields are to be saved."""
         self.post_message(FieldsEntered(self.mine))
 
-    def leave(self) -> None:
-        """Say that the user wants to leave."""
-        self.post_message(FieldsAbandoned(typed=self.typed))
-
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Keep the draft."""
         event.stop()
@@ -166,6 +162,12 @@ class FieldsEditor(Vertical):
         if event.field != "tags":
             event.stop()
         self.post_message(FieldsTyped(self.mine))
+
+    def on_field_left(self, event: FieldLeft) -> None:
+        """Follow what is posted in place of a field's own messages."""
+        if not event.followed:
+            event.stop()
+            self.post_message(FieldLeft(event.turn, followed=True))
 
     def on_text_entered(self, event: TextEntered) -> None:
         """Enter in a one-line field saves all of them."""

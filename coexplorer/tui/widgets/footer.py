@@ -15,7 +15,10 @@ from coexplorer.tui.widgets.lines import Lines
 
 
 class Footer(Lines):
-    """``e edit  t tags  a archive …``; what can be clicked can be pressed."""
+    """``e edit  t tags  a archive …``; what can be clicked can be pressed.
+
+    Where not all fit, the last one does: the way to all the others.
+    """
 
     DEFAULT_CSS = "Footer { height: 1; background: $panel; }"
 
@@ -50,12 +53,13 @@ class Footer(Lines):
             pieces.append((note + "  ", Role.ACCENT))
             used = width(note) + 2
         self._places = []
-        for command in self._commands:
-            key = show_key(self._keymap.first(command.id)) if self._keymap else ""
-            if not key or not command.short:
-                continue
+        shown = [(show_key(self._keymap.first(c.id)), c) for c in self._commands if self._keymap]
+        shown = [(key, command) for key, command in shown if key and command.short]
+        kept = width(shown[-1][0]) + width(shown[-1][1].short) + 3 if shown else 0
+        for key, command in shown:
             taken = width(key) + 1 + width(command.short) + 2
-            if used + taken - 2 > cells:
+            last = command is shown[-1][1]
+            if used + taken - 2 + (0 if last else kept) > cells:
                 continue
             pieces += [(key, Role.LABEL), (f" {command.short}  ", Role.TEXT)]
             self._places.append((used, used + taken - 2, command.id))

@@ -15,7 +15,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from coexplorer.text import clean, width
-from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
+from coexplorer.tui.messages import FieldLeft, TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.present import Role
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.lines import Lines
@@ -44,6 +44,7 @@ class Prompt(Vertical, can_focus=True):
         self._complete: Complete | None = None
         self._menu = False
         self._first = False
+        self._left = 0
         self._before: Widget | None = None
         self._field: Field | None = None
         self._choices = Choices()
@@ -55,6 +56,11 @@ class Prompt(Vertical, can_focus=True):
         yield self._choices
         with self._line:
             yield self._title
+
+    @property
+    def any_key_leaves(self) -> bool:
+        """Whether any key may choose: a menu's choices have keys of their own."""
+        return self._menu
 
     @property
     def asking(self) -> bool:
@@ -84,7 +90,7 @@ class Prompt(Vertical, can_focus=True):
         from coexplorer.tui.widgets.field import Field  # noqa: PLC0415
 
         await self._drop_field()
-        self._field = field = Field("prompt", None if secret else self._choices, value=value)
+        self._field = field = Field("prompt", self._choices if complete else None, value=value)
         field.password = secret
         field.id = "prompt-field"
         await self._line.mount(field)
@@ -122,9 +128,9 @@ class Prompt(Vertical, can_focus=True):
         try:
             return await answer
         finally:
-            if self._answer is answer:
+            if self._answer is answer:  # not another question's by now
+                await self._close()
                 self._answer = None
-            await self._close()
 
     async def _close(self) -> None:
         self.display = False
@@ -133,6 +139,9 @@ class Prompt(Vertical, can_focus=True):
         await self._drop_field()
         if before is not None and before.is_attached:
             self.screen.set_focus(before)
+        if self._left:
+            self.post_message(FieldLeft(self._left))
+            self._left = 0
 
     async def _drop_field(self) -> None:
         field, self._field = self._field, None
@@ -143,18 +152,27 @@ class Prompt(Vertical, can_focus=True):
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
 
+    def on_field_left(self, event: FieldLeft) -> None:
+        """What was typed after an answer waits until the question is gone."""
+        if self._answer is not None and self._answer.done():
+            event.stop()
+            self._left = event.turn
+
     def on_text_typed(self, event: TextTyped) -> None:
         """Offer what fits."""
         event.stop()
         if self._complete is not None and self._field is not None:
-            self._field.offer(list(self._complete(event.text)))
+            self._field.offer(list(self._complete(event.text)), of=event.text)
             if self._first:
                 self._field.step_choice(1)
 
     def on_text_entered(self, event: TextEntered) -> None:
         """Answer with the text."""
         event.stop()
-        self._settle(event.text)
+        found = self._complete(event.text) if self._complete and self._first else ()
+        known = any(choice.value == event.text for choice in found)
+        # The field may have been left before its choices came.
+        self._settle(found[0].value if found and not known else event.text)
 
     def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Answer with nothing."""

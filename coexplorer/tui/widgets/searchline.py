@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from coexplorer.errors import QueryError
-from coexplorer.text import clean, cut, width
-from coexplorer.tui.present import Line, Role
+from coexplorer.text import clean, width
+from coexplorer.tui.present import Line, Role, wrap
 from coexplorer.tui.widgets.choices import Choices
 from coexplorer.tui.widgets.lines import Lines
 
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from coexplorer.tui.widgets.field import Field
 
 
+SIGN_CELLS = 2
+"""Cells of the slash and its blank."""
+
+
 class SearchLine(Vertical):
-    """One line while nothing is typed; its field comes when it is first needed."""
+    """One line; its field comes when it is first needed.
+
+    What is below it, a mistake and the choices, lies over the list, which stays where it is.
+    """
 
     DEFAULT_CSS = """
     SearchLine { height: auto; }
@@ -27,6 +34,8 @@ class SearchLine(Vertical):
     SearchLine #search-text { width: 1fr; height: 1; }
     SearchLine #search-found { width: auto; height: 1; }
     SearchLine Field { width: 1fr; }
+    SearchLine #search-below { height: auto; overlay: screen; constrain: none inside; }
+    SearchLine #search-mistake { height: auto; display: none; background: $surface; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own word
@@ -38,6 +47,8 @@ class SearchLine(Vertical):
         self._sign = Lines(id="search-sign")
         self._text = Lines(id="search-text")
         self._found = Lines(id="search-found")
+        self._below = Vertical(id="search-below")
+        self._mistake = Lines(id="search-mistake")
 
     def compose(self) -> ComposeResult:
         """Lay out the line and its choices."""
@@ -45,7 +56,9 @@ class SearchLine(Vertical):
             yield self._sign
             yield self._text
             yield self._found
-        yield self.choices
+        with self._below:
+            yield self._mistake
+            yield self.choices
 
     def on_mount(self) -> None:
         """Show the sign that the key is."""
@@ -80,14 +93,26 @@ class SearchLine(Vertical):
         """Show the text that is in force."""
         self._text.show([((clean(text), Role.ACCENT),)])
 
-    def show_found(self, found: str, fault: QueryError | None) -> None:
-        """Show how many there are, or what is wrong."""
+    def show_found(self, found: str, fault: QueryError | None, text: str) -> None:
+        """Show how many `text` finds, and what is wrong with it."""
         line: Line = ((f" {found}", Role.DIM),)
+        if self._mistake.display != (fault is not None):
+            self._mistake.display = fault is not None
         if fault is not None:
-            room = max(10, self.size.width - width(found) - 24)
-            line = ((f" {cut(clean(fault.message), room)}", Role.BAD), *line)
+            self._mistake.show(build_mistake(fault, text, self.size.width))
         cells = sum(width(text) for text, _ in line)
         wanted = self._found.styles.width
         if wanted is None or wanted.value != cells:
             self._found.styles.width = cells
         self._found.show([line])
+
+
+def build_mistake(fault: QueryError, text: str, cells: int) -> list[Line]:
+    """Return the lines below a search that point at the place of its mistake, and name it."""
+    place = SIGN_CELLS + width(clean(text[: fault.start]))
+    marks = "^" * max(1, width(clean(text[fault.start : fault.end])))
+    message = clean(fault.message)
+    if place + width(marks) + 1 + width(message) <= cells:
+        return [((" " * place, Role.TEXT), (f"{marks} {message}", Role.BAD))]
+    pointer: Line = ((" " * place, Role.TEXT), (marks, Role.BAD))
+    return [pointer, *(((f"  {part}", Role.BAD),) for part in wrap(message, max(1, cells - 2)))]

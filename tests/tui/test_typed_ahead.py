@@ -1,0 +1,108 @@
+"""Keys that come in one packet, as a slow link brings them: each acts where it was meant to."""
+
+from __future__ import annotations
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.server import DemoServer
+from coexplorer.tui.screens.help import HelpScreen
+from tests.support.server import COMBINED, DERIVED, OUTSIDE, RAW, THEIRS
+from tests.support.tui import running_app
+
+
+async def test_after_a_search_they_act_on_what_it_finds(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("/atlas\ra")
+        await app.until(lambda: app.stored(THEIRS).archived, "the atlas archived")
+        assert not app.stored(OUTSIDE).archived
+
+
+async def test_after_a_search_is_left_they_act_on_the_list(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("/atlas\x1b?")
+        await app.until(lambda: isinstance(app.app.screen, HelpScreen), "the help")
+        assert not app.main.browsing.text
+
+
+async def test_after_a_question_they_act_on_the_list(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("+keep\rj.")
+        await app.until(lambda: app.stored(OUTSIDE).tags == ("keep",), "the tag")
+        await app.until(lambda: len(server.log.find_all("PUT")) > 1, "repeated, two rows on")
+        assert not app.stored(COMBINED).tags
+
+
+async def test_after_a_menu_they_act_on_the_list(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("ynjj")
+        await app.until(lambda: app.app.clipboard == "open data", "the name")
+        await app.until(lambda: app.main.rows.cursor == 2, "two rows on")
+
+
+async def test_after_an_edit_they_act_on_the_list(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("r!\rja")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "the name")
+        await app.until(lambda: app.stored(COMBINED).archived, "the next one archived")
+        assert not app.stored(OUTSIDE).archived
+
+
+async def test_after_fields_that_are_left_they_act_on_the_list(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("r\x1bjj")
+        await app.until(lambda: app.main.rows.cursor == 2, "two rows on")
+        assert app.main.editing is None
+        app.burst("rx\x1by")
+        await app.until(lambda: app.main.editing is None, "thrown away")
+
+
+async def test_after_the_tags_panel_they_act_on_what_was_chosen(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("Tsorted\ra")
+        await app.until(lambda: app.stored(DERIVED).archived, "the sorted one archived")
+        assert not app.stored(OUTSIDE).archived
+
+
+@pytest.mark.command("app.theme")
+async def test_the_palette_opens_what_takes_the_rest(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst(":theme\rjj\rj")
+        await app.until(lambda: app.app.theme == "high-contrast", "the third theme")
+        await app.until(lambda: app.main.rows.cursor == 1, "one row on")
+
+
+async def test_a_word_that_is_typed_over_is_the_one_that_is_saved(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("ecephys_655019_2023-04-03_18-17-07")
+        app.burst("r\x15one\tin words\t\x15keep\r")
+        await app.until(lambda: app.stored(RAW).name == "one", "the name")
+        assert app.stored(RAW).tags == ("keep",)
+        assert app.stored(RAW).description.startswith("in words")
+
+
+async def test_a_tab_takes_the_completion_of_what_was_typed_before_it(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("/ta\tsort\t\r")
+        await app.until(lambda: app.main.browsing.text == "tag:sorted", "both completed")
+        app.burst("\x1bt\x15eceph\t\tx\r")
+        await app.until(
+            lambda: app.stored(DERIVED).mount == "ecephys_655019_sortedx", "the next field"
+        )
+        assert app.stored(DERIVED).tags == ("ecephys",)
