@@ -73,6 +73,7 @@ class AssetList(Widget, can_focus=True):
         self._sort = ("", False)
         self._asked: tuple[int, int] | None = None
         self._strips: dict[tuple[int, bool], Strip] = {}
+        self._styles: dict[str, Style] = {}
         self._note = ""
 
     # What is shown
@@ -193,6 +194,7 @@ class AssetList(Widget, can_focus=True):
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         self._strips.clear()
+        self._styles.clear()
         super().notify_style_update()
 
     def on_click(self, event: events.Click) -> None:
@@ -242,7 +244,7 @@ class AssetList(Widget, can_focus=True):
         return strip
 
     def _draw_row(self, index: int) -> Strip:
-        cells, base = self.size.width, self.rich_style
+        cells, base = self.size.width, self._style("")
         if index >= self.windows.count:
             if index == 0 and self._note:
                 note = ((f"    {self._note}", Role.DIM),)
@@ -270,7 +272,12 @@ class AssetList(Widget, can_focus=True):
         return self._style(f"role--{role}")
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(name)
+        """Return the colours of a part; without a name, of the list itself."""
+        style = self._styles.get(name)
+        if style is None:
+            style = self.get_component_rich_style(name) if name else self.rich_style
+            self._styles[name] = style
+        return style
 
     def _miss(self) -> None:
         """Ask once for the visible rows and the page before and after them."""

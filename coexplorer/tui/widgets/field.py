@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
+from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -39,6 +41,8 @@ class Field(Input):
     """
 
     takes_keys = True
+    # A longer text scrolls within the field: nothing else is laid out anew at each key.
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0))
     BINDINGS: ClassVar[list[BindingType]] = []
     DEFAULT_CSS = """
     Field, Field:focus {

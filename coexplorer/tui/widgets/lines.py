@@ -42,6 +42,8 @@ class Lines(ScrollView, can_focus=False):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own word
         super().__init__(id=id)
         self._lines: Sequence[Line] = ()
+        self._base: Style | None = None
+        self._styles: dict[Role, Style] = {}
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -64,7 +66,7 @@ class Lines(ScrollView, can_focus=False):
     def render_line(self, y: int) -> Strip:
         """Draw one line (Textual's Line API)."""
         cells = self.size.width
-        base = self.rich_style
+        base = self._base = self._base or self.rich_style
         index = y + self.scroll_offset.y
         if index >= len(self._lines):
             return Strip.blank(cells, base)
@@ -72,7 +74,16 @@ class Lines(ScrollView, can_focus=False):
 
     def role_style(self, role: Role) -> Style:
         """Return the colours of a role on this pane."""
-        return self.get_component_rich_style(f"role--{role}")
+        style = self._styles.get(role)
+        if style is None:
+            style = self._styles[role] = self.get_component_rich_style(f"role--{role}")
+        return style
+
+    def notify_style_update(self) -> None:
+        """Look the colours up anew."""
+        self._base = None
+        self._styles.clear()
+        super().notify_style_update()
 
 
 def build_strip(

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SIGN_CELLS = 2
 """Cells of the slash and its blank."""
 
+_SPARE = 12
+"""Cells that the count may leave unused."""
+
 
 class SearchLine(Vertical):
     """One line; its field comes when it is first needed.
@@ -43,6 +46,7 @@ class SearchLine(Vertical):
         self.typing = False
         self.field: Field | None = None
         self.choices = Choices()
+        self._room = 0
         self._line = Horizontal()
         self._sign = Lines(id="search-sign")
         self._text = Lines(id="search-text")
@@ -101,10 +105,12 @@ class SearchLine(Vertical):
         if fault is not None:
             self._mistake.show(build_mistake(fault, text, self.size.width))
         cells = sum(width(text) for text, _ in line)
-        wanted = self._found.styles.width
-        if wanted is None or wanted.value != cells:
-            self._found.styles.width = cells
-        self._found.show([line])
+        # The count keeps its place while it is about as long: another width is another layout.
+        room = self._room if cells <= self._room <= cells + _SPARE else cells
+        if room != self._room:
+            self._room = room
+            self._found.styles.width = room
+        self._found.show([((" " * (room - cells), Role.DIM), *line)])
 
 
 def build_mistake(fault: QueryError, text: str, cells: int) -> list[Line]:
