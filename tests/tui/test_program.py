@@ -11,11 +11,24 @@ import pytest
 
 from benchmarks.pty_session import Session
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui.terminal.app import STOCK_OUTPUT
 from tests.support.hostile import hostile_assets
 from tests.support.server import FAILED, OUTSIDE
 
 BAD = "\x00\x05\x0b\x0e\x7f\u2028\u202e\u2066\ufeff"
 PROGRAM = [sys.executable, "-m", "coexplorer"]
+TERMS = ["xterm-256color", "screen-256color", "tmux-256color", "linux", "vt100"]
+
+
+@pytest.fixture(params=["layer", "stock"], autouse=True)
+def _output(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the program with the output layer, and with what Textual itself would write."""
+    if request.param == "stock":
+        monkeypatch.setenv(STOCK_OUTPUT, "1")
+
+
+only_with_the_layer = pytest.mark.parametrize("_output", ["layer"], indirect=True)
+"""What Textual's own output does not promise."""
 
 
 def environment(server: DemoServer) -> dict[str, str]:
@@ -52,6 +65,25 @@ def test_it_fits_small_terminals(server: DemoServer, size: tuple[int, int]) -> N
         session.wait_for("both recordings")
 
 
+@pytest.mark.parametrize("term", TERMS)
+def test_it_works_in_every_kind_of_terminal(server: DemoServer, term: str) -> None:
+    with Session(PROGRAM, env=environment(server), term=term) as session:
+        session.wait_for("open data")
+        session.write("/")
+        session.write("atlas")
+        session.wait_for("1 of 9")
+        session.write("enter")
+        session.write("r")
+        session.wait_for("ctrl+s save")
+        session.write("ctrl+u")
+        session.write(f"seen in {term}\r")
+        session.wait_for(lambda _: any(a.name == f"seen in {term}" for a in server.store.assets()))
+        session.write("q")
+        session.wait_exit()
+        assert session.status == 0
+        assert session.modes_left_on() == []
+
+
 def test_no_control_character_of_foreign_text_reaches_the_terminal(server: DemoServer) -> None:
     foreign = "\x1b[35mA\x1b]52;c;b3du\x07B\x9b2JC\u202eD\u2066E\x00F\rG"
     server.store.update(FAILED, name=foreign, tags=(foreign,), description=foreign * 20)
@@ -69,6 +101,7 @@ def test_no_control_character_of_foreign_text_reaches_the_terminal(server: DemoS
         assert piece not in output
 
 
+@only_with_the_layer
 def test_foreign_text_in_the_editor_of_a_description_is_harmless_too(server: DemoServer) -> None:
     server.store.update(OUTSIDE, description="before\x1b]0;owned\x07after\x1b[35m")
     with open_program(server) as session:

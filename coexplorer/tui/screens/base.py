@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events
 from textual.await_complete import AwaitComplete
+from textual.dom import NoScreen
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker
@@ -248,6 +249,10 @@ class CommandScreen(Screen[Result]):
             await work()
         except CoexplorerError as error:
             self.report(error)
+        except NoScreen:
+            # The app has ended meanwhile: there is nobody left to tell.
+            if self.is_running:
+                raise
 
     def report(self, error: CoexplorerError) -> None:
         """Show an error of ours: one sentence with the way out."""

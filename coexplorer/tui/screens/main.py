@@ -188,6 +188,8 @@ class MainScreen(CommandScreen[None]):
 
     def run_key(self, key: str) -> bool:
         """Run a command, or what the user gave a key of their own."""
+        # Whoever presses a key wants to see what it does: the first frame has stood long enough.
+        self.coexplorer.begin_output()
         if super().run_key(key):
             return True
         action = self.coexplorer.keymap.quick.get(key) if self.editing is None else None
