@@ -10,15 +10,32 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
+from coexplorer.catalog.disk import is_full
 from coexplorer.catalog.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from coexplorer.errors import CatalogError
 
 BUSY_TIMEOUT_S: Final = 10.0
 """How long a statement waits for another process's transaction; each of ours is far shorter."""
 
+IMPATIENT_S: Final = 0.1
+"""How long the next ones wait when that was in vain: whoever holds the file hangs, and the user
+waits once, not at every write. It ends with the first write that works."""
+
 _PRIMARY_CODE: Final = 0xFF
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_FROZEN: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+    }
+)
+"""With these a file may still be read, although nothing can be written beside it."""
+
 _REASONS: Final = {
     sqlite3.SQLITE_FULL: ("the disk is full", "make room; until then nothing new is kept"),
     sqlite3.SQLITE_IOERR: ("its disk can't be read or written", "look at the disk"),
@@ -40,21 +57,35 @@ class Superseded(CatalogError):
 class Connections:
     """A writer, and readers that are lent to one thread at a time.
 
+    Where nothing can be written (a full disk, a file system that is read-only), a catalog that was
+    closed properly is read as it stands, and each write raises `CatalogError`.
+
     Args:
         path: The catalog's file; its folder is made, private, where it is missing.
+
+    Attributes:
+        problem: One line when the catalog was rebuilt or can only be read; otherwise empty.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problem = ""
+        self._frozen: CatalogError | None = None
+        self._patient = True
         self._guard = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._busy: set[sqlite3.Connection] = set()
         self._writing = threading.Lock()
         self._closed = False
         with self.told():
-            self._prepare()
-            self._writer = _connect(path)
+            try:
+                self._prepare()
+                self._writer = _connect(path)
+            except (sqlite3.OperationalError, OSError) as error:
+                if not _is_whole(path, error):
+                    raise
+                self._freeze(error)
+                self._writer = self._open_reader()
 
     def close(self) -> None:
         """Close every connection; those that are in use as soon as they are given back."""
@@ -91,7 +122,7 @@ class Connections:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Lend the writer inside one transaction, which holds wholly or not at all."""
         with self.told(), self._writing:
-            self._writer.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield self._writer
                 self._writer.execute("COMMIT")
@@ -112,8 +143,41 @@ class Connections:
                 hint="look at the permissions of its folder and the room on its disk",
             ) from error
 
+    def _begin(self) -> None:
+        """Begin a write; after one that waited in vain the next ones hardly wait."""
+        if self._frozen is not None:
+            raise CatalogError(self._frozen.message, hint=self._frozen.hint)
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            self._be_patient(False)
+            raise
+        self._be_patient(True)
+
+    def _be_patient(self, patient: bool) -> None:  # noqa: FBT001 - be_patient(False) reads well
+        if patient is not self._patient:
+            self._patient = patient
+            wait_s = BUSY_TIMEOUT_S if patient else IMPATIENT_S
+            self._writer.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
+
+    def _freeze(self, error: sqlite3.Error | OSError) -> None:
+        """Go on with what the file holds, without ever writing."""
+        if isinstance(error, OSError):
+            reason, hint = error.strerror or str(error), "look at the permissions of its folder"
+        else:
+            reason, hint = self._explain(_code_of(error), error)
+        self._frozen = CatalogError(
+            f"the catalog {self.path} can't be written: {reason}", hint=hint
+        )
+        self.problem = f"{self._frozen.message}; what it knew before is shown"
+
+    def _explain(self, code: int, error: Exception) -> tuple[str, str]:
+        if code == sqlite3.SQLITE_IOERR and is_full(self.path.parent):
+            code = sqlite3.SQLITE_FULL
+        return _REASONS.get(code, (str(error), "delete the file: it will be rebuilt"))
+
     def _translate(self, error: sqlite3.Error) -> CatalogError:
-        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        code = _code_of(error)
         if code == sqlite3.SQLITE_INTERRUPT:
             return Superseded("this search was stopped, because a newer one has begun")
         if code in _DAMAGED:
@@ -123,7 +187,7 @@ class Connections:
                 f"the catalog {self.path} is damaged",
                 hint="start again: it is then rebuilt from the platform; no edit is lost by that",
             )
-        reason, hint = _REASONS.get(code, (str(error), "delete the file: it will be rebuilt"))
+        reason, hint = self._explain(code, error)
         return CatalogError(f"the catalog {self.path} can't be used: {reason}", hint=hint)
 
     def _borrow(self) -> sqlite3.Connection:
@@ -132,10 +196,16 @@ class Connections:
                 raise CatalogError("the catalog is closed")
             connection = self._idle.pop() if self._idle else None
         if connection is None:
-            connection = _connect(self.path)
-            connection.execute("PRAGMA query_only = 1")
+            connection = self._open_reader()
         with self._guard:
             self._busy.add(connection)
+        return connection
+
+    def _open_reader(self) -> sqlite3.Connection:
+        if self._frozen is not None:
+            return _connect_frozen(self.path)
+        connection = _connect(self.path)
+        connection.execute("PRAGMA query_only = 1")
         return connection
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
@@ -155,7 +225,7 @@ class Connections:
             try:
                 self._migrate()
             except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE not in _DAMAGED:
+                if _code_of(error) not in _DAMAGED:
                     raise
                 self._rebuild()
                 self._migrate()
@@ -193,6 +263,37 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA cache_size = -8000")
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
+
+
+def _connect_frozen(path: Path) -> sqlite3.Connection:
+    """Open the file as one that nobody changes: without shared memory, locks or log beside it."""
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro&immutable=1",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _is_whole(path: Path, error: sqlite3.Error | OSError) -> bool:
+    """Tell whether a catalog that `error` kept from being opened can be read as it stands.
+
+    What is still in a log beside it would be missing, so there must be none.
+    """
+    if isinstance(error, sqlite3.Error) and _code_of(error) not in _FROZEN:
+        return False
+    log, _ = _companions(path)
+    try:
+        if not path.stat().st_size or (log.exists() and log.stat().st_size):
+            return False
+        with contextlib.closing(_connect_frozen(path)) as connection:
+            return _read_version(connection, path) == VERSION
+    except (sqlite3.Error, OSError, CatalogError):
+        return False
+
+
+def _code_of(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
 
 
 def _read_version(connection: sqlite3.Connection, path: Path) -> int:

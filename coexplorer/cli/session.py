@@ -46,6 +46,7 @@ class Invocation:
         self.token_file = token_file
         self.debug = debug
         self._settings: Settings | None = None
+        self._told = ""
 
     def load_settings(self) -> Settings:
         """Read the settings once, and say what is wrong in them.
@@ -80,9 +81,10 @@ class Invocation:
         async def main() -> Answer:
             async with open_library(settings, origin="cli", offline=offline) as library:
                 answer = await work(library)
-                problem = (await library.status()).catalog_problem
-                if problem:
-                    warn(problem)
+                status = await library.status()
+                if status.problem and status.problem != self._told:
+                    self._told = status.problem  # a command may open the library more than once
+                    warn(status.problem)
                 return answer
 
         with ungrouped():
@@ -152,15 +154,18 @@ async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
 
     Raises:
         ApiError: Only the platform can help: nothing is known yet, or it does not know this user.
+        CatalogError: Nothing is known yet, and nothing can be kept.
     """
     try:
         await with_sync_progress(
             library, lambda: library.ensure_fresh(max_age_s=0.0 if refresh else FRESH_S)
         )
-    except (Unreachable, PlatformFault, RateLimited) as error:
+    except (Unreachable, PlatformFault, RateLimited, CatalogError) as error:
         status = await library.status()
         if refresh or status.synced_at is None:
             raise
+        if isinstance(error, CatalogError) and status.catalog_problem:
+            return  # it is told once, at the end
         known_at = clock_text(status.synced_at, time.time())
         warn(f"{error.message}; showing what was known at {known_at}")
 

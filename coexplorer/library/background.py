@@ -44,8 +44,8 @@ class Background:
     async def _settle(self) -> None:
         """Look for what an earlier session left unknown, until the platform answers."""
         while True:
-            pending = await self._context.run(self._context.journal.pending)
             try:
+                pending = await self._context.run(self._context.journal.pending)
                 await settle_entries(self._context, pending)
             except CoexplorerError:
                 await anyio.sleep(REFRESH_EVERY_S)

@@ -16,7 +16,7 @@ from coexplorer.errors import CoexplorerError, JournalError
 from coexplorer.library.entries import PENDING, Batch, Draft, Entry, Purpose, State
 from coexplorer.library.journal_file import JournalFile, insert, tell_unusable
 from coexplorer.library.journal_rows import ENTRY_COLUMNS, build_entry, encode_value
-from coexplorer.library.sessions import SessionLock, bury, is_dead
+from coexplorer.library.sessions import NoSession, SessionLock, bury, is_dead
 from coexplorer.models import AssetId, Fields, MetadataValue
 
 _OPEN = (State.PLANNED, State.INTENDED)
@@ -28,20 +28,32 @@ class Journal:
     Args:
         path: The SQLite file; made with mode 0600 if it is not there.
         origin: The front end: ``cli``, ``tui`` or ``mount``.
+        must_write: Raise when nothing can be written to it; otherwise what it holds can be read, if
+            that is possible, and each write raises.
 
     Raises:
         JournalError: It can't be opened, or a newer coexplorer wrote it.
     """
 
-    def __init__(self, path: Path, *, origin: str) -> None:
+    def __init__(self, path: Path, *, origin: str, must_write: bool = True) -> None:
         self._origin = origin
-        self._file = JournalFile(path)
+        self._file = JournalFile(path, must_write=must_write)
         self._folder = path.with_name(path.name + ".sessions")
+        self._session: SessionLock | NoSession = NoSession()
+        if self._file.problem is not None:
+            return
         try:
             self._session = SessionLock(self._folder)
         except OSError as error:
-            self._file.close()
-            raise tell_unusable(path, error) from error
+            if must_write:
+                self._file.close()
+                raise tell_unusable(path, error) from error
+            self._file.problem = tell_unusable(path, error, so="nothing can be changed")
+
+    @property
+    def problem(self) -> JournalError | None:
+        """Why nothing can be written; None when it can."""
+        return self._file.problem
 
     @property
     def folder(self) -> Path:
@@ -182,27 +194,39 @@ class Journal:
                 ),
             )
 
-    def claim(self, entry_ids: Iterable[int]) -> None:
-        """Take entries back to ``planned``, as this session's, to send them again."""
-        with self._file.transaction() as connection:
-            connection.executemany(
-                "UPDATE entries SET state = ?, session = ?, reason = '', hint = '' WHERE id = ?",
-                [(State.PLANNED, self._session.name, entry) for entry in entry_ids],
-            )
+    def claim(self, entry_ids: Iterable[int]) -> list[int]:
+        """Take entries back to ``planned``, as this session's, to send them again.
 
-    def discard(self, entry_id: int) -> None:
-        """Give an entry up; what it should have undone stands again."""
+        Returns:
+            Those that still waited: two processes can't claim the same one.
+        """
         with self._file.transaction() as connection:
-            connection.execute(
-                "UPDATE entries SET state = ?, settled_at = ? WHERE id = ?",
-                (State.DISCARDED, time.time(), entry_id),
-            )
+            return [
+                entry
+                for entry in entry_ids
+                if connection.execute(
+                    "UPDATE entries SET state = ?, session = ?, reason = '', hint = ''"
+                    " WHERE id = ? AND state IN (?, ?, ?)",
+                    (State.PLANNED, self._session.name, entry, *PENDING),
+                ).rowcount
+            ]
+
+    def discard(self, entry_id: int) -> bool:
+        """Give an entry up; what it should have undone stands again; False if it did not wait."""
+        with self._file.transaction() as connection:
+            given_up = connection.execute(
+                "UPDATE entries SET state = ?, settled_at = ? WHERE id = ? AND state IN (?, ?, ?)",
+                (State.DISCARDED, time.time(), entry_id, *PENDING),
+            ).rowcount
+            if not given_up:
+                return False
             connection.execute(
                 "UPDATE entries SET undone_by = NULL FROM entries AS given_up"
                 " WHERE given_up.id = ? AND entries.undone_by = given_up.batch_id"
                 " AND entries.asset_id = given_up.asset_id",
                 (entry_id,),
             )
+            return True
 
     def abandon_batch(self, batch_id: int) -> None:
         """Settle what this session left half done: planned is unsent, intended is unknown."""
@@ -215,6 +239,8 @@ class Journal:
         Looks at nothing but this machine: what was ``planned`` was never sent; what was
         ``intended`` may have been, and is settled by a look at the platform later.
         """
+        if self.problem is not None:
+            return 0
         sessions = self._file.read(
             "SELECT DISTINCT session FROM entries WHERE state IN (?, ?) AND session != ?",
             (*_OPEN, self._session.name),

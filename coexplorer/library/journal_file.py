@@ -1,18 +1,25 @@
-"""The journal's file: opened privately, one transaction at a time, errors told in one sentence."""
+"""The journal's file: opened privately, one transaction at a time, errors told in one sentence.
+
+Where nothing can be written (a full disk), what a journal holds can still be read, if it was closed
+properly: the user wants to see what is not sent yet.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from coexplorer.catalog.disk import is_full
 from coexplorer.errors import JournalError
-from coexplorer.library.journal_schema import NewerJournalError, migrate
+from coexplorer.library.journal_schema import VERSION, NewerJournalError, migrate
 
 BUSY_TIMEOUT_S = 30.0
+_PRIMARY_CODE = 0xFF
 
 
 class JournalFile:
@@ -20,25 +27,35 @@ class JournalFile:
 
     Args:
         path: The SQLite file; made with mode 0600 if it is not there.
+        must_write: Raise when it can't be opened for writing; otherwise note that as `problem`.
+
+    Attributes:
+        problem: Why nothing can be written; None when it can.
 
     Raises:
         JournalError: It can't be opened, or a newer coexplorer wrote it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, must_write: bool = True) -> None:
         self._path = path
         self._guard = threading.Lock()
+        self.problem: JournalError | None = None
+        self._connection: sqlite3.Connection | None = None
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
             self._connection = _connect(path)
         except (OSError, sqlite3.Error, NewerJournalError) as error:
-            raise tell_unusable(path, error) from error
+            if must_write:
+                raise tell_unusable(path, error) from error
+            self.problem = tell_unusable(path, error, so="nothing can be changed")
+            self._connection = _connect_frozen(path)
 
     def close(self) -> None:
         """Close the connection."""
         with self._guard:
-            self._connection.close()
+            if self._connection is not None:
+                self._connection.close()
 
     def read(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run a SELECT.
@@ -48,7 +65,7 @@ class JournalFile:
         """
         with self._guard:
             try:
-                return self._connection.execute(statement, values).fetchall()
+                return self._open().execute(statement, values).fetchall()
             except sqlite3.Error as error:
                 raise tell_unusable(self._path, error) from error
 
@@ -60,20 +77,34 @@ class JournalFile:
             JournalError: It can't be written; nothing was.
         """
         with self._guard:
+            if self.problem is not None:
+                raise _again(self.problem)
+            connection = self._open()
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
             except (sqlite3.Error, OSError) as error:
-                self._roll_back()
+                _roll_back(connection)
                 raise tell_unusable(self._path, error) from error
             except BaseException:
-                self._roll_back()
+                _roll_back(connection)
                 raise
 
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise _again(self.problem) if self.problem else AssertionError
+        return self._connection
+
+
+def _again(problem: JournalError) -> JournalError:
+    """Return an error to raise once more, without the traceback of the last time."""
+    return JournalError(problem.message, hint=problem.hint)
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -90,6 +121,30 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _connect_frozen(path: Path) -> sqlite3.Connection | None:
+    """Open a file as it stands, without anything beside it; None when something would be missing.
+
+    What is still in a log beside it could not be seen; so there must be none.
+    """
+    log = path.with_name(path.name + "-wal")
+    try:
+        if log.exists() and log.stat().st_size:
+            return None
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode=ro&immutable=1",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except (sqlite3.Error, OSError):
+        return None
+    with suppress(sqlite3.Error):
+        if connection.execute("PRAGMA user_version").fetchone() == (VERSION,):
+            return connection
+    connection.close()
+    return None
+
+
 def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, object]) -> int:
     """Insert a row of named columns; return its number."""
     columns, marks = ", ".join(values), ", ".join("?" * len(values))
@@ -102,14 +157,19 @@ def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, obje
     return cursor.lastrowid
 
 
-def tell_unusable(path: Path, error: Exception) -> JournalError:
-    """Return what a person is told about a failure."""
+def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent") -> JournalError:
+    """Return what a person is told about a failure, and what follows from it."""
     if isinstance(error, NewerJournalError):
         return JournalError(
-            f"the journal {path} was written by a newer coexplorer",
+            f"the journal {path} was written by a newer coexplorer, so {so}",
             hint="update coexplorer; the journal is never rebuilt",
         )
+    reason, hint = str(error), "free some disk space or look at the file's permissions"
+    if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE == sqlite3.SQLITE_BUSY:
+        reason, hint = "another process holds it", "find a process that hangs"
+    elif isinstance(error, sqlite3.OperationalError | OSError) and is_full(path.parent):
+        reason, hint = "the disk is full", "free some disk space"
     return JournalError(
-        f"the journal {path} can't be used ({error}), so nothing was sent",
-        hint="free some disk space or look at the file's permissions, then try again",
+        f"the journal {path} can't be used ({reason}), so {so}",
+        hint=f"{hint}, then try again",
     )

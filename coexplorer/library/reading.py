@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from coexplorer.catalog import Duplicates, Row, Stats
+from coexplorer.errors import JournalError
 from coexplorer.library.context import Context
 from coexplorer.library.results import Lineage, Status
 from coexplorer.models import AssetId
@@ -84,7 +85,11 @@ class Reading:
     async def status(self, *, syncing: bool) -> Status:
         """See `Library.status`."""
         state = await self._context.run(self._catalog.sync_state)
-        unsent = await self._context.run(self._context.journal.count_pending)
+        journal = self._context.journal
+        try:
+            unsent = await self._context.run(journal.count_pending)
+        except JournalError:  # nothing is known of what is not sent; `problem` says so
+            unsent = 0
         return Status(
             total=state.assets,
             complete=state.complete,
@@ -93,5 +98,6 @@ class Reading:
             syncing=syncing,
             unsent=unsent,
             catalog_problem=self._context.catalog_problem,
+            journal_problem=journal.problem.message if journal.problem else "",
             dialect=state.dialect or "",
         )

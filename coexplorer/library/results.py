@@ -23,6 +23,8 @@ class Status(msgspec.Struct, frozen=True):
         unsent: Journal entries that wait for the user.
         catalog_problem: One line when the catalog had to be bypassed or rebuilt; else empty.
         dialect: ``legacy`` or ``current``; empty when not known yet.
+        journal_problem: One line when the journal can't be written, so that nothing can be changed;
+            else empty.
     """
 
     total: int
@@ -33,6 +35,12 @@ class Status(msgspec.Struct, frozen=True):
     unsent: int
     catalog_problem: str = ""
     dialect: str = ""
+    journal_problem: str = ""
+
+    @property
+    def problem(self) -> str:
+        """One line about what does not work on this machine; else empty."""
+        return self.catalog_problem or self.journal_problem
 
     @property
     def count_text(self) -> str:

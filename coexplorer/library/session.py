@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,7 @@ import anyio.to_thread
 
 from coexplorer.catalog import Catalog
 from coexplorer.config import Settings
-from coexplorer.errors import CatalogError
+from coexplorer.errors import CatalogError, JournalError
 from coexplorer.library.context import Context
 from coexplorer.library.events import RateLimitWaited
 from coexplorer.library.journal import Journal
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from coexplorer.api import Client
 
 Origin = Literal["cli", "tui", "mount"]
+
+_log = logging.getLogger(__name__)
+# Without this, Python prints our warnings on a terminal where nobody asked for a log.
+logging.getLogger("coexplorer").addHandler(logging.NullHandler())
+
+_MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
 
 _CONCURRENCY: dict[Origin, int] = {"cli": 8, "tui": 8, "mount": 64}
 """Requests under way at once. In a mount each is a program that waits for its save, within 10 s:
@@ -37,8 +44,10 @@ async def open_library(
     """Open the library of a profile; everything ends with the context.
 
     Nothing is asked of the network here, and httpx is not even imported until it is needed. A
-    catalog that can't be used is bypassed: `Library.status` says so in one line. What an earlier
-    session left half done is settled as far as this machine knows: see `Library.unsent`.
+    catalog that can't be used is bypassed: `Library.status` says so in one line. So it does of a
+    journal that can't be written: everything can be read then, and a change raises `JournalError`.
+    What an earlier session left half done is settled as far as this machine knows: see
+    `Library.unsent`.
 
     Args:
         settings: Where the platform, the catalog and the journal are.
@@ -46,13 +55,20 @@ async def open_library(
         offline: Never use the network: whatever needs it raises `Unreachable` at once.
 
     Raises:
-        JournalError: The journal can't be used.
+        JournalError: The journal can't be used by a mount, whose programs would only learn of it
+            when they save.
+        CatalogError: The catalog can't be used, and there is no room for another either.
     """
     async with AsyncExitStack() as stack:
         catalog, problem = _open_catalog(settings.catalog_path, stack)
-        journal = Journal(settings.journal_path, origin=origin)
+        journal = Journal(settings.journal_path, origin=origin, must_write=origin == "mount")
         stack.callback(journal.close)
-        journal.recover()
+        try:
+            journal.recover()
+        except JournalError as error:
+            if origin == "mount":
+                raise
+            _log.warning("what earlier sessions left is not settled: %s", error)
 
         async def connect(token: Secret | None) -> Client:
             client = await _build_client(settings, context, token, _CONCURRENCY[origin])
@@ -76,10 +92,20 @@ def _open_catalog(path: Path, stack: AsyncExitStack) -> tuple[Catalog, str]:
         problem = catalog.problem
     except CatalogError as error:
         problem = error.message
-        folder = stack.enter_context(TemporaryDirectory(prefix="coexplorer-"))
-        catalog = Catalog.open(Path(folder) / "catalog.sqlite3")
+        catalog = _open_elsewhere(error, stack)
     stack.callback(catalog.close)
     return catalog, problem
+
+
+def _open_elsewhere(error: CatalogError, stack: AsyncExitStack) -> Catalog:
+    """Open an empty catalog in the first folder for temporary files that has room for one."""
+    for parent in (None, _MEMORY_DISK):
+        try:
+            folder = stack.enter_context(TemporaryDirectory(prefix="coexplorer-", dir=parent))
+            return Catalog.open(Path(folder) / "catalog.sqlite3")
+        except (OSError, CatalogError) as reason:
+            _log.warning("no catalog in %s: %s", parent, reason)
+    raise error
 
 
 async def _build_client(

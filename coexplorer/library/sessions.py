@@ -14,6 +14,15 @@ from pathlib import Path
 from typing import IO
 
 
+class NoSession:
+    """In place of a `SessionLock` where nothing can be written."""
+
+    name = ""
+
+    def release(self) -> None:
+        """End nothing."""
+
+
 class SessionLock:
     """This process's own locked file; `name` stands in the journal's rows."""
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,45 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert journal.recover() == 0
 
 
+def test_two_processes_can_not_claim_the_same_entry(journal: Journal, tmp_path: Path) -> None:
+    _, (one, two, three) = journal.begin([DRAFT] * 3, title="edit")
+    for entry in (one, two):
+        journal.settle(entry, State.UNSENT)
+    journal.settle(three, State.APPLIED)
+    other = Journal(tmp_path / "state" / "journal.sqlite3", origin="tui")
+    assert other.claim([one, three]) == [one]
+    assert journal.claim([one, two, three]) == [two]
+    assert not journal.discard(one)
+    assert [entry.state for entry in (journal.entry(one), journal.entry(three)) if entry] == [
+        State.PLANNED,
+        State.APPLIED,
+    ]
+    other.close()
+
+
+def test_journal_that_can_not_be_written_is_read_and_every_write_raises(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    first = Journal(path, origin="cli")
+    _, (number,) = first.begin([DRAFT], title="edit")
+    first.settle(number, State.UNSENT)
+    first.close()
+    with no_room_on_the_disk():
+        with pytest.raises(JournalError, match="nothing was sent"):
+            Journal(path, origin="mount")
+        read_only = Journal(path, origin="cli", must_write=False)
+    assert [entry.mine for entry in read_only.pending()] == [DRAFT.mine]
+    assert read_only.recover() == 0
+    for write in (
+        lambda: read_only.begin([DRAFT], title="more"),
+        lambda: read_only.claim([number]),
+        lambda: read_only.discard(number),
+        lambda: read_only.intend(number),
+    ):
+        with pytest.raises(JournalError, match="nothing can be changed"):
+            write()
+    read_only.close()
+
+
 def test_closing_settles_what_is_half_done(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     first = Journal(path, origin="cli")
@@ -150,16 +190,25 @@ def test_file_that_is_no_journal_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"words")
 
 
-def test_full_disk_is_a_journal_error(journal: Journal) -> None:
-    journal.begin([DRAFT], title="fits")
+@contextmanager
+def no_room_on_the_disk(longest: int = 0) -> Iterator[None]:
+    """Let no file of this process grow beyond a length."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (longest, hard))
     try:
-        with pytest.raises(JournalError, match="nothing was sent"):
-            journal.begin([DRAFT] * 100, title="does not fit")
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_full_disk_is_a_journal_error(journal: Journal) -> None:
+    journal.begin([DRAFT], title="fits")
+    with (
+        no_room_on_the_disk(4096),
+        pytest.raises(JournalError, match="nothing was sent"),
+    ):
+        journal.begin([DRAFT] * 100, title="does not fit")
     assert len(journal.batches(limit=10)) == 1
     journal.begin([DRAFT], title="fits again")

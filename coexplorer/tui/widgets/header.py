@@ -37,7 +37,7 @@ def build_header(
     if room < width(left):
         return ((fit(right, cells), Role.TEXT),)
     place = fit(clean(place), room - width(left))
-    troubled = status is not None and (status.offline or status.unsent or status.catalog_problem)
+    troubled = status is not None and (status.offline or status.unsent or status.problem)
     return (
         (left, Role.ACCENT),
         (place + " ", Role.TEXT),
@@ -49,8 +49,8 @@ def _freshness(status: Status | None, note: str, now_local: datetime) -> str:
     if status is None:
         return note or "opening…"
     known = show_clock(status.synced_at, now_local)
-    if status.catalog_problem:
-        parts = [clean(status.catalog_problem)]
+    if status.problem:
+        parts = [clean(status.problem)]
     elif note:
         parts = [note]
     elif status.offline:
