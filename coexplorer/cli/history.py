@@ -179,6 +179,10 @@ def discard_command(invocation: Invocation, entries: tuple[int, ...], *, everyth
 
 async def _retry(library: Library, entry_id: int) -> str:
     result = await library.retry(entry_id)
+    if result.error is not None:
+        raise result.error
+    if result.state == "unchanged":
+        return f"{result.asset_name} is so already; nothing was sent"
     return f"{DONE[result.action]} {result.asset_name}"
 
 

@@ -11,6 +11,7 @@ from coexplorer.cli.output import Format, format_options, print_json, print_tabl
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
+from coexplorer.errors import Refused
 from coexplorer.query import AllTags, Flag, Query, parse_query
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ def _retag(
             # `all(…)` of one tag must hold beside the query; tag:… would widen one that has tags.
             narrowed = Query((*asked.terms, AllTags((tag,))))
             found.update(dict.fromkeys(await library.ids(narrowed)))
+        if not found:
+            tags = " or ".join(old)
+            where = "" if query is None else " among those that the query finds"
+            raise Refused(f"no asset{where} has the tag {tags}", hint="coexplorer tags lists them")
         return await library.plan(list(found), change)
 
     carry_out(invocation, invocation.run(work), dry_run=dry_run, ask=not yes)

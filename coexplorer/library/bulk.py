@@ -107,14 +107,14 @@ class Bulk:
         if not drafts:
             return BatchReport(0, title, ())
         journal = self._context.journal
-        batch, _ = await self._context.write_down(
+        batch, written = await self._context.write_down(
             journal.begin,
             drafts,
             title=title,
             purpose=purpose,
             reverses=[entry.id for entry in reverses],
         )
-        return await self._run(batch, purpose, progress)
+        return await self._run(batch, written, purpose, progress)
 
     async def report(self, batch_id: int) -> BatchReport:
         """See `Library.batch_report`."""
@@ -125,13 +125,13 @@ class Bulk:
         journal = self._context.journal
         batch = await self._context.run(journal.batch, batch_id)
         if batch is None:
-            raise Refused(f"there is no batch {batch_id}", hint="look for its number in the log")
+            raise no_batch(batch_id)
         entries = await self._context.run(journal.entries_of, batch_id)
         await settle_entries(self._context, entries)
         entries = await self._context.run(journal.entries_of, batch_id)
         unsent = [entry.id for entry in entries if entry.state is State.UNSENT]
-        await self._context.write_down(journal.claim, unsent)
-        return await self._run(batch_id, batch.purpose, progress)
+        claimed = await self._context.write_down(journal.claim, unsent)
+        return await self._run(batch_id, claimed, batch.purpose, progress)
 
     async def _load(self, target: Query | str | Sequence[AssetId]) -> list[Record]:
         wanted = parse_query(target) if isinstance(target, str) else target
@@ -142,11 +142,17 @@ class Bulk:
         return [known.get(each) or await self._context.fetch(each) for each in wanted]
 
     async def _run(
-        self, batch_id: int, purpose: Purpose, progress: OnProgress | None
+        self, batch_id: int, ours: Iterable[int], purpose: Purpose, progress: OnProgress | None
     ) -> BatchReport:
+        """Send those of a batch's entries that are this session's: others may be sending theirs."""
         journal = self._context.journal
-        entries = await self._context.run(journal.entries_of, batch_id)
-        groups = list(_by_asset(entry for entry in entries if entry.state is State.PLANNED))
+        ours = frozenset(ours)
+        entries = [
+            entry
+            for entry in await self._context.run(journal.entries_of, batch_id)
+            if entry.id in ours and entry.state is State.PLANNED
+        ]
+        groups = list(_by_asset(entries))
         todo = iter(groups)
         tally = _Tally(batch_id, len(groups), progress)
 
@@ -181,13 +187,17 @@ class Bulk:
         """Say what became of each asset; `results` know more of errors than the journal."""
         journal = self._context.journal
         batch = await self._context.run(journal.batch, batch_id)
+        if batch is None:
+            raise no_batch(batch_id)
         entries = await self._context.run(journal.entries_of, batch_id)
         found = []
         for group in _by_asset(entries):
             noted = read_result(_deciding(group))
+            if noted.state in (State.PLANNED, State.INTENDED):
+                noted = msgspec.structs.replace(noted, error=_under_way())
             known = results.get(noted.asset_id)
             found.append(known if known and known.state is noted.state else noted)
-        return BatchReport(batch_id, batch.title if batch else "", tuple(found))
+        return BatchReport(batch_id, batch.title, tuple(found))
 
 
 class _Tally:
@@ -217,6 +227,15 @@ class _Tally:
         if self._progress:
             done = len(self.results)
             self._progress(BatchProgress(self._batch_id, done, self._failed, self._total, result))
+
+
+def no_batch(batch_id: int) -> Refused:
+    """Return the error for a number that is no batch's."""
+    return Refused(f"there is no change {batch_id}", hint="coexplorer log shows their numbers")
+
+
+def _under_way() -> Refused:
+    return Refused("another process is about to send it", hint="wait for it, then see the log")
 
 
 def _by_asset(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

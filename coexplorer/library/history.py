@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coexplorer.errors import Refused, UndoRefused
-from coexplorer.library.bulk import Bulk, OnProgress
+from coexplorer.library.bulk import Bulk, OnProgress, no_batch
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor
 from coexplorer.library.entries import PENDING, Action, Batch, Draft, Entry, Purpose, State
@@ -57,13 +57,15 @@ class History:
             )
         batch = await self._context.run(self._context.journal.batch, entry.batch_id)
         purpose = batch.purpose if batch else Purpose.DO
-        await self._context.write_down(self._context.journal.claim, [entry_id])
+        if not await self._context.write_down(self._context.journal.claim, [entry_id]):
+            raise _not_waiting(entry_id)
         return await self._editor.carry_out(entry, purpose)
 
     async def discard(self, entry_id: int) -> Entry:
         """See `Library.discard`."""
         entry = await self._pending(entry_id)
-        await self._context.write_down(self._context.journal.discard, entry_id)
+        if not await self._context.write_down(self._context.journal.discard, entry_id):
+            raise _not_waiting(entry_id)
         return await self._context.run(self._context.journal.entry, entry_id) or entry
 
     async def undo(self, batch_id: int | None, progress: OnProgress | None) -> BatchReport:
@@ -73,6 +75,8 @@ class History:
             batch = await self._context.run(journal.find_undoable)
         else:
             batch = await self._context.run(journal.batch, batch_id)
+            if batch is None:
+                raise no_batch(batch_id)
         if batch is None:
             raise UndoRefused("there is nothing to undo", hint="the log says what was done here")
         return await self._reverse(batch, progress)
@@ -106,11 +110,14 @@ class History:
     async def _pending(self, entry_id: int) -> Entry:
         entry = await self._context.run(self._context.journal.entry, entry_id)
         if entry is None or entry.state not in PENDING:
-            raise Refused(
-                f"entry {entry_id} does not wait for anything",
-                hint="the log shows those that do on top",
-            )
+            raise _not_waiting(entry_id)
         return entry
+
+
+def _not_waiting(entry_id: int) -> Refused:
+    return Refused(
+        f"entry {entry_id} does not wait for anything", hint="the log shows those that do on top"
+    )
 
 
 def build_reversal(entry: Entry) -> Draft:

@@ -175,6 +175,29 @@ def test_renaming_a_tag_keeps_to_the_query(program: Program) -> None:
     assert "raw" in stored(program, RAW).tags
 
 
+def test_a_tag_that_no_asset_has_is_told(program: Program) -> None:
+    for args in (("rename", "ecepys", "x"), ("merge", "ecepys", "foo", "--into", "x")):
+        done = program("tags", *args, "--yes")
+        assert done.code == 5
+        assert "no asset has the tag ecepys" in done.err
+        assert "coexplorer tags lists them" in done.err
+    assert program.server.requests("PUT") == []
+
+
+def test_retry_says_what_became_of_it(program: Program) -> None:
+    program.ok("edit", RAW, "--name", "first")
+    program.server.faults.add(503, "PUT")
+    assert program("undo").code == 6
+    program.server.faults.clear()
+    theirs = Program(program.server)
+    theirs.ok("edit", RAW, "--name", "theirs")
+    done = program("retry", "2")
+    assert done.code == 5
+    assert "somebody changed the name since" in done.err
+    assert "changed" not in done.out
+    assert stored(program, RAW).name == "theirs"
+
+
 def test_retry_sends_what_could_not_be_sent(program: Program) -> None:
     program.ok("sync")
     rule = program.server.faults.add(503, "PUT", "data_assets/*")

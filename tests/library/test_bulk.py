@@ -9,6 +9,7 @@ from coexplorer.errors import (
     JournalError,
     NotFound,
     QueryError,
+    Refused,
     UndoRefused,
 )
 from coexplorer.library import Library
@@ -170,6 +171,37 @@ async def test_cancelled_bulk_says_what_is_done_and_what_is_not_and_goes_on_late
     assert len((await library.undo()).applied) == 40
 
 
+async def test_bulk_that_another_process_still_sends_is_not_sent_twice(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    ids = many_assets(server, 20)
+    async with open_session() as one, open_session(origin="tui") as other:
+        await one.sync()
+        plan = await one.plan(BULK, Change(add_tags=("new",)))
+        async with anyio.create_task_group() as group:
+            with server.hooks.before("PUT") as gate:
+                group.start_soon(one.apply, plan)
+                await gate.arrived()
+                (batch,) = await other.batches()
+                report = await other.resume(batch.id)
+                assert {each.error.message for each in report.failed if each.error} == {
+                    "another process is about to send it"
+                }
+        assert len(server.requests("PUT")) == len(ids)
+        done = await other.batch_report(batch.id)
+        assert [result.state for result in done.results] == [State.APPLIED] * len(ids)
+        undone = await other.undo()
+        assert len(undone.of(State.APPLIED)) == len(ids)
+        assert not any("new" in server.store.get(each).tags for each in ids)
+
+
+async def test_number_of_no_batch_is_refused(library: Library, server: DemoServer) -> None:
+    for act in (library.batch_report, library.resume, library.undo):
+        with pytest.raises(Refused, match="there is no change 77"):
+            await act(77)
+    assert server.requests() == []
+
+
 async def test_archiving_and_deleting_in_bulk(library: Library, server: DemoServer) -> None:
     ids = [AssetId(asset) for asset in many_assets(server, 6)]
     await library.sync()
@@ -205,7 +237,7 @@ async def test_journal_on_a_full_disk_sends_nothing(library: Library, server: De
     await library.sync()
     base = (await library.fetch(AssetId(RAW))).asset.fields
     server.log.clear()
-    connection = library._context.journal._file._connection
+    connection = library._context.journal._file._open()
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")
     plan = await library.plan(BULK, Change(description="x" * 20_000))
