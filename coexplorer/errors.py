@@ -125,12 +125,16 @@ class QueryError(CoexplorerError):
         start: Index of the first character of the mistake in the query's text.
         end: Index after its last character.
         hint: See `CoexplorerError`.
+
+    Attributes:
+        text: The whole query, once the parser has put it in; to show the place in it.
     """
 
     def __init__(self, message: str, *, start: int, end: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.start = start
         self.end = end
+        self.text = ""
 
 
 class CatalogError(CoexplorerError):

@@ -15,12 +15,13 @@ import time
 import click
 
 from coexplorer.cli.format import count_text, size_text
-from coexplorer.errors import AmbiguousAsset, CoexplorerError, EditConflict
-from coexplorer.text import clean, cut
+from coexplorer.errors import AmbiguousAsset, CoexplorerError, EditConflict, QueryError
+from coexplorer.text import clean, cut, width
 
 _REDRAW_S = 0.1
 _BAR_CELLS = 24
 _CANDIDATES_SHOWN = 20
+_AROUND_CELLS = 30
 
 
 def talks() -> bool:
@@ -42,6 +43,9 @@ def warn(text: str) -> None:
 def report_error(error: CoexplorerError) -> None:
     """Print an error: one sentence, what else belongs to it, and what to do next."""
     click.echo(f"{click.style('coexplorer:', fg='red')} {clean(error.message)}", err=True)
+    if isinstance(error, QueryError) and error.text:
+        for line in mark_place(error.text, error.start, error.end):
+            click.echo(f"  {line}", err=True)
     if isinstance(error, AmbiguousAsset):
         for asset_id, name in error.candidates[:_CANDIDATES_SHOWN]:
             click.echo(f"  {clean(asset_id)}  {clean(name)}", err=True)
@@ -55,6 +59,15 @@ def report_error(error: CoexplorerError) -> None:
                 click.echo(f"  {field} ({side}): {clean(shown)}", err=True)
     if error.hint:
         click.echo(f"  {clean(error.hint)}", err=True)
+
+
+def mark_place(text: str, start: int, end: int) -> tuple[str, str]:
+    """Return what is around a place of a text, and a line that points at the place (pure)."""
+    first, last = max(0, start - _AROUND_CELLS), end + _AROUND_CELLS
+    before = ("…" if first else "") + clean(text[first:start])
+    marked = clean(text[start:end])
+    after = clean(text[end:last]) + ("…" if last < len(text) else "")
+    return before + marked + after, " " * width(before) + "^" * max(1, width(marked))
 
 
 def confirm(question: str) -> bool:

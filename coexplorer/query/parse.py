@@ -75,6 +75,8 @@ def _parse(text: str, *, typing: bool) -> tuple[Query, QueryError | None]:
         else:
             terms.append(term)
         pos = skip_spaces(text, reader.pos)
+    if first is not None:
+        first.text = text
     return Query(tuple(terms), tuple(sort)), first
 
 

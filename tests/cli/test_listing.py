@@ -130,6 +130,46 @@ def test_a_mistake_is_usage_and_asks_nobody(program: Program, args: tuple[str, .
     assert program.server.requests() == []
 
 
+@pytest.mark.parametrize(
+    ("args", "place"),
+    [
+        (("tag:raw", "size:>ten"), ["tag:raw size:>ten", "             ^^^^"]),
+        (('日本 "open',), ['日本 "open', "     ^^^^^"]),
+        (("x" * 90 + " nme:y",), ["…" + "x" * 29 + " nme:y", " " * 31 + "^^^"]),
+        (("tag:all(a",), ["tag:all(a", "    ^^^^^"]),
+    ],
+)
+def test_a_mistake_is_shown_at_its_place(
+    program: Program, args: tuple[str, ...], place: list[str]
+) -> None:
+    done = program("ls", *args)
+    assert done.code == 2
+    assert done.err.splitlines()[1:3] == [f"  {line}" for line in place]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("edit", "--add-tag", "x", "--yes", "--query"),
+        ("edit", "--editor", "--query"),
+        ("archive", "--yes", "--query"),
+        ("rm", "--archive-first", "--yes", "--query"),
+        ("tags", "--query"),
+        ("tags", "rename", "ecephys", "x", "--yes", "--query"),
+        ("stats", "--query"),
+        ("ls", "--remote"),
+        ("ls", "--refresh"),
+    ],
+)
+def test_a_mistake_in_a_query_sends_nothing_anywhere(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    done = program(*command, "tag:ecephys size:>ten")
+    assert done.code == 2
+    assert "size: expected a number and a unit" in done.err
+    assert program.server.requests() == []
+
+
 def test_show_tells_everything(any_program: Program) -> None:
     any_program.ok("sync")
     text = any_program.ok("show", RAW).out
