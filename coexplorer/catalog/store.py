@@ -246,10 +246,19 @@ class Catalog:
         with self._connections.writing() as connection:
             return writing.upsert(connection, records, generation=generation)
 
-    def set_membership(self, ids: Iterable[AssetId], membership: Membership) -> int:
-        """Set the flags that `membership` knows on these assets; returns how many changed."""
+    def set_membership(
+        self, ids: Iterable[AssetId], membership: Membership, *, known_at: float | None = None
+    ) -> int:
+        """Set the flags that `membership` knows on these assets; returns how many changed.
+
+        Args:
+            ids: The assets; unknown ones are left out.
+            membership: The flags.
+            known_at: Epoch seconds when the platform was made so, if it was: a page of a sweep that
+                was asked for earlier, and comes later, does not turn it back.
+        """
         with self._connections.writing() as connection:
-            return writing.set_membership(connection, ids, membership)
+            return writing.set_membership(connection, ids, membership, known_at=known_at)
 
     def set_members(self, flag: Flag, ids: Iterable[AssetId]) -> int:
         """Set a flag on exactly these assets and take it off all others, after a complete walk."""

@@ -230,10 +230,20 @@ def remove(connection: sqlite3.Connection, ids: Iterable[AssetId]) -> int:
 
 
 def set_membership(
-    connection: sqlite3.Connection, ids: Iterable[AssetId], membership: Membership
+    connection: sqlite3.Connection,
+    ids: Iterable[AssetId],
+    membership: Membership,
+    *,
+    known_at: float | None = None,
 ) -> int:
     """Set the flags that `membership` knows on some assets; returns how many changed."""
     wanted = _json(ids)
+    if known_at is not None:
+        connection.execute(
+            "UPDATE seen SET fetched_at = max(fetched_at, ?1) WHERE n IN"
+            " (SELECT n FROM asset WHERE id IN (SELECT value FROM json_each(?2)))",
+            (known_at, wanted),
+        )
     changed = 0
     for flag in _FLAGS:
         value = getattr(membership, flag)

@@ -192,7 +192,9 @@ class Context:
     async def mark(self, asset_ids: Sequence[AssetId], membership: Membership) -> None:
         """Let the catalog know what the object itself does not say, e.g. that it is archived."""
         try:
-            await self.run(self.catalog.set_membership, list(asset_ids), membership)
+            await self.run(
+                self.catalog.set_membership, list(asset_ids), membership, known_at=time.time()
+            )
         except CatalogError as error:
             self.note_catalog_problem(error)
         self.bus.publish(RowsChanged(tuple(asset_ids)))
