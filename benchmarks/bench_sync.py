@@ -1,6 +1,6 @@
 """A full first sync beside the official SDK's iterator, over the same server process.
 
-    PYTHONPATH=. python benchmarks/bench_sync.py --assets 100000
+    PYTHONPATH=. python benchmarks/bench_sync.py --assets 100000 [--sdk-pages 1000]
 
 Each reader is a process of its own, so that their times and peaks of memory are comparable. The SDK
 reads every page and keeps nothing; the library also writes all of it to a searchable catalog ("all
@@ -14,6 +14,7 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 PEERS = Path(__file__).parent / "peers"
@@ -25,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--assets", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--sdk-pages", type=int, nargs="+", default=SDK_PAGES, metavar="LIMIT")
     options = parser.parse_args()
     print(f"making {options.assets:,} assets …", file=sys.stderr)
     server = subprocess.Popen(
@@ -36,16 +38,16 @@ def main() -> None:
         if server.stdout is None:
             raise RuntimeError("the server has no output")
         url, token = server.stdout.readline().split()
-        report(compare(url, token, options.runs))
+        report(compare(url, token, options.runs, options.sdk_pages))
     finally:
         server.terminate()
         server.wait()
 
 
-def compare(url: str, token: str, runs: int) -> dict[str, list[Figures]]:
+def compare(url: str, token: str, runs: int, sdk_pages: Sequence[int]) -> dict[str, list[Figures]]:
     results: dict[str, list[Figures]] = {}
     for _ in range(runs):
-        for page in SDK_PAGES:
+        for page in sdk_pages:
             figures = run("sdk_reader.py", url, token, str(page))
             results.setdefault(f"SDK, pages of {page}", []).append(figures)
         results.setdefault("library", []).append(run("library_reader.py", url, token))
