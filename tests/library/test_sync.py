@@ -1,5 +1,6 @@
 """Sweeps and refreshes of the embedded server."""
 
+import time
 import zlib
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import msgspec
 import pytest
 
 from coexplorer.api import paging
+from coexplorer.catalog import Catalog
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.hooks import Gate
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotSignedIn, Refused, Unreachable
-from coexplorer.library import Library, open_library
+from coexplorer.library import Library, open_library, sync
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query
@@ -286,6 +288,41 @@ async def test_place_of_a_sweeper_that_was_cancelled_is_free_at_once(
         gate.release()
         report = await other.sync()
         assert not report.by_other
+
+
+async def test_place_of_a_sweeper_that_died_is_taken_over(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    async with open_session() as library:
+        catalog = library._context.catalog
+        died_at = time.time() - sync.STALE_AFTER_S
+        assert catalog.acquire_sweep("a dead process", now=died_at, stale_after_s=1)
+        report = await library.sync()
+        assert not report.by_other
+        assert report.complete
+        assert await known(library) == {asset.id for asset in server.store.assets()}
+
+
+async def test_sweeper_whose_place_was_taken_stops(
+    open_session: OpenSession, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "HEARTBEAT_S", 0.01)
+    async with open_session() as library:
+        catalog = library._context.catalog
+        with server.hooks.before("POST", "*/search") as gate:
+            async with anyio.create_task_group() as group:
+                group.start_soon(take_over, catalog, gate)
+                with pytest.raises(Refused, match="another process has taken the sweep over"):
+                    await library.sync()
+        assert catalog.sync_state().sweeper == "the other"
+        assert catalog.sync_state().synced_at is None
+
+
+async def take_over(catalog: Catalog, gate: Gate) -> None:
+    """Behave as a process does whose clock says that the sweeper is long dead."""
+    await gate.arrived()
+    later = time.time() + 10 * sync.STALE_AFTER_S
+    assert catalog.acquire_sweep("the other", now=later, stale_after_s=sync.STALE_AFTER_S)
 
 
 async def test_offline_session_shows_what_was_known(
