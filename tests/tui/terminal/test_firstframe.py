@@ -103,15 +103,19 @@ def test_a_missing_catalog_or_a_broken_frame_opens_without_it(signed_in: DemoSer
         session.wait_for("1 All")
 
 
-def test_the_terminal_is_given_back_when_the_app_cannot_come(signed_in: DemoServer) -> None:
+def test_the_terminal_is_given_back_when_the_app_cannot_come(
+    signed_in: DemoServer, tmp_path: Path
+) -> None:
     assert signed_in.url
     open_once()
-    journals = find_paths().state_dir / "journals"
-    shutil.rmtree(journals)
-    journals.write_text("a file where a folder should be")
-    with Session(COMMAND, columns=100, rows=34) as session:
+    broken = tmp_path / "broken" / "textual"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('half of an upgrade')")
+    env = {"PYTHONPATH": str(broken.parent)}
+    with Session(COMMAND, columns=100, rows=34, env=env) as session:
         session.wait_exit()
         assert session.status not in (0, None)
+        assert b"\x1b[?1049h" in session.output
         assert session.modes_left_on() == []
         assert "Traceback" not in session.text()
 
