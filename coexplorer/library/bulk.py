@@ -62,7 +62,7 @@ class Bulk:
         for edit in find_edits(before, after):
             changed = changed_fields(edit.base, edit.mine)
             try:
-                check_fields(edit.mine, only=changed)
+                check_fields(edit.mine, only=changed, known_tags=edit.base.tags)
             except InvalidField as error:
                 message = error.message.removeprefix(f"{error.field}: ")
                 raise InvalidField(error.field, f"{message} (asset {edit.asset_id})") from error

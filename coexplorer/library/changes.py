@@ -196,7 +196,7 @@ def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
         elif not (changed := changed_fields(base, mine)):
             reason = "already so"
         else:
-            check_fields(mine, only=changed)
+            check_fields(mine, only=changed, known_tags=base.tags)
     elif action in (Action.ARCHIVE, Action.UNARCHIVE):
         if archived is change.archive:
             reason = "already archived" if archived else "not archived"

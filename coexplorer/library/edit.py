@@ -90,7 +90,7 @@ class Editor:
     ) -> EditResult:
         """See `Library.edit`."""
         changed = changed_fields(base, mine)
-        check_fields(mine, only=changed)
+        check_fields(mine, only=changed, known_tags=base.tags)
         draft = Draft(
             asset_id=asset_id,
             asset_name=base.name,
@@ -186,7 +186,13 @@ class Editor:
                 )
             if not merged.changed and metadata is None:
                 return _nothing_to_send(attempt, theirs.fields, conflicts)
-            check_fields(merged.fields, only=merged.changed)
+            if attempt.purpose is Purpose.DO:
+                # What is put back was on the platform, whatever we think of it.
+                check_fields(
+                    merged.fields,
+                    only=merged.changed,
+                    known_tags={*theirs.fields.tags, *base.tags},
+                )
             attempt.before = attempt.before or theirs.fields
             await context.write_down(
                 context.journal.intend,

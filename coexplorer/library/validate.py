@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from coexplorer.errors import InvalidField
 from coexplorer.models import EDITABLE, Fields
 
 
-def check_fields(fields: Fields, *, only: Iterable[str] = EDITABLE) -> None:
+def check_fields(
+    fields: Fields, *, only: Iterable[str] = EDITABLE, known_tags: Collection[str] = ()
+) -> None:
     """Refuse values that must not be sent.
 
     Args:
         fields: What shall be written.
         only: Names of the fields to look at: a value that the platform already has, and that nobody
             touches, is no reason to refuse an edit of another.
+        known_tags: Likewise for the tags that the asset has already.
 
     Raises:
         InvalidField: Names the first field that can't be sent, and says why.
@@ -29,7 +32,8 @@ def check_fields(fields: Fields, *, only: Iterable[str] = EDITABLE) -> None:
             raise InvalidField("description", "a NUL character can't be sent")
     if "tags" in names:
         for tag in fields.tags:
-            _check_tag(tag)
+            if tag not in known_tags:
+                _check_tag(tag)
     if "mount" in names and fields.mount:
         _check_mount(fields.mount)
 

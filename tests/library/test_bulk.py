@@ -280,3 +280,20 @@ async def test_asset_is_found_by_name_id_and_prefix_and_by_the_platform(
     async with open_session(offline=True) as library:
         with pytest.raises(NotFound):
             await library.resolve("99999999-0000-4000-8000-000000000000")
+
+
+async def test_odd_tags_and_names_are_renamed_and_put_back(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 3)
+    server.store.update(ids[0], name="odd\x1b[31m", tags=("bulk", "odd\x07"))
+    await library.sync()
+    await library.apply(await library.plan(BULK, Change(add_tags=("new",))))
+    assert tags_of(server, ids[0]) == {"bulk", "odd\x07", "new"}
+    await library.apply(await library.plan([AssetId(ids[0])], Change(remove_tags=("odd\x07",))))
+    await library.apply(await library.plan([AssetId(ids[0])], Change(name="plain")))
+    for _ in range(3):
+        undone = await library.undo()
+        assert all(result.state is State.APPLIED for result in undone.results)
+    assert server.store.get(ids[0]).name == "odd\x1b[31m"
+    assert tags_of(server, ids[0]) == {"bulk", "odd\x07"}

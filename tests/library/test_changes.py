@@ -64,3 +64,10 @@ def test_change_is_of_one_kind(change: Change) -> None:
 def test_value_that_must_not_be_sent_ends_the_plan() -> None:
     with pytest.raises(InvalidField, match="line break"):
         build_plan([record(1)], Change(add_tags=("a\nb",)))
+
+
+def test_odd_tag_that_an_asset_has_already_stops_no_change_of_another() -> None:
+    (item,) = build_plan([record(1, "old", "\x1b[31m")], Change(add_tags=("new",))).items
+    assert item.mine.tags == ("old", "\x1b[31m", "new")
+    with pytest.raises(InvalidField, match="control character"):
+        build_plan([record(1, "old")], Change(add_tags=("\x1b[31m",)))
