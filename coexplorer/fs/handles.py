@@ -46,6 +46,9 @@ class Buffer:
     Attributes:
         content: What readers see.
         sent: The text that the platform has, as far as it was seen here.
+        base: The platform's text that `content` was made from. A file that somebody has open for
+            writing does not follow the platform, and then this is older than `sent`: what was read
+            of it must be merged with this.
         dirty: Whether `content` waits to be sent.
         written: Whether something was written since the file was last emptied.
         version: Counts changes, so that who waited knows whether there were any.
@@ -56,11 +59,17 @@ class Buffer:
 
     content: bytearray
     sent: bytes
+    base: bytes
     dirty: bool = False
     written: bool = False
     version: int = 0
     failure: Failure | None = None
     refusal: Failure | None = None
+
+    @classmethod
+    def of(cls, text: bytes) -> Buffer:
+        """Return a clean buffer of what the platform has."""
+        return cls(bytearray(text), text, text)
 
     def write(self, offset: int, data: bytes, part: Part) -> None:
         """Write as pwrite does, and check what can be checked.
@@ -112,6 +121,7 @@ class Buffer:
         What is shown stays: whoever has it open for writing goes on at an offset in it.
         """
         self.sent = now_there
+        self.base = content
         self.failure = None
         if self.version == version or bytes(self.content) == content:
             self.dirty = False
@@ -123,6 +133,7 @@ class Buffer:
         """
         self.dirty = False
         self.refusal = None
+        self.base = self.sent
         if bytes(self.content) == self.sent:
             return False
         self.content = bytearray(self.sent)

@@ -125,7 +125,7 @@ class Moving:
         self.opening.load(node, file)
         former = file.buffer
         base = former.sent if former is not None else b""
-        replacement = Buffer(bytearray(base), base)
+        replacement = Buffer.of(base)
         replacement.replace(bytes(scratch.content))
         # While it is on its way it is the file's buffer; a failure puts the old one back.
         trial = self.volume.adopt(node, part, scratch.inode)

@@ -43,6 +43,7 @@ class OpenFile:
         tgid: Its process.
         touched: Something was written or cut through it.
         base: What the platform had when it was opened.
+        shown: What its process counts as having been shown by it.
         snapshot: The text of a file that can only be read.
     """
 
@@ -53,6 +54,7 @@ class OpenFile:
     appends: bool = False
     touched: bool = False
     base: bytes = b""
+    shown: bytes | None = None
     snapshot: bytes = b""
 
 
@@ -108,13 +110,13 @@ class Opening:
         if buffer is None:
             raise pyfuse3.FUSEError(errno.EIO)
         opened = self._describe(file, flags, pid)
-        opened.base = buffer.sent
+        opened.base = buffer.base
         if flags & os.O_TRUNC:
+            opened.base = buffer.sent
             self._cut(node, file, buffer, 0)
             opened.touched = True
         elif flags & os.O_ACCMODE != os.O_WRONLY:
-            key = (file.slot, file.part)
-            self.volume.shown.show(opened.tgid, key, buffer.sent, bytes(buffer.content))
+            self._show(opened, file, buffer)
         file.handles += 1
         file.writers += opened.writable
         return self._info(opened, keep_cache=keep_cache)
@@ -135,17 +137,22 @@ class Opening:
     def load(self, node: Node, file: MetadataFile) -> bool:
         """Make sure that a file has its buffer; False when the kernel's copy of it is outdated."""
         if file.buffer is not None and (file.buffer.dirty or file.handles):
-            return True  # others have it open: all see the same
+            return self.volume.take_fresh(node, file.part)  # others have it open: all see the same
         self.saver.refresh_soon()
-        before = self.volume.mtime_of(node, file.part)
         record = self.volume.record(node)
         if record is None:
             raise NotFound("the asset is gone from the platform")
         text = self.volume.text_of(node, file.part, record.asset.fields)
-        file.buffer = Buffer(bytearray(text), text)
+        file.buffer = Buffer.of(text)
         # Another process may have changed the catalog a moment ago.
         self.volume.note_texts(node, {file.part: text})
-        return self.volume.mtime_of(node, file.part) == before
+        return self.volume.take_fresh(node, file.part)
+
+    def _show(self, opened: OpenFile, file: MetadataFile, buffer: Buffer) -> None:
+        """Note what a process reads: that is what its next save is merged with."""
+        opened.shown = buffer.base
+        key = (file.slot, file.part)
+        self.volume.shown.show(opened.tgid, key, buffer.base, bytes(buffer.content))
 
     def _open_derived(self, node: Node, part: Part, *, writes: bool) -> pyfuse3.FileInfo:
         """Open ``asset.json`` or ``error``."""
@@ -253,8 +260,12 @@ class Opening:
             return opened.snapshot[offset : offset + size]
         if isinstance(target, Scratch):
             return bytes(target.content[offset : offset + size])
-        content = target.buffer.content if target.buffer is not None else b""
-        return bytes(content[offset : offset + size])
+        buffer = target.buffer
+        if buffer is None:
+            return b""
+        if offset == 0 and opened.shown is not None and opened.shown is not buffer.base:
+            self._show(opened, target, buffer)  # it changed since the open, and is read only now
+        return bytes(buffer.content[offset : offset + size])
 
     def write(self, handle: int, offset: int, data: bytes) -> int:
         """Take over what was written.
@@ -315,7 +326,7 @@ class Opening:
         if opened is not None:
             opened.touched = True
         elif file.buffer.dirty:
-            self.saver.save_later(node, file, file.buffer.sent)
+            self.saver.save_later(node, file, file.buffer.base if size else file.buffer.sent)
 
     def resize_scratch(self, scratch: Scratch, size: int) -> None:
         """Cut or grow an editor's own file.

@@ -184,9 +184,8 @@ class Saver:
             if record is None or file.buffer.failure is None:
                 continue
             text = self.volume.text_of(node, part, record.asset.fields)
-            file.buffer = Buffer(bytearray(text), text) if file.handles else None
-            self.volume.set_mtime(node, part, time.time())
-            self.volume.notices.forget_inode(file.inode)
+            file.buffer = Buffer.of(text) if file.handles else None
+            self.volume.renew(node, part)
             self.volume.tidy(file)
 
     # --- News
@@ -351,7 +350,7 @@ class Saver:
                 buffer.fail(attempt.failure, version)
                 if isinstance(error, EditConflict):
                     # Who reads the file anew has theirs as the base; who saves again has not.
-                    buffer.sent = build_text(error.theirs, file.part)
+                    buffer.sent = buffer.base = build_text(error.theirs, file.part)
                 return
             if result is not None:
                 self.health.note_success()

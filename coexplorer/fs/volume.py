@@ -90,6 +90,7 @@ class Volume:
         self.deletions_begun = 0
         self.mount_id: int | None = None
         self._mtimes: dict[tuple[int, Part], float] = {}
+        self._outdated: set[tuple[int, Part]] = set()
         self._records: OrderedDict[int, Record] = OrderedDict()
         self._last_words: dict[int, Record] = {}
         self._files: dict[tuple[int, Part], MetadataFile] = {}
@@ -165,8 +166,25 @@ class Volume:
                 if file.writers:
                     continue  # their offsets must go on fitting; `tidy` shows it
                 buffer.follow()
-            self._mtimes[node.slot, part] = time.time()
-            self.notices.forget_inode(self.inode_of(node, part))
+            self.renew(node, part)
+
+    def renew(self, node: Node, part: Part) -> None:
+        """Note that a file's text is another one now: a new time, and the kernel forgets the old.
+
+        Its pages go a moment later, from another thread: an open in between must not keep them.
+        """
+        self._mtimes[node.slot, part] = time.time()
+        if self.counts.holds(node.inode):
+            self._outdated.add((node.slot, part))
+        self.notices.forget_inode(self.inode_of(node, part))
+
+    def take_fresh(self, node: Node, part: Part) -> bool:
+        """Tell whether an open may keep the pages that the kernel has of a file; asked once."""
+        key = (node.slot, part)
+        if key in self._outdated:
+            self._outdated.remove(key)
+            return False
+        return True
 
     def ensure_details(self, node: Node) -> bool:
         """Make sure that the sizes of an asset's files are known; False when the asset is gone."""
@@ -285,8 +303,7 @@ class Volume:
             unsent = buffer.dirty and buffer.refusal is None
             node = self.tree.find_slot(file.slot)
             if not unsent and node is not None and buffer.follow():
-                self.set_mtime(node, file.part, time.time())
-                self.notices.forget_inode(file.inode)
+                self.renew(node, file.part)
         if file.handles:
             return
         if file.buffer is not None and (not file.buffer.dirty or file.detached):

@@ -24,6 +24,9 @@ def control(letter: str) -> str:
 ABANDON = control("C")
 """To vim: leaves the insert mode, and says how to abandon all changes when it has been left."""
 
+LEAVE = f"{ESCAPE}:q!\r"
+"""To vim after Ctrl-C, again and again: it throws away what it finds typed when it gets to it."""
+
 
 @dataclass(frozen=True)
 class Session:
@@ -58,7 +61,7 @@ SESSIONS = [
     Session(
         "vim_interrupted",
         VIM.format(""),
-        (("old text", "inew "), ("new old text", ABANDON), ("abandon", ":q!\r")),
+        (("old text", "inew "), ("new old text", ABANDON), ("abandon", LEAVE)),
         puts=0,
     ),
     *(
@@ -134,6 +137,8 @@ def test_editor_saves_with_one_right_put(mounted: Mounted, session: Session) -> 
             terminal.wait_for(text)
             if keys == ABANDON:
                 terminal.send_until(keys, "abandon")
+            elif keys == LEAVE:
+                terminal.send_until_it_ends(keys)
             else:
                 terminal.send(keys)
         terminal.wait()

@@ -162,6 +162,40 @@ def test_two_mounts_of_one_profile_see_each_others_edits(mounted: Mounted) -> No
         other.clean_up()
 
 
+def test_a_change_between_open_and_read_is_what_the_process_was_shown(mounted: Mounted) -> None:
+    mounted.start()
+    path = mounted.asset("a1") / "tags"
+    link = mounted.folder / "tags" / "gamma" / "a1"
+
+    reading = os.open(path, os.O_RDONLY)
+    try:
+        assert mounted.cli("edit", make_id(1), "--tags", "gamma", "--yes").returncode == 0
+        wait_until(link.is_symlink, "the colleague's change")
+        assert os.read(reading, 100) == b"gamma\n"
+    finally:
+        os.close(reading)
+    path.write_text("delta\n")
+
+    assert mounted.server.store.get(make_id(1)).tags == ("delta",)
+
+
+def test_what_was_read_beside_a_writer_is_merged_with_what_came_meanwhile(
+    mounted: Mounted,
+) -> None:
+    mounted.start()
+    path = mounted.asset("a1") / "tags"
+    link = mounted.folder / "tags" / "gamma" / "a1"
+
+    # While somebody has it open for writing, its text stays as it is under their offsets.
+    with path.open("a"):
+        assert mounted.cli("edit", make_id(1), "--add-tag", "gamma", "--yes").returncode == 0
+        wait_until(link.is_symlink, "the colleague's change")
+        done = mounted.run(f"text=$(<'{path}'); echo \"$text\"; echo delta >> '{path}'")
+
+    assert done.stdout == "beta\nalpha\n", done.stderr
+    assert set(mounted.server.store.get(make_id(1)).tags) == {"beta", "alpha", "gamma", "delta"}
+
+
 def test_it_works_offline_from_the_catalog(mounted: Mounted) -> None:
     mounted.start()
     assert mounted.stop() == 0

@@ -157,14 +157,14 @@ def test_invalid_utf8_names_the_field_and_the_place() -> None:
 def test_valid_text_is_taken_in_pieces_of_any_size(text: str, cuts: list[int]) -> None:
     content = text.encode()
     places = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
-    buffer = Buffer(bytearray(), b"")
+    buffer = Buffer.of(b"")
     for start, end in pairwise(places):
         buffer.write(start, content[start:end], Part.DESCRIPTION)
     assert bytes(buffer.content) == content
 
 
 def test_a_write_is_judged_without_what_lies_behind_it() -> None:
-    buffer = Buffer(bytearray(b"a long name\n"), b"a long name\n")
+    buffer = Buffer.of(b"a long name\n")
     buffer.write(0, b"new\n", Part.NAME)  # `rsync --inplace` cuts the rest off later
     buffer.resize(4)
     assert bytes(buffer.content) == b"new\n"
@@ -188,7 +188,7 @@ def test_what_can_never_be_right_is_refused(content: bytes, part: Part) -> None:
 
 
 def dirty(content: bytes = b"x", **changes: object) -> Buffer:
-    buffer = Buffer(bytearray(b"old"), b"old")
+    buffer = Buffer.of(b"old")
     buffer.resize(0)
     if content:
         buffer.write(0, content, Part.DESCRIPTION)
@@ -203,7 +203,7 @@ FAILURE = Failure(errno.EIO, "it failed")
 @pytest.mark.parametrize(
     ("buffer", "touched", "other_writer", "wants_sync", "verdict"),
     [
-        (Buffer(bytearray(b"old"), b"old"), True, False, False, Verdict.NOTHING),
+        (Buffer.of(b"old"), True, False, False, Verdict.NOTHING),
         (dirty(), True, False, False, Verdict.SEND),
         (dirty(), False, False, False, Verdict.NOTHING),
         (dirty(), True, True, False, Verdict.NOTHING),
@@ -227,7 +227,7 @@ def test_a_flush_decides(
 @pytest.mark.parametrize(
     ("buffer", "others", "verdict"),
     [
-        (Buffer(bytearray(b"old"), b"old"), False, Verdict.NOTHING),
+        (Buffer.of(b"old"), False, Verdict.NOTHING),
         (dirty(), False, Verdict.SEND),
         (dirty(), True, Verdict.NOTHING),
         (dirty(b""), False, Verdict.WAIT),

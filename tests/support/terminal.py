@@ -53,6 +53,14 @@ class Terminal:
             self.send(keys)
             assert self._read(), f"it ended without {text!r}: {self.plain!r}"
 
+    def send_until_it_ends(self, keys: str, timeout_s: float = 60) -> None:
+        """Type the same again and again until the program has left the terminal."""
+        deadline = time.monotonic() + timeout_s
+        self.send(keys)
+        while self._read():
+            assert time.monotonic() < deadline, f"it did not end: {self.plain!r}"
+            self.send(keys)
+
     def wait(self, timeout_s: float = 60) -> int:
         """Read to the end and return the exit code."""
         deadline = time.monotonic() + timeout_s
