@@ -9,6 +9,7 @@ The rooms:
     present, facts,      model → cells: rows, details, Markdown (pure; all foreign text is cleaned
     markdown, tagtext    here, by `coexplorer.text.clean`)
     windows              which rows of a long list are at hand (pure)
+    sends                changes on their way, for an undo to wait for
     memory               searches, last tags, theme and drafts, in small files beside the journal
     external             $EDITOR, the mount's process, the config file
     look                 themes and the shared style sheet

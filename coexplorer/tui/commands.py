@@ -155,7 +155,8 @@ class Command:
         scope: Where its keys work.
         short: The word in the footer; nothing keeps it out of the footer.
         danger: What it can do to the platform.
-        opens: It opens a field, a menu or a screen: keys typed ahead wait for that.
+        opens: It opens a field, a menu or a screen, or marks what the next key acts on: keys typed
+            ahead wait for that.
         why_disabled: See `Reason`.
     """
 

@@ -250,6 +250,7 @@ COMMANDS: tuple[Command, ...] = (
         "Start a range here; pressed again, mark all from there to here.",
         Group.MANY,
         why_disabled=needs_sound_query,
+        opens=True,
     ),
     Command(
         "mark.all",
@@ -258,6 +259,7 @@ COMMANDS: tuple[Command, ...] = (
         "Mark every asset that the search shows.",
         Group.MANY,
         why_disabled=needs_sound_query,
+        opens=True,
     ),
     Command(
         "mark.none",

@@ -415,3 +415,17 @@ async def test_changes_are_shown_while_more_of_them_come(
             return "both recordings" not in app.text()
 
         await app.until(is_shown, "the archived asset gone")
+
+
+async def test_back_returns_from_the_ends_of_the_list(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("j", "j", "G")
+        assert app.main.rows.cursor == 7
+        await app.press("'")
+        await app.until(lambda: app.main.rows.cursor == 2, "where G was pressed")
+        await app.press("'")
+        await app.until(lambda: app.main.rows.cursor == 7, "the end again")
+        await app.press("g", "'")
+        await app.until(lambda: app.main.rows.cursor == 7, "where g was pressed")

@@ -106,3 +106,52 @@ async def test_a_tab_takes_the_completion_of_what_was_typed_before_it(
             lambda: app.stored(DERIVED).mount == "ecephys_655019_sortedx", "the next field"
         )
         assert app.stored(DERIVED).tags == ("ecephys",)
+
+
+async def test_each_of_them_acts_on_the_row_that_it_was_typed_for(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        ids = [row.id for _, row in app.main.rows.windows.iter_known()]
+        app.burst("aja+keep\rj.")
+        await app.until(lambda: app.stored(ids[0]).archived, "the first one archived")
+        await app.until(lambda: app.stored(ids[2]).archived, "the third one archived")
+        await app.until(lambda: app.stored(ids[3]).tags[-1:] == ("keep",), "the fourth one")
+        await app.until(lambda: app.stored(ids[5]).tags[-1:] == ("keep",), "the sixth one")
+        assert not any(app.stored(each).archived for each in (ids[1], *ids[3:]))
+
+
+async def test_a_range_and_all_of_the_list_are_marked_before_they_act(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("jvjjva")
+        await app.until_shown("archive: 3 assets")
+        await app.press("escape")
+        app.burst("_*a")
+        await app.until_shown(f"archive: {app.main.rows.windows.count} assets")
+
+
+async def test_an_undo_takes_the_change_that_is_still_on_its_way(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("+")
+        await app.until_shown("add tag")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).tags == ("keep",), "the tag")
+        await app.until_gone("↑")
+        with server.hooks.before("PATCH") as gate:
+            app.burst("gau")
+            await app.until_shown("↑", "waiting for what is on its way")
+            assert app.stored(OUTSIDE).tags == ("keep",)
+            gate.release()
+        await app.until_shown("undo: archive")
+        await app.until_gone("waiting for what is on its way")
+        assert app.stored(OUTSIDE).tags == ("keep",)
+        assert not app.stored(OUTSIDE).archived
+        app.burst("gaauu")
+        await app.until(lambda: len(server.log.find_all("PATCH")) == 6, "two and back")
+        assert not app.stored(OUTSIDE).archived
+        assert not app.stored(COMBINED).archived

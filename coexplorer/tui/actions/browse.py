@@ -25,6 +25,14 @@ def move(screen: MainScreen, rows: int) -> None:
         screen.rows.move_by(rows)
 
 
+def jump(screen: MainScreen, rows: int) -> None:
+    """Go to an end; the place that is left can be gone back to."""
+    row, before = screen.rows.current, screen.rows.cursor
+    move(screen, rows)
+    if row is not None and screen.rows.cursor != before:
+        screen.browsing.leave(row.id)
+
+
 def move_page(screen: MainScreen, share: float) -> None:
     """Move by a share of a page."""
     details = isinstance(screen.focused, Details)
@@ -161,8 +169,8 @@ def _letter(name: str, before: list[str]) -> str:
 ACTIONS: dict[str, Action] = {
     "move.down": functools.partial(move, rows=1),
     "move.up": functools.partial(move, rows=-1),
-    "move.top": functools.partial(move, rows=-END),
-    "move.bottom": functools.partial(move, rows=END),
+    "move.top": functools.partial(jump, rows=-END),
+    "move.bottom": functools.partial(jump, rows=END),
     "move.half_down": functools.partial(move_page, share=0.5),
     "move.half_up": functools.partial(move_page, share=-0.5),
     "move.page_down": functools.partial(move_page, share=1),

@@ -188,7 +188,15 @@ def save(screen: MainScreen, mine: Fields) -> None:
 async def _save(
     screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields
 ) -> None:
-    await _close(screen)
+    # Counted before the fields close: an undo that is typed ahead takes this change.
+    with screen.sends.one():
+        await _close(screen)
+        await _send(screen, asset_id, name, base, mine)
+
+
+async def _send(
+    screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields
+) -> None:
     show_ahead(screen, asset_id, mine)
     try:
         result = await screen.library.edit(asset_id, base, mine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from coexplorer.library.results import BatchReport
@@ -13,13 +14,26 @@ if TYPE_CHECKING:
 
 
 async def undo(screen: MainScreen) -> None:
-    """Take the last change back."""
-    _tell(screen, await screen.library.undo())
+    """Take the last change back, also when it is still on its way."""
+    await _reverse(screen, screen.library.undo)
 
 
 async def redo(screen: MainScreen) -> None:
     """Do again what was taken back."""
-    _tell(screen, await screen.library.redo())
+    await _reverse(screen, screen.library.redo)
+
+
+async def _reverse(screen: MainScreen, work: Callable[[], Awaitable[BatchReport]]) -> None:
+    # Of a change whose end nobody knows nothing can be undone: the one before it would be.
+    waits = screen.sends.any
+    if waits:
+        screen.feeds.show_header("waiting for what is on its way")
+    try:
+        async with screen.sends.alone():
+            _tell(screen, await work())
+    finally:
+        if waits:
+            screen.feeds.show_header("")
 
 
 def _tell(screen: MainScreen, report: BatchReport) -> None:

@@ -46,7 +46,8 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
     if row is None:
         return
     screen.rows.move_by(1)
-    await _do_one(screen, row, action.change(row))
+    with screen.sends.one():
+        await _do_one(screen, row, action.change(row))
 
 
 async def _first_marked(screen: MainScreen) -> Row | None:

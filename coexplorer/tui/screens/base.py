@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 START, OPEN, LEFT, LIST, CLOSE, BACK = "start", "open", "left", "list", "close", "back"
+BEGIN = "begin"
 """What held keys wait for: the screen's first content, what a command opens, where a key leads,
 another list (what is typed into a field does not wait for that), fields that are being closed,
-what comes after another screen."""
+what comes after another screen; and a command that has not yet looked at what it acts on."""
 
 LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s")
 """Keys that may move the focus out of a field."""
@@ -210,7 +211,7 @@ class CommandScreen(Screen[Result]):
         if command.opens:
             self._holds.add(OPEN)
         if inspect.iscoroutinefunction(handler):
-            self.start(command_id, partial(self._open, handler) if command.opens else handler)
+            self.begin(command_id, partial(self._open, handler) if command.opens else handler)
             return
         handler()
         if command.opens:
@@ -230,6 +231,15 @@ class CommandScreen(Screen[Result]):
             and not command.why_disabled(now)
         ]
 
+    def begin(self, name: str, work: Work) -> None:
+        """Start what a key does: the next key waits until it knows what it acts on.
+
+        A worker runs later than the key that started it; ``aj`` in one packet would otherwise
+        archive the asset that ``j`` goes to.
+        """
+        self._holds.add(BEGIN)
+        self.start(name, partial(self._begin, work))
+
     def start(self, name: str, work: Work) -> Worker[None]:
         """Wait for something in the background; what goes wrong becomes a notification."""
         return self.run_worker(partial(self._guard, work), name=name)
@@ -237,6 +247,11 @@ class CommandScreen(Screen[Result]):
     def restart(self, name: str, work: Work) -> Worker[None]:
         """Likewise, in place of what was started by this name before, which is cancelled."""
         return self.run_worker(partial(self._guard, work), name=name, group=name, exclusive=True)
+
+    async def _begin(self, work: Work) -> None:
+        # It is handled when the work waits for the first time: the cursor and marks are read then.
+        self.call_later(self.release_keys, BEGIN)
+        await work()
 
     async def _open(self, work: Work) -> None:
         try:

@@ -29,6 +29,7 @@ from coexplorer.tui.messages import (
     ViewClicked,
 )
 from coexplorer.tui.screens.base import CommandScreen, Handler
+from coexplorer.tui.sends import Sends
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.assetlist import AssetList
 from coexplorer.tui.widgets.details import Details, Rule
@@ -91,6 +92,7 @@ class MainScreen(CommandScreen[None]):
         self.tags_stale = True
         self.values_known: dict[str, list[str]] = {}
         self.editing: edit.Editing | None = None
+        self.sends = Sends()
         self._said: set[str] = set()
 
     def compose(self) -> ComposeResult:
@@ -194,7 +196,7 @@ class MainScreen(CommandScreen[None]):
             return True
         action = self.coexplorer.keymap.quick.get(key) if self.editing is None else None
         if action is not None and self.rows.current is not None:
-            self.start(key, functools.partial(triage.quick, self, action))
+            self.begin(key, functools.partial(triage.quick, self, action))
         return action is not None
 
     def find_handler(self, command_id: str) -> Handler | None:

@@ -1,0 +1,41 @@
+"""Changes that are on their way to the platform, so that an undo takes the one meant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+
+class Sends:
+    """Counts the single changes that one screen has sent and that are not answered yet."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._turn = asyncio.Lock()
+        self._answered = asyncio.Event()
+        self._answered.set()
+
+    @property
+    def any(self) -> bool:
+        """Whether something is on its way."""
+        return self._count > 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold this around a change that is sent."""
+        self._count += 1
+        self._answered.clear()
+        try:
+            yield
+        finally:
+            self._count -= 1
+            if not self._count:
+                self._answered.set()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Hold this around an undo: it waits for what is on its way, and for other undos."""
+        async with self._turn:
+            await self._answered.wait()
+            yield
