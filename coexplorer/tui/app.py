@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -58,6 +59,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.keymap = build_keymap(settings.keys, settings.actions)
         self.notices: list[tuple[float, str]] = []
         self.shown = asyncio.Event()
+        self._fields_left = asyncio.Event()
         self.last_frame: Frame | None = None
         self.left_mounted = False
         for theme in build_themes():
@@ -140,12 +142,12 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.left_mounted = mounted and await self.has_mount()
         return said
 
-    def run_editor(self, text: str) -> str | None:
-        """Let the user change a text in $EDITOR; None when the editor failed."""
+    def run_editor(self, text: str) -> external.Edited:
+        """Let the user change a text in $EDITOR."""
         with self.suspend():
-            changed = external.run_editor(text)
+            edited = external.run_editor(text)
         self.repaint()
-        return changed
+        return edited
 
     async def keep_frame(self) -> None:
         """Keep the screen that the next start opens with, if it can be had at once."""
@@ -162,19 +164,24 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
                         path = str(self.settings.catalog_path)
                         self.last_frame = Frame(*capture, path, change)
 
-    async def carry_out(self, screen: MainScreen, plan: Plan) -> None:
-        """Show a plan; carried out, its marks are taken away and its rows read anew."""
+    async def carry_out(self, screen: MainScreen, plan: Plan) -> bool:
+        """Show a plan; carried out, its marks are taken away and its rows read anew.
+
+        Returns:
+            Whether it was carried out, as far as there was anything to do.
+        """
         from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
         if not plan.items:
             screen.say("there is nothing to do")
-            return
+            return True
         report = await self.push_screen_wait(PlanScreen(self.library, plan))
         if report is not None:
             screen.marked.clear()
             screen.show_marks()
         screen.feeds.load_list()
         await screen.feeds.load_status()
+        return report is not None
 
     # Settings that are changed from here
 
@@ -201,8 +208,38 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         except (ConfigError, OSError) as error:
             self.say(f"the columns last until you leave: {error}", severity="warning")
 
+    # What comes up of itself
+
+    @property
+    def typing(self) -> bool:
+        """Whether keys go into a field or a question."""
+        screen = self.screen
+        fields = isinstance(screen, MainScreen) and screen.editing is not None
+        return fields or getattr(screen.focused, "takes_keys", False)
+
+    async def until_calm(self) -> None:
+        """Wait until nobody types: what comes up of itself takes no key that a field was to get."""
+        while self.typing:
+            self._fields_left.clear()
+            await self._fields_left.wait()
+
+    def note_focus(self) -> None:
+        """The focus is elsewhere, or fields were closed: those who wait may look again."""
+        self._fields_left.set()
+
     def sign_in_again(self, error: NotSignedIn | None) -> None:
-        """Ask for a token, without leaving what is being typed."""
+        """Ask for a token, without leaving what is being typed, and not in the middle of it."""
+        if error is not None and self.typing:
+            self.main.restart("sign in", partial(self._sign_in_later, error))
+        else:
+            self.show_sign_in(error)
+
+    async def _sign_in_later(self, error: NotSignedIn) -> None:
+        await self.until_calm()
+        self.show_sign_in(error)
+
+    def show_sign_in(self, error: NotSignedIn | None) -> None:
+        """Ask for a token now."""
         from coexplorer.tui.screens.signin import SignInScreen  # noqa: PLC0415  needed here only
 
         if not any(isinstance(screen, SignInScreen) for screen in self.screen_stack):

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -26,24 +27,54 @@ def now() -> float:
     return time.time()
 
 
-def run_editor(text: str) -> str | None:
-    """Open `text` in $VISUAL or $EDITOR; None when it could not be run or failed.
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What came back from $EDITOR.
 
-    The file is private, and gone afterwards.
+    Attributes:
+        text: As it was saved; nothing when there was a problem.
+        problem: Why there is none, and where what was written is kept.
     """
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-    handle, name = tempfile.mkstemp(prefix="coexplorer-", suffix=".md")
-    path = Path(name)
+
+    text: str = ""
+    problem: str = ""
+
+
+def run_editor(text: str) -> Edited:
+    """Open `text` in $VISUAL or $EDITOR.
+
+    The file is private. It is gone afterwards, unless the editor failed or was killed over it: then
+    what was written is in it, or in what the editor keeps beside it.
+    """
+    path = keep_text(text)
+    kept = False
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
         try:
-            ended = subprocess.run([*command, name], check=False)  # noqa: S603  the user's own editor
-        except OSError:
-            return None
-        return path.read_text(encoding="utf-8") if ended.returncode == 0 else None
+            command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+            ended = subprocess.run([*command, str(path)], check=False)  # noqa: S603  the user's own editor
+        except (OSError, ValueError) as error:
+            return Edited(problem=f"the editor could not be run ({error}): set $EDITOR")
+        try:
+            written = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            kept = True
+            return Edited(problem=f"the text can't be read ({error}); it is kept in {path}")
+        if ended.returncode:
+            kept = written != text or ended.returncode < 0
+            end = f"the text is kept in {path}" if kept else "nothing was changed"
+            return Edited(problem=f"the editor ended with {ended.returncode}: {end}")
+        return Edited(written)
     finally:
-        path.unlink(missing_ok=True)
+        if not kept:
+            path.unlink(missing_ok=True)
+
+
+def keep_text(text: str) -> Path:
+    """Write a text to a private file of its own."""
+    handle, name = tempfile.mkstemp(prefix="coexplorer-", suffix=".md")  # 0600
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return Path(name)
 
 
 def save_view(settings: Settings, name: str, query: str | None) -> None:

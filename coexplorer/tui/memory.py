@@ -68,6 +68,7 @@ class Memory:
         self._stem = journal_path.with_suffix("")
         self._file = journal_path.with_suffix(".tui.json")
         self.draft_file = journal_path.with_suffix(f".draft-{os.getpid()}.json")
+        self._draft_of: AssetId | None = None
         self.remembered = _load(self._file, Remembered) or Remembered()
 
     def save(self) -> None:
@@ -86,11 +87,13 @@ class Memory:
 
     def save_draft(self, asset_id: AssetId, name: str, base: Fields, mine: Fields) -> None:
         """Keep what is being typed."""
+        self._draft_of = asset_id
         _save(self.draft_file, Draft(asset_id, name, base, mine, os.getpid()))
 
-    def drop_draft(self) -> None:
-        """Forget what this app was typing: it is saved, or was given up."""
-        self.draft_file.unlink(missing_ok=True)
+    def drop_draft(self, asset_id: AssetId | None = None) -> None:
+        """Forget what this app was typing, of this asset if one is given."""
+        if asset_id is None or asset_id == self._draft_of:
+            self.draft_file.unlink(missing_ok=True)
 
     def take_drafts(self) -> list[tuple[Path, Draft]]:
         """Return the drafts of apps that are no longer alive, each with its file."""

@@ -6,7 +6,7 @@ import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
-from tests.support.server import OUTSIDE
+from tests.support.server import COMBINED, OUTSIDE
 from tests.support.tui import Running, running_app
 
 
@@ -76,3 +76,25 @@ def _nothing_unsent(app: Running) -> Callable[[], Awaitable[bool]]:
         return not await app.library.unsent()
 
     return check
+
+
+async def test_it_waits_for_the_end_of_what_is_typed_meanwhile(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r")
+        app.server.store.update(OUTSIDE, name="theirs")
+        await app.type(" mine")
+        with server.hooks.before("GET", "*/data_assets/*") as gate:
+            await app.press("enter")
+            await app.until(lambda: app.main.editing is None, "on its way")
+            await app.press("j", "r")
+            await app.type("1")
+            gate.release()
+            await app.until_shown("choose when you are")
+        await app.type("2")
+        await app.press("enter")
+        await app.until_shown("Somebody else changed open data too")
+        await app.press("m", "ctrl+s")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data mine", "mine")
+        await app.until(lambda: app.stored(COMBINED).name == "both recordings12", "the other one")

@@ -194,3 +194,26 @@ async def test_what_was_typed_when_the_app_ended_is_offered_again(
         await app.press("enter")
         await app.until(lambda: app.stored(OUTSIDE).name == "open data v2", "saved at last")
         await app.until(lambda: not Memory(settings.journal_path).take_drafts(), "no draft left")
+
+
+async def test_the_answer_to_one_edit_leaves_the_draft_of_the_next(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        with server.hooks.before("PUT") as gate:
+            await app.press("r")
+            await app.type("!")
+            await app.press("enter")
+            await app.until_shown("↑ open data!")
+            await app.press("j", "r")
+            await app.type(" v2")
+            await app.until(lambda: editor_of(app).typed, "typed")
+            await app.settle()
+            gate.release()
+            await app.until_gone("↑")
+        drafts = Memory(settings.journal_path).take_drafts()
+        assert [draft.mine.name for _, draft in drafts] == ["both recordings v2"]
+        await app.press("escape")
+        await app.until_shown("leave without saving?")
+        await app.press("y")
+        await app.until(lambda: not Memory(settings.journal_path).take_drafts(), "given up")

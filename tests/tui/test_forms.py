@@ -93,3 +93,29 @@ async def test_a_token_typed_in_vain_is_left_by_escape(
         await app.until_shown("type the token first")
         await app.press("escape")
         await app.until_shown("open data")
+
+
+async def test_a_token_that_expires_while_something_is_typed_waits_for_its_end(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r")
+        await app.type("!")
+        server.faults.add("expire", renew=None)
+        app.main.perform("sync.refresh")
+        await app.until_shown("not signed in", "when you are done here")
+        await app.type("?")
+        await app.press("escape")
+        await app.until_shown("leave without saving?")
+        await app.press("n")
+        await app.until(lambda: not app.main.prompt.asking, "the question gone")
+        assert "open data!?" in app.text()
+        await app.press("escape")
+        await app.until_shown("leave without saving?")
+        await app.press("y")
+        await app.until_shown("Sign in to 127.0.0.1")
+        server.faults.clear()
+        await app.type(server.users[0].token)
+        await app.press("enter")
+        await app.until_shown("signed in")
+        assert app.stored(OUTSIDE).name == "open data"

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from contextlib import nullcontext
-from pathlib import Path
-
 import pytest
 
 from coexplorer.config import Settings
@@ -73,19 +70,3 @@ async def test_many_are_deleted_after_a_typed_confirmation(
         await app.until_shown("2 done")
         assert server.store.find(OUTSIDE) is None
         assert server.store.find(COMBINED) is None
-
-
-@pytest.mark.command("edit.external")
-async def test_the_editor_changes_an_asset_as_a_text(
-    server: DemoServer, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = tmp_path / "editor.sh"
-    script.write_text('#!/bin/sh\nsed -i "s/open data/edited outside/" "$1"\n')
-    script.chmod(0o700)
-    monkeypatch.setenv("VISUAL", str(script))
-    async with running_app(server, settings) as app:
-        monkeypatch.setattr(app.app, "suspend", nullcontext)  # there is no terminal to give away
-        await app.press("E")
-        await app.until_shown("open data", "edited outside")
-        await app.press("y")
-        await app.until(lambda: app.stored(OUTSIDE).name == "edited outside", "the new name")

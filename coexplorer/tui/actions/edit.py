@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, NotSignedIn
 from coexplorer.models import AssetId, Fields
+from coexplorer.tui import external
 from coexplorer.tui.memory import Draft, drop_file
 from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
@@ -167,6 +168,7 @@ async def _close(screen: MainScreen) -> None:
         if editing.size_before != "full":
             screen.set_focus(screen.rows)
         screen.show_footer()
+    screen.coexplorer.note_focus()
     await screen.release_keys(CLOSE)
     await screen.feeds.load_details(pause=False)
 
@@ -204,26 +206,32 @@ async def _send(
         await open_fields(screen, asset_id, name, base, mine=mine, field=error.field)
         raise
     except EditConflict as conflict:
-        screen.coexplorer.memory.drop_draft()
+        _drop_draft(screen, asset_id)
         await resolve(screen, name, conflict)
         return
     except NotSignedIn:
-        screen.coexplorer.memory.drop_draft()
+        _drop_draft(screen, asset_id)
         raise
     except CoexplorerError as error:
         # The journal has the text now, unless it could not be written.
         if await _is_kept(screen, asset_id):
-            screen.coexplorer.memory.drop_draft()
+            _drop_draft(screen, asset_id)
             error.hint = f"{error.hint}; your text is kept as unsent: L".lstrip("; ")
         raise
     else:
-        screen.coexplorer.memory.drop_draft()
+        _drop_draft(screen, asset_id)
         if result.differs:
             fields = " and ".join(result.differs)
             screen.say(f"the platform changed the {fields} while saving", severity="warning")
     finally:
         screen.rows.windows.settle([asset_id])
         await _after(screen, asset_id)
+
+
+def _drop_draft(screen: MainScreen, asset_id: AssetId) -> None:
+    """Forget the draft of what was sent; fields that were opened since keep theirs."""
+    if screen.editing is None or screen.editing.asset_id != asset_id:
+        screen.coexplorer.memory.drop_draft(asset_id)
 
 
 async def _is_kept(screen: MainScreen, asset_id: AssetId) -> bool:
@@ -256,6 +264,9 @@ async def resolve(screen: MainScreen, name: str, conflict: EditConflict) -> None
         replace_fields,
     )
 
+    if screen.coexplorer.typing:
+        screen.say(f"somebody else changed {name} too: choose when you are done here")
+        await screen.coexplorer.until_calm()
     chosen = await screen.app.push_screen_wait(ConflictScreen(name, conflict))
     if chosen is None:
         screen.say("your text is kept as unsent: L shows it", severity="warning")
@@ -307,13 +318,38 @@ async def _offer(screen: MainScreen, path: Path, draft: Draft) -> bool:
 async def edit_external(screen: MainScreen) -> None:
     """Open the assets as a text in $EDITOR; what was changed there becomes a plan."""
     ids = screen.targets()
-    before = await screen.library.document(ids)
-    after = screen.coexplorer.run_editor(before)
-    if after is None or after == before:
-        screen.say("nothing was changed")
-        return
-    plan = await screen.library.plan_document(before, after)
-    await screen.coexplorer.carry_out(screen, plan)
+    text = before = await screen.library.document(ids)
+    while True:
+        edited = screen.coexplorer.run_editor(text)
+        if edited.problem or edited.text == before:
+            level = "warning" if edited.problem else "information"
+            screen.say(edited.problem or "nothing was changed", severity=level)
+            return
+        text = edited.text
+        question = "the plan was left"
+        try:
+            plan = await screen.library.plan_document(before, text)
+        except CoexplorerError as error:
+            question = error.message
+        else:
+            if await screen.coexplorer.carry_out(screen, plan):
+                return
+        if not await _write_on(screen, question, text):
+            return
+
+
+async def _write_on(screen: MainScreen, question: str, text: str) -> bool:
+    """Ask whether a text goes back to the editor; only a choice throws it away."""
+    answer = await screen.prompt.choose(
+        question,
+        [
+            Choice("edit", text="edit the text again", key="e"),
+            Choice("throw away", text="throw away what was written", key="t"),
+        ],
+    )
+    if answer is None:
+        screen.say(f"the text is kept in {external.keep_text(text)}", severity="warning")
+    return answer == "edit"
 
 
 ACTIONS: dict[str, Action] = {

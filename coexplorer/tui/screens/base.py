@@ -168,6 +168,7 @@ class CommandScreen(Screen[Result]):
 
     async def on_descendant_focus(self) -> None:
         """Something has the focus now."""
+        self.coexplorer.note_focus()
         if self.focused is not self._leaving:
             await self.release_keys(LEFT)
         await self.release_keys(OPEN)
@@ -191,8 +192,13 @@ class CommandScreen(Screen[Result]):
         self._held.extendleft(reversed(keys))
         self._holds.add(BACK)
 
+    def on_descendant_blur(self) -> None:
+        """Something has it no longer."""
+        self.coexplorer.note_focus()
+
     def on_screen_resume(self) -> None:
         """In front again; whoever opened the other screen goes on first."""
+        self.coexplorer.note_focus()
         self.call_after_refresh(self.release_keys, BACK)
 
     def on_command_clicked(self, event: CommandClicked) -> None:
@@ -271,10 +277,13 @@ class CommandScreen(Screen[Result]):
 
     def report(self, error: CoexplorerError) -> None:
         """Show an error of ours: one sentence with the way out."""
+        hint = error.hint
         if isinstance(error, NotSignedIn):
             self.coexplorer.sign_in_again(error)
-        hint = f": {error.hint}" if error.hint else ""
-        self.say(f"{error.message}{hint}", severity="error")
+            hint = "you will be asked for a token when you are done here"
+            if not self.coexplorer.typing:
+                return  # the screen that asks says why
+        self.say(f"{error.message}: {hint}" if hint else error.message, severity="error")
 
     def say(self, text: str, *, severity: str = "information") -> None:
         """Show a notification; foreign text in it is made harmless."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from coexplorer.errors import CoexplorerError, InvalidField
+from coexplorer.errors import CoexplorerError, InvalidField, NotSignedIn
 from coexplorer.library.library import Library
 from coexplorer.library.results import ReadyProgress
 from coexplorer.models import AwsSource, NewAsset, Record, Secret
@@ -149,6 +149,9 @@ class CreateScreen(CommandScreen[Record | None]):
         except InvalidField as error:
             self._tell(f"{error.message}; {error.hint}", Role.BAD)
             self._go_to(error.field)
+        except NotSignedIn as error:
+            self._tell("nothing was sent: sign in, then send it again", Role.BAD)
+            self.coexplorer.show_sign_in(error)
         except CoexplorerError as error:
             self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)
         else:
