@@ -30,12 +30,17 @@ class AwsBody(msgspec.Struct, frozen=True):
     public: bool | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
+    endpoint_name: str | None = None
+    use_input_bucket: bool | None = None
 
 
 class SourceBody(msgspec.Struct, frozen=True):
-    """``source``; places other than S3 are not embedded."""
+    """``source``; places other than S3 are known and refused."""
 
     aws: AwsBody | None = None
+    gcp: dict[str, object] | None = None
+    computation: dict[str, object] | None = None
+    cloud_workstation: dict[str, object] | None = None
 
 
 class CreateBody(msgspec.Struct, frozen=True):
@@ -46,6 +51,7 @@ class CreateBody(msgspec.Struct, frozen=True):
     mount: str
     description: str | None = None
     source: SourceBody | None = None
+    target: dict[str, object] | None = None
     custom_metadata: dict[str, MetadataValue] | None = None
     data_asset_ids: list[str] | None = None
 
@@ -74,6 +80,7 @@ def parse_create(body: bytes, content_type: str, dialect: Dialect) -> CreateBody
     for key, text in (("name", asked.name), ("mount", asked.mount)):
         if not text.strip():
             raise Refusal(400, f"bad request: {key} must not be empty")
+    _refuse_elsewhere(asked)
     aws = asked.source.aws if asked.source else None
     combined = bool(asked.data_asset_ids) and dialect is Dialect.CURRENT
     if not combined and (aws is None or not aws.bucket):
@@ -85,6 +92,28 @@ def parse_create(body: bytes, content_type: str, dialect: Dialect) -> CreateBody
             if getattr(aws, key) is None:
                 raise Refusal(400, f"bad request: source.aws.{key} is required")
     return asked
+
+
+def _refuse_elsewhere(asked: CreateBody) -> None:
+    """Refuse what only a platform with clouds of its own can do; nobody here is an administrator.
+
+    Raises:
+        Refusal: 400 or 403, with what can't be done.
+    """
+    source = asked.source or SourceBody()
+    aws = source.aws
+    elsewhere = {
+        "source.gcp": source.gcp,
+        "source.computation": source.computation,
+        "source.cloud_workstation": source.cloud_workstation,
+        "source.aws.endpoint_name": None if aws is None else aws.endpoint_name,
+        "target": asked.target,
+    }
+    for key, value in elsewhere.items():
+        if value:
+            raise Refusal(400, f"bad request: {key} is not supported here, only buckets in S3 are")
+    if aws is not None and aws.use_input_bucket:
+        raise Refusal(403, "Forbidden: only an administrator can use an input bucket")
 
 
 def build_draft(asked: CreateBody, user: User, deployment: Deployment) -> StoredAsset:

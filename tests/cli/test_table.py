@@ -53,7 +53,9 @@ def test_strangers_text_can_not_reach_the_terminal() -> None:
         (999_499, "999 kB"),
         (999_500, "1.0 MB"),
         (412_000_000_000, "412 GB"),
-        (5 * 10**18, "5000 PB"),
+        (999_499 * 10**12, "999 PB"),
+        (5 * 10**18, "5.0 EB"),
+        (2**64, "18 EB"),
     ],
 )
 def test_sizes_are_short(size_bytes: int | None, text: str) -> None:

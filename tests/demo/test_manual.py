@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import httpx
@@ -283,6 +284,23 @@ def test_update_parameter(http: httpx.Client, field: str, value: object) -> None
     assert http.get(f"data_assets/{RAW}").json() == reply.json()
 
 
+@pytest.mark.parametrize("starred", ["name", "description"])
+@pytest.mark.parametrize("null", [False, True])
+def test_update_without_a_starred_parameter_leaves_it_alone(
+    http: httpx.Client,
+    starred: str,
+    null: bool,  # noqa: FBT001 - a case
+) -> None:
+    before = http.get(f"data_assets/{RAW}").json()
+    body = {"name": "other", "description": "Other.", "tags": before["tags"], starred: None}
+    if not null:
+        del body[starred]
+    reply = http.put(f"data_assets/{RAW}", json=body)
+    assert reply.status_code == 200
+    assert reply.json()[starred] == before[starred]
+    assert http.get(f"data_assets/{RAW}").json() == reply.json()
+
+
 @pytest.mark.parametrize(("archive", "archived"), [("true", [RAW, OLD]), ("false", [])])
 def test_archive_parameter(http: httpx.Client, archive: str, archived: list[str]) -> None:
     for asset_id in (RAW, OLD):
@@ -330,6 +348,14 @@ def test_authorization_header_in_any_other_form_is_refused(
     assert legacy_server.store.get(RAW).name != "n"
 
 
+@pytest.mark.parametrize(("method", "path"), [call for call in CALLS if "/" in call[1]])
+def test_asset_id_of_no_asset_is_not_found(http: httpx.Client, method: str, path: str) -> None:
+    unknown = path.replace(RAW, "no-such-id").replace(OLD, "no-such-id")
+    reply = http.request(method, unknown, json={"name": "n"} if method == "PUT" else None)
+    assert reply.status_code == 404
+    assert "no-such-id" in reply.json()["message"]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -362,3 +388,76 @@ def test_search_gives_twenty_when_no_limit_is_named(
     rest = http.get("data_assets?start=20&limit=1000").json()
     assert len(rest["results"]) == 19
     assert rest["has_more"] is False
+
+
+MANUAL = """
+POST data_assets: Content-Type* -u* name* description* mount* tags* source* source.aws*
+  source.aws.access_key_id source.aws.secret_access_key source.aws.bucket* source.aws.prefix*
+  source.aws.keep_on_external_storage* source.aws.index_data*
+GET data_assets/{id}: id* -u*
+GET data_assets: start limit sort_field sort_order query type ownership favorite archived -u*
+PUT data_assets/{id}: id* -u* name* description* tags mount
+DELETE data_assets/{id}: id* -u*
+PATCH data_assets/{id}/archive: id* archive* -u*
+"""
+"""Every call of the manual with its parameters and headers, in its order; the starred are starred.
+``{domain}`` is the client's business (tests/config/test_domain.py)."""
+
+# The second one of a call tries it without what is starred.
+JUDGES: dict[str, tuple[Callable[..., None], ...]] = {
+    "POST": (
+        test_create_parameter,
+        test_create_without_a_starred_parameter_is_refused,
+        test_create_content_type_header,
+    ),
+    "GET": (test_search_parameter,),
+    "PUT": (test_update_parameter, test_update_without_a_starred_parameter_leaves_it_alone),
+    "DELETE": (test_delete_answers_without_a_body,),
+    "PATCH": (test_archive_parameter, test_archive_without_its_parameter_is_refused),
+}
+
+ABOUT_ONE: dict[Callable[..., None], tuple[str]] = {
+    test_create_content_type_header: ("Content-Type",),
+    test_archive_parameter: ("archive",),
+    test_archive_without_its_parameter_is_refused: ("archive",),
+}
+"""Tests whose cases are values of one parameter."""
+
+
+def find_cases(test: Callable[..., None]) -> set[str]:
+    """Name the parameters that a test has cases for."""
+    cases = set(ABOUT_ONE.get(test, ()))
+    for mark in getattr(test, "pytestmark", []):
+        for case in mark.args[1]:
+            match case:
+                case Parameter(query=query):
+                    cases |= set(re.findall(r"(\w+)=", query))
+                case Outcome(change=change):
+                    cases |= {f"source.aws.{key}" for key in change}
+                case str() | (str(), _):
+                    cases.add(case if isinstance(case, str) else case[0])
+    return cases
+
+
+def list_manual() -> list[tuple[str, str, str]]:
+    """Return a row for each call and each of its parameters and headers."""
+    joined = MANUAL.strip().replace("\n  ", " ")
+    rows = []
+    for line in joined.splitlines():
+        call, _, parameters = line.partition(": ")
+        method, path = call.split()
+        rows += [(method, path, parameter) for parameter in parameters.split()]
+    return rows
+
+
+@pytest.mark.parametrize(("method", "path", "parameter"), list_manual())
+def test_every_line_of_the_manual_has_a_row_here(method: str, path: str, parameter: str) -> None:
+    name = parameter.rstrip("*")
+    address = path.replace("{id}", OLD if method == "DELETE" else RAW)
+    if name in {"-u", "id"}:  # these go through all calls
+        assert (method, address) in [(call[0], call[1].partition("?")[0]) for call in CALLS]
+        return
+    judged = [name in find_cases(test) for test in JUDGES[method]]
+    assert any(judged), f"nobody tries {method} with {name}"
+    if parameter.endswith("*") and name != "Content-Type":
+        assert judged[1], f"nobody tries {method} without {name}"

@@ -121,6 +121,15 @@ def test_institute_has_all_states_types_origins_and_people(institute: list[Store
     assert states["ready"] > 0.95 * len(institute)
 
 
+def test_no_data_are_larger_than_an_institute_could_keep() -> None:
+    # What is made from data of unknown size has a size all the same: the raw data's.
+    assets = make(5000, seed=3)
+    unknown = {one.id for one in assets if one.state == "ready" and one.size is None}
+    made_from = [one.provenance.data_assets for one in assets if one.provenance]
+    assert any(unknown.intersection(sources) for sources in made_from)
+    assert max(one.size or 0 for one in assets) < 5 * 10**14
+
+
 def test_owner_sees_every_asset(institute: list[StoredAsset]) -> None:
     unseen = [
         one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from codeocean import CodeOcean
 from codeocean.data_asset import (
     AWSS3Source,
     AWSS3Target,
+    CloudWorkstationSource,
+    ComputationSource,
     DataAssetOrigin,
     DataAssetParams,
     DataAssets,
@@ -21,6 +24,7 @@ from codeocean.data_asset import (
     DataAssetState,
     DataAssetType,
     DataAssetUpdateParams,
+    GCPCloudStorageSource,
     Source,
     Target,
     TransferDataParams,
@@ -261,6 +265,87 @@ def test_create_from_a_missing_bucket_fails_with_a_reason(
     failed = sdk.data_assets.wait_until_ready(draft)
     assert failed.state is DataAssetState.Failed
     assert "no-such-bucket" in (failed.failure_reason or "")
+
+
+@pytest.mark.parametrize(
+    ("public", "keep", "state"),
+    [
+        (True, None, DataAssetState.Failed),
+        (None, None, DataAssetState.Ready),
+        (False, None, DataAssetState.Ready),
+        (True, True, DataAssetState.Failed),
+        (None, True, DataAssetState.Ready),
+    ],
+)
+def test_create_as_public_opens_no_private_bucket(
+    server: DemoServer,
+    sdk: CodeOcean,
+    public: bool | None,  # noqa: FBT001 - a case
+    keep: bool | None,  # noqa: FBT001 - a case
+    state: DataAssetState,
+) -> None:
+    bucket = server.make_bucket("institute-private", keys=("AKIA7", "s3cret"))
+    (bucket / "a.csv").write_text("1,2\n")
+    asked = params_of("institute-private", public=public, keep_on_external_storage=keep)
+    with server.hooks.after(CREATION) as outcome:
+        draft = sdk.data_assets.create_data_asset(asked)
+        outcome.wait()
+    settled = sdk.data_assets.wait_until_ready(draft)
+    assert settled.state is state
+    assert settled.source_bucket is not None
+    assert settled.source_bucket.external is bool(keep)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "complaint"),
+    [
+        ({"source": Source(gcp=GCPCloudStorageSource(bucket="b"))}, 400, "source.gcp"),
+        ({"source": Source(computation=ComputationSource(id="c"))}, 400, "source.computation"),
+        (
+            {"source": Source(cloud_workstation=CloudWorkstationSource(id="w", path="p"))},
+            400,
+            "source.cloud_workstation",
+        ),
+        (
+            {"source": Source(aws=AWSS3Source(bucket="b", endpoint_name="minio"))},
+            400,
+            "source.aws.endpoint_name",
+        ),
+        (
+            {"source": Source(aws=AWSS3Source(bucket="b", use_input_bucket=True))},
+            403,
+            "administrator",
+        ),
+        ({"target": Target(aws=AWSS3Target(bucket="b"))}, 400, "target"),
+    ],
+)
+def test_create_from_or_to_another_place_is_refused_by_its_name(
+    server: DemoServer, sdk: CodeOcean, change: dict[str, object], status: int, complaint: str
+) -> None:
+    before = server.store.count()
+    with pytest.raises(Error) as raised:
+        sdk.data_assets.create_data_asset(dataclasses.replace(params_of("institute-new"), **change))
+    assert raised.value.status_code == status
+    assert complaint in raised.value.message
+    assert server.store.count() == before
+
+
+def test_every_place_that_the_sdk_can_create_from_is_judged_here() -> None:
+    """A newer SDK may bring places that nobody here has heard of."""
+    assert {field.name for field in dataclasses.fields(Source)} == {
+        "aws",
+        "gcp",
+        "computation",
+        "cloud_workstation",
+    }
+    assert {field.name for field in dataclasses.fields(AWSS3Source)} == {
+        "bucket",
+        "endpoint_name",
+        "prefix",
+        "keep_on_external_storage",
+        "public",
+        "use_input_bucket",
+    }
 
 
 def test_create_combined_from_two_assets(server: DemoServer, sdk: CodeOcean) -> None:

@@ -129,9 +129,11 @@ class Lineage:
         maker = self._maker
         family = maker.rng.choices(FAMILIES, self._weights)[0]
         session = Session(maker, family, pick_moment(maker.rng, maker.now))
-        made = [self._make_raw(session)]
+        raw = self._make_raw(session)
+        made = [raw]
+        raw_bytes = raw.size or int(family.size_gb * GB)
         for step in family.steps:
-            self._derive(session, made[0], step, made)
+            self._derive(session, raw, raw_bytes, step, made)
         return made
 
     def make_raw(self, moment: int) -> StoredAsset:
@@ -176,22 +178,30 @@ class Lineage:
         )
 
     def _derive(
-        self, session: Session, parent: StoredAsset, step: Step, made: list[StoredAsset]
+        self,
+        session: Session,
+        parent: StoredAsset,
+        parent_bytes: int,
+        step: Step,
+        made: list[StoredAsset],
     ) -> None:
-        """Add what a step makes of an asset, and what is made of that, if anybody did it yet."""
+        """Add what a step makes of an asset, and what is made of that, if anybody did it yet.
+
+        `parent_bytes` is how large the parent is, also where the platform does not say.
+        """
         maker, rng = self._maker, self._maker.rng
         created = pick_moment_after(rng, maker.now, parent.created)
         if rng.random() > step.chance or created > maker.now:
             return
         name = f"{parent.name}_{step.label}_{format_moment(created)}"
-        source_size = parent.size or int(session.family.size_gb * GB)
+        size = int(parent_bytes * step.size_ratio * rng.lognormvariate(0, 0.4)) + 512
         asset = maker.make(
             name,
             created,
             tree="result",
             owner=session.owner,
             type="result",
-            size=int(source_size * step.size_ratio * rng.lognormvariate(0, 0.4)) + 512,
+            size=size,
             files=int(step.files * rng.lognormvariate(0, 0.3)) + 1,
             tags=session.build_tags("derived", step.tags),
             description=session.describe(rng, name),
@@ -203,7 +213,7 @@ class Lineage:
             return
         made.append(asset)
         for following in step.next:
-            self._derive(session, asset, following, made)
+            self._derive(session, asset, size, following, made)
 
 
 def _pick_species(family: Family, project: str, subject: int) -> str:
