@@ -45,14 +45,16 @@ with Catalog.open(Path(sys.argv[1])) as catalog:
         catalog.upsert(records[start : start + 10])
 """
 READER = """
-import json, resource, signal, sys
+import atexit, json, resource, signal, sys
 from pathlib import Path
 from coexplorer.catalog import Catalog
 from coexplorer.errors import CatalogError
 from coexplorer.models import Membership
 from coexplorer.query import parse_query
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # as on a full disk, not a byte can be written
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # as on a full disk: not a byte fits
+atexit.register(resource.setrlimit, resource.RLIMIT_FSIZE, limits)  # what measures coverage writes
 try:
     catalog = Catalog.open(Path(sys.argv[1]))
     ids = catalog.ids(parse_query("is:any"), now=0.0)

@@ -29,6 +29,9 @@ exec "$@"
 """
 """Runs a command whose home is on a file system of its own, with not a byte left."""
 
+NAMESPACES = ("--mount",) if os.geteuid() == 0 else ("--mount", "--map-root-user")
+"""Only who is not root needs one for users, too, which no chroot and not every container allows."""
+
 
 def find_catalog() -> Path:
     (found,) = Path(os.environ["XDG_CACHE_HOME"]).rglob("*.sqlite3")
@@ -132,7 +135,7 @@ def on_a_full_disk(program: Program, tmp_path: Path, *args: str) -> Done:
         if name == "HOME" or name.startswith("XDG_")
     }
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", FILLED, "sh", place, copy, *program_command(*args)],
+        ["unshare", *NAMESPACES, "sh", "-c", FILLED, "sh", place, copy, *program_command(*args)],
         env={**os.environ, **program.env, **moved, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
