@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path, PurePosixPath
 
 import anyio
@@ -17,6 +18,9 @@ from coexplorer.models import AssetId, FileEntry, FileUrls
 
 _STEP_BYTES = 4 * 1024 * 1024
 """Progress is told after so many bytes, and at the end."""
+
+_ORIGIN = "user.coexplorer.asset"
+"""Extended attribute of a downloaded file: the id of its asset."""
 
 OnProgress = Callable[[DownloadProgress], None]
 
@@ -77,28 +81,32 @@ class Files:
     async def _download_file(
         self, asset_id: AssetId, entry: FileEntry, target: Path, progress: OnProgress | None
     ) -> None:
-        if await anyio.to_thread.run_sync(_is_there, target, entry):
+        if await anyio.to_thread.run_sync(_is_there, target, entry, asset_id):
             return
         part = target.with_name(name_part(asset_id, entry.path))
         await anyio.to_thread.run_sync(lambda: target.parent.mkdir(parents=True, exist_ok=True))
         try:
             size = await self._fetch(asset_id, entry, part, progress)
         except Conflict:  # what is there belongs to other content: from the start, once
-            await anyio.to_thread.run_sync(part.unlink)
+            await anyio.to_thread.run_sync(_drop_part, part)
             size = await self._fetch(asset_id, entry, part, progress)
         if entry.size_bytes is not None and size != entry.size_bytes:
             raise Refused(
                 f"{entry.path} has {size:,} bytes, and {entry.size_bytes:,} were announced",
                 hint=f"what came is in {part}; delete it to start over",
             )
-        await anyio.to_thread.run_sync(part.replace, target)
+        await anyio.to_thread.run_sync(_finish_part, part, target, asset_id)
 
     async def _fetch(
         self, asset_id: AssetId, entry: FileEntry, part: Path, progress: OnProgress | None
     ) -> int:
-        """Append what is missing to the part; return its size."""
+        """Append what is missing to the part; return its size.
+
+        Raises:
+            Conflict: The part is of other content than the rest would be.
+        """
         client = await self._context.client()
-        done = await anyio.to_thread.run_sync(_resume_at, part, entry.size_bytes)
+        done, etag = await anyio.to_thread.run_sync(_resume_at, part, entry.size_bytes)
 
         async def fetch_url() -> str:
             return (await client.file_urls(asset_id, entry.path)).download_url
@@ -106,8 +114,11 @@ class Files:
         told = done
         async with (
             await anyio.open_file(part, "ab") as file,
-            client.open_download(fetch_url, start=done) as download,
+            client.open_download(fetch_url, start=done, etag=etag) as download,
         ):
+            if download.etag != etag:
+                # Before the first byte: no part is ever without the mark of its content.
+                await anyio.to_thread.run_sync(_mark_part, part, download.etag)
             async for chunk in download:
                 await file.write(chunk)
                 done += len(chunk)
@@ -129,7 +140,7 @@ def name_part(asset_id: AssetId, path: str) -> str:
     return f".coexplorer-{mark}.part"
 
 
-def _is_there(target: Path, entry: FileEntry) -> bool:
+def _is_there(target: Path, entry: FileEntry, asset_id: AssetId) -> bool:
     """Tell whether a file was downloaded before: an asset's files do not change.
 
     Raises:
@@ -139,7 +150,7 @@ def _is_there(target: Path, entry: FileEntry) -> bool:
         size = target.stat().st_size
     except FileNotFoundError:
         return False
-    if size == entry.size_bytes and target.is_file():
+    if size == entry.size_bytes and target.is_file() and _read_origin(target) in {"", asset_id}:
         return True
     raise Refused(
         f"{target} is there already and is another file",
@@ -147,16 +158,53 @@ def _is_there(target: Path, entry: FileEntry) -> bool:
     )
 
 
-def _resume_at(part: Path, size_bytes: int | None) -> int:
-    """Return how much of a file is there; a part that is too long is none of it, and deleted."""
+def _read_origin(target: Path) -> str:
+    """Return the id of the asset that a file was downloaded from; empty if nobody knows.
+
+    Two assets often have files of one name and size: ``metadata.json``.
+    """
+    with suppress(OSError):  # no such attribute, or no attributes on this file system
+        return os.getxattr(target, _ORIGIN).decode("utf-8", "replace")
+    return ""
+
+
+def _resume_at(part: Path, size_bytes: int | None) -> tuple[int, str]:
+    """Return how much of a file is there, and the mark of its content (empty: none is known).
+
+    A part that is too long is none of it, and deleted.
+    """
     try:
         done = part.stat().st_size
     except FileNotFoundError:
-        return 0
-    if size_bytes is not None and done > size_bytes:
-        part.unlink()
-        return 0
-    return done
+        done = 0
+    if not done or (size_bytes is not None and done > size_bytes):
+        _drop_part(part)
+        return 0, ""
+    try:
+        return done, _etag_file(part).read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return done, ""
+
+
+def _etag_file(part: Path) -> Path:
+    """Return where the storage's mark of a part's content is kept."""
+    return part.with_suffix(".etag")
+
+
+def _mark_part(part: Path, etag: str) -> None:
+    _etag_file(part).write_text(etag, encoding="utf-8")
+
+
+def _drop_part(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _etag_file(part).unlink(missing_ok=True)
+
+
+def _finish_part(part: Path, target: Path, asset_id: AssetId) -> None:
+    with suppress(OSError):  # not on every file system
+        os.setxattr(part, _ORIGIN, asset_id.encode("utf-8", "replace"))
+    part.replace(target)
+    _etag_file(part).unlink(missing_ok=True)
 
 
 def find_target(folder: Path, path: str, *, below: str) -> Path:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotFound, Refused
@@ -10,7 +11,7 @@ from coexplorer.library import Library
 from coexplorer.library.files import find_target, name_part
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry
-from tests.support.server import DERIVED
+from tests.support.server import DERIVED, make_id
 
 ID = AssetId(DERIVED)
 
@@ -58,6 +59,61 @@ async def test_download_goes_on_where_an_earlier_one_ended(
     ranges = [request.headers.get("range") for request in server.requests("GET")]
     assert f"bytes={half}-" in ranges
     assert not part.exists()
+
+
+async def test_rest_of_another_version_is_never_put_behind_a_part(
+    library: Library, server: DemoServer, tmp_path: Path
+) -> None:
+    entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
+    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    (tmp_path / "half").mkdir()
+    part = tmp_path / "half" / name_part(ID, entry.path)
+    part.write_bytes(b"x" * 1000)
+    part.with_suffix(".etag").write_text('"an older version"')
+    server.log.clear()
+    (path,) = await library.download(ID, entry.path, tmp_path / "half")
+    assert path.read_bytes() == whole.read_bytes()
+    asked = [request.headers for request in server.requests("GET", "/storage/*")]
+    assert [(each.get("range"), each.get("if-range")) for each in asked] == [
+        ("bytes=1000-", '"an older version"'),
+        (None, None),
+    ]
+    assert [each.name for each in (tmp_path / "half").iterdir()] == [path.name]
+
+
+async def test_part_that_was_broken_off_keeps_the_mark_of_its_version(
+    library: Library, server: DemoServer, tmp_path: Path
+) -> None:
+    entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
+    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    server.faults.add("short", "GET", "/storage/**", times=1)
+    rule = server.faults.add(404, "GET", "/storage/**")
+    with pytest.raises(NotFound):
+        await library.download(ID, entry.path, tmp_path / "half")
+    part = tmp_path / "half" / name_part(ID, entry.path)
+    assert 0 < part.stat().st_size < whole.stat().st_size
+    etag = part.with_suffix(".etag").read_text()
+    server.faults.remove(rule)
+    server.log.clear()
+    await library.download(ID, entry.path, tmp_path / "half")
+    (asked,) = server.requests("GET", "/storage/*")
+    assert asked.headers["if-range"] == etag
+
+
+async def test_file_of_the_same_size_from_another_asset_is_not_taken_for_ours(
+    library: Library, server: DemoServer, tmp_path: Path
+) -> None:
+    ids = [AssetId(make_id(number)) for number in (98, 99)]
+    for asset_id, content in zip(ids, ("{1}", "{2}"), strict=True):
+        folder = f"buckets/{asset_id}"
+        (server.data / folder).mkdir(parents=True)
+        (server.data / folder / "metadata.json").write_text(content)
+        server.store.insert([replace(server.store.get(DERIVED), id=asset_id, folder=folder)])
+    (path,) = await library.download(ids[0], "", tmp_path)
+    assert await library.download(ids[0], "", tmp_path) == [path]
+    with pytest.raises(Refused, match="another file"):
+        await library.download(ids[1], "", tmp_path)
+    assert path.read_text() == "{1}"
 
 
 async def test_part_that_is_too_long_is_begun_anew(library: Library, tmp_path: Path) -> None:
