@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from coexplorer.api import Client, Patience
 from coexplorer.demo.server import DemoServer
 from tests.support.server import running_server
 
@@ -43,6 +44,13 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("CONFIG", "STATE", "CACHE", "DATA", "RUNTIME"):
         suffix = "DIR" if kind == "RUNTIME" else "HOME"
         monkeypatch.setenv(f"XDG_{kind}_{suffix}", str(home / kind.lower()))
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the client repeat as often as ever, but wait less: a virtual clock tests how long."""
+    hurried = Patience(first_wait_s=0.001, longest_wait_s=0.01)
+    monkeypatch.setitem(Client.__init__.__kwdefaults__ or {}, "patience", hurried)
 
 
 @pytest.hookimpl(wrapper=True)

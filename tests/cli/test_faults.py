@@ -2,6 +2,7 @@
 
 import pytest
 
+from coexplorer.api import Client, Timeouts
 from tests.support.program import Program
 from tests.support.server import RAW
 
@@ -76,6 +77,38 @@ def test_a_slow_platform_is_waited_for(
     rule = program.server.faults.add(fault, "GET", f"data_assets/{RAW}", **options)  # type: ignore[arg-type]  # numbers only
     assert RAW in program.ok(*READ).out
     assert rule.struck == 1
+
+
+@pytest.fixture
+def _soon_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait a minute for the next byte."""
+    monkeypatch.setitem(Client.__init__.__kwdefaults__ or {}, "timeouts", Timeouts(read_s=0.3))
+
+
+@pytest.mark.usefixtures("_soon_lost")
+def test_silence_is_asked_again_and_then_told(program: Program) -> None:
+    program.ok("sync")
+    rule = program.server.faults.add("silence", "GET", f"data_assets/{RAW}", times=1)
+    assert RAW in program.ok(*READ).out
+    assert rule.struck == 1
+    rule = program.server.faults.add("silence", "GET", f"data_assets/{RAW}")
+    done = program(*READ)
+    assert (done.code, done.out, rule.struck) == (6, "", 5)
+    assert_one_sentence(done.err)
+    assert "stopped answering" in done.err
+
+
+@pytest.mark.usefixtures("_soon_lost")
+def test_words_are_kept_when_the_platform_is_silent_about_them(program: Program) -> None:
+    program.ok("sync")
+    rule = program.server.faults.add("silence", "PUT", f"data_assets/{RAW}")
+    done = program(*WRITE)
+    assert done.code == 6
+    assert_one_sentence(done.err)
+    assert "my words" in program.ok("log", "--json").out
+    program.server.faults.remove(rule)
+    program.ok("retry")
+    assert program.server.store.get(RAW).description == "my words"
 
 
 def test_a_token_that_expires_is_told_and_the_words_are_kept(program: Program) -> None:
