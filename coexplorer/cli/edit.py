@@ -86,11 +86,15 @@ async def _plan(library: Library, targets: Targets, change: Change) -> Plan:
 
 def edit_as_text(invocation: Invocation, targets: Targets) -> Plan:
     """Let the user edit all assets as one text, until it can be read, and plan the difference."""
+    from coexplorer.library.changes import Plan
 
     async def write(library: Library) -> str:
-        return await library.document(await find_targets(library, targets))
+        ids = await find_targets(library, targets)
+        return await library.document(ids) if ids else ""
 
     before = invocation.run(write)
+    if not before:
+        return Plan(title="", items=())
     edited = EditedText(before, ".coexplorer")
     while True:
         after = edited.edit()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from coexplorer.cli import exits
 from coexplorer.cli.format import size_text
-from coexplorer.cli.narration import Progress
+from coexplorer.cli.narration import Progress, warn
 from coexplorer.cli.output import (
     Format,
     format_options,
@@ -18,14 +20,20 @@ from coexplorer.cli.output import (
     print_table,
     print_tsv,
 )
+from coexplorer.cli.plans import leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
-from coexplorer.cli.targets import asset_argument
+from coexplorer.cli.targets import asset_argument, find_targets, read_targets
+from coexplorer.errors import Forbidden, NotFound, Refused, Rejected
+from coexplorer.models import AssetId, FileEntry
+from coexplorer.names import disambiguate, escape_name
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.results import DownloadProgress
-    from coexplorer.models import AssetId, FileEntry
+
+_Found = tuple[AssetId, FileEntry]
+_OF_ONE_ASSET = (Forbidden, NotFound, Refused, Rejected)
 
 
 @click.command("files")
@@ -37,29 +45,48 @@ if TYPE_CHECKING:
 def files_command(
     invocation: Invocation, asset: str, path: str, *, recursive: bool, style: Format
 ) -> None:
-    """List the files of an asset, or of the folder PATH in it."""
+    """List the files of an asset, or of the folder PATH in it.
 
-    async def work(library: Library) -> list[FileEntry]:
-        asset_id = await library.resolve(asset)
-        return await _list(library, asset_id, path, recursive=recursive)
+    With - as ASSET, those of all assets whose ids come on standard input.
+    """
+    targets = read_targets((asset,), None)
 
-    entries = invocation.run(work)
+    found: list[_Found] = []
+
+    async def work(library: Library) -> int:
+        async def one(asset_id: AssetId) -> None:
+            entries = await _list(library, asset_id, path, recursive=recursive)
+            found.extend((asset_id, entry) for entry in entries)
+
+        return await _for_each(await find_targets(library, targets, fresh=False), one)
+
+    code = invocation.run(work)
     if style is Format.TABLE:
-        rows = [
-            (
-                each.path + "/" if each.is_folder else each.path,
-                "" if each.is_folder else size_text(each.size_bytes),
-            )
-            for each in entries
-        ]
-        print_table([Column("PATH", flexible=True), Column("SIZE", right=True)], rows)
+        several = asset == "-"
+        columns = [Column("PATH", flexible=True), Column("SIZE", right=True)]
+        rows = [_build_row(*each) for each in found]
+        if several:
+            columns = [Column("ASSET"), *columns]
+            rows = [(asset_id[:8], *row) for (asset_id, _), row in zip(found, rows, strict=True)]
+        print_table(columns, rows)
     elif style is Format.TSV:
         print_tsv(
-            ("path", "is_folder", "size_bytes"),
-            ((each.path, each.is_folder, each.size_bytes) for each in entries),
+            ("path", "is_folder", "size_bytes", "asset_id"),
+            ((each.path, each.is_folder, each.size_bytes, asset_id) for asset_id, each in found),
         )
     else:
-        print_json((msgspec.json.encode(each) for each in entries), style)
+        print_json((_encode(*each) for each in found), style)
+    leave(code)
+
+
+def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
+    if entry.is_folder:
+        return (entry.path + "/", "")
+    return (entry.path, size_text(entry.size_bytes))
+
+
+def _encode(asset_id: AssetId, entry: FileEntry) -> bytes:
+    return msgspec.json.encode({**msgspec.structs.asdict(entry), "asset_id": asset_id})
 
 
 async def _list(
@@ -89,17 +116,53 @@ def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> 
     """Download the files of an asset, or the file or folder PATH in it.
 
     A download that was interrupted goes on where it ended. Nothing is written outside of the
-    folder, and each file's size is checked.
+    folder, and each file's size is checked. With - as ASSET, the files of all assets whose ids
+    come on standard input, each in a folder NAME~ID of its own.
     """
+    targets = read_targets((asset,), None)
 
-    async def work(library: Library) -> list[Path]:
-        asset_id = await library.resolve(asset)
-        with Progress("downloading", sizes=True) as bar:
+    async def work(library: Library) -> int:
+        async def one(asset_id: AssetId) -> None:
+            place = await _find_place(library, asset_id, folder) if asset == "-" else folder
+            with Progress("downloading", sizes=True) as bar:
 
-            def show(progress: DownloadProgress) -> None:
-                bar.update(progress.done_bytes, progress.total_bytes, progress.path)
+                def show(progress: DownloadProgress) -> None:
+                    bar.update(progress.done_bytes, progress.total_bytes, progress.path)
 
-            return await library.download(asset_id, path, folder, progress=show)
+                written = await library.download(asset_id, path, place, progress=show)
+            for each in written:
+                print_line(str(each))
 
-    for written in invocation.run(work):
-        print_line(str(written))
+        return await _for_each(await find_targets(library, targets, fresh=False), one)
+
+    leave(invocation.run(work))
+
+
+async def _find_place(library: Library, asset_id: AssetId, folder: Path) -> Path:
+    """Give an asset a folder that no other one ever gets: two may have the same name."""
+    record = await library.record(asset_id)
+    name = "" if record is None else record.asset.name
+    return folder / disambiguate(escape_name(name), asset_id)
+
+
+async def _for_each(ids: list[AssetId], work: Callable[[AssetId], Awaitable[None]]) -> int:
+    """Do something with each asset; one that can't be had does not keep the others from it.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ApiError: With a single asset, or trouble that all have alike.
+    """
+    codes = []
+    for asset_id in ids:
+        try:
+            await work(asset_id)
+        except _OF_ONE_ASSET as error:
+            if len(ids) == 1:
+                raise
+            warn(f"{asset_id[:8]}: {error.message}")
+            codes.append(exits.code_of(error))
+    if codes and (len(codes) < len(ids) or len(set(codes)) > 1):
+        return exits.PARTLY
+    return codes[0] if codes else exits.OK

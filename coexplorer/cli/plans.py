@@ -61,6 +61,12 @@ def carry_out(
         ask: Show it and ask before anything is sent.
         style: `Format.JSON` writes the plan (dry run) or the outcomes as JSON.
     """
+    if not plan.items:
+        if style is Format.TABLE:
+            print_line("nothing was changed")
+        else:
+            print_json([], style)
+        return
     if dry_run:
         print_plan(plan, style)
         leave(exits.OK if plan.todo or not _refused(plan.skipped) else exits.REFUSED)

@@ -16,6 +16,7 @@ import click
 
 from coexplorer import __version__
 from coexplorer.cli import exits
+from coexplorer.cli.everywhere import accept_everywhere
 
 if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
@@ -30,9 +31,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rm": ("archive", "Delete archived assets for good."),
     "create": ("create", "Create an asset from files in S3."),
     "wait": ("create", "Wait until assets in draft are ready or failed."),
-    "files": ("files", "List the files of an asset."),
-    "get": ("files", "Download files of an asset."),
-    "open": ("show", "Open an asset's web page."),
+    "files": ("files", "List the files of assets."),
+    "get": ("files", "Download files of assets."),
+    "open": ("show", "Open assets' web pages."),
     "tags": ("tags", "List all tags; rename and merge them."),
     "stats": ("insight", "Count assets and bytes by state, type, owner, tag and age."),
     "duplicates": ("insight", "Find assets that look like the same."),
@@ -69,7 +70,7 @@ class Root(click.Group):
             return None
         module = importlib.import_module(f"coexplorer.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
-        return command
+        return accept_everywhere(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands without importing them."""
@@ -143,6 +144,8 @@ def cli(
 
     ASSET is a name, an id, or the beginning of an id that fits only one. QUERY is the search
     language: words, tag:raw, -tag:test, size:>10GB, created:-30d, is:mine, sort:-size, …
+
+    --profile, --domain and --token-file may stand behind the command, too.
     """
     from coexplorer.cli.session import Invocation, start_log
 

@@ -1,4 +1,4 @@
-"""``show`` and ``open``: one asset, all of it."""
+"""``show`` and ``open``: assets, all of each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from coexplorer.cli.output import (
 )
 from coexplorer.cli.session import Invocation, load_offline, pass_invocation
 from coexplorer.cli.targets import (
-    Targets,
-    asset_argument,
     find_targets,
     read_targets,
     target_options,
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from coexplorer.models import Asset, Membership, Record
 
 _LABEL = 14
+_MOST_PAGES = 20
+"""A browser that is sent more of them at once helps nobody."""
 
 
 @click.command("show")
@@ -131,25 +131,34 @@ def _plain_pairs(asset: Asset, membership: Membership) -> list[tuple[str, str]]:
 
 
 @click.command("open")
-@asset_argument
-@click.option("--print", "only_print", is_flag=True, help="Only print the link.")
+@target_options
+@click.option("--print", "only_print", is_flag=True, help="Only print the links.")
 @pass_invocation
-def open_command(invocation: Invocation, asset: str, *, only_print: bool) -> None:
-    """Open an asset's web page in the browser; over SSH, print the link."""
+def open_command(
+    invocation: Invocation, assets: tuple[str, ...], query: str | None, *, only_print: bool
+) -> None:
+    """Open assets' web pages in the browser; over SSH, print the links."""
+    targets = read_targets(assets, query)
 
-    async def work(library: Library) -> str:
+    async def work(library: Library) -> list[str]:
         try:
-            (asset_id,) = await find_targets(library, Targets(names=(asset,)))
+            ids = await find_targets(library, targets)
         except ApiError:
             # The page may open all the same: what is known here is enough for a link.
-            asset_id = await library.resolve(asset)
-        return f"{library.settings.base_url}/data-assets/{asset_id}"
+            ids = await find_targets(library, targets, fresh=False)
+        return [f"{library.settings.base_url}/data-assets/{asset_id}" for asset_id in ids]
 
-    link = invocation.run(work)
+    links = invocation.run(work)
     remote = bool(os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
-    if not only_print and not remote and click.launch(link) == 0:
-        note(f"opened {link}")
+    if only_print or remote:
+        for link in links:
+            click.echo(link)
         return
-    if not only_print and not remote:
-        warn("no browser could be started here")
-    click.echo(link)
+    if len(links) > _MOST_PAGES:
+        raise click.UsageError(f"{len(links):,} pages are too many to open; --print prints links")
+    for link in links:
+        if click.launch(link) == 0:
+            note(f"opened {link}")
+        else:
+            warn("no browser could be started here")
+            click.echo(link)

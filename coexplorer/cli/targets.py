@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from coexplorer.cli.narration import warn
 from coexplorer.cli.session import ensure_fresh
 from coexplorer.models import AssetId
 
@@ -44,7 +45,7 @@ def target_options(command: Command) -> Command:
 
 
 def asset_argument(command: Command) -> Command:
-    """Add one ``ASSET`` to a command."""
+    """Add one ``ASSET`` to a command, or ``-`` for all whose ids come on standard input."""
     return click.argument("asset", metavar="ASSET")(command)
 
 
@@ -79,7 +80,9 @@ def _read_ids() -> list[str]:
 
 
 async def find_targets(library: Library, targets: Targets, *, fresh: bool = True) -> list[AssetId]:
-    """Return the ids of what is meant; a query is asked of an up-to-date catalog.
+    """Return the ids of what is meant, and say so if that is nothing.
+
+    A query is asked of an up-to-date catalog.
 
     Args:
         library: The library.
@@ -93,7 +96,12 @@ async def find_targets(library: Library, targets: Targets, *, fresh: bool = True
     if targets.query is not None:
         if fresh:
             await ensure_fresh(library)
-        return await library.ids(targets.query)
+        found = await library.ids(targets.query)
+        if not found:
+            warn("the query finds no assets")
+        return found
+    if not targets.names:
+        warn("no ids came on standard input")
     known = {
         record.asset.id for record in await library.records([AssetId(n) for n in targets.names])
     }

@@ -60,6 +60,22 @@ def test_ids_come_through_a_pipe(program: Program) -> None:
     assert "keep" in stored(program, DERIVED).tags
 
 
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [(("-",), "no ids came"), (("--query", "name:nobody"), "the query finds no assets")],
+)
+@pytest.mark.parametrize("command", ["archive", "unarchive", "rm", "edit", "show", "wait", "open"])
+def test_nothing_to_do_is_said_and_no_mistake(
+    program: Program, command: str, args: tuple[str, ...], told: str
+) -> None:
+    done = program.ok(command, *args, stdin="\n")
+    assert done.err == f"coexplorer: {told}{' on standard input' if args == ('-',) else ''}\n"
+    changes = command in {"archive", "unarchive", "rm", "edit"}
+    assert done.out == ("nothing was changed\n" if changes else "")
+    if command != "open":
+        assert program.ok(command, *args, "--json", stdin="").json == []
+
+
 def test_partly_done_is_told_apart(program: Program) -> None:
     done = program("edit", RAW, VIEWED, "--add-tag", "keep", "--yes")
     assert done.code == 7

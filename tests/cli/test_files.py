@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.program import Program
+from tests.support.server import COMBINED, make_id
 
 
 @pytest.fixture
@@ -61,3 +63,73 @@ def test_get_of_what_is_not_there_is_not_found(
 ) -> None:
     done = program("get", asset, "nowhere.txt", "--to", str(tmp_path / "here"))
     assert done.code == 4
+
+
+@pytest.fixture
+def pair(program: Program, asset: str) -> list[str]:
+    """Ids of two assets of one name whose files have the same names and sizes."""
+    folder = program.server.make_bucket("lab-data") / "other"
+    folder.mkdir()
+    (folder / "a.txt").write_text("ALPHA")
+    args = ("--bucket", "lab-data", "--prefix", "other", "--public", "--wait", "--ids")
+    return [asset, program.ok("create", "session", *args).out.strip()]
+
+
+def test_files_takes_ids_from_standard_input(program: Program, pair: list[str]) -> None:
+    ids = "\n".join(pair)
+    table = program.ok("files", "-", stdin=ids).lines
+    assert table[0].split() == ["ASSET", "PATH", "SIZE"]
+    assert {tuple(line.split()[:2]) for line in table[1:]} == {
+        (pair[0][:8], "a.txt"),
+        (pair[0][:8], "deep/"),
+        (pair[1][:8], "a.txt"),
+    }
+    found = program.ok("files", "-", "--json-lines", stdin=ids).lines
+    assert len([line for line in found if pair[1] in line]) == 1
+
+
+def test_get_puts_each_of_many_into_a_folder_of_its_own(
+    program: Program, pair: list[str], tmp_path: Path
+) -> None:
+    target = tmp_path / "here"
+    places = [target / f"session~{each[:8]}" / "a.txt" for each in pair]
+    for _ in range(2):  # the second time they are there
+        done = program.ok("get", "-", "a.txt", "--to", str(target), stdin="\n".join(pair))
+        assert done.lines == [str(place) for place in places]
+    assert [place.read_text() for place in places] == ["alpha", "ALPHA"]
+
+
+@pytest.mark.parametrize("command", ["files", "get"])
+def test_one_of_many_that_can_not_be_had_is_named_and_the_others_come(
+    program: Program, pair: list[str], command: str, tmp_path: Path
+) -> None:
+    to = ("--to", str(tmp_path)) if command == "get" else ()
+    ids = "\n".join([COMBINED, *pair])
+    done = program(command, "-", "a.txt" if command == "get" else "", *to, stdin=ids)
+    assert done.code == 7
+    assert done.err.startswith(f"coexplorer: {COMBINED[:8]}: ")
+    assert done.out.count("a.txt") == 2
+    assert program(command, "-", *to, stdin=COMBINED).code == 5
+
+
+def test_two_assets_files_of_one_name_and_size_are_not_taken_for_each_other(
+    program: Program, pair: list[str], tmp_path: Path
+) -> None:
+    program.ok("get", pair[0], "a.txt", "--to", str(tmp_path))
+    done = program("get", pair[1], "a.txt", "--to", str(tmp_path))
+    assert done.code == 5
+    assert "is another file" in done.err
+    assert (tmp_path / "a.txt").read_text() == "alpha"
+
+
+def test_open_takes_many_and_sends_no_browser_a_flood(program: Program, pair: list[str]) -> None:
+    links = program.ok("open", "-", "--print", stdin="\n".join(pair)).lines
+    assert links == [f"{program.server.url}/data-assets/{each}" for each in pair]
+    assert program.ok("open", "--query", "name:session", "--print").out.count(pair[1]) == 1
+    program.server.store.insert(
+        replace(program.server.store.get(pair[0]), id=make_id(number)) for number in range(50, 80)
+    )
+    program.ok("sync")
+    done = program("open", "--query", "name:session")
+    assert done.code == 2
+    assert "too many" in done.err

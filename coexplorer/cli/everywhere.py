@@ -1,0 +1,50 @@
+"""The global options once more, behind the command: ``ls tag:raw --profile demo``.
+
+People add them at the end of a line that they have typed before. There they are hidden: the help of
+``coexplorer`` itself shows them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+GLOBAL = ("profile", "domain", "token_file")
+"""Names of these options in `Invocation`."""
+
+
+def accept_everywhere(command: click.Command) -> click.Command:
+    """Let a command, and those below it, take the global options too."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            accept_everywhere(each)
+    names = {parameter.name for parameter in command.params}
+    command.params += [_build_option(name) for name in GLOBAL if f"global_{name}" not in names]
+    return command
+
+
+def _build_option(name: str) -> click.Option:
+    return click.Option(
+        [f"--{name.replace('_', '-')}", f"global_{name}"],
+        type=click.Path(path_type=Path) if name == "token_file" else str,
+        hidden=True,
+        expose_value=False,
+        callback=_take,
+    )
+
+
+def _take(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    """Put what was given into this run's options.
+
+    Raises:
+        click.UsageError: Something else was given before.
+    """
+    if value is None:
+        return
+    name = str(option.name).removeprefix("global_")
+    before = getattr(ctx.obj, name)
+    if before not in {None, value}:
+        raise click.UsageError(f"{option.opts[0]} is given twice: {before} and {value}")
+    setattr(ctx.obj, name, value)
