@@ -64,19 +64,23 @@ def build_absent() -> pyfuse3.EntryAttributes:
     return entry
 
 
+def refill(entry: pyfuse3.EntryAttributes, inode: Inode, size: int, mtime: float) -> None:
+    """Make a file's attributes those of another file of the same kind."""
+    entry.st_ino = inode
+    entry.st_size = size
+    entry.st_blocks = (size + 511) // 512
+    entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = int(mtime * _NANOSECONDS)
+
+
 def _build(
     inode: Inode, mode: pyfuse3.ModeT, size: int, mtime: float, life_s: float
 ) -> pyfuse3.EntryAttributes:
     entry = pyfuse3.EntryAttributes()
-    time_ns = int(mtime * _NANOSECONDS)
-    entry.st_ino = pyfuse3.InodeT(inode)
+    # One link, blocks of 4096 bytes and a life of 300 s are what an entry begins with.
+    refill(entry, inode, size, mtime)
     entry.st_mode = mode
-    entry.st_nlink = 1
-    entry.st_size = size
-    entry.st_blocks = (size + 511) // 512
-    entry.st_blksize = 4096
     entry.st_uid = _UID
     entry.st_gid = _GID
-    entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = time_ns
-    entry.entry_timeout = entry.attr_timeout = life_s
+    if life_s != ENTRY_LIFE_S:
+        entry.entry_timeout = entry.attr_timeout = life_s
     return entry

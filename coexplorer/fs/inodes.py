@@ -15,6 +15,7 @@ in a double):
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import NewType
@@ -88,6 +89,11 @@ def asset_inode(number: int, part: Part | int) -> Inode:
     return Inode(_ASSET | number << _PART_BITS | part)
 
 
+def directory_inodes(numbers: Iterable[int]) -> list[Inode]:
+    """Return the inodes of many assets' directories."""
+    return [Inode(_ASSET | number << _PART_BITS) for number in numbers]
+
+
 def link_inode(view: int, slot: int) -> Inode:
     """Return the inode of the symbolic link in `view` to the asset in `slot`."""
     return Inode(_LINK | view << _SLOT_BITS | slot)
@@ -142,7 +148,7 @@ class LookupCounts:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
+        self._counts: Counter[int] = Counter()
 
     def add(self, inode: int) -> None:
         """Note that a reply gave `inode` to the kernel once more."""
@@ -151,9 +157,7 @@ class LookupCounts:
 
     def add_directories(self, inodes: Iterable[int]) -> None:
         """Note that a listing gave each of these directories of assets to the kernel once more."""
-        counts = self._counts
-        for inode in inodes:
-            counts[inode] = counts.get(inode, 0) + 1
+        self._counts.update(inodes)
 
     def forget(self, inode: int, count: int) -> Inode | None:
         """Take `count` lookups back; return the thing that nobody holds any more, if it is so.
@@ -170,6 +174,25 @@ class LookupCounts:
         if left < 0:
             raise ValueError(f"inode {inode} was forgotten {-left} times too often")
         return owner
+
+    def forget_directories(self, pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Do what `forget` does for every asset's inode, and return the other pairs.
+
+        When the kernel drops its caches it forgets 100,000 of them at once, and nothing is to be
+        done for those but to count.
+        """
+        counts = self._counts
+        others = []
+        for inode, count in pairs:
+            owner = inode & ~_PART_MASK
+            held = counts.get(owner, 0) if _ASSET <= inode < _LINK else 0
+            if held == count:
+                del counts[owner]
+            elif held > count:
+                counts[owner] = held - count
+            else:
+                others.append((inode, count))
+        return others
 
     def holds(self, inode: int) -> bool:
         """Tell whether the kernel holds the thing that `inode` belongs to."""

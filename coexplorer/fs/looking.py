@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyfuse3
-from pyfuse3 import FileNameT, InodeT
+from pyfuse3 import FileNameT
 
 from coexplorer.fs.attributes import (
     BRIEF_LIFE_S,
@@ -18,6 +18,7 @@ from coexplorer.fs.attributes import (
     build_file,
     build_link,
     build_text_file,
+    refill,
 )
 from coexplorer.fs.control import CONTROL_FILES, FIXED_FILES, README, Control, UnsentText
 from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES, NAMES_OF_PARTS
@@ -26,6 +27,7 @@ from coexplorer.fs.inodes import (
     Part,
     Place,
     asset_inode,
+    directory_inodes,
     find_directory_number,
     link_inode,
     split_asset,
@@ -66,16 +68,18 @@ _PARENTS_OF_ASSETS: dict[Place, bytes] = {Place.ALL: b"all", Place.ARCHIVED: b"a
 class Listing:
     """A directory as it was when it was opened: names, and what makes each one's attributes."""
 
-    names: list[bytes] = field(default_factory=list)
+    names: list[FileNameT] = field(default_factory=list)
     makers: list[Make] | None = None
     nodes: list[Node] | None = None
+    inodes: list[Inode] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
     view: int = 0
 
     def add(self, name: bytes, make: Make) -> None:
         """Put an entry at the end."""
         if self.makers is None:
             self.makers = []
-        self.names.append(name)
+        self.names.append(FileNameT(name))
         self.makers.append(make)
 
 
@@ -88,7 +92,10 @@ class Looking:
         self.control = control
         self.searches = searches
         self._folders = {int(place): names for place, names in self.tree.folders.items()}
-        self._directory = build_directory(Inode(0), 0.0)
+        # Filled in anew for each answer, which is sent before anything else happens.
+        self._directory = build_directory(Inode(0), volume.started)
+        self._file = build_file(Inode(0), 0, 0.0)
+        self._text = build_text_file(Inode(0), 0, 0.0)
 
     # --- Names
 
@@ -120,8 +127,9 @@ class Looking:
         if part is not None:
             seen = self.volume.glance(node, part)
             if seen is not None:
-                build = build_text_file if part is Part.JSON else build_file
-                return build(asset_inode(node.number, part), *seen)
+                entry = self._text if part is Part.JSON else self._file
+                refill(entry, asset_inode(node.number, part), *seen)
+                return entry
             if not self._has_part(node, part) or not self.volume.ensure_details(node):
                 return None
             return self.attributes_of_part(node, part)
@@ -249,7 +257,10 @@ class Looking:
 
     def attributes_of_node(self, node: Node) -> pyfuse3.EntryAttributes:
         """Return the attributes of an asset's directory."""
-        return build_directory(node.inode, node.created or self.volume.started)
+        entry = self._directory
+        entry.st_ino = node.inode
+        entry.st_mtime_ns = int((node.created or self.volume.started) * 1_000_000_000)
+        return entry
 
     def attributes_of_part(
         self, node: Node, part: Part, inode: Inode | None = None
@@ -334,12 +345,20 @@ class Looking:
                 raise pyfuse3.FUSEError(errno.ENOENT)
             return self._list_asset(node)
         if inode in _ASSET_FOLDERS:
-            nodes = list(self.tree.folders[Place(inode)].values())
-            return Listing([node.file_name for node in nodes], nodes=nodes)
+            return self._list_assets(Place(inode))
         number = split_view(inode)
         if number is not None:
             return await self._list_view(number)
         return await self._list_place(Place(inode))
+
+    def _list_assets(self, folder: Place) -> Listing:
+        nodes = self.tree.folders[folder].values()
+        started = self.volume.started
+        return Listing(
+            [FileNameT(node.file_name) for node in nodes],
+            inodes=directory_inodes(node.number for node in nodes),
+            times=[int((node.created or started) * 1_000_000_000) for node in nodes],
+        )
 
     def _list_asset(self, node: Node) -> Listing:
         listing = Listing()
@@ -363,7 +382,7 @@ class Looking:
         return self._list_links(view, list(search.found.values()))
 
     def _list_links(self, view: int, nodes: list[Node]) -> Listing:
-        return Listing([node.file_name for node in nodes], nodes=nodes, view=view)
+        return Listing([FileNameT(node.file_name) for node in nodes], nodes=nodes, view=view)
 
     async def _list_place(self, place: Place) -> Listing:
         if place in FLAG_VIEWS:
@@ -371,7 +390,8 @@ class Looking:
             return self._list_links(view, self.tree.list_flagged(flag))
         if place == Place.BY_ID:
             nodes = list(self.tree.iter_nodes())
-            return Listing([os.fsencode(node.id) for node in nodes], nodes=nodes, view=BY_ID_VIEW)
+            ids = [FileNameT(os.fsencode(node.id)) for node in nodes]
+            return Listing(ids, nodes=nodes, view=BY_ID_VIEW)
         listing = Listing()
         if place == Place.TAGS:
             for tag in self.tree.list_tags():
@@ -394,21 +414,19 @@ class Looking:
 
     def fill_assets(self, listing: Listing, start: int, token: pyfuse3.ReaddirToken) -> None:
         """Answer a readdir of ``all/`` or ``archived/``: a tight loop, as there may be 100,000."""
-        nodes, names = listing.nodes or [], listing.names
-        started, reply = self.volume.started, pyfuse3.readdir_reply
-        # Only the number and the times differ: one entry is filled in anew each time.
-        entry = self._directory
-        given = []
+        names, inodes, times = listing.names, listing.inodes, listing.times
+        # Only number and time differ: one entry is filled in anew each time. This line runs
+        # 100,000 times for an `ls`: whatever it does not need is done elsewhere.
+        entry, reply = self._directory, pyfuse3.readdir_reply
+        index = start
         for index in range(start, len(names)):
-            node = nodes[index]
-            inode = asset_inode(node.number, 0)
-            entry.st_ino = InodeT(inode)
-            time_ns = int((node.created or started) * 1_000_000_000)
-            entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = time_ns
-            if not reply(token, FileNameT(names[index]), entry, index + 1):
+            entry.st_ino = inodes[index]
+            entry.st_mtime_ns = times[index]
+            if not reply(token, names[index], entry, index + 1):
                 break
-            given.append(inode)
-        self.volume.counts.add_directories(given)
+        else:
+            index = len(names)
+        self.volume.counts.add_directories(inodes[start:index])
 
 
 _FIXED_LISTINGS: dict[Place, dict[bytes, Place]] = {

@@ -28,6 +28,7 @@ from coexplorer.fs.opening import Opening
 from coexplorer.fs.operations import Operations
 from coexplorer.fs.saving import Saver
 from coexplorer.fs.searches import Searches
+from coexplorer.fs.turns import take_in_turns
 from coexplorer.fs.volume import MountOptions, Volume
 from coexplorer.library import Library, open_library
 from coexplorer.models import AssetId, Record
@@ -135,6 +136,7 @@ async def _answer_until_end(
 
         nursery.start_soon(end_on_signal)
         on_ready()
+        take_in_turns()
         await pyfuse3.main(max_tasks=_MAX_REQUESTS)
     return signalled
 

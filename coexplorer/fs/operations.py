@@ -73,7 +73,7 @@ class Operations(pyfuse3.Operations):
         return entry
 
     async def forget(self, inode_list: Sequence[tuple[InodeT, int]]) -> None:
-        for inode, count in inode_list:
+        for inode, count in self.volume.counts.forget_directories(inode_list):
             try:
                 released = self.volume.counts.forget(inode, count)
             except ValueError as error:
@@ -101,14 +101,14 @@ class Operations(pyfuse3.Operations):
     @answers()
     async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
         listing = self._listings[fh]
-        if listing.nodes is not None and not listing.view:
+        if listing.inodes:
             self.looking.fill_assets(listing, start_id, token)
             return
         names, entry_at = listing.names, self.looking.entry_at
         add, reply = self.volume.counts.add, pyfuse3.readdir_reply
         for index in range(start_id, len(names)):
             entry = entry_at(listing, index)
-            if not reply(token, FileNameT(names[index]), entry, index + 1):
+            if not reply(token, names[index], entry, index + 1):
                 return
             add(entry.st_ino)
 
@@ -136,7 +136,8 @@ class Operations(pyfuse3.Operations):
 
     @answers()
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
-        return await self.opening.open(inode, flags, ctx.pid)
+        plain = self.opening.open_plain(inode, flags, ctx.pid)
+        return plain if plain is not None else await self.opening.open(inode, flags, ctx.pid)
 
     @answers()
     async def create(
@@ -201,6 +202,7 @@ class Operations(pyfuse3.Operations):
                 self.opening.resize(node, file, attr.st_size, fh)
             if fields.update_mtime:
                 self.volume.set_mtime(node, file.part, attr.st_mtime_ns / _NANOSECONDS)
+            self.volume.tidy(file)
         elif fields.update_size:
             raise pyfuse3.FUSEError(errno.EPERM)
         return self.looking.attributes(inode)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from coexplorer.fs.descriptors import ThreadGroups
 from coexplorer.fs.details import Details
 from coexplorer.fs.files import (
     EDITABLE_PARTS,
+    FIELDS_OF_PARTS,
     NAMES_OF_PARTS,
     build_json,
     build_text,
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _FEW_NAMES = 50
 _KEPT_RECORDS = 4096
+_KEPT_TEXTS = 4096
+_LONGEST_KEPT_TEXT = 2048
 _LOG_LINES = 1000
 _KEPT_SPELLINGS = 1024
 _LONGEST_SPELLING = 16 << 10
@@ -98,6 +101,8 @@ class Volume:
         self._unlinked: dict[int, MetadataFile] = {}
         self._errors: dict[int, dict[str, str]] = {}
         self._spellings: OrderedDict[tuple[int, Part], bytes] = OrderedDict()
+        self._texts: OrderedDict[tuple[int, Part], bytes] = OrderedDict()
+        self.on_state: Callable[[Node, MetadataFile], None] = lambda _node, _file: None
 
     # --- Records and texts
 
@@ -174,6 +179,7 @@ class Volume:
         Its pages go a moment later, from another thread: an open in between must not keep them.
         """
         self._mtimes[node.slot, part] = time.time()
+        self._texts.pop((node.slot, part), None)
         if self.counts.holds(node.inode):
             self._outdated.add((node.slot, part))
         self.notices.forget_inode(self.inode_of(node, part))
@@ -241,7 +247,28 @@ class Volume:
         if file is None:
             file = MetadataFile(node.slot, part, asset_inode(node.number, part))
             self._files[node.slot, part] = file
+            self._texts.pop((node.slot, part), None)
+            self.on_state(node, file)
         return file
+
+    def find_plain(self, node: Node, part: Part) -> bytes | None:
+        """Return the text of a file of which there is nothing to know but its text, or None."""
+        key = (node.slot, part)
+        if key in self._files or part not in FIELDS_OF_PARTS or node.is_deleted or node.gone:
+            return None
+        text = self._texts.get(key)
+        if text is None:
+            record = self.record(node)
+            if record is None:
+                return None
+            text = self.text_of(node, part, record.asset.fields)
+            # Another process may have changed the catalog a moment ago.
+            self.note_texts(node, {part: text})
+            if len(text) <= _LONGEST_KEPT_TEXT:
+                self._texts[key] = text
+                if len(self._texts) > _KEPT_TEXTS:
+                    self._texts.popitem(last=False)
+        return text
 
     def is_hidden(self, node: Node, part: Part, now: float) -> bool:
         """Tell whether a file was unlinked and is not back yet."""

@@ -179,6 +179,26 @@ def test_a_change_between_open_and_read_is_what_the_process_was_shown(mounted: M
     assert mounted.server.store.get(make_id(1)).tags == ("delta",)
 
 
+def test_who_only_reads_sees_what_the_first_writer_does(mounted: Mounted) -> None:
+    mounted.start()
+    path = mounted.asset("a1") / "tags"
+
+    with path.open("rb") as reading, path.open("rb") as other:
+        assert os.pread(reading.fileno(), 100, 0) == b"beta\nalpha\n"
+        path.write_text("gamma\n")
+        wait_until(lambda: os.pread(reading.fileno(), 100, 0) == b"gamma\n", "the new text")
+        path.unlink()
+        path.write_text("delta\n")
+        assert path.read_text() == "delta\n"
+        # Theirs is the file that was taken away.
+        assert os.pread(reading.fileno(), 100, 0) == b"gamma\n"
+        assert os.fstat(other.fileno()).st_size == len("gamma\n")
+
+    assert mounted.server.store.get(make_id(1)).tags == ("delta",)
+    assert mounted.writes() == ["PUT", "PUT"]
+    mounted.settle()
+
+
 def test_what_was_read_beside_a_writer_is_merged_with_what_came_meanwhile(
     mounted: Mounted,
 ) -> None:

@@ -113,6 +113,31 @@ def test_lookup_counts_return_to_zero(held: list[tuple[int, int]]) -> None:
         counts.forget(64, 1)
 
 
+@given(
+    given_out=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(Part))),
+    links=st.integers(0, 3),
+)
+def test_forgetting_many_at_once_is_forgetting_each(
+    given_out: list[tuple[int, Part]], links: int
+) -> None:
+    counts = LookupCounts()
+    inodes = [asset_inode(number, part) for number, part in given_out]
+    inodes.extend(link_inode(20, slot) for slot in range(links))
+    for inode in inodes:
+        counts.add(inode)
+    counts.add_directories([asset_inode(9, Part.DIRECTORY)] * 2)
+
+    others = counts.forget_directories([(inode, 1) for inode in inodes])
+
+    assert [inode for inode, _ in others] == inodes[len(given_out) :]
+    for link, count in others:
+        counts.forget(link, count)
+    assert counts.total == 2
+    assert counts.holds(asset_inode(9, Part.TAGS))
+    too_many = [(asset_inode(9, Part.DIRECTORY), 3)]
+    assert counts.forget_directories(too_many) == too_many  # for `forget` to complain of
+
+
 # --- Texts
 
 
