@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 def is_usable() -> bool:
     """Tell whether there is a terminal that the app can have for itself."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    # A dumb terminal can't move its cursor, and says no true size: Textual would never end.
+    moves = os.environ.get("TERM") not in ("dumb", "unknown")
+    return moves and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def open_app(settings: Settings) -> int:
@@ -26,5 +29,7 @@ def open_app(settings: Settings) -> int:
     from coexplorer.tui import run
 
     if not is_usable():
-        raise click.UsageError("the app needs a terminal; coexplorer --help lists the commands")
+        raise click.UsageError(
+            "the app needs a terminal that moves its cursor; coexplorer --help lists the commands"
+        )
     return run(settings)

@@ -25,7 +25,7 @@ from coexplorer.cli.tour import give_tour
 from coexplorer.config import find_paths, load_settings
 from coexplorer.config.embedded import EmbeddedServer, announce, claim
 from coexplorer.config.file import DEMO
-from coexplorer.errors import ConfigError
+from coexplorer.errors import CoexplorerError, ConfigError
 from coexplorer.models import Secret
 
 if TYPE_CHECKING:
@@ -231,12 +231,30 @@ def demo_command(
         process = ServerProcess(paths.demo_dir / "server", options)
         with process as server, announce(paths.demo_dir, server):
             note(f"an embedded platform runs at {server.url}, for --profile demo")
-            if no_app:
-                _stay(server.url)
-            elif tour or not is_usable():
-                give_tour()
+            try:
+                if no_app:
+                    _stay(server.url)
+                elif tour or not is_usable():
+                    give_tour()
+                else:
+                    leave(open_app(load_settings(profile=DEMO)))
+            finally:
+                _unmount()
+
+
+def _unmount() -> None:
+    """End the demo's mounts while the platform that they stand on is still there."""
+    from coexplorer.fs.mounts import list_mounts, unmount
+
+    paths = find_paths()
+    for mount in list_mounts(paths):
+        if mount.profile == DEMO:
+            try:
+                unmount(paths, Path(mount.folder), force=False)
+            except CoexplorerError as error:
+                warn(f"{mount.folder} stays mounted: {error.message}")
             else:
-                leave(open_app(load_settings(profile=DEMO)))
+                note(f"unmounted {mount.folder}")
 
 
 def _stay(url: str) -> None:

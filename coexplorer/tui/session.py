@@ -13,6 +13,7 @@ import anyio
 
 import coexplorer
 from coexplorer.config import Settings
+from coexplorer.config.file import DEMO
 from coexplorer.library import open_library
 from coexplorer.tui.app import CoexplorerApp
 from coexplorer.tui.terminal import firstframe
@@ -32,7 +33,8 @@ async def _run(settings: Settings) -> int:
         # The catalog is closed by now, so its files stay as they are until somebody changes them.
         with suppress(OSError):
             firstframe.keep(os.environ, coexplorer.__version__, app.last_frame)
-    if app.left_mounted:
+    # The demo takes its mounts with it.
+    if app.left_mounted and settings.profile != DEMO:
         folder = settings.mount_folder
         sys.stderr.write(f"still mounted at {folder}; coexplorer umount {folder} ends it\n")
     if app.failure is not None:

@@ -104,3 +104,12 @@ def test_a_terminal_is_needed_for_the_app(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "terminal" in done.stderr
+
+
+def test_a_mount_of_the_demo_ends_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "mount"
+    with demo("--assets", "60"):
+        assert run("--profile", "demo", "mount", str(folder)).returncode == 0
+        assert folder.is_mount()
+    assert not folder.is_mount()
+    assert not folder.exists() or not list(folder.iterdir())
