@@ -142,6 +142,11 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.left_mounted = mounted and await self.has_mount()
         return said
 
+    async def copy(self, text: str) -> None:
+        """Put a text on the clipboard, by OSC 52 and, where it stands in between, by tmux."""
+        self.copy_to_clipboard(text)
+        await external.copy_by_tmux(text)
+
     def run_editor(self, text: str) -> external.Edited:
         """Let the user change a text in $EDITOR."""
         with self.suspend():

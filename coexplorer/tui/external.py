@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import shlex
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,30 @@ def keep_text(text: str) -> Path:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     return Path(name)
+
+
+def has_browser(env: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """Tell whether a browser can be opened beside the app: one in the terminal would take it."""
+    if any(env.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT")):
+        return False
+    return platform == "darwin" or any(env.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+async def copy_by_tmux(text: str) -> None:
+    """Hand a text to tmux and, through it, to the terminal around it.
+
+    As it is installed, tmux keeps OSC 52 of what runs in it to itself.
+    """
+    if not os.environ.get("TMUX"):
+        return
+    with contextlib.suppress(OSError):
+        process = await asyncio.create_subprocess_exec(
+            *("tmux", "load-buffer", "-w", "-"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await process.communicate(text.encode())
 
 
 def save_view(settings: Settings, name: str, query: str | None) -> None:

@@ -323,7 +323,7 @@ COMMANDS: tuple[Command, ...] = (
         "asset.open",
         "Open in the browser",
         ("o",),
-        "Open the asset's web page; over SSH, copy its link instead.",
+        "Open the asset's web page; where there is no browser, as over SSH, copy its link.",
         Group.LOOK,
         why_disabled=needs_asset,
     ),

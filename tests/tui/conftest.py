@@ -37,3 +37,9 @@ def _pressed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     yield
     for marker in request.node.iter_markers("command"):
         assert set(marker.args) <= run, f"not pressed: {set(marker.args) - run}"
+
+
+@pytest.fixture(autouse=True)
+def _no_tmux(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the clipboard of whoever runs the tests alone."""
+    monkeypatch.delenv("TMUX", raising=False)

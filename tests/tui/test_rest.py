@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+import shutil
+from pathlib import Path
+
 import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui import external
 from coexplorer.tui.actions import look
 from tests.support.server import OUTSIDE, RAW
 from tests.support.tui import running_app
@@ -197,3 +202,59 @@ async def test_tags_are_counted_of_what_is_found_beside_the_list(
         await app.type("sorted")
         await app.press("enter", "T")
         await app.until_shown("3 tags of what is found", "1  Derived", "ecephys_655019")
+
+
+@pytest.mark.parametrize(
+    ("env", "platform", "opens"),
+    [
+        ({"DISPLAY": ":0"}, "linux", True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
+        ({}, "darwin", True),
+        ({}, "linux", False),
+        ({"DISPLAY": ":10", "SSH_CONNECTION": "1 2 3 4"}, "linux", False),
+        ({"SSH_TTY": "/dev/pts/1"}, "darwin", False),
+    ],
+)
+def test_a_browser_is_opened_only_beside_the_app(
+    env: dict[str, str], platform: str, *, opens: bool
+) -> None:
+    assert external.has_browser(env, platform) is opens
+
+
+async def test_what_is_copied_inside_tmux_is_handed_to_it(
+    server: DemoServer, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmux, socket = shutil.which("tmux"), str(tmp_path / "tmux")
+    if tmux is None:
+        pytest.skip("there is no tmux here")
+
+    async def ask(*args: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *(tmux, "-S", socket, "-f", "/dev/null", *args), stdout=asyncio.subprocess.PIPE
+        )
+        return (await process.communicate())[0].decode()
+
+    await ask("new-session", "-d")
+    try:
+        monkeypatch.setenv("TMUX", f"{socket},1,0")
+        async with running_app(server, settings) as app:
+            await app.press("y")
+            await app.until_shown("attach snippet")
+            await app.press("n")
+            await app.until_shown("copied the name")
+        assert await ask("show-buffer") == "open data"
+    finally:
+        await ask("kill-server")
+
+
+async def test_without_colours_the_cursor_stays_visible(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running_app(server, settings) as app:
+        assert app.app.theme == "ansi-dark"
+        await app.press(":")
+        await app.type("theme")
+        await app.press("enter")
+        await app.until_shown("NO_COLOR is set")
+        assert app.app.theme == "ansi-dark"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from coexplorer.models import Asset, Record
+from coexplorer.tui import external
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -20,22 +20,18 @@ def build_link(base_url: str, asset_id: str) -> str:
     return f"{base_url}/data-assets/{asset_id}"
 
 
-def open_page(screen: MainScreen) -> None:
-    """Open the web page; over SSH, where there is no browser, copy its link."""
+async def open_page(screen: MainScreen) -> None:
+    """Open the web page; where there is no browser, as over SSH, copy its link."""
     row = screen.rows.current
     if row is None:
         return
     link = build_link(screen.settings.base_url, row.id)
-    if _is_remote():
-        screen.app.copy_to_clipboard(link)
-        screen.say(f"copied {link}")
-    else:
+    if external.has_browser():
         screen.app.open_url(link)
         screen.say(f"opened {link}")
-
-
-def _is_remote() -> bool:
-    return any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"))
+    else:
+        await screen.coexplorer.copy(link)
+        screen.say(f"copied {link}")
 
 
 async def yank(screen: MainScreen) -> None:
@@ -48,7 +44,7 @@ async def yank(screen: MainScreen) -> None:
     choices = [Choice(name, key=key, help=_hint(text)) for name, (key, text) in texts.items()]
     chosen = await screen.prompt.choose("copy", choices)
     if chosen is not None:
-        screen.app.copy_to_clipboard(texts[chosen][1])
+        await screen.coexplorer.copy(texts[chosen][1])
         screen.say(f"copied the {chosen}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from coexplorer.tui.commands import Group, Scope
@@ -102,6 +103,9 @@ async def palette(screen: MainScreen) -> None:
 async def theme(screen: MainScreen) -> None:
     """Choose the theme."""
     app = screen.coexplorer
+    if os.environ.get("NO_COLOR"):
+        screen.say("NO_COLOR is set: there is only the terminal's own look", severity="warning")
+        return
     choices = [Choice(name, help=help_) for name, help_ in app.iter_themes()]
     chosen = await screen.prompt.choose("theme", choices)
     if chosen is not None:
