@@ -9,10 +9,12 @@ from coexplorer.library.changes import FieldDiff, Plan, PlanItem, describe_diffe
 from coexplorer.library.entries import PENDING, Action, Entry, State
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.text import clean, cut, fit, width
-from coexplorer.tui.present import Line, Piece, Role
+from coexplorer.tui.present import Line, Piece, Role, cut_middle, wrap
 
 MOST_ITEMS = 300
 """Items of a plan that are shown one by one."""
+SHORT = 60
+"""Cells below which a reason has no room beside a name."""
 WIDE = 70
 """Cells from which a line has room for the day."""
 _VERBS = {
@@ -82,19 +84,40 @@ def build_diff(diff: FieldDiff, cells: int) -> Iterator[Line]:
 
 def build_report_lines(report: BatchReport, cells: int) -> list[Line]:
     """Return an outcome a line, those that failed first."""
-    order = [*report.failed, *report.skipped, *report.applied]
-    return [_build_result(result, cells) for result in order[: 4 * MOST_ITEMS]]
+    return [_build_result(result, cells) for result in order_results(report)]
+
+
+def order_results(report: BatchReport) -> list[EditResult]:
+    """Return the outcomes that are shown, in their order: those that failed first."""
+    return [*report.failed, *report.skipped, *report.applied][: 4 * MOST_ITEMS]
+
+
+def build_outcome(result: EditResult, cells: int) -> list[Line]:
+    """Return all that is said of one outcome, with the way out; nothing of it is cut off."""
+    said = [(_reason_of(result), _ROLES.get(result.state, Role.WARN))]
+    if result.error is not None and result.error.hint:
+        said.append((result.error.hint, Role.DIM))
+    return [((part, role),) for text, role in said if text for part in wrap(clean(text), cells)]
+
+
+def _reason_of(result: EditResult) -> str:
+    if result.skipped_fields:
+        return f"left alone: {' and '.join(result.skipped_fields)}"
+    return result.error.message if result.error else ""
 
 
 def _build_result(result: EditResult, cells: int) -> Line:
-    reason = result.error.message if result.error else ""
-    if result.skipped_fields:
-        reason = f"left alone: {' and '.join(result.skipped_fields)}"
     role = _ROLES.get(result.state, Role.WARN)
-    name = clean(result.asset_name)
-    return _cut(
-        ((fit(str(result.state), 11), role), (f"{name}  {clean(reason)}", Role.TEXT)), cells
-    )
+    said = _name_and_reason(result.asset_name, _reason_of(result), cells - 11)
+    return _cut(((fit(str(result.state), 11), role), (said, Role.TEXT)), cells)
+
+
+def _name_and_reason(name: str, reason: str, cells: int) -> str:
+    """Return both in one line: the name is cut before its end, which tells assets apart."""
+    if cells < SHORT:
+        reason = ""  # it is said in full below
+    room = cells // 2 if reason else cells
+    return f"{cut_middle(clean(name), room)}  {clean(reason)}".rstrip()
 
 
 def build_entry_line(entry: Entry, cells: int, zone: tzinfo | None) -> Line:
@@ -104,17 +127,35 @@ def build_entry_line(entry: Entry, cells: int, zone: tzinfo | None) -> Line:
     state = "undone" if entry.was_undone else str(entry.state)
     waiting = entry.state in PENDING
     mark = "! " if waiting else "  "
-    reason = f"  {clean(entry.reason)}" if entry.reason else ""
-    head = f"{mark}{at} {fit(entry.origin, 6)}"
+    head = f"{mark}{at} {fit(entry.origin, 4)}"
+    what = fit(describe_entry(entry), min(26, cells // 4) if wide else 10) + " "
+    room = cells - len(head) - width(what) - 10
     return _cut(
         (
             (head, Role.WARN if waiting else Role.DIM),
-            (fit(str(entry.action), 10), Role.TEXT),
+            (what, Role.TEXT),
             (fit(state, 10), _ROLES.get(entry.state, Role.WARN)),
-            (f"{clean(entry.asset_name)}{reason}", Role.TEXT),
+            (_name_and_reason(entry.asset_name, entry.reason, room), Role.TEXT),
         ),
         cells,
     )
+
+
+def describe_entry(entry: Entry) -> str:
+    """Return what was done in a few words: ``+keep -raw name``, ``archive``."""
+    before, after = entry.before or entry.base, entry.after or entry.mine
+    if entry.action is not Action.EDIT or before is None or after is None:
+        return str(entry.action)
+    words: list[str] = []
+    for diff in describe_difference(before, after):
+        if diff.field == "tags":
+            words += [f"+{clean(tag)}" for tag in diff.added]
+            words += [f"-{clean(tag)}" for tag in diff.removed]
+        else:
+            words.append(diff.field)
+    if entry.metadata != entry.base_metadata:
+        words.append("metadata")
+    return " ".join(words) or str(entry.action)
 
 
 def build_entry_details(entry: Entry, cells: int) -> list[Line]:

@@ -5,6 +5,7 @@ Labels are as wide as `LABEL`; whatever the platform sent that we have no name f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from coexplorer.assets import unknown_fields
@@ -24,6 +25,9 @@ LABEL = 13
 """Cells of the label column, its blank included."""
 
 SECRETIVE = "—"
+_WORD = re.compile(r"[^\W_]+")
+_SECONDS = range(10**8, 10**10)
+"""What a number of seconds since 1970 is likely to be: from 1973 on."""
 
 
 def build_facts(
@@ -103,14 +107,20 @@ def _iter_extras(asset: Asset) -> Iterator[tuple[str, str, Role]]:
     if asset.contained:
         yield "contains", clean(", ".join(asset.contained)), Role.TEXT
     for key, value in asset.custom_metadata.items():
-        yield clean(key), _show_value(value), Role.TEXT
+        yield clean(key), _show_value(key, value), Role.TEXT
     for key, unknown in unknown_fields(asset).items():
         yield clean(key), clean(str(unknown)), Role.DIM
 
 
-def _show_value(value: MetadataValue) -> str:
+def _show_value(key: str, value: MetadataValue) -> str:
+    """Return a value; where the key speaks of a date, a number of seconds as the day that it is."""
     if isinstance(value, list):
         return clean(", ".join(map(str, value)))
+    words = set(_WORD.findall(key.casefold()))
+    dated = not words.isdisjoint(("date", "day", "time", "timestamp"))
+    if dated and isinstance(value, int | float) and int(value) in _SECONDS:
+        time = show_time(value).removesuffix(" 00:00")
+        return f"{time} ({value})"
     return clean(str(value))
 
 

@@ -83,7 +83,7 @@ def choose_theme(remembered: str, env: Mapping[str, str] = os.environ) -> str:
 
 STYLE = """
 Screen { background: $background; scrollbar-size: 0 0; }
-TagsScreen { background: $background 0%; }
+TagsScreen, CreateScreen, ConfirmScreen { background: $background 0%; }
 App:ansi AssetList {
     .list--cursor, .list--cursor-blurred, .list--head {
         color: ansi_default; background: ansi_default; text-style: underline;

@@ -33,6 +33,10 @@ class RowsMissed(Message):
         super().__init__()
 
 
+class DetailsResized(Message):
+    """The details have another width: what they show is to be laid out anew."""
+
+
 class ViewClicked(Message):
     """A view of the strip was clicked."""
 

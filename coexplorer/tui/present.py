@@ -35,6 +35,26 @@ Line = tuple[Piece, ...]
 MARK, FLIGHT, STAR = "●", "↑", "★"
 
 
+def cut_middle(text: str, cells: int) -> str:
+    """Return cleaned `text` in at most `cells` cells, cut before its end.
+
+    Derived assets carry their source's name and differ in what follows it.
+    """
+    if width(text) <= cells:
+        return text
+    wanted = max(0, (cells - 1) * 2 // 5)
+    tail, used = "", 0
+    for char in reversed(text):
+        used += width(char)
+        if used > wanted:
+            break
+        tail = char + tail
+    # A mark must not lose the character that it sits on.
+    while tail and not width(tail[0]):
+        tail = tail[1:]
+    return cut(text, cells - width(tail)) + tail
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of the list.
@@ -220,7 +240,10 @@ def build_row(
     pieces: list[Piece] = [(f"{mark} {star} ", Role.TEXT)]
     troubled = trouble_role(row)
     for column, cells in layout.columns:
-        text, role = fit(column.text(row), cells, right=column.right), column.role
+        text, role = column.text(row), column.role
+        if column.id == "name":
+            text = cut_middle(text, cells)
+        text = fit(text, cells, right=column.right)
         if column.id == "type" and (note := trouble_note(row)):
             text, role = fit(note, cells), troubled
         _append(pieces, text, role if role is not Role.TEXT or column.id != "name" else troubled)

@@ -10,6 +10,8 @@ from coexplorer.tui.present import Line, Piece, Role
 
 LAST_NUMBER = 9
 """Views beyond it are shown, and opened by the mouse or the palette."""
+LONGEST = 20
+"""Cells of a name where there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +57,51 @@ def build_strip_line(
         query: The text in force: its view is highlighted.
         cells: Width.
     """
-    short = _length(views, counts) > cells
+    labels, tight = _label_all(views, counts, cells)
     pieces: list[Piece] = []
     places: list[tuple[int, int]] = []
     used = 0
-    for number, view in enumerate(views, 1):
-        label = _label(number, view, None if short else counts.get(view.query))
+    bracket = False
+    for label, view in zip(labels, views, strict=True):
         active = view.query == query.strip()
-        text = f"[{label}]" if active else f" {label} "
+        # Where there is little room, neighbours share the blank, or the bracket, between them.
+        left, right = ("" if bracket else " "), ("" if tight else " ")
+        text = f"[{label}]" if active else f"{left}{label}{right}"
         if used + width(text) > cells:
             break
         pieces.append((text, Role.ACCENT if active else Role.DIM))
         places.append((used, used + width(text)))
         used += width(text)
+        bracket = active and tight
     return tuple(pieces), places
 
 
-def _label(number: int, view: View, count: int | None) -> str:
-    name = cut(clean(view.title), 20)
+def _label_all(
+    views: Sequence[View], counts: Mapping[str, int], cells: int
+) -> tuple[list[str], bool]:
+    """Return the labels in the fullest way that fits, and whether they must stand close.
+
+    Shorter names are better than no counts.
+    """
+    labels: list[str] = []
+    tight = False
+    for longest, counted, tight in (
+        (LONGEST, True, False),
+        *((length, True, True) for length in (LONGEST, 6, 5, 4, 3)),
+        (LONGEST, False, False),
+    ):
+        labels = [
+            _label(n, v, counts.get(v.query) if counted else None, longest)
+            for n, v in enumerate(views, 1)
+        ]
+        if sum(map(width, labels)) + len(labels) * (1 if tight else 2) + tight <= cells:
+            break
+    return labels, tight
+
+
+def _label(number: int, view: View, count: int | None, longest: int) -> str:
+    name = clean(view.title)
+    # An ellipsis in so few cells would be most of what is seen.
+    name = cut(name, longest) if longest == LONGEST else name[:longest]
     head = f"{number} {name}" if number <= LAST_NUMBER else name
     return head if count is None else f"{head} {count:,}"
-
-
-def _length(views: Sequence[View], counts: Mapping[str, int]) -> int:
-    return sum(width(_label(n, v, counts.get(v.query))) + 2 for n, v in enumerate(views, 1))

@@ -119,3 +119,44 @@ async def test_a_token_that_expires_while_something_is_typed_waits_for_its_end(
         await app.press("enter")
         await app.until_shown("signed in")
         assert app.stored(OUTSIDE).name == "open data"
+
+
+async def test_a_form_is_asked_about_before_what_was_typed_is_gone(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("N")
+        await app.until_shown("New asset", "open data", "ctrl+s send")
+        await app.press("escape")
+        await app.until_gone("New asset")
+        await app.press("N")
+        await fill(app, name="new one")
+        await app.press("escape")
+        await app.until_shown("leave without sending?")
+        await app.press("n")
+        await app.until_gone("leave without sending?")
+        assert "new one" in app.text()
+        await app.press("escape")
+        await app.until_shown("leave without sending?")
+        await app.press("y")
+        await app.until_gone("New asset")
+
+
+async def test_what_is_said_stands_above_an_open_question(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.app.say("first of all")
+        await app.until_shown("first of all")
+        await app.press("s")
+        await app.until_shown("sort by")
+
+        def stands_above() -> bool:
+            lines = app.text().splitlines()
+            said = next(n for n, line in enumerate(lines) if "first of all" in line)
+            asked = next(n for n, line in enumerate(lines) if "by name, without case" in line)
+            return said < asked
+
+        await app.until(stands_above, "above the question")
+        await app.press("escape")
+        await app.until_gone("sort by")

@@ -1,15 +1,27 @@
 from __future__ import annotations
 
+from datetime import UTC
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.catalog import Row
-from coexplorer.models import AssetId
+from coexplorer.library.entries import Action, Entry, State
+from coexplorer.models import AssetId, Fields
 from coexplorer.query import SortKey
-from coexplorer.text import width
+from coexplorer.text import clean, width
 from coexplorer.tui.browsing import Browsing
+from coexplorer.tui.diffs import build_entry_line, describe_entry
+from coexplorer.tui.facts import _show_value
 from coexplorer.tui.markdown import render_markdown
-from coexplorer.tui.present import build_head, build_layout, build_row, show_date, show_size
+from coexplorer.tui.present import (
+    build_head,
+    build_layout,
+    build_row,
+    cut_middle,
+    show_date,
+    show_size,
+)
 from coexplorer.tui.tagtext import find_tag_at, format_tags, parse_tags
 from coexplorer.tui.views import build_strip_line, build_views
 from coexplorer.tui.windows import BLOCK, KEPT_BLOCKS, Windows, change_row
@@ -127,3 +139,51 @@ def test_the_strip_leaves_counts_out_where_they_do_not_fit() -> None:
 def test_markdown_holds_nothing_that_a_terminal_would_obey(text: str) -> None:
     for line in render_markdown(text, 40):
         assert all(piece.isprintable() for piece, _ in line)
+
+
+def test_names_are_cut_before_the_end_that_tells_them_apart() -> None:
+    source = "multiplane-ophys_770500_2026-11-20_14-53-37_processed_2026-11-25_"
+    assert cut_middle(f"{source}20-24-50", 30) == "multiplane-ophys_7…25_20-24-50"
+    assert cut_middle("short", 30) == "short"
+
+
+@given(st.text(max_size=60).map(clean), st.integers(0, 40))
+def test_a_name_that_is_cut_keeps_to_its_cells(name: str, cells: int) -> None:
+    assert width(cut_middle(name, cells)) <= max(cells, 0)
+
+
+def test_the_strip_keeps_its_counts_at_80_cells_by_shorter_names() -> None:
+    views = build_views({})
+    counts = dict(zip((v.query for v in views), (40_213, 310, 870, 12, 3, 1, 140, 88), strict=True))
+    line, places = build_strip_line(views, counts, "is:mine", 80)
+    text = "".join(piece for piece, _ in line)
+    assert text == " 1 All 40,213[2 Min 310]3 Sha 870 4 ★ 12 5 Dra 3 6 Fai 1 7 Unu 140 8 Arc 88"
+    assert [text[start:end].strip(" []")[0] for start, end in places] == list("12345678")
+
+
+def test_the_log_says_what_an_edit_changed() -> None:
+    before = Fields("a", "text", ("raw", "old"), None)
+    after = Fields("b", "text", ("raw", "new"), None)
+    entry = Entry(
+        id=1,
+        batch_id=1,
+        at=0.0,
+        origin="tui",
+        asset_id=AssetId("x"),
+        asset_name="a",
+        action=Action.EDIT,
+        state=State.APPLIED,
+        before=before,
+        after=after,
+    )
+    assert describe_entry(entry) == "name +new -old"
+    line = build_entry_line(entry, 100, UTC)
+    assert "name +new -old" in "".join(text for text, _ in line)
+
+
+def test_seconds_in_a_date_field_are_shown_as_the_day() -> None:
+    assert _show_value("session date", 1_795_132_800) == "2026-11-20 (1795132800)"
+    assert _show_value("start_time", 1_795_132_861.5) == "2026-11-20 00:01 (1795132861.5)"
+    assert _show_value("age", 1_795_132_800) == "1795132800"
+    assert _show_value("date", 7) == "7"
+    assert _show_value("candidate", 1_795_132_800) == "1795132800"

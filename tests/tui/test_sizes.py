@@ -104,3 +104,15 @@ async def test_versions_in_conflict_are_broken_between_words(
         await app.press("ctrl+s")
         await app.until_shown("Somebody else changed")
         await app.until(lambda: app.text().count("extraordinarily long words") == 3, "whole words")
+
+
+async def test_fields_on_a_low_screen_are_followed_by_the_other_facts_alone(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings, size=(80, 24)) as app:
+        await app.press("enter")
+        await app.until_shown("created  ")
+        await app.press("escape", "e")
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.until(lambda: app.text().count("\nmount  ") == 1, "each field once")
+        await app.until_shown("state  ")

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
 
 from coexplorer.models import Record
 from coexplorer.text import clean, cut
-from coexplorer.tui.commands import Scope
+from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered
 from coexplorer.tui.present import Line, Role, show_size
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import Field
+from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.lines import Lines
 
 MOST_NAMES = 12
@@ -25,8 +27,13 @@ class ConfirmScreen(CommandScreen[bool]):
 
     scope: ClassVar[Scope] = Scope.FORM
     DEFAULT_CSS = """
+    ConfirmScreen #question {
+        dock: bottom; height: auto; max-height: 100%; background: $background;
+    }
     ConfirmScreen Lines { height: auto; }
-    ConfirmScreen Rule { height: 1; }
+    ConfirmScreen Rule, ConfirmScreen Footer, ConfirmScreen Horizontal { height: 1; }
+    ConfirmScreen #sign { height: 1; background: $surface; }
+    ConfirmScreen Field { width: 1fr; }
     """
 
     def __init__(self, records: Sequence[Record]) -> None:
@@ -36,14 +43,26 @@ class ConfirmScreen(CommandScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """What will be gone, and the field."""
-        yield Rule()
-        yield Lines(id="gone")
-        yield Field("confirm")
-        yield Lines(id="wrong")
+        with Vertical(id="question"):
+            yield Rule()
+            yield Lines(id="gone")
+            with Horizontal():
+                yield Lines(id="sign")
+                yield Field("confirm")
+            yield Lines(id="wrong")
+            yield Footer()
 
     def on_mount(self) -> None:
         """Show what will be gone."""
+        sign = f" type {self.words}: "
+        self.query_one("#sign", Lines).styles.width = len(sign)
+        self.query_one("#sign", Lines).show([((sign, Role.LABEL),)])
+        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
         self.set_focus(self.query_one(Field))
+
+    def iter_footer(self) -> list[Command]:
+        """Offer to leave: what Enter takes is said above."""
+        return [command for command in super().iter_footer() if command.id == "screen.close"]
 
     def on_resize(self) -> None:
         """Fit to the width."""

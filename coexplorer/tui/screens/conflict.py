@@ -120,7 +120,8 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         value = self._chosen.get(self._field, getattr(self._conflict.mine, self._field))
         text = show_value(value)
         if self._field == "description":
-            self._editor = DescriptionArea(text, compact=True)
+            self._editor = area = DescriptionArea(text, compact=True)
+            area.move_cursor(area.document.end)
         else:
             self._editor = Field("merge", value=text)
         await self._merge.mount(self._editor)

@@ -8,17 +8,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 
 from coexplorer.errors import CoexplorerError, InvalidField, NotSignedIn
 from coexplorer.library.library import Library
 from coexplorer.library.results import ReadyProgress
 from coexplorer.models import AwsSource, NewAsset, Record, Secret
 from coexplorer.text import clean
-from coexplorer.tui.commands import Scope
+from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.messages import TextEntered, TextTyped
-from coexplorer.tui.present import Line, Role
-from coexplorer.tui.screens.base import CommandScreen
+from coexplorer.tui.present import Role, wrap
+from coexplorer.tui.screens.base import OPEN, CommandScreen
 from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.details import Rule
@@ -26,6 +26,7 @@ from coexplorer.tui.widgets.field import FORM_PARTS
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.form import FormField, Toggle
 from coexplorer.tui.widgets.lines import Lines
+from coexplorer.tui.widgets.prompt import Prompt
 
 MOST_TAGS = 20
 
@@ -35,6 +36,9 @@ class CreateScreen(CommandScreen[Record | None]):
 
     scope: ClassVar[Scope] = Scope.FORM
     DEFAULT_CSS = """
+    CreateScreen #form {
+        dock: bottom; height: 18; max-height: 100%; background: $background;
+    }
     CreateScreen VerticalScroll { height: 1fr; scrollbar-size: 0 0; }
     CreateScreen #told { height: auto; max-height: 4; }
     """
@@ -44,7 +48,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._library = library
         self._tags: list[str] = []
         self._made: Record | None = None
-        self._busy = False
+        self.busy = False
         self._name_field = FormField("name", "name")
         self._description = FormField("description", "description")
         self._mount_folder = FormField("mount", "mount (as the name)")
@@ -58,37 +62,48 @@ class CreateScreen(CommandScreen[Record | None]):
         self._key = FormField("key", "access key id", secret=True)
         self._secret = FormField("secret", "secret access key", secret=True)
         self._told = Lines(id="told")
+        self._prompt = Prompt()
         self._footer = Footer()
 
     def compose(self) -> ComposeResult:
         """The form, what is told, the keys."""
-        yield Rule()
-        with VerticalScroll(can_focus=False):
-            yield self._name_field
-            yield self._description
-            yield self._mount_folder
-            yield self._tags_field
-            yield self._choices
-            yield self._bucket
-            yield self._prefix
-            yield self._external
-            yield self._index
-            yield self._public
-            yield self._key
-            yield self._secret
-        yield self._told
-        yield self._footer
+        with Vertical(id="form"):
+            yield Rule()
+            with VerticalScroll(can_focus=False):
+                yield from self._rows
+                yield self._choices
+                yield from self._source_rows
+            yield self._told
+            yield self._prompt
+            yield self._footer
+
+    @property
+    def _rows(self) -> tuple[FormField, ...]:
+        return self._name_field, self._description, self._mount_folder, self._tags_field
+
+    @property
+    def _source_rows(self) -> tuple[FormField | Toggle, ...]:
+        toggles = self._external, self._index, self._public
+        return self._bucket, self._prefix, *toggles, self._key, self._secret
 
     def on_mount(self) -> None:
         """Begin with the name."""
         self._tags_field.field.use_choices(self._choices)
         self.set_focus(self._name_field.field)
-        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+        self._show_keys()
         self.start("tags", self._load_tags)
 
     def on_resize(self) -> None:
         """Fit to the width."""
         self.query_one(Rule).show_title("New asset")
+
+    def _show_keys(self) -> None:
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+
+    def iter_footer(self) -> list[Command]:
+        """Offer what makes sense now: an asset is made once."""
+        made = self._made is not None
+        return [c for c in super().iter_footer() if not (made and c.id == "form.submit")]
 
     async def _load_tags(self) -> None:
         self._tags = [tag for tag, _ in await self._library.tag_counts()]
@@ -138,12 +153,13 @@ class CreateScreen(CommandScreen[Record | None]):
 
     async def do_form_submit(self) -> None:
         """Ask the platform for the asset, then watch it."""
-        if self._busy or self._made is not None:
+        if self.busy or self._made is not None:
             return
-        self._busy = True
+        self.busy = True
         try:
             self._tell("asking the platform…", Role.DIM)
             self._made = await self._library.create(self._read())
+            self._show_keys()
             self._tell("made: the platform is reading the files; Esc leaves it to that", Role.DIM)
             record = await self._library.wait_ready(self._made.asset.id, progress=self._tell_wait)
         except InvalidField as error:
@@ -158,7 +174,7 @@ class CreateScreen(CommandScreen[Record | None]):
             self._made = record
             self._tell_end(record)
         finally:
-            self._busy = False
+            self.busy = False
 
     def _go_to(self, field: str) -> None:
         for row in self.query(FormField):
@@ -166,8 +182,8 @@ class CreateScreen(CommandScreen[Record | None]):
                 self.set_focus(row.field)
 
     def _tell(self, text: str, role: Role) -> None:
-        line: Line = ((f" {clean(text)}", role),)
-        self._told.show([line])
+        parts = wrap(clean(text), max(1, self.app.size.width - 1))
+        self._told.show([((f" {part}", role),) for part in parts])
 
     def _tell_wait(self, progress: ReadyProgress) -> None:
         self._tell(
@@ -183,6 +199,20 @@ class CreateScreen(CommandScreen[Record | None]):
         else:
             self._tell(f"{asset.name} is ready; Esc leaves", Role.GOOD)
 
+    @property
+    def _typed(self) -> bool:
+        return any(row.value for row in self.query(FormField))
+
     def do_screen_close(self) -> None:
-        """Leave; what was asked for goes on by itself."""
-        self.dismiss(self._made)
+        """Leave; what was asked for goes on by itself, what was only typed is asked about."""
+        if self._made is None and self._typed and not self.busy:
+            self.hold_keys(OPEN)
+            self.start("leave", self._leave)
+        else:
+            self.dismiss(self._made)
+
+    async def _leave(self) -> None:
+        if await self._prompt.confirm(
+            "leave without sending?", yes="throw away what was typed", no="go on"
+        ):
+            self.dismiss(None)

@@ -49,7 +49,8 @@ class LogScreen(CommandScreen[Entry | None]):
         yield self._footer
 
     def on_mount(self) -> None:
-        """Read the log."""
+        """Read the log; what was said is in it, and need not cover it."""
+        self.app.clear_notifications()
         self.set_focus(self._list)
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
         self.start("log", self._load)

@@ -268,6 +268,10 @@ class MainScreen(CommandScreen[None]):
         if self.editing is None:
             self.restart("details", self.feeds.load_details)
 
+    async def on_details_resized(self) -> None:
+        """Lay the details out for their room: they may have had none when they were read."""
+        await self.feeds.show_details()
+
     def on_rows_missed(self, event: RowsMissed) -> None:
         """Read the rows that are to be shown."""
         self.restart("rows", functools.partial(self.feeds.load_rows, event.offset, event.limit))

@@ -11,7 +11,13 @@ from coexplorer.library.changes import Plan
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchProgress, BatchReport
 from coexplorer.tui.commands import Command, Scope
-from coexplorer.tui.diffs import build_plan_lines, build_plan_title, build_report_lines
+from coexplorer.tui.diffs import (
+    build_outcome,
+    build_plan_lines,
+    build_plan_title,
+    build_report_lines,
+    order_results,
+)
 from coexplorer.tui.present import Line, Role
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Rule
@@ -25,12 +31,15 @@ BAR_CELLS = 40
 class PlanScreen(CommandScreen[BatchReport | None]):
     """Gives what the plan came to, or None when it was not carried out.
 
-    Nothing is sent before `y` is pressed. Esc while it runs stops it after what is on its way; what
-    is not done can be done later: `r`.
+    Nothing is sent before `y` is pressed. Esc while it runs stops it; what is not done, or whose
+    end nobody knows because it was on its way, can be done later: `r` looks first.
     """
 
     scope: ClassVar[Scope] = Scope.PLAN
-    DEFAULT_CSS = "PlanScreen #progress { height: 1; }"
+    DEFAULT_CSS = """
+    PlanScreen #progress { height: 1; }
+    PlanScreen #outcome { height: auto; max-height: 5; }
+    """
 
     def __init__(self, library: Library, plan: Plan) -> None:
         super().__init__()
@@ -42,13 +51,15 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._rule = Rule()
         self._progress = Lines(id="progress")
         self._list = Picker()
+        self._outcome = Lines(id="outcome")
         self._footer = Footer()
 
     def compose(self) -> ComposeResult:
-        """Title, progress, list, keys."""
+        """Title, progress, list, what is said of the line under the cursor, keys."""
         yield self._rule
         yield self._progress
         yield self._list
+        yield self._outcome
         yield self._footer
 
     def on_mount(self) -> None:
@@ -74,6 +85,16 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         else:
             self._rule.show_title(self._report.title)
             self._list.show(build_report_lines(self._report, cells))
+        self._show_outcome()
+
+    def on_picker_moved(self) -> None:
+        """Say all about the line under the cursor."""
+        self._show_outcome()
+
+    def _show_outcome(self) -> None:
+        results = order_results(self._report) if self._report is not None else []
+        shown = results[self._list.at : self._list.at + 1]
+        self._outcome.show([line for r in shown for line in build_outcome(r, self.app.size.width)])
 
     def _show_keys(self) -> None:
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
@@ -130,8 +151,11 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._batch_id = report.batch_id
         done, failed, skipped = len(report.applied), len(report.failed), len(report.skipped)
         role = Role.BAD if failed else Role.GOOD
-        text = f"{done:,} done, {failed:,} failed, {skipped:,} left out"
-        hint = "; r tries the failed ones again, Esc leaves" if failed else "; u undoes all of it"
+        stopped = self._worker is not None and self._worker.is_cancelled
+        how = "not done" if stopped else "failed"
+        text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
+        again = "goes on" if stopped else "tries the failed ones again"
+        hint = f"; r {again}, Esc leaves" if failed else "; u undoes all of it"
         self._progress.show([((text, role), (hint, Role.DIM))])
         self._list.move_to(0)
         self._show()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual import events
 
 from coexplorer.text import clean, cut, width
+from coexplorer.tui.messages import DetailsResized
 from coexplorer.tui.present import Line, Role
 from coexplorer.tui.widgets.lines import Lines
 
@@ -43,6 +44,10 @@ class Details(Lines, can_focus=True):
     DEFAULT_CSS = """
     Details { height: auto; }
     """
+
+    def on_resize(self) -> None:
+        """Say that there is room for other lines."""
+        self.post_message(DetailsResized())
 
     def show_facts(self, lines: Sequence[Line], *, same_asset: bool) -> None:
         """Show these lines, from the top if they are of another asset."""

@@ -1,0 +1,170 @@
+"""Every fault of the ground floor at all that is sent: it is done, or it is said and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.buckets import SAMPLE_PREFIX, SAMPLE_PUBLIC, ensure_sample_buckets
+from coexplorer.demo.server import DemoServer
+from coexplorer.library.entries import PENDING
+from coexplorer.tui.screens.create import CreateScreen
+from coexplorer.tui.screens.plan import PlanScreen
+from coexplorer.tui.screens.signin import SignInScreen
+from coexplorer.tui.widgets.field import Field
+from tests.support.server import COMBINED, OUTSIDE, VIEWED
+from tests.support.tui import Running, running_app
+
+FAULTS = (400, 401, 403, 404, 409, 500, 503, "html", "reset", "lost", "cut", "short")
+every_fault = pytest.mark.parametrize("fault", FAULTS)
+NAMES = {OUTSIDE: "open data", COMBINED: "both recordings"}
+
+
+async def leave_sign_in(app: Running) -> None:
+    """Leave the question for a token, if the fault brought it up."""
+    if isinstance(app.app.screen, SignInScreen):
+        await app.press("escape")
+        await app.until(lambda: not isinstance(app.app.screen, SignInScreen), "back again")
+
+
+def is_settled(app: Running, asset_id: str) -> Callable[[], Awaitable[bool]]:
+    """Tell whether nothing of an asset is on its way, and why not is said and kept."""
+
+    async def check() -> bool:
+        if app.main.rows.windows.in_flight or app.main.sends.any:
+            return False
+        entry = next((e for e in await app.library.log() if e.asset_id == asset_id), None)
+        if entry is None or entry.state not in PENDING:
+            return entry is not None
+        return bool(app.app.notices) or isinstance(app.app.screen, SignInScreen)
+
+    return check
+
+
+@every_fault
+async def test_an_archiving_is_done_or_kept_and_the_list_tells_the_truth(
+    server: DemoServer, settings: Settings, fault: str | int
+) -> None:
+    async with running_app(server, settings) as app:
+        server.faults.add(fault, "PATCH")
+        await app.press("a")
+        await app.until(is_settled(app, OUTSIDE), "done, or said and kept")
+        await leave_sign_in(app)
+        server.faults.clear()
+        done = app.stored(OUTSIDE).archived
+        entry = next(e for e in await app.library.log() if e.asset_id == OUTSIDE)
+        assert done or entry.state in PENDING
+        if entry.state not in PENDING:
+            await app.until_gone("open data")
+        else:
+            await app.until_shown("open data", "1 unsent")
+            await app.library.retry(entry.id)
+            assert app.stored(OUTSIDE).archived
+
+
+@every_fault
+async def test_a_bulk_edit_says_of_each_asset_what_became_of_it(
+    server: DemoServer, settings: Settings, fault: str | int
+) -> None:
+    async with running_app(server, settings) as app:
+        server.faults.add(fault, "PUT", nth=1)
+        await app.press("space", "space", "+")
+        await app.until_shown("add tag")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until_shown("add tag keep: 2 assets")
+        await app.press("y")
+        await app.until_shown(" done, ", " left out")
+        pending = {entry.asset_id for entry in await app.library.unsent()}
+        for asset_id, name in NAMES.items():
+            assert name in app.text()
+            assert ("keep" in app.stored(asset_id).tags) or asset_id in pending
+        if pending:
+            await app.until_shown("1 done, 1 failed", "r tries the failed ones again")
+            await app.press("r")
+        await app.until_shown("2 done, 0 failed")
+        assert all("keep" in app.stored(asset_id).tags for asset_id in NAMES)
+        assert not await app.library.unsent()
+
+
+@every_fault
+async def test_a_deletion_is_done_or_said(
+    server: DemoServer, settings: Settings, fault: str | int
+) -> None:
+    async with running_app(server, settings) as app:
+        server.faults.add(fault, "DELETE")
+        await app.press("D")
+        await app.until_shown("This asset and all files", "type delete:", "Esc close")
+        await app.type("delete")
+        await app.press("enter")
+        await app.until(
+            lambda: app.app.notices or isinstance(app.app.screen, SignInScreen), "the end of it"
+        )
+        await leave_sign_in(app)
+        said = " ".join(text for _, text in app.app.notices)
+        entry = next((e for e in await app.library.log() if e.asset_id == OUTSIDE), None)
+        if "deleted open data" in said:
+            assert server.store.find(OUTSIDE) is None
+        else:
+            # Whether it is gone may be unknown: then the log keeps it as such.
+            assert entry is not None
+            assert entry.state in PENDING
+            assert said or fault == 401
+
+
+@every_fault
+async def test_a_creation_is_done_once_or_its_form_keeps_what_was_typed(
+    server: DemoServer, settings: Settings, fault: str | int
+) -> None:
+    ensure_sample_buckets(server.data)
+    async with running_app(server, settings) as app:
+        server.faults.add(fault, "POST", "data_assets")
+        await app.press("N")
+        await app.until_shown("New asset")
+        for name, text in (
+            ("name", "new one"),
+            ("bucket", SAMPLE_PUBLIC),
+            ("prefix", SAMPLE_PREFIX),
+        ):
+            field = next(f for f in app.app.screen.query(Field) if f.field_name == name)
+            app.app.screen.set_focus(field)
+            await app.type(text)
+        screen = app.app.screen
+        assert isinstance(screen, CreateScreen)
+        await app.press("ctrl+s")
+        await app.until(lambda: not screen.busy, "the end of it")
+        await leave_sign_in(app)
+        made = [asset for asset in server.store.assets() if asset.name == "new one"]
+        assert len(made) <= 1
+        assert "new one" in app.text()
+        if not made:
+            assert SAMPLE_PREFIX in app.text()
+            server.faults.clear()
+            await app.press("ctrl+s")
+            await app.until_shown("new one is ready")
+        await app.press("escape")
+
+
+async def test_a_bulk_edit_is_stopped_in_the_middle_and_taken_up_again(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("*", "+")
+        await app.until_shown("add tag")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until_shown("add tag keep: 8 assets")
+        with server.hooks.before("PUT") as gate:
+            await app.press("y")
+            await app.until_shown(" of 8")
+            await app.press("escape")
+            await app.until_shown(" not done, ", "r goes on")
+            gate.release()
+        assert isinstance(app.app.screen, PlanScreen)
+        assert any("keep" not in app.stored(row).tags for row in app.main.marked)
+        await app.press("r")
+        await app.until_shown("7 done, 1 failed", "you can read but not change", "ask its owner")
+        left = [row for row in app.main.marked if "keep" not in app.stored(row).tags]
+        assert left == [VIEWED]
