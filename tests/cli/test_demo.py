@@ -2,16 +2,20 @@
 
 import os
 import signal
+import socket
 import subprocess
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from coexplorer.config import find_paths
+from coexplorer.config.embedded import get_embedded_server
 from tests.support.program import TIMEOUT_S, program_command
-from tests.support.terminal import in_terminal
+from tests.support.terminal import Terminal, in_terminal
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
@@ -75,6 +79,41 @@ def test_the_demo_plays_an_export_and_trouble(tmp_path: Path) -> None:
     with demo(*files):
         assert "from my deployment" in run("--profile", "demo", "ls").stdout
         assert run("--profile", "demo", "show", "from my deployment").returncode == 5
+
+
+@contextmanager
+def demo_with_app() -> Iterator[tuple[Terminal, str]]:
+    """Open the demo's app, and give its terminal and its server's address."""
+    with in_terminal(program_command("demo", "--assets", "60"), {}) as terminal:
+        terminal.wait_for("ecephys")
+        yield terminal, get_embedded_server(find_paths().demo_dir).url
+
+
+def assert_gone(url: str) -> None:
+    address = urlsplit(url)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((str(address.hostname), int(address.port or 0))).close()
+
+
+def test_the_demo_ends_with_its_terminal() -> None:
+    with demo_with_app() as (terminal, url):
+        terminal.hang_up()
+        assert terminal.process.wait(TIMEOUT_S) == 128 + signal.SIGHUP
+        assert_gone(url)
+
+
+def test_the_demo_gives_the_terminal_back_when_a_signal_ends_it() -> None:
+    with demo_with_app() as (terminal, url):
+        raw = termios.ECHO | termios.ICANON | termios.ISIG
+        assert not terminal.modes()[3] & raw
+        # What a hang-up sends, in this order; to be woken twice is to be woken while awake.
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.process.send_signal(signal.SIGHUP)
+        terminal.process.send_signal(signal.SIGCONT)
+        assert terminal.wait() == 128 + signal.SIGHUP
+        assert terminal.modes()[3] & raw == raw
+        assert terminal.shown.count("\x1b[?1049h") == terminal.shown.count("\x1b[?1049l")
+        assert_gone(url)
 
 
 def find_open_files(demo_dir: Path) -> list[Path]:

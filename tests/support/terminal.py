@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
@@ -68,6 +69,20 @@ class Terminal:
             assert time.monotonic() < deadline, f"it did not end: {self.plain!r}"
         return self.process.wait(timeout_s)
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a closed window or a killed tmux does."""
+        os.close(self._master)
+        self._master = -1
+
+    def modes(self) -> list[Any]:
+        """Return the terminal's settings."""
+        return termios.tcgetattr(self._master)
+
+    def close(self) -> None:
+        """Let go of the terminal, if it is there."""
+        if self._master >= 0:
+            self.hang_up()
+
     @property
     def plain(self) -> str:
         """What was written, without escape sequences."""
@@ -107,10 +122,11 @@ def in_terminal(
         stderr=slave,
     )
     os.close(slave)
+    terminal = Terminal(master, process)
     try:
-        yield Terminal(master, process)
+        yield terminal
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
-        os.close(master)
+        terminal.close()

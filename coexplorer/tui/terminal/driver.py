@@ -107,6 +107,15 @@ class QuietDriver(LinuxDriver):
         if data:
             super().write(data)
 
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal again only after it was given back.
+
+        A terminal that hangs up sends SIGCONT behind SIGHUP. A second thread that reads it would
+        never be woken to end, and the program outlive it.
+        """
+        if self._must_signal_resume:
+            super()._sigcont_application()
+
     def start_application_mode(self) -> None:
         """Take the terminal, for the first time or after another program had it."""
         if self._wake is None:
