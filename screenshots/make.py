@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import html
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ from coexplorer.config.tokens import GivenToken
 from coexplorer.demo.samples import generate
 from coexplorer.demo.server import DemoServer
 from coexplorer.models import Secret
+from coexplorer.text import width
 from coexplorer.tui.look import DARK
 from tests.support.tui import Running, running_app
 
@@ -41,6 +43,10 @@ RAW = "tag:all(raw,ecephys) state:ready"
 NOTE = "Probe B drifted during the first *ten minutes*. "
 CALM_LOOKS = 10
 CELL = 12.2  # what Rich gives a cell
+BLANK = "&#160;"
+TEXT = re.compile(
+    r'<text class="([^"]*)" x="([\d.]+)" y="([\d.]+)" textLength="[\d.]+"([^>]*)>([^<]*)</text>'
+)
 
 
 @dataclass(frozen=True)
@@ -239,26 +245,31 @@ async def rest(app: Running) -> None:
 
 
 def clean_picture(svg: str) -> str:
-    """Take out what leads to other machines (fonts), and blanks, which some viewers cut off."""
+    """Take out what leads to other machines (fonts), and place each word."""
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"terminal-\d+", "shot", svg)
     svg = svg.replace("Fira Code", "Fira Code, DejaVu Sans Mono, Menlo, Consolas")
-    svg = re.sub(r' x="([\d.]+)"( y="[\d.]+") textLength="([\d.]+)"([^>]*)>([^<]*)<', _cut, svg)
+    svg = TEXT.sub(_place, svg)
     return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
 
 
-def _cut(found: re.Match[str]) -> str:
-    """Place a text without the blanks around it."""
-    x, y, length, rest, text = found.groups()
-    blank = "&#160;"
-    left, before, after = text, 0, 0
-    while left.startswith(blank):
-        left, before = left.removeprefix(blank), before + 1
-    while left.endswith(blank):
-        left, after = left.removesuffix(blank), after + 1
-    start = float(x) + CELL * before
-    cells = float(length) - CELL * (before + after)
-    return f' x="{start:g}"{y} textLength="{cells:g}"{rest}>{left}<'
+def _place(found: re.Match[str]) -> str:
+    """Give each word its own place: columns stand also where the font is narrower than ours.
+
+    Browsers fit a text into its length; other viewers don't know of it.
+    """
+    style, start, y, rest, text = found.groups()
+    parts = []
+    at = float(start)
+    for word in re.split(f"({BLANK}+)", text):
+        cells = width(html.unescape(word))
+        if word and not word.startswith(BLANK):
+            parts.append(
+                f'<text class="{style}" x="{at:g}" y="{y}" textLength="{CELL * cells:g}"'
+                f' lengthAdjust="spacingAndGlyphs"{rest}>{word}</text>'
+            )
+        at += CELL * cells
+    return "".join(parts)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,8 @@ def _iter_extras(asset: Asset) -> Iterator[tuple[str, str, Role]]:
     for key, value in asset.custom_metadata.items():
         yield clean(key), _show_value(key, value), Role.TEXT
     for key, unknown in unknown_fields(asset).items():
-        yield clean(key), clean(str(unknown)), Role.DIM
+        # The owner's name stands above already, where the platform tells it.
+        yield "owner id" if key == "owner" else clean(key), clean(str(unknown)), Role.DIM
 
 
 def _show_value(key: str, value: MetadataValue) -> str:
