@@ -81,7 +81,8 @@ def serve(
 async def _serve(
     settings: Settings, folder: Path, options: MountOptions, on_ready: Callable[[], None]
 ) -> None:
-    async with open_library(settings, origin="mount") as library:
+    writes = not options.read_only
+    async with open_library(settings, origin="mount", must_write=writes) as library:
         notifier = Notifier()
         volume = Volume(_LibrarySource(library), notifier, options)
         async with trio.open_nursery() as nursery:

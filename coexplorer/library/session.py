@@ -39,7 +39,7 @@ one slow save must not make those of other assets wait in a queue."""
 
 @asynccontextmanager
 async def open_library(
-    settings: Settings, *, origin: Origin, offline: bool = False
+    settings: Settings, *, origin: Origin, offline: bool = False, must_write: bool = False
 ) -> AsyncIterator[Library]:
     """Open the library of a profile; everything ends with the context.
 
@@ -53,20 +53,21 @@ async def open_library(
         settings: Where the platform, the catalog and the journal are.
         origin: The front end, for the log: ``cli``, ``tui`` or ``mount``.
         offline: Never use the network: whatever needs it raises `Unreachable` at once.
+        must_write: A journal that can't be written is an error at once: a mount's programs would
+            only learn of it when they save.
 
     Raises:
-        JournalError: The journal can't be used by a mount, whose programs would only learn of it
-            when they save.
+        JournalError: The journal can't be written, and must be.
         CatalogError: The catalog can't be used, and there is no room for another either.
     """
     async with AsyncExitStack() as stack:
         catalog, problem = _open_catalog(settings.catalog_path, stack)
-        journal = Journal(settings.journal_path, origin=origin, must_write=origin == "mount")
+        journal = Journal(settings.journal_path, origin=origin, must_write=must_write)
         stack.callback(journal.close)
         try:
             journal.recover()
         except JournalError as error:
-            if origin == "mount":
+            if must_write:
                 raise
             _log.warning("what earlier sessions left is not settled: %s", error)
 

@@ -276,6 +276,30 @@ def test_a_rename_elsewhere_moves_the_directory(mounted: Mounted) -> None:
     wait_until(lambda: mounted.asset("alias").is_symlink(), "a link under the old one")
 
 
+def test_what_is_archived_or_deleted_elsewhere_goes_from_the_kernels_view(
+    mounted: Mounted,
+) -> None:
+    fresh = make_asset(61, "leaving", tags=("leaving",))
+    mounted.server.store.insert([fresh])
+    (mounted.folder / ".coexplorer" / "refresh").touch()
+    here, there = mounted.asset("leaving"), mounted.folder / "archived" / "leaving"
+    wait_until(here.is_dir, "the new asset")
+    assert (mounted.folder / "by-id" / make_id(61)).resolve() == here
+
+    assert mounted.cli("archive", make_id(61), "--yes").returncode == 0
+    wait_until(there.is_dir, "it is archived")
+    assert not here.exists()
+    assert (mounted.folder / "by-id" / make_id(61)).resolve() == there
+    assert (there / "name").read_text() == "leaving\n"
+
+    done = mounted.cli("rm", make_id(61), "--yes")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: not there.exists(), "it is gone")
+    assert not (mounted.folder / "by-id" / make_id(61)).is_symlink()
+    assert not (mounted.folder / "tags" / "leaving").exists()
+    assert "leaving" not in os.listdir(mounted.folder / "archived")
+
+
 def test_texts_survive_as_they_were_written(mounted: Mounted) -> None:
     folder = mounted.asset("strange")
 

@@ -225,6 +225,26 @@ def test_it_works_offline_from_the_catalog(mounted: Mounted) -> None:
 
     assert (mounted.asset("a1") / "description.md").read_text() == "old text\n"
     assert (mounted.folder / "tags" / "alpha" / "a1").is_symlink()
+    (mounted.folder / ".coexplorer" / "refresh").touch()
+    wait_until(lambda: mounted.status()["network"] == "offline", "the status says so")
+
+
+def test_a_mount_to_look_at_needs_no_journal(mounted: Mounted) -> None:
+    mounted.start()
+    assert mounted.stop() == 0
+    journals = mounted.home / "state" / "coexplorer" / "journals"
+    journals.rename(journals.with_name("elsewhere"))
+    journals.write_text("no folder")
+    refused = mounted.cli("mount", str(mounted.folder))
+    assert refused.returncode != 0
+    assert "the journal" in refused.stderr
+
+    mounted.start("--read-only")
+
+    assert (mounted.asset("a1") / "tags").read_text() == "beta\nalpha\n"
+    done = mounted.run(f"echo x > '{mounted.asset('a1')}/tags'")
+    assert "Read-only file system" in done.stderr
+    assert mounted.writes() == []
 
 
 def test_reading_everything_asks_nothing_an_asset(mounted: Mounted) -> None:
@@ -247,6 +267,17 @@ def test_without_pyfuse3_one_sentence_says_what_to_do(mounted: Mounted, tmp_path
 
     assert done.returncode != 0
     assert "pip install 'coexplorer[fuse]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_dev_fuse_one_sentence_says_what_to_do(mounted: Mounted) -> None:
+    # An empty /dev, which nobody but this command sees.
+    command = f"mount -t tmpfs none /dev && exec '{sys.executable}' -m coexplorer mount x"
+    done = mounted.run(f'unshare --map-root-user --mount sh -c "{command}"')
+
+    assert done.returncode != 0
+    assert "this machine has no /dev/fuse" in done.stderr
+    assert "modprobe fuse" in done.stderr
     assert "Traceback" not in done.stderr
 
 
