@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from coexplorer.assets import parse_asset
 from coexplorer.models import Asset, Membership, Record
@@ -23,9 +24,12 @@ from coexplorer.query import (
     SortKey,
     Term,
     Word,
-    fold,
 )
+from coexplorer.query import fold as fold_anew
 from tests.support.queries import IDS, KEYS, WORDS
+
+fold = lru_cache(maxsize=20_000)(fold_anew)
+"""The same few texts, asked for millions of times."""
 
 _HOURS = {"h": 1, "d": 24, "w": 24 * 7, "m": 24 * 30, "y": 24 * 365}
 
@@ -46,15 +50,21 @@ def matches(query: Query, record: Record, now: float) -> bool:
     """Tell whether a record is found by `query`."""
     if not query.asks_for_archived and record.membership.archived:
         return False
+    return all(
+        any(_holds(term, record, now) is not term.negated for term in group)
+        for group in _group(query)
+    )
+
+
+@lru_cache(maxsize=1)
+def _group(query: Query) -> list[list[Term]]:
+    """Put together what may hold instead of each other."""
     groups: dict[object, list[Term]] = {}
     for number, term in enumerate(query.terms):
         alike = isinstance(term, Match) and not term.negated
         key = (term.custom, fold(term.field)) if isinstance(term, Match) and alike else number
         groups.setdefault(key, []).append(term)
-    return all(
-        any(_holds(term, record, now) is not term.negated for term in group)
-        for group in groups.values()
-    )
+    return list(groups.values())
 
 
 def _holds(term: Term, record: Record, now: float) -> bool:  # noqa: PLR0911 - one for each kind
