@@ -288,7 +288,7 @@ class Feeds:
             case EditApplied() | EditFailed():
                 screen.restart("status", self.load_status)
             case AssetSettled(asset_id=asset_id, state=state):
-                screen.asset_settled(asset_id, state)
+                screen.start("settled", partial(screen.tell_settled, asset_id, state))
             case _:
                 pass
 

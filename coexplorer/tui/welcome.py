@@ -15,13 +15,13 @@ from coexplorer.config.domain import parse_domain
 from coexplorer.config.file import Profile, check_profile_name, load_config_file
 from coexplorer.config.settings import build_settings
 from coexplorer.config.tokens import GivenToken
-from coexplorer.errors import CoexplorerError
+from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.library import open_library
 from coexplorer.models import Secret
 from coexplorer.text import clean
 from coexplorer.tui.look import STYLE, build_themes, choose_theme
 from coexplorer.tui.messages import TextEntered
-from coexplorer.tui.present import Line, Role
+from coexplorer.tui.present import Line, Role, wrap
 from coexplorer.tui.terminal.app import TerminalApp
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.form import FormField
@@ -124,8 +124,8 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
             self.screen.set_focus(self._domain.field)
 
     def _tell(self, text: str, role: Role) -> None:
-        line: Line = ((f"  {clean(text)}", role),)
-        self._told.show([(), line])
+        parts = wrap(clean(text), max(1, self.size.width - 2))
+        self._told.show([(), *(((f"  {part}", role),) for part in parts)])
 
     def on_text_entered(self, event: TextEntered) -> None:
         """From the domain to the token; from the token to the platform."""
@@ -139,6 +139,9 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
     async def _sign_in(self) -> None:
         try:
             self.exit(await sign_in(self._domain.value, Secret(self._token.value.strip())))
+        except NotSignedIn:
+            text = "not signed in: the platform does not take this token; try another one"
+            self._tell(text, Role.BAD)
         except CoexplorerError as error:
             self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)
 

@@ -52,6 +52,7 @@ async def test_a_failed_creation_says_its_reason_and_secrets_stay_secret(
         assert "AKIA0" not in app.text()
         await app.press("ctrl+s")
         await app.until_shown("failed: ")
+        await app.until(lambda: any("new one is failed" in t for _, t in app.app.notices), "named")
         assert "topsecret0" not in settings.journal_path.read_bytes().decode("latin-1")
         assert all("topsecret0" not in text for _, text in app.app.notices)
 

@@ -5,6 +5,7 @@ import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
+from coexplorer.models import AssetId
 from tests.support.server import COMBINED, DRAFT, OUTSIDE, THEIRS, VIEWED
 from tests.support.tui import running_app
 
@@ -117,5 +118,5 @@ async def test_an_asset_that_is_made_ready_meanwhile_is_told(
 ) -> None:
     async with running_app(server, settings) as app:
         server.store.update(DRAFT, state="ready", size=10, files=1)
-        app.main.asset_settled(app.main.rows.windows.find(2).id, "ready")  # type: ignore[union-attr]  # it is shown
+        await app.main.tell_settled(AssetId(DRAFT), "ready")
         await app.until_shown("ophys_draft is ready")

@@ -226,10 +226,10 @@ class MainScreen(CommandScreen[None]):
             self._said.add(error.message)
             self.report(error)
 
-    def asset_settled(self, asset_id: AssetId, state: str) -> None:
+    async def tell_settled(self, asset_id: AssetId, state: str) -> None:
         """Tell how the making of an asset ended."""
-        row = next((row for _, row in self.rows.windows.iter_known() if row.id == asset_id), None)
-        name = row.name if row else asset_id
+        record = await self.library.record(asset_id)
+        name = record.asset.name if record is not None else asset_id
         self.say(f"{name} is {state}", severity="error" if state == "failed" else "information")
 
     # Sizes
