@@ -29,7 +29,7 @@ POLL_S = 0.5
 _APPLIED_BATCH = 40
 _MEASURED_BATCH = 50
 _MEASURE_PAUSE_S = 0.005
-_SETTLE_S = 0.03
+_SETTLE_S = 0.15
 _ROWS_BATCH = 500
 _TIDY_S = 1.0
 _PURGE_S = 30.0
@@ -63,7 +63,8 @@ class Follower:
         while True:
             with trio.move_on_after(POLL_S):
                 await self._changed.wait()
-                # An edit changes the catalog twice: let it end first.
+                # An edit changes the catalog twice, and the next save may come right behind it:
+                # each waits for the threads that this needs. What it changed is shown already.
                 await trio.sleep(_SETTLE_S)
             self._changed = trio.Event()
             try:

@@ -20,12 +20,9 @@ from coexplorer.errors import (
     ApiError,
     CoexplorerError,
     EditConflict,
-    Forbidden,
     InvalidField,
     NotFound,
-    NotSignedIn,
     Refused,
-    Unreachable,
 )
 from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename, errno_of
 from coexplorer.fs.files import (
@@ -36,6 +33,7 @@ from coexplorer.fs.files import (
     parse_text,
 )
 from coexplorer.fs.handles import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
+from coexplorer.fs.health import Health
 from coexplorer.fs.reports import build_report
 from coexplorer.fs.tree import Node
 from coexplorer.fs.volume import Volume
@@ -49,48 +47,8 @@ log = logging.getLogger(__name__)
 _PATIENCE_S = DEADLINE_S - 1.0
 """Less than a handler's own deadline, so that it is this one that speaks."""
 
-_KNOWN_TROUBLE_S = 10.0
-_FORBIDDEN_S = 60.0
 _REFRESH_S = 60.0
 _PROBE_S = 2.0
-
-
-class Health:
-    """Which trouble is known already, so that an open can be refused instead of a close."""
-
-    def __init__(self) -> None:
-        self._errno = 0
-        self._until = 0.0
-        self._stalled_until = 0.0
-        self._forbidden: dict[int, float] = {}
-
-    def note(self, error: CoexplorerError, slot: int | None = None) -> None:
-        """Remember a failure for a while, if it will meet the next write too."""
-        now = time.monotonic()
-        if isinstance(error, Unreachable | NotSignedIn):
-            self._errno, self._until = errno_of(error), now + _KNOWN_TROUBLE_S
-        elif isinstance(error, Forbidden) and slot is not None:
-            self._forbidden[slot] = now + _FORBIDDEN_S
-
-    def note_success(self) -> None:
-        """Forget that the platform was out of reach: it answered."""
-        self._until = self._stalled_until = 0.0
-
-    def note_silence(self) -> None:
-        """Remember that the platform did not answer in time."""
-        self._stalled_until = time.monotonic() + _KNOWN_TROUBLE_S
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether it lately did not answer in time, and has not answered since."""
-        return time.monotonic() < self._stalled_until
-
-    def find_errno(self, slot: int) -> int:
-        """Return what an open for writing has to answer; 0 when nothing is known against it."""
-        now = time.monotonic()
-        if now < self._until:
-            return self._errno
-        return errno.EACCES if now < self._forbidden.get(slot, 0.0) else 0
 
 
 @dataclass(eq=False)
