@@ -61,6 +61,28 @@ async def test_a_third_version_is_written(server: DemoServer, settings: Settings
         await app.until(lambda: app.stored(OUTSIDE).name == "open data mine and theirs", "both")
 
 
+@pytest.mark.parametrize(
+    ("key", "theirs"), [("r", {"name": "theirs"}), ("d", {"description": "theirs"})]
+)
+async def test_a_third_version_that_is_left_is_there_again(
+    server: DemoServer, settings: Settings, key: str, theirs: dict[str, str]
+) -> None:
+    async with running_app(server, settings) as app:
+        await edit_against(app, key, "mine", **theirs)
+        await app.press("e")
+        await app.type(" and more")
+        await app.until_shown("mine and more")
+        await app.press("escape")
+        await app.until_gone("mine and more")
+        await app.press("e")
+        await app.until_shown("mine and more")
+        await app.press("ctrl+s", "ctrl+s")
+        field = next(iter(theirs))
+        await app.until(
+            lambda: getattr(app.stored(OUTSIDE), field).endswith("mine and more"), "the third"
+        )
+
+
 async def test_a_conflict_that_is_left_keeps_the_text_as_unsent(
     server: DemoServer, settings: Settings
 ) -> None:

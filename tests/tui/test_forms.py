@@ -75,6 +75,7 @@ async def test_an_expired_token_is_replaced_without_losing_what_was_typed(
         await app.type(good)
         await app.press("ctrl+s")
         await app.until_shown("signed in", "1 unsent")
+        assert any("1 unsent: L shows and sends" in text for _, text in app.app.notices)
         await app.press("L")
         await app.until_shown("+ open data!")
         await app.press("r")

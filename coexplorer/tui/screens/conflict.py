@@ -47,6 +47,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         self._asset_name = name
         self._conflict = conflict
         self._chosen: dict[str, Value] = {}
+        self._written: dict[str, str] = {}
         self._editor: Field | DescriptionArea | None = None
         self._rule = Rule()
         self._fields = Picker(id="fields-in-conflict")
@@ -118,7 +119,8 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
 
         await self._drop_editor()
         value = self._chosen.get(self._field, getattr(self._conflict.mine, self._field))
-        text = show_value(value)
+        # What was written and left is there again.
+        text = self._written.pop(self._field, show_value(value))
         if self._field == "description":
             self._editor = area = DescriptionArea(text, compact=True)
             area.move_cursor(area.document.end)
@@ -133,6 +135,16 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
             await editor.remove()
         self.set_focus(self._fields)
 
+    async def _leave_editor(self) -> None:
+        if self._editor is not None:
+            self._written[self._field] = self._text_of(self._editor)
+        await self._drop_editor()
+
+    @staticmethod
+    def _text_of(editor: Field | DescriptionArea) -> str:
+        text = getattr(editor, "text", None)
+        return text if isinstance(text, str) else editor.value  # type: ignore[union-attr]  # the other one
+
     async def on_text_entered(self, event: TextEntered) -> None:
         """Take the third version of a one-line field."""
         event.stop()
@@ -141,9 +153,9 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         self._choose(parse_tags(text) if self._field == "tags" else text)
 
     async def on_text_abandoned(self, event: TextAbandoned) -> None:
-        """Drop the third version."""
+        """Leave the third version; it is kept for the next time."""
         event.stop()
-        await self._drop_editor()
+        await self._leave_editor()
 
     def on_text_typed(self, event: TextTyped) -> None:
         """Nothing follows what is typed here."""
@@ -153,7 +165,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         """Save, when every field is chosen; in a description, take the third version first."""
         editor = self._editor
         if editor is not None:
-            text = editor.text if self._field == "description" else editor.value  # type: ignore[union-attr]  # by its field
+            text = self._text_of(editor)
             await self._drop_editor()
             self._choose(parse_tags(text) if self._field == "tags" else text)
             return
@@ -166,7 +178,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
     async def do_screen_close(self) -> None:
         """Leave a field, or the conflict: the text is kept as unsent."""
         if self._editor is not None:
-            await self._drop_editor()
+            await self._leave_editor()
         else:
             self.dismiss(None)
 

@@ -94,7 +94,9 @@ class SignInScreen(CommandScreen[bool]):
             text = f"{error.message}; {error.hint}".rstrip("; ")
             self._told.show([((clean(text), Role.BAD),)])
             return
-        self.say(external.keep_token(self._settings, token))
+        said = external.keep_token(self._settings, token)
+        unsent = len(await self._library.unsent())
+        self.say(f"{said}; {unsent:,} unsent: L shows and sends them" if unsent else said)
         self.dismiss(result=True)
 
     def do_screen_close(self) -> None:
