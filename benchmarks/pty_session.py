@@ -26,6 +26,8 @@ from typing import Self
 
 import pyte
 
+from coexplorer.text import width
+
 KEYS = {
     "up": "\x1b[A",
     "down": "\x1b[B",
@@ -392,7 +394,14 @@ class Session:
         return True
 
     def _display(self) -> list[str]:
-        return [line.rstrip() for line in self.screen.display]
+        # pyte's own `display` fails where half of a wide character was written over.
+        return [self._line(self.screen.buffer[y]) for y in range(self.screen.lines)]
+
+    def _line(self, cells: Mapping[int, pyte.screens.Char]) -> str:
+        texts = [cells[x].data for x in range(self.screen.columns)]
+        halves = [x > 0 and not text and width(texts[x - 1]) > 1 for x, text in enumerate(texts)]
+        shown = (text or " " for text, half in zip(texts, halves, strict=True) if not half)
+        return "".join(shown).rstrip()
 
 
 def encode_key(key: str, *, application_cursor: bool = False) -> bytes:

@@ -82,7 +82,7 @@ class Place:
         return Program(
             name="coexplorer",
             title=f"coexplorer {self.count:,}",
-            argv=[sys.executable, "-m", "coexplorer"],
+            argv=[str(Path(sys.executable).with_name("coexplorer"))],
             env=self.env,
             cwd=self.folder,
             ahead="/ecephys",

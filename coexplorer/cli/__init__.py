@@ -4,7 +4,7 @@ Each command is a few lines over `coexplorer.library`. Answers go to standard ou
 on, questions and errors go to standard error, so that a pipe only ever gets answers.
 """
 
-import io
+import gc
 import os
 import sys
 
@@ -13,24 +13,31 @@ import coexplorer
 
 def main() -> None:
     """Run the console script."""
-    if len(sys.argv) == 1:
-        from coexplorer.tui.terminal import firstframe
-
-        if firstframe.paint(os.environ, coexplorer.__version__):
-            try:
-                _run()
-            finally:
-                firstframe.give_up()
-            return
-    _run()
-
-
-def _run() -> None:
     from coexplorer.cli.crash import report_crash
-    from coexplorer.cli.root import cli
 
     sys.excepthook = report_crash
+    if len(sys.argv) == 1 and (code := _open_painted()) is not None:
+        sys.exit(code)
+    from coexplorer.cli.root import cli
+
     # A name that the terminal's encoding can't say is shown by its escapes; it breaks no list.
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     cli.main(prog_name="coexplorer")
+
+
+def _open_painted() -> int | None:
+    """Paint the first frame and open the app behind it; None when there is no such frame."""
+    from coexplorer.tui.terminal import firstframe
+
+    if not firstframe.paint(os.environ, coexplorer.__version__):
+        return None
+    # Nothing that is imported is garbage: the collector waits until the app is idle.
+    gc.disable()
+    try:
+        from coexplorer.cli.app import open_painted
+
+        return open_painted()
+    finally:
+        gc.enable()
+        firstframe.give_up()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
-import click
-
+TYPE_CHECKING = False  # the quick start comes by here
 if TYPE_CHECKING:
     from coexplorer.config import Settings
 
@@ -26,6 +24,8 @@ def open_app(settings: Settings) -> int:
         click.UsageError: There is no terminal.
         CoexplorerError: See `coexplorer.tui.run`.
     """
+    import click
+
     from coexplorer.tui import run
 
     if not is_usable():
@@ -33,3 +33,33 @@ def open_app(settings: Settings) -> int:
             "the app needs a terminal that moves its cursor; coexplorer --help lists the commands"
         )
     return run(settings)
+
+
+def open_painted() -> int | None:
+    """Open the app behind its first frame, without all that a command line needs.
+
+    Returns:
+        The exit code; None when it can't be opened so, and the command line has to say why.
+    """
+    from coexplorer.config import ReadOnce, load_settings
+    from coexplorer.errors import CoexplorerError
+
+    try:
+        settings = load_settings()
+    except CoexplorerError:
+        return None
+    if settings.warnings:
+        return None
+    import msgspec
+
+    from coexplorer.tui import run
+
+    try:
+        return run(msgspec.structs.replace(settings, token_source=ReadOnce(settings.token_source)))
+    except (Exception, KeyboardInterrupt) as error:
+        from coexplorer.cli.ending import end_with
+
+        code = end_with(error)
+        if code is None:
+            raise
+        return code

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import platform
 import sys
-import traceback
-from types import TracebackType
-
-import click
 
 from coexplorer import __version__
+
+TYPE_CHECKING = False  # installed at every start: it imports what it needs when there is a mistake
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 def report_crash(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Write the traceback (which shows code, never values) to a private file and name it."""
+    import contextlib
+    import os
+    import platform
+    import traceback
+
+    import click
+
     from coexplorer.config import find_paths
     from coexplorer.config.paths import ensure_private_dir
 

@@ -93,27 +93,18 @@ class Root(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; whatever goes wrong leaves as one sentence and an exit code."""
-        from coexplorer.errors import CoexplorerError
+        from coexplorer.cli.ending import end_with
 
         try:
             answer = super().invoke(ctx)
             sys.stdout.flush()
-        except CoexplorerError as error:
-            from coexplorer.cli.narration import report_error
-
-            report_error(error)
-            ctx.exit(exits.code_of(error))
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("\ncoexplorer: interrupted", err=True)
-            ctx.exit(exits.INTERRUPTED)
-        except BrokenPipeError:
-            # The reader has seen enough; nothing more may be flushed to it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(exits.BROKEN_PIPE)
-        except OSError as error:
-            where = f": {error.filename}" if error.filename else ""
-            click.echo(f"coexplorer: {error.strerror or error}{where}", err=True)
-            ctx.exit(exits.LOCAL)
+        except click.Abort:
+            ctx.exit(end_with(KeyboardInterrupt()) or exits.INTERRUPTED)
+        except (Exception, KeyboardInterrupt) as error:
+            code = end_with(error)
+            if code is None:
+                raise
+            ctx.exit(code)
         return answer
 
 

@@ -20,9 +20,8 @@ from coexplorer.cli.narration import Progress, note, talks, warn
 from coexplorer.errors import CatalogError, ConfigError, PlatformFault, RateLimited, Unreachable
 
 if TYPE_CHECKING:
-    from coexplorer.config import Settings, TokenSource
+    from coexplorer.config import Settings
     from coexplorer.library import Library
-    from coexplorer.models import Secret
 
 Answer = TypeVar("Answer")
 
@@ -55,7 +54,7 @@ class Invocation:
             ConfigError: See `coexplorer.config.load_settings`.
         """
         if self._settings is None:
-            from coexplorer.config import load_settings
+            from coexplorer.config import ReadOnce, load_settings
 
             settings = load_settings(
                 profile=self.profile, domain=self.domain, token_file=self.token_file
@@ -89,25 +88,6 @@ class Invocation:
 
         with ungrouped():
             return anyio.run(main)
-
-
-class ReadOnce:
-    """A token source that is asked once in a run: a program may ask for a passphrase."""
-
-    def __init__(self, source: TokenSource) -> None:
-        self._source = source
-        self._secret: Secret | None = None
-
-    @property
-    def label(self) -> str:
-        """See `TokenSource`."""
-        return self._source.label
-
-    def load(self) -> Secret | None:
-        """See `TokenSource`."""
-        if self._secret is None:
-            self._secret = self._source.load()
-        return self._secret
 
 
 pass_invocation = click.make_pass_decorator(Invocation)

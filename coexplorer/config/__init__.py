@@ -6,6 +6,6 @@
 
 from coexplorer.config.paths import Paths, find_paths
 from coexplorer.config.settings import Settings, load_settings
-from coexplorer.config.tokens import TokenSource
+from coexplorer.config.tokens import ReadOnce, TokenSource
 
-__all__ = ["Paths", "Settings", "TokenSource", "find_paths", "load_settings"]
+__all__ = ["Paths", "ReadOnce", "Settings", "TokenSource", "find_paths", "load_settings"]

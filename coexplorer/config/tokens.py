@@ -37,6 +37,25 @@ class TokenSource(Protocol):
         ...
 
 
+class ReadOnce:
+    """A token source that is asked once in a run: a program may ask for a passphrase."""
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+        self._secret: Secret | None = None
+
+    @property
+    def label(self) -> str:
+        """See `TokenSource`."""
+        return self._source.label
+
+    def load(self) -> Secret | None:
+        """See `TokenSource`."""
+        if self._secret is None:
+            self._secret = self._source.load()
+        return self._secret
+
+
 class TokenFile(msgspec.Struct, frozen=True):
     """``--token-file``: its first line."""
 

@@ -33,11 +33,12 @@ hint (`report`). Questions are asked in place by `Prompt.ask`, `choose` and `con
 
 from __future__ import annotations
 
-import gc
 import os
-from typing import TYPE_CHECKING, Literal
 
+TYPE_CHECKING = False  # the first frame comes by here: typing itself costs more than painting it
 if TYPE_CHECKING:
+    from typing import Literal
+
     from coexplorer.config import Settings
 
 
@@ -50,8 +51,6 @@ def run(settings: Settings) -> int:
     Raises:
         CoexplorerError: The journal can't be used, or there is no way to start.
     """
-    # Nothing that is imported is garbage: the collector waits until the first frame is out.
-    gc.disable()
     if os.environ.get("NO_COLOR"):
         # Textual looks once, when it is imported: only with its own look does it leave colours out.
         os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")

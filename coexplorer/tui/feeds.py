@@ -152,6 +152,7 @@ class Feeds:
         if to_top:
             self._goal = _Goal(None, to_top=True)
         await self._load_list()
+        await self._release_keys()
         await self.load_status()
         await self.load_counts(pause=False)
         await self.load_details(pause=False)

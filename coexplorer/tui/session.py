@@ -52,8 +52,7 @@ async def _run_app(settings: Settings) -> tuple[CoexplorerApp, int]:
 
             async def keep_fresh() -> None:
                 await app.shown.wait()
-                # What is loaded by now stays: the collector need not look at it again.
-                gc.collect()
+                # What is loaded by now stays: the collector need not look at it, now or ever.
                 gc.freeze()
                 gc.enable()
                 await library.run_background()

@@ -97,6 +97,9 @@ class MainScreen(CommandScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
+        # Before anything is in it: a class that comes later has all styles worked out again.
+        self.size_chosen = self.coexplorer.memory.remembered.details
+        self._show_size(self._choose_size())
         yield self.header
         yield self.strip
         yield self.search
@@ -112,10 +115,12 @@ class MainScreen(CommandScreen[None]):
         """Read the first rows; everything else follows them."""
         remembered = self.coexplorer.memory.remembered
         self.browsing.sort = SortKey(remembered.sort, remembered.descending)
-        self.size_chosen = remembered.details
-        self._choose_size()
+        self.set_size(self._choose_size())
         self.set_focus(self.rows)
-        self.feeds.load_list(to_top=True)
+        if self.coexplorer.holds_output:
+            self.start("take over", self._take_over)
+        else:
+            self.feeds.load_list(to_top=True)
         self.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:
@@ -123,16 +128,15 @@ class MainScreen(CommandScreen[None]):
         self.feeds.show_header()
         self.show_footer()
         self.start("listen", self.feeds.listen)
-        self.restart("status", self.feeds.load_status)
-        self.restart("counts", self.feeds.load_counts)
+        if not self.coexplorer.holds_output:
+            self.restart("status", self.feeds.load_status)
+            self.restart("counts", self.feeds.load_counts)
         self.start("drafts", functools.partial(edit.offer_drafts, self))
-        if self.coexplorer.holds_output:
-            self.start("take over", self._take_over)
 
     async def _take_over(self) -> None:
         """Let the first frame go when everything that it shows can be shown."""
         try:
-            await self.feeds.load_start()
+            await self.feeds.load_start(to_top=True)
         finally:
             self.coexplorer.begin_output()
 
@@ -236,25 +240,28 @@ class MainScreen(CommandScreen[None]):
 
     def on_resize(self) -> None:
         """Fit what is shown to the terminal."""
-        self._choose_size()
+        self.set_size(self._choose_size())
         self.call_after_refresh(self._fit)
 
     async def _fit(self) -> None:
         self.feeds.show_header()
         await self.feeds.show_details()
 
-    def _choose_size(self) -> None:
-        tall = self.app.size.height >= TALL_ENOUGH
-        self.set_size(
-            self.size_chosen if tall and self.size_chosen else "small" if tall else "hidden"
-        )
-        if self.app.size.width < WIDE_ENOUGH:
-            self.remove_class("beside")
+    def _choose_size(self) -> str:
+        if self.app.size.height < TALL_ENOUGH:
+            return "hidden"
+        return self.size_chosen or "small"
+
+    def _show_size(self, name: str) -> None:
+        """Change all classes at once: with each change all styles are worked out again."""
+        others = {"beside"} if self.app.size.width < WIDE_ENOUGH else set()
+        wanted = (self.classes - others - set(SIZES)) | {name}
+        if wanted != self.classes:
+            self.set_classes(wanted)
 
     def set_size(self, name: str) -> None:
         """Make the details this large."""
-        for other in SIZES:
-            self.set_class(other == name, other)
+        self._show_size(name)
         if name == "full":
             self.set_focus(self.details)
         elif self.focused is None or self.focused is self.details:

@@ -13,12 +13,12 @@ from rich.style import Style
 from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 from coexplorer.catalog import Row
 from coexplorer.models import AssetId
 from coexplorer.tui.messages import RowChosen, RowHighlighted, RowsMissed
 from coexplorer.tui.present import Role, build_head, build_layout, build_row
+from coexplorer.tui.terminal.styles import LazyStyles
 from coexplorer.tui.widgets.lines import build_strip
 from coexplorer.tui.windows import Windows
 
@@ -27,7 +27,7 @@ HEAD = 1
 WHEEL_ROWS = 3
 
 
-class AssetList(Widget, can_focus=True):
+class AssetList(LazyStyles, can_focus=True):
     """The assets that the search finds.
 
     Attributes:

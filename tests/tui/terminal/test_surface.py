@@ -7,6 +7,8 @@ import pytest
 from rich.cells import split_graphemes
 from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
 from textual.app import App
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
 from textual.strip import Strip
 
@@ -24,6 +26,12 @@ SURFACE: list[tuple[Callable[..., object], list[str]]] = [
     (LinuxDriver.run_input_thread, ["self"]),
     (LinuxDriver.disable_input, ["self"]),
     (split_graphemes, ["text", "unicode_version"]),
+    (DOMNode.__init__, ["self", "name", "id", "classes"]),
+    (DOMNode._attach, ["self", "parent"]),
+    (DOMNode._get_component_classes, []),
+    (DOMNode.get_component_styles, ["self", "names"]),
+    (DOMNode.notify_style_update, ["self"]),
+    (Stylesheet.apply, ["self", "node", "animate", "cache"]),
 ]
 
 
