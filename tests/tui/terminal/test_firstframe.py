@@ -120,6 +120,19 @@ def test_the_terminal_is_given_back_when_the_app_cannot_come(
         assert "Traceback" not in session.text()
 
 
+def test_what_paints_imports_nothing_that_costs_more_than_painting() -> None:
+    code = (
+        "import sys\nfrom coexplorer.cli import main\n"
+        "from coexplorer.tui.terminal import firstframe\n"
+        "print(*sys.modules)"
+    )
+    plain = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, env=plain, capture_output=True, text=True, check=True)
+    assert "coexplorer.tui.terminal.firstframe" in done.stdout.split()
+    assert {"typing", "re", "enum", "collections"}.isdisjoint(done.stdout.split())
+
+
 def test_a_frame_is_private_and_stands_where_the_catalogs_do(signed_in: DemoServer) -> None:
     assert signed_in.url
     open_once()
