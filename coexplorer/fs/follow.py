@@ -27,6 +27,7 @@ POLL_S = 0.5
 """How often other processes' changes are looked for."""
 
 _APPLIED_BATCH = 40
+_APPLIED_AT_ONCE = 5
 _MEASURED_BATCH = 50
 _MEASURE_PAUSE_S = 0.005
 _SETTLE_S = 0.15
@@ -96,14 +97,21 @@ class Follower:
         self._change = newest
 
     async def _apply(self, ids: list[AssetId]) -> None:
+        # During a first sync nobody has seen a text yet: light rows do, without their JSON.
         volume = self._volume
-        records = {record.asset.id: record for record in await self._library.records(ids)}
-        for asset_id in ids:
-            record = records.get(asset_id)
-            if record is None:
-                volume.remove(asset_id)
-            else:
+        seen = [asset_id for asset_id in ids if volume.has_details(asset_id)]
+        unseen = list(set(ids).difference(seen))
+        records = {r.asset.id: r for r in await self._library.records(seen)} if seen else {}
+        rows = {row.id: row for row in await self._library.rows(unseen)} if unseen else {}
+        for number, asset_id in enumerate(ids, 1):
+            if (record := records.get(asset_id)) is not None:
                 volume.apply_record(record, time.monotonic())
+            elif (row := rows.get(asset_id)) is not None:
+                volume.apply_known(_known(row), time.monotonic())
+            else:
+                volume.remove(asset_id)
+            if number % _APPLIED_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()  # requests come first
         volume.tell_stale()
         await trio.lowlevel.checkpoint()
 

@@ -401,12 +401,21 @@ class Volume:
         known = Known(
             asset.id, asset.name, asset.tags, asset.created or 0.0, flags_of(record.membership)
         )
-        node = self.tree.apply(known, now)
+        node = self.apply_known(known, now)
         if self.details.has(node.slot):
             self.learn(node, record)
-        else:
-            self._records.pop(node.slot, None)
         return node
+
+    def apply_known(self, known: Known, now: float) -> Node:
+        """Take over where an asset is, of whose texts nothing was seen yet."""
+        node = self.tree.apply(known, now)
+        self._records.pop(node.slot, None)
+        return node
+
+    def has_details(self, asset_id: AssetId) -> bool:
+        """Tell whether somebody may have seen an asset's texts."""
+        node = self.tree.find_id(asset_id)
+        return node is not None and self.details.has(node.slot)
 
     def apply_fields(self, node: Node, fields: Fields, now: float, *, alias: bool) -> None:
         """Take over what the platform has after a write of ours, before the catalog tells."""
