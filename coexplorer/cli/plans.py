@@ -170,11 +170,6 @@ def summarize(report: BatchReport, way_back: str) -> str:
     applied = [result for result in report.applied if result.state == "applied"]
     unchanged = len(report.applied) - len(applied) + len(report.skipped)
     action = report.results[0].action if report.results else "edit"
-    told = [one for one in report.results if one.error or one.skipped_fields]
-    if unchanged and unchanged == len(report.results) and not told and action != "delete":
-        name = report.results[0].asset_name
-        what = f"{name} is" if unchanged == 1 else f"all {unchanged:,} assets are"
-        return f"nothing was {DONE[action]}: {what} like that already"
     parts = [f"{DONE[action]} {plural(len(applied), 'asset')}"]
     if len(applied) == 1 and len(report.results) == 1:
         parts = [f"{DONE[action]} {applied[0].asset_name}"]

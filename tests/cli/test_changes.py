@@ -76,16 +76,6 @@ def test_nothing_to_do_is_said_and_no_mistake(
         assert program.ok(command, *args, "--json", stdin="").json == []
 
 
-def test_what_is_like_that_already_is_said(program: Program) -> None:
-    assert program.ok("archive", OLD).out == (
-        "nothing was archived: behavior_2019 is like that already\n"
-    )
-    done = program.ok("edit", "--query", "tag:ecephys", "--add-tag", "ecephys", "--yes")
-    assert done.out == "nothing was changed: all 2 assets are like that already\n"
-    assert program.server.requests("PUT") == program.server.requests("PATCH") == []
-    assert "like that" not in program("rm", RAW, "--yes").out
-
-
 def test_partly_done_is_told_apart(program: Program) -> None:
     done = program("edit", RAW, VIEWED, "--add-tag", "keep", "--yes")
     assert done.code == 7
