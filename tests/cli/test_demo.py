@@ -98,7 +98,8 @@ def assert_gone(url: str) -> None:
 def test_the_demo_ends_with_its_terminal() -> None:
     with demo_with_app() as (terminal, url):
         terminal.hang_up()
-        assert terminal.process.wait(TIMEOUT_S) == 128 + signal.SIGHUP
+        # Some Pythons end with 120 when what is left to say has nowhere to go.
+        assert terminal.process.wait(TIMEOUT_S) in {128 + signal.SIGHUP, 120}
         assert_gone(url)
 
 
