@@ -7,6 +7,7 @@ import math
 
 import msgspec
 
+from coexplorer.catalog.letters import letters_of
 from coexplorer.models import Asset, AssetId, MetadataValue, Record
 from coexplorer.query import SEPARATOR, fold
 
@@ -90,6 +91,11 @@ def build_columns(asset: Asset) -> Columns:
     metadata = tuple(_metadata(asset.custom_metadata))
     labels = [fold(tag) for tag in tags] + [text for _, _, text, _, _ in metadata]
     pad = SEPARATOR * 2
+    folded = (
+        fold(asset.name) + pad,
+        fold(asset.description) + pad,
+        SEPARATOR.join(labels) + pad,
+    )
     source, made = asset.source, asset.provenance
     texts = (
         source.bucket if source else "",
@@ -108,6 +114,7 @@ def build_columns(asset: Asset) -> Columns:
         "external": int(source is not None and source.external),
         "type": storable(asset.type),
         "state": storable(asset.state),
+        "letters": letters_of(folded),
         "name_folded": fold(asset.name),
         "owner_folded": fold(asset.owner),
         "mount_folded": fold(asset.mount or ""),
@@ -119,11 +126,7 @@ def build_columns(asset: Asset) -> Columns:
     parents = made.data_assets if made else ()
     return Columns(
         asset=columns,
-        folded=(
-            fold(asset.name) + pad,
-            fold(asset.description) + pad,
-            SEPARATOR.join(labels) + pad,
-        ),
+        folded=folded,
         tags=tuple({(fold(tag), tag): None for tag in tags}),
         metadata=metadata,
         source=tuple(fold(text) for text in texts) if any(texts) else None,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from coexplorer.catalog.letters import letters_of
+
 APPLICATION_ID = 0x636F6578
 """``coex``: marks the file as ours (PRAGMA application_id)."""
 
@@ -198,6 +200,31 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _note_letters(connection: sqlite3.Connection) -> None:
+    """Note which single characters each asset has: words of one letter are found by that."""
+    connection.create_function("letters_of", -1, lambda *texts: letters_of(texts))
+    connection.execute("ALTER TABLE asset ADD COLUMN letters INTEGER NOT NULL DEFAULT 0")
+    connection.execute(
+        "UPDATE asset SET letters = coalesce((SELECT letters_of(name, description, labels)"
+        " FROM folded WHERE folded.n = asset.n), 0)"
+    )
+    connection.execute("CREATE INDEX asset_by_letters ON asset (letters)")
+
+
+def _count_places(connection: sqlite3.Connection) -> None:
+    """Count apart what changes the list of all assets by their time: few changes do."""
+    connection.execute("INSERT INTO counter VALUES ('places', 0)")
+    for event, test in (
+        ("INSERT", ""),
+        ("DELETE", ""),
+        ("UPDATE OF created", "WHEN old.created IS NOT new.created"),
+    ):
+        connection.execute(
+            f"CREATE TRIGGER place_{event.split()[0].lower()} AFTER {event} ON asset {test} BEGIN"
+            " UPDATE counter SET value = value + 1 WHERE name = 'places'; END"
+        )
+
+
 def _split(script: str) -> list[str]:
     """Return the statements of a script; `executescript` would commit the transaction."""
     statements: list[str] = []
@@ -212,6 +239,8 @@ def _split(script: str) -> list[str]:
 
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("create the catalog", _create),
+    ("note the letters of each asset", _note_letters),
+    ("count what changes the order of all assets", _count_places),
 )
 """Each takes the file from the version of its index to the next, inside one transaction."""
 

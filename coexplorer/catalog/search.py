@@ -11,12 +11,23 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from coexplorer.catalog.conditions import (
+    BEYOND,
+    COMPARED,
+    FLAG_TESTS,
+    Condition,
+    Parameters,
+    between,
+    compile_condition,
+    group_terms,
+    source_test,
+)
+from coexplorer.catalog.letters import find_bit
 from coexplorer.catalog.schema import FLAG_BITS
 from coexplorer.query import (
     AllTags,
     Compare,
     Flag,
-    Interval,
     Match,
     Query,
     SortKey,
@@ -25,8 +36,6 @@ from coexplorer.query import (
     fold,
     interval,
 )
-
-Parameters = tuple[object, ...]
 
 SHORT = 2
 """Words up to this length have no trigram."""
@@ -44,20 +53,7 @@ _SORT_COLUMNS = {
     "state": "state",
     "owner": "owner_folded",
 }
-_COMPARED = {"size": "size_bytes", "files": "files", "created": "created", "used": "last_used"}
-_FLAG_TESTS = {
-    "favorite": "favorite = 1",
-    "mine": "mine = 1",
-    "shared": "shared = 1",
-    "archived": "archived = 1",
-    "external": "external = 1",
-    "internal": "external = 0",
-    "unused": "last_used = 0",
-    "untagged": "tags = '[]'",
-}
 _NEWEST_FIRST = (SortKey("created", descending=True),)
-_BEYOND = "\U0010ffff"
-"""Sorts behind every text that goes on from a beginning."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -89,14 +85,14 @@ class Search(msgspec.Struct, frozen=True):
 
     Attributes:
         order: The ``ORDER BY`` list over `asset`; ends in the id, so that it is total.
-        where: The whole query as a plain condition on `asset`; empty when it needs other tables.
+        condition: The whole query again, as a condition on one row.
         flags: Mask and wanted bits of `asset.flags`, and the state that is asked for, when the
             query is about nothing else: `tally` then knows the count.
     """
 
     clauses: tuple[Clause, ...]
     order: str
-    where: str = ""
+    condition: Condition
     flags: tuple[int, int, str | None] | None = None
 
 
@@ -109,24 +105,17 @@ def compile_search(query: Query, now: float) -> Search:
     """
     clauses = [
         Clause(tuple(_part(term, now) for term in group), negated=group[0].negated)
-        for group in _group(query)
+        for group in group_terms(query)
+        for group in _split_tags(group)
     ]
     if not query.asks_for_archived:
-        clauses.append(Clause((_flag("archived"),), negated=True))
-    flags = _flags(query)
-    return Search(tuple(clauses), _order(query.sort or _NEWEST_FIRST), _plain(query, flags), flags)
-
-
-def _group(query: Query) -> list[list[Term]]:
-    """Return the terms of which one must hold, group by group; all groups must."""
-    groups: dict[tuple[object, ...], list[Term]] = {}
-    for number, term in enumerate(query.terms):
-        key: tuple[object, ...] = (number,)
-        if isinstance(term, Match) and not term.negated:
-            key = ("same", term.custom, fold(term.field))
-        if not (isinstance(term, Flag) and term.name == "any"):
-            groups.setdefault(key, []).append(term)
-    return list(groups.values())
+        clauses.append(Clause((ARCHIVED,), negated=True))
+    return Search(
+        tuple(clauses),
+        _order(query.sort or _NEWEST_FIRST),
+        compile_condition(query, now),
+        _flags(query),
+    )
 
 
 def _part(term: Term, now: float) -> Part:
@@ -142,13 +131,21 @@ def _part(term: Term, now: float) -> Part:
         case Flag():
             part = _flag(term.name)
         case Compare(custom=True):
-            between, ends = _between("number", interval(term, now))
-            sql = f"SELECT n FROM metadata WHERE key = ? AND {between}"
+            test, ends = between("number", interval(term, now))
+            sql = f"SELECT n FROM metadata WHERE key = ? AND {test}"
             part = Part(sql, (fold(term.field), *ends))
         case _:
-            between, ends = _between(_COMPARED[term.field], interval(term, now))
-            part = Part(f"SELECT n FROM asset WHERE {between}", ends)
+            test, ends = between(COMPARED[term.field], interval(term, now))
+            part = Part(f"SELECT n FROM asset WHERE {test}", ends)
     return part
+
+
+def _split_tags(group: list[Term]) -> list[list[Term]]:
+    """Return a group for each tag of ``tag:all(…)``: sets are joined faster than selected."""
+    first = group[0]
+    if isinstance(first, AllTags) and not first.negated:
+        return [[Match("tag", tag)] for tag in dict.fromkeys(map(fold, first.tags))]
+    return [group]
 
 
 def _phrase(text: str) -> str:
@@ -160,6 +157,8 @@ def _text(field: str, text: str) -> Part:
     if len(text) > SHORT:
         words = f"{field} : {_phrase(text)}" if field else _phrase(text)
         return Part(MATCHING, (words,), words)
+    if not field and (bit := find_bit(text)):
+        return Part("SELECT n FROM asset WHERE letters & ?", (bit,))
     columns = [field] if field else ["name", "description", "labels"]
     test = " OR ".join(f"instr({column}, ?)" for column in columns)
     sql = f"SELECT n FROM folded WHERE {test}"
@@ -193,34 +192,48 @@ def _all_tags(tags: Sequence[str]) -> Part:
 
 
 def _flag(name: str) -> Part:
-    return Part(f"SELECT n FROM asset WHERE {_FLAG_TESTS[name]}", ())
+    return Part(f"SELECT n FROM asset WHERE {FLAG_TESTS[name]}", ())
+
+
+ARCHIVED = _flag("archived")
+"""What every search that does not ask for it leaves out."""
 
 
 def _equal(field: str, text: str) -> Part:
     return Part(f"SELECT n FROM asset WHERE {field} = ?", (text,))
 
 
-def _indexed(field: str, text: str) -> Part:
+def _mount(field: str, text: str) -> Part:
     """A text within a column whose index is far smaller than the table."""
     index = f"asset INDEXED BY asset_by_{field}"
     return Part(f"SELECT n FROM {index} WHERE instr({field}_folded, ?)", (text,))
 
 
+def _owner(field: str, text: str) -> Part:
+    """The assets of the owners whose names hold a text; there are few owners."""
+    del field
+    following = "(SELECT min(owner_folded) FROM asset WHERE owner_folded > known.one)"
+    sql = (
+        "WITH RECURSIVE known (one) AS (SELECT min(owner_folded) FROM asset"
+        f" UNION ALL SELECT {following} FROM known WHERE known.one IS NOT NULL)"
+        " SELECT n FROM known CROSS JOIN asset ON owner_folded = known.one"
+        " WHERE instr(known.one, ?)"
+    )
+    return Part(sql, (text,))
+
+
 def _id(field: str, text: str) -> Part:
-    return Part(f"SELECT n FROM asset WHERE {field} >= ? AND {field} < ?", (text, text + _BEYOND))
+    return Part(f"SELECT n FROM asset WHERE {field} >= ? AND {field} < ?", (text, text + BEYOND))
 
 
 def _source(field: str, text: str) -> Part:
-    if field == "run_script":
-        return Part("SELECT n FROM source WHERE instr(run_script, ?)", (text,))
-    if field == "bucket":
-        return Part("SELECT n FROM source WHERE bucket = ?", (text,))
-    return Part(f"SELECT n FROM source WHERE {field} >= ? AND {field} < ?", (text, text + _BEYOND))
+    test, values = source_test(field, text)
+    return Part(f"SELECT n FROM source WHERE {test}", values)
 
 
 def _input(field: str, text: str) -> Part:
     del field
-    return Part("SELECT n FROM input WHERE parent >= ? AND parent < ?", (text, text + _BEYOND))
+    return Part("SELECT n FROM input WHERE parent >= ? AND parent < ?", (text, text + BEYOND))
 
 
 _FIELDS: Mapping[str, Callable[[str, str], Part]] = {
@@ -229,8 +242,8 @@ _FIELDS: Mapping[str, Callable[[str, str], Part]] = {
     "tag": _tag,
     "type": _equal,
     "state": _equal,
-    "owner": _indexed,
-    "mount": _indexed,
+    "owner": _owner,
+    "mount": _mount,
     "bucket": _source,
     "prefix": _source,
     "run_script": _source,
@@ -251,18 +264,6 @@ def _custom_text(key: str, text: str) -> Part:
         " ON metadata.key = ? AND metadata.n = found.n AND instr(metadata.text, ?)"
     )
     return Part(sql, (f"labels : {_phrase(text)}", key, text))
-
-
-def _between(column: str, wanted: Interval) -> tuple[str, Parameters]:
-    tests: list[str] = []
-    values: list[object] = []
-    if wanted.low is not None:
-        tests.append(f"{column} {'>=' if wanted.includes_low else '>'} ?")
-        values.append(wanted.low)
-    if wanted.high is not None:
-        tests.append(f"{column} {'<=' if wanted.includes_high else '<'} ?")
-        values.append(wanted.high)
-    return " AND ".join(tests), tuple(values)
 
 
 def _flags(query: Query) -> tuple[int, int, str | None] | None:
@@ -286,16 +287,8 @@ def _flags(query: Query) -> tuple[int, int, str | None] | None:
     return mask, wanted, state
 
 
-def _plain(query: Query, flags: tuple[int, int, str | None] | None) -> str:
-    """Return the condition of a query about flags, which the first window walks along with."""
-    if flags is None or flags[2] is not None:
-        return ""
-    tests = [] if query.asks_for_archived else ["archived IS NOT 1"]
-    for term in query.terms:
-        if isinstance(term, Flag) and term.name != "any":
-            test = _FLAG_TESTS[term.name]
-            tests.append(f"({test}) IS NOT 1" if term.negated else test)
-    return " AND ".join(tests) or "1"
+TIME_ORDERS = frozenset({"created, id", "created DESC, id DESC"})
+"""Orders that only hold other assets when one comes, goes, or was made at another time."""
 
 
 def _order(sort: Sequence[SortKey]) -> str:

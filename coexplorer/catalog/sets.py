@@ -1,9 +1,12 @@
 """Runs searches: each part of a query is a set of assets, kept until the catalog changes.
 
 A set is an integer with one byte for each asset number, so that and, or and not are single
-operations on a hundred kilobytes. The order of a list is one long walk along an index that all
-searches with the same sort share. Numbers come out of SQLite as one JSON text, which is several
-times faster than a row each.
+operations on a hundred kilobytes. The order of a list is a walk along an index that all searches
+with the same sort share, as far as it was needed. Numbers come out of SQLite as one text, which is
+several times faster than a row each.
+
+The first rows of most searches need no set: they are among the first assets of the order, which are
+looked at one by one.
 """
 
 from __future__ import annotations
@@ -11,15 +14,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 from array import array
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from itertools import compress
 from typing import Final, TypeVar, cast
 
 import msgspec
 
+from coexplorer.catalog.conditions import Condition
 from coexplorer.catalog.schema import FLAG_BITS
 from coexplorer.catalog.search import (
+    ARCHIVED,
+    TIME_ORDERS,
     Clause,
     Part,
     Search,
@@ -31,11 +37,17 @@ from coexplorer.query import Query
 
 _KEPT_SETS: Final = 48
 _KEPT_LISTS: Final = 8
+_KEPT_ORDERS: Final = 10
 _FEW: Final = 2000
-"""Up to so many found assets are ordered by SQLite; more along the whole order."""
+"""Up to so many found assets are ordered by SQLite; more along the order of all."""
 
-_FIRST_ROWS: Final = 1000
-"""Windows that end by this row of a query about flags are walked to, without any set."""
+_LOOKED_AT: Final = (128, 384, 1024)
+"""How many assets of an order are looked at one by one, in steps, before sets are made."""
+
+_REACHES: Final = (1024, 4096, 16384, 65536)
+"""How much of an order is read, in steps, before all of it."""
+
+_ALL_OF_IT: Final = -1
 
 _decode = msgspec.json.Decoder(list[int]).decode
 _T = TypeVar("_T")
@@ -46,8 +58,7 @@ class Sets:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._change = -1
-        self._kept: dict[str, OrderedDict[Hashable, object]] = {}
+        self._kept: dict[str, OrderedDict[Hashable, tuple[int, object]]] = defaultdict(OrderedDict)
 
     def count(self, connection: sqlite3.Connection, query: Query, now: float) -> int:
         """Return how many assets `query` finds."""
@@ -61,34 +72,111 @@ class Sets:
     ) -> Sequence[int]:
         """Return the numbers of `limit` assets that `query` finds, from `offset` on, in order."""
         search = compile_search(query, now)
-        if search.where and offset + limit <= _FIRST_ROWS:
-            sql = f"SELECT n FROM asset WHERE {search.where} ORDER BY {search.order}"
-            rows = connection.execute(f"{sql} LIMIT ? OFFSET ?", (limit, offset))
-            return [number for (number,) in rows]
-        return self._ordered(connection, search)[offset : offset + limit]
+        near = self._look(connection, search, offset + limit)
+        if near is not None:
+            return near[offset : offset + limit]
+        return self._ordered(connection, search, offset + limit)[offset : offset + limit]
+
+    def position(
+        self, connection: sqlite3.Connection, query: Query, number: int, now: float
+    ) -> int | None:
+        """Return the index of an asset in what `query` finds; None when it is not in there."""
+        search = compile_search(query, now)
+        if not _fitting(connection, search.condition, [number]):
+            return None
+        near = self._first(connection, search.order, _LOOKED_AT[-1])
+        if number in near:
+            before = near[: near.index(number)]
+            return len(_fitting(connection, search.condition, before))
+        mask = _mask(self._find(connection, search), self._beyond(connection))
+        for reach in (*_REACHES, len(mask)):
+            first = self._first(connection, search.order, reach)
+            if number in first:
+                return sum(map(mask.__getitem__, first[: first.index(number)]))
+        raise AssertionError("what fits a condition is in every order")
+
+    def prepare(self, connection: sqlite3.Connection, query: Query, now: float) -> None:
+        """Make ready what all searches in the order of `query` stand on."""
+        self._read_order(connection, compile_search(query, now).order, _ALL_OF_IT)
+        self._find_part(connection, ARCHIVED)
 
     def numbers(self, connection: sqlite3.Connection, query: Query, now: float) -> array[int]:
         """Return the numbers of all assets that `query` finds, in its order."""
-        return self._ordered(connection, compile_search(query, now))
+        return self._ordered(connection, compile_search(query, now), None)
 
-    def _ordered(self, connection: sqlite3.Connection, search: Search) -> array[int]:
+    def _look(
+        self, connection: sqlite3.Connection, search: Search, wanted: int
+    ) -> list[int] | None:
+        """Return at least the first `wanted` assets; None when they are not near the start."""
+        found: list[int] = []
+        done = 0
+        for most in _LOOKED_AT:
+            if done and len(found) / done * _LOOKED_AT[-1] < wanted:
+                break
+            near = self._first(connection, search.order, most)[done:most]
+            fitting = _fitting(connection, search.condition, near)
+            found += [number for number in near if number in fitting]
+            done += len(near)
+            if len(found) >= wanted or done < most:
+                return found
+        return None
+
+    def _ordered(
+        self, connection: sqlite3.Connection, search: Search, wanted: int | None
+    ) -> array[int]:
+        """Return the numbers of all found assets in order, or of at least the first `wanted`."""
+        found = self._find(connection, search)
+        count = found.bit_count()
+        if wanted is not None and wanted < count > _FEW:
+            return self._sift(connection, search.order, found, wanted)
+
         def order() -> array[int]:
-            found = self._find(connection, search)
-            if found.bit_count() <= _FEW:
-                few = msgspec.json.encode(_members(found)).decode()
+            if count <= _FEW:
+                few = _encode(_members(found))
                 inside = "n IN (SELECT value FROM json_each(?))"
                 sql = f"SELECT n FROM asset WHERE {inside} ORDER BY {search.order}"
                 return array("q", _fetch(connection, sql, (few,)))
-            everything = self._everything(connection, search.order)
-            mask = found.to_bytes(max(everything, default=0) + 1, "little")
-            return array("q", compress(everything, map(mask.__getitem__, everything)))
+            return self._sift(connection, search.order, found, count)
 
         return self._keep(connection, "list", _KEPT_LISTS, search, order)
 
-    def _everything(self, connection: sqlite3.Connection, order: str) -> array[int]:
-        sql = f"SELECT n FROM asset ORDER BY {order}"
+    def _sift(
+        self, connection: sqlite3.Connection, order: str, found: int, wanted: int
+    ) -> array[int]:
+        """Return at least the first `wanted` of the found assets, which are not fewer."""
+        mask = _mask(found, self._beyond(connection))
+        sifted, done = array("q"), 0
+        reach = 2 * wanted * len(mask) // found.bit_count()
+        while len(sifted) < wanted:
+            first = self._first(connection, order, reach)[done:reach]
+            sifted.extend(compress(first, map(mask.__getitem__, first)))
+            done += len(first)
+            reach *= 2
+        return sifted
+
+    def _beyond(self, connection: sqlite3.Connection) -> int:
+        """Return a number that is larger than those of all assets."""
+        row = connection.execute("SELECT max(n) FROM asset").fetchone()
+        return int(row[0] or 0) + 1
+
+    def _first(self, connection: sqlite3.Connection, order: str, most: int) -> array[int]:
+        """Return the first assets of an order, at least `most` of them where there are so many."""
+        with self._guard:
+            kept = self._kept["order"].get((order, _ALL_OF_IT))
+        if kept is not None and kept[0] == _read_counter(connection, _counter_of(order)):
+            return cast("array[int]", kept[1])
+        reach = next((reach for reach in _REACHES if reach >= most), _ALL_OF_IT)
+        return self._read_order(connection, order, reach)
+
+    def _read_order(self, connection: sqlite3.Connection, order: str, reach: int) -> array[int]:
+        sql = f"SELECT n FROM asset ORDER BY {order} LIMIT ?"
         return self._keep(
-            connection, "order", _KEPT_LISTS, order, lambda: array("q", _fetch(connection, sql, ()))
+            connection,
+            "order",
+            _KEPT_ORDERS,
+            (order, reach),
+            lambda: array("q", _fetch(connection, sql, (reach,))),
+            counter=_counter_of(order),
         )
 
     def _find(self, connection: sqlite3.Connection, search: Search) -> int:
@@ -127,12 +215,14 @@ class Sets:
                 use = part if trigrams is None else expand_short(part, trigrams)
             return 0 if use is None else _pack(_fetch(connection, use.sql, use.parameters))
 
-        return self._keep(connection, "set", _KEPT_SETS, part, find)
+        counter = "places" if part is _ALL else "changes"
+        return self._keep(connection, "set", _KEPT_SETS, part, find, counter=counter)
 
     def _has(self, connection: sqlite3.Connection, part: Part) -> bool:
         change = read_change(connection)
         with self._guard:
-            return change == self._change and part in self._kept.get("set", ())
+            kept = self._kept["set"].get(part)
+        return kept is not None and kept[0] == change
 
     def _keep(
         self,
@@ -141,21 +231,21 @@ class Sets:
         most: int,
         key: Hashable,
         make: Callable[[], _T],
+        *,
+        counter: str = "changes",
     ) -> _T:
-        """Return what was made for `key` since the last change; make it when there is nothing."""
-        change = read_change(connection)
+        """Return what was made for `key` since `counter` moved; make it when there is nothing."""
+        stamp = _read_counter(connection, counter)
         with self._guard:
-            if change > self._change:
-                self._kept.clear()
-                self._change = change
-            kept = self._kept.setdefault(kind, OrderedDict())
-            if change == self._change and key in kept:
+            kept = self._kept[kind]
+            if key in kept and kept[key][0] == stamp:
                 kept.move_to_end(key)
-                return cast("_T", kept[key])
+                return cast("_T", kept[key][1])
         made = make()
         with self._guard:
-            if change == self._change:
-                kept[key] = made
+            if key not in kept or kept[key][0] < stamp:
+                kept[key] = (stamp, made)
+                kept.move_to_end(key)
                 while len(kept) > most:
                     kept.popitem(last=False)
         return made
@@ -164,15 +254,44 @@ class Sets:
 _ALL: Final = Part("SELECT n FROM asset", ())
 
 
+def _counter_of(order: str) -> str:
+    """Return the counter that tells whether an order still holds."""
+    return "places" if order in TIME_ORDERS else "changes"
+
+
 def read_change(connection: sqlite3.Connection) -> int:
     """Return the number of the newest change."""
-    row = connection.execute("SELECT value FROM counter WHERE name = 'changes'").fetchone()
+    return _read_counter(connection, "changes")
+
+
+def _read_counter(connection: sqlite3.Connection, name: str) -> int:
+    row = connection.execute("SELECT value FROM counter WHERE name = ?", (name,)).fetchone()
     return int(row[0])
 
 
 def _fetch(connection: sqlite3.Connection, sql: str, parameters: tuple[object, ...]) -> list[int]:
-    row = connection.execute(f"SELECT json_group_array(n) FROM ({sql})", parameters)
-    return _decode(row.fetchone()[0])
+    row = connection.execute(f"SELECT group_concat(n) FROM ({sql})", parameters).fetchone()
+    return _decode(f"[{row[0] or ''}]")
+
+
+def _fitting(
+    connection: sqlite3.Connection, condition: Condition, numbers: Sequence[int]
+) -> set[int]:
+    """Return which of these assets fulfil a condition."""
+    rows = connection.execute(
+        f"SELECT a.n FROM json_each(?) AS wanted {condition.source} WHERE {condition.test}",
+        (_encode(numbers), *condition.parameters),
+    )
+    return {number for (number,) in rows}
+
+
+def _encode(numbers: Sequence[int]) -> str:
+    return msgspec.json.encode(list(numbers)).decode()
+
+
+def _mask(found: int, beyond: int) -> bytes:
+    """Return one byte for each number below `beyond`: 1 for those of a set."""
+    return found.to_bytes(beyond, "little")
 
 
 def _pack(numbers: Sequence[int]) -> int:

@@ -90,6 +90,11 @@ class Catalog:
             numbers = self._sets.window(connection, query, offset=offset, limit=limit, now=now)
             return _load_rows(connection, numbers)
 
+    def prepare(self, query: Query, *, now: float) -> None:
+        """Make ready what the first search in the order of `query` would have to wait for."""
+        with self._connections.reading() as connection:
+            self._sets.prepare(connection, query, now)
+
     def ids(self, query: Query, *, now: float) -> list[AssetId]:
         """Return the ids of all that `query` finds, in its order."""
         with self._connections.reading() as connection:
@@ -105,11 +110,7 @@ class Catalog:
         """Return the index of an asset in what `query` finds; None when it is not in there."""
         with self._connections.reading() as connection:
             row = connection.execute("SELECT n FROM asset WHERE id = ?", (asset_id,)).fetchone()
-            numbers = self._sets.numbers(connection, query, now)
-            try:
-                return numbers.index(row[0]) if row else None
-            except ValueError:
-                return None
+            return self._sets.position(connection, query, row[0], now) if row else None
 
     # --- Single assets
 

@@ -21,7 +21,7 @@ edit while a sweep was under way. Older by more: the clock was set back, and the
 
 _ASSET: Final = (
     "id", "created", "last_used", "size_bytes", "files", "external", "type", "state",
-    "name_folded", "owner_folded", "mount_folded", "tags", "name", "owner", "mount",
+    "name_folded", "owner_folded", "mount_folded", "tags", "name", "owner", "mount", "letters",
 )  # fmt: skip
 _FLAGS: Final[tuple[Flag, ...]] = ("archived", "favorite", "mine", "shared")
 _INSERT: Final = (

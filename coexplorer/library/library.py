@@ -86,6 +86,10 @@ class Library:
         """Return how many assets `query` finds."""
         return await self._reading.count(query)
 
+    async def prepare(self, query: Query) -> None:
+        """Make ready what the first search in the order of `query` would have to wait for."""
+        await self._reading.prepare(query)
+
     async def window(self, query: Query, *, offset: int = 0, limit: int = 200) -> list[Row]:
         """Return `limit` rows of what `query` finds, in its order, from row `offset` on."""
         return await self._reading.window(query, offset, limit)

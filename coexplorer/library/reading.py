@@ -34,6 +34,10 @@ class Reading:
             self._catalog.window, query, offset=offset, limit=limit, now=time.time()
         )
 
+    async def prepare(self, query: Query) -> None:
+        """See `Library.prepare`."""
+        await self._context.run(self._catalog.prepare, query, now=time.time())
+
     async def ids(self, query: Query) -> list[AssetId]:
         """See `Library.ids`."""
         return await self._context.run(self._catalog.ids, query, now=time.time())

@@ -313,3 +313,26 @@ def test_closed_catalog_says_so(filled: Path) -> None:
         catalog.ids(EVERYTHING, now=NOW)
     with pytest.raises(CatalogError):
         catalog.upsert(make_records(1, 1))
+
+
+def test_catalog_of_an_older_schema_is_brought_up_to_date_with_all_it_knows(path: Path) -> None:
+    """One letter is found by a column, and the order by a counter, that the first schema lacked."""
+    records = make_records(40, 3)
+    with Catalog.open(path) as catalog:
+        catalog.upsert(records)
+        before = {text: catalog.ids(parse_query(text), now=NOW) for text in ("a", "-a", "is:any")}
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for event in ("insert", "delete", "update"):
+            connection.execute(f"DROP TRIGGER place_{event}")
+        connection.execute("DELETE FROM counter WHERE name = 'places'")
+        connection.execute("DROP INDEX asset_by_letters")
+        connection.execute("ALTER TABLE asset DROP COLUMN letters")
+        connection.execute("PRAGMA user_version = 1")
+    with Catalog.open(path) as catalog:
+        assert not catalog.problem
+        assert before["a"]
+        for text, ids in before.items():
+            assert catalog.ids(parse_query(text), now=NOW) == ids
+        catalog.upsert(make_records(60, 4))
+        assert catalog.count(EVERYTHING, now=NOW) > len(records)
+    assert pragma(path, "user_version") == VERSION

@@ -1,5 +1,6 @@
 """What the catalog finds, judged by a naive filter over the same records."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coexplorer.catalog import Catalog, Superseded
+from coexplorer.assets import parse_asset
+from coexplorer.catalog import Catalog, Superseded, sets
 from coexplorer.errors import CatalogError
 from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import FLAGS, Query, format_query, parse_query
@@ -58,6 +60,16 @@ def _flags(membership: Membership) -> tuple[bool | None, ...]:
     return membership.archived, membership.favorite, membership.mine, membership.shared
 
 
+@pytest.fixture(params=[sets._LOOKED_AT, (4, 10)], ids=["looked at", "by sets"])
+def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find the first rows by a look at each asset, and by sets along short pieces of the order."""
+    monkeypatch.setattr(sets, "_LOOKED_AT", request.param)
+    if len(request.param) == 2:
+        monkeypatch.setattr(sets, "_REACHES", (8, 32))
+        monkeypatch.setattr(sets, "_FEW", 10)
+
+
+@pytest.mark.usefixtures("steps")
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -70,10 +82,16 @@ def test_a_search_finds_what_a_naive_filter_finds(
         assert_as_naive(catalog, records, query)
 
 
+@pytest.mark.usefixtures("steps")
 @pytest.mark.parametrize(
     "text",
     [
         "",
+        "a",
+        "-a",
+        "q a",
+        "-tag:all(raw,ec)",
+        "owner:a",
         "é",
         "ec",
         "-ec",
@@ -145,3 +163,26 @@ def test_an_interrupt_between_searches_harms_none(filled: tuple[Catalog, list[Re
     catalog.interrupt()
     assert_as_naive(catalog, records, Query())
     assert issubclass(Superseded, CatalogError)
+
+
+def test_prepared_order_knows_of_assets_that_come_go_and_change_their_time(tmp_path: Path) -> None:
+    records = make_records(60, 11)
+    by_time = (parse_query("is:any"), parse_query("is:any sort:created"))
+    with Catalog.open(tmp_path / "c.sqlite3") as catalog:
+        catalog.upsert(records[:40])
+        for query in by_time:
+            catalog.prepare(query, now=NOW)
+            assert_as_naive(catalog, records[:40], query)
+        catalog.upsert(records[40:])
+        for query in by_time:
+            assert_as_naive(catalog, records, query)
+        later = [
+            Record(parse_asset(json.loads(one.asset.raw) | {"created": 7}), one.membership, 2.0)
+            for one in records[:5]
+        ]
+        catalog.upsert(later)
+        for query in by_time:
+            assert_as_naive(catalog, later + records[5:], query)
+        catalog.remove([later[0].asset.id])
+        for query in by_time:
+            assert_as_naive(catalog, later[1:] + records[5:], query)

@@ -69,9 +69,7 @@ async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
 
 async def _read_ahead(screen: MainScreen) -> None:
     """Have ready what the first keys would have to wait for: the order of all assets, and tags."""
-    row = screen.rows.current
-    if row is not None:
-        await screen.library.position(row.id, screen.browsing.query)
+    await screen.library.prepare(screen.browsing.query)
     await _find_values(screen, "tag")
 
 

@@ -1,0 +1,195 @@
+"""Query tree → one condition on a row of `asset AS a`. Pure: texts and their parameters.
+
+`coexplorer.catalog.search` says where all assets of a query are; this says whether one asset is
+among them, for those that look at assets one after the other, in the order of a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from coexplorer.query import (
+    AllTags,
+    Compare,
+    Flag,
+    Interval,
+    Match,
+    Query,
+    Term,
+    Word,
+    fold,
+    interval,
+)
+
+Parameters = tuple[object, ...]
+
+COMPARED = {"size": "size_bytes", "files": "files", "created": "created", "used": "last_used"}
+FLAG_TESTS = {
+    "favorite": "favorite = 1",
+    "mine": "mine = 1",
+    "shared": "shared = 1",
+    "archived": "archived = 1",
+    "external": "external = 1",
+    "internal": "external = 0",
+    "unused": "last_used = 0",
+    "untagged": "tags = '[]'",
+}
+BEYOND = "\U0010ffff"
+"""Sorts behind every text that goes on from a beginning."""
+
+_TEXTS = ("name", "description", "labels")
+_FOLDED = "folded AS f ON f.n = a.n"
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """What a row must fulfil.
+
+    Attributes:
+        test: On `asset AS a`, and `folded AS f` when `texts` is set; unknown (NULL) is no.
+        texts: Whether `folded AS f` is needed.
+    """
+
+    test: str
+    parameters: Parameters
+    texts: bool
+
+    @property
+    def source(self) -> str:
+        """What is joined to a list of numbers ``wanted.value``."""
+        join = f" CROSS JOIN {_FOLDED}" if self.texts else ""
+        return f"CROSS JOIN asset AS a ON a.n = wanted.value{join}"
+
+
+def compile_condition(query: Query, now: float) -> Condition:
+    """Return the condition of a query; `now` is what relative dates count back from."""
+    tests = [] if query.asks_for_archived else ["a.archived IS NOT 1"]
+    parameters: list[object] = []
+    texts = False
+    for group in group_terms(query):
+        found = [_test(term, now) for term in group]
+        one = " OR ".join(f"({test})" for test, _ in found)
+        tests.append(f"NOT ifnull({one}, 0)" if group[0].negated else f"({one})")
+        parameters += [value for _, values in found for value in values]
+        texts = texts or any(_reads_texts(term) for term in group)
+    return Condition(" AND ".join(tests) or "1", tuple(parameters), texts)
+
+
+def group_terms(query: Query) -> list[list[Term]]:
+    """Return the terms of which one must hold, group by group; all groups must."""
+    groups: dict[tuple[object, ...], list[Term]] = {}
+    for number, term in enumerate(query.terms):
+        key: tuple[object, ...] = (number,)
+        if isinstance(term, Match) and not term.negated:
+            key = ("same", term.custom, fold(term.field))
+        if not (isinstance(term, Flag) and term.name == "any"):
+            groups.setdefault(key, []).append(term)
+    return list(groups.values())
+
+
+def between(column: str, wanted: Interval) -> tuple[str, Parameters]:
+    """Return the test that a column lies within an interval."""
+    tests: list[str] = []
+    values: list[object] = []
+    if wanted.low is not None:
+        tests.append(f"{column} {'>=' if wanted.includes_low else '>'} ?")
+        values.append(wanted.low)
+    if wanted.high is not None:
+        tests.append(f"{column} {'<=' if wanted.includes_high else '<'} ?")
+        values.append(wanted.high)
+    return " AND ".join(tests), tuple(values)
+
+
+def _reads_texts(term: Term) -> bool:
+    plain = isinstance(term, Match) and not term.custom and term.field in _TEXTS
+    return isinstance(term, Word) or plain
+
+
+def _test(term: Term, now: float) -> tuple[str, Parameters]:
+    values: Parameters
+    match term:
+        case Word():
+            tests = (f"instr(f.{column}, ?)" for column in _TEXTS)
+            test, values = " OR ".join(tests), (fold(term.text),) * len(_TEXTS)
+        case Match(custom=True):
+            test = f"EXISTS ({_VALUE} AND instr(m.text, ?))"
+            values = (fold(term.field), fold(term.text))
+        case Match():
+            test, values = _FIELDS[term.field](term.field, fold(term.text))
+        case AllTags():
+            test, values = " AND ".join([_HAS_TAG] * len(term.tags)), tuple(map(fold, term.tags))
+        case Flag():
+            test, values = f"a.{FLAG_TESTS[term.name]}", ()
+        case Compare(custom=True):
+            inside, ends = between("m.number", interval(term, now))
+            test, values = f"EXISTS ({_VALUE} AND {inside})", (fold(term.field), *ends)
+        case _:
+            test, values = between(f"a.{COMPARED[term.field]}", interval(term, now))
+    return test, values
+
+
+_VALUE = "SELECT 1 FROM metadata AS m WHERE m.key = ? AND m.n = a.n"
+_HAS_TAG = "EXISTS (SELECT 1 FROM tag AS t WHERE t.folded = ? AND t.n = a.n)"
+
+
+def _text(field: str, text: str) -> tuple[str, Parameters]:
+    return f"instr(f.{field}, ?)", (text,)
+
+
+def _tag(field: str, text: str) -> tuple[str, Parameters]:
+    del field
+    return _HAS_TAG, (text,)
+
+
+def _equal(field: str, text: str) -> tuple[str, Parameters]:
+    return f"a.{field} = ?", (text,)
+
+
+def _inside(field: str, text: str) -> tuple[str, Parameters]:
+    return f"instr(a.{field}_folded, ?)", (text,)
+
+
+def _id(field: str, text: str) -> tuple[str, Parameters]:
+    return f"a.{field} >= ? AND a.{field} < ?", (text, text + BEYOND)
+
+
+def _source(field: str, text: str) -> tuple[str, Parameters]:
+    test, values = source_test(field, text)
+    return f"EXISTS (SELECT 1 FROM source AS s WHERE s.n = a.n AND {test})", values
+
+
+def source_test(field: str, text: str) -> tuple[str, Parameters]:
+    """Return the test of a field that is kept in `source`."""
+    if field == "run_script":
+        return "instr(run_script, ?)", (text,)
+    if field == "bucket":
+        return "bucket = ?", (text,)
+    return f"{field} >= ? AND {field} < ?", (text, text + BEYOND)
+
+
+def _input(field: str, text: str) -> tuple[str, Parameters]:
+    del field
+    return (
+        "EXISTS (SELECT 1 FROM input AS i WHERE i.n = a.n AND i.parent >= ? AND i.parent < ?)",
+        (text, text + BEYOND),
+    )
+
+
+_FIELDS: Mapping[str, Callable[[str, str], tuple[str, Parameters]]] = {
+    "name": _text,
+    "description": _text,
+    "tag": _tag,
+    "type": _equal,
+    "state": _equal,
+    "owner": _inside,
+    "mount": _inside,
+    "bucket": _source,
+    "prefix": _source,
+    "run_script": _source,
+    "commit_id": _source,
+    "capsule": _source,
+    "computation": _source,
+    "contained_data_id": _input,
+    "id": _id,
+}
