@@ -54,6 +54,9 @@ def run(settings: Settings) -> int:
     if os.environ.get("NO_COLOR"):
         # Textual looks once, when it is imported: only with its own look does it leave colours out.
         os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
+    # Textual lets a key wait for the next of its 60 frames a second; when frames may leave is the
+    # business of `terminal.pacing`, which knows the link.
+    os.environ.setdefault("TEXTUAL_FPS", "250")
     from coexplorer.tui.session import run_session  # noqa: PLC0415  --help must not import Textual
 
     return run_session(settings)

@@ -125,9 +125,10 @@ class Feeds:
             moved = rows_list.moved
         # Keys that are pressed meanwhile move the cursor: they count in the new list, too.
         offset = max(0, place + rows_list.moved - moved) // BLOCK * BLOCK
-        # One after the other: both stand on the same found set, which is then looked for once.
         rows = await library.window(query, offset=offset, limit=BLOCK)
-        count = await library.count(query)
+        count = len(rows) if not offset and len(rows) < BLOCK else None
+        if count is None and (goal is None or not rows):
+            count = await library.count(query)
         if not rows and count:
             offset = (count - 1) // BLOCK * BLOCK
             rows = await library.window(query, offset=offset, limit=BLOCK)
@@ -138,11 +139,16 @@ class Feeds:
             # The catalog may have changed in between, or the keys gone over rows that are no more.
             found = (offset + at for at, row in enumerate(rows) if row.id == wanted)
             cursor = next(found, cursor)
-        rows_list.show_list(count, rows, offset=offset, cursor=cursor, note=self._empty_note())
-        if self._goal is goal:
-            self._goal = None
+        known = offset + len(rows) if count is None else count
+        rows_list.show_list(known, rows, offset=offset, cursor=cursor, note=self._empty_note())
         order = screen.browsing.order
         rows_list.show_sort(order.field, descending=order.descending)
+        if count is None:
+            # Who searches looks at the rows: counting may take longer than finding the first ones.
+            count = await library.count(query)
+            rows_list.show_count(count)
+        if self._goal is goal:
+            self._goal = None
         self.show_found(count)
         self.show_header()
         screen.show_footer()

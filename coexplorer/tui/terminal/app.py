@@ -89,7 +89,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
     ) -> Driver:
         driver = super()._build_driver(headless, inline, mouse, size)
         if isinstance(driver, QuietDriver) and self._painted is not None:
-            driver.take_over(self._painted.terminal)
+            driver.take_over(self._painted.terminal, self._painted.typed)
         return driver
 
     def repaint(self) -> None:
@@ -135,7 +135,8 @@ class TerminalApp(App[_Result], Generic[_Result]):
     def _adopt(self, layer: OutputLayer, painted: firstframe.Painted) -> None:
         layer.resize(*painted.size)
         with suppress(ValueError):
-            layer.model.adopt(decode_rows(painted.rows))
+            rows = decode_rows(painted.rows)
+            layer.model.adopt([() if y in painted.unknown else row for y, row in enumerate(rows)])
         # Whatever keeps the app from its first rows, it must show itself.
         asyncio.get_running_loop().call_later(_LONGEST_HOLD_S, self.begin_output)
 

@@ -87,14 +87,17 @@ class QuietDriver(LinuxDriver):
         self.pacer = Pacer()
         self.on_answer: Callable[[], None] | None = None
         self._terminal_before: list[Any] | None = None
+        self._typed = b""
 
-    def take_over(self, terminal: list[Any]) -> None:
+    def take_over(self, terminal: list[Any], typed: bytes) -> None:
         """Start on a screen that is painted already, on a terminal that was quiet before.
 
         Args:
             terminal: Its settings as they are to be given back, from `termios.tcgetattr`.
+            typed: What was read from it already.
         """
         self._terminal_before = terminal
+        self._typed = typed
 
     def write(self, data: str) -> None:
         """Write what is fit for every terminal and every link."""
@@ -131,10 +134,22 @@ class QuietDriver(LinuxDriver):
             raise RuntimeError("input is read in application mode only")
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
+
+        def hand_on(data: bytes) -> None:
+            if text := decode(data):
+                for message in parser.feed(text):
+                    self.process_message(message)
+            for message in parser.tick():
+                self.process_message(message)
+
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             selector.register(self._wake[0], selectors.EVENT_READ)
-            looks = 0
+            # What was typed on the first frame came before what is in the terminal now.
+            typed, self._typed = self._typed, b""
+            hand_on(self._take_answers(typed))
+            # A lone ESC is a key only if nothing follows it, so look again soon.
+            looks = _LOOKS if typed else 0
             while not self.exit_event.is_set():
                 ready = selector.select(_LOOK_AGAIN_S if looks else None)
                 data = b""
@@ -144,13 +159,7 @@ class QuietDriver(LinuxDriver):
                     if not data:
                         # The terminal is gone: SIGHUP ends the program.
                         selector.unregister(self.fileno)
-                data = self._take_answers(data) if ready else self._answers.flush()
-                if text := decode(data):
-                    for message in parser.feed(text):
-                        self.process_message(message)
-                for message in parser.tick():
-                    self.process_message(message)
-                # A lone ESC is a key only if nothing follows it, so look again soon.
+                hand_on(self._take_answers(data) if ready else self._answers.flush())
                 looks = _LOOKS if ready else looks - 1
 
     def _take_answers(self, data: bytes) -> bytes:

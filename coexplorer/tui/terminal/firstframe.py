@@ -3,8 +3,8 @@
 Importing a toolkit takes ten times as long as painting a screen. So the app, when it is left, keeps
 the screen with which it will open again (`keep`), and the next start writes it as one raw frame
 (`paint`), while the app is still being imported. The app then takes over (`take`): the output
-layer knows what is on the screen, so nothing flickers, and keys typed meanwhile wait in the
-terminal.
+layer knows what is on the screen, so nothing flickers. Keys typed meanwhile are kept for it, and a
+search is shown as it is typed: see `_Typing`.
 
 A frame is painted only when it would be what the app shows: the same terminal, size, settings and
 program, and a catalog in which nothing has changed since. Otherwise the app opens as it always
@@ -27,6 +27,10 @@ _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[H\x1b[2J"
 _LEAVE = "\x1b[m\x1b[?7h\x1b[?1049l\x1b[?25h"
 _ASKED = ("TERM", "COLORTERM", "NO_COLOR", "TEXTUAL_THEME", "CODEOCEAN_DOMAIN")
 _STDIN, _STDERR = 0, 2
+SEARCH_ROW, SEARCH_COLUMN = 2, 2
+"""Where the app shows the text of a search (a test compares them)."""
+_SEARCH_ROOM = 20
+"""Columns right of it, for the count."""
 
 
 class Painted:
@@ -36,15 +40,78 @@ class Painted:
         size: Columns and rows.
         rows: The rows as `keep` was given them.
         terminal: The terminal's settings before the frame, for `termios.tcsetattr`.
+        typed: What was typed on it, as the terminal sent it.
+        unknown: Numbers of rows that show something else by now.
     """
 
     def __init__(self, size: tuple[int, int], rows: bytes, terminal: list[Any]) -> None:
         self.size = size
         self.rows = rows
         self.terminal = terminal
+        self.typed = b""
+        self.unknown: tuple[int, ...] = ()
+
+
+class _Typing:
+    """Keeps what is typed on a frame, and shows a search that is: ``/`` and text.
+
+    The app that is being imported next to it gets all of it when it takes over; it takes its keys
+    from there on.
+    """
+
+    def __init__(self, columns: int) -> None:
+        import _thread  # noqa: PLC0415 - not before there is something to paint
+
+        self.typed = b""
+        self.shown = ""
+        self._most = columns - SEARCH_COLUMN - _SEARCH_ROOM
+        self._shows = True
+        self._wake = os.pipe()
+        self._done = _thread.allocate_lock()
+        self._done.acquire()
+        _thread.start_new_thread(self._run, ())
+
+    def _run(self) -> None:
+        import select  # noqa: PLC0415 - see above
+
+        try:
+            while True:
+                ready, _, _ = select.select([_STDIN, self._wake[0]], [], [])
+                if self._wake[0] in ready:
+                    return
+                data = os.read(_STDIN, 4096)
+                if not data:
+                    return
+                self.typed += data
+                self._show()
+        except OSError:
+            return  # the terminal is gone: the app sees it, too
+        finally:
+            self._done.release()
+
+    def _show(self) -> None:
+        try:
+            text = self.typed.decode()
+        except UnicodeDecodeError:
+            return  # the rest of a character is on its way
+        text, self._shows = text[1:], self._shows and text.startswith("/") and text.isprintable()
+        if not self._shows or len(text) > self._most or not text.isascii():
+            self._shows = False
+            return
+        self.shown = "/" + text
+        place = f"\x1b[{SEARCH_ROW + 1};{SEARCH_COLUMN + 1}H"
+        os.write(_STDERR, f"{place}\x1b[m{text}\x1b[7m \x1b[m".encode())
+
+    def end(self) -> None:
+        """Stop reading: the terminal is somebody else's from here on."""
+        os.write(self._wake[1], b"x")
+        self._done.acquire()
+        for end in self._wake:
+            os.close(end)
 
 
 _on_screen: Painted | None = None
+_typing: _Typing | None = None
 
 
 def find_frame_file(env: Mapping[str, str]) -> str:
@@ -127,7 +194,7 @@ class Frame:
 
 def paint(env: Mapping[str, str], version: str) -> bool:
     """Paint the frame that was kept, if it is what the app will show; say whether it is."""
-    global _on_screen  # noqa: PLW0603 - one process, one terminal
+    global _on_screen, _typing  # noqa: PLW0603 - one process, one terminal
     if not (os.isatty(_STDIN) and os.isatty(1) and os.isatty(_STDERR)):
         return False
     try:
@@ -150,6 +217,7 @@ def paint(env: Mapping[str, str], version: str) -> bool:
         return False
     _on_screen = Painted((columns, rows), rest[:length], terminal)
     os.write(_STDERR, _ENTER.encode() + rest[length:])
+    _typing = _Typing(columns)
     return True
 
 
@@ -177,8 +245,14 @@ def _silence() -> list[Any] | None:
 
 def take() -> Painted | None:
     """Hand the screen over to the app; None when nothing was painted."""
-    global _on_screen
+    global _on_screen, _typing
     painted, _on_screen = _on_screen, None
+    typing, _typing = _typing, None
+    if typing is not None:
+        typing.end()
+        if painted is not None:
+            painted.typed = typing.typed
+            painted.unknown = (SEARCH_ROW,) if typing.shown else ()
     return painted
 
 

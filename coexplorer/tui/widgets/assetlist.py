@@ -115,6 +115,14 @@ class AssetList(LazyStyles, can_focus=True):
         self._redraw()
         self.post_message(RowHighlighted(self.cursor))
 
+    def show_count(self, count: int) -> None:
+        """Tell how many rows the list has, when its first ones are shown already."""
+        before, self.windows.count = self.windows.count, count
+        if self.cursor >= count:
+            self.move_to(count - 1)
+        if min(before, count) < self._top + self.page_rows:
+            self._redraw()
+
     def supply(self, offset: int, rows: Sequence[Row]) -> None:
         """Take rows that were missed."""
         self._asked = None

@@ -1,6 +1,7 @@
 """The first frame: what the app will show, before the app is there; else nothing."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,12 @@ from benchmarks.pty_session import Session
 from coexplorer.config.paths import find_paths
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui.terminal.cells import PLAIN, Cell, Pen
-from coexplorer.tui.terminal.firstframe import find_config_file, find_frame_file
+from coexplorer.tui.terminal.firstframe import (
+    SEARCH_COLUMN,
+    SEARCH_ROW,
+    find_config_file,
+    find_frame_file,
+)
 from coexplorer.tui.terminal.frames import decode_rows, encode_rows
 
 FRAME_END = b"\x1b[5n"
@@ -71,6 +77,45 @@ def test_keys_typed_before_the_app_is_there_are_not_lost(signed_in: DemoServer) 
     with Session(COMMAND, columns=100, rows=34, typed_ahead="/zzz-nothing") as session:
         session.wait_for("zzz-nothing")
         session.wait_for("0 of")
+
+
+def test_a_search_is_shown_while_the_app_is_on_its_way(signed_in: DemoServer) -> None:
+    assert signed_in.url
+    open_once()
+    with Session(COMMAND, columns=100, rows=34, typed_ahead="/open") as session:
+        painted = first_frame(session)
+        place = f"\x1b[{SEARCH_ROW + 1};{SEARCH_COLUMN + 1}H".encode()
+        assert re.search(re.escape(place) + rb"\x1b\[m\w*open", painted)
+        session.wait_for("open data")
+        session.wait_for(" of ")
+        session.wait_quiet(quiet_s=0.5)
+        # The app shows it at the same place, and took it once.
+        line = session.text().splitlines()[SEARCH_ROW]
+        assert line[SEARCH_COLUMN:].startswith("open ")
+        session.press("!")
+        session.wait_for("/ open!")
+
+
+@pytest.mark.parametrize("typed", ["jj", "/a\x7fb", "/é", "/" + "x" * 200, "?"])
+def test_what_is_no_plain_search_is_not_shown_and_not_lost(
+    signed_in: DemoServer, typed: str
+) -> None:
+    assert signed_in.url
+    open_once()
+    with Session(COMMAND, columns=100, rows=34, typed_ahead=typed) as session:
+        painted = first_frame(session)
+        session.wait_quiet(quiet_s=1.0)
+        shown = session.text()
+        # The terminal's own echo, before there is a program, is not looked at.
+        assert typed[1:].encode() + b"\x1b[7m" not in painted.partition(b"\x1b[?1049h")[2]
+    with Session(COMMAND, columns=100, rows=34) as session:
+        session.wait_for("created ")
+        session.wait_quiet(quiet_s=1.0)
+        for part in re.findall(r"\x1b|[^\x1b]+", typed):
+            session.write(part)
+            session.wait_quiet(quiet_s=0.5)
+        session.wait_quiet(quiet_s=1.0)
+        assert session.text().splitlines()[1:] == shown.splitlines()[1:]
 
 
 def test_a_frame_that_is_not_true_any_more_is_not_painted(signed_in: DemoServer) -> None:
