@@ -3,6 +3,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from coexplorer.catalog import Row
 from coexplorer.config import Settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
@@ -279,16 +280,16 @@ async def test_keys_pressed_while_the_list_is_read_anew_are_not_undone(
 ) -> None:
     async with running_app(server, settings) as app:
         reading, go_on = anyio.Event(), anyio.Event()
-        count = app.library.count
+        window = app.library.window
 
-        async def count_slowly(query: Query) -> int:
+        async def read_slowly(query: Query, *, offset: int, limit: int) -> list[Row]:
             reading.set()
             await go_on.wait()
-            return await count(query)
+            return await window(query, offset=offset, limit=limit)
 
         row = app.main.rows.current
         assert row is not None
-        monkeypatch.setattr(app.library, "count", count_slowly)
+        monkeypatch.setattr(app.library, "window", read_slowly)
         app.main.feeds.load_list()
         await reading.wait()
         await app.press("j", "j", "j")
@@ -429,3 +430,23 @@ async def test_back_returns_from_the_ends_of_the_list(
         await app.until(lambda: app.main.rows.cursor == 7, "the end again")
         await app.press("g", "'")
         await app.until(lambda: app.main.rows.cursor == 7, "where g was pressed")
+
+
+async def test_what_a_search_finds_is_shown_before_it_is_counted(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_assets(server, BLOCK + 20)
+    async with running_app(server, settings) as app:
+        rows = app.main.rows
+        slow = Slow(app, monkeypatch, "count")
+        await app.press("/")
+        await app.type("state:ready")
+        await slow.begun.wait()
+        await app.until(lambda: rows.windows.count == BLOCK, "the first rows")
+        assert rows.current is not None
+        slow.go_on.set()
+        await app.until(lambda: rows.windows.count > BLOCK, "the count")
+        found = await app.library.count(app.main.browsing.query)
+        assert rows.windows.count == found
+        await app.press("enter", "G")
+        await app.until(lambda: rows.cursor == found - 1, "the last row")
