@@ -7,6 +7,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,11 @@ IMPATIENT_S: Final = 0.1
 """How long the next ones wait when that was in vain: whoever holds the file hangs, and the user
 waits once, not at every write. It ends with the first write that works."""
 
+OPEN_TIMEOUT_S = 30.0
+"""How long to wait for another process that makes the file or brings it up to date: that takes
+seconds for the largest ones."""
+
+_LOOK_AGAIN_S: Final = 0.05
 _PRIMARY_CODE: Final = 0xFF
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _FROZEN: Final = frozenset(
@@ -330,7 +336,22 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
     """Let one process at a time make or rebuild the file."""
     lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        deadline = time.monotonic() + OPEN_TIMEOUT_S
+        while not _try_lock(lock):
+            if time.monotonic() > deadline:
+                raise CatalogError(
+                    f"the catalog {path} can't be used: another process has not done opening it",
+                    hint="find a process that hangs, and end it",
+                )
+            time.sleep(_LOOK_AGAIN_S)
         yield
     finally:
         os.close(lock)
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import resource
 import signal
@@ -230,6 +231,19 @@ def test_catalog_that_another_process_holds_is_read_all_the_same(
             catalog.set_membership(ids, Membership(favorite=True))
         assert "\n" not in raised.value.message
         assert raised.value.hint
+        assert len(catalog.ids(EVERYTHING, now=NOW)) == 40
+
+
+def test_nobody_waits_for_ever_for_a_process_that_hangs_while_it_opens_the_file(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "OPEN_TIMEOUT_S", 0.1)
+    with filled.with_name(filled.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CatalogError, match="has not done opening it") as raised:
+            Catalog.open(filled)
+    assert raised.value.hint
+    with Catalog.open(filled) as catalog:
         assert len(catalog.ids(EVERYTHING, now=NOW)) == 40
 
 
