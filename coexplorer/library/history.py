@@ -79,7 +79,15 @@ class History:
                 raise no_batch(batch_id)
         if batch is None:
             raise UndoRefused("there is nothing to undo", hint="the log says what was done here")
-        return await self._reverse(batch, progress)
+        try:
+            return await self._reverse(batch, progress)
+        except UndoRefused as error:
+            # Nobody asked for an older change: it is named, not taken back.
+            older = await self._context.run(journal.find_reversible)
+            if batch_id is not None or older is None or older.id == batch.id:
+                raise
+            hint = f"the last change that can be is number {older.id} of the log: {older.title}"
+            raise UndoRefused(error.message, hint=hint) from None
 
     async def redo(self, progress: OnProgress | None) -> BatchReport:
         """See `Library.redo`."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from coexplorer.errors import CoexplorerError, JournalError
-from coexplorer.library.entries import PENDING, Batch, Draft, Entry, Purpose, State
+from coexplorer.library.entries import PENDING, Action, Batch, Draft, Entry, Purpose, State
 from coexplorer.library.journal_file import JournalFile, insert, tell_unusable
 from coexplorer.library.journal_rows import ENTRY_COLUMNS, build_entry, encode_value
 from coexplorer.library.sessions import NoSession, SessionLock, bury, is_dead
@@ -298,19 +298,25 @@ class Journal:
         """Return the newest batch that did something and was not undone; None if there is none."""
         return self._find_batch((Purpose.DO, Purpose.REDO))
 
+    def find_reversible(self) -> Batch | None:
+        """Return the newest one of them that something can take back: no delete, no create."""
+        return self._find_batch((Purpose.DO, Purpose.REDO), but=(Action.DELETE, Action.CREATE))
+
     def find_redoable(self) -> Batch | None:
         """Return the newest undo that was not redone; None if there is none."""
         return self._find_batch((Purpose.UNDO,))
 
     # --- Inside
 
-    def _find_batch(self, purposes: tuple[Purpose, ...]) -> Batch | None:
-        marks = ", ".join("?" * len(purposes))
+    def _find_batch(
+        self, purposes: tuple[Purpose, ...], *, but: tuple[Action, ...] = ()
+    ) -> Batch | None:
+        marks, others = ", ".join("?" * len(purposes)), ", ".join("?" * len(but))
         found = self._batches(
             f"WHERE purpose IN ({marks}) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
-            " WHERE batch_id = batches.id AND state = ? AND undone_by IS NULL)"
-            " ORDER BY id DESC LIMIT 1",
-            (*purposes, State.APPLIED),
+            " WHERE batch_id = batches.id AND state = ? AND undone_by IS NULL"
+            f" AND action NOT IN ({others})) ORDER BY id DESC LIMIT 1",
+            (*purposes, State.APPLIED, *but),
         )
         return found[0] if found else None
 

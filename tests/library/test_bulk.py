@@ -116,8 +116,25 @@ async def test_undo_of_what_others_changed_wholly_is_skipped_with_the_reason(
 async def test_delete_cannot_be_undone_and_says_so(library: Library, server: DemoServer) -> None:
     await library.sync()
     await library.delete(AssetId(OLD))
-    with pytest.raises(UndoRefused, match=r"deleting behavior_2019 can't be undone"):
+    with pytest.raises(UndoRefused, match=r"deleting behavior_2019 can't be undone") as raised:
         await library.undo()
+    assert raised.value.hint == "nothing was sent"
+
+
+async def test_undo_after_a_delete_names_the_older_change_and_leaves_it(
+    library: Library, server: DemoServer
+) -> None:
+    (one,) = many_assets(server, 1)
+    await library.sync()
+    await library.apply(await library.plan(BULK, Change(add_tags=("new",))))
+    (edited,) = await library.batches()
+    await library.delete(AssetId(OLD))
+    with pytest.raises(UndoRefused, match="can't be undone") as raised:
+        await library.undo()
+    assert f"number {edited.id} of the log: {edited.title}" in raised.value.hint
+    assert "new" in tags_of(server, one)
+    await library.undo(edited.id)
+    assert tags_of(server, one) == {"bulk"}
 
 
 async def test_failed_ones_alone_are_sent_again(library: Library, server: DemoServer) -> None:
