@@ -22,8 +22,15 @@ ENDING = (signal.SIGHUP, signal.SIGTERM)
 """Signals on which the terminal is given back in order; what was typed is a draft already."""
 
 
+_NEVER_USED = ("trio", "httpx._main")
+"""What the HTTP client imports if it can, and goes without if it can't: another event loop than
+the app's, and a command line of its own. They are a tenth of the app's memory."""
+
+
 def run_session(settings: Settings) -> int:
     """Run the app; see `coexplorer.tui.run`."""
+    for name in _NEVER_USED:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None: an import fails
     return asyncio.run(_run(settings))
 
 
