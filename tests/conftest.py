@@ -19,8 +19,10 @@ settings.register_profile(
 )
 settings.load_profile("shared-machine")
 
-# A shell without job control lets what it starts aside ignore Ctrl-C, and children inherit that.
+# A shell without job control lets what it starts aside ignore Ctrl-C, and nohup lets it ignore a
+# terminal that hangs up; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

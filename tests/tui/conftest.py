@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from coexplorer.api import Client, Timeouts
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui.screens.base import CommandScreen
@@ -43,3 +44,9 @@ def _pressed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def _no_tmux(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the clipboard of whoever runs the tests alone."""
     monkeypatch.delenv("TMUX", raising=False)
+
+
+@pytest.fixture
+def soon_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait a minute for the next byte."""
+    monkeypatch.setitem(Client.__init__.__kwdefaults__ or {}, "timeouts", Timeouts(read_s=0.5))

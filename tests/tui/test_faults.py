@@ -17,7 +17,11 @@ from coexplorer.tui.widgets.field import Field
 from tests.support.server import COMBINED, OUTSIDE, VIEWED
 from tests.support.tui import Running, running_app
 
-FAULTS = (400, 401, 403, 404, 409, 500, 503, "html", "reset", "lost", "cut", "short")
+FAULTS = (
+    *(400, 401, 403, 404, 409, 500, 503),
+    *("html", "reset", "lost", "cut", "short", "silence"),
+)
+pytestmark = pytest.mark.usefixtures("soon_lost")
 every_fault = pytest.mark.parametrize("fault", FAULTS)
 NAMES = {OUTSIDE: "open data", COMBINED: "both recordings"}
 

@@ -99,8 +99,10 @@ async def test_an_unsent_text_is_taken_up_again_in_the_fields(
         ("lost", {}, ""),
         ("cut", {}, ""),
         ("short", {}, ""),
+        ("silence", {}, "kept as unsent"),
     ],
 )
+@pytest.mark.usefixtures("soon_lost")
 async def test_trouble_while_saving_loses_no_word(
     server: DemoServer, settings: Settings, fault: str | int, options: dict[str, str], said: str
 ) -> None:
