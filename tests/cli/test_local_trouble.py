@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.catalog import connections
+from tests.support.namespaces import UNSHARE
 from tests.support.program import TIMEOUT_S, Done, Program, program_command
 from tests.support.server import RAW
 
@@ -28,9 +29,6 @@ shift 2
 exec "$@"
 """
 """Runs a command whose home is on a file system of its own, with not a byte left."""
-
-NAMESPACES = ("--mount",) if os.geteuid() == 0 else ("--mount", "--map-root-user")
-"""Only who is not root needs one for users, too, which no chroot and not every container allows."""
 
 
 def find_catalog() -> Path:
@@ -135,7 +133,7 @@ def on_a_full_disk(program: Program, tmp_path: Path, *args: str) -> Done:
         if name == "HOME" or name.startswith("XDG_")
     }
     done = subprocess.run(
-        ["unshare", *NAMESPACES, "sh", "-c", FILLED, "sh", place, copy, *program_command(*args)],
+        [*UNSHARE, "sh", "-c", FILLED, "sh", place, copy, *program_command(*args)],
         env={**os.environ, **program.env, **moved, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,

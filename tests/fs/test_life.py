@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mounted import Mounted, make_asset, mounting, wait_until
+from tests.support.namespaces import UNSHARE
 from tests.support.server import make_id
 
 
@@ -273,7 +275,7 @@ def test_without_pyfuse3_one_sentence_says_what_to_do(mounted: Mounted, tmp_path
 def test_without_dev_fuse_one_sentence_says_what_to_do(mounted: Mounted) -> None:
     # An empty /dev, which nobody but this command sees.
     command = f"mount -t tmpfs none /dev && exec '{sys.executable}' -m coexplorer mount x"
-    done = mounted.run(f'unshare --map-root-user --mount sh -c "{command}"')
+    done = mounted.run(f'{shlex.join(UNSHARE)} sh -c "{command}"')
 
     assert done.returncode != 0
     assert "this machine has no /dev/fuse" in done.stderr
