@@ -64,9 +64,14 @@ class Program:
         """Whether the list is on the screen."""
         return sum(bool(_ROW.search(line)) for line in lines[self.list_rows]) >= _ENOUGH_ROWS
 
-    def has_acted(self, lines: list[str]) -> bool:
-        """Whether the key of `ahead` was carried out: the search line is open."""
-        return any(re.match(r"\s*/ \w", line) for line in lines[:4])
+    def shows_search(self, lines: list[str]) -> bool:
+        """Whether the text of `ahead` is in the search line."""
+        return any(re.match(rf"\s*/ {self.ahead[1:]}\b", line) for line in lines[:4])
+
+    def has_found(self, lines: list[str]) -> bool:
+        """Whether the list is that of `ahead`, and counted."""
+        counted = any(re.search(r" [\d,]+ of [\d,]+$", line) for line in lines[:4])
+        return counted and self.shows_search(lines) and self.shows_rows(lines)
 
 
 @dataclass
