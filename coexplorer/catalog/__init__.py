@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coexplorer.catalog.connections import Superseded
     from coexplorer.catalog.rows import Row
     from coexplorer.catalog.statistics import Duplicates, Relative, Share, Stats
     from coexplorer.catalog.store import Catalog
@@ -22,7 +21,6 @@ __all__ = [
     "Row",
     "Share",
     "Stats",
-    "Superseded",
     "SyncState",
 ]
 
@@ -33,7 +31,6 @@ _ROOMS = {
     "Row": "rows",
     "Share": "statistics",
     "Stats": "statistics",
-    "Superseded": "connections",
     "SyncState": "sweeps",
 }
 

@@ -56,10 +56,6 @@ _REASONS: Final = {
 }
 
 
-class Superseded(CatalogError):
-    """A search was stopped by `Catalog.interrupt`, because a newer one has taken its place."""
-
-
 class Connections:
     """A writer, and readers that are lent to one thread at a time.
 
@@ -80,7 +76,6 @@ class Connections:
         self._patient = True
         self._guard = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
-        self._busy: set[sqlite3.Connection] = set()
         self._writing = threading.Lock()
         self._closed = False
         with self.told():
@@ -102,12 +97,6 @@ class Connections:
             connection.close()
         with self._writing, contextlib.suppress(sqlite3.Error):
             self._writer.close()
-
-    def interrupt(self) -> None:
-        """Stop the searches that run now; they raise `Superseded`."""
-        with self._guard:
-            for connection in self._busy:
-                connection.interrupt()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -184,8 +173,6 @@ class Connections:
 
     def _translate(self, error: sqlite3.Error) -> CatalogError:
         code = _code_of(error)
-        if code == sqlite3.SQLITE_INTERRUPT:
-            return Superseded("this search was stopped, because a newer one has begun")
         if code in _DAMAGED:
             with contextlib.suppress(OSError):
                 _mark(self.path).touch(mode=0o600)
@@ -201,11 +188,7 @@ class Connections:
             if self._closed:
                 raise CatalogError("the catalog is closed")
             connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = self._open_reader()
-        with self._guard:
-            self._busy.add(connection)
-        return connection
+        return self._open_reader() if connection is None else connection
 
     def _open_reader(self) -> sqlite3.Connection:
         if self._frozen is not None:
@@ -216,7 +199,6 @@ class Connections:
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._guard:
-            self._busy.discard(connection)
             if not self._closed:
                 self._idle.append(connection)
                 return

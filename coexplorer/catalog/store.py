@@ -32,8 +32,7 @@ class Catalog:
     """What is known of the platform's assets, in one SQLite file.
 
     Safe from several threads and processes. Every method may raise `CatalogError` (damaged, locked,
-    disk full); the program works on without the catalog then. A search that `interrupt` stopped
-    raises its subclass `Superseded`.
+    disk full); the program works on without the catalog then.
 
     Args:
         connections: To the prepared file; see `open`.
@@ -72,10 +71,6 @@ class Catalog:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def interrupt(self) -> None:
-        """Stop the searches that run now, because newer ones take their place."""
-        self._connections.interrupt()
 
     # --- Searching
 

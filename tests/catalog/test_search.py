@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coexplorer.assets import parse_asset
-from coexplorer.catalog import Catalog, Superseded, sets
-from coexplorer.errors import CatalogError
+from coexplorer.catalog import Catalog, sets
 from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import FLAGS, Query, format_query, parse_query
 from tests.support.judge import find_naively, make_records
@@ -156,13 +155,6 @@ def test_a_list_goes_on_where_few_rows_end(tmp_path: Path) -> None:
             assert catalog.ids(parse_query(text), now=NOW) == expected
             deep = catalog.window(parse_query(text), offset=1500, limit=3, now=NOW)
             assert [row.id for row in deep] == expected[1500:1503]
-
-
-def test_an_interrupt_between_searches_harms_none(filled: tuple[Catalog, list[Record]]) -> None:
-    catalog, records = filled
-    catalog.interrupt()
-    assert_as_naive(catalog, records, Query())
-    assert issubclass(Superseded, CatalogError)
 
 
 def test_prepared_order_knows_of_assets_that_come_go_and_change_their_time(tmp_path: Path) -> None:
