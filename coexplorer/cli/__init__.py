@@ -4,7 +4,6 @@ Each command is a few lines over `coexplorer.library`. Answers go to standard ou
 on, questions and errors go to standard error, so that a pipe only ever gets answers.
 """
 
-import gc
 import os
 import sys
 
@@ -32,12 +31,9 @@ def _open_painted() -> int | None:
 
     if not firstframe.paint(os.environ, coexplorer.__version__):
         return None
-    # Nothing that is imported is garbage: the collector waits until the app is idle.
-    gc.disable()
     try:
         from coexplorer.cli.app import open_painted
 
         return open_painted()
     finally:
-        gc.enable()
         firstframe.give_up()

@@ -33,6 +33,7 @@ hint (`report`). Questions are asked in place by `Prompt.ask`, `choose` and `con
 
 from __future__ import annotations
 
+import gc
 import os
 
 TYPE_CHECKING = False  # the first frame comes by here: typing itself costs more than painting it
@@ -51,6 +52,8 @@ def run(settings: Settings) -> int:
     Raises:
         CoexplorerError: The journal can't be used, or there is no way to start.
     """
+    # Nothing that is imported is garbage: the collector waits until the app is shown.
+    gc.disable()
     if os.environ.get("NO_COLOR"):
         # Textual looks once, when it is imported: only with its own look does it leave colours out.
         os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")

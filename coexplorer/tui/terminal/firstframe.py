@@ -63,9 +63,9 @@ class _Typing:
         import _thread  # noqa: PLC0415 - not before there is something to paint
 
         self.typed = b""
-        self.shown = ""
-        self._most = columns - SEARCH_COLUMN - _SEARCH_ROOM
+        self.has_shown = False
         self._shows = True
+        self._most = columns - SEARCH_COLUMN - _SEARCH_ROOM
         self._wake = os.pipe()
         self._done = _thread.allocate_lock()
         self._done.acquire()
@@ -94,11 +94,12 @@ class _Typing:
             text = self.typed.decode()
         except UnicodeDecodeError:
             return  # the rest of a character is on its way
-        text, self._shows = text[1:], self._shows and text.startswith("/") and text.isprintable()
-        if not self._shows or len(text) > self._most or not text.isascii():
-            self._shows = False
+        sign, text = text[:1], text[1:]
+        plain = sign == "/" and text.isascii() and text.isprintable() and len(text) <= self._most
+        self._shows = self._shows and plain  # from the first other key on it is the app's business
+        if not self._shows:
             return
-        self.shown = "/" + text
+        self.has_shown = True
         place = f"\x1b[{SEARCH_ROW + 1};{SEARCH_COLUMN + 1}H"
         os.write(_STDERR, f"{place}\x1b[m{text}\x1b[7m \x1b[m".encode())
 
@@ -252,7 +253,7 @@ def take() -> Painted | None:
         typing.end()
         if painted is not None:
             painted.typed = typing.typed
-            painted.unknown = (SEARCH_ROW,) if typing.shown else ()
+            painted.unknown = (SEARCH_ROW,) if typing.has_shown else ()
     return painted
 
 
