@@ -133,10 +133,12 @@ class Feeds:
             offset = (count - 1) // BLOCK * BLOCK
             rows = await library.window(query, offset=offset, limit=BLOCK)
         cursor = place + rows_list.moved - moved
-        if goal is None and rows_list.current is not None:
-            wanted = rows_list.current.id
-        if goal is None or rows_list.moved == moved:
+        followed = rows_list.current if goal is None else None
+        if followed is not None:
+            wanted = followed.id
+        if followed is not None or rows_list.moved == moved:
             # The catalog may have changed in between, or the keys gone over rows that are no more.
+            # Keys that went on to rows which are not at hand lead to a place, not to an asset.
             found = (offset + at for at, row in enumerate(rows) if row.id == wanted)
             cursor = next(found, cursor)
         known = offset + len(rows) if count is None else count

@@ -450,3 +450,22 @@ async def test_what_a_search_finds_is_shown_before_it_is_counted(
         assert rows.windows.count == found
         await app.press("enter", "G")
         await app.until(lambda: rows.cursor == found - 1, "the last row")
+
+
+async def test_keys_that_go_beyond_the_rows_at_hand_are_not_undone_by_reading_anew(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_assets(server, 4 * BLOCK)
+    async with running_app(server, settings) as app:
+        rows = app.main.rows
+        await app.until(lambda: rows.windows.count > 4 * BLOCK, "the list")
+        slow = Slow(app, monkeypatch, "window")
+        app.main.feeds.load_list()  # as changes from elsewhere do
+        await slow.begun.wait()
+        await app.press("G")
+        assert rows.current is None  # it is not read yet
+        slow.go_on.set()
+        last = rows.windows.count - 1
+        await app.until(lambda: rows.windows.find(last) is not None, "the last rows")
+        await app.settle()
+        assert rows.cursor == last
