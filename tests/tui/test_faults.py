@@ -18,12 +18,17 @@ from tests.support.server import COMBINED, OUTSIDE, VIEWED
 from tests.support.tui import Running, running_app
 
 FAULTS = (
-    *(400, 401, 403, 404, 409, 500, 503),
+    *(400, 401, 403, 404, 409, 429, 500, 503),
     *("html", "reset", "lost", "cut", "short", "silence"),
 )
-pytestmark = pytest.mark.usefixtures("soon_lost")
-every_fault = pytest.mark.parametrize("fault", FAULTS)
 NAMES = {OUTSIDE: "open data", COMBINED: "both recordings"}
+
+
+@pytest.fixture(params=FAULTS)
+def fault(request: pytest.FixtureRequest, soon_lost: None) -> str | int:
+    """Each fault, one after the other; silence is taken for a loss soon."""
+    assert isinstance(request.param, str | int)
+    return request.param
 
 
 async def leave_sign_in(app: Running) -> None:
@@ -47,7 +52,6 @@ def is_settled(app: Running, asset_id: str) -> Callable[[], Awaitable[bool]]:
     return check
 
 
-@every_fault
 async def test_an_archiving_is_done_or_kept_and_the_list_tells_the_truth(
     server: DemoServer, settings: Settings, fault: str | int
 ) -> None:
@@ -68,7 +72,6 @@ async def test_an_archiving_is_done_or_kept_and_the_list_tells_the_truth(
             assert app.stored(OUTSIDE).archived
 
 
-@every_fault
 async def test_a_bulk_edit_says_of_each_asset_what_became_of_it(
     server: DemoServer, settings: Settings, fault: str | int
 ) -> None:
@@ -93,7 +96,6 @@ async def test_a_bulk_edit_says_of_each_asset_what_became_of_it(
         assert not await app.library.unsent()
 
 
-@every_fault
 async def test_a_deletion_is_done_or_said(
     server: DemoServer, settings: Settings, fault: str | int
 ) -> None:
@@ -118,7 +120,6 @@ async def test_a_deletion_is_done_or_said(
             assert said or fault == 401
 
 
-@every_fault
 async def test_a_creation_is_done_once_or_its_form_keeps_what_was_typed(
     server: DemoServer, settings: Settings, fault: str | int
 ) -> None:
