@@ -8,9 +8,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from coexplorer.catalog.disk import is_full
@@ -112,6 +112,16 @@ class Connections:
                         connection.execute("ROLLBACK")
             finally:
                 self._give_back(connection)
+
+    def fetch_one(self, statement: str, values: Sequence[object]) -> tuple[Any, ...] | None:
+        """Return the first row of one statement, which sees one moment without a transaction."""
+        with self.told():
+            connection = self._borrow()
+            try:
+                rows = connection.execute(statement, values).fetchall()
+            finally:
+                self._give_back(connection)
+        return rows[0] if rows else None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

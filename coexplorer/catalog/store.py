@@ -111,8 +111,8 @@ class Catalog:
 
     def get(self, asset_id: AssetId) -> Record | None:
         """Return what is known of an asset; None when it is not known."""
-        records = self.records([asset_id])
-        return records[0] if records else None
+        row = self._connections.fetch_one(f"{_RECORD} WHERE asset.id = ?", (asset_id,))
+        return None if row is None else _build_record(row)
 
     def records(self, target: Query | Sequence[AssetId], *, now: float = 0.0) -> list[Record]:
         """Return the records of what a query finds, or of ids (unknown ones are left out)."""
@@ -339,5 +339,5 @@ def _load_rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[R
 
 def _build_record(columns: Sequence[Any]) -> Record:
     raw, archived, favorite, mine, shared, fetched_at = columns
-    flags = (None if flag is None else flag == 1 for flag in (archived, favorite, mine, shared))
+    flags = [None if flag is None else flag == 1 for flag in (archived, favorite, mine, shared)]
     return Record(asset_from_json(raw), Membership(*flags), fetched_at)

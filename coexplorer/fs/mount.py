@@ -42,6 +42,10 @@ _GIL_S = 0.0005
 """Python gives other threads a turn so often: a sync's parsing must not stall a stat (5 ms)."""
 
 
+_NEEDED_SOON = ("coexplorer.api", "httpcore", "encodings.idna")
+"""What the first request to the platform imports: late, it would stall the first readers."""
+
+
 @dataclass(frozen=True, slots=True)
 class _LibrarySource:
     """The catalog, read on the event loop's own thread: a tenth of the time of a thread's trip."""
@@ -68,7 +72,8 @@ def serve(
         JournalError: Nothing could be written safely.
     """
     sys.setswitchinterval(_GIL_S)
-    importlib.import_module("coexplorer.api")  # late, it would stall the first readers for 0.3 s
+    for module in _NEEDED_SOON:
+        importlib.import_module(module)
     try:
         trio.run(_serve, settings, folder, options, on_ready)
     except BaseExceptionGroup as group:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 import trio
 
 from coexplorer.fs.turns import TURN_S, Door, LowLevel
@@ -48,7 +49,8 @@ def test_who_waits_at_the_door_can_be_cancelled() -> None:
     trio.run(main)
 
 
-def test_everything_else_gets_its_turn_while_requests_keep_coming() -> None:
+@pytest.mark.parametrize("has_cores", [True, False])
+def test_everything_else_gets_its_turn_while_requests_keep_coming(*, has_cores: bool) -> None:
     reading, writing = os.pipe()
     os.write(writing, b"a request that never ends")
     others = 0
@@ -60,7 +62,7 @@ def test_everything_else_gets_its_turn_while_requests_keep_coming() -> None:
             await trio.lowlevel.checkpoint()
 
     async def main() -> None:
-        low_level = LowLevel()
+        low_level = LowLevel(has_cores=has_cores)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(count_turns)
             while others < 10:
@@ -71,3 +73,30 @@ def test_everything_else_gets_its_turn_while_requests_keep_coming() -> None:
     os.close(reading)
     os.close(writing)
     assert TURN_S < 0.005, "a stat's p99 during a sync"
+
+
+@pytest.mark.parametrize("has_cores", [True, False])
+def test_a_request_is_seen_whether_it_comes_at_once_or_late(*, has_cores: bool) -> None:
+    reading, writing = os.pipe()
+    seen = b""
+
+    async def ask() -> None:
+        for number in range(40):
+            os.write(writing, b"%d" % (number % 10))
+            # The next one comes at once, or while the event loop waits for it.
+            for _ in range(50 * (number % 3)):
+                await trio.lowlevel.checkpoint()
+        os.close(writing)
+
+    async def main() -> None:
+        nonlocal seen
+        low_level = LowLevel(has_cores=has_cores)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            while len(seen) < 40:
+                await low_level.wait_readable(reading)
+                seen += os.read(reading, 1)
+
+    trio.run(main)
+    os.close(reading)
+    assert seen == b"0123456789" * 4
