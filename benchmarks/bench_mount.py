@@ -53,7 +53,7 @@ from tests.support.server import make_id
 
 FILES = ("name", "description.md", "tags", "mount", "asset.json")
 TEXT = b"a description of some twenty words, as people write them on a good day, and a newline\n"
-PARTS = ("look", "crawl", "save", "silence", "sync")
+PARTS = ("look", "crawl", "grep", "save", "silence", "sync")
 PEERS = ("minimal", "rclone", "tmpfs")
 SAMPLE = 4000
 REPEATS = 3
@@ -387,8 +387,12 @@ def run_ours(base: Path, count: int, parts: Sequence[str]) -> Figures:
         if "look" in parts:
             measure(figures, mounted.folder / "all", process.pid)
         if "crawl" in parts:
-            measure_crawl(figures, mounted.folder, process.pid, tuple(CRAWLERS))
+            measure_crawl(figures, mounted.folder, process.pid, ("find",))
             figures.note("memory after find, MB", memory_mb(process.pid))
+            measure_crawl(figures, mounted.folder, process.pid, ("ls -lR", "du"))
+        if "grep" in parts:
+            measure_crawl(figures, mounted.folder, process.pid, ("grep -r",))
+            figures.note("memory after grep, MB", memory_mb(process.pid))
         asked = mounted.server.requests(path="*/data_assets/?*-*")
         figures.note("requests an asset meanwhile", len(asked))
         figures.note("requests meanwhile", len(mounted.server.requests()))

@@ -118,16 +118,15 @@ class Control:
         with trio.fail_after(DEADLINE_S):
             status = await self.library.status()
         volume = self.volume
-        synced = "never"
-        if status.synced_at is not None:
-            synced = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.synced_at))
         settings = self.library.settings
         lines = {
             "profile": settings.profile,
             "platform": settings.base_url,
             "assets": status.count_text,
-            "synced": synced,
+            "synced": _format_time(status.synced_at or 0.0),
+            # What is known; nobody is asked for it, so it has an age.
             "network": "offline" if status.offline else "online",
+            "last answer": _format_time(self.saver.health.answered_at),
             "unsent": str(status.unsent),
             "errors": str(len(volume.list_errors())),
             "read only": "yes" if volume.options.read_only else "no",
@@ -143,6 +142,10 @@ class Control:
 
 
 _LONGEST_TITLE = 60
+
+
+def _format_time(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at)) if at else "never"
 
 
 def _parts_of(entry: Entry) -> list[Part]:

@@ -166,6 +166,7 @@ class Follower:
                 purged = now
                 self._volume.shown.purge(is_alive)
                 self._volume.groups.clear()
+                self._volume.purge_outdated()
 
     def _bring_back(self, now: float) -> None:
         for file in self._volume.list_open():

@@ -13,9 +13,14 @@ _FORBIDDEN_S = 60.0
 
 
 class Health:
-    """Which trouble is known already, so that an open can be refused instead of a close."""
+    """Which trouble is known already, so that an open can be refused instead of a close.
+
+    Attributes:
+        answered_at: When the platform last answered as it should, in epoch seconds; 0: not yet.
+    """
 
     def __init__(self) -> None:
+        self.answered_at = 0.0
         self._errno = 0
         self._until = 0.0
         self._stalled_until = 0.0
@@ -32,6 +37,7 @@ class Health:
     def note_success(self) -> None:
         """Forget that the platform was out of reach: it answered."""
         self._until = self._stalled_until = 0.0
+        self.answered_at = time.time()
 
     def note_silence(self) -> None:
         """Remember that the platform did not answer in time."""

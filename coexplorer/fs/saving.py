@@ -21,6 +21,7 @@ from coexplorer.errors import (
     CoexplorerError,
     EditConflict,
     InvalidField,
+    JournalError,
     NotFound,
     Refused,
 )
@@ -61,7 +62,11 @@ class _Attempt:
 
 
 class Saver:
-    """Sends changes; the only room of the mount that writes to the platform."""
+    """Sends changes; the only room of the mount that writes to the platform.
+
+    Attributes:
+        is_looking: Whether it asks the platform for news at the moment.
+    """
 
     def __init__(self, volume: Volume, library: Library, nursery: trio.Nursery) -> None:
         self.volume = volume
@@ -73,8 +78,8 @@ class Saver:
         self._locks: dict[int, tuple[trio.Lock, int]] = {}
         self._running: set[_Attempt] = set()
         self._waiting: dict[MetadataFile, trio.Event] = {}
-        self._refreshed = time.monotonic()
-        self._refreshing = False
+        self._refreshed = trio.current_time()
+        self.is_looking = False
 
     # --- Metadata files
 
@@ -150,19 +155,19 @@ class Saver:
 
     def refresh_soon(self) -> None:
         """Look for news in the background, at most once a minute for the whole mount."""
-        if time.monotonic() - self._refreshed > _REFRESH_S:
+        if trio.current_time() - self._refreshed > _REFRESH_S:
             self.refresh_now()
 
     def probe(self) -> None:
         """Look in the background whether the platform is back, at most every two seconds."""
-        if time.monotonic() - self._refreshed > _PROBE_S:
+        if trio.current_time() - self._refreshed > _PROBE_S:
             self.refresh_now()
 
     def refresh_now(self) -> None:
         """Look for news in the background."""
-        self._refreshed = time.monotonic()
-        if not self._refreshing:
-            self._refreshing = True
+        self._refreshed = trio.current_time()
+        if not self.is_looking:
+            self.is_looking = True
             self._nursery.start_soon(self._refresh)
 
     async def _refresh(self) -> None:
@@ -176,7 +181,7 @@ class Saver:
         else:
             self.health.note_success()
         finally:
-            self._refreshing = False
+            self.is_looking = False
 
     # --- Anything else
 
@@ -343,7 +348,22 @@ class Saver:
         mine = parse_text(content, file.part, before)
         if mine.same_as(before):
             return None
-        return await self.library.edit(node.id, before, mine)
+        try:
+            return await self.library.edit(node.id, before, mine)
+        except InvalidField as error:
+            await self._keep(node, file, before, mine, error)
+            raise
+
+    async def _keep(
+        self, node: Node, file: MetadataFile, before: Fields, mine: Fields, error: InvalidField
+    ) -> None:
+        """Write down what is not to be sent: a shell doesn't even say that it failed."""
+        try:
+            await self.library.keep(node.id, before, mine, error)
+        except JournalError as problem:
+            log.warning("a refused text is only in the mount: %s", problem)
+        else:
+            self.journaled.add((node.slot, f"saving {_file_name(file)}"))
 
     def _take_over(
         self,

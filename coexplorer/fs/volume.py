@@ -192,6 +192,19 @@ class Volume:
             return False
         return True
 
+    def purge_outdated(self) -> None:
+        """Let go of what nobody will ask `take_fresh` for: the kernel has forgotten the asset."""
+        self._outdated = {key for key in self._outdated if self._is_held(key[0])}
+
+    def _is_held(self, slot: int) -> bool:
+        node = self.tree.find_slot(slot)
+        return node is not None and not node.gone and self.counts.holds(node.inode)
+
+    @property
+    def outdated(self) -> int:
+        """How many files have changed since the kernel last opened them, as far as it has them."""
+        return len(self._outdated)
+
     def ensure_details(self, node: Node) -> bool:
         """Make sure that the sizes of an asset's files are known; False when the asset is gone."""
         return self.details.has(node.slot) or self.record(node) is not None

@@ -6,7 +6,7 @@ whichever front end asks and whether it is for one asset or one of a thousand.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import anyio
@@ -101,7 +101,23 @@ class Editor:
             metadata=None if metadata is None else dict(metadata),
         )
         what = [*changed, *(["custom metadata"] if metadata is not None else [])]
-        return await self.do(draft, title=f"edit {' and '.join(what) or 'nothing'} of {base.name}")
+        return await self.do(draft, title=_title(what, base))
+
+    async def keep(
+        self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
+    ) -> None:
+        """See `Library.keep`."""
+        draft = Draft(
+            asset_id=asset_id,
+            asset_name=base.name,
+            action=Action.EDIT,
+            base=base,
+            mine=mine,
+            state=State.UNSENT,
+            reason=error.message,
+        )
+        title = _title(changed_fields(base, mine), base)
+        await self._context.write_down(self._context.journal.begin, [draft], title=title)
 
     async def archive(self, asset_id: AssetId, *, archived: bool) -> EditResult:
         """See `Library.archive`."""
@@ -285,6 +301,10 @@ def failed_state(error: CoexplorerError, *, sent: bool) -> State:
     if sent:
         return State.UNKNOWN
     return State.SKIPPED if isinstance(error, Refused) else State.UNSENT
+
+
+def _title(what: Sequence[str], base: Fields) -> str:
+    return f"edit {' and '.join(what) or 'nothing'} of {base.name}"
 
 
 def _result(entry: Entry, state: State) -> EditResult:

@@ -17,6 +17,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.config import Settings
+from coexplorer.errors import CoexplorerError
 from coexplorer.library.background import Background
 from coexplorer.library.bulk import Bulk
 from coexplorer.library.changes import Change, Plan
@@ -233,6 +234,18 @@ class Library:
         return await self._editor.edit(
             asset_id, base, mine, base_metadata=base_metadata, metadata=metadata
         )
+
+    async def keep(
+        self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
+    ) -> None:
+        """Keep what `edit` refused among the unsent texts: who wrote it has it nowhere else.
+
+        For the mount: a program that saves a file and ends doesn't ask again.
+
+        Raises:
+            JournalError: It can't be written down.
+        """
+        await self._editor.keep(asset_id, base, mine, error)
 
     async def archive(self, asset_id: AssetId, *, archived: bool = True) -> EditResult:
         """Archive or unarchive an asset.

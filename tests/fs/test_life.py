@@ -220,6 +220,7 @@ def test_what_was_read_beside_a_writer_is_merged_with_what_came_meanwhile(
 
 def test_it_works_offline_from_the_catalog(mounted: Mounted) -> None:
     mounted.start()
+    wait_until(lambda: mounted.status()["last answer"] != "never", "the status says when")
     assert mounted.stop() == 0
     mounted.server.stop()
 
@@ -229,6 +230,7 @@ def test_it_works_offline_from_the_catalog(mounted: Mounted) -> None:
     assert (mounted.folder / "tags" / "alpha" / "a1").is_symlink()
     (mounted.folder / ".coexplorer" / "refresh").touch()
     wait_until(lambda: mounted.status()["network"] == "offline", "the status says so")
+    assert mounted.status()["last answer"] == "never"
 
 
 def test_a_mount_to_look_at_needs_no_journal(mounted: Mounted) -> None:

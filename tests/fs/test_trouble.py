@@ -20,6 +20,7 @@ from tests.support.server import make_id
 NAMES = (
     *("invalid", "utf8", "large", "conflict", "merged", "forbidden", "gone", "fault", "rename"),
     *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry", "killed", "broken"),
+    "rules",
 )
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 
@@ -64,6 +65,36 @@ def test_a_line_break_in_a_name_is_refused_at_the_write(mounted: Mounted) -> Non
     assert save(folder / "mount", "good\n") == 0
     assert save(folder / "name", "invalid\n") == 0
     wait_until(lambda: not (folder / "error").exists(), "no error any more")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        ("name", "\n", "name: it can't be empty"),
+        ("tags", "good\nbad%0Atag\n", "tags: a tag can't hold a line break"),
+        ("mount", "../outside\n", "mount: expected a relative folder name"),
+    ],
+)
+def test_what_the_rules_refuse_is_kept_among_the_unsent_texts(
+    mounted: Mounted, file: str, text: str, reason: str
+) -> None:
+    path = mounted.asset("rules") / file
+    before = path.read_text()
+
+    assert save(path, text) == errno.EINVAL
+
+    assert reason in (path.parent / "error").read_text()
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    kept = {f.name: f.read_text() for f in unsent.iterdir() if f.name.endswith(f"-rules.{file}")}
+    assert list(kept.values()) == [text.removeprefix("\n")]
+    number = next(iter(kept)).partition("-")[0]
+    assert reason in mounted.cli("log").stdout
+
+    assert mounted.cli("retry", number).returncode != 0
+    assert mounted.cli("discard", number).returncode == 0
+    wait_until(lambda: path.read_text() == before, "the platform's value")
+    assert not (path.parent / "error").exists()
+    assert mounted.writes(IDS["rules"]) == []
 
 
 def test_what_is_not_utf8_is_refused(mounted: Mounted) -> None:

@@ -1,0 +1,74 @@
+"""When the mount looks for news, with a clock that the test turns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trio
+import trio.testing
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.fs.control import Control
+from coexplorer.fs.inodes import Part, asset_inode
+from coexplorer.fs.mount import LibrarySource
+from coexplorer.fs.notify import Notifier
+from coexplorer.fs.opening import Opening
+from coexplorer.fs.saving import Saver
+from coexplorer.fs.tree import Known
+from coexplorer.fs.volume import MountOptions, Volume
+from coexplorer.library import open_library
+from coexplorer.models import AssetId
+from tests.support.mounted import make_asset
+from tests.support.server import make_id
+from tests.support.tui import build_settings
+
+
+def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
+    clock = trio.testing.MockClock(rate=1.0)
+
+    async def main(server: DemoServer) -> None:
+        settings = build_settings(server, tmp_path)
+        async with (
+            open_library(settings, origin="mount") as library,
+            trio.open_nursery() as nursery,
+        ):
+            await library.sync()
+            volume = Volume(LibrarySource(library), Notifier(), MountOptions())
+            saver = Saver(volume, library, nursery)
+            opening = Opening(volume, saver, Control(volume, library, saver))
+            node = volume.tree.apply(Known(AssetId(make_id(1)), "a1"), 0.0)
+
+            async def open_often() -> None:
+                for part in (Part.NAME, Part.TAGS, Part.MOUNT) * 20:
+                    info = opening.open_plain(asset_inode(node.number, part), 0, 1)
+                    assert info is not None
+                    opening.release(info.fh)
+                while saver.is_looking:
+                    await trio.lowlevel.checkpoint()
+
+            server.log.clear()
+            await open_often()
+            assert server.requests() == [], "it has just been synced"
+            clock.jump(61)
+            await open_often()
+            once = len(server.requests())
+            await open_often()
+            clock.jump(30)
+            await open_often()
+            assert len(server.requests()) == once > 0
+            clock.jump(31)
+            await open_often()
+            assert len(server.requests()) == 2 * once
+
+            # What changed while the kernel had the asset is remembered as long as that may matter.
+            volume.counts.add(node.inode)
+            volume.renew(node, Part.TAGS)
+            volume.purge_outdated()
+            assert volume.outdated == 1
+            volume.remove(node.id)
+            volume.purge_outdated()
+            assert volume.outdated == 0
+
+    with DemoServer(tmp_path / "server") as server:
+        server.store.insert([make_asset(1, "a1")])
+        trio.run(main, server, clock=clock)
