@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
+from textual.worker import Worker
 
 from coexplorer.library.events import (
     AssetSettled,
@@ -70,6 +71,9 @@ class Feeds:
         self._turn = 0
         self._reading = self._again = False
         self._changing = False
+        self._found: int | None = None
+        self._moved_at = 0.0
+        self._resting: Worker[None] | None = None
         self._note = ""
         self._counts: dict[str, int] = {}
         self._descriptions: tuple[str, int, list[Line]] = ("", 0, [])
@@ -163,7 +167,7 @@ class Feeds:
         await self._release_keys()
         await self.load_status()
         await self.load_counts(pause=False)
-        await self.load_details(pause=False)
+        await self.load_details()
 
     async def load_rows(self, offset: int, limit: int) -> None:
         """Read rows that the list misses; if it is another list by then, it asks again."""
@@ -182,6 +186,7 @@ class Feeds:
     def show_found(self, count: int) -> None:
         """Show how many assets the search finds, or what is wrong with it."""
         screen = self._screen
+        self._found = count
         fault = screen.browsing.fault
         total = self.status.total if self.status else None
         plus = self.status is not None and not self.status.complete
@@ -190,10 +195,22 @@ class Feeds:
 
     # The details
 
-    async def load_details(self, *, pause: bool = True) -> None:
-        """Read the asset under the cursor, when the cursor has rested a little."""
-        if pause:
-            await asyncio.sleep(DETAILS_PAUSE_S)
+    def follow_cursor(self) -> None:
+        """Read the asset under the cursor once the cursor has rested a little."""
+        self._moved_at = asyncio.get_running_loop().time()
+        # A worker for each move of a held key would take longer than the move.
+        if self._resting is None or self._resting.is_cancelled:
+            self._resting = self._screen.restart("details", self._load_rested)
+
+    async def _load_rested(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (left_s := self._moved_at + DETAILS_PAUSE_S - loop.time()) > 0:  # noqa: ASYNC110  the cursor may go on meanwhile
+            await asyncio.sleep(left_s)
+        self._resting = None
+        await self.load_details()
+
+    async def load_details(self) -> None:
+        """Read the asset under the cursor."""
         editing, row = self._screen.editing, self._screen.rows.current
         shown = editing.asset_id if editing is not None else row.id if row is not None else None
         self.record = None if shown is None else await self._library.record(shown)
@@ -237,6 +254,8 @@ class Feeds:
         """Read the figures of the header."""
         self.status = await self._library.status()
         self.show_header()
+        if self._found is not None:
+            self.show_found(self._found)  # what was searched for before the status was known
 
     def show_header(self, note: str | None = None) -> None:
         """Show the header; a note replaces the freshness until it is taken away with ``""``."""
@@ -330,5 +349,5 @@ class Feeds:
         # Shown with the list: the header has no asset that the list has not.
         self.status = await self._library.status()
         self.load_list()
-        self._screen.restart("details", partial(self.load_details, pause=False))
+        self._screen.restart("details", self.load_details)
         self._screen.restart("counts", self.load_counts)

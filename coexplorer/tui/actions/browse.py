@@ -102,7 +102,7 @@ def resize(screen: MainScreen) -> None:
     screen.size_chosen = name if name != "full" else screen.size_chosen
     screen.coexplorer.memory.remembered.details = screen.size_chosen
     screen.set_size(name)
-    screen.restart("details", functools.partial(screen.feeds.load_details, pause=False))
+    screen.restart("details", screen.feeds.load_details)
 
 
 def beside(screen: MainScreen) -> None:
@@ -122,11 +122,11 @@ async def open_details(screen: MainScreen) -> None:
         screen.set_size("small" if screen.app.size.height >= 30 else "hidden")  # noqa: PLR2004  TALL_ENOUGH
         return
     screen.set_size("full")
-    await screen.feeds.load_details(pause=False)
+    await screen.feeds.load_details()
     row = screen.rows.current
     if row is not None:
         await screen.library.fetch(row.id)
-        await screen.feeds.load_details(pause=False)
+        await screen.feeds.load_details()
 
 
 async def sort(screen: MainScreen) -> None:

@@ -170,7 +170,7 @@ async def _close(screen: MainScreen) -> None:
         screen.show_footer()
     screen.coexplorer.note_focus()
     await screen.release_keys(CLOSE)
-    await screen.feeds.load_details(pause=False)
+    await screen.feeds.load_details()
 
 
 def save(screen: MainScreen, mine: Fields) -> None:
@@ -253,7 +253,7 @@ async def _after(screen: MainScreen, asset_id: AssetId) -> None:
     row = screen.rows.current
     screen.feeds.load_list()
     if row is not None and row.id == asset_id:
-        await screen.feeds.load_details(pause=False)
+        await screen.feeds.load_details()
 
 
 async def resolve(screen: MainScreen, name: str, conflict: EditConflict) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 from textual import events
 from textual.await_complete import AwaitComplete
 from textual.dom import NoScreen
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker
 
@@ -20,6 +19,7 @@ from coexplorer.tui.commands import Command, Scope, Situation
 from coexplorer.tui.keys import SHARED, name_key
 from coexplorer.tui.messages import CommandClicked, FieldLeft
 from coexplorer.tui.registry import get_command
+from coexplorer.tui.terminal.screen import TerminalScreen
 
 if TYPE_CHECKING:
     from coexplorer.tui.app import CoexplorerApp
@@ -39,7 +39,7 @@ Work = Callable[[], Coroutine[None, None, None]]
 """Something to wait for; it is called when its worker runs, never when it is superseded before."""
 
 
-class CommandScreen(Screen[Result]):
+class CommandScreen(TerminalScreen[Result]):
     """A screen whose keys run commands of the registry.
 
     A command ``log.retry`` is carried out by the method ``do_log_retry``, which may be async: it

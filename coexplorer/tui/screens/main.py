@@ -273,7 +273,7 @@ class MainScreen(CommandScreen[None]):
     def on_row_highlighted(self) -> None:
         """Let the details follow, when the cursor rests."""
         if self.editing is None:
-            self.restart("details", self.feeds.load_details)
+            self.feeds.follow_cursor()
 
     async def on_details_resized(self) -> None:
         """Lay the details out for their room: they may have had none when they were read."""

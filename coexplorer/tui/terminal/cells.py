@@ -47,16 +47,36 @@ class Cell(NamedTuple):
 BLANK = Cell(" ", PLAIN)
 
 
-@lru_cache(maxsize=256)
-def _ascii_cells(pen: Pen) -> tuple[Cell, ...]:
-    """Make the cells of one look once: rows that share them compare by identity, which is quick."""
-    return tuple(Cell(chr(code), pen) for code in range(128))
+class _Cells(dict[str, Cell]):
+    """The cells of one look, made once: rows that share them compare by identity, quickly."""
+
+    def __init__(self, pen: Pen) -> None:
+        super().__init__()
+        self._pen = pen
+
+    def __missing__(self, char: str) -> Cell:
+        cell = self[char] = Cell(char, self._pen)
+        return cell
 
 
-def build_ascii_cells(text: str, pen: Pen) -> list[Cell]:
-    """Return the cells of printable ASCII text."""
-    table = _ascii_cells(pen)
-    return [table[ord(char)] for char in text]
+_find_cells = lru_cache(maxsize=256)(_Cells)
+
+
+def build_narrow_cells(text: str, pen: Pen) -> list[Cell]:
+    """Return the cells of text whose characters are one column each: see `is_narrow`."""
+    cells = _find_cells(pen)
+    return [cells[char] for char in text]
+
+
+_NARROW = re.compile(
+    r"[\x20-\x7e\xa1-\xac\xae-\u02ff"
+    r"\u2013\u2014\u2018-\u201f\u2022\u2026\u2190-\u2193\u2500-\u259f\u25cf\u2605]*"
+)
+
+
+def is_narrow(text: str) -> bool:
+    """Tell whether every character is one column for us: Latin letters, and what we draw with."""
+    return _NARROW.fullmatch(text) is not None
 
 
 def build_cells(graphemes: Iterable[tuple[str, int]], pen: Pen) -> list[Cell]:
@@ -184,4 +204,4 @@ def is_risky(text: str) -> bool:
 
     After such a cell the cursor is addressed anew, so that a wrong guess moves nothing else.
     """
-    return not text.isascii() and (len(text) > 1 or text >= _FIRST_WIDE)
+    return text >= _FIRST_WIDE or (len(text) > 1 and not text.isascii())

@@ -153,12 +153,14 @@ class ScreenModel:
 def _find_distance(old: Sequence[Row | None], changed: Mapping[int, Row]) -> int:
     """Find by how many rows most changed rows moved up (positive) or down; 0 if none did."""
     top, bottom = min(changed), max(changed) + 1
-    places: dict[Row, int] = {}
-    for y in range(top, bottom):
-        row = old[y]
-        if row is not None:
-            places.setdefault(row, y)
-    votes = Counter(places[row] - y for y, row in changed.items() if row in places)
+    before = [(row, y) for y, row in enumerate(old[top:bottom], top) if row is not None]
+    # A row that was drawn once is the same object at its new place. To look for an equal one every
+    # cell is hashed, which takes longer than all the rest.
+    known = {id(row): y for row, y in reversed(before)}
+    votes = Counter(known[id(row)] - y for y, row in changed.items() if id(row) in known)
+    if not votes:
+        places = dict(reversed(before))
+        votes = Counter(places[row] - y for y, row in changed.items() if row in places)
     if not votes:
         return 0
     distance, count = votes.most_common(1)[0]
@@ -240,23 +242,21 @@ class _Writer:
 
     def _write_run(self, y: int, x: int, cells: Sequence[Cell], pen: Pen) -> None:
         """Send cells of one look."""
-        text = "".join([cell.text for cell in cells])
-        if text.isascii() and len(text) == len(cells):
-            self._write_ascii(y, x, text, pen)
-            return
-        for column, cell in enumerate(cells, x):
-            if cell.text == "":
+        texts = [cell.text for cell in cells]
+        start = 0
+        for at, text in enumerate(texts):
+            if text and not is_risky(text):
                 continue
-            self._move(y, column)
-            self._set_pen(pen)
-            self._out.append(cell.text)
-            # Past a character of disputed width, and in the last column (where the terminal waits
-            # with the wrap), nobody knows where the cursor is.
-            known = column + 1 < self._width and not is_risky(cell.text)
-            self._at = (y, column + 1) if known else None
+            self._write_columns(y, x + start, "".join(texts[start:at]), pen)
+            if text:
+                self._write_text(y, x + at, text, pen)
+                # Past a character of disputed width nobody knows where the cursor is.
+                self._at = None
+            start = at + 1
+        self._write_columns(y, x + start, "".join(texts[start:]), pen)
 
-    def _write_ascii(self, y: int, x: int, text: str, pen: Pen) -> None:
-        """Send a character a cell, with holes where a run of blanks is erased."""
+    def _write_columns(self, y: int, x: int, text: str, pen: Pen) -> None:
+        """Send a character a column, with holes where a run of blanks is erased."""
         at = 0
         for hole in _HOLES.finditer(text) if self._can_erase_within(pen) else ():
             self._write_text(y, x + at, text[at : hole.start()], pen)

@@ -21,14 +21,17 @@ from coexplorer.tui.terminal.cells import (
     Cell,
     Pen,
     Row,
-    build_ascii_cells,
     build_cells,
+    build_narrow_cells,
+    is_narrow,
     parse_sgr,
     strip_controls,
 )
 from coexplorer.tui.terminal.diff import MODERN, Capabilities, ScreenModel
 
 _MAX_PENS = 4096
+_MAX_STRIPS = 256
+"""Whole rows that are kept as cells."""
 _MAX_SEGMENTS = 1024
 """Pieces of text that are kept as cells: rows that scroll are the same pieces at other places."""
 
@@ -50,6 +53,7 @@ class OutputLayer:
         self._terminal = terminal
         self._pens: dict[Style, Pen] = {}
         self._segments: dict[Segment, Sequence[Cell]] = {}
+        self._strips: dict[int, tuple[Strip, Row]] = {}
         self._size = (0, 0)
         self.model = self._build_model()
 
@@ -90,8 +94,24 @@ class OutputLayer:
         for y in {span[0] for span in update.spans}:
             if 0 <= y < height:
                 parts = {x: [strip] for x, strip in update.chops[y].items() if strip is not None}
-                rows[y] = tuple(self._patch(y, parts)[:width])
+                rows[y] = self._find_row(parts) or tuple(self._patch(y, parts)[:width])
         return rows
+
+    def _find_row(self, parts: Mapping[int, Sequence[Strip]]) -> Row | None:
+        """Return a whole row that is one strip: a list that scrolls shows the strips it has."""
+        if len(parts) != 1 or not (strips := parts.get(0)) or len(strips) != 1:
+            return None
+        strip = strips[0]
+        if strip.cell_length != self._size[0]:
+            return None
+        # By identity: to compare strips takes as long as to draw them. The strip is kept with its
+        # row, so that no other one can have its place in memory.
+        known = self._strips.get(id(strip))
+        if known is None:
+            if len(self._strips) >= _MAX_STRIPS:
+                self._strips.clear()
+            known = self._strips[id(strip)] = strip, tuple(self._build_strip(strip))
+        return known[1]
 
     def _patch(self, y: int, parts: Mapping[int, Iterable[Strip]]) -> list[Cell]:
         """Lay strips over what the row shows."""
@@ -125,8 +145,8 @@ class OutputLayer:
 
     def _draw_segment(self, text: str, style: Style | None) -> list[Cell]:
         pen = self._find_pen(style)
-        if text.isascii() and text.isprintable():
-            return build_ascii_cells(text, pen)
+        if is_narrow(text):
+            return build_narrow_cells(text, pen)
         text = strip_controls(text)
         spans, _ = split_graphemes(text)
         return build_cells(((text[start:end], columns) for start, end, columns in spans), pen)

@@ -18,6 +18,7 @@ from coexplorer.catalog import Row
 from coexplorer.models import AssetId
 from coexplorer.tui.messages import RowChosen, RowHighlighted, RowsMissed
 from coexplorer.tui.present import Role, build_head, build_layout, build_row
+from coexplorer.tui.terminal.plain import PlainLines
 from coexplorer.tui.terminal.styles import LazyStyles
 from coexplorer.tui.widgets.lines import build_strip
 from coexplorer.tui.windows import Windows
@@ -27,7 +28,7 @@ HEAD = 1
 WHEEL_ROWS = 3
 
 
-class AssetList(LazyStyles, can_focus=True):
+class AssetList(PlainLines, LazyStyles, can_focus=True):
     """The assets that the search finds.
 
     Attributes:
@@ -164,7 +165,7 @@ class AssetList(LazyStyles, can_focus=True):
         before, self.cursor = self.cursor, index
         self.moved += index - before
         if self._scroll_into_view():
-            self.refresh()
+            self.refresh(Region(0, HEAD, self.size.width, self.page_rows))
         elif before != index:
             self._refresh_row(before)
             self._refresh_row(index)

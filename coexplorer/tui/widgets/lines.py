@@ -13,13 +13,14 @@ from textual.strip import Strip
 
 from coexplorer.text import width
 from coexplorer.tui.present import Line, Role
+from coexplorer.tui.terminal.plain import PlainLines
 from coexplorer.tui.terminal.styles import LazyStyles
 
 RoleStyle = Callable[[Role], Style]
 """Gives a role its colours."""
 
 
-class Lines(LazyStyles, ScrollView, can_focus=False):
+class Lines(PlainLines, LazyStyles, ScrollView, can_focus=False):
     """A pane of lines. It scrolls when it has more of them than it is high."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in Role}

@@ -42,20 +42,38 @@ def build_strip(random: Random, width: int) -> Strip:
 def build_update(random: Random, screen: list[list[Strip]]) -> CompositorUpdate:
     """Change `screen` (two strips a row) and return the update that Textual would send for it."""
     half = WIDTH // 2
-    kind = random.randrange(4)
+    kind = random.randrange(5)
     if kind == 0:
         screen[:] = [[build_strip(random, half), build_strip(random, half)] for _ in screen]
         return LayoutUpdate([list(row) for row in screen], Region(0, 0, WIDTH, HEIGHT))
     if kind == 1:
         screen.append(screen.pop(0))
         return LayoutUpdate([list(row) for row in screen], Region(0, 0, WIDTH, HEIGHT))
+    if kind == 4:
+        return build_scroll(random, screen)
     chops: list[dict[int, Strip | None]] = [{0: None, half: None} for _ in screen]
     spans: list[tuple[int, int, int]] = []
     for y in sorted(random.sample(range(HEIGHT), random.randint(1, 3))):
+        if len(screen[y]) == 1:
+            screen[y] = [build_strip(random, half), build_strip(random, half)]
+            chops[y] = {0: screen[y][0], half: screen[y][1]}
+            spans.append((y, 0, WIDTH))
+            continue
         side = random.randrange(2)
         screen[y][side] = chops[y][side * half] = build_strip(random, half)
         spans.append((y, side * half, side * half + half))
     return ChopsUpdate(chops, spans, [[half, WIDTH] for _ in screen])
+
+
+def build_scroll(random: Random, screen: list[list[Strip]]) -> ChopsUpdate:
+    """Move all rows as a list does that keeps its strips: each fills a row, a few are new."""
+    distance = random.choice([-2, -1, 1, 2])
+    screen[:] = screen[distance:] + screen[:distance]
+    for y in range(HEIGHT):
+        if len(screen[y]) > 1 or random.random() < 0.2:
+            screen[y] = [build_strip(random, WIDTH)]
+    rows: list[dict[int, Strip | None]] = [{0: row[0]} for row in screen]
+    return ChopsUpdate(rows, [(y, 0, WIDTH) for y in range(HEIGHT)], [[WIDTH]] * HEIGHT)
 
 
 def look(screen: pyte.Screen) -> list[list[tuple[object, ...]]]:

@@ -10,7 +10,9 @@ from textual.app import App
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
 from textual.strip import Strip
+from textual.widget import Widget
 
 SURFACE: list[tuple[Callable[..., object], list[str]]] = [
     (App._display, ["self", "screen", "renderable"]),
@@ -18,6 +20,8 @@ SURFACE: list[tuple[Callable[..., object], list[str]]] = [
     (ChopsUpdate.__init__, ["self", "chops", "spans", "chop_ends"]),
     (Strip.render_ansi, ["style", "color_system"]),
     (Compositor.render_update, ["self", "full", "screen_stack", "simplify"]),
+    (Compositor.render_partial_update, ["self"]),
+    (Widget.render_lines, ["self", "crop"]),
     (LinuxDriver.__init__, ["self", "app", "debug", "mouse", "size"]),
     (LinuxDriver.write, ["self", "data"]),
     (LinuxDriver.flush, ["self"]),
@@ -47,3 +51,10 @@ def test_textual_still_has_what_the_terminal_room_touches(
 def test_updates_of_the_screen_are_still_of_the_kinds_that_the_layer_reads() -> None:
     kinds = {kind.__name__ for kind in CompositorUpdate.__subclasses__()}
     assert kinds == {"LayoutUpdate", "ChopsUpdate", "InlineUpdate"}
+
+
+def test_a_screen_still_draws_by_a_compositor_that_knows_which_widgets_make_up_a_row() -> None:
+    compositor = Screen()._compositor
+    assert type(compositor) is Compositor
+    assert compositor._dirty_regions == set()
+    assert compositor.layers_visible == []
