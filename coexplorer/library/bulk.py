@@ -33,6 +33,13 @@ CONCURRENCY = 8
 """Assets of a batch that are on their way at once."""
 
 OnProgress = Callable[[BatchProgress], None]
+Stopping = Callable[[], bool]
+"""Asked before each asset; once true, those on their way end and no other one is begun."""
+
+
+def never() -> bool:
+    """Go on to the end."""
+    return False
 
 
 class Bulk:
@@ -78,10 +85,12 @@ class Bulk:
             )
         return Plan("edit as text", tuple(items))
 
-    async def apply(self, plan: Plan, progress: OnProgress | None) -> BatchReport:
+    async def apply(
+        self, plan: Plan, progress: OnProgress | None, stopping: Stopping = never
+    ) -> BatchReport:
         """See `Library.apply`."""
         drafts = [draft for item in plan.items for draft in item.drafts()]
-        return await self.start(drafts, plan.title, progress)
+        return await self.start(drafts, plan.title, progress, stopping=stopping)
 
     async def start(
         self,
@@ -91,6 +100,7 @@ class Bulk:
         *,
         reverses: Sequence[Entry] = (),
         purpose: Purpose = Purpose.DO,
+        stopping: Stopping = never,
     ) -> BatchReport:
         """Write a batch down as a whole, then carry it out.
 
@@ -100,6 +110,7 @@ class Bulk:
             progress: Told after each asset.
             reverses: The entries that this batch takes back.
             purpose: Why it is made.
+            stopping: See `Stopping`.
 
         Raises:
             JournalError: It can't be written down; nothing was sent.
@@ -114,13 +125,15 @@ class Bulk:
             purpose=purpose,
             reverses=[entry.id for entry in reverses],
         )
-        return await self._run(batch, written, purpose, progress)
+        return await self._run(batch, written, purpose, progress, stopping)
 
     async def report(self, batch_id: int) -> BatchReport:
         """See `Library.batch_report`."""
         return await self._report(batch_id, {})
 
-    async def resume(self, batch_id: int, progress: OnProgress | None) -> BatchReport:
+    async def resume(
+        self, batch_id: int, progress: OnProgress | None, stopping: Stopping = never
+    ) -> BatchReport:
         """See `Library.resume`."""
         journal = self._context.journal
         batch = await self._context.run(journal.batch, batch_id)
@@ -131,7 +144,7 @@ class Bulk:
         entries = await self._context.run(journal.entries_of, batch_id)
         unsent = [entry.id for entry in entries if entry.state is State.UNSENT]
         claimed = await self._context.write_down(journal.claim, unsent)
-        return await self._run(batch_id, claimed, batch.purpose, progress)
+        return await self._run(batch_id, claimed, batch.purpose, progress, stopping)
 
     async def _load(self, target: Query | str | Sequence[AssetId]) -> list[Record]:
         wanted = parse_query(target) if isinstance(target, str) else target
@@ -142,7 +155,12 @@ class Bulk:
         return [known.get(each) or await self._context.fetch(each) for each in wanted]
 
     async def _run(
-        self, batch_id: int, ours: Iterable[int], purpose: Purpose, progress: OnProgress | None
+        self,
+        batch_id: int,
+        ours: Iterable[int],
+        purpose: Purpose,
+        progress: OnProgress | None,
+        stopping: Stopping,
     ) -> BatchReport:
         """Send those of a batch's entries that are this session's: others may be sending theirs."""
         journal = self._context.journal
@@ -158,7 +176,7 @@ class Bulk:
 
         async def work() -> None:
             for group in todo:  # shared: each worker takes the next one
-                if tally.is_hopeless:
+                if tally.is_hopeless or stopping():
                     return
                 tally.add(await self._carry_out(group, purpose))
 

@@ -19,7 +19,7 @@ from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.config import Settings
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.background import Background
-from coexplorer.library.bulk import Bulk
+from coexplorer.library.bulk import Bulk, Stopping, never
 from coexplorer.library.changes import Change, Plan
 from coexplorer.library.context import Context
 from coexplorer.library.create import Creator
@@ -320,27 +320,44 @@ class Library:
         return self._bulk.plan_document(before, after)
 
     async def apply(
-        self, plan: Plan, *, progress: Callable[[BatchProgress], None] | None = None
+        self,
+        plan: Plan,
+        *,
+        progress: Callable[[BatchProgress], None] | None = None,
+        stopping: Stopping = never,
     ) -> BatchReport:
         """Carry a plan out: all texts into the journal first, then a few assets at a time.
 
         A failure of one asset does not stop the others. When it is cancelled or killed, the journal
         knows what is done, what is not and what is unknown: `batch_report`, `resume`.
 
+        Args:
+            plan: What to do.
+            progress: Told after each asset.
+            stopping: Asked before each asset; once true, those on their way end and no other one
+                is begun.
+
         Raises:
             JournalError: The plan could not be written down; nothing was sent.
         """
-        return await self._bulk.apply(plan, progress)
+        return await self._bulk.apply(plan, progress, stopping)
 
     async def batch_report(self, batch_id: int) -> BatchReport:
         """Return what became of each asset of a batch."""
         return await self._bulk.report(batch_id)
 
     async def resume(
-        self, batch_id: int, *, progress: Callable[[BatchProgress], None] | None = None
+        self,
+        batch_id: int,
+        *,
+        progress: Callable[[BatchProgress], None] | None = None,
+        stopping: Stopping = never,
     ) -> BatchReport:
-        """Do what a batch has not done: only the failed, the interrupted and the unknown ones."""
-        return await self._bulk.resume(batch_id, progress)
+        """Do what a batch has not done: only the failed, the interrupted and the unknown ones.
+
+        Its arguments are those of `apply`.
+        """
+        return await self._bulk.resume(batch_id, progress, stopping)
 
     # --- What was done here
 

@@ -516,7 +516,7 @@ COMMANDS: tuple[Command, ...] = (
         "screen.close",
         "Close",
         ("escape", "q"),
-        "Go back; a running plan stops after what is on its way.",
+        "Go back; a running plan stops after what is on its way, pressed again at once.",
         Group.REST,
         scope=Scope.FORM,
         short="close",

@@ -165,6 +165,8 @@ async def test_a_bulk_edit_is_stopped_in_the_middle_and_taken_up_again(
             await app.press("y")
             await app.until_shown(" of 8")
             await app.press("escape")
+            await app.until_shown("stopping: what is on its way ends first", "Esc again")
+            await app.press("escape")
             await app.until_shown(" not done, ", "r goes on")
             gate.release()
         assert isinstance(app.app.screen, PlanScreen)

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from coexplorer.config import Settings
-from coexplorer.demo.asset import Role
+from coexplorer.demo.asset import Role, StoredAsset
 from coexplorer.demo.server import DemoServer
-from tests.support.server import COMBINED, OUTSIDE, VIEWED
+from coexplorer.library.bulk import CONCURRENCY
+from coexplorer.library.entries import State
+from tests.support.server import COMBINED, OUTSIDE, VIEWED, make_id
 from tests.support.tui import running_app
 
 
@@ -70,3 +72,34 @@ async def test_many_are_deleted_after_a_typed_confirmation(
         await app.until_shown("2 done")
         assert server.store.find(OUTSIDE) is None
         assert server.store.find(COMBINED) is None
+
+
+@pytest.mark.command("screen.close")
+async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing_more(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.clear()
+    me = server.users[0].email
+    server.store.insert(
+        [StoredAsset(id=make_id(n), name=f"asset {n}", owner=me, created=n) for n in range(1, 21)]
+    )
+    async with running_app(server, settings) as app:
+        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
+        await app.press("*", "+")
+        await app.until_shown("add tag")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until_shown("add tag keep: 20 assets")
+        await app.press("y")
+        for gate in gates:
+            await gate.arrived()
+        await app.press("escape")
+        await app.until_shown("stopping: what is on its way ends first")
+        for gate in gates:
+            gate.release()
+        await app.until_shown("8 done, 12 not done, 0 left out", "r goes on")
+        assert sum(asset.tags == ("keep",) for asset in server.store.assets()) == CONCURRENCY
+        assert {entry.state for entry in await app.library.unsent()} == {State.UNSENT}
+        await app.press("r")
+        await app.until_shown("20 done, 0 failed")
+        assert len(server.log.find_all("PUT")) == 20

@@ -31,8 +31,9 @@ BAR_CELLS = 40
 class PlanScreen(CommandScreen[BatchReport | None]):
     """Gives what the plan came to, or None when it was not carried out.
 
-    Nothing is sent before `y` is pressed. Esc while it runs stops it; what is not done, or whose
-    end nobody knows because it was on its way, can be done later: `r` looks first.
+    Nothing is sent before `y` is pressed. Esc while it runs lets what is on its way end and begins
+    nothing more; a second Esc cancels that, too. What is not done, or whose end nobody knows by
+    then, can be done later: `r` looks first.
     """
 
     scope: ClassVar[Scope] = Scope.PLAN
@@ -48,6 +49,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._batch_id = 0
         self._report: BatchReport | None = None
         self._worker: Worker[None] | None = None
+        self._stopping = False
         self._rule = Rule()
         self._progress = Lines(id="progress")
         self._list = Picker()
@@ -111,6 +113,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def do_plan_apply(self) -> None:
         """Carry the plan out."""
         if self._report is None and not self._is_busy and self._plan.todo:
+            self._stopping = False
             self._worker = self.start("apply", self._apply)
             self._show_keys()
 
@@ -118,18 +121,27 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         """Do what failed again, and nothing else."""
         if self._report is not None and self._report.failed and not self._is_busy:
             self._batch_id = self._report.batch_id
+            self._stopping = False
             self._worker = self.start("resume", self._resume)
             self._show_keys()
 
     async def _apply(self) -> None:
         try:
-            self._finish(await self._library.apply(self._plan, progress=self._tell))
+            self._finish(
+                await self._library.apply(
+                    self._plan, progress=self._tell, stopping=lambda: self._stopping
+                )
+            )
         finally:
             await self._look_back()
 
     async def _resume(self) -> None:
         try:
-            self._finish(await self._library.resume(self._batch_id, progress=self._tell))
+            self._finish(
+                await self._library.resume(
+                    self._batch_id, progress=self._tell, stopping=lambda: self._stopping
+                )
+            )
         finally:
             await self._look_back()
 
@@ -144,14 +156,22 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     def _tell(self, progress: BatchProgress) -> None:
         self._batch_id = progress.batch_id
-        self._progress.show([build_bar(progress)])
+        if self._stopping:
+            self._show_stopping(progress.done)
+        else:
+            self._progress.show([build_bar(progress)])
+
+    def _show_stopping(self, done: int | None = None) -> None:
+        text = "stopping: what is on its way ends first"
+        text = text if done is None else f"{text} ({done:,} done)"
+        self._progress.show([((text, Role.WARN), ("; Esc again cancels it", Role.DIM))])
 
     def _finish(self, report: BatchReport) -> None:
         self._report = report
         self._batch_id = report.batch_id
         done, failed, skipped = len(report.applied), len(report.failed), len(report.skipped)
         role = Role.BAD if failed else Role.GOOD
-        stopped = self._worker is not None and self._worker.is_cancelled
+        stopped = self._stopping
         how = "not done" if stopped else "failed"
         text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
         again = "goes on" if stopped else "tries the failed ones again"
@@ -162,10 +182,14 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._show_keys()
 
     def do_screen_close(self) -> None:
-        """Stop what runs; leave when nothing does."""
+        """Let what runs end where it is, then cancel it; leave when nothing runs."""
         if self._is_busy and self._worker is not None:
-            self._worker.cancel()
-            self._progress.show([(("stopped", Role.WARN),)])
+            if self._stopping:
+                self._worker.cancel()
+                self._progress.show([(("stopped", Role.WARN),)])
+            else:
+                self._stopping = True
+                self._show_stopping()
         else:
             self.dismiss(self._report)
 
