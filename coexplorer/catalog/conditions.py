@@ -6,11 +6,10 @@ among them, for those that look at assets one after the other, in the order of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import msgspec
 
 from coexplorer.query import (
+    FIELDS,
     AllTags,
     Compare,
     Flag,
@@ -24,8 +23,29 @@ from coexplorer.query import (
 )
 
 Parameters = tuple[object, ...]
+Test = tuple[str, Parameters]
+"""A condition in SQL, and the values of its question marks."""
 
 COMPARED = {"size": "size_bytes", "files": "files", "created": "created", "used": "last_used"}
+PLACES = {
+    "name": ("folded", "name"),
+    "description": ("folded", "description"),
+    "tag": ("tag", "folded"),
+    "type": ("asset", "type"),
+    "state": ("asset", "state"),
+    "owner": ("asset", "owner_folded"),
+    "mount": ("asset", "mount_folded"),
+    "bucket": ("source", "bucket"),
+    "prefix": ("source", "prefix"),
+    "run_script": ("source", "run_script"),
+    "commit_id": ("source", "commit_id"),
+    "capsule": ("source", "capsule"),
+    "computation": ("source", "computation"),
+    "contained_data_id": ("input", "parent"),
+    "id": ("asset", "id"),
+}
+"""Table and column of each text field; `query.fields` says how it is compared."""
+
 FLAG_TESTS = {
     "favorite": "favorite = 1",
     "mine": "mine = 1",
@@ -36,9 +56,10 @@ FLAG_TESTS = {
     "unused": "last_used = 0",
     "untagged": "tags = '[]'",
 }
-BEYOND = "\U0010ffff"
+_BEYOND = "\U0010ffff"
 """Sorts behind every text that goes on from a beginning."""
 
+_MATCHES = {field.name: "whole" if field.choices else field.match for field in FIELDS}
 _TEXTS = ("name", "description", "labels")
 _FOLDED = "folded AS f ON f.n = a.n"
 
@@ -88,7 +109,7 @@ def group_terms(query: Query) -> list[list[Term]]:
     return list(groups.values())
 
 
-def between(column: str, wanted: Interval) -> tuple[str, Parameters]:
+def between(column: str, wanted: Interval) -> Test:
     """Return the test that a column lies within an interval."""
     tests: list[str] = []
     values: list[object] = []
@@ -101,12 +122,23 @@ def between(column: str, wanted: Interval) -> tuple[str, Parameters]:
     return " AND ".join(tests), tuple(values)
 
 
+def text_test(field: str, column: str, text: str) -> Test:
+    """Return the test of a column that holds a text field, for a folded text."""
+    match _MATCHES[field]:
+        case "contains":
+            return f"instr({column}, ?)", (text,)
+        case "starts":
+            return f"{column} >= ? AND {column} < ?", (text, text + _BEYOND)
+        case _:
+            return f"{column} = ?", (text,)
+
+
 def _reads_texts(term: Term) -> bool:
     plain = isinstance(term, Match) and not term.custom and term.field in _TEXTS
     return isinstance(term, Word) or plain
 
 
-def _test(term: Term, now: float) -> tuple[str, Parameters]:
+def _test(term: Term, now: float) -> Test:
     values: Parameters
     match term:
         case Word():
@@ -116,7 +148,7 @@ def _test(term: Term, now: float) -> tuple[str, Parameters]:
             test = f"EXISTS ({_VALUE} AND instr(m.text, ?))"
             values = (fold(term.field), fold(term.text))
         case Match():
-            test, values = _FIELDS[term.field](term.field, fold(term.text))
+            test, values = _field_test(term.field, fold(term.text))
         case AllTags():
             test, values = " AND ".join([_HAS_TAG] * len(term.tags)), tuple(map(fold, term.tags))
         case Flag():
@@ -129,67 +161,15 @@ def _test(term: Term, now: float) -> tuple[str, Parameters]:
     return test, values
 
 
+def _field_test(field: str, text: str) -> Test:
+    table, column = PLACES[field]
+    alias = _ALIASES[table]
+    test, values = text_test(field, f"{alias}.{column}", text)
+    if alias in {"a", "f"}:
+        return test, values
+    return f"EXISTS (SELECT 1 FROM {table} AS {alias} WHERE {alias}.n = a.n AND {test})", values
+
+
+_ALIASES = {"asset": "a", "folded": "f", "tag": "t", "source": "s", "input": "i"}
 _VALUE = "SELECT 1 FROM metadata AS m WHERE m.key = ? AND m.n = a.n"
 _HAS_TAG = "EXISTS (SELECT 1 FROM tag AS t WHERE t.folded = ? AND t.n = a.n)"
-
-
-def _text(field: str, text: str) -> tuple[str, Parameters]:
-    return f"instr(f.{field}, ?)", (text,)
-
-
-def _tag(field: str, text: str) -> tuple[str, Parameters]:
-    del field
-    return _HAS_TAG, (text,)
-
-
-def _equal(field: str, text: str) -> tuple[str, Parameters]:
-    return f"a.{field} = ?", (text,)
-
-
-def _inside(field: str, text: str) -> tuple[str, Parameters]:
-    return f"instr(a.{field}_folded, ?)", (text,)
-
-
-def _id(field: str, text: str) -> tuple[str, Parameters]:
-    return f"a.{field} >= ? AND a.{field} < ?", (text, text + BEYOND)
-
-
-def _source(field: str, text: str) -> tuple[str, Parameters]:
-    test, values = source_test(field, text)
-    return f"EXISTS (SELECT 1 FROM source AS s WHERE s.n = a.n AND {test})", values
-
-
-def source_test(field: str, text: str) -> tuple[str, Parameters]:
-    """Return the test of a field that is kept in `source`."""
-    if field == "run_script":
-        return "instr(run_script, ?)", (text,)
-    if field == "bucket":
-        return "bucket = ?", (text,)
-    return f"{field} >= ? AND {field} < ?", (text, text + BEYOND)
-
-
-def _input(field: str, text: str) -> tuple[str, Parameters]:
-    del field
-    return (
-        "EXISTS (SELECT 1 FROM input AS i WHERE i.n = a.n AND i.parent >= ? AND i.parent < ?)",
-        (text, text + BEYOND),
-    )
-
-
-_FIELDS: Mapping[str, Callable[[str, str], tuple[str, Parameters]]] = {
-    "name": _text,
-    "description": _text,
-    "tag": _tag,
-    "type": _equal,
-    "state": _equal,
-    "owner": _inside,
-    "mount": _inside,
-    "bucket": _source,
-    "prefix": _source,
-    "run_script": _source,
-    "commit_id": _source,
-    "capsule": _source,
-    "computation": _source,
-    "contained_data_id": _input,
-    "id": _id,
-}

@@ -7,20 +7,21 @@ combines what they find, so that a part that was asked before costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from coexplorer.catalog.conditions import (
-    BEYOND,
     COMPARED,
     FLAG_TESTS,
+    PLACES,
     Condition,
     Parameters,
+    Test,
     between,
     compile_condition,
     group_terms,
-    source_test,
+    text_test,
 )
 from coexplorer.catalog.letters import find_bit
 from coexplorer.catalog.schema import FLAG_BITS
@@ -29,6 +30,7 @@ from coexplorer.query import (
     Compare,
     Flag,
     Match,
+    Never,
     Query,
     SortKey,
     Term,
@@ -64,6 +66,10 @@ class Part(msgspec.Struct, frozen=True):
         words: Full-text expression of the same set; then `sql` is `MATCHING`.
         short: A word without trigrams, which `expand_short` can turn into `words`.
         column: The column that `short` is looked for in; empty for all.
+        test: The set as a condition on `asset AS a`, when `rest` is there.
+        rest: ``SELECT`` of the numbers of all other assets, with the same parameters: where most
+            are in the set, these are faster to read.
+        reads_texts: Whether many texts are gone through.
     """
 
     sql: str
@@ -71,6 +77,9 @@ class Part(msgspec.Struct, frozen=True):
     words: str = ""
     short: str = ""
     column: str = ""
+    test: str = ""
+    rest: str = ""
+    reads_texts: bool = False
 
 
 class Clause(msgspec.Struct, frozen=True):
@@ -79,21 +88,50 @@ class Clause(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...]
     negated: bool = False
 
+    @property
+    def is_easy(self) -> bool:
+        """Whether its assets are found without going through texts."""
+        return not any(part.reads_texts for part in self.parts)
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A walk along assets: all of them, or those that a query can find.
+
+    Attributes:
+        by: The ``ORDER BY`` list over `asset`; ends in the id, so that it is total.
+        within: What the query asks of the column that it is sorted by; empty: nothing.
+    """
+
+    by: str
+    within: str = ""
+    parameters: Parameters = ()
+
+    @property
+    def sql(self) -> str:
+        """``SELECT`` of the numbers in this order; its last parameter is how many."""
+        where = f" WHERE {self.within}" if self.within else ""
+        return f"SELECT n FROM asset{where} ORDER BY {self.by} LIMIT ?"
+
+    @property
+    def counter(self) -> str:
+        """The counter in the catalog that moves when this order may have changed."""
+        return "places" if self.by in _TIME_ORDERS else "changes"
+
 
 class Search(msgspec.Struct, frozen=True):
     """A compiled query.
 
     Attributes:
-        order: The ``ORDER BY`` list over `asset`; ends in the id, so that it is total.
+        order: Where its list is walked along.
         condition: The whole query again, as a condition on one row.
-        flags: Mask and wanted bits of `asset.flags`, and the state that is asked for, when the
-            query is about nothing else: `tally` then knows the count.
+        tally: The whole query as a condition on `tally`, which then knows the count; None when it
+            is about anything else.
     """
 
     clauses: tuple[Clause, ...]
-    order: str
+    order: Order
     condition: Condition
-    flags: tuple[int, int, str | None] | None = None
+    tally: Test | None = None
 
 
 def compile_search(query: Query, now: float) -> Search:
@@ -112,9 +150,9 @@ def compile_search(query: Query, now: float) -> Search:
         clauses.append(Clause((ARCHIVED,), negated=True))
     return Search(
         tuple(clauses),
-        _order(query.sort or _NEWEST_FIRST),
+        _order(query, now),
         compile_condition(query, now),
-        _flags(query),
+        _tally(query),
     )
 
 
@@ -125,7 +163,7 @@ def _part(term: Term, now: float) -> Part:
         case Match(custom=True):
             part = _custom_text(fold(term.field), fold(term.text))
         case Match():
-            part = _FIELDS[term.field](term.field, fold(term.text))
+            part = _field(term.field, fold(term.text))
         case AllTags():
             part = _all_tags([fold(tag) for tag in term.tags])
         case Flag():
@@ -156,13 +194,15 @@ def _phrase(text: str) -> str:
 def _text(field: str, text: str) -> Part:
     if len(text) > SHORT:
         words = f"{field} : {_phrase(text)}" if field else _phrase(text)
-        return Part(MATCHING, (words,), words)
+        return Part(MATCHING, (words,), words, reads_texts=True)
     if not field and (bit := find_bit(text)):
-        return Part("SELECT n FROM asset WHERE letters & ?", (bit,))
+        sql = "SELECT n FROM asset WHERE"
+        test = "letters & ?"
+        return Part(f"{sql} {test}", (bit,), test=f"a.{test}", rest=f"{sql} NOT {test}")
     columns = [field] if field else ["name", "description", "labels"]
     test = " OR ".join(f"instr({column}, ?)" for column in columns)
     sql = f"SELECT n FROM folded WHERE {test}"
-    return Part(sql, (text,) * len(columns), short=text, column=field)
+    return Part(sql, (text,) * len(columns), short=text, column=field, reads_texts=True)
 
 
 def expand_short(part: Part, trigrams: Sequence[str]) -> Part | None:
@@ -171,18 +211,15 @@ def expand_short(part: Part, trigrams: Sequence[str]) -> Part | None:
         return None
     words = f"({' OR '.join(map(_phrase, trigrams))})"
     words = f"{part.column} : {words}" if part.column else words
-    return Part(MATCHING, (words,), words)
+    return Part(MATCHING, (words,), words, reads_texts=True)
 
 
-def join_words(parts: Sequence[Part]) -> Part:
-    """Return the assets that are in all of several full-text parts."""
+def join_words(parts: Sequence[Part], without: Sequence[Part] = ()) -> Part:
+    """Return the assets that are in all of several full-text parts, and in none of others."""
     words = " AND ".join(f"({part.words})" for part in parts)
-    return Part(MATCHING, (words,), words)
-
-
-def _tag(field: str, text: str) -> Part:
-    del field
-    return Part("SELECT n FROM tag WHERE folded = ?", (text,))
+    if without:
+        words = " NOT ".join([f"({words})", *(f"({part.words})" for part in without)])
+    return Part(MATCHING, (words,), words, reads_texts=True)
 
 
 def _all_tags(tags: Sequence[str]) -> Part:
@@ -199,19 +236,22 @@ ARCHIVED = _flag("archived")
 """What every search that does not ask for it leaves out."""
 
 
-def _equal(field: str, text: str) -> Part:
-    return Part(f"SELECT n FROM asset WHERE {field} = ?", (text,))
+def _field(field: str, text: str) -> Part:
+    """Return the assets whose text field fits."""
+    if field in {"name", "description"}:
+        return _text(field, text)
+    if field == "owner":
+        return _owner(text)
+    table, column = PLACES[field]
+    test, values = text_test(field, column, text)
+    if field == "mount":  # its index is far smaller than the table
+        table = "asset INDEXED BY asset_by_mount"
+    reads_texts = field in {"mount", "run_script"}
+    return Part(f"SELECT n FROM {table} WHERE {test}", values, reads_texts=reads_texts)
 
 
-def _mount(field: str, text: str) -> Part:
-    """A text within a column whose index is far smaller than the table."""
-    index = f"asset INDEXED BY asset_by_{field}"
-    return Part(f"SELECT n FROM {index} WHERE instr({field}_folded, ?)", (text,))
-
-
-def _owner(field: str, text: str) -> Part:
-    """The assets of the owners whose names hold a text; there are few owners."""
-    del field
+def _owner(text: str) -> Part:
+    """Return the assets of the owners whose names hold a text; there are few owners."""
     following = "(SELECT min(owner_folded) FROM asset WHERE owner_folded > known.one)"
     sql = (
         "WITH RECURSIVE known (one) AS (SELECT min(owner_folded) FROM asset"
@@ -222,77 +262,61 @@ def _owner(field: str, text: str) -> Part:
     return Part(sql, (text,))
 
 
-def _id(field: str, text: str) -> Part:
-    return Part(f"SELECT n FROM asset WHERE {field} >= ? AND {field} < ?", (text, text + BEYOND))
-
-
-def _source(field: str, text: str) -> Part:
-    test, values = source_test(field, text)
-    return Part(f"SELECT n FROM source WHERE {test}", values)
-
-
-def _input(field: str, text: str) -> Part:
-    del field
-    return Part("SELECT n FROM input WHERE parent >= ? AND parent < ?", (text, text + BEYOND))
-
-
-_FIELDS: Mapping[str, Callable[[str, str], Part]] = {
-    "name": _text,
-    "description": _text,
-    "tag": _tag,
-    "type": _equal,
-    "state": _equal,
-    "owner": _owner,
-    "mount": _mount,
-    "bucket": _source,
-    "prefix": _source,
-    "run_script": _source,
-    "commit_id": _source,
-    "capsule": _source,
-    "computation": _source,
-    "contained_data_id": _input,
-    "id": _id,
-}
-
-
 def _custom_text(key: str, text: str) -> Part:
-    """Values under a key; the full-text index leaves few of them to be looked at."""
+    """Return the assets with a text under a key; full text leaves few of them to be looked at."""
     if len(text) <= SHORT:
-        return Part("SELECT n FROM metadata WHERE key = ? AND instr(text, ?)", (key, text))
+        scan = "SELECT n FROM metadata WHERE key = ? AND instr(text, ?)"
+        return Part(scan, (key, text), reads_texts=True)
     sql = (
         f"SELECT found.n FROM ({MATCHING}) AS found CROSS JOIN metadata"
         " ON metadata.key = ? AND metadata.n = found.n AND instr(metadata.text, ?)"
     )
-    return Part(sql, (f"labels : {_phrase(text)}", key, text))
+    return Part(sql, (f"labels : {_phrase(text)}", key, text), reads_texts=True)
 
 
-def _flags(query: Query) -> tuple[int, int, str | None] | None:
-    """Return mask, wanted bits and state when the query is about nothing else."""
-    mask = 0 if query.asks_for_archived else FLAG_BITS["archived"]
-    wanted = 0
-    state: str | None = None
-    for term in query.terms:
-        if isinstance(term, Flag):
-            bit = FLAG_BITS.get(term.name, 0)
-            if mask & bit and bool(wanted & bit) == term.negated:
-                return None  # is:mine -is:mine
-            mask |= bit
-            wanted |= 0 if term.negated else bit
-        elif isinstance(term, Match) and term.field == "state" and state is None:
-            if term.negated or term.custom:
-                return None
-            state = fold(term.text)
-        else:
+def _tally(query: Query) -> Test | None:
+    """Return a query about nothing but what `tally` has columns for, as a condition on it."""
+    tests = [] if query.asks_for_archived else [f"NOT flags & {FLAG_BITS['archived']}"]
+    parameters: list[object] = []
+    for group in group_terms(query):
+        found = [_tally_test(term) for term in group]
+        known = [one for one in found if one is not None]
+        if len(known) < len(found):
             return None
-    return mask, wanted, state
+        one = " OR ".join(f"({test})" for test, _ in known)
+        tests.append(f"NOT ({one})" if group[0].negated else f"({one})")
+        parameters += [value for _, values in known for value in values]
+    return " AND ".join(tests) or "1", tuple(parameters)
 
 
-TIME_ORDERS = frozenset({"created, id", "created DESC, id DESC"})
-"""Orders that only hold other assets when one comes, goes, or was made at another time."""
+def _tally_test(term: Term) -> Test | None:
+    match term:
+        case Flag():
+            return f"flags & {FLAG_BITS[term.name]}", ()
+        case Match(field="type" | "state" | "owner", custom=False):
+            return text_test(term.field, PLACES[term.field][1], fold(term.text))
+        case Compare(field="used", op="", value=Never(), custom=False):
+            return f"flags & {FLAG_BITS['unused']}", ()
+        case _:
+            return None
 
 
-def _order(sort: Sequence[SortKey]) -> str:
-    """Return the ``ORDER BY`` list; the id goes the way of the last key, as the indexes do."""
+_TIME_ORDERS = frozenset({"created, id", "created DESC, id DESC"})
+"""These only hold other assets when one comes, goes, or was made at another time."""
+
+
+def _order(query: Query, now: float) -> Order:
+    """Return the order of a query; the id goes the way of the last key, as the indexes do."""
+    sort = query.sort or _NEWEST_FIRST
     keys = [(_SORT_COLUMNS[key.field], key.descending) for key in sort]
     keys.append(("id", sort[-1].descending))
-    return ", ".join(f"{column}{' DESC' if descending else ''}" for column, descending in keys)
+    by = ", ".join(f"{column}{' DESC' if descending else ''}" for column, descending in keys)
+    ends = [
+        between(COMPARED[term.field], interval(term, now))
+        for term in query.terms
+        if isinstance(term, Compare)
+        and not (term.negated or term.custom)
+        and term.field == sort[0].field
+    ]
+    within = " AND ".join(test for test, _ in ends)
+    return Order(by, within, tuple(value for _, values in ends for value in values))

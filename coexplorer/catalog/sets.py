@@ -15,18 +15,19 @@ import sqlite3
 import threading
 from array import array
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 from itertools import compress
 from typing import Final, TypeVar, cast
 
 import msgspec
 
-from coexplorer.catalog.conditions import Condition
+from coexplorer.catalog.conditions import Condition, Test
 from coexplorer.catalog.schema import FLAG_BITS
 from coexplorer.catalog.search import (
     ARCHIVED,
-    TIME_ORDERS,
     Clause,
+    Order,
     Part,
     Search,
     compile_search,
@@ -38,7 +39,7 @@ from coexplorer.query import Query
 _KEPT_SETS: Final = 48
 _KEPT_LISTS: Final = 8
 _KEPT_ORDERS: Final = 10
-_FEW: Final = 2000
+_FEW: Final = 1000
 """Up to so many found assets are ordered by SQLite; more along the order of all."""
 
 _LOOKED_AT: Final = (128, 384, 1024)
@@ -46,6 +47,12 @@ _LOOKED_AT: Final = (128, 384, 1024)
 
 _REACHES: Final = (1024, 4096, 16384, 65536)
 """How much of an order is read, in steps, before all of it."""
+
+_SAMPLE: Final = 64
+"""So many assets tell about which part of all a search finds."""
+
+_MOST: Final = 0.6
+"""Where more than this part of all assets is in a set, the others are read."""
 
 _ALL_OF_IT: Final = -1
 
@@ -63,8 +70,8 @@ class Sets:
     def count(self, connection: sqlite3.Connection, query: Query, now: float) -> int:
         """Return how many assets `query` finds."""
         search = compile_search(query, now)
-        if search.flags is not None:
-            return _count_flags(connection, *search.flags)
+        if search.tally is not None:
+            return _count_tally(connection, search.tally)
         return self._find(connection, search).bit_count()
 
     def window(
@@ -72,10 +79,13 @@ class Sets:
     ) -> Sequence[int]:
         """Return the numbers of `limit` assets that `query` finds, from `offset` on, in order."""
         search = compile_search(query, now)
-        near = self._look(connection, search, offset + limit)
-        if near is not None:
-            return near[offset : offset + limit]
-        return self._ordered(connection, search, offset + limit)[offset : offset + limit]
+        wanted = offset + limit
+        numbers: Sequence[int] | None = self._look(connection, search, wanted)
+        if numbers is None:
+            numbers = self._look_among(connection, search, wanted)
+        if numbers is None:
+            numbers = self._ordered(connection, search, wanted)
+        return numbers[offset:wanted]
 
     def position(
         self, connection: sqlite3.Connection, query: Query, number: int, now: float
@@ -88,7 +98,7 @@ class Sets:
         if number in near:
             before = near[: near.index(number)]
             return len(_fitting(connection, search.condition, before))
-        mask = _mask(self._find(connection, search), self._beyond(connection))
+        mask = _mask(self._find(connection, search), _find_beyond(connection))
         for reach in (*_REACHES, len(mask)):
             first = self._first(connection, search.order, reach)
             if number in first:
@@ -97,7 +107,7 @@ class Sets:
 
     def prepare(self, connection: sqlite3.Connection, query: Query, now: float) -> None:
         """Make ready what all searches in the order of `query` stand on."""
-        self._read_order(connection, compile_search(query, now).order, _ALL_OF_IT)
+        self._read_order(connection, Order(compile_search(query, now).order.by), _ALL_OF_IT)
         self._find_part(connection, ARCHIVED)
 
     def numbers(self, connection: sqlite3.Connection, query: Query, now: float) -> array[int]:
@@ -108,18 +118,36 @@ class Sets:
         self, connection: sqlite3.Connection, search: Search, wanted: int
     ) -> list[int] | None:
         """Return at least the first `wanted` assets; None when they are not near the start."""
-        found: list[int] = []
-        done = 0
-        for most in _LOOKED_AT:
-            if done and len(found) / done * _LOOKED_AT[-1] < wanted:
-                break
-            near = self._first(connection, search.order, most)[done:most]
-            fitting = _fitting(connection, search.condition, near)
-            found += [number for number in near if number in fitting]
-            done += len(near)
-            if len(found) >= wanted or done < most:
-                return found
-        return None
+
+        def is_promising(share: float) -> bool:
+            """Judge by those that were looked at; the newest are seldom like all others."""
+            if share * _LOOKED_AT[-1] >= wanted or search.order.within:
+                return share * _LOOKED_AT[-1] >= wanted
+            return _estimate_share(connection, search) * _LOOKED_AT[-1] >= wanted
+
+        first = partial(self._first, connection, search.order)
+        return _look_at(connection, search.condition, wanted, first, is_promising)
+
+    def _look_among(
+        self, connection: sqlite3.Connection, search: Search, wanted: int
+    ) -> list[int] | None:
+        """Return what `_look` does, looking only at what is found without reading texts."""
+        easy = tuple(clause for clause in search.clauses if clause.is_easy)
+        if len(easy) == len(search.clauses) or all(clause.negated for clause in easy):
+            return None
+        among = self._find(connection, msgspec.structs.replace(search, clauses=easy))
+        count = among.bit_count()
+
+        def first(most: int) -> array[int]:
+            return self._sift(connection, search.order, among, min(most, count))
+
+        return _look_at(
+            connection,
+            search.condition,
+            wanted,
+            first,
+            lambda share: share * _LOOKED_AT[-1] >= wanted,
+        )
 
     def _ordered(
         self, connection: sqlite3.Connection, search: Search, wanted: int | None
@@ -134,18 +162,20 @@ class Sets:
             if count <= _FEW:
                 few = _encode(_members(found))
                 inside = "n IN (SELECT value FROM json_each(?))"
-                sql = f"SELECT n FROM asset WHERE {inside} ORDER BY {search.order}"
+                sql = f"SELECT n FROM asset WHERE {inside} ORDER BY {search.order.by}"
                 return array("q", _fetch(connection, sql, (few,)))
             return self._sift(connection, search.order, found, count)
 
         return self._keep(connection, "list", _KEPT_LISTS, search, order)
 
     def _sift(
-        self, connection: sqlite3.Connection, order: str, found: int, wanted: int
+        self, connection: sqlite3.Connection, order: Order, found: int, wanted: int
     ) -> array[int]:
         """Return at least the first `wanted` of the found assets, which are not fewer."""
-        mask = _mask(found, self._beyond(connection))
+        mask = _mask(found, _find_beyond(connection))
         sifted, done = array("q"), 0
+        if not wanted:
+            return sifted
         reach = 2 * wanted * len(mask) // found.bit_count()
         while len(sifted) < wanted:
             first = self._first(connection, order, reach)[done:reach]
@@ -154,52 +184,46 @@ class Sets:
             reach *= 2
         return sifted
 
-    def _beyond(self, connection: sqlite3.Connection) -> int:
-        """Return a number that is larger than those of all assets."""
-        row = connection.execute("SELECT max(n) FROM asset").fetchone()
-        return int(row[0] or 0) + 1
-
-    def _first(self, connection: sqlite3.Connection, order: str, most: int) -> array[int]:
+    def _first(self, connection: sqlite3.Connection, order: Order, most: int) -> array[int]:
         """Return the first assets of an order, at least `most` of them where there are so many."""
         with self._guard:
             kept = self._kept["order"].get((order, _ALL_OF_IT))
-        if kept is not None and kept[0] == _read_counter(connection, _counter_of(order)):
+        if kept is not None and kept[0] == _read_counter(connection, order.counter):
             return cast("array[int]", kept[1])
         reach = next((reach for reach in _REACHES if reach >= most), _ALL_OF_IT)
         return self._read_order(connection, order, reach)
 
-    def _read_order(self, connection: sqlite3.Connection, order: str, reach: int) -> array[int]:
-        sql = f"SELECT n FROM asset ORDER BY {order} LIMIT ?"
+    def _read_order(self, connection: sqlite3.Connection, order: Order, reach: int) -> array[int]:
         return self._keep(
             connection,
             "order",
             _KEPT_ORDERS,
             (order, reach),
-            lambda: array("q", _fetch(connection, sql, (reach,))),
-            counter=_counter_of(order),
+            lambda: array("q", _fetch(connection, order.sql, (*order.parameters, reach))),
+            counter=order.counter,
         )
 
     def _find(self, connection: sqlite3.Connection, search: Search) -> int:
-        wanted = [clause for clause in search.clauses if not clause.negated]
-        found = self._find_all(connection, wanted)
-        for clause in search.clauses:
-            if clause.negated and found:
-                found &= ~self._find_any(connection, clause)
-        return found
-
-    def _find_all(self, connection: sqlite3.Connection, clauses: Sequence[Clause]) -> int:
-        """Return the assets in all clauses; those about words that are new are asked as one."""
+        """Return the assets in all clauses; what is asked of words that is new is asked as one."""
         found = -1
         new: list[Part] = []
-        for clause in clauses:
+        without: list[Part] = []
+        for clause in search.clauses:
             part = clause.parts[0]
             if len(clause.parts) == 1 and part.words and not self._has(connection, part):
-                new.append(part)
-            else:
+                (without if clause.negated else new).append(part)
+            elif not clause.negated and found:
                 found &= self._find_any(connection, clause)
         if new and found:
-            found &= self._find_part(connection, new[0] if len(new) == 1 else join_words(new))
-        return found if found != -1 else self._find_part(connection, _ALL)
+            joined = join_words(new, without) if without or len(new) > 1 else new[0]
+            found &= self._find_part(connection, joined)
+        elif found == -1:
+            found = self._find_part(connection, _ALL)
+        asked = set(without) if new else set()
+        for clause in search.clauses:
+            if clause.negated and found and clause.parts[0] not in asked:
+                found &= ~self._find_any(connection, clause)
+        return found
 
     def _find_any(self, connection: sqlite3.Connection, clause: Clause) -> int:
         found = 0
@@ -208,12 +232,21 @@ class Sets:
         return found
 
     def _find_part(self, connection: sqlite3.Connection, part: Part) -> int:
+        beyond = _find_beyond(connection)
+
         def find() -> int:
+            if part is _ALL and _count_tally(connection, _ANY) == beyond - 1:
+                return int.from_bytes(b"\0" + b"\1" * (beyond - 1), "little")  # none is gone
             use: Part | None = part
             if part.short:
                 trigrams = _find_trigrams(connection, part.short)
                 use = part if trigrams is None else expand_short(part, trigrams)
-            return 0 if use is None else _pack(_fetch(connection, use.sql, use.parameters))
+            if use is None:
+                return 0
+            if use.rest and _measure_share(connection, use.test, use.parameters) > _MOST:
+                rest = _pack(_fetch(connection, use.rest, use.parameters), beyond)
+                return self._find_part(connection, _ALL) & ~rest
+            return _pack(_fetch(connection, use.sql, use.parameters), beyond)
 
         counter = "places" if part is _ALL else "changes"
         return self._keep(connection, "set", _KEPT_SETS, part, find, counter=counter)
@@ -252,11 +285,8 @@ class Sets:
 
 
 _ALL: Final = Part("SELECT n FROM asset", ())
-
-
-def _counter_of(order: str) -> str:
-    """Return the counter that tells whether an order still holds."""
-    return "places" if order in TIME_ORDERS else "changes"
+_ANY: Final = ("1", ())
+_ASSET: Final = "CROSS JOIN asset AS a ON a.n = wanted.value"
 
 
 def read_change(connection: sqlite3.Connection) -> int:
@@ -274,6 +304,42 @@ def _fetch(connection: sqlite3.Connection, sql: str, parameters: tuple[object, .
     return _decode(f"[{row[0] or ''}]")
 
 
+def _find_beyond(connection: sqlite3.Connection) -> int:
+    """Return a number that is larger than those of all assets."""
+    row = connection.execute("SELECT ifnull(max(n), 0) + 1 FROM asset").fetchone()
+    return int(row[0])
+
+
+def _look_at(
+    connection: sqlite3.Connection,
+    condition: Condition,
+    wanted: int,
+    first: Callable[[int], Sequence[int]],
+    is_promising: Callable[[float], bool],
+) -> list[int] | None:
+    """Look at assets one by one, in steps; return at least `wanted` of those that fit, or all.
+
+    Args:
+        connection: To the catalog.
+        condition: What they must fulfil.
+        wanted: So many are enough.
+        first: Returns the first so many of them, in order, or all when there are fewer.
+        is_promising: Says whether to go on, by which part of those that were looked at fits.
+    """
+    found: list[int] = []
+    done = 0
+    for most in _LOOKED_AT:
+        if done and not is_promising(len(found) / done):
+            return None
+        near = first(most)[done:most]
+        fitting = _fitting(connection, condition, near)
+        found += [number for number in near if number in fitting]
+        done += len(near)
+        if len(found) >= wanted or done < most:
+            return found
+    return None
+
+
 def _fitting(
     connection: sqlite3.Connection, condition: Condition, numbers: Sequence[int]
 ) -> set[int]:
@@ -285,7 +351,7 @@ def _fitting(
     return {number for (number,) in rows}
 
 
-def _encode(numbers: Sequence[int]) -> str:
+def _encode(numbers: Iterable[int]) -> str:
     return msgspec.json.encode(list(numbers)).decode()
 
 
@@ -294,16 +360,21 @@ def _mask(found: int, beyond: int) -> bytes:
     return found.to_bytes(beyond, "little")
 
 
-def _pack(numbers: Sequence[int]) -> int:
-    mask = bytearray(max(numbers, default=0) + 1)
+def _pack(numbers: Sequence[int], beyond: int) -> int:
+    mask = bytearray(beyond)
     for number in numbers:
         mask[number] = 1
     return int.from_bytes(mask, "little")
 
 
 def _members(found: int) -> list[int]:
+    """Return the numbers of a small set."""
     mask = found.to_bytes((found.bit_length() + 7) // 8, "little")
-    return list(compress(range(len(mask)), mask))
+    numbers, number = [], mask.find(1)
+    while number >= 0:
+        numbers.append(number)
+        number = mask.find(1, number + 1)
+    return numbers
 
 
 def _find_trigrams(connection: sqlite3.Connection, word: str) -> list[str] | None:
@@ -321,15 +392,32 @@ def _find_trigrams(connection: sqlite3.Connection, word: str) -> list[str] | Non
     return terms
 
 
-def _count_flags(connection: sqlite3.Connection, mask: int, wanted: int, state: str | None) -> int:
-    sql = "SELECT coalesce(sum(assets), 0) FROM tally WHERE flags & ? = ?"
-    if state is None:
-        row = connection.execute(sql, (mask, wanted)).fetchone()
-    else:
-        row = connection.execute(f"{sql} AND state = ?", (mask, wanted, state)).fetchone()
-    return int(row[0])
+def _count_tally(connection: sqlite3.Connection, test: Test) -> int:
+    sql = f"SELECT coalesce(sum(assets), 0) FROM tally WHERE {test[0]}"
+    return int(connection.execute(sql, test[1]).fetchone()[0])
+
+
+def _estimate_share(connection: sqlite3.Connection, search: Search) -> float:
+    """Return about which part of all assets a search finds: exactly, or from a few of them."""
+    if search.tally is not None:
+        return _count_tally(connection, search.tally) / max(1, _count_tally(connection, _ANY))
+    condition = search.condition
+    return _measure_share(connection, condition.test, condition.parameters, condition.source)
+
+
+def _measure_share(
+    connection: sqlite3.Connection, test: str, parameters: tuple[object, ...], source: str = _ASSET
+) -> float:
+    """Return which part of a few assets, spread over all, fulfils a test."""
+    beyond = _find_beyond(connection)
+    sample = _encode(range(1, beyond, max(1, beyond // _SAMPLE)))
+    share = connection.execute(
+        f"SELECT avg(ifnull({test}, 0) <> 0) FROM json_each(?) AS wanted {source}",
+        (*parameters, sample),
+    ).fetchone()[0]
+    return float(share or 0)
 
 
 def count_archived(connection: sqlite3.Connection) -> int:
     """Return how many assets are archived."""
-    return _count_flags(connection, FLAG_BITS["archived"], FLAG_BITS["archived"], None)
+    return _count_tally(connection, (f"flags & {FLAG_BITS['archived']}", ()))

@@ -30,6 +30,11 @@ _NOTHING = Membership()
 _log = logging.getLogger(__name__)
 
 
+def search_time() -> float:
+    """Return what relative dates count back from: whole minutes, so that what was found is kept."""
+    return time.time() // 60 * 60
+
+
 class Context:
     """The servants of one session.
 
@@ -159,8 +164,8 @@ class Context:
     async def records(self, target: Query | Sequence[AssetId]) -> list[Record]:
         """Return full records from the catalog."""
         if isinstance(target, Query):
-            return await self.run(self.catalog.records, target, now=time.time())
-        return await self.run(self.catalog.records, list(target), now=time.time())
+            return await self.run(self.catalog.records, target, now=search_time())
+        return await self.run(self.catalog.records, list(target), now=search_time())
 
     async def fetch(self, asset_id: AssetId) -> Record:
         """GET an asset and let the catalog know.

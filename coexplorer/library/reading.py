@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.errors import JournalError
-from coexplorer.library.context import Context
+from coexplorer.library.context import Context, search_time
 from coexplorer.library.results import Lineage, Status
 from coexplorer.models import AssetId
 from coexplorer.query import Query
@@ -26,21 +25,21 @@ class Reading:
 
     async def count(self, query: Query) -> int:
         """See `Library.count`."""
-        return await self._context.run(self._catalog.count, query, now=time.time())
+        return await self._context.run(self._catalog.count, query, now=search_time())
 
     async def window(self, query: Query, offset: int, limit: int) -> list[Row]:
         """See `Library.window`."""
         return await self._context.run(
-            self._catalog.window, query, offset=offset, limit=limit, now=time.time()
+            self._catalog.window, query, offset=offset, limit=limit, now=search_time()
         )
 
     async def prepare(self, query: Query) -> None:
         """See `Library.prepare`."""
-        await self._context.run(self._catalog.prepare, query, now=time.time())
+        await self._context.run(self._catalog.prepare, query, now=search_time())
 
     async def ids(self, query: Query) -> list[AssetId]:
         """See `Library.ids`."""
-        return await self._context.run(self._catalog.ids, query, now=time.time())
+        return await self._context.run(self._catalog.ids, query, now=search_time())
 
     async def rows(self, ids: Sequence[AssetId] | None) -> list[Row]:
         """See `Library.rows`."""
@@ -50,11 +49,11 @@ class Reading:
 
     async def position(self, asset_id: AssetId, query: Query) -> int | None:
         """See `Library.position`."""
-        return await self._context.run(self._catalog.position, asset_id, query, now=time.time())
+        return await self._context.run(self._catalog.position, asset_id, query, now=search_time())
 
     async def tag_counts(self, query: Query | None) -> list[tuple[str, int]]:
         """See `Library.tag_counts`."""
-        return await self._context.run(self._catalog.tag_counts, query, now=time.time())
+        return await self._context.run(self._catalog.tag_counts, query, now=search_time())
 
     async def field_values(self, field: str) -> list[str]:
         """See `Library.field_values`."""
@@ -66,7 +65,7 @@ class Reading:
 
     async def stats(self, query: Query | None) -> Stats:
         """See `Library.stats`."""
-        return await self._context.run(self._catalog.stats, query, now=time.time())
+        return await self._context.run(self._catalog.stats, query, now=search_time())
 
     async def duplicates(self) -> list[Duplicates]:
         """See `Library.duplicates`."""

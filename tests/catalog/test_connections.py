@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from coexplorer.catalog import Catalog, connections
@@ -350,3 +351,25 @@ def test_catalog_of_an_older_schema_is_brought_up_to_date_with_all_it_knows(path
         catalog.upsert(make_records(60, 4))
         assert catalog.count(EVERYTHING, now=NOW) > len(records)
     assert pragma(path, "user_version") == VERSION
+
+
+def test_what_an_older_schema_did_not_tally_is_counted(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Types and owners are tallied since the fourth schema."""
+    records = make_records(60, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(connections, "MIGRATIONS", MIGRATIONS[:3])
+        patch.setattr(connections, "VERSION", 3)
+        with Catalog.open(path) as catalog:
+            catalog.upsert(records)
+    queries = [parse_query(text) for text in ("type:result", "owner:a -type:dataset", "is:any")]
+    with Catalog.open(path) as catalog:
+        for query in queries:
+            assert catalog.count(query, now=NOW) == len(catalog.ids(query, now=NOW)) > 0
+        catalog.upsert(
+            [msgspec.structs.replace(one, fetched_at=9.0) for one in make_records(60, 4)]
+        )
+        catalog.remove([records[0].asset.id])
+        for query in queries:
+            assert catalog.count(query, now=NOW) == len(catalog.ids(query, now=NOW)) > 0

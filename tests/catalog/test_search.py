@@ -118,6 +118,16 @@ def test_a_search_finds_what_a_naive_filter_finds(
         "zz",
         "sort:size sort:-name",
         "sort:-used is:any",
+        "type:result -state:failed owner:a",
+        "type:result type:combined is:mine used:never",
+        "-owner:a -is:unused is:any",
+        "-used:never -type:result",
+        "created:2001..2020 sort:created",
+        "size:>5B size:<1PB sort:-size raw",
+        "-used:>2001 sort:used is:any",
+        "raw -data -ephys",
+        "raw data -name:ephys is:any",
+        "state:draft raw",
     ],
 )
 def test_telling_searches_find_what_a_naive_filter_finds(

@@ -4,6 +4,7 @@ import msgspec
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import Library
+from coexplorer.library.context import search_time
 from coexplorer.library.entries import State
 from coexplorer.models import AssetId, SearchRequest
 from coexplorer.query import parse_query
@@ -46,3 +47,11 @@ async def test_edit_goes_on_when_the_catalog_breaks(library: Library, server: De
     assert result.state is State.APPLIED
     assert server.store.get(RAW).name == "Still works"
     assert library._context.catalog_problem
+
+
+async def test_relative_dates_count_back_from_whole_minutes(library: Library) -> None:
+    """So that what a search for the last days found is kept from one key to the next."""
+    assert search_time() % 60 == 0
+    await library.sync()
+    query = parse_query("created:-99y")
+    assert await library.count(query) == len(await library.ids(query)) > 0
