@@ -84,14 +84,31 @@ def count_tags(
         numbers: The assets to look at; None for all.
     """
     if numbers is None:
-        sql = "SELECT text, count(*) FROM tag GROUP BY folded, text"
-        return sorted(connection.execute(sql).fetchall(), key=_most_used)
+        (counted,) = connection.execute(_TAGS).fetchone()
+        return sorted(_decode_tags(counted), key=_most_used)
     with_chosen, parameters = _chosen(numbers)
     sql = (
         f"{with_chosen} SELECT tag.value, count(*) FROM chosen JOIN asset USING (n),"
         " json_each(asset.tags) AS tag GROUP BY tag.value"
     )
     return sorted(connection.execute(sql, parameters).fetchall(), key=_most_used)
+
+
+_TAGS: Final = """
+WITH spelled AS MATERIALIZED (
+    SELECT folded, min(text) AS text, max(text) AS other, count(*) AS uses FROM tag GROUP BY folded
+)
+SELECT json_group_array(json_array(text, uses)) FROM (
+    SELECT text, uses FROM spelled WHERE text = other
+    UNION ALL
+    SELECT tag.text, count(*) FROM spelled JOIN tag USING (folded)
+    WHERE spelled.text != other GROUP BY tag.folded, tag.text
+    ORDER BY 2 DESC, 1
+)
+"""
+"""Read in the order of the table's key: only tags that are spelled in two ways are grouped anew.
+One value: each row that SQLite hands out would take Python's lock from a key that is typed."""
+_decode_tags = msgspec.json.Decoder(list[tuple[str, int]]).decode
 
 
 def _most_used(counted: tuple[str, int]) -> tuple[int, str]:

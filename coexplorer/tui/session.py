@@ -27,10 +27,16 @@ _NEVER_USED = ("trio", "httpx._main")
 the app's, and a command line of its own. They are a tenth of the app's memory."""
 
 
+_GIL_S = 0.0005
+"""A search in a thread gives way to the screen after so many seconds; Python's own 5 ms would be
+added to a key several times."""
+
+
 def run_session(settings: Settings) -> int:
     """Run the app; see `coexplorer.tui.run`."""
     for name in _NEVER_USED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None: an import fails
+    sys.setswitchinterval(_GIL_S)
     return asyncio.run(_run(settings))
 
 
