@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,7 @@ from coexplorer.query import (
 if TYPE_CHECKING:
     from coexplorer.catalog import Row
     from coexplorer.library import Library
+    from coexplorer.library.results import RemoteFound
     from coexplorer.models import Asset
 
 _COLUMNS = {
@@ -101,7 +101,11 @@ _RECORDS_AT_ONCE = 1000
 @click.option("--columns", metavar="A,B,…", help=f"Of {', '.join(_COLUMNS)}.")
 @click.option("--refresh", is_flag=True, help="Ask the platform for news first.")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
-@click.option("--remote", is_flag=True, help="Let the platform itself search.")
+@click.option(
+    "--remote",
+    is_flag=True,
+    help="Let the platform itself search; what it can't judge is judged here.",
+)
 @format_options(Format.JSON, Format.JSON_LINES, Format.TSV, Format.IDS)
 @pass_invocation
 def ls_command(
@@ -250,19 +254,15 @@ _CELLS: dict[str, Callable[[Row], str]] = {
 def _list_remote(
     invocation: Invocation, query: Query, *, limit: int | None, offset: int, style: Format
 ) -> None:
-    request, whole = platform_part(query, time.time())
-    if not whole:
-        warn("the platform understands only part of this query, and finds more than it asks for")
+    platform_part(query)  # a query that can't be judged is told before the library is opened
 
-    async def work(library: Library) -> list[Asset]:
-        found: list[Asset] = []
-        async for asset in library.search_remote(request):
-            found.append(asset)
-            if limit is not None and len(found) >= offset + limit:
-                break
-        return found[offset:]
+    async def work(library: Library) -> RemoteFound:
+        return await library.find_remote(query, offset=offset, limit=limit)
 
-    assets = invocation.run(work)
+    found = invocation.run(work)
+    assets = found.assets
+    if found.incomplete:
+        warn("the platform shows only a part of what it finds; narrow the query, or sync")
     if style in {Format.JSON, Format.JSON_LINES}:
         print_json([encode_asset(asset, None) for asset in assets], style)
     elif style is Format.IDS:

@@ -29,7 +29,8 @@ from coexplorer.library.events import Event
 from coexplorer.library.files import Files
 from coexplorer.library.history import History
 from coexplorer.library.reading import Reading
-from coexplorer.library.resolve import Resolver, search_remote
+from coexplorer.library.remote import find_remote, search_remote
+from coexplorer.library.resolve import Resolver
 from coexplorer.library.results import (
     BatchProgress,
     BatchReport,
@@ -37,6 +38,7 @@ from coexplorer.library.results import (
     EditResult,
     Lineage,
     ReadyProgress,
+    RemoteFound,
     Status,
     SyncReport,
 )
@@ -183,8 +185,20 @@ class Library:
         return await self._context.fetch(asset_id)
 
     def search_remote(self, request: SearchRequest) -> AsyncIterator[Asset]:
-        """Stream what the platform itself finds, each asset once (``ls --remote``)."""
+        """Stream what the platform itself finds, each asset once."""
         return search_remote(self._context, request)
+
+    async def find_remote(
+        self, query: Query, *, offset: int = 0, limit: int | None = None
+    ) -> RemoteFound:
+        """Return what the platform finds now (``ls --remote``), from number `offset` on.
+
+        What it can't judge is judged here, over its answer.
+
+        Raises:
+            QueryError: Neither can judge a part of it; nothing was sent.
+        """
+        return await find_remote(self._context, query, offset, limit)
 
     async def sign_in(self, token: Secret) -> None:
         """Go on with another token of the same user, as when the old one has expired.

@@ -1,12 +1,13 @@
-"""Which asset a person means, and what the platform itself finds."""
+"""Which asset a person means."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 from coexplorer.errors import AmbiguousAsset, NotFound
 from coexplorer.library.context import Context
+from coexplorer.library.remote import search_remote
 from coexplorer.library.settle import name_query
 from coexplorer.models import Asset, AssetId, Membership, SearchRequest
 
@@ -55,14 +56,6 @@ class Resolver:
                     await self._context.remember(asset, Membership(archived=archived))
                     found.append(asset)
         return found
-
-
-async def search_remote(context: Context, request: SearchRequest) -> AsyncIterator[Asset]:
-    """See `Library.search_remote`."""
-    client = await context.client()
-    async for page in client.iter_pages(request):
-        for asset in page.results:
-            yield asset
 
 
 def _choose(text: str, candidates: Sequence[tuple[AssetId, str]]) -> AssetId:

@@ -8,7 +8,7 @@ from coexplorer.catalog import Relative
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.merge import changed_fields
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import Asset, AssetId, Fields
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -182,3 +182,14 @@ class Lineage(msgspec.Struct, frozen=True):
     asset_id: AssetId
     parents: tuple[Relative, ...]
     children: tuple[Relative, ...]
+
+
+class RemoteFound(msgspec.Struct, frozen=True):
+    """What the platform itself found.
+
+    Attributes:
+        incomplete: It has more, and does not show it.
+    """
+
+    assets: tuple[Asset, ...]
+    incomplete: bool

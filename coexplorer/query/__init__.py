@@ -5,7 +5,7 @@ from coexplorer.query.fields import FIELDS, FLAGS, SORT_FIELDS, Field, Kind, fin
 from coexplorer.query.fold import SEPARATOR, fold
 from coexplorer.query.format import format_query, format_term, format_text
 from coexplorer.query.parse import parse_partial, parse_query
-from coexplorer.query.remote import platform_part
+from coexplorer.query.remote import PlatformPart, platform_part
 from coexplorer.query.tree import (
     Ago,
     AllTags,
@@ -37,6 +37,7 @@ __all__ = [
     "Kind",
     "Match",
     "Never",
+    "PlatformPart",
     "Query",
     "SortKey",
     "Term",

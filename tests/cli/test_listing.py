@@ -102,9 +102,44 @@ def test_a_platform_that_is_away_does_not_keep_what_is_known(program: Program) -
 def test_remote_lets_the_platform_search(any_program: Program) -> None:
     done = any_program.ok("ls", "--remote", "tag:atlas", "--ids")
     assert done.lines == [THEIRS]
-    partly = any_program.ok("ls", "--remote", "tag:atlas size:>1GB", "--json")
-    assert [asset["id"] for asset in partly.json] == [THEIRS]
-    assert "only part of this query" in partly.err
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "-tag:raw",
+        "tag:ecephys size:>1GB",
+        "tag:ecephys size:<1GB sort:-files",
+        "type:result type:combined sort:files",
+        "name:ecephys_655019_2023-04-03_18-17-07_sorted",
+        '"subject id":655019 -state:failed',
+        "created:<2024 sort:used sort:-name",
+        "is:external is:any",
+        "is:mine is:unused -raw",
+        "bucket:institute-raw files:>100",
+        "is:archived -name:nowhere",
+    ],
+)
+def test_remote_finds_what_the_query_asks_and_nothing_more(
+    any_program: Program, query: str
+) -> None:
+    """Its ids may go on to another command: one too many would be changed, or deleted."""
+    local = any_program.ok("ls", query, "--ids").lines
+    remote = any_program.ok("ls", "--remote", query, "--ids")
+    assert sorted(remote.lines) == sorted(local) != []
+    if "sort:" in query:
+        assert remote.lines == local
+    part = any_program.ok("ls", "--remote", query, "--ids", "--offset", "1", "--limit", "1")
+    assert part.lines == remote.lines[1:2]
+
+
+def test_remote_sends_nothing_for_what_nobody_can_judge(any_program: Program) -> None:
+    done = any_program("ls", "--remote", "tag:atlas", "-is:mine", "--ids")
+    assert (done.code, done.out) == (2, "")
+    assert "-is:mine" in done.err
+    assert "^^^^^^^^" in done.err
+    assert "leave --remote out" in done.err
+    assert any_program.server.requests() == []
 
 
 @pytest.mark.parametrize(

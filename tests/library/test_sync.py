@@ -374,3 +374,17 @@ def new_asset(server: DemoServer, name: str) -> StoredAsset:
         tags=(),
         state="ready",
     )
+
+
+async def test_search_of_the_platform_tells_when_not_all_was_shown(
+    legacy_server: DemoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "WALL", 1000)
+    many_assets(legacy_server, 1300)
+    async with open_library(build_settings(legacy_server, tmp_path), origin="cli") as library:
+        every = await library.find_remote(parse_query("-tag:nothing"))
+        some = await library.find_remote(parse_query("-tag:nothing"), offset=5, limit=10)
+    assert every.incomplete
+    assert len(every.assets) >= 1000
+    assert some.assets == every.assets[5:15]
+    assert not some.incomplete

@@ -1,0 +1,83 @@
+"""``ls --remote``: what the platform itself finds, and the rest of the query over its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from coexplorer.catalog import Catalog
+from coexplorer.library.context import Context, search_time
+from coexplorer.library.results import RemoteFound
+from coexplorer.models import Asset, Record, SearchRequest
+from coexplorer.query import Flag, PlatformPart, Query, platform_part
+
+
+async def find_remote(
+    context: Context, query: Query, offset: int, limit: int | None
+) -> RemoteFound:
+    """See `Library.find_remote`."""
+    part = platform_part(query)
+    walk = (await context.client()).iter_pages(part.request)
+    end = None if limit is None else offset + limit
+    found: list[Asset] = []
+    with TemporaryDirectory(prefix="coexplorer-") as folder:
+        answer = None if part.is_whole else _Answer(context, part, Path(folder) / "answer.sqlite3")
+        try:
+            async for page in walk:
+                found += page.results if answer is None else await answer.judge(page.results)
+                if end is not None and len(found) >= end and not part.rest.sort:
+                    break
+            if answer is not None and part.rest.sort:
+                found = await answer.sort(found)
+        finally:
+            if answer is not None:
+                answer.close()
+    return RemoteFound(tuple(found[offset:end]), incomplete=walk.incomplete is not None)
+
+
+class _Answer:
+    """What the platform answered, in a catalog of its own: the whole language is judged there.
+
+    Args:
+        context: The session's servants.
+        part: What was asked, and what is left.
+        path: Of the file, which nobody else sees.
+    """
+
+    def __init__(self, context: Context, part: PlatformPart, path: Path) -> None:
+        self._run = context.run
+        self._part = part
+        self._catalog = Catalog.open(path)
+        self._asked = Query((*part.rest.terms, Flag("any")), part.rest.sort)
+        self._now = search_time()
+
+    def close(self) -> None:
+        """Forget it."""
+        self._catalog.close()
+
+    async def judge(self, assets: Sequence[Asset]) -> list[Asset]:
+        """Return those of a page that fulfil the rest of the query."""
+        marks = self._part.membership
+        await self._run(
+            self._catalog.upsert, [Record(asset, marks, time.time()) for asset in assets]
+        )
+        fitting = set(await self._ids())
+        return [asset for asset in assets if asset.id in fitting]
+
+    async def sort(self, assets: Sequence[Asset]) -> list[Asset]:
+        """Return the assets that were judged in the query's order."""
+        places = {asset_id: place for place, asset_id in enumerate(await self._ids())}
+        return sorted(assets, key=lambda asset: places[asset.id])
+
+    async def _ids(self) -> list[str]:
+        return [*await self._run(self._catalog.ids, self._asked, now=self._now)]
+
+
+async def search_remote(context: Context, request: SearchRequest) -> AsyncIterator[Asset]:
+    """See `Library.search_remote`."""
+    client = await context.client()
+    async for page in client.iter_pages(request):
+        for asset in page.results:
+            yield asset
