@@ -62,6 +62,8 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self._fields_left = asyncio.Event()
         self.last_frame: Frame | None = None
         self.left_mounted = False
+        self._editor = external.Editor()
+        self._ended_by: int | None = None
         for theme in build_themes():
             self.register_theme(theme)
         self.theme = choose_theme(self.memory.remembered.theme)
@@ -147,12 +149,33 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.copy_to_clipboard(text)
         await external.copy_by_tmux(text)
 
-    def run_editor(self, text: str) -> external.Edited:
-        """Let the user change a text in $EDITOR."""
-        with self.suspend():
-            edited = external.run_editor(text)
+    async def run_editor(self, before: str, text: str) -> external.Edited:
+        """Let the user change a text in $EDITOR; all else goes on meanwhile, unseen.
+
+        Args:
+            before: The text as it was built from the assets, for the draft.
+            text: The text as it is opened.
+        """
+        path = external.keep_text(text)
+        self.memory.save_text(before, text, str(path))
+        # Nothing is painted over the editor: a batch holds every frame back.
+        with self.suspend(), self.batch_update():
+            edited = await self._editor.run(path, text)
+        if not path.exists():
+            self.memory.save_text(before, edited.text or text)
+        if self._ended_by is not None:
+            # What was written is a draft; nothing is asked of somebody who is gone.
+            self.exit(128 + self._ended_by)
+            raise asyncio.CancelledError
         self.repaint()
+        self.note_focus()
         return edited
+
+    def end_by(self, number: int) -> None:
+        """Leave because of a signal, after the editor that has the terminal."""
+        self._ended_by = number
+        if not self._editor.pass_on(number):
+            self.exit(128 + number)
 
     async def keep_frame(self) -> None:
         """Keep the screen that the next start opens with, if it can be had at once."""
@@ -217,10 +240,10 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
 
     @property
     def typing(self) -> bool:
-        """Whether keys go into a field or a question."""
+        """Whether keys go into a field, a question or $EDITOR."""
         screen = self.screen
         fields = isinstance(screen, MainScreen) and screen.editing is not None
-        return fields or getattr(screen.focused, "takes_keys", False)
+        return fields or self._editor.is_open or getattr(screen.focused, "takes_keys", False)
 
     async def until_calm(self) -> None:
         """Wait until nobody types: what comes up of itself takes no key that a field was to get."""

@@ -7,7 +7,7 @@ import contextlib
 import importlib.util
 import os
 import shlex
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -33,7 +33,7 @@ class Edited:
     """What came back from $EDITOR.
 
     Attributes:
-        text: As it was saved; nothing when there was a problem.
+        text: As it was saved; nothing when it can't be had.
         problem: Why there is none, and where what was written is kept.
     """
 
@@ -41,33 +41,71 @@ class Edited:
     problem: str = ""
 
 
-def run_editor(text: str) -> Edited:
-    """Open `text` in $VISUAL or $EDITOR.
+class Editor:
+    """$EDITOR, while it has the terminal: the app goes on meanwhile, without a screen."""
 
-    The file is private. It is gone afterwards, unless the editor failed or was killed over it: then
-    what was written is in it, or in what the editor keeps beside it.
-    """
-    path = keep_text(text)
-    kept = False
-    try:
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._signal: int | None = None
+        self.is_open = False
+
+    def pass_on(self, number: int) -> bool:
+        """Hand a signal on that is to end the app; tell whether an editor is there to end first."""
+        self._signal = number
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+        return self.is_open
+
+    async def run(self, path: Path, text: str) -> Edited:
+        """Open a file that holds `text` in $VISUAL or $EDITOR.
+
+        The file is gone afterwards, unless the editor failed or was killed over it: then what was
+        written is in it, or in what the editor keeps beside it.
+        """
+        self.is_open = True
         try:
-            command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-            ended = subprocess.run([*command, str(path)], check=False)  # noqa: S603  the user's own editor
+            code = await self._wait(path)
         except (OSError, ValueError) as error:
+            drop_text(path)
             return Edited(problem=f"the editor could not be run ({error}): set $EDITOR")
+        finally:
+            self.is_open = False
+        return _read_back(path, text, code)
+
+    async def _wait(self, path: Path) -> int:
+        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        # Ctrl-C is the editor's: the terminal sends it to all who share it.
+        before = signal.signal(signal.SIGINT, _leave_it_to_the_editor)
         try:
-            written = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            kept = True
-            return Edited(problem=f"the text can't be read ({error}); it is kept in {path}")
-        if ended.returncode:
-            kept = written != text or ended.returncode < 0
-            end = f"the text is kept in {path}" if kept else "nothing was changed"
-            return Edited(problem=f"the editor ended with {ended.returncode}: {end}")
-        return Edited(written)
-    finally:
-        if not kept:
-            path.unlink(missing_ok=True)
+            self._process = process = await asyncio.create_subprocess_exec(*command, str(path))
+            if self._signal is not None:
+                process.send_signal(self._signal)
+            return await process.wait()
+        finally:
+            self._process = None
+            signal.signal(signal.SIGINT, before)
+
+
+def _leave_it_to_the_editor(*_: object) -> None:
+    """Do nothing; unlike an ignored signal, this is not inherited by the editor."""
+
+
+def _read_back(path: Path, text: str, code: int) -> Edited:
+    try:
+        written = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return Edited(problem=f"the text can't be read ({error}); it is kept in {path}")
+    if code and (written != text or code < 0):
+        end = f"the editor ended with {code}: the text is kept in {path}"
+        return Edited(written, problem=end)
+    drop_text(path)
+    problem = f"the editor ended with {code}: nothing was changed" if code else ""
+    return Edited(written, problem=problem)
+
+
+def drop_text(path: Path) -> None:
+    """Forget what `keep_text` kept."""
+    path.unlink(missing_ok=True)
 
 
 def keep_text(text: str) -> Path:

@@ -1,8 +1,9 @@
 """What the app remembers between runs, in small private files beside the journal.
 
-Two files: ``….tui.json`` (searches, last tags, theme, order), and one draft for each app that is
-editing, ``….draft-PID.json``, so that a lost connection or a crash loses nobody's words. A file
-that can't be read or written costs the memory of it, and never more.
+``….tui.json`` holds searches, last tags, theme and order. Each app that is editing has one draft of
+a kind, ``….draft-PID.json`` (fields in place), ``….form-PID.json`` (a new asset) and
+``….text-PID.json`` (what $EDITOR has), so that a lost connection or a crash loses nobody's words.
+A file that can't be read or written costs the memory of it, and never more.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -57,6 +58,78 @@ class Draft(msgspec.Struct, frozen=True):
     pid: int
 
 
+class FormDraft(msgspec.Struct, frozen=True):
+    """A form for a new asset that was being filled in; secrets are not kept.
+
+    Attributes:
+        texts: Name of a field → what was typed.
+        switched: Name of a switch → whether it was on.
+        pid: Process that was asking.
+    """
+
+    texts: dict[str, str]
+    switched: dict[str, bool]
+    pid: int
+
+
+class TextDraft(msgspec.Struct, frozen=True):
+    """A text of assets that the user's editor had.
+
+    Attributes:
+        before: As it was built from the assets.
+        text: As it was when the editor was opened, or closed.
+        path: The editor's file while it was open.
+        pid: Process that had opened it.
+    """
+
+    before: str
+    text: str
+    path: str
+    pid: int
+
+
+class _OfProcess(Protocol):
+    @property
+    def pid(self) -> int: ...
+
+
+_D = TypeVar("_D", bound=_OfProcess)
+
+
+class Drafts(Generic[_D]):
+    """The drafts of one kind: this app's, and those that others left.
+
+    Args:
+        stem: What the files' names begin with.
+        name: What they go on with.
+        kind: What is in them.
+    """
+
+    def __init__(self, stem: Path, name: str, kind: type[_D]) -> None:
+        self._stem = stem
+        self._name = name
+        self._kind = kind
+        self.file = stem.with_name(f"{stem.name}.{name}-{os.getpid()}.json")
+
+    def save(self, draft: _D) -> None:
+        """Keep this app's."""
+        _save(self.file, draft)
+
+    def drop(self) -> None:
+        """Forget this app's."""
+        self.file.unlink(missing_ok=True)
+
+    def take(self) -> list[tuple[Path, _D]]:
+        """Return those of apps that are no longer alive, each with its file."""
+        found = []
+        with contextlib.suppress(OSError):
+            for path in sorted(self._stem.parent.glob(f"{self._stem.name}.{self._name}-*.json")):
+                draft = _load(path, self._kind)
+                if draft is not None and (draft.pid == os.getpid() or not _is_alive(draft.pid)):
+                    found.append((path, draft))
+        return found
+
+
 class Memory:
     """Reads and writes those files.
 
@@ -65,9 +138,11 @@ class Memory:
     """
 
     def __init__(self, journal_path: Path) -> None:
-        self._stem = journal_path.with_suffix("")
+        stem = journal_path.with_suffix("")
         self._file = journal_path.with_suffix(".tui.json")
-        self.draft_file = journal_path.with_suffix(f".draft-{os.getpid()}.json")
+        self.edits = Drafts(stem, "draft", Draft)
+        self.forms = Drafts(stem, "form", FormDraft)
+        self.texts = Drafts(stem, "text", TextDraft)
         self._draft_of: AssetId | None = None
         self.remembered = _load(self._file, Remembered) or Remembered()
 
@@ -88,22 +163,20 @@ class Memory:
     def save_draft(self, asset_id: AssetId, name: str, base: Fields, mine: Fields) -> None:
         """Keep what is being typed."""
         self._draft_of = asset_id
-        _save(self.draft_file, Draft(asset_id, name, base, mine, os.getpid()))
+        self.edits.save(Draft(asset_id, name, base, mine, os.getpid()))
 
     def drop_draft(self, asset_id: AssetId | None = None) -> None:
         """Forget what this app was typing, of this asset if one is given."""
         if asset_id is None or asset_id == self._draft_of:
-            self.draft_file.unlink(missing_ok=True)
+            self.edits.drop()
 
-    def take_drafts(self) -> list[tuple[Path, Draft]]:
-        """Return the drafts of apps that are no longer alive, each with its file."""
-        found = []
-        with contextlib.suppress(OSError):
-            for path in sorted(self._stem.parent.glob(f"{self._stem.name}.draft-*.json")):
-                draft = _load(path, Draft)
-                if draft is not None and (draft.pid == os.getpid() or not _is_alive(draft.pid)):
-                    found.append((path, draft))
-        return found
+    def save_form(self, texts: dict[str, str], switched: dict[str, bool]) -> None:
+        """Keep what is being filled in; the caller leaves secrets out."""
+        self.forms.save(FormDraft(texts, switched, os.getpid()))
+
+    def save_text(self, before: str, text: str, path: str = "") -> None:
+        """Keep what is being written in $EDITOR."""
+        self.texts.save(TextDraft(before, text, path, os.getpid()))
 
 
 def drop_file(path: Path) -> None:
@@ -120,7 +193,7 @@ def _put_first(texts: list[str], text: str, most: int) -> None:
     del texts[most:]
 
 
-_T = TypeVar("_T", bound=msgspec.Struct)
+_T = TypeVar("_T")
 
 
 def _load(path: Path, kind: type[_T]) -> _T | None:
@@ -130,7 +203,7 @@ def _load(path: Path, kind: type[_T]) -> _T | None:
         return None
 
 
-def _save(path: Path, content: msgspec.Struct) -> None:
+def _save(path: Path, content: object) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")  # 0600

@@ -98,6 +98,15 @@ class FieldLeft(Message):
         super().__init__()
 
 
+class Switched(Message):
+    """A switch of a form was switched."""
+
+    def __init__(self, switch: str, *, on: bool) -> None:
+        self.switch = switch
+        self.on = on
+        super().__init__()
+
+
 class HistoryWanted(Message):
     """The user went up out of a completing field: earlier texts are wanted as its choices."""
 

@@ -60,7 +60,7 @@ async def _run_app(settings: Settings) -> tuple[CoexplorerApp, int]:
         app = CoexplorerApp(library, settings)
         loop = asyncio.get_running_loop()
         for number in ENDING:
-            loop.add_signal_handler(number, app.exit, 128 + number)
+            loop.add_signal_handler(number, app.end_by, number)
         async with anyio.create_task_group() as tasks:
 
             async def keep_fresh() -> None:

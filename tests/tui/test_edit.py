@@ -186,14 +186,14 @@ async def test_what_was_typed_when_the_app_ended_is_offered_again(
         await app.type(" v2")
         await app.until(lambda: editor_of(app).mine.name == "open data v2", "typed")
         await app.settle()
-    assert Memory(settings.journal_path).take_drafts()
+    assert Memory(settings.journal_path).edits.take()
     async with running_app(server, settings) as app:
         await app.until_shown("you were editing open data", "go on")
         await app.press("enter")
         await app.until(lambda: app.main.editing is not None, "the fields")
         await app.press("enter")
         await app.until(lambda: app.stored(OUTSIDE).name == "open data v2", "saved at last")
-        await app.until(lambda: not Memory(settings.journal_path).take_drafts(), "no draft left")
+        await app.until(lambda: not Memory(settings.journal_path).edits.take(), "no draft left")
 
 
 async def test_the_answer_to_one_edit_leaves_the_draft_of_the_next(
@@ -211,9 +211,9 @@ async def test_the_answer_to_one_edit_leaves_the_draft_of_the_next(
             await app.settle()
             gate.release()
             await app.until_gone("↑")
-        drafts = Memory(settings.journal_path).take_drafts()
+        drafts = Memory(settings.journal_path).edits.take()
         assert [draft.mine.name for _, draft in drafts] == ["both recordings v2"]
         await app.press("escape")
         await app.until_shown("leave without saving?")
         await app.press("y")
-        await app.until(lambda: not Memory(settings.journal_path).take_drafts(), "given up")
+        await app.until(lambda: not Memory(settings.journal_path).edits.take(), "given up")

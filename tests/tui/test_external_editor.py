@@ -9,6 +9,7 @@ import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
+from coexplorer.library.entries import State
 from tests.support.server import OUTSIDE
 from tests.support.tui import running_app
 
@@ -123,3 +124,24 @@ async def test_an_editor_that_is_not_there_is_named(
         monkeypatch.setattr(app.app, "suspend", nullcontext)
         await app.press("E")
         await app.until_shown("the editor could not be run", "no-such-editor", "set $EDITOR")
+
+
+async def test_answers_are_taken_in_while_the_editor_is_open(
+    server: DemoServer, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = tmp_path / "go"
+    monkeypatch.setenv("VISUAL", write_editor(tmp_path, f"until [ -e {go} ]; do sleep 0.05; done"))
+    async with running_app(server, settings) as app:
+        monkeypatch.setattr(app.app, "suspend", nullcontext)
+        with server.hooks.after("PATCH") as gate:
+            await app.press("a")
+            await gate.arrived()
+            await app.press("E")
+            await app.until(lambda: app.app.typing, "the editor")
+        await app.until(lambda: not app.main.sends.any, "the answer")
+        assert app.app.typing
+        (entry,) = await app.library.log()
+        assert entry.state is State.APPLIED
+        go.touch()
+        await app.until_shown("nothing was changed")
+        assert not app.app.typing

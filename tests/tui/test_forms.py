@@ -5,6 +5,7 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.buckets import SAMPLE_PREFIX, SAMPLE_PUBLIC, ensure_sample_buckets
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui.memory import Memory
 from coexplorer.tui.widgets.field import Field
 from tests.support.server import OUTSIDE
 from tests.support.tui import Running, running_app
@@ -162,3 +163,44 @@ async def test_what_is_said_stands_above_an_open_question(
         await app.until(stands_above, "above the question")
         await app.press("escape")
         await app.until_gone("sort by")
+
+
+async def test_a_form_that_was_being_filled_in_is_offered_again_without_its_secrets(
+    server: DemoServer, settings: Settings
+) -> None:
+    ensure_sample_buckets(server.data)
+    forms = Memory(settings.journal_path).forms
+    async with running_app(server, settings) as app:
+        await app.press("N")
+        await fill(app, name="new one", bucket=SAMPLE_PUBLIC, prefix=SAMPLE_PREFIX)
+        await app.press("tab", "tab", "tab", "space")
+        await fill(app, secret="topsecret0")
+        await app.until_shown("[x] the bucket is public")
+    ((path, _),) = forms.take()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "topsecret0" not in path.read_text()
+    async with running_app(server, settings) as app:
+        await app.until_shown("you were making new one", "go on")
+        await app.press("enter")
+        await app.until_shown("New asset", SAMPLE_PREFIX, "[x] the bucket is public")
+        await app.press("ctrl+s")
+        await app.until_shown("new one is ready")
+        assert not forms.take()
+        await app.press("escape")
+        await app.until_shown("new one  ")
+        assert sum(asset.name == "new one" for asset in server.store.assets()) == 1
+
+
+async def test_a_form_that_is_thrown_away_is_not_offered_again(
+    server: DemoServer, settings: Settings
+) -> None:
+    forms = Memory(settings.journal_path).forms
+    async with running_app(server, settings) as app:
+        await app.press("N")
+        await fill(app, name="new one")
+        assert forms.take()
+        await app.press("escape")
+        await app.until_shown("leave without sending?")
+        await app.press("y")
+        await app.until_gone("New asset")
+        assert not forms.take()

@@ -177,6 +177,65 @@ def test_the_users_editor_gets_the_terminal_and_gives_it_back(
         assert server.store.get(OUTSIDE).name == "from outside"
 
 
+def write_waiting_editor(folder: Path) -> Path:
+    """Write an editor that writes at once, and goes on when a file `go` is there."""
+    script = folder / "editor.sh"
+    script.write_text(
+        '#!/bin/sh\ntrap "" INT\nsed -i "s/open data/written outside/" "$1"\necho EDITING\n'
+        f"until [ -e {folder}/go ]; do sleep 0.05; done\n"
+    )
+    script.chmod(0o700)
+    return script
+
+
+def test_nothing_is_painted_over_the_users_editor_and_ctrl_c_is_its_own(
+    server: DemoServer, tmp_path: Path
+) -> None:
+    with open_program(server, VISUAL=str(write_waiting_editor(tmp_path))) as session:
+        session.wait_for("open data")
+        with server.hooks.after("PATCH") as gate:
+            session.write("a")
+            gate.wait()
+            session.write("k")
+            session.write("E")
+            session.wait_for("EDITING")
+            session.wait_quiet()
+            written = len(session.output)
+        # The answer changes the list, which is not seen.
+        session.write("ctrl+c")
+        session.wait_output(b"^C", since=written)
+        session.wait_quiet()
+        assert session.output[written:] == b"^C"
+        (tmp_path / "go").touch()
+        session.wait_for("+ written outside")
+        session.write("y")
+        session.wait_for("1 done")
+        assert server.store.get(OUTSIDE).name == "written outside"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_what_an_editor_had_when_the_app_was_ended_is_offered_again(
+    server: DemoServer, tmp_path: Path, number: signal.Signals
+) -> None:
+    editor = str(write_waiting_editor(tmp_path))
+    with open_program(server, VISUAL=editor) as session:
+        session.wait_for("open data")
+        session.write("E")
+        session.wait_for("EDITING")
+        session.kill(number)
+        session.wait_exit()
+        if number != signal.SIGKILL:
+            assert session.modes_left_on() == []
+    (tmp_path / "go").touch()
+    with open_program(server, VISUAL=editor) as session:
+        session.wait_for("you were writing in your editor")
+        session.write("enter")
+        session.wait_for("+ written outside")
+        session.write("y")
+        session.wait_for("1 done")
+        assert server.store.get(OUTSIDE).name == "written outside"
+
+
 def test_without_colours_the_row_under_the_cursor_is_reversed(server: DemoServer) -> None:
     with open_program(server, NO_COLOR="1") as session:
         session.wait_for("open data")

@@ -15,6 +15,7 @@ from coexplorer.tui.actions import (
     look,
     many,
     new,
+    outside,
     rest,
     search,
     triage,
@@ -34,5 +35,6 @@ ACTIONS: dict[str, Action] = {
     **history.ACTIONS,
     **look.ACTIONS,
     **new.ACTIONS,
+    **outside.ACTIONS,
     **rest.ACTIONS,
 }

@@ -1,16 +1,13 @@
-"""Editing in place: the fields, their draft, saving them, and $EDITOR."""
+"""Editing in place: the fields, their draft, and saving them."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, NotSignedIn
 from coexplorer.models import AssetId, Fields
-from coexplorer.tui import external
-from coexplorer.tui.memory import Draft, drop_file
 from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
@@ -285,80 +282,12 @@ async def discard_kept(screen: MainScreen, asset_id: AssetId) -> None:
             await screen.library.discard(entry.id)
 
 
-async def offer_drafts(screen: MainScreen) -> None:
-    """Offer what was being typed when the app was last ended in the middle of it."""
-    for path, draft in screen.coexplorer.memory.take_drafts():
-        if not await _offer(screen, path, draft):
-            return
-
-
-async def _offer(screen: MainScreen, path: Path, draft: Draft) -> bool:
-    """Offer one draft; tell whether the next one may be offered."""
-    answer = await screen.prompt.choose(
-        f"you were editing {draft.name}",
-        [
-            Choice("go on", help="with what was typed"),
-            Choice("later", help="ask again at the next start"),
-            Choice("throw away", help="what was typed is lost"),
-        ],
-    )
-    if answer == "throw away":
-        drop_file(path)
-        return True
-    if answer != "go on":
-        return True
-    await open_fields(screen, draft.asset_id, draft.name, draft.base, mine=draft.mine)
-    keep_draft(screen, draft.mine)
-    own = screen.coexplorer.memory
-    if own.draft_file != path:
-        drop_file(path)
-    return False
-
-
-async def edit_external(screen: MainScreen) -> None:
-    """Open the assets as a text in $EDITOR; what was changed there becomes a plan."""
-    ids = screen.targets()
-    text = before = await screen.library.document(ids)
-    while True:
-        edited = screen.coexplorer.run_editor(text)
-        if edited.problem or edited.text == before:
-            level = "warning" if edited.problem else "information"
-            screen.say(edited.problem or "nothing was changed", severity=level)
-            return
-        text = edited.text
-        question = "the plan was left"
-        try:
-            plan = await screen.library.plan_document(before, text)
-        except CoexplorerError as error:
-            question = error.message
-        else:
-            if await screen.coexplorer.carry_out(screen, plan):
-                return
-        if not await _write_on(screen, question, text):
-            return
-
-
-async def _write_on(screen: MainScreen, question: str, text: str) -> bool:
-    """Ask whether a text goes back to the editor; only a choice throws it away."""
-    answer = await screen.prompt.choose(
-        question,
-        [
-            Choice("edit", text="edit the text again", key="e"),
-            Choice("throw away", text="throw away what was written", key="t"),
-        ],
-    )
-    if answer is None:
-        screen.say(f"the text is kept in {external.keep_text(text)}", severity="warning")
-    return answer == "edit"
-
-
 ACTIONS: dict[str, Action] = {
     "edit.start": functools.partial(start, field="name"),
     "edit.name": functools.partial(start, field="name"),
     "edit.description": functools.partial(start, field="description"),
     "edit.tags": functools.partial(start, field="tags"),
     "edit.mount": functools.partial(start, field="mount"),
-    "edit.external": edit_external,
     "edit.save": press_save,
     "edit.leave": press_leave,
 }

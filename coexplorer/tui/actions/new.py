@@ -8,14 +8,20 @@ from coexplorer.library.changes import Change
 
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
+    from coexplorer.tui.memory import FormDraft
     from coexplorer.tui.screens.main import MainScreen
 
 
 async def create(screen: MainScreen) -> None:
     """Open the form; it stays until the asset is ready or failed, or is left before."""
+    await fill_in(screen)
+
+
+async def fill_in(screen: MainScreen, draft: FormDraft | None = None) -> None:
+    """Open the form, with what was typed already if anything was."""
     from coexplorer.tui.screens.create import CreateScreen  # noqa: PLC0415  needed here only
 
-    made = await screen.app.push_screen_wait(CreateScreen(screen.library))
+    made = await screen.app.push_screen_wait(CreateScreen(screen.library, draft))
     if made is not None:
         screen.feeds.load_list(go_to=made.asset.id)
 

@@ -1,6 +1,7 @@
 """The form for a new asset, then its way from draft to ready or failed.
 
-The AWS keys go to the platform and nowhere else: into no draft, no log, no message.
+What is typed is kept as a draft until it is sent: from then on the journal has it. The AWS keys go
+to the platform and nowhere else: into no draft, no log, no message.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from coexplorer.library.results import ReadyProgress
 from coexplorer.models import AwsSource, NewAsset, Record, Secret
 from coexplorer.text import clean
 from coexplorer.tui.commands import Command, Scope
-from coexplorer.tui.messages import TextEntered, TextTyped
+from coexplorer.tui.memory import FormDraft
+from coexplorer.tui.messages import Switched, TextEntered, TextTyped
 from coexplorer.tui.present import Role, wrap
 from coexplorer.tui.screens.base import OPEN, CommandScreen
 from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
@@ -43,22 +45,31 @@ class CreateScreen(CommandScreen[Record | None]):
     CreateScreen #told { height: auto; max-height: 4; }
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, draft: FormDraft | None = None) -> None:
         super().__init__()
+        texts = draft.texts if draft is not None else {}
+        switched = draft.switched if draft is not None else {}
+
+        def field(name: str, label: str) -> FormField:
+            return FormField(name, label, value=texts.get(name, ""))
+
+        def toggle(name: str, text: str, *, on: bool = False) -> Toggle:
+            return Toggle(name, text, on=switched.get(name, on))
+
         self._library = library
         self._tags: list[str] = []
         self._made: Record | None = None
         self.busy = False
-        self._name_field = FormField("name", "name")
-        self._description = FormField("description", "description")
-        self._mount_folder = FormField("mount", "mount (as the name)")
-        self._tags_field = FormField("tags", "tags")
+        self._name_field = field("name", "name")
+        self._description = field("description", "description")
+        self._mount_folder = field("mount", "mount (as the name)")
+        self._tags_field = field("tags", "tags")
         self._choices = Choices()
-        self._bucket = FormField("bucket", "S3 bucket")
-        self._prefix = FormField("prefix", "S3 prefix")
-        self._external = Toggle("keep on external storage")
-        self._index = Toggle("index the data", on=True)
-        self._public = Toggle("the bucket is public")
+        self._bucket = field("bucket", "S3 bucket")
+        self._prefix = field("prefix", "S3 prefix")
+        self._external = toggle("external", "keep on external storage")
+        self._index = toggle("index", "index the data", on=True)
+        self._public = toggle("public", "the bucket is public")
         self._key = FormField("key", "access key id", secret=True)
         self._secret = FormField("secret", "secret access key", secret=True)
         self._told = Lines(id="told")
@@ -86,6 +97,11 @@ class CreateScreen(CommandScreen[Record | None]):
         toggles = self._external, self._index, self._public
         return self._bucket, self._prefix, *toggles, self._key, self._secret
 
+    @property
+    def _plain_fields(self) -> tuple[FormField, ...]:
+        """Those that hold no secret."""
+        return *self._rows, self._bucket, self._prefix
+
     def on_mount(self) -> None:
         """Begin with the name."""
         self._tags_field.field.use_choices(self._choices)
@@ -109,13 +125,29 @@ class CreateScreen(CommandScreen[Record | None]):
         self._tags = [tag for tag, _ in await self._library.tag_counts()]
 
     def on_text_typed(self, event: TextTyped) -> None:
-        """Complete tags."""
+        """Keep the draft; complete tags."""
         event.stop()
+        self._keep_draft()
         if event.field == "tags":
             start, end, typed = find_tag_at(event.text, event.cursor)
             found = [tag for tag in self._tags if typed and typed.casefold() in tag.casefold()]
             choices = [Choice(quote_tag(tag), text=tag) for tag in found[:MOST_TAGS]]
             self._tags_field.field.offer(choices, of=event.text, span=(start, end))
+
+    def on_switched(self, event: Switched) -> None:
+        """Keep the draft."""
+        event.stop()
+        self._keep_draft()
+
+    def _keep_draft(self) -> None:
+        if self.busy or self._made is not None:
+            return
+        memory = self.coexplorer.memory
+        texts = {row.field.field_name: row.value for row in self._plain_fields if row.value}
+        if texts:
+            memory.save_form(texts, {row.switch_name: row.on for row in self.query(Toggle)})
+        else:
+            memory.forms.drop()
 
     def on_text_entered(self, event: TextEntered) -> None:
         """Enter goes to the next field: a form is not sent by accident."""
@@ -158,7 +190,9 @@ class CreateScreen(CommandScreen[Record | None]):
         self.busy = True
         try:
             self._tell("asking the platform…", Role.DIM)
-            self._made = await self._library.create(self._read())
+            asked = self._read()
+            self.coexplorer.memory.forms.drop()  # the journal has it, before it is sent
+            self._made = await self._library.create(asked)
             self._show_keys()
             self._tell("made: the platform is reading the files; Esc leaves it to that", Role.DIM)
             record = await self._library.wait_ready(self._made.asset.id, progress=self._tell_wait)
@@ -175,6 +209,7 @@ class CreateScreen(CommandScreen[Record | None]):
             self._tell_end(record)
         finally:
             self.busy = False
+            self._keep_draft()
 
     def _go_to(self, field: str) -> None:
         for row in self.query(FormField):
@@ -209,10 +244,14 @@ class CreateScreen(CommandScreen[Record | None]):
             self.hold_keys(OPEN)
             self.start("leave", self._leave)
         else:
-            self.dismiss(self._made)
+            self._go(self._made)
+
+    def _go(self, made: Record | None) -> None:
+        self.coexplorer.memory.forms.drop()
+        self.dismiss(made)
 
     async def _leave(self) -> None:
         if await self._prompt.confirm(
             "leave without sending?", yes="throw away what was typed", no="go on"
         ):
-            self.dismiss(None)
+            self._go(None)

@@ -13,7 +13,7 @@ from coexplorer.errors import CoexplorerError
 from coexplorer.library.library import Library
 from coexplorer.models import AssetId
 from coexplorer.query import SortKey
-from coexplorer.tui.actions import ACTIONS, browse, edit, search, triage
+from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, triage
 from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.commands import Scope, Situation
 from coexplorer.tui.feeds import Feeds
@@ -131,7 +131,7 @@ class MainScreen(CommandScreen[None]):
         if not self.coexplorer.holds_output:
             self.restart("status", self.feeds.load_status)
             self.restart("counts", self.feeds.load_counts)
-        self.start("drafts", functools.partial(edit.offer_drafts, self))
+        self.start("drafts", functools.partial(drafts.offer_all, self))
 
     async def _take_over(self) -> None:
         """Let the first frame go when everything that it shows can be shown."""

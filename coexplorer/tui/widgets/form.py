@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from coexplorer.text import fit
+from coexplorer.tui.messages import Switched
 from coexplorer.tui.present import Role
 from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.lines import Lines
@@ -23,8 +24,9 @@ class Toggle(Lines, can_focus=True):
     Toggle:focus { background: $surface; text-style: bold; }
     """
 
-    def __init__(self, text: str, *, on: bool = False, id: str | None = None) -> None:  # noqa: A002  Textual's own word
-        super().__init__(id=id)
+    def __init__(self, name: str, text: str, *, on: bool = False) -> None:
+        super().__init__()
+        self.switch_name = name
         self._text = text
         self.on = on
 
@@ -53,6 +55,7 @@ class Toggle(Lines, can_focus=True):
     def _switch(self) -> None:
         self.on = not self.on
         self._draw()
+        self.post_message(Switched(self.switch_name, on=self.on))
 
     def _draw(self) -> None:
         pointer = "▸ " if self.has_focus else "  "

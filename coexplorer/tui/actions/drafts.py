@@ -1,0 +1,82 @@
+"""What was being typed when an app ended in the middle of it, offered at the next start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coexplorer.tui.actions import edit, new, outside
+from coexplorer.tui.memory import Draft, FormDraft, TextDraft, drop_file
+from coexplorer.tui.widgets.choices import Choice
+
+if TYPE_CHECKING:
+    from coexplorer.tui.screens.main import MainScreen
+
+
+async def offer_all(screen: MainScreen) -> None:
+    """Offer one draft after the other, until one is taken up."""
+    memory = screen.coexplorer.memory
+    for path, edited in memory.edits.take():
+        if await _is_wanted(screen, path, f"you were editing {edited.name}"):
+            await _edit_on(screen, path, edited)
+            return
+    for path, form in memory.forms.take():
+        name = form.texts.get("name") or "a new asset"
+        if await _is_wanted(screen, path, f"you were making {name}"):
+            await _fill_in_on(screen, path, form)
+            return
+    for path, text in memory.texts.take():
+        written = _read(text)
+        if written == text.before:
+            _forget(path, text)
+        elif await _is_wanted(screen, path, "you were writing in your editor", text):
+            _forget(path, text)
+            await outside.write(screen, text.before, written)
+            return
+
+
+async def _is_wanted(
+    screen: MainScreen, path: Path, question: str, text: TextDraft | None = None
+) -> bool:
+    answer = await screen.prompt.choose(
+        question,
+        [
+            Choice("go on", help="with what was typed"),
+            Choice("later", help="ask again at the next start"),
+            Choice("throw away", help="what was typed is lost"),
+        ],
+    )
+    if answer == "throw away":
+        _forget(path, text)
+    return answer == "go on"
+
+
+async def _edit_on(screen: MainScreen, path: Path, draft: Draft) -> None:
+    await edit.open_fields(screen, draft.asset_id, draft.name, draft.base, mine=draft.mine)
+    edit.keep_draft(screen, draft.mine)
+    if screen.coexplorer.memory.edits.file != path:
+        drop_file(path)
+
+
+async def _fill_in_on(screen: MainScreen, path: Path, draft: FormDraft) -> None:
+    memory = screen.coexplorer.memory
+    memory.save_form(draft.texts, draft.switched)
+    if memory.forms.file != path:
+        drop_file(path)
+    await new.fill_in(screen, draft)
+
+
+def _read(draft: TextDraft) -> str:
+    """Return what the editor saved last, if it was still open; else what it had given back."""
+    if draft.path:
+        try:
+            return Path(draft.path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            pass
+    return draft.text
+
+
+def _forget(path: Path, text: TextDraft | None) -> None:
+    drop_file(path)
+    if text is not None and text.path:
+        Path(text.path).unlink(missing_ok=True)

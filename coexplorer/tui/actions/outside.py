@@ -1,0 +1,68 @@
+"""Assets as a text in $EDITOR: what was changed there becomes a plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coexplorer.errors import CoexplorerError
+from coexplorer.tui import external
+from coexplorer.tui.widgets.choices import Choice
+
+if TYPE_CHECKING:
+    from coexplorer.tui.actions import Action
+    from coexplorer.tui.screens.main import MainScreen
+
+
+async def edit_external(screen: MainScreen) -> None:
+    """Open the assets as a text in $EDITOR."""
+    text = await screen.library.document(screen.targets())
+    await write(screen, text, text)
+
+
+async def write(screen: MainScreen, before: str, text: str) -> None:
+    """Let the user write until there is a plan that is carried out, or the text is given up.
+
+    What is written is a draft until then: an app that ends in the middle leaves it.
+
+    Args:
+        screen: The main screen.
+        before: The text as it was built from the assets.
+        text: As far as it is written already.
+    """
+    while True:
+        edited = await screen.coexplorer.run_editor(before, text)
+        if edited.problem or edited.text == before:
+            level = "warning" if edited.problem else "information"
+            screen.say(edited.problem or "nothing was changed", severity=level)
+            break
+        text = edited.text
+        question = "the plan was left"
+        try:
+            plan = await screen.library.plan_document(before, text)
+        except CoexplorerError as error:
+            question = error.message
+        else:
+            if await screen.coexplorer.carry_out(screen, plan):
+                break
+        if not await _write_on(screen, question, text):
+            break
+    screen.coexplorer.memory.texts.drop()
+
+
+async def _write_on(screen: MainScreen, question: str, text: str) -> bool:
+    """Ask whether a text goes back to the editor; only a choice throws it away."""
+    answer = await screen.prompt.choose(
+        question,
+        [
+            Choice("edit", text="edit the text again", key="e"),
+            Choice("throw away", text="throw away what was written", key="t"),
+        ],
+    )
+    if answer is None:
+        screen.say(f"the text is kept in {external.keep_text(text)}", severity="warning")
+    return answer == "edit"
+
+
+ACTIONS: dict[str, Action] = {
+    "edit.external": edit_external,
+}
