@@ -34,7 +34,8 @@ async def find_remote(
         finally:
             if answer is not None:
                 answer.close()
-    return RemoteFound(tuple(found[offset:end]), incomplete=walk.incomplete is not None)
+    enough = end is not None and len(found) >= end and not part.rest.sort
+    return RemoteFound(tuple(found[offset:end]), walk.incomplete is not None and not enough)
 
 
 class _Answer:
