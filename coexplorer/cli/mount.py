@@ -115,7 +115,10 @@ def status_command() -> None:
     if not mounts:
         click.echo("nothing is mounted")
     for mount in mounts:
-        if not mount.alive or not mount.pid:
+        if not mount.pid:
+            click.echo(f"{mount.folder}\tno record of it here: another home's mount, or a dead one")
+            continue
+        if not mount.alive:
             click.echo(f"{mount.folder}\tdead; coexplorer umount --force {mount.folder}")
             continue
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(mount.started))

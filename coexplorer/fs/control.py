@@ -118,15 +118,16 @@ class Control:
         with trio.fail_after(DEADLINE_S):
             status = await self.library.status()
         volume = self.volume
-        settings = self.library.settings
+        settings, health = self.library.settings, self.saver.health
+        offline = health.is_out_of_reach or (status.offline and not health.answered_at)
         lines = {
             "profile": settings.profile,
             "platform": settings.base_url,
             "assets": status.count_text,
             "synced": _format_time(status.synced_at or 0.0),
             # What is known; nobody is asked for it, so it has an age.
-            "network": "offline" if status.offline else "online",
-            "last answer": _format_time(self.saver.health.answered_at),
+            "network": "offline" if offline else "online",
+            "last answer": _format_time(health.answered_at),
             "unsent": str(status.unsent),
             "errors": str(len(volume.list_errors())),
             "read only": "yes" if volume.options.read_only else "no",

@@ -28,6 +28,7 @@ POLL_S = 0.5
 
 _APPLIED_BATCH = 40
 _APPLIED_AT_ONCE = 5
+_LEFT_OUT_BATCH = 2000
 _MEASURED_BATCH = 50
 _MEASURE_PAUSE_S = 0.005
 _SETTLE_S = 0.15
@@ -44,6 +45,7 @@ class Follower:
         self._library = library
         self._saver = saver
         self._change = 0
+        self._left_out = 0
         self._changed = trio.Event()
 
     async def load(self) -> None:
@@ -53,9 +55,14 @@ class Follower:
             for row in await self._library.rows(ids[start : start + _ROWS_BATCH]):
                 self._volume.tree.apply(_known(row), time.monotonic())
             self._volume.tree.take_stale()
-        # The tree stays: the collector need not walk over it again and again, for 100 ms each time.
         gc.collect()
+        self._leave_out_tree()
+
+    def _leave_out_tree(self) -> None:
+        """Keep the collector from the tree, which stays: walking over it took up to 400 ms."""
+        gc.collect(1)
         gc.freeze()
+        self._left_out = len(self._volume.tree)
 
     # --- Changes
 
@@ -94,6 +101,8 @@ class Follower:
         newest, ids = await self._library.changed_since(self._change)
         for start in range(0, len(ids), _APPLIED_BATCH):
             await self._apply(ids[start : start + _APPLIED_BATCH])
+            if len(self._volume.tree) > self._left_out + _LEFT_OUT_BATCH:
+                self._leave_out_tree()
         self._change = newest
 
     async def _apply(self, ids: list[AssetId]) -> None:

@@ -17,10 +17,12 @@ class Health:
 
     Attributes:
         answered_at: When the platform last answered as it should, in epoch seconds; 0: not yet.
+        is_out_of_reach: Whether it could not be reached when it was asked last.
     """
 
     def __init__(self) -> None:
         self.answered_at = 0.0
+        self.is_out_of_reach = False
         self._errno = 0
         self._until = 0.0
         self._stalled_until = 0.0
@@ -29,6 +31,7 @@ class Health:
     def note(self, error: CoexplorerError, slot: int | None = None) -> None:
         """Remember a failure for a while, if it will meet the next write too."""
         now = time.monotonic()
+        self.is_out_of_reach = self.is_out_of_reach or isinstance(error, Unreachable)
         if isinstance(error, Unreachable | NotSignedIn):
             self._errno, self._until = errno_of(error), now + _KNOWN_TROUBLE_S
         elif isinstance(error, Forbidden) and slot is not None:
@@ -38,6 +41,7 @@ class Health:
         """Forget that the platform was out of reach: it answered."""
         self._until = self._stalled_until = 0.0
         self.answered_at = time.time()
+        self.is_out_of_reach = False
 
     def note_silence(self) -> None:
         """Remember that the platform did not answer in time."""

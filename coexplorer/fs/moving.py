@@ -11,7 +11,7 @@ import pyfuse3
 
 from coexplorer import names
 from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES
-from coexplorer.fs.handles import HIDDEN_S, Buffer
+from coexplorer.fs.handles import HIDDEN_S, Buffer, MetadataFile
 from coexplorer.fs.inodes import Inode, Part, Place, split_asset, split_view
 from coexplorer.fs.opening import Opening
 from coexplorer.fs.saving import Saver
@@ -120,18 +120,23 @@ class Moving:
         """Save a scratch file's content as a metadata file's: the PUT is inside the rename."""
         if scratch.is_link:
             raise self.refuse("a symbolic link in place of a metadata file")
-        self.opening.check_writable(node)
         file = self.volume.ensure_file(node, part)
         self.opening.load(node, file)
         former = file.buffer
         base = former.sent if former is not None else b""
-        replacement = Buffer.of(base)
-        replacement.replace(bytes(scratch.content))
+        # An editor that could not save must be able to put its backup back: nothing is sent then.
+        unsent = _find_unsent(scratch, part)
+        if unsent is None and scratch.content != base:
+            self._check_writable(node, file)
+        replacement = unsent or Buffer.of(base)
+        if unsent is None:
+            replacement.replace(bytes(scratch.content))
         # While it is on its way it is the file's buffer; a failure puts the old one back.
         trial = self.volume.adopt(node, part, scratch.inode)
         trial.buffer = replacement
         try:
-            await self.saver.save(node, trial, tgid, base, renames=True)
+            if unsent is None:
+                await self.saver.save(node, trial, tgid, base, renames=True)
         except pyfuse3.FUSEError:
             if not replacement.dirty:
                 replacement.failure = None
@@ -146,6 +151,13 @@ class Moving:
         self.volume.tidy(trial)
         self.volume.tidy(file)
 
+    def _check_writable(self, node: Node, file: MetadataFile) -> None:
+        try:
+            self.opening.check_writable(node)
+        except pyfuse3.FUSEError:
+            self.volume.tidy(file)
+            raise
+
     def _move_away(self, node: Node, part: Part, new: bytes) -> None:
         """Make a metadata file a scratch file: an editor's backup. Nothing is sent."""
         file = self.volume.ensure_file(node, part)
@@ -159,6 +171,8 @@ class Moving:
             used=time.monotonic(),
             content=bytearray(content),
         )
+        if file.buffer is not None and file.buffer.failure is not None:
+            scratch.unsent = part, file.buffer
         self.volume.scratch.add(scratch)
         self._hide(node, part)
         self.volume.drop_second_life(file.inode)
@@ -330,13 +344,14 @@ class Moving:
 
     async def _add_tag(self, folder: TagFolder, parent: int, name: bytes, target: bytes) -> None:
         last = target.rstrip(b"/").rsplit(b"/", 1)[-1]
-        node = self.tree.find_name(last)
+        node = self.tree.find_name(last) or self.tree.find_alias(last, time.monotonic())
         if node is None:
             node = self.tree.find_id(AssetId(last.decode(errors="replace")))
         if node is None or node.gone or node.flags & Flag.DELETED:
             raise self.refuse(f"a link to {_text(target)}: there is no such asset")
         if name != node.file_name:
-            raise self.refuse(f"a link named {_text(name)}: it must have the asset's name")
+            now = _text(node.file_name)
+            raise self.refuse(f"a link named {_text(name)}: it must have the asset's name, {now}")
         self.opening.check_writable(node)
 
         async def send(fields: Fields) -> EditResult:
@@ -423,6 +438,13 @@ class Moving:
         if node is None or node not in folder.members:
             raise pyfuse3.FUSEError(errno.ENOENT)
         return node
+
+
+def _find_unsent(scratch: Scratch, part: Part) -> Buffer | None:
+    """Return the buffer that a scratch file had when it was `part`, if it is as it was then."""
+    former, buffer = scratch.unsent or (None, None)
+    is_same = former is part and buffer is not None and buffer.content == scratch.content
+    return buffer if is_same else None
 
 
 def _text(name: bytes) -> str:

@@ -10,7 +10,8 @@ import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from coexplorer.fs.inodes import Inode
+from coexplorer.fs.handles import Buffer
+from coexplorer.fs.inodes import Inode, Part
 
 MAX_SCRATCH_BYTES = 1 << 20
 MAX_SCRATCH_TOTAL_BYTES = 64 << 20
@@ -28,6 +29,7 @@ class Scratch:
         mtime: Epoch seconds.
         used: When it was last opened, written or closed.
         handles: Open descriptions.
+        unsent: It was that file of its asset, with a text that could not be sent.
     """
 
     inode: Inode
@@ -39,6 +41,7 @@ class Scratch:
     is_link: bool = False
     mode: int = 0o600
     handles: int = 0
+    unsent: tuple[Part, Buffer] | None = None
 
 
 class ScratchStore:

@@ -216,6 +216,11 @@ def test_writing_the_name_moves_the_directory_and_keeps_a_link(mounted: Mounted)
     assert (folder / "name").read_text() == "written name\n"
     assert "newname" not in names_in(mounted.folder / "all")
 
+    with raises_errno(errno.EPERM):
+        (mounted.folder / "tags" / "alpha" / "newname").symlink_to(folder)
+    log = (mounted.folder / ".coexplorer" / "log").read_text()
+    assert log.splitlines()[-1].endswith("it must have the asset's name, written name")
+
 
 def test_searches_are_folders(mounted: Mounted) -> None:
     search = mounted.folder / "search"

@@ -156,6 +156,22 @@ def test_forbidden_is_eacces_and_then_refused_at_open(mounted: Mounted) -> None:
         os.open(path, os.O_WRONLY)
     assert len(mounted.writes(IDS["forbidden"])) == 1
 
+    # vim moves the file away, cannot create it anew, and puts it back; the one that could not be
+    # sent as well.
+    for file, text in ((path.with_name("description.md"), "old text\n"), (path, "x\n")):
+        backup = file.with_name("backup")
+        file.rename(backup)
+        with pytest.raises(PermissionError):
+            file.write_text("y\n")
+        backup.rename(file)
+        assert file.read_text() == text
+    assert "saving tags failed" in (path.parent / "error").read_text()
+    other = path.with_name("other")
+    other.write_text("other\n")
+    with pytest.raises(PermissionError):
+        other.rename(path)
+    assert len(mounted.writes(IDS["forbidden"])) == 1
+
 
 def test_an_asset_that_is_gone_is_enoent(mounted: Mounted) -> None:
     path = mounted.asset("gone") / "tags"
@@ -407,6 +423,7 @@ def test_a_server_that_is_gone_and_comes_back(alone: Mounted) -> None:
     alone.server.stop()
 
     assert save(path, "words\n") == errno.ENETDOWN
+    assert alone.status()["network"] == "offline"
     with pytest.raises(OSError, check=lambda error: error.errno == errno.ENETDOWN):
         os.open(alone.asset("a2") / "tags", os.O_WRONLY)
     assert (alone.asset("a2") / "description.md").read_text() == "old text\n"
@@ -414,6 +431,7 @@ def test_a_server_that_is_gone_and_comes_back(alone: Mounted) -> None:
 
     alone.server.start()
     wait_until(lambda: save(path, "words\n") == 0, "the platform back")
+    assert alone.status()["network"] == "online"
     assert alone.server.store.get(make_id(1)).description == "words"
     assert not (path.parent / "error").exists()
 
