@@ -129,7 +129,7 @@ class Control:
             "network": "offline" if offline else "online",
             "last answer": _format_time(health.answered_at),
             "unsent": str(status.unsent),
-            "errors": str(len(volume.list_errors())),
+            "errors": str(len(volume.failures)),
             "read only": "yes" if volume.options.read_only else "no",
             "deletions left": str(max(0, volume.options.allow_delete - volume.deleted)),
             "in flight": str(self.saver.busy),

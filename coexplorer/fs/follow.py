@@ -184,7 +184,7 @@ class Follower:
 
     async def _notice_discards(self) -> None:
         """Let an unsent text go that the user gave up, or sent again, in another front end."""
-        failed = self._volume.list_errors()
+        failed = self._volume.failures.list()
         journaled = self._saver.journaled
         journaled &= {(node.slot, subject) for node, subject in failed}
         if not journaled:

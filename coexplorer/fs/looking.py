@@ -327,7 +327,7 @@ class Looking:
         if node.is_deleted:
             return part is Part.JSON
         if part is Part.ERROR:
-            return self.volume.has_error(node)
+            return self.volume.failures.has(node)
         return not self.volume.is_hidden(node, part, time.monotonic())
 
     # --- Listings

@@ -137,7 +137,7 @@ class Opening:
         """Give a file its buffer: of what the platform has, as far as that is known here."""
         record = self.volume.record(node)
         if record is not None:
-            otherwise = self.volume.text_of(node, file.part, record.asset.fields)
+            otherwise = self.volume.spellings.text_of(node.slot, file.part, record.asset.fields)
         file.buffer = Buffer.of(otherwise)
 
     def _open_metadata(
@@ -183,7 +183,7 @@ class Opening:
         record = self.volume.record(node)
         if record is None:
             raise NotFound("the asset is gone from the platform")
-        text = self.volume.text_of(node, file.part, record.asset.fields)
+        text = self.volume.spellings.text_of(node.slot, file.part, record.asset.fields)
         file.buffer = Buffer.of(text)
         # Another process may have changed the catalog a moment ago.
         self.volume.note_texts(node, {file.part: text})
@@ -201,7 +201,7 @@ class Opening:
             self.volume.report(f"{node.file_name.decode()}: only four of its files can be written")
             raise pyfuse3.FUSEError(errno.EPERM)
         if part is Part.ERROR:
-            text = self.volume.error_text(node)
+            text = self.volume.failures.text_of(node)
         else:
             record = self.volume.record(node)
             if record is None:

@@ -132,12 +132,12 @@ class Saver:
         )
         failure = self._note_failure(node, what, error)
         written = buffer.content.decode(errors="replace")
-        self.volume.set_error(node, what, f"{failure.report}\n{written}")
+        self.volume.failures.note(node, what, f"{failure.report}\n{written}")
         return failure
 
     async def give_up(self, node: Node, what: str) -> None:
         """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""
-        self.volume.clear_error(node, what)
+        self.volume.failures.clear(node, what)
         self.journaled.discard((node.slot, what))
         for part in EDITABLE_PARTS:
             file = self.volume.find_file(node, part)
@@ -146,7 +146,7 @@ class Saver:
             record = self.volume.record(node)
             if record is None or file.buffer.failure is None:
                 continue
-            text = self.volume.text_of(node, part, record.asset.fields)
+            text = self.volume.spellings.text_of(node.slot, part, record.asset.fields)
             file.buffer = Buffer.of(text) if file.handles else None
             self.volume.renew(node, part)
             self.volume.tidy(file)
@@ -218,7 +218,7 @@ class Saver:
                     attempt.failure = self._note_failure(node, what, error)
                     return
                 self.health.note_success()
-                self.volume.clear_error(node, what)
+                self.volume.failures.clear(node, what)
                 take_over(result)
 
         if self.health.is_silent:
@@ -276,7 +276,7 @@ class Saver:
             "what to do: wait; a look at the platform settles whether it arrived\n"
         )
         self.health.note_silence()
-        self.volume.set_error(node, what, report)
+        self.volume.failures.note(node, what, report)
         self.volume.report(f"{_title(node)}: {what}: no answer within {_PATIENCE_S:.0f} s")
         return Failure(errno.ETIMEDOUT, report)
 
@@ -319,7 +319,7 @@ class Saver:
                 self.health.note_success()
             # vim puts the old text back after a failed save: that is no reason to hide the failure.
             restored = result is None and self._failed_by.get((node.slot, what)) == tgid
-            if not restored and self.volume.clear_error(node, what):
+            if not restored and self.volume.failures.clear(node, what):
                 self._failed_by.pop((node.slot, what), None)
                 self._nursery.start_soon(self._drop_superseded, node, file)
             self._take_over(node, file, content, version, result)
@@ -382,8 +382,8 @@ class Saver:
             buffer.settle(content, version, buffer.sent if result is None else content)
         else:
             if build_text(after, file.part) != content:
-                volume.keep_spelling(node, file.part, content)
-            now_there = volume.text_of(node, file.part, after)
+                volume.spellings.keep(node.slot, file.part, content)
+            now_there = volume.spellings.text_of(node.slot, file.part, after)
             if now_there == content:
                 volume.details.note(file.slot, {file.part: content})
             buffer.settle(content, version, now_there)
@@ -393,7 +393,7 @@ class Saver:
     def _note_failure(self, node: Node, what: str, error: CoexplorerError) -> Failure:
         failure = Failure(errno_of(error), build_report(what, error))
         self.health.note(error, node.slot)
-        self.volume.set_error(node, what, failure.report)
+        self.volume.failures.note(node, what, failure.report)
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))
         self.volume.report(f"{_title(node)}: {what} failed: {error.message}")

@@ -14,18 +14,18 @@ from typing import Protocol
 
 from coexplorer.fs.descriptors import ThreadGroups
 from coexplorer.fs.details import Details
+from coexplorer.fs.failures import Failures
 from coexplorer.fs.files import (
     EDITABLE_PARTS,
     FIELDS_OF_PARTS,
     NAMES_OF_PARTS,
     build_json,
-    build_text,
-    parse_text,
 )
 from coexplorer.fs.handles import MetadataFile
 from coexplorer.fs.inodes import Inode, InodeCounter, LookupCounts, Part, asset_inode
 from coexplorer.fs.scratch import Scratch, ScratchStore
 from coexplorer.fs.shown import Shown
+from coexplorer.fs.spellings import Spellings
 from coexplorer.fs.tree import Flag, Known, Node, Stale, Tree
 from coexplorer.models import AssetId, Fields, Membership, Record
 
@@ -36,8 +36,6 @@ _KEPT_RECORDS = 4096
 _KEPT_TEXTS = 4096
 _LONGEST_KEPT_TEXT = 2048
 _LOG_LINES = 1000
-_KEPT_SPELLINGS = 1024
-_LONGEST_SPELLING = 16 << 10
 
 
 class Notices(Protocol):
@@ -86,6 +84,8 @@ class Volume:
         self.details = Details()
         self.scratch = ScratchStore()
         self.shown = Shown()
+        self.failures = Failures()
+        self.spellings = Spellings()
         self.groups = ThreadGroups()
         self.log_lines: deque[str] = deque(maxlen=_LOG_LINES)
         self.started = time.time()
@@ -99,8 +99,6 @@ class Volume:
         self._files: dict[tuple[int, Part], MetadataFile] = {}
         self._second_lives: dict[int, MetadataFile] = {}
         self._unlinked: dict[int, MetadataFile] = {}
-        self._errors: dict[int, dict[str, str]] = {}
-        self._spellings: OrderedDict[tuple[int, Part], bytes] = OrderedDict()
         self._texts: OrderedDict[tuple[int, Part], bytes] = OrderedDict()
         self.on_state: Callable[[Node, MetadataFile], None] = lambda _node, _file: None
 
@@ -136,28 +134,9 @@ class Volume:
     def build_texts(self, node: Node, record: Record) -> dict[Part, bytes]:
         """Return the texts of all files of an asset."""
         fields = record.asset.fields
-        texts = {part: self.text_of(node, part, fields) for part in EDITABLE_PARTS}
+        texts = {part: self.spellings.text_of(node.slot, part, fields) for part in EDITABLE_PARTS}
         texts[Part.JSON] = build_json(record.asset)
         return texts
-
-    def text_of(self, node: Node, part: Part, fields: Fields) -> bytes:
-        """Return a file's text: as it was written here, as long as that is still its value."""
-        spelling = self._spellings.get((node.slot, part)) if self._spellings else None
-        if spelling is not None:
-            if parse_text(spelling, part, fields).same_as(fields):
-                return spelling
-            del self._spellings[node.slot, part]
-        return build_text(fields, part)
-
-    def keep_spelling(self, node: Node, part: Part, content: bytes) -> None:
-        """Go on showing a text as it was written: without a newline, or tags in another order.
-
-        The platform has no say in that, and tools compare sizes with what they wrote.
-        """
-        if len(content) <= _LONGEST_SPELLING:
-            self._spellings[node.slot, part] = content
-            if len(self._spellings) > _KEPT_SPELLINGS:
-                self._spellings.popitem(last=False)
 
     def note_texts(self, node: Node, texts: Mapping[Part, bytes]) -> None:
         """Take over texts; those that changed get a new time, and the kernel forgets the old."""
@@ -225,7 +204,7 @@ class Volume:
     def size_of(self, node: Node, part: Part) -> int:
         """Return the size that a stat answers."""
         if part is Part.ERROR:
-            return len(self.error_text(node))
+            return len(self.failures.text_of(node))
         file = self._files.get((node.slot, part))
         if file is not None and file.buffer is not None:
             return len(file.buffer.content)
@@ -274,7 +253,7 @@ class Volume:
             record = self.record(node)
             if record is None:
                 return None
-            text = self.text_of(node, part, record.asset.fields)
+            text = self.spellings.text_of(node.slot, part, record.asset.fields)
             # Another process may have changed the catalog a moment ago.
             self.note_texts(node, {part: text})
             if len(text) <= _LONGEST_KEPT_TEXT:
@@ -372,33 +351,7 @@ class Volume:
         if file is not None:
             self.tidy(file)
 
-    # --- Errors
-
-    def error_text(self, node: Node) -> bytes:
-        """Return the text of an asset's ``error`` file; empty when there is none."""
-        return "\n".join(self._errors.get(node.slot, {}).values()).encode()
-
-    def has_error(self, node: Node) -> bool:
-        """Tell whether the last write to an asset failed."""
-        return node.slot in self._errors
-
-    def set_error(self, node: Node, subject: str, report: str) -> None:
-        """Show why the last write failed; `subject` is what a later success clears."""
-        self._errors.setdefault(node.slot, {})[subject] = report
-
-    def clear_error(self, node: Node, subject: str) -> bool:
-        """Take an error away, as the write succeeded, or its text was given up; False: none was."""
-        reports = self._errors.get(node.slot)
-        if reports is None or reports.pop(subject, None) is None:
-            return False
-        if not reports:
-            del self._errors[node.slot]
-        return True
-
-    def list_errors(self) -> list[tuple[Node, str]]:
-        """List what failed and was not put right: the asset, and the subject."""
-        nodes = ((self.tree.find_slot(slot), reports) for slot, reports in self._errors.items())
-        return [(node, subject) for node, reports in nodes if node for subject in reports]
+    # --- The log
 
     def report(self, text: str) -> None:
         """Write a line into the mount's log, which is the daemon's too."""
@@ -436,7 +389,9 @@ class Volume:
         self.tree.set_tags(node, fields.tags)
         self.tree.rename(node, fields.name, now, alias=alias)
         if self.details.has(node.slot):
-            texts = {part: self.text_of(node, part, fields) for part in EDITABLE_PARTS}
+            texts = {
+                part: self.spellings.text_of(node.slot, part, fields) for part in EDITABLE_PARTS
+            }
             self.note_texts(node, texts)
 
     def remove(self, asset_id: AssetId) -> None:
