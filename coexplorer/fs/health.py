@@ -57,4 +57,6 @@ class Health:
         now = time.monotonic()
         if now < self._until:
             return self._errno
+        if self.is_silent:
+            return errno.ETIMEDOUT
         return errno.EACCES if now < self._forbidden.get(slot, 0.0) else 0

@@ -364,6 +364,10 @@ def test_a_server_that_answers_nothing_lets_every_call_return(alone: Mounted) ->
     assert number == errno.ETIMEDOUT
     assert time.monotonic() - started < 15
     assert "not finished" in (first / "error").read_text()
+    # Known by now: the next save need not wait for a deadline of its own.
+    assert save(second / "tags", "later\n") == errno.ETIMEDOUT
+    assert alone.writes(make_id(2)) == []
+    assert not (second / "error").exists()
     assert (second / "description.md").read_text() == "old text\n"
     assert len(list((alone.folder / "all").iterdir())) == 3
 
