@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -42,6 +43,9 @@ _GIL_S = 0.0005
 """Python gives other threads a turn so often: a sync's parsing must not stall a stat (5 ms)."""
 
 
+_UNCOLLECTED = 20_000
+"""The collector looks for cycles after so many new objects; what is read stays, and has none."""
+
 _NEEDED_SOON = ("coexplorer.api", "httpcore", "encodings.idna")
 """What the first request to the platform imports: late, it would stall the first readers."""
 
@@ -73,6 +77,7 @@ def serve(
         JournalError: Nothing could be written safely.
     """
     sys.setswitchinterval(_GIL_S)
+    gc.set_threshold(_UNCOLLECTED, *gc.get_threshold()[1:])
     for module in _NEEDED_SOON:
         importlib.import_module(module)
     try:
