@@ -49,7 +49,10 @@ def build_views(saved: Mapping[str, str]) -> tuple[View, ...]:
 def build_strip_line(
     views: Sequence[View], counts: Mapping[str, int], query: str, cells: int
 ) -> tuple[Line, list[tuple[int, int]]]:
-    """Return the strip's line, and for each view that fits its first cell and the one after it.
+    """Return the strip's line, and for each view its first cell and the one after it.
+
+    Names are whole. Where there is little room some go without their counts, and where there is
+    less, views far from the one in force are left out: their keys work all the same.
 
     Args:
         views: In their order.
@@ -57,51 +60,77 @@ def build_strip_line(
         query: The text in force: its view is highlighted.
         cells: Width.
     """
-    labels, tight = _label_all(views, counts, cells)
-    pieces: list[Piece] = []
-    places: list[tuple[int, int]] = []
-    used = 0
+    text = query.strip()
+    active = next((at for at, view in enumerate(views) if view.query.strip() == text), None)
+    names = [_name(number, view) for number, view in enumerate(views, 1)]
+    tails = [f" {counts[view.query]:,}" if view.query in counts else "" for view in views]
+    if sum(map(width, names + tails)) + 2 * len(views) <= cells:
+        shown, tight = range(len(views)), False
+    else:
+        least = [width(name) for name in names]
+        if active is not None:
+            least[active] += width(tails[active])
+        shown, tight = _choose_shown(least, active or 0, cells), True
+        used = sum(least[at] for at in shown) + len(shown) + 1 + _dots(shown, len(views))
+        _drop_tails(tails, shown, active, cells - used)
+    return _join(names, tails, shown, active, tight=tight)
+
+
+def _name(number: int, view: View) -> str:
+    name = cut(clean(view.title), LONGEST)
+    return f"{number} {name}" if number <= LAST_NUMBER else name
+
+
+def _dots(shown: range, of: int) -> int:
+    """Return the cells that say that there are more views, on either side."""
+    return (shown.start > 0) + 2 * (shown.stop < of)
+
+
+def _choose_shown(widths: Sequence[int], active: int, cells: int) -> range:
+    """Return the views that fit, from the first on if the one in force is among them."""
+    for start in range(len(widths)):
+        stop, used = start, 1
+        while stop < len(widths):
+            used += widths[stop] + 1
+            if used + _dots(range(start, stop + 1), len(widths)) > cells:
+                break
+            stop += 1
+        if stop > active or start == active:
+            return range(start, stop)
+    return range(0)
+
+
+def _drop_tails(tails: list[str], shown: range, active: int | None, room: int) -> None:
+    """Leave out the counts that have no room: short ones are few assets that wait for somebody."""
+    for at in sorted(shown, key=lambda at: width(tails[at])):
+        if at == active:
+            continue
+        if width(tails[at]) > room:
+            tails[at] = ""
+        room -= width(tails[at])
+
+
+def _join(
+    names: Sequence[str],
+    tails: Sequence[str],
+    shown: range,
+    active: int | None,
+    *,
+    tight: bool,
+) -> tuple[Line, list[tuple[int, int]]]:
+    pieces: list[Piece] = [("…", Role.DIM)] if shown.start else []
+    places = [(0, 0)] * len(names)
+    used = len(pieces)
     bracket = False
-    for label, view in zip(labels, views, strict=True):
-        active = view.query == query.strip()
+    for at in shown:
+        label = names[at] + tails[at]
         # Where there is little room, neighbours share the blank, or the bracket, between them.
         left, right = ("" if bracket else " "), ("" if tight else " ")
-        text = f"[{label}]" if active else f"{left}{label}{right}"
-        if used + width(text) > cells:
-            break
-        pieces.append((text, Role.ACCENT if active else Role.DIM))
-        places.append((used, used + width(text)))
+        text = f"[{label}]" if at == active else f"{left}{label}{right}"
+        pieces.append((text, Role.ACCENT if at == active else Role.DIM))
+        places[at] = (used, used + width(text))
         used += width(text)
-        bracket = active and tight
+        bracket = at == active and tight
+    if shown.stop < len(names):
+        pieces.append((" …", Role.DIM))
     return tuple(pieces), places
-
-
-def _label_all(
-    views: Sequence[View], counts: Mapping[str, int], cells: int
-) -> tuple[list[str], bool]:
-    """Return the labels in the fullest way that fits, and whether they must stand close.
-
-    Shorter names are better than no counts.
-    """
-    labels: list[str] = []
-    tight = False
-    for longest, counted, tight in (
-        (LONGEST, True, False),
-        *((length, True, True) for length in (LONGEST, 6, 5, 4, 3)),
-        (LONGEST, False, False),
-    ):
-        labels = [
-            _label(n, v, counts.get(v.query) if counted else None, longest)
-            for n, v in enumerate(views, 1)
-        ]
-        if sum(map(width, labels)) + len(labels) * (1 if tight else 2) + tight <= cells:
-            break
-    return labels, tight
-
-
-def _label(number: int, view: View, count: int | None, longest: int) -> str:
-    name = clean(view.title)
-    # An ellipsis in so few cells would be most of what is seen.
-    name = cut(name, longest) if longest == LONGEST else name[:longest]
-    head = f"{number} {name}" if number <= LAST_NUMBER else name
-    return head if count is None else f"{head} {count:,}"

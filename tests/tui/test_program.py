@@ -319,3 +319,16 @@ def test_ten_thousand_hostile_names_put_no_control_character_on_the_wire(
     assert not found
     assert "\x1b[35m" not in output
     assert "\x1b]52" not in output
+
+
+@only_with_the_layer
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
+def test_a_terminal_that_cannot_move_its_cursor_is_refused_at_once(
+    server: DemoServer, term: str
+) -> None:
+    with Session(PROGRAM, env=environment(server), term=term) as session:
+        session.wait_for("the app needs a terminal that moves its cursor")
+        session.wait_exit()
+        assert session.status == 2
+        assert b"\x1b" not in session.output.replace(b"\x1b[0m", b"")
+    assert not server.log.find_all("GET")

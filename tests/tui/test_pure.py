@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from datetime import UTC
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from coexplorer.tui.diffs import build_entry_line, describe_entry
 from coexplorer.tui.facts import _show_value
 from coexplorer.tui.markdown import render_markdown
 from coexplorer.tui.present import (
+    Role,
     build_head,
     build_layout,
     build_row,
@@ -125,14 +128,50 @@ def test_going_back_swaps_places_and_an_order_in_the_text_gives_way() -> None:
     assert browsing.text == "tag:b"
 
 
-def test_the_strip_leaves_counts_out_where_they_do_not_fit() -> None:
-    views = build_views({"maps": "atlas"})
-    counts = dict.fromkeys((view.query for view in views), 12_345)
-    wide, _ = build_strip_line(views, counts, "", 200)
-    narrow, places = build_strip_line(views, counts, "atlas", 80)
-    assert "12,345" in "".join(text for text, _ in wide)
-    assert "12,345" not in "".join(text for text, _ in narrow)
-    assert places[0] == (0, 7)
+@pytest.mark.parametrize(
+    ("query", "cells", "shown"),
+    [
+        ("", 120, "[1 All 40,213] 2 Mine 310  3 Shared 870  4 ★ 12  5 Drafts 3  6 Failed 1 "),
+        (
+            "is:mine",
+            80,
+            " 1 All[2 Mine 310]3 Shared 4 ★ 12 5 Drafts 3 6 Failed 1 7 Unused 8 Archived 88",
+        ),
+        (
+            "is:archived",
+            80,
+            " 1 All 2 Mine 310 3 Shared 4 ★ 12 5 Drafts 3 6 Failed 1 7 Unused[8 Archived 88]",
+        ),
+        ("", 40, "[1 All 40,213]2 Mine 3 Shared 4 ★ 12 …"),
+        ("is:archived", 40, "… 6 Failed 1 7 Unused[8 Archived 88]"),
+    ],
+)
+def test_the_strip_keeps_names_whole(query: str, cells: int, shown: str) -> None:
+    views = build_views({})
+    counts = dict(
+        zip((view.query for view in views), (40_213, 310, 870, 12, 3, 1, 14_000, 88), strict=True)
+    )
+    line, _ = build_strip_line(views, counts, query, cells)
+    assert "".join(text for text, _ in line).startswith(shown)
+
+
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=30), st.text(min_size=1), max_size=6),
+    st.integers(40, 200),
+    st.data(),
+)
+def test_the_view_in_force_is_always_in_the_strip_and_every_place_is_where_it_stands(
+    saved: dict[str, str], cells: int, data: st.DataObject
+) -> None:
+    views = build_views(saved)
+    counts = {view.query: data.draw(st.integers(0, 10**6)) for view in views}
+    wanted = data.draw(st.sampled_from(views))
+    line, places = build_strip_line(views, counts, wanted.query, cells)
+    assert sum(width(text) for text, _ in line) <= cells
+    (marked,) = (text for text, role in line if role is Role.ACCENT)
+    assert f"{counts[wanted.query]:,}]" in marked
+    ends = [place for place in places if place[1]]
+    assert all(before[1] <= after[0] for before, after in pairwise(ends))
 
 
 @given(st.text(max_size=300))
@@ -150,15 +189,6 @@ def test_names_are_cut_before_the_end_that_tells_them_apart() -> None:
 @given(st.text(max_size=60).map(clean), st.integers(0, 40))
 def test_a_name_that_is_cut_keeps_to_its_cells(name: str, cells: int) -> None:
     assert width(cut_middle(name, cells)) <= max(cells, 0)
-
-
-def test_the_strip_keeps_its_counts_at_80_cells_by_shorter_names() -> None:
-    views = build_views({})
-    counts = dict(zip((v.query for v in views), (40_213, 310, 870, 12, 3, 1, 140, 88), strict=True))
-    line, places = build_strip_line(views, counts, "is:mine", 80)
-    text = "".join(piece for piece, _ in line)
-    assert text == " 1 All 40,213[2 Min 310]3 Sha 870 4 ★ 12 5 Dra 3 6 Fai 1 7 Unu 140 8 Arc 88"
-    assert [text[start:end].strip(" []")[0] for start, end in places] == list("12345678")
 
 
 def test_the_log_says_what_an_edit_changed() -> None:
