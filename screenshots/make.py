@@ -82,7 +82,7 @@ async def tags(app: Running) -> None:
     """A tag is completed, with its uses."""
     await find(app, RAW)
     await app.press("j", "t")
-    await app.type(", e")
+    await app.type("e")
 
 
 async def plan(app: Running) -> None:

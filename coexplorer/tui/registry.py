@@ -440,7 +440,7 @@ COMMANDS: tuple[Command, ...] = (
         "log.discard",
         "Discard",
         ("x",),
-        "Give the unsent change up.",
+        "Give the unsent change up, or all that is left of what was done with it.",
         Group.LOG,
         scope=Scope.LOG,
         short="discard",

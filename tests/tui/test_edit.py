@@ -6,7 +6,7 @@ from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.widgets.fields import FieldsEditor
-from tests.support.server import FAILED, OUTSIDE, RAW, VIEWED
+from tests.support.server import FAILED, OUTSIDE, RAW, THEIRS, VIEWED
 from tests.support.tui import Running, running_app
 
 NAME = "ecephys_655019_2023-04-03_18-17-07"
@@ -217,3 +217,16 @@ async def test_the_answer_to_one_edit_leaves_the_draft_of_the_next(
         await app.until_shown("leave without saving?")
         await app.press("y")
         await app.until(lambda: not Memory(settings.journal_path).edits.take(), "given up")
+
+
+async def test_what_is_typed_behind_the_tags_is_another_tag(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("Zebrafish atlas")
+        await app.press("t", "escape")
+        await app.until(lambda: app.main.editing is None, "left: nothing was typed")
+        await app.press("t")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until(lambda: app.stored(THEIRS).tags == ("atlas", "keep"), "both tags")

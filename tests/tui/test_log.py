@@ -32,9 +32,10 @@ async def test_the_log_shows_what_was_done_and_what_waits_on_top(
         assert "unsent" in lines[0]
         assert "RNA-seq reference" in lines[0]
         assert "applied" in lines[1]
-        await app.until_shown("- RNA-seq reference", "+ RNA-seq reference!")
+        await app.until_shown("- RNA-seq reference", "+ RNA-seq reference!", "r retry")
         await app.press("j")
         await app.until_gone("+ RNA-seq reference!")
+        await app.until_gone("r retry")
 
 
 @pytest.mark.command("log.retry")

@@ -74,15 +74,20 @@ async def test_many_are_deleted_after_a_typed_confirmation(
         assert server.store.find(COMBINED) is None
 
 
-@pytest.mark.command("screen.close")
-async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing_more(
-    server: DemoServer, settings: Settings
-) -> None:
+def add_assets(server: DemoServer) -> None:
+    """Put 20 assets that the first user may change in place of the others."""
     server.store.clear()
     me = server.users[0].email
     server.store.insert(
         [StoredAsset(id=make_id(n), name=f"asset {n}", owner=me, created=n) for n in range(1, 21)]
     )
+
+
+@pytest.mark.command("screen.close")
+async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing_more(
+    server: DemoServer, settings: Settings
+) -> None:
+    add_assets(server)
     async with running_app(server, settings) as app:
         gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
         await app.press("*", "+")
@@ -103,3 +108,38 @@ async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing
         await app.press("r")
         await app.until_shown("20 done, 0 failed")
         assert len(server.log.find_all("PUT")) == 20
+
+
+async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
+    server: DemoServer, settings: Settings
+) -> None:
+    add_assets(server)
+    async with running_app(server, settings, size=(40, 12)) as app:
+        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
+        await app.press("*", "+")
+        await app.until_shown("add tag")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until_shown("add tag keep: 20 assets")
+        await app.press("y")
+        await gates[0].arrived()
+        await app.until_shown("░ 0 of 20")
+        await app.press("escape")
+        for gate in gates:
+            await gate.arrived()
+            gate.release()
+        await app.until_shown("8 done, 12 not done, 0 left out")
+        await app.press("escape", "L")
+        await app.until_shown("12 unsent")
+        await app.press("x")
+        await app.until_shown("this one", "all 12 that are left of it")
+        await app.press("t")
+        await app.until_shown("11 unsent")
+        await app.press("x")
+        await app.until_shown("all 11 that are left of it")
+        await app.press("a")
+        await app.until_gone("unsent")
+        assert not await app.library.unsent()
+        await app.press("escape")
+        await app.until_gone("Log: ")
+        await app.until_gone("unsent")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BESIDE_CELLS = 90
 """Width from which the three versions stand beside each other."""
+NOTHING = "—"
 MOST_LINES = 40
 
 Value = str | tuple[str, ...] | None
@@ -204,12 +205,16 @@ def build_versions(conflict: EditConflict, field: str, cells: int) -> list[Line]
         lines: list[Line] = []
         for title, value, role in versions:
             lines.append(((title, Role.LABEL),))
-            shown = clean_lines(show_value(value))[:MOST_LINES]
+            shown = clean_lines(show_value(value) or NOTHING)[:MOST_LINES]
             lines += [((f"  {part}", role),) for text in shown for part in wrap(text, cells - 2)]
         return lines
     third = (cells - 4) // 3
     columns = [
-        [part for text in clean_lines(show_value(value))[:MOST_LINES] for part in wrap(text, third)]
+        [
+            part
+            for text in clean_lines(show_value(value) or NOTHING)[:MOST_LINES]
+            for part in wrap(text, third)
+        ]
         for _, value, _ in versions
     ]
     head: Line = tuple((fit(title, third) + "  ", Role.LABEL) for title, _, _ in versions)

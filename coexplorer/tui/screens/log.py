@@ -10,14 +10,16 @@ from textual.app import ComposeResult
 from coexplorer.library.entries import PENDING, Action, Entry
 from coexplorer.library.library import Library
 from coexplorer.text import cut
-from coexplorer.tui.commands import Scope
+from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.diffs import build_entry_details, build_entry_line
 from coexplorer.tui.present import Line, Role
 from coexplorer.tui.screens.base import CommandScreen
+from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.tui.widgets.picker import Picker
+from coexplorer.tui.widgets.prompt import Prompt
 
 MOST_ENTRIES = 300
 
@@ -38,6 +40,7 @@ class LogScreen(CommandScreen[Entry | None]):
         self._list = Picker()
         self._entry_rule = Rule()
         self._details = Lines(id="entry")
+        self._prompt = Prompt()
         self._footer = Footer()
 
     def compose(self) -> ComposeResult:
@@ -46,6 +49,7 @@ class LogScreen(CommandScreen[Entry | None]):
         yield self._list
         yield self._entry_rule
         yield self._details
+        yield self._prompt
         yield self._footer
 
     def on_mount(self) -> None:
@@ -95,6 +99,17 @@ class LogScreen(CommandScreen[Entry | None]):
         self._entry_rule.show_title("")
         cells = self.app.size.width
         self._details.show(build_entry_details(entry, cells) if entry else [])
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+
+    def iter_footer(self) -> list[Command]:
+        """Offer what can be done with the entry under the cursor."""
+        entry = self._entry
+        hidden = set()
+        if entry is None or entry.state not in PENDING:
+            hidden |= {"log.retry", "log.edit", "log.discard"}
+        elif entry.action is not Action.EDIT or entry.mine is None:
+            hidden.add("log.edit")
+        return [command for command in super().iter_footer() if command.id not in hidden]
 
     def on_picker_moved(self) -> None:
         """Show the entry under the cursor."""
@@ -119,10 +134,27 @@ class LogScreen(CommandScreen[Entry | None]):
             await self._load()
 
     async def do_log_discard(self) -> None:
-        """Give an unsent change up; its text stays in the log."""
+        """Give an unsent change up, or all of its plan; the texts stay in the log."""
         entry = self._find_waiting()
-        if entry is not None:
-            await self._library.discard(entry.id)
+        if entry is None:
+            return
+        rest = [e for e in await self._library.unsent() if e.batch_id == entry.batch_id]
+        chosen: list[Entry] = [entry]
+        if len(rest) > 1:
+            answer = await self._prompt.choose(
+                "give up",
+                [
+                    Choice("this one", key="t"),
+                    Choice("all", text=f"all {len(rest):,} that are left of it", key="a"),
+                ],
+            )
+            if answer is None:
+                return
+            chosen = rest if answer == "all" else chosen
+        try:
+            for each in chosen:
+                await self._library.discard(each.id)
+        finally:
             await self._load()
 
     def do_log_edit(self) -> None:

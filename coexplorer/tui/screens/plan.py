@@ -10,6 +10,7 @@ from textual.worker import Worker
 from coexplorer.library.changes import Plan
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchProgress, BatchReport
+from coexplorer.text import width
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.diffs import (
     build_outcome,
@@ -159,7 +160,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if self._stopping:
             self._show_stopping(progress.done)
         else:
-            self._progress.show([build_bar(progress)])
+            self._progress.show([build_bar(progress, self.app.size.width)])
 
     def _show_stopping(self, done: int | None = None) -> None:
         text = "stopping: what is on its way ends first"
@@ -176,7 +177,9 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
         again = "goes on" if stopped else "tries the failed ones again"
         hint = f"; r {again}, Esc leaves" if failed else "; u undoes all of it"
-        self._progress.show([((text, role), (hint, Role.DIM))])
+        # Where there is little room: the footer has the keys, too.
+        fits = width(text + hint) <= self.app.size.width
+        self._progress.show([((text, role), (hint if fits else "", Role.DIM))])
         self._list.move_to(0)
         self._show()
         self._show_keys()
@@ -194,13 +197,11 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self.dismiss(self._report)
 
 
-def build_bar(progress: BatchProgress) -> Line:
+def build_bar(progress: BatchProgress, cells: int) -> Line:
     """Return a bar of how far a batch is, with its numbers: the bar alone says too little."""
     done = progress.done
-    full = BAR_CELLS * done // max(1, progress.total)
     failed = f", {progress.failed:,} failed" if progress.failed else ""
-    return (
-        ("█" * full, Role.ACCENT),
-        ("░" * (BAR_CELLS - full), Role.DIM),
-        (f" {done:,} of {progress.total:,}{failed}", Role.TEXT),
-    )
+    text = f" {done:,} of {progress.total:,}{failed}"
+    bar = max(0, min(BAR_CELLS, cells - width(text)))
+    full = bar * done // max(1, progress.total)
+    return (("█" * full, Role.ACCENT), ("░" * (bar - full), Role.DIM), (text, Role.TEXT))

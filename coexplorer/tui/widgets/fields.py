@@ -23,7 +23,7 @@ from coexplorer.tui.messages import (
     TextTyped,
 )
 from coexplorer.tui.present import Role
-from coexplorer.tui.tagtext import format_tags, restore_tags
+from coexplorer.tui.tagtext import quote_tag, restore_tags
 from coexplorer.tui.widgets.choices import Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
 from coexplorer.tui.widgets.field import Field, go_on
@@ -81,7 +81,8 @@ class FieldsEditor(Vertical):
         return {
             "name": clean(fields.name),
             "description": fields.description,
-            "tags": format_tags(map(clean, fields.tags)),
+            # What is typed at the end is another tag, not more of the last one.
+            "tags": "".join(f"{quote_tag(clean(tag))}, " for tag in fields.tags),
             "mount": clean(fields.mount or ""),
         }
 
