@@ -1,61 +1,69 @@
-"""Draws what a key changed, and asks no other widget for it.
+"""Draws the rows that changed, and asks each widget for no more than its part of them.
 
 Textual's compositor asks every widget that overlaps the changed part for all of its lines, and
-cuts and joins them. A row that one widget fills from edge to edge needs none of that: a cursor that
-moves draws two lines, a list that scrolls draws its own. Any other row is Textual's.
+cuts and joins all rows of the screen. Most changes are of a few rows: a letter in the search, a
+cursor that moves, a list that scrolls. They are drawn here row by row, from the widget in front to
+those behind it, until the row is full.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from itertools import groupby
 
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 
 class RowCompositor(Compositor):
-    """A compositor for screens whose widgets lie one below the other."""
+    """A compositor that draws single rows."""
 
     def render_partial_update(self) -> ChopsUpdate | None:
         """Return what the changed parts show now; None when nothing has changed."""
         width, height = self.size
         changed = {y for region in self._dirty_regions for y in region.line_range}
-        rows = sorted(y for y in changed if 0 <= y < height)
-        owners = [self._find_owner(y) for y in rows]
-        if not rows or None in owners:
-            return super().render_partial_update()
         self._dirty_regions.clear()
-        chops: list[dict[int, Strip | None]] = [{}] * height
-        for y, strip in _render_rows(rows, owners):
-            chops[y] = {0: strip}
-        return ChopsUpdate(chops, [(y, 0, width) for y in rows], [[width]] * height)
-
-    def _find_owner(self, y: int) -> tuple[Widget, Region] | None:
-        """Return the widget in front that fills row ``y``, and where it lies."""
-        here = self.layers_visible[y]
-        if not here:
+        rows = sorted(y for y in changed if 0 <= y < height)
+        if not rows:
             return None
-        widget, visible, region = here[0]
-        if visible.x or not visible.width == region.width == self.size.width:
-            return None
-        return widget, region
+        chops: list[Mapping[int, Strip | None]] = [{}] * height
+        ends: list[list[int]] = [[]] * height
+        # What lies on neighbouring rows is mostly the same: the front of a list, say.
+        for layers, group in groupby(rows, key=self.layers_visible.__getitem__):
+            together = list(group)
+            front = layers[0][1] if layers else Region()
+            if front.x == 0 and front.width == width and _are_neighbours(together):
+                widget, _, region = layers[0]
+                part = Region(-region.x, together[0] - region.y, width, len(together))
+                for y, strip in zip(together, widget.render_lines(part), strict=True):
+                    chops[y], ends[y] = {0: strip}, [width]
+                continue
+            for y in together:
+                chops[y] = dict(sorted(self._render_row(y, width).items()))
+                ends[y] = [*list(chops[y])[1:], width]
+        return ChopsUpdate(chops, [(y, 0, width) for y in rows], ends)
+
+    def _render_row(self, y: int, width: int) -> dict[int, Strip | None]:
+        """Return the parts of a row by the column where they start."""
+        parts: dict[int, Strip | None] = {}
+        free = [(0, width)]
+        for widget, visible, region in self.layers_visible[y]:
+            left: list[tuple[int, int]] = []
+            for start, end in free:
+                first, last = max(start, visible.x), min(end, visible.right)
+                if first >= last:
+                    left.append((start, end))
+                    continue
+                part = Region(first - region.x, y - region.y, last - first, 1)
+                (parts[first],) = widget.render_lines(part)
+                left += [(start, first)] if start < first else []
+                left += [(last, end)] if last < end else []
+            free = left
+            if not free:
+                break
+        return parts
 
 
-def _render_rows(
-    rows: Sequence[int], owners: Sequence[tuple[Widget, Region] | None]
-) -> Iterator[tuple[int, Strip]]:
-    """Yield each row with its strip; neighbours of one widget are drawn together."""
-    start = 0
-    for at in range(1, len(rows) + 1):
-        together = at < len(rows) and owners[at] == owners[start] and rows[at] == rows[at - 1] + 1
-        if together:
-            continue
-        owner = owners[start]
-        if owner is not None:
-            widget, region = owner
-            y = rows[start]
-            part = Region(0, y - region.y, region.width, at - start)
-            yield from zip(range(y, rows[at - 1] + 1), widget.render_lines(part), strict=True)
-        start = at
+def _are_neighbours(rows: list[int]) -> bool:
+    return rows[-1] - rows[0] == len(rows) - 1
