@@ -228,18 +228,28 @@ class Session:
         self, rows: slice, *, quiet_s: float = 1.0, timeout_s: float = 60.0
     ) -> float:
         """Wait until nothing more is written; return when the text of `rows` changed last."""
-        shown = self.lines()[rows]
-        changed = time.monotonic()
-        deadline = changed + timeout_s
+        start = time.monotonic()
+        (changed,) = self.wait_unchanged_parts(rows, quiet_s=quiet_s, timeout_s=timeout_s)
+        return start if changed is None else changed
+
+    def wait_unchanged_parts(
+        self, *parts: slice, quiet_s: float = 1.0, timeout_s: float = 60.0
+    ) -> list[float | None]:
+        """Likewise for several parts of the screen; None for one that did not change."""
+        lines = self.lines()
+        shown = [lines[part] for part in parts]
+        changed: list[float | None] = [None] * len(parts)
+        deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             self.wait_quiet(quiet_s=quiet_s, timeout_s=deadline - time.monotonic())
             if not self._feed_one():
                 break
             more = True
             while more:
-                now = self._display()[rows]
-                if now != shown:
-                    shown, changed = now, self._chunks[self._fed - 1][0]
+                now = self._display()
+                for at, part in enumerate(parts):
+                    if now[part] != shown[at]:
+                        shown[at], changed[at] = now[part], self._chunks[self._fed - 1][0]
                 more = self._feed_one()
         return changed
 
