@@ -101,7 +101,7 @@ async def follow(
         batch_id = progress.batch_id
         failed = f"({progress.failed} failed)" if progress.failed else ""
         if progress.total:
-            bar.update(progress.done + progress.failed, progress.total, failed)
+            bar.update(progress.done, progress.total, failed)
 
     with Progress(title) as bar:
         try:

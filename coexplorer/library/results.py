@@ -98,7 +98,12 @@ def read_result(entry: Entry) -> EditResult:
 
 
 class BatchProgress(msgspec.Struct, frozen=True):
-    """One more asset of a batch is settled."""
+    """One more asset of a batch is settled.
+
+    Attributes:
+        done: Assets that are settled so far, those that failed too.
+        failed: How many of them failed.
+    """
 
     batch_id: int
     done: int

@@ -98,6 +98,17 @@ def test_ctrl_c_in_a_batch_says_what_is_done_and_can_be_gone_on_with(program: Pr
         assert "keep" in program.server.store.get(asset_id).tags
 
 
+def test_the_bar_of_a_batch_counts_what_failed_once(program: Program) -> None:
+    program.ok("sync")
+    program.server.faults.add(400, "PUT", f"data_assets/{DERIVED}")
+    with typing(
+        program, "edit", "--query", "tag:ecephys", "--add-tag", "keep", "--yes", columns=120
+    ) as terminal:
+        terminal.wait_for("2/2 (1 failed)")
+        assert terminal.wait() != 0
+    assert "3/2" not in terminal.plain
+
+
 def make_editor(tmp_path: Path, code: str) -> dict[str, str]:
     """Return an environment whose editor changes the text by Python code with `text` in it."""
     script = tmp_path / "editor.py"
