@@ -469,3 +469,16 @@ async def test_keys_that_go_beyond_the_rows_at_hand_are_not_undone_by_reading_an
         await app.until(lambda: rows.windows.find(last) is not None, "the last rows")
         await app.settle()
         assert rows.cursor == last
+
+
+async def test_a_search_that_is_opened_again_takes_another_term(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        for term in ("tag:ecephys", "tag:raw"):
+            await app.press("/")
+            await app.type(term)
+            await app.press("enter")
+        assert app.main.browsing.text == "tag:ecephys tag:raw"
+        await app.press("/", "enter")
+        assert app.main.browsing.text == "tag:ecephys tag:raw"

@@ -24,7 +24,9 @@ async def open_search(screen: MainScreen) -> None:
     row = screen.rows.current
     screen.browsing.leave(row.id if row else None)
     screen.values_known.clear()
-    await screen.search.open_field(screen.browsing.text)
+    # What is typed is another term, not the end of the last one.
+    text = screen.browsing.text.strip()
+    await screen.search.open_field(f"{text} " if text else "")
     screen.restart("values", partial(_read_ahead, screen))
 
 
@@ -94,6 +96,7 @@ def offer_history(screen: MainScreen) -> None:
 
 def finish(screen: MainScreen, text: str) -> None:
     """Close the field and keep the search in force."""
+    text = text.strip()
     if text != screen.browsing.text:
         screen.browsing.text = text
         screen.feeds.load_list(to_top=True)
