@@ -24,7 +24,7 @@ async def show_log(app: Running) -> None:
     await app.press("a")
     await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
     await app.press("L")
-    await app.until_shown("Log: 1 change", "applied", "r retry")
+    await app.until_shown("Log: 1 change", "applied", "Esc close")
 
 
 async def show_conflict(app: Running) -> None:
