@@ -8,7 +8,7 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.library.bulk import CONCURRENCY
 from coexplorer.library.entries import State
 from tests.support.server import COMBINED, OUTSIDE, VIEWED, make_id
-from tests.support.tui import running_app
+from tests.support.tui import Running, running_app
 
 
 @pytest.mark.command("plan.apply")
@@ -83,6 +83,16 @@ def add_assets(server: DemoServer) -> None:
     )
 
 
+async def tag_all(app: Running) -> None:
+    """Begin to tag every asset with ``keep``."""
+    await app.press("*", "+")
+    await app.until_shown("add tag")
+    await app.type("keep")
+    await app.press("enter")
+    await app.until_shown("add tag keep: 20 assets")
+    await app.press("y")
+
+
 @pytest.mark.command("screen.close")
 async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing_more(
     server: DemoServer, settings: Settings
@@ -90,12 +100,7 @@ async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing
     add_assets(server)
     async with running_app(server, settings) as app:
         gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
-        await app.press("*", "+")
-        await app.until_shown("add tag")
-        await app.type("keep")
-        await app.press("enter")
-        await app.until_shown("add tag keep: 20 assets")
-        await app.press("y")
+        await tag_all(app)
         for gate in gates:
             await gate.arrived()
         await app.press("escape")
@@ -116,12 +121,7 @@ async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
     add_assets(server)
     async with running_app(server, settings, size=(40, 12)) as app:
         gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
-        await app.press("*", "+")
-        await app.until_shown("add tag")
-        await app.type("keep")
-        await app.press("enter")
-        await app.until_shown("add tag keep: 20 assets")
-        await app.press("y")
+        await tag_all(app)
         await gates[0].arrived()
         await app.until_shown("░ 0 of 20")
         await app.press("escape")
