@@ -4,10 +4,16 @@ Each command is a few lines over `coexplorer.library`. Answers go to standard ou
 on, questions and errors go to standard error, so that a pipe only ever gets answers.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 
 import coexplorer
+
+TYPE_CHECKING = False  # the quick start comes by here
+if TYPE_CHECKING:
+    from coexplorer.tui.terminal.firstframe import ListBehind
 
 
 def main() -> None:
@@ -29,7 +35,7 @@ def _open_painted() -> int | None:
     """Paint the first frame and open the app behind it; None when there is no such frame."""
     from coexplorer.tui.terminal import firstframe
 
-    if not firstframe.paint(os.environ, coexplorer.__version__):
+    if not firstframe.paint(os.environ, coexplorer.__version__, _open_list):
         return None
     try:
         from coexplorer.cli.app import open_painted
@@ -37,3 +43,10 @@ def _open_painted() -> int | None:
         return open_painted()
     finally:
         firstframe.give_up()
+
+
+def _open_list(rows: bytes, look: bytes, catalog: str, size: tuple[int, int]) -> ListBehind | None:
+    """Open the list behind the first frame."""
+    from coexplorer.tui.firstlist import open_list
+
+    return open_list(rows, look, catalog, size)

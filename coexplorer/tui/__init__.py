@@ -20,6 +20,7 @@ The rooms:
                          they call the library
     screens/             base (keys → commands, workers, errors → notifications), main, and one
                          screen a file for what covers it; they call the library
+    firstlist            the list on the first frame, drawn while the app is still imported
     terminal/            the one place where output leaves: cells, differences, pacing, driver
     app, session         what all screens share; the library opened around them
     welcome              the first start: sign in, or look around in the demo

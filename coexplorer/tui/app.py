@@ -18,6 +18,8 @@ from coexplorer.library.changes import Plan
 from coexplorer.library.library import Library
 from coexplorer.text import clean
 from coexplorer.tui import external
+from coexplorer.tui.actions import search
+from coexplorer.tui.commands import Scope
 from coexplorer.tui.keys import build_keymap
 from coexplorer.tui.look import STYLE, THEMES, build_themes, choose_theme
 from coexplorer.tui.memory import Memory
@@ -57,6 +59,8 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.settings = settings
         self.memory = Memory(settings.journal_path)
         self.keymap = build_keymap(settings.keys, settings.actions)
+        if self.keymap.find(Scope.MAIN, "/") != search.OPENS:
+            self.typed_search = ""
         self.notices: list[tuple[float, str]] = []
         self.shown = asyncio.Event()
         self._fields_left = asyncio.Event()
@@ -189,8 +193,9 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
                     await self.main.show_start()
                     capture = self.capture_frame()
                     if capture is not None:
+                        look = self.main.build_look(self.find_pen)
                         path = str(self.settings.catalog_path)
-                        self.last_frame = Frame(*capture, path, change)
+                        self.last_frame = Frame(*capture, look=look, catalog=path, change=change)
 
     async def carry_out(self, screen: MainScreen, plan: Plan) -> bool:
         """Show a plan; carried out, its marks are taken away and its rows read anew.

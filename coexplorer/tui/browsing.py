@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 from coexplorer.errors import QueryError
@@ -14,8 +12,7 @@ NEWEST_FIRST = SortKey("created", descending=True)
 KEPT_PLACES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where somebody was: a search and the asset under the cursor."""
 
     text: str
@@ -23,8 +20,7 @@ class Place:
     asset_id: AssetId | None
 
 
-@dataclass
-class Browsing:
+class Browsing(msgspec.Struct):
     """The search in force.
 
     Attributes:
@@ -35,7 +31,7 @@ class Browsing:
 
     text: str = ""
     sort: SortKey = NEWEST_FIRST
-    places: list[Place] = field(default_factory=list)
+    places: list[Place] = []
     _parsed: tuple[str, Query, QueryError | None] | None = None
 
     @property

@@ -11,8 +11,9 @@ are used: never ctrl+m, i, h, j or [, ctrl+enter, alt+enter (design: tui.md, Rul
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Scope(StrEnum):
@@ -51,8 +52,7 @@ class Danger(StrEnum):
     DESTROYS = "destroys"
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """What decides whether a command can run now.
 
     Attributes:
@@ -142,8 +142,7 @@ def needs_past(now: Situation) -> str:
     return "" if now.been_elsewhere else "there is no earlier place"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """Something that a user can do.
 
     Attributes:

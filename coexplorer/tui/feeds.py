@@ -7,7 +7,6 @@ the catalog; a search that a newer one supersedes is cancelled.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,7 +32,7 @@ from coexplorer.query import parse_partial
 from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.facts import LABEL, build_facts, build_rest
-from coexplorer.tui.present import Line, show_count
+from coexplorer.tui.present import NOTHING_FITS, Line, show_count
 from coexplorer.tui.screens.base import LIST, START
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.header import build_header, show_clock
@@ -50,8 +49,7 @@ CHANGES_PAUSE_S = 0.15
 """Changes that come in a burst are shown together."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Goal:
+class _Goal(msgspec.Struct, frozen=True):
     """Where the cursor goes in a list that is not shown yet; see `Feeds.load_list`."""
 
     asset_id: AssetId | None
@@ -169,6 +167,13 @@ class Feeds:
         await self.load_counts(pause=False)
         await self.load_details()
 
+    async def load_searched(self) -> None:
+        """Read what a search finds that was typed before the app came; the rest follows."""
+        self._goal = _Goal(None, to_top=True)
+        await self._load_list()
+        await self.load_status()
+        self._screen.restart("counts", self.load_counts)
+
     async def load_rows(self, offset: int, limit: int) -> None:
         """Read rows that the list misses; if it is another list by then, it asks again."""
         generation = self._screen.rows.windows.generation
@@ -178,7 +183,7 @@ class Feeds:
 
     def _empty_note(self) -> str:
         if self._screen.browsing.text.strip():
-            return "Nothing fits the search. Esc clears it."
+            return NOTHING_FITS
         if self.status is None or self.status.synced_at is None:
             return "Reading the assets from the platform…"
         return "There are no assets yet. N makes one."

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.registry import BY_ID, COMMANDS
@@ -15,8 +16,7 @@ _UNRELIABLE = ("ctrl+m", "ctrl+i", "ctrl+h", "ctrl+j", "ctrl+[", "ctrl+enter", "
 """Keys that some terminals send as another one, or not at all (design: tui.md, Rules)."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuickAction:
+class QuickAction(msgspec.Struct, frozen=True):
     """What a key of the user's own does: ``+TAG``, ``-TAG``, ``archive`` or ``unarchive``.
 
     Attributes:
@@ -37,8 +37,7 @@ class QuickAction:
         return "archive" if self.archive else "unarchive"
 
 
-@dataclass(frozen=True, slots=True)
-class Keymap:
+class Keymap(msgspec.Struct, frozen=True):
     """The keys as they are in force.
 
     Attributes:
@@ -66,11 +65,10 @@ class Keymap:
         return keys[0] if keys else ""
 
 
-@dataclass
-class _Builder:
-    commands: dict[tuple[Scope, str], str] = field(default_factory=dict)
-    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+class _Builder(msgspec.Struct):
+    commands: dict[tuple[Scope, str], str] = {}
+    keys: dict[str, tuple[str, ...]] = {}
+    problems: list[str] = []
 
     def give(self, command: Command, keys: Iterable[str]) -> None:
         kept = []

@@ -7,9 +7,10 @@ the widgets give roles their colours, and meaning is never carried by a role alo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
+
+import msgspec
 
 from coexplorer.catalog import Row
 from coexplorer.text import clean, cut, fit, width
@@ -31,6 +32,9 @@ class Role(StrEnum):
 
 Piece = tuple[str, Role]
 Line = tuple[Piece, ...]
+
+NOTHING_FITS = "Nothing fits the search. Esc clears it."
+"""In place of the rows of a search without finds."""
 
 MARK, FLIGHT, STAR = "●", "↑", "★"
 
@@ -55,8 +59,7 @@ def cut_middle(text: str, cells: int) -> str:
     return cut(text, cells - width(tail)) + tail
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column of the list.
 
     Attributes:
@@ -175,8 +178,7 @@ GUTTER = 4
 """Cells before the name: the mark, a blank, the star, a blank."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """Which columns are shown, each with its width in cells; all of a line together."""
 
     columns: tuple[tuple[Column, int], ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from coexplorer.text import clean, cut, width
 from coexplorer.tui.present import Line, Piece, Role
@@ -14,8 +15,7 @@ LONGEST = 20
 """Cells of a name where there is room."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """A search with a name.
 
     Attributes:

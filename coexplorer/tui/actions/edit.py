@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, NotSignedIn
 from coexplorer.models import AssetId, Fields
 from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
-from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.windows import change_row
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 MOST_TAGS = 50
 
 
-@dataclass
-class Editing:
+class Editing(msgspec.Struct):
     """The asset whose fields are open.
 
     Attributes:
@@ -111,9 +110,8 @@ def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
     if screen.editing is None:
         return
     start, end, typed = find_tag_at(text, cursor)
-    field = screen.editing.editor.query_one("#field-tags", Field)
     choices = fit_tags(screen, typed, without=parse_tags(text)) if typed else ()
-    field.offer(choices, of=text, span=(start, end))
+    screen.editing.editor.offer_tags(choices, of=text, span=(start, end))
 
 
 def fit_tags(screen: MainScreen, typed: str, *, without: tuple[str, ...] = ()) -> list[Choice]:

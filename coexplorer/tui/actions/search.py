@@ -14,9 +14,19 @@ if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
     from coexplorer.tui.screens.main import MainScreen
 
+OPENS = "find.search"
+"""The command that opens the field."""
 MOST_VALUES = 50
 _LISTED = {"tag", "owner", "bucket", "type", "state"}
 """Fields whose values come from the catalog."""
+
+
+async def open_with(screen: MainScreen, text: str) -> None:
+    """Open the search field with a text that was typed before there was a field."""
+    await screen.search.open_field(text)
+    screen.strip.show_views(query=text)
+    screen.restart("values", partial(_read_ahead, screen))
+    screen.restart("complete", partial(_complete, screen, text, len(text)))
 
 
 async def open_search(screen: MainScreen) -> None:
@@ -167,7 +177,7 @@ def _close(screen: MainScreen) -> None:
 
 
 ACTIONS: dict[str, Action] = {
-    "find.search": open_search,
+    OPENS: open_search,
     "find.clear": clear,
     "tags.open": open_tags,
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from coexplorer.catalog import Row
 from coexplorer.library.changes import Change
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from coexplorer.tui.screens.main import MainScreen
 
 
-@dataclass(frozen=True, slots=True)
-class Repeatable:
+class Repeatable(msgspec.Struct, frozen=True):
     """An action that ``.`` does again.
 
     Attributes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from typing import ClassVar
+import os
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
@@ -28,16 +30,25 @@ from coexplorer.tui.messages import (
     TextTyped,
     ViewClicked,
 )
-from coexplorer.tui.screens.base import CommandScreen, Handler
+from coexplorer.tui.present import Role
+from coexplorer.tui.screens.base import START, CommandScreen, Handler
 from coexplorer.tui.sends import Sends
+from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.views import build_views
-from coexplorer.tui.widgets.assetlist import AssetList
+from coexplorer.tui.widgets.assetlist import HEAD, AssetList
 from coexplorer.tui.widgets.details import Details, Rule
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.header import Header
 from coexplorer.tui.widgets.prompt import Prompt
 from coexplorer.tui.widgets.searchline import SearchLine
 from coexplorer.tui.widgets.viewstrip import ViewStrip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.style import Style
+
+    from coexplorer.tui.terminal.cells import Pen
 
 TALL_ENOUGH = 30
 """Lines from which details are shown below the list by themselves."""
@@ -124,7 +135,7 @@ class MainScreen(CommandScreen[None]):
         self.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:
-        self.strip.show_views(build_views(self.saved_views), query="")
+        self.strip.show_views(build_views(self.saved_views), query=self.browsing.text)
         self.feeds.show_header()
         self.show_footer()
         self.start("listen", self.feeds.listen)
@@ -136,7 +147,14 @@ class MainScreen(CommandScreen[None]):
     async def _take_over(self) -> None:
         """Let the first frame go when everything that it shows can be shown."""
         try:
-            await self.feeds.load_start(to_top=True)
+            if text := self.coexplorer.typed_search:
+                self.browsing.text = text
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self.feeds.load_searched())
+                    tasks.create_task(search.open_with(self, text))
+                await self.release_keys(START)
+            else:
+                await self.feeds.load_start(to_top=True)
         finally:
             self.coexplorer.begin_output()
 
@@ -150,6 +168,28 @@ class MainScreen(CommandScreen[None]):
         self.show_marks()
         self.set_focus(self.rows)
         await self.feeds.load_start(to_top=True)
+
+    def build_look(self, pen_of: Callable[[Style], Pen]) -> bytes:
+        """Return how the list looks, for the next start to draw it before the app is there."""
+        from coexplorer.tui.firstlist import ListLook, encode_look  # noqa: PLC0415  at the exit
+
+        place, footer = self.rows.region, self.footer.region
+        return encode_look(
+            ListLook(
+                left=place.x,
+                top=place.y + HEAD,
+                width=place.width,
+                height=place.height - HEAD,
+                columns=self.rows.columns,
+                sort=self.browsing.sort,
+                pens={role: pen_of(self.rows.find_style(f"role--{role}")) for role in Role},
+                text=pen_of(self.rows.find_style("")),
+                cursor=pen_of(self.rows.find_style("list--cursor")),
+                blurred=pen_of(self.rows.find_style("list--cursor-blurred")),
+                true_rows=(place.y, *range(footer.y, footer.bottom)),
+                terminal=read_capabilities(os.environ.get("TERM", "")),
+            )
+        )
 
     # What is going on
 

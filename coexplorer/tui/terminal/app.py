@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from typing import Generic, NamedTuple, TypeVar
 
+from rich.style import Style
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.app import App
@@ -16,6 +17,7 @@ from textual.screen import Screen
 
 from coexplorer.tui.terminal import firstframe
 from coexplorer.tui.terminal.capabilities import read_capabilities
+from coexplorer.tui.terminal.cells import PLAIN, Pen
 from coexplorer.tui.terminal.driver import QuietDriver
 from coexplorer.tui.terminal.frames import build_painting, decode_rows, encode_rows
 from coexplorer.tui.terminal.layer import OutputLayer
@@ -45,6 +47,10 @@ class TerminalApp(App[_Result], Generic[_Result]):
 
     Headless (in tests) and with ``COEXPLORER_STOCK_OUTPUT`` set, frames leave as Textual writes
     them.
+
+    Attributes:
+        typed_search: The search that was typed on the first frame. It does not come as keys again,
+            unless this is made empty before the app runs.
     """
 
     def __init__(self) -> None:
@@ -53,16 +59,28 @@ class TerminalApp(App[_Result], Generic[_Result]):
         self._frame_waits = False
         self._frame_timer: asyncio.TimerHandle | None = None
         self._painted = firstframe.take()
+        self._holds = self._painted is not None
+        self.typed_search = self._painted.search if self._painted is not None else ""
 
     @property
     def holds_output(self) -> bool:
-        """Whether the first frame stands, and nothing is written until `begin_output`."""
-        return self._painted is not None
+        """Whether the first frame stands, and nothing is drawn until `begin_output`.
+
+        It makes way for another screen above the first one, and for another size.
+        """
+        painted = self._painted
+        fits = painted is not None and painted.size == tuple(self.size)
+        return self._holds and fits and len(self.screen_stack) <= 1
+
+    def on_load(self) -> None:
+        """Let the first frame stand no longer than it may, whatever keeps the app from its rows."""
+        if self._holds:
+            asyncio.get_running_loop().call_later(_LONGEST_HOLD_S, self.begin_output)
 
     def begin_output(self) -> None:
         """Take the screen over from the first frame: what differs is sent."""
-        if self._painted is not None:
-            self._painted = None
+        if self._holds:
+            self._holds = False
             self.screen.refresh(layout=True, repaint=True)
 
     def capture_frame(self) -> Capture | None:
@@ -80,6 +98,11 @@ class TerminalApp(App[_Result], Generic[_Result]):
         painting = build_painting(ordered, size, terminal)
         return Capture(size, encode_rows(ordered), painting)
 
+    def find_pen(self, style: Style) -> Pen:
+        """Return how a style looks on this terminal; for a screen that was captured."""
+        driver = self._find_driver()
+        return PLAIN if driver is None else self._find_layer(driver).find_pen(style)
+
     def _build_driver(
         self,
         headless: bool,  # noqa: FBT001 - as Textual calls it
@@ -89,7 +112,8 @@ class TerminalApp(App[_Result], Generic[_Result]):
     ) -> Driver:
         driver = super()._build_driver(headless, inline, mouse, size)
         if isinstance(driver, QuietDriver) and self._painted is not None:
-            driver.take_over(self._painted.terminal, self._painted.typed)
+            typed = b"" if self.typed_search else self._painted.typed
+            driver.take_over(self._painted.terminal, typed)
         return driver
 
     def repaint(self) -> None:
@@ -130,22 +154,20 @@ class TerminalApp(App[_Result], Generic[_Result]):
             driver.on_answer = self._send_waiting_frame
             if self._painted is not None:
                 self._adopt(self._layer, self._painted)
+                self._painted = None
         return self._layer
 
     def _adopt(self, layer: OutputLayer, painted: firstframe.Painted) -> None:
         layer.resize(*painted.size)
         with suppress(ValueError):
-            rows = decode_rows(painted.rows)
+            rows = painted.drawn or decode_rows(painted.rows)
             layer.model.adopt([() if y in painted.unknown else row for y, row in enumerate(rows)])
-        # Whatever keeps the app from its first rows, it must show itself.
-        asyncio.get_running_loop().call_later(_LONGEST_HOLD_S, self.begin_output)
 
     def _show(self, driver: QuietDriver, update: CompositorUpdate) -> None:
+        if self.holds_output:
+            return
         layer = self._find_layer(driver)
-        if self._painted is not None:
-            if len(self.screen_stack) == 1 and self._painted.size == tuple(self.size):
-                return
-            self._painted = None
+        self._holds = False
         layer.resize(*self.size)
         now = time.monotonic()
         if self._frame_waits or not driver.pacer.may_send(now):

@@ -79,6 +79,17 @@ def is_narrow(text: str) -> bool:
     return _NARROW.fullmatch(text) is not None
 
 
+def draw_text(text: str, pen: Pen) -> list[Cell]:
+    """Return the cells of a text, without what a terminal could obey."""
+    if is_narrow(text):
+        return build_narrow_cells(text, pen)
+    from rich.cells import split_graphemes  # noqa: PLC0415 - most lists need no tables of widths
+
+    text = strip_controls(text)
+    spans, _ = split_graphemes(text)
+    return build_cells(((text[start:end], columns) for start, end, columns in spans), pen)
+
+
 def build_cells(graphemes: Iterable[tuple[str, int]], pen: Pen) -> list[Cell]:
     """Return the cells of text that is split into characters with what combines with them.
 

@@ -4,11 +4,11 @@ Importing a toolkit takes ten times as long as painting a screen. So the app, wh
 the screen with which it will open again (`keep`), and the next start writes it as one raw frame
 (`paint`), while the app is still being imported. The app then takes over (`take`): the output
 layer knows what is on the screen, so nothing flickers. Keys typed meanwhile are kept for it, and a
-search is shown as it is typed: see `_Typing`.
+search is shown as it is typed, with its finds: see `_Typing`.
 
 A frame is painted only when it would be what the app shows: the same terminal, size, settings and
-program, and a catalog in which nothing has changed since. Otherwise the app opens as it always
-does.
+program. Where the catalog has changed since, only what is still true of it is painted, and the list
+as it is now (`ListBehind`). Otherwise the app opens as it always does.
 This room imports nothing but what a bare interpreter has loaded already.
 """
 
@@ -19,10 +19,31 @@ import sys
 
 TYPE_CHECKING = False  # typing itself costs more than the frame
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Protocol
 
-FORMAT = "coexplorer frame 1"
+    from coexplorer.tui.terminal.cells import Row
+
+    class ListBehind(Protocol):
+        """Draws the list anew on a screen that is painted; see `coexplorer.tui.firstlist`."""
+
+        @property
+        def rows(self) -> Sequence[Row]:
+            """What is on the screen."""
+
+        def paint(self) -> bytes:
+            """Return what paints the list as it is now, and what else is true, on nothing."""
+
+        def search(self, text: str, row: int) -> bytes:
+            """Return what changes when `text` is searched for; its count goes to that row."""
+
+        def close(self) -> None:
+            """Let go of the catalog."""
+
+    OpenList = Callable[[bytes, bytes, str, tuple[int, int]], ListBehind | None]
+    """From rows and look of a frame, the catalog and the size; None when there can be none."""
+
+FORMAT = "coexplorer frame 2"
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[H\x1b[2J"
 _LEAVE = "\x1b[m\x1b[?7h\x1b[?1049l\x1b[?25h"
 _ASKED = ("TERM", "COLORTERM", "NO_COLOR", "TEXTUAL_THEME", "CODEOCEAN_DOMAIN")
@@ -39,16 +60,20 @@ class Painted:
     Attributes:
         size: Columns and rows.
         rows: The rows as `keep` was given them.
+        drawn: The rows that are on the screen, when they are others by now.
         terminal: The terminal's settings before the frame, for `termios.tcsetattr`.
         typed: What was typed on it, as the terminal sent it.
+        search: The text of the search that it is, without its sign; empty when it is anything else.
         unknown: Numbers of rows that show something else by now.
     """
 
     def __init__(self, size: tuple[int, int], rows: bytes, terminal: list[Any]) -> None:
         self.size = size
         self.rows = rows
+        self.drawn: Sequence[Row] | None = None
         self.terminal = terminal
         self.typed = b""
+        self.search = ""
         self.unknown: tuple[int, ...] = ()
 
 
@@ -57,12 +82,25 @@ class _Typing:
 
     The app that is being imported next to it gets all of it when it takes over; it takes its keys
     from there on.
+
+    Args:
+        columns: The screen's.
+        open_list: Opens the list; called when there is something to search for.
+        list_behind: The list, when it is open already.
     """
 
-    def __init__(self, columns: int) -> None:
+    def __init__(
+        self,
+        columns: int,
+        open_list: Callable[[], ListBehind | None],
+        list_behind: ListBehind | None,
+    ) -> None:
         import _thread  # noqa: PLC0415 - not before there is something to paint
 
+        self.list_behind = list_behind
+        self._open_list: Callable[[], ListBehind | None] | None = open_list
         self.typed = b""
+        self.search = ""
         self.has_shown = False
         self._shows = True
         self._most = columns - SEARCH_COLUMN - _SEARCH_ROOM
@@ -84,10 +122,21 @@ class _Typing:
                     return
                 self.typed += data
                 self._show()
+                if self.search and not select.select([_STDIN, self._wake[0]], [], [], 0)[0]:
+                    self._find()
         except OSError:
             return  # the terminal is gone: the app sees it, too
         finally:
+            if self.list_behind is not None:
+                self.list_behind.close()
             self._done.release()
+
+    def _find(self) -> None:
+        """Show what the search finds, if it can be known without the app."""
+        if self.list_behind is None and self._open_list is not None:
+            self.list_behind, self._open_list = self._open_list(), None
+        if self.list_behind is not None:
+            os.write(_STDERR, self.list_behind.search(self.search, SEARCH_ROW))
 
     def _show(self) -> None:
         try:
@@ -97,6 +146,7 @@ class _Typing:
         sign, text = text[:1], text[1:]
         plain = sign == "/" and text.isascii() and text.isprintable() and len(text) <= self._most
         self._shows = self._shows and plain  # from the first other key on it is the app's business
+        self.search = text if self._shows else ""
         if not self._shows:
             return
         self.has_shown = True
@@ -164,7 +214,7 @@ def keep(env: Mapping[str, str], version: str, frame: Frame) -> None:
         str(frame.change),
         str(len(frame.rows)),
     ]
-    data = "\n".join(head).encode() + b"\n" + frame.rows + frame.painting
+    data = b"\n".join([*(line.encode() for line in head), frame.look, frame.rows + frame.painting])
     new = f"{path}.{os.getpid()}"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:
@@ -179,22 +229,37 @@ class Frame:
         size: Columns and rows.
         rows: The rows, for the one who takes over; opaque here.
         painting: What to write for them on an empty screen.
+        look: How its list looks, in one line; opaque here.
         catalog: The catalog that they show.
         change: Its newest change number.
     """
 
     def __init__(
-        self, size: tuple[int, int], rows: bytes, painting: bytes, catalog: str, change: int
+        self,
+        size: tuple[int, int],
+        rows: bytes,
+        painting: bytes,
+        *,
+        look: bytes,
+        catalog: str,
+        change: int,
     ) -> None:
         self.size = size
         self.rows = rows
         self.painting = painting
+        self.look = look
         self.catalog = catalog
         self.change = change
 
 
-def paint(env: Mapping[str, str], version: str) -> bool:
-    """Paint the frame that was kept, if it is what the app will show; say whether it is."""
+def paint(env: Mapping[str, str], version: str, open_list: OpenList) -> bool:
+    """Paint the frame that was kept, as far as it is what the app will show; say whether it is.
+
+    Args:
+        env: The process's environment.
+        version: The program's.
+        open_list: Opens the list that is behind the frame.
+    """
     global _on_screen, _typing  # noqa: PLW0603 - one process, one terminal
     if not (os.isatty(_STDIN) and os.isatty(1) and os.isatty(_STDERR)):
         return False
@@ -202,23 +267,32 @@ def paint(env: Mapping[str, str], version: str) -> bool:
         with open(find_frame_file(env), "rb") as file:
             data = file.read()
         size = tuple(os.get_terminal_size(_STDIN))
-        key, catalog, stamp, change, count, rest = data.split(b"\n", 5)
+        key, path, stamp, change, count, look, rest = data.split(b"\n", 6)
         columns, rows = size
         if key.decode() != build_key(env, (columns, rows), version):
             return False
-        if stamp.decode() != build_stamp(catalog.decode()) and not _is_unchanged(
-            catalog.decode(), int(change)
-        ):
-            return False
-        length = int(count)
+        catalog = path.decode()
+        is_true = stamp.decode() == build_stamp(catalog) or _is_unchanged(catalog, int(change))
+        kept, painting = rest[: int(count)], rest[int(count) :]
     except (OSError, ValueError):
         return False
     terminal = _silence()
     if terminal is None:
         return False
-    _on_screen = Painted((columns, rows), rest[:length], terminal)
-    os.write(_STDERR, _ENTER.encode() + rest[length:])
-    _typing = _Typing(columns)
+
+    def open_behind() -> ListBehind | None:
+        return open_list(kept, look, catalog, (columns, rows))
+
+    behind = None
+    if not is_true:
+        behind = open_behind() if os.path.exists(catalog) else None
+        painting = b"" if behind is None else behind.paint()
+        if not painting:
+            _restore(terminal)
+            return False
+    _on_screen = Painted((columns, rows), kept, terminal)
+    os.write(_STDERR, _ENTER.encode() + painting)
+    _typing = _Typing(columns, open_behind, behind)
     return True
 
 
@@ -252,7 +326,9 @@ def take() -> Painted | None:
     if typing is not None:
         typing.end()
         if painted is not None:
-            painted.typed = typing.typed
+            painted.typed, painted.search = typing.typed, typing.search
+            if typing.list_behind is not None:
+                painted.drawn = typing.list_behind.rows
             painted.unknown = (SEARCH_ROW,) if typing.has_shown else ()
     return painted
 
@@ -262,8 +338,12 @@ def give_up() -> None:
     painted = take()
     if painted is None:
         return
-    import termios  # noqa: PLC0415 - loaded already
-
     sys.stderr.flush()
     os.write(_STDERR, _LEAVE.encode())
-    termios.tcsetattr(_STDIN, termios.TCSANOW, painted.terminal)
+    _restore(painted.terminal)
+
+
+def _restore(terminal: list[Any]) -> None:
+    import termios  # noqa: PLC0415 - loaded already
+
+    termios.tcsetattr(_STDIN, termios.TCSANOW, terminal)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from rich.cells import split_graphemes
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
@@ -21,11 +20,8 @@ from coexplorer.tui.terminal.cells import (
     Cell,
     Pen,
     Row,
-    build_cells,
-    build_narrow_cells,
-    is_narrow,
+    draw_text,
     parse_sgr,
-    strip_controls,
 )
 from coexplorer.tui.terminal.diff import MODERN, Capabilities, ScreenModel
 
@@ -144,14 +140,10 @@ class OutputLayer:
         return cells
 
     def _draw_segment(self, text: str, style: Style | None) -> list[Cell]:
-        pen = self._find_pen(style)
-        if is_narrow(text):
-            return build_narrow_cells(text, pen)
-        text = strip_controls(text)
-        spans, _ = split_graphemes(text)
-        return build_cells(((text[start:end], columns) for start, end, columns in spans), pen)
+        return draw_text(text, self.find_pen(style))
 
-    def _find_pen(self, style: Style | None) -> Pen:
+    def find_pen(self, style: Style | None) -> Pen:
+        """Return how a style looks on this terminal."""
         if style is None:
             return PLAIN
         pen = self._pens.get(style)

@@ -6,6 +6,7 @@ from typing import Generic
 
 from textual.screen import Screen, ScreenResultType
 
+from coexplorer.tui.terminal.app import TerminalApp
 from coexplorer.tui.terminal.compositor import RowCompositor
 
 
@@ -15,3 +16,10 @@ class TerminalScreen(Screen[ScreenResultType], Generic[ScreenResultType]):
     def __init__(self) -> None:
         super().__init__()
         self._compositor = RowCompositor()
+
+    def _compositor_refresh(self) -> None:
+        """Draw nothing while the first frame stands: all is drawn when it makes way."""
+        if isinstance(self.app, TerminalApp) and self.app.holds_output:
+            self._dirty_widgets.clear()
+        else:
+            super()._compositor_refresh()

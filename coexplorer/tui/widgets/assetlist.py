@@ -241,7 +241,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
         if y < HEAD:
             field, descending = self._sort
             head = build_head(self._layout, sort=field, descending=descending)
-            style = self._style("list--head")
+            style = self.find_style("list--head")
             return build_strip(((head, Role.TEXT),), self.size.width, style, lambda _role: style)
         index = y - HEAD + self._top
         key = (index, index == self.cursor)
@@ -253,7 +253,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
         return strip
 
     def _draw_row(self, index: int) -> Strip:
-        cells, base = self.size.width, self._style("")
+        cells, base = self.size.width, self.find_style("")
         if index >= self.windows.count:
             if index == 0 and self._note:
                 note = ((f"    {self._note}", Role.DIM),)
@@ -269,18 +269,18 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
         )
         if index == self.cursor:
             name = "list--cursor" if self.has_focus else "list--cursor-blurred"
-            style = self._style(name)
+            style = self.find_style(name)
             # One style for the whole row: a change of colour costs bytes on a slow link.
             return build_strip(tuple(pieces), cells, style, lambda _role: style)
         if marked:
-            style = self._style("list--marked")
+            style = self.find_style("list--marked")
             return build_strip(tuple(pieces), cells, style, lambda _role: style)
         return build_strip(tuple(pieces), cells, base, self._role)
 
     def _role(self, role: Role) -> Style:
-        return self._style(f"role--{role}")
+        return self.find_style(f"role--{role}")
 
-    def _style(self, name: str) -> Style:
+    def find_style(self, name: str) -> Style:
         """Return the colours of a part; without a name, of the list itself."""
         style = self._styles.get(name)
         if style is None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from textual import events
 from textual.message import Message
 
@@ -17,8 +17,7 @@ MOST = 8
 LEAST = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """Something to choose.
 
     Attributes:

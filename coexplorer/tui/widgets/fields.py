@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -24,7 +24,7 @@ from coexplorer.tui.messages import (
 )
 from coexplorer.tui.present import Role
 from coexplorer.tui.tagtext import quote_tag, restore_tags
-from coexplorer.tui.widgets.choices import Choices
+from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
 from coexplorer.tui.widgets.field import Field, go_on
 from coexplorer.tui.widgets.lines import Lines
@@ -112,6 +112,10 @@ class FieldsEditor(Vertical):
         """Put the cursor into the wanted field."""
         self.query_one("#field-tags", Field).use_choices(self.query_one(Choices))
         self.focus_field(self._first)
+
+    def offer_tags(self, choices: Sequence[Choice], *, of: str, span: tuple[int, int]) -> None:
+        """Offer tags; see `Field.offer`."""
+        self.query_one("#field-tags", Field).offer(choices, of=of, span=span)
 
     def focus_field(self, name: str) -> None:
         """Go to a field; at the end of its text."""

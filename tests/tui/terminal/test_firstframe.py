@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyte
 import pytest
 
-from benchmarks.pty_session import Session
+from benchmarks.pty_session import Screen, Session
 from coexplorer.config.paths import find_paths
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui.screens.main import TALL_ENOUGH
 from coexplorer.tui.terminal.cells import PLAIN, Cell, Pen
 from coexplorer.tui.terminal.firstframe import (
     SEARCH_COLUMN,
@@ -38,7 +40,8 @@ def open_once(columns: int = 100, rows: int = 34) -> str:
     with Session(COMMAND, columns=columns, rows=rows) as session:
         session.wait_for("synced")
         session.wait_for("1 All")
-        session.wait_for("created ")
+        if rows >= TALL_ENOUGH:
+            session.wait_for("created ")
         session.wait_quiet(quiet_s=0.5)
         shown = session.text()
         session.write("q")
@@ -52,6 +55,13 @@ def first_frame(session: Session) -> bytes:
     """Return what was written before the app asked the terminal anything."""
     session.wait_output(b"\x1b[?2026$p")
     return session.output.partition(b"\x1b[?2026$p")[0]
+
+
+def show(data: bytes, columns: int, rows: int) -> list[str]:
+    """Return what a terminal shows after these bytes."""
+    screen = Screen(columns, rows)
+    pyte.ByteStream(screen).feed(data)
+    return [line.rstrip() for line in screen.display]
 
 
 def test_the_second_start_paints_before_the_app_is_there(signed_in: DemoServer) -> None:
@@ -118,13 +128,97 @@ def test_what_is_no_plain_search_is_not_shown_and_not_lost(
         assert session.text().splitlines()[1:] == shown.splitlines()[1:]
 
 
-def test_a_frame_that_is_not_true_any_more_is_not_painted(signed_in: DemoServer) -> None:
+def test_of_a_catalog_that_changed_only_what_is_true_is_painted(signed_in: DemoServer) -> None:
     open_once()
     asset = next(iter(signed_in.store.assets()))
+    old = asset.name
     signed_in.store.update(asset.id, name="changed by a colleague")
     subprocess.run([*COMMAND, "sync"], check=True)
     with Session(COMMAND, columns=100, rows=34) as session:
-        assert len(first_frame(session)) < 300
+        painted = first_frame(session)
+        assert b"changed by a colleague" in painted
+        assert old.encode() not in painted
+        # When it was synced, how many each view finds and the details are not known yet.
+        assert not re.search(rb"synced|1 All|created ", painted)
+        assert b"Created" in painted
+        session.wait_for("1 All")
+        session.wait_for("created ")
+        session.wait_quiet(quiet_s=0.5)
+        # What is painted stays: no row of the list is sent again.
+        rows = session.lines()[4:22]
+        names = [line[4:40].strip() for line in rows if "dataset" in line]
+        taken_over = session.output[len(painted) :]
+        assert len(names) > 3
+        # The first one's name is in the details, too.
+        assert not [name for name in names[1:] if name.encode() in taken_over]
+
+
+def test_a_search_has_its_finds_before_the_app_is_there(signed_in: DemoServer) -> None:
+    names = [asset.name for asset in signed_in.store.assets()]
+    assert any("open data" in name for name in names)
+    open_once()
+    with Session(COMMAND, columns=100, rows=34, typed_ahead="/open") as session:
+        painted = show(first_frame(session), 100, 34)
+        assert " of " in painted[SEARCH_ROW]
+        found = [line for line in painted[4:22] if line.strip()]
+        assert found
+        assert all("open" in line for line in found)
+        session.wait_quiet(quiet_s=0.8)
+        assert [line for line in session.lines()[4:22] if line.strip()] == found
+        session.press("esc")
+        session.wait_for(lambda lines: "open" not in lines[SEARCH_ROW])
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"), [("/zzz-nothing", "Nothing fits the search"), ("/size:>many", "many")]
+)
+def test_a_search_without_finds_or_with_a_mistake_says_so(
+    signed_in: DemoServer, typed: str, shown: str
+) -> None:
+    assert signed_in.url
+    open_once()
+    with Session(COMMAND, columns=100, rows=34, typed_ahead=typed) as session:
+        session.wait_for(shown)
+        session.wait_quiet(quiet_s=0.8)
+        assert shown in session.text()
+
+
+def test_a_search_typed_on_the_frame_offers_what_goes_on_from_it(signed_in: DemoServer) -> None:
+    assert signed_in.url
+    open_once()
+    with Session(COMMAND, columns=100, rows=34, typed_ahead="/buck") as session:
+        session.wait_for("the source bucket")
+
+
+def test_a_key_that_is_another_command_is_no_search(signed_in: DemoServer) -> None:
+    config = find_paths().config_file
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('[keys]\n"find.search" = ["F"]\n"app.help" = ["/"]\n')
+    config.chmod(0o600)
+    assert signed_in.url
+    open_once()
+    with Session(COMMAND, columns=100, rows=34, typed_ahead="/zzz") as session:
+        session.wait_for("Search as you type")
+
+
+@pytest.mark.parametrize("size", [(170, 40), (120, 36), (80, 24), (40, 12)])
+def test_the_list_is_drawn_as_the_app_draws_it(
+    signed_in: DemoServer, size: tuple[int, int]
+) -> None:
+    hostile = ["\x1b[31mred", "名" * 70, "e\u0301" * 40, "a\u202eb", "x" * 255, "🐙🐙 ok", "[v1]"]
+    for asset, name in zip(signed_in.store.assets(), hostile, strict=False):
+        signed_in.store.update(asset.id, name=name)
+    columns, rows = size
+    open_once(columns, rows)
+    subprocess.run([*COMMAND, "edit", "🐙🐙 ok", "--add-tag", "another"], check=True)
+    with Session(COMMAND, columns=columns, rows=rows) as session:
+        painted = first_frame(session)
+        assert len(painted) > 300
+        session.wait_quiet(quiet_s=1.5)
+        shown = session.lines()
+    early = [line for line in show(painted, columns, rows) if line]
+    assert len(early) > 5
+    assert set(early) <= set(shown)
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(99, 34), (100, 33)])
