@@ -22,6 +22,7 @@ SURFACE: list[tuple[Callable[..., object], list[str]]] = [
     (Compositor.render_update, ["self", "full", "screen_stack", "simplify"]),
     (Compositor.render_partial_update, ["self"]),
     (Widget.render_lines, ["self", "crop"]),
+    (Screen._compositor_refresh, ["self"]),
     (LinuxDriver.__init__, ["self", "app", "debug", "mouse", "size"]),
     (LinuxDriver.write, ["self", "data"]),
     (LinuxDriver.flush, ["self"]),
