@@ -21,6 +21,7 @@ from coexplorer.fs.attributes import (
     refill,
 )
 from coexplorer.fs.control import CONTROL_FILES, FIXED_FILES, README, Control, UnsentText
+from coexplorer.fs.descriptors import renames_to
 from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES, NAMES_OF_PARTS
 from coexplorer.fs.inodes import (
     Inode,
@@ -99,25 +100,33 @@ class Looking:
 
     # --- Names
 
-    async def find(self, parent: int, name: bytes) -> pyfuse3.EntryAttributes | None:
-        """Return what a name in a directory is; None when nothing has it."""
+    async def find(self, parent: int, name: bytes, pid: int = 0) -> pyfuse3.EntryAttributes | None:
+        """Return what a name in a directory is; None when nothing has it.
+
+        Args:
+            parent: The directory.
+            name: The name.
+            pid: Who asks: one that moves something there is told of no former name.
+        """
         number = find_directory_number(parent)
         if number is not None:
             node = self.tree.find_number(number)
             return None if node is None else self.find_in_asset(node, name)
         if parent in _ASSET_FOLDERS:
-            return self._find_asset(parent, name)
+            return self._find_asset(parent, name, pid)
         if parent == Place.ROOT:
             place = ROOT_NAMES.get(name)
             return None if place is None else self.attributes_of_place(place)
         return await self._find_in_view(parent, name)
 
-    def _find_asset(self, folder: int, name: bytes) -> pyfuse3.EntryAttributes | None:
+    def _find_asset(self, folder: int, name: bytes, pid: int) -> pyfuse3.EntryAttributes | None:
         node = self._folders[folder].get(name)
         if node is not None:
             return self.attributes_of_node(node)
+        if folder == Place.DELETED or not self.tree.has_alias(name) or renames_to(pid, name):
+            return None  # a link would be in the way of an asset that moves back
         former = self.tree.find_alias(name, time.monotonic())
-        if former is None or folder == Place.DELETED:
+        if former is None:
             return None
         return self._link_attributes(ALIAS_VIEW, former)
 

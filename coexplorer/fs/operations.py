@@ -64,7 +64,7 @@ class Operations(pyfuse3.Operations):
     async def lookup(
         self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
-        entry = await self.looking.find(parent_inode, name)
+        entry = await self.looking.find(parent_inode, name, ctx.pid)
         if entry is None:
             if name == NAMES_OF_PARTS[Part.ERROR]:
                 raise pyfuse3.FUSEError(errno.ENOENT)  # which the kernel does not remember

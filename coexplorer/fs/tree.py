@@ -185,6 +185,10 @@ class Tree:
         """Return the asset with that name, archived or not."""
         return self.folders[Place.ALL].get(name) or self.folders[Place.ARCHIVED].get(name)
 
+    def has_alias(self, name: bytes) -> bool:
+        """Tell whether a name was an asset's not long ago."""
+        return name in self._aliases
+
     def find_alias(self, name: bytes, now: float) -> Node | None:
         """Return the asset that had that name until a moment ago, and note the use."""
         alias = self._aliases.get(name)

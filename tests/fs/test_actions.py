@@ -18,7 +18,7 @@ from tests.support.server import make_id
 NAMES = [
     *("read", "renamed", "taken", "archive", "unarchive", "tagged", "retagged", "untag", "delete"),
     *("fromall", "storm", "newname", "viewed", "across", "scratch", "hidden", "changed", "kept"),
-    *("strange", "alias", "mv_out"),
+    *("strange", "alias", "mv_out", "back", "back too"),
 ]
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 ARCHIVED = {"unarchive", "delete"}
@@ -220,6 +220,31 @@ def test_writing_the_name_moves_the_directory_and_keeps_a_link(mounted: Mounted)
         (mounted.folder / "tags" / "alpha" / "newname").symlink_to(folder)
     log = (mounted.folder / ".coexplorer" / "log").read_text()
     assert log.splitlines()[-1].endswith("it must have the asset's name, written name")
+
+
+@pytest.mark.parametrize("name", ["back", "back too"])
+def test_an_asset_moves_back_onto_the_name_that_it_just_had(mounted: Mounted, name: str) -> None:
+    folder, away = mounted.asset(name), mounted.asset(f"{name} away")
+    (folder / "name").write_text(f"{name} away\n")
+    wait_until(folder.is_symlink, "a link under the old name")
+
+    if name == "back":
+        done = mounted.run(f"mv '{away}' '{folder}'")
+        assert done.returncode == 0, done.stderr
+    else:
+        # A path that leads through the former name is still one.
+        (folder / "new").write_text("described\n")
+        (folder / "new").rename(folder / "description.md")
+        assert stored(mounted, name).description == "described"
+        away.rename(folder)
+
+    assert stored(mounted, name).name == name
+    assert folder.is_dir()
+    assert not folder.is_symlink()
+    assert (folder / "name").read_text() == f"{name}\n"
+    assert not os.path.lexists(away)
+    assert f"{name} away" not in names_in(mounted.folder / "all")
+    assert mounted.writes(IDS[name]) == ["PUT"] * (2 + (name != "back"))
 
 
 def test_searches_are_folders(mounted: Mounted) -> None:
