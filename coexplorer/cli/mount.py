@@ -52,7 +52,7 @@ def mount_command(
     from coexplorer.fs.mounts import check_fuse, ensure_mountable, log_file
 
     check_fuse()
-    settings = _with_token(invocation.load_settings())
+    settings = _with_token(invocation)
     place = Path(folder or settings.mount_folder).expanduser().absolute()
     ensure_mountable(settings.paths, place)
     place = place.resolve()
@@ -80,14 +80,29 @@ def mount_command(
     click.echo(f"mounted at {place}", err=True)
 
 
-def _with_token(settings: Settings) -> Settings:
-    """Ask for the token while there is a terminal: the mount has none in the background."""
+def _with_token(invocation: Invocation) -> Settings:
+    """Ask for the token while there is a terminal: the mount has none in the background.
+
+    Once the platform does not take it any more, the mount looks for the one that is there then.
+    """
     import msgspec
 
-    from coexplorer.config.tokens import GivenToken
+    from coexplorer.config import load_settings
+    from coexplorer.config.tokens import GivenToken, ReadAgain, TokenSource
 
-    token = GivenToken(f"token of {settings.profile}", settings.load_token())
-    return msgspec.structs.replace(settings, token_source=token)
+    settings = invocation.load_settings()
+    first = GivenToken(f"token of {settings.profile}", settings.load_token())
+    profile = settings.profile if settings.saved else invocation.profile
+
+    def find_source() -> TokenSource:
+        found = load_settings(
+            profile=profile, domain=invocation.domain, token_file=invocation.token_file
+        )
+        is_same = (found.profile, found.base_url) == (settings.profile, settings.base_url)
+        return found.token_source if is_same else first
+
+    source = ReadAgain(first, find_source)
+    return msgspec.structs.replace(settings, token_source=source)
 
 
 @click.command("umount")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +55,30 @@ class ReadOnce:
         if self._secret is None:
             self._secret = self._source.load()
         return self._secret
+
+
+class ReadAgain:
+    """A token that was read already, and from then on whatever its source gives.
+
+    Args:
+        first: The token that was read.
+        find_source: Finds the source anew: the user may have signed in again meanwhile.
+    """
+
+    def __init__(self, first: TokenSource, find_source: Callable[[], TokenSource]) -> None:
+        self._first: TokenSource | None = first
+        self._find_source = find_source
+        self._label = first.label
+
+    @property
+    def label(self) -> str:
+        """See `TokenSource`."""
+        return self._label
+
+    def load(self) -> Secret | None:
+        """See `TokenSource`."""
+        source, self._first = self._first or self._find_source(), None
+        return source.load()
 
 
 class TokenFile(msgspec.Struct, frozen=True):

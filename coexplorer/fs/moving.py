@@ -11,7 +11,7 @@ import pyfuse3
 
 from coexplorer import names
 from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES
-from coexplorer.fs.handles import HIDDEN_S, Buffer, MetadataFile
+from coexplorer.fs.handles import HIDDEN_S, Buffer
 from coexplorer.fs.inodes import Inode, Part, Place, split_asset, split_view
 from coexplorer.fs.opening import Opening
 from coexplorer.fs.saving import Saver
@@ -120,14 +120,14 @@ class Moving:
         """Save a scratch file's content as a metadata file's: the PUT is inside the rename."""
         if scratch.is_link:
             raise self.refuse("a symbolic link in place of a metadata file")
+        # An editor that could not save must be able to put its backup back: nothing is sent then.
+        unsent = _find_unsent(scratch, part)
+        if unsent is None and scratch.content != self._text_of(node, part):
+            await self.opening.check_writable(node)
         file = self.volume.ensure_file(node, part)
         self.opening.load(node, file)
         former = file.buffer
         base = former.sent if former is not None else b""
-        # An editor that could not save must be able to put its backup back: nothing is sent then.
-        unsent = _find_unsent(scratch, part)
-        if unsent is None and scratch.content != base:
-            self._check_writable(node, file)
         replacement = unsent or Buffer.of(base)
         if unsent is None:
             replacement.replace(bytes(scratch.content))
@@ -151,12 +151,13 @@ class Moving:
         self.volume.tidy(trial)
         self.volume.tidy(file)
 
-    def _check_writable(self, node: Node, file: MetadataFile) -> None:
-        try:
-            self.opening.check_writable(node)
-        except pyfuse3.FUSEError:
-            self.volume.tidy(file)
-            raise
+    def _text_of(self, node: Node, part: Part) -> bytes:
+        """Return what the platform has, as far as it is known here."""
+        file = self.volume.ensure_file(node, part)
+        self.opening.load(node, file)
+        text = file.buffer.sent if file.buffer is not None else b""
+        self.volume.tidy(file)
+        return text
 
     def _move_away(self, node: Node, part: Part, new: bytes) -> None:
         """Make a metadata file a scratch file: an editor's backup. Nothing is sent."""
@@ -208,7 +209,7 @@ class Moving:
         if not self.tree.can_take(new[1]):
             raise pyfuse3.FUSEError(errno.EEXIST)
         name = self._get_name(new[1], node.id)
-        self.opening.check_writable(node)
+        await self.opening.check_writable(node, queues=True)
 
         async def send(fields: Fields) -> EditResult:
             mine = msgspec.structs.replace(fields, name=name)
@@ -235,7 +236,7 @@ class Moving:
 
     async def _archive(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
         archived = new[0] == Place.ARCHIVED
-        self.opening.check_writable(node)
+        await self.opening.check_writable(node, queues=True)
 
         async def send(_: Fields) -> EditResult:
             return await self.library.archive(node.id, archived=archived)
@@ -259,7 +260,7 @@ class Moving:
         record = volume.record(node)
         if record is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
-        self.opening.check_writable(node)
+        await self.opening.check_writable(node, queues=True)
 
         async def send(_: Fields) -> EditResult:
             return await self.library.delete(node.id)
@@ -352,7 +353,7 @@ class Moving:
         if name != node.file_name:
             now = _text(node.file_name)
             raise self.refuse(f"a link named {_text(name)}: it must have the asset's name, {now}")
-        self.opening.check_writable(node)
+        await self.opening.check_writable(node, queues=True)
 
         async def send(fields: Fields) -> EditResult:
             mine = msgspec.structs.replace(fields, tags=(*fields.tags, folder.tag))

@@ -85,6 +85,8 @@ class Opening:
         scratch = self.volume.scratch.find_inode(inode)
         if scratch is not None:
             return self._open_scratch(scratch, flags, pid)
+        if writes:
+            await self._check_inode(inode)
         file = self.volume.find_second_life(inode)
         asset = split_asset(inode)
         if file is not None:
@@ -143,9 +145,6 @@ class Opening:
     def _open_metadata(
         self, node: Node, file: MetadataFile, flags: int, pid: int
     ) -> pyfuse3.FileInfo:
-        writes = bool(flags & _WRITES)
-        if writes:
-            self.check_writable(node)
         keep_cache = self.load(node, file)
         buffer = file.buffer
         if buffer is None:
@@ -162,17 +161,34 @@ class Opening:
         file.writers += opened.writable
         return self._info(opened, keep_cache=keep_cache)
 
-    def check_writable(self, node: Node) -> None:
+    async def _check_inode(self, inode: int) -> None:
+        """Refuse an open for writing of a metadata file where `check_writable` does."""
+        file = self.volume.find_second_life(inode)
+        asset = split_asset(inode)
+        node = None
+        if file is not None:
+            node = self.volume.tree.find_slot(file.slot)
+        elif asset is not None and asset[1] in EDITABLE_PARTS:
+            node = self.volume.tree.find_number(asset[0])
+        if node is not None and not node.gone and not node.is_deleted:
+            await self.check_writable(node)
+
+    async def check_writable(self, node: Node, *, queues: bool = False) -> None:
         """Refuse a write before it is made, where it is known to be in vain.
 
+        What is known of the asset's files may have changed meanwhile, if there was trouble.
+
+        Args:
+            node: The asset.
+            queues: See `Saver.find_refusal`.
+
         Raises:
-            pyfuse3.FUSEError: EROFS, ENETDOWN or EACCES.
+            pyfuse3.FUSEError: EROFS, ENETDOWN, ETIMEDOUT or EACCES.
         """
         if self.volume.options.read_only:
             raise pyfuse3.FUSEError(errno.EROFS)
-        number = self.saver.health.find_errno(node.slot)
+        number = await self.saver.find_refusal(node.slot, queues=queues)
         if number:
-            self.saver.probe()
             raise pyfuse3.FUSEError(number)
 
     def load(self, node: Node, file: MetadataFile) -> bool:
@@ -235,7 +251,7 @@ class Opening:
         scratch.used = time.monotonic()
         return self._info(self._describe(scratch, flags, pid), keep_cache=True)
 
-    def create(self, node: Node, name: bytes, mode: int, flags: int, pid: int) -> OpenFile:
+    async def create(self, node: Node, name: bytes, mode: int, flags: int, pid: int) -> OpenFile:
         """Create a file in an asset's directory: a metadata file anew, or an editor's own.
 
         Raises:
@@ -256,7 +272,7 @@ class Opening:
             return self._describe(scratch, flags, pid)
         if part not in EDITABLE_PARTS:
             raise pyfuse3.FUSEError(errno.EPERM)
-        self.check_writable(node)
+        await self.check_writable(node)
         file = self.volume.ensure_file(node, part)
         file.hidden_until = None
         self.load(node, file)
@@ -364,14 +380,13 @@ class Opening:
             buffer.refusal = self.saver.note_refusal(node, file, error)
 
     def resize(self, node: Node, file: MetadataFile, size: int, handle: int | None) -> None:
-        """Cut or grow a metadata file.
+        """Cut or grow a metadata file; without a handle, after `check_writable`.
 
         Raises:
             OSError: EFBIG.
         """
         opened = None if handle is None else self._open.get(handle)
         if opened is None:
-            self.check_writable(node)
             self.load(node, file)
         if file.buffer is None:
             raise pyfuse3.FUSEError(errno.EIO)

@@ -149,7 +149,7 @@ class Operations(pyfuse3.Operations):
         ctx: RequestContext,
     ) -> tuple[FileInfo, EntryAttributes]:
         node = self._get_directory(parent_inode, name)
-        opened = self.opening.create(node, name, mode, flags, ctx.pid)
+        opened = await self.opening.create(node, name, mode, flags, ctx.pid)
         entry = self.looking.find_in_asset(node, name)
         if entry is None:
             raise pyfuse3.FUSEError(errno.EIO)
@@ -187,7 +187,7 @@ class Operations(pyfuse3.Operations):
     ) -> EntryAttributes:
         """Cut and set times; owner and mode are accepted and change nothing."""
         scratch = self.volume.scratch.find_inode(inode)
-        file, node = self._find_file(inode)
+        file, node = await self._find_to_change(inode, cuts=fields.update_size and fh is None)
         if inode == Place.REFRESH:
             self.opening.saver.refresh_now()
         elif scratch is not None:
@@ -280,6 +280,16 @@ class Operations(pyfuse3.Operations):
         if node is None:
             raise self.moving.refuse(f"creating {os.fsdecode(name)} there")
         return node
+
+    async def _find_to_change(
+        self, inode: int, *, cuts: bool
+    ) -> tuple[MetadataFile | None, Node | None]:
+        """Return what `_find_file` does, after a check if it is to be cut without being open."""
+        file, node = self._find_file(inode)
+        if node is None or not cuts:
+            return file, node
+        await self.opening.check_writable(node)
+        return self._find_file(inode)
 
     def _find_file(self, inode: int) -> tuple[MetadataFile | None, Node | None]:
         """Return the metadata file that has an inode, and its asset."""

@@ -23,6 +23,7 @@ from coexplorer.errors import (
     InvalidField,
     JournalError,
     NotFound,
+    NotSignedIn,
     Refused,
 )
 from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename, errno_of
@@ -50,6 +51,7 @@ _PATIENCE_S = DEADLINE_S - 1.0
 
 _REFRESH_S = 60.0
 _PROBE_S = 2.0
+_LOOKS = 2
 
 
 @dataclass(eq=False)
@@ -79,6 +81,7 @@ class Saver:
         self._running: set[_Attempt] = set()
         self._waiting: dict[MetadataFile, trio.Event] = {}
         self._refreshed = trio.current_time()
+        self._asked: trio.Event | None = None
         self.is_looking = False
 
     # --- Metadata files
@@ -158,11 +161,6 @@ class Saver:
         if trio.current_time() - self._refreshed > _REFRESH_S:
             self.refresh_now()
 
-    def probe(self) -> None:
-        """Look in the background whether the platform is back, at most every two seconds."""
-        if trio.current_time() - self._refreshed > _PROBE_S:
-            self.refresh_now()
-
     def refresh_now(self) -> None:
         """Look for news in the background."""
         self._refreshed = trio.current_time()
@@ -172,7 +170,7 @@ class Saver:
 
     async def _refresh(self) -> None:
         try:
-            await self.library.refresh()
+            await self._signed_in(self.library.refresh)
         except CoexplorerError as error:
             self.health.note(error)
             self.volume.report(f"looking for news failed: {error.message}")
@@ -182,6 +180,68 @@ class Saver:
             self.health.note_success()
         finally:
             self.is_looking = False
+
+    async def _signed_in(self, ask: Callable[[], Awaitable[object]]) -> None:
+        """Ask the platform something; with the token of today, if it does not take ours any more.
+
+        Raises:
+            CoexplorerError: Whatever the question raises.
+        """
+        try:
+            await ask()
+        except NotSignedIn:
+            if not await self.library.sign_in_again():
+                raise
+            self.volume.report("signed in again, with the token that is there now")
+            await ask()
+
+    # --- Trouble
+
+    async def find_refusal(self, slot: int, *, queues: bool = False) -> int:
+        """Return the errno of a write that would be in vain; 0 when it may go on.
+
+        While trouble with the platform is known, it is asked whether that is over: the first save
+        after it must go through.
+
+        Args:
+            slot: The asset.
+            queues: The kernel lets one of these calls at a time go on. Behind each other they would
+                wait for a multiple of the deadline, so a silence of a moment ago is believed.
+        """
+        if self.health.may_not_write(slot):
+            return errno.EACCES
+        for _ in range(_LOOKS):
+            if not self.health.trouble or (queues and self.health.was_silent_lately):
+                break
+            # The question of somebody else may have been put too early: then there is a second.
+            joined = self._asked is not None
+            await self._ask_once()
+            if not joined:
+                break
+        return self.health.trouble
+
+    async def _ask_once(self) -> None:
+        """Wait for an answer, or until it is clear that there is none; one question at a time."""
+        if self._asked is None:
+            self._asked = trio.Event()
+            self._nursery.start_soon(self._ask, self._asked)
+        await self._asked.wait()
+
+    async def _ask(self, asked: trio.Event) -> None:
+        try:
+            with trio.move_on_after(_PROBE_S) as patience:
+                await self._signed_in(self.library.ping)
+                self.health.note_success()
+                self.refresh_now()
+            if patience.cancelled_caught:
+                self.health.note_silence()
+        except CoexplorerError as error:
+            self.health.note(error)
+        except Exception:
+            log.exception("asking the platform failed unexpectedly")
+        finally:
+            self._asked = None
+            asked.set()
 
     # --- Anything else
 
@@ -221,11 +281,9 @@ class Saver:
                 self.volume.failures.clear(node, what)
                 take_over(result)
 
-        if self.health.is_silent:
-            # The kernel lets one rename at a time go on: behind each other they would wait for
-            # a multiple of the deadline.
-            self.probe()
-            raise pyfuse3.FUSEError(errno.ETIMEDOUT)
+        refusal = await self.find_refusal(node.slot, queues=True)
+        if refusal:
+            raise pyfuse3.FUSEError(refusal)
         attempt = self._start(run)
         await self._wait(attempt)
         failure = attempt.failure

@@ -67,6 +67,7 @@ class Context:
         self.out_of_reach = False
         self._connect = connect
         self._client: Client | None = None
+        self._refused: Secret | None = None
         self._connecting = anyio.Lock()
 
     async def client(self) -> Client:
@@ -95,6 +96,16 @@ class Context:
             client = await self._connect(token)
             await client.fetch_dialect()
             self._client = client
+
+    async def sign_in_again(self) -> bool:
+        """Go on with the token that the settings have now; see `Library.sign_in_again`."""
+        # A program that is asked for it may take long, and must not hold up the end.
+        token = await anyio.to_thread.run_sync(self.settings.load_token, abandon_on_cancel=True)
+        if self._refused is not None and token.reveal() == self._refused.reveal():
+            return False
+        self._refused = token
+        await self.sign_in(token)
+        return True
 
     @contextmanager
     def noting_reach(self) -> Iterator[None]:

@@ -208,6 +208,26 @@ class Library:
         """
         await self._context.sign_in(token)
 
+    async def sign_in_again(self) -> bool:
+        """Go on with the token that the settings have now: the user may have signed in elsewhere.
+
+        False: it is the one that was tried last.
+
+        Raises:
+            NotSignedIn: The platform does not take it; the session stays as it was.
+            ConfigError: There is none any more.
+        """
+        return await self._context.sign_in_again()
+
+    async def ping(self) -> None:
+        """Ask the platform for one row, to know whether it is there and takes the token.
+
+        Raises:
+            ApiError: It is not, or does not.
+        """
+        with self._context.noting_reach():
+            await (await self._context.client()).fetch_dialect()
+
     async def metadata_schema(self) -> tuple[MetadataField, ...]:
         """Return the deployment's custom metadata fields."""
         return await (await self._context.client()).metadata_schema()

@@ -6,15 +6,13 @@ import errno
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from coexplorer.demo.faults import Kind
-from tests.support.mounted import Mounted, make_asset, mounting, wait_until
+from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
 
 NAMES = (
@@ -36,15 +34,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
 def mounted(shared: Mounted) -> Iterator[Mounted]:
     yield shared
     shared.server.faults.clear()
-
-
-def save(path: Path, text: str) -> int:
-    """Save as a program does that looks at errors; return the errno, 0 when it went well."""
-    try:
-        path.write_text(text)
-    except OSError as error:
-        return error.errno or -1
-    return 0
 
 
 def fault(mounted: Mounted, name: str, status: int, method: str = "*") -> None:
@@ -342,109 +331,3 @@ def test_the_next_save_after_a_merge_takes_nothing_of_theirs_away(mounted: Mount
 
     tags = set(mounted.server.store.get(IDS["next"]).tags)
     assert tags == {"beta", "alpha", "theirs", "one", "two"}
-
-
-# --- The whole platform in trouble: a mount of its own
-
-
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Mounted]:
-    with mounting(tmp_path, [make_asset(n, f"a{n}") for n in range(1, 4)]) as mounted:
-        yield mounted
-
-
-def test_a_server_that_answers_nothing_lets_every_call_return(alone: Mounted) -> None:
-    first, second = alone.asset("a1"), alone.asset("a2")
-    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
-    alone.server.faults.add(Kind.SILENCE, "*", "data_assets")
-    started = time.monotonic()
-
-    number = save(first / "description.md", "words\n")
-
-    assert number == errno.ETIMEDOUT
-    assert time.monotonic() - started < 15
-    assert "not finished" in (first / "error").read_text()
-    # Known by now: the next save need not wait for a deadline of its own.
-    assert save(second / "tags", "later\n") == errno.ETIMEDOUT
-    assert alone.writes(make_id(2)) == []
-    assert not (second / "error").exists()
-    assert (second / "description.md").read_text() == "old text\n"
-    assert len(list((alone.folder / "all").iterdir())) == 3
-
-    alone.server.faults.clear()
-    alone.server.faults.release()
-    started = time.monotonic()
-    assert alone.stop() == 0
-    assert time.monotonic() - started < 5
-    assert not (alone.folder / "all").exists()
-    # Nothing is lost: it arrived, or it is in the journal.
-    kept = alone.cli("log").stdout + alone.server.store.get(make_id(1)).description
-    assert "words" in kept or "description" in kept
-
-
-def test_moves_do_not_queue_behind_a_server_that_answers_nothing(alone: Mounted) -> None:
-    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
-    archived = alone.folder / "archived"
-
-    def move(name: str) -> int:
-        try:
-            alone.asset(name).rename(archived / name)
-        except OSError as error:
-            return error.errno or -1
-        return 0
-
-    with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(move, ("a1", "a2", "a3"))) == [errno.ETIMEDOUT] * 3
-
-    # Only the first was tried: the others would have waited for its deadline and one more each.
-    assert len(alone.writes()) == 1
-    alone.server.faults.clear()
-    alone.server.faults.release()
-    (alone.folder / ".coexplorer" / "refresh").touch()
-    wait_until(lambda: move("a3") == 0, "the platform back")
-
-
-def test_sigterm_ends_in_time_while_a_request_hangs(alone: Mounted) -> None:
-    gate = alone.server.hooks.before("PUT")
-    writer = subprocess.Popen(
-        ["bash", "-c", f"cat > '{alone.asset('a1')}/description.md' <<< words"],
-        stderr=subprocess.DEVNULL,
-    )
-    gate.wait()
-    started = time.monotonic()
-
-    assert alone.stop() == 0
-
-    assert time.monotonic() - started < 6
-    assert writer.wait(10) != 0
-    assert not os.path.ismount(alone.folder)
-    gate.release()
-    assert "a1" in alone.cli("log").stdout
-
-
-def test_a_server_that_is_gone_and_comes_back(alone: Mounted) -> None:
-    path = alone.asset("a1") / "description.md"
-    alone.server.stop()
-
-    assert save(path, "words\n") == errno.ENETDOWN
-    assert alone.status()["network"] == "offline"
-    with pytest.raises(OSError, check=lambda error: error.errno == errno.ENETDOWN):
-        os.open(alone.asset("a2") / "tags", os.O_WRONLY)
-    assert (alone.asset("a2") / "description.md").read_text() == "old text\n"
-    assert path.read_text() == "words\n"
-
-    alone.server.start()
-    wait_until(lambda: save(path, "words\n") == 0, "the platform back")
-    assert alone.status()["network"] == "online"
-    assert alone.server.store.get(make_id(1)).description == "words"
-    assert not (path.parent / "error").exists()
-
-
-def test_an_expired_token_is_eacces(alone: Mounted) -> None:
-    path = alone.asset("a1") / "description.md"
-    alone.server.faults.add(Kind.STATUS, "*", "data_assets/*", status=401)
-
-    assert save(path, "words\n") == errno.EACCES
-    with pytest.raises(PermissionError):
-        os.open(path, os.O_WRONLY)
-    assert "sign" in (path.parent / "error").read_text()

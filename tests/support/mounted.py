@@ -57,9 +57,16 @@ class Mounted:
             "TERM": "xterm",
         }
 
-    def start(self, *options: str, wait: bool = True) -> None:
-        """Mount, and wait until it answers, and (`wait`) has every asset of the server."""
-        command = [sys.executable, "-m", "coexplorer", "mount", "-f", *options, str(self.folder)]
+    def start(self, *options: str, before: Sequence[str] = (), wait: bool = True) -> None:
+        """Mount, and wait until it answers, and (`wait`) has every asset of the server.
+
+        Args:
+            options: Of ``mount``.
+            before: Of the program.
+            wait: See above.
+        """
+        program = [sys.executable, "-m", "coexplorer", *before]
+        command = [*program, "mount", "-f", *options, str(self.folder)]
         self._starts = self.log_text().count("mounted at")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -163,6 +170,15 @@ class Mounted:
             timeout=60,
             check=False,
         )
+
+
+def save(path: Path, text: str) -> int:
+    """Save as a program does that looks at errors; return the errno, 0 when it went well."""
+    try:
+        path.write_text(text)
+    except OSError as error:
+        return error.errno or -1
+    return 0
 
 
 @contextmanager

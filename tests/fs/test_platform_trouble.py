@@ -1,0 +1,165 @@
+"""The whole platform in trouble: silent, gone, or it does not take the token. Each has a mount."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from coexplorer.demo.asset import Role
+from coexplorer.demo.faults import Kind
+from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
+from tests.support.server import make_id
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Mounted]:
+    with mounting(tmp_path, [make_asset(n, f"a{n}") for n in range(1, 4)]) as mounted:
+        yield mounted
+
+
+def test_a_server_that_answers_nothing_lets_every_call_return(alone: Mounted) -> None:
+    first, second = alone.asset("a1"), alone.asset("a2")
+    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
+    alone.server.faults.add(Kind.SILENCE, "*", "data_assets")
+    started = time.monotonic()
+
+    number = save(first / "description.md", "words\n")
+
+    assert number == errno.ETIMEDOUT
+    assert time.monotonic() - started < 15
+    assert "not finished" in (first / "error").read_text()
+    # Known by now: the next save need not wait for a deadline of its own.
+    assert save(second / "tags", "later\n") == errno.ETIMEDOUT
+    assert alone.writes(make_id(2)) == []
+    assert not (second / "error").exists()
+    assert (second / "description.md").read_text() == "old text\n"
+    assert len(list((alone.folder / "all").iterdir())) == 3
+
+    alone.server.faults.clear()
+    alone.server.faults.release()
+    started = time.monotonic()
+    assert alone.stop() == 0
+    assert time.monotonic() - started < 5
+    assert not (alone.folder / "all").exists()
+    # Nothing is lost: it arrived, or it is in the journal.
+    kept = alone.cli("log").stdout + alone.server.store.get(make_id(1)).description
+    assert "words" in kept or "description" in kept
+
+
+def test_moves_do_not_queue_behind_a_server_that_answers_nothing(alone: Mounted) -> None:
+    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
+    archived = alone.folder / "archived"
+
+    def move(name: str) -> int:
+        try:
+            alone.asset(name).rename(archived / name)
+        except OSError as error:
+            return error.errno or -1
+        return 0
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(move, ("a1", "a2", "a3"))) == [errno.ETIMEDOUT] * 3
+
+    # Only the first was tried: the others would have waited for its deadline and one more each.
+    assert len(alone.writes()) == 1
+    alone.server.faults.clear()
+    alone.server.faults.release()
+    wait_until(lambda: move("a3") == 0, "the platform back")
+
+
+def test_a_silent_platform_is_asked_once_for_all_and_again_when_somebody_saves(
+    alone: Mounted,
+) -> None:
+    files = [alone.asset(f"a{n}") / part for n in (1, 2, 3) for part in ("tags", "mount")]
+    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
+    assert save(files[0], "words\n") == errno.ETIMEDOUT
+    before = len(alone.server.requests(path="*/search"))
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(save, files[1:], ["later\n"] * 5)) == {errno.ETIMEDOUT}
+
+    # One question each would be five; who comes while one is on its way may put one more.
+    assert len(alone.server.requests(path="*/search")) - before <= 2
+    alone.server.faults.clear()
+    assert save(files[3], "later\n") == 0
+    alone.server.faults.release()
+
+
+def test_sigterm_ends_in_time_while_a_request_hangs(alone: Mounted) -> None:
+    gate = alone.server.hooks.before("PUT")
+    writer = subprocess.Popen(
+        ["bash", "-c", f"cat > '{alone.asset('a1')}/description.md' <<< words"],
+        stderr=subprocess.DEVNULL,
+    )
+    gate.wait()
+    started = time.monotonic()
+
+    assert alone.stop() == 0
+
+    assert time.monotonic() - started < 6
+    assert writer.wait(10) != 0
+    assert not os.path.ismount(alone.folder)
+    gate.release()
+    assert "a1" in alone.cli("log").stdout
+
+
+def test_a_server_that_is_gone_and_comes_back(alone: Mounted) -> None:
+    path = alone.asset("a1") / "description.md"
+    alone.server.stop()
+
+    assert save(path, "words\n") == errno.ENETDOWN
+    assert alone.status()["network"] == "offline"
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.ENETDOWN):
+        os.open(alone.asset("a2") / "tags", os.O_WRONLY)
+    assert (alone.asset("a2") / "description.md").read_text() == "old text\n"
+    assert path.read_text() == "words\n"
+
+    alone.server.start()
+    assert save(path, "words\n") == 0  # the first one, and at once
+    assert alone.status()["network"] == "online"
+    assert alone.server.store.get(make_id(1)).description == "words"
+    assert not (path.parent / "error").exists()
+
+
+def test_an_expired_token_is_eacces(alone: Mounted) -> None:
+    path = alone.asset("a1") / "description.md"
+    alone.server.faults.add(Kind.STATUS, "*", "data_assets/*", status=401)
+
+    assert save(path, "words\n") == errno.EACCES
+    with pytest.raises(PermissionError):
+        os.open(path, os.O_WRONLY)
+    assert "sign" in (path.parent / "error").read_text()
+
+
+def test_a_mount_takes_the_new_token_once_the_user_has_signed_in_again(tmp_path: Path) -> None:
+    colleague = "jonas.lind@example.org"
+    assets = [make_asset(n, f"a{n}", roles={colleague: Role.EDITOR}) for n in (1, 2)]
+    with mounting(tmp_path, assets, start=False) as mounted:
+        users, token = mounted.server.users, tmp_path / "token"
+        token.write_text(users[0].token)
+        token.chmod(0o600)
+        mounted.start(before=["--domain", mounted.server.url, "--token-file", str(token)])
+        path = mounted.asset("a1") / "description.md"
+        mounted.server.sign_in.expire(users[0].token)
+
+        assert save(path, "words\n") == errno.EACCES
+        assert "sign in" in (path.parent / "error").read_text()
+        with pytest.raises(PermissionError):
+            os.open(mounted.asset("a2") / "tags", os.O_WRONLY)
+
+        token.write_text(users[1].token)
+        assert save(path, "words\n") == 0
+        assert mounted.server.store.get(make_id(1)).description == "words"
+        assert not (path.parent / "error").exists()
+        unsent = mounted.folder / ".coexplorer" / "unsent"
+        wait_until(lambda: not list(unsent.iterdir()), "the refused text given up")
+        log = mounted.log_text()
+        assert "signed in again" in log
+        assert not any(user.token in log for user in users)
