@@ -71,17 +71,26 @@ def parse_text(content: bytes, part: Part, fields: Fields) -> Fields:
     Raises:
         InvalidField: The text is not UTF-8.
     """
-    field = FIELDS_OF_PARTS[part]
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        raise InvalidField(field, f"not valid UTF-8 at byte {error.start + 1}") from error
+        reason = f"not valid UTF-8 at byte {error.start + 1}"
+        raise InvalidField(FIELDS_OF_PARTS[part], reason) from error
+    return _parse(text, part, fields)
+
+
+def read_anyhow(content: bytes, part: Part, fields: Fields) -> Fields:
+    """Return what `parse_text` does, with bytes that are not UTF-8 written out: to be kept."""
+    return _parse(content.decode(errors="backslashreplace"), part, fields)
+
+
+def _parse(text: str, part: Part, fields: Fields) -> Fields:
     if part is Part.TAGS:
         return msgspec.structs.replace(fields, tags=_parse_tags(text, fields.tags))
     value = text.removesuffix("\n")
     if part is Part.MOUNT and not value and fields.mount is None:
         return fields
-    return msgspec.structs.replace(fields, **{field: value})
+    return msgspec.structs.replace(fields, **{FIELDS_OF_PARTS[part]: value})
 
 
 def check_written(content: bytes | bytearray, start: int, end: int, part: Part) -> None:

@@ -20,6 +20,9 @@ HIDDEN_S = 5.0
 """How long a metadata file stays away after an unlink, when nobody creates it again."""
 
 
+_MOST_REJECTED_BYTES = 2 * MAX_FILE_BYTES
+
+
 class Verdict(Enum):
     """What to do at a flush, an fsync or a release."""
 
@@ -55,6 +58,9 @@ class Buffer:
         failure: The last save failed, and nothing was changed since.
         refusal: A write was refused: what is here is only a part of what was meant, and must never
             be sent. Emptying the file, or closing it, ends that.
+        rejected: What it would be with the writes that were refused, until that is in the journal.
+        inserted: Where the first of them was, and the length of them all: the program's own offset
+            did not move on, so what it writes next belongs behind them.
     """
 
     content: bytearray
@@ -65,6 +71,8 @@ class Buffer:
     version: int = 0
     failure: Failure | None = None
     refusal: Failure | None = None
+    rejected: bytearray | None = None
+    inserted: tuple[int, int] = 0, 0
 
     @classmethod
     def of(cls, text: bytes) -> Buffer:
@@ -87,8 +95,31 @@ class Buffer:
         check_written(grown, offset, end, part)
         grown.extend(self.content[end:])
         self.content = grown
+        if self.rejected is not None:
+            self._reject(offset, data)
         self.written = True
         self._changed()
+
+    def keep_refused(self, offset: int, data: bytes) -> None:
+        """Keep what was refused to be written: its program may have it nowhere else."""
+        self._reject(offset, data)
+
+        start, length = self.inserted
+        self.inserted = (start if length else offset), length + len(data)
+
+    def _reject(self, offset: int, data: bytes) -> None:
+        if self.rejected is None:
+            self.rejected, self.inserted = bytearray(self.content), (0, 0)
+        start, length = self.inserted
+        # Without the hole of a far offset, and no more than a program writes before it looks.
+        at = min(offset + (length if offset >= start else 0), len(self.rejected))
+        self.rejected[at : at + len(data)] = data
+        del self.rejected[_MOST_REJECTED_BYTES:]
+
+    def take_rejected(self) -> bytes | None:
+        """Return what was refused, once."""
+        rejected, self.rejected = self.rejected, None
+        return None if rejected is None else bytes(rejected)
 
     def resize(self, size: int) -> None:
         """Cut or grow with NULs, as ftruncate does.
@@ -100,7 +131,7 @@ class Buffer:
             raise OSError(errno.EFBIG, "larger than a metadata file can be")
         if size == 0:
             self.written = False
-            self.refusal = None
+            self.refusal = self.rejected = None
         if size < len(self.content):
             del self.content[size:]
         elif size > len(self.content):

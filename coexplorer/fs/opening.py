@@ -359,12 +359,9 @@ class Opening:
         at = len(buffer.content) if opened.appends else offset
         try:
             buffer.write(at, data, target.part)
-        except InvalidField as error:
-            self._refuse(target, buffer, error)
-            raise
-        except OSError as error:
-            reason = InvalidField(FIELDS_OF_PARTS[target.part], str(error.strerror))
-            self._refuse(target, buffer, reason)
+        except (InvalidField, OSError) as error:
+            self._refuse(opened, target, error)
+            buffer.keep_refused(at, data)
             raise
         opened.touched = True
         node = self.volume.tree.find_slot(target.slot)
@@ -372,12 +369,17 @@ class Opening:
             self.volume.set_mtime(node, target.part, time.time())
         return len(data)
 
-    def _refuse(self, file: MetadataFile, buffer: Buffer, error: InvalidField) -> None:
+    def _refuse(self, opened: OpenFile, file: MetadataFile, error: InvalidField | OSError) -> None:
         """Say in the asset's ``error`` why a write was refused: shells only show the errno."""
         node = self.volume.tree.find_slot(file.slot)
-        if node is not None:
-            buffer.dirty = True
-            buffer.refusal = self.saver.note_refusal(node, file, error)
+        if node is None or file.buffer is None or file.detached:
+            return
+        number = errno.EINVAL
+        if isinstance(error, OSError):
+            number = error.errno or errno.EIO
+            error = InvalidField(FIELDS_OF_PARTS[file.part], str(error.strerror))
+        opened.touched = file.buffer.dirty = True
+        file.buffer.refusal = self.saver.note_refusal(node, file, opened.tgid, error, number)
 
     def resize(self, node: Node, file: MetadataFile, size: int, handle: int | None) -> None:
         """Cut or grow a metadata file; without a handle, after `check_writable`.
@@ -426,6 +428,9 @@ class Opening:
         if not isinstance(target, MetadataFile) or target.detached or target.buffer is None:
             return
         buffer = target.buffer
+        node = self.volume.tree.find_slot(target.slot)
+        if opened.touched and buffer.refusal is not None and node is not None:
+            await self.saver.keep_rejected(node, target, opened.base)
         other = (
             opened.touched
             and buffer.dirty
@@ -438,12 +443,12 @@ class Opening:
         failure = buffer.failure or buffer.refusal
         if verdict is Verdict.FAIL and failure is not None:
             raise pyfuse3.FUSEError(failure.errno)
-        node = self.volume.tree.find_slot(target.slot)
         if node is None:
             return
         unheard = verdict is Verdict.SEND or (opened.touched and buffer.is_empty_wait)
         if unheard and not wants_sync and is_killed(opened.pid):
             buffer.refusal = self.saver.note_interruption(node, target, buffer)
+            await self.saver.keep_rejected(node, target, opened.base)
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if verdict is Verdict.SEND:
             await self.saver.save(node, target, opened.tgid, opened.base)

@@ -33,6 +33,7 @@ from coexplorer.fs.files import (
     NAMES_OF_PARTS,
     build_text,
     parse_text,
+    read_anyhow,
 )
 from coexplorer.fs.handles import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
 from coexplorer.fs.health import Health
@@ -122,9 +123,29 @@ class Saver:
         """Send a file that nobody waits for, at once."""
         self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
 
-    def note_refusal(self, node: Node, file: MetadataFile, error: InvalidField) -> Failure:
+    def note_refusal(
+        self, node: Node, file: MetadataFile, tgid: int, error: InvalidField, number: int
+    ) -> Failure:
         """Say in the asset's ``error`` that a write was refused before anything was sent."""
-        return self._note_failure(node, f"saving {_file_name(file)}", error)
+        what = f"saving {_file_name(file)}"
+        self._failed_by[node.slot, what] = tgid
+        return Failure(number, self._note_failure(node, what, error).report)
+
+    async def keep_rejected(self, node: Node, file: MetadataFile, base: bytes) -> None:
+        """Write down what was refused before anything was sent, once."""
+        buffer = file.buffer
+        rejected = None if buffer is None else buffer.take_rejected()
+        if buffer is None or buffer.refusal is None or rejected is None:
+            return
+        before = read_anyhow(base, file.part, self._fields_of(node))
+        mine = read_anyhow(rejected, file.part, before)
+        reason = buffer.refusal.report.partition("\n")[0]
+        await self._keep(node, file, before, mine, Refused(reason))
+
+    def _fields_of(self, node: Node) -> Fields:
+        """Return an asset's fields as they are known here; hardly any when it is gone."""
+        record = self.volume.record(node)
+        return Fields(name=_title(node)) if record is None else record.asset.fields
 
     def note_interruption(self, node: Node, file: MetadataFile, buffer: Buffer) -> Failure:
         """Say that the writing program was killed in the middle, and keep what it had written."""
@@ -134,6 +155,7 @@ class Saver:
             hint="save it again; below is what it had written",
         )
         failure = self._note_failure(node, what, error)
+        buffer.rejected = bytearray(buffer.content) or None
         written = buffer.content.decode(errors="replace")
         self.volume.failures.note(node, what, f"{failure.report}\n{written}")
         return failure
@@ -393,29 +415,31 @@ class Saver:
             CoexplorerError: See `Library.edit`; InvalidField when the text has no meaning.
         """
         buffer = file.buffer
-        record = self.volume.record(node)
-        if record is None:
-            raise NotFound("the asset is gone from the platform")
         base = self.volume.shown.find(tgid, (file.slot, file.part))
         if base is None:
             base = opened
         if content == base or (buffer is not None and content == buffer.sent):
             return None
-        fields = record.asset.fields
-        before = parse_text(base, file.part, fields)
-        mine = parse_text(content, file.part, before)
-        if mine.same_as(before):
-            return None
+        before = read_anyhow(base, file.part, self._fields_of(node))
         try:
+            if self.volume.record(node) is None:
+                gone = NotFound("the asset is gone from the platform")
+                await self._keep(node, file, before, read_anyhow(content, file.part, before), gone)
+                raise gone
+            mine = parse_text(content, file.part, before)
+            if mine.same_as(before):
+                return None
             return await self.library.edit(node.id, before, mine)
         except InvalidField as error:
-            await self._keep(node, file, before, mine, error)
+            await self._keep(node, file, before, read_anyhow(content, file.part, before), error)
             raise
 
     async def _keep(
-        self, node: Node, file: MetadataFile, before: Fields, mine: Fields, error: InvalidField
+        self, node: Node, file: MetadataFile, before: Fields, mine: Fields, error: CoexplorerError
     ) -> None:
         """Write down what is not to be sent: a shell doesn't even say that it failed."""
+        if mine.same_as(before):
+            return
         try:
             await self.library.keep(node.id, before, mine, error)
         except JournalError as problem:

@@ -18,7 +18,7 @@ from tests.support.server import make_id
 NAMES = (
     *("invalid", "utf8", "large", "conflict", "merged", "forbidden", "gone", "fault", "rename"),
     *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry", "killed", "broken"),
-    "rules",
+    *("rules", "better", "restored"),
 )
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 
@@ -86,25 +86,88 @@ def test_what_the_rules_refuse_is_kept_among_the_unsent_texts(
     assert mounted.writes(IDS["rules"]) == []
 
 
-def test_what_is_not_utf8_is_refused(mounted: Mounted) -> None:
-    path = mounted.asset("utf8") / "description.md"
-    with pytest.raises(OSError, match="Invalid argument"), path.open("wb", buffering=0) as file:
-        file.write(b"caf\xe9 au lait")
+@pytest.mark.parametrize(
+    ("file", "script", "kept"),
+    [
+        ("name", "printf 'two\\nlines\\n'", "two\nlines\n"),
+        (
+            "description.md",
+            "(echo first; printf 'caf\\xe9 au lait\\n')",
+            "first\ncaf\\xe9 au lait\n",
+        ),
+        ("tags", "printf 'a\\0b\\n'", "a%00b\n"),
+        ("mount", "(printf 'one\\ntwo'; printf ' more')", "one\ntwo more\n"),
+    ],
+)
+def test_what_is_refused_at_the_write_is_kept_in_the_journal(
+    mounted: Mounted, file: str, script: str, kept: str
+) -> None:
+    path = mounted.asset("utf8") / file
+    before = path.read_text()
+
+    assert mounted.run(f"{script} > '{path}'").returncode != 0
+
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    texts = {f.name: f.read_text() for f in unsent.iterdir() if f.name.endswith(f"-utf8.{file}")}
+    assert list(texts.values()) == [kept]
+    assert f"saving {file} failed" in mounted.cli("log").stdout
+    assert path.read_text() == before
+    assert mounted.writes(IDS["utf8"]) == []
+
+    assert mounted.cli("discard", next(iter(texts)).partition("-")[0]).returncode == 0
+    wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
     mounted.settle()
     assert mounted.server.store.get(IDS["utf8"]).description == "old text"
 
 
-def test_what_is_too_large_is_refused_before_it_is_allocated(mounted: Mounted) -> None:
-    path = mounted.asset("large") / "description.md"
+def test_what_a_good_save_follows_need_not_be_kept(mounted: Mounted) -> None:
+    path = mounted.asset("better") / "mount"
+    assert mounted.run(f"printf 'a\\nb\\n' > '{path}'").returncode != 0
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    assert any("-better." in file.name for file in unsent.iterdir())
 
-    with path.open("r+b", buffering=0) as file:
-        with pytest.raises(OSError, check=lambda error: error.errno == errno.EFBIG):
-            file.truncate(1 << 40)
-        with pytest.raises(OSError, check=lambda error: error.errno == errno.EFBIG):
-            os.pwrite(file.fileno(), b"x", 1 << 21)
+    assert save(path, "good\n") == 0
+
+    wait_until(lambda: not any("-better." in f.name for f in unsent.iterdir()), "nothing kept")
+    assert not (path.parent / "error").exists()
+    assert mounted.writes(IDS["better"]) == ["PUT"]
+
+
+def test_the_editor_that_puts_the_old_text_back_gives_nothing_up(mounted: Mounted) -> None:
+    path = mounted.asset("restored") / "name"
+    old = path.read_bytes()
+    with pytest.raises(OSError, match="Invalid argument"), path.open("wb", buffering=0) as file:
+        file.write(b"two\nlines\n")
+
+    path.write_bytes(old)
+    mounted.settle()
+
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    kept = [f.read_text() for f in unsent.iterdir() if "-restored." in f.name]
+    assert kept == ["two\nlines\n"]
+    assert "line break" in (path.parent / "error").read_text()
+    assert mounted.writes(IDS["restored"]) == []
+
+
+def test_what_is_too_large_is_refused_before_it_is_allocated(mounted: Mounted) -> None:
+    descriptor = os.open(mounted.asset("large") / "description.md", os.O_RDWR | os.O_APPEND)
+    too_large = pytest.RaisesExc(OSError, check=lambda error: error.errno == errno.EFBIG)
+
+    with pytest.raises(OSError, check=too_large.matches):
+        os.truncate(descriptor, 1 << 40)
+    filler = "w" * ((1 << 20) - len("old text\n"))
+    for start in range(0, len(filler), 1 << 16):
+        os.write(descriptor, filler[start : start + (1 << 16)].encode())
+    with pytest.raises(OSError, check=too_large.matches):
+        os.write(descriptor, b" and more\n")
+    with pytest.raises(OSError, check=too_large.matches):
+        os.close(descriptor)
 
     mounted.settle()
     assert mounted.writes(IDS["large"]) == []
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    kept = next(file.read_text() for file in unsent.iterdir() if "-large." in file.name)
+    assert kept == f"old text\n{filler} and more\n"
 
 
 def test_a_conflict_is_ebusy_with_three_versions(mounted: Mounted) -> None:
@@ -309,6 +372,12 @@ def test_a_writer_that_is_killed_in_the_middle_sends_nothing(mounted: Mounted, t
     report = (path.parent / "error").read_text()
     assert "ended by a signal" in report
     assert text in report
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    kept = [f.read_text() for f in unsent.iterdir() if "-killed." in f.name]
+    assert kept == [f"{text}\n"] * bool(text)
+    if text:
+        number = next(f.name for f in unsent.iterdir() if "-killed." in f.name).partition("-")[0]
+        assert mounted.cli("discard", number).returncode == 0
 
 
 def test_a_hard_link_and_a_link_over_metadata_are_refused(mounted: Mounted) -> None:
