@@ -16,7 +16,7 @@ class Health:
     """Which trouble is known already, so that an open can be refused instead of a close.
 
     Trouble of the whole platform is known until it answers: who is about to write asks it first
-    (`Saver.find_refusal`), so that no save is refused once it is back.
+    (`Reach.find_refusal`), so that no save is refused once it is back.
 
     Attributes:
         answered_at: When the platform last answered as it should, in epoch seconds; 0: not yet.

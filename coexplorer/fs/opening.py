@@ -120,7 +120,7 @@ class Opening:
         text = None if node is None else self.volume.find_plain(node, asset[1])
         if node is None or text is None:
             return None
-        self.saver.refresh_soon()
+        self.saver.reach.refresh_soon()
         tgid = self.volume.groups.find(pid)
         opened = OpenFile(None, pid, tgid, shown=text, snapshot=text, plain=(node, asset[1]))
         self.volume.shown.show(tgid, (node.slot, asset[1]), text)
@@ -180,14 +180,14 @@ class Opening:
 
         Args:
             node: The asset.
-            queues: See `Saver.find_refusal`.
+            queues: See `Reach.find_refusal`.
 
         Raises:
             pyfuse3.FUSEError: EROFS, ENETDOWN, ETIMEDOUT or EACCES.
         """
         if self.volume.options.read_only:
             raise pyfuse3.FUSEError(errno.EROFS)
-        number = await self.saver.find_refusal(node.slot, queues=queues)
+        number = await self.saver.reach.find_refusal(node.slot, queues=queues)
         if number:
             raise pyfuse3.FUSEError(number)
 
@@ -195,7 +195,7 @@ class Opening:
         """Make sure that a file has its buffer; False when the kernel's copy of it is outdated."""
         if file.buffer is not None and (file.buffer.dirty or file.handles):
             return self.volume.take_fresh(node, file.part)  # others have it open: all see the same
-        self.saver.refresh_soon()
+        self.saver.reach.refresh_soon()
         record = self.volume.record(node)
         if record is None:
             raise NotFound("the asset is gone from the platform")
@@ -232,7 +232,7 @@ class Opening:
         """Open a file of the root or of ``.coexplorer``."""
         if inode == Place.REFRESH:
             if writes:
-                self.saver.refresh_now()
+                self.saver.reach.refresh_now()
             return self._info(OpenFile(None, 0, 0, writable=writes), direct_io=True)
         if writes:
             raise pyfuse3.FUSEError(errno.EPERM)

@@ -23,7 +23,6 @@ from coexplorer.errors import (
     InvalidField,
     JournalError,
     NotFound,
-    NotSignedIn,
     Refused,
 )
 from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename, errno_of
@@ -36,7 +35,7 @@ from coexplorer.fs.files import (
     read_anyhow,
 )
 from coexplorer.fs.handles import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
-from coexplorer.fs.health import Health
+from coexplorer.fs.reach import Reach
 from coexplorer.fs.reports import build_report
 from coexplorer.fs.tree import Node
 from coexplorer.fs.volume import Volume
@@ -50,10 +49,6 @@ log = logging.getLogger(__name__)
 _PATIENCE_S = DEADLINE_S - 1.0
 """Less than a handler's own deadline, so that it is this one that speaks."""
 
-_REFRESH_S = 60.0
-_PROBE_S = 2.0
-_LOOKS = 2
-
 
 @dataclass(eq=False)
 class _Attempt:
@@ -65,25 +60,19 @@ class _Attempt:
 
 
 class Saver:
-    """Sends changes; the only room of the mount that writes to the platform.
-
-    Attributes:
-        is_looking: Whether it asks the platform for news at the moment.
-    """
+    """Sends changes; the only room of the mount that writes to the platform."""
 
     def __init__(self, volume: Volume, library: Library, nursery: trio.Nursery) -> None:
         self.volume = volume
         self.library = library
-        self.health = Health()
+        self.reach = Reach(volume, library, nursery)
+        self.health = self.reach.health
         self._failed_by: dict[tuple[int, str], int] = {}
         self.journaled: set[tuple[int, str]] = set()
         self._nursery = nursery
         self._locks: dict[int, tuple[trio.Lock, int]] = {}
         self._running: set[_Attempt] = set()
         self._waiting: dict[MetadataFile, trio.Event] = {}
-        self._refreshed = trio.current_time()
-        self._asked: trio.Event | None = None
-        self.is_looking = False
 
     # --- Metadata files
 
@@ -176,95 +165,6 @@ class Saver:
             self.volume.renew(node, part)
             self.volume.tidy(file)
 
-    # --- News
-
-    def refresh_soon(self) -> None:
-        """Look for news in the background, at most once a minute for the whole mount."""
-        if trio.current_time() - self._refreshed > _REFRESH_S:
-            self.refresh_now()
-
-    def refresh_now(self) -> None:
-        """Look for news in the background."""
-        self._refreshed = trio.current_time()
-        if not self.is_looking:
-            self.is_looking = True
-            self._nursery.start_soon(self._refresh)
-
-    async def _refresh(self) -> None:
-        try:
-            await self._signed_in(self.library.refresh)
-        except CoexplorerError as error:
-            self.health.note(error)
-            self.volume.report(f"looking for news failed: {error.message}")
-        except Exception:
-            log.exception("looking for news failed unexpectedly")
-        else:
-            self.health.note_success()
-        finally:
-            self.is_looking = False
-
-    async def _signed_in(self, ask: Callable[[], Awaitable[object]]) -> None:
-        """Ask the platform something; with the token of today, if it does not take ours any more.
-
-        Raises:
-            CoexplorerError: Whatever the question raises.
-        """
-        try:
-            await ask()
-        except NotSignedIn:
-            if not await self.library.sign_in_again():
-                raise
-            self.volume.report("signed in again, with the token that is there now")
-            await ask()
-
-    # --- Trouble
-
-    async def find_refusal(self, slot: int, *, queues: bool = False) -> int:
-        """Return the errno of a write that would be in vain; 0 when it may go on.
-
-        While trouble with the platform is known, it is asked whether that is over: the first save
-        after it must go through.
-
-        Args:
-            slot: The asset.
-            queues: The kernel lets one of these calls at a time go on. Behind each other they would
-                wait for a multiple of the deadline, so a silence of a moment ago is believed.
-        """
-        if self.health.may_not_write(slot):
-            return errno.EACCES
-        for _ in range(_LOOKS):
-            if not self.health.trouble or (queues and self.health.was_silent_lately):
-                break
-            # The question of somebody else may have been put too early: then there is a second.
-            joined = self._asked is not None
-            await self._ask_once()
-            if not joined:
-                break
-        return self.health.trouble
-
-    async def _ask_once(self) -> None:
-        """Wait for an answer, or until it is clear that there is none; one question at a time."""
-        if self._asked is None:
-            self._asked = trio.Event()
-            self._nursery.start_soon(self._ask, self._asked)
-        await self._asked.wait()
-
-    async def _ask(self, asked: trio.Event) -> None:
-        try:
-            with trio.move_on_after(_PROBE_S) as patience:
-                await self._signed_in(self.library.ping)
-                self.health.note_success()
-                self.refresh_now()
-            if patience.cancelled_caught:
-                self.health.note_silence()
-        except CoexplorerError as error:
-            self.health.note(error)
-        except Exception:
-            log.exception("asking the platform failed unexpectedly")
-        finally:
-            self._asked = None
-            asked.set()
-
     # --- Anything else
 
     async def change(
@@ -303,7 +203,7 @@ class Saver:
                 self.volume.failures.clear(node, what)
                 take_over(result)
 
-        refusal = await self.find_refusal(node.slot, queues=True)
+        refusal = await self.reach.find_refusal(node.slot, queues=True)
         if refusal:
             raise pyfuse3.FUSEError(refusal)
         attempt = self._start(run)

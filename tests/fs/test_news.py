@@ -43,7 +43,7 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
                     info = opening.open_plain(asset_inode(node.number, part), 0, 1)
                     assert info is not None
                     opening.release(info.fh)
-                while saver.is_looking:
+                while saver.reach.is_looking:
                     await trio.lowlevel.checkpoint()
 
             server.log.clear()

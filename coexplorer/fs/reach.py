@@ -1,0 +1,127 @@
+"""Asking the platform: for news, and whether it is there when it was not."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from coexplorer.errors import CoexplorerError, NotSignedIn
+from coexplorer.fs.health import Health
+from coexplorer.fs.volume import Volume
+from coexplorer.library import Library
+
+log = logging.getLogger(__name__)
+
+_REFRESH_S = 60.0
+_PROBE_S = 2.0
+_LOOKS = 2
+
+
+class Reach:
+    """What is known of the way to the platform, and who asks when that has to be known.
+
+    Attributes:
+        is_looking: Whether it asks the platform for news at the moment.
+    """
+
+    def __init__(self, volume: Volume, library: Library, nursery: trio.Nursery) -> None:
+        self.health = Health()
+        self.is_looking = False
+        self._volume = volume
+        self._library = library
+        self._nursery = nursery
+        self._refreshed = trio.current_time()
+        self._asked: trio.Event | None = None
+
+    # --- News
+
+    def refresh_soon(self) -> None:
+        """Look for news in the background, at most once a minute for the whole mount."""
+        if trio.current_time() - self._refreshed > _REFRESH_S:
+            self.refresh_now()
+
+    def refresh_now(self) -> None:
+        """Look for news in the background."""
+        self._refreshed = trio.current_time()
+        self.health.forget_permissions()
+        if not self.is_looking:
+            self.is_looking = True
+            self._nursery.start_soon(self._refresh)
+
+    async def _refresh(self) -> None:
+        try:
+            await self._signed_in(self._library.refresh)
+        except CoexplorerError as error:
+            self.health.note(error)
+            self._volume.report(f"looking for news failed: {error.message}")
+        except Exception:
+            log.exception("looking for news failed unexpectedly")
+        else:
+            self.health.note_success()
+        finally:
+            self.is_looking = False
+
+    async def _signed_in(self, ask: Callable[[], Awaitable[object]]) -> None:
+        """Ask the platform something; with the token of today, if it does not take ours any more.
+
+        Raises:
+            CoexplorerError: Whatever the question raises.
+        """
+        try:
+            await ask()
+        except NotSignedIn:
+            if not await self._library.sign_in_again():
+                raise
+            self._volume.report("signed in again, with the token that is there now")
+            await ask()
+
+    # --- Trouble
+
+    async def find_refusal(self, slot: int, *, queues: bool = False) -> int:
+        """Return the errno of a write that would be in vain; 0 when it may go on.
+
+        While trouble with the platform is known, it is asked whether that is over: the first save
+        after it must go through.
+
+        Args:
+            slot: The asset.
+            queues: The kernel lets one of these calls at a time go on. Behind each other they would
+                wait for a multiple of the deadline, so a silence of a moment ago is believed.
+        """
+        if self.health.may_not_write(slot):
+            return errno.EACCES
+        for _ in range(_LOOKS):
+            if not self.health.trouble or (queues and self.health.was_silent_lately):
+                break
+            # The question of somebody else may have been put too early: then there is a second.
+            joined = self._asked is not None
+            await self._ask_once()
+            if not joined:
+                break
+        return self.health.trouble
+
+    async def _ask_once(self) -> None:
+        """Wait for an answer, or until it is clear that there is none; one question at a time."""
+        if self._asked is None:
+            self._asked = trio.Event()
+            self._nursery.start_soon(self._ask, self._asked)
+        await self._asked.wait()
+
+    async def _ask(self, asked: trio.Event) -> None:
+        try:
+            with trio.move_on_after(_PROBE_S) as patience:
+                await self._signed_in(self._library.ping)
+                self.health.note_success()
+                self.refresh_now()
+            if patience.cancelled_caught:
+                self.health.note_silence()
+        except CoexplorerError as error:
+            self.health.note(error)
+        except Exception:
+            log.exception("asking the platform failed unexpectedly")
+        finally:
+            self._asked = None
+            asked.set()
