@@ -43,7 +43,7 @@ class OpenFile:
         pid: The thread that opened it.
         tgid: Its process.
         touched: Something was written or cut through it.
-        base: What the platform had when it was opened.
+        base: What the platform had when it was opened, or last saved.
         shown: What its process counts as having been shown by it.
         snapshot: The text of a file that can only be read.
         plain: The file, while it is open for reading only and there is nothing to know of it but
@@ -452,6 +452,13 @@ class Opening:
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if verdict is Verdict.SEND:
             await self.saver.save(node, target, opened.tgid, opened.base)
+            self._rebase(target, buffer.base)
+
+    def _rebase(self, file: MetadataFile, base: bytes) -> None:
+        """Let whoever has a file open for writing start from what was just saved of it."""
+        for opened in self._open.values():
+            if opened.target is file and opened.writable:
+                opened.base = base
 
     def release(self, handle: int) -> None:
         """Let an open description go; what is still unsent is sent now, or after a moment."""

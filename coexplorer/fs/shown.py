@@ -58,11 +58,15 @@ class Shown:
             self._evict()
 
     def note_saved(self, tgid: int, key: Key, text: bytes) -> None:
-        """Note that a process wrote a text itself: that is what its next save starts from."""
+        """Note that a process wrote a text itself: that is what its next save starts from.
+
+        One that never read the file, such as a shell, does not start from anything: whatever
+        changed since, it is not what a person was shown there.
+        """
         files = self._by_process.get(tgid)
         if files is not None and key in files:
             self._used -= _cost(files.pop(key))
-        self.show(tgid, key, text)
+            self.show(tgid, key, text)
 
     def find(self, tgid: int, key: Key) -> bytes | None:
         """Return what a process was last shown of a file; None if it never was, as far as known."""

@@ -324,6 +324,12 @@ def test_a_backup_of_what_the_process_wrote_itself_changes_nothing() -> None:
     assert shown.find(1, (0, 1)) == b"first save"
 
 
+def test_a_process_that_only_writes_starts_from_nothing() -> None:
+    shown = Shown()
+    shown.note_saved(1, (0, 1), b"written by a shell")
+    assert shown.find(1, (0, 1)) is None
+
+
 def test_a_process_that_reads_everything_pays_for_it_alone() -> None:
     shown = Shown(budget_bytes=10_000)
     shown.show(1, (0, 1), b"an editor's")

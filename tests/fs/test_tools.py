@@ -79,6 +79,7 @@ SHELL = [
     Case("group", '{ echo a; echo b; } > "$F"', "a\nb"),
     Case("group_commands", '{ /bin/echo a; /bin/echo b; } > "$F"', "a\nb"),
     Case("clear", ': > "$F"', ""),
+    Case("again", 'echo one > "$F"; sed -i s/one/two/ "$F"; echo new > "$F"', puts=3),
     Case("unchanged", 'echo old text > "$F"', OLD, puts=0),
 ]
 
