@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 DETAILS_PAUSE_S = 0.12
 """Details follow when the cursor has rested for so long: while a key is held they stay."""
 COUNTS_PAUSE_S = 0.4
+COUNTED_SOON_S = 0.008
+"""A count that is known so soon is shown with the rows: two frames take longer than this."""
 WAIT_OVER_S = 1.5
 CHANGES_PAUSE_S = 0.15
 """Changes that come in a burst are shown together."""
@@ -134,22 +136,32 @@ class Feeds:
         if not rows and count:
             offset = (count - 1) // BLOCK * BLOCK
             rows = await library.window(query, offset=offset, limit=BLOCK)
-        cursor = place + rows_list.moved - moved
-        followed = rows_list.current if goal is None else None
-        if followed is not None:
-            wanted = followed.id
-        if followed is not None or rows_list.moved == moved:
-            # The catalog may have changed in between, or the keys gone over rows that are no more.
-            # Keys that went on to rows which are not at hand lead to a place, not to an asset.
-            found = (offset + at for at, row in enumerate(rows) if row.id == wanted)
-            cursor = next(found, cursor)
-        known = offset + len(rows) if count is None else count
-        rows_list.show_list(known, rows, offset=offset, cursor=cursor, note=self._empty_note())
         order = screen.browsing.order
-        rows_list.show_sort(order.field, descending=order.descending)
-        if count is None:
+
+        def show(known: int) -> None:
+            cursor = place + rows_list.moved - moved
+            followed = rows_list.current if goal is None else None
+            if followed is not None or rows_list.moved == moved:
+                # The catalog may have changed in between, or the keys gone over rows that are no
+                # more. Keys that went on to rows which are not at hand lead to a place, not to an
+                # asset.
+                asset_id = wanted if followed is None else followed.id
+                found = (offset + at for at, row in enumerate(rows) if row.id == asset_id)
+                cursor = next(found, cursor)
+            rows_list.show_list(known, rows, offset=offset, cursor=cursor, note=self._empty_note())
+            rows_list.show_sort(order.field, descending=order.descending)
+
+        if count is not None:
+            show(count)
+        else:
             # Who searches looks at the rows: counting may take longer than finding the first ones.
-            count = await library.count(query)
+            counting = asyncio.ensure_future(library.count(query))
+            try:
+                await asyncio.wait([counting], timeout=COUNTED_SOON_S)
+                show(counting.result() if counting.done() else offset + len(rows))
+                count = await counting
+            finally:
+                counting.cancel()
             rows_list.show_count(count)
         if self._goal is goal:
             self._goal = None
@@ -192,11 +204,11 @@ class Feeds:
         """Show how many assets the search finds, or what is wrong with it."""
         screen = self._screen
         self._found = count
-        fault = screen.browsing.fault
         total = self.status.total if self.status else None
         plus = self.status is not None and not self.status.complete
         text = show_count(count, total if screen.browsing.text.strip() else None, plus=plus)
-        screen.search.show_found(text, fault, screen.browsing.text)
+        screen.search.show_mistake(screen.browsing.fault, screen.browsing.text)
+        screen.search.show_found(text)
 
     # The details
 

@@ -32,6 +32,11 @@ _GIL_S = 0.0005
 added to a key several times."""
 
 
+_COLLECTED = (5_000, 10, 10)
+"""When the collector looks for cycles (see `gc.set_threshold`): a key makes few, and a look at the
+middle generation takes as long as drawing a row."""
+
+
 def run_session(settings: Settings) -> int:
     """Run the app; see `coexplorer.tui.run`."""
     for name in _NEVER_USED:
@@ -67,6 +72,7 @@ async def _run_app(settings: Settings) -> tuple[CoexplorerApp, int]:
                 await app.shown.wait()
                 # What is loaded by now stays: the collector need not look at it, now or ever.
                 gc.freeze()
+                gc.set_threshold(*_COLLECTED)
                 gc.enable()
                 await library.run_background()
 

@@ -65,3 +65,25 @@ def _unquote(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
         return text[1:-1].replace('""', '"')
     return text
+
+
+def fit_values(values: Iterable[str], typed: str, most: int) -> list[str]:
+    """Return those that begin with what is typed, then those that hold it, without case.
+
+    Args:
+        values: In the order of their worth.
+        typed: Nothing fits all.
+        most: How many are enough; the rest of `values` is not looked at once so many begin so.
+    """
+    wanted = typed.casefold()
+    begin: list[str] = []
+    hold: list[str] = []
+    for value in values:
+        folded = value.casefold()
+        if folded.startswith(wanted):
+            begin.append(value)
+            if len(begin) == most:
+                break
+        elif len(hold) < most and wanted in folded:
+            hold.append(value)
+    return [*begin, *hold][:most]

@@ -25,7 +25,7 @@ from coexplorer.tui.present import (
     show_date,
     show_size,
 )
-from coexplorer.tui.tagtext import find_tag_at, format_tags, parse_tags
+from coexplorer.tui.tagtext import find_tag_at, fit_values, format_tags, parse_tags
 from coexplorer.tui.views import build_strip_line, build_views
 from coexplorer.tui.windows import BLOCK, KEPT_BLOCKS, Windows, change_row
 
@@ -217,3 +217,12 @@ def test_seconds_in_a_date_field_are_shown_as_the_day() -> None:
     assert _show_value("age", 1_795_132_800) == "1795132800"
     assert _show_value("date", 7) == "7"
     assert _show_value("candidate", 1_795_132_800) == "1795132800"
+
+
+def test_values_that_begin_so_come_first_and_no_more_than_wanted() -> None:
+    values = ["Raw", "straw", "draft", "raw-2", "RAW 3"]
+    assert fit_values(values, "raw", 10) == ["Raw", "raw-2", "RAW 3", "straw"]
+    assert fit_values(values, "raw", 2) == ["Raw", "raw-2"]
+    assert fit_values(values, "", 3) == ["Raw", "straw", "draft"]
+    assert fit_values(values, "w", 1) == ["Raw"]
+    assert fit_values(values, "zzz", 5) == []

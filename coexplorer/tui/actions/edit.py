@@ -10,7 +10,7 @@ import msgspec
 from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, NotSignedIn
 from coexplorer.models import AssetId, Fields
 from coexplorer.tui.screens.base import CLOSE, OPEN
-from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
+from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.windows import change_row
 
@@ -85,12 +85,23 @@ async def open_fields(
     await know_tags(screen)
 
 
-async def know_tags(screen: MainScreen) -> list[tuple[str, int]]:
-    """Return all tags with their counts, read anew when assets have changed since."""
+async def know_tags(screen: MainScreen) -> dict[str, int]:
+    """Return all tags with their counts, most used first.
+
+    When assets have changed since they are read anew, for the next one who asks: what is typed does
+    not wait for that.
+    """
     if screen.tags_stale:
         screen.tags_stale = False
-        screen.tags_known = await screen.library.tag_counts()
+        if screen.tags_known:
+            screen.restart("tags", functools.partial(_read_tags, screen))
+        else:
+            await _read_tags(screen)
     return screen.tags_known
+
+
+async def _read_tags(screen: MainScreen) -> None:
+    screen.tags_known = dict(await screen.library.tag_counts())
 
 
 def keep_draft(screen: MainScreen, mine: Fields) -> None:
@@ -116,16 +127,11 @@ def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
 
 def fit_tags(screen: MainScreen, typed: str, *, without: tuple[str, ...] = ()) -> list[Choice]:
     """Return the known tags that hold what is typed: those used last, then the most used."""
-    folded = typed.casefold()
-    counts = dict(screen.tags_known)
-    last = [tag for tag in screen.coexplorer.memory.remembered.tags if tag not in without]
-    tags = dict.fromkeys([*last, *(tag for tag in counts if tag not in without)])
-    fitting = [tag for tag in tags if folded in tag.casefold()]
-    fitting.sort(key=lambda tag: not tag.casefold().startswith(folded))
-    return [
-        Choice(quote_tag(tag), text=tag, help=f"{counts.get(tag, 0):>7,}")
-        for tag in fitting[:MOST_TAGS]
-    ]
+    counts = screen.tags_known
+    last = screen.coexplorer.memory.remembered.tags
+    tags = (tag for tag in dict.fromkeys([*last, *counts]) if tag not in without)
+    fitting = fit_values(tags, typed, MOST_TAGS)
+    return [Choice(quote_tag(tag), text=tag, help=f"{counts.get(tag, 0):>7,}") for tag in fitting]
 
 
 def press_save(screen: MainScreen) -> None:

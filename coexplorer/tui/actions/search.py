@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from coexplorer.query import complete_at, format_text
 from coexplorer.tui.actions import edit
 from coexplorer.tui.browsing import search_text
+from coexplorer.tui.tagtext import fit_values
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from coexplorer.tui.actions import Action
     from coexplorer.tui.screens.main import MainScreen
 
@@ -48,6 +51,7 @@ def take_text(screen: MainScreen, text: str, cursor: int) -> None:
     screen.browsing.text = text
     if changed:
         screen.strip.show_views(query=text)
+        screen.search.show_mistake(screen.browsing.fault, text)
         screen.feeds.load_list(to_top=True)
     screen.restart("complete", partial(_complete, screen, text, cursor))
 
@@ -62,18 +66,15 @@ async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
         return
     choices = [Choice(value, help=note) for value, note in found.choices]
     if found.kind == "value" and found.field in _LISTED and not choices:
-        typed = found.text.casefold()
         values = await _find_values(screen, found.field)
-        uses = dict(screen.tags_known) if found.field == "tag" else {}
-        fitting = [value for value in values if typed in value.casefold()]
-        fitting.sort(key=lambda value: not value.casefold().startswith(typed))
+        uses = screen.tags_known if found.field == "tag" else {}
         choices = [
             Choice(
                 format_text(found.field, value),
                 text=value,
                 help=f"{uses[value]:>7,}" if value in uses else "",
             )
-            for value in fitting[:MOST_VALUES]
+            for value in fit_values(values, found.text, MOST_VALUES)
         ]
     if screen.search.typing and field.value == text:
         field.offer(choices, of=text, span=(found.start, found.end))
@@ -85,10 +86,10 @@ async def _read_ahead(screen: MainScreen) -> None:
     await _find_values(screen, "tag")
 
 
-async def _find_values(screen: MainScreen, field: str) -> list[str]:
+async def _find_values(screen: MainScreen, field: str) -> Iterable[str]:
     """Return the values of a field; they are read once while a search is typed."""
     if field == "tag":
-        return [tag for tag, _ in await edit.know_tags(screen)]
+        return await edit.know_tags(screen)
     known = screen.values_known.get(field)
     if known is None:
         known = screen.values_known[field] = await screen.library.field_values(field)

@@ -99,7 +99,7 @@ class MainScreen(CommandScreen[None]):
         self.last_action: triage.Repeatable | None = None
         self.details_of: AssetId | None = None
         self.size_chosen = ""
-        self.tags_known: list[tuple[str, int]] = []
+        self.tags_known: dict[str, int] = {}
         self.tags_stale = True
         self.values_known: dict[str, list[str]] = {}
         self.editing: edit.Editing | None = None
@@ -149,9 +149,7 @@ class MainScreen(CommandScreen[None]):
         try:
             if text := self.coexplorer.typed_search:
                 self.browsing.text = text
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self.feeds.load_searched())
-                    tasks.create_task(search.open_with(self, text))
+                await asyncio.gather(self.feeds.load_searched(), search.open_with(self, text))
                 await self.release_keys(START)
             else:
                 await self.feeds.load_start(to_top=True)

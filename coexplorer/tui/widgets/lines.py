@@ -55,7 +55,8 @@ class Lines(PlainLines, LazyStyles, ScrollView, can_focus=False):
     def show(self, lines: Sequence[Line]) -> None:
         """Show these lines; only those that differ are drawn again."""
         before, self._lines = self._lines, tuple(lines)
-        size = Size(self.size.width, len(self._lines))
+        # A pane that was not shown has no width yet: taken as nothing, it would be laid out twice.
+        size = Size(self.size.width or self.app.size.width, len(self._lines))
         if size != self.virtual_size:
             self.virtual_size = size
         top = self.scroll_offset.y

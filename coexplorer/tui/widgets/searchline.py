@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
+from textual.reactive import reactive
 
 from coexplorer.errors import QueryError
 from coexplorer.text import clean, width
@@ -22,6 +24,12 @@ SIGN_CELLS = 2
 
 _SPARE = 12
 """Cells that the count may leave unused."""
+
+
+class Below(Vertical):
+    """As high as what is in it; it never scrolls, so one layout is enough when that changes."""
+
+    virtual_size = reactive(Size(0, 0))
 
 
 class SearchLine(Vertical):
@@ -51,7 +59,7 @@ class SearchLine(Vertical):
         self._sign = Lines(id="search-sign")
         self._text = Lines(id="search-text")
         self._found = Lines(id="search-found")
-        self._below = Vertical(id="search-below")
+        self._below = Below(id="search-below")
         self._mistake = Lines(id="search-mistake")
 
     def compose(self) -> ComposeResult:
@@ -97,13 +105,16 @@ class SearchLine(Vertical):
         """Show the text that is in force."""
         self._text.show([((clean(text), Role.ACCENT),)])
 
-    def show_found(self, found: str, fault: QueryError | None, text: str) -> None:
-        """Show how many `text` finds, and what is wrong with it."""
-        line: Line = ((f" {found}", Role.DIM),)
+    def show_mistake(self, fault: QueryError | None, text: str) -> None:
+        """Show what is wrong with `text`."""
         if self._mistake.display != (fault is not None):
             self._mistake.display = fault is not None
         if fault is not None:
             self._mistake.show(build_mistake(fault, text, self.size.width))
+
+    def show_found(self, found: str) -> None:
+        """Show how many assets are found."""
+        line: Line = ((f" {found}", Role.DIM),)
         cells = sum(width(text) for text, _ in line)
         # The count keeps its place while it is about as long: another width is another layout.
         room = self._room if cells <= self._room <= cells + _SPARE else cells
