@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from dataclasses import dataclass
 
@@ -127,6 +128,7 @@ class Control:
             "synced": _format_time(status.synced_at or 0.0),
             # What is known; nobody is asked for it, so it has an age.
             "network": "offline" if offline else "online",
+            "signed in": "no; coexplorer login" if health.trouble == errno.EACCES else "yes",
             "last answer": _format_time(health.answered_at),
             "unsent": str(status.unsent),
             "errors": str(len(volume.failures)),

@@ -5,6 +5,11 @@ from __future__ import annotations
 from coexplorer.errors import CoexplorerError, EditConflict
 from coexplorer.models import Fields
 
+_ABOUT_CONFLICTS = (
+    "open the file anew: it holds what you wrote; put both versions together and save;\n"
+    "or let the platform's stand: coexplorer discard"
+)
+
 
 def build_report(what: str, error: CoexplorerError) -> str:
     """Say what failed, why, and what to do.
@@ -14,8 +19,9 @@ def build_report(what: str, error: CoexplorerError) -> str:
         error: Why it failed.
     """
     lines = [f"{what} failed: {error.message}"]
-    if error.hint:
-        lines.append(f"what to do: {error.hint}")
+    hint = _ABOUT_CONFLICTS if isinstance(error, EditConflict) else error.hint
+    if hint:
+        lines.append(f"what to do: {hint}")
     if isinstance(error, EditConflict):
         for field in error.fields:
             lines.append("")

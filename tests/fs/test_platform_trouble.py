@@ -151,6 +151,7 @@ def test_a_mount_takes_the_new_token_once_the_user_has_signed_in_again(tmp_path:
 
         assert save(path, "words\n") == errno.EACCES
         assert "sign in" in (path.parent / "error").read_text()
+        assert mounted.status()["signed in"] == "no; coexplorer login"
         with pytest.raises(PermissionError):
             os.open(mounted.asset("a2") / "tags", os.O_WRONLY)
 
@@ -158,6 +159,7 @@ def test_a_mount_takes_the_new_token_once_the_user_has_signed_in_again(tmp_path:
         assert save(path, "words\n") == 0
         assert mounted.server.store.get(make_id(1)).description == "words"
         assert not (path.parent / "error").exists()
+        assert mounted.status()["signed in"] == "yes"
         unsent = mounted.folder / ".coexplorer" / "unsent"
         wait_until(lambda: not list(unsent.iterdir()), "the refused text given up")
         log = mounted.log_text()

@@ -186,6 +186,14 @@ def test_a_conflict_is_ebusy_with_three_versions(mounted: Mounted) -> None:
     assert mounted.writes(IDS["conflict"]) == []
     assert path.read_text() == "mine\n"
 
+    # As `error` says: opened anew, and saved.
+    assert "open the file anew" in report
+    with path.open("r+") as file:
+        assert file.read() == "mine\n"
+        file.write("and theirs\n")
+    assert mounted.server.store.get(IDS["conflict"]).description == "mine\nand theirs"
+    wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
+
 
 def test_tags_of_two_people_are_merged(mounted: Mounted) -> None:
     path = mounted.asset("merged") / "tags"
