@@ -10,6 +10,8 @@ from coexplorer.text import clean, cut, fit, width
 
 _GAP = "  "
 _NARROWEST = 8
+_WIDEST_PADDED = 60
+"""In a pipe a longer cell sticks out of its column: one long name must not widen every line."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -42,6 +44,8 @@ def render_table(
     ]
     if max_width is not None:
         widths = _shrink(columns, widths, max_width)
+    else:
+        widths = [min(size, _WIDEST_PADDED) for size in widths]
     titles = [column.title for column in columns]
     return [_render_row(columns, cells, widths, max_width) for cells in (titles, *cleaned)]
 
@@ -50,7 +54,9 @@ def _render_row(
     columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int], max_width: int | None
 ) -> str:
     fitted = (
-        fit(cell, cells_wide, right=column.right)
+        cell
+        if max_width is None and width(cell) > cells_wide
+        else fit(cell, cells_wide, right=column.right)
         for column, cell, cells_wide in zip(columns, cells, widths, strict=True)
     )
     line = _GAP.join(fitted).rstrip()

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from coexplorer.catalog import Catalog
 from coexplorer.library.context import Context, search_time
 from coexplorer.library.results import RemoteFound
-from coexplorer.models import Asset, Record, SearchRequest
+from coexplorer.models import Asset, AssetId, Record, SearchRequest
 from coexplorer.query import Flag, PlatformPart, Query, platform_part
 
 
@@ -26,7 +26,13 @@ async def find_remote(
         answer = None if part.is_whole else _Answer(context, part, Path(folder) / "answer.sqlite3")
         try:
             async for page in walk:
-                found += page.results if answer is None else await answer.judge(page.results)
+                if answer is None:
+                    found += page.results
+                elif part.rest.sort:
+                    await answer.add(page.results)
+                    found += page.results
+                else:
+                    found += await answer.judge(page.results)
                 if end is not None and len(found) >= end and not part.rest.sort:
                     break
             if answer is not None and part.rest.sort:
@@ -58,22 +64,30 @@ class _Answer:
         """Forget it."""
         self._catalog.close()
 
-    async def judge(self, assets: Sequence[Asset]) -> list[Asset]:
-        """Return those of a page that fulfil the rest of the query."""
+    async def add(self, assets: Sequence[Asset]) -> None:
+        """Take a page, to be judged along with all others by `sort`."""
         marks = self._part.membership
         await self._run(
             self._catalog.upsert, [Record(asset, marks, time.time()) for asset in assets]
         )
+
+    async def judge(self, assets: Sequence[Asset]) -> list[Asset]:
+        """Return those of a page that fulfil the rest of the query; the page is not kept.
+
+        Otherwise each page would be judged again along with all that follow.
+        """
+        await self.add(assets)
         fitting = set(await self._ids())
+        await self._run(self._catalog.remove, [asset.id for asset in assets])
         return [asset for asset in assets if asset.id in fitting]
 
     async def sort(self, assets: Sequence[Asset]) -> list[Asset]:
-        """Return the assets that were judged in the query's order."""
-        places = {asset_id: place for place, asset_id in enumerate(await self._ids())}
-        return sorted(assets, key=lambda asset: places[asset.id])
+        """Return those of the assets that fulfil the rest of the query, in its order."""
+        by_id = {asset.id: asset for asset in assets}
+        return [by_id[asset_id] for asset_id in await self._ids()]
 
-    async def _ids(self) -> list[str]:
-        return [*await self._run(self._catalog.ids, self._asked, now=self._now)]
+    async def _ids(self) -> list[AssetId]:
+        return await self._run(self._catalog.ids, self._asked, now=self._now)
 
 
 async def search_remote(context: Context, request: SearchRequest) -> AsyncIterator[Asset]:

@@ -16,7 +16,7 @@ import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from coexplorer.api import Client, Incomplete
-from coexplorer.errors import ApiError, Forbidden, NotFound, Rejected
+from coexplorer.errors import ApiError, Forbidden, NotFound, NotSignedIn, Rejected
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncProgressed
 from coexplorer.library.groups import plain_errors
@@ -89,9 +89,13 @@ class Sweep:
     async def find_gone(self, ids: Sequence[AssetId]) -> list[AssetId] | None:
         """GET each of `ids`; return those that are gone: the platform says 404.
 
+        Some platforms say 401 of an asset that is gone. That counts too, if the token is good for a
+        search right afterwards: else it has expired meanwhile, and tells nothing.
+
         Those that live are written to the catalog as seen. None: the platform stopped answering.
         """
         gone: list[AssetId] = []
+        refused: list[AssetId] = []
         living: list[Asset] = []
         todo = iter(ids)
         failed = False
@@ -105,6 +109,8 @@ class Sweep:
                     living.append(await self._client.get(asset_id))
                 except NotFound:
                     gone.append(asset_id)
+                except NotSignedIn:
+                    refused.append(asset_id)
                 except Forbidden:
                     continue  # there, but not for us: no proof that it is gone
                 except ApiError:
@@ -115,7 +121,17 @@ class Sweep:
                 for _ in range(min(GETS_AT_ONCE, len(ids))):
                     group.start_soon(work)
         await self._write([Record(asset, fetched_at=time.time()) for asset in living])
-        return None if failed else gone
+        if failed or (refused and not await self._is_signed_in()):
+            return None
+        return gone + refused
+
+    async def _is_signed_in(self) -> bool:
+        """Tell whether the platform takes our token."""
+        try:
+            await self._client.search(NEWEST, limit=1)
+        except ApiError:
+            return False
+        return True
 
     async def _read_view(self, leg: Leg) -> None:
         found: set[AssetId] = set()

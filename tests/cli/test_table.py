@@ -20,6 +20,14 @@ def test_a_pipe_gets_the_whole_table() -> None:
     assert lines[1] == f"{'n' * 300}   1 B  {'t' * 200}"
 
 
+def test_a_long_cell_does_not_widen_the_other_lines_of_a_pipe() -> None:
+    short, long = ("short", "1 B", "x"), ("n" * 255, "12 GB", "x")
+    lines = render_table(COLUMNS, [short, long], max_width=None)
+    assert width(lines[0]) < 80
+    assert width(lines[1]) < 80
+    assert lines[2] == f"{'n' * 255}  12 GB  x"
+
+
 @pytest.mark.parametrize("cells", [200, 80, 40, 20, 5])
 def test_a_terminal_gets_no_line_that_is_too_long(cells: int) -> None:
     rows = [("n" * 300, "1 B", "t" * 200), ("鼠" * 90, "12 GB", "e\u0301" * 50)]

@@ -11,6 +11,7 @@ import pytest
 from coexplorer.api import paging
 from coexplorer.catalog import Catalog
 from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.faults import Kind
 from coexplorer.demo.hooks import Gate
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotSignedIn, Refused, Unreachable
@@ -131,6 +132,36 @@ async def test_row_goes_only_when_the_platform_says_that_it_is_gone(
     assert report.removed == 1
     assert VIEWED not in await known(library)
     assert server.requests("GET", f"*/{VIEWED}")
+
+
+async def test_row_goes_where_the_platform_answers_401_for_what_is_gone(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    server.store.delete(VIEWED)
+    server.faults.add(Kind.STATUS, "GET", f"data_assets/{VIEWED}", status=401)
+    report = await library.sync()
+    assert (report.complete, report.removed) == (True, 1)
+    assert VIEWED not in await known(library)
+
+
+async def test_token_that_expires_in_a_sweep_makes_nothing_gone(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    server.store.delete(VIEWED)
+    gate = server.hooks.before("GET", f"*/{VIEWED}")
+
+    async def sync_in_vain() -> None:
+        with pytest.raises(NotSignedIn):
+            await library.sync()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(sync_in_vain)
+        await gate.arrived()
+        server.sign_in.expire(server.users[0].token)
+        gate.release()
+    assert VIEWED in await known(library)
 
 
 async def test_living_row_that_a_sweep_missed_stays(library: Library, server: DemoServer) -> None:
@@ -388,3 +419,18 @@ async def test_search_of_the_platform_tells_when_not_all_was_shown(
     assert len(every.assets) >= 1000
     assert some.assets == every.assets[5:15]
     assert not some.incomplete
+
+
+async def test_search_of_the_platform_judges_every_page(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 2300)
+    wanted = sorted(ids[::3])
+    for asset_id in wanted:
+        server.store.update(asset_id, tags=("bulk", "third"))
+
+    plain = await library.find_remote(parse_query("tag:bulk -tag:other tag:all(third)"))
+    in_order = await library.find_remote(parse_query("-tag:x tag:all(third) sort:name"), limit=5)
+
+    assert sorted(asset.id for asset in plain.assets) == wanted
+    assert [asset.id for asset in in_order.assets] == wanted[:5]
