@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from coexplorer.catalog.sets import read_change
 from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import fold
 
+T = TypeVar("T")
 Flag = Literal["archived", "favorite", "mine", "shared"]
 
 STALE_REPLY_S: Final = 3600.0
@@ -23,6 +24,7 @@ _ASSET: Final = (
     "id", "created", "last_used", "size_bytes", "files", "external", "type", "state",
     "name_folded", "owner_folded", "mount_folded", "tags", "name", "owner", "mount", "letters",
 )  # fmt: skip
+_PART: Final = 1000
 _FLAGS: Final[tuple[Flag, ...]] = ("archived", "favorite", "mine", "shared")
 _INSERT: Final = (
     f"INSERT INTO asset (n, change, {', '.join((*_ASSET, *_FLAGS))})"
@@ -254,11 +256,26 @@ def set_membership(
 
 
 def set_members(connection: sqlite3.Connection, flag: Flag, ids: Iterable[AssetId]) -> int:
-    """Set a flag on exactly these assets and take it off all others; returns how many changed."""
-    wanted = _json(ids)
-    inside = "id IN (SELECT value FROM json_each(?2))"
-    changed = _set_flag(connection, flag, inside, wanted, value=True)
-    return changed + _set_flag(connection, flag, f"NOT ({inside})", wanted, value=False)
+    """Set a flag on exactly these assets and take it off all others; returns how many changed.
+
+    In parts: SQLite would hold a statement's whole list, and all rows that it finds, in memory.
+    """
+    wanted = frozenset(ids)
+    rows = connection.execute(f"SELECT n, id FROM asset WHERE {flag} IS NOT 0")
+    others = [n for n, asset_id in rows if asset_id not in wanted]
+    changed = 0
+    for part in _split(tuple(wanted)):
+        inside = "id IN (SELECT value FROM json_each(?2))"
+        changed += _set_flag(connection, flag, inside, _json(part), value=True)
+    for numbers in _split(others):
+        inside = "n IN (SELECT value FROM json_each(?2))"
+        changed += _set_flag(connection, flag, inside, _json(numbers), value=False)
+    return changed
+
+
+def _split(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _PART):
+        yield items[start : start + _PART]
 
 
 def _set_flag(
