@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyfuse3
+import trio
 from pyfuse3 import FileNameT
 
 from coexplorer.fs.attributes import (
@@ -61,6 +62,7 @@ _DIRECTORY_PLACES = frozenset(
     {place for name, place in ROOT_NAMES.items() if name not in FIXED_FILES}
     | {Place.ROOT, Place.UNSENT}
 )
+_LONGEST_LOOK_S = 1.0
 _ASSET_FOLDERS = (Place.ALL, Place.ARCHIVED, Place.DELETED)
 _PARENTS_OF_ASSETS: dict[Place, bytes] = {Place.ALL: b"all", Place.ARCHIVED: b"archived"}
 
@@ -113,22 +115,23 @@ class Looking:
             node = self.tree.find_number(number)
             return None if node is None else self.find_in_asset(node, name)
         if parent in _ASSET_FOLDERS:
-            return self._find_asset(parent, name, pid)
+            node = self._folders[parent].get(name)
+            if node is not None:
+                return self.attributes_of_node(node)
+            return await self._find_former(parent, name, pid) if self.tree.has_alias(name) else None
         if parent == Place.ROOT:
             place = ROOT_NAMES.get(name)
             return None if place is None else self.attributes_of_place(place)
         return await self._find_in_view(parent, name)
 
-    def _find_asset(self, folder: int, name: bytes, pid: int) -> pyfuse3.EntryAttributes | None:
-        node = self._folders[folder].get(name)
-        if node is not None:
-            return self.attributes_of_node(node)
-        if folder == Place.DELETED or not self.tree.has_alias(name) or renames_to(pid, name):
-            return None  # a link would be in the way of an asset that moves back
+    async def _find_former(
+        self, folder: int, name: bytes, pid: int
+    ) -> pyfuse3.EntryAttributes | None:
+        """Return the link that a name is which was an asset's a moment ago."""
+        if folder == Place.DELETED or await _is_renaming(pid, name):
+            return None  # it would be in the way of an asset that moves back
         former = self.tree.find_alias(name, time.monotonic())
-        if former is None:
-            return None
-        return self._link_attributes(ALIAS_VIEW, former)
+        return None if former is None else self._link_attributes(ALIAS_VIEW, former)
 
     def find_in_asset(self, node: Node, name: bytes) -> pyfuse3.EntryAttributes | None:
         """Return what a name in an asset's directory is."""
@@ -446,6 +449,16 @@ _FIXED_LISTINGS: dict[Place, dict[bytes, Place]] = {
 
 def _unsent_attributes(text: UnsentText) -> pyfuse3.EntryAttributes:
     return build_text_file(text.inode, len(text.content), text.at, life_s=BRIEF_LIFE_S)
+
+
+async def _is_renaming(pid: int, name: bytes) -> bool:
+    """Tell what `renames_to` does, from a thread: the process may hold its memory, and wait for us.
+
+    Then it counts as not renaming.
+    """
+    with trio.move_on_after(_LONGEST_LOOK_S):
+        return await trio.to_thread.run_sync(renames_to, pid, name, abandon_on_cancel=True)
+    return False
 
 
 def _later(

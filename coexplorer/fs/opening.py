@@ -214,7 +214,7 @@ class Opening:
     def _open_derived(self, node: Node, part: Part, *, writes: bool) -> pyfuse3.FileInfo:
         """Open ``asset.json`` or ``error``."""
         if writes:
-            self.volume.report(f"{node.file_name.decode()}: only four of its files can be written")
+            self._refuse_derived(node)
             raise pyfuse3.FUSEError(errno.EPERM)
         if part is Part.ERROR:
             text = self.volume.failures.text_of(node)
@@ -228,6 +228,11 @@ class Opening:
             return self._info(opened, direct_io=True)
         return self._info(opened, keep_cache=self.volume.take_fresh(node, part))
 
+    def _refuse_derived(self, node: Node) -> None:
+        """Write the reason into the log."""
+        name = node.file_name.decode(errors="replace")
+        self.volume.report(f"refused: in {name} only name, description.md, tags and mount change")
+
     async def _open_text(self, inode: int, *, writes: bool) -> pyfuse3.FileInfo:
         """Open a file of the root or of ``.coexplorer``."""
         if inode == Place.REFRESH:
@@ -235,6 +240,7 @@ class Opening:
                 self.saver.reach.refresh_now()
             return self._info(OpenFile(None, 0, 0, writable=writes), direct_io=True)
         if writes:
+            self.volume.report("refused: writing a file that says what there is")
             raise pyfuse3.FUSEError(errno.EPERM)
         unsent = self.control.find_unsent_inode(inode)
         if unsent is not None:
@@ -271,6 +277,7 @@ class Opening:
             self.volume.scratch.add(scratch)
             return self._describe(scratch, flags, pid)
         if part not in EDITABLE_PARTS:
+            self._refuse_derived(node)
             raise pyfuse3.FUSEError(errno.EPERM)
         await self.check_writable(node)
         file = self.volume.ensure_file(node, part)

@@ -378,6 +378,9 @@ class Saver:
         self.volume.failures.note(node, what, failure.report)
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))
+        else:
+            # What an earlier failure left in the journal says nothing of this one.
+            self.journaled.discard((node.slot, what))
         self.volume.report(f"{_title(node)}: {what} failed: {error.message}")
         if isinstance(error, NotFound):
             self.volume.remove(node.id)

@@ -180,6 +180,8 @@ def test_whatever_means_nothing_is_refused(mounted: Mounted) -> None:
     for path in (root / "new", root / "all" / "new", asset / "error", root / ".nomedia"):
         with raises_errno(errno.EPERM):
             path.write_text("x")
+        log = (root / ".coexplorer" / "log").read_text()
+        assert "refused: " in log.splitlines()[-1]
     with raises_errno(errno.EPERM):
         (asset / "asset.json").write_text("{}")
     with raises_errno(errno.EPERM):
