@@ -118,7 +118,12 @@ class Saver:
         """Say in the asset's ``error`` that a write was refused before anything was sent."""
         what = f"saving {_file_name(file)}"
         self._failed_by[node.slot, what] = tgid
-        return Failure(number, self._note_failure(node, what, error).report)
+        return Failure(number, self._note_unsent(node, what, error).report)
+
+    def _note_unsent(self, node: Node, what: str, error: CoexplorerError) -> Failure:
+        """Note a failure of which the journal has nothing yet, whatever it has of earlier ones."""
+        self.journaled.discard((node.slot, what))
+        return self._note_failure(node, what, error)
 
     async def keep_rejected(self, node: Node, file: MetadataFile, base: bytes) -> None:
         """Write down what was refused before anything was sent, once."""
@@ -143,7 +148,7 @@ class Saver:
             "the program that wrote it was ended by a signal, so nothing was sent",
             hint="save it again; below is what it had written",
         )
-        failure = self._note_failure(node, what, error)
+        failure = self._note_unsent(node, what, error)
         buffer.rejected = bytearray(buffer.content) or None
         written = buffer.content.decode(errors="replace")
         self.volume.failures.note(node, what, f"{failure.report}\n{written}")
@@ -378,9 +383,6 @@ class Saver:
         self.volume.failures.note(node, what, failure.report)
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))
-        else:
-            # What an earlier failure left in the journal says nothing of this one.
-            self.journaled.discard((node.slot, what))
         self.volume.report(f"{_title(node)}: {what} failed: {error.message}")
         if isinstance(error, NotFound):
             self.volume.remove(node.id)
