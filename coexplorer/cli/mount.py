@@ -32,7 +32,7 @@ _DEFAULT_DELETIONS = 10
     metavar="[N]",
     help=f"`mv archived/A deleted/` deletes for good, at most N ({_DEFAULT_DELETIONS}) assets.",
 )
-@click.option("--allow-other", is_flag=True, help="Let other users of this machine in.")
+@click.option("--allow-other", is_flag=True, help="Let other users of this machine look.")
 @pass_invocation
 def mount_command(
     invocation: Invocation,

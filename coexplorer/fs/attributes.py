@@ -20,17 +20,33 @@ BRIEF_LIFE_S = 1.0
 
 _NANOSECONDS = 1_000_000_000
 _UID, _GID = os.getuid(), os.getgid()
-_DIRECTORY = pyfuse3.ModeT(stat.S_IFDIR | 0o700)
-_FILE = pyfuse3.ModeT(stat.S_IFREG | 0o600)
-_TEXT = pyfuse3.ModeT(stat.S_IFREG | 0o400)
 _LINK = pyfuse3.ModeT(stat.S_IFLNK | 0o777)
+
+
+class Modes:
+    """What things may be used for: by their owner alone, until others may look, too."""
+
+    def __init__(self) -> None:
+        self.directory = pyfuse3.ModeT(stat.S_IFDIR | 0o700)
+        self.file = pyfuse3.ModeT(stat.S_IFREG | 0o600)
+        self.text = pyfuse3.ModeT(stat.S_IFREG | 0o400)
+
+    def let_others_look(self) -> None:
+        """Let other users of this machine look; before the mount is there."""
+        self.directory = pyfuse3.ModeT(self.directory | 0o055)
+        self.file = pyfuse3.ModeT(self.file | 0o044)
+        self.text = pyfuse3.ModeT(self.text | 0o044)
+
+
+MODES = Modes()
+"""Of this process's mount."""
 
 
 def build_directory(
     inode: Inode, mtime: float, *, links: int = 2, life_s: float = ENTRY_LIFE_S
 ) -> pyfuse3.EntryAttributes:
     """Return the attributes of a directory; `links` is 2 and one more for each directory in it."""
-    entry = _build(inode, _DIRECTORY, 0, mtime, life_s)
+    entry = _build(inode, MODES.directory, 0, mtime, life_s)
     entry.st_nlink = links
     return entry
 
@@ -39,14 +55,14 @@ def build_file(
     inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
 ) -> pyfuse3.EntryAttributes:
     """Return the attributes of a file that can be written."""
-    return _build(inode, _FILE, size, mtime, life_s)
+    return _build(inode, MODES.file, size, mtime, life_s)
 
 
 def build_text_file(
     inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
 ) -> pyfuse3.EntryAttributes:
     """Return the attributes of a file that can only be read."""
-    return _build(inode, _TEXT, size, mtime, life_s)
+    return _build(inode, MODES.text, size, mtime, life_s)
 
 
 def build_link(

@@ -18,6 +18,7 @@ import trio
 
 from coexplorer.config import Settings
 from coexplorer.errors import Refused
+from coexplorer.fs.attributes import MODES
 from coexplorer.fs.control import Control
 from coexplorer.fs.descriptors import find_mount_id
 from coexplorer.fs.follow import Follower
@@ -98,6 +99,8 @@ async def _serve(
         volume = Volume(LibrarySource(library), notifier, options)
         async with trio.open_nursery() as nursery:
             saver = Saver(volume, library, nursery)
+            if options.allow_other:
+                MODES.let_others_look()
             follower = Follower(volume, library, saver)
             await follower.load()
             _mount(_build(volume, library, saver), settings, folder, options)

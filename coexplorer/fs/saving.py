@@ -46,6 +46,7 @@ from coexplorer.models import Fields
 
 log = logging.getLogger(__name__)
 
+_REPLY_S = 0.5
 _PATIENCE_S = DEADLINE_S - 1.0
 """Less than a handler's own deadline, so that it is this one that speaks."""
 
@@ -251,7 +252,9 @@ class Saver:
             attempt.done.set()
 
     async def _wait(self, attempt: _Attempt) -> None:
-        with trio.move_on_after(_PATIENCE_S):
+        # The handler may have waited already, to hear whether the platform is there.
+        latest = trio.current_effective_deadline() - _REPLY_S
+        with trio.move_on_at(min(trio.current_time() + _PATIENCE_S, latest)):
             await attempt.done.wait()
 
     def _give_up(self, node: Node, what: str) -> Failure:

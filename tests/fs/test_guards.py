@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -184,3 +185,25 @@ def test_renames_that_race_end_in_one_winner(tmp_path: Path) -> None:
         names = [mounted.server.store.get(make_id(number)).name for number in range(1, 9)]
         assert names.count("winner") == 1
         assert (mounted.asset("winner") / "name").read_text() == "winner\n"
+
+
+def test_other_users_may_look_only_where_they_are_let_in() -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can become another user, and let others in without fuse.conf")
+    assets = [make_asset(1, "a1")]
+    # Not below pytest's own folder, which no other user may enter.
+    with TemporaryDirectory(prefix="coexplorer-") as base:
+        Path(base).chmod(0o755)
+        with mounting(Path(base), assets, start=False) as mounted:
+            as_nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups --"
+            name = f"{mounted.asset('a1')}/name"
+            mounted.start()
+            assert mounted.run(f"{as_nobody} cat '{name}'").returncode != 0
+            mounted.stop()
+
+            mounted.start("--allow-other")
+            done = mounted.run(f"{as_nobody} cat '{name}' && {as_nobody} ls '{mounted.folder}/all'")
+            assert (done.returncode, done.stdout) == (0, "a1\na1\n"), done.stderr
+            done = mounted.run(f"{as_nobody} sh -c \"echo theirs > '{name}'\"")
+            assert "Permission denied" in done.stderr
+            assert mounted.writes() == []

@@ -232,6 +232,12 @@ def test_forbidden_is_eacces_and_then_refused_at_open(mounted: Mounted) -> None:
         other.rename(path)
     assert len(mounted.writes(IDS["forbidden"])) == 1
 
+    # Who has been let in meanwhile need not wait for the minute to be over.
+    mounted.server.faults.clear()
+    (mounted.folder / ".coexplorer" / "refresh").touch()
+    other.rename(path)
+    assert mounted.server.store.get(IDS["forbidden"]).tags == ("other",)
+
 
 def test_an_asset_that_is_gone_is_enoent(mounted: Mounted) -> None:
     path = mounted.asset("gone") / "tags"
