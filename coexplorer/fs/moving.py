@@ -11,12 +11,14 @@ import pyfuse3
 
 from coexplorer import names
 from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES
+from coexplorer.fs.guards import build_taker, refuse
 from coexplorer.fs.handles import HIDDEN_S, Buffer
 from coexplorer.fs.inodes import Inode, Part, Place, split_asset, split_view
 from coexplorer.fs.opening import Opening
 from coexplorer.fs.saving import Saver
 from coexplorer.fs.scratch import Scratch
-from coexplorer.fs.tree import Flag, Node, TagFolder
+from coexplorer.fs.tagging import Tagging
+from coexplorer.fs.tree import Flag, Node
 from coexplorer.fs.volume import Volume
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult
@@ -34,11 +36,7 @@ class Moving:
         self.library = library
         self.saver = saver
         self.opening = opening
-
-    def refuse(self, what: str, number: int = errno.EPERM) -> pyfuse3.FUSEError:
-        """Return the error of a guard, after writing its reason into the log."""
-        self.volume.report(f"refused: {what}")
-        return pyfuse3.FUSEError(number)
+        self.tagging = Tagging(volume, library, saver, opening)
 
     def get_asset(self, parent: int) -> Node | None:
         """Return the asset whose directory `parent` is; None when it is no asset's.
@@ -53,7 +51,7 @@ class Moving:
         if node is None or node.gone:
             raise pyfuse3.FUSEError(errno.ENOENT)
         if node.flags & Flag.DELETED:
-            raise self.refuse("nothing can be changed in a deleted asset")
+            raise refuse(self.volume, "nothing can be changed in a deleted asset")
         return node
 
     # --- Renames
@@ -80,9 +78,9 @@ class Moving:
         elif old[0] in _ASSET_FOLDERS:
             await self._move_asset(old, new)
         elif split_view(old[0]) is not None and split_view(new[0]) is not None:
-            await self._move_link(old, new)
+            await self.tagging.exchange(old, new)
         else:
-            raise self.refuse(f"renaming {_text(old[1])} there")
+            raise refuse(self.volume, f"renaming {_text(old[1])} there")
 
     async def _refuse_across(
         self, old: tuple[int, bytes], new: tuple[int, bytes], source: Node | None
@@ -91,8 +89,8 @@ class Moving:
         if source is not None and split_asset(new[0]) is not None:
             raise pyfuse3.FUSEError(errno.EXDEV)  # a file: tools copy it instead
         if source is not None:
-            raise self.refuse(f"moving {_text(old[1])} out of its asset")
-        raise self.refuse(f"moving {_text(old[1])} into an asset")
+            raise refuse(self.volume, f"moving {_text(old[1])} out of its asset")
+        raise refuse(self.volume, f"moving {_text(old[1])} into an asset")
 
     async def _rename_inside(
         self, node: Node, old: bytes, new: bytes, tgid: int, *, replace: bool
@@ -114,12 +112,12 @@ class Moving:
         elif scratch is None and source is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         else:
-            raise self.refuse(f"renaming {_text(old)} to {_text(new)}")
+            raise refuse(self.volume, f"renaming {_text(old)} to {_text(new)}")
 
     async def _put_scratch(self, node: Node, scratch: Scratch, part: Part, tgid: int) -> None:
         """Save a scratch file's content as a metadata file's: the PUT is inside the rename."""
         if scratch.is_link:
-            raise self.refuse("a symbolic link in place of a metadata file")
+            raise refuse(self.volume, "a symbolic link in place of a metadata file")
         # An editor that could not save must be able to put its backup back: nothing is sent then.
         unsent = _find_unsent(scratch, part)
         if unsent is None and scratch.content != self._text_of(node, part):
@@ -193,13 +191,15 @@ class Moving:
         if new[0] == old[0]:
             await self._rename_asset(node, old, new)
         elif new[1] != old[1]:
-            raise self.refuse("moving and renaming an asset at once: do one, then the other")
+            raise refuse(
+                self.volume, "moving and renaming an asset at once: do one, then the other"
+            )
         elif new[0] in _ASSET_FOLDERS:
             await self._archive(node, old, new)
         elif new[0] == Place.DELETED:
             await self._delete(node, old, new)
         else:
-            raise self.refuse(f"moving the asset {_text(old[1])} there")
+            raise refuse(self.volume, f"moving the asset {_text(old[1])} there")
 
     async def _rename_asset(
         self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]
@@ -215,7 +215,9 @@ class Moving:
             mine = msgspec.structs.replace(fields, name=name)
             return await self.library.edit(node.id, fields, mine)
 
-        await self._change(node, "renaming the asset", send, self._taker(node, old, new))
+        await self._change(
+            node, "renaming the asset", send, build_taker(self.volume, node, old, new)
+        )
         # The catalog's own word of the rename may have come first, and left an alias.
         self.tree.drop_alias(old[1])
         self.volume.tell_stale((old, new))
@@ -229,9 +231,11 @@ class Moving:
         try:
             name = names.unescape_name(file_name.decode())
         except UnicodeDecodeError:
-            raise self.refuse("a name that is not UTF-8") from None
+            raise refuse(self.volume, "a name that is not UTF-8") from None
         if names.file_name(name, asset_id).encode() != file_name:
-            raise self.refuse(f"the name {_text(file_name)}: write it into the file `name` instead")
+            raise refuse(
+                self.volume, f"the name {_text(file_name)}: write it into the file `name` instead"
+            )
         return name
 
     async def _archive(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
@@ -250,12 +254,14 @@ class Moving:
     async def _delete(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
         volume = self.volume
         if old[0] != Place.ARCHIVED:
-            raise self.refuse("deleting an asset that is not archived: archive it first")
+            raise refuse(self.volume, "deleting an asset that is not archived: archive it first")
         if not volume.options.allow_delete:
-            raise self.refuse("deleting an asset: this mount was started without --allow-delete")
+            raise refuse(
+                self.volume, "deleting an asset: this mount was started without --allow-delete"
+            )
         if volume.deletions_begun >= volume.options.allow_delete:
-            raise self.refuse(
-                f"this mount has deleted {volume.deleted} assets: no more are allowed"
+            raise refuse(
+                self.volume, f"this mount has deleted {volume.deleted} assets: no more are allowed"
             )
         record = volume.record(node)
         if record is None:
@@ -286,32 +292,7 @@ class Moving:
     ) -> None:
         await self.saver.change(node, what, send, take_over, renames=True)
 
-    def _taker(self, node: Node, *expected: tuple[int, bytes]) -> Callable[[EditResult], None]:
-        """Return what takes an edit's result over; `expected` names are the kernel's own doing."""
-
-        def take_over(result: EditResult) -> None:
-            if result.after is not None:
-                self.volume.apply_fields(node, result.after, time.monotonic(), alias=False)
-            self.volume.tell_stale(expected)
-
-        return take_over
-
-    # --- Tags
-
-    async def _move_link(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
-        source, target = self._find_tag(old[0]), self._find_tag(new[0])
-        if source is None or target is None or new[1] != old[1]:
-            raise self.refuse(f"renaming the link {_text(old[1])}")
-        node = self._get_member(source, old[1])
-        if source is target:
-            return
-
-        async def send(fields: Fields) -> EditResult:
-            kept = tuple(tag for tag in fields.tags if tag not in (source.tag, target.tag))
-            mine = msgspec.structs.replace(fields, tags=(*kept, target.tag))
-            return await self.library.edit(node.id, fields, mine)
-
-        await self._change(node, "exchanging a tag", send, self._taker(node, old, new))
+    # --- Links and folders
 
     async def link(self, parent: int, name: bytes, target: bytes) -> Inode | None:
         """Answer a symlink: a tag is added, or an editor's lock is kept; return its inode.
@@ -325,7 +306,7 @@ class Moving:
         node = self.get_asset(parent)
         if node is not None:
             if name in FILE_NAMES:
-                raise self.refuse("a symbolic link in place of a metadata file")
+                raise refuse(self.volume, "a symbolic link in place of a metadata file")
             scratch = Scratch(
                 self.volume.inodes.take(),
                 node.slot,
@@ -337,29 +318,11 @@ class Moving:
             )
             self.volume.scratch.add(scratch)
             return scratch.inode
-        folder = self._find_tag(parent)
+        folder = self.tagging.find_folder(parent)
         if folder is None:
-            raise self.refuse(f"a symbolic link {_text(name)} there")
-        await self._add_tag(folder, parent, name, target)
+            raise refuse(self.volume, f"a symbolic link {_text(name)} there")
+        await self.tagging.add(folder, parent, name, target)
         return None
-
-    async def _add_tag(self, folder: TagFolder, parent: int, name: bytes, target: bytes) -> None:
-        last = target.rstrip(b"/").rsplit(b"/", 1)[-1]
-        node = self.tree.find_name(last) or self.tree.find_alias(last, time.monotonic())
-        if node is None:
-            node = self.tree.find_id(AssetId(last.decode(errors="replace")))
-        if node is None or node.gone or node.flags & Flag.DELETED:
-            raise self.refuse(f"a link to {_text(target)}: there is no such asset")
-        if name != node.file_name:
-            now = _text(node.file_name)
-            raise self.refuse(f"a link named {_text(name)}: it must have the asset's name, {now}")
-        await self.opening.check_writable(node, queues=True)
-
-        async def send(fields: Fields) -> EditResult:
-            mine = msgspec.structs.replace(fields, tags=(*fields.tags, folder.tag))
-            return await self.library.edit(node.id, fields, mine)
-
-        await self._change(node, "adding a tag", send, self._taker(node, (parent, name)))
 
     async def unlink(self, parent: int, name: bytes) -> None:
         """Answer an unlink: of a file in an asset's directory, or of a tag's link.
@@ -371,19 +334,10 @@ class Moving:
         if node is not None:
             self._unlink_file(node, name)
             return
-        folder = self._find_tag(parent)
+        folder = self.tagging.find_folder(parent)
         if folder is None:
-            raise self.refuse(f"removing {_text(name)}")
-        member = self._get_member(folder, name)
-        if not self.volume.options.allow_untag:
-            raise self.refuse("taking a tag away: this mount was started without --allow-untag")
-
-        async def send(fields: Fields) -> EditResult:
-            tags = tuple(tag for tag in fields.tags if tag != folder.tag)
-            mine = msgspec.structs.replace(fields, tags=tags)
-            return await self.library.edit(member.id, fields, mine)
-
-        await self._change(member, "taking a tag away", send, self._taker(member, (parent, name)))
+            raise refuse(self.volume, f"removing {_text(name)}")
+        await self.tagging.take_away(folder, parent, name)
 
     def _unlink_file(self, node: Node, name: bytes) -> None:
         part = FILE_NAMES.get(name)
@@ -393,52 +347,9 @@ class Moving:
             if file is not None:
                 self.volume.tidy(file)
         elif part is not None:
-            raise self.refuse(f"removing {_text(name)}")
+            raise refuse(self.volume, f"removing {_text(name)}")
         elif self.volume.scratch.unlink(node.slot, name) is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
-
-    def make_folder(self, parent: int, name: bytes) -> TagFolder:
-        """Answer a mkdir: only tags can be made.
-
-        Raises:
-            pyfuse3.FUSEError: Anywhere else, or for a name that can't be a tag.
-        """
-        if parent != Place.TAGS:
-            raise self.refuse(f"making a folder {_text(name)}")
-        if self.tree.find_tag(name) is not None:
-            raise pyfuse3.FUSEError(errno.EEXIST)
-        try:
-            tag = names.unescape_name(name.decode())
-        except UnicodeDecodeError:
-            raise self.refuse("a tag that is not UTF-8") from None
-        if names.escape_name(tag).encode() != name or not tag.strip():
-            raise self.refuse(f"the tag {_text(name)}")
-        folder = self.tree.ensure_tag(tag)
-        folder.made = True
-        return folder
-
-    def remove_folder(self, parent: int, name: bytes) -> None:
-        """Answer a rmdir: never an asset, only an empty tag folder that was made here.
-
-        Raises:
-            pyfuse3.FUSEError: Anything else.
-        """
-        folder = self.tree.find_tag(name) if parent == Place.TAGS else None
-        if folder is None:
-            raise self.refuse(f"removing the directory {_text(name)}")
-        if folder.members:
-            raise pyfuse3.FUSEError(errno.ENOTEMPTY)
-        self.tree.remove_made_tag(folder)
-
-    def _find_tag(self, parent: int) -> TagFolder | None:
-        view = split_view(parent)
-        return None if view is None else self.tree.find_tag_view(view)
-
-    def _get_member(self, folder: TagFolder, name: bytes) -> Node:
-        node = self.tree.find_name(name)
-        if node is None or node not in folder.members:
-            raise pyfuse3.FUSEError(errno.ENOENT)
-        return node
 
 
 def _find_unsent(scratch: Scratch, part: Part) -> Buffer | None:

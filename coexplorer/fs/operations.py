@@ -24,6 +24,7 @@ from pyfuse3 import (
 from coexplorer.fs.attributes import build_absent
 from coexplorer.fs.errnos import DEADLINE_S, answers
 from coexplorer.fs.files import EDITABLE_PARTS, NAMES_OF_PARTS
+from coexplorer.fs.guards import refuse
 from coexplorer.fs.handles import MetadataFile
 from coexplorer.fs.inodes import Inode, Part, Place, split_asset
 from coexplorer.fs.looking import Listing, Looking
@@ -234,13 +235,13 @@ class Operations(pyfuse3.Operations):
 
     @answers()
     async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
-        self.moving.remove_folder(parent_inode, name)
+        self.moving.tagging.remove_folder(parent_inode, name)
 
     @answers()
     async def mkdir(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext
     ) -> EntryAttributes:
-        self.moving.make_folder(parent_inode, _checked(name))
+        self.moving.tagging.make_folder(parent_inode, _checked(name))
         return await self._reply_entry(parent_inode, name)
 
     @answers(DEADLINE_S)
@@ -258,7 +259,7 @@ class Operations(pyfuse3.Operations):
         new_name: FileNameT,
         ctx: RequestContext,
     ) -> EntryAttributes:
-        raise self.moving.refuse("a hard link")
+        raise refuse(self.volume, "a hard link")
 
     # --- Inside
 
@@ -278,7 +279,7 @@ class Operations(pyfuse3.Operations):
         _checked(name)
         node = self.moving.get_asset(parent)
         if node is None:
-            raise self.moving.refuse(f"creating {os.fsdecode(name)} there")
+            raise refuse(self.volume, f"creating {os.fsdecode(name)} there")
         return node
 
     async def _find_to_change(
