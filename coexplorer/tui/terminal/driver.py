@@ -165,7 +165,7 @@ class QuietDriver(LinuxDriver):
     def _take_answers(self, data: bytes) -> bytes:
         data, count = self._answers.feed(data)
         if count:
-            self.pacer.note_answers(count)
+            self.pacer.note_answers(count, time.monotonic())
             self._answered.set()
             if self.on_answer is not None and not self.exit_event.is_set():
                 self._loop.call_soon_threadsafe(self.on_answer)

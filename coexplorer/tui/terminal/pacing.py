@@ -1,9 +1,10 @@
 """Pure: when the next frame may leave, so that a slow link never lags behind the keys.
 
 Every frame ends with a question that any terminal answers (DSR, ``CSI 5 n`` → ``CSI 0 n``). The
-answer has come back through everything between here and the user's eyes, so two unanswered frames
-mean that the link is full: until an answer comes, newer screens replace the waiting one instead of
-queueing.
+answer has come back through everything between here and the user's eyes, so it tells whether frames
+queue anywhere on the way: then two of them are the most that are unanswered, and until an answer
+comes, newer screens replace the waiting one. Where answers come as fast as they ever did, the link
+is long, not full, and holds a few more: the last one of a held key need not wait for an answer.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 QUESTION = "\x1b[5n"
 ANSWER = b"\x1b[0n"
 
-_MAX_UNANSWERED = 2
+_FEWEST_UNANSWERED, _MOST_UNANSWERED = 2, 4
+_LATE, _LATE_S = 2.0, 0.03
+"""An answer that takes so many times as long as the fastest one, and so much longer, has waited
+behind other frames."""
 _TIMEOUT_S = 2.0
 _MAX_TIMEOUTS = 2
 
@@ -30,6 +34,8 @@ class Pacer:
         self.asks = asks
         self._sent_at: list[float] = []
         self._timeouts = 0
+        self._most = _FEWEST_UNANSWERED
+        self._fastest_s = float("inf")
         self.heard = False
 
     @property
@@ -43,11 +49,11 @@ class Pacer:
             self._timeouts += 1
             self._sent_at.clear()
             self.asks = self.asks and self._timeouts < _MAX_TIMEOUTS
-        return len(self._sent_at) < _MAX_UNANSWERED
+        return len(self._sent_at) < self._most
 
     def wait_s(self, now: float) -> float:
         """Return after how many seconds a frame may leave even if no answer comes."""
-        if len(self._sent_at) < _MAX_UNANSWERED:
+        if len(self._sent_at) < self._most:
             return 0.0
         return max(0.0, self._sent_at[0] + _TIMEOUT_S - now)
 
@@ -58,12 +64,17 @@ class Pacer:
         self._sent_at.append(now)
         return QUESTION
 
-    def note_answers(self, count: int) -> None:
-        """Count answers that arrived."""
+    def note_answers(self, count: int, now: float) -> None:
+        """Count answers that arrived, and judge the link by how long they took."""
+        answered, self._sent_at = self._sent_at[:count], self._sent_at[count:]
+        for sent_at in answered:
+            took_s = now - sent_at
+            self._fastest_s = min(self._fastest_s, took_s)
+            is_late = took_s > self._fastest_s * _LATE + _LATE_S
+            self._most = _FEWEST_UNANSWERED if is_late else min(_MOST_UNANSWERED, self._most + 1)
         if count:
             self.heard = True
             self._timeouts = 0
-            del self._sent_at[:count]
 
 
 class AnswerFilter:

@@ -16,9 +16,44 @@ def test_two_unanswered_frames_hold_the_third_back_until_an_answer() -> None:
         assert pacer.end_frame(0.0) == QUESTION
     assert not pacer.may_send(0.5)
     assert pacer.wait_s(0.5) == pytest.approx(1.5)
-    pacer.note_answers(1)
+    pacer.note_answers(1, 0.5)
     assert pacer.may_send(0.5)
     assert pacer.unanswered == 1
+
+
+def count_room(pacer: Pacer, now: float) -> int:
+    """Send as many frames as may leave at once."""
+    sent = 0
+    while pacer.may_send(now):
+        pacer.end_frame(now)
+        sent += 1
+    return sent
+
+
+def test_a_long_link_holds_more_frames_until_they_queue() -> None:
+    pacer = Pacer()
+    assert count_room(pacer, 0.0) == 2
+    pacer.note_answers(2, 0.2)
+    # Both answers were as fast as any.
+    assert count_room(pacer, 0.2) == 4
+    pacer.note_answers(4, 0.5)
+    assert count_room(pacer, 0.5) == 4
+    # These took more than twice as long as the fastest ones: they waited behind each other.
+    pacer.note_answers(4, 1.2)
+    assert count_room(pacer, 1.2) == 2
+    pacer.note_answers(1, 1.4)
+    assert count_room(pacer, 1.4) == 2
+    assert pacer.unanswered == 3
+
+
+def test_a_fast_link_is_full_when_its_terminal_falls_behind() -> None:
+    pacer = Pacer()
+    for start in (0.0, 1.0):
+        sent = count_room(pacer, start)
+        pacer.note_answers(sent, start + 0.001)
+    assert count_room(pacer, 2.0) == 4
+    pacer.note_answers(4, 2.05)
+    assert count_room(pacer, 3.0) == 2
 
 
 def test_a_terminal_that_never_answers_is_given_up_after_two_timeouts() -> None:
@@ -38,7 +73,7 @@ def test_one_slow_answer_does_not_end_the_pacing() -> None:
     pacer.end_frame(0.0)
     assert pacer.may_send(3.0)
     pacer.end_frame(3.0)
-    pacer.note_answers(1)
+    pacer.note_answers(1, 4.0)
     pacer.end_frame(6.0)
     assert pacer.may_send(9.0)
     assert pacer.asks
