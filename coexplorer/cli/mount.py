@@ -76,8 +76,12 @@ def mount_command(
         return
     from coexplorer.fs.daemon import run_in_background
 
+    is_first = not settings.catalog_path.exists()
     run_in_background(serve, log_file(settings.paths, place))
     click.echo(f"mounted at {place}", err=True)
+    if is_first:
+        status = f"{place}/.coexplorer/status"
+        click.echo(f"the assets appear as they are read, for the first time: {status}", err=True)
 
 
 def _with_token(invocation: Invocation) -> Settings:

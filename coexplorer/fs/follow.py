@@ -87,9 +87,9 @@ class Follower:
                 if isinstance(event, RowsChanged | EventsDropped | SyncFinished):
                     self._changed.set()
                 if isinstance(event, SyncFailed):
-                    self._saver.health.note(event.error)
+                    self._saver.reach.note_failure(event.error)
                 elif isinstance(event, SyncFinished):
-                    self._saver.health.note_success()
+                    self._saver.reach.note_success()
 
     async def _catch_up(self) -> None:
         version = await self._library.data_version()

@@ -35,6 +35,7 @@ class Reach:
         self._nursery = nursery
         self._refreshed = trio.current_time()
         self._asked: trio.Event | None = None
+        self._told = ""
 
     # --- News
 
@@ -55,14 +56,31 @@ class Reach:
         try:
             await self._signed_in(self._library.refresh)
         except CoexplorerError as error:
-            self.health.note(error)
-            self._volume.report(f"looking for news failed: {error.message}")
+            self.note_failure(error)
         except Exception:
             log.exception("looking for news failed unexpectedly")
         else:
-            self.health.note_success()
+            self.note_success()
         finally:
             self.is_looking = False
+
+    def note_failure(self, error: CoexplorerError) -> None:
+        """Note that there was no news, and say why, once; look for another token if it is that."""
+        self.health.note(error)
+        if error.message != self._told:
+            self._told = error.message
+            self._volume.report(f"looking for news failed: {error.message}")
+            if error.hint:
+                self._volume.report(f"what to do: {error.hint}")
+        if isinstance(error, NotSignedIn) and self._asked is None:
+            self._ask_soon()
+
+    def note_success(self) -> None:
+        """Note that the platform answered as it should."""
+        self.health.note_success()
+        if self._told:
+            self._told = ""
+            self._volume.report("the platform answers again")
 
     async def _signed_in(self, ask: Callable[[], Awaitable[object]]) -> None:
         """Ask the platform something; with the token of today, if it does not take ours any more.
@@ -105,16 +123,19 @@ class Reach:
 
     async def _ask_once(self) -> None:
         """Wait for an answer, or until it is clear that there is none; one question at a time."""
-        if self._asked is None:
-            self._asked = trio.Event()
-            self._nursery.start_soon(self._ask, self._asked)
-        await self._asked.wait()
+        asked = self._asked if self._asked is not None else self._ask_soon()
+        await asked.wait()
+
+    def _ask_soon(self) -> trio.Event:
+        self._asked = trio.Event()
+        self._nursery.start_soon(self._ask, self._asked)
+        return self._asked
 
     async def _ask(self, asked: trio.Event) -> None:
         try:
             with trio.move_on_after(_PROBE_S) as patience:
                 await self._signed_in(self._library.ping)
-                self.health.note_success()
+                self.note_success()
                 self.refresh_now()
             if patience.cancelled_caught:
                 self.health.note_silence()

@@ -205,7 +205,7 @@ class Saver:
                 except CoexplorerError as error:
                     attempt.failure = self._note_failure(node, what, error)
                     return
-                self.health.note_success()
+                self.reach.note_success()
                 self.volume.failures.clear(node, what)
                 take_over(result)
 
@@ -304,7 +304,7 @@ class Saver:
                     buffer.sent = buffer.base = build_text(error.theirs, file.part)
                 return
             if result is not None:
-                self.health.note_success()
+                self.reach.note_success()
             # vim puts the old text back after a failed save: that is no reason to hide the failure.
             restored = result is None and self._failed_by.get((node.slot, what)) == tgid
             if not restored and self.volume.failures.clear(node, what):

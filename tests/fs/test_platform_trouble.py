@@ -165,3 +165,25 @@ def test_a_mount_takes_the_new_token_once_the_user_has_signed_in_again(tmp_path:
         log = mounted.log_text()
         assert "signed in again" in log
         assert not any(user.token in log for user in users)
+
+
+def test_a_mount_that_gets_no_news_says_why_and_goes_on_once_it_can(tmp_path: Path) -> None:
+    with mounting(tmp_path, [make_asset(1, "a1")], start=False) as mounted:
+        user, token = mounted.server.users[0], tmp_path / "token"
+        token.write_text("cop_expired")
+        token.chmod(0o600)
+        before = ["--domain", mounted.server.url, "--token-file", str(token)]
+        mounted.start(before=before, wait=False)
+        log = mounted.folder / ".coexplorer" / "log"
+        wait_until(
+            lambda: "looking for news failed: not signed in" in log.read_text(), "the reason"
+        )
+        assert "what to do: sign in" in log.read_text()
+        assert mounted.status()["signed in"] == "no; coexplorer login"
+        assert list((mounted.folder / "all").iterdir()) == []
+
+        token.write_text(user.token)
+        (mounted.folder / ".coexplorer" / "refresh").touch()
+        wait_until((mounted.asset("a1") / "name").exists, "the asset")
+        assert "the platform answers again" in log.read_text()
+        assert log.read_text().count("looking for news failed") == 1
