@@ -72,7 +72,15 @@ class Reach:
             self._volume.report(f"looking for news failed: {error.message}")
             if error.hint:
                 self._volume.report(f"what to do: {error.hint}")
-        if isinstance(error, NotSignedIn) and self._asked is None:
+        if isinstance(error, NotSignedIn):
+            self.check_sign_in()
+
+    def check_sign_in(self) -> None:
+        """Ask in the background whether the token is taken, or there is another one now.
+
+        Some platforms say that somebody is not signed in of an asset that is only gone.
+        """
+        if self._asked is None:
             self._ask_soon()
 
     def note_success(self) -> None:

@@ -23,6 +23,7 @@ from coexplorer.errors import (
     InvalidField,
     JournalError,
     NotFound,
+    NotSignedIn,
     Refused,
 )
 from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename, errno_of
@@ -383,6 +384,8 @@ class Saver:
     def _note_failure(self, node: Node, what: str, error: CoexplorerError) -> Failure:
         failure = Failure(errno_of(error), build_report(what, error))
         self.health.note(error, node.slot)
+        if isinstance(error, NotSignedIn):
+            self.reach.check_sign_in()
         self.volume.failures.note(node, what, failure.report)
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))

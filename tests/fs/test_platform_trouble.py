@@ -187,3 +187,12 @@ def test_a_mount_that_gets_no_news_says_why_and_goes_on_once_it_can(tmp_path: Pa
         wait_until((mounted.asset("a1") / "name").exists, "the asset")
         assert "the platform answers again" in log.read_text()
         assert log.read_text().count("looking for news failed") == 1
+
+
+def test_an_asset_that_is_answered_with_401_bars_no_other(alone: Mounted) -> None:
+    alone.server.faults.add(Kind.STATUS, "*", f"data_assets/{make_id(1)}", status=401)
+
+    assert save(alone.asset("a1") / "tags", "x\n") == errno.EACCES
+
+    wait_until(lambda: alone.status()["signed in"] == "yes", "the token found good")
+    assert save(alone.asset("a2") / "tags", "x\n") == 0
