@@ -142,7 +142,7 @@ class Moving:
             self.volume.tidy(file)
             raise
         self.volume.set_mtime(node, part, scratch.mtime)
-        self.opening.retarget(scratch, trial)
+        self.opening.open_files.retarget(scratch, trial)
         self.volume.scratch.drop(scratch)
         if trial.handles:
             self.opening.load(node, trial)
@@ -175,7 +175,7 @@ class Moving:
         self.volume.scratch.add(scratch)
         self._hide(node, part)
         self.volume.drop_second_life(file.inode)
-        self.opening.retarget(file, scratch)
+        self.opening.open_files.retarget(file, scratch)
         self.volume.tidy(file)
 
     def _hide(self, node: Node, part: Part) -> None:

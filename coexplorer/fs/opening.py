@@ -1,7 +1,7 @@
 """Open files: reading, writing, and what each close means.
 
-The decisions are `coexplorer.fs.handles`; here are the descriptions that processes hold open, and
-the calls that carry the decisions out.
+The decisions are `coexplorer.fs.handles`; the descriptions that processes hold open are
+`coexplorer.fs.openfiles`; here are the calls that carry the decisions out.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import time
-from dataclasses import dataclass
 
 import pyfuse3
 
@@ -25,6 +24,7 @@ from coexplorer.fs.handles import (
     decide_release,
 )
 from coexplorer.fs.inodes import Part, Place, split_asset
+from coexplorer.fs.openfiles import OpenFile, OpenFiles
 from coexplorer.fs.saving import Saver
 from coexplorer.fs.scratch import Scratch
 from coexplorer.fs.tree import Flag, Node
@@ -34,34 +34,6 @@ _WRITES = os.O_WRONLY | os.O_RDWR
 _NOT_PLAIN = _WRITES | os.O_TRUNC | os.O_APPEND
 
 
-@dataclass(slots=True, eq=False)
-class OpenFile:
-    """One open description.
-
-    Attributes:
-        target: What it is open on; a rename may make a scratch file of a metadata file, and back.
-        pid: The thread that opened it.
-        tgid: Its process.
-        touched: Something was written or cut through it.
-        base: What the platform had when it was opened, or last saved.
-        shown: What its process counts as having been shown by it.
-        snapshot: The text of a file that can only be read.
-        plain: The file, while it is open for reading only and there is nothing to know of it but
-            its text: nearly every file. It gets a `target` with its first writer.
-    """
-
-    target: MetadataFile | Scratch | None
-    pid: int
-    tgid: int
-    writable: bool = False
-    appends: bool = False
-    touched: bool = False
-    base: bytes = b""
-    shown: bytes | None = None
-    snapshot: bytes = b""
-    plain: tuple[Node, Part] | None = None
-
-
 class Opening:
     """Opens, reads, writes and closes files."""
 
@@ -69,8 +41,7 @@ class Opening:
         self.volume = volume
         self.saver = saver
         self.control = control
-        self._open: dict[int, OpenFile] = {}
-        self._next = 1
+        self.open_files = OpenFiles()
         volume.on_state = self._give_state
 
     # --- Opening
@@ -128,7 +99,7 @@ class Opening:
 
     def _give_state(self, node: Node, file: MetadataFile) -> None:
         """Let a file that gets a state have those for its handles that opened it without one."""
-        for opened in self._open.values():
+        for opened in self.open_files:
             if opened.plain is not None and opened.plain == (node, file.part):
                 opened.plain, opened.target = None, file
                 if file.buffer is None:
@@ -309,10 +280,8 @@ class Opening:
     def _info(
         self, opened: OpenFile, *, keep_cache: bool = False, direct_io: bool = False
     ) -> pyfuse3.FileInfo:
-        handle = self._next
-        self._next += 1
-        self._open[handle] = opened
-        self.control.open_handles = len(self._open)
+        handle = self.open_files.add(opened)
+        self.control.open_handles = len(self.open_files)
         return pyfuse3.FileInfo(
             fh=pyfuse3.FileHandleT(handle), keep_cache=keep_cache, direct_io=direct_io
         )
@@ -321,7 +290,7 @@ class Opening:
 
     def read(self, handle: int, offset: int, size: int) -> bytes:
         """Return what a read answers."""
-        opened = self._open[handle]
+        opened = self.open_files.by_handle[handle]
         target = opened.target
         if target is None:
             if opened.plain is not None and offset == 0:
@@ -350,7 +319,7 @@ class Opening:
             InvalidField: It can never be right.
             OSError: EFBIG, ENOSPC.
         """
-        opened = self._open[handle]
+        opened = self.open_files.by_handle[handle]
         target = opened.target
         if target is None:
             return len(data)  # .coexplorer/refresh: the open did it
@@ -394,7 +363,7 @@ class Opening:
         Raises:
             OSError: EFBIG.
         """
-        opened = None if handle is None else self._open.get(handle)
+        opened = None if handle is None else self.open_files.by_handle.get(handle)
         if opened is None:
             self.load(node, file)
         if file.buffer is None:
@@ -428,7 +397,7 @@ class Opening:
         Raises:
             pyfuse3.FUSEError: What was written could not be sent.
         """
-        opened = self._open[handle]
+        opened = self.open_files.by_handle[handle]
         target = opened.target
         if isinstance(target, Scratch) and opened.touched:
             self._note_backup(target, opened.tgid)
@@ -459,18 +428,12 @@ class Opening:
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if verdict is Verdict.SEND:
             await self.saver.save(node, target, opened.tgid, opened.base)
-            self._rebase(target, buffer.base)
-
-    def _rebase(self, file: MetadataFile, base: bytes) -> None:
-        """Let whoever has a file open for writing start from what was just saved of it."""
-        for opened in self._open.values():
-            if opened.target is file and opened.writable:
-                opened.base = base
+            self.open_files.rebase(target, buffer.base)
 
     def release(self, handle: int) -> None:
         """Let an open description go; what is still unsent is sent now, or after a moment."""
-        opened = self._open.pop(handle)
-        self.control.open_handles = len(self._open)
+        opened = self.open_files.by_handle.pop(handle)
+        self.control.open_handles = len(self.open_files)
         target = opened.target
         if isinstance(target, Scratch):
             self.volume.scratch.release(target, time.monotonic())
@@ -493,20 +456,3 @@ class Opening:
         content = bytes(scratch.content)
         for part in EDITABLE_PARTS:
             self.volume.shown.note_backup(tgid, (scratch.slot, part), content)
-
-    # --- Renames
-
-    def retarget(self, old: MetadataFile | Scratch, new: MetadataFile | Scratch) -> None:
-        """Let the descriptions that are open on `old` be open on `new`."""
-        for opened in self._open.values():
-            if opened.target is old:
-                opened.target = new
-                old.handles -= 1
-                new.handles += 1
-                if isinstance(old, MetadataFile):
-                    old.writers -= opened.writable
-                if isinstance(new, MetadataFile):
-                    new.writers += opened.writable
-
-    def __len__(self) -> int:
-        return len(self._open)
