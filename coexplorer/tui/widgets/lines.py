@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
+from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -24,6 +25,8 @@ class Lines(PlainLines, LazyStyles, ScrollView, can_focus=False):
     """A pane of lines. It scrolls when it has more of them than it is high."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in Role}
+    virtual_size = reactive(Size(0, 0))
+    """Another width follows from a layout; it is no reason for one (Textual's own is)."""
     DEFAULT_CSS = """
     Lines {
         overflow: hidden hidden;
@@ -55,10 +58,9 @@ class Lines(PlainLines, LazyStyles, ScrollView, can_focus=False):
     def show(self, lines: Sequence[Line]) -> None:
         """Show these lines; only those that differ are drawn again."""
         before, self._lines = self._lines, tuple(lines)
-        # A pane that was not shown has no width yet: taken as nothing, it would be laid out twice.
-        size = Size(self.size.width or self.app.size.width, len(self._lines))
-        if size != self.virtual_size:
-            self.virtual_size = size
+        if len(self._lines) != self.virtual_size.height:
+            self.refresh(layout=True)
+        self.virtual_size = Size(self.size.width, len(self._lines))
         top = self.scroll_offset.y
         for y in range(max(len(before), len(self._lines))):
             old = before[y] if y < len(before) else ()
