@@ -69,7 +69,7 @@ def build_strip_line(
     else:
         least = [width(name) for name in names]
         if active is not None:
-            least[active] += width(tails[active])
+            least[active] += width(tails[active]) + 1  # for a blank before its bracket
         shown, tight = _choose_shown(least, active or 0, cells), True
         used = sum(least[at] for at in shown) + len(shown) + 1 + _dots(shown, len(views))
         _drop_tails(tails, shown, active, cells - used)
@@ -121,16 +121,16 @@ def _join(
     pieces: list[Piece] = [("…", Role.DIM)] if shown.start else []
     places = [(0, 0)] * len(names)
     used = len(pieces)
-    bracket = False
     for at in shown:
         label = names[at] + tails[at]
-        # Where there is little room, neighbours share the blank, or the bracket, between them.
-        left, right = ("" if bracket else " "), ("" if tight else " ")
-        text = f"[{label}]" if at == active else f"{left}{label}{right}"
+        # Where there is little room, neighbours share the blank between them.
+        if at != active:
+            text = f" {label}" if tight else f" {label} "
+        else:
+            text = f" [{label}]" if tight and used else f"[{label}]"
         pieces.append((text, Role.ACCENT if at == active else Role.DIM))
         places[at] = (used, used + width(text))
         used += width(text)
-        bracket = at == active and tight
     if shown.stop < len(names):
         pieces.append((" …", Role.DIM))
     return tuple(pieces), places

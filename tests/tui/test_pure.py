@@ -135,15 +135,15 @@ def test_going_back_swaps_places_and_an_order_in_the_text_gives_way() -> None:
         (
             "is:mine",
             80,
-            " 1 All[2 Mine 310]3 Shared 4 ★ 12 5 Drafts 3 6 Failed 1 7 Unused 8 Archived 88",
+            " 1 All [2 Mine 310] 3 Shared 4 ★ 12 5 Drafts 3 6 Failed 1 7 Unused 8 Archived 88",
         ),
         (
             "is:archived",
             80,
-            " 1 All 2 Mine 310 3 Shared 4 ★ 12 5 Drafts 3 6 Failed 1 7 Unused[8 Archived 88]",
+            " 1 All 2 Mine 310 3 Shared 4 ★ 12 5 Drafts 3 6 Failed 1 7 Unused [8 Archived 88]",
         ),
-        ("", 40, "[1 All 40,213]2 Mine 3 Shared 4 ★ 12 …"),
-        ("is:archived", 40, "… 6 Failed 1 7 Unused[8 Archived 88]"),
+        ("", 40, "[1 All 40,213] 2 Mine 3 Shared 4 ★ 12 …"),
+        ("is:archived", 40, "… 6 Failed 1 7 Unused [8 Archived 88]"),
     ],
 )
 def test_the_strip_keeps_names_whole(query: str, cells: int, shown: str) -> None:
