@@ -27,12 +27,12 @@ from coexplorer.library.events import (
     SyncProgressed,
 )
 from coexplorer.library.results import Status
-from coexplorer.models import AssetId, Record
+from coexplorer.models import EDITABLE, AssetId, Fields, Record
 from coexplorer.query import parse_partial
 from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.facts import LABEL, build_facts, build_rest
-from coexplorer.tui.present import NOTHING_FITS, Line, show_count
+from coexplorer.tui.present import FLIGHT, NOTHING_FITS, Line, show_count
 from coexplorer.tui.screens.base import LIST, START
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.header import build_header, show_clock
@@ -66,6 +66,7 @@ class Feeds:
         self._library = screen.library
         self.status: Status | None = None
         self.record: Record | None = None
+        self._ahead: dict[AssetId, Fields] = {}
         self.total: int | None = None
         self._goal: _Goal | None = None
         self._turn = 0
@@ -231,7 +232,23 @@ class Feeds:
         editing, row = self._screen.editing, self._screen.rows.current
         shown = editing.asset_id if editing is not None else row.id if row is not None else None
         self.record = None if shown is None else await self._library.record(shown)
+        if self.record is not None and (mine := self._ahead.get(self.record.asset.id)):
+            asset = self.record.asset
+            changed = {name: getattr(mine, name) for name in EDITABLE}
+            self.record = msgspec.structs.replace(
+                self.record, asset=msgspec.structs.replace(asset, **changed)
+            )
         await self.show_details()
+
+    def look_ahead(self, asset_id: AssetId, mine: Fields | None) -> None:
+        """From the next read on, show an asset as it will be once the platform has these fields.
+
+        None ends that.
+        """
+        if mine is None:
+            self._ahead.pop(asset_id, None)
+        else:
+            self._ahead[asset_id] = mine
 
     async def show_details(self) -> None:
         """Show what was read last, in the pane's width."""
@@ -252,7 +269,8 @@ class Feeds:
             return
         lines = self._render_description(record.asset.description, cells - LABEL)
         facts = build_facts(record, cells, lines, short=screen.details_small)
-        screen.rule.show_title(record.asset.name)
+        flight = f"{FLIGHT} " if record.asset.id in self._ahead else ""
+        screen.rule.show_title(f"{flight}{record.asset.name}")
         screen.details.show_facts(facts, same_asset=same)
 
     def _render_description(self, text: str, cells: int) -> list[Line]:

@@ -134,7 +134,7 @@ async def test_the_row_shows_the_edit_while_it_is_on_its_way(
             await app.press("r")
             await app.type("!")
             await app.press("enter")
-            await app.until_shown("↑ open data!")
+            await app.until_shown("↑ open data!", "── ↑ open data!", "name         open data!")
             assert app.stored(OUTSIDE).name == "open data"
             gate.release()
             await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "sent")

@@ -193,6 +193,7 @@ async def _save(
 ) -> None:
     # Counted before the fields close: an undo that is typed ahead takes this change.
     with screen.sends.one():
+        show_ahead(screen, asset_id, mine)
         await _close(screen)
         await _send(screen, asset_id, name, base, mine)
 
@@ -225,8 +226,7 @@ async def _send(
             fields = " and ".join(result.differs)
             screen.say(f"the platform changed the {fields} while saving", severity="warning")
     finally:
-        screen.rows.windows.settle([asset_id])
-        await _after(screen, asset_id)
+        await settle(screen, asset_id)
 
 
 def _drop_draft(screen: MainScreen, asset_id: AssetId) -> None:
@@ -240,7 +240,8 @@ async def _is_kept(screen: MainScreen, asset_id: AssetId) -> bool:
 
 
 def show_ahead(screen: MainScreen, asset_id: AssetId, mine: Fields) -> None:
-    """Show a row as it will be once the platform has it."""
+    """Show an asset as it will be once the platform has it, until `settle`."""
+    screen.feeds.look_ahead(asset_id, mine)
     windows = screen.rows.windows
     row = next((row for _, row in windows.iter_known() if row.id == asset_id), None)
     if row is not None:
@@ -249,8 +250,10 @@ def show_ahead(screen: MainScreen, asset_id: AssetId, mine: Fields) -> None:
         screen.rows.redraw_rows()
 
 
-async def _after(screen: MainScreen, asset_id: AssetId) -> None:
+async def settle(screen: MainScreen, asset_id: AssetId) -> None:
     """Show the asset as the catalog has it now."""
+    screen.rows.windows.settle([asset_id])
+    screen.feeds.look_ahead(asset_id, None)
     row = screen.rows.current
     screen.feeds.load_list()
     if row is not None and row.id == asset_id:

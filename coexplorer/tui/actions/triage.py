@@ -72,8 +72,7 @@ async def _do_one(screen: MainScreen, row: Row, change: Change) -> None:
             edit.show_ahead(screen, row.id, mine)
             await screen.library.edit(row.id, base, mine)
     finally:
-        windows.settle([row.id])
-        screen.feeds.load_list()
+        await edit.settle(screen, row.id)
 
 
 def apply_tags(base: Fields, change: Change) -> Fields:
