@@ -68,6 +68,10 @@ class History:
             raise _not_waiting(entry_id)
         return await self._context.run(self._context.journal.entry, entry_id) or entry
 
+    async def discard_batch(self, batch_id: int) -> int:
+        """See `Library.discard_batch`."""
+        return await self._context.write_down(self._context.journal.discard_batch, batch_id)
+
     async def undo(self, batch_id: int | None, progress: OnProgress | None) -> BatchReport:
         """See `Library.undo`."""
         journal = self._context.journal

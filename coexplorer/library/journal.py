@@ -213,20 +213,26 @@ class Journal:
 
     def discard(self, entry_id: int) -> bool:
         """Give an entry up; what it should have undone stands again; False if it did not wait."""
+        return self._discard(entry_id=entry_id) > 0
+
+    def discard_batch(self, batch_id: int) -> int:
+        """Give up all that still waits of a batch, at once; return how many entries that were."""
+        return self._discard(batch_id=batch_id)
+
+    def _discard(self, *, entry_id: int | None = None, batch_id: int | None = None) -> int:
         with self._file.transaction() as connection:
-            given_up = connection.execute(
-                "UPDATE entries SET state = ?, settled_at = ? WHERE id = ? AND state IN (?, ?, ?)",
-                (State.DISCARDED, time.time(), entry_id, *PENDING),
-            ).rowcount
-            if not given_up:
-                return False
-            connection.execute(
+            rows = connection.execute(
+                "UPDATE entries SET state = ?, settled_at = ? WHERE (id = ? OR batch_id = ?)"
+                " AND state IN (?, ?, ?) RETURNING id",
+                (State.DISCARDED, time.time(), entry_id, batch_id, *PENDING),
+            ).fetchall()
+            connection.executemany(
                 "UPDATE entries SET undone_by = NULL FROM entries AS given_up"
                 " WHERE given_up.id = ? AND entries.undone_by = given_up.batch_id"
                 " AND entries.asset_id = given_up.asset_id",
-                (entry_id,),
+                rows,
             )
-            return True
+            return len(rows)
 
     def abandon_batch(self, batch_id: int) -> None:
         """Settle what this session left half done: planned is unsent, intended is unknown."""

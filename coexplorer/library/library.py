@@ -427,6 +427,10 @@ class Library:
         """
         return await self._history.discard(entry_id)
 
+    async def discard_batch(self, batch_id: int) -> int:
+        """Give up all that is unsent of a batch, at once; return how many changes that were."""
+        return await self._history.discard_batch(batch_id)
+
     async def undo(
         self,
         batch_id: int | None = None,

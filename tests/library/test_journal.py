@@ -85,6 +85,26 @@ def test_undo_that_is_given_up_leaves_the_change_standing(journal: Journal) -> N
     assert found.id == done
 
 
+def test_all_that_waits_of_a_batch_is_given_up_at_once(journal: Journal) -> None:
+    done, (entry,) = journal.begin([DRAFT], title="done")
+    journal.settle(entry, State.APPLIED)
+    drafts = [DRAFT] * 3
+    undo, (back, sent, later) = journal.begin(
+        drafts, title="undo", purpose=Purpose.UNDO, reverses=[entry, entry, entry]
+    )
+    journal.settle(back, State.UNSENT)
+    journal.settle(sent, State.APPLIED)
+    journal.settle(later, State.CONFLICT)
+    _, (other,) = journal.begin([DRAFT], title="another")
+    journal.settle(other, State.UNSENT)
+    assert journal.discard_batch(undo) == 2
+    assert [waiting.id for waiting in journal.pending()] == [other]
+    found = journal.find_undoable()
+    assert found is not None
+    assert found.id == done
+    assert journal.discard_batch(undo) == 0
+
+
 def test_session_that_lives_is_not_recovered(journal: Journal, tmp_path: Path) -> None:
     _, (number,) = journal.begin([DRAFT], title="edit")
     other = Journal(tmp_path / "state" / "journal.sqlite3", origin="tui")

@@ -139,7 +139,7 @@ class LogScreen(CommandScreen[Entry | None]):
         if entry is None:
             return
         rest = [e for e in await self._library.unsent() if e.batch_id == entry.batch_id]
-        chosen: list[Entry] = [entry]
+        answer: str | None = "this one"
         if len(rest) > 1:
             answer = await self._prompt.choose(
                 "give up",
@@ -150,10 +150,11 @@ class LogScreen(CommandScreen[Entry | None]):
             )
             if answer is None:
                 return
-            chosen = rest if answer == "all" else chosen
         try:
-            for each in chosen:
-                await self._library.discard(each.id)
+            if answer == "all":
+                await self._library.discard_batch(entry.batch_id)
+            else:
+                await self._library.discard(entry.id)
         finally:
             await self._load()
 
