@@ -64,6 +64,23 @@ async def test_a_description_keeps_its_lines(server: DemoServer, settings: Setti
         await app.until(lambda: app.stored(OUTSIDE).description == "one\ntwo", "two lines")
 
 
+async def test_the_tags_end_in_a_comma_only_while_another_one_can_be_typed(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.update(OUTSIDE, tags=["raw", "pilot"])
+    async with running_app(server, settings) as app:
+        await app.press("e")
+        await app.until_shown("raw, pilot")
+        await app.until_gone("pilot,")
+        await app.press("tab", "tab")
+        await app.until_shown("raw, pilot,")
+        await app.press("tab")
+        await app.until_gone("pilot,")
+        await app.press("ctrl+s")
+        await app.until(lambda: app.main.editing is None, "closed")
+    assert server.log.find_all("PUT") == []
+
+
 @pytest.mark.command("edit.tags", "edit.mount")
 async def test_tags_are_completed_and_a_mount_is_edited(
     server: DemoServer, settings: Settings

@@ -38,6 +38,8 @@ class Field(Input):
         choices: Where its choices are shown.
         value: What is in it at first.
         leaves: Whether Esc is its own; otherwise the screen decides.
+        separator: Stands at the end while keys go to the field, so that what is typed there is
+            another item, not more of the last one.
     """
 
     takes_keys = True
@@ -51,17 +53,41 @@ class Field(Input):
     """
 
     def __init__(
-        self, name: str, choices: Choices | None = None, *, value: str = "", leaves: bool = True
+        self,
+        name: str,
+        choices: Choices | None = None,
+        *,
+        value: str = "",
+        leaves: bool = True,
+        separator: str = "",
     ) -> None:
         super().__init__(value=_one_line(value), name=name, select_on_focus=False, compact=True)
         self.cursor_blink = False
         self.field_name = name
         self._choices = choices
         self._leaves = leaves
+        self._separator = separator
         self._span = (0, 0)
         self._offered = value
         self._waits = False
         self._left = 0
+
+    def enter(self) -> None:
+        """Go to the end of the text: the focus comes here, and keys that were typed ahead."""
+        if self.value and not self.value.endswith(self._separator):
+            self._put(self.value + self._separator)
+        self.cursor_position = len(self.value)
+
+    def on_blur(self) -> None:
+        """Show the text alone."""
+        if self._separator and self.value.endswith(self._separator):
+            self._put(self.value.removesuffix(self._separator))
+
+    def _put(self, value: str) -> None:
+        """Change the text where nobody typed: there is nothing to be offered for it."""
+        with self.prevent(Input.Changed):
+            self.value = value
+        self._offered = value
 
     def use_choices(self, choices: Choices) -> None:
         """Show its choices there."""
@@ -172,7 +198,9 @@ class Field(Input):
 def go_on(widget: Widget, *, back: bool) -> None:
     """Go to the next thing of a form, or the one before: round, and never out of it."""
     screen = widget.screen
-    _ = screen.focus_previous(FORM_PARTS) if back else screen.focus_next(FORM_PARTS)
+    part = screen.focus_previous(FORM_PARTS) if back else screen.focus_next(FORM_PARTS)
+    if isinstance(part, Field):
+        part.enter()
 
 
 def _one_line(text: str) -> str:

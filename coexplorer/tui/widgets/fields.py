@@ -23,7 +23,7 @@ from coexplorer.tui.messages import (
     TextTyped,
 )
 from coexplorer.tui.present import Role
-from coexplorer.tui.tagtext import quote_tag, restore_tags
+from coexplorer.tui.tagtext import format_tags, restore_tags
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
 from coexplorer.tui.widgets.field import Field, go_on
@@ -81,8 +81,7 @@ class FieldsEditor(Vertical):
         return {
             "name": clean(fields.name),
             "description": fields.description,
-            # What is typed at the end is another tag, not more of the last one.
-            "tags": "".join(f"{quote_tag(clean(tag))}, " for tag in fields.tags),
+            "tags": format_tags(map(clean, fields.tags)),
             "mount": clean(fields.mount or ""),
         }
 
@@ -104,7 +103,8 @@ class FieldsEditor(Vertical):
             area.cursor_blink = False
             yield area
         else:
-            field = Field(name, value=self._shown[name], leaves=False)
+            separator = ", " if name == "tags" else ""
+            field = Field(name, value=self._shown[name], leaves=False, separator=separator)
             field.id = f"field-{name}"
             yield field
 
@@ -122,7 +122,7 @@ class FieldsEditor(Vertical):
         widget = self.query_one(f"#field-{name}")
         self.screen.set_focus(widget)  # at once: keys typed ahead follow
         if isinstance(widget, Field):
-            widget.cursor_position = len(widget.value)
+            widget.enter()
 
     @property
     def mine(self) -> Fields:
