@@ -91,15 +91,11 @@ class Editor:
         """See `Library.edit`."""
         changed = changed_fields(base, mine)
         check_fields(mine, only=changed, known_tags=base.tags)
-        draft = Draft(
-            asset_id=asset_id,
-            asset_name=base.name,
-            action=Action.EDIT,
-            base=base,
-            mine=mine,
-            base_metadata=None if metadata is None else dict(base_metadata or {}),
-            metadata=None if metadata is None else dict(metadata),
-        )
+        draft = Draft(asset_id, base.name, Action.EDIT, base, mine)
+        if metadata is not None:
+            draft = msgspec.structs.replace(
+                draft, base_metadata=dict(base_metadata or {}), metadata=dict(metadata)
+            )
         what = [*changed, *(["custom metadata"] if metadata is not None else [])]
         return await self.do(draft, title=_title(what, base))
 
@@ -107,15 +103,8 @@ class Editor:
         self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
     ) -> None:
         """See `Library.keep`."""
-        draft = Draft(
-            asset_id=asset_id,
-            asset_name=base.name,
-            action=Action.EDIT,
-            base=base,
-            mine=mine,
-            state=State.UNSENT,
-            reason=error.message,
-        )
+        draft = Draft(asset_id, base.name, Action.EDIT, base, mine)
+        draft = msgspec.structs.replace(draft, state=State.UNSENT, reason=error.message)
         title = _title(changed_fields(base, mine), base)
         await self._context.write_down(self._context.journal.begin, [draft], title=title)
 

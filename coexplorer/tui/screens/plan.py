@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -114,35 +116,22 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def do_plan_apply(self) -> None:
         """Carry the plan out."""
         if self._report is None and not self._is_busy and self._plan.todo:
-            self._stopping = False
-            self._worker = self.start("apply", self._apply)
-            self._show_keys()
+            self._begin("apply", partial(self._library.apply, self._plan))
 
     def do_plan_retry(self) -> None:
         """Do what failed again, and nothing else."""
         if self._report is not None and self._report.failed and not self._is_busy:
             self._batch_id = self._report.batch_id
-            self._stopping = False
-            self._worker = self.start("resume", self._resume)
-            self._show_keys()
+            self._begin("resume", partial(self._library.resume, self._batch_id))
 
-    async def _apply(self) -> None:
-        try:
-            self._finish(
-                await self._library.apply(
-                    self._plan, progress=self._tell, stopping=lambda: self._stopping
-                )
-            )
-        finally:
-            await self._look_back()
+    def _begin(self, name: str, carry_out: Callable[..., Awaitable[BatchReport]]) -> None:
+        self._stopping = False
+        self._worker = self.start(name, partial(self._carry_out, carry_out))
+        self._show_keys()
 
-    async def _resume(self) -> None:
+    async def _carry_out(self, carry_out: Callable[..., Awaitable[BatchReport]]) -> None:
         try:
-            self._finish(
-                await self._library.resume(
-                    self._batch_id, progress=self._tell, stopping=lambda: self._stopping
-                )
-            )
+            self._finish(await carry_out(progress=self._tell, stopping=lambda: self._stopping))
         finally:
             await self._look_back()
 
