@@ -116,15 +116,15 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def do_plan_apply(self) -> None:
         """Carry the plan out."""
         if self._report is None and not self._is_busy and self._plan.todo:
-            self._begin("apply", partial(self._library.apply, self._plan))
+            self._set_out("apply", partial(self._library.apply, self._plan))
 
     def do_plan_retry(self) -> None:
         """Do what failed again, and nothing else."""
         if self._report is not None and self._report.failed and not self._is_busy:
             self._batch_id = self._report.batch_id
-            self._begin("resume", partial(self._library.resume, self._batch_id))
+            self._set_out("resume", partial(self._library.resume, self._batch_id))
 
-    def _begin(self, name: str, carry_out: Callable[..., Awaitable[BatchReport]]) -> None:
+    def _set_out(self, name: str, carry_out: Callable[..., Awaitable[BatchReport]]) -> None:
         self._stopping = False
         self._worker = self.start(name, partial(self._carry_out, carry_out))
         self._show_keys()
