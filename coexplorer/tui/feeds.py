@@ -66,7 +66,7 @@ class Feeds:
         self._library = screen.library
         self.status: Status | None = None
         self.record: Record | None = None
-        self._ahead: dict[AssetId, Fields] = {}
+        self._ahead: dict[AssetId, list[Fields]] = {}
         self.total: int | None = None
         self._goal: _Goal | None = None
         self._turn = 0
@@ -232,23 +232,25 @@ class Feeds:
         editing, row = self._screen.editing, self._screen.rows.current
         shown = editing.asset_id if editing is not None else row.id if row is not None else None
         self.record = None if shown is None else await self._library.record(shown)
-        if self.record is not None and (mine := self._ahead.get(self.record.asset.id)):
+        if self.record is not None and (ahead := self._ahead.get(self.record.asset.id)):
             asset = self.record.asset
-            changed = {name: getattr(mine, name) for name in EDITABLE}
+            changed = {name: getattr(ahead[-1], name) for name in EDITABLE}
             self.record = msgspec.structs.replace(
                 self.record, asset=msgspec.structs.replace(asset, **changed)
             )
         await self.show_details()
 
-    def look_ahead(self, asset_id: AssetId, mine: Fields | None) -> None:
-        """From the next read on, show an asset as it will be once the platform has these fields.
+    def look_ahead(self, asset_id: AssetId, mine: Fields) -> None:
+        """From the next read on, show an asset as it will be once the platform has these fields."""
+        self._ahead.setdefault(asset_id, []).append(mine)
 
-        None ends that.
-        """
-        if mine is None:
+    def look_back(self, asset_id: AssetId, mine: Fields | None) -> bool:
+        """End that for these fields; return whether no others are on their way."""
+        ahead = self._ahead.get(asset_id, [])
+        ahead[:] = [other for other in ahead if other is not mine]
+        if not ahead:
             self._ahead.pop(asset_id, None)
-        else:
-            self._ahead[asset_id] = mine
+        return not ahead
 
     async def show_details(self) -> None:
         """Show what was read last, in the pane's width."""

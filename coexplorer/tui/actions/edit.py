@@ -194,14 +194,16 @@ async def _save(
     # Counted before the fields close: an undo that is typed ahead takes this change.
     with screen.sends.one():
         show_ahead(screen, asset_id, mine)
-        await _close(screen)
-        await _send(screen, asset_id, name, base, mine)
+        try:
+            await _close(screen)
+            await _send(screen, asset_id, name, base, mine)
+        finally:
+            await settle(screen, asset_id, mine)
 
 
 async def _send(
     screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields
 ) -> None:
-    show_ahead(screen, asset_id, mine)
     try:
         result = await screen.library.edit(asset_id, base, mine)
     except InvalidField as error:
@@ -225,8 +227,6 @@ async def _send(
         if result.differs:
             fields = " and ".join(result.differs)
             screen.say(f"the platform changed the {fields} while saving", severity="warning")
-    finally:
-        await settle(screen, asset_id)
 
 
 def _drop_draft(screen: MainScreen, asset_id: AssetId) -> None:
@@ -250,10 +250,10 @@ def show_ahead(screen: MainScreen, asset_id: AssetId, mine: Fields) -> None:
         screen.rows.redraw_rows()
 
 
-async def settle(screen: MainScreen, asset_id: AssetId) -> None:
-    """Show the asset as the catalog has it now."""
-    screen.rows.windows.settle([asset_id])
-    screen.feeds.look_ahead(asset_id, None)
+async def settle(screen: MainScreen, asset_id: AssetId, mine: Fields | None = None) -> None:
+    """Show the asset as the catalog has it now, unless a later edit of it is on its way."""
+    if screen.feeds.look_back(asset_id, mine):
+        screen.rows.windows.settle([asset_id])
     row = screen.rows.current
     screen.feeds.load_list()
     if row is not None and row.id == asset_id:

@@ -58,6 +58,7 @@ async def _first_marked(screen: MainScreen) -> Row | None:
 
 async def _do_one(screen: MainScreen, row: Row, change: Change) -> None:
     windows = screen.rows.windows
+    mine = None
     try:
         if change.archive is not None:
             windows.overlay({row.id: change_row(row, archived=change.archive)})
@@ -72,7 +73,7 @@ async def _do_one(screen: MainScreen, row: Row, change: Change) -> None:
             edit.show_ahead(screen, row.id, mine)
             await screen.library.edit(row.id, base, mine)
     finally:
-        await edit.settle(screen, row.id)
+        await edit.settle(screen, row.id, mine)
 
 
 def apply_tags(base: Fields, change: Change) -> Fields:

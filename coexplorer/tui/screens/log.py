@@ -74,7 +74,8 @@ class LogScreen(CommandScreen[Entry | None]):
         waiting = sum(1 for entry in self._entries if entry.state in PENDING)
         unsent = f", {waiting} unsent" if waiting else ""
         count = len(self._entries)
-        self._rule.show_title(f"Log: {count:,} change{'' if count == 1 else 's'}{unsent}")
+        last = "the last " if count == MOST_ENTRIES else ""
+        self._rule.show_title(f"Log: {last}{count:,} change{'' if count == 1 else 's'}{unsent}")
         lines = [build_entry_line(entry, cells, zone) for entry in self._entries]
         notices = self._notices(cells)
         if notices:

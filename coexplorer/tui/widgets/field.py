@@ -78,10 +78,16 @@ class Field(Input):
             self._put(self.value + self._separator)
         self.cursor_position = len(self.value)
 
+    def on_click(self) -> None:
+        """A click behind the text comes here as the keys do."""
+        if self.cursor_position == len(self.value):
+            self.enter()
+
     def on_blur(self) -> None:
         """Show the text alone."""
-        if self._separator and self.value.endswith(self._separator):
-            self._put(self.value.removesuffix(self._separator))
+        sign = self._separator.strip()
+        if sign and self.value.rstrip().endswith(sign):
+            self._put(self.value.rstrip().removesuffix(sign))
 
     def _put(self, value: str) -> None:
         """Change the text where nobody typed: there is nothing to be offered for it."""
