@@ -26,6 +26,7 @@ from typing import Self
 
 import pyte
 
+from benchmarks.processes import find_tree, is_busy, read_pss_kib
 from coexplorer.text import width
 
 KEYS = {
@@ -185,6 +186,27 @@ class Session:
                     return
                 self._changed.wait(quiet_s - (now - last) + 0.001)
 
+    def wait_idle(self, *, quiet_s: float = 0.4, timeout_s: float = 60.0) -> None:
+        """Wait until nothing was written, and nothing was computed, for `quiet_s`.
+
+        For tests: on a machine that is busy elsewhere a program can be quiet for seconds because
+        it does not come to run, which `wait_quiet` takes for its end.
+
+        Raises:
+            TimeoutError: With the screen as it is.
+        """
+        since, deadline = time.monotonic(), time.monotonic() + timeout_s
+        with self._changed:
+            while self.status is None:
+                now = time.monotonic()
+                if now > deadline:
+                    raise TimeoutError(f"never idle; the screen shows:\n{self.text()}")
+                if any(is_busy(pid) for pid in find_tree(self.pid)):
+                    since = now
+                if now - max(since, self._chunks[-1][0] if self._chunks else 0.0) >= quiet_s:
+                    return
+                self._changed.wait(0.02)
+
     def wait_for(
         self,
         wanted: str | re.Pattern[str] | Callable[[list[str]], bool],
@@ -277,7 +299,7 @@ class Session:
 
     def memory_kib(self) -> int:
         """Return the proportional set size of the process and its children."""
-        return sum(_read_pss(pid) for pid in [self.pid, *_find_children(self.pid)])
+        return sum(read_pss_kib(pid) for pid in find_tree(self.pid))
 
     def cpu_s(self) -> float:
         """Return the CPU time of the process so far."""
@@ -450,18 +472,3 @@ def _build_test(
     if isinstance(wanted, re.Pattern):
         return lambda lines: wanted.search("\n".join(lines)) is not None
     return wanted
-
-
-def _read_pss(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    return 0
-
-
-def _find_children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [found for child in children for found in [int(child), *_find_children(int(child))]]
-    return []

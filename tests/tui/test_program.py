@@ -95,7 +95,7 @@ def test_no_control_character_of_foreign_text_reaches_the_terminal(server: DemoS
         session.press("enter")
         session.press("esc")
         session.write("/")
-        session.wait_quiet()
+        session.wait_idle()
         output = session.output.decode()
     for piece in ("\x1b[35m", "\x1b]52", "\x9b", "\u202e", "\u2066", "\x00"):
         assert piece not in output
@@ -108,7 +108,7 @@ def test_foreign_text_in_the_editor_of_a_description_is_harmless_too(server: Dem
         session.wait_for("open data")
         session.write("d")
         session.wait_for("ctrl+s save")
-        session.wait_quiet()
+        session.wait_idle()
         assert b"owned\x07" not in session.output
         assert b"\x1b[35m" not in session.output
 
@@ -123,7 +123,7 @@ def test_an_edit_that_a_signal_ends_is_offered_at_the_next_start(
         session.wait_for("ctrl+s save")
         session.write(" unfinished")
         session.wait_for("open data unfinished")
-        session.wait_quiet()
+        session.wait_idle()
         session.kill(number)
         session.wait_exit()
         if number != signal.SIGKILL:
@@ -199,12 +199,12 @@ def test_nothing_is_painted_over_the_users_editor_and_ctrl_c_is_its_own(
             session.write("k")
             session.write("E")
             session.wait_for("EDITING")
-            session.wait_quiet()
+            session.wait_idle()
             written = len(session.output)
         # The answer changes the list, which is not seen.
         session.write("ctrl+c")
         session.wait_output(b"^C", since=written)
-        session.wait_quiet()
+        session.wait_idle()
         assert session.output[written:] == b"^C"
         (tmp_path / "go").touch()
         session.wait_for("+ written outside")
@@ -239,7 +239,7 @@ def test_what_an_editor_had_when_the_app_was_ended_is_offered_again(
 def test_without_colours_the_row_under_the_cursor_is_reversed(server: DemoServer) -> None:
     with open_program(server, NO_COLOR="1") as session:
         session.wait_for("open data")
-        session.wait_quiet()
+        session.wait_idle()
         y = next(y for y, line in enumerate(session.lines()) if "open data" in line)
         assert session.screen.buffer[y][6].reverse
         assert not re.search(rb"\x1b\[[0-9;]*(?:38|48);", session.output)

@@ -52,7 +52,8 @@ def test_the_same_is_seen_with_the_layer_and_without(trial: list[str], term: str
             session.wait_for("row 11")
             for _ in range(3):
                 session.press("j")
-            session.wait_quiet()
+            session.wait_idle()
+            session.lines()
             screen = session.screen
             rows = [[screen.buffer[y][x] for x in range(60)] for y in range(20)]
             seen.append([[(cell.data, cell.bg) for cell in row] for row in rows[:12]])
@@ -73,7 +74,7 @@ def test_a_key_sends_only_what_it_changed(trial: list[str]) -> None:
 def test_no_control_byte_of_foreign_text_reaches_the_terminal(trial: list[str]) -> None:
     with Session(trial, columns=60, rows=20) as session:
         session.wait_for("end")
-        session.wait_quiet()
+        session.wait_idle()
         output = session.output
     assert b"\x1b]52" not in output
     assert b"\x07" not in output
@@ -99,11 +100,11 @@ def test_nothing_is_switched_on_that_hurts_on_a_slow_link_and_all_is_switched_of
 def test_frames_are_merged_when_the_link_is_slower_than_the_keys(trial: list[str]) -> None:
     with Session(trial, columns=60, rows=20, link=Link(8000, 0.2)) as session:
         session.wait_for("row 11")
-        session.wait_quiet(quiet_s=1.0)
+        session.wait_idle(quiet_s=1.0)
         before = session.output.count(b"\x1b[5n")
         for _ in range(40):
             session.write("j")
-        session.wait_quiet(quiet_s=1.0)
+        session.wait_idle(quiet_s=1.0)
         frames = session.output.count(b"\x1b[5n") - before
         assert 1 <= frames < 20
         session.lines()
@@ -115,7 +116,7 @@ def test_frames_are_merged_when_the_link_is_slower_than_the_keys(trial: list[str
 def test_a_repaint_sends_the_whole_screen_again(trial: list[str]) -> None:
     with Session(trial, columns=60, rows=20) as session:
         session.wait_for("row 11")
-        session.wait_quiet()
+        session.wait_idle()
         before = len(session.output)
         session.write("ctrl+l")
         session.wait_output(b"row 5 of the trial", since=before)

@@ -42,7 +42,7 @@ def open_once(columns: int = 100, rows: int = 34) -> str:
         session.wait_for("1 All")
         if rows >= TALL_ENOUGH:
             session.wait_for("created ")
-        session.wait_quiet(quiet_s=0.5)
+        session.wait_idle()
         shown = session.text()
         session.write("q")
         session.wait_exit()
@@ -70,7 +70,7 @@ def test_the_second_start_paints_before_the_app_is_there(signed_in: DemoServer) 
     shown = open_once()
     with Session(COMMAND, columns=100, rows=34) as session:
         painted = first_frame(session)
-        session.wait_quiet(quiet_s=1.0)
+        session.wait_idle()
         assert session.text().splitlines()[1:] == shown.splitlines()[1:]
         taken_over = session.output[len(painted) :]
     assert len(painted) > 1000
@@ -98,7 +98,7 @@ def test_a_search_is_shown_while_the_app_is_on_its_way(signed_in: DemoServer) ->
         assert re.search(re.escape(place) + rb"\x1b\[m\w*open", painted)
         session.wait_for("open data")
         session.wait_for(" of ")
-        session.wait_quiet(quiet_s=0.5)
+        session.wait_idle()
         # The app shows it at the same place, and took it once.
         line = session.text().splitlines()[SEARCH_ROW]
         assert line[SEARCH_COLUMN:].startswith("open ")
@@ -114,17 +114,17 @@ def test_what_is_no_plain_search_is_not_shown_and_not_lost(
     open_once()
     with Session(COMMAND, columns=100, rows=34, typed_ahead=typed) as session:
         painted = first_frame(session)
-        session.wait_quiet(quiet_s=1.0)
+        session.wait_idle()
         shown = session.text()
         # The terminal's own echo, before there is a program, is not looked at.
         assert typed[1:].encode() + b"\x1b[7m" not in painted.partition(b"\x1b[?1049h")[2]
     with Session(COMMAND, columns=100, rows=34) as session:
         session.wait_for("created ")
-        session.wait_quiet(quiet_s=1.0)
+        session.wait_idle()
         for part in re.findall(r"\x1b|[^\x1b]+", typed):
             session.write(part)
-            session.wait_quiet(quiet_s=0.5)
-        session.wait_quiet(quiet_s=1.0)
+            session.wait_idle()
+        session.wait_idle()
         assert session.text().splitlines()[1:] == shown.splitlines()[1:]
 
 
@@ -143,7 +143,7 @@ def test_of_a_catalog_that_changed_only_what_is_true_is_painted(signed_in: DemoS
         assert b"Created" in painted
         session.wait_for("1 All")
         session.wait_for("created ")
-        session.wait_quiet(quiet_s=0.5)
+        session.wait_idle()
         # What is painted stays: no row of the list is sent again.
         rows = session.lines()[4:22]
         names = [line[4:40].strip() for line in rows if "dataset" in line]
@@ -163,7 +163,7 @@ def test_a_search_has_its_finds_before_the_app_is_there(signed_in: DemoServer) -
         found = [line for line in painted[4:22] if line.strip()]
         assert found
         assert all("open" in line for line in found)
-        session.wait_quiet(quiet_s=0.8)
+        session.wait_idle()
         assert [line for line in session.lines()[4:22] if line.strip()] == found
         session.press("esc")
         session.wait_for(lambda lines: "open" not in lines[SEARCH_ROW])
@@ -179,7 +179,7 @@ def test_a_search_without_finds_or_with_a_mistake_says_so(
     open_once()
     with Session(COMMAND, columns=100, rows=34, typed_ahead=typed) as session:
         session.wait_for(shown)
-        session.wait_quiet(quiet_s=0.8)
+        session.wait_idle()
         assert shown in session.text()
 
 
@@ -214,7 +214,7 @@ def test_the_list_is_drawn_as_the_app_draws_it(
     with Session(COMMAND, columns=columns, rows=rows) as session:
         painted = first_frame(session)
         assert len(painted) > 300
-        session.wait_quiet(quiet_s=1.5)
+        session.wait_idle()
         shown = session.lines()
     early = [line for line in show(painted, columns, rows) if line]
     assert len(early) > 5
