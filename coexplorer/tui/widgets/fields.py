@@ -67,6 +67,7 @@ class FieldsEditor(Vertical):
     FieldsEditor { height: auto; max-height: 100%; overflow-y: auto; scrollbar-size: 0 0; }
     FieldsEditor Horizontal { height: auto; }
     FieldsEditor .label { width: 13; height: 1; }
+    FieldsEditor Field { width: 1fr; }
     """
 
     def __init__(self, base: Fields, *, mine: Fields | None = None, first: str = "name") -> None:
