@@ -27,7 +27,7 @@ from coexplorer.library.events import (
     SyncProgressed,
 )
 from coexplorer.library.results import Status
-from coexplorer.models import EDITABLE, AssetId, Fields, Record
+from coexplorer.models import AssetId, Record
 from coexplorer.query import parse_partial
 from coexplorer.text import clean
 from coexplorer.tui import external
@@ -66,7 +66,6 @@ class Feeds:
         self._library = screen.library
         self.status: Status | None = None
         self.record: Record | None = None
-        self._ahead: dict[AssetId, list[Fields]] = {}
         self.total: int | None = None
         self._goal: _Goal | None = None
         self._turn = 0
@@ -232,25 +231,10 @@ class Feeds:
         editing, row = self._screen.editing, self._screen.rows.current
         shown = editing.asset_id if editing is not None else row.id if row is not None else None
         self.record = None if shown is None else await self._library.record(shown)
-        if self.record is not None and (ahead := self._ahead.get(self.record.asset.id)):
-            asset = self.record.asset
-            changed = {name: getattr(ahead[-1], name) for name in EDITABLE}
-            self.record = msgspec.structs.replace(
-                self.record, asset=msgspec.structs.replace(asset, **changed)
-            )
+        if self.record is not None:
+            asset = self._screen.rows.windows.ahead.asset(self.record.asset)
+            self.record = msgspec.structs.replace(self.record, asset=asset)
         await self.show_details()
-
-    def look_ahead(self, asset_id: AssetId, mine: Fields) -> None:
-        """From the next read on, show an asset as it will be once the platform has these fields."""
-        self._ahead.setdefault(asset_id, []).append(mine)
-
-    def look_back(self, asset_id: AssetId, mine: Fields | None) -> bool:
-        """End that for these fields; return whether no others are on their way."""
-        ahead = self._ahead.get(asset_id, [])
-        ahead[:] = [other for other in ahead if other is not mine]
-        if not ahead:
-            self._ahead.pop(asset_id, None)
-        return not ahead
 
     async def show_details(self) -> None:
         """Show what was read last, in the pane's width."""
@@ -271,7 +255,7 @@ class Feeds:
             return
         lines = self._render_description(record.asset.description, cells - LABEL)
         facts = build_facts(record, cells, lines, short=screen.details_small)
-        flight = f"{FLIGHT} " if record.asset.id in self._ahead else ""
+        flight = f"{FLIGHT} " if record.asset.id in screen.rows.windows.ahead else ""
         screen.rule.show_title(f"{flight}{record.asset.name}")
         screen.details.show_facts(facts, same_asset=same)
 

@@ -6,12 +6,11 @@ The list may have 100,000 rows; a few blocks around the visible ones are kept.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Iterable, Sequence
 
 from coexplorer.catalog import Row
 from coexplorer.models import AssetId
+from coexplorer.tui.ahead import Ahead
 
 BLOCK = 128
 """Rows asked for at once: two pages of a tall terminal."""
@@ -21,9 +20,10 @@ KEPT_BLOCKS = 12
 class Windows:
     """Blocks of rows of one list, least recently used first.
 
-    Rows that are being changed are shown as they will be: see `overlay`.
+    Rows that are being changed are shown as they will be.
 
     Attributes:
+        ahead: What is being changed.
         count: How many rows the list has.
         generation: Grows with each other list: rows that were read for an earlier one don't fit.
     """
@@ -32,7 +32,7 @@ class Windows:
         self.count = 0
         self.generation = 0
         self._blocks: OrderedDict[int, Sequence[Row]] = OrderedDict()
-        self._overlay: dict[AssetId, Row] = {}
+        self.ahead = Ahead()
 
     def reset(self, count: int, first: Sequence[Row] = (), offset: int = 0) -> None:
         """Forget all rows: the list has `count` ones now, `first` from row `offset` on."""
@@ -56,8 +56,7 @@ class Windows:
         block = self._blocks.get(index // BLOCK)
         if block is None or (place := index % BLOCK) >= len(block):
             return None
-        row = block[place]
-        return self._overlay.get(row.id, row)
+        return self.ahead.row(block[place])
 
     def missing(self, first: int, last: int) -> tuple[int, int] | None:
         """Return ``(offset, limit)`` of the blocks to ask for, to have rows `first…last`."""
@@ -75,27 +74,8 @@ class Windows:
         """Yield index and row of everything at hand."""
         for number, block in self._blocks.items():
             for place, row in enumerate(block):
-                yield number * BLOCK + place, self._overlay.get(row.id, row)
+                yield number * BLOCK + place, self.ahead.row(row)
 
     def index_of(self, asset_id: AssetId) -> int | None:
         """Return the index of an asset among the rows at hand."""
         return next((index for index, row in self.iter_known() if row.id == asset_id), None)
-
-    def overlay(self, rows: Mapping[AssetId, Row]) -> None:
-        """Show these rows in place of the ones at hand, until `settle`."""
-        self._overlay.update(rows)
-
-    def settle(self, ids: Iterable[AssetId]) -> None:
-        """Show these as the catalog has them again."""
-        for asset_id in ids:
-            self._overlay.pop(asset_id, None)
-
-    @property
-    def in_flight(self) -> frozenset[AssetId]:
-        """Assets that are shown as they will be."""
-        return frozenset(self._overlay)
-
-
-def change_row(row: Row, **fields: object) -> Row:
-    """Return `row` with other values, as it will be once the platform has them."""
-    return msgspec.structs.replace(row, **fields)

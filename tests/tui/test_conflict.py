@@ -18,6 +18,8 @@ async def edit_against(app: Running, key: str, text: str, **theirs: object) -> N
     await app.type(text)
     await app.press("ctrl+s")
     await app.until_shown("Somebody else changed open data too")
+    # While it waits for a choice nothing is on its way.
+    assert not app.main.rows.windows.ahead
 
 
 @pytest.mark.command("conflict.mine", "conflict.save")

@@ -158,6 +158,68 @@ async def test_the_row_shows_the_edit_while_it_is_on_its_way(
         await app.until_gone("↑")
 
 
+async def test_after_a_refusal_list_and_details_show_what_is_true(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("RNA-seq reference")
+        with server.hooks.before("PUT") as gate:
+            await app.press("r")
+            await app.type("!")
+            await app.press("enter")
+            await app.until_shown("↑ RNA-seq reference!", "name         RNA-seq reference!")
+            gate.release()
+            await app.until_gone("↑")
+        await app.until_shown("── RNA-seq reference ──", "1 unsent")
+        await app.until_gone("RNA-seq reference!")
+
+
+async def test_of_two_edits_of_one_asset_the_later_is_shown_until_both_have_ended(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        with server.hooks.before("PUT") as gate:
+            await app.press("r")
+            await app.type("!")
+            await app.press("enter")
+            await app.until_shown("↑ open data!")
+            await app.press("r")
+            await app.type("!")
+            await app.press("enter")
+            await app.until_shown("↑ open data!!", "name         open data!!")
+            gate.release()
+            await app.until(lambda: app.stored(OUTSIDE).name == "open data!!", "both sent")
+        await app.until_gone("↑")
+        await app.until_shown("  open data!! ", "name         open data!!")
+
+
+async def test_a_refused_archiving_is_taken_back_though_an_edit_is_on_its_way(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("RNA-seq reference")
+        with server.hooks.before("PUT") as put:
+            with server.hooks.before("PATCH") as patch:
+                await app.press("a")
+                await app.until(lambda: _shown_archived(app, VIEWED), "archived ahead")
+                await app.press("k", "r")
+                await app.type("!")
+                await app.press("enter")
+                await app.until_shown("↑ RNA-seq reference!")
+                assert _shown_archived(app, VIEWED)
+                patch.release()
+            await app.until(lambda: not _shown_archived(app, VIEWED), "refused")
+            await app.until_shown("↑ RNA-seq reference!")
+            put.release()
+        await app.until_gone("↑")
+        assert not app.stored(VIEWED).archived
+
+
+def _shown_archived(app: Running, asset_id: str) -> bool:
+    rows = app.main.rows.windows.iter_known()
+    return any(row.archived for _, row in rows if row.id == asset_id)
+
+
 async def test_hostile_text_is_shown_harmless_and_saved_as_it_was(
     server: DemoServer, settings: Settings
 ) -> None:
@@ -247,3 +309,33 @@ async def test_what_is_typed_behind_the_tags_is_another_tag(
         await app.type("keep")
         await app.press("enter")
         await app.until(lambda: app.stored(THEIRS).tags == ("atlas", "keep"), "both tags")
+
+
+async def test_a_click_behind_the_tags_goes_on_with_another_tag(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("Zebrafish atlas")
+        await app.press("r")
+        tags = editor_of(app).query_one("#field-tags")
+        await app.until(lambda: tags.size.width > 2, "laid out")
+        await app.pilot.click(tags, offset=(tags.size.width - 2, 0))
+        await app.until(lambda: tags.has_focus, "the tags")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until(lambda: app.stored(THEIRS).tags == ("atlas", "keep"), "both tags")
+
+
+async def test_the_end_of_a_long_text_is_seen_where_it_is_typed(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.update(OUTSIDE, name="long " * 40, description="word" * 60)
+    async with running_app(server, settings, size=(80, 24)) as app:
+        await app.press("r")
+        await app.type("the-end")
+        await app.until_shown("long the-end")
+        await app.press("escape", "y")
+        await app.until(lambda: app.main.editing is None, "closed")
+        await app.press("d")
+        await app.type("the-end")
+        await app.until_shown("the-end")

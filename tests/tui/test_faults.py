@@ -42,7 +42,7 @@ def is_settled(app: Running, asset_id: str) -> Callable[[], Awaitable[bool]]:
     """Tell whether nothing of an asset is on its way, and why not is said and kept."""
 
     async def check() -> bool:
-        if app.main.rows.windows.in_flight or app.main.sends.any:
+        if app.main.rows.windows.ahead or app.main.sends.any:
             return False
         entry = next((e for e in await app.library.log() if e.asset_id == asset_id), None)
         if entry is None or entry.state not in PENDING:

@@ -127,3 +127,17 @@ async def test_trouble_while_saving_loses_no_word(
 
 def _said(app: Running) -> str:
     return " ".join(text for _, text in app.app.notices)
+
+
+async def test_a_log_that_is_cut_says_so_and_still_counts_all_that_waits(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coexplorer.tui.screens.log.MOST_ENTRIES", 1)
+    server.faults.add(403, "PATCH", times=2)
+    async with running_app(server, settings) as app:
+        await app.press("a")
+        await app.until_shown("1 unsent")
+        await app.press("a")
+        await app.until_shown("2 unsent")
+        await app.press("L")
+        await app.until_shown("Log: the last 1 change, 2 unsent")

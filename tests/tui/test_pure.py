@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from coexplorer.tui.present import (
 )
 from coexplorer.tui.tagtext import find_tag_at, fit_values, format_tags, parse_tags
 from coexplorer.tui.views import build_strip_line, build_views
-from coexplorer.tui.windows import BLOCK, KEPT_BLOCKS, Windows, change_row
+from coexplorer.tui.windows import BLOCK, KEPT_BLOCKS, Windows
 
 
 def make_row(number: int, name: str = "name", tags: tuple[str, ...] = ()) -> Row:
@@ -103,15 +104,43 @@ def test_windows_keep_few_blocks_and_say_what_they_lack() -> None:
     assert windows.missing(99_990, 100_050) == (99_968, BLOCK)
 
 
-def test_a_row_in_flight_is_shown_as_it_will_be_until_it_is_settled() -> None:
+def test_a_row_is_shown_as_it_will_be_until_its_change_ends() -> None:
     windows = Windows()
     row = make_row(0)
     windows.reset(1, [row])
-    windows.overlay({row.id: change_row(row, name="new")})
+    sent = windows.ahead.begin(row.id, {"name": "new", "description": "no part of a row"})
+    assert row.id in windows.ahead
     assert (found := windows.find(0)) is not None
     assert found.name == "new"
-    windows.settle([row.id])
-    assert windows.find(0) == row
+    # The list knows a row that did not change by its identity.
+    assert windows.find(0) is found
+    windows.ahead.end(sent)
+    assert row.id not in windows.ahead
+    assert windows.find(0) is row
+
+
+def test_of_several_changes_the_later_wins_and_each_ends_by_itself() -> None:
+    windows = Windows()
+    row = make_row(0)
+    windows.reset(1, [row])
+    first = windows.ahead.begin(row.id, {"name": "first", "tags": ("a",)})
+    second = windows.ahead.begin(row.id, {"name": "second"})
+    archive = windows.ahead.begin(row.id, {"archived": True})
+    shown = windows.find(0)
+    assert shown is not None
+    assert (shown.name, shown.tags, shown.archived) == ("second", ("a",), True)
+    windows.ahead.end(archive)
+    assert (shown := windows.find(0)) is not None
+    assert (shown.name, shown.archived) == ("second", row.archived)
+    # Another row of the same asset, read from the catalog meanwhile, is shown so too.
+    windows.reset(1, [msgspec.structs.replace(row, name="first", tags=("a",))])
+    windows.ahead.end(first)
+    assert (shown := windows.find(0)) is not None
+    assert (shown.name, shown.tags) == ("second", ("a",))
+    windows.ahead.end(second)
+    assert not windows.ahead
+    assert (shown := windows.find(0)) is not None
+    assert shown.name == "first"
 
 
 def test_going_back_swaps_places_and_an_order_in_the_text_gives_way() -> None:

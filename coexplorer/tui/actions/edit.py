@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +14,6 @@ from coexplorer.models import AssetId, Fields
 from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
-from coexplorer.tui.windows import change_row
 
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
@@ -45,7 +46,9 @@ async def start(screen: MainScreen, field: str) -> None:
     if record is None:
         screen.say("this asset is gone; R refreshes the list", severity="warning")
         return
-    await open_fields(screen, row.id, row.name, record.asset.fields, field=field)
+    # What is on its way is sent first: who goes on from what is shown must not conflict with it.
+    shown = screen.rows.windows.ahead.asset(record.asset)
+    await open_fields(screen, row.id, row.name, shown.fields, field=field)
 
 
 async def open_fields(
@@ -193,17 +196,16 @@ async def _save(
 ) -> None:
     # Counted before the fields close: an undo that is typed ahead takes this change.
     with screen.sends.one():
-        show_ahead(screen, asset_id, mine)
-        try:
+        async with shown_ahead(screen, asset_id, msgspec.structs.asdict(mine)):
             await _close(screen)
-            await _send(screen, asset_id, name, base, mine)
-        finally:
-            await settle(screen, asset_id, mine)
+            conflict = await _send(screen, asset_id, name, base, mine)
+        if conflict is not None:
+            await resolve(screen, name, conflict)
 
 
 async def _send(
     screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields
-) -> None:
+) -> EditConflict | None:
     try:
         result = await screen.library.edit(asset_id, base, mine)
     except InvalidField as error:
@@ -211,8 +213,7 @@ async def _send(
         raise
     except EditConflict as conflict:
         _drop_draft(screen, asset_id)
-        await resolve(screen, name, conflict)
-        return
+        return conflict
     except NotSignedIn:
         _drop_draft(screen, asset_id)
         raise
@@ -227,6 +228,7 @@ async def _send(
         if result.differs:
             fields = " and ".join(result.differs)
             screen.say(f"the platform changed the {fields} while saving", severity="warning")
+        return None
 
 
 def _drop_draft(screen: MainScreen, asset_id: AssetId) -> None:
@@ -239,23 +241,29 @@ async def _is_kept(screen: MainScreen, asset_id: AssetId) -> bool:
     return any(entry.asset_id == asset_id for entry in await screen.library.unsent())
 
 
-def show_ahead(screen: MainScreen, asset_id: AssetId, mine: Fields) -> None:
-    """Show an asset as it will be once the platform has it, until `settle`."""
-    screen.feeds.look_ahead(asset_id, mine)
-    windows = screen.rows.windows
-    row = next((row for _, row in windows.iter_known() if row.id == asset_id), None)
-    if row is not None:
-        ahead = change_row(row, name=mine.name, tags=mine.tags, mount=mine.mount)
-        windows.overlay({asset_id: ahead})
+@contextlib.asynccontextmanager
+async def shown_ahead(
+    screen: MainScreen, asset_id: AssetId, values: Mapping[str, object]
+) -> AsyncIterator[None]:
+    """Show an asset as it will be once the platform has these values; see `Ahead.begin`.
+
+    At the end it is shown as the catalog has it, but for what else of it is on its way.
+    """
+    ahead = screen.rows.windows.ahead
+    sent = ahead.begin(asset_id, values)
+    try:
         screen.rows.redraw_rows()
+        if screen.editing is None:  # else they follow when the fields close
+            await _show_details_of(screen, asset_id)
+        yield
+    finally:
+        ahead.end(sent)
+        screen.feeds.load_list()
+        await _show_details_of(screen, asset_id)
 
 
-async def settle(screen: MainScreen, asset_id: AssetId, mine: Fields | None = None) -> None:
-    """Show the asset as the catalog has it now, unless a later edit of it is on its way."""
-    if screen.feeds.look_back(asset_id, mine):
-        screen.rows.windows.settle([asset_id])
+async def _show_details_of(screen: MainScreen, asset_id: AssetId) -> None:
     row = screen.rows.current
-    screen.feeds.load_list()
     if row is not None and row.id == asset_id:
         await screen.feeds.load_details()
 

@@ -14,7 +14,6 @@ from coexplorer.tui.actions import edit
 from coexplorer.tui.keys import QuickAction
 from coexplorer.tui.tagtext import parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
-from coexplorer.tui.windows import change_row
 
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
@@ -57,23 +56,17 @@ async def _first_marked(screen: MainScreen) -> Row | None:
 
 
 async def _do_one(screen: MainScreen, row: Row, change: Change) -> None:
-    windows = screen.rows.windows
-    mine = None
-    try:
-        if change.archive is not None:
-            windows.overlay({row.id: change_row(row, archived=change.archive)})
-            screen.rows.redraw_rows()
+    if change.archive is not None:
+        async with edit.shown_ahead(screen, row.id, {"archived": change.archive}):
             await screen.library.archive(row.id, archived=change.archive)
-        else:
-            record = await screen.library.record(row.id)
-            if record is None:
-                return
-            base = record.asset.fields
-            mine = apply_tags(base, change)
-            edit.show_ahead(screen, row.id, mine)
-            await screen.library.edit(row.id, base, mine)
-    finally:
-        await edit.settle(screen, row.id, mine)
+        return
+    record = await screen.library.record(row.id)
+    if record is None:
+        return
+    base = record.asset.fields
+    mine = apply_tags(base, change)
+    async with edit.shown_ahead(screen, row.id, msgspec.structs.asdict(mine)):
+        await screen.library.edit(row.id, base, mine)
 
 
 def apply_tags(base: Fields, change: Change) -> Fields:

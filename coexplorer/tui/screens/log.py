@@ -36,6 +36,7 @@ class LogScreen(CommandScreen[Entry | None]):
         super().__init__()
         self._library = library
         self._entries: list[Entry] = []
+        self._unsent = 0
         self._rule = Rule()
         self._list = Picker()
         self._entry_rule = Rule()
@@ -66,13 +67,13 @@ class LogScreen(CommandScreen[Entry | None]):
 
     async def _load(self) -> None:
         self._entries = await self._library.log(limit=MOST_ENTRIES)
+        self._unsent = len(await self._library.unsent())
         self._show()
 
     def _show(self) -> None:
         cells = self.app.size.width
         zone = datetime.now().astimezone().tzinfo
-        waiting = sum(1 for entry in self._entries if entry.state in PENDING)
-        unsent = f", {waiting} unsent" if waiting else ""
+        unsent = f", {self._unsent:,} unsent" if self._unsent else ""
         count = len(self._entries)
         last = "the last " if count == MOST_ENTRIES else ""
         self._rule.show_title(f"Log: {last}{count:,} change{'' if count == 1 else 's'}{unsent}")

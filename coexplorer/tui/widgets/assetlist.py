@@ -264,9 +264,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
             self._miss()
             return Strip.blank(cells, base)
         marked = row.id in self._marked
-        pieces = build_row(
-            row, self._layout, marked=marked, in_flight=row.id in self.windows.in_flight
-        )
+        pieces = build_row(row, self._layout, marked=marked, in_flight=row.id in self.windows.ahead)
         if index == self.cursor:
             name = "list--cursor" if self.has_focus else "list--cursor-blurred"
             style = self.find_style(name)
