@@ -185,20 +185,35 @@ class Context:
             NotFound: It is gone, or not shared with this user; the catalog forgets it.
             ApiError: The platform can't be asked.
         """
+        return await self.remember(await self.look(asset_id))
+
+    async def look(self, asset_id: AssetId) -> Asset:
+        """GET an asset; raises what `fetch` raises."""
         client = await self.client()
         try:
-            asset = await client.get(asset_id)
+            return await client.get(asset_id)
         except NotFound:
             await self.forget([asset_id])
             raise
-        return await self.remember(asset)
 
-    async def remember(self, asset: Asset, membership: Membership = _NOTHING) -> Record:
-        """Put a reply into the catalog; a catalog that fails is bypassed with one line."""
-        record = Record(asset, membership, time.time())
+    async def remember(
+        self, asset: Asset, membership: Membership = _NOTHING, *, at: float | None = None
+    ) -> Record:
+        """Put a reply into the catalog; a catalog that fails is bypassed with one line.
+
+        Args:
+            asset: As the platform has it.
+            membership: What else is known of it.
+            at: When the platform said so, if not just now, in epoch seconds.
+        """
+        record = Record(asset, membership, time.time() if at is None else at)
+
+        def keep() -> Record | None:
+            self.catalog.upsert([record])
+            return self.catalog.get(asset.id)
+
         try:
-            await self.run(self.catalog.upsert, [record], generation=None)
-            kept = await self.run(self.catalog.get, asset.id)
+            kept = await self.run(keep)
         except CatalogError as error:
             self.note_catalog_problem(error)
             return record

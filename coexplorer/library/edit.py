@@ -6,6 +6,7 @@ whichever front end asks and whether it is for one asset or one of a thousand.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
@@ -46,7 +47,8 @@ class _Attempt:
     Attributes:
         sent: Whether the platform may have it: a request was sent and no reply came yet.
         before: What the platform had before the first request.
-        update_catalog: What the catalog is told once the outcome is written down.
+        update_catalog: What the catalog is told once the outcome is written down. Of an edit that
+            arrives that is the platform's reply alone, not what was there before.
     """
 
     def __init__(self, entry: Entry, purpose: Purpose) -> None:
@@ -126,13 +128,17 @@ class Editor:
     async def do(self, *drafts: Draft, title: str) -> EditResult:
         """Write one asset's drafts down as a batch, carry them out, return the last result."""
         journal = self._context.journal
-        batch, _ = await self._context.write_down(journal.begin, drafts, title=title)
+
+        def begin() -> tuple[int, list[Entry]]:
+            batch, _ = journal.begin(drafts, title=title)
+            return batch, journal.entries_of(batch)
+
+        batch, entries = await self._context.write_down(begin)
         try:
-            entries = await self._context.run(journal.entries_of, batch)
-            results = [await self.carry_out(entry, Purpose.DO) for entry in entries]
-        finally:
+            return [await self.carry_out(entry, Purpose.DO) for entry in entries][-1]
+        except BaseException:
             await self._context.write_down(journal.abandon_batch, batch)
-        return results[-1]
+            raise
 
     async def carry_out(self, entry: Entry, purpose: Purpose) -> EditResult:
         """Send one planned entry and write down what became of it.
@@ -154,6 +160,8 @@ class Editor:
             await self._context.settle(
                 entry.id, failed_state(error, sent=attempt.sent), error=error
             )
+            if attempt.update_catalog is not None:
+                await attempt.update_catalog()
             bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
             raise
         except anyio.get_cancelled_exc_class():
@@ -180,7 +188,9 @@ class Editor:
             raise AssertionError("an edit without its fields can't be written down")
         client = await context.client()
         for _ in range(_TRIES):
-            theirs = (await context.fetch(entry.asset_id)).asset
+            asked = time.time()
+            theirs = await context.look(entry.asset_id)
+            attempt.update_catalog = partial(context.remember, theirs, at=asked)
             await settle_edits(context, theirs)
             merged = attempt.merge(base, mine, theirs.fields)
             metadata, keys = _merge_metadata(entry, theirs)

@@ -15,6 +15,7 @@ from coexplorer.errors import (
 from coexplorer.library import Library
 from coexplorer.library.changes import Change
 from coexplorer.library.entries import State
+from coexplorer.library.events import EditApplied, EditStarted, RowsChanged
 from coexplorer.models import AssetId, Fields
 from tests.library.conftest import OpenSession
 from tests.support.server import DERIVED, OLD, RAW, THEIRS, VIEWED
@@ -74,6 +75,9 @@ async def test_same_field_is_a_conflict_with_all_three_versions(
     assert puts(server) == 0
     (entry,) = await library.unsent()
     assert (entry.state, entry.mine) == (State.CONFLICT, mine)
+    record = await library.record(ID)
+    assert record is not None
+    assert record.asset.name == "Theirs", "what was read is not lost because nothing was sent"
 
 
 async def test_edit_that_is_so_already_sends_nothing(library: Library, server: DemoServer) -> None:
@@ -83,6 +87,24 @@ async def test_edit_that_is_so_already_sends_nothing(library: Library, server: D
     assert result.state is State.UNCHANGED
     assert puts(server) == 0
     assert await library.unsent() == []
+    record = await library.record(ID)
+    assert record is not None
+    assert record.asset.name == "Both want this"
+
+
+async def test_edit_that_arrives_changes_the_catalog_once(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    server.store.update(RAW, description="Theirs.")
+    with library.subscribe() as events:
+        await library.edit(ID, base, msgspec.structs.replace(base, name="Mine"))
+        heard = [await anext(events) for _ in range(3)]
+    kinds = [type(event) for event in heard]
+    assert kinds == [EditStarted, RowsChanged, EditApplied]
+    record = await library.record(ID)
+    assert record is not None
+    assert (record.asset.name, record.asset.description) == ("Mine", "Theirs.")
 
 
 async def test_value_that_must_not_be_sent_stops_before_the_network(
