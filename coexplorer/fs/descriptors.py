@@ -16,7 +16,9 @@ _REMEMBERED = 256
 _IS_EXITING = 0x4  # PF_EXITING
 _SIGNAL_BITS = 0x7F
 _FDINFO_BYTES = 4096  # what is wanted stands in the first lines
+_STAT_BYTES = 4096  # one line of some fifty numbers
 _PATH_BYTES = 4096  # PATH_MAX
+_NO_FILES = ("socket:", "pipe:", "anon_inode:", "/dev/pts/", "/dev/null", "/dev/tty")
 
 # rename, renameat and renameat2 by their numbers → which argument is the new path
 _RENAMES: Mapping[str, Mapping[int, int]] = {
@@ -26,7 +28,7 @@ _RENAMES: Mapping[str, Mapping[int, int]] = {
 
 
 def has_writable(pid: int, inode: int, mount_id: int | None) -> bool:
-    """Tell whether a process has a descriptor open that can write to a file (50 to 330 µs).
+    """Tell whether a process has a descriptor open that can write to a file (40 to 200 µs).
 
     The one that is being closed is out of its table already. A process that cannot be looked at
     (another user's, another container's, or dead) counts as having none.
@@ -38,11 +40,27 @@ def has_writable(pid: int, inode: int, mount_id: int | None) -> bool:
     """
     if pid <= 0:
         return False
+    folder = f"/proc/{pid}"
     try:
-        with os.scandir(f"/proc/{pid}/fdinfo") as descriptors:
-            return any(_writes_to(each.path, inode, mount_id) for each in descriptors)
+        numbers = os.listdir(f"{folder}/fd")  # noqa: PTH208 - a hot path, like all of this
     except OSError:
         return False
+    return any(
+        _may_be_file(f"{folder}/fd/{number}")
+        and _writes_to(f"{folder}/fdinfo/{number}", inode, mount_id)
+        for number in numbers
+    )
+
+
+def _may_be_file(link: str) -> bool:
+    """Tell whether a descriptor may be of a file; a third of the price of its ``fdinfo``.
+
+    The link's text is the kernel's own: reading it asks no file system.
+    """
+    try:
+        return not os.readlink(link).startswith(_NO_FILES)  # noqa: PTH115
+    except OSError:
+        return True
 
 
 def _writes_to(path: str, inode: int, mount_id: int | None) -> bool:
@@ -70,10 +88,15 @@ def is_killed(pid: int) -> bool:
     A process closes its files when its exit code is already known, and that tells.
     """
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:  # noqa: PTH123 - a hot path
-            fields = stat.read().rpartition(")")[2].split()
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
         return False
+    try:
+        fields = os.read(descriptor, _STAT_BYTES).rpartition(b")")[2].split()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
     flags, exit_code = int(fields[6]), int(fields[-1])
     return bool(flags & _IS_EXITING) and bool(exit_code & _SIGNAL_BITS)
 

@@ -39,6 +39,7 @@ from coexplorer.fs.handles import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
 from coexplorer.fs.reach import Reach
 from coexplorer.fs.reports import build_report
 from coexplorer.fs.tree import Node
+from coexplorer.fs.turns import give_way
 from coexplorer.fs.volume import Volume
 from coexplorer.library import Library
 from coexplorer.library.merge import changed_fields
@@ -238,6 +239,7 @@ class Saver:
     def _start(self, run: Callable[[_Attempt], Awaitable[None]]) -> _Attempt:
         attempt = _Attempt()
         self._running.add(attempt)
+        give_way()
         self._nursery.start_soon(self._guard, run, attempt)
         return attempt
 
@@ -416,8 +418,14 @@ class Saver:
         lock, users = self._locks.get(slot, (trio.Lock(), 0))
         self._locks[slot] = (lock, users + 1)
         try:
-            async with lock:
+            if users:
+                await lock.acquire()
+            else:
+                lock.acquire_nowait()  # without a turn of the event loop
+            try:
                 yield
+            finally:
+                lock.release()
         finally:
             lock, users = self._locks[slot]
             if users == 1:

@@ -33,6 +33,20 @@ _MOST_CREDIT = 12
 _ASLEEP_S = 0.05
 
 
+class _Others:
+    """Whether something was begun that should not wait for the next request."""
+
+    wait = False
+
+
+_others = _Others()
+
+
+def give_way() -> None:
+    """Let the event loop have its turn before the next request is waited for."""
+    _others.wait = True
+
+
 class Door:
     """Lets one task at a time wait for the kernel, as `trio.Lock` would, but without a switch.
 
@@ -81,6 +95,9 @@ class LowLevel:
     async def wait_readable(self, descriptor: int) -> None:
         """Return when there is a request."""
         now = time.perf_counter()
+        if _others.wait:
+            _others.wait = self._is_busy = False
+            await trio.lowlevel.checkpoint()
         if self._is_busy and descriptor < _HIGHEST:
             if now >= self._turn_ends:
                 await trio.lowlevel.checkpoint()

@@ -7,7 +7,7 @@ import os
 import pytest
 import trio
 
-from coexplorer.fs.turns import TURN_S, Door, LowLevel
+from coexplorer.fs.turns import TURN_S, Door, LowLevel, give_way
 
 
 def test_one_task_at_a_time_is_at_the_door() -> None:
@@ -100,3 +100,26 @@ def test_a_request_is_seen_whether_it_comes_at_once_or_late(*, has_cores: bool) 
     trio.run(main)
     os.close(reading)
     assert seen == b"0123456789" * 4
+
+
+def test_what_was_begun_comes_before_the_next_request() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"another request, which is there already")
+    begun: list[str] = []
+
+    async def begin() -> None:
+        begun.append("a save")
+
+    async def main() -> None:
+        low_level = LowLevel(has_cores=True)
+        async with trio.open_nursery() as nursery:
+            await low_level.wait_readable(reading)
+            nursery.start_soon(begin)
+            assert not begun
+            give_way()
+            await low_level.wait_readable(reading)
+            assert begun, "else as many requests as come while a turn lasts go first"
+
+    trio.run(main)
+    os.close(reading)
+    os.close(writing)
