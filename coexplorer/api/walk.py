@@ -22,7 +22,7 @@ from coexplorer.models import Asset, Page
 
 FetchEnvelope = Callable[[Place], Awaitable[Envelope]]
 _Item = tuple[Envelope, Step] | ApiError
-_PIECE = 50
+_PIECE = 10
 """Rows parsed at a time: a whole page takes 30 ms, and a mount or a screen shares this thread."""
 
 

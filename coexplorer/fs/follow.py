@@ -28,7 +28,7 @@ POLL_S = 0.5
 
 _APPLIED_BATCH = 40
 _APPLIED_AT_ONCE = 5
-_LEFT_OUT_BATCH = 2000
+_MOST_WALKED = 2000
 _MEASURED_BATCH = 50
 _MEASURE_PAUSE_S = 0.005
 _SETTLE_S = 0.15
@@ -63,6 +63,13 @@ class Follower:
         gc.collect(1)
         gc.freeze()
         self._left_out = len(self._volume.tree)
+
+    def _collect(self) -> None:
+        """Look for cycles among all that is new but the tree; nobody else does."""
+        if len(self._volume.tree) > self._left_out + _MOST_WALKED:
+            self._leave_out_tree()
+        else:
+            gc.collect()
 
     # --- Changes
 
@@ -101,8 +108,6 @@ class Follower:
         newest, ids = await self._library.changed_since(self._change)
         for start in range(0, len(ids), _APPLIED_BATCH):
             await self._apply(ids[start : start + _APPLIED_BATCH])
-            if len(self._volume.tree) > self._left_out + _LEFT_OUT_BATCH:
-                self._leave_out_tree()
         self._change = newest
 
     async def _apply(self, ids: list[AssetId]) -> None:
@@ -176,6 +181,7 @@ class Follower:
                 self._volume.shown.purge(is_alive)
                 self._volume.groups.clear()
                 self._volume.purge_outdated()
+                self._collect()
 
     def _bring_back(self, now: float) -> None:
         for file in self._volume.list_open():
