@@ -15,7 +15,13 @@ import pyfuse3
 from coexplorer.errors import InvalidField, NotFound
 from coexplorer.fs.control import Control
 from coexplorer.fs.descriptors import has_writable, is_killed
-from coexplorer.fs.files import EDITABLE_PARTS, FIELDS_OF_PARTS, FILE_NAMES, build_json
+from coexplorer.fs.files import (
+    EDITABLE_PARTS,
+    FIELDS_OF_PARTS,
+    FILE_NAMES,
+    NAMES_OF_PARTS,
+    build_json,
+)
 from coexplorer.fs.handles import (
     Buffer,
     MetadataFile,
@@ -408,10 +414,7 @@ class Opening:
         if opened.touched and buffer.refusal is not None and node is not None:
             await self.saver.keep_rejected(node, target, opened.base)
         other = (
-            opened.touched
-            and buffer.dirty
-            and not wants_sync
-            and has_writable(opened.pid, target.inode, self.volume.mount_id)
+            opened.touched and buffer.dirty and not wants_sync and self._writes_on(opened, target)
         )
         verdict = decide_flush(
             buffer, touched=opened.touched, other_writer=other, wants_sync=wants_sync
@@ -429,6 +432,11 @@ class Opening:
         if verdict is Verdict.SEND:
             await self.saver.save(node, target, opened.tgid, opened.base)
             self.open_files.rebase(target, buffer.base)
+
+    def _writes_on(self, opened: OpenFile, target: MetadataFile) -> bool:
+        """Tell whether the opener holds another descriptor that it may still write through."""
+        name = NAMES_OF_PARTS[target.part]
+        return has_writable(opened.pid, target.inode, name, self.volume.mount_id)
 
     def release(self, handle: int) -> None:
         """Let an open description go; what is still unsent is sent now, or after a moment."""

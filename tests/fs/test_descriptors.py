@@ -24,11 +24,12 @@ def test_a_writable_descriptor_is_found_among_others(
     descriptor = os.open(path, flags)
     inode = path.stat().st_ino
     try:
-        assert has_writable(os.getpid(), inode, None) is writes
-        assert not has_writable(os.getpid(), inode, -1), "of another mount"
+        assert has_writable(os.getpid(), inode, b"file", None) is writes
+        assert not has_writable(os.getpid(), inode, b"file", -1), "of another mount"
+        assert not has_writable(os.getpid(), inode, b"ile", None), "another name"
     finally:
         os.close(descriptor)
-    assert not has_writable(os.getpid(), inode, None)
+    assert not has_writable(os.getpid(), inode, b"file", None)
     for each in pipe:
         os.close(each)
     one.close()
@@ -40,13 +41,13 @@ def test_a_file_that_has_lost_its_name_is_found_too(tmp_path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     inode = path.stat().st_ino
     path.unlink()
-    assert has_writable(os.getpid(), inode, None)
+    assert has_writable(os.getpid(), inode, b"file", None)
     os.close(descriptor)
 
 
 def test_of_a_process_that_is_gone_nothing_is_known() -> None:
     done = subprocess.Popen([sys.executable, "-c", ""])
     assert done.wait() == 0
-    assert not has_writable(done.pid, 1, None)
+    assert not has_writable(done.pid, 1, b"file", None)
     assert not is_killed(done.pid)
     assert not is_killed(os.getpid())
