@@ -55,11 +55,15 @@ _PATIENCE_S = DEADLINE_S - 1.0
 
 @dataclass(eq=False)
 class _Attempt:
-    """One change on its way."""
+    """One change on its way.
+
+    Attributes:
+        given_up: What was said when nobody waited for it any longer.
+    """
 
     done: trio.Event = field(default_factory=trio.Event)
     failure: Failure | None = None
-    result: EditResult | None = None
+    given_up: Failure | None = None
 
 
 class Saver:
@@ -98,7 +102,7 @@ class Saver:
         await self._wait(attempt)
         if not attempt.done.is_set():
             what = f"saving {_file_name(file)}"
-            attempt.failure = self._give_up(node, what)
+            self._give_up(attempt, node, what)
             if file.buffer is not None:
                 file.buffer.failure = attempt.failure
         if attempt.failure is not None:
@@ -216,12 +220,11 @@ class Saver:
             raise pyfuse3.FUSEError(refusal)
         attempt = self._start(run)
         await self._wait(attempt)
-        failure = attempt.failure
         if not attempt.done.is_set():
-            failure = self._give_up(node, what)
-        if failure is not None:
-            number = errno_in_rename(failure.errno) if renames else failure.errno
-            raise pyfuse3.FUSEError(number)
+            self._give_up(attempt, node, what)
+        if attempt.failure is not None:
+            number = attempt.failure.errno
+            raise pyfuse3.FUSEError(errno_in_rename(number) if renames else number)
 
     async def finish(self, patience_s: float) -> None:
         """Send what waits and let what is on its way end, for a while; then the journal has it."""
@@ -260,8 +263,8 @@ class Saver:
         with trio.move_on_at(min(trio.current_time() + _PATIENCE_S, latest)):
             await attempt.done.wait()
 
-    def _give_up(self, node: Node, what: str) -> Failure:
-        """Note that a change goes on without anybody waiting for it."""
+    def _give_up(self, attempt: _Attempt, node: Node, what: str) -> None:
+        """Note that a change goes on without anybody waiting for it, and how it ends then."""
         report = (
             f"{what} is not finished: the platform did not answer within {_PATIENCE_S:.0f} s\n"
             "what to do: wait; a look at the platform settles whether it arrived\n"
@@ -269,7 +272,13 @@ class Saver:
         self.health.note_silence()
         self.volume.failures.note(node, what, report)
         self.volume.report(f"{_title(node)}: {what}: no answer within {_PATIENCE_S:.0f} s")
-        return Failure(errno.ETIMEDOUT, report)
+        attempt.failure = attempt.given_up = Failure(errno.ETIMEDOUT, report)
+        self._nursery.start_soon(self._report_end, attempt, f"{_title(node)}: {what}")
+
+    async def _report_end(self, attempt: _Attempt, title: str) -> None:
+        await attempt.done.wait()
+        if attempt.failure is attempt.given_up:  # else why it failed was said
+            self.volume.report(f"{title}: arrived after all")
 
     async def _save_after_wait(self, node: Node, file: MetadataFile, base: bytes) -> None:
         version = file.buffer.version if file.buffer is not None else -1

@@ -53,6 +53,21 @@ def test_a_server_that_answers_nothing_lets_every_call_return(alone: Mounted) ->
     assert "words" in kept or "description" in kept
 
 
+def test_a_save_that_nobody_waits_for_any_longer_says_how_it_ended(alone: Mounted) -> None:
+    gate = alone.server.hooks.before("PUT")
+    first = alone.asset("a1")
+    log = alone.folder / ".coexplorer" / "log"
+
+    assert save(first / "description.md", "words\n") == errno.ETIMEDOUT
+    assert "saving description.md: no answer within" in log.read_text()
+
+    gate.release()
+    wait_until(lambda: "saving description.md: arrived after all" in log.read_text(), "its end")
+    assert alone.server.store.get(make_id(1)).description == "words"
+    assert (first / "description.md").read_text() == "words\n"
+    assert not (first / "error").exists()
+
+
 def test_moves_do_not_queue_behind_a_server_that_answers_nothing(alone: Mounted) -> None:
     alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
     archived = alone.folder / "archived"
