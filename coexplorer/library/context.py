@@ -14,7 +14,16 @@ import anyio.to_thread
 
 from coexplorer.catalog import Catalog
 from coexplorer.config import Settings
-from coexplorer.errors import CatalogError, CoexplorerError, JournalError, NotFound, Unreachable
+from coexplorer.errors import (
+    ApiError,
+    CatalogError,
+    CoexplorerError,
+    Forbidden,
+    JournalError,
+    NotFound,
+    NotSignedIn,
+    Unreachable,
+)
 from coexplorer.library.entries import State
 from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.journal import Journal
@@ -195,6 +204,23 @@ class Context:
         except NotFound:
             await self.forget([asset_id])
             raise
+        except NotSignedIn as error:
+            if not await self.is_signed_in():
+                raise
+            # It may be the token's scope, too: no proof that the asset is gone.
+            raise Forbidden(
+                "the platform takes your token, but refuses it for this asset",
+                hint="it is gone or not shared with you, or the token lacks a scope",
+                status=error.status,
+            ) from error
+
+    async def is_signed_in(self) -> bool:
+        """Ask whether the platform takes our token: some say 401 of an asset that is gone."""
+        try:
+            await (await self.client()).fetch_dialect()
+        except ApiError:
+            return False
+        return True
 
     async def remember(
         self, asset: Asset, membership: Membership = _NOTHING, *, at: float | None = None

@@ -121,17 +121,9 @@ class Sweep:
                 for _ in range(min(GETS_AT_ONCE, len(ids))):
                     group.start_soon(work)
         await self._write([Record(asset, fetched_at=time.time()) for asset in living])
-        if failed or (refused and not await self._is_signed_in()):
+        if failed or (refused and not await self._context.is_signed_in()):
             return None
         return gone + refused
-
-    async def _is_signed_in(self) -> bool:
-        """Tell whether the platform takes our token."""
-        try:
-            await self._client.search(NEWEST, limit=1)
-        except ApiError:
-            return False
-        return True
 
     async def _read_view(self, leg: Leg) -> None:
         found: set[AssetId] = set()

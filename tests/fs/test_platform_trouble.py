@@ -209,5 +209,6 @@ def test_an_asset_that_is_answered_with_401_bars_no_other(alone: Mounted) -> Non
 
     assert save(alone.asset("a1") / "tags", "x\n") == errno.EACCES
 
-    wait_until(lambda: alone.status()["signed in"] == "yes", "the token found good")
+    assert "takes your token" in (alone.asset("a1") / "error").read_text()
+    assert alone.status()["signed in"] == "yes"
     assert save(alone.asset("a2") / "tags", "x\n") == 0

@@ -9,6 +9,7 @@ from coexplorer.errors import (
     Forbidden,
     InvalidField,
     NotFound,
+    NotSignedIn,
     Refused,
     Unreachable,
 )
@@ -168,6 +169,23 @@ async def test_edit_of_an_asset_that_is_gone_says_so_and_keeps_the_text(
         await library.edit(AssetId(DERIVED), base, msgspec.structs.replace(base, name="x"))
     assert await library.record(AssetId(DERIVED)) is None
     assert [entry.state for entry in await library.unsent()] == [State.UNSENT]
+
+
+async def test_asset_that_is_refused_with_a_good_token_is_no_question_of_signing_in(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    server.faults.add(401, "GET", f"data_assets/{RAW}")
+    mine = msgspec.structs.replace(base, name="Mine")
+    with pytest.raises(Forbidden, match="takes your token") as caught:
+        await library.edit(ID, base, mine)
+    assert "gone or not shared" in caught.value.hint
+    (entry,) = await library.unsent()
+    assert (entry.state, entry.mine) == (State.UNSENT, mine)
+    assert await library.record(ID) is not None, "no proof that it is gone"
+    server.faults.add(401, "*", "data_assets/**")
+    with pytest.raises(NotSignedIn):
+        await library.fetch(ID)
 
 
 async def test_custom_metadata_merges_by_key(library: Library, server: DemoServer) -> None:
