@@ -21,7 +21,7 @@ def assert_one_sentence(err: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "options", "code"),
     [
-        (401, {}, 3),
+        (401, {}, 5),  # of this asset alone: the token is good
         (403, {}, 5),
         (404, {}, 4),
         (400, {"message": "bad request"}, 5),
@@ -37,6 +37,14 @@ def test_trouble_with_reading_is_told(
     program.server.faults.add(fault, "GET", f"data_assets/{RAW}", **options)  # type: ignore[arg-type]  # texts only
     done = program(*READ)
     assert (done.code, done.out) == (code, "")
+    assert_one_sentence(done.err)
+
+
+def test_a_token_that_is_refused_everywhere_is_a_question_of_signing_in(program: Program) -> None:
+    program.ok("sync")
+    program.server.faults.add(401, "*", "data_assets/**")
+    done = program(*READ)
+    assert (done.code, done.out) == (3, "")
     assert_one_sentence(done.err)
 
 
