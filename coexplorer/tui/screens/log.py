@@ -67,7 +67,7 @@ class LogScreen(CommandScreen[Entry | None]):
 
     async def _load(self) -> None:
         self._entries = await self._library.log(limit=MOST_ENTRIES)
-        self._unsent = len(await self._library.unsent())
+        self._unsent = (await self._library.status()).unsent
         self._show()
 
     def _show(self) -> None:
