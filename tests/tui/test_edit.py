@@ -18,14 +18,19 @@ def editor_of(app: Running) -> FieldsEditor:
     return editing.editor
 
 
+async def add_mark(app: Running) -> None:
+    """Save the name with an exclamation mark behind it."""
+    await app.press("r")
+    await app.type("!")
+    await app.press("enter")
+
+
 @pytest.mark.command("edit.name")
 async def test_a_name_is_edited_in_place_and_saved_by_enter(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
-        await app.press("r")
-        await app.type("!")
-        await app.press("enter")
+        await add_mark(app)
         await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "the new name")
         await app.until_shown("open data!")
         assert app.main.rows.has_focus
@@ -131,9 +136,7 @@ async def test_a_refused_edit_returns_with_its_reason_and_the_text_is_kept(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.go_to("RNA-seq reference")
-        await app.press("r")
-        await app.type("!")
-        await app.press("enter")
+        await add_mark(app)
         await app.until_shown("you can read but not change this asset", "1 unsent", "L")
         await app.until(
             lambda: (row := app.main.rows.current) and row.name == "RNA-seq reference", "the old"
@@ -148,9 +151,7 @@ async def test_the_row_shows_the_edit_while_it_is_on_its_way(
 ) -> None:
     async with running_app(server, settings) as app:
         with server.hooks.before("PUT") as gate:
-            await app.press("r")
-            await app.type("!")
-            await app.press("enter")
+            await add_mark(app)
             await app.until_shown("↑ open data!", "── ↑ open data!", "name         open data!")
             assert app.stored(OUTSIDE).name == "open data"
             gate.release()
@@ -164,9 +165,7 @@ async def test_after_a_refusal_list_and_details_show_what_is_true(
     async with running_app(server, settings) as app:
         await app.go_to("RNA-seq reference")
         with server.hooks.before("PUT") as gate:
-            await app.press("r")
-            await app.type("!")
-            await app.press("enter")
+            await add_mark(app)
             await app.until_shown("↑ RNA-seq reference!", "name         RNA-seq reference!")
             gate.release()
             await app.until_gone("↑")
@@ -179,13 +178,9 @@ async def test_of_two_edits_of_one_asset_the_later_is_shown_until_both_have_ende
 ) -> None:
     async with running_app(server, settings) as app:
         with server.hooks.before("PUT") as gate:
-            await app.press("r")
-            await app.type("!")
-            await app.press("enter")
+            await add_mark(app)
             await app.until_shown("↑ open data!")
-            await app.press("r")
-            await app.type("!")
-            await app.press("enter")
+            await add_mark(app)
             await app.until_shown("↑ open data!!", "name         open data!!")
             gate.release()
             await app.until(lambda: app.stored(OUTSIDE).name == "open data!!", "both sent")
@@ -202,9 +197,8 @@ async def test_a_refused_archiving_is_taken_back_though_an_edit_is_on_its_way(
             with server.hooks.before("PATCH") as patch:
                 await app.press("a")
                 await app.until(lambda: _shown_archived(app, VIEWED), "archived ahead")
-                await app.press("k", "r")
-                await app.type("!")
-                await app.press("enter")
+                await app.press("k")
+                await add_mark(app)
                 await app.until_shown("↑ RNA-seq reference!")
                 assert _shown_archived(app, VIEWED)
                 patch.release()
@@ -280,9 +274,7 @@ async def test_the_answer_to_one_edit_leaves_the_draft_of_the_next(
 ) -> None:
     async with running_app(server, settings) as app:
         with server.hooks.before("PUT") as gate:
-            await app.press("r")
-            await app.type("!")
-            await app.press("enter")
+            await add_mark(app)
             await app.until_shown("↑ open data!")
             await app.press("j", "r")
             await app.type(" v2")
