@@ -16,6 +16,8 @@ from coexplorer.models import (
     AssetId,
     AssetState,
     AssetType,
+    Excerpt,
+    Fields,
     MetadataValue,
     Provenance,
     SourceBucket,
@@ -126,6 +128,32 @@ def asset_from_json(raw: bytes) -> Asset:
     if not isinstance(obj, dict):
         raise ValueError("an asset that is no JSON object")
     return parse_asset(obj, raw=raw)
+
+
+class _Editable(msgspec.Struct):
+    """The editable fields, where they are as the manual has them."""
+
+    name: str
+    description: str = ""
+    tags: list[str] = []
+    mount: str | None = None
+
+
+_EDITABLE: Final = msgspec.json.Decoder(_Editable)
+
+
+def excerpt_from_json(raw: bytes) -> Excerpt:
+    """Read the editable fields of one asset, in a fifth of the time of `asset_from_json`.
+
+    Raises:
+        ValueError: What `asset_from_json` can't read, as far as these fields are touched by it.
+    """
+    try:
+        found = _EDITABLE.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return asset_from_json(raw).excerpt
+    tags = tuple(dict.fromkeys(found.tags))
+    return Excerpt(Fields(found.name, found.description, tags, found.mount), raw)
 
 
 def unknown_fields(asset: Asset) -> dict[str, object]:

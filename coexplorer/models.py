@@ -144,6 +144,11 @@ class Asset(msgspec.Struct, frozen=True):
         """The editable part."""
         return Fields(self.name, self.description, self.tags, self.mount)
 
+    @property
+    def excerpt(self) -> Excerpt:
+        """What its files are made of."""
+        return Excerpt(self.fields, self.raw)
+
 
 class Membership(msgspec.Struct, frozen=True):
     """What only a search says of an asset. None: not known yet."""
@@ -164,6 +169,18 @@ class Record(msgspec.Struct, frozen=True):
     asset: Asset
     membership: Membership = Membership()
     fetched_at: float = 0.0
+
+
+class Excerpt(msgspec.Struct, frozen=True):
+    """What an asset's files are made of, without the rest being read.
+
+    Attributes:
+        fields: The editable part.
+        raw: As in `Asset`.
+    """
+
+    fields: Fields
+    raw: bytes
 
 
 class SearchRequest(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import msgspec
 
-from coexplorer.assets import asset_from_json
+from coexplorer.assets import asset_from_json, excerpt_from_json
 from coexplorer.catalog import statistics, sweeps, writing
 from coexplorer.catalog.connections import Connections
 from coexplorer.catalog.rows import ROW_COLUMNS, Row, build_row
@@ -18,13 +18,14 @@ from coexplorer.catalog.sets import Sets, read_change
 from coexplorer.catalog.statistics import Duplicates, Relative, Stats
 from coexplorer.catalog.sweeps import SyncState
 from coexplorer.catalog.writing import Flag
-from coexplorer.models import AssetId, Dialect, Membership, Record
+from coexplorer.models import AssetId, Dialect, Excerpt, Membership, Record
 from coexplorer.query import Query, fold
 
 _RECORD = (
     "SELECT raw, archived, favorite, mine, shared, fetched_at"
     " FROM asset JOIN content USING (n) JOIN seen USING (n)"
 )
+_EXCERPT = "SELECT raw FROM content WHERE n = (SELECT n FROM asset WHERE id = ?)"
 _BEYOND = "\U0010ffff"
 
 
@@ -113,6 +114,14 @@ class Catalog:
         """Return what is known of an asset; None when it is not known."""
         row = self._connections.fetch_one(f"{_RECORD} WHERE asset.id = ?", (asset_id,))
         return None if row is None else _build_record(row)
+
+    def excerpt(self, asset_id: AssetId) -> Excerpt | None:
+        """Return what an asset's files are made of, as cheaply as that can be read.
+
+        The row itself is not touched: a look at a disk less where nothing is in memory.
+        """
+        row = self._connections.fetch_one(_EXCERPT, (asset_id,))
+        return None if row is None else excerpt_from_json(row[0])
 
     def records(self, target: Query | Sequence[AssetId], *, now: float = 0.0) -> list[Record]:
         """Return the records of what a query finds, or of ids (unknown ones are left out)."""

@@ -12,7 +12,7 @@ import msgspec
 
 from coexplorer.errors import InvalidField
 from coexplorer.fs.inodes import Part
-from coexplorer.models import Asset, Fields
+from coexplorer.models import Fields
 
 MAX_FILE_BYTES = 1 << 20
 """A metadata file grows no larger (design: mount.md, Errors that reach people)."""
@@ -125,12 +125,12 @@ def check_written(content: bytes | bytearray, start: int, end: int, part: Part) 
         raise InvalidField(field, "it can't hold a line break")
 
 
-def build_json(asset: Asset) -> bytes:
+def build_json(raw: bytes) -> bytes:
     """Return the text of ``asset.json``: everything the platform said, laid out for people."""
     try:
-        return msgspec.json.format(asset.raw, indent=2) + b"\n"
+        return msgspec.json.format(raw, indent=2) + b"\n"
     except msgspec.DecodeError:
-        return bytes(asset.raw) + b"\n"
+        return bytes(raw) + b"\n"
 
 
 def _escape_tag(tag: str) -> str:

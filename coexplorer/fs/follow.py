@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from coexplorer.errors import CatalogError, CoexplorerError, JournalError
+from coexplorer.errors import CatalogError
 from coexplorer.fs.descriptors import is_alive
 from coexplorer.fs.saving import Saver
 from coexplorer.fs.tree import Flag, Known
@@ -112,12 +112,14 @@ class Follower:
 
     async def _apply(self, ids: list[AssetId]) -> None:
         # During a first sync nobody has seen a text yet: light rows do, without their JSON.
-        volume = self._volume
+        volume, read_at = self._volume, time.monotonic()
         seen = [asset_id for asset_id in ids if volume.has_details(asset_id)]
         unseen = list(set(ids).difference(seen))
         records = {r.asset.id: r for r in await self._library.records(seen)} if seen else {}
         rows = {row.id: row for row in await self._library.rows(unseen)} if unseen else {}
         for number, asset_id in enumerate(ids, 1):
+            if volume.is_outdated(asset_id, read_at):
+                continue  # the catalog tells of the save next
             if (record := records.get(asset_id)) is not None:
                 volume.apply_record(record, time.monotonic())
             elif (row := rows.get(asset_id)) is not None:
@@ -159,7 +161,7 @@ class Follower:
                 log.warning("the catalog can't be read: %s", error)
                 return
             for record in records:
-                self._volume.measure(batch[record.asset.id], record)
+                self._volume.measure(batch[record.asset.id], record.asset.excerpt)
             await trio.sleep(_MEASURE_PAUSE_S)
 
     # --- Housekeeping
@@ -175,7 +177,7 @@ class Follower:
                 self._volume.forget_deep(scratch)
             self._volume.tree.expire_aliases(now)
             self._volume.tell_stale()
-            await self._notice_discards()
+            await self._saver.unsent.notice_discards()
             if now - purged > _PURGE_S:
                 purged = now
                 self._volume.shown.purge(is_alive)
@@ -187,22 +189,6 @@ class Follower:
         for file in self._volume.list_open():
             if file.hidden_until is not None and now >= file.hidden_until:
                 self._volume.bring_back(file)
-
-    async def _notice_discards(self) -> None:
-        """Let an unsent text go that the user gave up, or sent again, in another front end."""
-        failed = self._volume.failures.list()
-        journaled = self._saver.journaled
-        journaled &= {(node.slot, subject) for node, subject in failed}
-        if not journaled:
-            return
-        try:
-            waiting = {entry.asset_id for entry in await self._library.unsent()}
-        except (JournalError, CoexplorerError) as error:
-            log.warning("the journal can't be read: %s", error)
-            return
-        for node, subject in failed:
-            if (node.slot, subject) in journaled and node.id not in waiting:
-                await self._saver.give_up(node, subject)
 
 
 def _known(row: Row) -> Known:

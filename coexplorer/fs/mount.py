@@ -33,7 +33,7 @@ from coexplorer.fs.searches import Searches
 from coexplorer.fs.turns import take_in_turns
 from coexplorer.fs.volume import MountOptions, Volume
 from coexplorer.library import Library, open_library
-from coexplorer.models import AssetId, Record
+from coexplorer.models import AssetId, Excerpt
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ class LibrarySource:
 
     library: Library
 
-    def load(self, asset_id: AssetId) -> Record | None:
-        """Return what the catalog knows of an asset."""
+    def load(self, asset_id: AssetId) -> Excerpt | None:
+        """Return what the catalog has of an asset's files."""
         return self.library.peek(asset_id)
 
 

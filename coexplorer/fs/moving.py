@@ -263,8 +263,8 @@ class Moving:
             raise refuse(
                 self.volume, f"this mount has deleted {volume.deleted} assets: no more are allowed"
             )
-        record = volume.record(node)
-        if record is None:
+        excerpt = volume.excerpt(node)
+        if excerpt is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         await self.opening.check_writable(node, queues=True)
 
@@ -272,7 +272,7 @@ class Moving:
             return await self.library.delete(node.id)
 
         def take_over(_: EditResult) -> None:
-            volume.delete(node, record)
+            volume.delete(node, excerpt)
             volume.tell_stale((old, new))
 
         volume.deletions_begun += 1

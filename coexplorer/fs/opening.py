@@ -114,9 +114,9 @@ class Opening:
 
     def _fill(self, node: Node, file: MetadataFile, otherwise: bytes) -> None:
         """Give a file its buffer: of what the platform has, as far as that is known here."""
-        record = self.volume.record(node)
-        if record is not None:
-            otherwise = self.volume.spellings.text_of(node.slot, file.part, record.asset.fields)
+        excerpt = self.volume.excerpt(node)
+        if excerpt is not None:
+            otherwise = self.volume.spellings.text_of(node.slot, file.part, excerpt.fields)
         file.buffer = Buffer.of(otherwise)
 
     def _open_metadata(
@@ -173,10 +173,10 @@ class Opening:
         if file.buffer is not None and (file.buffer.dirty or file.handles):
             return self.volume.take_fresh(node, file.part)  # others have it open: all see the same
         self.saver.reach.refresh_soon()
-        record = self.volume.record(node)
-        if record is None:
+        excerpt = self.volume.excerpt(node)
+        if excerpt is None:
             raise NotFound("the asset is gone from the platform")
-        text = self.volume.spellings.text_of(node.slot, file.part, record.asset.fields)
+        text = self.volume.spellings.text_of(node.slot, file.part, excerpt.fields)
         file.buffer = Buffer.of(text)
         # Another process may have changed the catalog a moment ago.
         self.volume.note_texts(node, {file.part: text})
@@ -196,10 +196,10 @@ class Opening:
         if part is Part.ERROR:
             text = self.volume.failures.text_of(node)
         else:
-            record = self.volume.record(node)
-            if record is None:
+            excerpt = self.volume.excerpt(node)
+            if excerpt is None:
                 raise pyfuse3.FUSEError(errno.ENOENT)
-            text = build_json(record.asset)
+            text = build_json(excerpt.raw)
         opened = OpenFile(None, 0, 0, snapshot=text)
         if part is Part.ERROR:
             return self._info(opened, direct_io=True)
@@ -361,7 +361,7 @@ class Opening:
             number = error.errno or errno.EIO
             error = InvalidField(FIELDS_OF_PARTS[file.part], str(error.strerror))
         opened.touched = file.buffer.dirty = True
-        file.buffer.refusal = self.saver.note_refusal(node, file, opened.tgid, error, number)
+        file.buffer.refusal = self.saver.unsent.note_refusal(node, file, opened.tgid, error, number)
 
     def resize(self, node: Node, file: MetadataFile, size: int, handle: int | None) -> None:
         """Cut or grow a metadata file; without a handle, after `check_writable`.
@@ -412,7 +412,7 @@ class Opening:
         buffer = target.buffer
         node = self.volume.tree.find_slot(target.slot)
         if opened.touched and buffer.refusal is not None and node is not None:
-            await self.saver.keep_rejected(node, target, opened.base)
+            await self.saver.unsent.keep_rejected(node, target, opened.base)
         other = (
             opened.touched and buffer.dirty and not wants_sync and self._writes_on(opened, target)
         )
@@ -426,8 +426,8 @@ class Opening:
             return
         unheard = verdict is Verdict.SEND or (opened.touched and buffer.is_empty_wait)
         if unheard and not wants_sync and is_killed(opened.pid):
-            buffer.refusal = self.saver.note_interruption(node, target, buffer)
-            await self.saver.keep_rejected(node, target, opened.base)
+            buffer.refusal = self.saver.unsent.note_interruption(node, target, buffer)
+            await self.saver.unsent.keep_rejected(node, target, opened.base)
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if verdict is Verdict.SEND:
             await self.saver.save(node, target, opened.tgid, opened.base)

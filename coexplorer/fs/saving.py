@@ -17,34 +17,26 @@ import pyfuse3
 import trio
 
 from coexplorer.errors import (
-    ApiError,
     CoexplorerError,
     EditConflict,
     InvalidField,
-    JournalError,
     NotFound,
-    NotSignedIn,
-    Refused,
 )
-from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename, errno_of
+from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename
 from coexplorer.fs.files import (
-    EDITABLE_PARTS,
-    FIELDS_OF_PARTS,
-    NAMES_OF_PARTS,
     build_text,
     parse_text,
     read_anyhow,
 )
-from coexplorer.fs.handles import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
+from coexplorer.fs.handles import EMPTY_WAIT_S, Failure, MetadataFile
 from coexplorer.fs.reach import Reach
-from coexplorer.fs.reports import build_report
 from coexplorer.fs.tree import Node
 from coexplorer.fs.turns import give_way
+from coexplorer.fs.unsent import Unsent, name_asset, name_save
 from coexplorer.fs.volume import Volume
 from coexplorer.library import Library
-from coexplorer.library.merge import changed_fields
 from coexplorer.library.results import EditResult
-from coexplorer.models import Fields
+from coexplorer.models import Asset, Fields
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +50,30 @@ class _Attempt:
     """One change on its way.
 
     Attributes:
+        known: Its outcome is known: who waits for it need not wait for what is left to do.
         given_up: What was said when nobody waited for it any longer.
     """
 
+    known: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
     failure: Failure | None = None
     given_up: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """A file as it is sent: its content, and the version of its buffer that has it."""
+
+    node: Node
+    file: MetadataFile
+    tgid: int
+    content: bytes
+    version: int
+
+    @property
+    def what(self) -> str:
+        """What is tried, for people."""
+        return name_save(self.file.part)
 
 
 class Saver:
@@ -74,8 +84,7 @@ class Saver:
         self.library = library
         self.reach = Reach(volume, library, nursery)
         self.health = self.reach.health
-        self._failed_by: dict[tuple[int, str], int] = {}
-        self.journaled: set[tuple[int, str]] = set()
+        self.unsent = Unsent(volume, library, self.reach)
         self._nursery = nursery
         self._locks: dict[int, tuple[trio.Lock, int]] = {}
         self._running: set[_Attempt] = set()
@@ -100,8 +109,8 @@ class Saver:
         """
         attempt = self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
         await self._wait(attempt)
-        if not attempt.done.is_set():
-            what = f"saving {_file_name(file)}"
+        if not attempt.known.is_set():
+            what = name_save(file.part)
             self._give_up(attempt, node, what)
             if file.buffer is not None:
                 file.buffer.failure = attempt.failure
@@ -118,64 +127,6 @@ class Saver:
     def save_now(self, node: Node, file: MetadataFile, tgid: int, base: bytes) -> None:
         """Send a file that nobody waits for, at once."""
         self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
-
-    def note_refusal(
-        self, node: Node, file: MetadataFile, tgid: int, error: InvalidField, number: int
-    ) -> Failure:
-        """Say in the asset's ``error`` that a write was refused before anything was sent."""
-        what = f"saving {_file_name(file)}"
-        self._failed_by[node.slot, what] = tgid
-        return Failure(number, self._note_unsent(node, what, error).report)
-
-    def _note_unsent(self, node: Node, what: str, error: CoexplorerError) -> Failure:
-        """Note a failure of which the journal has nothing yet, whatever it has of earlier ones."""
-        self.journaled.discard((node.slot, what))
-        return self._note_failure(node, what, error)
-
-    async def keep_rejected(self, node: Node, file: MetadataFile, base: bytes) -> None:
-        """Write down what was refused before anything was sent, once."""
-        buffer = file.buffer
-        rejected = None if buffer is None else buffer.take_rejected()
-        if buffer is None or buffer.refusal is None or rejected is None:
-            return
-        before = read_anyhow(base, file.part, self._fields_of(node))
-        mine = read_anyhow(rejected, file.part, before)
-        reason = buffer.refusal.report.partition("\n")[0]
-        await self._keep(node, file, before, mine, Refused(reason))
-
-    def _fields_of(self, node: Node) -> Fields:
-        """Return an asset's fields as they are known here; hardly any when it is gone."""
-        record = self.volume.record(node)
-        return Fields(name=_title(node)) if record is None else record.asset.fields
-
-    def note_interruption(self, node: Node, file: MetadataFile, buffer: Buffer) -> Failure:
-        """Say that the writing program was killed in the middle, and keep what it had written."""
-        what = f"saving {_file_name(file)}"
-        error = Refused(
-            "the program that wrote it was ended by a signal, so nothing was sent",
-            hint="save it again; below is what it had written",
-        )
-        failure = self._note_unsent(node, what, error)
-        buffer.rejected = bytearray(buffer.content) or None
-        written = buffer.content.decode(errors="replace")
-        self.volume.failures.note(node, what, f"{failure.report}\n{written}")
-        return failure
-
-    async def give_up(self, node: Node, what: str) -> None:
-        """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""
-        self.volume.failures.clear(node, what)
-        self.journaled.discard((node.slot, what))
-        for part in EDITABLE_PARTS:
-            file = self.volume.find_file(node, part)
-            if file is None or file.buffer is None or what != f"saving {_file_name(file)}":
-                continue
-            record = self.volume.record(node)
-            if record is None or file.buffer.failure is None:
-                continue
-            text = self.volume.spellings.text_of(node.slot, part, record.asset.fields)
-            file.buffer = Buffer.of(text) if file.handles else None
-            self.volume.renew(node, part)
-            self.volume.tidy(file)
 
     # --- Anything else
 
@@ -204,12 +155,12 @@ class Saver:
         async def run(attempt: _Attempt) -> None:
             async with self._lock(node.slot):
                 try:
-                    record = self.volume.record(node)
-                    if record is None:
+                    excerpt = self.volume.excerpt(node)
+                    if excerpt is None:
                         raise NotFound("the asset is gone from the platform")
-                    result = await send(record.asset.fields)
+                    result = await send(excerpt.fields)
                 except CoexplorerError as error:
-                    attempt.failure = self._note_failure(node, what, error)
+                    attempt.failure = self.unsent.note_failure(node, what, error)
                     return
                 self.reach.note_success()
                 self.volume.failures.clear(node, what)
@@ -220,7 +171,7 @@ class Saver:
             raise pyfuse3.FUSEError(refusal)
         attempt = self._start(run)
         await self._wait(attempt)
-        if not attempt.done.is_set():
+        if not attempt.known.is_set():
             self._give_up(attempt, node, what)
         if attempt.failure is not None:
             number = attempt.failure.errno
@@ -255,13 +206,14 @@ class Saver:
             attempt.failure = Failure(errno.EIO, "an unexpected error; see the log")
         finally:
             self._running.discard(attempt)
+            attempt.known.set()
             attempt.done.set()
 
     async def _wait(self, attempt: _Attempt) -> None:
         # The handler may have waited already, to hear whether the platform is there.
         latest = trio.current_effective_deadline() - _REPLY_S
         with trio.move_on_at(min(trio.current_time() + _PATIENCE_S, latest)):
-            await attempt.done.wait()
+            await attempt.known.wait()
 
     def _give_up(self, attempt: _Attempt, node: Node, what: str) -> None:
         """Note that a change goes on without anybody waiting for it, and how it ends then."""
@@ -271,9 +223,9 @@ class Saver:
         )
         self.health.note_silence()
         self.volume.failures.note(node, what, report)
-        self.volume.report(f"{_title(node)}: {what}: no answer within {_PATIENCE_S:.0f} s")
+        self.volume.report(f"{name_asset(node)}: {what}: no answer within {_PATIENCE_S:.0f} s")
         attempt.failure = attempt.given_up = Failure(errno.ETIMEDOUT, report)
-        self._nursery.start_soon(self._report_end, attempt, f"{_title(node)}: {what}")
+        self._nursery.start_soon(self._report_end, attempt, f"{name_asset(node)}: {what}")
 
     async def _report_end(self, attempt: _Attempt, title: str) -> None:
         await attempt.done.wait()
@@ -303,123 +255,87 @@ class Saver:
             if buffer.failure is not None:
                 attempt.failure = buffer.failure
                 return
-            content, version = bytes(buffer.content), buffer.version
-            what = f"saving {_file_name(file)}"
+            save = _Save(node, file, tgid, bytes(buffer.content), buffer.version)
+
+            def hear(reply: Asset | None) -> None:
+                self._note_saved(save, reply)
+                attempt.known.set()
+
             try:
-                result = await self._edit(node, file, tgid, base, content)
+                if not await self._edit(save, base, hear):
+                    hear(None)
             except CoexplorerError as error:
-                self._failed_by[node.slot, what] = tgid
-                attempt.failure = self._note_failure(node, what, error)
-                buffer.fail(attempt.failure, version)
+                attempt.failure = self.unsent.note_failure(node, save.what, error, tgid)
+                buffer.fail(attempt.failure, save.version)
                 if isinstance(error, EditConflict):
                     # Who reads the file anew has theirs as the base; who saves again has not.
                     buffer.sent = buffer.base = build_text(error.theirs, file.part)
-                return
-            if result is not None:
-                self.reach.note_success()
-            # vim puts the old text back after a failed save: that is no reason to hide the failure.
-            restored = result is None and self._failed_by.get((node.slot, what)) == tgid
-            if not restored and self.volume.failures.clear(node, what):
-                self._failed_by.pop((node.slot, what), None)
-                self._nursery.start_soon(self._drop_superseded, node, file)
-            self._take_over(node, file, content, version, result)
-            self.volume.shown.note_saved(tgid, (file.slot, file.part), content)
-            self.volume.tidy(file)
+            finally:
+                self.volume.excerpts.end_lead(node.slot, time.monotonic())
 
-    async def _edit(
-        self, node: Node, file: MetadataFile, tgid: int, opened: bytes, content: bytes
-    ) -> EditResult | None:
-        """Send one field; None when there is nothing to send.
+    async def _edit(self, save: _Save, opened: bytes, hear: Callable[[Asset], None]) -> bool:
+        """Send one field; False when there is nothing to send.
+
+        Args:
+            save: What is saved.
+            opened: What it is merged with, if the process was never shown anything.
+            hear: Called with the platform's reply as soon as the outcome is written down; the
+                catalog is told behind it.
 
         Raises:
             CoexplorerError: See `Library.edit`; InvalidField when the text has no meaning.
         """
-        buffer = file.buffer
-        base = self.volume.shown.find(tgid, (file.slot, file.part))
+        node, part, content = save.node, save.file.part, save.content
+        buffer, keep = save.file.buffer, self.unsent.keep
+        base = self.volume.shown.find(save.tgid, (node.slot, part))
         if base is None:
             base = opened
         if content == base or (buffer is not None and content == buffer.sent):
-            return None
-        before = read_anyhow(base, file.part, self._fields_of(node))
+            return False
+        before = read_anyhow(base, part, self.unsent.fields_of(node))
         try:
-            if self.volume.record(node) is None:
+            if self.volume.excerpt(node) is None:
                 gone = NotFound("the asset is gone from the platform")
-                await self._keep(node, file, before, read_anyhow(content, file.part, before), gone)
+                await keep(node, part, before, read_anyhow(content, part, before), gone)
                 raise gone
-            mine = parse_text(content, file.part, before)
+            mine = parse_text(content, part, before)
             if mine.same_as(before):
-                return None
-            return await self.library.edit(node.id, before, mine)
+                return False
+            await self.library.edit(node.id, before, mine, heard=lambda _, reply: hear(reply))
         except InvalidField as error:
-            await self._keep(node, file, before, read_anyhow(content, file.part, before), error)
+            await keep(node, part, before, read_anyhow(content, part, before), error)
             raise
+        return True
 
-    async def _keep(
-        self, node: Node, file: MetadataFile, before: Fields, mine: Fields, error: CoexplorerError
-    ) -> None:
-        """Write down what is not to be sent: a shell doesn't even say that it failed."""
-        if mine.same_as(before):
-            return
-        try:
-            await self.library.keep(node.id, before, mine, error)
-        except JournalError as problem:
-            log.warning("a refused text is only in the mount: %s", problem)
-        else:
-            self.journaled.add((node.slot, f"saving {_file_name(file)}"))
+    def _note_saved(self, save: _Save, reply: Asset | None) -> None:
+        """Take over that a file was saved; `reply` is None when there was nothing to send."""
+        node, file = save.node, save.file
+        if reply is not None:
+            self.reach.note_success()
+        sent = reply is not None
+        if self.unsent.note_success(node, file.part, save.tgid, was_sent=sent):
+            self._nursery.start_soon(self.unsent.drop_superseded, node, file.part)
+        self._take_over(save, reply)
+        self.volume.shown.note_saved(save.tgid, (node.slot, file.part), save.content)
+        self.volume.tidy(file)
 
-    def _take_over(
-        self,
-        node: Node,
-        file: MetadataFile,
-        content: bytes,
-        version: int,
-        result: EditResult | None,
-    ) -> None:
+    def _take_over(self, save: _Save, reply: Asset | None) -> None:
         """Make the platform's answer what is shown from now on."""
-        volume, buffer = self.volume, file.buffer
+        volume, node, part = self.volume, save.node, save.file.part
+        buffer, content = save.file.buffer, save.content
         if buffer is None:
             return
-        after = result.after if result is not None else None
-        if after is None:
-            buffer.settle(content, version, buffer.sent if result is None else content)
-        else:
-            if build_text(after, file.part) != content:
-                volume.spellings.keep(node.slot, file.part, content)
-            now_there = volume.spellings.text_of(node.slot, file.part, after)
-            if now_there == content:
-                volume.details.note(file.slot, {file.part: content})
-            buffer.settle(content, version, now_there)
-            volume.apply_fields(node, after, time.monotonic(), alias=True)
-            volume.tell_stale()
-
-    def _note_failure(self, node: Node, what: str, error: CoexplorerError) -> Failure:
-        failure = Failure(errno_of(error), build_report(what, error))
-        self.health.note(error, node.slot)
-        if isinstance(error, NotSignedIn):
-            self.reach.check_sign_in()
-        self.volume.failures.note(node, what, failure.report)
-        if isinstance(error, ApiError | EditConflict):
-            self.journaled.add((node.slot, what))
-        self.volume.report(f"{_title(node)}: {what} failed: {error.message}")
-        if isinstance(error, NotFound):
-            self.volume.remove(node.id)
-            self.volume.tell_stale()
-        elif isinstance(error, EditConflict):
-            self.volume.apply_fields(node, error.theirs, time.monotonic(), alias=True)
-            self.volume.tell_stale()
-        return failure
-
-    async def _drop_superseded(self, node: Node, file: MetadataFile) -> None:
-        """Discard the unsent entries of a field that is saved now: nobody needs them any more."""
-        field = FIELDS_OF_PARTS[file.part]
-        try:
-            for entry in await self.library.unsent():
-                base, mine = entry.base, entry.mine
-                ours = entry.asset_id == node.id and entry.origin == "mount"
-                if ours and base and mine and changed_fields(base, mine) == (field,):
-                    await self.library.discard(entry.id)
-        except CoexplorerError as error:
-            log.warning("an old unsent text stays in the journal: %s", error)
+        if reply is None:
+            buffer.settle(content, save.version, buffer.sent)
+            return
+        if build_text(reply.fields, part) != content:
+            volume.spellings.keep(node.slot, part, content)
+        now_there = volume.spellings.text_of(node.slot, part, reply.fields)
+        if now_there == content:
+            volume.details.note(node.slot, {part: content})
+        buffer.settle(content, save.version, now_there)
+        volume.apply_reply(node, reply.excerpt, time.monotonic())
+        volume.tell_stale()
 
     @asynccontextmanager
     async def _lock(self, slot: int) -> AsyncIterator[None]:
@@ -441,11 +357,3 @@ class Saver:
                 del self._locks[slot]
             else:
                 self._locks[slot] = (lock, users - 1)
-
-
-def _file_name(file: MetadataFile) -> str:
-    return NAMES_OF_PARTS[file.part].decode()
-
-
-def _title(node: Node) -> str:
-    return node.file_name.decode(errors="replace")

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from coexplorer.fs.descriptors import ThreadGroups
 from coexplorer.fs.details import Details
+from coexplorer.fs.excerpts import Excerpts, Source
 from coexplorer.fs.failures import Failures
 from coexplorer.fs.files import (
     EDITABLE_PARTS,
@@ -27,12 +28,11 @@ from coexplorer.fs.scratch import Scratch, ScratchStore
 from coexplorer.fs.shown import Shown
 from coexplorer.fs.spellings import Spellings
 from coexplorer.fs.tree import Flag, Known, Node, Stale, Tree
-from coexplorer.models import AssetId, Fields, Membership, Record
+from coexplorer.models import AssetId, Excerpt, Fields, Membership, Record
 
 log = logging.getLogger(__name__)
 
 _FEW_NAMES = 50
-_KEPT_RECORDS = 4096
 _KEPT_TEXTS = 4096
 _LONGEST_KEPT_TEXT = 2048
 _LOG_LINES = 1000
@@ -46,13 +46,6 @@ class Notices(Protocol):
 
     def forget_inode(self, inode: int, *, attributes_only: bool = False) -> None:
         """Make the kernel ask again for a file's attributes, and for its content."""
-
-
-class Source(Protocol):
-    """Where records come from: the catalog, never the network."""
-
-    def load(self, asset_id: AssetId) -> Record | None:
-        """Return what the catalog knows of an asset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ class Volume:
     """The state of a mount."""
 
     def __init__(self, source: Source, notices: Notices, options: MountOptions) -> None:
-        self.source = source
+        self.excerpts = Excerpts(source)
         self.notices = notices
         self.options = options
         self.tree = Tree(is_held=lambda node: self.counts.holds(node.inode))
@@ -94,49 +87,35 @@ class Volume:
         self.mount_id: int | None = None
         self._mtimes: dict[tuple[int, Part], float] = {}
         self._outdated: set[tuple[int, Part]] = set()
-        self._records: OrderedDict[int, Record] = OrderedDict()
-        self._last_words: dict[int, Record] = {}
         self._files: dict[tuple[int, Part], MetadataFile] = {}
         self._second_lives: dict[int, MetadataFile] = {}
         self._unlinked: dict[int, MetadataFile] = {}
         self._texts: OrderedDict[tuple[int, Part], bytes] = OrderedDict()
         self.on_state: Callable[[Node, MetadataFile], None] = lambda _node, _file: None
 
-    # --- Records and texts
+    # --- Texts
 
-    def record(self, node: Node) -> Record | None:
-        """Return what is known of an asset, and learn the sizes of its files."""
-        found = self._records.get(node.slot) or self._last_words.get(node.slot)
+    def excerpt(self, node: Node) -> Excerpt | None:
+        """Return what an asset's files are made of, and learn their sizes."""
+        found = self.excerpts.find(node.slot)
         if found is None:
-            found = self.source.load(node.id)
-            if found is None:
-                return None
-            self._keep(node, found)
-            self.measure(node, found)
+            found = self.excerpts.load(node.slot, node.id)
+            if found is not None:
+                self.measure(node, found)
         return found
 
-    def learn(self, node: Node, record: Record) -> None:
-        """Take over what the catalog says of an asset's texts; the kernel hears of changes."""
-        self._keep(node, record)
-        self.note_texts(node, self.build_texts(node, record))
-
-    def _keep(self, node: Node, record: Record) -> None:
-        self._records[node.slot] = record
-        self._records.move_to_end(node.slot)
-        if len(self._records) > _KEPT_RECORDS:
-            self._records.popitem(last=False)
-
-    def measure(self, node: Node, record: Record) -> None:
+    def measure(self, node: Node, excerpt: Excerpt) -> None:
         """Learn the sizes of an asset's files without keeping the texts."""
         if not self.details.has(node.slot):
-            self.details.note(node.slot, self.build_texts(node, record))
+            self.details.note(node.slot, self._build_texts(node, excerpt))
 
-    def build_texts(self, node: Node, record: Record) -> dict[Part, bytes]:
-        """Return the texts of all files of an asset."""
-        fields = record.asset.fields
-        texts = {part: self.spellings.text_of(node.slot, part, fields) for part in EDITABLE_PARTS}
-        texts[Part.JSON] = build_json(record.asset)
+    def _build_texts(self, node: Node, excerpt: Excerpt) -> dict[Part, bytes]:
+        texts = self._build_editable(node, excerpt.fields)
+        texts[Part.JSON] = build_json(excerpt.raw)
         return texts
+
+    def _build_editable(self, node: Node, fields: Fields) -> dict[Part, bytes]:
+        return {part: self.spellings.text_of(node.slot, part, fields) for part in EDITABLE_PARTS}
 
     def note_texts(self, node: Node, texts: Mapping[Part, bytes]) -> None:
         """Take over texts; those that changed get a new time, and the kernel forgets the old."""
@@ -186,7 +165,7 @@ class Volume:
 
     def ensure_details(self, node: Node) -> bool:
         """Make sure that the sizes of an asset's files are known; False when the asset is gone."""
-        return self.details.has(node.slot) or self.record(node) is not None
+        return self.details.has(node.slot) or self.excerpt(node) is not None
 
     def glance(self, node: Node, part: Part) -> tuple[int, float] | None:
         """Return size and time of a file of which there is nothing more to say; None: look closer.
@@ -250,10 +229,10 @@ class Volume:
             return None
         text = self._texts.get(key)
         if text is None:
-            record = self.record(node)
-            if record is None:
+            excerpt = self.excerpt(node)
+            if excerpt is None:
                 return None
-            text = self.spellings.text_of(node.slot, part, record.asset.fields)
+            text = self.spellings.text_of(node.slot, part, excerpt.fields)
             # Another process may have changed the catalog a moment ago.
             self.note_texts(node, {part: text})
             if len(text) <= _LONGEST_KEPT_TEXT:
@@ -369,41 +348,60 @@ class Volume:
         )
         node = self.apply_known(known, now)
         if self.details.has(node.slot):
-            self.learn(node, record)
+            excerpt = asset.excerpt
+            self.excerpts.keep(node.slot, excerpt)
+            self.note_texts(node, self._build_texts(node, excerpt))
         return node
 
     def apply_known(self, known: Known, now: float) -> Node:
         """Take over where an asset is, of whose texts nothing was seen yet."""
         node = self.tree.apply(known, now)
-        self._records.pop(node.slot, None)
+        self.excerpts.unpin(node.slot)
         return node
+
+    def is_outdated(self, asset_id: AssetId, read_at: float) -> bool:
+        """Tell whether what was read from the catalog, from `read_at` on, may miss a save of ours.
+
+        Args:
+            asset_id: The asset.
+            read_at: When the reading began, in `time.monotonic` seconds.
+        """
+        node = self.tree.find_id(asset_id)
+        return node is not None and self.excerpts.is_outdated(node.slot, read_at)
 
     def has_details(self, asset_id: AssetId) -> bool:
         """Tell whether somebody may have seen an asset's texts."""
         node = self.tree.find_id(asset_id)
         return node is not None and self.details.has(node.slot)
 
+    def apply_reply(self, node: Node, reply: Excerpt, now: float) -> None:
+        """Take over what the platform answered to a save, before the catalog is told."""
+        self.excerpts.lead(node.slot, reply)
+        self._show_fields(node, reply.fields, now, alias=True)
+        if self.details.has(node.slot):
+            self.note_texts(node, self._build_texts(node, reply))
+
     def apply_fields(self, node: Node, fields: Fields, now: float, *, alias: bool) -> None:
-        """Take over what the platform has after a write of ours, before the catalog tells."""
-        self._records.pop(node.slot, None)
+        """Take over what the platform has, as the catalog was just told, before it tells."""
+        self.excerpts.unpin(node.slot)
+        self._show_fields(node, fields, now, alias=alias)
+        if self.details.has(node.slot):
+            self.note_texts(node, self._build_editable(node, fields))
+
+    def _show_fields(self, node: Node, fields: Fields, now: float, *, alias: bool) -> None:
         self.tree.set_tags(node, fields.tags)
         self.tree.rename(node, fields.name, now, alias=alias)
-        if self.details.has(node.slot):
-            texts = {
-                part: self.spellings.text_of(node.slot, part, fields) for part in EDITABLE_PARTS
-            }
-            self.note_texts(node, texts)
 
     def remove(self, asset_id: AssetId) -> None:
         """Take over that an asset is gone."""
         node = self.tree.remove(asset_id)
         if node is not None:
-            self._records.pop(node.slot, None)
+            self.excerpts.forget(node.slot)
             self.notices.forget_inode(node.inode, attributes_only=True)
 
-    def delete(self, node: Node, record: Record) -> None:
+    def delete(self, node: Node, last: Excerpt) -> None:
         """Take over that an asset was deleted from here; what it was stays readable."""
-        self._last_words[node.slot] = record
+        self.excerpts.pin(node.slot, last)
         self.tree.set_deleted(node)
         self.deleted += 1
 

@@ -27,7 +27,16 @@ from coexplorer.errors import (
 from coexplorer.library.entries import State
 from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.journal import Journal
-from coexplorer.models import Asset, AssetId, Dialect, Fields, Membership, Record, Secret
+from coexplorer.models import (
+    Asset,
+    AssetId,
+    Dialect,
+    Excerpt,
+    Fields,
+    Membership,
+    Record,
+    Secret,
+)
 from coexplorer.query import Query
 
 if TYPE_CHECKING:
@@ -173,10 +182,10 @@ class Context:
             self.note_catalog_problem(error)
             return None
 
-    def peek(self, asset_id: AssetId) -> Record | None:
-        """Return what `known` returns, on this thread."""
+    def peek(self, asset_id: AssetId) -> Excerpt | None:
+        """Return what `Library.peek` returns."""
         try:
-            return self.catalog.get(asset_id)
+            return self.catalog.excerpt(asset_id)
         except CatalogError as error:
             self.note_catalog_problem(error)
             return None

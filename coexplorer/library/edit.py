@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeAlias
 
 import anyio
+import anyio.lowlevel
 import msgspec
 
 from coexplorer.errors import (
@@ -37,6 +39,9 @@ from coexplorer.library.settle import find_archived, settle_edits
 from coexplorer.library.validate import check_fields
 from coexplorer.models import Asset, AssetId, Fields, Membership, MetadataValue
 
+Heard: TypeAlias = Callable[[EditResult, Asset], None]
+"""Is told what became of an edit, and what the platform has now, before the catalog is."""
+
 _TRIES = 4
 """Merges of one edit that may meet somebody else's change before it is given up as a conflict."""
 
@@ -47,6 +52,7 @@ class _Attempt:
     Attributes:
         sent: Whether the platform may have it: a request was sent and no reply came yet.
         before: What the platform had before the first request.
+        asset: What the platform has now; None where nothing was read.
         update_catalog: What the catalog is told once the outcome is written down. Of an edit that
             arrives that is the platform's reply alone, not what was there before.
     """
@@ -56,6 +62,7 @@ class _Attempt:
         self.purpose = purpose
         self.sent = False
         self.before: Fields | None = None
+        self.asset: Asset | None = None
         self.update_catalog: Callable[[], Awaitable[object]] | None = None
 
     def merge(self, base: Fields, mine: Fields, theirs: Fields) -> Merged:
@@ -89,6 +96,7 @@ class Editor:
         *,
         base_metadata: Mapping[str, MetadataValue] | None = None,
         metadata: Mapping[str, MetadataValue] | None = None,
+        heard: Heard | None = None,
     ) -> EditResult:
         """See `Library.edit`."""
         changed = changed_fields(base, mine)
@@ -99,7 +107,7 @@ class Editor:
                 draft, base_metadata=dict(base_metadata or {}), metadata=dict(metadata)
             )
         what = [*changed, *(["custom metadata"] if metadata is not None else [])]
-        return await self.do(draft, title=_title(what, base))
+        return await self.do(draft, title=_title(what, base), heard=heard)
 
     async def keep(
         self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
@@ -125,7 +133,7 @@ class Editor:
         drafts = [Draft(asset_id, name, Action.ARCHIVE), delete]
         return await self.do(*drafts, title=f"archive and delete {name}")
 
-    async def do(self, *drafts: Draft, title: str) -> EditResult:
+    async def do(self, *drafts: Draft, title: str, heard: Heard | None = None) -> EditResult:
         """Write one asset's drafts down as a batch, carry them out, return the last result."""
         journal = self._context.journal
 
@@ -135,13 +143,20 @@ class Editor:
 
         batch, entries = await self._context.write_down(begin)
         try:
-            return [await self.carry_out(entry, Purpose.DO) for entry in entries][-1]
+            return [await self.carry_out(entry, Purpose.DO, heard) for entry in entries][-1]
         except BaseException:
             await self._context.write_down(journal.abandon_batch, batch)
             raise
 
-    async def carry_out(self, entry: Entry, purpose: Purpose) -> EditResult:
+    async def carry_out(
+        self, entry: Entry, purpose: Purpose, heard: Heard | None = None
+    ) -> EditResult:
         """Send one planned entry and write down what became of it.
+
+        Args:
+            entry: The entry.
+            purpose: Whether it is done or taken back.
+            heard: See `Library.edit`.
 
         Raises:
             CoexplorerError: It failed; the journal says how far it got.
@@ -169,6 +184,9 @@ class Editor:
             reason = Refused("it was interrupted", hint="look at the log; retry or discard it")
             await self._context.settle(entry.id, state, error=reason)
             raise
+        if heard is not None and attempt.asset is not None:
+            heard(result, attempt.asset)
+            await anyio.lowlevel.cancel_shielded_checkpoint()  # who was told goes first
         if attempt.update_catalog is not None:
             await attempt.update_catalog()
         bus.publish(EditApplied(entry.id, entry.asset_id, entry.action))
@@ -190,6 +208,7 @@ class Editor:
         for _ in range(_TRIES):
             asked = time.time()
             theirs = await context.look(entry.asset_id)
+            attempt.asset = theirs
             attempt.update_catalog = partial(context.remember, theirs, at=asked)
             await settle_edits(context, theirs)
             merged = attempt.merge(base, mine, theirs.fields)
@@ -228,6 +247,7 @@ class Editor:
                 attempt.sent = error.outcome_unknown
                 raise
             attempt.sent = False
+            attempt.asset = reply
             attempt.update_catalog = partial(context.remember, reply)
             return msgspec.structs.replace(
                 _result(entry, State.APPLIED),

@@ -23,7 +23,7 @@ from coexplorer.library.bulk import Bulk, Stopping, never
 from coexplorer.library.changes import Change, Plan
 from coexplorer.library.context import Context
 from coexplorer.library.create import Creator
-from coexplorer.library.edit import Editor
+from coexplorer.library.edit import Editor, Heard
 from coexplorer.library.entries import Batch, Entry
 from coexplorer.library.events import Event
 from coexplorer.library.files import Files
@@ -46,6 +46,7 @@ from coexplorer.library.sync import Sync
 from coexplorer.models import (
     Asset,
     AssetId,
+    Excerpt,
     Fields,
     FileEntry,
     FileUrls,
@@ -109,8 +110,10 @@ class Library:
         """Return what is known of an asset; None when the catalog does not know it."""
         return await self._context.known(asset_id)
 
-    def peek(self, asset_id: AssetId) -> Record | None:
-        """Return what `record` returns, on this thread: a single read of some 20 µs.
+    def peek(self, asset_id: AssetId) -> Excerpt | None:
+        """Return the editable fields and the JSON of an asset, on this thread, in some 20 µs.
+
+        None when the catalog does not know it, or can't be read.
 
         For the mount, which answers thousands of reads a second; a trip to a thread takes longer.
         """
@@ -242,6 +245,7 @@ class Library:
         *,
         base_metadata: Mapping[str, MetadataValue] | None = None,
         metadata: Mapping[str, MetadataValue] | None = None,
+        heard: Heard | None = None,
     ) -> EditResult:
         """Change fields of an asset, merged with what others did since `base` was read.
 
@@ -255,6 +259,9 @@ class Library:
             mine: The fields as they shall be.
             base_metadata: Custom metadata as shown; only with `metadata`.
             metadata: All custom metadata as it shall be; None leaves it alone.
+            heard: Called once with the result, as soon as it is written down, and with the asset as
+                the platform has it now; the catalog is told next, before this returns. For the
+                mount, where a program waits for each save. It must not raise.
 
         Returns:
             The result, in state ``applied``, or ``unchanged`` when the platform had it already.
@@ -266,7 +273,7 @@ class Library:
             ApiError: The platform said no, or its reply was lost (``outcome_unknown``).
         """
         return await self._editor.edit(
-            asset_id, base, mine, base_metadata=base_metadata, metadata=metadata
+            asset_id, base, mine, base_metadata=base_metadata, metadata=metadata, heard=heard
         )
 
     async def keep(

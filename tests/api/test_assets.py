@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coexplorer.assets import asset_from_json, decode_json, parse_asset, unknown_fields
+from coexplorer.assets import (
+    asset_from_json,
+    decode_json,
+    excerpt_from_json,
+    parse_asset,
+    unknown_fields,
+)
 from coexplorer.models import Asset, Provenance, SourceBucket
 
 CURRENT: dict[str, object] = {
@@ -180,7 +186,9 @@ def test_a_strange_value_counts_as_not_given(
 @given(key=keys_of(CURRENT) | keys_of(LEGACY), value=strange_values)
 def test_no_value_of_any_field_breaks_an_asset(key: str, value: object) -> None:
     raw = msgspec.json.encode({**CURRENT, key: value})
-    assert_usable(asset_from_json(raw))
+    asset = asset_from_json(raw)
+    assert_usable(asset)
+    assert excerpt_from_json(raw) == asset.excerpt
 
 
 @given(
@@ -193,7 +201,9 @@ def test_no_mutilation_breaks_an_asset(
 ) -> None:
     kept = {key: value for key, value in CURRENT.items() if key not in dropped}
     raw = msgspec.json.encode({**kept, **mutated, **added, "id": "a1"})
-    assert_usable(asset_from_json(raw))
+    asset = asset_from_json(raw)
+    assert_usable(asset)
+    assert excerpt_from_json(raw) == asset.excerpt
 
 
 def assert_usable(asset: Asset) -> None:
@@ -234,6 +244,7 @@ def test_what_strict_decoders_refuse_is_mended(text: bytes, name: str) -> None:
     assert asset.size_bytes is None
     assert msgspec.json.decode(asset.raw)["id"] == "a1"
     asset.name.encode()
+    assert excerpt_from_json(text).fields == asset.fields
 
 
 def test_the_raw_object_is_kept() -> None:

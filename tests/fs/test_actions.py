@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -18,7 +20,7 @@ from tests.support.server import make_id
 NAMES = [
     *("read", "renamed", "taken", "archive", "unarchive", "tagged", "retagged", "untag", "delete"),
     *("fromall", "storm", "newname", "viewed", "across", "scratch", "hidden", "changed", "kept"),
-    *("strange", "alias", "mv_out", "back", "back too"),
+    *("strange", "alias", "mv_out", "back", "back too", "told", "ahead"),
 ]
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 ARCHIVED = {"unarchive", "delete"}
@@ -282,6 +284,39 @@ def test_a_backup_keeps_its_content_while_the_file_gets_a_new_one(mounted: Mount
     assert (folder / "description.md").read_text() == "second\n"
     assert stored(mounted, "kept").description == "second"
     assert mounted.writes(IDS["kept"]) == ["PUT"]
+
+
+def test_what_was_saved_is_read_back_everywhere_at_once(mounted: Mounted) -> None:
+    folder = mounted.asset("told")
+    assert json.loads((folder / "asset.json").read_text())["description"] == "old text"
+
+    for text in ("a longer text than before", "short"):
+        (folder / "description.md").write_text(f"{text}\n")
+        told = json.loads((folder / "asset.json").read_text())
+
+        assert told["description"] == text
+        assert (folder / "description.md").read_text() == f"{text}\n"
+
+
+def test_a_save_does_not_wait_for_the_catalog(mounted: Mounted) -> None:
+    folder = mounted.asset("ahead")
+    (catalog,) = (mounted.home / "cache").rglob("*.sqlite3")
+
+    with closing(sqlite3.connect(catalog, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # a process that hangs: nobody else can write
+        (folder / "name").write_text("ahead and renamed\n")
+        after = mounted.asset("ahead and renamed")
+
+        assert (after / "name").read_text() == "ahead and renamed\n"
+        assert json.loads((after / "asset.json").read_text())["name"] == "ahead and renamed"
+        assert "ahead and renamed" not in mounted.cli("show", "--offline", IDS["ahead"]).stdout
+        other.execute("ROLLBACK")
+
+    wait_until(
+        lambda: "ahead and renamed" in mounted.cli("show", "--offline", IDS["ahead"]).stdout,
+        "the catalog was told",
+    )
+    assert mounted.writes(IDS["ahead"]) == ["PUT"]
 
 
 def test_changes_from_elsewhere_appear(mounted: Mounted) -> None:

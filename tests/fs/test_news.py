@@ -1,14 +1,17 @@
-"""When the mount looks for news, with a clock that the test turns."""
+"""When the mount looks for news, with a clock that the test turns, and what it makes of them."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import msgspec
 import trio
 import trio.testing
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.fs.control import Control
+from coexplorer.fs.follow import Follower
 from coexplorer.fs.inodes import Part, asset_inode
 from coexplorer.fs.mount import LibrarySource
 from coexplorer.fs.notify import Notifier
@@ -17,7 +20,7 @@ from coexplorer.fs.saving import Saver
 from coexplorer.fs.tree import Known
 from coexplorer.fs.volume import MountOptions, Volume
 from coexplorer.library import open_library
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Excerpt
 from tests.support.mounted import make_asset
 from tests.support.server import make_id
 from tests.support.tui import build_settings
@@ -72,3 +75,49 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
     with DemoServer(tmp_path / "server") as server:
         server.store.insert([make_asset(1, "a1")])
         trio.run(main, server, clock=clock)
+
+
+def test_what_the_catalog_does_not_know_yet_stays_as_it_was_saved(tmp_path: Path) -> None:
+    async def main(server: DemoServer) -> None:
+        settings = build_settings(server, tmp_path)
+        async with (
+            open_library(settings, origin="mount") as library,
+            trio.open_nursery() as nursery,
+        ):
+            await library.sync()
+            volume = Volume(LibrarySource(library), Notifier(), MountOptions())
+            follower = Follower(volume, library, Saver(volume, library, nursery))
+            await follower.load()
+            nursery.start_soon(follower.follow)
+            first, second = AssetId(make_id(1)), AssetId(make_id(2))
+            node = volume.tree.find_id(first)
+            assert node is not None
+            known = volume.excerpt(node)
+            assert known is not None
+
+            async def rename(asset_id: AssetId, name: str) -> None:
+                server.store.update(asset_id, name=name)
+                await library.fetch(asset_id)
+
+            async def wait_for(name: bytes) -> None:
+                while volume.tree.find_name(name) is None:
+                    await trio.lowlevel.checkpoint()
+
+            saved = Excerpt(msgspec.structs.replace(known.fields, name="saved"), known.raw)
+            volume.apply_reply(node, saved, time.monotonic())
+            await rename(first, "older")
+            await rename(second, "seen")
+            await wait_for(b"seen")
+            assert (node.file_name, volume.excerpt(node)) == (b"saved", saved)
+
+            volume.excerpts.end_lead(node.slot, time.monotonic())
+            await rename(first, "newer")
+            await wait_for(b"newer")
+            now = volume.excerpt(node)
+            assert now is not None
+            assert (node.file_name, now.fields.name) == (b"newer", "newer")
+            nursery.cancel_scope.cancel()
+
+    with DemoServer(tmp_path / "server") as server:
+        server.store.insert([make_asset(1, "a1"), make_asset(2, "a2")])
+        trio.run(main, server)

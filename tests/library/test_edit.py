@@ -17,7 +17,8 @@ from coexplorer.library import Library
 from coexplorer.library.changes import Change
 from coexplorer.library.entries import State
 from coexplorer.library.events import EditApplied, EditStarted, RowsChanged
-from coexplorer.models import AssetId, Fields
+from coexplorer.library.results import EditResult
+from coexplorer.models import Asset, AssetId, Fields
 from tests.library.conftest import OpenSession
 from tests.support.server import DERIVED, OLD, RAW, THEIRS, VIEWED
 
@@ -106,6 +107,32 @@ async def test_edit_that_arrives_changes_the_catalog_once(
     record = await library.record(ID)
     assert record is not None
     assert (record.asset.name, record.asset.description) == ("Mine", "Theirs.")
+
+
+async def test_who_waits_for_an_edit_is_told_before_the_catalog(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    mine = msgspec.structs.replace(base, name="Mine")
+    told: list[tuple[State, str, str]] = []
+
+    def hear(result: EditResult, asset: Asset) -> None:
+        known = library.peek(ID)
+        assert known is not None
+        told.append((result.state, asset.name, known.fields.name))
+
+    await library.edit(ID, base, mine, heard=hear)
+    assert told == [(State.APPLIED, "Mine", base.name)]
+    known = library.peek(ID)
+    assert known is not None
+    assert known.fields.name == "Mine"
+
+    await library.edit(ID, base, mine, heard=hear)
+    assert told[1:] == [(State.UNCHANGED, "Mine", "Mine")]
+    server.store.update(RAW, name="Theirs")
+    with pytest.raises(EditConflict):
+        await library.edit(ID, base, msgspec.structs.replace(base, name="Another"), heard=hear)
+    assert len(told) == 2
 
 
 async def test_value_that_must_not_be_sent_stops_before_the_network(
