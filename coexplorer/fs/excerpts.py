@@ -64,6 +64,7 @@ class Excerpts:
     def unpin(self, slot: int) -> None:
         """Show what the catalog has again."""
         self._pinned.pop(slot, None)
+        self._ahead.pop(slot, None)
         self.forget(slot)
 
     # --- Ahead of the catalog
@@ -76,9 +77,10 @@ class Excerpts:
     def end_lead(self, slot: int, now: float) -> None:
         """Note that the catalog was told: what is read from now on is no older than what is shown.
 
-        It stays pinned until then, for the catalog may have failed to take it.
+        Until it was read it stays pinned, for the catalog may have failed to take it. Nothing
+        happens where nothing led, as after a save that failed.
         """
-        if slot in self._ahead:
+        if self._ahead.get(slot) == math.inf:
             self._ahead[slot] = now
 
     def is_outdated(self, slot: int, read_at: float) -> bool:
@@ -88,10 +90,4 @@ class Excerpts:
             slot: The asset.
             read_at: When the reading began, on the same clock as `end_lead`.
         """
-        told_at = self._ahead.get(slot)
-        if told_at is None:
-            return False
-        if told_at >= read_at:
-            return True
-        del self._ahead[slot]
-        return False
+        return self._ahead.get(slot, -math.inf) >= read_at

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -19,25 +21,33 @@ from coexplorer.fs.opening import Opening
 from coexplorer.fs.saving import Saver
 from coexplorer.fs.tree import Known
 from coexplorer.fs.volume import MountOptions, Volume
-from coexplorer.library import open_library
+from coexplorer.library import Library, open_library
 from coexplorer.models import AssetId, Excerpt
 from tests.support.mounted import make_asset
 from tests.support.server import make_id
 from tests.support.tui import build_settings
 
 
+@asynccontextmanager
+async def _rooms(
+    server: DemoServer, home: Path
+) -> AsyncIterator[tuple[Library, Saver, trio.Nursery]]:
+    """Build a mount's rooms over a synced catalog, without a mount."""
+    async with (
+        open_library(build_settings(server, home), origin="mount") as library,
+        trio.open_nursery() as nursery,
+    ):
+        await library.sync()
+        volume = Volume(LibrarySource(library), Notifier(), MountOptions())
+        yield library, Saver(volume, library, nursery), nursery
+
+
 def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
     clock = trio.testing.MockClock(rate=1.0)
 
     async def main(server: DemoServer) -> None:
-        settings = build_settings(server, tmp_path)
-        async with (
-            open_library(settings, origin="mount") as library,
-            trio.open_nursery() as nursery,
-        ):
-            await library.sync()
-            volume = Volume(LibrarySource(library), Notifier(), MountOptions())
-            saver = Saver(volume, library, nursery)
+        async with _rooms(server, tmp_path) as (library, saver, _):
+            volume = saver.volume
             opening = Opening(volume, saver, Control(volume, library, saver))
             node = volume.tree.apply(Known(AssetId(make_id(1)), "a1"), 0.0)
 
@@ -79,14 +89,9 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
 
 def test_what_the_catalog_does_not_know_yet_stays_as_it_was_saved(tmp_path: Path) -> None:
     async def main(server: DemoServer) -> None:
-        settings = build_settings(server, tmp_path)
-        async with (
-            open_library(settings, origin="mount") as library,
-            trio.open_nursery() as nursery,
-        ):
-            await library.sync()
-            volume = Volume(LibrarySource(library), Notifier(), MountOptions())
-            follower = Follower(volume, library, Saver(volume, library, nursery))
+        async with _rooms(server, tmp_path) as (library, saver, nursery):
+            volume = saver.volume
+            follower = Follower(volume, library, saver)
             await follower.load()
             nursery.start_soon(follower.follow)
             first, second = AssetId(make_id(1)), AssetId(make_id(2))

@@ -29,6 +29,7 @@ from coexplorer.errors import (
 )
 from coexplorer.fs.details import Details
 from coexplorer.fs.errnos import errno_in_rename, errno_of
+from coexplorer.fs.excerpts import Excerpts
 from coexplorer.fs.files import (
     EDITABLE_PARTS,
     MAX_FILE_BYTES,
@@ -59,7 +60,7 @@ from coexplorer.fs.inodes import (
 )
 from coexplorer.fs.scratch import MAX_SCRATCH_BYTES, SCRATCH_LIFE_S, Scratch, ScratchStore
 from coexplorer.fs.shown import Shown
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import AssetId, Excerpt, Fields
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -427,3 +428,26 @@ def test_each_error_has_its_errno(error: CoexplorerError, number: int) -> None:
     assert errno_of(error) == number
     assert errno_in_rename(number) != errno.EINVAL
     assert number not in (errno.ESTALE, errno.EINTR)
+
+
+def test_what_the_catalog_is_not_known_to_have_is_shown_all_the_same() -> None:
+    class Catalog:
+        def load(self, asset_id: AssetId) -> Excerpt | None:
+            return {AssetId("a"): old}.get(asset_id)
+
+    old, new = Excerpt(Fields("old"), b"{}"), Excerpt(Fields("new"), b"{}")
+    excerpts = Excerpts(Catalog())
+    assert excerpts.load(1, AssetId("a")) == old
+    excerpts.end_lead(1, 5.0)
+    assert not excerpts.is_outdated(1, 1.0), "nothing led"
+
+    excerpts.lead(1, new)
+    assert excerpts.is_outdated(1, 9.0)
+    excerpts.end_lead(1, 10.0)
+    excerpts.end_lead(1, 20.0)  # a later save that failed
+    assert [excerpts.is_outdated(1, at) for at in (9.0, 10.0, 11.0)] == [True, True, False]
+    assert excerpts.find(1) == new
+
+    excerpts.unpin(1)
+    assert excerpts.find(1) is None
+    assert not excerpts.is_outdated(1, 9.0)
