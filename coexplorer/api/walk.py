@@ -6,9 +6,9 @@ The decisions are `paging`'s; this is the short driver that does the waiting.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -16,24 +16,28 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from coexplorer.api.paging import Incomplete, Pager, Place, Step, build_windows
-from coexplorer.api.wire import Envelope, parse_rows
+from coexplorer.api.wire import Envelope
 from coexplorer.errors import ApiError
-from coexplorer.models import Asset, Page
+from coexplorer.models import AssetId
 
 FetchEnvelope = Callable[[Place], Awaitable[Envelope]]
 _Item = tuple[Envelope, Step] | ApiError
 _PIECE = 10
 """Rows parsed at a time: a whole page takes 30 ms, and a mount or a screen shares this thread."""
 
+Row = TypeVar("Row")
 
-class Walk:
+
+class Walk(Generic[Row]):
     """Pages of one search, in order, without the rows that the platform repeats.
 
-    Used plainly (``async for page in walk``) it asks for one page at a time. Inside of
+    Used plainly (``async for rows in walk``) it asks for one page at a time. Inside of
     ``async with walk:`` further pages are on their way while one is read.
 
     Args:
         fetch: Fetches one page.
+        parse: Reads rows of a page.
+        id_of: Tells which asset a row is of.
         limit: Rows a page, within 1 and 1000.
         prefetch: Pages that may be on their way or waiting, in ``async with``. Platforms that count
             in offsets are asked for so many at once; where a token leads from page to page there is
@@ -46,11 +50,20 @@ class Walk:
     """
 
     def __init__(
-        self, fetch: FetchEnvelope, *, limit: int, prefetch: int = 1, offset: int = 0
+        self,
+        fetch: FetchEnvelope,
+        parse: Callable[[Sequence[bytes]], Sequence[Row]],
+        id_of: Callable[[Row], AssetId],
+        *,
+        limit: int,
+        prefetch: int = 1,
+        offset: int = 0,
     ) -> None:
         self.finished = False
         self.incomplete: Incomplete | None = None
         self._fetch = fetch
+        self._parse = parse
+        self._id_of = id_of
         self._prefetch = max(1, prefetch)
         self._pager = Pager(limit)
         self._next: Place | None = Place(offset, limit)
@@ -88,7 +101,7 @@ class Walk:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Page:
+    async def __anext__(self) -> tuple[Row, ...]:
         if self._next is None:
             raise StopAsyncIteration
         if self._receive is None:
@@ -100,14 +113,22 @@ class Walk:
                 self._next = None
                 raise item
             envelope, step = item
-        assets = await _parse_in_pieces(envelope)
-        new = self._pager.keep_new(asset.id for asset in assets)
-        by_id = {asset.id: asset for asset in assets if asset.id in new}
+        by_id = await self._parse_in_pieces(envelope)
+        new = self._pager.keep_new(by_id)
         self._next = step.to
         if step.to is None:
             self.finished = True
             self.incomplete = step.incomplete
-        return Page(tuple(by_id.values()), envelope.has_more, envelope.next_token)
+        return tuple(row for asset_id, row in by_id.items() if asset_id in new)
+
+    async def _parse_in_pieces(self, envelope: Envelope) -> dict[AssetId, Row]:
+        """Parse a page's rows and let others have their turn in between."""
+        by_id: dict[AssetId, Row] = {}
+        for start in range(0, len(envelope.rows), _PIECE):
+            for row in self._parse(envelope.rows[start : start + _PIECE]):
+                by_id[self._id_of(row)] = row
+            await anyio.lowlevel.checkpoint()
+        return by_id
 
     def _step(self, place: Place, envelope: Envelope) -> Step:
         return self._pager.step(
@@ -184,12 +205,3 @@ class _Window:
         if self._outcome is None:
             raise RuntimeError("a page was awaited that nobody fetched")
         return self._outcome
-
-
-async def _parse_in_pieces(envelope: Envelope) -> list[Asset]:
-    """Parse a page's rows and let others have their turn in between."""
-    assets: list[Asset] = []
-    for start in range(0, len(envelope.rows), _PIECE):
-        assets.extend(parse_rows(envelope.rows[start : start + _PIECE]))
-        await anyio.lowlevel.checkpoint()
-    return assets

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Final, cast
+from typing import Annotated, Final, cast
 
 import msgspec
 
 from coexplorer.api.failures import find_page_title
 from coexplorer.assets import asset_from_json, decode_json, encode_json
-from coexplorer.models import Asset, FileEntry, FileUrls, MetadataField
+from coexplorer.models import Asset, AssetId, FileEntry, FileUrls, MetadataField
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +81,26 @@ def parse_rows(rows: Sequence[bytes]) -> tuple[Asset, ...]:
         except ValueError as error:
             _log.info("left out a row of a search: %s", error)
     return tuple(assets)
+
+
+class _Named(msgspec.Struct):
+    """Of an asset, what says which one it is."""
+
+    id: Annotated[str, msgspec.Meta(pattern=r"\S")]
+
+
+_NAMED: Final = msgspec.json.Decoder(_Named)
+
+
+def parse_ids(rows: Sequence[bytes]) -> tuple[AssetId, ...]:
+    """Read the ids alone of a page's rows, of those that `parse_rows` keeps."""
+    ids = []
+    for row in rows:
+        try:
+            ids.append(AssetId(_NAMED.decode(row).id))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            ids.extend(asset.id for asset in parse_rows([row]))
+    return tuple(ids)
 
 
 def parse_asset_reply(body: bytes) -> Asset:

@@ -27,12 +27,12 @@ async def find_remote(
         try:
             async for page in walk:
                 if answer is None:
-                    found += page.results
+                    found += page
                 elif part.rest.sort:
-                    await answer.add(page.results)
-                    found += page.results
+                    await answer.add(page)
+                    found += page
                 else:
-                    found += await answer.judge(page.results)
+                    found += await answer.judge(page)
                 if end is not None and len(found) >= end and not part.rest.sort:
                     break
             if answer is not None and part.rest.sort:
@@ -94,5 +94,5 @@ async def search_remote(context: Context, request: SearchRequest) -> AsyncIterat
     """See `Library.search_remote`."""
     client = await context.client()
     async for page in client.iter_pages(request):
-        for asset in page.results:
+        for asset in page:
             yield asset

@@ -66,7 +66,7 @@ async def find_archived(client: Client, asset: Asset) -> bool:
     """Tell whether an asset is archived: only a search knows (design: api.md, The asset object)."""
     request = SearchRequest(query=name_query(asset.name), archived=True)
     async for page in client.iter_pages(request):
-        if any(found.id == asset.id for found in page.results):
+        if any(found.id == asset.id for found in page):
             return True
     return False
 
@@ -125,7 +125,7 @@ async def _find_created(client: Client, entry: Entry) -> Asset | None:
         descending=True,
     )
     async for page in client.iter_pages(request):
-        for asset in page.results:
+        for asset in page:
             same = (asset.name, asset.mount or "") == (entry.mine.name, entry.mine.mount or "")
             if same and (asset.created or 0) >= entry.at - _CLOCK_SLACK_S:
                 return asset

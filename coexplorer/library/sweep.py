@@ -128,9 +128,9 @@ class Sweep:
     async def _read_view(self, leg: Leg) -> None:
         found: set[AssetId] = set()
         try:
-            async with self._client.iter_pages(leg.request, prefetch=PREFETCH) as walk:
-                async for page in walk:
-                    found.update(asset.id for asset in page.results)
+            async with self._client.iter_ids(leg.request, prefetch=PREFETCH) as walk:
+                async for ids in walk:
+                    found.update(ids)
                     self._tell(leg)
         except Rejected:
             return
@@ -180,11 +180,11 @@ class Sweep:
         asked_at = deque([time.time()], maxlen=2 * PREFETCH + 2)
         async with self._client.iter_pages(leg.request, prefetch=PREFETCH) as walk:
             async for page in walk:
-                ids = [asset.id for asset in page.results]
+                ids = [asset.id for asset in page]
                 found.update(ids)
                 self.seen.update(ids)
-                self._types.update(asset.type for asset in page.results)
-                await self._queue.send((leg, page.results, asked_at[0]))
+                self._types.update(asset.type for asset in page)
+                await self._queue.send((leg, page, asked_at[0]))
                 asked_at.append(time.time())
                 await anyio.lowlevel.checkpoint()  # parsing the next page takes a while
         return found, walk.incomplete

@@ -61,13 +61,13 @@ class Sync:
             asked_at = time.time()
             async for page in client.iter_pages(NEWEST, limit=_REFRESH_PAGE):
                 marks = Membership(archived=False)
-                records = [Record(asset, marks, asked_at) for asset in page.results]
+                records = [Record(asset, marks, asked_at) for asset in page]
                 changed = await self._context.run(catalog.upsert, records, generation=None)
                 seen += len(records)
                 self._context.bus.publish(SyncProgressed("refresh", seen, 0))
                 if not changed:
                     break
-                self._context.bus.publish(RowsChanged(tuple(each.id for each in page.results)))
+                self._context.bus.publish(RowsChanged(tuple(each.id for each in page)))
                 asked_at = time.time()
             await self._context.run(catalog.note_refresh, time.time())
         return await self._report(started, seen=seen, removed=0)

@@ -27,7 +27,7 @@ ALL = SearchRequest(archived=None)
 
 
 async def ids(client: Client, request: SearchRequest) -> set[str]:
-    return {asset.id async for page in client.iter_pages(request) for asset in page.results}
+    return {asset.id async for page in client.iter_pages(request) for asset in page}
 
 
 async def test_the_dialect_is_asked_for_once(either_server: DemoServer) -> None:

@@ -11,7 +11,7 @@ from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.faults import Kind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import PlatformFault
-from coexplorer.models import AssetId, Dialect, SearchRequest, Secret
+from coexplorer.models import Asset, AssetId, Dialect, SearchRequest, Secret
 from tests.api.conftest import connect
 from tests.support.server import make_id
 
@@ -33,10 +33,10 @@ async def read(client: Client, *, prefetch: int, limit: int = 10) -> tuple[list[
     """Walk over everything; 0 for `prefetch` reads without a context."""
     walk = client.iter_pages(ALL, limit=limit, prefetch=prefetch)
     if prefetch == 0:
-        found = [asset.id async for page in walk for asset in page.results]
+        found = [asset.id async for page in walk for asset in page]
     else:
         async with walk:
-            found = [asset.id async for page in walk for asset in page.results]
+            found = [asset.id async for page in walk for asset in page]
     assert walk.finished
     return found, walk.complete
 
@@ -56,7 +56,7 @@ async def test_a_walk_finds_each_asset_once(
 async def test_a_walk_can_start_anywhere(server: DemoServer, client: Client) -> None:
     fill(server, 30)
     walk = client.iter_pages(ALL, limit=10, offset=25)
-    assert [len(page.results) async for page in walk] == [5]
+    assert [len(page) async for page in walk] == [5]
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 8])
@@ -68,10 +68,10 @@ async def test_the_wall_ends_a_walk_as_incomplete(legacy_server: DemoServer, pre
         if prefetch:
             async with walk:
                 async for page in walk:
-                    found.update(asset.id for asset in page.results)
+                    found.update(asset.id for asset in page)
         else:
             async for page in walk:
-                found.update(asset.id for asset in page.results)
+                found.update(asset.id for asset in page)
     assert len(found) == found.total() == 10_000
     assert walk.incomplete is Incomplete.WALL
     assert not walk.complete
@@ -115,12 +115,12 @@ async def test_rows_that_move_between_pages_come_once(legacy_server: DemoServer)
     fill(legacy_server, 30)
     async with connect(legacy_server) as client:
         walk = client.iter_pages(ALL, limit=10)
-        found = [asset.id for asset in (await anext(walk)).results]
+        found = [asset.id for asset in await anext(walk)]
         newer = StoredAsset(
             id=make_id(99), name="newer", owner=legacy_server.users[0].email, created=1_900_000_000
         )
         legacy_server.store.insert([newer])
-        found += [asset.id async for page in walk for asset in page.results]
+        found += [asset.id async for page in walk for asset in page]
     assert len(found) == len(set(found))
 
 
@@ -131,7 +131,7 @@ async def test_a_row_without_an_id_breaks_nothing(server: DemoServer, client: Cl
     assert complete
 
 
-async def read_to_the_end(walk: Walk) -> None:
+async def read_to_the_end(walk: Walk[Asset]) -> None:
     async for _page in walk:
         pass
 
@@ -146,7 +146,7 @@ async def test_an_error_comes_to_the_reader_as_it_is(
         either_server.faults.add(503, "*", "data_assets**", after=3)
         walk = client.iter_pages(ALL, limit=10, prefetch=prefetch)
         async with walk:
-            assert len((await anext(walk)).results) == 10
+            assert len(await anext(walk)) == 10
             with pytest.raises(PlatformFault):
                 await read_to_the_end(walk)
         assert not walk.complete

@@ -1,5 +1,6 @@
 """What the platform answers, in every shape that has been seen."""
 
+import json
 from contextlib import suppress
 
 import msgspec
@@ -14,6 +15,7 @@ from coexplorer.api.wire import (
     parse_envelope,
     parse_file_urls,
     parse_folder,
+    parse_ids,
     parse_metadata_schema,
     parse_permissions,
     parse_rows,
@@ -71,6 +73,18 @@ def test_what_is_no_page_is_refused(body: bytes) -> None:
 def test_no_row_breaks_a_page(rows: list[object]) -> None:
     body = msgspec.json.encode({"has_more": False, "results": [*rows, {"id": "good"}]})
     assert parse_rows(parse_envelope(body).rows)[-1].id == "good"
+
+
+@given(
+    ids=st.lists(
+        st.sampled_from(["good", "", " ", "\u2028", "\ud800", 3, None, ["a"]]) | st.text(),
+        max_size=5,
+    )
+)
+def test_the_ids_of_a_page_are_those_of_its_assets(ids: list[object]) -> None:
+    rows = [json.dumps({"name": "a", "id": each, "tags": [1]}).encode() for each in ids]
+    rows += [b"[]", b"{}", b'{"id":"bytes","name":"\xff"}']
+    assert parse_ids(rows) == tuple(asset.id for asset in parse_rows(rows))
 
 
 @given(reply=anything)
