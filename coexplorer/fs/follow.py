@@ -52,9 +52,8 @@ class Follower:
         """Fill the tree from the catalog, bit by bit: all rows at once would double the memory."""
         self._change, ids = await self._library.changed_since(0)
         for start in range(0, len(ids), _ROWS_BATCH):
-            for row in await self._library.rows(ids[start : start + _ROWS_BATCH]):
-                self._volume.tree.apply(_known(row), time.monotonic())
-            self._volume.tree.take_stale()
+            rows = await self._library.rows(ids[start : start + _ROWS_BATCH])
+            self._volume.tree.fill(map(_known, rows), time.monotonic())
         gc.collect()
         self._leave_out_tree()
 
@@ -191,14 +190,10 @@ class Follower:
                 self._volume.bring_back(file)
 
 
+# A flag's own arithmetic costs microseconds, and this is asked for every asset.
+_FLAGS = [Flag(bits) for bits in range(16)]
+
+
 def _known(row: Row) -> Known:
-    flags = Flag(0)
-    for is_set, flag in (
-        (row.archived, Flag.ARCHIVED),
-        (row.favorite, Flag.FAVORITE),
-        (row.mine, Flag.MINE),
-        (row.shared, Flag.SHARED),
-    ):
-        if is_set:
-            flags |= flag
+    flags = _FLAGS[row.archived + 2 * row.favorite + 4 * row.mine + 8 * row.shared]
     return Known(row.id, row.name, row.tags, row.created or 0.0, flags)

@@ -6,10 +6,13 @@ makes wrong in the kernel's caches is collected in `Tree.take_stale`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntFlag
 from sys import intern
+from typing import NamedTuple
+
+import msgspec
 
 from coexplorer import names
 from coexplorer.fs.inodes import (
@@ -45,8 +48,7 @@ NOWHERE = Flag(0)
 _ARCHIVED_BIT, _DELETED_BIT = int(Flag.ARCHIVED), int(Flag.DELETED)
 
 
-@dataclass(slots=True, frozen=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, gc=False):
     """What the tree wants to know of an asset.
 
     Attributes:
@@ -96,8 +98,7 @@ class Node:
         return Place.ARCHIVED if bits & _ARCHIVED_BIT else Place.ALL
 
 
-@dataclass(slots=True, frozen=True)
-class Stale:
+class Stale(NamedTuple):
     """A name in a directory that means something else now, or nothing; `inode` is what it meant."""
 
     parent: Inode
@@ -158,6 +159,7 @@ class Tree:
         self._tag_views: dict[int, TagFolder] = {}
         self._next_view = _FIRST_VIEW
         self._stale: list[Stale] = []
+        self._is_watched = True
 
     # --- Looking
 
@@ -233,6 +235,13 @@ class Tree:
 
     # --- Following the catalog
 
+    def fill(self, assets: Iterable[Known], now: float) -> None:
+        """Take over what the catalog says before anybody looks: nothing becomes stale."""
+        self._is_watched = False
+        for known in assets:
+            self.apply(known, now)
+        self._is_watched = True
+
     def apply(self, known: Known, now: float) -> Node:
         """Take over what the catalog says of an asset."""
         node = self.find_id(known.id)
@@ -289,14 +298,14 @@ class Tree:
 
     def set_tags(self, node: Node, tags: tuple[str, ...]) -> None:
         """Move an asset between the folders of tags."""
-        tags = tuple(intern(tag) for tag in tags)
-        for tag in set(node.tags) - set(tags):
+        tags = tuple(map(intern, tags))
+        for tag in set(node.tags).difference(tags):
             folder = self._tags[tag]
             folder.members.discard(node)
             self._mark_link(view_inode(folder.view), node, folder.view)
             if not folder.members and not folder.made:
                 self._mark(Place.TAGS, folder.file_name, view_inode(folder.view))
-        for tag in set(tags) - set(node.tags):
+        for tag in set(tags).difference(node.tags):
             folder = self.ensure_tag(tag)
             if not folder.members and not folder.made:
                 self._mark(Place.TAGS, folder.file_name, None)
@@ -354,16 +363,18 @@ class Tree:
         else:
             node = former
             node.gone, node.flags, node.tags = False, known.flags, ()
-        self._make_room(known)
-        node.file_name = self._free_name(known.name, known.id, 0.0)
-        self.folders[node.folder][node.file_name] = node
+        wanted = names.file_name(known.name, known.id).encode()
+        if wanted in self._aliases or not self.can_take(wanted):
+            self._make_room(wanted, known)
+            wanted = self._free_name(known.name, known.id, 0.0)
+        node.file_name = wanted
+        self.folders[node.folder][wanted] = node
         self._mark_views(node, None)
         self.set_tags(node, known.tags)
         return node
 
-    def _make_room(self, known: Known) -> None:
+    def _make_room(self, wanted: bytes, known: Known) -> None:
         """Give a younger asset of the same name its own, if nobody has seen it yet."""
-        wanted = names.file_name(known.name, known.id).encode()
         holder = self.find_name(wanted)
         if holder is None or holder.created <= known.created or self._is_held(holder):
             return
@@ -408,10 +419,13 @@ class Tree:
         return names.choose_file_name(name, asset_id, is_taken).encode()
 
     def _mark(self, parent: int, name: bytes, inode: Inode | None) -> None:
-        self._stale.append(Stale(Inode(parent), name, inode))
+        if self._is_watched:
+            self._stale.append(Stale(Inode(parent), name, inode))
 
     def _mark_views(self, node: Node, inode: Inode | None) -> None:
         """Mark an asset's name in its folder and in the views that its flags put it in."""
+        if not self._is_watched:
+            return
         self._mark(node.folder, node.file_name, inode)
         bits = int(node.flags)
         for place, flag_bits, view in _FLAG_BITS:

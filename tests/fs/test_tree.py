@@ -147,3 +147,12 @@ def test_a_name_that_was_just_left_is_not_given_to_a_newcomer() -> None:
     node = tree.apply(Known(IDS[0], "name"), 0.0)
     tree.rename(node, "other", 0.0, alias=True)
     assert tree.apply(Known(IDS[1], "name"), 1.0).file_name == b"name~00000001"
+
+
+def test_what_it_is_filled_with_makes_nothing_stale_and_what_comes_later_does() -> None:
+    tree = Tree()
+    tree.fill((Known(AssetId(letter), "same", ("t",)) for letter in "ab"), 0.0)
+    assert tree.take_stale() == []
+    assert len({node.file_name for node in tree.iter_nodes()}) == len(tree) == 2
+    tree.apply(Known(AssetId("a"), "other", ("t",)), 1.0)
+    assert {stale.name for stale in tree.take_stale()} >= {b"same", b"other"}
