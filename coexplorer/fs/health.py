@@ -28,16 +28,17 @@ class Health:
         self.answered_at = 0.0
         self.is_out_of_reach = False
         self.trouble = 0
+        self._reason = ""
         self._silent_until = 0.0
-        self._forbidden: dict[int, float] = {}
+        self._forbidden: dict[int, tuple[float, str]] = {}
 
     def note(self, error: CoexplorerError, slot: int | None = None) -> None:
         """Remember a failure, if it will meet the next write too."""
         self.is_out_of_reach = self.is_out_of_reach or isinstance(error, Unreachable)
         if isinstance(error, Unreachable | NotSignedIn):
-            self.trouble = errno_of(error)
+            self.trouble, self._reason = errno_of(error), error.message
         elif isinstance(error, Forbidden) and slot is not None:
-            self._forbidden[slot] = time.monotonic() + _FORBIDDEN_S
+            self._forbidden[slot] = (time.monotonic() + _FORBIDDEN_S, error.message)
 
     def note_success(self) -> None:
         """Forget what was known against the platform: it answered."""
@@ -48,7 +49,8 @@ class Health:
 
     def note_silence(self) -> None:
         """Remember that the platform did not answer in time."""
-        self.trouble = self.trouble or errno.ETIMEDOUT
+        if not self.trouble:
+            self.trouble, self._reason = errno.ETIMEDOUT, "the platform does not answer"
         self._silent_until = time.monotonic() + _LATELY_S
 
     def forget_permissions(self) -> None:
@@ -62,4 +64,8 @@ class Health:
 
     def may_not_write(self, slot: int) -> bool:
         """Whether the platform lately said that an asset may not be edited."""
-        return time.monotonic() < self._forbidden.get(slot, 0.0)
+        return time.monotonic() < self._forbidden.get(slot, (0.0, ""))[0]
+
+    def explain(self, slot: int) -> str:
+        """Return why an asset may not be written, in the words of what was met last."""
+        return self._forbidden[slot][1] if self.may_not_write(slot) else self._reason

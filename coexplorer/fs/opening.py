@@ -153,7 +153,8 @@ class Opening:
     async def check_writable(self, node: Node, *, queues: bool = False) -> None:
         """Refuse a write before it is made, where it is known to be in vain.
 
-        What is known of the asset's files may have changed meanwhile, if there was trouble.
+        The mount's log says why. What is known of the asset's files may have changed meanwhile, if
+        there was trouble.
 
         Args:
             node: The asset.
@@ -164,7 +165,7 @@ class Opening:
         """
         if self.volume.options.read_only:
             raise pyfuse3.FUSEError(errno.EROFS)
-        number = await self.saver.reach.find_refusal(node.slot, queues=queues)
+        number = await self.saver.reach.find_refusal(node, queues=queues)
         if number:
             raise pyfuse3.FUSEError(number)
 

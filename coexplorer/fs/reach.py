@@ -10,6 +10,7 @@ import trio
 
 from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.fs.health import Health
+from coexplorer.fs.tree import Node
 from coexplorer.fs.volume import Volume
 from coexplorer.library import Library
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _REFRESH_S = 60.0
 _PROBE_S = 2.0
+_AT_ONCE_S = 0.5
 _LOOKS = 2
 
 
@@ -36,6 +38,7 @@ class Reach:
         self._refreshed = trio.current_time()
         self._asked: trio.Event | None = None
         self._told = ""
+        self._refusal = ("", 0.0)
 
     # --- News
 
@@ -106,17 +109,30 @@ class Reach:
 
     # --- Trouble
 
-    async def find_refusal(self, slot: int, *, queues: bool = False) -> int:
-        """Return the errno of a write that would be in vain; 0 when it may go on.
+    async def find_refusal(self, node: Node, *, queues: bool = False) -> int:
+        """Return the errno of a write that would be in vain, and log why; 0 when it may go on.
 
         While trouble with the platform is known, it is asked whether that is over: the first save
         after it must go through.
 
         Args:
-            slot: The asset.
+            node: The asset.
             queues: The kernel lets one of these calls at a time go on. Behind each other they would
                 wait for a multiple of the deadline, so a silence of a moment ago is believed.
         """
+        number = await self._find_trouble(node.slot, queues=queues)
+        if number:
+            self._report_refusal(f"{node.title}: refused: {self.health.explain(node.slot)}")
+        return number
+
+    def _report_refusal(self, text: str) -> None:
+        """Log it once: a shell or an editor that was refused asks again, in other ways, at once."""
+        now, (last, reported_at) = trio.current_time(), self._refusal
+        self._refusal = (text, now)
+        if text != last or now - reported_at > _AT_ONCE_S:
+            self._volume.report(text)
+
+    async def _find_trouble(self, slot: int, *, queues: bool) -> int:
         if self.health.may_not_write(slot):
             return errno.EACCES
         for _ in range(_LOOKS):

@@ -32,7 +32,7 @@ from coexplorer.fs.handles import EMPTY_WAIT_S, Failure, MetadataFile
 from coexplorer.fs.reach import Reach
 from coexplorer.fs.tree import Node
 from coexplorer.fs.turns import give_way
-from coexplorer.fs.unsent import Unsent, name_asset, name_save
+from coexplorer.fs.unsent import Unsent, name_save
 from coexplorer.fs.volume import Volume
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult
@@ -166,7 +166,7 @@ class Saver:
                 self.volume.failures.clear(node, what)
                 take_over(result)
 
-        refusal = await self.reach.find_refusal(node.slot, queues=True)
+        refusal = await self.reach.find_refusal(node, queues=True)
         if refusal:
             raise pyfuse3.FUSEError(refusal)
         attempt = self._start(run)
@@ -223,9 +223,9 @@ class Saver:
         )
         self.health.note_silence()
         self.volume.failures.note(node, what, report)
-        self.volume.report(f"{name_asset(node)}: {what}: no answer within {_PATIENCE_S:.0f} s")
+        self.volume.report(f"{node.title}: {what}: no answer within {_PATIENCE_S:.0f} s")
         attempt.failure = attempt.given_up = Failure(errno.ETIMEDOUT, report)
-        self._nursery.start_soon(self._report_end, attempt, f"{name_asset(node)}: {what}")
+        self._nursery.start_soon(self._report_end, attempt, f"{node.title}: {what}")
 
     async def _report_end(self, attempt: _Attempt, title: str) -> None:
         await attempt.done.wait()

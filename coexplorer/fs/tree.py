@@ -85,6 +85,11 @@ class Node:
     is_deleted: bool = False
 
     @property
+    def title(self) -> str:
+        """What it is called where something is reported of it."""
+        return self.file_name.decode(errors="replace")
+
+    @property
     def inode(self) -> Inode:
         """The inode of its directory."""
         return asset_inode(self.number, Part.DIRECTORY)

@@ -35,11 +35,6 @@ def name_save(part: Part) -> str:
     return f"saving {NAMES_OF_PARTS[part].decode()}"
 
 
-def name_asset(node: Node) -> str:
-    """Return what an asset is called where it is reported."""
-    return node.file_name.decode(errors="replace")
-
-
 class Unsent:
     """Notes failures, and keeps the texts that the platform was not sent.
 
@@ -76,7 +71,7 @@ class Unsent:
         self._volume.failures.note(node, what, failure.report)
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))
-        self._volume.report(f"{name_asset(node)}: {what} failed: {error.message}")
+        self._volume.report(f"{node.title}: {what} failed: {error.message}")
         if isinstance(error, NotFound):
             self._volume.remove(node.id)
             self._volume.tell_stale()
@@ -130,7 +125,7 @@ class Unsent:
     def fields_of(self, node: Node) -> Fields:
         """Return an asset's fields as they are known here; hardly any when it is gone."""
         excerpt = self._volume.excerpt(node)
-        return Fields(name=name_asset(node)) if excerpt is None else excerpt.fields
+        return Fields(name=node.title) if excerpt is None else excerpt.fields
 
     async def keep(
         self, node: Node, part: Part, before: Fields, mine: Fields, error: CoexplorerError

@@ -68,6 +68,12 @@ def test_a_save_that_nobody_waits_for_any_longer_says_how_it_ended(alone: Mounte
     assert not (first / "error").exists()
 
 
+def last_refusal(mounted: Mounted) -> str:
+    """What the mount's log says of the last write that was not even tried, without its time."""
+    lines = (mounted.folder / ".coexplorer" / "log").read_text().splitlines()
+    return [line.split(" ", 2)[2] for line in lines if ": refused: " in line][-1]
+
+
 def test_moves_do_not_queue_behind_a_server_that_answers_nothing(alone: Mounted) -> None:
     alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
     archived = alone.folder / "archived"
@@ -84,6 +90,7 @@ def test_moves_do_not_queue_behind_a_server_that_answers_nothing(alone: Mounted)
 
     # Only the first was tried: the others would have waited for its deadline and one more each.
     assert len(alone.writes()) == 1
+    assert last_refusal(alone).endswith(": refused: the platform does not answer")
     alone.server.faults.clear()
     alone.server.faults.release()
     wait_until(lambda: move("a3") == 0, "the platform back")
@@ -133,6 +140,8 @@ def test_a_server_that_is_gone_and_comes_back(alone: Mounted) -> None:
     assert alone.status()["network"] == "offline"
     with pytest.raises(OSError, check=lambda error: error.errno == errno.ENETDOWN):
         os.open(alone.asset("a2") / "tags", os.O_WRONLY)
+    assert last_refusal(alone).startswith("a2: refused: ")
+    assert alone.server.url.removeprefix("http://") in last_refusal(alone)
     assert (alone.asset("a2") / "description.md").read_text() == "old text\n"
     assert path.read_text() == "words\n"
 
@@ -150,6 +159,7 @@ def test_an_expired_token_is_eacces(alone: Mounted) -> None:
     assert save(path, "words\n") == errno.EACCES
     with pytest.raises(PermissionError):
         os.open(path, os.O_WRONLY)
+    assert "sign" in last_refusal(alone)
     assert "sign" in (path.parent / "error").read_text()
 
 
