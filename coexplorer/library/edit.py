@@ -21,6 +21,7 @@ from coexplorer.errors import (
     Conflict,
     EditConflict,
     NotFound,
+    NotSignedIn,
     Refused,
 )
 from coexplorer.library.context import Context
@@ -272,6 +273,10 @@ class Editor:
         attempt.sent = True
         try:
             await client.archive(entry.asset_id, archived)
+        except NotSignedIn:
+            attempt.sent = False
+            await context.look(entry.asset_id)  # which says so if only this asset is refused
+            raise
         except ApiError as error:
             attempt.sent = error.outcome_unknown
             raise

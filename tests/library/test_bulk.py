@@ -6,6 +6,7 @@ import pytest
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import (
     AmbiguousAsset,
+    Forbidden,
     JournalError,
     NotFound,
     QueryError,
@@ -279,6 +280,21 @@ async def test_token_that_is_refused_ends_a_bulk_before_it_asks_for_all(
     assert len(report.failed) == 100
     # Those that were on their way together, and for each the question if the token is taken at all.
     assert len(server.requests()) <= 2 * CONCURRENCY
+
+
+async def test_asset_that_is_answered_with_401_does_not_end_a_bulk(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 12)
+    await library.sync()
+    plan = await library.plan(BULK, Change(archive=True))
+    server.faults.add(401, "*", f"data_assets/{ids[3]}*")
+    server.faults.add(401, "*", f"data_assets/{ids[3]}/**")
+    report = await library.apply(plan)
+    (failed,) = report.failed
+    assert failed.asset_id == ids[3]
+    assert isinstance(failed.error, Forbidden)
+    assert [server.store.get(each).archived for each in ids].count(True) == 11
 
 
 async def test_asset_is_found_by_name_id_and_prefix_and_by_the_platform(
