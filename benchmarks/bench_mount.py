@@ -14,8 +14,8 @@ read once more before, as some machines (with DAMON) give the pages of idle file
 A row of ours alone tells what it costs when the catalog has to come from the disk, too.
 
 Goals in seconds, or in calls a second, are for a machine that does a request of the minimal file
-system in 70 µs: a row tells what this one needs. Where the minimal one misses a goal, the machine
-is the reason, and the ratio tells.
+system in 70 µs: a row tells what this one needs. Where the minimal one misses a goal too, and ours
+is no slower than it, the verdict is "machine".
 """
 
 from __future__ import annotations
@@ -90,35 +90,38 @@ def timed(work: Callable[[], object]) -> float:
 
 
 class Looks:
-    """Looks at all file systems in turn: what slows the machine for a while slows each of them."""
+    """Looks at all file systems in turn: what slows the machine for a while slows each of them.
 
-    def __init__(
-        self, systems: Sequence[FileSystem], figures: Sequence[Figures], store: Path
-    ) -> None:
-        self.systems = systems
-        self.figures = figures
+    Args:
+        measured: The file systems, ours first, and their figures.
+        store: What ours reads from.
+    """
+
+    def __init__(self, measured: Sequence[tuple[FileSystem, Figures]], store: Path) -> None:
+        self.measured = measured
+        self.systems = [system for system, _ in measured]
         self.store = store
-        self.names = {each.name: [path.name for path in each.folder.iterdir()] for each in systems}
+        self.names = {
+            each.name: [path.name for path in each.folder.iterdir()] for each in self.systems
+        }
         self.chooser = random.Random(1)
 
     def run(self) -> None:
         """Measure each row once on each file system."""
-        for system, figures in zip(self.systems, self.figures, strict=True):
-            self.time(system, figures, "ls", list_names)
-        for system, figures in zip(self.systems, self.figures, strict=True):
-            self.time(system, figures, "ls -l", run_ls)
-        for system, figures in zip(self.systems, self.figures, strict=True):
-            self.rate(system, figures, "stat", os.stat)
-        for system, figures in zip(self.systems, self.figures, strict=True):
-            self.rate(system, figures, "open-read-close", read_file)
-        for system, figures in zip(self.systems, self.figures, strict=True):
+        for row, list_all in (("ls", list_names), ("ls -l", run_ls)):
+            for system, figures in self.measured:
+                self.time(system, figures, row, list_all)
+        for row, look in (("stat", os.stat), ("open-read-close", read_file)):
+            for system, figures in self.measured:
+                self.rate(system, figures, row, look)
+        for system, figures in self.measured:
             missing = [f"{system.folder}/{self.chooser.random()}" for _ in range(SAMPLE)]
             figures.note("a request, µs", 1e6 * timed(each(miss, missing)) / SAMPLE)
-        ours = self.systems[0]
-        forget(3, self.systems)
+        ours, figures = self.measured[0]
         paths = self.paths(ours)
+        forget(3, self.systems)
         row = f"{READ_ROW} with the disk cold"
-        self.figures[0].note(row, len(paths) / timed(each(read_file, paths)))
+        figures.note(row, len(paths) / timed(each(read_file, paths)))
 
     def time(
         self, system: FileSystem, figures: Figures, row: str, work: Callable[[Path], object]
@@ -321,6 +324,11 @@ def measure_sync(figures: Figures, mounted: Mounted) -> None:
 # --- All of it
 
 
+def sync(mounted: Mounted) -> None:
+    command = [sys.executable, "-m", "coexplorer", "sync"]
+    subprocess.run(command, env=mounted.env, capture_output=True, check=True)
+
+
 @contextmanager
 def ours(count: int) -> Iterator[tuple[Mounted, FileSystem, Figures]]:
     """Mount ours, whose catalog is on the disk, with everything in it."""
@@ -338,15 +346,7 @@ def ours(count: int) -> Iterator[tuple[Mounted, FileSystem, Figures]]:
     base = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         with mounting(base, assets, start=False) as mounted:
-            command = [sys.executable, "-m", "coexplorer", "sync"]
-            figures.note(
-                "first sync, s",
-                timed(
-                    lambda: subprocess.run(
-                        command, env=mounted.env, capture_output=True, check=True
-                    )
-                ),
-            )
+            figures.note("first sync, s", timed(lambda: sync(mounted)))
             figures.note("start, s", timed(mounted.start))
             process = mounted.process
             if process is None:
@@ -362,15 +362,15 @@ def ours(count: int) -> Iterator[tuple[Mounted, FileSystem, Figures]]:
 def run_all(count: int, parts: Sequence[str], names: Sequence[str], rounds: int) -> list[Figures]:
     with ours(count) as (mounted, whole, figures):
         with peers(names, count) as others:
-            every = [figures, *(Figures(other.name) for other in others)]
-            systems = [FileSystem("ours", whole.folder / "all", whole.pid), *others]
+            rest = [(other, Figures(other.name)) for other in others]
             if "look" in parts:
-                looks = Looks(systems, every, mounted.home)
+                assets = FileSystem("ours", whole.folder / "all", whole.pid)
+                looks = Looks([(assets, figures), *rest], mounted.home)
                 for _ in range(rounds):
                     looks.run()
             if "crawl" in parts:
-                for system, its in zip([whole, *others], every, strict=True):
-                    crawl("find", system, its, systems)
+                for system, its in ((whole, figures), *rest):
+                    crawl("find", system, its, [whole, *others])
         if "crawl" in parts:
             crawl("ls -lR", whole, figures, [whole])
             crawl("du", whole, figures, [whole])
@@ -386,7 +386,7 @@ def run_all(count: int, parts: Sequence[str], names: Sequence[str], rounds: int)
             measure_silence(figures, mounted, count)
         if "sync" in parts:
             measure_sync(figures, mounted)
-    return every
+    return [figures, *(its for _, its in rest)]
 
 
 def choice(allowed: Sequence[str]) -> Callable[[str], list[str]]:
