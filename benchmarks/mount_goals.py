@@ -45,7 +45,7 @@ class Goal:
     text: str
     row: str
     most: float = math.inf
-    least: float = 0.0
+    least: float = -math.inf
     peer: str = ""
     inverse: bool = False
 
@@ -54,7 +54,7 @@ class Goal:
 
     def is_near(self, beside: float) -> bool:
         """Tell whether ours is no worse than the minimal one, but for a tenth that is noise."""
-        return beside >= 0.9 if self.least else beside <= 1.1
+        return beside >= 0.9 if self.least > -math.inf else beside <= 1.1
 
     def value(self, results: Mapping[str, Figures]) -> float | None:
         """Return the figure or the ratio; None when it was not measured this time."""
