@@ -12,7 +12,7 @@ import trio
 from coexplorer.errors import CatalogError
 from coexplorer.fs.descriptors import is_alive
 from coexplorer.fs.saving import Saver
-from coexplorer.fs.tree import Flag, Known
+from coexplorer.fs.tree import Known, build_flags
 from coexplorer.fs.volume import Volume
 from coexplorer.library import Library
 from coexplorer.library.events import EventsDropped, RowsChanged, SyncFailed, SyncFinished
@@ -190,10 +190,8 @@ class Follower:
                 self._volume.bring_back(file)
 
 
-# A flag's own arithmetic costs microseconds, and this is asked for every asset.
-_FLAGS = [Flag(bits) for bits in range(16)]
-
-
 def _known(row: Row) -> Known:
-    flags = _FLAGS[row.archived + 2 * row.favorite + 4 * row.mine + 8 * row.shared]
+    flags = build_flags(
+        archived=row.archived, favorite=row.favorite, mine=row.mine, shared=row.shared
+    )
     return Known(row.id, row.name, row.tags, row.created or 0.0, flags)

@@ -46,6 +46,15 @@ NOWHERE = Flag(0)
 
 # Plain numbers: a flag's own arithmetic costs a microsecond, and this is asked for every name.
 _ARCHIVED_BIT, _DELETED_BIT = int(Flag.ARCHIVED), int(Flag.DELETED)
+_MARKED = [Flag(bits) for bits in range(Flag.DELETED)]
+
+
+def build_flags(
+    *, archived: bool | None, favorite: bool | None, mine: bool | None, shared: bool | None
+) -> Flag:
+    """Return where an asset of which that is known is shown; None, not known, counts as no."""
+    bits = (archived or 0) + 2 * (favorite or 0) + 4 * (mine or 0) + 8 * (shared or 0)
+    return _MARKED[bits]
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
@@ -243,9 +252,11 @@ class Tree:
     def fill(self, assets: Iterable[Known], now: float) -> None:
         """Take over what the catalog says before anybody looks: nothing becomes stale."""
         self._is_watched = False
-        for known in assets:
-            self.apply(known, now)
-        self._is_watched = True
+        try:
+            for known in assets:
+                self.apply(known, now)
+        finally:
+            self._is_watched = True
 
     def apply(self, known: Known, now: float) -> Node:
         """Take over what the catalog says of an asset."""

@@ -27,8 +27,8 @@ from coexplorer.fs.inodes import Inode, InodeCounter, LookupCounts, Part, asset_
 from coexplorer.fs.scratch import Scratch, ScratchStore
 from coexplorer.fs.shown import Shown
 from coexplorer.fs.spellings import Spellings
-from coexplorer.fs.tree import Flag, Known, Node, Stale, Tree
-from coexplorer.models import AssetId, Excerpt, Fields, Membership, Record
+from coexplorer.fs.tree import Known, Node, Stale, Tree, build_flags
+from coexplorer.models import AssetId, Excerpt, Fields, Record
 
 log = logging.getLogger(__name__)
 
@@ -343,9 +343,11 @@ class Volume:
     def apply_record(self, record: Record, now: float) -> Node:
         """Take over a record that the catalog changed."""
         asset = record.asset
-        known = Known(
-            asset.id, asset.name, asset.tags, asset.created or 0.0, flags_of(record.membership)
+        marks = record.membership
+        flags = build_flags(
+            archived=marks.archived, favorite=marks.favorite, mine=marks.mine, shared=marks.shared
         )
+        known = Known(asset.id, asset.name, asset.tags, asset.created or 0.0, flags)
         node = self.apply_known(known, now)
         if self.details.has(node.slot):
             excerpt = asset.excerpt
@@ -428,17 +430,3 @@ class Volume:
         node = self.tree.find_slot(scratch.slot)
         if node is not None and scratch.name:
             self.notices.forget_entry(node.inode, scratch.name)
-
-
-def flags_of(membership: Membership) -> Flag:
-    """Return where an asset with this membership is shown; what is not known counts as no."""
-    flags = Flag(0)
-    if membership.archived:
-        flags |= Flag.ARCHIVED
-    if membership.favorite:
-        flags |= Flag.FAVORITE
-    if membership.mine:
-        flags |= Flag.MINE
-    if membership.shared:
-        flags |= Flag.SHARED
-    return flags

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from coexplorer.fs.inodes import Place
-from coexplorer.fs.tree import ALIAS_LIFE_S, Flag, Known, Tree
+from coexplorer.fs.tree import ALIAS_LIFE_S, NOWHERE, Flag, Known, Tree, build_flags
 from coexplorer.models import AssetId
 
 IDS = [AssetId(f"{number:08x}-0000-4000-8000-000000000000") for number in range(6)]
@@ -156,3 +156,12 @@ def test_what_it_is_filled_with_makes_nothing_stale_and_what_comes_later_does() 
     assert len({node.file_name for node in tree.iter_nodes()}) == len(tree) == 2
     tree.apply(Known(AssetId("a"), "other", ("t",)), 1.0)
     assert {stale.name for stale in tree.take_stale()} >= {b"same", b"other"}
+
+
+def test_what_is_known_of_an_asset_says_where_it_is_shown() -> None:
+    nothing = {"archived": None, "favorite": False, "mine": None, "shared": False}
+    assert build_flags(**nothing) == NOWHERE
+    for name in nothing:
+        assert build_flags(**{**nothing, name: True}) == Flag[name.upper()]
+    everything = Flag.ARCHIVED | Flag.FAVORITE | Flag.MINE | Flag.SHARED
+    assert build_flags(archived=True, favorite=True, mine=True, shared=True) == everything
