@@ -55,6 +55,21 @@ def test_it_opens_reads_the_assets_and_leaves_the_terminal_as_it_was(server: Dem
         assert not re.search(rb"\x1b\[>\d*u", session.output)
 
 
+def test_it_draws_on_the_terminal_while_errors_go_to_a_file(
+    server: DemoServer, tmp_path: Path
+) -> None:
+    errors = tmp_path / "errors"
+    command = ["bash", "-c", 'exec "$0" -m coexplorer 2> "$1"', sys.executable, str(errors)]
+    for _ in range(2):  # the second has a first frame to paint
+        with Session(command, env=environment(server)) as session:
+            session.wait_for("open data")
+            session.write("q")
+            session.wait_exit()
+            assert session.status == 0
+            assert session.modes_left_on() == []
+    assert errors.read_text() == ""
+
+
 @pytest.mark.parametrize("size", [(80, 24), (40, 12)])
 def test_it_fits_small_terminals(server: DemoServer, size: tuple[int, int]) -> None:
     with open_program(server, columns=size[0], rows=size[1]) as session:

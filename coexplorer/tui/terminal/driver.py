@@ -78,8 +78,11 @@ class QuietDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        if sys.__stderr__ is not None:
-            self._file = _Tty(sys.__stderr__)  # type: ignore[assignment]  # what the writer uses of it
+        # The errors' stream is Textual's terminal; the user may have sent it elsewhere.
+        streams = [each for each in (sys.__stderr__, sys.__stdout__) if each is not None]
+        if streams:
+            terminal = next((each for each in streams if each.isatty()), streams[0])
+            self._file = _Tty(terminal)  # type: ignore[assignment]  # what the writer uses of it
         self._answers = AnswerFilter()
         self._wake: tuple[int, int] | None = None
         self._is_old = os.environ.get("TERM", "").startswith(_OLD_TERMINALS)
