@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
 import signal
+import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -126,6 +131,37 @@ def test_foreign_text_in_the_editor_of_a_description_is_harmless_too(server: Dem
         session.wait_idle()
         assert b"owned\x07" not in session.output
         assert b"\x1b[35m" not in session.output
+
+
+LEADER = """
+import signal, subprocess, sys
+signal.signal(signal.SIGHUP, lambda *_: None)
+sys.exit(subprocess.call([sys.executable, "-m", "coexplorer"]))
+"""
+"""As make: it is told that the terminal is gone, and waits for the program."""
+
+
+def test_it_ends_with_its_terminal_although_nobody_passes_the_signal_on(server: DemoServer) -> None:
+    master, slave = os.openpty()
+    termios.tcsetwinsize(slave, (24, 80))
+    leader = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-c", LEADER],
+        env={**os.environ, **environment(server), "TERM": "xterm-256color"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    try:
+        shown = b""
+        while b"open data" not in shown:
+            assert select.select([master], [], [], 30)[0], shown
+            shown += os.read(master, 65536)
+        os.close(master)
+        assert leader.wait(20) == 128 + signal.SIGHUP
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(leader.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import signal
 import sys
 import threading
 import time
@@ -160,8 +161,10 @@ class QuietDriver(LinuxDriver):
                     with suppress(OSError):
                         data = os.read(self.fileno, 4096)
                     if not data:
-                        # The terminal is gone: SIGHUP ends the program.
                         selector.unregister(self.fileno)
+                        # The terminal is gone. The kernel tells the leader of the session alone,
+                        # and not every one passes it on, as a shell does: make waits for us.
+                        os.kill(os.getpid(), signal.SIGHUP)
                 hand_on(self._take_answers(data) if ready else self._answers.flush())
                 looks = _LOOKS if ready else looks - 1
 
