@@ -18,17 +18,38 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the console script."""
+    from coexplorer.cli import streams
     from coexplorer.cli.crash import report_crash
 
     sys.excepthook = report_crash
+    missing = streams.open_missing()
+    streams.guard()
+    if streams.STDOUT in missing:
+        sys.exit(_refuse_silence())
     if len(sys.argv) == 1 and (code := _open_painted()) is not None:
         sys.exit(code)
     from coexplorer.cli.root import cli
 
-    # A name that the terminal's encoding can't say is shown by its escapes; it breaks no list.
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    cli.main(prog_name="coexplorer")
+    try:
+        cli.main(prog_name="coexplorer")
+    except SystemExit as end:
+        from coexplorer.cli.ending import end_without_output
+
+        code = end_without_output()
+        if code is not None and not end.code:
+            sys.exit(code)
+        raise
+
+
+def _refuse_silence() -> int:
+    """Refuse to work where nobody can be told what was done."""
+    from coexplorer.cli import exits
+
+    sys.stderr.write(
+        "coexplorer: standard output is closed, so nothing was done\n"
+        "  if you don't want the answer, send it to nowhere: >/dev/null\n"
+    )
+    return exits.LOCAL
 
 
 def _open_painted() -> int | None:

@@ -16,6 +16,7 @@ from coexplorer.cli.output import Format, encode_record, format_options, print_j
 from coexplorer.cli.plans import leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import find_targets, read_targets, target_options
+from coexplorer.cli.values import SECONDS
 from coexplorer.errors import ConfigError
 from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
 
@@ -47,7 +48,7 @@ aws_secret_access_key = …"""
 @click.option("--keys-section", default="default", help="The section of that file.")
 @click.option("--ask-keys", is_flag=True, help="Ask for the AWS keys.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until it is ready or failed.")
-@click.option("--timeout", "timeout_s", type=float, help="Wait so many seconds at most.")
+@click.option("--timeout", "timeout_s", type=SECONDS, help="Wait so many seconds at most.")
 @format_options(Format.JSON, Format.IDS)
 @pass_invocation
 def create_command(
@@ -140,7 +141,7 @@ def load_keys(path: Path, section: str) -> tuple[Secret, Secret]:
 
 @click.command("wait")
 @target_options
-@click.option("--timeout", "timeout_s", type=float, help="Wait so many seconds at most.")
+@click.option("--timeout", "timeout_s", type=SECONDS, help="Wait so many seconds at most.")
 @format_options(Format.JSON, Format.JSON_LINES, Format.IDS)
 @pass_invocation
 def wait_command(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from coexplorer.cli import exits
+from coexplorer.cli import exits, streams
 
 
 def end_with(error: BaseException) -> int | None:
@@ -24,12 +23,26 @@ def end_with(error: BaseException) -> int | None:
     if isinstance(error, KeyboardInterrupt):
         sys.stderr.write("\ncoexplorer: interrupted\n")
         return exits.INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        # The reader has seen enough; nothing more may be flushed to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.BROKEN_PIPE
     if isinstance(error, OSError):
+        if (code := end_without_output()) is not None:
+            return code
+        if isinstance(error, BrokenPipeError):
+            return exits.BROKEN_PIPE
         where = f": {error.filename}" if error.filename else ""
         sys.stderr.write(f"coexplorer: {error.strerror or error}{where}\n")
         return exits.LOCAL
     return None
+
+
+def end_without_output() -> int | None:
+    """Return the exit code where the answer can't be written; None where all of it is."""
+    error = streams.abandon_output()
+    if error is None:
+        return None
+    if isinstance(error, BrokenPipeError):
+        return exits.BROKEN_PIPE  # the reader has seen enough: no trouble at all
+    sys.stderr.write(
+        f"coexplorer: the answer can't be written to standard output: {error.strerror or error}\n"
+        "  if anything was changed, coexplorer log says what\n"
+    )
+    return exits.LOCAL

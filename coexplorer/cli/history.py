@@ -16,6 +16,7 @@ from coexplorer.cli.output import Format, format_options, print_json, print_line
 from coexplorer.cli.plans import DONE, finish, follow, leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
+from coexplorer.cli.values import NUMBER
 from coexplorer.errors import CoexplorerError, Refused
 from coexplorer.text import clean
 
@@ -43,8 +44,8 @@ _BATCH_COLUMNS = (
 
 
 @click.command("log")
-@click.argument("change", type=int, required=False)
-@click.option("--limit", type=click.IntRange(min=1), default=30, help="So many at most.")
+@click.argument("change", type=NUMBER, required=False)
+@click.option("--limit", type=NUMBER, default=30, help="So many at most.")
 @click.option("--entries", is_flag=True, help="Every asset's own entry, not only the changes.")
 @format_options(Format.JSON, Format.JSON_LINES)
 @pass_invocation
@@ -126,7 +127,7 @@ def _print_report(report: BatchReport, style: Format) -> None:
 
 
 @click.command("undo")
-@click.argument("change", type=int, required=False)
+@click.argument("change", type=NUMBER, required=False)
 @format_options(Format.JSON, Format.JSON_LINES)
 @pass_invocation
 def undo_command(invocation: Invocation, change: int | None, *, style: Format) -> None:
@@ -150,8 +151,8 @@ def redo_command(invocation: Invocation, *, style: Format) -> None:
 
 
 @click.command("retry")
-@click.argument("entries", metavar="[ENTRY]...", type=int, nargs=-1)
-@click.option("--batch", type=int, metavar="CHANGE", help="Go on with an interrupted change.")
+@click.argument("entries", metavar="[ENTRY]...", type=NUMBER, nargs=-1)
+@click.option("--batch", type=NUMBER, metavar="CHANGE", help="Go on with an interrupted change.")
 @pass_invocation
 def retry_command(invocation: Invocation, entries: tuple[int, ...], *, batch: int | None) -> None:
     """Send changes again that could not be sent: all that wait, or ENTRY of the log."""
@@ -167,7 +168,7 @@ def retry_command(invocation: Invocation, entries: tuple[int, ...], *, batch: in
 
 
 @click.command("discard")
-@click.argument("entries", metavar="ENTRY...", type=int, nargs=-1)
+@click.argument("entries", metavar="ENTRY...", type=NUMBER, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that wait.")
 @pass_invocation
 def discard_command(invocation: Invocation, entries: tuple[int, ...], *, everything: bool) -> None:

@@ -23,6 +23,7 @@ from coexplorer.cli.output import (
 )
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
+from coexplorer.cli.values import COUNT, NUMBER
 from coexplorer.query import (
     SORT_FIELDS,
     Flag,
@@ -96,8 +97,8 @@ _RECORDS_AT_ONCE = 1000
     multiple=True,
     help=f"Sort by {', '.join(name for name, _ in SORT_FIELDS)}; -FIELD: descending.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="So many at most.")
-@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave so many out first.")
+@click.option("--limit", type=NUMBER, help="So many at most.")
+@click.option("--offset", type=COUNT, default=0, help="Leave so many out first.")
 @click.option("--columns", metavar="A,B,…", help=f"Of {', '.join(_COLUMNS)}.")
 @click.option("--refresh", is_flag=True, help="Ask the platform for news first.")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")

@@ -11,6 +11,7 @@ import click
 
 from coexplorer.cli.format import plural
 from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.values import NUMBER
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
@@ -25,7 +26,7 @@ _DEFAULT_DELETIONS = 10
 @click.option("--allow-untag", is_flag=True, help="`rm tags/T/A` takes the tag away.")
 @click.option(
     "--allow-delete",
-    type=click.IntRange(1),
+    type=NUMBER,
     is_flag=False,
     flag_value=_DEFAULT_DELETIONS,
     default=None,

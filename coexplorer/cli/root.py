@@ -17,6 +17,7 @@ import click
 from coexplorer import __version__
 from coexplorer.cli import exits
 from coexplorer.cli.everywhere import accept_everywhere
+from coexplorer.cli.values import check_texts
 
 if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
@@ -70,7 +71,7 @@ class Root(click.Group):
             return None
         module = importlib.import_module(f"coexplorer.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
-        return accept_everywhere(command)
+        return check_texts(accept_everywhere(command))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands without importing them."""
@@ -90,6 +91,15 @@ class Root(click.Group):
             if not near:
                 raise
             raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the command line; its help goes to a standard output that may be broken, too."""
+        from coexplorer.cli.ending import end_with
+
+        try:
+            return super().make_context(*args, **extra)
+        except OSError as error:
+            raise click.exceptions.Exit(end_with(error) or exits.LOCAL) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; whatever goes wrong leaves as one sentence and an exit code."""
@@ -152,6 +162,9 @@ def cli(
         from coexplorer.cli.app import open_app
 
         ctx.exit(open_app(_find_settings(ctx, invocation)))
+
+
+check_texts(cli)
 
 
 def _find_settings(ctx: click.Context, invocation: Invocation) -> Settings:
