@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from coexplorer.catalog.disk import is_full
 from coexplorer.catalog.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import CatalogError
 
 BUSY_TIMEOUT_S: Final = 10.0
@@ -216,7 +217,7 @@ class Connections:
 
     def _prepare(self) -> None:
         """Make the file ready: private, of this schema, whole; rebuilt where it is beyond use."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_private_dir(self.path.parent)
         with _one_at_a_time(self.path):
             if _mark(self.path).exists():
                 self._rebuild()

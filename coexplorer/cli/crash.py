@@ -24,10 +24,11 @@ def report_crash(
 
     from coexplorer.config import find_paths
     from coexplorer.config.paths import ensure_private_dir
+    from coexplorer.errors import ConfigError
 
     text = "".join(traceback.format_exception(kind, error, trace))
     where = "nowhere: it could not be written"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ConfigError):
         path = ensure_private_dir(find_paths().state_dir) / "crash.log"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:

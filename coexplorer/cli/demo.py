@@ -25,6 +25,7 @@ from coexplorer.cli.tour import give_tour
 from coexplorer.config import find_paths, load_settings
 from coexplorer.config.embedded import EmbeddedServer, announce, claim
 from coexplorer.config.file import DEMO
+from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import CoexplorerError, ConfigError
 from coexplorer.models import Secret
 
@@ -107,7 +108,7 @@ def serve_command(
     from coexplorer.demo.folder import empty_folder
     from coexplorer.demo.server import DemoServer, run_until_signalled
 
-    data = folder or find_paths().state_dir / "serve"
+    data = folder or ensure_private_dir(find_paths().state_dir / "serve")
     if fresh:
         empty_folder(data)
     server = DemoServer(data, dialect=dialect, port=port, faults=_load_faults(script))

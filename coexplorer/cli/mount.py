@@ -50,11 +50,12 @@ def mount_command(
     FOLDER is an empty folder, or one to be made; without it, the profile's own. The mount goes to
     the background when it answers; `coexplorer umount FOLDER` ends it.
     """
+    from coexplorer.config import expand_home
     from coexplorer.fs.mounts import check_fuse, ensure_mountable, log_file
 
     check_fuse()
     settings = _with_token(invocation)
-    place = Path(folder or settings.mount_folder).expanduser().absolute()
+    place = expand_home(folder or settings.mount_folder).absolute()
     ensure_mountable(settings.paths, place)
     place = place.resolve()
 
@@ -115,11 +116,11 @@ def _with_token(invocation: Invocation) -> Settings:
 @click.option("--force", is_flag=True, help="Even if it is in use, or hangs.")
 def umount_command(folder: Path, *, force: bool) -> None:
     """End a mount; what is on its way is sent first, or kept in the journal."""
-    from coexplorer.config import find_paths
+    from coexplorer.config import expand_home, find_paths
     from coexplorer.fs.mounts import unmount
 
     # No resolve: that would ask the mount, which may hang.
-    unmount(find_paths(), folder.expanduser().absolute(), force=force)
+    unmount(find_paths(), expand_home(folder).absolute(), force=force)
     click.echo(f"unmounted {folder}", err=True)
 
 

@@ -111,8 +111,10 @@ def start_log(path: Path) -> None:
     Raises:
         ConfigError: When it can't be written.
     """
+    from coexplorer.config.paths import ensure_private_dir
+
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_private_dir(path.parent)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:

@@ -4,8 +4,16 @@
 `coexplorer.config.write`, which is imported late because few commands need it.
 """
 
-from coexplorer.config.paths import Paths, find_paths
+from coexplorer.config.paths import Paths, expand_home, find_paths
 from coexplorer.config.settings import Settings, load_settings
 from coexplorer.config.tokens import ReadOnce, TokenSource
 
-__all__ = ["Paths", "ReadOnce", "Settings", "TokenSource", "find_paths", "load_settings"]
+__all__ = [
+    "Paths",
+    "ReadOnce",
+    "Settings",
+    "TokenSource",
+    "expand_home",
+    "find_paths",
+    "load_settings",
+]

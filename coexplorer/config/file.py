@@ -72,7 +72,8 @@ def load_config_file(path: Path) -> ConfigFile:
     """Read ``config.toml``; one that does not exist is an empty one.
 
     Raises:
-        ConfigError: When it can't be read, others can read it, it is no TOML, or a value is wrong.
+        ConfigError: It can't be read, others can read or replace it, it is no TOML, or a value is
+            wrong.
     """
     try:
         with path.open("rb") as file:
@@ -86,6 +87,12 @@ def load_config_file(path: Path) -> ConfigFile:
         raise ConfigError(
             f"{path} is open to others, and it may hold tokens", hint=f"run: chmod 600 {path}"
         )
+    for folder in {path.parent, path.resolve().parent}:
+        if folder.stat().st_mode & 0o022:
+            raise ConfigError(
+                f"others can put another file in the place of {path}",
+                hint=f"run: chmod go-w {folder}",
+            )
     try:
         table = tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError:

@@ -5,11 +5,15 @@ Folders are 0700 and files 0600: a catalog is somebody's unpublished work.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 
 import msgspec
 import platformdirs
+
+from coexplorer.errors import ConfigError
 
 APP = "coexplorer"
 
@@ -51,23 +55,79 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state_dir / "journals" / f"{_file_stem(profile, domain)}.sqlite3"
 
 
+_NO_HOME = ConfigError(
+    "there is no home folder for this user",
+    hint="set HOME, or XDG_CONFIG_HOME, XDG_CACHE_HOME and XDG_STATE_HOME, to a folder of yours",
+)
+
+
 def find_paths() -> Paths:
-    """Look the folders up; none is created."""
-    return Paths(
-        config_dir=platformdirs.user_config_path(APP, appauthor=False),
-        cache_dir=platformdirs.user_cache_path(APP, appauthor=False),
-        state_dir=platformdirs.user_state_path(APP, appauthor=False),
-    )
+    """Look the folders up; none is created.
+
+    Raises:
+        ConfigError: The user has no home folder, and nothing else says where they are.
+    """
+    try:
+        paths = Paths(
+            config_dir=platformdirs.user_config_path(APP, appauthor=False),
+            cache_dir=platformdirs.user_cache_path(APP, appauthor=False),
+            state_dir=platformdirs.user_state_path(APP, appauthor=False),
+        )
+    except RuntimeError:  # a user id that no list of users has
+        raise _NO_HOME from None
+    # A relative one, or a ~ that nobody expands, would be another folder wherever the shell is.
+    if not all(path.is_absolute() for path in (paths.config_dir, paths.cache_dir, paths.state_dir)):
+        raise _NO_HOME
+    return paths
+
+
+def expand_home(path: str | Path) -> Path:
+    """Replace a leading ``~``.
+
+    Raises:
+        ConfigError: There is no home folder to put in its place.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{path} can't be found: {_NO_HOME}", hint=_NO_HOME.hint) from None
 
 
 def ensure_private_dir(path: Path) -> Path:
-    """Make a folder that only its owner can enter; one that exists is left as it is.
+    """Make one of the program's folders; only its owner can enter it, whatever the umask.
+
+    Each missing folder above it is made likewise. One that an earlier version, or a umask, left
+    open to others is closed: that goes for `path` and what is above it up to the program's own.
 
     Raises:
         OSError: When it can't be made.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_private(path)
+    if APP in path.parts:
+        for folder in (path, *path.parents):
+            _close_to_others(folder)
+            if folder.name == APP:
+                break
     return path
+
+
+def _make_private(path: Path) -> None:
+    missing = [path]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for folder in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            folder.chmod(0o700)  # a umask may take the owner's own rights, too
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
+def _close_to_others(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # on a disk without modes there is nothing to close
+        found = folder.stat()
+        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+            folder.chmod(0o700)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -79,7 +139,7 @@ def write_private(path: Path, text: str) -> None:
         OSError: When it can't be written; the old file is then untouched.
     """
     target = path.resolve()
-    ensure_private_dir(target.parent)
+    _make_private(target.parent)
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.new")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

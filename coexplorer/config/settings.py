@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from coexplorer.config.file import (
     check_profile_name,
     load_config_file,
 )
-from coexplorer.config.paths import Paths, find_paths
+from coexplorer.config.paths import Paths, expand_home, find_paths
 from coexplorer.config.tokens import (
     FirstOf,
     GivenToken,
@@ -248,6 +249,8 @@ def build_settings(
         sources: Where its token comes from, in their order.
     """
     folder = Path(profile.mount_folder or f"~/codeocean/{profile.name}")
+    with contextlib.suppress(ConfigError):  # no home: told where somebody wants to mount there
+        folder = expand_home(folder)
     return Settings(
         profile=profile.name,
         base_url=address.base_url,
@@ -256,7 +259,7 @@ def build_settings(
         catalog_path=paths.catalog_file(profile.name, address.domain),
         journal_path=paths.journal_file(profile.name, address.domain),
         paths=paths,
-        mount_folder=folder.expanduser(),
+        mount_folder=folder,
         dialect=profile.dialect,
         keys=config.keys,
         actions=config.actions,

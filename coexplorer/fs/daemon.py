@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import CoexplorerError, Refused
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def _run_child(serve: Callable[[Callable[[], None]], None], log_path: Path, writ
 def _leave_terminal(log_path: Path) -> None:
     os.setsid()
     os.chdir("/")
-    log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ensure_private_dir(log_path.parent)
     output = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     sys.stdout.flush()

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from coexplorer.catalog.disk import is_full
+from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import JournalError
 from coexplorer.library.journal_schema import VERSION, NewerJournalError, migrate
 
@@ -42,7 +43,7 @@ class JournalFile:
         self.problem: JournalError | None = None
         self._connection: sqlite3.Connection | None = None
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ensure_private_dir(path.parent)
             path.touch(mode=0o600)
             self._connection = _connect(path)
         except (OSError, sqlite3.Error, NewerJournalError) as error:

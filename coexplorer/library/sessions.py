@@ -13,6 +13,8 @@ import uuid
 from pathlib import Path
 from typing import IO
 
+from coexplorer.config.paths import ensure_private_dir
+
 
 class NoSession:
     """In place of a `SessionLock` where nothing can be written."""
@@ -27,7 +29,7 @@ class SessionLock:
     """This process's own locked file; `name` stands in the journal's rows."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_private_dir(folder)
         self.name = uuid.uuid4().hex
         self._path = folder / f"{self.name}.lock"
         self._file: IO[bytes] = os.fdopen(

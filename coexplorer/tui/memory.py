@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from coexplorer.config.paths import ensure_private_dir
 from coexplorer.models import AssetId, Fields
 
 KEPT_SEARCHES = 100
@@ -205,7 +206,7 @@ def _load(path: Path, kind: type[_T]) -> _T | None:
 
 def _save(path: Path, content: object) -> None:
     with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_private_dir(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")  # 0600
         with os.fdopen(handle, "wb") as file:
             file.write(msgspec.json.encode(content))

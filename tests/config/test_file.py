@@ -44,6 +44,19 @@ def test_a_file_open_to_others_is_refused_with_the_command_that_mends_it(
     assert caught.value.hint == f"run: chmod 600 {path}"
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o722, 0o777, 0o702])
+def test_a_folder_that_others_can_write_to_is_refused_with_the_command_that_mends_it(
+    paths: Paths, mode: int
+) -> None:
+    path = write(paths, "")
+    paths.config_dir.chmod(mode)
+    with pytest.raises(ConfigError, match="others can put another file") as caught:
+        load_config_file(path)
+    assert caught.value.hint == f"run: chmod go-w {paths.config_dir}"
+    paths.config_dir.chmod(mode & ~0o022)
+    assert load_config_file(path).profiles == {}
+
+
 def test_everything_that_can_be_set_is_read(paths: Paths) -> None:
     path = write(
         paths,
