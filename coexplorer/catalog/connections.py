@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from coexplorer.catalog.disk import is_full
+from coexplorer.catalog.disk import NoLocksError, ensure_lockable, is_full
 from coexplorer.catalog.schema import APPLICATION_ID, MIGRATIONS, VERSION
-from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import CatalogError
 
 BUSY_TIMEOUT_S: Final = 10.0
@@ -144,9 +143,9 @@ class Connections:
         except sqlite3.Error as error:
             raise self._translate(error) from error
         except OSError as error:
+            reason, hint = _explain_os(error)
             raise CatalogError(
-                f"the catalog {self.path} can't be used: {error.strerror}",
-                hint="look at the permissions of its folder and the room on its disk",
+                f"the catalog {self.path} can't be used: {reason}", hint=hint
             ) from error
 
     def _begin(self) -> None:
@@ -169,7 +168,7 @@ class Connections:
     def _freeze(self, error: sqlite3.Error | OSError) -> None:
         """Go on with what the file holds, without ever writing."""
         if isinstance(error, OSError):
-            reason, hint = error.strerror or str(error), "look at the permissions of its folder"
+            reason, hint = _explain_os(error)
         else:
             reason, hint = self._explain(_code_of(error), error)
         self._frozen = CatalogError(
@@ -180,7 +179,9 @@ class Connections:
     def _explain(self, code: int, error: Exception) -> tuple[str, str]:
         if code == sqlite3.SQLITE_IOERR and is_full(self.path.parent):
             code = sqlite3.SQLITE_FULL
-        return _REASONS.get(code, (str(error), "delete the file: it will be rebuilt"))
+        return _REASONS.get(
+            code, (str(error), "the file is not to blame: keep it, and report this")
+        )
 
     def _translate(self, error: sqlite3.Error) -> CatalogError:
         code = _code_of(error)
@@ -217,7 +218,7 @@ class Connections:
 
     def _prepare(self) -> None:
         """Make the file ready: private, of this schema, whole; rebuilt where it is beyond use."""
-        ensure_private_dir(self.path.parent)
+        ensure_lockable(self.path)
         with _one_at_a_time(self.path):
             if _mark(self.path).exists():
                 self._rebuild()
@@ -274,6 +275,14 @@ def _connect_frozen(path: Path) -> sqlite3.Connection:
     )
 
 
+def _explain_os(error: OSError) -> tuple[str, str]:
+    """Return what is wrong with the disk, and what to do about it."""
+    if isinstance(error, NoLocksError):
+        # In the sentence itself: where the program goes on without the file, no hint is shown.
+        return f"{error.strerror}; set XDG_CACHE_HOME to a folder on a local disk", ""
+    return error.strerror or str(error), "look at the permissions of its folder and its disk's room"
+
+
 def _is_whole(path: Path, error: sqlite3.Error | OSError) -> bool:
     """Tell whether a catalog that `error` kept from being opened can be read as it stands.
 
@@ -310,7 +319,7 @@ def _read_version(connection: sqlite3.Connection, path: Path) -> int:
     if version > VERSION:
         raise CatalogError(
             f"the catalog {path} was made by a newer coexplorer",
-            hint="update coexplorer, or delete that file: it is only a copy",
+            hint="update coexplorer; this one works without that file",
         )
     return version
 

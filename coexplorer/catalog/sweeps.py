@@ -13,6 +13,9 @@ from coexplorer.catalog.sets import read_change
 from coexplorer.catalog.writing import set_change
 from coexplorer.models import AssetId, Dialect
 
+STALE_AFTER_S = 30.0
+"""A sweeper that gave no sign of life for so long is taken to be dead."""
+
 
 class SyncState(msgspec.Struct, frozen=True):
     """How fresh and how whole the catalog is.
@@ -40,6 +43,10 @@ class SyncState(msgspec.Struct, frozen=True):
     assets: int = 0
     sweeper: str = ""
     beat_at: float = 0.0
+
+    def is_swept_by_other(self, owner: str, *, now: float) -> bool:
+        """Tell whether somebody else sweeps, and has given a sign of life lately."""
+        return self.sweeper not in {"", owner} and abs(now - self.beat_at) < STALE_AFTER_S
 
 
 def load_state(connection: sqlite3.Connection) -> SyncState:

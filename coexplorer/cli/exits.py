@@ -31,7 +31,7 @@ MEANINGS = {
     NOT_FOUND: "no such asset, or not shared with you, or a name that fits several",
     REFUSED: "the platform or a guard of ours refused it",
     PLATFORM: "trouble with the platform or the way to it; trying again later may help",
-    PARTLY: "done for some assets and not for others",
+    PARTLY: "done for some assets and not for others, or answered from a part of them",
     CONFLICT: "somebody else changed the same field; your text is kept",
     LOCAL: "trouble on this machine: a full disk, a journal or catalog that can't be used",
     ASSET_FAILED: "the asset that was waited for ended in failed",

@@ -264,6 +264,7 @@ def _list_remote(
     assets = found.assets
     if found.incomplete:
         warn("the platform shows only a part of what it finds; narrow the query, or sync")
+        invocation.partial = True
     if style in {Format.JSON, Format.JSON_LINES}:
         print_json([encode_asset(asset, None) for asset in assets], style)
     elif style is Format.IDS:

@@ -104,6 +104,7 @@ class Root(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; whatever goes wrong leaves as one sentence and an exit code."""
         from coexplorer.cli.ending import end_with
+        from coexplorer.cli.session import Invocation
 
         try:
             answer = super().invoke(ctx)
@@ -115,6 +116,8 @@ class Root(click.Group):
             if code is None:
                 raise
             ctx.exit(code)
+        if isinstance(ctx.obj, Invocation) and ctx.obj.partial:
+            ctx.exit(exits.PARTLY)
         return answer
 
 

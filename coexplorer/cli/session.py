@@ -30,7 +30,12 @@ FRESH_S = 60.0
 
 
 class Invocation:
-    """The global options of this run."""
+    """The global options of this run.
+
+    Attributes:
+        partial: Whether the answer was made from a part of the assets: then the run does not end
+            with 0.
+    """
 
     def __init__(
         self,
@@ -44,6 +49,7 @@ class Invocation:
         self.domain = domain
         self.token_file = token_file
         self.debug = debug
+        self.partial = False
         self._settings: Settings | None = None
         self._told = ""
 
@@ -150,6 +156,15 @@ async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
             return  # it is told once, at the end
         known_at = clock_text(status.synced_at, time.time())
         warn(f"{error.message}; showing what was known at {known_at}")
+    await _tell_part(library)
+
+
+async def _tell_part(library: Library) -> None:
+    """Say when an answer is made from a part of the assets only."""
+    status = await library.status()
+    if not status.complete:
+        warn(f"this is about a part of the assets: {status.count_text} are known")
+        click.get_current_context().ensure_object(Invocation).partial = True
 
 
 async def with_sync_progress(library: Library, work: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -189,3 +204,4 @@ async def load_offline(library: Library) -> None:
         raise CatalogError(
             "nothing is known of this platform yet", hint="run it once without --offline"
         )
+    await _tell_part(library)

@@ -27,6 +27,7 @@ def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
         return await with_sync_progress(library, lambda: library.sync(force=force))
 
     report = invocation.run(work)
+    invocation.partial = not report.complete
     if style is not Format.TABLE:
         print_json([msgspec.json.encode(report)], style)
         return

@@ -34,7 +34,7 @@ class SyncProgressed(msgspec.Struct, frozen=True):
 
     Attributes:
         stage: ``assets``, ``archived``, ``favorites``, ``owned``, ``shared``, ``partitions``,
-            ``vanished`` or ``refresh``: what is being read.
+            ``vanished``, ``refresh`` or ``by another process``: what is being read.
         rows: Assets seen so far in this sweep (each once).
         pages: Pages read so far in this sweep.
         known: Assets that the last complete sweep found; None on a first sync.

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from coexplorer.catalog.disk import is_full
-from coexplorer.config.paths import ensure_private_dir
+from coexplorer.catalog.disk import NoLocksError, ensure_lockable, is_full
 from coexplorer.errors import JournalError
 from coexplorer.library.journal_schema import VERSION, NewerJournalError, migrate
 
@@ -43,7 +42,7 @@ class JournalFile:
         self.problem: JournalError | None = None
         self._connection: sqlite3.Connection | None = None
         try:
-            ensure_private_dir(path.parent)
+            ensure_lockable(path)
             path.touch(mode=0o600)
             self._connection = _connect(path)
         except (OSError, sqlite3.Error, NewerJournalError) as error:
@@ -166,8 +165,14 @@ def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent")
             hint="update coexplorer; the journal is never rebuilt",
         )
     reason, hint = str(error), "free some disk space or look at the file's permissions"
-    if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE == sqlite3.SQLITE_BUSY:
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    if isinstance(error, NoLocksError):
+        reason, hint = f"{error.strerror}", "set XDG_STATE_HOME to a folder on a local disk"
+    elif code == sqlite3.SQLITE_BUSY:
         reason, hint = "another process holds it", "find a process that hangs"
+    elif code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        reason = "it is damaged"
+        hint = "keep it, it may hold what was not sent, but move it and its -wal file away"
     elif isinstance(error, sqlite3.OperationalError | OSError) and is_full(path.parent):
         reason, hint = "the disk is full", "free some disk space"
     return JournalError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio.to_thread
 
 from coexplorer.catalog import Catalog
+from coexplorer.catalog.disk import is_full
 from coexplorer.config import Settings
 from coexplorer.errors import CatalogError, JournalError
 from coexplorer.library.context import Context
@@ -29,6 +30,9 @@ Origin = Literal["cli", "tui", "mount"]
 _log = logging.getLogger(__name__)
 # Without this, Python prints our warnings on a terminal where nobody asked for a log.
 logging.getLogger("coexplorer").addHandler(logging.NullHandler())
+
+_ROOM_BYTES = 8 * 1024 * 1024
+"""A new catalog wants this much for a thousand assets."""
 
 _MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
 
@@ -89,13 +93,22 @@ async def open_library(
 def _open_catalog(path: Path, stack: AsyncExitStack) -> tuple[Catalog, str]:
     """Open the catalog, or an empty one for this session only, with the reason."""
     try:
-        catalog = Catalog.open(path)
+        catalog = _open_with_room(path)
         problem = catalog.problem
     except CatalogError as error:
         problem = error.message
         catalog = _open_elsewhere(error, stack)
     stack.callback(catalog.close)
     return catalog, problem
+
+
+def _open_with_room(path: Path) -> Catalog:
+    """Open a catalog whose assets are known, or have room to be."""
+    catalog = Catalog.open(path)
+    if catalog.sync_state().generation or not is_full(path.parent, _ROOM_BYTES):
+        return catalog
+    catalog.close()
+    raise CatalogError(f"the catalog {path} has no room on its disk, so what is read is not kept")
 
 
 def _open_elsewhere(error: CatalogError, stack: AsyncExitStack) -> Catalog:

@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from coexplorer.errors import Refused
+from coexplorer.catalog.sweeps import STALE_AFTER_S
+from coexplorer.errors import CatalogError, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
 from coexplorer.library.groups import plain_errors
@@ -21,8 +22,6 @@ from coexplorer.library.results import SyncReport
 from coexplorer.models import Membership, Record
 
 HEARTBEAT_S = 5.0
-STALE_AFTER_S = 30.0
-"""A sweeper that gave no sign of life for so long is taken to be dead."""
 
 _LOOK_EVERY_S = 0.25
 _REFRESH_PAGE = 100
@@ -156,14 +155,31 @@ class Sync:
         """Wait until nobody else sweeps; None: the place is ours."""
         started = time.monotonic()
         run, catalog = self._context.run, self._context.catalog
-        while not await run(
-            catalog.acquire_sweep, self._owner, now=time.time(), stale_after_s=STALE_AFTER_S
-        ):
+        while not await self._try_to_take_place():
             await anyio.sleep(_LOOK_EVERY_S)
             state = await run(catalog.sync_state)
+            self._context.bus.publish(SyncProgressed("by another process", state.assets, 0))
             if state.refreshed_at is not None and state.refreshed_at >= asked_at:
                 return await self._report(started, seen=0, removed=0, by_other=True)
         return None
+
+    async def _try_to_take_place(self) -> bool:
+        """Become the one who sweeps; only reads as long as somebody else does.
+
+        A first sweep writes page after page: whoever wants to write in between may wait in vain.
+        """
+        run, catalog = self._context.run, self._context.catalog
+        if (await run(catalog.sync_state)).is_swept_by_other(self._owner, now=time.time()):
+            return False
+        try:
+            return await run(
+                catalog.acquire_sweep, self._owner, now=time.time(), stale_after_s=STALE_AFTER_S
+            )
+        except CatalogError:
+            state = await run(catalog.sync_state)
+            if state.is_swept_by_other(self._owner, now=time.time()):
+                return False
+            raise
 
     async def _beat(self) -> None:
         while True:

@@ -32,6 +32,12 @@ from coexplorer.query.values import parse_count, parse_moment, parse_number, par
 
 _OPS: tuple[Op, ...] = ("<=", ">=", "<", ">")
 
+MOST_TERMS = 300
+"""Words, fields and listed tags of one query: a database refuses some thousand, at its own time."""
+
+MOST_CHARACTERS = 20_000
+"""A query is read again with every key that is typed into it."""
+
 
 def parse_query(text: str) -> Query:
     """Return the query that `text` writes; an empty text asks for everything not archived.
@@ -58,6 +64,10 @@ def _parse(text: str, *, typing: bool) -> tuple[Query, QueryError | None]:
     terms: list[Term] = []
     sort: list[SortKey] = []
     first: QueryError | None = None
+    room = MOST_TERMS
+    if len(text) > MOST_CHARACTERS:
+        first = _too_long(f"{MOST_CHARACTERS:,} characters", MOST_CHARACTERS, len(text))
+        first.text, text = text, text[:MOST_CHARACTERS]
     pos = skip_spaces(text, 0)
     while pos < len(text):
         reader = _TermReader(text, pos, typing=typing)
@@ -70,14 +80,27 @@ def _parse(text: str, *, typing: bool) -> tuple[Query, QueryError | None]:
             pos = skip_spaces(text, max(find_end(text, pos), error.end))
             continue
         first = first or reader.open_quote
+        room -= len(term.tags) if isinstance(term, AllTags) else 1
+        if room < 0:
+            first = first or _too_long(f"{MOST_TERMS} words and fields", reader.start, reader.pos)
+            break
         if isinstance(term, SortKey):
             sort.append(term)
         else:
             terms.append(term)
         pos = skip_spaces(text, reader.pos)
     if first is not None:
-        first.text = text
+        first.text = first.text or text
     return Query(tuple(terms), tuple(sort)), first
+
+
+def _too_long(most: str, start: int, end: int) -> QueryError:
+    return QueryError(
+        f"a query has at most {most}",
+        start=start,
+        end=end,
+        hint="to work on a list of assets, give their ids on standard input: …  edit -",
+    )
 
 
 class _TermReader:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from coexplorer.assets import parse_asset
 from coexplorer.catalog import Catalog, sets
+from coexplorer.errors import QueryError
 from coexplorer.models import AssetId, Membership, Record
-from coexplorer.query import FLAGS, Query, format_query, parse_query
+from coexplorer.query import FLAGS, Query, format_query, parse_partial, parse_query
+from coexplorer.query.parse import MOST_TERMS
 from tests.support.judge import find_naively, make_records
 from tests.support.queries import queries
 
@@ -134,6 +136,48 @@ def test_telling_searches_find_what_a_naive_filter_finds(
     filled: tuple[Catalog, list[Record]], text: str
 ) -> None:
     assert_as_naive(*filled, parse_query(text))
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "w{}",
+        "ab",
+        "-w{}",
+        "name:w{}",
+        "-name:w{}",
+        "tag:w{}",
+        "-tag:w{}",
+        "id:{}",
+        "owner:w{}",
+        "contained_data_id:{}",
+        "size:>{}KB",
+        "-size:<{}KB",
+        "created:>-{}d",
+        '"age":{}',
+        '-"age":>{}',
+        '"key {}":x',
+        "is:mine",
+        "sort:size",
+    ],
+)
+def test_the_largest_query_is_answered_and_a_larger_one_is_a_mistake(
+    filled: tuple[Catalog, list[Record]], term: str
+) -> None:
+    text = " ".join(term.format(number) for number in range(MOST_TERMS))
+    catalog, records = filled
+    expected = find_naively(records, parse_query(text), NOW)
+    assert catalog.ids(parse_query(text), now=NOW) == expected
+    assert catalog.count(parse_query(text), now=NOW) == len(expected)
+    listed = ",".join(f"t{number}" for number in range(MOST_TERMS))
+    assert catalog.ids(parse_query(f"tag:all({listed})"), now=NOW) == []
+    for more in (f"{text} x", f"x tag:all({listed})", "x " * 10_000, "x" * 20_001):
+        with pytest.raises(QueryError, match="a query has at most"):
+            parse_query(more)
+        understood, mistake = parse_partial(more)
+        assert mistake is not None
+        assert mistake.text == more
+        catalog.count(understood, now=NOW)
 
 
 def test_every_flag_is_counted_as_it_is_listed(filled: tuple[Catalog, list[Record]]) -> None:

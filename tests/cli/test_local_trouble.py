@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.catalog import connections
+from coexplorer.errors import CatalogError
 from tests.support.namespaces import UNSHARE
 from tests.support.program import TIMEOUT_S, Done, Program, program_command
 from tests.support.server import RAW
@@ -121,8 +122,14 @@ def test_journal_of_a_newer_version_leaves_reading_and_sends_nothing(known: Prog
     assert [one for method in WRITES for one in known.server.requests(method)] == []
 
 
-def on_a_full_disk(program: Program, tmp_path: Path, *args: str) -> Done:
-    """Run a command on a copy of this test's home on a disk that is really full."""
+def on_a_full_disk(
+    program: Program,
+    tmp_path: Path,
+    *args: str,
+    script: str = FILLED,
+    room: tuple[str, ...] = (),
+) -> Done:
+    """Run a command on a copy of this test's home on a disk that is really full, or nearly so."""
     place, copy = tmp_path / "small", tmp_path / "copy"
     place.mkdir(exist_ok=True)
     if not copy.exists():
@@ -133,7 +140,7 @@ def on_a_full_disk(program: Program, tmp_path: Path, *args: str) -> Done:
         if name == "HOME" or name.startswith("XDG_")
     }
     done = subprocess.run(
-        [*UNSHARE, "sh", "-c", FILLED, "sh", place, copy, *program_command(*args)],
+        [*UNSHARE, "sh", "-c", script, "sh", place, copy, *room, *program_command(*args)],
         env={**os.environ, **program.env, **moved, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -172,3 +179,109 @@ def test_full_disk_without_a_catalog_is_got_round(known: Program, tmp_path: Path
     assert RAW in done.lines
     (line,) = done.err.splitlines()
     assert "the disk is full" in line
+
+
+NEARLY_FULL = """
+set -e
+mount -t tmpfs -o size=8m tmpfs "$1"
+cp -r "$2"/. "$1"
+dd if=/dev/zero of="$1/fill" bs=1k count=$((8192 - $3 - $(du -sk "$1" | cut -f1))) 2>/dev/null
+shift 3
+exec "$@"
+"""
+"""Runs a command whose home is on a file system of its own, with so many KB left."""
+
+
+@pytest.mark.parametrize("room_kb", [64, 300, 1000, 2000])
+def test_a_disk_with_little_room_does_not_end_the_first_list(
+    known: Program, tmp_path: Path, room_kb: int
+) -> None:
+    find_catalog().unlink()
+    done = on_a_full_disk(known, tmp_path, "ls", "--ids", script=NEARLY_FULL, room=(str(room_kb),))
+    assert done.code == 0, done
+    assert RAW in done.lines
+    (line,) = done.err.splitlines()
+    assert line.startswith("coexplorer: the catalog ")
+
+
+@pytest.fixture(scope="session")
+def no_locks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library to preload: see its source."""
+    source = Path(__file__).parents[1] / "support" / "nolocks.c"
+    library = tmp_path_factory.mktemp("nolocks") / "nolocks.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.mark.parametrize("calls", ["fcntl", "flock", "mmap", "fcntl,flock,mmap"])
+def test_a_home_without_locks_is_read_and_names_what_to_set(
+    known: Program, no_locks: Path, calls: str
+) -> None:
+    """As NFS and Lustre are often set up. SQLite alone waits half a minute for such a lock."""
+    known.ok("edit", RAW, "--add-tag", "before")
+    known.server.log.clear()
+    home = {
+        "LD_PRELOAD": str(no_locks),
+        "NOLOCKS": os.environ["HOME"],
+        "NOLOCKS_CALLS": calls,
+    }
+    listed = known.spawn("ls", "--ids", "--offline", env=home)
+    assert (listed.code, RAW in listed.lines) == (0, True), listed
+    (line,) = listed.err.splitlines()
+    assert "its disk has no locks" in line
+    assert "set XDG_CACHE_HOME to a folder on a local disk" in line
+    for command in (("edit", RAW, "--add-tag", "more"), ("archive", RAW), ("undo",)):
+        done = known.spawn(*command, env=home)
+        assert done.code == 9, done
+        assert "its disk has no locks" in done.err
+        assert "set XDG_STATE_HOME to a folder on a local disk, then try again" in done.err
+    assert [one for method in WRITES for one in known.server.requests(method)] == []
+
+
+def test_what_is_said_of_a_home_without_locks_helps(
+    known: Program, no_locks: Path, tmp_path: Path
+) -> None:
+    home = {
+        "LD_PRELOAD": str(no_locks),
+        "NOLOCKS": os.environ["HOME"],
+        "NOLOCKS_CALLS": "fcntl,flock,mmap",
+        "XDG_STATE_HOME": str(tmp_path / "local" / "state"),
+        "XDG_CACHE_HOME": str(tmp_path / "local" / "cache"),
+    }
+    done = known.spawn("edit", RAW, "--add-tag", "more", env=home)
+    assert (done.code, done.err) == (0, ""), done
+    assert "more" in known.server.store.get(RAW).tags
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 100, b"garbage", b"SQLite format 3\0" + b"\xff" * 4000])
+def test_a_damaged_journal_is_told_with_the_way_out(known: Program, damage: bytes) -> None:
+    known.ok("edit", RAW, "--add-tag", "before")
+    known.server.log.clear()
+    journal = find_journal()
+    with journal.open("r+b") as file:
+        file.write(damage)
+    listed = known.ok("ls", "--ids", "--offline")
+    assert RAW in listed.lines
+    for command in (("edit", RAW, "--add-tag", "x"), ("archive", RAW), ("log",), ("undo",)):
+        done = known(*command)
+        assert done.code == 9, done
+        assert "(it is damaged)" in done.err
+        assert "keep it, it may hold what was not sent, but move it and its -wal file" in done.err
+    assert [one for method in WRITES for one in known.server.requests(method)] == []
+    for beside in journal.parent.glob(f"{journal.name}*"):
+        if beside.is_file():
+            beside.rename(beside.with_name(f"damaged-{beside.name}"))
+    known.ok("edit", RAW, "--add-tag", "after")
+
+
+def test_no_hint_sends_a_good_catalog_to_the_bin(known: Program) -> None:
+    """A mistake of ours in SQL is no fault of the file."""
+    with (
+        closing(connections.Connections(find_catalog())) as catalog,
+        pytest.raises(CatalogError) as caught,
+        catalog.reading() as connection,
+    ):
+        connection.execute(f"SELECT {'+'.join(['1'] * 5000)}")
+    assert "Expression tree is too large" in caught.value.message
+    assert "delete" not in caught.value.hint
+    assert "keep it" in caught.value.hint

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from coexplorer.api import paging
-from coexplorer.catalog import Catalog
+from coexplorer.catalog import Catalog, connections, sweeps
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.faults import Kind
 from coexplorer.demo.hooks import Gate
@@ -17,6 +17,7 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotSignedIn, Refused, Unreachable
 from coexplorer.library import Library, open_library, sync
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
+from coexplorer.library.results import SyncReport
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, build_settings, many_assets
@@ -326,12 +327,37 @@ async def test_place_of_a_sweeper_that_died_is_taken_over(
 ) -> None:
     async with open_session() as library:
         catalog = library._context.catalog
-        died_at = time.time() - sync.STALE_AFTER_S
+        died_at = time.time() - sweeps.STALE_AFTER_S
         assert catalog.acquire_sweep("a dead process", now=died_at, stale_after_s=1)
         report = await library.sync()
         assert not report.by_other
         assert report.complete
         assert await known(library) == {asset.id for asset in server.store.assets()}
+
+
+async def test_whoever_waits_for_a_sweep_never_waits_for_its_writes(
+    open_session: OpenSession, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first sweep writes page after page, for minutes: who wants to write waits in vain."""
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.01)
+    reports: dict[str, SyncReport] = {}
+
+    async def sweep(name: str, library: Library) -> None:
+        reports[name] = await library.sync()
+
+    async with open_session() as one, open_session() as other:
+        with server.hooks.before("POST", "*/search") as gate:
+            async with anyio.create_task_group() as group:
+                group.start_soon(sweep, "one", one)
+                await gate.arrived()
+                with other.subscribe() as events, one._context.catalog._connections.writing():
+                    group.start_soon(sweep, "other", other)
+                    async for event in events:
+                        if event == SyncProgressed("by another process", 0, 0):
+                            break
+                gate.release()
+        assert reports["other"].by_other
+        assert await known(other) == await known(one)
 
 
 async def test_sweeper_whose_place_was_taken_stops(
@@ -352,8 +378,8 @@ async def test_sweeper_whose_place_was_taken_stops(
 async def take_over(catalog: Catalog, gate: Gate) -> None:
     """Behave as a process does whose clock says that the sweeper is long dead."""
     await gate.arrived()
-    later = time.time() + 10 * sync.STALE_AFTER_S
-    assert catalog.acquire_sweep("the other", now=later, stale_after_s=sync.STALE_AFTER_S)
+    later = time.time() + 10 * sweeps.STALE_AFTER_S
+    assert catalog.acquire_sweep("the other", now=later, stale_after_s=sweeps.STALE_AFTER_S)
 
 
 async def test_offline_session_shows_what_was_known(
