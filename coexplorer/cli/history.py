@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,20 +10,22 @@ import click
 import msgspec
 
 from coexplorer.cli import exits
-from coexplorer.cli.format import moment_text
-from coexplorer.cli.narration import report_error
+from coexplorer.cli.format import moment_text, plural
+from coexplorer.cli.narration import report_error, warn
 from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
 from coexplorer.cli.plans import DONE, finish, follow, leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import NUMBER
 from coexplorer.errors import CoexplorerError, Refused
-from coexplorer.text import clean
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.entries import Batch, Entry
     from coexplorer.library.results import BatchReport
+
+_NAMED = 20
+"""So many entries are named by their numbers in one line."""
 
 _ENTRY_COLUMNS = (
     Column("ENTRY", right=True),
@@ -47,38 +49,62 @@ _BATCH_COLUMNS = (
 @click.argument("change", type=NUMBER, required=False)
 @click.option("--limit", type=NUMBER, default=30, help="So many at most.")
 @click.option("--entries", is_flag=True, help="Every asset's own entry, not only the changes.")
+@click.option("--refused", is_flag=True, help="Only what was refused for good, and is kept.")
 @format_options(Format.JSON, Format.JSON_LINES)
 @pass_invocation
 def log_command(
-    invocation: Invocation, change: int | None, *, limit: int, entries: bool, style: Format
+    invocation: Invocation,
+    change: int | None,
+    *,
+    limit: int,
+    entries: bool,
+    refused: bool,
+    style: Format,
 ) -> None:
     """Show what was done here; what waits for you is on top.
 
     CHANGE is a number of the log: what became of each asset. JSON is always one object an entry.
     """
     if change is not None:
+        if entries or refused:
+            raise click.UsageError("a CHANGE shows all its entries; leave the other options out")
         report = invocation.run(lambda library: library.batch_report(change), offline=True)
         _print_report(report, style)
         return
 
     async def work(library: Library) -> tuple[list[Entry], list[Batch], list[Entry]]:
-        waiting = await library.unsent()
-        return waiting, await library.batches(limit=limit), await library.log(limit=limit)
+        kept = await library.kept()
+        if refused:
+            return [], [], [entry for entry in reversed(kept) if entry.state == "refused"][:limit]
+        return kept, await library.batches(limit=limit), await library.log(limit=limit)
 
-    waiting, batches, log = invocation.run(work, offline=True)
+    kept, batches, log = invocation.run(work, offline=True)
     if style is not Format.TABLE:
         print_json((msgspec.json.encode(entry) for entry in log), style)
         return
-    if waiting:
-        click.echo(click.style("Waiting for you: coexplorer retry, or discard", bold=True))
-        print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in waiting])
-        click.echo()
-    if entries:
+    _print_kept(kept, limit)
+    if entries or (log and refused):
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in log])
     elif batches:
         print_table(_BATCH_COLUMNS, [_batch_cells(batch) for batch in batches])
     else:
-        click.echo("Nothing was done here yet.")
+        print_line("Nothing was refused." if refused else "Nothing was done here yet.")
+
+
+def _print_kept(kept: Sequence[Entry], limit: int) -> None:
+    """Print what waits for the user, and how much was refused, above everything else."""
+    waiting = [entry for entry in kept if entry.state != "refused"]
+    if waiting:
+        click.echo(click.style("Waiting for you: coexplorer retry, or discard", bold=True))
+        print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in waiting[:limit]])
+        if len(waiting) > limit:
+            print_line(f"… and {len(waiting) - limit:,} more (--limit)")
+        print_line("")
+    refused = len(kept) - len(waiting)
+    if refused:
+        told = f"{plural(refused, 'change')} {'was' if refused == 1 else 'were'} refused"
+        print_line(f"{told}: coexplorer log --refused shows why, discard --refused gives up")
+        print_line("")
 
 
 def _entry_cells(entry: Entry) -> list[str]:
@@ -94,10 +120,12 @@ def _entry_cells(entry: Entry) -> list[str]:
 
 
 def _batch_cells(batch: Batch) -> list[str]:
-    counts = ", ".join(f"{count} {state}" for state, count in batch.counts.items())
+    counts = ", ".join(f"{count:,} {state}" for state, count in batch.counts.items())
+    if batch.undone:
+        counts += f" ({'' if batch.undone == batch.total else f'{batch.undone:,} '}undone)"
     what = batch.title
     if batch.reverses is not None:
-        what = f"{what} (batch {batch.reverses})"
+        what = f"{what} (change {batch.reverses})"
     return [str(batch.id), moment_text(batch.at), batch.origin, what, counts]
 
 
@@ -133,12 +161,19 @@ def _print_report(report: BatchReport, style: Format) -> None:
 def undo_command(invocation: Invocation, change: int | None, *, style: Format) -> None:
     """Take back the last change, or CHANGE of the log.
 
-    What somebody changed since is left alone and named. A delete can't be undone.
+    What somebody changed since is left alone and named; it is not used up, so the next undo tries
+    it again. A delete can't be undone.
     """
-    report = invocation.run(
-        lambda library: follow(library, "undoing", partial(library.undo, change))
-    )
-    finish(report, style, way_back="coexplorer redo")
+
+    async def work(library: Library) -> tuple[BatchReport, Batch | None]:
+        report = await follow(library, "undoing", partial(library.undo, change))
+        stuck = change is None and not report.applied
+        reversed_one = (await library.batch(report.batch_id)).reverses if stuck else None
+        return report, await library.undoable(before=reversed_one) if reversed_one else None
+
+    report, older = invocation.run(work)
+    hint = f"the change before it: coexplorer undo {older.id} ({older.title})" if older else ""
+    finish(report, style, way_back="coexplorer redo", hint=hint)
 
 
 @click.command("redo")
@@ -153,29 +188,57 @@ def redo_command(invocation: Invocation, *, style: Format) -> None:
 @click.command("retry")
 @click.argument("entries", metavar="[ENTRY]...", type=NUMBER, nargs=-1)
 @click.option("--batch", type=NUMBER, metavar="CHANGE", help="Go on with an interrupted change.")
+@click.option("--refused", is_flag=True, help="Send what was refused, too.")
 @pass_invocation
-def retry_command(invocation: Invocation, entries: tuple[int, ...], *, batch: int | None) -> None:
-    """Send changes again that could not be sent: all that wait, or ENTRY of the log."""
+def retry_command(
+    invocation: Invocation, entries: tuple[int, ...], *, batch: int | None, refused: bool
+) -> None:
+    """Send changes again that could not be sent: all that wait, or ENTRY of the log.
+
+    What was refused, and every delete, is sent only when you name it.
+    """
     if batch is not None:
         if entries:
             raise click.UsageError("give entries or --batch, not both")
         report = invocation.run(
-            lambda library: follow(library, "going on", partial(library.resume, batch))
+            lambda library: follow(
+                library, "going on", partial(library.resume, batch, refused=refused)
+            )
         )
         finish(report)
         return
-    _each(invocation, entries, _retry)
+
+    def choose(kept: Sequence[Entry]) -> list[int]:
+        deletes = [each.id for each in kept if each.action == "delete" and each.state != "refused"]
+        if deletes:
+            numbers = " ".join(str(number) for number in deletes[:_NAMED])
+            more = " …" if len(deletes) > _NAMED else ""
+            warn(f"not deleted unless you name them: coexplorer retry {numbers}{more}")
+        return [
+            each.id
+            for each in kept
+            if each.action != "delete" and (refused or each.state != "refused")
+        ]
+
+    _each(invocation, entries, choose, _retry)
 
 
 @click.command("discard")
 @click.argument("entries", metavar="ENTRY...", type=NUMBER, nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All that wait.")
+@click.option("--all", "everything", is_flag=True, help="All that wait or were refused.")
+@click.option("--refused", is_flag=True, help="All that were refused.")
 @pass_invocation
-def discard_command(invocation: Invocation, entries: tuple[int, ...], *, everything: bool) -> None:
+def discard_command(
+    invocation: Invocation, entries: tuple[int, ...], *, everything: bool, refused: bool
+) -> None:
     """Give up changes that could not be sent; the log keeps their text."""
-    if bool(entries) == everything:
-        raise click.UsageError("give entries of the log, or --all")
-    _each(invocation, entries, _discard)
+    if [bool(entries), everything, refused].count(True) != 1:
+        raise click.UsageError("give entries of the log, or --all, or --refused")
+
+    def choose(kept: Sequence[Entry]) -> list[int]:
+        return [each.id for each in kept if everything or each.state == "refused"]
+
+    _each(invocation, entries, choose, _discard)
 
 
 async def _retry(library: Library, entry_id: int) -> str:
@@ -195,18 +258,26 @@ async def _discard(library: Library, entry_id: int) -> str:
 def _each(
     invocation: Invocation,
     entries: tuple[int, ...],
+    choose: Callable[[Sequence[Entry]], list[int]],
     do: Callable[[Library, int], Awaitable[str]],
 ) -> None:
-    """Do something with each entry (none given: all that wait), and tell each outcome."""
+    """Do something with each entry, and tell each outcome.
+
+    Args:
+        invocation: This run.
+        entries: Their numbers.
+        choose: Which of those that are kept, where no number was given.
+        do: Does it to one, and says what it did.
+    """
 
     async def work(library: Library) -> tuple[int, list[CoexplorerError]]:
-        chosen = entries or tuple(entry.id for entry in await library.unsent())
+        chosen = tuple(dict.fromkeys(entries)) or choose(await library.kept())
         if not chosen:
             raise Refused("nothing waits for you", hint="coexplorer log shows what was done")
         errors: list[CoexplorerError] = []
         for entry_id in chosen:
             try:
-                click.echo(clean(await do(library, entry_id)))
+                print_line(await do(library, entry_id))
             except CoexplorerError as error:
                 report_error(error)
                 errors.append(error)

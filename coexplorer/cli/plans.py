@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Item = TypeVar("Item", "PlanItem", "EditResult")
 
 _SHOWN = 20
 """So many assets of a plan are shown before a question; ``--dry-run`` shows all."""
@@ -69,7 +68,7 @@ def carry_out(
         return
     if dry_run:
         print_plan(plan, style)
-        leave(exits.OK if plan.todo or not _refused(plan.skipped) else exits.REFUSED)
+        leave(exits.OK if plan.todo or not plan.missed else exits.REFUSED)
         return
     if ask and plan.todo:
         for line in describe_plan(plan, shown=_SHOWN):
@@ -123,7 +122,11 @@ async def _tell_interrupted(library: Library, batch_id: int) -> None:
 
 
 def finish(
-    report: BatchReport, style: Format = Format.TABLE, *, way_back: str | None = None
+    report: BatchReport,
+    style: Format = Format.TABLE,
+    *,
+    way_back: str | None = None,
+    hint: str = "",
 ) -> None:
     """Tell what became of a batch and leave with its exit code.
 
@@ -131,10 +134,13 @@ def finish(
         report: What became of each asset.
         style: How it is written.
         way_back: The command that takes it back; None: undo with the batch's number.
+        hint: What else can be done; empty: nothing.
     """
     if style is not Format.TABLE:
         print_json((encode_result(result) for result in report.results), style)
     tell_failures(report)
+    if hint:
+        click.echo(f"  {clean(hint)}", err=True)
     if style is Format.TABLE:
         print_line(summarize(report, way_back or f"coexplorer undo {report.batch_id}"))
     leave(report_code(report))
@@ -149,7 +155,7 @@ def leave(code: int) -> None:
 def tell_failures(report: BatchReport) -> None:
     """Name each asset for which it did not work, with the reason; each hint once."""
     hints: dict[str, None] = {}
-    for result in (*report.failed, *_refused(report.skipped)):
+    for result in (*report.failed, *report.missed):
         reason = result.error.message if result.error else f"left {result.state}"
         warn(f"{result.asset_name} ({result.asset_id[:8]}): {reason}")
         if result.error and result.error.hint:
@@ -168,15 +174,20 @@ def tell_failures(report: BatchReport) -> None:
 def summarize(report: BatchReport, way_back: str) -> str:
     """Return one line that says what a batch came to, and what takes it back (pure)."""
     applied = [result for result in report.applied if result.state == "applied"]
-    unchanged = len(report.applied) - len(applied) + len(report.skipped)
+    missed = len(report.missed)
+    unchanged = len(report.applied) - len(applied) + len(report.skipped) - missed
     action = report.results[0].action if report.results else "edit"
     parts = [f"{DONE[action]} {plural(len(applied), 'asset')}"]
     if len(applied) == 1 and len(report.results) == 1:
         parts = [f"{DONE[action]} {applied[0].asset_name}"]
     if unchanged:
         parts.append(f"{unchanged} left as they were")
-    if report.failed:
-        parts.append(f"{len(report.failed)} failed: coexplorer retry --batch {report.batch_id}")
+    if missed:
+        parts.append(f"{missed} left out")
+    if report.refused:
+        parts.append(f"{len(report.refused)} refused")
+    if report.waiting:
+        parts.append(f"{len(report.waiting)} failed: coexplorer retry --batch {report.batch_id}")
     line = ", ".join(parts)
     undoable = applied and action in {"edit", "archive", "unarchive"}
     return f"{line} (take it back: {way_back})" if undoable else line
@@ -184,7 +195,7 @@ def summarize(report: BatchReport, way_back: str) -> str:
 
 def report_code(report: BatchReport) -> int:
     """Return the exit code of a batch (pure): see `coexplorer.cli.exits`."""
-    bad = [*report.failed, *_refused(report.skipped)]
+    bad = [*report.failed, *report.missed]
     partly_undone = any(result.skipped_fields for result in report.applied)
     if not bad:
         return exits.PARTLY if partly_undone else exits.OK
@@ -196,11 +207,6 @@ def _code_of(result: EditResult) -> int:
     if result.state == "skipped":
         return exits.REFUSED
     return exits.PLATFORM if result.error is None else exits.code_of(result.error)
-
-
-def _refused(skipped: Iterable[Item]) -> list[Item]:
-    """Return what was left out against the user's will; ``already archived`` is not."""
-    return [item for item in skipped if item.action == "delete"]
 
 
 def print_plan(plan: Plan, style: Format) -> None:

@@ -89,10 +89,10 @@ class Control:
         return b""
 
     async def list_unsent(self) -> list[UnsentText]:
-        """Read what waits in the journal."""
+        """Read what the journal keeps: what waits, and what was refused."""
         texts = {}
         with trio.fail_after(DEADLINE_S):
-            entries = await self.library.unsent()
+            entries = await self.library.kept()
         for entry in entries:
             for part in _parts_of(entry):
                 text = self._build_unsent(entry, part)
@@ -131,6 +131,7 @@ class Control:
             "signed in": "no; coexplorer login" if health.trouble == errno.EACCES else "yes",
             "last answer": _format_time(health.answered_at),
             "unsent": str(status.unsent),
+            "refused": str(status.refused),
             "errors": str(len(volume.failures)),
             "read only": "yes" if volume.options.read_only else "no",
             "deletions left": str(max(0, volume.options.allow_delete - volume.deleted)),

@@ -155,7 +155,7 @@ class Unsent:
         """Discard the unsent entries of a field that is saved now: nobody needs them any more."""
         field = FIELDS_OF_PARTS[part]
         try:
-            for entry in await self._library.unsent():
+            for entry in await self._library.kept():
                 base, mine = entry.base, entry.mine
                 ours = entry.asset_id == node.id and entry.origin == "mount"
                 if ours and base and mine and changed_fields(base, mine) == (field,):
@@ -170,7 +170,7 @@ class Unsent:
         if not self.journaled:
             return
         try:
-            waiting = {entry.asset_id for entry in await self._library.unsent()}
+            waiting = {entry.asset_id for entry in await self._library.kept()}
         except CoexplorerError as error:
             log.warning("the journal can't be read: %s", error)
             return

@@ -20,7 +20,7 @@ from coexplorer.library.changes import Change, Plan, PlanItem, build_plan
 from coexplorer.library.context import Context
 from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
-from coexplorer.library.entries import Action, Draft, Entry, Purpose, State
+from coexplorer.library.entries import DONE, Action, Draft, Entry, Purpose, State
 from coexplorer.library.groups import plain_errors
 from coexplorer.library.merge import changed_fields
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
@@ -81,6 +81,7 @@ class Bulk:
                     edit.base,
                     edit.mine,
                     reason="" if changed else "not changed",
+                    needless=not changed,
                 )
             )
         return Plan("edit as text", tuple(items))
@@ -98,7 +99,6 @@ class Bulk:
         title: str,
         progress: OnProgress | None,
         *,
-        reverses: Sequence[Entry] = (),
         purpose: Purpose = Purpose.DO,
         stopping: Stopping = never,
     ) -> BatchReport:
@@ -108,7 +108,6 @@ class Bulk:
             drafts: Its entries; those of one asset follow each other and are sent in this order.
             title: One line for people.
             progress: Told after each asset.
-            reverses: The entries that this batch takes back.
             purpose: Why it is made.
             stopping: See `Stopping`.
 
@@ -119,11 +118,7 @@ class Bulk:
             return BatchReport(0, title, ())
         journal = self._context.journal
         batch, written = await self._context.write_down(
-            journal.begin,
-            drafts,
-            title=title,
-            purpose=purpose,
-            reverses=[entry.id for entry in reverses],
+            journal.begin, drafts, title=title, purpose=purpose
         )
         return await self._run(batch, written, purpose, progress, stopping)
 
@@ -132,7 +127,12 @@ class Bulk:
         return await self._report(batch_id, {})
 
     async def resume(
-        self, batch_id: int, progress: OnProgress | None, stopping: Stopping = never
+        self,
+        batch_id: int,
+        progress: OnProgress | None,
+        stopping: Stopping = never,
+        *,
+        refused: bool = False,
     ) -> BatchReport:
         """See `Library.resume`."""
         journal = self._context.journal
@@ -142,7 +142,8 @@ class Bulk:
         entries = await self._context.run(journal.entries_of, batch_id)
         await settle_entries(self._context, entries)
         entries = await self._context.run(journal.entries_of, batch_id)
-        unsent = [entry.id for entry in entries if entry.state is State.UNSENT]
+        again = {State.UNSENT, State.CONFLICT, *([State.REFUSED] if refused else [])}
+        unsent = [entry.id for entry in entries if entry.state in again]
         claimed = await self._context.write_down(journal.claim, unsent)
         return await self._run(batch_id, claimed, batch.purpose, progress, stopping)
 
@@ -263,8 +264,7 @@ def _by_asset(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 def _deciding(entries: Sequence[Entry]) -> Entry:
     """Return the entry that says how far an asset got: the first that is not done, or the last."""
-    done = (State.APPLIED, State.UNCHANGED)
-    return next((entry for entry in entries if entry.state not in done), entries[-1])
+    return next((entry for entry in entries if entry.state not in DONE), entries[-1])
 
 
 def _concerns_all(error: CoexplorerError | None) -> bool:

@@ -97,6 +97,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         mine: What they shall be; equals `base` unless `action` is an edit.
         reason: Why the asset is left out; empty when it is not.
         archive_first: Archive it before it is deleted.
+        needless: It is left out because it is so already: nobody misses anything.
     """
 
     asset_id: AssetId
@@ -106,6 +107,7 @@ class PlanItem(msgspec.Struct, frozen=True):
     mine: Fields
     reason: str = ""
     archive_first: bool = False
+    needless: bool = False
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
@@ -123,6 +125,7 @@ class PlanItem(msgspec.Struct, frozen=True):
             mine=self.mine if edits else None,
             state=State.SKIPPED if self.reason else State.PLANNED,
             reason=self.reason,
+            needless=self.needless,
         )
         if not self.archive_first:
             return (draft,)
@@ -144,6 +147,11 @@ class Plan(msgspec.Struct, frozen=True):
     def skipped(self) -> tuple[PlanItem, ...]:
         """What is left out, each with its reason."""
         return tuple(item for item in self.items if item.reason)
+
+    @property
+    def missed(self) -> tuple[PlanItem, ...]:
+        """What is left out though the user wants it: it is not so already."""
+        return tuple(item for item in self.skipped if not item.needless)
 
 
 def build_plan(records: Sequence[Record], change: Change) -> Plan:
@@ -202,5 +210,6 @@ def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
             reason = "already archived" if archived else "not archived"
     elif archived is False and not change.archive_first:  # where nobody knows, sending looks again
         reason = "not archived: archive it first"
+    needless = bool(reason) and action is not Action.DELETE
     first = action is Action.DELETE and not archived and change.archive_first
-    return PlanItem(asset.id, asset.name, action, base, mine, reason, first)
+    return PlanItem(asset.id, asset.name, action, base, mine, reason, first, needless)

@@ -153,15 +153,22 @@ class Context:
         error: CoexplorerError | None = None,
         asset_id: AssetId | None = None,
         after: Fields | None = None,
+        whole: bool = True,
     ) -> None:
-        """Write an outcome down, as far as that is possible.
+        """Write an outcome down, as far as that is possible: see `Journal.settle`.
 
         An outcome that can't be written leaves its entry ``intended``: the next start finds it as
         unknown and looks at the platform. A success is no failure because its disk is full.
         """
         try:
             await self.write_down(
-                self.journal.settle, entry_id, state, error=error, asset_id=asset_id, after=after
+                self.journal.settle,
+                entry_id,
+                state,
+                error=error,
+                asset_id=asset_id,
+                after=after,
+                whole=whole,
             )
         except JournalError as problem:
             _log.warning("outcome %s of entry %s not written: %s", state, entry_id, problem)

@@ -22,6 +22,7 @@ from coexplorer.errors import (
     EditConflict,
     NotFound,
     NotSignedIn,
+    PlatformFault,
     Refused,
 )
 from coexplorer.library.context import Context
@@ -35,6 +36,7 @@ from coexplorer.library.merge import (
     merge_metadata,
     merge_reversal,
 )
+from coexplorer.library.refusals import is_final
 from coexplorer.library.results import EditResult
 from coexplorer.library.settle import find_archived, settle_edits
 from coexplorer.library.validate import check_fields
@@ -52,6 +54,7 @@ class _Attempt:
 
     Attributes:
         sent: Whether the platform may have it: a request was sent and no reply came yet.
+        answered: Whether what went wrong is the platform's answer to a write.
         before: What the platform had before the first request.
         asset: What the platform has now; None where nothing was read.
         update_catalog: What the catalog is told once the outcome is written down. Of an edit that
@@ -62,9 +65,15 @@ class _Attempt:
         self.entry = entry
         self.purpose = purpose
         self.sent = False
+        self.answered = False
         self.before: Fields | None = None
         self.asset: Asset | None = None
         self.update_catalog: Callable[[], Awaitable[object]] | None = None
+
+    def note(self, error: ApiError) -> None:
+        """Note how a write failed."""
+        self.sent = error.outcome_unknown
+        self.answered = True
 
     def merge(self, base: Fields, mine: Fields, theirs: Fields) -> Merged:
         """Merge as an edit, or take back as an undo."""
@@ -115,7 +124,10 @@ class Editor:
     ) -> None:
         """See `Library.keep`."""
         draft = Draft(asset_id, base.name, Action.EDIT, base, mine)
-        draft = msgspec.structs.replace(draft, state=State.UNSENT, reason=error.message)
+        state = failed_state(error, sent=False)
+        if isinstance(error, Refused):
+            state = State.REFUSED  # a guard of ours: nothing may send it unasked
+        draft = msgspec.structs.replace(draft, state=state, reason=error.message, hint=error.hint)
         title = _title(changed_fields(base, mine), base)
         await self._context.write_down(self._context.journal.begin, [draft], title=title)
 
@@ -170,15 +182,24 @@ class Editor:
                 result = await self._actions[entry.action](attempt)
                 # From the reply to this line nothing waits, so no cancellation comes between.
                 await self._context.settle(
-                    entry.id, result.state, error=result.error, after=result.after
+                    entry.id,
+                    result.state,
+                    error=result.error,
+                    after=result.after,
+                    whole=not result.skipped_fields,
                 )
-        except CoexplorerError as error:
+        except CoexplorerError as failure:
+            error = failure
+            if attempt.answered:
+                error = await self._confirm_gone(entry.asset_id, failure)
             await self._context.settle(
                 entry.id, failed_state(error, sent=attempt.sent), error=error
             )
             if attempt.update_catalog is not None:
                 await attempt.update_catalog()
             bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
+            if error is not failure:
+                raise error from failure
             raise
         except anyio.get_cancelled_exc_class():
             state = State.UNKNOWN if attempt.sent else State.UNSENT
@@ -192,6 +213,24 @@ class Editor:
             await attempt.update_catalog()
         bus.publish(EditApplied(entry.id, entry.asset_id, entry.action))
         return result
+
+    async def _confirm_gone(self, asset_id: AssetId, error: CoexplorerError) -> CoexplorerError:
+        """Ask once more for an asset that a write did not find; return what is true of it then.
+
+        A balancer or a router in between answers 404, too, and then the change could still go
+        through.
+        """
+        if not isinstance(error, NotFound):
+            return error
+        try:
+            await self._context.look(asset_id)
+        except CoexplorerError as confirmed:
+            return error if isinstance(confirmed, NotFound) else confirmed
+        return PlatformFault(
+            "the platform says that there is no such asset, though it shows it",
+            hint="try again in a while; the platform has trouble of its own",
+            status=error.status,
+        )
 
     async def name_of(self, asset_id: AssetId) -> str:
         """Return an asset's name for the log; its id when the catalog does not know it."""
@@ -245,7 +284,7 @@ class Editor:
             except Conflict:
                 continue  # somebody was faster: read and merge again
             except ApiError as error:
-                attempt.sent = error.outcome_unknown
+                attempt.note(error)
                 raise
             attempt.sent = False
             attempt.asset = reply
@@ -278,7 +317,7 @@ class Editor:
             await context.look(entry.asset_id)  # which says so if only this asset is refused
             raise
         except ApiError as error:
-            attempt.sent = error.outcome_unknown
+            attempt.note(error)
             raise
         attempt.sent = False
         marks = Membership(archived=archived)
@@ -306,7 +345,9 @@ class Editor:
         try:
             await client.delete(entry.asset_id)
         except ApiError as error:
-            attempt.sent = error.outcome_unknown
+            attempt.note(error)
+            if isinstance(await self._confirm_gone(entry.asset_id, error), NotFound):
+                return _result(entry, State.UNCHANGED)  # somebody was faster
             raise
         attempt.sent = False
         attempt.update_catalog = partial(context.forget, [entry.asset_id])
@@ -324,6 +365,8 @@ def failed_state(error: CoexplorerError, *, sent: bool) -> State:
         return State.CONFLICT
     if sent:
         return State.UNKNOWN
+    if is_final(error):
+        return State.REFUSED
     return State.SKIPPED if isinstance(error, Refused) else State.UNSENT
 
 
@@ -350,7 +393,10 @@ def _nothing_to_send(attempt: _Attempt, theirs: Fields, left_alone: tuple[str, .
     elif left_alone:
         names = " and ".join(left_alone)
         state = State.SKIPPED
-        error = Refused(f"somebody changed the {names} since", hint="edit the asset by hand")
+        error = Refused(
+            f"somebody changed the {names} since, so it is left as it is",
+            hint="undo again once that is put right, or edit the asset by hand",
+        )
     return msgspec.structs.replace(
         _result(attempt.entry, state),
         before=attempt.before or theirs,

@@ -34,11 +34,13 @@ class State(StrEnum):
     UNCHANGED = "unchanged"
     """The platform had it already; nothing was sent."""
     UNSENT = "unsent"
-    """Not on the platform; the text is kept for a retry."""
+    """Not on the platform; it could still go through, so it is kept for a retry."""
     UNKNOWN = "unknown"
     """It was sent and the reply was lost; a look at the platform settles it."""
     CONFLICT = "conflict"
     """Somebody changed the same field; not sent, the text is kept."""
+    REFUSED = "refused"
+    """Not on the platform, which refused it for good, or a rule of ours did; the text is kept."""
     SKIPPED = "skipped"
     """Left out, with the reason in `Entry.reason`."""
     DISCARDED = "discarded"
@@ -47,6 +49,15 @@ class State(StrEnum):
 
 PENDING = (State.UNSENT, State.UNKNOWN, State.CONFLICT)
 """States that wait for the user: shown on top of the log, retried or discarded on request."""
+
+KEPT = (*PENDING, State.REFUSED)
+"""States whose text is on the platform nowhere: it is kept until it is sent or discarded.
+
+What was refused waits for nothing: it is sent again only when it is asked for by its number.
+"""
+
+DONE = (State.APPLIED, State.UNCHANGED)
+"""States in which the platform has what was wanted."""
 
 
 class Purpose(StrEnum):
@@ -76,7 +87,9 @@ class Entry(msgspec.Struct, frozen=True):
         reason: Why it failed or was left out: one sentence.
         hint: What to do about it.
         settled_at: Epoch seconds when `state` became final; None before.
-        undone_by: The batch that undid it, if one did.
+        undone_by: The batch that undid all of it, if one did.
+        reverses: The entry that this one takes back, if it is part of an undo or redo.
+        needless: It was left out because it was so already: nobody misses anything.
     """
 
     id: int
@@ -97,6 +110,8 @@ class Entry(msgspec.Struct, frozen=True):
     hint: str = ""
     settled_at: float | None = None
     undone_by: int | None = None
+    reverses: int | None = None
+    needless: bool = False
 
     @property
     def was_undone(self) -> bool:
@@ -116,6 +131,9 @@ class Draft(msgspec.Struct, frozen=True):
     metadata: dict[str, MetadataValue] | None = None
     state: State = State.PLANNED
     reason: str = ""
+    hint: str = ""
+    reverses: int | None = None
+    needless: bool = False
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -128,7 +146,8 @@ class Batch(msgspec.Struct, frozen=True):
         title: One line for people, e.g. ``add tag rna``.
         purpose: Whether it was done, undone or redone.
         reverses: The batch that it undoes or redoes.
-        counts: Entries by state.
+        counts: Entries by state, in the order of `State`; states that none is in are not there.
+        undone: How many of its entries were taken back.
     """
 
     id: int
@@ -138,3 +157,14 @@ class Batch(msgspec.Struct, frozen=True):
     purpose: Purpose
     reverses: int | None = None
     counts: dict[str, int] = {}
+    undone: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many entries it has: two for an asset that is archived and deleted."""
+        return sum(self.counts.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many of its entries wait for the user."""
+        return sum(self.counts.get(state, 0) for state in PENDING)

@@ -6,7 +6,7 @@ from coexplorer.errors import Refused, UndoRefused
 from coexplorer.library.bulk import Bulk, OnProgress, no_batch
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor
-from coexplorer.library.entries import PENDING, Action, Batch, Draft, Entry, Purpose, State
+from coexplorer.library.entries import KEPT, Action, Batch, Draft, Entry, Purpose, State
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
 
@@ -33,9 +33,30 @@ class History:
         """See `Library.batches`."""
         return await self._context.run(self._context.journal.batches, limit=limit, offset=offset)
 
+    async def batch(self, batch_id: int) -> Batch:
+        """See `Library.batch`."""
+        batch = await self._context.run(self._context.journal.batch, batch_id)
+        if batch is None:
+            raise no_batch(batch_id)
+        return batch
+
+    async def count_batches(self) -> int:
+        """See `Library.count_batches`."""
+        return await self._context.run(self._context.journal.count_batches)
+
+    async def entries(self, batch_id: int, limit: int, offset: int) -> list[Entry]:
+        """See `Library.entries`."""
+        return await self._context.run(
+            self._context.journal.entries_of, batch_id, limit=limit, offset=offset
+        )
+
     async def unsent(self) -> list[Entry]:
         """See `Library.unsent`."""
         return await self._context.run(self._context.journal.pending)
+
+    async def kept(self) -> list[Entry]:
+        """See `Library.kept`."""
+        return await self._context.run(self._context.journal.kept)
 
     async def settle(self) -> list[Entry]:
         """See `Library.settle`."""
@@ -44,7 +65,7 @@ class History:
 
     async def retry(self, entry_id: int) -> EditResult:
         """See `Library.retry`."""
-        entry = await self._pending(entry_id)
+        entry = await self._kept(entry_id)
         if entry.state is State.UNKNOWN:
             await settle_entries(self._context, [entry])
             settled = await self._context.run(self._context.journal.entry, entry_id)
@@ -63,7 +84,7 @@ class History:
 
     async def discard(self, entry_id: int) -> Entry:
         """See `Library.discard`."""
-        entry = await self._pending(entry_id)
+        entry = await self._kept(entry_id)
         if not await self._context.write_down(self._context.journal.discard, entry_id):
             raise _not_waiting(entry_id)
         return await self._context.run(self._context.journal.entry, entry_id) or entry
@@ -72,36 +93,45 @@ class History:
         """See `Library.discard_batch`."""
         return await self._context.write_down(self._context.journal.discard_batch, batch_id)
 
+    async def undoable(self, before: int | None) -> Batch | None:
+        """See `Library.undoable`."""
+        journal = self._context.journal
+        if before is None:
+            return await self._context.run(journal.find_undoable)
+        return await self._context.run(journal.find_reversible, before=before)
+
+    async def redoable(self) -> Batch | None:
+        """See `Library.redoable`."""
+        return await self._context.run(self._context.journal.find_redoable)
+
     async def undo(self, batch_id: int | None, progress: OnProgress | None) -> BatchReport:
         """See `Library.undo`."""
-        journal = self._context.journal
-        if batch_id is None:
-            batch = await self._context.run(journal.find_undoable)
-        else:
-            batch = await self._context.run(journal.batch, batch_id)
-            if batch is None:
-                raise no_batch(batch_id)
+        batch = await (self.undoable(None) if batch_id is None else self.batch(batch_id))
         if batch is None:
             raise UndoRefused("there is nothing to undo", hint="the log says what was done here")
         try:
             return await self._reverse(batch, progress)
         except UndoRefused as error:
             # Nobody asked for an older change: it is named, not taken back.
-            older = await self._context.run(journal.find_reversible)
-            if batch_id is not None or older is None or older.id == batch.id:
+            older = await self.undoable(batch.id)
+            if batch_id is not None or older is None:
                 raise
             hint = f"the last change that can be is number {older.id} of the log: {older.title}"
             raise UndoRefused(error.message, hint=hint) from None
 
     async def redo(self, progress: OnProgress | None) -> BatchReport:
         """See `Library.redo`."""
-        batch = await self._context.run(self._context.journal.find_redoable)
+        batch = await self.redoable()
         if batch is None:
             raise UndoRefused("there is nothing to redo", hint="redo takes back an undo")
         return await self._reverse(batch, progress)
 
     async def _reverse(self, batch: Batch, progress: OnProgress | None) -> BatchReport:
-        entries = await self._context.run(self._context.journal.entries_of, batch.id)
+        journal = self._context.journal
+        # What an earlier try left under way may have arrived: then it is not done twice.
+        await self._context.run(journal.recover)
+        await settle_entries(self._context, await self._context.run(journal.reversals_of, batch.id))
+        entries = await self._context.run(journal.entries_of, batch.id)
         standing = [
             entry for entry in entries if entry.state is State.APPLIED and entry.undone_by is None
         ]
@@ -110,18 +140,17 @@ class History:
                 f"nothing of {batch.title!r} is left to undo",
                 hint="it was undone already, or nothing of it was sent",
             )
-        undoes_undo = batch.purpose is Purpose.UNDO
+        purpose = Purpose.REDO if batch.purpose is Purpose.UNDO else Purpose.UNDO
         return await self._bulk.start(
             [build_reversal(entry) for entry in reversed(standing)],
-            f"{'redo' if undoes_undo else 'undo'}: {batch.title.removeprefix('undo: ')}",
+            build_reversal_title(batch, purpose),
             progress,
-            reverses=standing,
-            purpose=Purpose.REDO if undoes_undo else Purpose.UNDO,
+            purpose=purpose,
         )
 
-    async def _pending(self, entry_id: int) -> Entry:
+    async def _kept(self, entry_id: int) -> Entry:
         entry = await self._context.run(self._context.journal.entry, entry_id)
-        if entry is None or entry.state not in PENDING:
+        if entry is None or entry.state not in KEPT:
             raise _not_waiting(entry_id)
         return entry
 
@@ -130,6 +159,14 @@ def _not_waiting(entry_id: int) -> Refused:
     return Refused(
         f"entry {entry_id} does not wait for anything", hint="the log shows those that do on top"
     )
+
+
+def build_reversal_title(batch: Batch, purpose: Purpose) -> str:
+    """Return ``undo: add tag rna``, or ``redo: …``: of what was done, however often undone."""
+    title = batch.title
+    while batch.purpose is not Purpose.DO and title.startswith(("undo: ", "redo: ")):
+        title = title[len("undo: ") :]
+    return f"{purpose}: {title}"
 
 
 def build_reversal(entry: Entry) -> Draft:
@@ -154,4 +191,5 @@ def build_reversal(entry: Entry) -> Draft:
         mine=entry.before,
         base_metadata=entry.metadata,
         metadata=entry.base_metadata,
+        reverses=entry.id,
     )

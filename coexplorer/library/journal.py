@@ -12,14 +12,25 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from coexplorer.errors import CoexplorerError, JournalError
-from coexplorer.library.entries import PENDING, Action, Batch, Draft, Entry, Purpose, State
+from coexplorer.errors import CoexplorerError, JournalError, UndoRefused
+from coexplorer.library.entries import (
+    DONE,
+    KEPT,
+    PENDING,
+    Action,
+    Batch,
+    Draft,
+    Entry,
+    Purpose,
+    State,
+)
 from coexplorer.library.journal_file import JournalFile, insert, tell_unusable
 from coexplorer.library.journal_rows import ENTRY_COLUMNS, build_entry, encode_value
 from coexplorer.library.sessions import NoSession, SessionLock, bury, is_dead
 from coexplorer.models import AssetId, Fields, MetadataValue
 
 _OPEN = (State.PLANNED, State.INTENDED)
+_KEPT_MARKS = ", ".join("?" * len(KEPT))
 
 
 class Journal:
@@ -76,24 +87,27 @@ class Journal:
         *,
         title: str,
         purpose: Purpose = Purpose.DO,
-        reverses: Sequence[int] = (),
     ) -> tuple[int, list[int]]:
         """Write a batch down before anything of it is sent.
 
+        What `Draft.reverses` names counts as undone once that draft's entry has done it, not
+        before: see `settle`. An earlier try to take it back that was not sent is given up.
+
         Args:
-            drafts: Its entries; skipped ones are final at once.
+            drafts: Its entries; those that are final already are settled at once.
             title: One line for people.
             purpose: Why it is made.
-            reverses: The entries that it takes back; they count as undone from now on.
 
         Returns:
             The batch's number and those of its entries, in the order of `drafts`.
 
         Raises:
             JournalError: It can't be written: nothing may be sent.
+            UndoRefused: Another process takes the same back now, or has just done so.
         """
         now = time.time()
         with self._file.transaction() as connection:
+            _supersede(connection, [d.reverses for d in drafts if d.reverses is not None], now)
             batch = insert(
                 connection,
                 "batches",
@@ -120,16 +134,14 @@ class Journal:
                         "base_metadata": encode_value(draft.base_metadata),
                         "metadata": encode_value(draft.metadata),
                         "reason": draft.reason,
-                        "hint": "",
-                        "settled_at": now if draft.state is State.SKIPPED else None,
+                        "hint": draft.hint,
+                        "settled_at": None if draft.state is State.PLANNED else now,
+                        "reverses": draft.reverses,
+                        "needless": draft.needless,
                     },
                 )
                 for draft in drafts
             ]
-            connection.executemany(
-                "UPDATE entries SET undone_by = ? WHERE id = ?",
-                [(batch, entry) for entry in reverses],
-            )
         return batch, entries
 
     def intend(
@@ -177,8 +189,18 @@ class Journal:
         error: CoexplorerError | None = None,
         asset_id: AssetId | None = None,
         after: Fields | None = None,
+        whole: bool = True,
     ) -> None:
-        """Write down what became of an entry."""
+        """Write down what became of an entry; what it has taken back counts as undone from now on.
+
+        Args:
+            entry_id: The entry.
+            state: What became of it.
+            error: Why, if it failed or was left out.
+            asset_id: Which asset it made.
+            after: What the platform has now.
+            whole: False when a part of it was left alone: that part can still be undone.
+        """
         with self._file.transaction() as connection:
             connection.execute(
                 "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?,"
@@ -193,46 +215,45 @@ class Journal:
                     entry_id,
                 ),
             )
+            if whole and state in DONE:
+                connection.execute(
+                    "UPDATE entries SET undone_by = reversal.batch_id FROM entries AS reversal"
+                    " WHERE reversal.id = ? AND entries.id = reversal.reverses",
+                    (entry_id,),
+                )
 
     def claim(self, entry_ids: Iterable[int]) -> list[int]:
         """Take entries back to ``planned``, as this session's, to send them again.
 
         Returns:
-            Those that still waited: two processes can't claim the same one.
+            Those that were still kept: two processes can't claim the same one.
         """
         with self._file.transaction() as connection:
             return [
                 entry
                 for entry in entry_ids
                 if connection.execute(
-                    "UPDATE entries SET state = ?, session = ?, reason = '', hint = ''"
-                    " WHERE id = ? AND state IN (?, ?, ?)",
-                    (State.PLANNED, self._session.name, entry, *PENDING),
+                    "UPDATE entries SET state = ?, session = ?, reason = '', hint = ''"  # noqa: S608 - only marks
+                    f" WHERE id = ? AND state IN ({_KEPT_MARKS})",
+                    (State.PLANNED, self._session.name, entry, *KEPT),
                 ).rowcount
             ]
 
     def discard(self, entry_id: int) -> bool:
-        """Give an entry up; what it should have undone stands again; False if it did not wait."""
+        """Give an entry up; False if it was not kept."""
         return self._discard(entry_id=entry_id) > 0
 
     def discard_batch(self, batch_id: int) -> int:
-        """Give up all that still waits of a batch, at once; return how many entries that were."""
+        """Give up all that is kept of a batch, at once; return how many entries that were."""
         return self._discard(batch_id=batch_id)
 
     def _discard(self, *, entry_id: int | None = None, batch_id: int | None = None) -> int:
         with self._file.transaction() as connection:
-            rows = connection.execute(
-                "UPDATE entries SET state = ?, settled_at = ? WHERE (id = ? OR batch_id = ?)"
-                " AND state IN (?, ?, ?) RETURNING id",
-                (State.DISCARDED, time.time(), entry_id, batch_id, *PENDING),
-            ).fetchall()
-            connection.executemany(
-                "UPDATE entries SET undone_by = NULL FROM entries AS given_up"
-                " WHERE given_up.id = ? AND entries.undone_by = given_up.batch_id"
-                " AND entries.asset_id = given_up.asset_id",
-                rows,
-            )
-            return len(rows)
+            return connection.execute(
+                "UPDATE entries SET state = ?, settled_at = ? WHERE (id = ? OR batch_id = ?)"  # noqa: S608 - only marks
+                f" AND state IN ({_KEPT_MARKS})",
+                (State.DISCARDED, time.time(), entry_id, batch_id, *KEPT),
+            ).rowcount
 
     def abandon_batch(self, batch_id: int) -> None:
         """Settle what this session left half done: planned is unsent, intended is unknown."""
@@ -267,9 +288,19 @@ class Journal:
         found = self._entries("WHERE entries.id = ?", (entry_id,))
         return found[0] if found else None
 
-    def entries_of(self, batch_id: int) -> list[Entry]:
-        """Return a batch's entries in the order in which they were planned."""
-        return self._entries("WHERE batch_id = ? ORDER BY entries.id", (batch_id,))
+    def entries_of(self, batch_id: int, *, limit: int = -1, offset: int = 0) -> list[Entry]:
+        """Return a batch's entries in the order in which they were planned; -1: to the end."""
+        return self._entries(
+            "WHERE batch_id = ? ORDER BY entries.id LIMIT ? OFFSET ?", (batch_id, limit, offset)
+        )
+
+    def reversals_of(self, batch_id: int) -> list[Entry]:
+        """Return the entries that were to take a batch back and have not, but are kept."""
+        reversed_ones = "reverses IN (SELECT id FROM entries WHERE batch_id = ?)"
+        return self._entries(
+            f"WHERE {reversed_ones} AND state IN ({_KEPT_MARKS}) ORDER BY entries.id",
+            (batch_id, *KEPT),
+        )
 
     def log(self, *, limit: int, offset: int) -> list[Entry]:
         """Return entries: those that wait for the user on top, then newest first."""
@@ -280,16 +311,31 @@ class Journal:
 
     def pending(self, asset_id: AssetId | None = None) -> list[Entry]:
         """Return the entries that wait for the user, oldest first."""
+        return self._in_states(PENDING, asset_id)
+
+    def kept(self, asset_id: AssetId | None = None) -> list[Entry]:
+        """Return the entries whose text is kept: those that wait, and the refused; oldest first."""
+        return self._in_states(KEPT, asset_id)
+
+    def _in_states(self, states: tuple[State, ...], asset_id: AssetId | None) -> list[Entry]:
+        marks = ", ".join("?" * len(states))
         return self._entries(
-            "WHERE state IN (?, ?, ?) AND (? IS NULL OR asset_id = ?) ORDER BY entries.id",
-            (*PENDING, asset_id, asset_id),
+            f"WHERE state IN ({marks}) AND (? IS NULL OR asset_id = ?) ORDER BY entries.id",
+            (*states, asset_id, asset_id),
         )
 
     def count_pending(self) -> int:
         """Return how many entries wait for the user."""
-        rows = self._file.read("SELECT count(*) FROM entries WHERE state IN (?, ?, ?)", PENDING)
-        count: int = rows[0][0]
-        return count
+        return self.count_kept()[0]
+
+    def count_kept(self) -> tuple[int, int]:
+        """Return how many entries wait for the user, and how many were refused and are kept."""
+        rows = self._file.read(
+            f"SELECT state = ?, count(*) FROM entries WHERE state IN ({_KEPT_MARKS}) GROUP BY 1",  # noqa: S608 - only marks
+            (State.REFUSED, *KEPT),
+        )
+        counts: dict[int, int] = dict(rows)
+        return counts.get(0, 0), counts.get(1, 0)
 
     def batch(self, batch_id: int) -> Batch | None:
         """Return a batch; None when there is no such number."""
@@ -300,13 +346,23 @@ class Journal:
         """Return batches, newest first."""
         return self._batches("ORDER BY id DESC LIMIT ? OFFSET ?", (limit, offset))
 
+    def count_batches(self) -> int:
+        """Return how many batches there are."""
+        count: int = self._file.read("SELECT count(*) FROM batches")[0][0]
+        return count
+
     def find_undoable(self) -> Batch | None:
         """Return the newest batch that did something and was not undone; None if there is none."""
         return self._find_batch((Purpose.DO, Purpose.REDO))
 
-    def find_reversible(self) -> Batch | None:
-        """Return the newest one of them that something can take back: no delete, no create."""
-        return self._find_batch((Purpose.DO, Purpose.REDO), but=(Action.DELETE, Action.CREATE))
+    def find_reversible(self, *, before: int | None = None) -> Batch | None:
+        """Return the newest one of them that something can take back: no delete, no create.
+
+        Args:
+            before: Only of batches with smaller numbers.
+        """
+        but = Action.DELETE, Action.CREATE
+        return self._find_batch((Purpose.DO, Purpose.REDO), but=but, before=before)
 
     def find_redoable(self) -> Batch | None:
         """Return the newest undo that was not redone; None if there is none."""
@@ -315,14 +371,18 @@ class Journal:
     # --- Inside
 
     def _find_batch(
-        self, purposes: tuple[Purpose, ...], *, but: tuple[Action, ...] = ()
+        self,
+        purposes: tuple[Purpose, ...],
+        *,
+        but: tuple[Action, ...] = (),
+        before: int | None = None,
     ) -> Batch | None:
         marks, others = ", ".join("?" * len(purposes)), ", ".join("?" * len(but))
         found = self._batches(
             f"WHERE purpose IN ({marks}) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
             " WHERE batch_id = batches.id AND state = ? AND undone_by IS NULL"
-            f" AND action NOT IN ({others})) ORDER BY id DESC LIMIT 1",
-            (*purposes, State.APPLIED, *but),
+            f" AND action NOT IN ({others})) AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT 1",
+            (*purposes, State.APPLIED, *but, before, before),
         )
         return found[0] if found else None
 
@@ -338,9 +398,22 @@ class Journal:
     def _batches(self, tail: str, values: Sequence[object]) -> list[Batch]:
         columns = (
             "id, at, origin, title, purpose,"
-            " (SELECT max(batch_id) FROM entries WHERE undone_by = batches.id)"
+            " (SELECT max(taken_back.batch_id) FROM entries"
+            " JOIN entries AS taken_back ON taken_back.id = entries.reverses"
+            " WHERE entries.batch_id = batches.id)"
         )
         rows = self._file.read(f"SELECT {columns} FROM batches {tail}", values)  # noqa: S608 - constants
+        numbers = [row[0] for row in rows]
+        counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
+        undone = dict.fromkeys(numbers, 0)
+        for number, state, count, taken_back in self._file.read(
+            "SELECT batch_id, state, count(*), count(undone_by) FROM entries"
+            " WHERE batch_id BETWEEN ? AND ? GROUP BY batch_id, state",
+            (min(numbers, default=0), max(numbers, default=0)),
+        ):
+            if number in counts:
+                counts[number][state] = count
+                undone[number] += taken_back
         return [
             Batch(
                 id=row[0],
@@ -349,15 +422,39 @@ class Journal:
                 title=row[3],
                 purpose=Purpose(row[4]),
                 reverses=row[5],
-                counts=dict(
-                    self._file.read(
-                        "SELECT state, count(*) FROM entries WHERE batch_id = ? GROUP BY state",
-                        (row[0],),
-                    )
-                ),
+                counts={state: found for state in State if (found := counts[row[0]].get(state))},
+                undone=undone[row[0]],
             )
             for row in rows
         ]
+
+
+def _supersede(connection: sqlite3.Connection, entries: Sequence[int], now: float) -> None:
+    """Give up earlier tries to take `entries` back that were not sent."""
+    for entry in entries:
+        (under_way,) = connection.execute(
+            "SELECT (SELECT undone_by IS NOT NULL FROM entries WHERE id = ?1) OR EXISTS"
+            " (SELECT 1 FROM entries WHERE reverses = ?1 AND state IN (?2, ?3, ?4))",
+            (entry, *_OPEN, State.UNKNOWN),
+        ).fetchone()
+        if under_way:
+            raise UndoRefused(
+                "it is being taken back already, by another command or window",
+                hint="wait for it, then see the log",
+            )
+        connection.execute(
+            "UPDATE entries SET state = ?, settled_at = ?, reason = ?"
+            " WHERE reverses = ? AND state IN (?, ?, ?)",
+            (
+                State.DISCARDED,
+                now,
+                "a later undo took its place",
+                entry,
+                State.UNSENT,
+                State.CONFLICT,
+                State.REFUSED,
+            ),
+        )
 
 
 def _abandon(

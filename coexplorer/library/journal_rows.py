@@ -29,6 +29,8 @@ ENTRY_COLUMNS = (
     "hint",
     "settled_at",
     "undone_by",
+    "reverses",
+    "needless",
 )
 """Columns of `entries` in the order that `build_entry` takes them, before ``at`` and ``origin``."""
 
@@ -40,6 +42,7 @@ def build_entry(row: Sequence[Any]) -> Entry:
         values[column] = _decode(values[column], Fields)
     for column in ("base_metadata", "metadata"):
         values[column] = _decode(values[column], dict[str, MetadataValue])
+    values["needless"] = bool(values["needless"])
     values["action"] = Action(values["action"])
     values["state"] = State(values["state"])
     return Entry(**values)

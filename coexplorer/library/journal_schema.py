@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 
-VERSION = 1
+from coexplorer.library.refusals import was_final
+
+VERSION = 2
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -39,16 +41,37 @@ CREATE TABLE entries (
     reason        TEXT NOT NULL,  -- why it failed or was left out; else empty
     hint          TEXT NOT NULL,  -- what to do about it
     settled_at    REAL,           -- epoch seconds when the state became final
-    undone_by     INTEGER         -- the batch that took it back
+    undone_by     INTEGER         -- the batch that took all of it back
 ) STRICT
 """
 
 _INDEXES = (
-    "CREATE INDEX entries_by_batch ON entries (batch_id)",
     "CREATE INDEX entries_by_asset ON entries (asset_id)",
     "CREATE INDEX entries_by_undoing ON entries (undone_by) WHERE undone_by IS NOT NULL",
     """CREATE INDEX entries_open ON entries (state)
     WHERE state IN ('planned', 'intended', 'unsent', 'unknown', 'conflict')""",
+)
+
+
+# What was refused for good was unsent in version 1, and a change counted as undone as soon as an
+# undo was begun, whatever became of it. An old undo is told from its assets: each is there once.
+_SECOND = (
+    # the entry that this one takes back
+    "ALTER TABLE entries ADD COLUMN reverses INTEGER",
+    # 1: left out because it was so already
+    "ALTER TABLE entries ADD COLUMN needless INTEGER NOT NULL DEFAULT 0",
+    """UPDATE entries SET needless = 1 WHERE state = 'skipped' AND (reason GLOB 'has no tag *'
+    OR reason IN ('already so', 'not changed', 'already archived', 'not archived'))""",
+    "UPDATE entries SET state = 'refused' WHERE state = 'unsent' AND was_final(reason)",
+    """UPDATE entries SET reverses = earlier.id FROM entries AS earlier
+    WHERE earlier.undone_by = entries.batch_id AND earlier.asset_id = entries.asset_id""",
+    """UPDATE entries SET undone_by = NULL FROM entries AS reversal
+    WHERE reversal.reverses = entries.id AND reversal.state NOT IN ('applied', 'unchanged')""",
+    "DROP INDEX IF EXISTS entries_by_batch",
+    # It holds all that a list of changes counts.
+    "CREATE INDEX entries_by_batch ON entries (batch_id, state, undone_by)",
+    "CREATE INDEX entries_by_reversal ON entries (reverses) WHERE reverses IS NOT NULL",
+    "CREATE INDEX entries_refused ON entries (state) WHERE state = 'refused'",
 )
 
 
@@ -72,6 +95,10 @@ def migrate(connection: sqlite3.Connection) -> None:
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if found < 1:  # another process may have made them while this one waited for the lock
         for statement in (_BATCHES, _ENTRIES, *_INDEXES):
+            connection.execute(statement)
+    if found < 2:  # noqa: PLR2004 - the version
+        connection.create_function("was_final", 1, was_final, deterministic=True)
+        for statement in _SECOND:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

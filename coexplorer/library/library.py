@@ -393,12 +393,13 @@ class Library:
         *,
         progress: Callable[[BatchProgress], None] | None = None,
         stopping: Stopping = never,
+        refused: bool = False,
     ) -> BatchReport:
         """Do what a batch has not done: only the failed, the interrupted and the unknown ones.
 
-        Its arguments are those of `apply`.
+        Its arguments are those of `apply`; with `refused` what was refused is tried again, too.
         """
-        return await self._bulk.resume(batch_id, progress, stopping)
+        return await self._bulk.resume(batch_id, progress, stopping, refused=refused)
 
     # --- What was done here
 
@@ -407,36 +408,70 @@ class Library:
         return await self._history.log(limit, offset)
 
     async def batches(self, *, limit: int = 100, offset: int = 0) -> list[Batch]:
-        """Return the batches, newest first."""
+        """Return the batches, newest first, with their outcomes counted."""
         return await self._history.batches(limit, offset)
+
+    async def batch(self, batch_id: int) -> Batch:
+        """Return one batch.
+
+        Raises:
+            Refused: There is none of this number.
+        """
+        return await self._history.batch(batch_id)
+
+    async def count_batches(self) -> int:
+        """Return how many batches there are."""
+        return await self._history.count_batches()
+
+    async def entries(self, batch_id: int, *, limit: int = 100, offset: int = 0) -> list[Entry]:
+        """Return the entries of a batch in the order of its plan; none of a number that is none."""
+        return await self._history.entries(batch_id, limit, offset)
 
     async def unsent(self) -> list[Entry]:
         """Return the entries that wait for the user: unsent, unknown and in conflict."""
         return await self._history.unsent()
+
+    async def kept(self) -> list[Entry]:
+        """Return the entries whose text is kept: those of `unsent`, and what was refused."""
+        return await self._history.kept()
 
     async def settle(self) -> list[Entry]:
         """Look at the platform for every change of unknown outcome; return them as they are now."""
         return await self._history.settle()
 
     async def retry(self, entry_id: int) -> EditResult:
-        """Send an unsent change again, merged as `edit` does; raises what `edit` raises.
+        """Send a change again that is kept, merged as `edit` does; raises what `edit` raises.
+
+        A refused one is sent again, too: it was asked for by its number.
 
         Raises:
-            Refused: The entry does not wait for a retry, or its secrets were never kept.
+            Refused: The entry is not kept for a retry, or its secrets were never kept.
         """
         return await self._history.retry(entry_id)
 
     async def discard(self, entry_id: int) -> Entry:
-        """Give an unsent change up; its text stays readable in the log.
+        """Give a change up that is kept; its text stays readable in the log.
 
         Raises:
-            Refused: The entry does not wait for anything.
+            Refused: The entry is not kept.
         """
         return await self._history.discard(entry_id)
 
     async def discard_batch(self, batch_id: int) -> int:
-        """Give up all that is unsent of a batch, at once; return how many changes that were."""
+        """Give up all that is kept of a batch, at once; return how many changes that were."""
         return await self._history.discard_batch(batch_id)
+
+    async def undoable(self, *, before: int | None = None) -> Batch | None:
+        """Return what `undo` would take back; None when there is nothing.
+
+        Args:
+            before: Look for the newest one with a smaller number that can be taken back at all.
+        """
+        return await self._history.undoable(before)
+
+    async def redoable(self) -> Batch | None:
+        """Return what `redo` would do again; None when there is nothing."""
+        return await self._history.redoable()
 
     async def undo(
         self,
@@ -447,10 +482,12 @@ class Library:
         """Take back a batch (None: the newest), by ordinary edits.
 
         A field that somebody changed since is left alone and named in `skipped_fields`; an asset of
-        which nothing is left to undo is ``skipped``.
+        which nothing is left to undo is ``skipped``. What was left alone, was not sent or was
+        refused still stands: the next undo tries it again.
 
         Raises:
-            UndoRefused: There is nothing to undo, or it was a delete or a create.
+            UndoRefused: There is nothing to undo, or it was a delete or a create, or another
+                process takes the same back at this moment.
         """
         return await self._history.undo(batch_id, progress)
 

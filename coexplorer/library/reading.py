@@ -90,9 +90,9 @@ class Reading:
         state = await self._context.run(self._catalog.sync_state)
         journal = self._context.journal
         try:
-            unsent = await self._context.run(journal.count_pending)
+            unsent, refused = await self._context.run(journal.count_kept)
         except JournalError:  # nothing is known of what is not sent; `problem` says so
-            unsent = 0
+            unsent = refused = 0
         return Status(
             total=state.assets,
             complete=state.complete,
@@ -103,4 +103,5 @@ class Reading:
             catalog_problem=self._context.catalog_problem,
             journal_problem=journal.problem.message if journal.problem else "",
             dialect=state.dialect or "",
+            refused=refused,
         )

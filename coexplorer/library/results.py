@@ -6,7 +6,7 @@ import msgspec
 
 from coexplorer.catalog import Relative
 from coexplorer.errors import CoexplorerError
-from coexplorer.library.entries import Action, Entry, State
+from coexplorer.library.entries import DONE, KEPT, Action, Entry, State
 from coexplorer.library.merge import changed_fields
 from coexplorer.models import Asset, AssetId, Fields
 
@@ -20,7 +20,8 @@ class Status(msgspec.Struct, frozen=True):
         synced_at: Epoch seconds when the last complete sweep or refresh ended; None: never.
         offline: The network is not used, or was out of reach at the last try.
         syncing: This process is sweeping or refreshing now.
-        unsent: Journal entries that wait for the user.
+        unsent: Journal entries that wait for the user: they could still go through.
+        refused: Journal entries that the platform refused for good, and that nobody gave up yet.
         catalog_problem: One line when the catalog had to be bypassed or rebuilt; else empty.
         dialect: ``legacy`` or ``current``; empty when not known yet.
         journal_problem: One line when the journal can't be written, so that nothing can be changed;
@@ -36,6 +37,7 @@ class Status(msgspec.Struct, frozen=True):
     catalog_problem: str = ""
     dialect: str = ""
     journal_problem: str = ""
+    refused: int = 0
 
     @property
     def problem(self) -> str:
@@ -62,6 +64,7 @@ class EditResult(msgspec.Struct, frozen=True):
         skipped_fields: Fields that an undo left alone, because somebody changed them since.
         differs: Fields in which the platform's reply is not what was sent.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
+        needless: It was left out because it was so already: nobody misses anything.
     """
 
     entry_id: int
@@ -76,6 +79,7 @@ class EditResult(msgspec.Struct, frozen=True):
     skipped_fields: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
     error: CoexplorerError | None = None
+    needless: bool = False
 
 
 def read_result(entry: Entry) -> EditResult:
@@ -94,6 +98,7 @@ def read_result(entry: Entry) -> EditResult:
         after=entry.after,
         changed=changed,
         error=CoexplorerError(entry.reason, hint=entry.hint) if entry.reason else None,
+        needless=entry.needless,
     )
 
 
@@ -131,17 +136,32 @@ class BatchReport(msgspec.Struct, frozen=True):
     @property
     def applied(self) -> tuple[EditResult, ...]:
         """What the platform has now."""
-        return self.of(State.APPLIED, State.UNCHANGED)
+        return self.of(*DONE)
 
     @property
     def failed(self) -> tuple[EditResult, ...]:
-        """What it has not, or not surely: each with its `error`."""
-        return self.of(State.PLANNED, State.INTENDED, State.UNSENT, State.UNKNOWN, State.CONFLICT)
+        """What it has not, or not surely, the `refused` too: each with its `error`."""
+        return self.of(State.PLANNED, State.INTENDED, *KEPT)
+
+    @property
+    def waiting(self) -> tuple[EditResult, ...]:
+        """What could still go through: `failed` without `refused`."""
+        return tuple(result for result in self.failed if result.state is not State.REFUSED)
+
+    @property
+    def refused(self) -> tuple[EditResult, ...]:
+        """What the platform refused for good: to try again as it is would end likewise."""
+        return self.of(State.REFUSED)
 
     @property
     def skipped(self) -> tuple[EditResult, ...]:
         """What was left out, each with its reason in `error`."""
         return self.of(State.SKIPPED)
+
+    @property
+    def missed(self) -> tuple[EditResult, ...]:
+        """What was left out though the user wants it: it is not so already."""
+        return tuple(result for result in self.skipped if not result.needless)
 
 
 class SyncReport(msgspec.Struct, frozen=True):

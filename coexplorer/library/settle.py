@@ -82,7 +82,7 @@ async def _settle(context: Context, entry: Entry) -> None:
         theirs = (await context.fetch(entry.asset_id)).asset
     except NotFound:
         await _note(
-            context, entry, State.APPLIED if entry.action is Action.DELETE else State.UNSENT
+            context, entry, State.APPLIED if entry.action is Action.DELETE else State.REFUSED
         )
         return
     if entry.action is Action.EDIT:
@@ -101,18 +101,31 @@ async def _note(
 ) -> None:
     errors: dict[State, CoexplorerError] = {
         State.UNSENT: Refused("it did not arrive at the platform", hint="retry or discard it"),
+        State.REFUSED: NotFound(
+            "no such asset, or not shared with you", hint="it did not arrive before that"
+        ),
         State.CONFLICT: Refused(
             "somebody else changed this asset, so nobody knows whether it had arrived",
             hint="look at the asset, then retry or discard it",
         ),
     }
     error = errors.get(state)
-    await context.settle(entry.id, state, error=error, asset_id=asset_id)
+    await context.settle(
+        entry.id, state, error=error, asset_id=asset_id, whole=not _left_alone(entry)
+    )
     named = asset_id or entry.asset_id
     if error is None:
         context.bus.publish(EditApplied(entry.id, named, entry.action))
     else:
         context.bus.publish(EditFailed(entry.id, named, entry.action, error))
+
+
+def _left_alone(entry: Entry) -> tuple[str, ...]:
+    """Name the fields of an undo that were not sent, as somebody had changed them."""
+    if entry.base is None or entry.mine is None or entry.after is None:
+        return ()
+    wanted = changed_fields(entry.base, entry.mine)
+    return tuple(field for field in wanted if not same_value(entry.mine, entry.after, field))
 
 
 async def _find_created(client: Client, entry: Entry) -> Asset | None:

@@ -29,6 +29,7 @@ _ROLES = {
     State.SKIPPED: Role.DIM,
     State.DISCARDED: Role.DIM,
     State.UNSENT: Role.BAD,
+    State.REFUSED: Role.BAD,
     State.UNKNOWN: Role.WARN,
     State.CONFLICT: Role.WARN,
 }

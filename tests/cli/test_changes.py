@@ -86,11 +86,25 @@ def test_partly_done_is_told_apart(program: Program) -> None:
 def test_what_may_not_be_changed_is_refused_and_kept(program: Program) -> None:
     done = program("edit", VIEWED, "--description", "my words")
     assert done.code == 5
+    assert "1 refused" in done.out
+    assert "retry" not in done.out
     log = program.ok("log")
-    assert "Waiting for you" in log.out
+    assert "Waiting for you" not in log.out
+    assert "1 change was refused: coexplorer log --refused" in log.out
+    assert "1 refused" in log.out
     assert "my words" in program.ok("log", "--json").out
-    program.ok("discard", "--all")
-    assert "Waiting for you" not in program.ok("log").out
+    assert "you can read but not change" in program.ok("log", "--refused").out
+    asked = len(program.server.requests("PUT"))
+    assert program("retry").code == 5
+    assert len(program.server.requests("PUT")) == asked, "not sent again unasked"
+    entry = str(program.ok("log", "--refused", "--json").json[0]["id"])
+    assert program("retry", entry).code == 5
+    assert program("retry", "--refused").code == 5
+    assert len(program.server.requests("PUT")) == asked + 2
+    program.ok("discard", "--refused")
+    assert "refused" not in program.ok("log").out
+    assert program("discard", "--refused").code == 5
+    assert "my words" in program.ok("log", "--json").out, "the log keeps the text"
 
 
 @pytest.mark.parametrize(
@@ -155,6 +169,72 @@ def test_undo_leaves_what_somebody_changed_since(program: Program) -> None:
     assert "name" in done.err
     assert stored(program, RAW).name == "theirs"
     assert stored(program, RAW).description.startswith("Raw **Neuropixels**")
+
+
+def test_an_undo_that_does_nothing_says_why_and_is_not_used_up(program: Program) -> None:
+    program.ok("edit", DERIVED, "--add-tag", "before")
+    program.ok("edit", RAW, "--add-tag", "keep")
+    tags = stored(program, RAW).tags
+    program.server.store.update(RAW, tags=(*tags, "theirs"))
+    for _ in range(2):
+        done = program("undo")
+        assert done.code == 5
+        assert stored(program, RAW).name in done.err
+        assert "somebody changed the tags since" in done.err
+        assert "the change before it: coexplorer undo 1 (add tag before)" in done.err
+        assert "changed 0 assets, 1 left out" in done.out
+        assert "keep" in stored(program, RAW).tags
+        assert "before" in stored(program, DERIVED).tags, "nobody asked for an older change"
+    assert program("undo", "2").code == 5
+    program.server.store.update(RAW, tags=tags)
+    program.ok("undo")
+    assert "keep" not in stored(program, RAW).tags
+    assert "2 skipped" not in program.ok("log").out
+    program.ok("undo")
+    assert "before" not in stored(program, DERIVED).tags
+    assert program("undo").code == 5
+
+
+@pytest.mark.parametrize(
+    ("fault", "states", "code"), [(403, ("refused",), 5), (503, ("unsent", "unknown"), 6)]
+)
+@pytest.mark.parametrize("action", ["edit", "archive"])
+def test_what_an_undo_could_not_take_back_can_still_be_undone(
+    program: Program, fault: int, states: tuple[str, ...], code: int, action: str
+) -> None:
+    both = (RAW, DERIVED)
+    program.ok(action, *both, *(("--add-tag", "keep") if action == "edit" else ()), "--yes")
+
+    def is_done(asset: str) -> bool:
+        found = stored(program, asset)
+        return found.archived if action == "archive" else "keep" in found.tags
+
+    rule = program.server.faults.add(
+        fault, "PUT" if action == "edit" else "PATCH", f"data_assets/{DERIVED}**"
+    )
+    done = program("undo")
+    assert done.code == 7
+    assert stored(program, DERIVED).name in done.err
+    assert [is_done(each) for each in both] == [False, True]
+    assert program("undo").code == code, "what is left of it is tried again"
+    assert any(f"1 {each}" in program.ok("log").out for each in states)
+    program.server.faults.remove(rule)
+    program.ok("undo")
+    assert not is_done(DERIVED)
+    log = program.ok("log").out
+    assert "Waiting for you" not in log
+    assert "2 applied (undone)" in log
+    program.ok("redo")
+    assert is_done(DERIVED)
+
+
+def test_an_undo_and_a_redo_are_called_by_what_was_done(program: Program) -> None:
+    program.ok("edit", RAW, "--add-tag", "keep")
+    for command in ("undo", "redo", "undo", "redo"):
+        program.ok(command)
+    titles = [line.split("  ")[-2:] for line in program.ok("log").out.splitlines()]
+    assert "undo: redo" not in str(titles)
+    assert program.ok("log").out.count("redo: add tag keep") == 2
 
 
 def test_one_undo_takes_a_whole_batch_back(program: Program) -> None:

@@ -134,7 +134,7 @@ def test_a_token_that_expires_is_told_and_the_words_are_kept(program: Program) -
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [(401, 3), (403, 5), (400, 5), (404, 4), (409, 8), (503, 6)]
+    ("fault", "code"), [(401, 3), (403, 5), (400, 5), (404, 6), (409, 8), (503, 6)]
 )
 def test_words_are_kept_when_writing_fails(program: Program, fault: int, code: int) -> None:
     program.ok("sync")
@@ -144,7 +144,12 @@ def test_words_are_kept_when_writing_fails(program: Program, fault: int, code: i
     assert_one_sentence(done.err)
     assert "my words" in program.ok("log", "--json").out
     program.server.faults.remove(rule)
-    program.ok("retry")
+    if fault in (400, 403):
+        assert program("retry").code == 5, "what was refused is not sent unasked"
+        assert "my words" not in program.server.store.get(RAW).description
+        program.ok("retry", "--refused")
+    else:
+        program.ok("retry")
     assert program.server.store.get(RAW).description == "my words"
 
 

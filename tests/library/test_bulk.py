@@ -111,6 +111,10 @@ async def test_undo_of_what_others_changed_wholly_is_skipped_with_the_reason(
     assert "somebody changed the tags" in report.skipped[0].error.message
     assert tags_of(server, one) == {"bulk", "new", "theirs"}
     assert tags_of(server, two) == {"bulk"}
+    assert (await library.undo()).of(State.SKIPPED), "it is not used up"
+    server.store.update(one, tags=("bulk", "new"))
+    assert [each.state for each in (await library.undo()).results] == [State.APPLIED]
+    assert tags_of(server, one) == {"bulk"}
     with pytest.raises(UndoRefused, match="nothing to undo"):
         await library.undo()
 
@@ -146,10 +150,13 @@ async def test_failed_ones_alone_are_sent_again(library: Library, server: DemoSe
     rule = server.faults.add(403, "PUT", f"data_assets/{bad}")
     report = await library.apply(await library.plan(BULK, Change(add_tags=("new",))))
     assert [each.asset_id for each in report.failed] == [bad]
+    assert report.failed == report.refused
     assert len(report.applied) == 19
     server.faults.remove(rule)
     server.log.clear()
-    again = await library.resume(report.batch_id)
+    assert (await library.resume(report.batch_id)).failed, "what was refused is not sent unasked"
+    assert server.requests("PUT") == []
+    again = await library.resume(report.batch_id, refused=True)
     assert len(again.applied) == 20
     assert len(server.requests("PUT")) == 1
     await library.undo()

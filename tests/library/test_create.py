@@ -76,7 +76,7 @@ async def test_refused_creation_can_not_be_sent_from_the_log(
     with pytest.raises(Rejected):
         await library.create(new_asset(bucket))
     server.faults.remove(rule)
-    (entry,) = await library.unsent()
+    (entry,) = await library.kept()
     assert entry.mine is not None
     assert entry.mine.name == "From a bucket"
     with pytest.raises(Refused, match="keys were never kept"):

@@ -1,15 +1,18 @@
 """The one way to change an asset, against the embedded server."""
 
+import anyio
 import msgspec
 import pytest
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import (
+    ApiError,
     EditConflict,
     Forbidden,
     InvalidField,
     NotFound,
     NotSignedIn,
+    PlatformFault,
     Refused,
     Unreachable,
 )
@@ -146,15 +149,83 @@ async def test_value_that_must_not_be_sent_stops_before_the_network(
     assert await library.log() == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        (400, State.REFUSED),
+        (403, State.REFUSED),
+        (405, State.REFUSED),
+        (413, State.REFUSED),
+        (422, State.REFUSED),
+        (401, State.UNSENT),
+        (407, State.UNSENT),
+        (408, State.UNSENT),
+        (429, State.UNSENT),
+        (501, State.UNSENT),
+        (409, State.CONFLICT),
+    ],
+)
+async def test_what_could_still_go_through_waits_and_what_was_refused_does_not(
+    library: Library, server: DemoServer, fault: int, state: State
+) -> None:
+    base = await shown(library)
+    mine = msgspec.structs.replace(base, description="My words")
+    rule = server.faults.add(fault, "PUT", f"data_assets/{RAW}")
+    with pytest.raises(ApiError) as caught:
+        await library.edit(ID, base, mine)
+    (entry,) = await library.kept()
+    assert (entry.state, entry.mine, entry.reason) == (state, mine, caught.value.message)
+    status = await library.status()
+    refused = state is State.REFUSED
+    assert (status.unsent, status.refused) == ((0, 1) if refused else (1, 0))
+    assert await library.unsent() == ([] if refused else [entry])
+    server.faults.remove(rule)
+    assert (await library.retry(entry.id)).state is State.APPLIED, "it was asked for by its number"
+    assert server.store.get(RAW).description == "My words"
+
+
 async def test_refused_edit_keeps_its_text(library: Library, server: DemoServer) -> None:
     base = await shown(library, VIEWED)
     mine = msgspec.structs.replace(base, description="My words")
     with pytest.raises(Forbidden):
         await library.edit(AssetId(VIEWED), base, mine)
-    (entry,) = await library.unsent()
-    assert (entry.state, entry.mine) == (State.UNSENT, mine)
+    (entry,) = await library.kept()
+    assert (entry.state, entry.mine) == (State.REFUSED, mine)
     assert entry.reason
-    assert (await library.status()).unsent == 1
+    assert (await library.status()).unsent == 0
+
+
+@pytest.mark.parametrize("write", ["PUT", "PATCH"])
+async def test_no_such_asset_is_believed_of_a_write_only_when_it_can_not_be_read_either(
+    library: Library, server: DemoServer, write: str
+) -> None:
+    base = await shown(library)
+    server.faults.add(404, write, f"data_assets/{RAW}{'/archive' if write == 'PATCH' else ''}")
+    mine = msgspec.structs.replace(base, name="x")
+    change = library.edit(ID, base, mine) if write == "PUT" else library.archive(ID)
+    with pytest.raises(PlatformFault, match="though it shows it"):
+        await change
+    assert [entry.state for entry in await library.kept()] == [State.UNSENT]
+    assert await library.record(ID) is not None
+
+
+async def test_deleting_what_somebody_deletes_at_that_moment_is_no_failure(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    gate = server.hooks.before("DELETE", f"*/{OLD}")
+    async with anyio.create_task_group() as group:
+        results: list[EditResult] = []
+
+        async def delete() -> None:
+            results.append(await library.delete(AssetId(OLD)))
+
+        group.start_soon(delete)
+        await gate.arrived()
+        server.store.delete(OLD)
+        gate.release()
+    assert [result.state for result in results] == [State.UNCHANGED]
+    assert await library.kept() == []
 
 
 async def test_offline_edit_is_kept_and_sent_on_request(
@@ -175,14 +246,14 @@ async def test_offline_edit_is_kept_and_sent_on_request(
     assert server.store.get(RAW).name == "Written on a train"
 
 
-async def test_unsent_edit_can_be_given_up(library: Library, server: DemoServer) -> None:
+async def test_refused_edit_can_be_given_up(library: Library, server: DemoServer) -> None:
     base = await shown(library, VIEWED)
     with pytest.raises(Forbidden):
         await library.edit(AssetId(VIEWED), base, msgspec.structs.replace(base, name="x"))
-    (entry,) = await library.unsent()
+    (entry,) = await library.kept()
     given_up = await library.discard(entry.id)
     assert given_up.state is State.DISCARDED
-    assert await library.unsent() == []
+    assert await library.kept() == []
     with pytest.raises(Refused, match="does not wait"):
         await library.discard(entry.id)
 
@@ -195,7 +266,7 @@ async def test_edit_of_an_asset_that_is_gone_says_so_and_keeps_the_text(
     with pytest.raises(NotFound):
         await library.edit(AssetId(DERIVED), base, msgspec.structs.replace(base, name="x"))
     assert await library.record(AssetId(DERIVED)) is None
-    assert [entry.state for entry in await library.unsent()] == [State.UNSENT]
+    assert [entry.state for entry in await library.kept()] == [State.REFUSED]
 
 
 async def test_asset_that_is_refused_with_a_good_token_is_no_question_of_signing_in(
@@ -207,8 +278,8 @@ async def test_asset_that_is_refused_with_a_good_token_is_no_question_of_signing
     with pytest.raises(Forbidden, match="takes your token") as caught:
         await library.edit(ID, base, mine)
     assert "gone or not shared" in caught.value.hint
-    (entry,) = await library.unsent()
-    assert (entry.state, entry.mine) == (State.UNSENT, mine)
+    (entry,) = await library.kept()
+    assert (entry.state, entry.mine) == (State.REFUSED, mine)
     assert await library.record(ID) is not None, "no proof that it is gone"
     server.faults.add(401, "*", "data_assets/**")
     with pytest.raises(NotSignedIn):

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.errors import JournalError, Unreachable
-from coexplorer.library.entries import Action, Draft, Purpose, State
+from coexplorer.errors import Forbidden, JournalError, UndoRefused, Unreachable
+from coexplorer.library.entries import KEPT, Action, Draft, Purpose, State
 from coexplorer.library.journal import Journal
 from coexplorer.models import AssetId, Fields
 
 OLD, NEW = Fields("old", tags=("a",)), Fields("new", "text", ("a", "b"), "m")
 DRAFT = Draft(AssetId("id-1"), "old", Action.EDIT, OLD, NEW)
+
+
+def reversal_of(entry: int) -> Draft:
+    return Draft(AssetId("id-1"), "old", Action.EDIT, NEW, OLD, reverses=entry)
 
 
 @pytest.fixture
@@ -66,43 +70,121 @@ def test_newest_batch_that_did_something_is_the_one_to_undo(journal: Journal) ->
     found = journal.find_undoable()
     assert found is not None
     assert found.id == done
-    undo, (back,) = journal.begin([DRAFT], title="undo", purpose=Purpose.UNDO, reverses=[entry])
-    assert journal.find_undoable() is None
+    undo, (back,) = journal.begin([reversal_of(entry)], title="undo", purpose=Purpose.UNDO)
     journal.settle(back, State.APPLIED)
+    assert journal.find_undoable() is None
     redo = journal.find_redoable()
     assert redo is not None
-    assert redo.id == undo
+    assert (redo.id, redo.reverses) == (undo, done)
 
 
-def test_undo_that_is_given_up_leaves_the_change_standing(journal: Journal) -> None:
+@pytest.mark.parametrize("state", State)
+def test_a_change_counts_as_undone_when_the_undo_has_done_it_and_not_before(
+    journal: Journal, state: State
+) -> None:
     done, (entry,) = journal.begin([DRAFT], title="done")
     journal.settle(entry, State.APPLIED)
-    _, (back,) = journal.begin([DRAFT], title="undo", purpose=Purpose.UNDO, reverses=[entry])
-    journal.settle(back, State.UNSENT)
-    journal.discard(back)
-    found = journal.find_undoable()
-    assert found is not None
-    assert found.id == done
+    _, (back,) = journal.begin([reversal_of(entry)], title="undo", purpose=Purpose.UNDO)
+    assert_stands(journal, entry, stands=True)
+    journal.settle(back, state)
+    assert_stands(journal, entry, stands=state not in (State.APPLIED, State.UNCHANGED))
+    batch = journal.batch(done)
+    assert batch is not None
+    assert batch.undone == (0 if state not in (State.APPLIED, State.UNCHANGED) else 1)
 
 
-def test_all_that_waits_of_a_batch_is_given_up_at_once(journal: Journal) -> None:
-    done, (entry,) = journal.begin([DRAFT], title="done")
+def assert_stands(journal: Journal, number: int, *, stands: bool) -> None:
+    entry, found = journal.entry(number), journal.find_undoable()
+    assert entry is not None
+    assert entry.was_undone is not stands
+    assert (found is not None) is stands
+
+
+def test_what_an_undo_left_alone_can_still_be_undone(journal: Journal) -> None:
+    _, (entry,) = journal.begin([DRAFT], title="done")
     journal.settle(entry, State.APPLIED)
-    drafts = [DRAFT] * 3
-    undo, (back, sent, later) = journal.begin(
-        drafts, title="undo", purpose=Purpose.UNDO, reverses=[entry, entry, entry]
-    )
-    journal.settle(back, State.UNSENT)
+    _, (back,) = journal.begin([reversal_of(entry)], title="undo", purpose=Purpose.UNDO)
+    journal.settle(back, State.APPLIED, whole=False)
+    assert_stands(journal, entry, stands=True)
+
+
+@pytest.mark.parametrize("state", [State.UNSENT, State.CONFLICT, State.REFUSED])
+def test_a_new_undo_takes_the_place_of_one_that_was_not_sent(
+    journal: Journal, state: State
+) -> None:
+    _, (entry,) = journal.begin([DRAFT], title="done")
+    journal.settle(entry, State.APPLIED)
+    _, (first,) = journal.begin([reversal_of(entry)], title="undo", purpose=Purpose.UNDO)
+    journal.settle(first, state)
+    _, (second,) = journal.begin([reversal_of(entry)], title="undo", purpose=Purpose.UNDO)
+    given_up = journal.entry(first)
+    assert given_up is not None
+    assert given_up.state is State.DISCARDED
+    journal.settle(second, State.APPLIED)
+    assert_stands(journal, entry, stands=False)
+
+
+@pytest.mark.parametrize("state", [None, State.UNKNOWN, State.APPLIED])
+def test_nothing_is_taken_back_twice(journal: Journal, state: State | None) -> None:
+    _, (entry,) = journal.begin([DRAFT], title="done")
+    journal.settle(entry, State.APPLIED)
+    _, (back,) = journal.begin([reversal_of(entry)], title="undo", purpose=Purpose.UNDO)
+    if state is not None:
+        journal.settle(back, state)
+    with pytest.raises(UndoRefused, match="already"):
+        journal.begin([DRAFT, reversal_of(entry)], title="undo", purpose=Purpose.UNDO)
+    assert journal.count_batches() == 2
+
+
+@pytest.mark.parametrize("state", KEPT)
+def test_undo_that_is_given_up_leaves_the_change_standing(journal: Journal, state: State) -> None:
+    _, (entry,) = journal.begin([DRAFT], title="done")
+    journal.settle(entry, State.APPLIED)
+    _, (back,) = journal.begin([reversal_of(entry)], title="undo", purpose=Purpose.UNDO)
+    journal.settle(back, state)
+    assert journal.discard(back)
+    assert_stands(journal, entry, stands=True)
+
+
+def test_all_that_is_kept_of_a_batch_is_given_up_at_once(journal: Journal) -> None:
+    batch, (unsent, sent, conflict, refused) = journal.begin([DRAFT] * 4, title="edit")
+    journal.settle(unsent, State.UNSENT)
     journal.settle(sent, State.APPLIED)
-    journal.settle(later, State.CONFLICT)
+    journal.settle(conflict, State.CONFLICT)
+    journal.settle(refused, State.REFUSED)
     _, (other,) = journal.begin([DRAFT], title="another")
     journal.settle(other, State.UNSENT)
-    assert journal.discard_batch(undo) == 2
-    assert [waiting.id for waiting in journal.pending()] == [other]
-    found = journal.find_undoable()
+    assert journal.discard_batch(batch) == 3
+    assert [waiting.id for waiting in journal.kept()] == [other]
+    assert journal.discard_batch(batch) == 0
+    found = journal.batch(batch)
     assert found is not None
-    assert found.id == done
-    assert journal.discard_batch(undo) == 0
+    assert found.counts == {"applied": 1, "discarded": 3}
+
+
+def test_what_was_refused_is_kept_and_waits_for_nothing(journal: Journal) -> None:
+    _, (refused, unsent) = journal.begin([DRAFT] * 2, title="edit")
+    journal.settle(refused, State.REFUSED, error=Forbidden("you can read but not change it"))
+    journal.settle(unsent, State.UNSENT)
+    assert [entry.id for entry in journal.pending()] == [unsent]
+    assert [entry.id for entry in journal.kept(AssetId("id-1"))] == [refused, unsent]
+    assert journal.count_kept() == (1, 1)
+    assert journal.claim([refused]) == [refused]
+
+
+def test_batches_and_entries_come_in_pages_with_their_outcomes_counted(journal: Journal) -> None:
+    for number in range(5):
+        _, entries = journal.begin([DRAFT] * 3, title=f"change {number}")
+        journal.settle(entries[0], State.APPLIED)
+        journal.settle(entries[1], State.REFUSED)
+    assert journal.count_batches() == 5
+    second, first = journal.batches(limit=2, offset=3)
+    assert [second.title, first.title] == ["change 1", "change 0"]
+    assert first.counts == {"planned": 1, "applied": 1, "refused": 1}
+    assert (first.total, first.waiting, first.origin) == (3, 0, "cli")
+    ids = [entry.id for entry in journal.entries_of(first.id)]
+    assert [entry.id for entry in journal.entries_of(first.id, limit=2, offset=1)] == ids[1:]
+    assert journal.batches(limit=2, offset=7) == []
 
 
 def test_session_that_lives_is_not_recovered(journal: Journal, tmp_path: Path) -> None:
@@ -232,3 +314,86 @@ def test_full_disk_is_a_journal_error(journal: Journal) -> None:
         journal.begin([DRAFT] * 100, title="does not fit")
     assert len(journal.batches(limit=10)) == 1
     journal.begin([DRAFT], title="fits again")
+
+
+FIRST_VERSION = """
+CREATE TABLE batches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, origin TEXT NOT NULL,
+    title TEXT NOT NULL, purpose TEXT NOT NULL
+) STRICT;
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, batch_id INTEGER NOT NULL REFERENCES batches (id),
+    session TEXT NOT NULL, asset_id TEXT NOT NULL, asset_name TEXT NOT NULL,
+    action TEXT NOT NULL, state TEXT NOT NULL, base TEXT, mine TEXT, before TEXT, after TEXT,
+    base_metadata TEXT, metadata TEXT, reason TEXT NOT NULL, hint TEXT NOT NULL,
+    settled_at REAL, undone_by INTEGER
+) STRICT;
+CREATE INDEX entries_by_batch ON entries (batch_id);
+PRAGMA user_version = 1;
+"""
+
+
+def make_first_version(path: Path, entries: list[tuple[int, str, str, str, int | None]]) -> None:
+    """Write a journal as version 1 did: (batch, asset, state, reason, undone by) an entry."""
+    connection = sqlite3.connect(path)
+    connection.executescript(FIRST_VERSION)
+    for batch in sorted({entry[0] for entry in entries}):
+        purpose = "do" if batch == 1 else "undo"
+        connection.execute("INSERT INTO batches VALUES (?, 1.0, 'cli', 't', ?)", (batch, purpose))
+    connection.executemany(
+        "INSERT INTO entries (batch_id, session, asset_id, asset_name, action, state, reason, hint,"
+        " undone_by) VALUES (?, 's', ?, 'n', 'edit', ?, ?, '', ?)",
+        entries,
+    )
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [
+        ("you can read but not change this asset", State.REFUSED),
+        ("you can read but not change this asset: not yours", State.REFUSED),
+        ("no such asset, or not shared with you", State.REFUSED),
+        ("the asset is gone from the platform", State.REFUSED),
+        ("the platform refused this (status 400): too long", State.REFUSED),
+        ("the platform refused this (status 422)", State.REFUSED),
+        ("the platform takes your token, but refuses it for this asset", State.REFUSED),
+        ("name: it can't be empty", State.REFUSED),
+        ("saving tags failed: tags: a tag can't hold a line break: 'a'", State.REFUSED),
+        ("the platform refused this (status 408)", State.UNSENT),
+        ("the platform refused this (status 407): sign in to the proxy", State.UNSENT),
+        ("the platform can't be reached: no connection", State.UNSENT),
+        ("the platform failed with status 503", State.UNSENT),
+        ("not signed in", State.UNSENT),
+        ("the platform asks to slow down", State.UNSENT),
+        ("it was interrupted before anything was sent", State.UNSENT),
+        ("saving tags failed: the platform can't be reached: x", State.UNSENT),
+        ("", State.UNSENT),
+    ],
+)
+def test_old_entries_are_told_apart_by_their_reason(
+    tmp_path: Path, reason: str, state: State
+) -> None:
+    path = tmp_path / "journal.sqlite3"
+    make_first_version(path, [(1, "a", "unsent", reason, None)])
+    journal = Journal(path, origin="cli")
+    assert [entry.state for entry in journal.kept()] == [state]
+    journal.close()
+
+
+def test_old_undos_that_did_nothing_are_not_used_up(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    states = {"a": "applied", "b": "skipped", "c": "unsent", "d": "unchanged"}
+    make_first_version(
+        path,
+        [(1, asset, "applied", "", 2) for asset in states]
+        + [(2, asset, state, "", None) for asset, state in reversed(states.items())],
+    )
+    journal = Journal(path, origin="cli")
+    undone = {entry.asset_id: entry.was_undone for entry in journal.entries_of(1)}
+    assert undone == {"a": True, "b": False, "c": False, "d": True}
+    batch = journal.batch(2)
+    assert batch is not None
+    assert batch.reverses == 1
+    journal.close()

@@ -82,14 +82,14 @@ async def test_creating(library: Library, server: DemoServer, moment: str, state
     assert bool(settled.asset_id) is (state is State.APPLIED)
 
 
-async def test_edit_of_an_asset_that_is_gone_is_unsent(
+async def test_edit_of_an_asset_that_is_gone_is_refused(
     library: Library, server: DemoServer
 ) -> None:
     base = (await library.fetch(ID)).asset.fields
     mine = msgspec.structs.replace(base, name="x")
     await leave_unknown(server, "before", "PUT", lambda: library.edit(ID, base, mine))
     server.store.delete(RAW)
-    assert (await settle_one(library)).state is State.UNSENT
+    assert (await settle_one(library)).state is State.REFUSED
 
 
 async def test_retry_of_what_had_arrived_sends_nothing(

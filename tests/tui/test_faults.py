@@ -9,7 +9,7 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.buckets import SAMPLE_PREFIX, SAMPLE_PUBLIC, ensure_sample_buckets
 from coexplorer.demo.server import DemoServer
-from coexplorer.library.entries import PENDING
+from coexplorer.library.entries import KEPT, State
 from coexplorer.tui.screens.create import CreateScreen
 from coexplorer.tui.screens.plan import PlanScreen
 from coexplorer.tui.screens.signin import SignInScreen
@@ -45,7 +45,7 @@ def is_settled(app: Running, asset_id: str) -> Callable[[], Awaitable[bool]]:
         if app.main.rows.windows.ahead or app.main.sends.any:
             return False
         entry = next((e for e in await app.library.log() if e.asset_id == asset_id), None)
-        if entry is None or entry.state not in PENDING:
+        if entry is None or entry.state not in KEPT:
             return entry is not None
         return bool(app.app.notices) or isinstance(app.app.screen, SignInScreen)
 
@@ -63,11 +63,13 @@ async def test_an_archiving_is_done_or_kept_and_the_list_tells_the_truth(
         server.faults.clear()
         done = app.stored(OUTSIDE).archived
         entry = next(e for e in await app.library.log() if e.asset_id == OUTSIDE)
-        assert done or entry.state in PENDING
-        if entry.state not in PENDING:
+        assert done or entry.state in KEPT
+        if entry.state not in KEPT:
             await app.until_gone("open data")
         else:
-            await app.until_shown("open data", "1 unsent")
+            await app.until_shown("open data")
+            waits = entry.state is not State.REFUSED
+            await (app.until_shown("1 unsent") if waits else app.until_gone("unsent"))
             await app.library.retry(entry.id)
             assert app.stored(OUTSIDE).archived
 
@@ -84,16 +86,21 @@ async def test_a_bulk_edit_says_of_each_asset_what_became_of_it(
         await app.until_shown("add tag keep: 2 assets")
         await app.press("y")
         await app.until_shown(" done, ", " left out")
-        pending = {entry.asset_id for entry in await app.library.unsent()}
+        kept = await app.library.kept()
+        pending = {entry.asset_id for entry in kept}
         for asset_id, name in NAMES.items():
             assert name in app.text()
             assert ("keep" in app.stored(asset_id).tags) or asset_id in pending
-        if pending:
+        if any(entry.state is State.REFUSED for entry in kept):
+            await app.until_shown("1 done, 1 failed", "what was refused stays in the log")
+            for entry in kept:
+                await app.library.retry(entry.id)
+        elif pending:
             await app.until_shown("1 done, 1 failed", "r tries the failed ones again")
             await app.press("r")
-        await app.until_shown("2 done, 0 failed")
+            await app.until_shown("2 done, 0 failed")
         assert all("keep" in app.stored(asset_id).tags for asset_id in NAMES)
-        assert not await app.library.unsent()
+        assert not await app.library.kept()
 
 
 async def test_a_deletion_is_done_or_said(
@@ -116,7 +123,7 @@ async def test_a_deletion_is_done_or_said(
         else:
             # Whether it is gone may be unknown: then the log keeps it as such.
             assert entry is not None
-            assert entry.state in PENDING
+            assert entry.state in KEPT
             assert said or fault == 401
 
 

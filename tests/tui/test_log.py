@@ -9,27 +9,27 @@ from tests.support.server import OUTSIDE, VIEWED
 from tests.support.tui import Running, running_app
 
 
-async def make_unsent(app: Running) -> None:
+async def make_refused(app: Running) -> None:
     """Have an edit refused, so that its text is kept."""
     await app.go_to("RNA-seq reference")
     await app.press("r")
     await app.type("!")
     await app.press("enter")
-    await app.until_shown("1 unsent")
+    await app.until_shown("kept as refused")
 
 
 @pytest.mark.command("log.open")
-async def test_the_log_shows_what_was_done_and_what_waits_on_top(
+async def test_the_log_shows_what_was_done_and_what_was_refused(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("a")
         await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
-        await make_unsent(app)
+        await make_refused(app)
         await app.press("L")
-        await app.until_shown("2 changes, 1 unsent", "archive", "said in this session")
+        await app.until_shown("2 changes, 1 refused", "archive", "said in this session")
         lines = [line for line in app.text().splitlines() if " tui " in line]
-        assert "unsent" in lines[0]
+        assert "refused" in lines[0]
         assert "RNA-seq reference" in lines[0]
         assert "applied" in lines[1]
         await app.until_shown("- RNA-seq reference", "+ RNA-seq reference!", "r retry")
@@ -39,27 +39,27 @@ async def test_the_log_shows_what_was_done_and_what_waits_on_top(
 
 
 @pytest.mark.command("log.retry")
-async def test_an_unsent_edit_is_sent_again(server: DemoServer, settings: Settings) -> None:
+async def test_a_refused_edit_is_sent_again(server: DemoServer, settings: Settings) -> None:
     async with running_app(server, settings) as app:
-        await make_unsent(app)
+        await make_refused(app)
         server.store.update(VIEWED, roles={server.users[0].email: Role.EDITOR})
         await app.press("L")
-        await app.until_shown("1 unsent")
+        await app.until_shown("1 refused")
         await app.press("r")
         await app.until(lambda: app.stored(VIEWED).name == "RNA-seq reference!", "sent")
         await app.press("escape")
         await app.until_shown("RNA-seq reference!")
-        await app.until_gone("1 unsent (L)")
+        assert not await app.library.kept()
 
 
 @pytest.mark.command("log.discard")
-async def test_an_unsent_edit_is_given_up_and_its_text_stays_readable(
+async def test_a_refused_edit_is_given_up_and_its_text_stays_readable(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
-        await make_unsent(app)
+        await make_refused(app)
         await app.press("L")
-        await app.until_shown("1 unsent")
+        await app.until_shown("1 refused")
         await app.press("x")
         await app.until_shown("discarded", "+ RNA-seq reference!")
         await app.press("x")
@@ -67,13 +67,13 @@ async def test_an_unsent_edit_is_given_up_and_its_text_stays_readable(
 
 
 @pytest.mark.command("log.edit")
-async def test_an_unsent_text_is_taken_up_again_in_the_fields(
+async def test_a_refused_text_is_taken_up_again_in_the_fields(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
-        await make_unsent(app)
+        await make_refused(app)
         await app.press("L")
-        await app.until_shown("1 unsent")
+        await app.until_shown("1 refused")
         await app.press("e")
         await app.until(
             lambda: (
@@ -82,14 +82,14 @@ async def test_an_unsent_text_is_taken_up_again_in_the_fields(
             ),
             "the text in the fields",
         )
-        assert not await app.library.unsent()
+        assert not await app.library.kept()
 
 
 @pytest.mark.parametrize(
     ("fault", "options", "said"),
     [
         (403, {}, "you can read but not change"),
-        (404, {}, "no such asset"),
+        (404, {}, "no such asset, though"),
         (409, {}, "kept as unsent"),
         (400, {"message": "the name is strange"}, "the name is strange"),
         (401, {}, "not signed in"),
@@ -115,7 +115,7 @@ async def test_trouble_while_saving_loses_no_word(
 
         async def is_safe() -> bool:
             sent = app.stored(OUTSIDE).name == "open data!"
-            kept = [e for e in await app.library.unsent() if e.mine and e.mine.name == "open data!"]
+            kept = [e for e in await app.library.kept() if e.mine and e.mine.name == "open data!"]
             return sent or bool(kept)
 
         await app.until(is_safe, "sent, or kept")
@@ -133,7 +133,7 @@ async def test_a_log_that_is_cut_says_so_and_still_counts_all_that_waits(
     server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("coexplorer.tui.screens.log.MOST_ENTRIES", 1)
-    server.faults.add(403, "PATCH", times=2)
+    server.faults.add(500, "PATCH")
     async with running_app(server, settings) as app:
         await app.press("a")
         await app.until_shown("1 unsent")

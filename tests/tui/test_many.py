@@ -43,18 +43,28 @@ async def test_a_plan_that_is_left_sends_nothing(server: DemoServer, settings: S
 
 
 @pytest.mark.command("plan.retry")
-async def test_what_failed_is_shown_first_and_tried_again(
-    server: DemoServer, settings: Settings
+@pytest.mark.parametrize("fault", [403, 503])
+async def test_what_failed_is_shown_first_and_tried_again_unless_it_was_refused(
+    server: DemoServer, settings: Settings, fault: int
 ) -> None:
+    server.store.update(VIEWED, roles={server.users[0].email: Role.EDITOR})
     async with running_app(server, settings) as app:
+        server.faults.add(fault, "PUT", f"data_assets/{VIEWED}")
         await app.go_to("RNA-seq reference")
         await app.press("space", "g", "space", "+")
         await app.until_shown("add tag")
         await app.type("keep")
         await app.press("enter", "y")
-        await app.until_shown("1 done, 1 failed", "RNA-seq reference", "r tries the failed")
-        server.store.update(VIEWED, roles={server.users[0].email: Role.EDITOR})
+        refused = fault == 403
+        again = "what was refused stays" if refused else "r tries the failed"
+        await app.until_shown("1 done, 1 failed", "RNA-seq reference", again)
+        server.faults.clear()
         await app.press("r")
+        if refused:
+            await app.press("escape")
+            await app.until_gone("1 done, 1 failed")
+            assert "keep" not in app.stored(VIEWED).tags
+            return
         await app.until_shown("2 done, 0 failed")
         assert "keep" in app.stored(VIEWED).tags
 

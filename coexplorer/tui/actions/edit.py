@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, NotSignedIn
+from coexplorer.library.entries import Entry, State
 from coexplorer.models import AssetId, Fields
 from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
@@ -219,9 +220,11 @@ async def _send(
         raise
     except CoexplorerError as error:
         # The journal has the text now, unless it could not be written.
-        if await _is_kept(screen, asset_id):
+        kept = await _find_kept(screen, asset_id)
+        if kept is not None:
             _drop_draft(screen, asset_id)
-            error.hint = f"{error.hint}; your text is kept as unsent: L".lstrip("; ")
+            how = "refused" if kept.state is State.REFUSED else "unsent"
+            error.hint = f"{error.hint}; your text is kept as {how}: L".lstrip("; ")
         raise
     else:
         _drop_draft(screen, asset_id)
@@ -237,8 +240,10 @@ def _drop_draft(screen: MainScreen, asset_id: AssetId) -> None:
         screen.coexplorer.memory.drop_draft(asset_id)
 
 
-async def _is_kept(screen: MainScreen, asset_id: AssetId) -> bool:
-    return any(entry.asset_id == asset_id for entry in await screen.library.unsent())
+async def _find_kept(screen: MainScreen, asset_id: AssetId) -> Entry | None:
+    """Return the newest text of an asset that the journal keeps."""
+    kept = [entry for entry in await screen.library.kept() if entry.asset_id == asset_id]
+    return kept[-1] if kept else None
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from coexplorer.library.entries import PENDING, Action, Entry
+from coexplorer.library.entries import KEPT, Action, Entry
 from coexplorer.library.library import Library
 from coexplorer.text import cut
 from coexplorer.tui.commands import Command, Scope
@@ -37,6 +37,7 @@ class LogScreen(CommandScreen[Entry | None]):
         self._library = library
         self._entries: list[Entry] = []
         self._unsent = 0
+        self._refused = 0
         self._rule = Rule()
         self._list = Picker()
         self._entry_rule = Rule()
@@ -67,13 +68,15 @@ class LogScreen(CommandScreen[Entry | None]):
 
     async def _load(self) -> None:
         self._entries = await self._library.log(limit=MOST_ENTRIES)
-        self._unsent = (await self._library.status()).unsent
+        status = await self._library.status()
+        self._unsent, self._refused = status.unsent, status.refused
         self._show()
 
     def _show(self) -> None:
         cells = self.app.size.width
         zone = datetime.now().astimezone().tzinfo
         unsent = f", {self._unsent:,} unsent" if self._unsent else ""
+        unsent += f", {self._refused:,} refused" if self._refused else ""
         count = len(self._entries)
         last = "the last " if count == MOST_ENTRIES else ""
         self._rule.show_title(f"Log: {last}{count:,} change{'' if count == 1 else 's'}{unsent}")
@@ -107,7 +110,7 @@ class LogScreen(CommandScreen[Entry | None]):
         """Offer what can be done with the entry under the cursor."""
         entry = self._entry
         hidden = set()
-        if entry is None or entry.state not in PENDING:
+        if entry is None or entry.state not in KEPT:
             hidden |= {"log.retry", "log.edit", "log.discard"}
         elif entry.action is not Action.EDIT or entry.mine is None:
             hidden.add("log.edit")
@@ -119,7 +122,7 @@ class LogScreen(CommandScreen[Entry | None]):
 
     def _find_waiting(self) -> Entry | None:
         entry = self._entry
-        if entry is None or entry.state not in PENDING:
+        if entry is None or entry.state not in KEPT:
             self.say("this change does not wait for anything", severity="warning")
             return None
         return entry
@@ -140,7 +143,7 @@ class LogScreen(CommandScreen[Entry | None]):
         entry = self._find_waiting()
         if entry is None:
             return
-        rest = [e for e in await self._library.unsent() if e.batch_id == entry.batch_id]
+        rest = [e for e in await self._library.kept() if e.batch_id == entry.batch_id]
         answer: str | None = "this one"
         if len(rest) > 1:
             answer = await self._prompt.choose(

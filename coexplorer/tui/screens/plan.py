@@ -109,7 +109,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         hidden = set()
         if self._report is not None or self._is_busy or not self._plan.todo:
             hidden.add("plan.apply")
-        if self._report is None or self._is_busy or not self._report.failed:
+        if self._report is None or self._is_busy or not self._report.waiting:
             hidden.add("plan.retry")
         return [command for command in super().iter_footer() if command.id not in hidden]
 
@@ -120,7 +120,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     def do_plan_retry(self) -> None:
         """Do what failed again, and nothing else."""
-        if self._report is not None and self._report.failed and not self._is_busy:
+        if self._report is not None and self._report.waiting and not self._is_busy:
             self._batch_id = self._report.batch_id
             self._set_out("resume", partial(self._library.resume, self._batch_id))
 
@@ -165,7 +165,9 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         how = "not done" if stopped else "failed"
         text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
         again = "goes on" if stopped else "tries the failed ones again"
-        hint = f"; r {again}, Esc leaves" if failed else "; u undoes all of it"
+        hint = f"; r {again}, Esc leaves" if report.waiting else "; u undoes all of it"
+        if failed and not report.waiting:
+            hint = "; what was refused stays in the log, Esc leaves"
         # Where there is little room: the footer has the keys, too.
         fits = width(text + hint) <= self.app.size.width
         self._progress.show([((text, role), (hint if fits else "", Role.DIM))])

@@ -1,0 +1,39 @@
+"""Which failures are final: sent again as it is, the same change would be refused again. Pure."""
+
+from __future__ import annotations
+
+from coexplorer.errors import CoexplorerError, Forbidden, InvalidField, NotFound, Rejected
+
+_PASSING = frozenset({402, 407, 408, 421, 423, 424, 425})
+"""Statuses of a `Rejected` that tell of the way or the moment, not of what was asked for."""
+
+_FINAL_SENTENCES = (
+    "you can read but not change this ",
+    "you may not see this ",
+    "no such asset, or not shared with you",
+    "the asset is gone from the platform",
+    "the platform has no ",
+    "the platform takes your token, but refuses it for this asset",
+    "name: ",
+    "description: ",
+    "tags: ",
+    "mount: ",
+)
+_REJECTED = "the platform refused this (status "
+
+
+def is_final(error: CoexplorerError) -> bool:
+    """Tell whether an error says that the platform, or a rule of ours, will never take this."""
+    if isinstance(error, Rejected):
+        return not error.outcome_unknown and error.status not in _PASSING
+    return isinstance(error, Forbidden | NotFound | InvalidField)
+
+
+def was_final(reason: str) -> bool:
+    """Tell the same of a sentence in a journal of version 1, which had no state for it."""
+    _, failed, cause = reason.partition(" failed: ")  # as the mount notes what it refuses itself
+    text = cause if failed and reason.startswith("saving ") else reason
+    if text.startswith(_REJECTED):
+        status = text.removeprefix(_REJECTED)[:3]
+        return not (status.isdigit() and int(status) in _PASSING)
+    return text.startswith(_FINAL_SENTENCES)
