@@ -24,6 +24,7 @@ once at each edge: HTTP to these (``api.transport``), these to errno (``fs.errno
     ├── InvalidField              a value that must not be sent, found before anything was
     ├── EditConflict              two people changed the same field: holds base, mine and theirs
     ├── AmbiguousAsset            a name or prefix that fits several assets
+    ├── UnknownAssets             some of those that were given are unknown, or fit several
     ├── Refused                   a guard of ours: nothing was sent (delete before archive, …)
     └── UndoRefused               nothing to undo, or changed since, or a delete
 """
@@ -224,6 +225,22 @@ class AmbiguousAsset(CoexplorerError):
             f"{text!r} fits several assets", hint="give the full id of the one you mean"
         )
         self.candidates = tuple(candidates)
+
+
+class UnknownAssets(CoexplorerError):
+    """Some of the assets that were given are unknown, or fit several; nothing was done.
+
+    Args:
+        problems: A line for each of them, in the order in which they were given.
+        of: How many were given.
+    """
+
+    def __init__(self, problems: Sequence[str], *, of: int) -> None:
+        super().__init__(
+            f"{len(problems):,} of {of:,} not found, so nothing was done",
+            hint="give whole names or ids; leave out titles and what is gone",
+        )
+        self.problems = tuple(problems)
 
 
 class Refused(CoexplorerError):

@@ -26,6 +26,9 @@ _RECORD = (
     " FROM asset JOIN content USING (n) JOIN seen USING (n)"
 )
 _EXCERPT = "SELECT raw FROM content WHERE n = (SELECT n FROM asset WHERE id = ?)"
+BeginsSo = tuple[str, Row]
+"""A text, and an asset whose id begins with it."""
+
 _BEYOND = "\U0010ffff"
 
 
@@ -153,16 +156,43 @@ class Catalog:
             rows = connection.execute(f"SELECT {ROW_COLUMNS} FROM asset AS a ORDER BY a.n")
             return [build_row(row) for row in rows]
 
-    def find_by_name(self, name: str) -> list[Row]:
-        """Return the assets of that name, oldest first: spelled so, else without case."""
-        rows = self._find("a.name_folded = ?", (fold(name),))
-        return [row for row in rows if row.name == name] or rows
+    def find_named(self, names: Sequence[str]) -> list[Row]:
+        """Return the assets that have one of these names, as far as case and encoding go.
+
+        Who asks compares the names again: ``Run`` is found by ``run``.
+        """
+        with self._connections.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {ROW_COLUMNS} FROM json_each(?) AS wanted CROSS JOIN asset AS a"
+                " ON a.name_folded = wanted.value ORDER BY a.created, a.id",
+                (_json(dict.fromkeys(map(fold, names))),),
+            )
+            return [build_row(row) for row in rows]
+
+    def find_beginnings(self, beginnings: Sequence[str], *, limit: int = 20) -> list[BeginsSo]:
+        """Return the assets whose id begins with one of these texts, a few of each, oldest first.
+
+        Returns:
+            Pairs of the beginning and the asset.
+        """
+        with self._connections.reading() as connection:
+            found = connection.execute(
+                f"SELECT wanted.value, {ROW_COLUMNS} FROM json_each(?) AS wanted CROSS JOIN asset"
+                " AS a ON a.n IN (SELECT n FROM asset WHERE id >= wanted.value"
+                " AND id < wanted.value || ? ORDER BY created, id LIMIT ?)",
+                (_json(dict.fromkeys(beginnings)), _BEYOND, limit),
+            )
+            return [(beginning, build_row(row)) for beginning, *row in found]
 
     def find_by_prefix(self, prefix: str, *, limit: int = 20) -> list[Row]:
         """Return assets whose id or name begins with `prefix`, without case; oldest first."""
         start = fold(prefix)
         test = "(a.id >= ? AND a.id < ?) OR (a.name_folded >= ? AND a.name_folded < ?)"
         return self._find(test, (start, start + _BEYOND) * 2, limit=limit)
+
+    def find_containing(self, text: str, *, limit: int) -> list[Row]:
+        """Return assets with `text` in their name, without case; oldest first."""
+        return self._find("instr(a.name_folded, ?)", (fold(text),), limit=limit)
 
     def _find(self, test: str, parameters: tuple[object, ...], *, limit: int = -1) -> list[Row]:
         with self._connections.reading() as connection:

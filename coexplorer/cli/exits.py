@@ -53,6 +53,7 @@ _CODES: tuple[tuple[type[errors.CoexplorerError], int], ...] = (
     (errors.ConfigError, SIGN_IN),
     (errors.EditConflict, CONFLICT),
     (errors.AmbiguousAsset, NOT_FOUND),
+    (errors.UnknownAssets, NOT_FOUND),
     (errors.Refused, REFUSED),
     (errors.UndoRefused, REFUSED),
     (errors.CatalogError, LOCAL),

@@ -47,7 +47,7 @@ def files_command(
 ) -> None:
     """List the files of an asset, or of the folder PATH in it.
 
-    With - as ASSET, those of all assets whose ids come on standard input.
+    With - as ASSET, those of all assets of the list on standard input.
     """
     targets = read_targets((asset,), None)
 
@@ -58,7 +58,8 @@ def files_command(
             entries = await _list(library, asset_id, path, recursive=recursive)
             found.extend((asset_id, entry) for entry in entries)
 
-        return await _for_each(await find_targets(library, targets, fresh=False), one)
+        ids = await find_targets(library, targets, guess=True, fresh=False)
+        return await _for_each(ids, one)
 
     code = invocation.run(work)
     if style is Format.TABLE:
@@ -116,8 +117,8 @@ def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> 
     """Download the files of an asset, or the file or folder PATH in it.
 
     A download that was interrupted goes on where it ended. Nothing is written outside of the
-    folder, and each file's size is checked. With - as ASSET, the files of all assets whose ids
-    come on standard input, each in a folder NAME~ID of its own.
+    folder, and each file's size is checked. With - as ASSET, the files of all assets of
+    the list on standard input, each in a folder NAME~ID of its own.
     """
     targets = read_targets((asset,), None)
 
@@ -133,7 +134,8 @@ def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> 
             for each in written:
                 print_line(str(each))
 
-        return await _for_each(await find_targets(library, targets, fresh=False), one)
+        ids = await find_targets(library, targets, guess=True, fresh=False)
+        return await _for_each(ids, one)
 
     leave(invocation.run(work))
 

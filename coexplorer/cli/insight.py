@@ -11,7 +11,7 @@ from coexplorer.cli.format import day_text, plural, size_text
 from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
-from coexplorer.cli.targets import asset_argument
+from coexplorer.cli.targets import asset_argument, find_targets, read_targets
 from coexplorer.query import parse_query
 
 if TYPE_CHECKING:
@@ -131,10 +131,13 @@ def duplicates_command(invocation: Invocation, *, offline: bool, style: Format) 
 @pass_invocation
 def lineage_command(invocation: Invocation, *, asset: str, offline: bool, style: Format) -> None:
     """Show what an asset was made from, and what was made from it."""
+    if asset == "-":
+        raise click.UsageError("lineage is of one asset; - is a list")
+    targets = read_targets((asset,), None)
 
     async def work(library: Library) -> tuple[Lineage, str]:
         await _freshen(library, offline=offline)
-        asset_id = await library.resolve(asset)
+        (asset_id,) = await find_targets(library, targets, guess=True, fresh=False)
         record = await library.record(asset_id)
         return await library.lineage(asset_id), "" if record is None else record.asset.name
 

@@ -15,7 +15,13 @@ import time
 import click
 
 from coexplorer.cli.format import count_text, size_text
-from coexplorer.errors import AmbiguousAsset, CoexplorerError, EditConflict, QueryError
+from coexplorer.errors import (
+    AmbiguousAsset,
+    CoexplorerError,
+    EditConflict,
+    QueryError,
+    UnknownAssets,
+)
 from coexplorer.text import clean, cut, width
 
 _REDRAW_S = 0.1
@@ -46,19 +52,29 @@ def report_error(error: CoexplorerError) -> None:
     if isinstance(error, QueryError) and error.text:
         for line in mark_place(error.text, error.start, error.end):
             click.echo(f"  {line}", err=True)
-    if isinstance(error, AmbiguousAsset):
-        for asset_id, name in error.candidates[:_CANDIDATES_SHOWN]:
-            click.echo(f"  {clean(asset_id)}  {clean(name)}", err=True)
-        if len(error.candidates) > _CANDIDATES_SHOWN:
-            click.echo(f"  … and {len(error.candidates) - _CANDIDATES_SHOWN} more", err=True)
-    if isinstance(error, EditConflict):
-        for field in error.fields:
-            for side in ("base", "mine", "theirs"):
-                value = getattr(getattr(error, side), field)
-                shown = ", ".join(value) if isinstance(value, tuple) else value or ""
-                click.echo(f"  {field} ({side}): {clean(shown)}", err=True)
+    for line in _describe_details(error):
+        click.echo(f"  {clean(line)}", err=True)
     if error.hint:
         click.echo(f"  {clean(error.hint)}", err=True)
+
+
+def _describe_details(error: CoexplorerError) -> list[str]:
+    """Return what an error holds beside its sentence; of many things the first few (pure)."""
+    lines: list[str] = []
+    match error:
+        case AmbiguousAsset():
+            lines = [f"{asset_id}  {name}" for asset_id, name in error.candidates]
+        case UnknownAssets():
+            lines = list(error.problems)
+        case EditConflict():
+            for field in error.fields:
+                for side in ("base", "mine", "theirs"):
+                    value = getattr(getattr(error, side), field)
+                    shown = ", ".join(value) if isinstance(value, tuple) else value or ""
+                    lines.append(f"{field} ({side}): {shown}")
+    if len(lines) > _CANDIDATES_SHOWN:
+        lines[_CANDIDATES_SHOWN:] = [f"… and {len(lines) - _CANDIDATES_SHOWN:,} more"]
+    return lines
 
 
 def mark_place(text: str, start: int, end: int) -> tuple[str, str]:

@@ -15,6 +15,26 @@ from coexplorer.query import FIELDS, FLAGS, SORT_FIELDS
 _PLAIN = "Written by `make docs` from the program itself; a test keeps it current."
 
 
+_NAMING = """\
+# Which asset is meant
+
+A name is the whole name, in its own case. An id may be shortened to its beginning, of 6
+characters or more, if that fits only one asset. Part of a name never changes an asset; it is
+only a hint: "did you mean run_10 (8316a00d)?". Two assets of one name, or a name that is also
+the beginning of another asset's id, are refused and both are named. So is a name that somebody
+has changed since. `--query 'id:ID is:any'` always means the id.
+
+Commands that only look (`show`, `files`, `get`, `lineage`, `open`) take the beginning of a
+name, or a shorter one of an id, too, if it fits only one asset, and say which one that is.
+
+`-` reads a list from standard input. A line is one name or id, whole. What `--ids`, `--tsv`,
+`--json-lines` and `--json` print is understood, as is a table with a column `id` or `asset_id`;
+there the id counts. Byte order marks, Windows' line ends, empty lines and lines that come twice
+do no harm; items may end in NUL. When a line is unknown or fits several assets, each such line
+is named with its number, and nothing is done.
+"""
+
+
 def build_reference() -> str:
     """Return the whole page as Markdown."""
     root = click.Context(cli, info_name="coexplorer", **cli.context_settings)
@@ -31,7 +51,12 @@ def build_reference() -> str:
         if command is None:
             raise AssertionError
         parts += _describe(command, root, name)
-    return "\n\n".join([*parts, *_describe_query(), *_describe_exits()]) + "\n"
+    parts += [*_unwrap(_NAMING), *_describe_query(), *_describe_exits()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _unwrap(text: str) -> list[str]:
+    return [paragraph.replace("\n", " ") for paragraph in text.strip().split("\n\n")]
 
 
 def _describe(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:

@@ -146,8 +146,9 @@ def cli(
 ) -> None:
     """List, search, edit and tidy Code Ocean data assets.
 
-    ASSET is a name, an id, or the beginning of an id that fits only one. QUERY is the search
-    language: words, tag:raw, -tag:test, size:>10GB, created:-30d, is:mine, sort:-size, …
+    ASSET is a whole name, an id, or the beginning of one (6 characters or more); - reads a list
+    of them. QUERY is the search language: words, tag:raw, -tag:test, size:>10GB, created:-30d,
+    is:mine, sort:-size, …
 
     --profile, --domain and --token-file may stand behind the command, too.
     """

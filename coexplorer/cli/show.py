@@ -57,7 +57,7 @@ def show_command(
     async def work(library: Library) -> list[Record]:
         if offline:
             await load_offline(library)
-        ids = await find_targets(library, targets, fresh=not offline)
+        ids = await find_targets(library, targets, guess=True, fresh=not offline)
         return await library.records(ids)
 
     records = invocation.run(work, offline=offline)
@@ -142,10 +142,10 @@ def open_command(
 
     async def work(library: Library) -> list[str]:
         try:
-            ids = await find_targets(library, targets)
+            ids = await find_targets(library, targets, guess=True)
         except ApiError:
             # The page may open all the same: what is known here is enough for a link.
-            ids = await find_targets(library, targets, fresh=False)
+            ids = await find_targets(library, targets, guess=True, fresh=False)
         return [f"{library.settings.base_url}/data-assets/{asset_id}" for asset_id in ids]
 
     links = invocation.run(work)

@@ -1,8 +1,9 @@
-"""Which assets a command means: named ones, ids on standard input, or what ``--query`` finds."""
+"""Which assets a command means: named ones, a list on standard input, or what ``--query`` finds."""
 
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,10 +12,13 @@ import msgspec
 
 from coexplorer.cli.narration import warn
 from coexplorer.cli.session import ensure_fresh
+from coexplorer.errors import NotFound
 from coexplorer.models import AssetId
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
+    from coexplorer.library.lists import Named
+    from coexplorer.library.resolve import Resolved
     from coexplorer.query import Query
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -28,11 +32,11 @@ class Targets(msgspec.Struct, frozen=True):
     """What was given on the command line; exactly one of the two.
 
     Attributes:
-        names: Names, ids and beginnings of ids.
+        named: Names, ids and beginnings of ids; of the command line or of a list.
         query: A parsed query.
     """
 
-    names: tuple[str, ...] = ()
+    named: tuple[Named, ...] = ()
     query: Query | None = None
 
 
@@ -45,7 +49,7 @@ def target_options(command: Command) -> Command:
 
 
 def asset_argument(command: Command) -> Command:
-    """Add one ``ASSET`` to a command, or ``-`` for all whose ids come on standard input."""
+    """Add one ``ASSET`` to a command, or ``-`` for a list on standard input."""
     return click.argument("asset", metavar="ASSET")(command)
 
 
@@ -55,7 +59,10 @@ def read_targets(assets: tuple[str, ...], query: str | None) -> Targets:
     Raises:
         click.UsageError: Nothing, or both, or a query that finds everything.
         QueryError: The query has a mistake.
+        DocumentError: The list on standard input has one.
     """
+    from coexplorer.library.lists import Named, parse_list
+
     if query is not None:
         if assets:
             raise click.UsageError("give assets or --query, not both")
@@ -65,21 +72,17 @@ def read_targets(assets: tuple[str, ...], query: str | None) -> Targets:
         if not parsed.terms:
             raise click.UsageError("this query finds every asset; if that is meant, say is:any")
         return Targets(query=parsed)
-    names: list[str] = []
-    for given in assets:
-        names += _read_ids() if given == "-" else [given]
     if not assets:
-        raise click.UsageError("which assets? Give names or ids, - to read ids, or --query")
-    return Targets(names=tuple(dict.fromkeys(names)))
+        raise click.UsageError("which assets? Give names or ids, - to read a list, or --query")
+    named: list[Named] = []
+    for given in dict.fromkeys(assets):
+        named += parse_list(sys.stdin.buffer.read()) if given == "-" else [Named((given,))]
+    return Targets(named=tuple(named))
 
 
-def _read_ids() -> list[str]:
-    """Read ids from standard input: the first word of each line that has one."""
-    lines = sys.stdin.buffer.read().decode("utf-8", "replace").split("\n")
-    return [line.split()[0] for line in lines if line.strip()]
-
-
-async def find_targets(library: Library, targets: Targets, *, fresh: bool = True) -> list[AssetId]:
+async def find_targets(
+    library: Library, targets: Targets, *, guess: bool = False, fresh: bool = True
+) -> list[AssetId]:
     """Return the ids of what is meant, and say so if that is nothing.
 
     A query is asked of an up-to-date catalog.
@@ -87,11 +90,14 @@ async def find_targets(library: Library, targets: Targets, *, fresh: bool = True
     Args:
         library: The library.
         targets: What was given.
+        guess: Take the beginning of a name as well, and say which asset that is: for commands that
+            only read.
         fresh: Ask the platform where that can matter.
 
     Raises:
         AmbiguousAsset: A name fits several assets.
         NotFound: A name fits none.
+        UnknownAssets: The same, of several that were given.
     """
     if targets.query is not None:
         if fresh:
@@ -100,16 +106,35 @@ async def find_targets(library: Library, targets: Targets, *, fresh: bool = True
         if not found:
             warn("the query finds no assets")
         return found
-    if not targets.names:
+    if not targets.named:
         warn("no ids came on standard input")
-    known = {
-        record.asset.id for record in await library.records([AssetId(n) for n in targets.names])
-    }
-    ids = [
-        AssetId(name) if AssetId(name) in known else await library.resolve(name)
-        for name in targets.names
-    ]
-    if fresh and len(ids) <= _FETCHED_AFRESH:
-        for asset_id in ids:
-            await library.fetch(asset_id)
-    return list(dict.fromkeys(ids))
+        return []
+    from_list = any(each.line for each in targets.named)
+    resolved = await library.resolve_all(targets.named, guess=guess and not from_list)
+    for each in resolved:
+        if each.is_guess:
+            warn(
+                f"there is no asset {each.named.text!r}; this is {each.name} ({each.asset_id[:8]})"
+            )
+    if fresh and len(resolved) <= _FETCHED_AFRESH:
+        for each in resolved:
+            record = await library.fetch(each.asset_id)
+            if not guess:
+                _ensure_same_name(each, record.asset.name)
+    return [each.asset_id for each in resolved]
+
+
+def _ensure_same_name(resolved: Resolved, name: str) -> None:
+    """Check that what was found by its name still has it.
+
+    Raises:
+        NotFound: It was renamed: somebody may mean another asset by the name now.
+    """
+    text = resolved.name
+    if resolved.by_name and unicodedata.normalize("NFC", text) != unicodedata.normalize(
+        "NFC", name
+    ):
+        raise NotFound(
+            f"there is no asset {text!r} any more: it is called {name!r} now",
+            hint=f"if you mean this one, give its id: {resolved.asset_id}",
+        )

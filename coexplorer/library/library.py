@@ -28,9 +28,10 @@ from coexplorer.library.entries import Batch, Entry
 from coexplorer.library.events import Event
 from coexplorer.library.files import Files
 from coexplorer.library.history import History
+from coexplorer.library.lists import Named
 from coexplorer.library.reading import Reading
 from coexplorer.library.remote import find_remote, search_remote
-from coexplorer.library.resolve import Resolver
+from coexplorer.library.resolve import Resolved, Resolver
 from coexplorer.library.results import (
     BatchProgress,
     BatchReport,
@@ -66,12 +67,12 @@ class Library:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._reading = Reading(context)
-        self._resolver = Resolver(context)
         self._editor = Editor(context)
         self._creator = Creator(context)
         self._bulk = Bulk(context, self._editor)
         self._history = History(context, self._editor, self._bulk)
         self._sync = Sync(context)
+        self._resolver = Resolver(context, self._sync)
         self._files = Files(context)
 
     @property
@@ -139,16 +140,30 @@ class Library:
         """Return the keys of custom metadata that are in use, for completion."""
         return await self._reading.metadata_keys()
 
-    async def resolve(self, text: str) -> AssetId:
-        """Find the asset that a person means by a name, a full id or a unique prefix of an id.
+    async def resolve(self, text: str, *, guess: bool = False) -> AssetId:
+        """Find the asset of a name, of an id, or of the beginning of an id (6 characters or more).
 
         Asks the platform when the catalog does not know it, unless the session is offline.
 
+        Args:
+            text: What the person wrote. A name has to be the whole name, in its own case.
+            guess: Take the beginning of a name, or a shorter one of an id, too, if it fits only one
+                asset: for who only looks at it, and says which one it is.
+
         Raises:
             AmbiguousAsset: It fits several assets; holds them.
-            NotFound: It fits none.
+            NotFound: It fits none; what may have been meant is its hint.
         """
-        return await self._resolver.resolve(text)
+        return await self._resolver.resolve(text, guess=guess)
+
+    async def resolve_all(self, named: Sequence[Named], *, guess: bool = False) -> list[Resolved]:
+        """Find all assets of a list (`lists.parse_list`) or none; each once, in its order.
+
+        Raises:
+            UnknownAssets: Some of several are unknown or fit several assets; names all of them.
+            AmbiguousAsset, NotFound: See `resolve`, of a single one.
+        """
+        return await self._resolver.resolve_all(named, guess=guess)
 
     async def status(self) -> Status:
         """Return the figures of the status line; never asks the network."""

@@ -186,15 +186,17 @@ def test_rows_are_light_and_in_the_order_asked_for(catalog: Catalog) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [("Raw", ["id-2"]), ("raw", ["id-1", "id-3"]), ("RAW", ["id-1", "id-2", "id-3"]), ("ra", [])],
-)
-def test_asset_is_found_by_its_name_spelled_so_or_else_without_case(
-    catalog: Catalog, text: str, found: list[str]
-) -> None:
-    catalog.upsert([record(1, name="raw"), record(2, name="Raw"), record(3, name="raw")])
-    assert [row.id for row in catalog.find_by_name(text)] == found
+def test_many_names_and_beginnings_of_ids_are_found_by_one_query_each(catalog: Catalog) -> None:
+    catalog.upsert([record(1, name="raw"), record(2, name="Raw"), record(30, name="E\u0301clair")])
+    found = catalog.find_named(["RAW", "\u00c9clair", "ra", "raw", "\ud800"])
+    assert [row.id for row in found] == ["id-1", "id-2", "id-30"]
+    begun = catalog.find_beginnings(["id-3", "id-", "x", "%"], limit=2)
+    assert sorted((text, row.id) for text, row in begun) == [
+        ("id-", "id-1"),
+        ("id-", "id-2"),
+        ("id-3", "id-30"),
+    ]
+    assert [row.id for row in catalog.find_containing("AW", limit=9)] == ["id-1", "id-2"]
 
 
 def test_asset_is_found_by_the_beginning_of_its_id_or_name(catalog: Catalog) -> None:

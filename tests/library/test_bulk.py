@@ -5,10 +5,8 @@ import pytest
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import (
-    AmbiguousAsset,
     Forbidden,
     JournalError,
-    NotFound,
     QueryError,
     Refused,
     UndoRefused,
@@ -302,26 +300,6 @@ async def test_asset_that_is_answered_with_401_does_not_end_a_bulk(
     assert failed.asset_id == ids[3]
     assert isinstance(failed.error, Forbidden)
     assert [server.store.get(each).archived for each in ids].count(True) == 11
-
-
-async def test_asset_is_found_by_name_id_and_prefix_and_by_the_platform(
-    open_session: OpenSession, server: DemoServer
-) -> None:
-    ids = many_assets(server, 2)
-    async with open_session() as library:
-        assert await library.resolve("Zebrafish atlas")  # not known here yet
-        assert await library.resolve(RAW.upper()) == RAW
-        await library.sync()
-        assert await library.resolve("session 00001") == ids[1]
-        assert await library.resolve(ids[1][:13]) == ids[1]
-        with pytest.raises(AmbiguousAsset) as caught:
-            await library.resolve("session 000")
-        assert {asset for asset, _ in caught.value.candidates} == set(ids)
-        with pytest.raises(NotFound):
-            await library.resolve("no such thing")
-    async with open_session(offline=True) as library:
-        with pytest.raises(NotFound):
-            await library.resolve("99999999-0000-4000-8000-000000000000")
 
 
 async def test_odd_tags_and_names_are_renamed_and_put_back(

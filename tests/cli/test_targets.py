@@ -1,0 +1,151 @@
+"""Which assets a command acts on, from the command line and from lists."""
+
+import json
+
+import pytest
+
+from coexplorer.demo.asset import StoredAsset
+from tests.support.program import Program
+from tests.support.server import DERIVED, RAW, THEIRS, make_id
+
+RUN_1, RUN_10, SAME, OTHER, BLANKS = (make_id(0xF0000000 + number) for number in range(5))
+WRITES = ("PUT", "PATCH", "DELETE")
+
+
+@pytest.fixture
+def runs(program: Program) -> Program:
+    me = program.server.users[0].email
+    names = ("run_1", "run_10", "same", "same", "session 2024-01-06")
+    program.server.store.insert(
+        StoredAsset(id=asset_id, name=name, owner=me, created=1_700_000_000, mount="m")
+        for asset_id, name in zip((RUN_1, RUN_10, SAME, OTHER, BLANKS), names, strict=True)
+    )
+    program.ok("sync")
+    return program
+
+
+def written(program: Program) -> list[object]:
+    return [each for method in WRITES for each in program.server.requests(method)]
+
+
+def archived(program: Program) -> set[str]:
+    return {asset.id for asset in program.server.store.assets() if asset.archived}
+
+
+def test_the_same_rm_twice_deletes_one_asset(runs: Program) -> None:
+    runs.ok("rm", "run_1", "--archive-first", "--yes")
+    for _ in range(2):
+        done = runs("rm", "run_1", "--archive-first", "--yes")
+        assert done.code == 4
+        assert "did you mean run_10 (f0000001)?" in done.err
+    assert runs.server.store.find(RUN_1) is None
+    assert runs.server.store.find(RUN_10) is not None
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("archive",),
+        ("unarchive",),
+        ("rm", "--archive-first"),
+        ("edit", "--add-tag", "x"),
+        ("edit", "--name", "x"),
+    ],
+)
+@pytest.mark.parametrize("asked", ["run_", "RUN_1", "same", "f000", "F0000", "run_1 ", "session"])
+def test_nothing_is_guessed_for_what_writes(
+    runs: Program, command: tuple[str, ...], asked: str
+) -> None:
+    first, *rest = command
+    done = runs(first, asked, *rest, "--yes")
+    assert done.code == 4
+    assert written(runs) == []
+    done = runs(first, "-", *rest, "--yes", stdin=f"{RAW}\n{asked}\n")
+    assert done.code == 4
+    assert "line 2: " in done.err
+    assert written(runs) == []
+
+
+def test_what_fits_several_is_told_with_their_ids(runs: Program) -> None:
+    done = runs("archive", "same")
+    assert done.code == 4
+    assert SAME in done.err
+    assert OTHER in done.err
+
+
+def test_reading_takes_the_beginning_of_a_name_and_says_so(runs: Program) -> None:
+    for command in (("show",), ("files",), ("lineage",), ("open", "--print")):
+        done = runs.ok(*command, "Zebra")
+        assert "there is no asset 'Zebra'; this is Zebrafish atlas (00000003)" in done.err
+    assert runs("show", "run_").code == 4
+    assert runs("show", "-", stdin="Zebra\n").code == 4
+
+
+def test_asset_that_was_renamed_meanwhile_is_not_changed_by_its_old_name(runs: Program) -> None:
+    runs.server.store.update(RUN_1, name="important")
+    done = runs("archive", "run_1")
+    assert done.code == 4
+    assert "there is no asset 'run_1' any more: it is called 'important' now" in done.err
+    for options in (("rm", "--archive-first"), ("archive",), ("edit", "--add-tag", "x")):
+        assert runs(options[0], "run_1", *options[1:], "--yes").code == 4
+    assert written(runs) == []
+    runs.ok("archive", RUN_1)  # by its id it is meant
+
+
+def test_line_of_a_list_is_one_name_whole(runs: Program) -> None:
+    done = runs("archive", "-", "--yes", stdin="session 2024-01-05\n")
+    assert done.code == 4
+    assert "line 1: no asset 'session 2024-01-05'" in done.err
+    assert written(runs) == []
+    runs.ok("archive", "-", "--yes", stdin="\ufeffsession 2024-01-06\r\n\r\n")
+    assert BLANKS in archived(runs)
+
+
+@pytest.mark.parametrize("style", ["--ids", "--tsv", "--json", "--json-lines"])
+@pytest.mark.parametrize("source", ["ls", "ls --remote", "duplicates", "show", "plan", "files"])
+def test_own_formats_are_lists(runs: Program, style: str, source: str) -> None:
+    sources = {
+        "ls": ("ls", "tag:ecephys", style),
+        "ls --remote": ("ls", "tag:ecephys", "--remote", style),
+        "duplicates": ("duplicates", style),
+        "show": ("show", "--query", "tag:ecephys", style),
+        "plan": ("edit", "--query", "tag:ecephys", "--add-tag", "x", "--dry-run", style),
+        "files": ("files", "-", style),
+    }
+    out = runs(*sources[source], stdin=f"{RAW}\n{DERIVED}\n")
+    if out.code == 2:
+        pytest.skip("it has no such format")
+    if source == "duplicates" and style != "--ids":
+        done = runs("archive", "-", "--yes", stdin=out.out)
+        assert done.code == 2  # which of a group is not said
+        assert written(runs) == []
+        return
+    runs.ok("edit", "-", "--add-tag", "listed", "--yes", stdin=out.out)
+    changed = {each.id for each in runs.server.store.assets() if "listed" in each.tags}
+    assert changed == ({OTHER} if source == "duplicates" else {RAW, DERIVED})
+
+
+def test_unknown_lines_are_named_and_nothing_is_done(runs: Program) -> None:
+    gone = [make_id(0xEE000000 + number) for number in range(30)]
+    done = runs("archive", "-", "--yes", stdin="\n".join([RUN_1, "title", *gone]) + "\n")
+    assert done.code == 4
+    assert "line 2: no asset 'title'" in done.err
+    assert f"line 3: no asset '{gone[0]}'" in done.err
+    assert "… and 11 more" in done.err
+    assert done.err.count("line ") == 20
+    assert written(runs) == []
+
+
+def test_every_command_reads_the_same_lists(runs: Program) -> None:
+    tsv = f"id\tname\n{RAW}\tx\n{THEIRS}\ty\n{RAW}\tx\n"
+    for command, style in (("open", "--print"), ("wait", "--ids")):
+        out = runs.ok(command, "-", style, stdin=tsv).out
+        assert [line[-36:] for line in out.splitlines()] == [RAW, THEIRS]
+    assert [each["id"] for each in runs.ok("show", "-", "--json", stdin=tsv).json] == [RAW, THEIRS]
+    assert {each["asset_id"] for each in runs.ok("files", "-", "--json", stdin=tsv).json} == {
+        RAW,
+        THEIRS,
+    }
+    broken = json.dumps({"name": "x"})
+    for command in ("show", "files", "get", "wait", "open", "archive", "edit", "rm"):
+        assert runs(command, "-", stdin=broken).code == 2
