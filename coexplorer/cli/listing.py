@@ -24,6 +24,7 @@ from coexplorer.cli.output import (
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import COUNT, NUMBER
+from coexplorer.cli.words import QueryCommand
 from coexplorer.query import (
     SORT_FIELDS,
     Flag,
@@ -77,10 +78,7 @@ _RECORDS_AT_ONCE = 1000
 """So many full records are held in memory; an export can be of 100,000."""
 
 
-# Without -h, and with unknown options passed on: -tag:test is a negation, not an option.
-@click.command(
-    "ls", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]}
-)
+@click.command("ls", cls=QueryCommand)
 @click.argument("query", nargs=-1, shell_complete=complete_query)
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="With this tag (any of them).")
 @click.option("--type", "kind", metavar="TYPE", help="dataset, result, combined or model.")
@@ -136,6 +134,9 @@ def ls_command(
     The local catalog answers, after asking the platform for news if it is older than a minute.
     Several arguments are put together with blanks; quote a query that holds characters of your
     shell: coexplorer ls 'tag:raw -tag:test size:>10GB' --sort -size
+
+    A word that begins with - is an option, unless it is a term such as -tag:test. After -- all
+    belongs to QUERY: coexplorer ls -- -raw lists what does not hold raw.
     """
     if (refresh + offline + remote) > 1:
         raise click.UsageError("give only one of --refresh, --offline and --remote")
@@ -167,12 +168,8 @@ def read_query(words: tuple[str, ...], extra: list[Term], sort: tuple[str, ...])
     """Put the words of a command line and its options together.
 
     Raises:
-        click.UsageError: An option that does not exist was taken for a word.
         QueryError: There is a mistake in the query.
     """
-    for word in words:
-        if word.startswith("--"):
-            raise click.UsageError(f"No such option: {word}")
     parsed = parse_query(" ".join(words))
     # Each option goes through the parser, so that a wrong value is told like any other.
     checked = parse_query(" ".join(f"sort:{key}" for key in sort))

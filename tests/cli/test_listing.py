@@ -217,7 +217,7 @@ def test_show_takes_names_prefixes_and_ids_on_standard_input(program: Program) -
     program.ok("sync")
     assert program.ok("show", "Zebrafish atlas", "--json").json[0]["id"] == THEIRS
     assert program.ok("show", RAW[:8], "--json").json[0]["id"] == RAW
-    done = program.ok("show", "-", "--json", stdin=f"{RAW}\n\n{OLD}\tbehavior\n")
+    done = program.ok("show", "-", "--json", stdin=f"{RAW}\n\n{OLD}\n")
     assert [asset["id"] for asset in done.json] == [RAW, OLD]
 
 
@@ -275,3 +275,47 @@ def test_debug_writes_a_private_log_without_the_token(program: Program, tmp_path
     log = tmp_path / "home" / "state" / "coexplorer" / "debug.log"
     assert log.stat().st_mode & 0o777 == 0o600
     assert log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "query"),
+    [
+        (("-tag:raw",), "-tag:raw"),
+        (("-is:mine", "-name:x"), "-is:mine -name:x"),
+        (("--sort", "-size", "-tag:atlas"), "-tag:atlas sort:-size"),
+        (("-tag:atlas raw", "--limit", "3"), "-tag:atlas raw"),
+        (('-"subject id":655019',), '-"subject id":655019'),
+        (('-"Read only"',), '-"Read only"'),
+        (("not:raw",), "-raw"),
+        (("--", "-raw"), "-raw"),
+        (("--ids", "--", "-raw", "-tag:x"), "-raw -tag:x"),
+        (("raw", "-tag:x", "sorted"), "raw -tag:x sorted"),
+        (("--tag", "-odd", "--all"), 'is:any tag:"-odd"'),
+    ],
+)
+def test_negated_terms_are_words_of_the_query(
+    program: Program, words: tuple[str, ...], query: str
+) -> None:
+    style = () if "--ids" in words else ("--ids",)
+    assert program.ok("ls", *style, *words).lines == program.ok("ls", "--ids", "--", query).lines
+
+
+@pytest.mark.parametrize(
+    "word", ["-raw", "-q", "-n", "-v", "-o", "-n3", "-655019", "-é", "-raw tag:x", "-#"]
+)
+def test_word_with_a_dash_is_no_query_and_says_how_to_write_one(
+    program: Program, word: str
+) -> None:
+    for words in ((word,), ("tag:raw", word), (word, "json"), ("--sort", "-size", word)):
+        done = program("ls", *words)
+        assert done.code == 2
+        assert f"No such option {word!r}" in done.err
+        assert f"-- {word}" in done.err
+        assert done.out == ""
+
+
+def test_mistake_in_a_negated_field_is_told_by_the_query(program: Program) -> None:
+    done = program("ls", "-tga:raw")
+    assert done.code == 2
+    assert "did you mean tag:?" in done.err
+    assert program("ls", "--sort").code == 2
