@@ -109,8 +109,10 @@ def _describe_query() -> Iterator[str]:
         " type or state given twice means either; different fields must all hold. `-` means not;"
         ' quotes keep blanks together; `"subject id":655019` looks into custom metadata.'
         " Archived assets are left out unless the query says `is:archived` or `is:any`."
+        " What the platform does not say (the size of an external asset, say) is found by no"
+        " comparison, only by a negated one: `-size:>1GB`. Sorting takes it for the smallest."
     )
-    rows = [f"| `{each.name}:` | {each.help} | `{_cell(each.example)}` |" for each in FIELDS]
+    rows = [f"| `{each.name}:` | {_cell(each.help)} | `{_cell(each.example)}` |" for each in FIELDS]
     yield "\n".join(["| field | finds | example |", "|---|---|---|", *rows])
     yield "\n".join(["| flag | |", "|---|---|", *(f"| `is:{n}` | {t} |" for n, t in FLAGS)])
     yield "\n".join(

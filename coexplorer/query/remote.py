@@ -16,6 +16,8 @@ _FIELDS = frozenset({"name", "tag", "run_script", "commit_id", "contained_data_i
 _LONGEST_NAME = 20
 """The platform finds nothing for a longer unquoted ``name:`` (seen)."""
 
+_WHOLE_ID = 36
+
 _SEARCHED = frozenset({"archived", "favorite", "mine", "shared"})
 """What no asset says of itself: only the search that finds it does."""
 
@@ -93,19 +95,25 @@ def _is_type(term: Match) -> bool:
 
 
 def _text(term: Term) -> tuple[str, bool]:
-    """Return a term in the platform's syntax, empty when it has none, and whether it is all."""
+    """Return a term in the platform's syntax, empty when it has none, and whether it is all.
+
+    The platform's idea of a field is wider than ours: its ``commit_id:1b`` is found anywhere in a
+    commit, its ``tag:`` is a beginning. So of fields its answer is judged again, by our meaning.
+    """
     if term.negated or not isinstance(term, Word | Match) or '"' in term.text:
         return "", False  # a quote can't be written in the platform's syntax
     if isinstance(term, Word):
         plain = is_bare(term.text) and ":" not in term.text
         return (term.text if plain else quote(term.text)), True
-    if term.custom or term.field not in _FIELDS:
+    # There contained_data_id is narrower: only a whole id is found.
+    beginning = term.field == "contained_data_id" and len(term.text) < _WHOLE_ID
+    if term.custom or term.field not in _FIELDS or beginning:
         return "", False
     if not is_bare(term.text):
-        return f"{term.field}:{quote(term.text)}", True
+        return f"{term.field}:{quote(term.text)}", False
     if term.field == "name" and len(term.text) > _LONGEST_NAME:
         return f"name:{term.text[:_LONGEST_NAME]}", False
-    return f"{term.field}:{term.text}", True
+    return f"{term.field}:{term.text}", False
 
 
 def _with_flag(request: SearchRequest, flag: Flag, query: Query) -> SearchRequest:

@@ -155,8 +155,12 @@ def interval(term: Compare, now: float) -> Interval:
         now: Epoch seconds that ``-30d`` counts back from.
     """
     found = _interval(term, now)
-    used = term.field == "used" and not term.custom and not isinstance(term.value, Never)
-    if used and (found.low is None or found.low <= 0):  # 0 is not 1970 but never
+    if term.field != "used" or term.custom or isinstance(term.value, Never):
+        return found
+    # 0 is not 1970 but never, which is before every date.
+    if found.low is None and found.high is not None:
+        return found if found.high > 0 else Interval(None, 0)
+    if found.low is not None and found.low <= 0:
         return msgspec.structs.replace(found, low=0, includes_low=False)
     return found
 

@@ -319,3 +319,33 @@ def test_mistake_in_a_negated_field_is_told_by_the_query(program: Program) -> No
     assert done.code == 2
     assert "did you mean tag:?" in done.err
     assert program("ls", "--sort").code == 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "commit_id:4f1c",
+        "commit_id:1c2",
+        f"contained_data_id:{RAW} -type:result",
+        "contained_data_id:0000",
+        "tag:ra",
+        "tag:raw",
+        "run_script:code",
+        "name:ecephys_655019_2023-04-03_18-17-07_sorted",
+        "used:<2030",
+        "used:never",
+    ],
+)
+def test_remote_search_means_what_the_local_one_means(any_program: Program, query: str) -> None:
+    assert (
+        any_program.ok("ls", "--remote", query, "--ids", "--sort", "name").lines
+        == any_program.ok("ls", query, "--ids", "--sort", "name").lines
+    )
+
+
+def test_never_used_is_before_every_date(program: Program) -> None:
+    assert RAW not in program.ok("ls", "used:<2010", "--ids").lines
+    assert set(program.ok("ls", "used:never", "--ids").lines) <= set(
+        program.ok("ls", "used:<-180d", "--ids").lines
+    )
+    assert program.ok("ls", "used:never", "--ids").lines != []

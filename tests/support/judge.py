@@ -94,8 +94,10 @@ def _holds(term: Term, record: Record, now: float) -> bool:  # noqa: PLR0911 - o
                 "created": asset.created,
                 "used": asset.last_used,
             }[term.field]
-            if given is None or (given == 0 and term.field == "used"):
-                return given == 0 and isinstance(term.value, Never)
+            if given == 0 and term.field == "used":  # never: before every date
+                return isinstance(term.value, Never) or term.op in {"<", "<="}
+            if given is None:
+                return False
             return _compares(term, given, now)
 
 
