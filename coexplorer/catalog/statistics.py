@@ -75,14 +75,22 @@ def _chosen(numbers: Sequence[int] | None) -> tuple[str, tuple[str, ...]]:
 
 
 def count_tags(
-    connection: sqlite3.Connection, numbers: Sequence[int] | None
+    connection: sqlite3.Connection, numbers: Sequence[int] | None, *, any_case: bool = False
 ) -> list[tuple[str, int]]:
     """Return every tag with the number of its assets, most used first.
 
     Args:
         connection: Inside a transaction.
         numbers: The assets to look at; None for all.
+        any_case: Spellings that differ only in case are one tag, as a search takes them.
     """
+    if any_case:
+        with_chosen, parameters = _chosen(numbers)
+        sql = (
+            f"{with_chosen} SELECT max(text), count(DISTINCT n) FROM tag"
+            " WHERE n IN (SELECT n FROM chosen) GROUP BY folded"
+        )
+        return sorted(connection.execute(sql, parameters).fetchall(), key=_most_used)
     if numbers is None:
         (counted,) = connection.execute(_TAGS).fetchone()
         return sorted(_decode_tags(counted), key=_most_used)

@@ -205,11 +205,13 @@ class Catalog:
 
     # --- Figures
 
-    def tag_counts(self, query: Query | None = None, *, now: float = 0.0) -> list[tuple[str, int]]:
+    def tag_counts(
+        self, query: Query | None = None, *, any_case: bool = False, now: float = 0.0
+    ) -> list[tuple[str, int]]:
         """Return every tag of what `query` finds (None: of all assets), most used first."""
         with self._connections.reading() as connection:
             numbers = None if query is None else self._sets.numbers(connection, query, now)
-            return statistics.count_tags(connection, numbers)
+            return statistics.count_tags(connection, numbers, any_case=any_case)
 
     def field_values(self, field: str, *, limit: int = 1000) -> list[str]:
         """Return known values of a query field or a metadata key, for completion."""

@@ -128,9 +128,16 @@ class Library:
         """Return the index of an asset in what `query` finds; None when it is not in there."""
         return await self._reading.position(asset_id, query)
 
-    async def tag_counts(self, query: Query | None = None) -> list[tuple[str, int]]:
-        """Return every tag with the number of its assets, most used first."""
-        return await self._reading.tag_counts(query)
+    async def tag_counts(
+        self, query: Query | None = None, *, any_case: bool = False
+    ) -> list[tuple[str, int]]:
+        """Return every tag with the number of its assets, most used first.
+
+        Args:
+            query: Count what it finds; None counts all assets.
+            any_case: Count spellings that differ only in case as one tag, as a search does.
+        """
+        return await self._reading.tag_counts(query, any_case=any_case)
 
     async def field_values(self, field: str) -> list[str]:
         """Return the known values of a query field or metadata key, for completion."""

@@ -51,9 +51,11 @@ class Reading:
         """See `Library.position`."""
         return await self._context.run(self._catalog.position, asset_id, query, now=search_time())
 
-    async def tag_counts(self, query: Query | None) -> list[tuple[str, int]]:
+    async def tag_counts(self, query: Query | None, *, any_case: bool) -> list[tuple[str, int]]:
         """See `Library.tag_counts`."""
-        return await self._context.run(self._catalog.tag_counts, query, now=search_time())
+        return await self._context.run(
+            self._catalog.tag_counts, query, any_case=any_case, now=search_time()
+        )
 
     async def field_values(self, field: str) -> list[str]:
         """See `Library.field_values`."""

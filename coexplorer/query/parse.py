@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from coexplorer.errors import QueryError
 from coexplorer.query.fields import FIELD_NAMES, FLAGS, Field, Kind, find_field, find_nearest
@@ -60,6 +60,15 @@ def parse_partial(text: str) -> tuple[Query, QueryError | None]:
     return _parse(text, typing=True)
 
 
+def iter_pieces(text: str) -> Iterator[tuple[int, int, Term | SortKey | None]]:
+    """Yield the place of each part of a text that is still being typed, and what it was read as.
+
+    None: it can't be read.
+    """
+    for start, end, term, _ in _iter_pieces(text, typing=True):
+        yield start, end, term
+
+
 def _parse(text: str, *, typing: bool) -> tuple[Query, QueryError | None]:
     terms: list[Term] = []
     sort: list[SortKey] = []
@@ -68,27 +77,18 @@ def _parse(text: str, *, typing: bool) -> tuple[Query, QueryError | None]:
     if len(text) > MOST_CHARACTERS:
         first = _too_long(f"{MOST_CHARACTERS:,} characters", MOST_CHARACTERS, len(text))
         first.text, text = text, text[:MOST_CHARACTERS]
-    pos = skip_spaces(text, 0)
-    while pos < len(text):
-        reader = _TermReader(text, pos, typing=typing)
-        try:
-            term = reader.read()
-        except QueryError as error:
-            first = first or error
-            if not typing:
-                break
-            pos = skip_spaces(text, max(find_end(text, pos), error.end))
-            continue
-        first = first or reader.open_quote
-        room -= len(term.tags) if isinstance(term, AllTags) else 1
+    for start, end, term, error in _iter_pieces(text, typing=typing):
+        first = first or error
+        room -= len(term.tags) if isinstance(term, AllTags) else 0 if term is None else 1
         if room < 0:
-            first = first or _too_long(f"{MOST_TERMS} words and fields", reader.start, reader.pos)
+            first = first or _too_long(f"{MOST_TERMS} words and fields", start, end)
             break
         if isinstance(term, SortKey):
             sort.append(term)
-        else:
+        elif term is not None:
             terms.append(term)
-        pos = skip_spaces(text, reader.pos)
+        elif not typing:
+            break
     if first is not None:
         first.text = first.text or text
     return Query(tuple(terms), tuple(sort)), first
@@ -101,6 +101,23 @@ def _too_long(most: str, start: int, end: int) -> QueryError:
         end=end,
         hint="to work on a list of assets, give their ids on standard input: …  edit -",
     )
+
+
+def _iter_pieces(
+    text: str, *, typing: bool
+) -> Iterator[tuple[int, int, Term | SortKey | None, QueryError | None]]:
+    pos = skip_spaces(text, 0)
+    while pos < len(text):
+        start, reader = pos, _TermReader(text, pos, typing=typing)
+        try:
+            term = reader.read()
+        except QueryError as error:
+            pos = max(find_end(text, pos), error.end)
+            yield start, pos, None, error
+        else:
+            pos = reader.pos
+            yield start, pos, term, reader.open_quote
+        pos = skip_spaces(text, pos)
 
 
 class _TermReader:

@@ -80,8 +80,3 @@ class Browsing(msgspec.Struct):
             query, fault = parse_partial(self.text)
             self._parsed = (self.text, query, fault)
         return self._parsed
-
-
-def search_text(text: str, term: str) -> str:
-    """Return `text` with one more term at its end, unless it is there already."""
-    return text if term in text.split() else f"{text} {term}".strip()

@@ -10,7 +10,7 @@ import pytest
 from coexplorer.assets import parse_asset
 from coexplorer.catalog import Catalog, Share
 from coexplorer.models import Asset, AssetId, Membership, Record
-from coexplorer.query import fold, parse_query
+from coexplorer.query import fold, narrow_to_tag, parse_query
 from tests.support.judge import find_naively, make_records
 
 NOW = 1_780_000_000.0
@@ -127,6 +127,18 @@ def test_tags_are_counted_of_what_a_query_finds(
     found = filled.tag_counts(None if text is None else parse_query(text), now=NOW)
     assert dict(found) == dict(counted)
     assert found == sorted(found, key=lambda each: (-each[1], each[0]))
+
+
+@pytest.mark.parametrize("text", ["", "is:any", "raw", "-tag:raw", "tag:raw"])
+def test_spellings_of_a_tag_are_counted_as_a_search_finds_them(filled: Catalog, text: str) -> None:
+    query = parse_query(text)
+    counted = filled.tag_counts(query, any_case=True, now=NOW)
+    assert len({fold(tag) for tag, _ in counted}) == len(counted)
+    assert {fold(tag) for tag, _ in counted} == {
+        fold(tag) for tag, _ in filled.tag_counts(query, now=NOW)
+    }
+    for tag, count in counted:
+        assert filled.count(narrow_to_tag(query, tag), now=NOW) == count, tag
 
 
 def test_assets_that_look_alike_are_grouped_by_why(filled: Catalog, records: list[Record]) -> None:

@@ -11,7 +11,7 @@ from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui import external
 from coexplorer.tui.actions import look
-from tests.support.server import OUTSIDE, RAW
+from tests.support.server import COMBINED, OUTSIDE, RAW, THEIRS
 from tests.support.tui import running_app
 
 
@@ -141,6 +141,26 @@ async def test_the_tags_panel_narrows_the_list(server: DemoServer, settings: Set
         await app.press("enter")
         await app.until(lambda: app.main.browsing.text == "tag:atlas", "the search")
         await app.until_shown("1 of 9")
+
+
+async def test_a_tag_that_is_chosen_in_a_search_narrows_it_to_the_number_that_was_counted(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.update(RAW, tags=("raw", "ecephys"))
+    server.store.update(THEIRS, tags=("RAW", "atlas"))
+    server.store.update(COMBINED, tags=("Raw", "raw", "with, comma"))
+    async with running_app(server, settings) as app:
+        for typed, shown, text, found in (
+            ("raw", "3  raw", "tag:raw", "3 of 9"),
+            ("comma", "1  with, comma", 'tag:all(raw,"with, comma")', "1 of 9"),
+        ):
+            await app.press("T")
+            await app.until_shown("tags")
+            await app.type(typed)
+            await app.until_shown(shown)
+            await app.press("enter")
+            await app.until(lambda text=text: app.main.browsing.text == text, text)
+            await app.until_shown(found)
 
 
 @pytest.mark.command("asset.delete")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from coexplorer.query import complete_at, format_text
+from coexplorer.query import complete_at, format_text, narrow_text
 from coexplorer.tui.actions import edit
-from coexplorer.tui.browsing import search_text
 from coexplorer.tui.tagtext import fit_values
 from coexplorer.tui.widgets.choices import Choice
 
@@ -150,8 +149,8 @@ async def open_tags(screen: MainScreen) -> None:
     from coexplorer.tui.screens.tags import TagsScreen  # noqa: PLC0415  needed here only
 
     browsing = screen.browsing
-    query = browsing.query if browsing.text.strip() and browsing.fault is None else None
-    _narrow(screen, await screen.app.push_screen_wait(TagsScreen(screen.library, query)))
+    counts = TagsScreen(screen.library, browsing.query, searching=bool(browsing.text.strip()))
+    _narrow(screen, await screen.app.push_screen_wait(counts))
 
 
 def _narrow(screen: MainScreen, tag: str | None) -> None:
@@ -159,8 +158,7 @@ def _narrow(screen: MainScreen, tag: str | None) -> None:
         return
     row = screen.rows.current
     screen.browsing.leave(row.id if row else None)
-    term = f"tag:{format_text('tag', tag)}"
-    screen.browsing.text = search_text(screen.browsing.text, term)
+    screen.browsing.text = narrow_text(screen.browsing.text, tag)
     _show(screen)
     screen.feeds.load_list(to_top=True)
 

@@ -26,7 +26,8 @@ class TagsScreen(CommandScreen[str | None]):
 
     Args:
         library: Counts the tags.
-        query: Of what they are counted; None for all assets.
+        query: Of what they are counted: what the list shows.
+        searching: It is a search, not the plain list.
     """
 
     scope: ClassVar[Scope] = Scope.FORM
@@ -41,10 +42,11 @@ class TagsScreen(CommandScreen[str | None]):
     TagsScreen Choices { height: 1fr; }
     """
 
-    def __init__(self, library: Library, query: Query | None) -> None:
+    def __init__(self, library: Library, query: Query, *, searching: bool) -> None:
         super().__init__()
         self._library = library
         self._query = query
+        self._searching = searching
         self._tags: list[tuple[str, int]] = []
 
     def compose(self) -> ComposeResult:
@@ -66,8 +68,8 @@ class TagsScreen(CommandScreen[str | None]):
         self.start("tags", self._load)
 
     async def _load(self) -> None:
-        self._tags = await self._library.tag_counts(self._query)
-        of = " of what is found" if self._query is not None else ""
+        self._tags = await self._library.tag_counts(self._query, any_case=True)
+        of = " of what is found" if self._searching else ""
         self.query_one(Rule).show_title(f"{len(self._tags):,} tags{of}")
         self._offer("")
 
