@@ -16,6 +16,8 @@ MAX_MARKS = 3
 
 _SELECTORS = range(0xFE00, 0xFE10)
 """Variation selectors: terminals disagree about the width that they give, so they are left out."""
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+_STEP = 1000
 
 
 def clean(text: str) -> str:
@@ -85,3 +87,21 @@ def fit(text: str, cells: int, *, right: bool = False) -> str:
     text = cut(text, cells)
     padding = " " * (cells - width(text))
     return padding + text if right else text + padding
+
+
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """Return ``1 asset`` or ``1,200 assets``."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def size_text(size_bytes: int | None) -> str:
+    """Return ``412 GB``, in at most three digits; ``?`` when it is not known."""
+    if size_bytes is None:
+        return "?"
+    value = float(size_bytes)
+    for unit in _UNITS:
+        digits = 1 if unit != "B" and value < 9.95 else 0  # noqa: PLR2004 - 9.95 is shown as 10
+        if round(value, digits) < _STEP or unit == _UNITS[-1]:
+            return f"{value:.{digits}f} {unit}"
+        value /= _STEP
+    raise AssertionError

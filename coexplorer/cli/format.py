@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-_STEP = 1000
+from coexplorer.text import plural, size_text
 
-
-def size_text(size_bytes: int | None) -> str:
-    """Return ``412 GB``, in at most three digits; ``?`` when it is not known."""
-    if size_bytes is None:
-        return "?"
-    value = float(size_bytes)
-    for unit in _UNITS:
-        digits = 1 if unit != "B" and value < 9.95 else 0  # noqa: PLR2004 - 9.95 is shown as 10
-        if round(value, digits) < _STEP or unit == _UNITS[-1]:
-            return f"{value:.{digits}f} {unit}"
-        value /= _STEP
-    raise AssertionError
+__all__ = [
+    "clock_text",
+    "count_text",
+    "day_text",
+    "moment_text",
+    "plural",
+    "size_text",
+    "used_text",
+]
 
 
 def count_text(count: int | None) -> str:
@@ -47,11 +43,6 @@ def clock_text(epoch_s: float, now: float) -> str:
     """Return the local time, with the day before it unless that is today."""
     then, today = _moment(epoch_s).astimezone(), _moment(now).astimezone()
     return then.strftime("%H:%M" if then.date() == today.date() else "%Y-%m-%d %H:%M")
-
-
-def plural(count: int, noun: str, nouns: str = "") -> str:
-    """Return ``1 asset`` or ``1,200 assets``."""
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 def _moment(epoch_s: float) -> datetime:

@@ -8,6 +8,7 @@ import msgspec
 
 from coexplorer.errors import Refused
 from coexplorer.library.entries import Action, Draft, State
+from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import changed_fields, unique
 from coexplorer.library.validate import check_fields
 from coexplorer.models import AssetId, Fields, Record
@@ -98,6 +99,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         reason: Why the asset is left out; empty when it is not.
         archive_first: Archive it before it is deleted.
         needless: It is left out because it is so already: nobody misses anything.
+        loss: What becomes of its files, when `action` is a delete.
     """
 
     asset_id: AssetId
@@ -108,6 +110,7 @@ class PlanItem(msgspec.Struct, frozen=True):
     reason: str = ""
     archive_first: bool = False
     needless: bool = False
+    loss: Loss | None = None
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
@@ -152,6 +155,11 @@ class Plan(msgspec.Struct, frozen=True):
     def missed(self) -> tuple[PlanItem, ...]:
         """What is left out though the user wants it: it is not so already."""
         return tuple(item for item in self.skipped if not item.needless)
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What becomes of the files of what would be deleted."""
+        return tuple(item.loss for item in self.todo if item.loss is not None)
 
 
 def build_plan(records: Sequence[Record], change: Change) -> Plan:
@@ -212,4 +220,5 @@ def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
         reason = "not archived: archive it first"
     needless = bool(reason) and action is not Action.DELETE
     first = action is Action.DELETE and not archived and change.archive_first
-    return PlanItem(asset.id, asset.name, action, base, mine, reason, first, needless)
+    loss = find_loss(asset) if action is Action.DELETE else None
+    return PlanItem(asset.id, asset.name, action, base, mine, reason, first, needless, loss)

@@ -26,6 +26,7 @@ from coexplorer.errors import (
 )
 from coexplorer.library.entries import State
 from coexplorer.library.events import EventBus, RowsChanged
+from coexplorer.library.groups import plain_errors
 from coexplorer.library.journal import Journal
 from coexplorer.models import (
     Asset,
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+FETCHED_AT_ONCE = 8
+"""Assets that are asked for at once when many are."""
 _NOTHING = Membership()
 _log = logging.getLogger(__name__)
 
@@ -211,6 +214,34 @@ class Context:
             ApiError: The platform can't be asked.
         """
         return await self.remember(await self.look(asset_id))
+
+    async def fetch_many(
+        self, ids: Sequence[AssetId], heard: Callable[[int], None] | None = None
+    ) -> dict[AssetId, Record | ApiError]:
+        """GET assets, a few at a time; see `Library.fetch_many`."""
+        found: dict[AssetId, Record | ApiError] = {}
+        todo = iter(dict.fromkeys(ids))
+        hopeless: list[ApiError] = []
+
+        async def work() -> None:
+            for each in todo:  # shared: each worker takes the next one
+                if hopeless:
+                    found[each] = hopeless[0]
+                    continue
+                try:
+                    found[each] = await self.fetch(each)
+                except ApiError as error:
+                    found[each] = error
+                    if isinstance(error, Unreachable | NotSignedIn):
+                        hopeless.append(error)  # it would meet all others too
+                if heard is not None:
+                    heard(len(found))
+
+        with plain_errors():
+            async with anyio.create_task_group() as workers:
+                for _ in range(min(FETCHED_AT_ONCE, len(ids))):
+                    workers.start_soon(work)
+        return found
 
     async def look(self, asset_id: AssetId) -> Asset:
         """GET an asset; raises what `fetch` raises."""

@@ -17,7 +17,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.config import Settings
-from coexplorer.errors import CoexplorerError
+from coexplorer.errors import ApiError, CoexplorerError
 from coexplorer.library.background import Background
 from coexplorer.library.bulk import Bulk, Stopping, never
 from coexplorer.library.changes import Change, Plan
@@ -208,6 +208,21 @@ class Library:
             NotFound: It is gone, or not shared with this user; the catalog forgets it.
         """
         return await self._context.fetch(asset_id)
+
+    async def fetch_many(
+        self, ids: Sequence[AssetId], *, progress: Callable[[int], None] | None = None
+    ) -> dict[AssetId, Record | ApiError]:
+        """GET several assets, a few at a time, and update the catalog with them.
+
+        Args:
+            ids: The assets.
+            progress: Told how many were answered, after each.
+
+        Returns:
+            For each its record, or why it could not be read: `NotFound` when it is gone. When the
+            platform is out of reach or does not take the token, the rest is not tried.
+        """
+        return await self._context.fetch_many(ids, progress)
 
     def search_remote(self, request: SearchRequest) -> AsyncIterator[Asset]:
         """Stream what the platform itself finds, each asset once."""

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 
 from coexplorer.library.changes import FieldDiff, Plan, PlanItem, describe_difference
 from coexplorer.library.entries import PENDING, Action, Entry, State
+from coexplorer.library.losses import describe_loss
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.text import clean, cut, fit, width
 from coexplorer.tui.present import Line, Piece, Role, cut_middle, wrap
@@ -65,7 +66,8 @@ def _build_item(item: PlanItem, cells: int) -> Iterator[Line]:
         yield (("  archive first", Role.WARN),)
     if item.action in _VERBS:
         role = Role.BAD if item.action is Action.DELETE else Role.WARN
-        yield ((f"  {_VERBS[item.action]}", role),)
+        files = f": {clean(describe_loss(item.loss))}" if item.loss is not None else ""
+        yield _cut(((f"  {_VERBS[item.action]}{files}", role),), cells)
     for diff in item.diff:
         yield from build_diff(diff, cells)
 

@@ -150,17 +150,17 @@ async def test_a_tag_that_is_chosen_in_a_search_narrows_it_to_the_number_that_wa
     server.store.update(THEIRS, tags=("RAW", "atlas"))
     server.store.update(COMBINED, tags=("Raw", "raw", "with, comma"))
     async with running_app(server, settings) as app:
-        for typed, shown, text, found in (
-            ("raw", "3  raw", "tag:raw", "3 of 9"),
-            ("comma", "1  with, comma", 'tag:all(raw,"with, comma")', "1 of 9"),
-        ):
+
+        async def choose(typed: str, counted: str, *shown: str) -> None:
             await app.press("T")
             await app.until_shown("tags")
             await app.type(typed)
-            await app.until_shown(shown)
+            await app.until_shown(counted)
             await app.press("enter")
-            await app.until(lambda text=text: app.main.browsing.text == text, text)
-            await app.until_shown(found)
+            await app.until_shown(*shown)
+
+        await choose("raw", "3  raw", "/ tag:raw ", "3 of 9")
+        await choose("comma", "1  with, comma", 'tag:all(raw,"with, comma")', "1 of 9")
 
 
 @pytest.mark.command("asset.delete")
@@ -179,6 +179,77 @@ async def test_delete_wants_its_words_and_archives_first(
         await app.press("enter")
         await app.until(lambda: server.store.find(OUTSIDE) is None, "gone")
         await app.until_gone("  open data  ")
+
+
+async def test_delete_says_that_files_on_external_storage_stay(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.update(OUTSIDE, size=230_000_000_000, files=391)
+    async with running_app(server, settings) as app:
+        await app.press("D")
+        await app.until_shown("Its files stay in open-data: external storage")
+        assert "deleted:" not in app.text()
+        assert "391" not in app.text()
+
+
+async def test_delete_shows_what_the_platform_has_now(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        server.store.update(OUTSIDE, name="IMPORTANT keep", description="Not to be deleted.")
+        gate = server.hooks.before("GET")
+        await app.press("D")
+        await gate.arrived()
+        await app.until_shown("open data", "Reading it from the platform")
+        await app.type("delete")
+        await app.press("enter")
+        await app.until_shown("it is being read first")
+        gate.release()
+        await app.until_shown(
+            "IMPORTANT keep", "Not to be deleted.", "Changed since the list was read: name, desc"
+        )
+        await app.until_shown("look at it once more")
+        assert server.store.find(OUTSIDE) is not None
+        await app.press("enter")
+        await app.until(lambda: server.store.find(OUTSIDE) is None, "gone")
+
+
+async def test_words_that_are_entered_early_count_when_all_is_as_it_was_shown(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        gate = server.hooks.before("GET")
+        await app.press("D")
+        await app.type("delete")
+        await app.press("enter")
+        await gate.arrived()
+        assert server.store.find(OUTSIDE) is not None
+        gate.release()
+        await app.until(lambda: server.store.find(OUTSIDE) is None, "gone")
+
+
+async def test_delete_says_what_is_gone_already_and_what_can_not_be_read(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        server.store.delete(OUTSIDE)
+        await app.press("D")
+        await app.until_shown("This asset is on the platform no more")
+        await app.press("escape")
+        await app.until_gone("open data")
+        server.store.update(COMBINED, name="both of them")
+        server.faults.add(403, "GET", path=f"/api/v1/data_assets/{RAW}")
+        await app.press("space")  # both recordings
+        await app.go_to("ecephys_655019_2023-04-03_18-17-07")
+        await app.press("space", "D")
+        await app.until_shown(
+            "These 2 assets will be gone",
+            "The files of 1 asset are deleted: 1,021 files, 1.2 TB.",
+            "1 asset combines others",
+            "both of them",
+            "changed since: name",
+            "1 asset could not be read now",
+        )
 
 
 @pytest.mark.command("sync.sweep")

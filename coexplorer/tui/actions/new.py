@@ -31,20 +31,24 @@ async def delete(screen: MainScreen) -> None:
     from coexplorer.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415  needed here only
 
     ids = screen.targets()
-    records = await screen.library.records(ids)
-    if not records:
+    known = await screen.library.records(ids)
+    if not known:
         return
-    if not await screen.app.push_screen_wait(ConfirmScreen(records)):
+    records = await screen.app.push_screen_wait(ConfirmScreen(screen.library, known))
+    if not records:
+        screen.feeds.load_list()  # it may have been read anew, or found to be gone
         return
     first = any(not record.membership.archived for record in records)
     if len(records) == 1:
-        await screen.library.delete(records[0].asset.id, archive_first=first)
-        screen.say(f"deleted {records[0].asset.name}")
-        screen.marked.pop(records[0].asset.id, None)
+        asset = records[0].asset
+        await screen.library.delete(asset.id, archive_first=first)
+        screen.say(f"deleted {asset.name}")
+        screen.marked.pop(asset.id, None)
         screen.show_marks()
         screen.feeds.load_list()
         return
-    plan = await screen.library.plan(ids, Change(delete=True, archive_first=first))
+    chosen = [record.asset.id for record in records]
+    plan = await screen.library.plan(chosen, Change(delete=True, archive_first=first))
     await screen.coexplorer.carry_out(screen, plan)
 
 

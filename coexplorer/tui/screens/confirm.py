@@ -5,25 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import msgspec
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from coexplorer.library.library import Library
 from coexplorer.models import Record
-from coexplorer.text import clean, cut
+from coexplorer.text import plural
 from coexplorer.tui.commands import Command, Scope
+from coexplorer.tui.deletion import Doomed, build_deletion
 from coexplorer.tui.messages import TextAbandoned, TextEntered
-from coexplorer.tui.present import Line, Role, show_size
+from coexplorer.tui.present import Role
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.lines import Lines
 
-MOST_NAMES = 12
 
+class ConfirmScreen(CommandScreen[Sequence[Record]]):
+    """Gives what is to be deleted, as the platform has it, once the wanted words were typed.
 
-class ConfirmScreen(CommandScreen[bool]):
-    """Gives True only when the wanted words were typed."""
+    It asks the platform while the words are typed: what is shown is what is there now. Words that
+    are entered before it has answered count only if all is as it was shown.
+
+    Args:
+        library: Asks the platform.
+        known: What is to be deleted, as the catalog has it.
+    """
 
     scope: ClassVar[Scope] = Scope.FORM
     DEFAULT_CSS = """
@@ -36,10 +45,12 @@ class ConfirmScreen(CommandScreen[bool]):
     ConfirmScreen Field { width: 1fr; }
     """
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, library: Library, known: Sequence[Record]) -> None:
         super().__init__()
-        self._records = records
-        self.words = build_words(records)
+        self._library = library
+        self._doomed = Doomed(tuple(known))
+        self._read: int | None = 0
+        self._entered = False
 
     def compose(self) -> ComposeResult:
         """What will be gone, and the field."""
@@ -53,12 +64,10 @@ class ConfirmScreen(CommandScreen[bool]):
             yield Footer()
 
     def on_mount(self) -> None:
-        """Show what will be gone."""
-        sign = f" type {self.words}: "
-        self.query_one("#sign", Lines).styles.width = len(sign)
-        self.query_one("#sign", Lines).show([((sign, Role.LABEL),)])
+        """Show what will be gone, and ask whether it is so still."""
         self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
         self.set_focus(self.query_one(Field))
+        self.start("look", self._look)
 
     def iter_footer(self) -> list[Command]:
         """Offer to leave: what Enter takes is said above."""
@@ -66,57 +75,61 @@ class ConfirmScreen(CommandScreen[bool]):
 
     def on_resize(self) -> None:
         """Fit to the width."""
+        self._show()
+
+    async def _look(self) -> None:
+        ids = [record.asset.id for record in self._doomed.known]
+        try:
+            answers = await self._library.fetch_many(ids, progress=self._tell)
+            self._doomed = msgspec.structs.replace(self._doomed, answers=answers)
+        finally:
+            self._read = None
+            if self.is_attached:
+                self._show()
+        if self._entered and self._doomed.is_as_known:
+            self.dismiss(self._doomed.records)
+        elif self._entered:
+            self._say_wrong("look at it once more: it is not as it was shown")
+
+    def _tell(self, read: int) -> None:
+        self._read = read
+        if len(self._doomed.known) > 1:
+            self._show()
+
+    def _show(self) -> None:
+        doomed, reading = self._doomed, ""
+        if self._read is not None:
+            many = len(doomed.known)
+            what = f"{self._read:,} of {plural(many, 'asset')}" if many > 1 else "it"
+            reading = f"Reading {what} from the platform, to show what is there now…"
         self.query_one(Rule).show_title("Delete for ever")
-        lines = build_gone(self._records, self.words, self.app.size.width)
+        lines = build_deletion(doomed, self.app.size.width, reading=reading)
         self.query_one("#gone", Lines).show(lines)
+        sign = f" type {doomed.words}: " if doomed.records else " "
+        self.query_one("#sign", Lines).styles.width = len(sign)
+        self.query_one("#sign", Lines).show([((sign, Role.LABEL),)])
+
+    def _say_wrong(self, text: str) -> None:
+        self.query_one("#wrong", Lines).show([((f"  {text}", Role.BAD),)])
 
     def on_text_entered(self, event: TextEntered) -> None:
         """Compare the words."""
         event.stop()
-        if event.text.strip() == self.words:
-            self.dismiss(result=True)
+        if not self._doomed.records:
+            self.dismiss(())
+        elif event.text.strip() != self._doomed.words:
+            self._say_wrong(f"that is not it: type {self._doomed.words}, or Esc")
+        elif self._read is None:
+            self.dismiss(self._doomed.records)
         else:
-            wrong = f"  that is not it: type {self.words}, or Esc"
-            self.query_one("#wrong", Lines).show([((wrong, Role.BAD),)])
+            self._entered = True
+            self._say_wrong("it is being read first, to be sure; Esc leaves")
 
     def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave everything as it is."""
         event.stop()
-        self.dismiss(result=False)
+        self.dismiss(())
 
     def do_screen_close(self) -> None:
         """Leave everything as it is."""
-        self.dismiss(result=False)
-
-
-def build_words(records: Sequence[Record]) -> str:
-    """Return what is to be typed."""
-    return "delete" if len(records) == 1 else f"delete {len(records)}"
-
-
-def build_gone(records: Sequence[Record], words: str, cells: int) -> list[Line]:
-    """Return the lines that say what will be gone."""
-    size = sum(record.asset.size_bytes or 0 for record in records)
-    files = sum(record.asset.files or 0 for record in records)
-    one = len(records) == 1
-    what = "This asset" if one else f"These {len(records):,} assets"
-    lines: list[Line] = [
-        ((f"{what} and all files ({files:,} files, {show_size(size)}) will be gone.", Role.BAD),),
-        (("This cannot be undone.", Role.BAD),),
-        (),
-    ]
-    for record in records[:MOST_NAMES]:
-        asset = record.asset
-        kept = asset.source is not None and asset.source.external
-        note = "  (its files stay: external storage)" if kept else ""
-        lines.append(((cut(f"  {clean(asset.name)}{note}", cells), Role.TITLE),))
-    if len(records) > MOST_NAMES:
-        lines.append(((f"  and {len(records) - MOST_NAMES:,} more", Role.DIM),))
-    unarchived = sum(1 for record in records if not record.membership.archived)
-    if unarchived:
-        lines += [
-            (),
-            ((f"{unarchived:,} not archived yet: archived first, then deleted.", Role.WARN),),
-        ]
-    lines += [(), ((f"Type {words} and press Enter; Esc leaves everything as it is.", Role.TEXT),)]
-    return [tuple((cut(text, cells), role) for text, role in line) for line in lines]
+        self.dismiss(())

@@ -1,0 +1,205 @@
+"""What a delete takes away, as lines: judged by what the platform has now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from coexplorer.errors import ApiError, NotFound
+from coexplorer.library.losses import Fate, describe_loss, describe_losses, find_loss
+from coexplorer.library.merge import changed_fields
+from coexplorer.models import Asset, AssetId, Record
+from coexplorer.text import clean, cut, plural, size_text
+from coexplorer.tui.present import Line, Role, show_date, wrap
+
+MOST_NAMES = 10
+MOST_LINES = 3
+"""Lines of a description that are shown."""
+_FATES = {Fate.GONE: "", Fate.STAY: "  (its files stay)", Fate.OTHERS: "  (combines others)"}
+
+
+class Doomed(msgspec.Struct, frozen=True):
+    """What is to be deleted, as it was known and as it is.
+
+    Attributes:
+        known: As the list had it.
+        answers: What the platform said of each, or why it said nothing; empty before it is asked.
+    """
+
+    known: tuple[Record, ...]
+    answers: Mapping[AssetId, Record | ApiError] = {}
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What there is to delete: as the platform has it, or as last known where it is silent."""
+        kept = []
+        for record in self.known:
+            answer = self.answers.get(record.asset.id)
+            if isinstance(answer, Record):
+                kept.append(answer)
+            elif not isinstance(answer, NotFound):
+                kept.append(record)
+        return tuple(kept)
+
+    @property
+    def gone(self) -> tuple[Record, ...]:
+        """What is on the platform no more."""
+        return tuple(r for r in self.known if isinstance(self.answers.get(r.asset.id), NotFound))
+
+    @property
+    def unread(self) -> tuple[ApiError, ...]:
+        """Why some of it could not be read."""
+        return tuple(
+            each
+            for each in self.answers.values()
+            if isinstance(each, ApiError) and not isinstance(each, NotFound)
+        )
+
+    @property
+    def changes(self) -> dict[AssetId, tuple[str, ...]]:
+        """What of it is not as it was known: asset → names of what differs."""
+        found = {}
+        for record in self.known:
+            answer = self.answers.get(record.asset.id)
+            if isinstance(answer, Record) and (what := find_changes(record.asset, answer.asset)):
+                found[record.asset.id] = what
+        return found
+
+    @property
+    def is_as_known(self) -> bool:
+        """Whether the platform has all of it as it was shown."""
+        return bool(self.answers) and not (self.gone or self.unread or self.changes)
+
+    @property
+    def words(self) -> str:
+        """What is to be typed."""
+        count = len(self.records)
+        return "delete" if count == 1 else f"delete {count}"
+
+
+def find_changes(known: Asset, now: Asset) -> tuple[str, ...]:
+    """Name what people would look at before they delete an asset and that is not as it was."""
+    others = {"size": "size_bytes", "files": "files", "state": "state", "source": "source"}
+    differs = (name for name, of in others.items() if getattr(known, of) != getattr(now, of))
+    return (*changed_fields(known.fields, now.fields), *differs)
+
+
+def build_deletion(doomed: Doomed, cells: int, *, reading: str = "") -> list[Line]:
+    """Return the lines that say what will be gone.
+
+    Args:
+        doomed: What is to be deleted.
+        cells: Width of a line.
+        reading: How far the look at the platform is, while it lasts.
+    """
+    records = doomed.records
+    if not records:
+        what = "This asset is" if len(doomed.known) == 1 else "These assets are"
+        return _fit(
+            [((f"{what} on the platform no more, or not shared with you.", Role.WARN),)], cells
+        )
+    what = "This asset" if len(records) == 1 else f"These {len(records):,} assets"
+    lines: list[Line] = [((f"{what} will be gone. This cannot be undone.", Role.BAD),), ()]
+    lines += _build_one(records[0], cells) if len(records) == 1 else _build_many(doomed, cells)
+    lines += [
+        ((f"  {part}", role),)
+        for text, role in _notes(doomed, reading)
+        for part in wrap(text, cells - 2)
+    ]
+    unarchived = sum(1 for record in records if not record.membership.archived)
+    if unarchived:
+        lines.append(
+            ((f"  {unarchived:,} not archived yet: archived first, then deleted.", Role.WARN),)
+        )
+    lines += [
+        (),
+        ((f"Type {doomed.words} and press Enter; Esc leaves everything as it is.", Role.TEXT),),
+    ]
+    return _fit(lines, cells)
+
+
+def _build_one(record: Record, cells: int) -> list[Line]:
+    asset = record.asset
+    lines: list[Line] = [
+        ((f"  {part}", Role.TITLE),) for part in wrap(clean(asset.name), cells - 2)
+    ]
+    words = clean(" ".join(asset.description.split()))
+    about = wrap(words, cells - 2) if words else ["(no description)"]
+    if len(about) > MOST_LINES:
+        about = [*about[: MOST_LINES - 1], cut(about[MOST_LINES - 1] + "  ", cells - 3) + "…"]
+    lines += [((f"  {part}", Role.TEXT if words else Role.DIM),) for part in about]
+    facts = [
+        asset.type,
+        asset.owner,
+        f"created {show_date(asset.created)}" if asset.created else "",
+    ]
+    if asset.size_bytes is not None:
+        facts.append(size_text(asset.size_bytes))
+    if asset.tags:
+        facts.append(f"tags {', '.join(asset.tags)}")
+    lines.append(((f"  {clean(' · '.join(filter(None, facts)))}", Role.DIM),))
+    loss = find_loss(asset)
+    said = clean(describe_loss(loss))
+    role = Role.BAD if loss.fate is Fate.GONE else Role.WARN
+    return [
+        *lines,
+        *(((f"  {part}", role),) for part in wrap(said[:1].upper() + said[1:], cells - 2)),
+        (),
+    ]
+
+
+def _build_many(doomed: Doomed, cells: int) -> list[Line]:
+    records, changes = doomed.records, doomed.changes
+    losses = [find_loss(record.asset) for record in records]
+    lines: list[Line] = [
+        ((part, Role.BAD if fate is Fate.GONE else Role.WARN),)
+        for fate, text in describe_losses(losses)
+        for part in wrap(text, cells)
+    ]
+    lines.append(())
+    # What is not as it was shown is what people have to see.
+    ordered = sorted(records, key=lambda record: record.asset.id not in changes)
+    for record in ordered[:MOST_NAMES]:
+        asset = record.asset
+        note = _FATES[find_loss(asset).fate]
+        if what := changes.get(asset.id):
+            note += f"  changed since: {', '.join(what)}"
+        lines.append(
+            (
+                (cut(f"  {clean(asset.name)}", max(20, cells - len(note))), Role.TITLE),
+                (note, Role.WARN),
+            )
+        )
+    if len(records) > MOST_NAMES:
+        lines.append(((f"  and {len(records) - MOST_NAMES:,} more", Role.DIM),))
+    return lines
+
+
+def _notes(doomed: Doomed, reading: str) -> list[tuple[str, Role]]:
+    """Say how what is shown was come by: each a sentence."""
+    notes: list[tuple[str, Role]] = []
+    changes, one = doomed.changes, len(doomed.known) == 1
+    if reading:
+        notes.append((reading, Role.DIM))
+    if changes and one:
+        what = ", ".join(next(iter(changes.values())))
+        notes.append((f"Changed since the list was read: {what}. Shown as it is now.", Role.WARN))
+    elif changes:
+        notes.append(
+            (f"{plural(len(changes), 'asset')} changed since the list was read.", Role.WARN)
+        )
+    if doomed.gone:
+        there = "is" if len(doomed.gone) == 1 else "are"
+        notes.append(
+            (f"{len(doomed.gone):,} {there} on the platform no more: left out.", Role.WARN)
+        )
+    if doomed.unread:
+        many = "It" if one else plural(len(doomed.unread), "asset")
+        why = clean(doomed.unread[0].message)
+        notes.append((f"{many} could not be read now ({why}): shown as last known.", Role.WARN))
+    return notes
+
+
+def _fit(lines: Sequence[Line], cells: int) -> list[Line]:
+    return [tuple((cut(text, cells), role) for text, role in line) for line in lines]
