@@ -198,7 +198,10 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
                         self.last_frame = Frame(*capture, look=look, catalog=path, change=change)
 
     async def carry_out(self, screen: MainScreen, plan: Plan) -> bool:
-        """Show a plan; carried out, its marks are taken away and its rows read anew.
+        """Show a plan; carried out, its rows are read anew.
+
+        Marks stay, so that a second change of the same assets can follow; those of assets that are
+        gone go with them.
 
         Returns:
             Whether it was carried out, as far as there was anything to do.
@@ -210,8 +213,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             return True
         report = await self.push_screen_wait(PlanScreen(self.library, plan))
         if report is not None:
-            screen.marked.clear()
-            screen.show_marks()
+            await screen.drop_lost_marks()
         screen.feeds.load_list()
         await screen.feeds.load_status()
         return report is not None

@@ -52,6 +52,19 @@ class Danger(StrEnum):
     DESTROYS = "destroys"
 
 
+class Marks(StrEnum):
+    """What a command makes of marked assets; each that needs a row says one of them."""
+
+    NONE = "none"
+    """It acts on no asset."""
+    CURSOR = "cursor"
+    """It is about the cursor, whatever is marked: moving, marking, looking."""
+    ONE = "one"
+    """It acts on the asset under the cursor alone, and says so while others are marked."""
+    ALL = "all"
+    """It acts on all that are marked; while nothing is, on the one under the cursor."""
+
+
 class Situation(msgspec.Struct, frozen=True):
     """What decides whether a command can run now.
 
@@ -112,7 +125,7 @@ def needs_target(now: Situation) -> str:
     """Acting on many is refused while the query has a mistake, which may have widened the list."""
     if now.marked and now.query_fault:
         return f"the search has a mistake ({now.query_fault})"
-    return needs_asset(now)
+    return needs_library(now) or ("" if now.marked else needs_row(now))
 
 
 def needs_sound_query(now: Situation) -> str:
@@ -154,6 +167,7 @@ class Command(msgspec.Struct, frozen=True):
         scope: Where its keys work.
         short: The word in the footer; nothing keeps it out of the footer.
         danger: What it can do to the platform.
+        marks: See `Marks`.
         opens: It opens a field, a menu or a screen, or marks what the next key acts on: keys typed
             ahead wait for that.
         why_disabled: See `Reason`.
@@ -167,5 +181,6 @@ class Command(msgspec.Struct, frozen=True):
     scope: Scope = Scope.MAIN
     short: str = ""
     danger: Danger = Danger.NONE
+    marks: Marks = Marks.NONE
     opens: bool = False
     why_disabled: Reason = always

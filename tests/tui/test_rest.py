@@ -75,9 +75,9 @@ async def test_the_yanked_json_is_the_platforms_own(server: DemoServer, settings
     async with running_app(server, settings) as app:
         record = await app.library.record(app.main.rows.current.id)  # type: ignore[union-attr]  # it is shown
         assert record is not None
-        texts = look.build_texts(record, server.url)
-        assert f'"id": "{OUTSIDE}"' in texts["JSON"][1]
-        assert f'"id":"{OUTSIDE}"' in texts["attach snippet"][1]
+        texts = look.build_texts([record], server.url)
+        assert f'"id": "{OUTSIDE}"' in texts["JSON"].text
+        assert f'"id":"{OUTSIDE}"' in texts["attach snippet"].text
 
 
 @pytest.mark.command("sync.refresh")

@@ -29,6 +29,7 @@ class Editing(msgspec.Struct):
 
     Attributes:
         size_before: How large the details were.
+        field: The one that was opened.
     """
 
     asset_id: AssetId
@@ -36,6 +37,7 @@ class Editing(msgspec.Struct):
     base: Fields
     editor: FieldsEditor
     size_before: str
+    field: str
 
 
 async def start(screen: MainScreen, field: str) -> None:
@@ -80,13 +82,24 @@ async def open_fields(
     low = screen.app.size.height < 20  # noqa: PLR2004  two panes do not fit
     # Painted once, with everything in its place.
     with screen.app.batch_update():
-        screen.editing = Editing(asset_id, name, base, editor, screen.size_name)
+        screen.editing = Editing(asset_id, name, base, editor, screen.size_name, field)
         screen.set_size("full" if low or screen.size_name == "full" else "tall")
         screen.rule.show_title(name)
         await screen.side.mount(editor, after=screen.rule)
         screen.show_footer()
     await screen.feeds.show_details()
     await know_tags(screen)
+
+
+def tell_marks(screen: MainScreen) -> list[str]:
+    """Say that the fields are those of one asset, when others are marked."""
+    editing = screen.editing
+    others = len(screen.marked) - (editing is not None and editing.asset_id in screen.marked)
+    if editing is None or not others:
+        return []
+    if editing.field == "tags":
+        return [f"only this one; + and - tag all {len(screen.marked):,} marked"]
+    return [f"only this one; E edits all {len(screen.marked):,} marked"]
 
 
 async def know_tags(screen: MainScreen) -> dict[str, int]:

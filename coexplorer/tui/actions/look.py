@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from coexplorer.models import Asset, Record
+from coexplorer.text import plural, size_text
 from coexplorer.tui import external
+from coexplorer.tui.actions.many import ONLY_ONE
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
     from coexplorer.tui.screens.main import MainScreen
+
+SAFE_BYTES = 74_994
+"""What every terminal that knows OSC 52 takes; some take no more."""
 
 
 def build_link(base_url: str, asset_id: str) -> str:
@@ -26,58 +32,110 @@ async def open_page(screen: MainScreen) -> None:
     if row is None:
         return
     link = build_link(screen.settings.base_url, row.id)
+    alone = f" ({ONLY_ONE}; y copies all links)" if screen.marks_others else ""
     if external.has_browser():
         screen.app.open_url(link)
-        screen.say(f"opened {link}")
+        screen.say(f"opened {link}{alone}")
     else:
         await screen.coexplorer.copy(link)
-        screen.say(f"copied {link}")
+        screen.say(f"copied {link}{alone}")
 
 
 async def yank(screen: MainScreen) -> None:
-    """Choose what to copy."""
-    row = screen.rows.current
-    record = await screen.library.record(row.id) if row is not None else None
-    if record is None:
+    """Choose what to copy, of all that are marked."""
+    records = await screen.library.records(screen.targets())
+    if not records:
+        screen.say("nothing of it is in the catalog any more; R refreshes", severity="warning")
         return
-    texts = build_texts(record, screen.settings.base_url)
-    choices = [Choice(name, key=key, help=_hint(text)) for name, (key, text) in texts.items()]
-    chosen = await screen.prompt.choose("copy", choices)
-    if chosen is not None:
-        await screen.coexplorer.copy(texts[chosen][1])
-        screen.say(f"copied the {chosen}")
+    texts = build_texts(records, screen.settings.base_url)
+    choices = [
+        Choice(name, text=copied.title, key=copied.key, help=_hint(copied.text))
+        for name, copied in texts.items()
+    ]
+    count = len(records)
+    title = f"copy of {count:,} marked" if screen.marked else "copy"
+    chosen = await screen.prompt.choose(title, choices)
+    if chosen is None:
+        return
+    copied = texts[chosen]
+    await screen.coexplorer.copy(copied.text)
+    said = f"copied {copied.title}" if count > 1 else f"copied the {copied.title}"
+    if copied.left_out:
+        said += f"; {plural(copied.left_out, 'asset')} without one"
+    if len(copied.text.encode()) > SAFE_BYTES:
+        said += f"; {size_text(len(copied.text.encode()))}: not every terminal takes so much"
+    screen.say(said)
 
 
 def _hint(text: str) -> str:
     """Return what a text looks like, in one line."""
-    first, *rest = text.splitlines()
-    return f"all fields, {len(rest) + 1} lines" if rest else first
+    first, *rest = text.splitlines() or [""]
+    return f"{first} … {len(rest) + 1:,} lines" if rest else first
 
 
-def build_texts(record: Record, base_url: str) -> dict[str, tuple[str, str]]:
-    """Return what can be copied of an asset: name of it → (key, text)."""
-    asset = record.asset
-    texts = {
-        "id": ("i", asset.id),
-        "name": ("n", asset.name),
-        "link": ("l", build_link(base_url, asset.id)),
-        "JSON": ("j", _format_json(asset)),
-        "attach snippet": ("a", _attach_snippet(asset)),
+class Copied(msgspec.Struct, frozen=True):
+    """Something that can be copied.
+
+    Attributes:
+        title: What it is: ``id``, ``52 ids``.
+        key: Its key in the menu.
+        text: What goes to the clipboard.
+        left_out: Of how many assets there is nothing.
+    """
+
+    title: str
+    key: str
+    text: str
+    left_out: int = 0
+
+
+def build_texts(records: Sequence[Record], base_url: str) -> dict[str, Copied]:
+    """Return what can be copied of assets, by its name: a line an asset, or one text for all."""
+    assets = [record.asset for record in records]
+    lists: dict[str, tuple[str, list[str]]] = {
+        "id": ("i", [asset.id for asset in assets]),
+        "name": ("n", [asset.name for asset in assets]),
+        "link": ("l", [build_link(base_url, asset.id) for asset in assets]),
+        "S3 path": ("s", [path for asset in assets if (path := _s3_path(asset))]),
     }
-    if asset.source is not None and asset.source.bucket:
-        path = f"s3://{asset.source.bucket}/{asset.source.prefix}"
-        texts["S3 path"] = ("s", path)
+    texts = {}
+    for name, (key, values) in lists.items():
+        if values:
+            left_out = len(assets) - len(values)
+            texts[name] = Copied(_count(len(values), name), key, _join(values), left_out)
+    texts["JSON"] = Copied("JSON", "j", _format_json(assets))
+    texts["attach snippet"] = Copied("attach snippet", "a", _attach_snippet(assets))
     return texts
 
 
-def _format_json(asset: Asset) -> str:
-    return msgspec.json.format(asset.raw, indent=2).decode("utf-8", "replace")
+def _count(count: int, name: str) -> str:
+    return name if count == 1 else plural(count, name)
 
 
-def _attach_snippet(asset: Asset) -> str:
-    """Return what attaches the asset to a capsule by the official SDK."""
-    entry = msgspec.json.encode({"id": asset.id, "mount": asset.mount or asset.name}).decode()
-    return f'{{"data_assets": [{entry}]}}'
+def _join(values: Sequence[str]) -> str:
+    """Return a line a value; of several, none may look like two."""
+    if len(values) == 1:
+        return values[0]
+    return "\n".join(" ".join(value.splitlines()) for value in values)
+
+
+def _s3_path(asset: Asset) -> str:
+    if asset.source is None or not asset.source.bucket:
+        return ""
+    return f"s3://{asset.source.bucket}/{asset.source.prefix}"
+
+
+def _format_json(assets: Sequence[Asset]) -> str:
+    raw = assets[0].raw if len(assets) == 1 else b"[%b]" % b",".join(each.raw for each in assets)
+    return msgspec.json.format(raw, indent=2).decode("utf-8", "replace")
+
+
+def _attach_snippet(assets: Sequence[Asset]) -> str:
+    """Return what attaches the assets to a capsule by the official SDK."""
+    entries = [{"id": asset.id, "mount": asset.mount or asset.name} for asset in assets]
+    if len(entries) == 1:
+        return f'{{"data_assets": [{msgspec.json.encode(entries[0]).decode()}]}}'
+    return msgspec.json.format(msgspec.json.encode({"data_assets": entries}), indent=2).decode()
 
 
 ACTIONS: dict[str, Action] = {

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
     from coexplorer.tui.screens.main import MainScreen
 
+ONLY_ONE = "only this one, not those that are marked"
+
 
 def toggle(screen: MainScreen) -> None:
     """Mark or unmark the asset under the cursor, and move on."""

@@ -216,6 +216,12 @@ class MainScreen(CommandScreen[None]):
         row = self.rows.current
         return list(self.marked) or ([row.id] if row else [])
 
+    @property
+    def marks_others(self) -> bool:
+        """Whether others than the asset under the cursor are marked."""
+        row = self.rows.current
+        return any(row is None or marked != row.id for marked in self.marked)
+
     def situation(self) -> Situation:
         """Say what decides whether commands can run."""
         fault = self.browsing.fault
@@ -249,7 +255,9 @@ class MainScreen(CommandScreen[None]):
     def show_footer(self) -> None:
         """Show the keys that matter now."""
         notes = []
-        if self.marked:
+        if self.editing is not None:
+            notes += edit.tell_marks(self)
+        elif self.marked:
             notes.append(f"{len(self.marked):,} marked")
         if self.range_start is not None:
             notes.append("range: v ends it")
@@ -261,6 +269,13 @@ class MainScreen(CommandScreen[None]):
         """Show what is marked."""
         self.rows.show_marks(frozenset(self.marked))
         self.show_footer()
+
+    async def drop_lost_marks(self) -> None:
+        """Take away the marks of assets that are no more."""
+        there = {row.id for row in await self.library.rows(list(self.marked))}
+        for lost in [marked for marked in self.marked if marked not in there]:
+            del self.marked[lost]
+        self.show_marks()
 
     def report_once(self, error: CoexplorerError) -> None:
         """Report something that goes on failing in the background, the first time only."""

@@ -1,0 +1,170 @@
+"""What every command makes of marked assets: it acts on all of them, or says that it does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.server import DemoServer
+from coexplorer.models import Asset, AssetId, Record, SourceBucket
+from coexplorer.tui import external
+from coexplorer.tui.actions.look import build_texts
+from coexplorer.tui.commands import Marks, Scope, Situation
+from coexplorer.tui.registry import COMMANDS, get_command
+from tests.support.server import COMBINED, DRAFT, OUTSIDE
+from tests.support.tui import Running, running_app
+
+MARKED = (OUTSIDE, COMBINED)
+"""The first two rows; the cursor is then on the third, which is not marked."""
+
+
+def acts_on_a_row(command_id: str) -> bool:
+    """Tell whether a command needs a row: by its own reason, so that no list can forget one."""
+    reason = get_command(command_id).why_disabled
+    ready = Situation(connected=True, current=True, rows=3, can_repeat=True, been_elsewhere=True)
+    empty = Situation(connected=True, rows=0, can_repeat=True, been_elsewhere=True)
+    return not reason(ready) and bool(reason(empty))
+
+
+@pytest.mark.parametrize("command", [c.id for c in COMMANDS if c.scope is Scope.MAIN])
+def test_a_command_that_needs_a_row_says_what_it_makes_of_marks(command: str) -> None:
+    if acts_on_a_row(command):
+        assert get_command(command).marks is not Marks.NONE
+
+
+async def mark_two(app: Running) -> None:
+    await app.press("space", "space")
+    await app.until_shown("2 marked")
+    row = app.main.rows.current
+    assert row is not None
+    assert row.id == DRAFT
+
+
+async def see_plan(app: Running) -> None:
+    """A plan of the two that are marked is on the screen."""
+    await app.until_shown(": 2 assets", "open data", "both recordings")
+    assert "ophys_draft" not in app.text()
+
+
+async def see_tag_asked(app: Running) -> None:
+    await app.until(lambda: app.main.prompt.asking, "the question")
+    await app.type("keep")
+    await app.press("enter")
+    await app.until(lambda: app.app.screen is not app.main, "the plan")
+    await app.until(lambda: "2 assets" in app.text() or "2 left out" in app.text(), "both of them")
+
+
+async def see_deletion(app: Running) -> None:
+    await app.until_shown("These 2 assets will be gone", "open data", "both recordings")
+
+
+async def see_copies(app: Running) -> None:
+    await app.until_shown("copy of 2 marked", "2 ids", "2 names", "2 links")
+
+
+async def see_document(app: Running) -> None:
+    assert app.main.targets() == list(MARKED)
+
+
+async def see_repeated(app: Running) -> None:
+    await see_plan(app)
+
+
+ALL: dict[str, Callable[[Running], Awaitable[None]]] = {
+    "edit.external": see_document,
+    "asset.archive": see_plan,
+    "tag.add": see_tag_asked,
+    "tag.remove": see_tag_asked,
+    "triage.repeat": see_repeated,
+    "asset.yank": see_copies,
+    "asset.delete": see_deletion,
+}
+ONE = {
+    "edit.start": "only this one; E edits all 2 marked",
+    "edit.name": "only this one; E edits all 2 marked",
+    "edit.description": "only this one; E edits all 2 marked",
+    "edit.mount": "only this one; E edits all 2 marked",
+    "edit.tags": "only this one; + and - tag all 2 marked",
+    "asset.open": "only this one, not those that are marked",
+}
+
+
+def test_every_command_that_acts_on_marks_or_not_is_tried_here() -> None:
+    assert set(ALL) == {c.id for c in COMMANDS if c.marks is Marks.ALL}
+    assert set(ONE) == {c.id for c in COMMANDS if c.marks is Marks.ONE}
+
+
+@pytest.mark.parametrize("command", ALL)
+async def test_it_acts_on_all_that_are_marked(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("EDITOR", "true")
+    async with running_app(server, settings) as app:
+        if command == "triage.repeat":
+            await app.press("G", "a")
+            await app.until(lambda: app.main.last_action is not None, "something to repeat")
+            await app.press("g")
+        await mark_two(app)
+        if command != "edit.external":  # it takes the terminal: see test_external_editor
+            await app.press(get_command(command).keys[0])
+        await ALL[command](app)
+
+
+@pytest.mark.parametrize("command", ONE)
+async def test_it_says_that_it_is_about_one(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(external, "has_browser", lambda: False)
+    async with running_app(server, settings) as app:
+        await mark_two(app)
+        await app.press(get_command(command).keys[0])
+        await app.until_shown(ONE[command])
+        if get_command(command).group.value == "Edit in place":
+            assert "2 marked  ctrl+s" not in app.text().replace(ONE[command], "")
+
+
+async def test_marks_stay_for_a_second_change_and_go_with_what_is_deleted(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await mark_two(app)
+        for key, tag in (("+", "new"), ("-", "new")):
+            await app.press(key)
+            await app.type(tag)
+            await app.press("enter")
+            await app.until_shown(f" tag {tag}: 2 assets")
+            await app.press("y")
+            await app.until_shown("2 done, 0 failed")
+            await app.press("escape")
+            await app.until_shown("2 marked")
+        await app.press("D")
+        await app.type("delete 2")
+        await app.press("enter")
+        await app.until_shown("archive and delete: 2 assets")
+        await app.press("y")
+        await app.until_shown("2 done, 0 failed")
+        await app.press("escape")
+        await app.until_gone("2 marked")
+        assert not app.main.marked
+
+
+def test_many_are_copied_a_line_each_and_attached_by_one_snippet() -> None:
+    bucket = SourceBucket("raw", "aws", "a/1")
+    first = Asset(AssetId("1"), "two\nlines", mount="m", source=bucket, raw=b'{"id":"1"}')
+    second = Asset(AssetId("2"), "plain", raw=b'{"id":"2"}')
+    texts = build_texts([Record(first), Record(second)], "https://co")
+    assert texts["id"].text == "1\n2"
+    assert texts["name"].text == "two lines\nplain"
+    assert texts["link"].text.splitlines() == [
+        "https://co/data-assets/1",
+        "https://co/data-assets/2",
+    ]
+    assert (texts["S3 path"].text, texts["S3 path"].left_out) == ("s3://raw/a/1", 1)
+    assert json.loads(texts["JSON"].text) == [{"id": "1"}, {"id": "2"}]
+    assert json.loads(texts["attach snippet"].text) == {
+        "data_assets": [{"id": "1", "mount": "m"}, {"id": "2", "mount": "plain"}]
+    }
+    assert build_texts([Record(first)], "https://co")["name"].text == "two\nlines"
