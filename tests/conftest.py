@@ -4,13 +4,15 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+import pytest_timeout
 from hypothesis import HealthCheck, settings
 
 from coexplorer.api import Client, Patience
 from coexplorer.demo.server import DemoServer
+from tests.support.patience import stretched
 from tests.support.server import running_server
 
 # Two cores and many workers: how long an example takes says nothing about the code.
@@ -53,6 +55,13 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client repeat as often as ever, but wait less: a virtual clock tests how long."""
     hurried = Patience(first_wait_s=0.001, longest_wait_s=0.01)
     monkeypatch.setitem(Client.__init__.__kwdefaults__ or {}, "patience", hurried)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool:
+    """Give a test the longer the busier the machine is."""
+    stretched_settings = settings._replace(timeout=stretched(settings.timeout))
+    return bool(pytest_timeout.pytest_timeout_set_timer(item, stretched_settings))
 
 
 @pytest.hookimpl(wrapper=True)

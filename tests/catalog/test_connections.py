@@ -24,6 +24,7 @@ from coexplorer.errors import CatalogError
 from coexplorer.models import AssetId, Membership
 from coexplorer.query import parse_query
 from tests.support.judge import make_records
+from tests.support.patience import stretched
 
 EVERYTHING = parse_query("is:any")
 NOW = 1_780_000_000.0
@@ -277,7 +278,10 @@ def patience_s(catalog: Catalog) -> float:
 
 def read_on_a_full_disk(path: Path) -> dict[str, object]:
     done = subprocess.run(
-        [sys.executable, "-c", READER, path], check=True, stdout=subprocess.PIPE, timeout=60
+        [sys.executable, "-c", READER, path],
+        check=True,
+        stdout=subprocess.PIPE,
+        timeout=stretched(60),
     )
     found: dict[str, object] = json.loads(done.stdout)
     return found

@@ -19,6 +19,7 @@ from coexplorer.catalog import Catalog
 from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import FLAGS, parse_query
 from tests.support.judge import find_naively, make_records
+from tests.support.patience import stretched
 
 NOW = 1_780_000_000.0
 EVERYTHING = parse_query("is:any sort:name")
@@ -152,7 +153,9 @@ def test_change_of_another_process_is_seen_and_searched_at_once(
     favorites = parse_query("is:favorite")
     assert catalog.count(favorites, now=NOW) == 0
     version = catalog.data_version()
-    subprocess.run([sys.executable, "-c", TOUCH, path, "id-1", "id-2"], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", TOUCH, path, "id-1", "id-2"], check=True, timeout=stretched(60)
+    )
     assert catalog.data_version() > version
     assert set(catalog.changed_since(version)[1]) == {"id-1", "id-2"}
     assert set(catalog.ids(favorites, now=NOW)) == {"id-1", "id-2"}

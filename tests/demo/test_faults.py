@@ -24,6 +24,7 @@ from coexplorer.demo.faults import (
     parse_script,
 )
 from coexplorer.demo.server import DemoServer
+from tests.support.patience import stretched
 from tests.support.server import RAW
 
 NOW = 1_700_000_000.0
@@ -85,13 +86,15 @@ def platform() -> Iterator[Platform]:
 
 @pytest.fixture
 def client(platform: Platform) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=platform.url, timeout=30, auth=("cop_a", "")) as client:
+    with httpx.Client(base_url=platform.url, timeout=stretched(30), auth=("cop_a", "")) as client:
         yield client
 
 
 def read_until_reset(platform: Platform, request: str) -> tuple[bytes, bool]:
     """Send a request on a bare socket; return what came and whether it ended in ECONNRESET."""
-    with closing(socket.create_connection(("127.0.0.1", platform.port), timeout=30)) as raw:
+    with closing(
+        socket.create_connection(("127.0.0.1", platform.port), timeout=stretched(30))
+    ) as raw:
         raw.sendall(f"{request} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n".encode())
         received = b""
         try:
@@ -220,7 +223,7 @@ def test_client_that_gives_up_in_silence_sees_a_timeout_and_nothing_is_carried_o
 def test_server_stops_in_the_middle_of_a_silence(server: DemoServer) -> None:
     silence = server.faults.add(Kind.SILENCE)
     address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-    with closing(socket.create_connection(address, timeout=30)) as raw:
+    with closing(socket.create_connection(address, timeout=stretched(30))) as raw:
         raw.sendall(b"GET /api/v1/data_assets/a1 HTTP/1.1\r\nhost: x\r\n\r\n")
         server.faults.wait_struck(silence)
         server.stop()

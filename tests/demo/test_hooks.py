@@ -12,6 +12,7 @@ import pytest
 
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
+from tests.support.patience import stretched
 from tests.support.server import OLD, RAW
 
 
@@ -68,7 +69,7 @@ async def test_gate_is_waited_for_on_any_event_loop(server: DemoServer) -> None:
     statuses = []
 
     async def ask() -> None:
-        async with httpx.AsyncClient(auth=me, timeout=30) as client:
+        async with httpx.AsyncClient(auth=me, timeout=stretched(30)) as client:
             reply = await client.get(f"{server.url}/api/v1/data_assets/{RAW}")
             statuses.append(reply.status_code)
 

@@ -15,6 +15,7 @@ from coexplorer.errors import Forbidden, JournalError, UndoRefused, Unreachable
 from coexplorer.library.entries import KEPT, Action, Draft, Purpose, State
 from coexplorer.library.journal import Journal
 from coexplorer.models import AssetId, Fields
+from tests.support.patience import stretched
 
 OLD, NEW = Fields("old", tags=("a",)), Fields("new", "text", ("a", "b"), "m")
 DRAFT = Draft(AssetId("id-1"), "old", Action.EDIT, OLD, NEW)
@@ -213,7 +214,7 @@ journal.intend(two, before=Fields("a"), after=Fields("b"))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     path = tmp_path / "state" / "journal.sqlite3"
-    died = subprocess.run([sys.executable, "-c", script, path], check=False, timeout=60)
+    died = subprocess.run([sys.executable, "-c", script, path], check=False, timeout=stretched(60))
     assert died.returncode == -signal.SIGKILL
     assert journal.recover() == 2
     assert [(entry.state, entry.origin) for entry in journal.pending()] == [

@@ -17,6 +17,7 @@ from coexplorer.library import Library
 from coexplorer.library.entries import Entry, State
 from coexplorer.models import AssetId
 from tests.library.conftest import OpenSession, many_assets
+from tests.support.patience import stretched
 from tests.support.server import RAW
 
 ID = AssetId(RAW)
@@ -89,7 +90,7 @@ class Victim:
         await self.died()
 
     async def died(self) -> None:
-        with anyio.fail_after(60):
+        with anyio.fail_after(stretched(60)):
             code = await anyio.to_thread.run_sync(self._process.wait, abandon_on_cancel=True)
         assert code == -signal.SIGKILL
 

@@ -27,6 +27,7 @@ from coexplorer.library.events import (
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession
+from tests.support.patience import stretched
 from tests.support.server import DRAFT, RAW
 
 ID = AssetId(RAW)
@@ -97,7 +98,7 @@ async def test_background_syncs_first_and_settles_what_an_earlier_session_left(
             group.cancel_scope.cancel()
         gate.release()
     async with open_session() as library, anyio.create_task_group() as group:
-        with library.subscribe() as events, anyio.fail_after(30):
+        with library.subscribe() as events, anyio.fail_after(stretched(30)):
             group.start_soon(library.run_background)
             awaited: set[type[Event]] = {SyncFinished, EditApplied}
             while awaited:
@@ -115,7 +116,7 @@ async def test_drafts_are_watched_in_the_background(
     await library.sync()
     gate = server.hooks.before("GET", f"*/{DRAFT}")
     async with anyio.create_task_group() as group:
-        with library.subscribe() as events, anyio.fail_after(30):
+        with library.subscribe() as events, anyio.fail_after(stretched(30)):
             group.start_soon(library.run_background)
             await gate.arrived()
             server.store.update(DRAFT, state="failed", failure_reason="Access denied")
@@ -135,7 +136,7 @@ async def test_failure_in_the_background_is_told_and_ends_nothing(
     monkeypatch.setattr(background, "REFRESH_EVERY_S", 0.01)
     server.faults.add(401, "POST", times=1)
     async with anyio.create_task_group() as group:
-        with library.subscribe() as events, anyio.fail_after(30):
+        with library.subscribe() as events, anyio.fail_after(stretched(30)):
             group.start_soon(library.run_background)
             awaited: list[type[Event]] = [SyncFailed, SyncFinished]
             while awaited:

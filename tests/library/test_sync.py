@@ -21,6 +21,7 @@ from coexplorer.library.results import SyncReport
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, build_settings, many_assets
+from tests.support.patience import stretched
 from tests.support.server import COMBINED, OLD, RAW, THEIRS, VIEWED
 
 EVERYTHING = parse_query("is:any")
@@ -63,7 +64,7 @@ async def test_first_rows_are_there_while_the_rest_is_still_asked_for(
             rest = server.hooks.before("POST", "*/search")
             first.release()
             await rest.arrived()
-            with anyio.fail_after(30):
+            with anyio.fail_after(stretched(30)):
                 while not isinstance(await events.receive(), RowsChanged):
                     pass
             assert await library.count(EVERYTHING) == 100

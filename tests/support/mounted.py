@@ -14,6 +14,7 @@ import msgspec
 
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
+from tests.support.patience import stretched
 from tests.support.server import make_id
 
 PATIENCE_S = 30.0
@@ -21,7 +22,7 @@ PATIENCE_S = 30.0
 
 def wait_until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait until a condition holds."""
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + stretched(patience_s)
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patience_s:.0f} s: {what}")
@@ -93,7 +94,7 @@ class Mounted:
         if self.process is None:
             return 0
         self.process.terminate()
-        code = self.process.wait(PATIENCE_S)
+        code = self.process.wait(stretched(PATIENCE_S))
         self.process = None
         return code
 
@@ -101,7 +102,7 @@ class Mounted:
         """End the mount as a crash does."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(PATIENCE_S)
+            self.process.wait(stretched(PATIENCE_S))
             self.process = None
 
     def clean_up(self) -> None:
@@ -126,7 +127,7 @@ class Mounted:
             cwd=self.home,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=stretched(PATIENCE_S),
             check=False,
         )
 
@@ -167,7 +168,7 @@ class Mounted:
             cwd=self.home,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=stretched(60),
             check=False,
         )
 

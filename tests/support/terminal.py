@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from tests.support.patience import stretched
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 _SIZES = ("COLUMNS", "LINES")
@@ -34,7 +36,7 @@ class Terminal:
 
     def wait_for(self, text: str, timeout_s: float = 60) -> None:
         """Read until `text` was written (escape sequences left out)."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + stretched(timeout_s)
         while text not in self.plain:
             assert time.monotonic() < deadline, f"no {text!r} in {self.plain!r}"
             assert self._read(), f"it ended without {text!r}: {self.plain!r}"
@@ -48,7 +50,7 @@ class Terminal:
 
         For keys that a program may throw away: vim forgets what was typed around a Ctrl-C.
         """
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + stretched(timeout_s)
         while text not in self.plain:
             assert time.monotonic() < deadline, f"no {text!r} in {self.plain!r}"
             self.send(keys)
@@ -56,7 +58,7 @@ class Terminal:
 
     def send_until_it_ends(self, keys: str, timeout_s: float = 60) -> None:
         """Type the same again and again until the program has left the terminal."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + stretched(timeout_s)
         self.send(keys)
         while self._read():
             assert time.monotonic() < deadline, f"it did not end: {self.plain!r}"
@@ -64,7 +66,7 @@ class Terminal:
 
     def wait(self, timeout_s: float = 60) -> int:
         """Read to the end and return the exit code."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + stretched(timeout_s)
         while self._read():
             assert time.monotonic() < deadline, f"it did not end: {self.plain!r}"
         return self.process.wait(timeout_s)

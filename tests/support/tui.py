@@ -19,6 +19,7 @@ from coexplorer.library import Library, open_library
 from coexplorer.models import Secret
 from coexplorer.tui.app import CoexplorerApp
 from coexplorer.tui.screens.main import MainScreen
+from tests.support.patience import stretched
 
 TIMEOUT_S = 30
 
@@ -84,7 +85,7 @@ class Running:
         self, condition: Callable[[], object | Awaitable[object]], describe: str
     ) -> None:
         """Wait for a condition; its description is in the failure, with the screen."""
-        with anyio.move_on_after(TIMEOUT_S):
+        with anyio.move_on_after(stretched(TIMEOUT_S)):
             while True:
                 found = condition()
                 if isinstance(found, Awaitable):
