@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from coexplorer.cli import exits
 from coexplorer.cli.app import is_usable, open_app
 from coexplorer.cli.format import plural
 from coexplorer.cli.narration import note, warn
@@ -36,6 +37,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DEFAULT_ASSETS = 1200
 _MOST_ASSETS = 100_000
+_LINES_NAMED = 20
+"""So many bad lines of an export are named."""
+
 _LONGEST_END_S = 10.0
 """The embedded server ends in milliseconds; one that does not may not keep the user."""
 
@@ -48,6 +52,11 @@ def _data_options(command: Command) -> Command:
             "export",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="Asset objects, one a line, as ls --json-lines writes them, in place of samples.",
+        ),
+        click.option(
+            "--as-admin",
+            is_flag=True,
+            help="Let the first user change and delete all that --import brings, as an admin can.",
         ),
         click.option(
             "--faults",
@@ -96,6 +105,7 @@ def serve_command(
     seed: int,
     count: int | None,
     export: Path | None,
+    as_admin: bool,
     script: Path | None,
     as_json: bool,
     until_stdin_ends: bool,
@@ -103,7 +113,8 @@ def serve_command(
     """Run the embedded platform alone, until Ctrl-C.
 
     With --import an export of your own deployment can be rehearsed on: try a bulk edit on a copy
-    before you do it for real.
+    before you do it for real. A line that is no asset is named and left out, and the exit code says
+    so in the end.
     """
     from coexplorer.demo.folder import empty_folder
     from coexplorer.demo.server import DemoServer, run_until_signalled
@@ -113,13 +124,14 @@ def serve_command(
         empty_folder(data)
     server = DemoServer(data, dialect=dialect, port=port, faults=_load_faults(script))
     try:
-        _fill(server, count=count, seed=seed, export=export)
+        left_out = _fill(server, count=count, seed=seed, export=export, as_admin=as_admin)
         stop = threading.Event()
         if until_stdin_ends:
             _stop_with_parent(stop)
         run_until_signalled(server, lambda: _tell(server, as_json=as_json), stop=stop)
     finally:
         server.close()
+    leave(exits.PARTLY if left_out else exits.OK)
 
 
 def _load_faults(script: Path | None) -> Any:
@@ -133,33 +145,57 @@ def _load_faults(script: Path | None) -> Any:
         raise click.UsageError(f"{script}: {error}") from None
 
 
-def _fill(server: DemoServer, *, count: int | None, seed: int, export: Path | None) -> None:
+def _fill(
+    server: DemoServer, *, count: int | None, seed: int, export: Path | None, as_admin: bool
+) -> int:
     """Put assets into a new server; one that has some keeps them.
 
+    Returns:
+        How many lines of the export were left out; each is named, but no more than a screenful.
+
     Raises:
-        click.UsageError: Data are there already and others are asked for, or the export is wrong.
+        click.UsageError: Data are there already and others are asked for, or the export has no
+            asset at all.
     """
     from coexplorer.demo.buckets import ensure_sample_buckets
-    from coexplorer.demo.importing import BadImportError, import_assets
     from coexplorer.demo.samples import generate
 
+    if as_admin and export is None:
+        raise click.UsageError("--as-admin is about what --import brings")
     if server.store.count():
         if export is not None or count is not None:
             raise click.UsageError("there are data from the last time; --fresh throws them away")
-        return
+        return 0
     me, colleague = (user.email for user in server.users)
-    if export is None:
-        wanted = _DEFAULT_ASSETS if count is None else count
-        server.store.insert(
-            generate(wanted, seed=seed, now=time.time(), owner=me, colleague=colleague)
-        )
-        ensure_sample_buckets(server.data)
-        return
-    try:
-        server.store.insert(import_assets(export, owner=me, colleague=colleague))
-    except BadImportError as error:
-        server.store.clear()
-        raise click.UsageError(str(error)) from None
+    if export is not None:
+        return _import(server, export, as_admin=as_admin)
+    wanted = _DEFAULT_ASSETS if count is None else count
+    server.store.insert(generate(wanted, seed=seed, now=time.time(), owner=me, colleague=colleague))
+    ensure_sample_buckets(server.data)
+    return 0
+
+
+def _import(server: DemoServer, export: Path, *, as_admin: bool) -> int:
+    """Put the assets of an export into a server; return how many of its lines were left out.
+
+    Raises:
+        click.UsageError: None of its lines is an asset.
+    """
+    from coexplorer.demo.importing import BadLineError, import_assets
+
+    me, colleague = (user.email for user in server.users)
+    bad: list[BadLineError] = []
+    assets = import_assets(
+        export, owner=me, colleague=colleague, on_bad_line=bad.append, as_admin=as_admin
+    )
+    added = server.store.insert(assets)
+    if bad and not added:
+        raise click.UsageError(f"no asset in it: {bad[0]}")
+    for error in bad[:_LINES_NAMED]:
+        warn(f"left out: {error}")
+    if len(bad) > _LINES_NAMED:
+        warn(f"left out: {plural(len(bad) - _LINES_NAMED, 'more line')}")
+    return len(bad)
 
 
 def _tell(server: DemoServer, *, as_json: bool) -> None:
@@ -205,6 +241,7 @@ def demo_command(
     count: int | None,
     port: int,
     export: Path | None,
+    as_admin: bool,
     script: Path | None,
     tour: bool,
     no_app: bool,
@@ -227,6 +264,7 @@ def demo_command(
             count = None
         options = ["--dialect", dialect, "--seed", str(seed), "--port", str(port)]
         options += [] if export is None else ["--import", str(export)]
+        options += ["--as-admin"] if as_admin else []
         options += [] if script is None else ["--faults", str(script)]
         options += [] if count is None else ["--assets", str(count)]
         process = ServerProcess(paths.demo_dir / "server", options)

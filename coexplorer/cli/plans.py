@@ -167,7 +167,8 @@ def tell_failures(report: BatchReport) -> None:
             warn(f"{result.asset_name}: somebody changed the {fields} since; left as it is")
         if result.differs:
             fields = " and ".join(result.differs)
-            warn(f"{result.asset_name}: the platform made something else of the {fields}")
+            # Or shows none at all: old platforms' replies are without the mount.
+            warn(f"{result.asset_name}: the platform's reply does not show the new {fields}")
     for hint in hints:
         click.echo(f"  {clean(hint)}", err=True)
 

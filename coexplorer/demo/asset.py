@@ -12,8 +12,9 @@ import msgspec
 
 
 class Role(StrEnum):
-    """What somebody other than the owner may do with an asset."""
+    """What somebody other than its creator may do with an asset; there can be several owners."""
 
+    OWNER = "owner"
     EDITOR = "editor"
     VIEWER = "viewer"
 
@@ -63,24 +64,40 @@ class Contained(msgspec.Struct, frozen=True):
     size: int = 0
 
 
-MetadataValue = str | int | float | list[str]
-"""A value of custom metadata; dates are epoch seconds."""
+MetadataValue = object
+"""A value of custom metadata: text, a number (dates are epoch seconds), or a list of either.
+
+An imported one can be any JSON; `metadata` says what may be set.
+"""
+
+
+class AppParameter(msgspec.Struct, frozen=True):
+    """One of ``app_parameters``: what somebody entered in the app panel of a run."""
+
+    name: str = ""
+    value: str = ""
 
 
 class StoredAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An asset with all that the server knows about it; change it with `msgspec.structs.replace`.
 
     Attributes:
-        owner: Email of the owner.
+        owner: Email of who created it.
         mount: None when the asset has no such key.
         size: None when the platform does not say.
         files: None when the platform does not say.
-        extra: Wire fields that nothing here holds, shown as they are in every reply (an import's
-            unknown fields); they win over those made from the other attributes.
+        last_transferred: Epoch seconds at which the files went to another storage; None: never.
+        transfer_error: Why the last attempt at that failed.
+        wire: JSON of the object that was imported, which is shown again as it came; empty for all
+            others.
+        edited: Names of the attributes that were changed since the import.
         archived: Not in the asset object; only a search tells.
         favorite_of: Emails of those who marked it; not in the asset object either.
         roles: Email to role of those that it is shared with by name.
-        everyone: ``viewer`` (all can read it), ``discoverable`` or ``none``.
+        shared_to: Email to whether a search for what is shared finds it for that user; who is not
+            named finds what is not their own and can be read.
+        everyone: ``viewer`` (all can read it), ``discoverable`` (all can find it and see its
+            object, without files) or ``none``.
         groups: Group name to role; kept and given back, without effect.
         files_listed: False when its files are not indexed.
         folder: Folder of real files, relative to the server's data folder; None: the files are
@@ -105,10 +122,16 @@ class StoredAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     provenance: Provenance | None = None
     contained: tuple[Contained, ...] = ()
     custom_metadata: dict[str, MetadataValue] = {}
-    extra: dict[str, object] = {}
+    app_parameters: tuple[AppParameter, ...] = ()
+    nextflow_profile: str = ""
+    last_transferred: int | None = None
+    transfer_error: str = ""
+    wire: str = ""
+    edited: frozenset[str] = frozenset()
     archived: bool = False
     favorite_of: frozenset[str] = frozenset()
     roles: dict[str, Role] = {}
+    shared_to: dict[str, bool] = {}
     everyone: str = "none"
     groups: dict[str, str] = {}
     files_listed: bool = True

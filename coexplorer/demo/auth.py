@@ -7,7 +7,6 @@ restarts.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import os
 import secrets
@@ -72,7 +71,7 @@ def parse_token(header: str | None) -> str | None:
         return None
     try:
         text = base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no Base64, or not of UTF-8
         return None
     token, colon, password = text.partition(":")
     return token if colon and not password else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 import uuid
@@ -10,14 +11,22 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from coexplorer.demo.asset import Bucket, Contained, MetadataValue, StoredAsset, User
+from coexplorer.demo.asset import (
+    AppParameter,
+    Bucket,
+    Contained,
+    Provenance,
+    StoredAsset,
+    User,
+)
+from coexplorer.demo.bodies import decode_body
 from coexplorer.demo.buckets import find_bucket, is_private, keys_open
-from coexplorer.demo.deployment import Deployment
+from coexplorer.demo.deployment import Deployment, may_read
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.hooks import CREATION
 from coexplorer.demo.replies import Refusal
 
-_LEGACY_STARRED = ("prefix", "keep_on_external_storage", "index_data")
+_log = logging.getLogger(__name__)
 
 
 class AwsBody(msgspec.Struct, frozen=True):
@@ -43,16 +52,39 @@ class SourceBody(msgspec.Struct, frozen=True):
     cloud_workstation: dict[str, object] | None = None
 
 
+class RunParameter(msgspec.Struct, frozen=True):
+    """One of ``results_info.parameters``."""
+
+    name: str | None = None
+    param_name: str | None = None
+    value: str | None = None
+
+
+class ResultsInfo(msgspec.Struct, frozen=True):
+    """``results_info``: what the files in the bucket were made by. `processes` leave no trace."""
+
+    capsule_id: str | None = None
+    pipeline_id: str | None = None
+    version: int | None = None
+    commit: str | None = None
+    run_script: str | None = None
+    data_assets: list[str] | None = None
+    parameters: list[RunParameter] | None = None
+    nextflow_profile: str | None = None
+    processes: list[dict[str, object]] | None = None
+
+
 class CreateBody(msgspec.Struct, frozen=True):
-    """Body of a create."""
+    """Body of a create. ``tags`` may be one text (manual); that it is one tag then is a guess."""
 
     name: str
-    tags: list[str]
+    tags: list[str] | str
     mount: str
     description: str | None = None
     source: SourceBody | None = None
     target: dict[str, object] | None = None
-    custom_metadata: dict[str, MetadataValue] | None = None
+    results_info: ResultsInfo | None = None
+    custom_metadata: dict[str, object] | None = None
     data_asset_ids: list[str] | None = None
 
 
@@ -63,35 +95,57 @@ class _Failure(Exception):
 def parse_create(body: bytes, content_type: str, dialect: Dialect) -> CreateBody:
     """Read the body of a create.
 
+    Old platforms, too, take one without much of what their manual stars (seen).
+
     Args:
         body: The body.
         content_type: The header, which the manual asks for.
-        dialect: Old platforms want every parameter that the manual stars.
+        dialect: Old platforms know neither combined assets nor ``results_info``.
 
     Raises:
         Refusal: 400, with what is missing or wrong.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise Refusal(400, "bad request: Content-Type must be application/json")
-    try:
-        asked = msgspec.json.decode(body, type=CreateBody)
-    except msgspec.MsgspecError as error:
-        raise Refusal(400, f"bad request: {error}") from error
+    asked = decode_body(body, CreateBody)
     for key, text in (("name", asked.name), ("mount", asked.mount)):
         if not text.strip():
             raise Refusal(400, f"bad request: {key} must not be empty")
+    if dialect is Dialect.LEGACY:
+        asked = msgspec.structs.replace(asked, results_info=None, data_asset_ids=None)
     _refuse_elsewhere(asked)
     aws = asked.source.aws if asked.source else None
-    combined = bool(asked.data_asset_ids) and dialect is Dialect.CURRENT
-    if not combined and (aws is None or not aws.bucket):
+    if not asked.data_asset_ids and (aws is None or not aws.bucket):
         raise Refusal(400, "bad request: source.aws.bucket is required")
-    if dialect is Dialect.LEGACY:
-        if asked.description is None:
-            raise Refusal(400, "bad request: description is required")
-        for key in _LEGACY_STARRED:
-            if getattr(aws, key) is None:
-                raise Refusal(400, f"bad request: source.aws.{key} is required")
+    info = asked.results_info
+    if info is not None and not (info.capsule_id or info.pipeline_id):
+        raise Refusal(400, "bad request: results_info needs a capsule_id or a pipeline_id")
+    if info is not None and aws is None:
+        raise Refusal(400, "bad request: results_info is for a source in S3")
     return asked
+
+
+def check_parts(asked: CreateBody, deployment: Deployment, user: User) -> None:
+    """Check what a combined asset shall be made of: two or more external assets (documented).
+
+    That they must be ready and different from each other is a guess.
+
+    Raises:
+        Refusal: 400, with what can't be a part.
+    """
+    if not asked.data_asset_ids:
+        return
+    ids = set(asked.data_asset_ids)
+    for part in asked.data_asset_ids:
+        found = deployment.store.find(part)
+        if found is None or not may_read(found, user):
+            raise Refusal(400, f"data asset {part} not found")
+        if not found.external:
+            raise Refusal(400, f"data asset {part} is not external: only those can be combined")
+        if found.state != "ready":
+            raise Refusal(400, f"data asset {part} is in state {found.state}")
+    if len(ids) < 2:  # noqa: PLR2004 # one alone needs no combining
+        raise Refusal(400, "bad request: data_asset_ids must name two data assets or more")
 
 
 def _refuse_elsewhere(asked: CreateBody) -> None:
@@ -125,7 +179,7 @@ def build_draft(asked: CreateBody, user: User, deployment: Deployment) -> Stored
         owner=user.email,
         created=int(time.time()),
         description=asked.description or "",
-        tags=tuple(asked.tags),
+        tags=(asked.tags,) if isinstance(asked.tags, str) else tuple(asked.tags),
         mount=asked.mount,
         state="draft",
         custom_metadata=asked.custom_metadata or {},
@@ -133,12 +187,12 @@ def build_draft(asked: CreateBody, user: User, deployment: Deployment) -> Stored
     )
     if aws is not None:
         external = bool(aws.keep_on_external_storage)
-        # An asset that stays outside is the whole bucket: the prefix is ignored (manual).
-        prefix = "" if external else (aws.prefix or "").strip("/")
-        source = Bucket(bucket=aws.bucket, prefix=prefix, external=external)
+        # The manual ignores the prefix of an external asset; real platforms keep it (seen).
+        source = Bucket(bucket=aws.bucket, prefix=(aws.prefix or "").strip("/"), external=external)
         # Copied files are always indexed (manual); newer platforms have no index_data at all.
         listed = not external or aws.index_data is not False
-        return msgspec.structs.replace(draft, source=source, files_listed=listed)
+        draft = msgspec.structs.replace(draft, source=source, files_listed=listed)
+        return _as_result(draft, asked.results_info) if asked.results_info else draft
     parts = [deployment.store.get(each) for each in asked.data_asset_ids or ()]
     contained = tuple(Contained(part.id, part.mount or "", part.size or 0) for part in parts)
     return msgspec.structs.replace(
@@ -147,6 +201,29 @@ def build_draft(asked: CreateBody, user: User, deployment: Deployment) -> Stored
         contained=contained,
         size=sum(part.size for part in contained),
         files_listed=False,
+    )
+
+
+def _as_result(draft: StoredAsset, info: ResultsInfo) -> StoredAsset:
+    """Return a draft as the result of the run that `info` tells of.
+
+    Where a pipeline's id is shown is a guess: a provenance has one place for either.
+    """
+    parameters = tuple(
+        AppParameter(each.name or each.param_name or "", each.value or "")
+        for each in info.parameters or ()
+    )
+    return msgspec.structs.replace(
+        draft,
+        type="result",
+        provenance=Provenance(
+            commit=info.commit or "",
+            run_script=info.run_script or "code/run",
+            capsule=info.capsule_id or info.pipeline_id or "",
+            data_assets=tuple(info.data_assets or ()),
+        ),
+        app_parameters=parameters,
+        nextflow_profile=info.nextflow_profile or "",
     )
 
 
@@ -163,6 +240,11 @@ async def run_creation(deployment: Deployment, draft: StoredAsset, asked: Create
             changes = {"state": "failed", "failure_reason": str(error)}
         except OSError as error:
             changes = {"state": "failed", "failure_reason": f"Copying failed: {error.strerror}"}
+        except Exception:  # noqa: BLE001 # see below
+            # Nobody waits for this job: without an outcome the asset would stay a draft for ever.
+            _log.exception("the creation of %s failed", draft.id)
+            reason = "The creation failed by a mistake of the embedded platform's own"
+            changes = {"state": "failed", "failure_reason": reason}
     if deployment.store.find(draft.id) is not None:
         deployment.store.update(draft.id, creating=False, **changes)
     await deployment.hooks.hold_after(CREATION, draft.id)
@@ -180,7 +262,14 @@ def resolve_inside(root: Path, path: str) -> Path | None:
     parts = PurePosixPath(path).parts
     if path.startswith("/") or ".." in parts or "\0" in path:
         return None
-    place = root.joinpath(*parts).resolve()
+    place = root.joinpath(*parts)
+    try:
+        place = place.resolve()
+        place.stat()
+    except FileNotFoundError:
+        pass
+    except OSError:  # a name that is too long, say
+        return None
     return place if place.is_relative_to(root.resolve()) else None
 
 
@@ -190,6 +279,9 @@ def _fetch(
     folder = _open_bucket(deployment, source, aws)
     place = resolve_inside(folder, source.prefix)
     files = [] if place is None else _list_tree(place)
+    if place is not None and place.is_file() and not source.external:
+        # One file can be imported (manual of the web page); what stays outside is a folder.
+        files, place = [place], place.parent
     if place is None or not files:
         raise _Failure(f"Nothing found under prefix {source.prefix!r} in bucket {source.bucket}")
     if source.external:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from coexplorer.demo.dialects import VERSIONS, Dialect, build_object
 from coexplorer.demo.hooks import Hooks
 from coexplorer.demo.replies import Refusal
 from coexplorer.demo.store import Store
+
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
 
 
 class Deployment:
@@ -83,8 +86,8 @@ def sign_in(request: Request, *, to_write: bool = False) -> SignedIn:
         to_write: Whether the call changes anything.
 
     Raises:
-        Refusal: 401 without a good token, or without its scope; 400 when the client wants a newer
-            server.
+        Refusal: 401 without a good token; 403 without its scope; 400 when the client wants a
+            newer server.
     """
     deployment = get_deployment(request)
     _check_version(request, deployment.dialect)
@@ -92,7 +95,9 @@ def sign_in(request: Request, *, to_write: bool = False) -> SignedIn:
     if signed_in is None:
         raise Refusal(401, "Unauthorized: the access token is missing, wrong or expired")
     if to_write and not signed_in.may_write:
-        raise Refusal(401, "Unauthorized: the access token lacks the datasets write scope")
+        raise Refusal(
+            403, "The access token doesn't have permissions to perform the request: datasets write"
+        )
     return signed_in
 
 
@@ -104,42 +109,68 @@ def get_asset(request: Request, user: User) -> StoredAsset:
     """
     asset_id = request.path_params["asset_id"]
     asset = get_deployment(request).store.find(asset_id)
-    if asset is None or not may_read(asset, user):
+    if asset is None or not may_find(asset, user):
         raise Refusal(404, f"data asset {asset_id} not found")
     return asset
 
 
+def may_find(asset: StoredAsset, user: User) -> bool:
+    """Tell whether a user can see an asset's object."""
+    return asset.everyone == "discoverable" or may_read(asset, user)
+
+
 def may_read(asset: StoredAsset, user: User) -> bool:
-    """Tell whether a user can see an asset at all."""
+    """Tell whether a user can see an asset's object and its files."""
     return user.email in (asset.owner, *asset.roles) or asset.everyone == "viewer"
 
 
-def check_editor(asset: StoredAsset, user: User) -> None:
-    """Let pass who may change an asset: its owner and its editors.
+def check_reader(asset: StoredAsset, user: User) -> None:
+    """Let pass who may see an asset's files.
 
     Raises:
         Refusal: 403.
     """
-    if user.email != asset.owner and asset.roles.get(user.email) != Role.EDITOR:
+    if not may_read(asset, user):
+        raise Refusal(403, "Forbidden: you can find this data asset but not see its files")
+
+
+def check_editor(asset: StoredAsset, user: User) -> None:
+    """Let pass who may change an asset: its owners and its editors.
+
+    Raises:
+        Refusal: 403.
+    """
+    if not _is_owner(asset, user) and asset.roles.get(user.email) != Role.EDITOR:
         raise Refusal(403, "Forbidden: you can view this data asset but not change it")
 
 
 def check_owner(asset: StoredAsset, user: User) -> None:
-    """Let pass the owner of an asset.
+    """Let pass the owners of an asset.
 
     Raises:
         Refusal: 403.
     """
-    if user.email != asset.owner:
-        raise Refusal(403, "Forbidden: only the owner of this data asset can do that")
+    if not _is_owner(asset, user):
+        raise Refusal(403, "Forbidden: only an owner of this data asset can do that")
+
+
+def _is_owner(asset: StoredAsset, user: User) -> bool:
+    return asset.owner == user.email or asset.roles.get(user.email) == Role.OWNER
 
 
 def _check_version(request: Request, dialect: Dialect) -> None:
+    """Check ``Min-Server-Version``.
+
+    Raises:
+        Refusal: 400: no version, or a later one than this server's.
+    """
     wanted = request.headers.get("min-server-version")
     if wanted is None:
         return
+    if not _VERSION.fullmatch(wanted.strip()):
+        raise Refusal(400, f"bad request: Min-Server-Version {wanted[:80]!r} is no version")
     version = VERSIONS[dialect]
-    parts = tuple(int(part) for part in wanted.split(".") if part.isdecimal())
+    parts = tuple(int(part) for part in wanted.strip().split("."))
     if parts > version:
         mine = ".".join(map(str, version))
-        raise Refusal(400, f"this server's version is {mine}, the client needs {wanted}")
+        raise Refusal(400, f"this server's version is {mine}, the client needs {wanted.strip()}")

@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from coexplorer.demo.asset import Bucket, Provenance, StoredAsset
+from coexplorer.demo.importing import overlay
 
 
 class Dialect(StrEnum):
@@ -42,7 +43,8 @@ def build_object(
         known = _legacy_object(asset, created=created)
     else:
         known = _current_object(asset, owner_id)
-    return {**known, **asset.extra}
+    # What was imported is the deployment's own, in whatever spelling.
+    return overlay(asset, known) if asset.wire else known
 
 
 def encode_page(objects: list[dict[str, object]], *, has_more: bool, token: str | None) -> bytes:
@@ -76,6 +78,10 @@ def _current_object(asset: StoredAsset, owner_id: str) -> dict[str, object]:
         "source_bucket": asset.source,
         "provenance": _current_provenance(asset.provenance) if asset.provenance else None,
         "contained_data_assets": asset.contained or None,
+        "app_parameters": asset.app_parameters or None,
+        "nextflow_profile": asset.nextflow_profile or None,
+        "last_transferred": asset.last_transferred,
+        "transfer_error": asset.transfer_error or None,
     }
     wire.update((key, value) for key, value in optional.items() if value is not None)
     return wire
@@ -87,22 +93,36 @@ def _current_provenance(provenance: Provenance) -> dict[str, object]:
 
 
 def _legacy_object(asset: StoredAsset, *, created: bool) -> dict[str, object]:
+    """Return the object in the spelling of old platforms: that of a create differs from all others.
+
+    Seen in replies of 2022 and 2023. What they had in common: empty fields are left out, but the
+    description of a get and a search; and the default mount is in none but a create's.
+    """
     wire: dict[str, object] = {
         "id": asset.id,
         "created": asset.created,
         "name": asset.name,
-        "type": f"DATA_ASSET_TYPE_{asset.type.upper()}",
-        "state": f"DATA_ASSET_STATE_{asset.state.upper()}",
-        "lastUsed": asset.last_used,
     }
     if created:
-        wire["sizeInBytes"] = str(asset.size or 0)
+        wire |= {
+            "type": f"DATA_ASSET_TYPE_{asset.type.upper()}",
+            "state": f"DATA_ASSET_STATE_{asset.state.upper()}",
+            "lastUsed": asset.last_used,
+            "sizeInBytes": asset.size or 0,
+        }
+    else:
+        wire |= {
+            "type": asset.type,
+            "state": asset.state,
+            "last_used": asset.last_used,
+            "description": asset.description,
+        }
     optional = {
         "description": asset.description,
         "tags": asset.tags,
-        "mount": asset.mount,
+        "mount": asset.mount if created else None,
         "files": asset.files,
-        "size": None if created or asset.size is None else str(asset.size),
+        "size": None if created else asset.size,
         "failure_reason": asset.failure_reason,
         "sourceBucket": _legacy_bucket(asset.source) if asset.source else None,
         "provenance": _legacy_provenance(asset.provenance) if asset.provenance else None,
@@ -113,12 +133,7 @@ def _legacy_object(asset: StoredAsset, *, created: bool) -> dict[str, object]:
 
 
 def _legacy_bucket(source: Bucket) -> dict[str, object]:
-    return {
-        "bucket": source.bucket,
-        "origin": source.origin,
-        "prefix": source.prefix,
-        "external": source.external,
-    }
+    return {"bucket": source.bucket, "origin": source.origin, "prefix": source.prefix}
 
 
 def _legacy_provenance(provenance: Provenance) -> dict[str, object]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
 
-from coexplorer.demo.asset import MetadataValue
 from coexplorer.demo.samples import METADATA_FIELDS
 
 
@@ -28,23 +27,64 @@ FIELDS = msgspec.convert(METADATA_FIELDS, tuple[Field, ...])
 """The schema of every embedded deployment."""
 
 _BY_NAME = {field.name: field for field in FIELDS}
+_LARGEST_NUMBER = 2.0**63
 
 
-def find_metadata_mistake(metadata: Mapping[str, MetadataValue]) -> str | None:
-    """Return what is wrong with values, None when nothing is.
+def find_metadata_mistake(
+    metadata: Mapping[str, object],
+    *,
+    present: Mapping[str, object],
+    is_known: Callable[[str], bool],
+) -> str | None:
+    """Return what is wrong with values that are to be set, None when nothing is.
 
-    A field that the schema lacks is let pass: an imported asset may have fields of another
-    deployment.
+    That the platform checks values against its schema, and each of the rules below, is a guess: it
+    documents the schema alone. Not checked, another guess: whether all required fields are there,
+    since assets without any metadata are made all the time. What stays as it is passes: the schema
+    may be younger than the asset.
+
+    Args:
+        metadata: All values as they shall be.
+        present: All values as they are.
+        is_known: Tells whether a field that is not in the schema is one all the same: imported
+            assets have those of another deployment.
     """
     for name, value in metadata.items():
-        field = _BY_NAME.get(name)
-        if field is None:
+        if name in present and present[name] == value:
             continue
+        field = _BY_NAME.get(name)
+        several = isinstance(value, list)
         for each in value if isinstance(value, list) else [value]:
-            if field.type == "string" and not isinstance(each, str):
-                return f"custom metadata {name!r} must be text"
-            if field.type != "string" and isinstance(each, str):
-                return f"custom metadata {name!r} must be a number"
-        if isinstance(value, list) and not field.multiple:
+            mistake = _find_mistake(field, each)
+            if mistake:
+                return f"custom metadata {name!r} {mistake}"
+        if field is None and not is_known(name):
+            return f"there is no custom metadata field {name!r}"
+        if field is not None and several and not field.multiple:
             return f"custom metadata {name!r} takes one value"
     return None
+
+
+def _find_mistake(field: Field | None, value: object) -> str:
+    """Return what is wrong with one value, as the end of a sentence; empty when nothing is."""
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if number is None and not isinstance(value, str):
+        return "must be text or a number"
+    if number is not None and abs(number) >= _LARGEST_NUMBER:
+        return "is too large a number"
+    return _find_misfit(field, value, number) if field else ""
+
+
+def _find_misfit(field: Field, value: object, number: float | None) -> str:
+    """Return in what a value does not fit its field; empty when it does."""
+    bounds = field.range or {}
+    mistake = ""
+    if (field.type == "string") != (number is None):
+        mistake = "must be text" if field.type == "string" else "must be a number"
+    elif field.allowed_values is not None and value not in field.allowed_values:
+        mistake = f"must be one of {', '.join(field.allowed_values)}"
+    elif number is not None and number < bounds.get("min", number):
+        mistake = f"must be {bounds['min']:g} or more"
+    elif number is not None and number > bounds.get("max", number):
+        mistake = f"must be {bounds['max']:g} or less"
+    return mistake

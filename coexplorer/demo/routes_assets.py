@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import shutil
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from coexplorer.demo.asset import MetadataValue, Role, StoredAsset, User
-from coexplorer.demo.creation import build_draft, parse_create, run_creation
+from coexplorer.demo.asset import Role, StoredAsset, User
+from coexplorer.demo.bodies import decode_body
+from coexplorer.demo.creation import build_draft, check_parts, parse_create, run_creation
 from coexplorer.demo.deployment import (
     Deployment,
     check_editor,
     check_owner,
     get_asset,
     get_deployment,
-    may_read,
     sign_in,
 )
 from coexplorer.demo.metadata import FIELDS, find_metadata_mistake
@@ -34,7 +34,7 @@ class UpdateBody(msgspec.Struct, frozen=True):
     description: str | None = None
     tags: list[str] | None = None
     mount: str | None = None
-    custom_metadata: dict[str, MetadataValue] | None = None
+    custom_metadata: dict[str, object] | None = None
 
 
 class UserRole(msgspec.Struct, frozen=True):
@@ -72,11 +72,9 @@ async def create(request: Request) -> Response:
     deployment = get_deployment(request)
     content_type = request.headers.get("content-type", "")
     asked = parse_create(await request.body(), content_type, deployment.dialect)
-    _check_metadata(asked.custom_metadata)
-    for part in asked.data_asset_ids or ():
-        found = deployment.store.find(part)
-        if found is None or not may_read(found, user):
-            raise Refusal(400, f"data asset {part} not found")
+    metadata = _settle_metadata(deployment, asked.custom_metadata or {}, {})
+    asked = msgspec.structs.replace(asked, custom_metadata=metadata)
+    check_parts(asked, deployment, user)
     draft = build_draft(asked, user, deployment)
     draft = msgspec.structs.replace(draft, tags=as_set(draft.tags))
     deployment.store.insert([draft])
@@ -89,19 +87,20 @@ async def update(request: Request) -> Response:
     user = sign_in(request, to_write=True).user
     asset = get_asset(request, user)
     check_editor(asset, user)
-    try:
-        asked = msgspec.json.decode(await request.body(), type=UpdateBody)
-    except msgspec.MsgspecError as error:
-        raise Refusal(400, f"bad request: {error}") from error
+    deployment = get_deployment(request)
+    asked = decode_body(await request.body(), UpdateBody)
     if asked.name is not None and not asked.name.strip():
         raise Refusal(400, "bad request: name must not be empty")
-    _check_metadata(asked.custom_metadata)
     given = msgspec.structs.asdict(asked)
     changes = {key: value for key, value in given.items() if value is not None}
     if asked.tags is not None:
         changes["tags"] = as_set(asked.tags)
-    changed = get_deployment(request).store.update(asset.id, **changes)
-    return build_reply(get_deployment(request).describe(changed))
+    if asked.custom_metadata is not None:
+        changes["custom_metadata"] = _settle_metadata(
+            deployment, asked.custom_metadata, asset.custom_metadata
+        )
+    changed = deployment.store.update(asset.id, **changes)
+    return build_reply(deployment.describe(changed))
 
 
 async def archive(request: Request) -> Response:
@@ -117,12 +116,15 @@ async def archive(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Answer ``DELETE data_assets/{id}``: only of what is archived."""
+    """Answer ``DELETE data_assets/{id}``: only of what is archived.
+
+    That other assets are refused with 403 is a guess: it is documented for capsules.
+    """
     user = sign_in(request, to_write=True).user
     asset = get_asset(request, user)
     check_owner(asset, user)
     if not asset.archived:
-        raise Refusal(400, "the data asset must be archived before it can be deleted")
+        raise Refusal(403, "Forbidden: the data asset must be archived before it can be deleted")
     deployment = get_deployment(request)
     deployment.store.delete(asset.id)
     _remove_copies(deployment, asset)
@@ -135,15 +137,16 @@ async def get_permissions(request: Request) -> Response:
 
 
 async def set_permissions(request: Request) -> Response:
-    """Answer ``POST data_assets/{id}/permissions``: a list given replaces the old one."""
+    """Answer ``POST data_assets/{id}/permissions``.
+
+    Not documented, so guesses: a list that is given replaces the old one; who created the asset
+    stays an owner; a user that nobody knows is refused, and any group is taken.
+    """
     user = sign_in(request, to_write=True).user
     asset = get_asset(request, user)
     check_owner(asset, user)
     deployment = get_deployment(request)
-    try:
-        asked = msgspec.json.decode(await request.body(), type=PermissionsBody)
-    except msgspec.MsgspecError as error:
-        raise Refusal(400, f"bad request: {error}") from error
+    asked = decode_body(await request.body(), PermissionsBody)
     changes: dict[str, object] = {}
     if asked.users is not None:
         changes["roles"] = _parse_roles(asked.users, asset, deployment.users)
@@ -173,10 +176,25 @@ def as_set(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(tags), key=lambda tag: (zlib.crc32(tag.encode()), tag)))
 
 
-def _check_metadata(metadata: dict[str, MetadataValue] | None) -> None:
-    mistake = find_metadata_mistake(metadata or {})
+def _settle_metadata(
+    deployment: Deployment, asked: dict[str, object], present: Mapping[str, object]
+) -> dict[str, object]:
+    """Return custom metadata as they shall be: all of it as asked for, a guess.
+
+    Raises:
+        Refusal: 400: they do not fit the schema.
+    """
+    settled = {
+        key: value
+        for key, value in asked.items()
+        if value is not None or (key in present and present[key] is None)
+    }
+    mistake = find_metadata_mistake(
+        settled, present=present, is_known=deployment.store.has_metadata_field
+    )
     if mistake is not None:
         raise Refusal(400, f"bad request: {mistake}")
+    return settled
 
 
 def _remove_copies(deployment: Deployment, asset: StoredAsset) -> None:
@@ -207,7 +225,5 @@ def _parse_roles(
             continue
         if each.email not in known:
             raise Refusal(400, f"bad request: no user {each.email}")
-        if each.role == "owner":
-            raise Refusal(400, "bad request: a data asset has one owner")
         roles[each.email] = Role(each.role)
     return roles

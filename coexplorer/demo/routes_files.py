@@ -17,7 +17,15 @@ from starlette.responses import Response, StreamingResponse
 
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.auth import sign, signature_matches
-from coexplorer.demo.deployment import Deployment, get_asset, get_deployment, sign_in
+from coexplorer.demo.bodies import decode_body
+from coexplorer.demo.deployment import (
+    Deployment,
+    check_reader,
+    get_asset,
+    get_deployment,
+    sign_in,
+)
+from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.files import Content, find_content, list_folder
 from coexplorer.demo.replies import Refusal, build_reply
 
@@ -32,12 +40,8 @@ class FolderBody(msgspec.Struct, frozen=True):
 
 async def list_files(request: Request) -> Response:
     """Answer ``POST data_assets/{id}/files``: one level a call."""
-    asset = get_asset(request, sign_in(request).user)
-    _check_listed(asset)
-    try:
-        asked = msgspec.json.decode(await request.body() or b"{}", type=FolderBody)
-    except msgspec.MsgspecError as error:
-        raise Refusal(400, f"bad request: {error}") from error
+    asset = _get_listed(request)
+    asked = decode_body(await request.body(), FolderBody)
     entries = list_folder(asset, get_deployment(request).data, asked.path or "")
     if entries is None:
         raise Refusal(404, f"folder {asked.path} not found")
@@ -133,16 +137,28 @@ def _send_content(request: Request, content: Content, headers: dict[str, str]) -
     )
 
 
-def _check_listed(asset: StoredAsset) -> None:
+def _get_listed(request: Request) -> StoredAsset:
+    """Return an asset whose files the caller may list and fetch.
+
+    Raises:
+        Refusal: 403 for who can find it alone. 400 for what has no files to list, a guess: that
+            today's platforms list the files of internal assets only is documented, the status is
+            not.
+    """
+    user = sign_in(request).user
+    asset = get_asset(request, user)
+    check_reader(asset, user)
+    if asset.external and get_deployment(request).dialect is not Dialect.LEGACY:
+        raise Refusal(400, "files are available for internal data assets only")
     if not asset.files_listed:
         raise Refusal(400, "the files of this data asset are not indexed")
     if asset.state != "ready":
         raise Refusal(400, f"the data asset is in state {asset.state}")
+    return asset
 
 
 def _find_file(request: Request) -> tuple[StoredAsset, str]:
-    asset = get_asset(request, sign_in(request).user)
-    _check_listed(asset)
+    asset = _get_listed(request)
     path = request.query_params.get("path", "").lstrip("/")
     if not path:
         raise Refusal(400, "bad request: path is required")

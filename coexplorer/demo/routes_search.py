@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from coexplorer.demo.bodies import decode_body
 from coexplorer.demo.deployment import get_deployment, sign_in
 from coexplorer.demo.dialects import encode_page
 from coexplorer.demo.replies import Refusal, build_raw_reply
@@ -22,7 +23,9 @@ CURRENT_LIMIT = 100
 """Page sizes when the request names none."""
 
 WALL = 10_000
-"""Results that an offset can reach on platforms without ``next_token`` (design: api.md)."""
+"""Results that an offset can reach on platforms without ``next_token`` (design: platform.md)."""
+
+_LARGEST_OFFSET = 2**63 - 1
 
 _SORT_FIELDS = ("created", "type", "name", "size")
 _LEGACY_OWNERSHIP = {"owner": "created", "shared": "shared"}
@@ -45,21 +48,22 @@ class SearchBody(msgspec.Struct, frozen=True):
     filters: list[Filter] | None = None
 
 
-_body_decoder = msgspec.json.Decoder(SearchBody)
-
-
 async def search_legacy(request: Request) -> Response:
-    """Answer ``GET data_assets``: offsets up to the wall, no token."""
+    """Answer ``GET data_assets``: offsets up to the wall, no token.
+
+    Nothing says that there is a wall: what lies behind it is left out, as if there were no more.
+    """
     user = sign_in(request).user
     search = parse_legacy_search(request.query_params)
-    if search.offset + search.limit > WALL:
-        raise Refusal(
-            400, f"Result window is too large: start + limit must not be more than {WALL}"
-        )
+    within = max(0, min(search.limit, WALL - search.offset))
     deployment = get_deployment(request)
-    found = run_search(deployment.store, user.email, search)
+    found = Found([], None)
+    if within:
+        search = msgspec.structs.replace(search, limit=within)
+        found = run_search(deployment.store, user.email, search)
     objects = [deployment.describe(asset) for asset in found.assets]
-    return build_raw_reply(encode_page(objects, has_more=found.token is not None, token=None))
+    has_more = found.token is not None and search.offset + within < WALL
+    return build_raw_reply(encode_page(objects, has_more=has_more, token=None))
 
 
 async def search_current(request: Request) -> Response:
@@ -83,10 +87,7 @@ def parse_current_search(body: bytes) -> Search:
     Raises:
         Refusal: 400.
     """
-    try:
-        asked = _body_decoder.decode(body or b"{}")
-    except msgspec.MsgspecError as error:
-        raise Refusal(400, f"bad request: {error}") from error
+    asked = decode_body(body, SearchBody)
     for each in asked.filters or ():
         _check_filter(each)
     return Search(
@@ -166,7 +167,7 @@ def _checked_limit(limit: int | None, default: int) -> int:
 def _checked_offset(key: str, offset: int | None) -> int:
     if (offset or 0) < 0:
         raise Refusal(400, f"bad request: {key} must not be negative")
-    return offset or 0
+    return min(offset or 0, _LARGEST_OFFSET)
 
 
 def _check_filter(each: Filter) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from coexplorer.demo.asset import StoredAsset
-from coexplorer.demo.store import SEPARATOR, Store
+from coexplorer.demo.store import EVERYONE, FINDERS, SEPARATOR, Store
 
 NAME_LIMIT = 20
 """The platform finds nothing for an unquoted ``name:`` longer than this (design: api.md)."""
@@ -22,18 +22,20 @@ _TERM = re.compile(
         (?:"(?P<phrase>[^"]*)"?|(?P<word>\S+))""",
     re.VERBOSE | re.IGNORECASE,
 )
-_COLUMNS = {"name": "name_key", "run_script": "run_script_key", "commit_id": "commit_key"}
+_COLUMNS = {"name": "name_key", "run_script": "run_script_key"}
 _SORT_COLUMNS = {"created": "created", "type": "type", "name": "name_key", "size": "size"}
 _FREE_TEXT = ("name_key", "tags_key", "description_key", "custom_key")
-_VISIBLE = (
-    "(owner = :me OR EXISTS (SELECT 1 FROM reader"
-    " WHERE reader.seq = asset.seq AND reader.email IN (:me, '*')))"
-)
+_READER = "EXISTS (SELECT 1 FROM reader WHERE reader.seq = asset.seq AND reader.email IN ({}))"
+_VISIBLE = "(owner = :me OR " + _READER.format(f":me, '{EVERYONE}', '{FINDERS}'") + ")"
+_KNOWN_SHARING = "(SELECT shared FROM sharing WHERE sharing.seq = asset.seq AND email = :me)"
+_NOT_MINE = "owner <> :me AND " + _READER.format(f":me, '{EVERYONE}'")
 _OWNERSHIP = {
     "created": "owner = :me",
-    "shared": "owner <> :me",
-    "private": ("owner = :me AND NOT EXISTS (SELECT 1 FROM reader WHERE reader.seq = asset.seq)"),
+    # What can only be found is not shared (a guess).
+    "shared": f"coalesce({_KNOWN_SHARING}, {_NOT_MINE})",
+    "private": "owner = :me AND NOT EXISTS (SELECT 1 FROM reader WHERE reader.seq = asset.seq)",
 }
+_LARGEST_INTEGER = 2**63 - 1
 
 
 class BadToken(ValueError):
@@ -182,7 +184,11 @@ def _query_conditions(query: str, values: _Values) -> list[str]:
 
 def _field_condition(field: str, text: str, values: _Values, *, quoted: bool) -> str:
     if field == "tag":
-        return f"instr(tags_key, {values.add(SEPARATOR + text + SEPARATOR)})"
+        # A guess, by the manual's example "tag:bioinforma": the beginning of a tag is enough. The
+        # client's own language compares whole tags, and judges the platform's answer again.
+        return f"instr(tags_key, {values.add(SEPARATOR + text)})"
+    if field == "commit_id":
+        return f"instr(commit_key, {values.add(text)}) = 1"
     if field == "contained_data_id":
         return f"instr(contained_key, {values.add(SEPARATOR + text + SEPARATOR)})"
     if field == "name" and not quoted and len(text) > NAME_LIMIT:
@@ -207,27 +213,24 @@ def _value_condition(key: str, value: str | float, values: _Values) -> str:
         return f"instr(tags_key, {values.add(SEPARATOR + text + SEPARATOR)}) > 0"
     if key in ("name", "description"):
         return f"instr({key}_key, {values.add(text)}) > 0"
-    path = values.add(_json_path(key))
+    name = values.add(key)
     wanted = values.add(text if isinstance(value, str) else value)
     # lower() folds ASCII alone, which is enough for the values of a schema.
     found = f"each.value = {wanted} OR lower(each.value) = {wanted}"
-    each = f"json_each(asset.custom, {path}) AS each"
-    return f"EXISTS (SELECT 1 FROM {each} WHERE {found})"  # noqa: S608 - names of parameters
+    each = (
+        "json_each(asset.custom) AS field, json_each(CASE field.type WHEN 'array' THEN field.value"
+        " ELSE json_array(field.value) END) AS each"
+    )
+    return f"EXISTS (SELECT 1 FROM {each} WHERE field.key = {name} AND ({found}))"  # noqa: S608 - names of parameters
 
 
 def _range_condition(key: str, bounds: Range, values: _Values) -> str:
-    value = f"json_extract(asset.custom, {values.add(_json_path(key))})"
-    parts = [f"typeof({value}) IN ('integer', 'real')"]
+    parts = [f"field.key = {values.add(key)}", "field.type IN ('integer', 'real')"]
     if bounds.min is not None:
-        parts.append(f"{value} >= {values.add(bounds.min)}")
+        parts.append(f"field.value >= {values.add(bounds.min)}")
     if bounds.max is not None:
-        parts.append(f"{value} <= {values.add(bounds.max)}")
-    return "(" + " AND ".join(parts) + ")"
-
-
-def _json_path(key: str) -> str:
-    # SQLite knows no escape inside a quoted label; a key with a quote in it finds nothing.
-    return '$."' + key.replace('"', "") + '"'
+        parts.append(f"field.value <= {values.add(bounds.max)}")
+    return f"EXISTS (SELECT 1 FROM json_each(asset.custom) AS field WHERE {' AND '.join(parts)})"  # noqa: S608 - likewise
 
 
 def _sort_key(asset: StoredAsset, field: str) -> str | int:
@@ -250,4 +253,7 @@ def _parse_token(token: str, order: str) -> tuple[str | int, int]:
         raise BadToken("next_token is not valid") from error
     if given != order:
         raise BadToken("next_token belongs to a search in another order")
+    numbers = (each for each in (key, seq) if isinstance(each, int))
+    if any(abs(number) > _LARGEST_INTEGER for number in numbers):
+        raise BadToken("next_token is not valid")
     return key, seq

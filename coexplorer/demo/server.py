@@ -65,6 +65,7 @@ class DemoServer:
         creation_s: float = 0.0,
         url_lifetime_s: float = 900.0,
     ) -> None:
+        data = data.resolve()
         self._lock = open_folder(data)
         secrets = load_secrets(data / SECRETS)
         self.store = Store(data / STORE)

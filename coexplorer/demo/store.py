@@ -17,6 +17,9 @@ import msgspec
 
 from coexplorer.demo.asset import StoredAsset
 
+EVERYONE, FINDERS = "*", "?"
+"""Stand for all users: who may read an asset, and who may find it and see its object alone."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS asset (
     seq INTEGER PRIMARY KEY,       -- order of arrival; breaks the ties of every sort
@@ -44,8 +47,14 @@ CREATE INDEX IF NOT EXISTS asset_name ON asset (name_key, seq);
 CREATE INDEX IF NOT EXISTS asset_size ON asset (size, seq);
 CREATE INDEX IF NOT EXISTS asset_creating ON asset (seq) WHERE creating;
 CREATE TABLE IF NOT EXISTS reader (  -- who may read an asset, beside its owner
-    email TEXT NOT NULL,             -- '*' is everyone
+    email TEXT NOT NULL,             -- EVERYONE, FINDERS or who it is
     seq INTEGER NOT NULL REFERENCES asset (seq) ON DELETE CASCADE,
+    PRIMARY KEY (seq, email)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sharing (  -- what a search for shared assets says, where it is known
+    email TEXT NOT NULL,
+    seq INTEGER NOT NULL REFERENCES asset (seq) ON DELETE CASCADE,
+    shared INTEGER NOT NULL,         -- 0 or 1
     PRIMARY KEY (seq, email)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS favorite (
@@ -161,13 +170,16 @@ class Store:
             KeyError: There is no asset with this id.
         """
         with self._lock:
-            asset = msgspec.structs.replace(self.get(asset_id), **changes)
+            before = self.get(asset_id)
+            if before.wire:
+                changes["edited"] = before.edited | changes.keys()
+            asset = msgspec.structs.replace(before, **changes)
             (seq,) = self._db.execute("SELECT seq FROM asset WHERE id = ?", (asset_id,)).fetchone()
             self._db.execute("BEGIN IMMEDIATE")
             with self._db:
                 self._db.execute(_UPDATE, (*_row(asset), seq))
-                self._db.execute("DELETE FROM reader WHERE seq = ?", (seq,))
-                self._db.execute("DELETE FROM favorite WHERE seq = ?", (seq,))
+                for table in ("reader", "favorite", "sharing"):
+                    self._db.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))  # noqa: S608
                 self._insert_people([(seq, asset)])
             return asset
 
@@ -175,6 +187,16 @@ class Store:
         """Remove an asset; nothing happens when it is not there."""
         with self._lock:
             self._db.execute("DELETE FROM asset WHERE id = ?", (asset_id,))
+
+    def has_metadata_field(self, name: str) -> bool:
+        """Tell whether any asset has a field of this name in its custom metadata."""
+        sql = (
+            "SELECT EXISTS (SELECT 1 FROM asset, json_each(asset.custom) AS field"
+            " WHERE field.key = ?)"
+        )
+        with self._lock:
+            (found,) = self._db.execute(sql, (name,)).fetchone()
+        return bool(found)
 
     def clear(self) -> None:
         """Remove all assets."""
@@ -215,12 +237,22 @@ class Store:
             "INSERT INTO favorite (email, seq) VALUES (?, ?)",
             ((email, seq) for seq, asset in numbered for email in asset.favorite_of),
         )
+        self._db.executemany(
+            "INSERT INTO sharing (email, seq, shared) VALUES (?, ?, ?)",
+            (
+                (email, seq, shared)
+                for seq, asset in numbered
+                for email, shared in asset.shared_to.items()
+            ),
+        )
 
 
 def _readers(asset: StoredAsset) -> Iterator[str]:
     yield from asset.roles
     if asset.everyone == "viewer":
-        yield "*"
+        yield EVERYONE
+    elif asset.everyone == "discoverable":
+        yield FINDERS
 
 
 def _row(asset: StoredAsset) -> tuple[object, ...]:

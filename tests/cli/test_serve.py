@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.support.odd import write_export
 from tests.support.program import TIMEOUT_S, program_command
 
 
@@ -85,13 +86,73 @@ def test_serve_imports_an_export(tmp_path: Path) -> None:
         assert count_assets(told) == 2
 
 
-def test_serve_names_the_line_of_an_export_that_is_wrong(tmp_path: Path) -> None:
+def test_serve_names_lines_of_an_export_that_are_wrong_and_goes_on(tmp_path: Path) -> None:
     export = tmp_path / "export.jsonl"
-    export.write_text('{"id": "a", "name": "one"}\nnonsense\n')
+    good = '{"id": "a", "name": "one"}\n'
+    bad = ("nonsense", '{"id": "b\\u0000", "name": "n"}', '{"id": "c"}', "[" * 100_000)
+    export.write_text(good + "\n".join(bad) + '\n{"id": "z", "name": "last"}\n')
+    data = ("--data", str(tmp_path / "d"), "--dialect", "legacy")
+    with subprocess.Popen(
+        program_command("serve", "--json", *data, "--import", str(export)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert count_assets(json.loads(process.stdout.readline())) == 2
+        process.terminate()
+        told = process.stderr.read().splitlines()
+        assert process.wait(TIMEOUT_S) == 7
+    assert len(told) == 4
+    for number, line in enumerate(told, 2):
+        assert line.startswith(f"coexplorer: left out: export.jsonl, line {number}: ")
+
+
+def test_serve_takes_no_export_without_any_asset(tmp_path: Path) -> None:
+    export = tmp_path / "export.jsonl"
+    export.write_text("nonsense\n" * 50)
     done = run("serve", "--data", str(tmp_path / "d"), "--import", str(export))
     assert done.returncode == 2
-    assert "2" in done.stderr
+    assert "export.jsonl, line 1: " in done.stderr
     assert "Traceback" not in done.stderr
+    done = run("serve", "--data", str(tmp_path / "d"), "--as-admin")
+    assert done.returncode == 2
+    assert "--import" in done.stderr
+
+
+@pytest.mark.parametrize("dialect", ["current", "legacy"])
+def test_export_import_export_is_equal_to_the_byte(tmp_path: Path, dialect: str) -> None:
+    source, copy = tmp_path / "source.jsonl", tmp_path / "copy.jsonl"
+    write_export(source)
+    state = tmp_path / "home"
+
+    def export(number: int, source: Path) -> str:
+        """Import a file and return the export of that."""
+        data = ("--data", str(tmp_path / f"d{number}"), "--dialect", dialect)
+        with serving(*data, "--import", str(source)) as (_, told):
+            users = told["users"]
+            assert isinstance(users, list)
+            place = {"CODEOCEAN_DOMAIN": str(told["url"]), "CODEOCEAN_TOKEN": users[0]["token"]}
+            homes = {f"XDG_{kind}_HOME": str(state / str(number)) for kind in ("STATE", "CACHE")}
+            done = run("ls", "--all", "--json-lines", "sort:name", **place, **homes)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    first = export(1, source)
+    # One of each membership that an export can have.
+    lines = first.splitlines()
+    for number, (mine, shared) in enumerate(((False, True), (False, False), (True, True))):
+        members = json.loads(lines[number])["_coexplorer"]
+        old = json.dumps(members, separators=(",", ":"))
+        new = {**members, "mine": mine, "shared": shared, "archived": number == 0}
+        lines[number] = lines[number].replace(old, json.dumps(new, separators=(",", ":")))
+    copy.write_text("".join(f"{line}\n" for line in lines))
+    assert export(2, copy) == copy.read_text()
+    # ls escapes what a terminal could obey: nothing but that is different from the source.
+    objects = [json.loads(line, object_pairs_hook=list)[:-1] for line in lines]
+    sources = [json.loads(line, object_pairs_hook=list) for line in source.read_text().split("\n")]
+    assert sorted(objects, key=repr) == sorted(sources, key=repr)
 
 
 def test_serve_names_a_mistake_in_a_script_of_faults(tmp_path: Path) -> None:
@@ -137,10 +198,10 @@ def test_a_server_ends_with_the_program_that_started_it(tmp_path: Path, end: str
         assert process.stderr.read() == ""
 
 
-def run(*args: str) -> subprocess.CompletedProcess[str]:
+def run(*args: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         program_command(*args),
-        env=os.environ,
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from coexplorer.demo.samples.vocabulary import EXPERIMENTERS
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
 from tests.support.server import DERIVED, RAW
@@ -73,23 +74,51 @@ def test_update_leaves_alone_what_is_null_or_left_out(
     assert server.store.get(RAW) == before
 
 
-def test_custom_metadata_is_replaced_whole_and_may_have_foreign_fields(
-    server: DemoServer, http: httpx.Client
-) -> None:
-    metadata = {"age": 62, "experimenter": ["A", "B"], "field of another place": "x"}
-    reply = http.put(f"data_assets/{RAW}", json={"custom_metadata": metadata})
+def test_custom_metadata_is_replaced_whole(server: DemoServer, http: httpx.Client) -> None:
+    metadata = {"age": 62, "experimenter": [EXPERIMENTERS[0], EXPERIMENTERS[1]]}
+    reply = http.put(f"data_assets/{RAW}", json={"custom_metadata": {**metadata, "species": None}})
     assert reply.json()["custom_metadata"] == metadata
     assert server.store.get(RAW).custom_metadata == metadata
 
 
-def test_fields_that_the_server_does_not_know_are_shown_as_they_came(
+@pytest.mark.parametrize(
+    ("metadata", "complaint"),
+    [
+        ({"age": "old"}, "must be a number"),
+        ({"age": -5}, "must be 0 or more"),
+        ({"age": 40_001}, "must be 40000 or less"),
+        ({"age": [61, 62]}, "takes one value"),
+        ({"age": True}, "must be text or a number"),
+        ({"age": 10**30}, "is too large a number"),
+        ({"session date": "yesterday"}, "must be a number"),
+        ({"subject id": 655019}, "must be text"),
+        ({"subject id": {"a": 1}}, "must be text or a number"),
+        ({"data level": "zzz"}, "must be one of raw, derived"),
+        ({"experimenter": [EXPERIMENTERS[0], "nobody"]}, "must be one of"),
+        ({"field of another place": "x"}, "there is no custom metadata field"),
+        ({"field with \0 and ' and \"": "x"}, "there is no custom metadata field"),
+    ],
+)
+def test_custom_metadata_outside_of_the_schema_are_refused(
+    server: DemoServer, http: httpx.Client, metadata: dict[str, object], complaint: str
+) -> None:
+    before = server.store.get(RAW)
+    reply = http.put(f"data_assets/{RAW}", json={"custom_metadata": metadata})
+    assert reply.status_code == 400
+    assert complaint in reply.json()["message"]
+    assert server.store.get(RAW) == before
+
+
+def test_custom_metadata_that_stay_as_they_are_pass_whatever_the_schema_says(
     server: DemoServer, http: httpx.Client
 ) -> None:
-    extra = {"owner": "another-id", "new thing": {"a": [1, None]}}
-    server.store.update(DERIVED, extra=extra)
-    asset = http.put(f"data_assets/{DERIVED}", json={"name": "n"}).json()
-    assert {key: asset[key] for key in extra} == extra
-    assert asset["name"] == "n"
+    odd = {"age": "old", "data level": "zzz", "list": [1, None], "nothing": None, "yes": True}
+    server.store.update(RAW, custom_metadata=odd)
+    reply = http.put(f"data_assets/{RAW}", json={"custom_metadata": {**odd, "subject id": "7"}})
+    assert reply.json()["custom_metadata"] == {**odd, "subject id": "7"}
+    # A field that some asset has is one of the deployment's.
+    reply = http.put(f"data_assets/{DERIVED}", json={"custom_metadata": {"yes": "no"}})
+    assert reply.json()["custom_metadata"] == {"yes": "no"}
 
 
 @pytest.mark.parametrize(

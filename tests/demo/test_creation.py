@@ -20,7 +20,7 @@ from coexplorer.demo.buckets import (
 from coexplorer.demo.hooks import CREATION
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
-from tests.support.server import RAW
+from tests.support.server import OUTSIDE, RAW
 
 KEYS = ("AKIA7", "s3cret")
 GIVEN = dict(zip(("access_key_id", "secret_access_key"), KEYS, strict=True))
@@ -56,12 +56,21 @@ def fill(bucket: Path) -> None:
         ({"name": None}, "name"),
         ({"name": " "}, "name"),
         ({"mount": ""}, "mount"),
-        ({"tags": "raw"}, "tags"),
+        ({"tags": 7}, "tags"),
+        ({"tags": None}, "tags"),
         ({"source": None}, "source.aws.bucket"),
         ({"source": {"aws": {"bucket": ""}}}, "source.aws.bucket"),
         ({"source": {"aws": {"bucket": "b", "prefix": True}}}, "prefix"),
         ({"custom_metadata": {"age": "old"}}, "age"),
         ({"data_asset_ids": ["no-such-id"], "source": None}, "no-such-id"),
+        ({"data_asset_ids": [RAW, OUTSIDE], "source": None}, f"{RAW} is not external"),
+        ({"data_asset_ids": [OUTSIDE, OUTSIDE], "source": None}, "two data assets or more"),
+        ({"data_asset_ids": [OUTSIDE], "source": None}, "two data assets or more"),
+        ({"results_info": {"commit": "c0ffee"}}, "capsule_id"),
+        (
+            {"results_info": {"capsule_id": "c"}, "data_asset_ids": [OUTSIDE], "source": None},
+            "results_info",
+        ),
     ],
 )
 def test_create_that_makes_no_sense_is_refused(
@@ -100,9 +109,10 @@ def test_copy_is_the_assets_own_and_goes_with_it(server: DemoServer, http: httpx
     assert (bucket / "b.txt").exists()
 
 
-@pytest.mark.parametrize("index_data", [True, False, None])
-def test_asset_kept_outside_refers_to_the_whole_bucket(
-    server: DemoServer, http: httpx.Client, *, index_data: bool | None
+@pytest.mark.parametrize("flag", [True, "true", "True", 1], ids=repr)
+@pytest.mark.parametrize("index_data", [True, False, None, "false"])
+def test_asset_kept_outside_is_the_folder_of_its_prefix(
+    server: DemoServer, http: httpx.Client, *, flag: object, index_data: object
 ) -> None:
     bucket = server.make_bucket("bucket")
     fill(bucket)
@@ -110,18 +120,102 @@ def test_asset_kept_outside_refers_to_the_whole_bucket(
         server,
         http,
         bucket="bucket",
-        prefix="run",
-        keep_on_external_storage=True,
+        prefix="run/",
+        keep_on_external_storage=flag,
         index_data=index_data,
+        public=flag,
     )
     assert made.external
-    assert made.folder == "buckets/bucket"
-    assert made.files_listed is (index_data is not False)
-    listing = http.post(f"data_assets/{made.id}/files", json={"path": ""})
-    assert listing.status_code == (400 if index_data is False else 200)
+    assert made.source is not None
+    assert (made.folder, made.source.prefix) == ("buckets/bucket/run", "run")
+    indexed = index_data in {True, None}
+    assert made.files_listed is indexed
+    assert (made.files, made.size) == ((1, 1) if indexed else (None, None))
+    reply = http.post(f"data_assets/{made.id}/files", json={"path": ""})
+    assert reply.status_code == 400
+    assert "internal data assets only" in reply.json()["message"]
+    for way in ("urls", "download_url"):
+        reply = http.get(f"data_assets/{made.id}/files/{way}?path=a.txt")
+        assert reply.status_code == 400
     http.patch(f"data_assets/{made.id}/archive?archive=true")
     http.delete(f"data_assets/{made.id}")
     assert (bucket / "run" / "a.txt").exists()
+
+
+def test_prefix_of_an_import_may_name_one_file(server: DemoServer, http: httpx.Client) -> None:
+    fill(server.make_bucket("bucket"))
+    made = create(server, http, bucket="bucket", prefix="run/a.txt")
+    assert (made.state, made.files, made.size) == ("ready", 1, 1)
+    listing = http.post(f"data_assets/{made.id}/files", json={"path": ""}).json()
+    assert [item["path"] for item in listing["items"]] == ["a.txt"]
+    outside = create(
+        server, http, bucket="bucket", prefix="run/a.txt", keep_on_external_storage=True
+    )
+    assert outside.state == "failed"
+
+
+def test_results_info_makes_a_result_with_provenance(
+    server: DemoServer, http: httpx.Client
+) -> None:
+    fill(server.make_bucket("bucket"))
+    info = {
+        "capsule_id": "c0ffee",
+        "pipeline_id": None,
+        "version": 2,
+        "commit": "4f1c2d9",
+        "run_script": None,
+        "data_assets": [RAW],
+        "parameters": [
+            {"name": "Threshold", "param_name": "thr", "value": "5"},
+            {"name": None, "param_name": "mode", "value": None},
+        ],
+        "nextflow_profile": "standard",
+        "processes": [{"name": "sort", "capsule_id": "c1", "version": None, "public": "true"}],
+    }
+    body = {**body_of(bucket="bucket"), "results_info": info, "tags": "one tag, not two"}
+    with server.hooks.after(CREATION) as outcome:
+        draft = http.post("data_assets", json=body).json()
+        outcome.wait()
+    made = http.get(f"data_assets/{draft['id']}").json()
+    assert (made["type"], made["state"]) == ("result", "ready")
+    assert made["provenance"] == {
+        "commit": "4f1c2d9",
+        "run_script": "code/run",
+        "capsule": "c0ffee",
+        "data_assets": [RAW],
+    }
+    assert made["app_parameters"] == [
+        {"name": "Threshold", "value": "5"},
+        {"name": "mode", "value": ""},
+    ]
+    assert made["nextflow_profile"] == "standard"
+    assert made["tags"] == ["one tag, not two"]
+
+
+def test_server_on_a_relative_folder_brings_creations_to_their_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with DemoServer(Path("data")) as server, open_http(server) as http:
+        fill(server.make_bucket("bucket"))
+        monkeypatch.chdir("/")
+        for keep in (True, False):
+            made = create(server, http, bucket="bucket", keep_on_external_storage=keep)
+            assert (made.state, made.files) == ("ready", 2)
+
+
+@pytest.mark.parametrize("error", [ValueError("…"), KeyError("a"), RecursionError()])
+def test_creation_that_breaks_down_fails_its_asset(
+    server: DemoServer, http: httpx.Client, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def break_down(*_: object) -> None:
+        raise error
+
+    fill(server.make_bucket("bucket"))
+    monkeypatch.setattr("coexplorer.demo.creation._list_tree", break_down)
+    made = create(server, http, bucket="bucket")
+    assert (made.state, made.creating) == ("failed", False)
+    assert made.failure_reason
 
 
 @pytest.mark.parametrize(
@@ -156,7 +250,7 @@ def test_private_bucket_opens_with_its_keys(
         ("bucket", "../bucket/run"),
         ("bucket", "run/../../.keys"),
         ("bucket", "link"),
-        ("bucket", "b.txt"),
+        ("bucket", "b" * 300),
         ("bucket", "ru"),
         ("bucket", "empty"),
         ("bucket", "a\0b"),

@@ -7,9 +7,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from coexplorer.demo.asset import Bucket, Contained, Provenance, Role, StoredAsset
-from coexplorer.demo.importing import BadImportError, import_assets, parse_asset_line
+from coexplorer.demo.dialects import Dialect, build_object
+from coexplorer.demo.importing import DEEPEST, BadLineError, import_assets, parse_asset_line
+from coexplorer.demo.server import DemoServer
+from tests.support.http import open_http
+from tests.support.odd import CURRENT, LEGACY, write_export
 
 OWNER, COLLEAGUE = "owner@institute.example", "colleague@institute.example"
 EXPECTED = StoredAsset(
@@ -31,80 +36,39 @@ EXPECTED = StoredAsset(
     contained=(Contained("p1", "m", 7),),
     custom_metadata={"subject id": "655019", "age": 90, "people": ["a", "b"]},
 )
-CURRENT = {
-    "id": "a1",
-    "name": "ecephys_655019",
-    "created": 1_680_000_000,
-    "description": "raw",
-    "tags": ["raw", "ecephys"],
-    "mount": "ecephys",
-    "type": "result",
-    "state": "failed",
-    "failure_reason": "no such bucket",
-    "last_used": 1_690_000_000,
-    "size": 123,
-    "files": 4,
-    "source_bucket": {"bucket": "open", "origin": "aws", "prefix": "p", "external": True},
-    "provenance": {
-        "commit": "c0ffee",
-        "run_script": "code/run",
-        "docker_image": "image:1",
-        "capsule": "capsule-1",
-        "computation": "run-1",
-        "data_assets": ["b1", "b2"],
-    },
-    "contained_data_assets": [{"id": "p1", "mount": "m", "size": 7}],
-    "custom_metadata": {"subject id": "655019", "age": 90, "people": ["a", "b"]},
-}
-LEGACY = {
-    **{key: CURRENT[key] for key in ("id", "name", "description", "tags", "mount", "files")},
-    **{key: CURRENT[key] for key in ("failure_reason", "contained_data_assets")},
-    "custom_metadata": CURRENT["custom_metadata"],
-    "created": 1_680_000_000.75,
-    "type": "DATA_ASSET_TYPE_RESULT",
-    "state": "DATA_ASSET_STATE_FAILED",
-    "lastUsed": 1_690_000_000,
-    "sizeInBytes": "123",
-    "sourceBucket": CURRENT["source_bucket"],
-    "provenance": {
-        "commit": "c0ffee",
-        "runScript": "code/run",
-        "DockerImage": "image:1",
-        "Capsule": "capsule-1",
-        "computation": "run-1",
-        "DataAssets": ["b1", "b2"],
-    },
-}
 
 
 def parse(fields: object) -> StoredAsset:
     return parse_asset_line(json.dumps(fields).encode(), owner=OWNER, colleague=COLLEAGUE)
 
 
-def read(path: Path) -> list[StoredAsset]:
-    return list(import_assets(path, owner=OWNER, colleague=COLLEAGUE))
+def strip(asset: StoredAsset) -> StoredAsset:
+    """Return what was read of an object, without the object."""
+    return replace(asset, wire="")
+
+
+def read(path: Path) -> tuple[list[StoredAsset], list[str]]:
+    """Return the assets of a file, and what is said of its bad lines."""
+    bad: list[BadLineError] = []
+    assets = import_assets(path, owner=OWNER, colleague=COLLEAGUE, on_bad_line=bad.append)
+    return list(assets), [str(error) for error in bad]
 
 
 @pytest.mark.parametrize("fields", [CURRENT, LEGACY], ids=["current", "legacy"])
 def test_each_spelling_reads_as_the_same_asset(fields: dict[str, object]) -> None:
-    assert parse(fields) == EXPECTED
+    assert strip(parse(fields)) == EXPECTED
 
 
 def test_absent_fields_have_quiet_values() -> None:
     asset = parse({"id": "a1", "name": "n", "tags": None, "size": None, "provenance": None})
-    assert asset == StoredAsset(id="a1", name="n", owner=OWNER, created=0)
-
-
-def test_unknown_fields_are_kept_as_they_are() -> None:
-    asset = parse({"id": "a1", "name": "n", "owner_email": "x@y.example", "future": [1, None]})
-    assert asset.extra == {"owner_email": "x@y.example", "future": [1, None]}
+    assert strip(asset) == StoredAsset(id="a1", name="n", owner=OWNER, created=0)
 
 
 def test_membership_of_our_own_listing_decides_about_people() -> None:
     mine = parse({**CURRENT, "_coexplorer": {"archived": True, "favorite": True, "mine": True}})
     assert (mine.owner, mine.archived) == (OWNER, True)
     assert mine.favorite_of == {OWNER}
-    assert mine.extra == {}
+    assert "_coexplorer" not in mine.wire
     theirs = parse({**CURRENT, "_coexplorer": {"mine": False, "shared": True, "archived": None}})
     assert (theirs.owner, theirs.roles) == (COLLEAGUE, {OWNER: Role.VIEWER})
     assert not theirs.archived
@@ -141,7 +105,13 @@ def test_file_is_read_line_by_line_and_repeated_ids_once(tmp_path: Path) -> None
     path = tmp_path / "export.jsonl"
     lines = [json.dumps({"id": name, "name": name}) for name in ("a", "b", "a")]
     path.write_bytes(b"\xef\xbb\xbf" + "\n\n  \r\n".join(lines).encode())
-    assert [asset.id for asset in read(path)] == ["a", "b"]
+    assets, bad = read(path)
+    assert [asset.id for asset in assets] == ["a", "b"]
+    assert bad == []
+
+
+def nested(levels: int) -> bytes:
+    return b'{"id": "b", "name": "n", "new": ' + b"[" * levels + b"]" * levels + b"}"
 
 
 @pytest.mark.parametrize(
@@ -150,16 +120,130 @@ def test_file_is_read_line_by_line_and_repeated_ids_once(tmp_path: Path) -> None
         (b'{"id": "b", "name": ', "not an asset object"),
         (b"plain words", "not an asset object"),
         (b'"text"', "not an asset object"),
+        (b"null", "not an asset object"),
         (b'[{"id": "b"}]', "one object a line"),
         (b'{"name": "n"}', "no id"),
         (b'{"id": 7, "name": "n"}', "no id"),
         (b'{"id": "b", "name": null}', "no name"),
+        (b'{"id": "b", "name": ""}', "no name"),
         (b'{"id": "b", "name": "\xff"}', ""),
+        (b'{"id": "b", "name": "\\ud800"}', "not an asset object"),
+        (b'{"id": "b", "name": "n", "size": 1e999}', "not an asset object"),
+        (b'{"id": "b", "name": "n", "_coexplorer": {"mine": tru}}', "not an asset object"),
+        (b'{"id": "b\\u0000", "name": "n"}', "can't be an id"),
+        (b'{"id": "b\\nc", "name": "n"}', "can't be an id"),
+        (b'{"id": "b/c", "name": "n"}', "can't be an id"),
+        (b'{"id": "b c", "name": "n"}', "can't be an id"),
+        (b'{"id": "\\u001b[2J", "name": "n"}', "can't be an id"),
+        (b'{"id": "..", "name": "n"}', "can't be an id"),
+        (b'{"id": "' + b"b" * 100_000 + b'", "name": "n"}', "can't be an id"),
+        (nested(DEEPEST), "too deeply"),
+        (nested(100_000), "too deeply"),
+        (b'{"a":' * 100_000, "too deeply"),
     ],
+    ids=range(23),
 )
-def test_bad_line_is_named(tmp_path: Path, line: bytes, complaint: str) -> None:
+def test_bad_line_is_named_and_left_out(tmp_path: Path, line: bytes, complaint: str) -> None:
     path = tmp_path / "export.jsonl"
-    path.write_bytes(b'{"id": "a", "name": "n"}\n\n' + line + b"\n")
-    with pytest.raises(BadImportError, match=r"^export\.jsonl, line 3: ") as caught:
-        read(path)
-    assert complaint in str(caught.value)
+    path.write_bytes(
+        b'{"id": "a", "name": "n"}\n\n' + line + b'\n{"id": "z", "name": "n"}\n' + line
+    )
+    assets, bad = read(path)
+    assert [asset.id for asset in assets] == ["a", "z"]
+    assert len(bad) == 2
+    assert bad[0].startswith("export.jsonl, line 3: ")
+    assert bad[1].startswith("export.jsonl, line 5: ")
+    assert complaint in bad[0]
+    assert len(bad[0]) < 300
+    assert bad[0].isprintable()
+
+
+@pytest.mark.parametrize("dialect", ["current", "legacy"])
+def test_imported_object_is_shown_to_the_byte(tmp_path: Path, dialect: str) -> None:
+    lines = write_export(tmp_path / "export.jsonl")
+    assets, bad = read(tmp_path / "export.jsonl")
+    assert bad == []
+    with DemoServer(tmp_path / "data", dialect=dialect) as server:
+        server.store.insert(replace(asset, owner=server.users[0].email) for asset in assets)
+        with open_http(server) as http:
+            for asset, line in zip(assets, lines, strict=True):
+                assert http.get(f"data_assets/{asset.id}").content == line
+            if dialect == "legacy":
+                found = http.get("data_assets?limit=1000")
+            else:
+                found = http.post("data_assets/search", json={"limit": 1000})
+    for line in lines:
+        assert line in found.content
+
+
+@pytest.mark.parametrize("dialect", ["current", "legacy"])
+def test_edit_changes_nothing_else_and_undone_leaves_no_trace(tmp_path: Path, dialect: str) -> None:
+    lines = write_export(tmp_path / "export.jsonl")
+    assets, _ = read(tmp_path / "export.jsonl")
+    with DemoServer(tmp_path / "data", dialect=dialect) as server:
+        server.store.insert(replace(asset, owner=server.users[0].email) for asset in assets)
+        with open_http(server) as http:
+            for asset, line in zip(assets, lines, strict=True):
+                fields = {
+                    "name": asset.name,
+                    "description": asset.description,
+                    "tags": list(asset.tags),
+                    "mount": asset.mount,
+                }
+                path, before = f"data_assets/{asset.id}", json.loads(line)
+                edited = http.put(path, json={**fields, "tags": [*asset.tags, "new"]})
+                assert edited.status_code == 200, edited.text
+                after = edited.json()
+                assert sorted(after.pop("tags")) == sorted({*asset.tags, "new"})
+                before.pop("tags", None)
+                assert after == before
+                http.patch(f"{path}/archive", params={"archive": True})
+                http.patch(f"{path}/archive", params={"archive": False})
+                assert http.put(path, json=fields).content == line
+
+
+def test_new_value_stands_in_the_spelling_that_the_object_has(tmp_path: Path) -> None:
+    with DemoServer(tmp_path / "data") as server:
+        server.store.insert([parse({"id": "a", "lastUsed": 3, "name": "n", "sizeInBytes": "9"})])
+        server.store.update("a", last_used=4, size=None, files=2, name="other")
+        asset = server.store.get("a")
+    with DemoServer(tmp_path / "data") as server:
+        shown = build_object(server.store.get("a"), Dialect.CURRENT, owner_id="me")
+    assert asset.edited == {"last_used", "size", "files", "name"}
+    assert json.loads(msgspec.json.encode(shown)) == {
+        "id": "a",
+        "lastUsed": 4,
+        "name": "other",
+        "files": 2,
+    }
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("mine", [True, False])
+@pytest.mark.parametrize("as_admin", [True, False])
+def test_memberships_are_found_again_and_an_administrator_may_change_all(
+    tmp_path: Path,
+    *,
+    shared: bool,
+    mine: bool,
+    as_admin: bool,
+) -> None:
+    line = {"id": "a", "name": "n", "_coexplorer": {"mine": mine, "shared": shared}}
+    with DemoServer(tmp_path / "data") as server:
+        me, colleague = (user.email for user in server.users)
+        text = json.dumps(line).encode()
+        server.store.insert(
+            [parse_asset_line(text, owner=me, colleague=colleague, as_admin=as_admin)]
+        )
+        with open_http(server) as http:
+
+            def count(ownership: str) -> int:
+                body = {"ownership": ownership}
+                return len(http.post("data_assets/search", json=body).json()["results"])
+
+            assert (count("created"), count("shared")) == (mine, shared)
+            may = mine or as_admin
+            reply = http.put("data_assets/a", json={"name": "m"})
+            assert reply.status_code == (200 if may else 403)
+            http.patch("data_assets/a/archive?archive=true")
+            assert http.delete("data_assets/a").status_code == (204 if may else 403)

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from codeocean.data_asset import (
     DataAssetType,
     DataAssetUpdateParams,
     GCPCloudStorageSource,
+    ResultsInfo,
     Source,
     Target,
     TransferDataParams,
@@ -42,6 +44,7 @@ from codeocean.models.components import (
     UserPermissions,
     UserRole,
 )
+from msgspec.structs import replace
 
 from coexplorer.demo.hooks import CREATION
 from coexplorer.demo.server import DemoServer
@@ -148,7 +151,7 @@ def test_archive_and_unarchive_move_an_asset_between_searches(sdk: CodeOcean) ->
 def test_delete_takes_archived_assets_alone(sdk: CodeOcean) -> None:
     with pytest.raises(Error) as raised:
         sdk.data_assets.delete_data_asset(RAW)
-    assert raised.value.status_code == 400
+    assert raised.value.status_code == 403
     assert "archived" in raised.value.message
     sdk.data_assets.delete_data_asset(OLD)
     with pytest.raises(Error) as raised:
@@ -348,15 +351,80 @@ def test_every_place_that_the_sdk_can_create_from_is_judged_here() -> None:
     }
 
 
-def test_create_combined_from_two_assets(server: DemoServer, sdk: CodeOcean) -> None:
-    asked = DataAssetParams(name="two", tags=[], mount="two", data_asset_ids=[RAW, VIEWED])
+def test_create_combined_from_two_external_assets(server: DemoServer, sdk: CodeOcean) -> None:
+    server.store.insert([replace(server.store.get(OUTSIDE), id="another-outside")])
+    parts = [OUTSIDE, "another-outside"]
+    asked = DataAssetParams(name="two", tags=[], mount="two", data_asset_ids=parts)
     with server.hooks.after(CREATION) as outcome:
         draft = sdk.data_assets.create_data_asset(asked)
         outcome.wait()
     ready = sdk.data_assets.wait_until_ready(draft)
     assert ready.type is DataAssetType.Combined
-    assert [part.id for part in ready.contained_data_assets or ()] == [RAW, VIEWED]
-    assert found(sdk, query=f"contained_data_id:{VIEWED}") == {draft.id}
+    assert [part.id for part in ready.contained_data_assets or ()] == parts
+    assert found(sdk, query="contained_data_id:another-outside") == {draft.id}
+
+
+def test_create_external_result_keeps_its_prefix_and_tells_its_run(
+    server: DemoServer, sdk: CodeOcean
+) -> None:
+    folder = server.make_bucket("institute-new") / "sessions" / "one"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("1,2\n")
+    (folder.parent / "b.csv").write_text("1,2,3\n")
+    info = ResultsInfo(pipeline_id="p1", commit="4f1c2d9", data_assets=[RAW])
+    asked = params_of(
+        # As text, as the manual's own example has it.
+        "institute-new",
+        "sessions/one",
+        keep_on_external_storage="true",
+        public="True",
+    )
+    with server.hooks.after(CREATION) as outcome:
+        draft = sdk.data_assets.create_data_asset(dataclasses.replace(asked, results_info=info))
+        outcome.wait()
+    ready = sdk.data_assets.wait_until_ready(draft)
+    assert ready.type is DataAssetType.Result
+    assert (ready.files, ready.size) == (1, 4)
+    assert ready.source_bucket is not None
+    assert (ready.source_bucket.prefix, ready.source_bucket.external) == ("sessions/one", True)
+    assert ready.provenance is not None
+    assert (ready.provenance.commit, ready.provenance.capsule) == ("4f1c2d9", "p1")
+    assert ready.provenance.run_script == "code/run"
+    assert ready.provenance.data_assets == [RAW]
+    with pytest.raises(Error) as raised:
+        sdk.data_assets.list_data_asset_files(ready.id)
+    assert raised.value.status_code == 400
+
+
+def test_owners_can_be_several_and_discoverable_is_found_without_its_files(
+    server: DemoServer, sdk: CodeOcean
+) -> None:
+    me, colleague = server.users
+    theirs = CodeOcean(domain=server.url, token=colleague.token)
+    with theirs.session:
+        sdk.data_assets.update_permissions(RAW, Permissions(everyone=EveryoneRole.Discoverable))
+        seen = theirs.data_assets.get_data_asset(RAW)
+        assert (seen.owner_email, seen.custom_metadata) == (
+            me.email,
+            {"subject id": "655019", "age": 61, "modality": ["ecephys"]},
+        )
+        assert RAW in found(theirs)
+        assert RAW not in found(theirs, ownership=Ownership.Shared)
+        for refused in (
+            partial(theirs.data_assets.list_data_asset_files, RAW),
+            partial(theirs.data_assets.get_data_asset_file_urls, RAW, "README.md"),
+            partial(theirs.data_assets.archive_data_asset, RAW, archive=True),
+            partial(theirs.data_assets.update_metadata, RAW, DataAssetUpdateParams(name="n")),
+        ):
+            with pytest.raises(Error) as raised:
+                refused()
+            assert raised.value.status_code == 403
+        both = [UserPermissions(email=each.email, role=UserRole.Owner) for each in server.users]
+        sdk.data_assets.update_permissions(RAW, Permissions(users=both))
+        assert theirs.data_assets.get_permissions(RAW).users == both
+        theirs.data_assets.archive_data_asset(RAW, archive=True)
+        theirs.data_assets.delete_data_asset(RAW)
+    assert server.store.find(RAW) is None
 
 
 def test_custom_metadata_schema_is_read(sdk: CodeOcean) -> None:

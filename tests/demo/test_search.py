@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -44,6 +46,10 @@ def find_ids(http: httpx.Client, **body: object) -> list[str]:
     return [asset["id"] for asset in results]
 
 
+def encode_token(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -60,7 +66,10 @@ def find_ids(http: httpx.Client, **body: object) -> list[str]:
         ("name:ecephys tag:sorted", {DERIVED}),  # different fields: both
         ("tag:raw tag:atlas", {RAW, OLD, THEIRS}),
         ("tag:derived", {DERIVED}),
-        ("tag:ra", set()),  # whole tags
+        ("tag:ra", {RAW, OLD}),  # the beginning of a tag
+        ("tag:aw", set()),
+        ("commit_id:4f1c", {DERIVED}),
+        ("commit_id:f1c2d9", set()),
         ("NAME:zebra", {THEIRS}),
         ("name:zeb*", set()),  # no wildcards
         ("name:ophys OR name:zebra", {FAILED, DRAFT} & {THEIRS}),  # no OR word
@@ -100,6 +109,9 @@ def test_null_is_the_same_as_left_out(http: httpx.Client) -> None:
         {"ownership": "owner"},
         {"archived": "yes"},
         {"next_token": "no token"},
+        {"next_token": encode_token(["created-desc", 10**30, 1])},
+        {"next_token": encode_token(["created-desc", 1, -(10**30)])},
+        {"next_token": encode_token(["created-desc", "\ud800", 1])},
         {"filters": [{"key": "name"}]},
         {"filters": [{"key": "name", "value": "a", "values": ["b"]}]},
         [],
@@ -160,3 +172,18 @@ def test_ties_of_a_sort_are_walked_once_each_by_offset_and_by_token(server: Demo
     ]
     assert [asset.id for asset in by_offset] == ids
     assert len(set(ids)) == 16
+
+
+@pytest.mark.parametrize("key", ["plain", 'a"b', "it's", "$.x[0]", "ü\n", "a" * 5000], ids=range(6))
+def test_filter_finds_a_field_of_any_name(server: DemoServer, http: httpx.Client, key: str) -> None:
+    server.store.update(RAW, custom_metadata={key: 7, "other": "x"})
+    server.store.update(OLD, custom_metadata={key: ["Seven", 8]})
+    assert find_ids(http, filters=[{"key": key, "value": 7}]) == [RAW]
+    assert find_ids(http, filters=[{"key": key, "range": {"min": 6, "max": None}}]) == [RAW]
+    assert find_ids(http, filters=[{"key": key, "values": ["SEVEN", "y"]}]) == [OLD]
+
+
+def test_flags_and_numbers_may_come_as_text(http: httpx.Client) -> None:
+    assert find_ids(http, archived="True") == find_ids(http, archived=True) == [OLD]
+    assert find_ids(http, favorite="true", limit="5") == [RAW]
+    assert find_ids(http, archived="false", offset="1") == find_ids(http, archived=False)[1:]

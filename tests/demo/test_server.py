@@ -66,12 +66,23 @@ def test_old_platform_stops_at_its_wall(legacy_server: DemoServer) -> None:
     raw = legacy_server.store.get(RAW)
     legacy_server.store.insert(replace(raw, id=f"copy-{number}") for number in range(10_020))
     with open_http(legacy_server) as http:
-        last = http.get("data_assets?start=9000&limit=1000").json()
-        assert len(last["results"]) == 1000
-        assert last["has_more"] is True
-        reply = http.get("data_assets?start=10000&limit=20")
-    assert reply.status_code == 400
-    assert "10000" in reply.json()["message"]
+        pages = {
+            query: http.get(f"data_assets?{query}")
+            for query in ("start=8000&limit=1000", "start=9000&limit=1000", "start=9995&limit=20")
+        }
+        behind = http.get("data_assets?start=10000&limit=20")
+        far_behind = http.get("data_assets", params={"start": 10**30})
+    told = {
+        query: (len(page.json()["results"]), page.json()["has_more"])
+        for query, page in pages.items()
+    }
+    assert told == {
+        "start=8000&limit=1000": (1000, True),
+        "start=9000&limit=1000": (1000, False),
+        "start=9995&limit=20": (5, False),
+    }
+    # Not a word says that there is more.
+    assert behind.json() == far_behind.json() == {"has_more": False, "results": []}
 
 
 def test_colleague_at_work_in_other_threads_loses_nothing(server: DemoServer) -> None:

@@ -64,10 +64,10 @@ def test_stranger_finds_nothing_whatever_the_call(server: DemoServer) -> None:
 def test_token_without_the_write_scope_reads_alone(server: DemoServer) -> None:
     with open_http(server, read_only=True) as http:
         assert RAW in find_ids(http)
-        assert write_each(http, RAW) == [401, 401, 401, 401]
+        assert write_each(http, RAW) == [403, 403, 403, 403]
         reply = http.post("data_assets", json={})
-        assert reply.status_code == 401
-        assert "scope" in reply.json()["message"]
+        assert reply.status_code == 403
+        assert "token" in reply.json()["message"]
 
 
 def test_sharing_makes_an_asset_appear_for_the_colleague(server: DemoServer) -> None:
@@ -85,8 +85,8 @@ def test_sharing_makes_an_asset_appear_for_the_colleague(server: DemoServer) -> 
     "users",
     [
         [{"email": "nobody@example.org", "role": "viewer"}],
-        [{"email": "jonas.lind@example.org", "role": "owner"}],
         [{"email": "jonas.lind@example.org", "role": "king"}],
+        [{"email": "jonas.lind@example.org", "role": "discoverable"}],
     ],
 )
 def test_sharing_that_makes_no_sense_is_refused(server: DemoServer, users: object) -> None:
