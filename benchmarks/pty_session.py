@@ -306,6 +306,12 @@ class Session:
         parts = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
+    def is_cooked(self) -> bool:
+        """Tell whether the terminal edits lines, echoes, and sends signals for keys."""
+        lines, _, _, local, *_ = termios.tcgetattr(self._master)
+        wanted = termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN
+        return bool(lines & termios.ICRNL) and local & wanted == wanted
+
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal."""
         with contextlib.suppress(ProcessLookupError):

@@ -21,7 +21,8 @@ The rooms:
     screens/             base (keys → commands, workers, errors → notifications), main, and one
                          screen a file for what covers it; they call the library
     firstlist            the list on the first frame, drawn while the app is still imported
-    terminal/            the one place where output leaves: cells, differences, pacing, driver
+    terminal/            the one place where output leaves: cells, differences, pacing,
+                         driver; and being a job of a shell: signals, stopping, going on
     app, session         what all screens share; the library opened around them
     welcome              the first start: sign in, or look around in the demo
 
@@ -36,6 +37,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 TYPE_CHECKING = False  # the first frame comes by here: typing itself costs more than painting it
 if TYPE_CHECKING:
@@ -72,10 +74,16 @@ def welcome() -> Settings | Literal["demo"] | None:
     Returns:
         The settings of the profile that was made, ``demo`` when the user would rather see that, or
         None when they left.
+
+    Raises:
+        SystemExit: A signal ended it.
     """
     from coexplorer.tui.welcome import Answer, WelcomeApp  # noqa: PLC0415  see `run`
 
-    answer = WelcomeApp().run()
+    app = WelcomeApp()
+    answer = app.run()
+    if app.ended_by is not None:
+        sys.exit(128 + app.ended_by)
     if answer is Answer.DEMO:
         return "demo"
     return None if answer is Answer.LEAVE else answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -20,7 +21,7 @@ from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.actions import search
 from coexplorer.tui.commands import Scope
-from coexplorer.tui.keys import build_keymap
+from coexplorer.tui.keys import build_keymap, name_key
 from coexplorer.tui.look import STYLE, THEMES, build_themes, choose_theme
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.messages import FieldLeft
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KEPT_NOTICES = 200
+KEYS_OF_EDITORS = (signal.SIGINT, signal.SIGQUIT)
+"""What the terminal sends to all programs of a job for a key; an editor that is open means it."""
 LONGEST_LEAVE_S = 0.2
 NO_CHANGE = 2**62
 """A change number that no catalog reaches: asks for the newest number alone."""
@@ -67,7 +70,6 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.last_frame: Frame | None = None
         self.left_mounted = False
         self._editor = external.Editor()
-        self._ended_by: int | None = None
         for theme in build_themes():
             self.register_theme(theme)
         self.theme = choose_theme(self.memory.remembered.theme)
@@ -77,21 +79,31 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         """Open with the main screen: nothing is drawn before it."""
         return MainScreen(self.library, self.settings)
 
-    async def on_event(self, event: events.Event) -> None:
+    async def take_key(self, event: events.Key) -> None:
         """Offer keys to the screen first; see `CommandScreen.take_key`."""
-        if isinstance(event, events.Key) and not event.is_forwarded:
+        if not self._run_anywhere(event):
             await self.deliver_key(event)
-        else:
-            await super().on_event(event)
+
+    def _run_anywhere(self, event: events.Key) -> bool:
+        """Run what works whatever is open, and does not wait for what keys wait for."""
+        key = name_key(event.key, event.character)
+        command_id = self.keymap.find(Scope.ANYWHERE, key)
+        screen = self.screen
+        if command_id is None or not isinstance(screen, CommandScreen):
+            return False
+        if event.is_printable and self.typing:
+            return False
+        screen.perform(command_id)
+        return True
 
     async def deliver_key(self, event: events.Key) -> None:
         """Run a key's command, or hand the key to what has the focus."""
         screen = self.screen
         if not isinstance(screen, CommandScreen):
-            await super().on_event(event)
+            await super().take_key(event)
         elif not screen.take_key(event):
             field = screen.hold_for_field(event)
-            await super().on_event(event)
+            await super().take_key(event)
             if field is not None:
                 field.call_later(field.post_message, FieldLeft(screen.leaving_turn))
 
@@ -167,9 +179,9 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             edited = await self._editor.run(path, text)
         if not path.exists():
             self.memory.save_text(before, edited.text or text)
-        if self._ended_by is not None:
+        if self.ended_by is not None:
             # What was written is a draft; nothing is asked of somebody who is gone.
-            self.exit(128 + self._ended_by)
+            self.exit()
             raise asyncio.CancelledError
         self.repaint()
         self.note_focus()
@@ -177,9 +189,15 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
 
     def end_by(self, number: int) -> None:
         """Leave because of a signal, after the editor that has the terminal."""
-        self._ended_by = number
+        if number in KEYS_OF_EDITORS and self._editor.is_open:
+            return
+        self.ended_by = number
         if not self._editor.pass_on(number):
-            self.exit(128 + number)
+            super().end_by(number)
+
+    def tell_no_shell(self) -> None:
+        """Say that there is no shell that could wake the app."""
+        self.say("there is no shell to go back to here", severity="warning")
 
     async def keep_frame(self) -> None:
         """Keep the screen that the next start opens with, if it can be had at once."""

@@ -19,6 +19,8 @@ import msgspec
 class Scope(StrEnum):
     """Where a command's keys work."""
 
+    ANYWHERE = "anywhere"
+    """In every screen, and in fields, too."""
     MAIN = "main"
     EDIT = "edit"
     LOG = "log"

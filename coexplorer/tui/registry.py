@@ -433,7 +433,22 @@ COMMANDS: tuple[Command, ...] = (
         Group.REST,
         opens=True,
     ),
-    Command("app.redraw", "Redraw", ("ctrl+l",), "Paint the whole screen again.", Group.REST),
+    Command(
+        "app.redraw",
+        "Redraw",
+        ("ctrl+l",),
+        "Paint the whole screen again; anywhere, in fields too.",
+        Group.REST,
+        scope=Scope.ANYWHERE,
+    ),
+    Command(
+        "app.suspend",
+        "Suspend",
+        ("ctrl+z",),
+        "Go back to the shell, anywhere, in fields too; its `fg` comes back here.",
+        Group.REST,
+        scope=Scope.ANYWHERE,
+    ),
     Command("app.help", "Help", ("?",), "Show all keys.", Group.REST, short="help"),
     Command("app.quit", "Quit", ("q", "ctrl+c"), "Leave; nothing typed is lost.", Group.REST),
     Command(

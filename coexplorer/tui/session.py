@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import sys
 from contextlib import suppress
 
@@ -16,11 +15,7 @@ from coexplorer.config import Settings
 from coexplorer.config.file import DEMO
 from coexplorer.library import open_library
 from coexplorer.tui.app import CoexplorerApp
-from coexplorer.tui.terminal import firstframe
-
-ENDING = (signal.SIGHUP, signal.SIGTERM)
-"""Signals on which the terminal is given back in order; what was typed is a draft already."""
-
+from coexplorer.tui.terminal import firstframe, jobs
 
 _NEVER_USED = ("trio", "httpx._main")
 """What the HTTP client imports if it can, and goes without if it can't: another event loop than
@@ -46,37 +41,73 @@ def run_session(settings: Settings) -> int:
 
 
 async def _run(settings: Settings) -> int:
-    app, code = await _run_app(settings)
-    if app.last_frame is not None:
+    run = _Run()
+    try:
+        await run.open(settings)
+    except asyncio.CancelledError:
+        if run.ended_by is None:
+            raise
+    app = run.app
+    if app is not None and app.last_frame is not None:
         # The catalog is closed by now, so its files stay as they are until somebody changes them.
         with suppress(OSError):
             firstframe.keep(os.environ, coexplorer.__version__, app.last_frame)
     # The demo takes its mounts with it.
-    if app.left_mounted and settings.profile != DEMO:
+    if app is not None and app.left_mounted and settings.profile != DEMO:
         folder = settings.mount_folder
         sys.stderr.write(f"still mounted at {folder}; coexplorer umount {folder} ends it\n")
-    if app.failure is not None:
+    if app is not None and app.failure is not None:
         raise app.failure
-    return code
+    return run.code
 
 
-async def _run_app(settings: Settings) -> tuple[CoexplorerApp, int]:
-    async with open_library(settings, origin="tui") as library:
-        app = CoexplorerApp(library, settings)
+class _Run:
+    """One run: what is left to say of it when the library is closed.
+
+    Attributes:
+        app: None when it was ended before there was one.
+    """
+
+    def __init__(self) -> None:
+        self.app: CoexplorerApp | None = None
+        self._code = 0
+        self._ended_by: int | None = None
+
+    @property
+    def ended_by(self) -> int | None:
+        """The signal that ended it, if one did."""
+        return self._ended_by if self.app is None else self.app.ended_by
+
+    @property
+    def code(self) -> int:
+        """The exit code; of a signal as a shell tells it."""
+        return self._code if self.ended_by is None else 128 + self.ended_by
+
+    async def open(self, settings: Settings) -> None:
+        """Open the library and the app, and stay until both are closed."""
         loop = asyncio.get_running_loop()
-        for number in ENDING:
-            loop.add_signal_handler(number, app.end_by, number)
-        async with anyio.create_task_group() as tasks:
+        task = asyncio.current_task()
 
-            async def keep_fresh() -> None:
-                await app.shown.wait()
-                # What is loaded by now stays: the collector need not look at it, now or ever.
-                gc.freeze()
-                gc.set_threshold(*_COLLECTED)
-                gc.enable()
-                await library.run_background()
+        def end_before_it_begins(number: int) -> None:
+            self._ended_by = number
+            if task is not None:
+                task.cancel()
 
-            tasks.start_soon(keep_fresh)
-            code = await app.run_async()
-            tasks.cancel_scope.cancel()
-    return app, code or 0
+        for number in jobs.ENDING:
+            loop.add_signal_handler(number, end_before_it_begins, number)
+        async with open_library(settings, origin="tui") as library:
+            # From here on the app takes signals.
+            self.app = app = CoexplorerApp(library, settings)
+            async with anyio.create_task_group() as tasks:
+
+                async def keep_fresh() -> None:
+                    await app.shown.wait()
+                    # What is loaded by now stays: the collector need not look at it, now or ever.
+                    gc.freeze()
+                    gc.set_threshold(*_COLLECTED)
+                    gc.enable()
+                    await library.run_background()
+
+                tasks.start_soon(keep_fresh)
+                self._code = await app.run_async() or 0
+                tasks.cancel_scope.cancel()

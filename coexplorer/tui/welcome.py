@@ -81,11 +81,10 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
         self._domain.display = self._token.display = False
         self._choices.offer(_CHOICES, at=0)
 
-    async def on_event(self, event: events.Event) -> None:
+    async def take_key(self, event: events.Key) -> None:
         """Take keys first, so that those typed ahead act in their order."""
-        if isinstance(event, events.Key) and not event.is_forwarded and self._take_key(event):
-            return
-        await super().on_event(event)
+        if not self._take_key(event):
+            await super().take_key(event)
 
     def _take_key(self, event: events.Key) -> bool:
         """Go through the choices; Esc goes back."""
@@ -94,6 +93,8 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
                 self.on_mount()
             else:
                 self.exit(Answer.LEAVE)
+        elif event.key == "ctrl+z":
+            self.stop_job(group=True)
         elif self._domain.display:
             return False
         elif event.key in ("down", "j", "tab"):

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from coexplorer.config import Settings
@@ -349,3 +350,29 @@ async def test_without_colours_the_cursor_stays_visible(
         await app.press("enter")
         await app.until_shown("NO_COLOR is set")
         assert app.app.theme == "ansi-dark"
+
+
+@pytest.mark.command("app.suspend", "app.redraw")
+async def test_what_works_anywhere_works_in_fields(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        for keys in ("/", "r", "d", "?"):
+            await app.press(keys)
+            await app.press("ctrl+z")
+            await app.until_shown("there is no shell to go back to here")
+            app.app.clear_notifications()
+            await app.press("ctrl+l")
+            await app.press("escape")
+
+
+async def test_a_printable_key_that_works_anywhere_is_a_letter_in_fields(
+    server: DemoServer, settings: Settings
+) -> None:
+    settings = msgspec.structs.replace(settings, keys={"app.suspend": ("Z",)})
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.press("Z")
+        await app.until_shown("/ Z")
+        assert "no shell" not in app.text()
+        await app.press("escape")
+        await app.press("Z")
+        await app.until_shown("there is no shell to go back to here")

@@ -78,7 +78,7 @@ async def palette(screen: MainScreen) -> None:
         found = []
         # Who looks for a command does not look for a way down.
         for command in sorted(COMMANDS, key=lambda command: command.group is Group.MOVE):
-            if command.scope is not Scope.MAIN:
+            if command.scope not in (Scope.MAIN, Scope.ANYWHERE):
                 continue
             hay = f"{command.title} {command.id} {command.help}".casefold()
             if all(word in hay for word in words):
@@ -119,11 +119,6 @@ def sign_in(screen: MainScreen) -> None:
     screen.coexplorer.sign_in_again(None)
 
 
-def redraw(screen: MainScreen) -> None:
-    """Paint everything again."""
-    screen.coexplorer.repaint()
-
-
 def show_help(screen: MainScreen) -> None:
     """Show all keys."""
     from coexplorer.tui.screens.help import HelpScreen  # noqa: PLC0415  needed here only
@@ -145,7 +140,6 @@ ACTIONS: dict[str, Action] = {
     "app.palette": palette,
     "app.theme": theme,
     "app.sign_in": sign_in,
-    "app.redraw": redraw,
     "app.help": show_help,
     "app.quit": leave,
 }

@@ -79,6 +79,14 @@ class CommandScreen(TerminalScreen[Result]):
         """Return what carries a command out on this screen."""
         return getattr(self, "do_" + command_id.replace(".", "_"), None)
 
+    def do_app_redraw(self) -> None:
+        """Paint everything again."""
+        self.coexplorer.repaint()
+
+    def do_app_suspend(self) -> None:
+        """Go back to the shell until its ``fg``."""
+        self.coexplorer.stop_job(group=True)
+
     # Keys
 
     def take_key(self, event: events.Key) -> bool:

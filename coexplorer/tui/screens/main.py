@@ -250,7 +250,9 @@ class MainScreen(CommandScreen[None]):
     def find_handler(self, command_id: str) -> Handler | None:
         """Return what carries a command out."""
         action = ACTIONS.get(command_id)
-        return None if action is None else functools.partial(action, self)
+        return (
+            super().find_handler(command_id) if action is None else functools.partial(action, self)
+        )
 
     def show_footer(self) -> None:
         """Show the keys that matter now."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
-from contextlib import suppress
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from rich.style import Style
+from textual import events
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.screen import Screen
 
-from coexplorer.tui.terminal import firstframe
+from coexplorer.tui.terminal import firstframe, jobs
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.terminal.cells import PLAIN, Pen
 from coexplorer.tui.terminal.driver import QuietDriver
@@ -28,6 +31,15 @@ _SYNC_WORTH_BYTES = 600
 
 _LONGEST_HOLD_S = 2.0
 """The first frame stands for so long at most."""
+
+
+_SIZE_WAITS_S = 1.0
+"""After so long a terminal that still says no size is told what is waited for."""
+
+_NO_SIZE = (
+    "\x1b[H\x1b[2Jcoexplorer waits: this terminal says no size yet.\r\n"
+    "If it never does: q leaves, then `stty columns 80 rows 24`, and start again.\r\n"
+)
 
 
 class Capture(NamedTuple):
@@ -51,6 +63,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
     Attributes:
         typed_search: The search that was typed on the first frame. It does not come as keys again,
             unless this is made empty before the app runs.
+        ended_by: The signal that ended the app, if one did.
     """
 
     def __init__(self) -> None:
@@ -60,6 +73,10 @@ class TerminalApp(App[_Result], Generic[_Result]):
         self._frame_timer: asyncio.TimerHandle | None = None
         self._painted = firstframe.take()
         self._holds = self._painted is not None
+        self._size_timer: asyncio.TimerHandle | None = None
+        self._woken = False
+        self._resumed_at = 0.0
+        self.ended_by: int | None = None
         self.typed_search = self._painted.search if self._painted is not None else ""
 
     @property
@@ -76,6 +93,114 @@ class TerminalApp(App[_Result], Generic[_Result]):
         """Let the first frame stand no longer than it may, whatever keeps the app from its rows."""
         if self._holds:
             asyncio.get_running_loop().call_later(_LONGEST_HOLD_S, self.begin_output)
+
+    async def run_async(self, **how: Any) -> _Result | None:
+        """Run as a job of a shell: signals end, stop and resume the app between two messages."""
+        with self._signals():
+            return await super().run_async(**how)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in jobs.ENDING:
+            loop.add_signal_handler(number, self.end_by, number)
+        loop.add_signal_handler(signal.SIGTSTP, self.stop_job)
+        loop.add_signal_handler(signal.SIGCONT, self._go_on)
+        try:
+            yield
+        finally:
+            # Whoever runs the app goes on with those that end it.
+            loop.remove_signal_handler(signal.SIGTSTP)
+            loop.remove_signal_handler(signal.SIGCONT)
+
+    def end_by(self, number: int) -> None:
+        """Leave because of a signal."""
+        self.ended_by = number
+        self.exit()
+
+    def stop_job(self, *, group: bool = False) -> None:
+        """Give the terminal back to the shell, and stop until the shell wakes this job.
+
+        Args:
+            group: Stop all processes of the job, as the terminal's own Ctrl-Z does.
+        """
+        driver = self._driver
+        if not isinstance(driver, QuietDriver) or not driver.is_active:
+            # A first frame may stand; or an editor has the terminal, and gave it back itself.
+            if self.is_headless:
+                self.tell_no_shell()
+            elif not firstframe.stop(group=group):
+                self._note_stop(jobs.stop(0, group=group))
+            return
+        driver.suspend_application_mode()
+        stopped = jobs.stop(driver.fileno, group=group)
+        self._note_stop(stopped)
+        if stopped.ended_by is None:
+            driver.resume_application_mode()
+            self.repaint()
+            if not stopped.went_on:
+                self.tell_no_shell()
+
+    def tell_no_shell(self) -> None:
+        """Say that there is no shell that could wake the app."""
+
+    def _note_stop(self, stopped: jobs.Stopped) -> None:
+        if stopped.went_on:
+            self._resumed_at = time.monotonic()
+        # The loop hears of the same signal, too.
+        self._woken = stopped.went_on
+        if stopped.ended_by is not None:
+            self.end_by(stopped.ended_by)
+
+    def _go_on(self) -> None:
+        """Take the terminal again after a stop that can't be caught."""
+        driver = self._driver
+        if self._woken:
+            self._woken = False
+        elif isinstance(driver, QuietDriver) and driver.is_active:
+            stopped = jobs.await_foreground(driver.fileno)
+            self._note_stop(stopped)
+            if stopped.ended_by is None:
+                driver.take_again()
+                self.repaint()
+        else:
+            firstframe.go_on()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take what is typed, unless it was meant for the shell: what follows the key that stops.
+
+        Whoever types ahead has typed it before the shell had the terminal.
+        """
+        typed = isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded
+        if typed and event.time < self._resumed_at:
+            return
+        if typed and isinstance(event, events.Key):
+            await self.take_key(event)
+        else:
+            await super().on_event(event)
+
+    async def take_key(self, event: events.Key) -> None:
+        """Do what a key is for; by itself, hand it to what has the focus."""
+        await super().on_event(event)
+
+    def on_resize(self) -> None:
+        """Draw for a size that is known at last; it may be the one that was assumed."""
+        driver = self._find_driver()
+        if driver is None:
+            return
+        if driver.lacked_size and driver.has_size:
+            driver.lacked_size = False
+            self.repaint()
+        elif not driver.has_size and self._size_timer is None:
+            loop = asyncio.get_running_loop()
+            self._size_timer = loop.call_later(_SIZE_WAITS_S, self._tell_no_size)
+
+    def _tell_no_size(self) -> None:
+        self._size_timer = None
+        driver = self._find_driver()
+        if driver is not None and driver.is_active and not driver.has_size:
+            driver.write(_NO_SIZE)
+            driver.flush()
 
     def begin_output(self) -> None:
         """Take the screen over from the first frame: what differs is sent."""
@@ -164,7 +289,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
             layer.model.adopt([() if y in painted.unknown else row for y, row in enumerate(rows)])
 
     def _show(self, driver: QuietDriver, update: CompositorUpdate) -> None:
-        if self.holds_output:
+        if self.holds_output or not driver.has_size:
             return
         layer = self._find_layer(driver)
         self._holds = False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import selectors
+import shutil
 import signal
 import sys
 import threading
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+from coexplorer.tui.terminal import firstframe, jobs
 from coexplorer.tui.terminal.pacing import AnswerFilter, Pacer
 
 if TYPE_CHECKING:
@@ -36,26 +39,40 @@ _OLD_TERMINALS = ("linux", "vt", "dumb", "ansi", "cons")
 _LOOK_AGAIN_S = 0.05
 _LOOKS = 4
 """Looks after the last byte, until it is sure that a lone ESC is the key: Textual waits 100 ms."""
+ASSUMED_SIZE = (80, 24)
+"""Columns and rows of a terminal that says none, as long as it says none."""
 _LAST_ANSWER_S = 1.0
 _FIRST_ANSWER_S = 0.3
 
 
 class _Tty:
-    """The terminal as a file that may be gone: a dropped link must not end the writer's thread."""
+    """The terminal as a file that may be gone: a dropped link must not end the writer's thread.
+
+    What is written leaves whole, at `flush`, also where another program made the terminal return
+    from a full queue instead of waiting.
+    """
 
     def __init__(self, file: TextIO) -> None:
-        self._file = file
+        self._fileno = file.fileno()
+        self._encoding = file.encoding or "utf-8"
+        self._errors = file.errors or "replace"
+        self._waiting: list[str] = []
 
     def write(self, text: str) -> None:
-        with suppress(OSError):
-            self._file.write(text)
+        self._waiting.append(text)
 
     def flush(self) -> None:
+        data = "".join(self._waiting).encode(self._encoding, self._errors)
+        self._waiting.clear()
         with suppress(OSError):
-            self._file.flush()
+            while data:
+                try:
+                    data = data[os.write(self._fileno, data) :]
+                except BlockingIOError:
+                    select.select([], [self._fileno], [])
 
     def fileno(self) -> int:
-        return self._file.fileno()
+        return self._fileno
 
 
 class QuietDriver(LinuxDriver):
@@ -67,6 +84,10 @@ class QuietDriver(LinuxDriver):
 
     Attributes:
         pacer: Says when a frame may leave.
+        has_size: Whether the terminal says how large it is. One that a container or a serial line
+            has opened may say so later, or never.
+        lacked_size: Whether it said none before; whoever draws then makes this False.
+        is_active: Whether the terminal is taken.
         on_answer: Called in the loop's thread when the terminal has answered.
     """
 
@@ -79,6 +100,11 @@ class QuietDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self.has_size = True
+        self.lacked_size = False
+        self.is_active = False
+        # One size for all who ask: two that differ are a resize without end.
+        self._size = size or self._get_terminal_size()
         # The errors' stream is Textual's terminal; the user may have sent it elsewhere.
         streams = [each for each in (sys.__stderr__, sys.__stdout__) if each is not None]
         if streams:
@@ -111,26 +137,49 @@ class QuietDriver(LinuxDriver):
             data = data.replace("\x1b[?1049h", "")
         if self._is_old:
             data = _ASKED_OF_MODERN.sub("", data)
-        if data:
+        if data and self._writer_thread is not None:
             super().write(data)
 
-    def _sigcont_application(self, *_: object) -> None:
-        """Take the terminal again only after it was given back.
+    def _get_terminal_size(self) -> tuple[int, int]:
+        columns, rows = shutil.get_terminal_size((0, 0))
+        self.has_size = columns > 0 and rows > 0
+        self.lacked_size = self.lacked_size or not self.has_size
+        return (columns, rows) if self.has_size else ASSUMED_SIZE
 
-        A terminal that hangs up sends SIGCONT behind SIGHUP. A second thread that reads it would
-        never be woken to end, and the program outlive it.
-        """
-        if self._must_signal_resume:
-            super()._sigcont_application()
+    def _sigtstp_application(self, *_: object) -> None:
+        """Leave stopping to the app, which does it between two messages."""
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Leave going on to the app."""
 
     def start_application_mode(self) -> None:
         """Take the terminal, for the first time or after another program had it."""
         if self._wake is None:
             self._wake = os.pipe()
+        self.pacer.forget()
+        self.is_active = True
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
         if self._terminal_before is not None:
             # The first frame is on the screen; its way into the terminal is ours to go back.
             self.attrs_before, self._terminal_before = self._terminal_before, None
+            firstframe.hand_over()
+        if self._key_thread is None:
+            # Gone before it was taken: nothing reads from it, so nothing else would tell.
+            self.is_active = False
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back, if it is taken."""
+        if self.is_active:
+            super().stop_application_mode()
+            self.is_active = False
+
+    def take_again(self) -> None:
+        """Set the terminal's modes anew: whoever had it while this process was stopped set them."""
+        jobs.silence(self.fileno)
+        modes = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h"
+        self.write(f"{modes}\x1b[?1000h\x1b[?1006h" if self._mouse else modes)
+        self.pacer.forget()
 
     def run_input_thread(self) -> None:
         """Read keys and answers until woken to end."""
@@ -187,6 +236,8 @@ class QuietDriver(LinuxDriver):
 
     def disable_input(self) -> None:
         """Stop reading, as soon as nothing is on its way any more."""
+        if not self.is_active:
+            return  # it may be another job's by now, and to touch it would stop this one
         if self._key_thread is not None and self._wake is not None:
             self._wait_for_answers()
             self.exit_event.set()

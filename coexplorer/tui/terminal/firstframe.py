@@ -4,7 +4,8 @@ Importing a toolkit takes ten times as long as painting a screen. So the app, wh
 the screen with which it will open again (`keep`), and the next start writes it as one raw frame
 (`paint`), while the app is still being imported. The app then takes over (`take`): the output
 layer knows what is on the screen, so nothing flickers. Keys typed meanwhile are kept for it, and a
-search is shown as it is typed, with its finds: see `_Typing`.
+search is shown as it is typed, with its finds: see `_Typing`. From the first byte until the app has
+the terminal, whatever signal comes gives the terminal back: see `standing`.
 
 A frame is painted only when it would be what the app shows: the same terminal, size, settings and
 program. Where the catalog has changed since, only what is still true of it is painted, and the list
@@ -19,10 +20,12 @@ import sys
 
 TYPE_CHECKING = False  # typing itself costs more than the frame
 if TYPE_CHECKING:
+    from _thread import RLock
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 
     from coexplorer.tui.terminal.cells import Row
+    from coexplorer.tui.terminal.standing import Standing
 
     class ListBehind(Protocol):
         """Draws the list anew on a screen that is painted; see `coexplorer.tui.firstlist`."""
@@ -44,8 +47,6 @@ if TYPE_CHECKING:
     """From rows and look of a frame, the catalog and the size; None when there can be none."""
 
 FORMAT = "coexplorer frame 2"
-_ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[H\x1b[2J"
-_LEAVE = "\x1b[m\x1b[?7h\x1b[?1049l\x1b[?25h"
 _ASKED = ("TERM", "COLORTERM", "NO_COLOR", "TEXTUAL_THEME", "CODEOCEAN_DOMAIN")
 _STDIN, _STDERR = 0, 2
 SEARCH_ROW, SEARCH_COLUMN = 2, 2
@@ -85,6 +86,7 @@ class _Typing:
 
     Args:
         columns: The screen's.
+        writing: Held while something is written.
         open_list: Opens the list; called when there is something to search for.
         list_behind: The list, when it is open already.
     """
@@ -92,12 +94,14 @@ class _Typing:
     def __init__(
         self,
         columns: int,
+        writing: RLock,
         open_list: Callable[[], ListBehind | None],
         list_behind: ListBehind | None,
     ) -> None:
         import _thread  # noqa: PLC0415 - not before there is something to paint
 
         self.list_behind = list_behind
+        self._writing = writing
         self._open_list: Callable[[], ListBehind | None] | None = open_list
         self.typed = b""
         self.search = ""
@@ -136,7 +140,9 @@ class _Typing:
         if self.list_behind is None and self._open_list is not None:
             self.list_behind, self._open_list = self._open_list(), None
         if self.list_behind is not None:
-            os.write(_STDERR, self.list_behind.search(self.search, SEARCH_ROW))
+            found = self.list_behind.search(self.search, SEARCH_ROW)
+            with self._writing:
+                os.write(_STDERR, found)
 
     def _show(self) -> None:
         try:
@@ -151,7 +157,8 @@ class _Typing:
             return
         self.has_shown = True
         place = f"\x1b[{SEARCH_ROW + 1};{SEARCH_COLUMN + 1}H"
-        os.write(_STDERR, f"{place}\x1b[m{text}\x1b[7m \x1b[m".encode())
+        with self._writing:
+            os.write(_STDERR, f"{place}\x1b[m{text}\x1b[7m \x1b[m".encode())
 
     def end(self) -> None:
         """Stop reading: the terminal is somebody else's from here on."""
@@ -163,6 +170,7 @@ class _Typing:
 
 _on_screen: Painted | None = None
 _typing: _Typing | None = None
+_standing: Standing | None = None
 
 
 def find_frame_file(env: Mapping[str, str]) -> str:
@@ -260,7 +268,7 @@ def paint(env: Mapping[str, str], version: str, open_list: OpenList) -> bool:
         version: The program's.
         open_list: Opens the list that is behind the frame.
     """
-    global _on_screen, _typing  # noqa: PLW0603 - one process, one terminal
+    global _on_screen, _typing, _standing  # noqa: PLW0603 - one process, one terminal
     if not (os.isatty(_STDIN) and os.isatty(1) and os.isatty(_STDERR)):
         return False
     try:
@@ -276,23 +284,28 @@ def paint(env: Mapping[str, str], version: str, open_list: OpenList) -> bool:
         kept, painting = rest[: int(count)], rest[int(count) :]
     except (OSError, ValueError):
         return False
-    terminal = _silence()
+    # There is something to paint.
+    from coexplorer.tui.terminal import jobs, standing  # noqa: PLC0415
+
+    terminal = jobs.read_settings(_STDIN)
     if terminal is None:
         return False
 
     def open_behind() -> ListBehind | None:
         return open_list(kept, look, catalog, (columns, rows))
 
+    _on_screen = Painted((columns, rows), kept, terminal)
+    _standing = standing.Standing(terminal, _on_screen)
+    _standing.begin()
     behind = None
     if not is_true:
         behind = open_behind() if os.path.exists(catalog) else None
         painting = b"" if behind is None else behind.paint()
         if not painting:
-            _restore(terminal)
+            give_up()
             return False
-    _on_screen = Painted((columns, rows), kept, terminal)
-    os.write(_STDERR, _ENTER.encode() + painting)
-    _typing = _Typing(columns, open_behind, behind)
+    _standing.paint(painting)
+    _typing = _Typing(columns, _standing.writing, open_behind, behind)
     return True
 
 
@@ -303,23 +316,11 @@ def _is_unchanged(catalog: str, change: int) -> bool:
     return find_change_number(catalog) == change
 
 
-def _silence() -> list[Any] | None:
-    """Let keys wait unseen; return the terminal's settings as they were."""
-    import termios  # noqa: PLC0415 - not before there is something to paint
-
-    try:
-        before = termios.tcgetattr(_STDIN)
-        quiet = termios.tcgetattr(_STDIN)
-        quiet[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.IXON | termios.IXOFF)
-        quiet[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
-        termios.tcsetattr(_STDIN, termios.TCSANOW, quiet)
-    except termios.error:
-        return None
-    return before
-
-
 def take() -> Painted | None:
-    """Hand the screen over to the app; None when nothing was painted."""
+    """Hand the screen over to the app; None when nothing was painted.
+
+    The terminal stays to be given back until the app says that it has it (`hand_over`).
+    """
     global _on_screen, _typing
     painted, _on_screen = _on_screen, None
     typing, _typing = _typing, None
@@ -329,21 +330,37 @@ def take() -> Painted | None:
             painted.typed, painted.search = typing.typed, typing.search
             if typing.list_behind is not None:
                 painted.drawn = typing.list_behind.rows
-            painted.unknown = (SEARCH_ROW,) if typing.has_shown else ()
+            painted.unknown += (SEARCH_ROW,) if typing.has_shown else ()
     return painted
+
+
+def hand_over() -> None:
+    """Leave the terminal to the app: it gives it back from here on."""
+    global _standing
+    standing, _standing = _standing, None
+    if standing is not None:
+        standing.ignore_signals()
+
+
+def stop(*, group: bool) -> bool:
+    """Stop the process, on a frame that the app has not taken over; tell whether there is one."""
+    if _standing is None:
+        return False
+    _standing.stop(group=group)
+    return True
+
+
+def go_on() -> None:
+    """After a stop that can't be caught, paint what stands anew."""
+    if _standing is not None:
+        _standing.go_on()
 
 
 def give_up() -> None:
     """Give the terminal back as it was, when the app did not come to take over."""
-    painted = take()
-    if painted is None:
-        return
-    sys.stderr.flush()
-    os.write(_STDERR, _LEAVE.encode())
-    _restore(painted.terminal)
-
-
-def _restore(terminal: list[Any]) -> None:
-    import termios  # noqa: PLC0415 - loaded already
-
-    termios.tcsetattr(_STDIN, termios.TCSANOW, terminal)
+    take()
+    standing = _standing
+    if standing is not None:
+        sys.stderr.flush()
+        standing.leave()
+        hand_over()

@@ -43,6 +43,10 @@ class Pacer:
         """How many answers are still on their way."""
         return len(self._sent_at)
 
+    def forget(self) -> None:
+        """Wait for no answer any more: another program had the terminal, and got it."""
+        self._sent_at.clear()
+
     def may_send(self, now: float) -> bool:
         """Tell whether a frame may leave now."""
         if self._sent_at and now - self._sent_at[0] >= _TIMEOUT_S:

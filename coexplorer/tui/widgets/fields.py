@@ -29,7 +29,8 @@ from coexplorer.tui.widgets.editing import edit_at_once, map_actions
 from coexplorer.tui.widgets.field import Field, go_on
 from coexplorer.tui.widgets.lines import Lines
 
-_ACTIONS = map_actions(TextArea.BINDINGS)
+_ACTIONS = map_actions(TextArea.BINDINGS) | {"ctrl+underscore": "undo"}
+"""Ctrl-Z is the shell's, here as everywhere; Ctrl-_ is what line editors undo with."""
 
 
 class DescriptionArea(TextArea):
