@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.mount_goals import PARALLEL, PARALLEL_ROW, READ_ROW, SLOW_S, Figures, judge
 from benchmarks.mount_peers import PEERS, TEXT, FileSystem, peers
+from benchmarks.processes import need
 from coexplorer.demo.faults import Kind
 from tests.support.mounted import Mounted, make_asset, mounting
 from tests.support.server import make_id
@@ -408,6 +409,9 @@ def main() -> int:
     parser.add_argument("--peers", type=choice(PEERS), default=list(PEERS))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     given = parser.parse_args()
+    if "rclone" in given.peers:
+        rest = ",".join(peer for peer in given.peers if peer != "rclone")
+        need({"rclone": "rclone"}, otherwise=f"--peers {rest}" if rest else "--peers minimal")
     found = run_all(given.assets, given.parts, given.peers, given.rounds)
     return 0 if judge({each.name: each for each in found}, given.assets) else 1
 

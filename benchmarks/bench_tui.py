@@ -25,6 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.processes import need
 from benchmarks.pty_session import Link, Session
 from benchmarks.tui_programs import Place, Program, hostile_place, open_place
 from benchmarks.tui_table import Figures, print_table
@@ -44,6 +45,8 @@ def main() -> None:
     parser.add_argument("--idle-s", type=float, default=60.0)
     parser.add_argument("--no-peers", action="store_true")
     options = parser.parse_args()
+    if not options.no_peers:
+        need({"mc": "mc", "vim": "vim"}, otherwise="--no-peers")
     figures: Figures = {}
     for count in (options.small, options.assets):
         with tempfile.TemporaryDirectory() as folder, open_place(Path(folder), count) as place:

@@ -1,7 +1,26 @@
-"""What Linux says of a process that runs (proc(5))."""
+"""Programs that are measured: whether they are there, and what Linux says of them (proc(5))."""
 
 import contextlib
+import shutil
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+
+def need(packages: Mapping[str, str], otherwise: str) -> None:
+    """End with one sentence, before anything is measured, where programs are missing.
+
+    Args:
+        packages: Program → Debian's package of it.
+        otherwise: How to do without them.
+    """
+    missing = [program for program in packages if shutil.which(program) is None]
+    if missing:
+        names = " ".join(packages[program] for program in missing)
+        sys.exit(
+            f"{', '.join(missing)} not found; install it: apt-get install {names}"
+            f" - or leave it out: {otherwise}"
+        )
 
 
 def find_tree(pid: int) -> list[int]:
