@@ -181,7 +181,6 @@ class Follower:
                 purged = now
                 self._volume.shown.purge(is_alive)
                 self._volume.groups.clear()
-                self._volume.purge_outdated()
                 self._collect()
 
     def _bring_back(self, now: float) -> None:

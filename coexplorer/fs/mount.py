@@ -107,6 +107,7 @@ async def _serve(
                 MODES.let_others_look()
             follower = Follower(volume, library, saver)
             await follower.load()
+            await saver.unsent.recall()
             _mount(_build(volume, library, saver), settings, folder, options)
             unmounts = True
             try:

@@ -139,7 +139,7 @@ class Moving:
             if not replacement.dirty:
                 replacement.failure = None
             self.volume.put_back(node, part, file)
-            self.volume.tidy(file)
+            await self.volume.notices.wait_told()
             raise
         self.volume.set_mtime(node, part, scratch.mtime)
         self.opening.open_files.retarget(scratch, trial)

@@ -11,21 +11,23 @@ import queue
 import threading
 
 import pyfuse3
+import trio
 
 from coexplorer.fs.inodes import Inode
 
 log = logging.getLogger(__name__)
 
 _STOP_S = 2.0
+_LONGEST_WAIT_S = 0.5
 
 
 class Notifier:
     """A queue of invalidations and the thread that hands them to the kernel."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[tuple[Inode, bytes | None, bool] | None] = (
-            queue.SimpleQueue()
-        )
+        self._queue: queue.SimpleQueue[
+            tuple[Inode, bytes | None, bool] | threading.Event | None
+        ] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="kernel-notifier", daemon=True)
         self._running = False
 
@@ -51,8 +53,21 @@ class Notifier:
         if self._running:
             self._queue.put((Inode(inode), None, attributes_only))
 
+    async def wait_told(self) -> None:
+        """Wait, not for long, until the kernel was told everything so far.
+
+        Who is told that a save failed looks at once, and must not see what the kernel remembers.
+        """
+        if self._running:
+            told = threading.Event()
+            self._queue.put(told)
+            await trio.to_thread.run_sync(told.wait, _LONGEST_WAIT_S)
+
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
             if not self._running:
                 continue
             inode, name, attributes_only = item

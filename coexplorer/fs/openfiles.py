@@ -23,6 +23,8 @@ class OpenFile:
         base: What the platform had when it was opened, or last saved.
         shown: What its process counts as having been shown by it.
         snapshot: The text of a file that can only be read.
+        unread: Nothing was read through it, and who reads it sees what a save of his met: a program
+            that only opens a file, as rsync does, has not looked at it.
         plain: The file, while it is open for reading only and there is nothing to know of it but
             its text: nearly every file. It gets a `target` with its first writer.
     """
@@ -36,6 +38,7 @@ class OpenFile:
     base: bytes = b""
     shown: bytes | None = None
     snapshot: bytes = b""
+    unread: bool = False
     plain: tuple[Node, Part] | None = None
 
 

@@ -100,8 +100,11 @@ class Opening:
         self.saver.reach.refresh_soon()
         tgid = self.volume.groups.find(pid)
         opened = OpenFile(None, pid, tgid, shown=text, snapshot=text, plain=(node, asset[1]))
+        if self.volume.conflicts.find(node.slot, asset[1]) is not None:
+            opened.unread = True
+            return self._info(opened)  # without the kernel's pages: a read shall be seen
         self.volume.shown.show(tgid, (node.slot, asset[1]), text)
-        return self._info(opened, keep_cache=self.volume.take_fresh(node, asset[1]))
+        return self._info(opened, keep_cache=self.volume.details.take_kept(node.slot, asset[1]))
 
     def _give_state(self, node: Node, file: MetadataFile) -> None:
         """Let a file that gets a state have those for its handles that opened it without one."""
@@ -122,18 +125,23 @@ class Opening:
     def _open_metadata(
         self, node: Node, file: MetadataFile, flags: int, pid: int
     ) -> pyfuse3.FileInfo:
-        keep_cache = self.load(node, file)
+        self.load(node, file)
         buffer = file.buffer
         if buffer is None:
             raise pyfuse3.FUSEError(errno.EIO)
         opened = self._describe(file, flags, pid)
         opened.base = buffer.base
+        details = self.volume.details
+        keep_cache = details.take_kept(node.slot, file.part, buffer.content)
         if flags & os.O_TRUNC:
             opened.base = buffer.sent
             self._cut(node, file, buffer, 0)
             opened.touched = True
         elif flags & os.O_ACCMODE != os.O_WRONLY:
-            self._show(opened, file, buffer)
+            if not buffer.dirty and self.volume.conflicts.find(node.slot, file.part) is not None:
+                opened.unread, keep_cache = True, False
+            else:
+                self._show(opened, file, buffer)
         file.handles += 1
         file.writers += opened.writable
         return self._info(opened, keep_cache=keep_cache)
@@ -169,10 +177,10 @@ class Opening:
         if number:
             raise pyfuse3.FUSEError(number)
 
-    def load(self, node: Node, file: MetadataFile) -> bool:
-        """Make sure that a file has its buffer; False when the kernel's copy of it is outdated."""
+    def load(self, node: Node, file: MetadataFile) -> None:
+        """Make sure that a file has its buffer."""
         if file.buffer is not None and (file.buffer.dirty or file.handles):
-            return self.volume.take_fresh(node, file.part)  # others have it open: all see the same
+            return  # others have it open: all see the same
         self.saver.reach.refresh_soon()
         excerpt = self.volume.excerpt(node)
         if excerpt is None:
@@ -181,7 +189,6 @@ class Opening:
         file.buffer = Buffer.of(text)
         # Another process may have changed the catalog a moment ago.
         self.volume.note_texts(node, {file.part: text})
-        return self.volume.take_fresh(node, file.part)
 
     def _show(self, opened: OpenFile, file: MetadataFile, buffer: Buffer) -> None:
         """Note what a process reads: that is what its next save is merged with."""
@@ -194,6 +201,8 @@ class Opening:
         if writes:
             self._refuse_derived(node)
             raise pyfuse3.FUSEError(errno.EPERM)
+        if self.volume.conflicts:
+            self.saver.unsent.note_look(node, part)
         if part is Part.ERROR:
             text = self.volume.failures.text_of(node)
         else:
@@ -204,7 +213,8 @@ class Opening:
         opened = OpenFile(None, 0, 0, snapshot=text)
         if part is Part.ERROR:
             return self._info(opened, direct_io=True)
-        return self._info(opened, keep_cache=self.volume.take_fresh(node, part))
+        self.volume.note_texts(node, {part: text})
+        return self._info(opened, keep_cache=self.volume.details.take_kept(node.slot, part))
 
     def _refuse_derived(self, node: Node) -> None:
         """Write the reason into the log."""
@@ -308,16 +318,26 @@ class Opening:
         buffer = target.buffer
         if buffer is None:
             return b""
-        if offset == 0 and opened.shown is not None and opened.shown is not buffer.base:
+        if opened.unread:
+            self._note_read(opened, target.slot, target.part)
+            self._show(opened, target, buffer)
+        elif offset == 0 and opened.shown is not None and opened.shown is not buffer.base:
             self._show(opened, target, buffer)  # it changed since the open, and is read only now
         return bytes(buffer.content[offset : offset + size])
 
     def _look_again(self, opened: OpenFile, node: Node, part: Part) -> None:
         """Read what is there now: it may have changed since the open."""
         text = self.volume.find_plain(node, part)
-        if text is not None and text != opened.snapshot:
+        if text is not None and (opened.unread or text != opened.snapshot):
+            if opened.unread:
+                self._note_read(opened, node.slot, part)
             opened.shown = opened.snapshot = text
             self.volume.shown.show(opened.tgid, (node.slot, part), text)
+
+    def _note_read(self, opened: OpenFile, slot: int, part: Part) -> None:
+        """Note that a process reads what the platform has: whoever runs it has seen that."""
+        opened.unread = False
+        self.volume.conflicts.note_read(slot, part)
 
     def write(self, handle: int, offset: int, data: bytes) -> int:
         """Take over what was written.
@@ -340,6 +360,7 @@ class Opening:
         if buffer is None:
             raise OSError(errno.EIO, "the file lost its buffer")
         at = len(buffer.content) if opened.appends else offset
+        self.volume.details.forget_kept(target.slot, target.part)
         try:
             buffer.write(at, data, target.part)
         except (InvalidField, OSError) as error:
@@ -392,6 +413,7 @@ class Opening:
 
     def _cut(self, node: Node, file: MetadataFile, buffer: Buffer, size: int) -> None:
         version = buffer.version
+        self.volume.details.forget_kept(node.slot, file.part)
         buffer.resize(size)
         if buffer.version != version and not file.detached:
             self.volume.set_mtime(node, file.part, time.time())

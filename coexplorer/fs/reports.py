@@ -6,8 +6,8 @@ from coexplorer.errors import CoexplorerError, EditConflict
 from coexplorer.models import Fields
 
 _ABOUT_CONFLICTS = (
-    "open the file anew: it holds what you wrote; put both versions together and save;\n"
-    "or let the platform's stand: coexplorer discard"
+    "put the two texts below together in the file, and save it;\n"
+    "or keep the platform's: coexplorer discard"
 )
 
 

@@ -22,13 +22,14 @@ from coexplorer.errors import (
     InvalidField,
     NotFound,
 )
+from coexplorer.fs.conflicts import SaveConflict, digest_of
 from coexplorer.fs.errnos import DEADLINE_S, errno_in_rename
 from coexplorer.fs.files import (
     build_text,
     parse_text,
     read_anyhow,
 )
-from coexplorer.fs.handles import EMPTY_WAIT_S, Failure, MetadataFile
+from coexplorer.fs.handles import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
 from coexplorer.fs.reach import Reach
 from coexplorer.fs.tree import Node
 from coexplorer.fs.turns import give_way
@@ -75,6 +76,10 @@ class _Save:
         """What is tried, for people."""
         return name_save(self.file.part)
 
+    def extends(self, text: bytes) -> bool:
+        """Tell whether it was only appended to a text."""
+        return self.content.startswith(text)
+
 
 class Saver:
     """Sends changes; the only room of the mount that writes to the platform."""
@@ -115,6 +120,7 @@ class Saver:
             if file.buffer is not None:
                 file.buffer.failure = attempt.failure
         if attempt.failure is not None:
+            await self.volume.notices.wait_told()
             number = attempt.failure.errno
             raise pyfuse3.FUSEError(errno_in_rename(number) if renames else number)
 
@@ -256,6 +262,9 @@ class Saver:
                 attempt.failure = buffer.failure
                 return
             save = _Save(node, file, tgid, bytes(buffer.content), buffer.version)
+            base = self._find_base(save, base)
+            if self._is_refused_again(save, base, buffer, attempt):
+                return
 
             def hear(reply: Asset | None) -> None:
                 self._note_saved(save, reply)
@@ -268,17 +277,62 @@ class Saver:
                 attempt.failure = self.unsent.note_failure(node, save.what, error, tgid)
                 buffer.fail(attempt.failure, save.version)
                 if isinstance(error, EditConflict):
-                    # Who reads the file anew has theirs as the base; who saves again has not.
-                    buffer.sent = buffer.base = build_text(error.theirs, file.part)
+                    self._note_conflict(save, base, error, attempt.failure)
             finally:
                 self.volume.excerpts.end_lead(node.slot, time.monotonic())
 
-    async def _edit(self, save: _Save, opened: bytes, hear: Callable[[Asset], None]) -> bool:
+    # --- Conflicts
+
+    def _find_base(self, save: _Save, opened: bytes) -> bytes:
+        """Return what a save is merged with.
+
+        Args:
+            save: What is saved.
+            opened: What the file had when it was opened to be saved.
+        """
+        key = save.node.slot, save.file.part
+        shown = self.volume.shown.find(save.tgid, key)
+        if shown is not None:
+            return shown
+        conflict = self.volume.conflicts.find(*key)
+        if conflict is None or (opened and opened != conflict.base and save.extends(opened)):
+            return opened
+        return conflict.base  # nobody has seen the other text
+
+    def _is_refused_again(
+        self, save: _Save, base: bytes, buffer: Buffer, attempt: _Attempt
+    ) -> bool:
+        """Fail a save that was refused already, and is known to be so again, without asking."""
+        node, part = save.node, save.file.part
+        conflict = self.volume.conflicts.find(node.slot, part)
+        if conflict is None or base != conflict.base:
+            return False
+        theirs = build_text(self.unsent.fields_of(node), part)
+        if not conflict.is_repeated_by(save.content, theirs):
+            return False
+        attempt.failure = conflict.failure
+        buffer.fail(conflict.failure, save.version)
+        buffer.base = base
+        self.volume.report(f"{node.title}: {save.what} failed again: look at its `error` first")
+        return True
+
+    def _note_conflict(
+        self, save: _Save, base: bytes, error: EditConflict, failure: Failure
+    ) -> None:
+        """Remember what was refused: until somebody looks, who reads it has not seen theirs."""
+        node, part, buffer = save.node, save.file.part, save.file.buffer
+        theirs = build_text(error.theirs, part)
+        if buffer is not None:
+            buffer.sent, buffer.base = theirs, base
+        conflict = SaveConflict(base, theirs, digest_of(save.content), failure)
+        self.volume.conflicts.note(node.slot, part, conflict)
+
+    async def _edit(self, save: _Save, base: bytes, hear: Callable[[Asset], None]) -> bool:
         """Send one field; False when there is nothing to send.
 
         Args:
             save: What is saved.
-            opened: What it is merged with, if the process was never shown anything.
+            base: What it is merged with.
             hear: Called with the platform's reply as soon as the outcome is written down; the
                 catalog is told behind it.
 
@@ -287,9 +341,6 @@ class Saver:
         """
         node, part, content = save.node, save.file.part, save.content
         buffer, keep = save.file.buffer, self.unsent.keep
-        base = self.volume.shown.find(save.tgid, (node.slot, part))
-        if base is None:
-            base = opened
         if content == base or (buffer is not None and content == buffer.sent):
             return False
         before = read_anyhow(base, part, self.unsent.fields_of(node))
@@ -312,11 +363,12 @@ class Saver:
         node, file = save.node, save.file
         if reply is not None:
             self.reach.note_success()
+            # vim puts the old text back after a failed save: nobody has written that.
+            self.volume.shown.note_saved(save.tgid, (node.slot, file.part), save.content)
         sent = reply is not None
         if self.unsent.note_success(node, file.part, save.tgid, was_sent=sent):
             self._nursery.start_soon(self.unsent.drop_superseded, node, file.part)
         self._take_over(save, reply)
-        self.volume.shown.note_saved(save.tgid, (node.slot, file.part), save.content)
         self.volume.tidy(file)
 
     def _take_over(self, save: _Save, reply: Asset | None) -> None:
@@ -331,8 +383,10 @@ class Saver:
         if build_text(reply.fields, part) != content:
             volume.spellings.keep(node.slot, part, content)
         now_there = volume.spellings.text_of(node.slot, part, reply.fields)
-        if now_there == content:
+        if now_there == content and volume.find_file(node, part) is save.file:
             volume.details.note(node.slot, {part: content})
+            if buffer.version == save.version:
+                volume.details.take_kept(node.slot, part)  # the kernel has what was written
         buffer.settle(content, save.version, now_there)
         volume.apply_reply(node, reply.excerpt, time.monotonic())
         volume.tell_stale()

@@ -68,6 +68,15 @@ class Shown:
             self._used -= _cost(files.pop(key))
             self.show(tgid, key, text)
 
+    def rebase(self, key: Key, old: bytes, new: bytes) -> None:
+        """Note that whoever was shown `old` of a file has been told of `new` in another way."""
+        for files in self._by_process.values():
+            entry = files.get(key)
+            if entry is not None and entry.text == old:
+                self._used -= _cost(entry)
+                files[key] = _Entry(None, new, entry.displayed)
+                self._used += _cost(files[key])
+
     def find(self, tgid: int, key: Key) -> bytes | None:
         """Return what a process was last shown of a file; None if it never was, as far as known."""
         files = self._by_process.get(tgid)

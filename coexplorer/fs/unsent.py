@@ -15,8 +15,15 @@ from coexplorer.errors import (
     NotSignedIn,
     Refused,
 )
+from coexplorer.fs.conflicts import SaveConflict, digest_of
 from coexplorer.fs.errnos import errno_of
-from coexplorer.fs.files import EDITABLE_PARTS, FIELDS_OF_PARTS, NAMES_OF_PARTS, read_anyhow
+from coexplorer.fs.files import (
+    EDITABLE_PARTS,
+    FIELDS_OF_PARTS,
+    NAMES_OF_PARTS,
+    build_text,
+    read_anyhow,
+)
 from coexplorer.fs.handles import Buffer, Failure, MetadataFile
 from coexplorer.fs.inodes import Part
 from coexplorer.fs.reach import Reach
@@ -24,6 +31,7 @@ from coexplorer.fs.reports import build_report
 from coexplorer.fs.tree import Node
 from coexplorer.fs.volume import Volume
 from coexplorer.library import Library
+from coexplorer.library.entries import Entry, State
 from coexplorer.library.merge import changed_fields
 from coexplorer.models import Fields
 
@@ -72,13 +80,47 @@ class Unsent:
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))
         self._volume.report(f"{node.title}: {what} failed: {error.message}")
-        if isinstance(error, NotFound):
-            self._volume.remove(node.id)
-            self._volume.tell_stale()
-        elif isinstance(error, EditConflict):
+        if isinstance(error, EditConflict):
             self._volume.apply_fields(node, error.theirs, time.monotonic(), alias=True)
-            self._volume.tell_stale()
+        # What the library has seen on the way to a failure is in the catalog already.
+        if isinstance(error, NotFound) and self._library.peek(node.id) is None:
+            self._volume.remove(node.id)
+        else:
+            self._volume.learn(node, time.monotonic())
+        self._volume.tell_stale()
         return failure
+
+    def note_look(self, node: Node, part: Part) -> None:
+        """Note that somebody looks at what an asset's conflicts are about.
+
+        What is saved from now on may replace the platform's text: it was seen.
+
+        Args:
+            node: The asset.
+            part: What is opened: ``error``, which has the texts as they were, or ``asset.json``.
+        """
+        for conflicting in self._volume.conflicts.list_parts(node.slot):
+            self._end_conflict(node, conflicting, as_reported=part is Part.ERROR)
+
+    def _end_conflict(self, node: Node, part: Part, *, as_reported: bool = False) -> None:
+        """Merge with the platform's text whatever is saved from now on.
+
+        Args:
+            node: The asset.
+            part: The file.
+            as_reported: With the platform's text as ``error`` has it, not as it is known now.
+        """
+        volume = self._volume
+        conflict = volume.conflicts.drop(node.slot, part)
+        if conflict is None:
+            return
+        theirs = conflict.theirs if as_reported else None
+        if theirs is None:
+            theirs = build_text(self.fields_of(node), part)
+        volume.shown.rebase((node.slot, part), conflict.base, theirs)
+        file = volume.find_file(node, part)
+        if file is not None and file.buffer is not None and file.buffer.dirty:
+            file.buffer.base = theirs
 
     def note_refusal(
         self, node: Node, file: MetadataFile, tgid: int, error: InvalidField, number: int
@@ -110,10 +152,13 @@ class Unsent:
     def note_success(self, node: Node, part: Part, tgid: int, *, was_sent: bool) -> bool:
         """Take the report of a save away; True when there was one.
 
-        vim puts the old text back after a failed save: that is no reason to hide the failure.
+        vim puts the old text back after a failed save, and a command that is run again over the
+        text of a colleague may have nothing to change: that is no reason to hide the failure.
         """
         key = node.slot, name_save(part)
-        if not was_sent and self._failed_by.get(key) == tgid:
+        if was_sent:
+            self._volume.conflicts.drop(node.slot, part)
+        elif self._failed_by.get(key) == tgid or part in self._volume.conflicts.list_parts(key[0]):
             return False
         if not self._volume.failures.clear(node, key[1]):
             return False
@@ -151,6 +196,39 @@ class Unsent:
         reason = buffer.refusal.report.partition("\n")[0]
         await self.keep(node, file.part, before, mine, Refused(reason))
 
+    async def recall(self) -> None:
+        """Tell of what an earlier mount could not send, as that mount did."""
+        try:
+            entries = await self._library.unsent()
+        except CoexplorerError as error:
+            log.warning("the journal can't be read: %s", error)
+            return
+        for entry in entries:
+            node, base, mine = self._volume.tree.find_id(entry.asset_id), entry.base, entry.mine
+            waits = entry.state in (State.UNSENT, State.CONFLICT) and entry.origin == "mount"
+            if not waits or node is None or base is None or mine is None:
+                continue
+            parts = [
+                part for part, f in FIELDS_OF_PARTS.items() if changed_fields(base, mine) == (f,)
+            ]
+            for part in parts:
+                self._recall(entry, node, part, base, mine)
+
+    def _recall(self, entry: Entry, node: Node, part: Part, base: Fields, mine: Fields) -> None:
+        what = name_save(part)
+        error: CoexplorerError = Refused(entry.reason, hint=entry.hint)
+        if entry.state is State.CONFLICT:
+            theirs = self.fields_of(node)
+            fields = (FIELDS_OF_PARTS[part],)
+            error = EditConflict(node.id, fields, base=base, mine=mine, theirs=theirs)
+        failure = Failure(errno_of(error), build_report(what, error))
+        self._volume.failures.note(node, what, failure.report)
+        self.journaled.add((node.slot, what))
+        if entry.state is State.CONFLICT:
+            refused = digest_of(build_text(mine, part))
+            conflict = SaveConflict(build_text(base, part), None, refused, failure)
+            self._volume.conflicts.note(node.slot, part, conflict)
+
     async def drop_superseded(self, node: Node, part: Part) -> None:
         """Discard the unsent entries of a field that is saved now: nobody needs them any more."""
         field = FIELDS_OF_PARTS[part]
@@ -185,6 +263,8 @@ class Unsent:
         self.journaled.discard((node.slot, what))
         for part in EDITABLE_PARTS:
             file = volume.find_file(node, part)
+            if what == name_save(part):
+                self._end_conflict(node, part)
             if file is None or file.buffer is None or what != name_save(part):
                 continue
             excerpt = volume.excerpt(node)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from coexplorer.fs.conflicts import Conflicts
 from coexplorer.fs.descriptors import ThreadGroups
 from coexplorer.fs.details import Details
 from coexplorer.fs.excerpts import Excerpts, Source
@@ -47,6 +48,9 @@ class Notices(Protocol):
     def forget_inode(self, inode: int, *, attributes_only: bool = False) -> None:
         """Make the kernel ask again for a file's attributes, and for its content."""
 
+    async def wait_told(self) -> None:
+        """Wait, not for long, until the kernel was told all of that."""
+
 
 @dataclass(frozen=True, slots=True)
 class MountOptions:
@@ -78,6 +82,7 @@ class Volume:
         self.scratch = ScratchStore()
         self.shown = Shown()
         self.failures = Failures()
+        self.conflicts = Conflicts()
         self.spellings = Spellings()
         self.groups = ThreadGroups()
         self.log_lines: deque[str] = deque(maxlen=_LOG_LINES)
@@ -86,7 +91,6 @@ class Volume:
         self.deletions_begun = 0
         self.mount_id: int | None = None
         self._mtimes: dict[tuple[int, Part], float] = {}
-        self._outdated: set[tuple[int, Part]] = set()
         self._files: dict[tuple[int, Part], MetadataFile] = {}
         self._second_lives: dict[int, MetadataFile] = {}
         self._unlinked: dict[int, MetadataFile] = {}
@@ -138,30 +142,8 @@ class Volume:
         """
         self._mtimes[node.slot, part] = time.time()
         self._texts.pop((node.slot, part), None)
-        if self.counts.holds(node.inode):
-            self._outdated.add((node.slot, part))
+        self.details.forget_kept(node.slot, part)
         self.notices.forget_inode(self.inode_of(node, part))
-
-    def take_fresh(self, node: Node, part: Part) -> bool:
-        """Tell whether an open may keep the pages that the kernel has of a file; asked once."""
-        key = (node.slot, part)
-        if key in self._outdated:
-            self._outdated.remove(key)
-            return False
-        return True
-
-    def purge_outdated(self) -> None:
-        """Let go of what nobody will ask `take_fresh` for: the kernel has forgotten the asset."""
-        self._outdated = {key for key in self._outdated if self._is_held(key[0])}
-
-    def _is_held(self, slot: int) -> bool:
-        node = self.tree.find_slot(slot)
-        return node is not None and not node.gone and self.counts.holds(node.inode)
-
-    @property
-    def outdated(self) -> int:
-        """How many files have changed since the kernel last opened them, as far as it has them."""
-        return len(self._outdated)
 
     def ensure_details(self, node: Node) -> bool:
         """Make sure that the sizes of an asset's files are known; False when the asset is gone."""
@@ -253,6 +235,7 @@ class Volume:
         """
         old = self.ensure_file(node, part)
         self._detach(old)
+        self.details.forget_kept(node.slot, part)
         new = MetadataFile(node.slot, part, self.inodes.take(), hidden_until=hidden_until)
         self._files[node.slot, part] = new
         self._second_lives[new.inode] = new
@@ -261,17 +244,31 @@ class Volume:
     def adopt(self, node: Node, part: Part, inode: Inode) -> MetadataFile:
         """Give a file's name the inode of a scratch file that is being renamed there."""
         self._detach(self.ensure_file(node, part))
+        self.details.forget_kept(node.slot, part)
         file = MetadataFile(node.slot, part, inode)
         self._files[node.slot, part] = file
         self._second_lives[inode] = file
         return file
 
     def put_back(self, node: Node, part: Part, file: MetadataFile) -> None:
-        """Undo `adopt`: the rename failed, and the file is what it was before."""
+        """Undo `adopt`: the rename failed, and the file is what it was before.
+
+        But for what was learned of the platform meanwhile: who read it may have been told nothing.
+        """
         self.drop_second_life(self._files[node.slot, part].inode)
         file.detached = False
         self._unlinked.pop(file.inode, None)
         self._files[node.slot, part] = file
+        buffer, excerpt = file.buffer, self.excerpt(node)
+        if buffer is not None and excerpt is not None and not buffer.dirty:
+            buffer.sent = self.spellings.text_of(node.slot, part, excerpt.fields)
+            if not file.writers:
+                buffer.follow()
+        self.renew(node, part)
+        if file.hidden_until is not None:
+            self.bring_back(file)
+        else:
+            self.tidy(file)
 
     def find_unlinked(self, inode: int) -> MetadataFile | None:
         """Return the file that is still open by an inode whose name was taken away."""
@@ -382,6 +379,16 @@ class Volume:
         self._show_fields(node, reply.fields, now, alias=True)
         if self.details.has(node.slot):
             self.note_texts(node, self._build_texts(node, reply))
+
+    def learn(self, node: Node, now: float) -> None:
+        """Take over what the catalog has of an asset now: the library has just looked at it."""
+        if self.excerpts.is_outdated(node.slot, now):
+            return  # a save of ours is ahead of it
+        self.excerpts.unpin(node.slot)
+        excerpt = self.excerpt(node)
+        if excerpt is not None:
+            self._show_fields(node, excerpt.fields, now, alias=True)
+            self.note_texts(node, self._build_texts(node, excerpt))
 
     def apply_fields(self, node: Node, fields: Fields, now: float, *, alias: bool) -> None:
         """Take over what the platform has, as the catalog was just told, before it tells."""

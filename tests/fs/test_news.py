@@ -73,15 +73,6 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
             await open_often()
             assert len(server.requests()) == 2 * once
 
-            # What changed while the kernel had the asset is remembered as long as that may matter.
-            volume.counts.add(node.inode)
-            volume.renew(node, Part.TAGS)
-            volume.purge_outdated()
-            assert volume.outdated == 1
-            volume.remove(node.id)
-            volume.purge_outdated()
-            assert volume.outdated == 0
-
     with DemoServer(tmp_path / "server") as server:
         server.store.insert([make_asset(1, "a1")])
         trio.run(main, server, clock=clock)

@@ -186,8 +186,8 @@ def test_a_conflict_is_ebusy_with_three_versions(mounted: Mounted) -> None:
     assert mounted.writes(IDS["conflict"]) == []
     assert path.read_text() == "mine\n"
 
-    # As `error` says: opened anew, and saved.
-    assert "open the file anew" in report
+    # As `error` says: put together, and saved.
+    assert "put the two texts below together in the file" in report
     with path.open("r+") as file:
         assert file.read() == "mine\n"
         file.write("and theirs\n")

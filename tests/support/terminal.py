@@ -10,7 +10,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,6 +55,16 @@ class Terminal:
             assert time.monotonic() < deadline, f"no {text!r} in {self.plain!r}"
             self.send(keys)
             assert self._read(), f"it ended without {text!r}: {self.plain!r}"
+
+    def send_until_so(
+        self, keys: str, condition: Callable[[], bool], timeout_s: float = 60
+    ) -> None:
+        """Type the same again and again until something has happened."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"it did not happen: {self.plain!r}"
+            self.send(keys)
+            assert self._read(), f"it ended: {self.plain!r}"
 
     def send_until_it_ends(self, keys: str, timeout_s: float = 60) -> None:
         """Type the same again and again until the program has left the terminal."""

@@ -1,0 +1,358 @@
+"""A save that failed, and what is shown and sent after it: mine or theirs, and nothing unseen."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from coexplorer.demo.faults import Kind
+from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
+from tests.support.server import make_id
+from tests.support.terminal import in_terminal
+
+ESCAPE = "\x1b"
+
+
+def python(body: str) -> str:
+    lead = "import os, sys; p = os.environ['D']; "
+    return f"python3 -c {shlex.quote(lead + body)}"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to save: the shell's words for it; `renames` where the file is replaced as a whole."""
+
+    id: str
+    script: str
+    renames: bool = False
+
+
+WAYS = [
+    Way("echo", 'text=$(<"$D"); echo "MINE text" > "$D"; [ ! -e "$A/error" ]'),
+    Way("printf", 'echo "MINE text" > "$D"; [ ! -e "$A/error" ]'),
+    Way("tee", 'echo "MINE text" | tee "$D" > /dev/null'),
+    Way("cp", 'cp "$NEW" "$D"'),
+    Way("cp_p", 'cp -p "$NEW" "$D"'),
+    Way("dd", 'dd if="$NEW" of="$D" conv=fsync status=none'),
+    Way("rsync_inplace", 'rsync --inplace -I "$NEW" "$D"'),
+    Way("append", '/bin/echo "MINE text" >> "$D"'),
+    Way("python_update", python("f = open(p, 'r+'); f.write('MINE text\\n'); f.close()")),
+    Way(
+        "two_descriptors",
+        python(
+            "a = open(p, 'r+b', 0); b = open(p, 'ab', 0); a.read(); b.write(b'MINE\\n');"
+            " os.fsync(b.fileno())"
+        ),
+    ),
+    Way("cp_remove", 'cp --remove-destination "$NEW" "$D"'),
+    Way("sed", 'sed -i "s/old/MINE/" "$D"', renames=True),
+    Way("sed_backup", 'sed -i.bak "s/old/MINE/" "$D"', renames=True),
+    Way("perl", 'perl -i -pe "s/old/MINE/" "$D"', renames=True),
+    Way("mv", 'sed "s/old/MINE/" "$D" > "$A/t" && mv "$A/t" "$D"', renames=True),
+    Way("mv_blind", 'cp "$NEW" "$A/t" && mv -f "$A/t" "$D"', renames=True),
+    Way("rsync", 'rsync -I "$NEW" "$D"', renames=True),
+    Way(
+        "os_replace",
+        python(
+            "s = open(p).read().replace('old', 'MINE'); t = p + '.tmp'; f = open(t, 'w');"
+            " f.write(s); f.flush(); os.fsync(f.fileno()); f.close(); os.replace(t, p)"
+        ),
+        renames=True,
+    ),
+    Way(
+        "os_replace_blind",
+        python(
+            "t = p + '.vsctmp'; f = open(t, 'w'); f.write('MINE text\\n'); f.close();"
+            " os.rename(t, p)"
+        ),
+        renames=True,
+    ),
+    Way(
+        "link_then_rename",
+        'cp "$NEW" "$A/t"; ln "$D" "$A/saved" 2> /dev/null; mv "$A/t" "$D"',
+        renames=True,
+    ),
+]
+FAULTS = {"refused": 403, "rejected": 400}
+IDS = {
+    name: make_id(number)
+    for number, name in enumerate(
+        [
+            *(way.id for way in WAYS),
+            *(f"{fault}_{way.id}" for fault in FAULTS for way in WAYS if way.renames),
+            *("looked_error", "looked_json", "looked_file", "other_part", "reverted", "derived"),
+            *("remount", "discard", "retry", "stream", "held", "late"),
+            *("vim_auto", "vim_yes", "vim_no"),
+        ],
+        1,
+    )
+}
+THEIRS = "THEIR own and longer text"
+
+
+@pytest.fixture(scope="module")
+def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
+    assets = [make_asset(number, name) for number, name in enumerate(IDS, 1)]
+    with mounting(tmp_path_factory.mktemp("conflicts"), assets) as mounted:
+        yield mounted
+
+
+def variables(mounted: Mounted, name: str) -> dict[str, str]:
+    new = mounted.home / "new"
+    new.write_text("MINE text\n")
+    folder = mounted.asset(name)
+    return {"A": str(folder), "D": str(folder / "description.md"), "NEW": str(new)}
+
+
+def try_way(mounted: Mounted, name: str, way: Way) -> int:
+    return mounted.run(way.script, **variables(mounted, name)).returncode
+
+
+def change(mounted: Mounted, name: str, text: str = THEIRS) -> None:
+    """Change a description on the platform, as a colleague does."""
+    mounted.server.store.update(IDS[name], description=text)
+
+
+def there(mounted: Mounted, name: str) -> str:
+    return mounted.server.store.get(IDS[name]).description
+
+
+def look(path: Path) -> str:
+    """Read a file as `cat` does: no further than `stat` says."""
+    size = path.stat().st_size
+    text = path.read_text()
+    assert len(text.encode()) == size == path.stat().st_size
+    return text
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.id)
+def test_after_a_conflict_no_older_text_is_shown_and_no_blind_repeat_goes_through(
+    mounted: Mounted, way: Way
+) -> None:
+    path = mounted.asset(way.id) / "description.md"
+    assert look(path) == "old text\n"
+    change(mounted, way.id)
+
+    assert try_way(mounted, way.id, way) != 0
+    assert there(mounted, way.id) == THEIRS
+
+    for _ in range(2):
+        try_way(mounted, way.id, way)
+        mounted.settle()
+        assert there(mounted, way.id) == THEIRS, "trampled by a repeat"
+    wait_until(path.exists, "the file, if a backup took its name away")
+    if way.renames:
+        assert look(path) == f"{THEIRS}\n"
+    else:
+        assert "MINE" in look(path)
+
+    report = (path.parent / "error").read_text()
+    assert "old text" in report
+    assert "MINE" in report
+    assert THEIRS in report
+    assert save(path, "both\n") == 0
+    assert there(mounted, way.id) == "both"
+    assert look(path) == "both\n"
+    wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("way", [way for way in WAYS if way.renames], ids=lambda way: way.id)
+def test_after_any_failed_rename_the_platforms_text_is_shown(
+    mounted: Mounted, way: Way, fault: str
+) -> None:
+    """The colleague changed another part of the text's asset, and the mount learns of that too."""
+    name = f"{fault}_{way.id}"
+    path = mounted.asset(name) / "description.md"
+    assert look(path) == "old text\n"
+    look(path.with_name("mount"))
+    mounted.server.store.update(IDS[name], mount="somewhere-else")
+    path_there = f"data_assets/{IDS[name]}"
+    mounted.server.faults.add(Kind.STATUS, "PUT", path_there, status=FAULTS[fault])
+    try:
+        assert try_way(mounted, name, way) != 0
+    finally:
+        mounted.server.faults.clear()
+
+    wait_until(path.exists, "the file, if a backup took its name away")
+    assert look(path) == "old text\n"
+    assert look(path.with_name("mount")) == "somewhere-else\n"
+    assert '"somewhere-else"' in look(path.with_name("asset.json"))
+    (mounted.folder / ".coexplorer" / "refresh").touch()
+    assert try_way(mounted, name, way) == 0
+    assert "MINE" in there(mounted, name)
+
+
+LOOKS: dict[str, Callable[[Path], object]] = {
+    "looked_error": lambda folder: (folder / "error").read_text(),
+    "looked_json": lambda folder: (folder / "asset.json").read_text(),
+    "looked_file": lambda folder: (folder / "description.md").read_text(),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_who_has_looked_may_save_the_same_again(mounted: Mounted, name: str) -> None:
+    way = next(way for way in WAYS if way.id == "mv_blind")
+    change(mounted, name)
+    assert try_way(mounted, name, way) != 0
+    assert try_way(mounted, name, way) != 0
+    asked = len(mounted.server.requests())
+    assert try_way(mounted, name, way) != 0
+    assert len(mounted.server.requests()) == asked, "what is known to be refused is not asked again"
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    assert len([f for f in unsent.iterdir() if f"-{name}." in f.name]) == 1
+
+    LOOKS[name](mounted.asset(name))
+
+    assert try_way(mounted, name, way) == 0
+    assert there(mounted, name) == "MINE text"
+
+
+def test_a_conflict_holds_up_no_other_part(mounted: Mounted) -> None:
+    path = mounted.asset("other_part") / "description.md"
+    change(mounted, "other_part")
+    assert save(path, "mine\n") == errno.EBUSY
+
+    assert save(path.with_name("mount"), "elsewhere\n") == 0
+    assert save(path.with_name("tags"), "one\n") == 0
+    assert save(path, "mine\n") == errno.EBUSY
+    assert there(mounted, "other_part") == THEIRS
+
+
+def test_a_conflict_is_over_when_theirs_is_taken_back(mounted: Mounted) -> None:
+    path = mounted.asset("reverted") / "description.md"
+    change(mounted, "reverted")
+    assert save(path, "mine\n") == errno.EBUSY
+    change(mounted, "reverted", "old text")
+    (mounted.folder / ".coexplorer" / "refresh").touch()
+
+    wait_until(lambda: save(path, "mine\n") == 0, "a save that is in nobody's way")
+    assert there(mounted, "reverted") == "mine"
+
+
+def test_what_is_made_of_the_refused_text_has_not_seen_theirs(mounted: Mounted) -> None:
+    path = mounted.asset("derived") / "description.md"
+    change(mounted, "derived")
+    assert save(path, "mine\n") == errno.EBUSY
+
+    done = mounted.run('sed -i "s/mine/mine again/" "$D"', **variables(mounted, "derived"))
+    assert done.returncode != 0
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.EBUSY):
+        path.write_text(path.read_text() + "and more\n")
+    assert there(mounted, "derived") == THEIRS
+
+    # An editor that had it open all the time, and whose user has looked.
+    with path.open("r+") as editor:
+        assert editor.read() == "mine\nand more\n"
+        assert THEIRS in (path.parent / "error").read_text()
+        editor.seek(0)
+        editor.truncate()
+        editor.write("both\n")
+    assert there(mounted, "derived") == "both"
+
+
+@pytest.mark.parametrize("verb", ["discard", "retry"])
+def test_discarding_or_sending_it_elsewhere_ends_a_conflict(mounted: Mounted, verb: str) -> None:
+    path = mounted.asset(verb) / "description.md"
+    change(mounted, verb)
+    assert save(path, "mine\n") == errno.EBUSY
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    number = next(f.name for f in unsent.iterdir() if f"-{verb}." in f.name).partition("-")[0]
+    if verb == "retry":
+        change(mounted, verb, "old text")
+
+    assert mounted.cli(verb, number).returncode == 0
+
+    shown = f"{THEIRS}\n" if verb == "discard" else "mine\n"
+    wait_until(lambda: path.read_text() == shown, "what the platform has")
+    wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
+    assert save(path, "mine after all\n") == 0
+    assert there(mounted, verb) == "mine after all"
+
+
+def test_a_reader_that_has_it_open_sees_theirs_after_a_failed_rename(mounted: Mounted) -> None:
+    path = mounted.asset("held") / "description.md"
+    with path.open() as reader:
+        assert reader.read() == "old text\n"
+        change(mounted, "held")
+        scratch = path.with_name("t")
+        scratch.write_text("mine\n")
+        with pytest.raises(OSError, check=lambda error: error.errno == errno.EBUSY):
+            scratch.replace(path)
+        reader.seek(0)
+        assert reader.read() == f"{THEIRS}\n"
+        assert os.fstat(reader.fileno()).st_size == len(THEIRS) + 1
+    assert look(path) == f"{THEIRS}\n"
+
+
+def test_a_rename_that_arrives_after_all_is_shown(mounted: Mounted) -> None:
+    path = mounted.asset("late") / "description.md"
+    assert look(path) == "old text\n"
+    gate = mounted.server.hooks.before("PUT")
+    scratch = path.with_name("t")
+    scratch.write_text("a text that arrives late\n")
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.ETIMEDOUT):
+        scratch.replace(path)
+    assert look(path) == "old text\n"
+
+    gate.release()
+
+    wait_until(lambda: look(path) == "a text that arrives late\n", "what the platform has")
+
+
+def test_a_conflict_is_known_after_a_new_mount(mounted: Mounted) -> None:
+    folder = mounted.asset("remount")
+    path = folder / "description.md"
+    change(mounted, "remount")
+    assert save(path, "mine\n") == errno.EBUSY
+    mounted.kill()
+    mounted.start()
+
+    assert save(path, "mine\n") == errno.EBUSY
+    assert there(mounted, "remount") == THEIRS
+    report = (folder / "error").read_text()
+    assert all(text in report for text in ("old text", "mine", THEIRS))
+    assert save(path, "mine\n") == 0
+    assert there(mounted, "remount") == "mine"
+
+
+@pytest.mark.parametrize("copies", ["auto", "yes", "no"])
+def test_vim_never_tramples_however_often_it_is_told_to(mounted: Mounted, copies: str) -> None:
+    name = f"vim_{copies}"
+    path = mounted.asset(name) / "description.md"
+    command = shlex.split(
+        f"vim -N -u NONE -i NONE --cmd 'set backupskip= backupcopy={copies}' {path}"
+    )
+    log = mounted.folder / ".coexplorer" / "log"
+
+    def failed() -> int:
+        return log.read_text().count(f"{name}: saving description.md failed")
+
+    def has_failed_since(before: int) -> bool:
+        return failed() > before
+
+    with in_terminal(command, mounted.env, columns=200) as vim:
+        vim.wait_for("old text")
+        change(mounted, name)
+        vim.send(f"imine {ESCAPE}")
+        vim.wait_for("mine old text")
+        for _ in range(3):
+            before = failed()
+            vim.send(":w!\r")
+            vim.send_until_so("y\r", partial(has_failed_since, before))
+            wait_until(lambda: mounted.status()["in flight"] == "0", "all that was sent")
+            assert there(mounted, name) == THEIRS
+            assert look(path) in (f"{THEIRS}\n", "mine old text\n")
+        # Its user looks at what is there, and takes both.
+        assert THEIRS in (path.parent / "error").read_text()
+        vim.send_until_so(f"{ESCAPE}:silent w!\ry\r", lambda: "mine" in there(mounted, name))
+        vim.send_until_it_ends(f"{ESCAPE}:q!\r")
+    mounted.settle()
+    assert look(path) == "mine old text\n"
