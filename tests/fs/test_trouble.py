@@ -77,7 +77,7 @@ def test_what_the_rules_refuse_is_kept_among_the_unsent_texts(
     kept = {f.name: f.read_text() for f in unsent.iterdir() if f.name.endswith(f"-rules.{file}")}
     assert list(kept.values()) == [text.removeprefix("\n")]
     number = next(iter(kept)).partition("-")[0]
-    assert reason in mounted.cli("log").stdout
+    assert reason in mounted.cli("log", "--refused").stdout
 
     assert mounted.cli("retry", number).returncode != 0
     assert mounted.cli("discard", number).returncode == 0
@@ -110,7 +110,7 @@ def test_what_is_refused_at_the_write_is_kept_in_the_journal(
     unsent = mounted.folder / ".coexplorer" / "unsent"
     texts = {f.name: f.read_text() for f in unsent.iterdir() if f.name.endswith(f"-utf8.{file}")}
     assert list(texts.values()) == [kept]
-    assert f"saving {file} failed" in mounted.cli("log").stdout
+    assert f"saving {file} failed" in mounted.cli("log", "--refused").stdout
     assert path.read_text() == before
     assert mounted.writes(IDS["utf8"]) == []
 
