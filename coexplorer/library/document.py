@@ -9,13 +9,19 @@
 
 A value that could not be read back as it stands is written as a JSON string; a line of a
 description that looks like a ``===`` line, or starts with a backslash, gets a backslash in front.
+
+One mistake in one line changes at most the asset of that line, else the text is refused: a ``===``
+line that is lost or mistyped would make a part of one asset out of the description of another. So
+what was not in a description as it was written, and looks like a piece of the document, is refused
+unless it has that backslash.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -32,6 +38,15 @@ _HEADER = """\
 """
 _KEYS = ("name", "tags", "mount")
 
+_LIKE_ANCHOR = re.compile(r"[^\w\\]*==")
+"""A ``===`` line, or one with a mistake in it."""
+
+_UNDERLINE = re.compile(r"={4,}\s*")
+"""What makes the line above it a heading in Markdown; no mistake in one place leaves it."""
+
+_LIKE_FIELD = re.compile(r"\W*(name|tags|mount|description)\s*:")
+_LIKE_ID = re.compile(r"[\w-]{8,}")
+
 
 class DocumentEdit(msgspec.Struct, frozen=True):
     """One asset's fields in the document as written, and as edited."""
@@ -46,6 +61,20 @@ class _Line(msgspec.Struct, frozen=True):
     text: str
 
 
+class _Block(msgspec.Struct, frozen=True):
+    """One asset's part of the document.
+
+    Attributes:
+        fields: What it says.
+        lines: All lines below the ``===`` line.
+        description: Those of the description, as they stand there.
+    """
+
+    fields: Fields
+    lines: tuple[_Line, ...]
+    description: tuple[_Line, ...]
+
+
 def build_document(assets: Sequence[tuple[AssetId, Fields]]) -> str:
     """Write assets as a document; `parse_document` gives the same fields back."""
     count = "1 asset" if len(assets) == 1 else f"{len(assets)} assets"
@@ -58,38 +87,93 @@ def parse_document(text: str) -> dict[AssetId, Fields]:
     """Read a document back.
 
     Raises:
-        DocumentError: A line is no field, a value can't be read, or an asset is there twice.
+        DocumentError: A line is no field, a value can't be read, an asset is there twice, or the
+            end is missing.
     """
-    found: dict[AssetId, Fields] = {}
-    for anchor, lines in _split_blocks(text):
-        asset_id = AssetId(anchor.text.removeprefix(_ANCHOR).strip())
-        if not asset_id or " " in asset_id:
-            raise DocumentError("expected === and the id of one asset", line=anchor.number)
-        if asset_id in found:
-            raise DocumentError(f"asset {asset_id} is here twice", line=anchor.number)
-        found[asset_id] = _parse_block(anchor, lines)
-    return found
+    return {asset_id: block.fields for asset_id, block in _read_blocks(text).items()}
 
 
 def find_edits(before: str, after: str) -> list[DocumentEdit]:
     """Compare a document with its edited text; assets in the order of `before`.
 
     Raises:
-        DocumentError: The edited text can't be read, or names an asset that was not in it.
+        DocumentError: The edited text can't be read, names an asset that was not in it, or holds
+            what is left of one whose ``===`` line is gone.
     """
-    if "\r" not in before:
-        after = after.replace("\r\n", "\n")  # some editors write the lines of their own system
-    shown, edited = parse_document(before), parse_document(after)
-    for number, line in enumerate(after.split("\n"), 1):
-        if _is_anchor(line) and line.strip() != _END:
-            asset_id = line.removeprefix(_ANCHOR).strip()
-            if asset_id not in shown:
-                raise DocumentError(f"asset {asset_id} was not in this text", line=number)
+    after = _as_written(before, after)
+    shown = _read_blocks(before)
+    edited = _read_blocks(after, only=shown)
+    _refuse_leftovers(shown, edited)
     return [
-        DocumentEdit(asset_id, base, _keep_missing_mount(base, edited[asset_id]))
-        for asset_id, base in shown.items()
+        DocumentEdit(
+            asset_id,
+            block.fields,
+            _keep_missing_mount(block.fields, edited[asset_id].fields),
+        )
+        for asset_id, block in shown.items()
         if asset_id in edited
     ]
+
+
+def _as_written(before: str, after: str) -> str:
+    """Take away what an editor of another system puts in: a byte order mark, and its line ends."""
+    if not before.startswith("\ufeff"):
+        after = after.removeprefix("\ufeff")
+    if after.count("\r\n") == after.count("\n") and before.count("\r\n") < before.count("\n"):
+        return after.replace("\r\n", "\n")
+    return after if "\r" in before else after.replace("\r\n", "\n")
+
+
+def _refuse_leftovers(shown: Mapping[AssetId, _Block], edited: Mapping[AssetId, _Block]) -> None:
+    """Refuse a description that took in what is no description.
+
+    Raises:
+        DocumentError: Names the first such line.
+    """
+    gone = {asset_id: block for asset_id, block in shown.items() if asset_id not in edited}
+    names = {block.lines[0].text.strip() for block in shown.values()}
+    last_lines = {_last_line(block) for block in gone.values()}
+    for asset_id, block in edited.items():
+        added = _find_added(shown[asset_id].description, block.description)
+        for line in added:
+            if reason := _find_leftover(line.text, gone, names):
+                raise DocumentError(reason, line=line.number)
+        last = _last_line(block)
+        if added and last in last_lines and last == added[-1].text.rstrip():
+            raise DocumentError(
+                "this was the end of an asset whose === line is gone; remove all of it or nothing",
+                line=added[-1].number,
+            )
+
+
+def _find_leftover(text: str, gone: Collection[AssetId], names: Collection[str]) -> str:
+    """Say what a line that came into a description looks like; empty: like a description."""
+    if text.startswith("\\"):
+        return ""
+    way_out = "; if it belongs to the description, put a backslash in front of it"
+    if _LIKE_ANCHOR.match(text) and not _UNDERLINE.fullmatch(text):
+        return f"this looks like a === line that was changed{way_out}"
+    if any(word in gone for word in _LIKE_ID.findall(text)):
+        return f"the === line of this asset is gone{way_out}"
+    if text.strip() in names or (gone and _LIKE_FIELD.match(text)):
+        return f"this line is of an asset whose === line is gone or elsewhere{way_out}"
+    return ""
+
+
+def _find_added(before: Sequence[_Line], after: Sequence[_Line]) -> list[_Line]:
+    """Return the lines, not empty, that a description did not have, or not so often."""
+    known = Counter(line.text for line in before)
+    added = []
+    for line in after:
+        if known[line.text] > 0:
+            known[line.text] -= 1
+        elif line.text.strip():
+            added.append(line)
+    return added
+
+
+def _last_line(block: _Block) -> str:
+    return next((text for line in reversed(block.lines) if (text := line.text.rstrip())), "")
 
 
 def _keep_missing_mount(base: Fields, mine: Fields) -> Fields:
@@ -111,10 +195,25 @@ def _build_block(asset_id: AssetId, fields: Fields) -> str:
     return "\n".join(lines)
 
 
+def _read_blocks(text: str, *, only: Collection[AssetId] | None = None) -> dict[AssetId, _Block]:
+    """Read each asset's part; with `only` no other asset may be there."""
+    found: dict[AssetId, _Block] = {}
+    for anchor, lines in _split_blocks(text):
+        asset_id = _read_anchor(anchor)
+        if only is not None and asset_id not in only:
+            raise DocumentError(f"asset {asset_id} was not in this text", line=anchor.number)
+        if asset_id in found:
+            raise DocumentError(f"asset {asset_id} is here twice", line=anchor.number)
+        found[asset_id] = _parse_block(anchor, lines)
+    return found
+
+
 def _split_blocks(text: str) -> Iterator[tuple[_Line, list[_Line]]]:
     anchor: _Line | None = None
     block: list[_Line] = []
-    for number, content in enumerate(text.split("\n"), 1):
+    lines = enumerate(text.split("\n"), 1)
+    number = 1
+    for number, content in lines:
         if not _is_anchor(content):
             if anchor is None and content.strip() and not content.startswith("#"):
                 raise DocumentError("expected a === line before this", line=number)
@@ -123,13 +222,26 @@ def _split_blocks(text: str) -> Iterator[tuple[_Line, list[_Line]]]:
         if anchor is not None:
             yield anchor, block
         if content.strip() == _END:
-            return
+            break
         anchor, block = _Line(number, content), []
-    if anchor is not None:
-        yield anchor, block
+    else:
+        if anchor is not None:
+            yield anchor, block
+        raise DocumentError(f"the last line, {_END}, is missing: was it cut off?", line=number)
+    for after_end, content in lines:
+        if content.strip():
+            raise DocumentError(f"there is more below the line {_END}", line=after_end)
 
 
-def _parse_block(anchor: _Line, lines: Sequence[_Line]) -> Fields:
+def _read_anchor(anchor: _Line) -> AssetId:
+    asset_id = AssetId(anchor.text.removeprefix(_ANCHOR).strip())
+    if not asset_id or " " in asset_id:
+        raise DocumentError("expected === and the id of one asset", line=anchor.number)
+    return asset_id
+
+
+def _parse_block(anchor: _Line, lines: Sequence[_Line]) -> _Block:
+    description: Sequence[_Line] = ()
     values: dict[str, str] = {}
     tags: tuple[str, ...] = ()
     for index, line in enumerate(lines):
@@ -144,7 +256,8 @@ def _parse_block(anchor: _Line, lines: Sequence[_Line]) -> Fields:
         if key == "description":
             if value:
                 raise DocumentError("the description starts on the next line", line=line.number)
-            values[key] = _read_description(lines[index + 1 :])
+            description = lines[index + 1 :]
+            values[key] = _read_description(description)
             break
         if key == "tags":
             tags = _read_tags(line, value)
@@ -153,7 +266,8 @@ def _parse_block(anchor: _Line, lines: Sequence[_Line]) -> Fields:
     for key in (*_KEYS, "description"):
         if key not in values:
             raise DocumentError(f"this asset has no line {key}:", line=anchor.number)
-    return Fields(values["name"], values["description"], tags, values["mount"] or None)
+    fields = Fields(values["name"], values["description"], tags, values["mount"] or None)
+    return _Block(fields, tuple(lines), tuple(description))
 
 
 def _read_description(lines: Sequence[_Line]) -> str:

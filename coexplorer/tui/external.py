@@ -90,7 +90,7 @@ def _leave_it_to_the_editor(*_: object) -> None:
 
 def _read_back(path: Path, text: str, code: int) -> Edited:
     try:
-        written = path.read_text(encoding="utf-8")
+        written = path.read_bytes().decode("utf-8")  # each line end as it is: it may be theirs
     except (OSError, UnicodeDecodeError) as error:
         return Edited(problem=f"the text can't be read ({error}); it is kept in {path}")
     if code and (written != text or code < 0):
@@ -109,7 +109,7 @@ def drop_text(path: Path) -> None:
 def keep_text(text: str) -> Path:
     """Write a text to a private file of its own."""
     handle, name = tempfile.mkstemp(prefix="coexplorer-", suffix=".md")  # 0600
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
         file.write(text)
     return Path(name)
 

@@ -10,6 +10,7 @@ from coexplorer.models import AssetId, Fields
 
 ONE = AssetId("11111111-0000-4000-8000-000000000001")
 TWO = AssetId("22222222-0000-4000-8000-000000000002")
+THREE = AssetId("33333333-0000-4000-8000-000000000003")
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 fields = st.builds(
@@ -51,8 +52,79 @@ def test_edit_of_each_field_is_found() -> None:
 
 def test_asset_whose_part_was_removed_is_left_alone() -> None:
     document = build_document([(ONE, Fields("a")), (TWO, Fields("b"))])
-    kept = document[: document.index(f"=== {TWO}")]
+    kept = document[: document.index(f"=== {TWO}")] + "=== end\n"
     assert [edit.asset_id for edit in find_edits(document, kept)] == [ONE]
+
+
+def test_asset_whose_part_was_removed_in_the_middle_is_left_alone() -> None:
+    nasty = Fields("b", "name: b\ntext", ("t",))
+    document = build_document([(ONE, Fields("a", "text")), (TWO, nasty), (THREE, Fields("c"))])
+    start, end = document.index(f"=== {TWO}"), document.index(f"=== {THREE}")
+    edits = find_edits(document, document[:start] + document[end:])
+    assert [(edit.asset_id, edit.mine == edit.base) for edit in edits] == [
+        (ONE, True),
+        (THREE, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    "anchor",
+    ["", "=", "==", "===", "== {}", " === {}", "#=== {}", "==={}", "===\t{}", "=== {}x", "{}"],
+)
+@pytest.mark.parametrize(
+    "description", ["", "text", "# head\n", "name: b\ntags:\nmount:\ndescription:"]
+)
+def test_a_lost_or_mistyped_anchor_is_refused_with_its_line(anchor: str, description: str) -> None:
+    document = build_document([(ONE, Fields("a", description)), (TWO, Fields("b", description))])
+    lines = document.split("\n")
+    at = lines.index(f"=== {TWO}")
+    lines[at] = anchor.format(TWO)
+    with pytest.raises(DocumentError) as caught:
+        find_edits(document, "\n".join(lines))
+    # Of an anchor that is gone without a trace the line below it is named.
+    assert caught.value.line == at + 1 if anchor not in ("", "=") else caught.value.line > at
+
+
+@pytest.mark.parametrize("end", ["", "==", "== end", "=== en", " === end", "# === end"])
+def test_a_text_without_its_end_is_refused(end: str) -> None:
+    document = build_document([(ONE, Fields("a", "text")), (TWO, Fields("b", "text"))])
+    with pytest.raises(DocumentError):
+        find_edits(document, document.replace("=== end", end))
+    for length in range(len(document) - len("=== end\n")):
+        with pytest.raises(DocumentError):
+            find_edits(document, document[:length])
+
+
+def test_a_part_is_removed_wholly_or_not_at_all() -> None:
+    document = build_document([(ONE, Fields("a", "one")), (TWO, Fields("b", "two\nwords"))])
+    head = f"=== {TWO}\nname: b\ntags:\nmount:\ndescription:\n"
+    with pytest.raises(DocumentError, match="remove all of it"):
+        find_edits(document, document.replace(head, ""))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["made from 33333333-0000-4000-8000-000000000003", "name: of the mouse", "=====", f"see {TWO}"],
+)
+def test_words_of_a_description_are_free(line: str) -> None:
+    document = build_document([(ONE, Fields("a", "text")), (TWO, Fields("b"))])
+    edit, _ = find_edits(document, document.replace("text", f"text\n{line}"))
+    assert edit.mine.description == f"text\n{line}"
+
+
+@pytest.mark.parametrize("line", ["== A heading", "=== x", "name: b", "tags: a"])
+def test_what_looks_like_the_document_gets_a_backslash(line: str) -> None:
+    document = build_document([(ONE, Fields("a", "text")), (TWO, Fields("b"))])
+    edited = document.replace("text", f"text\n\\{line}")
+    edit, _ = find_edits(document, edited)
+    assert edit.mine.description == f"text\n{line}"
+
+
+@pytest.mark.parametrize("description", ["one\ntwo", "one\r\ntwo", "one\rtwo", "one\n"])
+def test_a_byte_order_mark_and_the_line_ends_of_windows_change_nothing(description: str) -> None:
+    document = build_document([(ONE, Fields("a", description)), (TWO, Fields("b", "text"))])
+    edits = find_edits(document, "\ufeff" + document.replace("\n", "\r\n"))
+    assert all(edit.mine == edit.base for edit in edits)
 
 
 def test_emptied_mount_is_empty_and_not_missing() -> None:

@@ -30,6 +30,17 @@ async def test_the_editor_changes_an_asset_as_a_text(
         await app.until(lambda: app.stored(OUTSIDE).name == "edited outside", "the new name")
 
 
+async def test_line_ends_that_a_description_has_are_no_change(
+    server: DemoServer, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.store.update(OUTSIDE, description="one\r\ntwo\rthree\n")
+    monkeypatch.setenv("VISUAL", write_editor(tmp_path, "exit"))
+    async with running_app(server, settings) as app:
+        monkeypatch.setattr(app.app, "suspend", nullcontext)  # there is no terminal to give away
+        await app.press("E")
+        await app.until_shown("nothing was changed")
+
+
 def list_kept(folder: Path) -> list[Path]:
     """Return the texts that were kept."""
     return list(folder.glob("coexplorer-*.md"))
