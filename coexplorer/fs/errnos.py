@@ -6,6 +6,7 @@ import errno
 import functools
 import logging
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import pyfuse3
@@ -20,6 +21,7 @@ from coexplorer.errors import (
     InvalidField,
     NotFound,
     NotSignedIn,
+    PlatformFault,
     QueryError,
     Refused,
     Rejected,
@@ -56,6 +58,8 @@ def errno_of(error: CoexplorerError) -> int:
     """
     if isinstance(error, ApiError) and error.outcome_unknown:
         return errno.ETIMEDOUT
+    if isinstance(error, PlatformFault) and error.status == HTTPStatus.NOT_FOUND:
+        return errno.EACCES  # it is there: some platforms say so of what may not be changed
     return next((number for kind, number in _ERRNOS if isinstance(error, kind)), errno.EIO)
 
 

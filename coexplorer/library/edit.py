@@ -228,7 +228,7 @@ class Editor:
             return error if isinstance(confirmed, NotFound) else confirmed
         return PlatformFault(
             "the platform says that there is no such asset, though it shows it",
-            hint="try again in a while; the platform has trouble of its own",
+            hint="try again in a while; if it stays so, you may read but not change this asset",
             status=error.status,
         )
 

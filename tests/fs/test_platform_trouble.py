@@ -223,3 +223,68 @@ def test_an_asset_that_is_answered_with_401_bars_no_other(alone: Mounted) -> Non
     assert "takes your token" in (alone.asset("a1") / "error").read_text()
     assert alone.status()["signed in"] == "yes"
     assert save(alone.asset("a2") / "tags", "x\n") == 0
+
+
+WRITES = {
+    "in_place": ("PUT", 'cp "$NEW" "$A/description.md"'),
+    "rename": ("PUT", 'cp "$NEW" "$A/t" && mv "$A/t" "$A/description.md"'),
+    "move": ("PUT", 'mv "$A" "$A.moved"'),
+    "tag": ("PUT", 'ln -s ../../all/a1 "$M/tags/gamma/a1"'),
+    "archive": ("PATCH", 'mv "$A" "$M/archived/"'),
+}
+
+
+def run_write(mounted: Mounted, script: str) -> int:
+    new = mounted.home / "new"
+    new.write_text("new words\n")
+    (mounted.folder / "tags" / "gamma").mkdir(exist_ok=True)
+    folder = str(mounted.asset("a1"))
+    return mounted.run(script, A=folder, M=str(mounted.folder), NEW=str(new)).returncode
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_that_is_answered_with_404_hides_no_asset(alone: Mounted, write: str) -> None:
+    method, script = WRITES[write]
+    folder = alone.asset("a1")
+    alone.server.faults.add(Kind.STATUS, method, f"data_assets/{make_id(1)}**", status=404)
+
+    for _ in range(2):
+        assert run_write(alone, script) != 0
+        assert (folder / "name").read_text() == "a1\n"
+        assert (alone.folder / "by-id" / make_id(1) / "name").read_text() == "a1\n"
+        assert "though it shows it" in (folder / "error").read_text()
+    if write in ("in_place", "rename"):
+        unsent = alone.folder / ".coexplorer" / "unsent"
+        assert "new words\n" in [file.read_text() for file in unsent.iterdir()]
+
+    alone.server.faults.clear()
+    assert run_write(alone, script) == 0
+    wait_until(lambda: not (alone.folder / "by-id" / make_id(1) / "error").exists(), "no error")
+
+
+def test_a_look_that_is_answered_with_404_is_put_again(alone: Mounted) -> None:
+    alone.server.faults.add(Kind.STATUS, "GET", f"data_assets/{make_id(1)}", status=404, times=1)
+
+    assert save(alone.asset("a1") / "description.md", "words\n") == 0
+
+    assert alone.server.store.get(make_id(1)).description == "words"
+
+
+def test_an_asset_that_is_gone_comes_back_with_what_was_written_to_it(alone: Mounted) -> None:
+    path = alone.asset("a1") / "description.md"
+    alone.server.faults.add(Kind.STATUS, "*", f"data_assets/{make_id(1)}", status=404)
+
+    assert save(path, "words\n") == errno.ENOENT
+    wait_until(lambda: not path.parent.exists(), "the asset away")
+    assert "words" in alone.cli("log", "--refused").stdout + "".join(
+        file.read_text() for file in (alone.folder / ".coexplorer" / "unsent").iterdir()
+    )
+
+    alone.server.faults.clear()
+    (alone.folder / ".coexplorer" / "refresh").touch()
+    wait_until(path.exists, "the asset back")
+    assert path.read_text() == "words\n"
+    assert "no such asset" in (path.parent / "error").read_text()
+    assert save(path, "words\n") == 0
+    assert alone.server.store.get(make_id(1)).description == "words"
+    assert not (path.parent / "error").exists()

@@ -414,6 +414,7 @@ def test_details_notice_changes_of_what_was_seen() -> None:
         (Unreachable("x"), errno.ENETDOWN),
         (Unreachable("x", outcome_unknown=True), errno.ETIMEDOUT),
         (PlatformFault("x"), errno.EIO),
+        (PlatformFault("x", status=404), errno.EACCES),
         (RateLimited("x"), errno.EIO),
         (BadReply("x"), errno.EIO),
         (ApiError("x"), errno.EIO),
