@@ -21,6 +21,7 @@ from coexplorer.models import (
     MetadataValue,
     Provenance,
     SourceBucket,
+    is_asset_id,
 )
 
 LATEST_S: Final = 253_402_300_799
@@ -74,13 +75,14 @@ def parse_asset(obj: Mapping[str, object], *, raw: bytes | None = None) -> Asset
         raw: The bytes that `obj` was decoded from; encoded anew when None.
 
     Raises:
-        ValueError: `id` is missing, empty or no text. Nothing else can be wrong enough.
+        ValueError: `id` is missing or can't be one (`is_asset_id`). Nothing else can be wrong
+            enough.
     """
     if raw is None:
         raw = encode_json(obj)
         obj = cast("dict[str, object]", decode_json(raw))
     asset_id = obj.get("id")
-    if not isinstance(asset_id, str) or not asset_id.strip():
+    if not isinstance(asset_id, str) or not is_asset_id(asset_id):
         raise ValueError("an asset without a usable id")
     get = obj.get
     mount = get("mount")
@@ -318,11 +320,12 @@ def _is_true(value: object) -> bool:
 
 
 def _ids(value: object) -> tuple[AssetId, ...]:
-    """Read a list of ids, or of objects that have one."""
+    """Read a list of ids, or of objects that have one; what can't be an id is left out."""
     if not isinstance(value, list):
         return ()
     ids = (item.get("id") if isinstance(item, dict) else item for item in value)
-    return tuple(dict.fromkeys(AssetId(text) for text in ids if isinstance(text, str) and text))
+    texts = (text for text in ids if isinstance(text, str) and is_asset_id(text))
+    return tuple(dict.fromkeys(AssetId(text) for text in texts))
 
 
 def _source(value: object) -> SourceBucket | None:

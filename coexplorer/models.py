@@ -6,15 +6,36 @@ Sizes are in bytes (``…_bytes``), times are seconds since the epoch (UTC).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 import msgspec
 
 AssetId = NewType("AssetId", str)
-"""The platform's id of a data asset: a UUID, as text."""
+"""The platform's id of a data asset: a UUID, as text. See `is_asset_id` for what it may hold."""
+
+LONGEST_ID: Final = 200
+"""Characters that an id may have; a UUID has 36."""
+
+_NOT_IN_ID: Final = frozenset(" /\\\N{REPLACEMENT CHARACTER}")
 
 EDITABLE = ("name", "description", "tags", "mount")
 """Names of the four fields that the platform lets people change (manual, PUT)."""
+
+
+def is_asset_id(text: str) -> bool:
+    """Tell whether a text can be an id: printable, short, and one word everywhere.
+
+    Ids go into addresses, file names, lists of one id a line, command lines and a database. What
+    would mean something else in one of them is no id, and is refused where it comes in, so that
+    nothing later has to look.
+    """
+    return (
+        0 < len(text) <= LONGEST_ID
+        and text.isprintable()
+        and text[0] != "-"
+        and text not in (".", "..")
+        and not _NOT_IN_ID.intersection(text)
+    )
 
 
 class Dialect(StrEnum):

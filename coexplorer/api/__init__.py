@@ -3,6 +3,7 @@
 Import it late: it brings in httpx, which takes longer than the rest of the program.
 """
 
+from coexplorer.api.bodies import Bounds
 from coexplorer.api.client import Client
 from coexplorer.api.download import Download
 from coexplorer.api.paging import Incomplete
@@ -11,4 +12,14 @@ from coexplorer.api.transport import OnWait, Timeouts
 from coexplorer.api.walk import Walk
 from coexplorer.api.wire import Grant
 
-__all__ = ["Client", "Download", "Grant", "Incomplete", "OnWait", "Patience", "Timeouts", "Walk"]
+__all__ = [
+    "Bounds",
+    "Client",
+    "Download",
+    "Grant",
+    "Incomplete",
+    "OnWait",
+    "Patience",
+    "Timeouts",
+    "Walk",
+]

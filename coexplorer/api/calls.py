@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from coexplorer.api.failures import Act
+from coexplorer.errors import NotFound
 from coexplorer.models import (
     AssetId,
     Dialect,
@@ -18,6 +20,7 @@ from coexplorer.models import (
     Ownership,
     SearchRequest,
     Secret,
+    is_asset_id,
 )
 
 LARGEST_PAGE: Final = 1000
@@ -46,6 +49,7 @@ class Call(msgspec.Struct, frozen=True):
     Attributes:
         path: Relative to ``…/api/v1/``.
         subject: What an error is about: ``asset``, ``search``, ``file``…
+        act: What is done.
         writes: Whether the platform is changed by it.
         secrets: Texts inside of `body` that no message and no log may show.
     """
@@ -53,6 +57,7 @@ class Call(msgspec.Struct, frozen=True):
     method: str
     path: str
     subject: str = "asset"
+    act: Act = Act.READ
     params: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     repeat: Repeat = Repeat.ALWAYS
@@ -124,6 +129,7 @@ def build_create(new: NewAsset) -> Call:
     return Call(
         "POST",
         "data_assets",
+        act=Act.CREATE,
         body=msgspec.json.encode(body),
         repeat=Repeat.UNSENT,
         writes=True,
@@ -149,6 +155,7 @@ def build_update(
     return Call(
         "PUT",
         _asset_path(asset_id),
+        act=Act.CHANGE,
         body=msgspec.json.encode(body),
         repeat=Repeat.UNSENT,
         writes=True,
@@ -158,12 +165,14 @@ def build_update(
 def build_archive(asset_id: AssetId, *, archived: bool) -> Call:
     """Build an archive or unarchive: parameters in the address, no body."""
     params = (("archive", _param(archived)),)
-    return Call("PATCH", f"{_asset_path(asset_id)}/archive", params=params, writes=True)
+    path = f"{_asset_path(asset_id)}/archive"
+    return Call("PATCH", path, act=Act.CHANGE, params=params, writes=True)
 
 
 def build_delete(asset_id: AssetId) -> Call:
     """Build a delete; the platform expects the asset to be archived."""
-    return Call("DELETE", _asset_path(asset_id), repeat=Repeat.UNTIL_GONE, writes=True)
+    path = _asset_path(asset_id)
+    return Call("DELETE", path, act=Act.DELETE, repeat=Repeat.UNTIL_GONE, writes=True)
 
 
 def build_list_files(asset_id: AssetId, path: str = "") -> Call:
@@ -218,4 +227,14 @@ def _param(value: object) -> str:
 
 
 def _asset_path(asset_id: AssetId) -> str:
+    """Say where an asset is.
+
+    Raises:
+        NotFound: That can't be an id, and never becomes an address: ``..`` would be another one.
+    """
+    if not is_asset_id(asset_id):
+        raise NotFound(
+            f"there is no asset {asset_id[:80]!r}",
+            hint="give its name, or its id as the list has it",
+        )
     return f"data_assets/{quote(asset_id, safe='')}"

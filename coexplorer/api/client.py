@@ -13,6 +13,7 @@ from typing import Final, Self
 import anyio
 
 from coexplorer.api import calls, wire
+from coexplorer.api.bodies import Bounds
 from coexplorer.api.download import Download, FetchUrl, open_download
 from coexplorer.api.failures import Failure, Kind
 from coexplorer.api.paging import Place
@@ -61,6 +62,7 @@ class Client:
             fitting is replaced: read `dialect` afterwards.
         timeouts: See `Timeouts`.
         patience: How often what is repeated.
+        bounds: What a platform can make us keep of one reply.
         concurrency: Requests that may be under way at once.
         on_wait: Told the seconds and the reason before each wait, for a countdown.
         carrier: Takes the place of the network; for tests of waiting.
@@ -77,6 +79,7 @@ class Client:
         dialect: Dialect | None = None,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 # frozen
         patience: Patience = Patience(),  # noqa: B008 # frozen
+        bounds: Bounds = Bounds(),  # noqa: B008 # frozen
         concurrency: int = 8,
         on_wait: OnWait | None = None,
         carrier: Carrier | None = None,
@@ -86,6 +89,7 @@ class Client:
             token,
             timeouts=timeouts,
             patience=patience,
+            bounds=bounds,
             concurrency=concurrency,
             on_wait=on_wait,
             carrier=carrier,
@@ -126,16 +130,20 @@ class Client:
     def on_wait(self, listener: OnWait | None) -> None:
         self._transport.on_wait = listener
 
-    async def fetch_dialect(self) -> Dialect:
+    async def fetch_dialect(self, *, deadline: float | None = None) -> Dialect:
         """Ask the platform how its search is spoken to: a search for one row, in each dialect.
 
         Raises:
             NotFound: It speaks neither; probably it is no Code Ocean.
+
+        Args:
+            deadline: Of what this is a part of; None: it is the whole.
         """
+        deadline = self._transport.start_clock() if deadline is None else deadline
         for dialect in (Dialect.CURRENT, Dialect.LEGACY):
             call = calls.build_search(SearchRequest(), dialect, limit=1)
             try:
-                await self._transport.send(call, wire.parse_envelope)
+                await self._transport.send(call, wire.parse_envelope, deadline=deadline)
             except ApiError as error:
                 if error.status not in _NOT_HERE:
                     raise
@@ -216,7 +224,11 @@ class Client:
         Raises:
             NotFound: There is none, or it is not shared with this user.
         """
-        return await self._transport.send(calls.build_get(asset_id), wire.parse_asset_reply)
+        return await self._get(asset_id, self._transport.start_clock())
+
+    async def _get(self, asset_id: AssetId, deadline: float) -> Asset:
+        read = wire.read_asset_of(asset_id)
+        return await self._transport.send(calls.build_get(asset_id), read, deadline=deadline)
 
     async def create(self, new: NewAsset) -> Asset:
         """Ask for a new asset. The platform makes it afterwards: watch its state.
@@ -228,15 +240,19 @@ class Client:
             ApiError: With `outcome_unknown`: it may come to be all the same.
         """
         started = time.time()
+        deadline = self._transport.start_clock()
         call = calls.build_create(new)
+
+        def read(body: bytes) -> Asset:
+            return wire.read_created_since(self._since(started))(body)
+
         try:
-            return await self._transport.send(call, wire.parse_asset_reply)
+            return await self._transport.send(call, read, deadline=deadline)
         except ApiError as error:
             if not error.outcome_unknown:
                 raise
             lost = error
-        since = started + self._transport.clock_offset_s - _CLOCK_SLACK_S
-        found = await self._find_created(new, since, lost)
+        found = await self._find_created(new, started, lost, deadline)
         if found is not None:
             return found
         lost.hint = "look for it in the list before you create it again; it may have been created"
@@ -266,16 +282,18 @@ class Client:
             ApiError: With `outcome_unknown`: it could not be read either.
         """
         call = calls.build_update(asset_id, fields, custom_metadata)
+        read = wire.read_asset_of(asset_id)
+        deadline = self._transport.start_clock()
         nth = 0
         while True:
             nth += 1
             try:
-                return await self._transport.send(call, wire.parse_asset_reply)
+                return await self._transport.send(call, read, deadline=deadline)
             except ApiError as error:
                 if not error.outcome_unknown:
                     raise
                 lost = error
-            now = await self._get_after(lost, asset_id)
+            now = await self._get_after(lost, asset_id, deadline)
             if now.fields.same_as(fields) and _holds(now, custom_metadata or {}):
                 return now
             if not now.fields.same_as(before):
@@ -284,17 +302,17 @@ class Client:
                     hint="look at its present state, then edit again",
                 )
             lost.outcome_unknown = False
-            if not await self._transport.wait_after(Failure(Kind.LOST, lost), nth):
+            if not await self._transport.wait_after(Failure(Kind.LOST, lost), nth, deadline):
                 raise lost
 
     async def archive(self, asset_id: AssetId, archived: bool) -> None:  # noqa: FBT001 # a state
         """Archive an asset, or take it out of the archive."""
         call = calls.build_archive(asset_id, archived=archived)
-        await self._transport.send(call, wire.parse_done)
+        await self._transport.send(call, wire.read_done_of(asset_id))
 
     async def delete(self, asset_id: AssetId) -> None:
         """Delete an asset for good; the platform expects it to be archived."""
-        await self._transport.send(calls.build_delete(asset_id), wire.parse_done)
+        await self._transport.send(calls.build_delete(asset_id), wire.read_done_of(asset_id))
 
     async def list_files(self, asset_id: AssetId, path: str = "") -> tuple[FileEntry, ...]:
         """List one folder of an asset's files; internal assets only, v3.1 and later."""
@@ -302,16 +320,17 @@ class Client:
 
     async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
         """Fetch the signed addresses of a file; platforms before v4.0 give one."""
+        deadline = self._transport.start_clock()
         try:
             call = calls.build_file_urls(asset_id, path)
-            return await self._transport.send(call, wire.parse_file_urls)
+            return await self._transport.send(call, wire.parse_file_urls, deadline=deadline)
         except ApiError as error:
             if error.status not in _NOT_HERE:
                 raise
             newest = error
         try:
             call = calls.build_download_url(asset_id, path)
-            return await self._transport.send(call, wire.parse_file_urls)
+            return await self._transport.send(call, wire.parse_file_urls, deadline=deadline)
         except ApiError as error:
             if error.status not in _NOT_HERE:
                 raise
@@ -323,6 +342,7 @@ class Client:
         *,
         start: int = 0,
         stop: int | None = None,
+        most: int | None = None,
         etag: str = "",
     ) -> AbstractAsyncContextManager[Download]:
         """Open a file's bytes at a signed address, resumed by itself where a connection breaks.
@@ -337,12 +357,16 @@ class Client:
             fetch_url: Asked for a signed address, and for another when one has expired.
             start: Offset of the first byte.
             stop: Offset after the last one; None: to the end.
+            most: Offset at which reading ends although there is more, of a storage that sends more
+                than was announced. Unlike `stop` it is not asked for.
             etag: The mark of an earlier part, which the rest must belong to.
 
         Raises:
             Conflict: The content has changed since.
         """
-        return open_download(self._transport, fetch_url, start=start, stop=stop, etag=etag)
+        return open_download(
+            self._transport, fetch_url, start=start, stop=stop, most=most, etag=etag
+        )
 
     async def permissions(self, asset_id: AssetId) -> tuple[wire.Grant, ...]:
         """Fetch who may do what; v4.3 and later."""
@@ -354,65 +378,74 @@ class Client:
         call = calls.build_metadata_schema()
         return await self._transport.send(call, wire.parse_metadata_schema)
 
-    async def _fetch_envelope(self, request: SearchRequest, place: Place) -> wire.Envelope:
-        dialect = await self._ensure_dialect()
+    async def _fetch_envelope(
+        self, request: SearchRequest, place: Place, deadline: float | None = None
+    ) -> wire.Envelope:
+        deadline = self._transport.start_clock() if deadline is None else deadline
+        dialect = await self._ensure_dialect(deadline)
         try:
-            return await self._send_search(request, dialect, place)
+            return await self._send_search(request, dialect, place, deadline)
         except ApiError as error:
             if error.status not in _NOT_HERE:
                 raise
             misfit = error
-        now = await self._replace_dialect(dialect)
+        now = await self._replace_dialect(dialect, deadline)
         if now is dialect:
             raise misfit
-        return await self._send_search(request, now, place)
+        return await self._send_search(request, now, place, deadline)
 
     async def _send_search(
-        self, request: SearchRequest, dialect: Dialect, place: Place
+        self, request: SearchRequest, dialect: Dialect, place: Place, deadline: float
     ) -> wire.Envelope:
         call = calls.build_search(
             request, dialect, offset=place.offset, limit=place.limit, next_token=place.token
         )
-        envelope = await self._transport.send(call, wire.parse_envelope)
+        envelope = await self._transport.send(call, wire.parse_envelope, deadline=deadline)
         if dialect is Dialect.LEGACY:  # whose search takes no token, should it give one
             return wire.Envelope(envelope.rows, envelope.has_more, None)
         return envelope
 
-    async def _ensure_dialect(self) -> Dialect:
+    async def _ensure_dialect(self, deadline: float) -> Dialect:
         async with self._asking:
-            return self._dialect or await self.fetch_dialect()
+            return self._dialect or await self.fetch_dialect(deadline=deadline)
 
-    async def _replace_dialect(self, misfit: Dialect) -> Dialect:
+    async def _replace_dialect(self, misfit: Dialect, deadline: float) -> Dialect:
         """Ask again, unless somebody else just did."""
         async with self._asking:
             if self._dialect not in (None, misfit):
                 return self._dialect
-            return await self.fetch_dialect()
+            return await self.fetch_dialect(deadline=deadline)
 
-    async def _find_created(self, new: NewAsset, since: float, lost: ApiError) -> Asset | None:
+    def _since(self, started: float) -> float:
+        """Return since when an asset may have been made that was asked for at `started`."""
+        return started + self._transport.clock_offset_s - _CLOCK_SLACK_S
+
+    async def _find_created(
+        self, new: NewAsset, started: float, lost: ApiError, deadline: float
+    ) -> Asset | None:
         """Look for an asset that a lost create may have made; the platform may take a moment."""
         newest = SearchRequest(archived=None, sort_field=SortField.CREATED, descending=True)
         for nth in range(1, _LOOKS + 1):
-            if not await self._transport.wait_after(Failure(Kind.LOST, lost), nth):
+            if not await self._transport.wait_after(Failure(Kind.LOST, lost), nth, deadline):
                 return None
             try:
-                page = await self.search(newest, limit=_NEWEST)
+                envelope = await self._fetch_envelope(newest, Place(0, _NEWEST), deadline)
             except ApiError:
                 return None
-            for asset in page.results:
+            for asset in wire.parse_rows(envelope.rows):
                 is_it = (asset.name, asset.mount or "") == (new.name, new.mount)
-                if is_it and (asset.created is None or asset.created >= since):
+                if is_it and (asset.created is None or asset.created >= self._since(started)):
                     return asset
         return None
 
-    async def _get_after(self, lost: ApiError, asset_id: AssetId) -> Asset:
+    async def _get_after(self, lost: ApiError, asset_id: AssetId, deadline: float) -> Asset:
         """Read an asset whose update may have arrived.
 
         Raises:
             ApiError: `lost`, when it can't be read.
         """
         try:
-            return await self.get(asset_id)
+            return await self._get(asset_id, deadline)
         except ApiError:
             lost.hint = "look at the asset once the platform answers again"
         raise lost

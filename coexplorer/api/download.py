@@ -6,18 +6,34 @@ A signed address expires, so the reader is given a way to ask for a fresh one.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Self
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Final, Self
 
+import anyio
 import msgspec
 
-from coexplorer.api.failures import Failed, Failure, Kind, build_unreachable, classify_reply
+from coexplorer.api.bodies import read_body
+from coexplorer.api.failures import (
+    Failed,
+    Failure,
+    Kind,
+    build_unreachable,
+    classify_reply,
+    parse_retry_after,
+)
 from coexplorer.api.transport import Stream, Transport
 from coexplorer.errors import ApiError, BadReply, Conflict
 
 FetchUrl = Callable[[], Awaitable[str]]
 """Asks the platform for a signed address of the file."""
+
+
+_LONGEST_NUMBER: Final = 19
+
+_PROGRESS_BYTES: Final = 64 * 1024
+"""So much has to come for a download to count as going on: a byte now and then is no progress."""
 
 
 class Extent(msgspec.Struct, frozen=True):
@@ -39,11 +55,12 @@ def parse_extent(status: int, content_range: str, content_length: str) -> Extent
         ValueError: A partial reply that does not say which part it is.
     """
     if status == 206:  # noqa: PLR2004 # Partial Content
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range.strip())
+        found = re.fullmatch(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)", content_range.strip())
         if found is None:
             raise ValueError("a part of a file that does not say which")
         return Extent(int(found[1]), None if found[2] == "*" else int(found[2]))
-    return Extent(0, int(content_length) if content_length.isdecimal() else None)
+    known = content_length.isdecimal() and len(content_length) <= _LONGEST_NUMBER
+    return Extent(0, int(content_length) if known else None)
 
 
 class Download:
@@ -56,7 +73,14 @@ class Download:
     """
 
     def __init__(
-        self, transport: Transport, fetch_url: FetchUrl, start: int, stop: int | None, etag: str
+        self,
+        transport: Transport,
+        fetch_url: FetchUrl,
+        *,
+        start: int,
+        stop: int | None,
+        most: int | None,
+        etag: str,
     ) -> None:
         self.position = start
         self.total_bytes: int | None = None
@@ -64,15 +88,20 @@ class Download:
         self._transport = transport
         self._fetch_url = fetch_url
         self._stop = stop
+        self._most = most
         self._skip = 0
+        self._given = start
         self._failures = 0
+        self._deadline = 0.0
+        self._since_progress = 0
+        self._waited_s = 0.0
         self._stack = AsyncExitStack()
         self._chunks: AsyncIterator[bytes] | None = None
 
     @property
     def stop(self) -> int | None:
         """Offset after the last byte that is wanted; None while nobody knows."""
-        ends = [end for end in (self._stop, self.total_bytes) if end is not None]
+        ends = [end for end in (self._stop, self._most, self.total_bytes) if end is not None]
         return min(ends, default=None)
 
     async def start(self) -> None:
@@ -106,7 +135,6 @@ class Download:
             if chunk is None:
                 break
             if chunk:
-                self._failures = 0
                 self.position += len(chunk)
                 return chunk
         await self.aclose()
@@ -121,7 +149,9 @@ class Download:
             await self._open()
         if self._chunks is None:
             return b""
+        asked_at = anyio.current_time()
         chunk = await anext(self._chunks, None)
+        self._note_progress(len(chunk or b""), anyio.current_time() - asked_at)
         if chunk is None:
             if self.stop is None:
                 return None
@@ -132,7 +162,36 @@ class Download:
         wanted = None if self.stop is None else skipped + self.stop - self.position
         return chunk[skipped:wanted]
 
+    def _note_progress(self, count: int, waited_s: float) -> None:
+        """Count what came against the time that it took.
+
+        Raises:
+            Failed: It has come too slowly for too long.
+        """
+        self._since_progress += count
+        self._waited_s += waited_s
+        limit_s = self._transport.timeouts.attempt_s
+        if self._since_progress >= _PROGRESS_BYTES:
+            self._failures = 0
+            self._since_progress = 0
+            self._waited_s = 0.0
+        elif self._waited_s > limit_s:
+            reason = f"the file's storage sent next to nothing for {limit_s:.0f} s"
+            raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=False))
+
     async def _open(self) -> None:
+        if self.position > self._given and not self.etag:
+            # Nobody could tell whether the rest is of the same file.
+            raise Failed(
+                Failure(
+                    Kind.FINAL,
+                    Conflict(
+                        "the connection broke, and the file's storage marks no versions of it,"
+                        " so that it can't go on from there",
+                        hint="start over",
+                    ),
+                )
+            )
         headers = {"Accept-Encoding": "identity"}
         if self.position or self._stop is not None:
             last = "" if self._stop is None else self._stop - 1
@@ -152,8 +211,15 @@ class Download:
             if self._finished():
                 return
         if stream.status not in (200, 206):
-            body = b"".join([chunk async for chunk in stream.chunks])[:20_000]
-            failure = classify_reply(stream.status, body, subject="file", writes=False)
+            body = await self._read_refusal(stream)
+            now = time.time() + self._transport.clock_offset_s
+            failure = classify_reply(
+                stream.status,
+                body,
+                subject="file",
+                writes=False,
+                retry_after_s=parse_retry_after(stream.headers.get("Retry-After"), now=now),
+            )
             # An address that has expired is refused with 400, 401 or 403: another is asked for.
             expired = stream.status in (400, 401, 403)
             raise Failed(Failure(Kind.LOST, failure.error) if expired else failure)
@@ -165,11 +231,19 @@ class Download:
             )
         except ValueError as error:
             raise Failed(_garbled(str(error))) from None
-        self._check_same(extent.total_bytes, stream.headers.get("ETag", ""))
+        self._check_same(extent.total_bytes, find_mark(stream.headers))
         if extent.start > self.position:
             raise Failed(_garbled("another part of the file than was asked for"))
         self._skip = self.position - extent.start
         self._chunks = stream.chunks
+
+    async def _read_refusal(self, stream: Stream) -> bytes:
+        """Read what the storage says, as far as a sentence needs it and soon enough."""
+        with suppress(ValueError), anyio.move_on_after(self._transport.timeouts.attempt_s):
+            encoding = stream.headers.get("Content-Encoding", "")
+            most = self._transport.bounds.error_bytes
+            return (await read_body(stream.chunks, encoding, most)).content
+        return b""
 
     def _check_same(self, total_bytes: int | None, etag: str) -> None:
         """Remember what is being read, or refuse to glue two versions together."""
@@ -188,8 +262,11 @@ class Download:
         """Wait before the rest is asked for, or give up."""
         await self.aclose()
         self._stack = AsyncExitStack()
+        self._waited_s = 0.0
         self._failures += 1
-        if not await self._transport.wait_after(failure, self._failures):
+        if self._failures == 1:
+            self._deadline = self._transport.start_clock()
+        if not await self._transport.wait_after(failure, self._failures, self._deadline):
             raise failure.error
 
 
@@ -200,6 +277,7 @@ async def open_download(
     *,
     start: int = 0,
     stop: int | None = None,
+    most: int | None = None,
     etag: str = "",
 ) -> AsyncIterator[Download]:
     """Open a file's bytes from `start` up to, not including, `stop`.
@@ -209,13 +287,14 @@ async def open_download(
         fetch_url: Asked for a signed address, and for another when one has expired.
         start: Offset of the first byte.
         stop: Offset after the last one; None: to the end.
+        most: Offset at which reading ends although there is more; None: to the end.
         etag: The mark of an earlier part, which the rest must belong to; empty if there is none.
 
     Raises:
         Conflict: The content has changed since.
         ApiError: It can't be read.
     """
-    download = Download(transport, fetch_url, start, stop, etag)
+    download = Download(transport, fetch_url, start=start, stop=stop, most=most, etag=etag)
     try:
         await download.start()
         yield download
@@ -223,9 +302,17 @@ async def open_download(
         await download.aclose()
 
 
+def find_mark(headers: Mapping[str, str]) -> str:
+    """Return what tells this version of a file from others: its ETag, or else its date.
+
+    Either can be asked for again (RFC 9110, 13.1.5).
+    """
+    return headers.get("ETag", "") or headers.get("Last-Modified", "")
+
+
 def parse_total(content_range: str) -> int | None:
     """Read a file's size from the header of a refused range: ``bytes */SIZE``."""
-    found = re.fullmatch(r"bytes \*/(\d+)", content_range.strip())
+    found = re.fullmatch(r"bytes \*/(\d{1,19})", content_range.strip())
     return int(found[1]) if found else None
 
 

@@ -5,7 +5,6 @@ Pure: what was received goes in, an error with what may be done about it comes o
 
 from __future__ import annotations
 
-import re
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from html import unescape
@@ -31,7 +30,28 @@ LONGEST_LINE: Final = 200
 """Characters of a platform's message that a sentence can carry; the log has the rest."""
 
 _MESSAGE_KEYS: Final = ("message", "error", "detail", "details", "reason", "title", "errors")
+_LONGEST_BODY: Final = 64 * 1024
+_LONGEST_PAGE: Final = 20_000
+_LONGEST_DATE: Final = 64
+_DEEPEST: Final = 8
+_SKIPPED: Final = {"<?xml": ">", "<!--": "-->"}
+_OF_TOKENS: Final = ("token", "scope", "credential", "api key", "api_key")
+"""Words of a refusal that is about the token, not about the asset (design: api-today.md)."""
+_NEW_TOKEN: Final = (
+    "make a token that may do it, on the platform's account page, and sign in with it:"  # noqa: S105
+    " `coexplorer login`"
+)
+_ASK_OWNER: Final = "ask its owner for access"
 _TRY_LATER: Final = "try again in a while; the platform has trouble of its own"
+
+
+class Act(Enum):
+    """What a call does, as far as a refusal's cause depends on it."""
+
+    READ = auto()
+    CREATE = auto()
+    CHANGE = auto()
+    DELETE = auto()
 
 
 class Kind(Enum):
@@ -70,6 +90,7 @@ def classify_reply(
     *,
     subject: str,
     writes: bool,
+    act: Act = Act.READ,
     retry_after_s: float | None = None,
 ) -> Failure:
     """Turn a reply that is no success into a failure.
@@ -79,6 +100,7 @@ def classify_reply(
         body: The reply's, of any form.
         subject: What was asked for: `Call.subject`.
         writes: Whether the platform would have been changed.
+        act: What was to be done: `Call.act`.
         retry_after_s: Seconds that the platform asked to wait for.
     """
     said = find_message(body)
@@ -91,8 +113,8 @@ def classify_reply(
                 status=status,
             )
         case 403:
-            error = Forbidden(_forbidden(subject, because, writes=writes), status=status)
-            error.hint = "ask its owner for access"
+            by_page = bool(find_page_title(body))
+            error = classify_forbidden(said, subject=subject, act=act, by_page=by_page)
         case 404:
             error = NotFound(_not_found(subject), status=status)
             error.hint = "refresh the list; it may have been deleted"
@@ -136,39 +158,105 @@ def build_bad_reply(reason: str, body: bytes, status: int, *, writes: bool) -> F
     return Failure(Kind.GARBLED, error)
 
 
-def build_unreachable(reason: str, *, kind: Kind, writes: bool) -> Failure:
+def build_too_long(most_bytes: int, status: int, *, writes: bool) -> Failure:
+    """Describe a success whose body is longer than anybody needs."""
+    error = BadReply(
+        f"the platform's reply makes no sense: it is longer than {most_bytes:,} bytes",
+        hint="check the domain, and whether a proxy or a sign-in page is in between",
+        status=status,
+        outcome_unknown=writes,
+    )
+    return Failure(Kind.FINAL, error)
+
+
+def build_unreachable(reason: str, *, kind: Kind, writes: bool, hint: str = "") -> Failure:
     """Describe a call without a reply."""
     error = Unreachable(
         f"the platform can't be reached: {reason}",
-        hint="check the network and the domain, then try again",
+        hint=hint or "check the network and the domain, then try again",
         outcome_unknown=writes and kind is Kind.LOST,
     )
     return Failure(kind, error)
 
 
-def build_bad_redirect(reason: str, status: int) -> Failure:
-    """Describe a redirect that is not followed."""
+def build_bad_redirect(reason: str, status: int, *, writes: bool = False) -> Failure:
+    """Describe a redirect that is not followed.
+
+    301 to 303 are also what a server answers that has done as it was told, and shows the result
+    elsewhere. 307 and 308 say that nothing was done.
+    """
     error = BadReply(
         f"the platform did not answer itself: {reason}",
-        hint="check the domain; the token was not sent there",
+        hint="check the domain, and whether a sign-in page is in between; the token was not sent"
+        " there",
         status=status,
+        outcome_unknown=writes and status in (301, 302, 303),
     )
     return Failure(Kind.FINAL, error)
+
+
+def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = False) -> Forbidden:
+    """Tell by its words and by what was asked why the platform said 403.
+
+    It says so of a token that may not do this, of an asset that is somebody else's, and of a delete
+    of what is not archived (manual); the owner can help with the second alone. What stands in
+    between says so with a web page, and storages of files in their own words.
+
+    Args:
+        said: The platform's message, in one line; empty when there is none.
+        subject: What was asked for: `Call.subject`.
+        act: What was to be done.
+        by_page: It was said with a web page.
+    """
+    because = f": {said}" if said else ""
+    words = said.lower()
+    own = subject in ("asset", "folder", "file")  # somebody owns it
+    if by_page:
+        message = f"this was refused with a web page{because}"
+        hint = "check whether a proxy or a firewall is in between, and ask who runs it"
+    elif subject == "file" and "storage class" in words:
+        message, hint = f"this file is in cold storage{because}", "ask its owner to restore it"
+    elif act is Act.DELETE and "archiv" in words:
+        message, hint = (
+            f"only what is archived can be deleted{because}",
+            "archive it first, then delete it",
+        )
+    elif any(word in words for word in _OF_TOKENS):
+        message, hint = f"your token may not do this{because}", _NEW_TOKEN
+    elif act is Act.CREATE:
+        message, hint = (
+            f"you may not create assets there{because}",
+            f"{_NEW_TOKEN}; if it has that, ask who runs the platform",
+        )
+    elif not own:
+        message, hint = f"your token may not see this {subject}{because}", _NEW_TOKEN
+    elif act is Act.READ:
+        message, hint = f"you may not see this {subject}{because}", "ask its owner for access"
+    elif said:
+        message, hint = f"you can read but not change this {subject}{because}", _ASK_OWNER
+    else:
+        message, hint = (
+            f"you can read but not change this {subject}",
+            f"{_ASK_OWNER}; if it is yours, {_NEW_TOKEN}",
+        )
+    return Forbidden(message, hint=hint, status=403)
 
 
 def find_message(body: bytes) -> str:
     """Return one readable line out of an error's body, whatever its form; empty if there is none.
 
     JSON objects, lists and texts, a proxy's HTML page and plain text are understood (design:
-    api.md, Errors), and S3's XML.
+    api.md, Errors), and S3's XML. Only the beginning of a long body is looked at, and everything
+    here takes time in proportion to that: whoever stands in between may send what he likes.
     """
+    body = body[:_LONGEST_BODY]
     if not body.strip():
         return ""
     if page := find_page_title(body):
         return page
     # What stands behind signed addresses is S3, whose errors are XML.
-    if found := re.search(rb"(?s)<Error>.*?<Message>(.*?)</Message>", body):
-        return _one_line(unescape(found[1].decode("utf-8", "replace")))
+    if message := _between(body, b"<Message>", b"</Message>", after=b"<Error>"):
+        return _one_line(unescape(message.decode("utf-8", "replace")))
     try:
         text = _said(decode_json(body))
     except ValueError:
@@ -178,15 +266,61 @@ def find_message(body: bytes) -> str:
 
 def find_page_title(body: bytes) -> str:
     """Return the title of an HTML page; empty when `body` is none."""
-    text = body[:20_000].decode("utf-8", "replace")
-    if not re.match(r"(?is)\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype|html|head|body)", text):
+    text = body[:_LONGEST_PAGE].decode("utf-8", "replace")
+    lowered = text.lower()
+    if len(lowered) != len(text):  # some letters are longer in lower case
+        text = lowered
+    start = _skip_prologue(lowered)
+    if not lowered.startswith(("<!doctype", "<html", "<head", "<body"), start):
         return ""
     for tag in ("title", "h1", "body"):
-        if found := re.search(rf"(?is)<{tag}[^>]*>(.*?)(</{tag}>|$)", text):
-            line = _one_line(unescape(re.sub(r"(?s)<[^>]*>", " ", found[1])))
+        if inner := _find_inner(text, lowered, tag):
+            line = _one_line(unescape(_drop_tags(inner)))
             if line:
                 return line
     return "a page without a title"
+
+
+def _skip_prologue(text: str) -> int:
+    """Return where a page begins behind white space, an XML declaration and comments."""
+    place = 0
+    while True:
+        while place < len(text) and text[place].isspace():
+            place += 1
+        opening = next((each for each in _SKIPPED if text.startswith(each, place)), None)
+        if opening is None:
+            return place
+        end = text.find(_SKIPPED[opening], place + len(opening))
+        if end < 0:
+            return len(text)
+        place = end + len(_SKIPPED[opening])
+
+
+def _find_inner(text: str, lowered: str, tag: str) -> str:
+    """Return what stands in the first element of this name; to the end where it is not closed."""
+    start = lowered.find(f"<{tag}")
+    opened = text.find(">", start) + 1 if start >= 0 else 0
+    if not opened:
+        return ""
+    end = lowered.find(f"</{tag}>", opened)
+    return text[opened:] if end < 0 else text[opened:end]
+
+
+def _drop_tags(text: str) -> str:
+    """Put a blank in the place of each tag."""
+    pieces = text.split("<")
+    kept = [pieces[0]]
+    for piece in pieces[1:]:
+        _, closed, behind = piece.partition(">")
+        kept.append(behind if closed else f"<{piece}")
+    return " ".join(kept)
+
+
+def _between(body: bytes, start: bytes, end: bytes, *, after: bytes) -> bytes:
+    place = body.find(after)
+    opened = body.find(start, place) if place >= 0 else -1
+    closed = body.find(end, opened) if opened >= 0 else -1
+    return body[opened + len(start) : closed] if closed >= 0 else b""
 
 
 def parse_retry_after(text: str | None, *, now: float) -> float | None:
@@ -199,18 +333,14 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
     if text is None:
         return None
     text = text.strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", text, re.ASCII):
+    if len(text) > _LONGEST_DATE or not text.isascii():
+        return None
+    if text.replace(".", "", 1).isdigit() and text[0] != ".":
         return float(text)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
-
-
-def _forbidden(subject: str, because: str, *, writes: bool) -> str:
-    if writes:
-        return f"you can read but not change this {subject}{because}"
-    return f"you may not see this {subject}{because}"
 
 
 def _not_found(subject: str) -> str:
@@ -219,15 +349,17 @@ def _not_found(subject: str) -> str:
     return f"the platform has no {subject} at this address"
 
 
-def _said(value: object) -> str:
+def _said(value: object, depth: int = 0) -> str:
+    if depth > _DEEPEST:
+        return ""
     match value:
         case str():
             return value
         case dict():
-            found = [_said(value[key]) for key in _MESSAGE_KEYS if value.get(key)]
+            found = (_said(value[key], depth + 1) for key in _MESSAGE_KEYS if value.get(key))
             return next(filter(None, found), "")
         case list():
-            return "; ".join(filter(None, (_said(item) for item in value)))
+            return "; ".join(filter(None, (_said(item, depth + 1) for item in value)))
         case _:
             return ""
 

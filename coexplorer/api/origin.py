@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import socket
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +27,26 @@ class Origin(msgspec.Struct, frozen=True):
             return ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def may_be_loopback(self) -> bool:
+        """Tell whether a connection there could end on this machine, however it is written.
+
+        ``127.1``, ``2130706433`` and ``0x7f.0.0.1`` are 127.0.0.1 to the operating system.
+        """
+        host = self.host.rstrip(".")
+        if self.is_loopback or host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            address = ip_address(host.partition("%")[0])
+        except ValueError:
+            try:
+                address = ip_address(socket.inet_aton(host))
+            except (OSError, UnicodeError):
+                return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return address.is_loopback or address.is_unspecified
 
     @property
     def is_private_enough(self) -> bool:

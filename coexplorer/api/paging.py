@@ -22,12 +22,17 @@ STALE_PAGES: Final = 3
 """Pages without anything new before a platform counts as going round in circles."""
 
 
+MOST_PAGES: Final = 10_000
+"""Pages of one search: ten million assets. A platform that has more to say invents them."""
+
+
 class Incomplete(StrEnum):
     """Why a walk ended before the search did, as the end of a sentence."""
 
     WALL = "the platform shows no more than 10,000 results of one search"
     NO_WAY_ON = "the platform says that there is more but not where"
     CIRCLE = "the platform says that there is more and repeats what it gave"
+    ENDLESS = "the platform had shown 10,000 pages of one search and says that there is more"
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -62,6 +67,7 @@ class Pager:
         self._tokens: set[str] = set()
         self._seen: set[AssetId] = set()
         self._stale = 0
+        self._pages = 0
 
     def keep_new(self, ids: Iterable[AssetId]) -> set[AssetId]:
         """Return those of a page's ids that no page before it had, and remember them.
@@ -84,11 +90,13 @@ class Pager:
             next_token: What the platform gave.
         """
         reached = place.offset + rows
+        self._pages += 1
         if not has_more:
             at_wall = not self._tokens and reached >= WALL
             return Step(incomplete=Incomplete.WALL if at_wall else None)
-        if self._stale >= STALE_PAGES:
-            return Step(incomplete=Incomplete.CIRCLE)
+        if self._stale >= STALE_PAGES or self._pages >= MOST_PAGES:
+            stale = self._stale >= STALE_PAGES
+            return Step(incomplete=Incomplete.CIRCLE if stale else Incomplete.ENDLESS)
         if next_token is not None:
             return self._follow(next_token, reached)
         if self._tokens or rows == 0:

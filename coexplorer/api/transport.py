@@ -11,10 +11,10 @@ from __future__ import annotations
 import base64
 import logging
 import random
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -23,19 +23,21 @@ import httpx
 import msgspec
 
 import coexplorer
+from coexplorer.api.bodies import ACCEPTED, Bounds, read_body
 from coexplorer.api.calls import Call, Repeat
 from coexplorer.api.failures import (
-    LONGEST_LINE,
     Failed,
     Failure,
     Kind,
     build_bad_redirect,
     build_bad_reply,
+    build_too_long,
     build_unreachable,
     classify_reply,
     parse_retry_after,
 )
-from coexplorer.api.origin import find_origin, parse_base_url, parse_origin
+from coexplorer.api.network import RAISED, Network, build_limits
+from coexplorer.api.origin import Origin, find_origin, parse_base_url, parse_origin
 from coexplorer.api.patience import Patience, Tried, find_wait_s
 from coexplorer.errors import NotFound
 from coexplorer.models import Secret
@@ -78,6 +80,18 @@ class Stream(msgspec.Struct, frozen=True):
     chunks: AsyncIterator[bytes]
 
 
+class _Reply(msgspec.Struct, frozen=True):
+    """A reply, read as far as the bounds allow."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300  # noqa: PLR2004 # RFC 9110, 15.3
+
+
 class _TokenAuth(httpx.Auth):
     """HTTP Basic with the token as user name and no password, for one origin only."""
 
@@ -100,6 +114,7 @@ class Transport:
         token: Goes along as the user name of HTTP Basic (manual).
         timeouts: See `Timeouts`.
         patience: See `Patience`.
+        bounds: See `Bounds`.
         concurrency: Requests that may be under way at once.
         on_wait: See `OnWait`; may be replaced at any time.
         carrier: Takes the place of the network; for tests of waiting.
@@ -115,6 +130,7 @@ class Transport:
         *,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 # frozen
         patience: Patience = Patience(),  # noqa: B008 # frozen
+        bounds: Bounds = Bounds(),  # noqa: B008 # frozen
         concurrency: int = 8,
         on_wait: OnWait | None = None,
         carrier: Carrier | None = None,
@@ -125,27 +141,30 @@ class Transport:
         self.clock_offset_s = 0.0
         """Seconds that the platform's clock is ahead of ours, as far as it has told."""
         self._token = token
-        self._timeouts = timeouts
+        self.timeouts = timeouts
+        self.bounds = bounds
         self._patience = patience
         self._concurrency = concurrency
+        # Apart, so that long downloads never keep calls from a connection.
+        self._network = Network(build_limits(concurrency))
+        self._files_network = Network(build_limits(concurrency))
         self._carrier = carrier
         self._slots: anyio.Semaphore
         self._http: httpx.AsyncClient
+        self._files_http: httpx.AsyncClient
         self._stack: AsyncExitStack
-        self._files_http: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
         return f"Transport({self.base_url!r})"
 
     async def __aenter__(self) -> Self:
         self._slots = anyio.Semaphore(self._concurrency)
-        # This machine needs no list of certificates, which takes longer to read than a request
-        # takes; a context without any trusts nobody.
-        clear = self.origin.scheme == "http"
-        verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if clear else True
-        self._http = self._build_http(_TokenAuth(self._token, self.base_url), verify=verify)
+        token = _TokenAuth(self._token, self.base_url)
+        self._http = self._build_http(token, self._network)
+        self._files_http = self._build_http(None, self._files_network)
         self._stack = AsyncExitStack()
         await self._stack.enter_async_context(self._http)
+        await self._stack.enter_async_context(self._files_http)
         return self
 
     async def __aexit__(
@@ -157,35 +176,36 @@ class Transport:
         with anyio.CancelScope(shield=True):
             await self._stack.__aexit__(kind, error, traceback)
 
-    def _build_http(
-        self, auth: httpx.Auth | None = None, *, verify: ssl.SSLContext | bool = True
-    ) -> httpx.AsyncClient:
+    def _build_http(self, auth: httpx.Auth | None, network: Network) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             auth=auth,
-            headers={"User-Agent": _USER_AGENT},
-            timeout=httpx.Timeout(self._timeouts.read_s, connect=self._timeouts.connect_s),
-            limits=httpx.Limits(
-                max_connections=self._concurrency + 2,
-                max_keepalive_connections=self._concurrency,
-                keepalive_expiry=30.0,
-            ),
-            # This machine is not behind a proxy.
-            trust_env=not self.origin.is_loopback and self._carrier is None,
-            verify=verify,
-            transport=self._carrier,
+            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": ACCEPTED},
+            timeout=httpx.Timeout(self.timeouts.read_s, connect=self.timeouts.connect_s),
+            # Nobody needs a cookie here, so none is kept.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            # `Network` reads the environment, and no .netrc is to add a password.
+            trust_env=False,
+            transport=self._carrier or network,
         )
 
-    async def send(self, call: Call, parse: Callable[[bytes], T]) -> T:
+    def start_clock(self) -> float:
+        """Return the deadline of a call that starts now, for `send` and `wait_after`."""
+        return anyio.current_time() + self.timeouts.call_s
+
+    async def send(
+        self, call: Call, parse: Callable[[bytes], T], *, deadline: float | None = None
+    ) -> T:
         """Send a call and read its reply, as often as it takes and is allowed.
 
         Args:
             call: What to send.
             parse: Reads the body of a success; raises ValueError when it makes no sense.
+            deadline: Of what this is a part of, by `start_clock`; None: it is the whole.
 
         Raises:
             ApiError: `outcome_unknown` tells whether a write may have been carried out.
         """
-        deadline = anyio.current_time() + self._timeouts.call_s
+        deadline = self.start_clock() if deadline is None else deadline
         tried = Tried()
         maybe_done = False
         while True:
@@ -205,17 +225,18 @@ class Transport:
                 raise error from None
             await self._wait(wait_s, error.message)
 
-    async def wait_after(self, failure: Failure, nth: int) -> bool:
+    async def wait_after(self, failure: Failure, nth: int, deadline: float) -> bool:
         """Wait before a repetition that the caller does itself; say whether there is to be one.
 
         Args:
             failure: What happened.
             nth: How often it happened in a row.
+            deadline: By `start_clock`; a platform that asks for a longer wait gets none.
         """
         tried = Tried(lost=nth, unsent=nth, slow_downs=nth)
         chance = random.random()  # noqa: S311 # spreads clients out in time
         wait_s = find_wait_s(failure, Repeat.ALWAYS, tried, self._patience, chance=chance)
-        if wait_s is None:
+        if wait_s is None or anyio.current_time() + wait_s >= deadline:
             return False
         await self._wait(wait_s, failure.error.message)
         return True
@@ -229,65 +250,98 @@ class Transport:
     async def _attempt(self, call: Call, parse: Callable[[bytes], T], deadline: float) -> T:
         async with self._slots:
             started = anyio.current_time()
-            until = min(deadline, started + self._timeouts.attempt_s)
-            response = None
+            until = min(deadline, started + self.timeouts.attempt_s)
+            reply = None
             with anyio.CancelScope(deadline=until):
-                response = await self._exchange(call)
-        if response is None:
+                reply = await self._exchange(call)
+        if reply is None:
             reason = f"there was no whole answer within {until - started:.0f} s"
             raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=call.writes))
-        if not response.is_success:
-            raise Failed(self._classify(call, response))
+        if not reply.is_success:
+            raise Failed(self._classify(call, reply))
         try:
-            return parse(response.content)
+            return parse(reply.content)
         except ValueError as error:
             reason = str(error)
-        body = self._log_body(call, response)
-        raise Failed(build_bad_reply(reason, body, response.status_code, writes=call.writes))
+        body = self._log_body(call, reply)
+        raise Failed(build_bad_reply(reason, body, reply.status, writes=call.writes))
 
-    async def _exchange(self, call: Call) -> httpx.Response:
-        url = httpx.URL(self.base_url + call.path)
-        if call.params:
-            url = url.copy_merge_params(call.params)
-        headers = {"Content-Type": "application/json"} if call.body is not None else {}
+    async def _exchange(self, call: Call) -> _Reply:
+        address = self.base_url + call.path
         hops = 0
-        while True:
-            try:
+        try:
+            url = httpx.URL(address)
+            if call.params:
+                url = url.copy_merge_params(call.params)
+            first = url
+            headers = {"Content-Type": "application/json"} if call.body is not None else {}
+            while True:
                 request = self._http.build_request(
                     call.method, url, content=call.body, headers=headers
                 )
                 request.stream = _Body(call.body or b"")
-                response = await self._http.send(request, follow_redirects=False)
-            except httpx.HTTPError as error:
-                raise Failed(describe(error, writes=call.writes)) from None
-            self._learn_clock(response)
-            target = response.next_request
-            if target is None:
-                return response
-            hops += 1
-            self._check_hop(call, response, target.url, hops)
-            url = target.url
+                response = await self._http.send(request, stream=True, follow_redirects=False)
+                self._learn_clock(response)
+                async with _Chunks(response, self._network, writes=call.writes) as chunks:
+                    target = response.next_request
+                    if target is None:
+                        return await self._read(call, response, chunks)
+                hops += 1
+                self._check_hop(call, response.status_code, first, target.url, hops)
+                url = target.url
+        except RAISED as error:
+            raise Failed(self._network.describe(error, address, writes=call.writes)) from None
+
+    async def _read(
+        self, call: Call, response: httpx.Response, chunks: AsyncIterator[bytes]
+    ) -> _Reply:
+        """Read a body as far as the bounds allow; that of a refusal need not be whole."""
+        status, headers = response.status_code, response.headers
+        encoding = headers.get("Content-Encoding", "")
+        bounds = self.bounds
+        if not response.is_success:
+            content = b""
+            with suppress(ValueError):
+                content = (await read_body(chunks, encoding, bounds.error_bytes)).content
+            return _Reply(status, headers, content)
+        try:
+            body = await read_body(chunks, encoding, bounds.reply_bytes)
+        except ValueError as error:
+            raise Failed(build_bad_reply(str(error), b"", status, writes=call.writes)) from None
+        if body.cut:
+            raise Failed(build_too_long(bounds.reply_bytes, status, writes=call.writes))
+        return _Reply(status, headers, body.content)
 
     def _check_hop(
-        self, call: Call, response: httpx.Response, target: httpx.URL, hops: int
+        self, call: Call, status: int, first: httpx.URL, target: httpx.URL, hops: int
     ) -> None:
-        """Refuse redirects that would carry the token away, or change what is being done."""
-        status = response.status_code
+        """Refuse redirects that would carry the token away, or change what is asked or done.
+
+        What is followed leads to the same path and parameters below the same or another prefix, and
+        for what is no reading to the very same, but for a slash at the end.
+        """
+        reason = ""
+        same = target.path.rstrip("/") == first.path.rstrip("/")
+        reads = call.method == "GET"
         if find_origin(str(target)) != self.origin:
             reason = f"it redirects to another address, {target.host}"
-            raise Failed(build_bad_redirect(reason, status))
-        if call.method != "GET" and status not in (307, 308):
-            raise Failed(build_bad_redirect("it redirects what is no reading", status))
-        if hops > _MAX_HOPS:
-            raise Failed(build_bad_redirect("it redirects in a circle", status))
+        elif not reads and status not in (307, 308):
+            reason = "it redirects what is no reading"
+        elif target.params != first.params or not (same or (reads and _is_below(target, call))):
+            reason = f"it redirects to another page, {target.path[:80]!r}"
+        elif hops > _MAX_HOPS:
+            reason = "it redirects in a circle"
+        if reason:
+            raise Failed(build_bad_redirect(reason, status, writes=call.writes))
 
-    def _classify(self, call: Call, response: httpx.Response) -> Failure:
+    def _classify(self, call: Call, reply: _Reply) -> Failure:
         retry_after_s = parse_retry_after(
-            response.headers.get("Retry-After"), now=time.time() + self.clock_offset_s
+            reply.headers.get("Retry-After"), now=time.time() + self.clock_offset_s
         )
         return classify_reply(
-            response.status_code,
-            self._log_body(call, response),
+            reply.status,
+            self._log_body(call, reply),
+            act=call.act,
             subject=call.subject,
             writes=call.writes,
             retry_after_s=retry_after_s,
@@ -298,15 +352,15 @@ class Transport:
         if told_s:
             self.clock_offset_s = told_s - time.time()
 
-    def _log_body(self, call: Call, response: httpx.Response) -> bytes:
+    def _log_body(self, call: Call, reply: _Reply) -> bytes:
         """Log what the platform said, and return it, without secrets that it may have repeated."""
-        body = response.content
+        body = reply.content
         for secret in (self._token, *call.secrets):
             if secret:
                 plain = secret.reveal().encode()
                 body = body.replace(base64.b64encode(plain + b":"), b"...").replace(plain, b"...")
         text = body[:10_000].decode("utf-8", "replace")
-        _log.info("%r: %d: %r", call, response.status_code, text)
+        _log.info("%r: %d: %r", call, reply.status, text)
         return body
 
     @asynccontextmanager
@@ -316,29 +370,40 @@ class Transport:
         Raises:
             Failed: There was no reply, or the address is not private enough; so do the chunks.
         """
-        if self._files_http is None:
-            self._files_http = await self._stack.enter_async_context(self._build_http())
         request: httpx.Request | None = None
-        with suppress(httpx.InvalidURL):
+        with suppress(httpx.InvalidURL, ValueError):
             request = self._files_http.build_request("GET", url, headers=headers)
         for _hop in range(_MAX_HOPS + 1):
             origin = find_origin(str(request.url)) if request is not None else None
-            if request is None or origin is None or not origin.is_private_enough:
+            if request is None or origin is None or not self._may_read(origin):
                 break
             request.stream = _Body(b"")
-            try:
-                response = await self._files_http.send(request, stream=True)
-            except httpx.HTTPError as error:
-                raise Failed(describe(error, writes=False)) from None
-            chunks = _Chunks(response)
-            try:
+            response = await self._start_stream(request)
+            async with _Chunks(response, self._files_network, writes=False) as chunks:
                 if response.next_request is None:
                     yield Stream(response.status_code, response.headers, chunks)
                     return
                 request = response.next_request
-            finally:
-                await chunks.aclose()
         raise Failed(build_bad_redirect("the file's address is none, or not private", 0))
+
+    def _may_read(self, origin: Origin) -> bool:
+        """Tell whether a platform may send us there: a remote one not to this machine's servers."""
+        if origin.may_be_loopback and not self.origin.is_loopback:
+            return False
+        return origin.is_private_enough
+
+    async def _start_stream(self, request: httpx.Request) -> httpx.Response:
+        response = None
+        try:
+            with anyio.move_on_after(self.timeouts.attempt_s):
+                response = await self._files_http.send(request, stream=True)
+        except RAISED as error:
+            failure = self._files_network.describe(error, str(request.url), writes=False)
+            raise Failed(failure) from None
+        if response is None:
+            reason = f"the file's storage gave no answer within {self.timeouts.attempt_s:.0f} s"
+            raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=False))
+        return response
 
 
 class _Body(httpx.AsyncByteStream):
@@ -372,9 +437,17 @@ class _Once:
 class _Chunks:
     """The body of a reply on its way, with our errors in place of httpx's."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, network: Network, *, writes: bool) -> None:
         self._response = response
+        self._network = network
+        self._writes = writes
         self._raw = response.aiter_raw()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     def __aiter__(self) -> Self:
         return self
@@ -382,8 +455,10 @@ class _Chunks:
     async def __anext__(self) -> bytes:
         try:
             return await anext(self._raw)
-        except httpx.HTTPError as error:
-            raise Failed(describe(error, writes=False)) from None
+        except RAISED as error:
+            url = str(self._response.url)
+            failure = self._network.describe(error, url, writes=self._writes)
+            raise Failed(failure) from None
 
     async def aclose(self) -> None:
         """Close the connection, then run the generators inside of httpx to their end.
@@ -397,30 +472,6 @@ class _Chunks:
                     pass
 
 
-def describe(error: httpx.HTTPError, *, writes: bool) -> Failure:
-    """Turn what httpx raised into a failure.
-
-    Its own text is used only where it is the operating system's: that of a protocol error quotes
-    headers.
-    """
-    match error:
-        case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            reason, kind = "the connection took too long", Kind.UNSENT
-        case httpx.ConnectError() | httpx.ProxyError():
-            reason, kind = f"no connection ({_first_line(error)})", Kind.UNSENT
-            if "CERTIFICATE" in reason:
-                kind = Kind.FINAL
-        case httpx.TimeoutException():
-            reason, kind = "it stopped answering", Kind.LOST
-        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
-            reason, kind = "the request can't be sent in this form", Kind.FINAL
-        case httpx.DecodingError():
-            reason, kind = "its reply can't be unpacked", Kind.LOST
-        case _:
-            reason, kind = "the connection broke", Kind.LOST
-    return build_unreachable(reason, kind=kind, writes=writes)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:LONGEST_LINE] if lines else type(error).__name__
+def _is_below(target: httpx.URL, call: Call) -> bool:
+    """Tell whether a path ends in what was asked for, in whichever prefix."""
+    return target.raw_path.partition(b"?")[0].rstrip(b"/").endswith(b"/" + call.path.encode())

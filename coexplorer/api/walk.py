@@ -5,6 +5,7 @@ The decisions are `paging`'s; this is the short driver that does the waiting.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -24,6 +25,8 @@ FetchEnvelope = Callable[[Place], Awaitable[Envelope]]
 _Item = tuple[Envelope, Step] | ApiError
 _PIECE = 10
 """Rows parsed at a time: a whole page takes 30 ms, and a mount or a screen shares this thread."""
+
+_MOST_LEFT_OUT = 10_000
 
 Row = TypeVar("Row")
 
@@ -47,6 +50,7 @@ class Walk(Generic[Row]):
     Attributes:
         finished: Whether the walk has ended of itself.
         incomplete: Why it ended although the platform has more; None otherwise.
+        left_out: Rows that name no asset, as far as they differ from each other.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Walk(Generic[Row]):
     ) -> None:
         self.finished = False
         self.incomplete: Incomplete | None = None
+        self.left_out: set[bytes] = set()
         self._fetch = fetch
         self._parse = parse
         self._id_of = id_of
@@ -125,10 +130,20 @@ class Walk(Generic[Row]):
         """Parse a page's rows and let others have their turn in between."""
         by_id: dict[AssetId, Row] = {}
         for start in range(0, len(envelope.rows), _PIECE):
-            for row in self._parse(envelope.rows[start : start + _PIECE]):
+            piece = envelope.rows[start : start + _PIECE]
+            rows = self._parse(piece)
+            for row in rows:
                 by_id[self._id_of(row)] = row
+            if len(rows) < len(piece):
+                self._note_left_out(piece)
             await anyio.lowlevel.checkpoint()
         return by_id
+
+    def _note_left_out(self, piece: Sequence[bytes]) -> None:
+        """Remember which rows could not be read, by their digests: they may come again."""
+        for row in piece:
+            if not self._parse((row,)) and len(self.left_out) < _MOST_LEFT_OUT:
+                self.left_out.add(hashlib.sha256(row).digest())
 
     def _step(self, place: Place, envelope: Envelope) -> Step:
         return self._pager.step(

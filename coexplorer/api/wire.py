@@ -7,16 +7,26 @@ altogether raises ValueError, which the transport turns into `errors.BadReply`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Final, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, cast
 
 import msgspec
 
 from coexplorer.api.failures import find_page_title
-from coexplorer.assets import asset_from_json, decode_json, encode_json
-from coexplorer.models import Asset, AssetId, FileEntry, FileUrls, MetadataField
+from coexplorer.api.splitting import split_page
+from coexplorer.assets import LARGEST_BYTES, asset_from_json, decode_json, encode_json
+from coexplorer.models import (
+    Asset,
+    AssetId,
+    FileEntry,
+    FileUrls,
+    MetadataField,
+    is_asset_id,
+)
 
 _log = logging.getLogger(__name__)
+_LONGEST_NUMBER: Final = 20
+"""Digits of the largest number that could be a size."""
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -50,9 +60,20 @@ def parse_envelope(body: bytes) -> Envelope:
     try:
         page = _ENVELOPE.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _parse_strange_envelope(decode_json(body))
+        return _parse_strange_page(body)
     rows = tuple(bytes(raw) for raw in page.results or ())
     return Envelope(rows, page.has_more, page.next_token or None)
+
+
+def _parse_strange_page(body: bytes) -> Envelope:
+    try:
+        page = decode_json(body)
+    except ValueError:
+        # One row may be nested so deeply that nobody reads the whole.
+        rest, rows = split_page(body)
+        envelope = _parse_strange_envelope(decode_json(rest))
+        return Envelope(rows, envelope.has_more, envelope.next_token)
+    return _parse_strange_envelope(page)
 
 
 def _parse_strange_envelope(page: object) -> Envelope:
@@ -66,10 +87,17 @@ def _parse_strange_envelope(page: object) -> Envelope:
     has_more = page.get("has_more", page.get("hasMore"))
     token = page.get("next_token", page.get("nextToken"))
     return Envelope(
-        tuple(encode_json(row) for row in results),
+        tuple(_encode_row(row) for row in results),
         has_more is True or has_more in (1, "true"),
         str(token) if isinstance(token, (str, int)) and token != "" else None,
     )
+
+
+def _encode_row(row: object) -> bytes:
+    try:
+        return encode_json(row)
+    except ValueError:
+        return b"null"  # counts as a row that names no asset
 
 
 def parse_rows(rows: Sequence[bytes]) -> tuple[Asset, ...]:
@@ -86,7 +114,7 @@ def parse_rows(rows: Sequence[bytes]) -> tuple[Asset, ...]:
 class _Named(msgspec.Struct):
     """Of an asset, what says which one it is."""
 
-    id: Annotated[str, msgspec.Meta(pattern=r"\S")]
+    id: str
 
 
 _NAMED: Final = msgspec.json.Decoder(_Named)
@@ -94,32 +122,67 @@ _NAMED: Final = msgspec.json.Decoder(_Named)
 
 def parse_ids(rows: Sequence[bytes]) -> tuple[AssetId, ...]:
     """Read the ids alone of a page's rows, of those that `parse_rows` keeps."""
-    ids = []
+    ids: list[AssetId] = []
     for row in rows:
         try:
-            ids.append(AssetId(_NAMED.decode(row).id))
+            text = _NAMED.decode(row).id
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             ids.extend(asset.id for asset in parse_rows([row]))
+        else:
+            if is_asset_id(text):
+                ids.append(AssetId(text))
     return tuple(ids)
 
 
-def parse_asset_reply(body: bytes) -> Asset:
-    """Read the answer to a get, create or update.
+def read_asset_of(asset_id: AssetId) -> Callable[[bytes], Asset]:
+    """Return the reader of the answer to a get or an update of an asset.
 
-    Raises:
-        ValueError: It is no asset.
+    It raises ValueError where the answer is no asset, or another one: a cache or a proxy in between
+    mixed the replies up, and believing it would show or change the wrong asset.
     """
-    return asset_from_json(body)
+
+    def read(body: bytes) -> Asset:
+        asset = asset_from_json(body)
+        if asset.id != asset_id:
+            raise ValueError("it is about another asset")
+        return asset
+
+    return read
 
 
-def parse_done(body: bytes) -> None:
-    """Accept what archive and delete answer: any body or none (design: api.md, Calls).
+def read_created_since(since: float) -> Callable[[bytes], Asset]:
+    """Return the reader of the answer to a create that was sent at `since`, in epoch seconds.
 
-    Raises:
-        ValueError: It is a web page: that was not the platform, however well it means.
+    It raises ValueError where the answer is no asset, or one that was there before.
     """
-    if find_page_title(body):
-        raise ValueError("a web page")
+
+    def read(body: bytes) -> Asset:
+        asset = asset_from_json(body)
+        if asset.created is not None and asset.created < since:
+            raise ValueError("it is about an asset that was there before")
+        return asset
+
+    return read
+
+
+def read_done_of(asset_id: AssetId) -> Callable[[bytes], None]:
+    """Return the reader of what archive and delete answer.
+
+    Any body will do, or none (design: api.md, Calls), but for a web page, which is not the
+    platform's however well it means, and for another asset: these raise ValueError.
+    """
+
+    def read(body: bytes) -> None:
+        if find_page_title(body):
+            raise ValueError("a web page")
+        try:
+            reply = decode_json(body)
+        except ValueError:
+            return
+        if isinstance(reply, dict) and "name" in reply and reply.get("id") not in (None, asset_id):
+            raise ValueError("it is about another asset")
+
+    return read
 
 
 def parse_folder(body: bytes) -> tuple[FileEntry, ...]:
@@ -149,13 +212,13 @@ def _file_entry(item: dict[str, object]) -> FileEntry | None:
     if not isinstance(name, str) or not name:
         name = path.rpartition("/")[2]
     size = item.get("size")
-    if isinstance(size, str) and size.isdecimal():
+    if isinstance(size, str) and size.isdecimal() and len(size) <= _LONGEST_NUMBER:
         size = int(size)
     return FileEntry(
         name=name,
         path=path,
         is_folder=item.get("type") in ("folder", "directory", "dir"),
-        size_bytes=size if isinstance(size, int) and size >= 0 else None,
+        size_bytes=size if type(size) is int and 0 <= size <= LARGEST_BYTES else None,
     )
 
 

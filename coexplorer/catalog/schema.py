@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 
 from coexplorer.catalog.letters import letters_of
+from coexplorer.models import is_asset_id
 
 APPLICATION_ID = 0x636F6578
 """``coex``: marks the file as ours (PRAGMA application_id)."""
@@ -251,6 +252,17 @@ def _tally_more(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE TRIGGER asset_{event} AFTER {when} BEGIN {what}; END")
 
 
+def _forget_bad_ids(connection: sqlite3.Connection) -> None:
+    """Forget rows of ids that are none: a NUL in one kept every later page from being written."""
+    from coexplorer.catalog.writing import delete_rows  # noqa: PLC0415 # which stands on this
+
+    connection.create_function("is_asset_id", 1, is_asset_id)
+    bad = connection.execute("SELECT n FROM asset WHERE NOT is_asset_id(id)").fetchall()
+    delete_rows(connection, [n for (n,) in bad])
+    for table, column in (("input", "parent"), ("removed", "id")):
+        connection.execute(f"DELETE FROM {table} WHERE NOT is_asset_id({column})")
+
+
 def _split(script: str) -> list[str]:
     """Return the statements of a script; `executescript` would commit the transaction."""
     statements: list[str] = []
@@ -268,6 +280,7 @@ MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("note the letters of each asset", _note_letters),
     ("count what changes the order of all assets", _count_places),
     ("tally types and owners", _tally_more),
+    ("forget what has no usable id", _forget_bad_ids),
 )
 """Each takes the file from the version of its index to the next, inside one transaction."""
 

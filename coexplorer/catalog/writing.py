@@ -216,19 +216,23 @@ def remove(connection: sqlite3.Connection, ids: Iterable[AssetId]) -> int:
     known = _load_known(connection, ids)
     if not known:
         return 0
-    numbers = [one.n for one in known.values()]
     change = read_change(connection) + 1
+    delete_rows(connection, [one.n for one in known.values()])
+    connection.executemany(
+        "INSERT OR REPLACE INTO removed VALUES (?, ?)", ((one, change) for one in known)
+    )
+    set_change(connection, change)
+    return len(known)
+
+
+def delete_rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Delete assets by their row numbers, wherever something of them is kept."""
     _delete_details(connection, numbers)
     for table in ("seen", "asset"):
         connection.execute(
             f"DELETE FROM {table} WHERE n IN (SELECT value FROM json_each(?))",
             (_json(numbers),),
         )
-    connection.executemany(
-        "INSERT OR REPLACE INTO removed VALUES (?, ?)", ((one, change) for one in known)
-    )
-    set_change(connection, change)
-    return len(known)
 
 
 def set_membership(

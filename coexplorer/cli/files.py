@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,11 @@ def files_command(
 
     async def work(library: Library) -> int:
         async def one(asset_id: AssetId) -> None:
-            entries = await _list(library, asset_id, path, recursive=recursive)
-            found.extend((asset_id, entry) for entry in entries)
+            if not recursive:
+                found.extend((asset_id, e) for e in await library.list_files(asset_id, path))
+                return
+            async with aclosing(library.walk_files(asset_id, path)) as entries:
+                found.extend([(asset_id, entry) async for entry in entries])
 
         ids = await find_targets(library, targets, guess=True, fresh=False)
         return await _for_each(ids, one)
@@ -88,18 +92,6 @@ def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
 
 def _encode(asset_id: AssetId, entry: FileEntry) -> bytes:
     return msgspec.json.encode({**msgspec.structs.asdict(entry), "asset_id": asset_id})
-
-
-async def _list(
-    library: Library, asset_id: AssetId, path: str, *, recursive: bool
-) -> list[FileEntry]:
-    """List a folder; with `recursive`, each folder is followed by what is in it."""
-    found: list[FileEntry] = []
-    for entry in await library.list_files(asset_id, path):
-        found.append(entry)
-        if recursive and entry.is_folder:
-            found += await _list(library, asset_id, entry.path, recursive=True)
-    return found
 
 
 @click.command("get")

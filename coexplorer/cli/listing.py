@@ -262,6 +262,8 @@ def _list_remote(
     if found.incomplete:
         warn("the platform shows only a part of what it finds; narrow the query, or sync")
         invocation.partial = True
+    if found.left_out:
+        warn(f"{plural(found.left_out, 'row')} of the platform's without a usable id left out")
     if style in {Format.JSON, Format.JSON_LINES}:
         print_json([encode_asset(asset, None) for asset in assets], style)
     elif style is Format.IDS:

@@ -42,4 +42,6 @@ def describe_sync(report: SyncReport) -> str:
     line = f"{total} in {report.duration_s:.1f} s"
     if report.removed:
         line += f", {report.removed:,} gone"
+    if report.left_out:
+        line += f", {plural(report.left_out, 'row')} without a usable id left out"
     return f"{line}, read by another process" if report.by_other else line

@@ -19,6 +19,11 @@ from coexplorer.models import AssetId, FileEntry, FileUrls
 _STEP_BYTES = 4 * 1024 * 1024
 """Progress is told after so many bytes, and at the end."""
 
+_DEEPEST = 100
+"""Folders inside of each other; more are a platform's that lists itself for ever."""
+
+_MOST_FOLDERS = 200_000
+
 _ORIGIN = "user.coexplorer.asset"
 """Extended attribute of a downloaded file: the id of its asset."""
 
@@ -39,6 +44,28 @@ class Files:
         """See `Library.list_files`."""
         return await (await self._context.client()).list_files(asset_id, path)
 
+    async def walk(self, asset_id: AssetId, path: str) -> AsyncGenerator[FileEntry]:
+        """See `Library.walk_files`."""
+        # Depth first: each folder, then what is in it. A stack of what is still to be looked at.
+        first = await self.list_files(asset_id, path)
+        waiting = [(entry, 0) for entry in reversed(first)]
+        seen = {path.strip("/")}
+        while waiting:
+            entry, depth = waiting.pop()
+            if entry.is_folder and entry.path in seen:
+                continue  # a folder that lists itself, or one above it
+            yield entry
+            if not entry.is_folder:
+                continue
+            seen.add(entry.path)
+            if depth >= _DEEPEST or len(seen) > _MOST_FOLDERS:
+                raise Refused(
+                    f"the platform lists folders in folders without an end: {entry.path[:80]!r}",
+                    hint="name one of the folders above it, and tell the asset's owner",
+                )
+            inner = await self.list_files(asset_id, entry.path)
+            waiting += [(each, depth + 1) for each in reversed(inner)]
+
     async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
         """See `Library.file_urls`."""
         return await (await self._context.client()).file_urls(asset_id, path)
@@ -50,16 +77,17 @@ class Files:
         path = path.strip("/")
         start = PurePosixPath(path).parent if path else PurePosixPath()
         written = []
-        async with aclosing(self._walk(asset_id, path)) as entries:
+        async with aclosing(self._walk_from(asset_id, path)) as entries:
             async for entry in entries:
+                if entry.is_folder:
+                    continue
                 target = find_target(folder, entry.path, below=str(start))
                 await self._download_file(asset_id, entry, target, progress)
                 written.append(target)
         return written
 
-    async def _walk(self, asset_id: AssetId, path: str) -> AsyncGenerator[FileEntry]:
-        """Stream the file at `path`, or all files below it."""
-        folders = [path]
+    async def _walk_from(self, asset_id: AssetId, path: str) -> AsyncGenerator[FileEntry]:
+        """Stream the file at `path`, or all that is below it."""
         if path:
             parent = str(PurePosixPath(path).parent)
             siblings = await self.list_files(asset_id, "" if parent == "." else parent)
@@ -71,12 +99,9 @@ class Files:
             if not found[0].is_folder:
                 yield found[0]
                 return
-        while folders:
-            for entry in await self.list_files(asset_id, folders.pop()):
-                if entry.is_folder:
-                    folders.append(entry.path)
-                else:
-                    yield entry
+        async with aclosing(self.walk(asset_id, path)) as entries:
+            async for entry in entries:
+                yield entry
 
     async def _download_file(
         self, asset_id: AssetId, entry: FileEntry, target: Path, progress: OnProgress | None
@@ -91,8 +116,10 @@ class Files:
             await anyio.to_thread.run_sync(_drop_part, part)
             size = await self._fetch(asset_id, entry, part, progress)
         if entry.size_bytes is not None and size != entry.size_bytes:
+            more = "more than " if size > entry.size_bytes else ""
+            has = f"{more}{min(size, entry.size_bytes):,} bytes"
             raise Refused(
-                f"{entry.path} has {size:,} bytes, and {entry.size_bytes:,} were announced",
+                f"{entry.path} has {has}, and {entry.size_bytes:,} were announced",
                 hint=f"what came is in {part}; delete it to start over",
             )
         await anyio.to_thread.run_sync(_finish_part, part, target, asset_id)
@@ -111,10 +138,12 @@ class Files:
         async def fetch_url() -> str:
             return (await client.file_urls(asset_id, entry.path)).download_url
 
+        # One byte more than was announced shows that there is more, and no disk is filled with it.
+        most = None if entry.size_bytes is None else entry.size_bytes + 1
         told = done
         async with (
             await anyio.open_file(part, "ab") as file,
-            client.open_download(fetch_url, start=done, etag=etag) as download,
+            client.open_download(fetch_url, start=done, most=most, etag=etag) as download,
         ):
             if download.etag != etag:
                 # Before the first byte: no part is ever without the mark of its content.
@@ -169,21 +198,19 @@ def _read_origin(target: Path) -> str:
 
 
 def _resume_at(part: Path, size_bytes: int | None) -> tuple[int, str]:
-    """Return how much of a file is there, and the mark of its content (empty: none is known).
+    """Return how much of a file is there, and the mark of its content.
 
-    A part that is too long is none of it, and deleted.
+    A part that is too long is none of it, and deleted. So is one without a mark: nobody could tell
+    whether the rest belongs to it.
     """
-    try:
+    done, etag = 0, ""
+    with suppress(FileNotFoundError, UnicodeDecodeError):
         done = part.stat().st_size
-    except FileNotFoundError:
-        done = 0
-    if not done or (size_bytes is not None and done > size_bytes):
+        etag = _etag_file(part).read_text(encoding="utf-8")
+    if not done or not etag or (size_bytes is not None and done > size_bytes):
         _drop_part(part)
         return 0, ""
-    try:
-        return done, _etag_file(part).read_text(encoding="utf-8")
-    except (FileNotFoundError, UnicodeDecodeError):
-        return done, ""
+    return done, etag
 
 
 def _etag_file(part: Path) -> Path:
@@ -219,7 +246,8 @@ def find_target(folder: Path, path: str, *, below: str) -> Path:
         Refused: It would leave `folder`, by its words or by a symbolic link on the way.
     """
     whole = PurePosixPath(path.lstrip("/"))
-    parts = whole.parts if below == "." else whole.relative_to(below).parts
+    outside = below != "." and not whole.is_relative_to(below)
+    parts = () if outside else whole.parts if below == "." else whole.relative_to(below).parts
     odd = not parts or any(part in ("..", ".") or "\0" in part for part in parts)
     target = folder.joinpath(*parts)
     if odd or not target.parent.resolve().is_relative_to(folder.resolve()):

@@ -9,7 +9,7 @@ Every method may raise `CatalogError`; those that ask the platform may raise any
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -573,6 +573,16 @@ class Library:
     async def list_files(self, asset_id: AssetId, path: str = "") -> tuple[FileEntry, ...]:
         """List one folder of an internal asset's files."""
         return await self._files.list_files(asset_id, path)
+
+    def walk_files(self, asset_id: AssetId, path: str = "") -> AsyncGenerator[FileEntry]:
+        """Stream all that is below a folder: after each folder what is in it.
+
+        Close it with ``aclosing``.
+
+        Raises:
+            Refused: There is no end to folders in folders; what came before was listed.
+        """
+        return self._files.walk(asset_id, path)
 
     async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
         """Return signed, expiring addresses of one file."""

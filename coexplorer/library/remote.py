@@ -41,7 +41,8 @@ async def find_remote(
             if answer is not None:
                 answer.close()
     enough = end is not None and len(found) >= end and not part.rest.sort
-    return RemoteFound(tuple(found[offset:end]), walk.incomplete is not None and not enough)
+    incomplete = walk.incomplete is not None and not enough
+    return RemoteFound(tuple(found[offset:end]), incomplete, len(walk.left_out))
 
 
 class _Answer:

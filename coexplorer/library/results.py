@@ -174,6 +174,8 @@ class SyncReport(msgspec.Struct, frozen=True):
         removed: Rows that are gone: a GET said so for each.
         duration_s: Wall-clock seconds.
         by_other: Another process did it, and this one waited.
+        left_out: Rows of the platform's that name no asset: without an id, or with one that can't
+            be one.
     """
 
     complete: bool
@@ -182,6 +184,7 @@ class SyncReport(msgspec.Struct, frozen=True):
     removed: int
     duration_s: float
     by_other: bool = False
+    left_out: int = 0
 
 
 class DownloadProgress(msgspec.Struct, frozen=True):
@@ -214,7 +217,9 @@ class RemoteFound(msgspec.Struct, frozen=True):
 
     Attributes:
         incomplete: It has more, and does not show it.
+        left_out: Rows of its answer that name no asset.
     """
 
     assets: tuple[Asset, ...]
     incomplete: bool
+    left_out: int = 0

@@ -48,6 +48,7 @@ class Sweep:
 
     Attributes:
         seen: Ids that were read.
+        left_out: Rows that name no asset; see `Walk.left_out`.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Sweep:
         self._queue: MemoryObjectSendStream[_Written]
         self._types: set[str] = set()
         self.seen: set[AssetId] = set()
+        self.left_out: set[bytes] = set()
 
     async def read_first_page(self) -> None:
         """Read the newest few, so that there is something to see long before a large page came."""
@@ -187,6 +189,7 @@ class Sweep:
                 await self._queue.send((leg, page, asked_at[0]))
                 asked_at.append(time.time())
                 await anyio.lowlevel.checkpoint()  # parsing the next page takes a while
+        self.left_out |= walk.left_out
         return found, walk.incomplete
 
     @asynccontextmanager

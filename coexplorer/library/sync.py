@@ -58,7 +58,8 @@ class Sync:
             client = await self._context.client()
             catalog = self._context.catalog
             asked_at = time.time()
-            async for page in client.iter_pages(NEWEST, limit=_REFRESH_PAGE):
+            walk = client.iter_pages(NEWEST, limit=_REFRESH_PAGE)
+            async for page in walk:
                 marks = Membership(archived=False)
                 records = [Record(asset, marks, asked_at) for asset in page]
                 changed = await self._context.run(catalog.upsert, records, generation=None)
@@ -69,7 +70,7 @@ class Sync:
                 self._context.bus.publish(RowsChanged(tuple(each.id for each in page)))
                 asked_at = time.time()
             await self._context.run(catalog.note_refresh, time.time())
-        return await self._report(started, seen=seen, removed=0)
+        return await self._report(started, seen=seen, removed=0, left_out=len(walk.left_out))
 
     async def ensure_fresh(self, max_age_s: float) -> SyncReport | None:
         """See `Library.ensure_fresh`."""
@@ -126,7 +127,9 @@ class Sync:
             duration_s=time.monotonic() - started,
             dialect=client.dialect,
         )
-        return await self._report(started, seen=len(sweep.seen), removed=removed)
+        return await self._report(
+            started, seen=len(sweep.seen), removed=removed, left_out=len(sweep.left_out)
+        )
 
     @asynccontextmanager
     async def _sweeping(self, asked_at: float) -> AsyncIterator[SyncReport | None]:
@@ -191,7 +194,13 @@ class Sync:
                 raise Refused("another process has taken the sweep over", hint="wait for it")
 
     async def _report(
-        self, started: float, *, seen: int, removed: int, by_other: bool = False
+        self,
+        started: float,
+        *,
+        seen: int,
+        removed: int,
+        left_out: int = 0,
+        by_other: bool = False,
     ) -> SyncReport:
         state = await self._context.run(self._context.catalog.sync_state)
         self._context.bus.publish(SyncFinished(state.complete, state.assets))
@@ -202,4 +211,5 @@ class Sync:
             removed=removed,
             duration_s=time.monotonic() - started,
             by_other=by_other,
+            left_out=left_out,
         )

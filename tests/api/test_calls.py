@@ -1,6 +1,7 @@
 """What is asked, parameter by parameter, in both dialects."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -9,11 +10,15 @@ from coexplorer.api.calls import (
     build_archive,
     build_create,
     build_delete,
+    build_download_url,
+    build_file_urls,
     build_get,
     build_list_files,
+    build_permissions,
     build_search,
     build_update,
 )
+from coexplorer.errors import NotFound
 from coexplorer.models import (
     AssetId,
     AwsSource,
@@ -25,6 +30,7 @@ from coexplorer.models import (
     Secret,
     SortField,
 )
+from tests.support.hostile import NO_IDS
 
 BOTH = SearchRequest(archived=None)
 
@@ -149,7 +155,25 @@ def test_a_delete_may_be_repeated_until_the_asset_is_gone() -> None:
 
 
 def test_an_id_stays_within_its_segment_of_the_address() -> None:
-    assert build_get(AssetId("../../x?y#z")).path == "data_assets/..%2F..%2Fx%3Fy%23z"
+    assert build_get(AssetId("x?y#z%2f")).path == "data_assets/x%3Fy%23z%252f"
+
+
+@pytest.mark.parametrize("text", NO_IDS)
+def test_what_is_no_id_never_becomes_an_address(text: str) -> None:
+    asset_id = AssetId(text)
+    builders: list[Callable[[], object]] = [
+        lambda: build_get(asset_id),
+        lambda: build_update(asset_id, Fields("n")),
+        lambda: build_archive(asset_id, archived=True),
+        lambda: build_delete(asset_id),
+        lambda: build_list_files(asset_id),
+        lambda: build_file_urls(asset_id, "f"),
+        lambda: build_download_url(asset_id, "f"),
+        lambda: build_permissions(asset_id),
+    ]
+    for build in builders:
+        with pytest.raises(NotFound, match="there is no asset"):
+            build()
 
 
 def test_files_are_listed_by_a_body() -> None:

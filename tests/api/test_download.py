@@ -230,8 +230,14 @@ async def test_another_part_than_was_asked_for_is_refused(content_range: str) ->
         await read_made_up(206, headers, 2, None)
 
 
-async def test_a_file_shorter_than_announced_is_reported() -> None:
+@pytest.mark.parametrize("mark", [{"ETag": '"1"'}, {"Last-Modified": "Sun, 06 Nov 1994 08:49:37"}])
+async def test_a_file_shorter_than_announced_is_reported(mark: dict[str, str]) -> None:
     with pytest.raises(Unreachable, match="stopped before the end"):
+        await read_made_up(200, {"Content-Length": "12", **mark}, 0, None)
+
+
+async def test_no_two_parts_are_glued_that_nobody_knows_to_be_of_one_version() -> None:
+    with pytest.raises(Conflict, match="marks no versions"):
         await read_made_up(200, {"Content-Length": "12"}, 0, None)
 
 

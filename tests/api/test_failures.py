@@ -1,11 +1,14 @@
 """One readable line and the right error, whatever the platform says."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.api.failures import (
     LONGEST_LINE,
+    Act,
     Kind,
     build_bad_reply,
     classify_reply,
@@ -99,8 +102,54 @@ def test_each_status_is_its_error(
 
 def test_a_refused_write_says_what_the_platform_said() -> None:
     body = b'{"message":"viewer role"}'
-    failure = classify_reply(403, body, subject="asset", writes=True)
+    failure = classify_reply(403, body, subject="asset", writes=True, act=Act.CHANGE)
     assert failure.error.message == "you can read but not change this asset: viewer role"
+
+
+SCOPE = "The access token doesn't have permissions to perform the request"
+
+
+@pytest.mark.parametrize(
+    ("said", "subject", "act", "begins", "hint"),
+    [
+        (SCOPE, "asset", Act.CREATE, "your token may not do this", "coexplorer login"),
+        (SCOPE, "asset", Act.CHANGE, "your token may not do this", "coexplorer login"),
+        (SCOPE, "asset", Act.DELETE, "your token may not do this", "coexplorer login"),
+        (SCOPE, "search", Act.READ, "your token may not do this", "coexplorer login"),
+        ("missing scope", "file", Act.READ, "your token may not do this", "coexplorer login"),
+        ("viewer role", "asset", Act.CHANGE, "you can read but not change this", "ask its owner"),
+        ("", "asset", Act.CHANGE, "you can read but not change this", "if it is yours"),
+        ("no", "asset", Act.READ, "you may not see this asset", "ask its owner"),
+        ("must be archived", "asset", Act.DELETE, "only what is archived", "archive it first"),
+        ("Not archived.", "asset", Act.DELETE, "only what is archived", "archive it first"),
+        ("viewer role", "asset", Act.DELETE, "you can read but not change this", "ask its owner"),
+        ("", "asset", Act.CREATE, "you may not create assets", "coexplorer login"),
+        ("bucket", "asset", Act.CREATE, "you may not create assets", "coexplorer login"),
+        ("", "schema", Act.READ, "your token may not see this schema", "coexplorer login"),
+        (
+            "The operation is not valid for the object's storage class",
+            "file",
+            Act.READ,
+            "this file is in cold storage",
+            "restore",
+        ),
+    ],
+)
+def test_a_403_is_told_by_its_cause(
+    said: str, subject: str, act: Act, begins: str, hint: str
+) -> None:
+    body = json.dumps({"message": said}).encode()
+    error = classify_reply(403, body, subject=subject, act=act, writes=act is not Act.READ).error
+    assert type(error) is Forbidden
+    assert error.message.startswith(begins)
+    assert hint in error.hint
+    assert ("owner" in error.hint) is ("owner" in hint or "yours" in hint or hint == "restore")
+
+
+def test_a_403_of_a_proxy_is_no_question_of_ownership() -> None:
+    error = classify_reply(403, PROXY_PAGE, subject="asset", act=Act.CHANGE, writes=True).error
+    assert "web page" in error.message
+    assert "proxy" in error.hint
 
 
 def test_a_call_that_the_platform_lacks_is_not_taken_for_a_missing_asset() -> None:

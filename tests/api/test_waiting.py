@@ -11,6 +11,7 @@ import trio.testing
 from coexplorer.api import Client, Patience, Timeouts
 from coexplorer.errors import BadReply, NotSignedIn, PlatformFault, RateLimited, Unreachable
 from coexplorer.models import AssetId, AwsSource, Fields, NewAsset, Secret
+from tests.support.http import unread
 
 ASSET = {"id": "a1", "name": "n"}
 A1 = AssetId("a1")
@@ -38,10 +39,8 @@ class Network(httpx.AsyncBaseTransport):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        if isinstance(answer, httpx.Response):
-            return answer
-        result = answer(request)
-        return result if isinstance(result, httpx.Response) else await result
+        result = answer if isinstance(answer, httpx.Response) else answer(request)
+        return unread(result if isinstance(result, httpx.Response) else await result)
 
     @property
     def gaps(self) -> list[float]:

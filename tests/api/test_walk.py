@@ -13,6 +13,7 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import PlatformFault
 from coexplorer.models import Asset, AssetId, Dialect, SearchRequest, Secret
 from tests.api.conftest import connect
+from tests.support.http import unread
 from tests.support.server import make_id
 
 ALL = SearchRequest(archived=None)
@@ -216,7 +217,8 @@ async def test_a_token_of_a_legacy_platform_is_not_followed() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         starts.append(request.url.params["start"])
         rows = [{"id": f"{starts[-1]}-{n}"} for n in range(1000)]
-        return httpx.Response(200, json={"has_more": True, "next_token": "t", "results": rows})
+        page = {"has_more": True, "next_token": "t", "results": rows}
+        return unread(httpx.Response(200, json=page))
 
     carrier = httpx.MockTransport(answer)
     token = Secret("cop_t")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from coexplorer.api.wire import (
     Envelope,
     Grant,
-    parse_done,
     parse_envelope,
     parse_file_urls,
     parse_folder,
@@ -19,8 +18,14 @@ from coexplorer.api.wire import (
     parse_metadata_schema,
     parse_permissions,
     parse_rows,
+    read_asset_of,
+    read_created_since,
+    read_done_of,
 )
-from coexplorer.models import FileEntry, FileUrls, MetadataField
+from coexplorer.models import AssetId, FileEntry, FileUrls, MetadataField
+from tests.support.hostile import NO_IDS
+
+A1 = AssetId("a1")
 
 anything = st.recursive(
     st.none()
@@ -85,6 +90,59 @@ def test_the_ids_of_a_page_are_those_of_its_assets(ids: list[object]) -> None:
     rows = [json.dumps({"name": "a", "id": each, "tags": [1]}).encode() for each in ids]
     rows += [b"[]", b"{}", b'{"id":"bytes","name":"\xff"}']
     assert parse_ids(rows) == tuple(asset.id for asset in parse_rows(rows))
+
+
+@pytest.mark.parametrize("text", NO_IDS)
+def test_a_row_without_a_usable_id_is_left_out_everywhere(text: str) -> None:
+    bad = json.dumps({"id": text, "name": "bad"}).encode()
+    made_from = {"id": "good", "provenance": {"data_assets": [text, "input"]}}
+    contained = {"contained_data_assets": [{"id": text}, {"id": "part"}, text]}
+    good = json.dumps(made_from | contained).encode()
+    body = b'{"has_more":false,"results":[' + bad + b"," + good + b"]}"
+    rows = parse_envelope(body).rows
+    (asset,) = parse_rows(rows)
+    assert parse_ids(rows) == (asset.id,) == ("good",)
+    assert asset.provenance is not None
+    assert asset.provenance.data_assets == ("input",)
+    assert asset.contained == ("part",)
+    for read in (read_asset_of(AssetId(text)), read_created_since(0.0)):
+        with pytest.raises(ValueError, match="usable id"):
+            read(bad)
+
+
+@pytest.mark.parametrize("text", ["a", "…", "ä" * 200, "a.b", "...", "a:b~c@d", "%2e", "x-"])
+def test_other_ids_are_taken_as_they_are(text: str) -> None:
+    assert parse_ids([json.dumps({"id": text}).encode()]) == (text,)
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+STRANGE_ROWS = {
+    "deep": b'{"id":"x","name":' + DEEP + b"}",
+    "texts with brackets": b'{"id":"x","name":"\\\\\\"]}[{","y":' + DEEP + b"}",
+    "an endless number": b'{"id":"x","size":' + b"9" * 5000 + b"}",
+    "no object": DEEP,
+    "a text": b'"]}"',
+    "bytes": b'{"id":"x\xff\xfe"}',
+    "half an escape": b'{"id":"\\ud800"}',
+}
+
+
+@pytest.mark.parametrize("row", STRANGE_ROWS.values(), ids=STRANGE_ROWS.keys())
+def test_no_row_sinks_the_others_of_its_page(row: bytes) -> None:
+    good = [b'{"id":"one"}', b'{"id":"two","name":"\\"]}"}']
+    rows = b",".join([good[0], row, good[1]])
+    body = b'{"x":{"results":[]},"results":[' + rows + b'],"has_more":true,"next_token":"t"}'
+    envelope = parse_envelope(body)
+    assert (envelope.has_more, envelope.next_token) == (True, "t")
+    for ids in (parse_ids(envelope.rows), [each.id for each in parse_rows(envelope.rows)]):
+        assert [each for each in ids if each in ("one", "two")] == ["one", "two"]
+
+
+@pytest.mark.parametrize("cut", [1, 2, 30, 100_050])
+def test_a_page_that_ends_too_early_is_refused_however_deep_it_is(cut: int) -> None:
+    body = b'{"results":[{"id":"x","y":' + DEEP + b"}]}"
+    with pytest.raises(ValueError, match=r"."):
+        parse_envelope(body[:-cut])
 
 
 @given(reply=anything)
@@ -153,9 +211,9 @@ def test_the_metadata_schema_is_read() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"id":"a"}', b"ok"])
 def test_archive_and_delete_accept_any_body(body: bytes) -> None:
-    parse_done(body)
+    read_done_of(A1)(body)
 
 
 def test_a_web_page_is_no_success() -> None:
     with pytest.raises(ValueError, match="web page"):
-        parse_done(b"<!doctype html><title>Sign in</title>")
+        read_done_of(A1)(b"<!doctype html><title>Sign in</title>")

@@ -139,6 +139,30 @@ def test_migration_keeps_the_rows(filled: Path, monkeypatch: pytest.MonkeyPatch)
     assert pragma(filled, "user_version") == VERSION + 1
 
 
+def test_what_an_older_version_took_for_an_id_is_forgotten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A NUL in one made every later page fail, and the program say to delete the catalog."""
+    good = make_records(20, 3)
+    bad = [
+        msgspec.structs.replace(
+            record, asset=msgspec.structs.replace(record.asset, id=AssetId(f"{text}"))
+        )
+        for record, text in zip(make_records(4, 9), ["a\0b", "..", "a\nb", "x" * 300], strict=True)
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(connections, "MIGRATIONS", MIGRATIONS[:4])
+        patch.setattr(connections, "VERSION", 4)
+        with Catalog.open(path) as catalog:
+            catalog.upsert([*good, *bad])
+    with Catalog.open(path) as catalog:
+        assert not catalog.problem
+        every = parse_query("is:any")
+        assert sorted(catalog.ids(every, now=NOW)) == sorted(each.asset.id for each in good)
+        assert catalog.count(every, now=NOW) == len(good)
+        catalog.upsert(make_records(30, 4))
+
+
 def test_migration_that_fails_leaves_the_file_as_it_was(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

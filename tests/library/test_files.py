@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from coexplorer.demo.faults import Kind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotFound, Refused
 from coexplorer.library import Library
@@ -49,16 +50,34 @@ async def test_download_goes_on_where_an_earlier_one_ended(
     entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
     (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
     content = whole.read_bytes()
-    half = len(content) // 2
-    (tmp_path / "half").mkdir()
     part = tmp_path / "half" / name_part(ID, entry.path)
-    part.write_bytes(content[:half])
+    server.faults.add(Kind.SHORT, "GET", "/storage/**", times=1)
+    server.faults.add(404, "GET", "/storage/**")
+    with pytest.raises(NotFound):
+        await library.download(ID, entry.path, tmp_path / "half")
+    half = part.stat().st_size
+    assert 0 < half < len(content)
+    server.faults.clear()
     server.log.clear()
     (path,) = await library.download(ID, entry.path, tmp_path / "half")
     assert path.read_bytes() == content
     ranges = [request.headers.get("range") for request in server.requests("GET")]
     assert f"bytes={half}-" in ranges
     assert not part.exists()
+
+
+async def test_a_part_without_the_mark_of_its_content_is_started_over(
+    library: Library, server: DemoServer, tmp_path: Path
+) -> None:
+    entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
+    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    (tmp_path / "half").mkdir()
+    part = tmp_path / "half" / name_part(ID, entry.path)
+    part.write_bytes(b"x" * 1000)
+    server.log.clear()
+    (path,) = await library.download(ID, entry.path, tmp_path / "half")
+    assert path.read_bytes() == whole.read_bytes()
+    assert not any(request.headers.get("range") for request in server.requests("GET"))
 
 
 async def test_rest_of_another_version_is_never_put_behind_a_part(

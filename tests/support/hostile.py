@@ -36,3 +36,29 @@ def hostile_assets(count: int, owner: str) -> Iterator[StoredAsset]:
             tags=tuple({"".join(pick.choices(PIECES, k=3)) for _ in range(2)}),
             mount="m",
         )
+
+
+NO_IDS = (
+    "",
+    " ",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "a\\b",
+    "a b",
+    "a\x00b",
+    "a\nb",
+    "a\r",
+    "a\tb",
+    "\x1b]0;owned\x07",
+    "\u2028",
+    "a\u202eb",
+    "\ufeffa",
+    "\ud800",
+    "-rf",
+    "--yes",
+    "x" * 201,
+    "x" * 100_000,
+)
+"""Texts that can't be the id of an asset, whoever says so."""

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import httpx
 
 from coexplorer.demo.server import DemoServer
 from tests.support.patience import stretched
+
+
+class _Bytes(httpx.AsyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+
+def unread(response: httpx.Response) -> httpx.Response:
+    """Return a made-up response as one from a network is: its body is still to be read."""
+    headers = [(k, v) for k, v in response.headers.raw if k.lower() != b"content-encoding"]
+    return httpx.Response(response.status_code, headers=headers, stream=_Bytes(response.content))
 
 
 def open_http(server: DemoServer, *, user: int = 0, read_only: bool = False) -> httpx.Client:

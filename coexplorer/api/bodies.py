@@ -1,0 +1,85 @@
+"""Reads replies' bodies up to a bound, however little was sent for how much (RFC 9110, 8.4).
+
+A megabyte of gzip can hold a gigabyte, and gzip of gzip without an end. So unpacking stops at the
+bound, and what is packed twice is not unpacked at all.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+
+ACCEPTED: Final = "gzip"
+"""What is asked for (``Accept-Encoding``)."""
+
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What a platform can make us keep of one reply, in bytes after unpacking.
+
+    Attributes:
+        reply_bytes: Of a success. A page of 1,000 assets takes some megabytes, a folder of a
+            million files about 150.
+        error_bytes: Of a refusal, which is cut there: a sentence is what it is good for.
+    """
+
+    reply_bytes: int = 256 * 1024 * 1024
+    error_bytes: int = 64 * 1024
+
+
+class Body(msgspec.Struct, frozen=True):
+    """What was read of a reply.
+
+    Attributes:
+        cut: There was more.
+    """
+
+    content: bytes
+    cut: bool
+
+
+async def read_body(chunks: AsyncIterator[bytes], encoding: str, most: int) -> Body:
+    """Read a body up to `most` bytes.
+
+    Args:
+        chunks: As they came.
+        encoding: The header ``Content-Encoding``.
+        most: Bytes after unpacking.
+
+    Raises:
+        ValueError: It is packed in a way that was not asked for, or wrongly.
+    """
+    unpacker = _find_unpacker(encoding)
+    content = bytearray()
+    packed = False
+    async for chunk in chunks:
+        packed = packed or bool(chunk)
+        room = most - len(content) + 1
+        content += chunk[:room] if unpacker is None else _unpack(unpacker, chunk, room)
+        if len(content) > most:
+            return Body(bytes(content[:most]), cut=True)
+    if unpacker is not None and packed and not unpacker.eof:
+        raise ValueError("a reply that ends too early")
+    return Body(bytes(content), cut=False)
+
+
+def _find_unpacker(encoding: str) -> zlib._Decompress | None:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            return zlib.decompressobj(_GZIP_OR_ZLIB)
+    raise ValueError("a reply that is packed in a way that nobody asked for")
+
+
+def _unpack(unpacker: zlib._Decompress, chunk: bytes, room: int) -> bytes:
+    if unpacker.eof:
+        return b""
+    try:
+        return unpacker.decompress(chunk, room)
+    except zlib.error:
+        raise ValueError("a reply that can't be unpacked") from None

@@ -1,0 +1,225 @@
+"""The way to each address: direct or by a proxy, and whom to believe there.
+
+Nothing is made before it is needed, so that a setting which is wrong harms no more than the request
+that needs it, and is told like a platform that can't be reached.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Final
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from coexplorer.api.failures import LONGEST_LINE, Failure, Kind, build_unreachable
+from coexplorer.api.origin import parse_origin
+from coexplorer.api.proxies import Proxy, find_proxy
+from coexplorer.api.trust import build_tls, find_sources
+from coexplorer.errors import ConfigError
+
+RAISED: Final = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    ConfigError,
+    OSError,
+    ValueError,  # UnicodeError of a host's name among them
+    ImportError,
+)
+"""What may be raised while a request is built, and sent over a network."""
+
+_FAILS: Final = "certificate verify failed: "
+_DOCS: Final = "see docs/network.md"
+
+
+class Network(httpx.AsyncBaseTransport):
+    """Takes each request along its way.
+
+    Args:
+        limits: Of the connections of each way.
+        environment: Variables that name proxies and certificates.
+    """
+
+    def __init__(self, limits: httpx.Limits, environment: Mapping[str, str] = os.environ) -> None:
+        self._limits = limits
+        self._environment = environment
+        self._ways: dict[tuple[Proxy | None, bool], httpx.AsyncHTTPTransport] = {}
+        self._making = anyio.Lock()
+        self._tls: ssl.SSLContext | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request.
+
+        Raises:
+            ConfigError: A variable that counts for its address is wrong.
+        """
+        origin = parse_origin(str(request.url))
+        proxy = find_proxy(origin, self._environment)
+        way = self._ways.get((proxy, origin.scheme == "https"))
+        if way is None:
+            async with self._making:
+                way = await self._make_way(proxy, tls=origin.scheme == "https")
+        return await way.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for way in self._ways.values():
+            await way.aclose()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self.aclose()
+
+    async def _make_way(self, proxy: Proxy | None, *, tls: bool) -> httpx.AsyncHTTPTransport:
+        if (proxy, tls) in self._ways:  # somebody else was faster
+            return self._ways[proxy, tls]
+        # Plain HTTP is this machine, which needs no list of certificates; a context without any
+        # trusts nobody.
+        context = await self._load_tls() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        by = None
+        if proxy is not None:
+            signed_in = (proxy.user, proxy.password.reveal()) if proxy.user else None
+            by = httpx.Proxy(proxy.url, auth=signed_in, ssl_context=context)
+        way = httpx.AsyncHTTPTransport(
+            verify=context, trust_env=False, limits=self._limits, proxy=by
+        )
+        self._ways[proxy, tls] = way
+        return way
+
+    async def _load_tls(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = await anyio.to_thread.run_sync(build_tls, self._environment)
+        return self._tls
+
+    def describe(self, error: Exception, url: str, *, writes: bool) -> Failure:
+        """Turn what was raised on the way to `url` into a failure; see `describe`."""
+        proxy = None
+        with suppress(ValueError, ConfigError):  # told by `error` already
+            proxy = find_proxy(parse_origin(url), self._environment)
+        return describe(error, writes=writes, proxy=proxy, environment=self._environment)
+
+
+def describe(
+    error: Exception,
+    *,
+    writes: bool,
+    proxy: Proxy | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Failure:
+    """Turn what was raised on the way into a failure.
+
+    Its own text is used only where it is the operating system's or the proxy's: that of a protocol
+    error quotes headers, and that of an address may quote a password.
+
+    Args:
+        error: One of `RAISED`.
+        writes: Whether the platform would have been changed.
+        proxy: That leads there, if one does.
+        environment: Says whose certificates are believed.
+    """
+    kind, hint = Kind.UNSENT, ""
+    match error:
+        case ConfigError():
+            return build_unreachable(error.message, kind=Kind.FINAL, writes=False, hint=error.hint)
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            reason = "the connection took too long"
+            hint = _blame(proxy)
+        case httpx.ProxyError() if proxy is not None:
+            return _describe_proxy(error, proxy)
+        case httpx.ConnectError() | httpx.ProxyError():
+            return _describe_connect(error, proxy, environment)
+        case httpx.TimeoutException():
+            reason, kind = "it stopped answering", Kind.LOST
+        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
+            reason, kind = "the request can't be sent in this form", Kind.FINAL
+        case httpx.HTTPError() | httpx.StreamError():
+            reason, kind = "the connection broke", Kind.LOST
+        case httpx.InvalidURL() | ValueError():
+            reason, kind = "its address can't be used", Kind.FINAL
+        case ImportError():
+            reason, kind = f"a part of Python is missing here ({error.name})", Kind.FINAL
+            hint = "install coexplorer again, with all that it depends on"
+        case _:
+            reason = f"no connection ({_first_line(error)})"
+    return build_unreachable(reason, kind=kind, writes=writes, hint=hint)
+
+
+def _describe_proxy(error: httpx.ProxyError, proxy: Proxy) -> Failure:
+    said = _first_line(error)
+    by = f"the proxy {proxy.place}"
+    if "407" in said or "authent" in said.lower() or "username" in said.lower():
+        reason = f"{by} wants a user name and a password, or others ({said})"
+        hint = f"put them into {proxy.variable}: http://USER:PASSWORD@{proxy.place}; {_DOCS}"
+        return build_unreachable(reason, kind=Kind.FINAL, writes=False, hint=hint)
+    hint = f"ask who runs the proxy, or {_blame(proxy)}"
+    # What it says of the platform may pass; that it forbids it will not.
+    kind = Kind.FINAL if said.startswith("4") else Kind.UNSENT
+    return build_unreachable(f"{by} refused ({said})", kind=kind, writes=False, hint=hint)
+
+
+def _describe_connect(
+    error: httpx.TransportError, proxy: Proxy | None, environment: Mapping[str, str]
+) -> Failure:
+    said = _first_line(error)
+    if "CERTIFICATE" in said:
+        why = said.partition(_FAILS)[2].rpartition(" (_ssl")[0] or said
+        return build_unreachable(
+            f"its certificate is not trusted: {why}",
+            kind=Kind.FINAL,
+            writes=False,
+            hint=_advise_on_certificate(why, environment),
+        )
+    if proxy is None:
+        return build_unreachable(f"no connection ({said})", kind=Kind.UNSENT, writes=False)
+    reason = f"no connection by the proxy {proxy.place} ({said})"
+    hint = _blame(proxy)
+    kind = Kind.UNSENT
+    if "SSL" in said and proxy.url.startswith("https:"):
+        hint = f"most proxies speak plain HTTP: try {proxy.variable}=http://{proxy.place}; {_DOCS}"
+        kind = Kind.FINAL
+    return build_unreachable(reason, kind=kind, writes=False, hint=hint)
+
+
+def _advise_on_certificate(why: str, environment: Mapping[str, str]) -> str:
+    if "expired" in why or "not yet valid" in why:
+        return "check this machine's clock; else whoever runs the platform must renew it"
+    if "mismatch" in why or "not valid for" in why:
+        return "check the domain: the certificate is another host's"
+    sources = find_sources(environment)
+    if sources:
+        named = " and ".join(dict.fromkeys(f"{name}={value}" for name, value in sources))
+        return f"believed is only what {named} holds: add the authority there, or unset it; {_DOCS}"
+    return (
+        "does a proxy of your company read along? then name the file of its authority: "
+        f"SSL_CERT_FILE=FILE; {_DOCS}"
+    )
+
+
+def _blame(proxy: Proxy | None) -> str:
+    if proxy is None:
+        return ""
+    return f"check {proxy.variable}, or leave the platform out of it with NO_PROXY; {_DOCS}"
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:LONGEST_LINE] if lines else type(error).__name__
+
+
+def build_limits(concurrency: int) -> httpx.Limits:
+    """Say how many connections there may be, for so many requests at once."""
+    return httpx.Limits(
+        max_connections=concurrency + 2,
+        max_keepalive_connections=concurrency,
+        keepalive_expiry=30.0,
+    )

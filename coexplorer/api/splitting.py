@@ -1,0 +1,78 @@
+"""Takes the rows of a page apart where no decoder reads the whole of it (pure, linear in time).
+
+One row that is nested too deeply makes decoders refuse the page, and with it a thousand good rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+_MARKS: Final = re.compile(rb'["\\{}\[\]]')
+
+
+class _Bracket(NamedTuple):
+    """A bracket outside of any text.
+
+    Attributes:
+        depth: Brackets that are open around it and what belongs to it.
+        text_before: The last text at this depth, with its quotes.
+    """
+
+    place: int
+    opens: bool
+    depth: int
+    text_before: bytes
+
+
+def split_page(body: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    """Cut the objects and lists of ``results`` out of a page.
+
+    Returns:
+        The page with an empty list in their place, and each of them as it stands there.
+
+    Raises:
+        ValueError: It is no such page, or it ends too early.
+    """
+    rows: list[bytes] = []
+    rows_from = row_from = -1
+    for bracket in _find_brackets(body):
+        place = bracket.place
+        if rows_from < 0:
+            is_it = bracket.depth == 1 and bracket.text_before == b'"results"'
+            if is_it and bracket.opens and body[place : place + 1] == b"[":
+                rows_from = place
+        elif bracket.depth == 1:
+            return body[: rows_from + 1] + body[place:], tuple(rows)
+        elif bracket.depth == 2:  # noqa: PLR2004 # inside of the page and of its list
+            if bracket.opens:
+                row_from = place
+            else:
+                rows.append(body[row_from : place + 1])
+    raise ValueError("a page that ends too early, or without results")
+
+
+def _find_brackets(body: bytes) -> Iterator[_Bracket]:
+    depth = 0
+    text_from: int | None = None
+    escaped = -1  # the place of a character that means itself
+    text = b""
+    for mark in _MARKS.finditer(body):
+        place, char = mark.start(), mark[0]
+        if text_from is not None:
+            if place == escaped:
+                continue
+            if char == b"\\":
+                escaped = place + 1
+            elif char == b'"':
+                text = body[text_from : place + 1] if depth == 1 else b""
+                text_from = None
+        elif char == b'"':
+            text_from = place
+        elif char in b"{[":
+            yield _Bracket(place, opens=True, depth=depth, text_before=text)
+            depth += 1
+        elif char in b"}]":
+            depth -= 1
+            yield _Bracket(place, opens=False, depth=depth, text_before=text)
