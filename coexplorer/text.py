@@ -20,23 +20,47 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _STEP = 1000
 
 
+_JOINER = "\u200d"
+"""Joins emoji to one, in terminals that know it: widths differ, so each part is shown by itself."""
+
+
 def clean(text: str) -> str:
     """Return `text` with everything that a terminal would obey made visible, on one line."""
     if text.isprintable() and text.isascii():
         return text
+    return "".join(show_signs(text))
+
+
+def show_signs(text: str) -> list[str]:
+    """Return how each character of `text` is shown: as `clean` does; "" for those left out."""
+    if text.isprintable() and text.isascii():
+        return list(text)
     out: list[str] = []
     marks = 0
-    for char in text:
+    begun = False
+    for at, char in enumerate(text):
         if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
             marks += 1
             if ord(char) in _SELECTORS or marks > MAX_MARKS:
-                continue
-            # A mark with nothing to sit on would sit on our own column's border.
-            out.append(char if out else "\N{DOTTED CIRCLE}" + char)
+                out.append("")
+            else:
+                # A mark with nothing to sit on would sit on our own column's border.
+                out.append(char if begun else "\N{DOTTED CIRCLE}" + char)
+                begun = True
             continue
-        marks = 0
-        out.append(char if char.isprintable() else _escape(char))
-    return "".join(out)
+        marks, begun = 0, True
+        if char == _JOINER and _joins_emoji(text, at):
+            out.append("")
+        else:
+            out.append(char if char.isprintable() else _escape(char))
+    return out
+
+
+def _joins_emoji(text: str, at: int) -> bool:
+    """Tell whether a joiner stands between two emoji, which may have selectors and skins."""
+    before = text[max(0, at - 2) : at].rstrip("\ufe0e\ufe0f")[-1:]
+    after = text[at + 1 : at + 2]
+    return all(each and unicodedata.category(each) in ("So", "Sk") for each in (before, after))
 
 
 def clean_lines(text: str) -> list[str]:

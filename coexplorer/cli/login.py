@@ -26,6 +26,7 @@ from coexplorer.config.tokens import (
 )
 from coexplorer.errors import ConfigError
 from coexplorer.models import Secret
+from coexplorer.written import unwrap_token
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -80,7 +81,7 @@ def _token_source(token_command: str | None, token_file: Path | None) -> TokenSo
     if token_file is not None:
         return TokenFile(token_file)
     typed = ask_secret("Access token (cop_…)")
-    return GivenToken("what you typed", Secret(typed))
+    return GivenToken("what you typed", Secret(unwrap_token(typed)))
 
 
 def _check(profile: Profile, address: Address, token: Secret) -> str:

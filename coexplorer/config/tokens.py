@@ -13,6 +13,7 @@ import msgspec
 
 from coexplorer.errors import ConfigError
 from coexplorer.models import Secret
+from coexplorer.written import trim, unwrap_token
 
 KEYRING_SERVICE = "coexplorer"
 """The service's name in a keyring; the account there is ``PROFILE@DOMAIN``."""
@@ -233,7 +234,7 @@ def _build_secret(text: str, label: str) -> Secret:
     Raises:
         ConfigError: When it is empty or can't be a token; the text itself is never shown.
     """
-    token = text.strip().partition("\n")[0].strip()
+    token = unwrap_token(trim(text).partition("\n")[0])
     if not token:
         raise ConfigError(f"{label} holds no token", hint="put the token in its first line")
     if not (token.isascii() and token.isprintable()) or " " in token:

@@ -1,7 +1,8 @@
 """Metadata ↔ the text of its file. Pure.
 
 A value's file is the value and one newline, and one newline is taken off again, so that any value
-survives the round trip; an empty value is an empty file. Tags are one a line.
+survives the round trip; an empty value is an empty file. Tags are one a line. A file that an editor
+of another system saved, with a byte order mark and CRLF, says the same as one without.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 from coexplorer.errors import InvalidField
 from coexplorer.fs.inodes import Part
 from coexplorer.models import Fields
+from coexplorer.written import trim, use_line_feeds
 
 MAX_FILE_BYTES = 1 << 20
 """A metadata file grows no larger (design: mount.md, Errors that reach people)."""
@@ -87,10 +89,14 @@ def read_anyhow(content: bytes, part: Part, fields: Fields) -> Fields:
 def _parse(text: str, part: Part, fields: Fields) -> Fields:
     if part is Part.TAGS:
         return msgspec.structs.replace(fields, tags=_parse_tags(text, fields.tags))
-    value = text.removesuffix("\n")
+    field = FIELDS_OF_PARTS[part]
+    before = getattr(fields, field) or ""
+    # Editors of another system end lines with CRLF; a value that ends with a CR itself is known.
+    end = "\n" if text == f"{before}\n" or not text.endswith("\r\n") else "\r\n"
+    value = use_line_feeds(text.removesuffix(end), before=before)
     if part is Part.MOUNT and not value and fields.mount is None:
         return fields
-    return msgspec.structs.replace(fields, **{FIELDS_OF_PARTS[part]: value})
+    return msgspec.structs.replace(fields, **{field: value})
 
 
 def check_written(content: bytes | bytearray, start: int, end: int, part: Part) -> None:
@@ -155,7 +161,7 @@ def _parse_tags(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     for line in text.split("\n"):
         tag = spelled.get(line)
         if tag is None:
-            stripped = line.strip()
+            stripped = trim(line)
             tag = spelled.get(stripped) or _unescape_tag(stripped)
         if tag:
             tags[tag] = None

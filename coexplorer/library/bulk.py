@@ -25,9 +25,10 @@ from coexplorer.library.groups import plain_errors
 from coexplorer.library.merge import changed_fields
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
-from coexplorer.library.validate import check_fields
+from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Record
 from coexplorer.query import Query, parse_query
+from coexplorer.written import use_line_feeds
 
 CONCURRENCY = 8
 """Assets of a batch that are on their way at once."""
@@ -66,10 +67,11 @@ class Bulk:
     def plan_document(self, before: str, after: str) -> Plan:
         """See `Library.plan_document`."""
         items = []
-        for edit in find_edits(before, after):
-            changed = changed_fields(edit.base, edit.mine)
+        for edit in find_edits(before, use_line_feeds(after, before=before)):
+            mine = tidy_fields(edit.mine, edit.base)
+            changed = changed_fields(edit.base, mine)
             try:
-                check_fields(edit.mine, only=changed, known_tags=edit.base.tags)
+                check_fields(mine, only=changed, known_tags=edit.base.tags)
             except InvalidField as error:
                 message = error.message.removeprefix(f"{error.field}: ")
                 raise InvalidField(error.field, f"{message} (asset {edit.asset_id})") from error
@@ -79,7 +81,7 @@ class Bulk:
                     edit.base.name,
                     Action.EDIT,
                     edit.base,
-                    edit.mine,
+                    mine,
                     reason="" if changed else "not changed",
                     needless=not changed,
                 )

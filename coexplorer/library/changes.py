@@ -10,8 +10,9 @@ from coexplorer.errors import Refused
 from coexplorer.library.entries import Action, Draft, State
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import changed_fields, unique
-from coexplorer.library.validate import check_fields
+from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Fields, Record
+from coexplorer.written import trim
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -191,7 +192,9 @@ def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
 def change_fields(fields: Fields, change: Change) -> Fields:
     """Apply the editing part of `change` to `fields`."""
     tags = fields.tags if change.replace_tags is None else change.replace_tags
-    kept = (tag for tag in tags if tag not in change.remove_tags)
+    # What is typed with something around it means the tag, unless the asset has it just so.
+    removed = {tag if tag in tags else trim(tag) for tag in change.remove_tags}
+    kept = (tag for tag in tags if tag not in removed)
     return Fields(
         name=fields.name if change.name is None else change.name,
         description=fields.description if change.description is None else change.description,
@@ -206,7 +209,7 @@ def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
     reason = ""
     archived = record.membership.archived
     if action is Action.EDIT:
-        mine = change_fields(base, change)
+        mine = tidy_fields(change_fields(base, change), base)
         if change.only_with and not set(change.only_with) & set(base.tags):
             mine, reason = base, f"has no tag {' or '.join(change.only_with)}"
         elif not (changed := changed_fields(base, mine)):

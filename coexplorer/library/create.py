@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import anyio
+import msgspec
 
 from coexplorer.errors import ApiError, CoexplorerError
 from coexplorer.library.context import Context
@@ -13,7 +14,7 @@ from coexplorer.library.edit import failed_state
 from coexplorer.library.entries import Action, Draft, State
 from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
 from coexplorer.library.results import ReadyProgress
-from coexplorer.library.validate import check_fields
+from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, AssetState, Fields, Membership, NewAsset, Record
 
 FIRST_POLL_S = 5.0
@@ -42,8 +43,9 @@ class Creator:
     async def create(self, new: NewAsset) -> Record:
         """See `Library.create`. The journal gets the four fields, never the source's keys."""
         context = self._context
-        fields = Fields(new.name, new.description, new.tags, new.mount)
+        fields = tidy_fields(Fields(new.name, new.description, new.tags, new.mount))
         check_fields(fields)
+        new = msgspec.structs.replace(new, **msgspec.structs.asdict(fields))
         draft = Draft(AssetId(""), new.name, Action.CREATE, mine=fields)
         _, (entry,) = await context.write_down(
             context.journal.begin, [draft], title=f"create {new.name}"

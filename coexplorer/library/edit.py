@@ -39,7 +39,7 @@ from coexplorer.library.merge import (
 from coexplorer.library.refusals import is_final
 from coexplorer.library.results import EditResult
 from coexplorer.library.settle import find_archived, settle_edits
-from coexplorer.library.validate import check_fields
+from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import Asset, AssetId, Fields, Membership, MetadataValue
 
 Heard: TypeAlias = Callable[[EditResult, Asset], None]
@@ -109,6 +109,7 @@ class Editor:
         heard: Heard | None = None,
     ) -> EditResult:
         """See `Library.edit`."""
+        mine = tidy_fields(mine, base)
         changed = changed_fields(base, mine)
         check_fields(mine, only=changed, known_tags=base.tags)
         draft = Draft(asset_id, base.name, Action.EDIT, base, mine)

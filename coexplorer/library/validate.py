@@ -1,4 +1,4 @@
-"""What must be true of a value before it is sent (design: catalog-and-edits.md). Pure."""
+"""What is taken off a value, and what must be true of it, before it is sent. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,32 @@ import unicodedata
 from collections.abc import Collection, Iterable
 
 from coexplorer.errors import InvalidField
+from coexplorer.library.merge import unique
 from coexplorer.models import EDITABLE, Fields
+from coexplorer.written import find_unseen, trim, use_line_feeds
+
+
+def tidy_fields(mine: Fields, base: Fields | None = None) -> Fields:
+    """Return fields without what tools add around what people write; see `coexplorer.written`.
+
+    Names, tags and mounts lose what stands around them, a description its byte order mark and the
+    carriage returns of CRLF. A value that the platform has already is left as it is.
+
+    Args:
+        mine: As somebody wrote them.
+        base: What they were written over.
+    """
+    base = base or Fields("")
+    known = set(base.tags)
+    mount = mine.mount
+    if mount is not None and mount != base.mount:
+        mount = trim(mount)
+    return Fields(
+        name=mine.name if mine.name == base.name else trim(mine.name),
+        description=use_line_feeds(mine.description, before=base.description),
+        tags=unique(tag if tag in known else trim(tag) for tag in mine.tags),
+        mount=mount,
+    )
 
 
 def check_fields(
@@ -42,7 +67,7 @@ def _check_name(name: str) -> None:
     _check_unicode("name", name)
     if not name.strip():
         raise InvalidField("name", "it can't be empty")
-    _check_controls("name", name)
+    _check_signs("name", name)
 
 
 def _check_tag(tag: str) -> None:
@@ -51,12 +76,12 @@ def _check_tag(tag: str) -> None:
         raise InvalidField("tags", "a tag can't be empty")
     if len(tag.splitlines()) > 1 or tag.endswith(("\n", "\r")):
         raise InvalidField("tags", f"a tag can't hold a line break: {_shown(tag)}")
-    _check_controls("tags", tag)
+    _check_signs("tags", tag)
 
 
 def _check_mount(mount: str) -> None:
     _check_unicode("mount", mount)
-    _check_controls("mount", mount)
+    _check_signs("mount", mount)
     if mount.startswith("/"):
         raise InvalidField("mount", f"expected a folder name without a leading /: {_shown(mount)}")
     if any(part.strip() in ("", ".", "..") for part in mount.split("/")):
@@ -71,7 +96,10 @@ def _check_unicode(field: str, text: str) -> None:
         raise InvalidField(field, f"not valid UTF-8 at character {place}") from error
 
 
-def _check_controls(field: str, text: str) -> None:
+def _check_signs(field: str, text: str) -> None:
+    if (found := find_unseen(text)) is not None:
+        place, code = found
+        raise InvalidField(field, f"a sign that cannot be seen ({code}) at character {place}")
     for place, character in enumerate(text, 1):
         if unicodedata.category(character) == "Cc":
             code = f"U+{ord(character):04X}"

@@ -79,9 +79,9 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         """Open with the main screen: nothing is drawn before it."""
         return MainScreen(self.library, self.settings)
 
-    async def take_key(self, event: events.Key) -> None:
-        """Offer keys to the screen first; see `CommandScreen.take_key`."""
-        if not self._run_anywhere(event):
+    async def take_key(self, event: events.Key | events.Paste) -> None:
+        """Offer keys and pastes to the screen first; see `CommandScreen.take_key`."""
+        if isinstance(event, events.Paste) or not self._run_anywhere(event):
             await self.deliver_key(event)
 
     def _run_anywhere(self, event: events.Key) -> bool:
@@ -96,8 +96,8 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         screen.perform(command_id)
         return True
 
-    async def deliver_key(self, event: events.Key) -> None:
-        """Run a key's command, or hand the key to what has the focus."""
+    async def deliver_key(self, event: events.Key | events.Paste) -> None:
+        """Run a key's command, or hand it, or what was pasted, to what has the focus."""
         screen = self.screen
         if not isinstance(screen, CommandScreen):
             await super().take_key(event)

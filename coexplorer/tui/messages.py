@@ -84,6 +84,18 @@ class TextAbandoned(Message):
         super().__init__()
 
 
+class TextRefused(Message):
+    """A field did not take what was pasted.
+
+    Attributes:
+        reason: Why not.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__()
+
+
 class FieldLeft(Message):
     """A key that may have moved the focus out of a field was handled, and all that it posted.
 

@@ -6,7 +6,9 @@ quote in it is doubled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+
+from coexplorer.written import join_lines, split_lines
 
 
 def format_tags(tags: Iterable[str]) -> str:
@@ -37,13 +39,12 @@ def find_tag_at(text: str, cursor: int) -> tuple[int, int, str]:
     return cursor, cursor, ""
 
 
-def restore_tags(text: str, base: Sequence[str], shown: Sequence[str]) -> tuple[str, ...]:
-    """Return the tags of a line that was made of `shown`, with `base` for those left untouched.
-
-    What is shown is cleaned: a tag that nobody changed is sent back as it was, not as it looked.
-    """
-    original = dict(zip(shown, base, strict=True))
-    return tuple(original.get(tag, tag) for tag in parse_tags(text))
+def join_pasted(text: str) -> str:
+    """Return pasted text as part of the line: several lines are several tags."""
+    if len(lines := split_lines(text)) < 2:  # noqa: PLR2004  one line is typed text
+        return join_lines(text)
+    # A quote without its other one would take in the lines that follow.
+    return ", ".join(quote_tag(line) if line.count('"') % 2 else line for line in lines)
 
 
 def _spans(text: str) -> list[tuple[int, int]]:

@@ -20,12 +20,13 @@ from coexplorer.library import open_library
 from coexplorer.models import Secret
 from coexplorer.text import clean
 from coexplorer.tui.look import STYLE, build_themes, choose_theme
-from coexplorer.tui.messages import TextEntered
+from coexplorer.tui.messages import TextEntered, TextRefused
 from coexplorer.tui.present import Line, Role, wrap
 from coexplorer.tui.terminal.app import TerminalApp
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.form import FormField
 from coexplorer.tui.widgets.lines import Lines
+from coexplorer.written import unwrap, unwrap_token
 
 
 class Answer(Enum):
@@ -81,9 +82,9 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
         self._domain.display = self._token.display = False
         self._choices.offer(_CHOICES, at=0)
 
-    async def take_key(self, event: events.Key) -> None:
+    async def take_key(self, event: events.Key | events.Paste) -> None:
         """Take keys first, so that those typed ahead act in their order."""
-        if not self._take_key(event):
+        if isinstance(event, events.Paste) or not self._take_key(event):
             await super().take_key(event)
 
     def _take_key(self, event: events.Key) -> bool:
@@ -96,7 +97,7 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
         elif event.key == "ctrl+z":
             self.stop_job(group=True)
         elif self._domain.display:
-            return False
+            return self._leave_domain(event)
         elif event.key in ("down", "j", "tab"):
             self._choices.step(1)
         elif event.key in ("up", "k"):
@@ -108,6 +109,13 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
                 if choice.key == event.character:
                     self._choose(choice.value)
         return True
+
+    def _leave_domain(self, event: events.Key) -> bool:
+        """Go on to the token at once: what is typed or pasted behind the key follows."""
+        leaves = event.key == "enter" and self.focused is self._domain.field
+        if leaves:
+            self._ask_token()
+        return leaves
 
     def on_choices_clicked(self, event: Choices.Clicked) -> None:
         """A click chooses."""
@@ -129,17 +137,23 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
         self._told.show([(), *(((f"  {part}", role),) for part in parts)])
 
     def on_text_entered(self, event: TextEntered) -> None:
-        """From the domain to the token; from the token to the platform."""
-        if event.field == "domain":
-            self._tell("make one in your account's settings on the platform", Role.DIM)
-            self.screen.set_focus(self._token.field)
-        else:
+        """Go from the token to the platform."""
+        if event.field == "token":
             self._tell("asking the platform…", Role.DIM)
             self.run_worker(self._sign_in(), exclusive=True)
 
+    def _ask_token(self) -> None:
+        self._tell("make one in your account's settings on the platform", Role.DIM)
+        self.screen.set_focus(self._token.field)
+
+    def on_text_refused(self, event: TextRefused) -> None:
+        """Say why a field did not take what was pasted."""
+        self._tell(event.reason, Role.BAD)
+
     async def _sign_in(self) -> None:
         try:
-            self.exit(await sign_in(self._domain.value, Secret(self._token.value.strip())))
+            token = Secret(unwrap_token(self._token.value))
+            self.exit(await sign_in(unwrap(self._domain.value), token))
         except NotSignedIn:
             text = "not signed in: the platform does not take this token; try another one"
             self._tell(text, Role.BAD)

@@ -32,6 +32,18 @@ def test_edit_sets_each_field(program: Program) -> None:
     assert stored(program, RAW).tags == ()
 
 
+def test_edit_takes_off_what_copying_adds(program: Program) -> None:
+    program.ok(
+        "edit", RAW, "--name", " new\r\n", "--tags", "x", "--add-tag", "\ufeff padded \u200b"
+    )
+    program.ok("edit", RAW, "--description", "\ufeffone\r\ntwo\r\n", "--remove-tag", " x ")
+    after = stored(program, RAW)
+    assert (after.name, after.description, set(after.tags)) == ("new", "one\ntwo\n", {"padded"})
+    done = program("edit", RAW, "--add-tag", "pad\u200bded")
+    assert done.code == 2
+    assert "cannot be seen (U+200B) at character 4" in done.err
+
+
 def test_edit_of_many_shows_a_plan_and_sends_nothing_when_dry(program: Program) -> None:
     args = ("edit", "--query", "is:mine tag:ecephys", "--add-tag", "keep")
     done = program.ok(*args, "--dry-run")

@@ -168,6 +168,11 @@ def test_any_value_survives_the_round_trip(fields: Fields, part: Part) -> None:
         (b"", Part.TAGS, "tags", ()),
         (b"", Part.MOUNT, "mount", None),
         (b"x\n", Part.MOUNT, "mount", "x"),
+        (b"x\r\n", Part.MOUNT, "mount", "x"),
+        (b"new\r\n", Part.NAME, "name", "new"),
+        (b"a\r\nb c\r\n", Part.TAGS, "tags", ("a", "b c")),
+        (b"\xef\xbb\xbfa\n\xe2\x80\x8bb\n", Part.TAGS, "tags", ("a", "b")),
+        (b"\xef\xbb\xbftwo\r\nlines\r\n", Part.DESCRIPTION, "description", "two\nlines"),
     ],
 )
 def test_texts_mean_values(content: bytes, part: Part, field: str, value: object) -> None:

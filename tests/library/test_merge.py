@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from coexplorer.errors import InvalidField
 from coexplorer.library.merge import Merged, changed_fields, merge_fields, merge_tags
-from coexplorer.library.validate import check_fields
+from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import Fields
 
 few_tags = st.lists(st.sampled_from("abcde"), unique=True).map(tuple)
@@ -98,6 +98,9 @@ def test_other_fields_merge_beside_one_in_conflict() -> None:
         (Fields("a", mount=".."), "mount", "relative folder"),
         (Fields("a", mount="a//b"), "mount", "relative folder"),
         (Fields("a", mount="a\x01"), "mount", "control character"),
+        (Fields("a\u200bb"), "name", r"cannot be seen \(U\+200B\) at character 2"),
+        (Fields("a", tags=("x\u202ey",)), "tags", r"cannot be seen \(U\+202E\)"),
+        (Fields("a", mount="x\ufeff/y"), "mount", r"cannot be seen \(U\+FEFF\)"),
     ],
 )
 def test_value_that_must_not_be_sent_is_named(fields: Fields, field: str, says: str) -> None:
@@ -109,3 +112,30 @@ def test_value_that_must_not_be_sent_is_named(fields: Fields, field: str, says: 
 def test_value_that_nobody_touched_is_no_obstacle() -> None:
     check_fields(Fields("fine", mount="/odd"), only=["name"])
     check_fields(Fields("ok", "line\nline\ttab", ("a b", "ü"), "reads/raw"))
+
+
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+
+
+@pytest.mark.parametrize(
+    ("mine", "tidy"),
+    [
+        (Fields(" \ufeffname\r\n"), Fields("name")),
+        (Fields("\u200bname\u2060 \u200b"), Fields("name")),
+        (Fields(FAMILY, FAMILY, (FAMILY,), FAMILY), Fields(FAMILY, FAMILY, (FAMILY,), FAMILY)),
+        (Fields("n", tags=(" a ", "a", "\ufeffb\r")), Fields("n", tags=("a", "b"))),
+        (Fields("n", mount=" m\r\n"), Fields("n", mount="m")),
+        (Fields("n", "\ufeff one\r\ntwo \n"), Fields("n", " one\ntwo \n")),
+        (Fields("n", "a\u200bb\u202e"), Fields("n", "a\u200bb\u202e")),
+    ],
+)
+def test_what_tools_add_is_taken_off_what_was_written(mine: Fields, tidy: Fields) -> None:
+    assert tidy_fields(mine) == tidy
+    check_fields(tidy)
+
+
+def test_what_the_platform_has_stays_as_it_is() -> None:
+    base = Fields(" n", "\ufeffa\r\nb", (" a ",), " m")
+    assert tidy_fields(base, base) == base
+    mine = Fields(" n", "\ufeffa\r\nb\r\nc", (" a ", " b "), " m")
+    assert tidy_fields(mine, base) == Fields(" n", mine.description, (" a ", "b"), " m")

@@ -19,6 +19,7 @@ from coexplorer.library import Library, open_library
 from coexplorer.models import Secret
 from coexplorer.tui.app import CoexplorerApp
 from coexplorer.tui.screens.main import MainScreen
+from coexplorer.tui.terminal.reading import InputReader
 from tests.support.patience import stretched
 
 TIMEOUT_S = 30
@@ -48,6 +49,7 @@ class Running:
         self.pilot = pilot
         self.library = library
         self.server = server
+        self._reader = InputReader()
 
     @property
     def main(self) -> MainScreen:
@@ -69,6 +71,15 @@ class Running:
         for char in text:
             key = names.get(char) or _character_to_key(char)
             self.app.post_message(events.Key(key, char))
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as a terminal does, in one read; ESC in them is read on at once."""
+        for message in (*self._reader.feed(data), *self._reader.look_again()):
+            self.app.post_message(message)
+
+    def paste(self, text: str) -> None:
+        """Paste as a terminal does that brackets what is pasted."""
+        self.send(f"\x1b[200~{text}\x1b[201~".encode())
 
     async def settle(self) -> None:
         """Let what was pressed be handled."""

@@ -331,6 +331,40 @@ def test_a_first_start_signs_in_and_keeps_the_profile(server: DemoServer) -> Non
         session.wait_for("open data")
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["by and by", "at once"])
+def test_a_first_start_signs_in_by_pasting(server: DemoServer, at_once: bool) -> None:  # noqa: FBT001  a parameter
+    domain = f"\x1b[200~{server.url}\r\n\x1b[201~"
+    token = f'\x1b[200~"{server.users[0].token}"\n\x1b[201~'
+    with Session(PROGRAM) as session:
+        session.wait_for("Nobody has signed in here yet")
+        if at_once:
+            session.write(f"s{domain}\r{token}\r")
+        else:
+            session.write("s")
+            session.wait_for("host or URL")
+            session.write(domain)
+            session.wait_for(server.url)
+            session.write("\r")
+            session.wait_for("make one in your account")
+            session.write(token)
+            session.wait_for("•" * (len(server.users[0].token) + 2))
+            session.write("\r")
+        session.wait_for("open data")
+        session.write("/\x1b[200~atlas\x1b[201~\r")
+        session.wait_for("1 of 9")
+
+
+def test_a_paste_with_escapes_in_it_is_one_text(server: DemoServer) -> None:
+    with open_program(server) as session:
+        session.wait_for("open data")
+        session.write("r")
+        session.wait_for("ctrl+s save")
+        session.write("ctrl+u")
+        session.write("\x1b[200~one\x1b[31m two\x1baD\x1b[201~\r")
+        wanted = "one[31m twoaD"
+        session.wait_for(lambda _: any(a.name == wanted for a in server.store.assets()))
+
+
 def test_a_first_start_offers_the_demo(server: DemoServer) -> None:
     with Session(PROGRAM) as session:
         session.wait_for("look around")

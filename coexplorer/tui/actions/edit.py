@@ -138,11 +138,13 @@ def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
     if screen.editing is None:
         return
     start, end, typed = find_tag_at(text, cursor)
-    choices = fit_tags(screen, typed, without=parse_tags(text)) if typed else ()
+    choices = fit_tags(screen, typed, without=frozenset(parse_tags(text))) if typed else ()
     screen.editing.editor.offer_tags(choices, of=text, span=(start, end))
 
 
-def fit_tags(screen: MainScreen, typed: str, *, without: tuple[str, ...] = ()) -> list[Choice]:
+def fit_tags(
+    screen: MainScreen, typed: str, *, without: frozenset[str] = frozenset()
+) -> list[Choice]:
     """Return the known tags that hold what is typed: those used last, then the most used."""
     counts = screen.tags_known
     last = screen.coexplorer.memory.remembered.tags

@@ -12,7 +12,7 @@ from coexplorer.library.changes import Change
 from coexplorer.models import Fields
 from coexplorer.tui.actions import edit
 from coexplorer.tui.keys import QuickAction
-from coexplorer.tui.tagtext import parse_tags, quote_tag
+from coexplorer.tui.tagtext import join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ async def _ask_tags(
             return [Choice(quote_tag(tag), text=tag) for tag in own if folded in tag.casefold()]
         return edit.fit_tags(screen, typed)
 
-    text = await screen.prompt.ask(title, complete=complete)
+    text = await screen.prompt.ask(title, complete=complete, paste=join_pasted)
     tags = parse_tags(text or "")
     for tag in tags:
         screen.coexplorer.memory.remember_tag(tag)

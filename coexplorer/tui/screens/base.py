@@ -17,7 +17,7 @@ from textual.worker import Worker
 from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.tui.commands import Command, Scope, Situation
 from coexplorer.tui.keys import SHARED, name_key
-from coexplorer.tui.messages import CommandClicked, FieldLeft
+from coexplorer.tui.messages import CommandClicked, FieldLeft, TextRefused
 from coexplorer.tui.registry import get_command
 from coexplorer.tui.terminal.screen import TerminalScreen
 
@@ -31,9 +31,13 @@ BEGIN = "begin"
 another list (what is typed into a field does not wait for that), fields that are being closed,
 what comes after another screen; and a command that has not yet looked at what it acts on."""
 
+NO_FIELD = "what was pasted was not taken: open a field for it first"
+
 LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s")
 """Keys that may move the focus out of a field."""
 
+Input = events.Key | events.Paste
+"""What comes from the keyboard, in its order."""
 Handler = Callable[[], Coroutine[None, None, None] | None]
 Work = Callable[[], Coroutine[None, None, None]]
 """Something to wait for; it is called when its worker runs, never when it is superseded before."""
@@ -57,7 +61,7 @@ class CommandScreen(TerminalScreen[Result]):
         self._holds = {START}
         self._releasing = False
         self._delivering = False
-        self._held: deque[events.Key] = deque()
+        self._held: deque[Input] = deque()
         self._leaving: Widget | None = None
         self.leaving_turn = 0
 
@@ -89,7 +93,7 @@ class CommandScreen(TerminalScreen[Result]):
 
     # Keys
 
-    def take_key(self, event: events.Key) -> bool:
+    def take_key(self, event: Input) -> bool:
         """Run the command of a key, unless the focus is on a field; tell whether it is taken.
 
         The app asks before Textual hands the key on, so that keys which are typed ahead act in
@@ -100,11 +104,11 @@ class CommandScreen(TerminalScreen[Result]):
         if (waits or self._releasing) and not self._delivering:
             self._held.append(event)
             return True
-        if typing:
+        if typing or isinstance(event, events.Paste):
             return False
         return self.run_key(name_key(event.key, event.character))
 
-    def hold_for_field(self, event: events.Key) -> Widget | None:
+    def hold_for_field(self, event: Input) -> Widget | None:
         """Before a key that may leave a field: what was typed after it waits for where it leads.
 
         Returns:
@@ -113,6 +117,8 @@ class CommandScreen(TerminalScreen[Result]):
         """
         field = self.focused
         if field is None or not getattr(field, "takes_keys", False):
+            return None
+        if isinstance(event, events.Paste):
             return None
         if event.key not in LEAVING and not getattr(field, "any_key_leaves", False):
             return None
@@ -141,6 +147,17 @@ class CommandScreen(TerminalScreen[Result]):
             event.stop()
             event.prevent_default()
 
+    def on_paste(self, event: events.Paste) -> None:
+        """Say that pasted text does nothing here: no field wanted it, and it is no command."""
+        event.stop()
+        if event.text:
+            self.say(NO_FIELD, severity="warning")
+
+    def on_text_refused(self, event: TextRefused) -> None:
+        """Say why a field did not take what was pasted."""
+        event.stop()
+        self.say(event.reason, severity="warning")
+
     def hold_keys(self, reason: str) -> None:
         """Let keys wait, in their order, until `release_keys` is called with this reason."""
         self._holds.add(reason)
@@ -162,7 +179,7 @@ class CommandScreen(TerminalScreen[Result]):
         finally:
             self._releasing = False
 
-    async def _deliver(self, event: events.Key) -> None:
+    async def _deliver(self, event: Input) -> None:
         self._delivering = True
         try:
             await self.coexplorer.deliver_key(event)
@@ -195,7 +212,7 @@ class CommandScreen(TerminalScreen[Result]):
             below.take_over(held)
         return done
 
-    def take_over(self, keys: Sequence[events.Key]) -> None:
+    def take_over(self, keys: Sequence[Input]) -> None:
         """Take keys that were held for this screen by the one above it."""
         self._held.extendleft(reversed(keys))
         self._holds.add(BACK)

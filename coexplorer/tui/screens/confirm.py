@@ -21,6 +21,7 @@ from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.lines import Lines
+from coexplorer.written import trim
 
 
 class ConfirmScreen(CommandScreen[Sequence[Record]]):
@@ -117,7 +118,7 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
         event.stop()
         if not self._doomed.records:
             self.dismiss(())
-        elif event.text.strip() != self._doomed.words:
+        elif trim(event.text) != self._doomed.words:
             self._say_wrong(f"that is not it: type {self._doomed.words}, or Esc")
         elif self._read is None:
             self.dismiss(self._doomed.records)

@@ -15,11 +15,12 @@ from coexplorer.tui.commands import Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.present import Line, Role, wrap
 from coexplorer.tui.screens.base import CommandScreen
-from coexplorer.tui.tagtext import format_tags, parse_tags
+from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.tui.widgets.picker import Picker
+from coexplorer.written import join_lines
 
 if TYPE_CHECKING:
     from coexplorer.tui.widgets.field import Field
@@ -126,7 +127,9 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
             self._editor = area = DescriptionArea(text, compact=True)
             area.move_cursor(area.document.end)
         else:
-            self._editor = Field("merge", value=text)
+            self._editor = Field(
+                "merge", value=text, paste=join_pasted if self._field == "tags" else join_lines
+            )
         await self._merge.mount(self._editor)
         self.set_focus(self._editor)
 

@@ -6,6 +6,7 @@ to the platform and nowhere else: into no draft, no log, no message.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -21,7 +22,7 @@ from coexplorer.tui.memory import FormDraft
 from coexplorer.tui.messages import Switched, TextEntered, TextTyped
 from coexplorer.tui.present import Role, wrap
 from coexplorer.tui.screens.base import OPEN, CommandScreen
-from coexplorer.tui.tagtext import find_tag_at, parse_tags, quote_tag
+from coexplorer.tui.tagtext import find_tag_at, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import FORM_PARTS
@@ -29,6 +30,7 @@ from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.form import FormField, Toggle
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.tui.widgets.prompt import Prompt
+from coexplorer.written import join_lines, trim, unwrap
 
 MOST_TAGS = 20
 
@@ -50,8 +52,8 @@ class CreateScreen(CommandScreen[Record | None]):
         texts = draft.texts if draft is not None else {}
         switched = draft.switched if draft is not None else {}
 
-        def field(name: str, label: str) -> FormField:
-            return FormField(name, label, value=texts.get(name, ""))
+        def field(name: str, label: str, paste: Callable[[str], str] = join_lines) -> FormField:
+            return FormField(name, label, value=texts.get(name, ""), paste=paste)
 
         def toggle(name: str, text: str, *, on: bool = False) -> Toggle:
             return Toggle(name, text, on=switched.get(name, on))
@@ -63,7 +65,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._name_field = field("name", "name")
         self._description = field("description", "description")
         self._mount_folder = field("mount", "mount (as the name)")
-        self._tags_field = field("tags", "tags")
+        self._tags_field = field("tags", "tags", join_pasted)
         self._choices = Choices()
         self._bucket = field("bucket", "S3 bucket")
         self._prefix = field("prefix", "S3 prefix")
@@ -160,10 +162,10 @@ class CreateScreen(CommandScreen[Record | None]):
         Raises:
             InvalidField: There is no bucket, or only one of the two keys.
         """
-        bucket = self._bucket.value.strip().removeprefix("s3://").strip("/")
+        bucket = trim(self._bucket.value).removeprefix("s3://").strip("/")
         if not bucket:
             raise InvalidField("bucket", "where are the files?")
-        key, secret = self._key.value.strip(), self._secret.value.strip()
+        key, secret = unwrap(self._key.value), unwrap(self._secret.value)
         if bool(key) != bool(secret):
             raise InvalidField("secret" if key else "key", "the two keys belong together")
         name = self._name_field.value.strip()
@@ -174,7 +176,7 @@ class CreateScreen(CommandScreen[Record | None]):
             tags=parse_tags(self._tags_field.value),
             source=AwsSource(
                 bucket=bucket,
-                prefix=self._prefix.value.strip(),
+                prefix=trim(self._prefix.value),
                 keep_on_external_storage=self._external.on,
                 index_data=self._index.on,
                 public=self._public.on,

@@ -20,6 +20,7 @@ from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.form import FormField
 from coexplorer.tui.widgets.lines import Lines
+from coexplorer.written import unwrap_token
 
 
 class SignInScreen(CommandScreen[bool]):
@@ -83,7 +84,7 @@ class SignInScreen(CommandScreen[bool]):
 
     async def do_form_submit(self) -> None:
         """Try the token, keep it where the old one was kept."""
-        token = Secret(self._token.value.strip())
+        token = Secret(unwrap_token(self._token.value))
         if not token:
             self._told.show([(("type the token first", Role.WARN),)])
             return

@@ -174,13 +174,13 @@ class TerminalApp(App[_Result], Generic[_Result]):
         typed = isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded
         if typed and event.time < self._resumed_at:
             return
-        if typed and isinstance(event, events.Key):
+        if typed and isinstance(event, events.Key | events.Paste):
             await self.take_key(event)
         else:
             await super().on_event(event)
 
-    async def take_key(self, event: events.Key) -> None:
-        """Do what a key is for; by itself, hand it to what has the focus."""
+    async def take_key(self, event: events.Key | events.Paste) -> None:
+        """Do what a key, or a paste, is for; by itself, hand it to what has the focus."""
         await super().on_event(event)
 
     def on_resize(self) -> None:

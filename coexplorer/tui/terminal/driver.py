@@ -11,19 +11,19 @@ import signal
 import sys
 import threading
 import time
-from codecs import getincrementaldecoder
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
-from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 from coexplorer.tui.terminal import firstframe, jobs
 from coexplorer.tui.terminal.pacing import AnswerFilter, Pacer
+from coexplorer.tui.terminal.reading import InputReader
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.message import Message
 
 _NEVER_SENT = re.compile(
     r"\x1b\]22;[a-z-]*\x07"  # the shape of the mouse pointer
@@ -185,22 +185,13 @@ class QuietDriver(LinuxDriver):
         """Read keys and answers until woken to end."""
         if self._wake is None:
             raise RuntimeError("input is read in application mode only")
-        parser = XTermParser(self._debug)
-        decode = getincrementaldecoder("utf-8")("replace").decode
-
-        def hand_on(data: bytes) -> None:
-            if text := decode(data):
-                for message in parser.feed(text):
-                    self.process_message(message)
-            for message in parser.tick():
-                self.process_message(message)
-
+        reader = InputReader(debug=self._debug)
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             selector.register(self._wake[0], selectors.EVENT_READ)
             # What was typed on the first frame came before what is in the terminal now.
             typed, self._typed = self._typed, b""
-            hand_on(self._take_answers(typed))
+            self._hand_on(reader.feed(self._take_answers(typed)))
             # A lone ESC is a key only if nothing follows it, so look again soon.
             looks = _LOOKS if typed else 0
             while not self.exit_event.is_set():
@@ -214,8 +205,15 @@ class QuietDriver(LinuxDriver):
                         # The terminal is gone. The kernel tells the leader of the session alone,
                         # and not every one passes it on, as a shell does: make waits for us.
                         os.kill(os.getpid(), signal.SIGHUP)
-                hand_on(self._take_answers(data) if ready else self._answers.flush())
+                if ready:
+                    self._hand_on(reader.feed(self._take_answers(data)))
+                else:
+                    self._hand_on(reader.look_again(self._answers.flush()))
                 looks = _LOOKS if ready else looks - 1
+
+    def _hand_on(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self.process_message(message)
 
     def _take_answers(self, data: bytes) -> bytes:
         data, count = self._answers.feed(data)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.reactive import Reactive
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
-from coexplorer.text import clean
-from coexplorer.tui.messages import FieldLeft, HistoryWanted, TextAbandoned, TextEntered, TextTyped
+from coexplorer.text import show_signs, width
+from coexplorer.tui.messages import (
+    FieldLeft,
+    HistoryWanted,
+    TextAbandoned,
+    TextEntered,
+    TextRefused,
+    TextTyped,
+)
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
+from coexplorer.written import is_text, join_lines
 
 _ACTIONS = {key: action for key, action in map_actions(Input.BINDINGS).items() if key != "enter"}
 
@@ -26,10 +38,15 @@ FORM_PARTS = "Field, DescriptionArea, Toggle"
 
 LONGEST_WAIT_S = 1.0
 """A Tab waits so long for choices, if they never come."""
+MOST_CHARACTERS = 1 << 20
+"""A field takes no more than this, as a file of the mount does."""
 
 
 class Field(Input):
     """A line of text. Up and down go through the choices, Tab takes one, Enter enters, Esc leaves.
+
+    What is in it is what was typed and pasted, or what the platform has, sign for sign; only what
+    is drawn is made safe (`show_signs`). Control characters can't be typed or pasted into it.
 
     It posts `TextTyped`, `TextEntered` and `TextAbandoned`, and is answered with `offer`.
 
@@ -40,6 +57,7 @@ class Field(Input):
         leaves: Whether Esc is its own; otherwise the screen decides.
         separator: Stands at the end while keys go to the field, so that what is typed there is
             another item, not more of the last one.
+        paste: Makes what is pasted into one line.
     """
 
     takes_keys = True
@@ -60,13 +78,16 @@ class Field(Input):
         value: str = "",
         leaves: bool = True,
         separator: str = "",
+        paste: Callable[[str], str] = join_lines,
     ) -> None:
-        super().__init__(value=_one_line(value), name=name, select_on_focus=False, compact=True)
+        self._shown: tuple[str, list[str], list[int]] = ("", [], [0])
+        super().__init__(value=value, name=name, select_on_focus=False, compact=True)
         self.cursor_blink = False
         self.field_name = name
         self._choices = choices
         self._leaves = leaves
         self._separator = separator
+        self._paste = paste
         self._span = (0, 0)
         self._offered = value
         self._waits = False
@@ -172,8 +193,11 @@ class Field(Input):
                 self.post_message(TextEntered(self.field_name, self.value))
             case "escape" if self._leaves:
                 self.post_message(TextAbandoned(self.field_name))
+            case _ if await edit_at_once(self, _ACTIONS, event):
+                return
+            case _ if event.character is not None and is_text(event.character):
+                self.put_in(event.character)
             case _:
-                await edit_at_once(self, _ACTIONS, event)
                 return
         event.stop()
         event.prevent_default()
@@ -196,9 +220,68 @@ class Field(Input):
         elif not self._leaves:
             go_on(self, back=back)
 
-    def _on_paste(self, event: events.Paste) -> None:
-        event.text = _one_line(event.text)
-        super()._on_paste(event)
+    async def _on_paste(self, event: events.Paste) -> None:  # type: ignore[override]  # it may wait
+        """Put what is pasted in at the cursor; Textual's own handler would do it once more."""
+        event.stop()
+        event.prevent_default()
+        self.put_in(self._paste(event.text))
+
+    def put_in(self, text: str) -> None:
+        """Put a text in the place of what is selected, or at the cursor."""
+        if len(self.value) + len(text) > MOST_CHARACTERS:
+            self.post_message(TextRefused(f"that is too long: {len(text):,} characters"))
+        elif text:
+            self.replace(text, *sorted(self.selection))
+
+    # What is drawn
+
+    def _find_shown(self) -> tuple[list[str], list[int]]:
+        """Return how each character is drawn, and the cell at which each begins, and the end."""
+        value, pieces, cells = self._shown
+        if value != self.value or len(pieces) != len(self.value):
+            value = self.value
+            pieces = ["•"] * len(value) if self.password else show_signs(value)
+            cells = [0, *accumulate(map(width, pieces))]
+            self._shown = value, pieces, cells
+        return pieces, cells
+
+    def _position_to_cell(self, position: int) -> int:
+        cells = self._find_shown()[1]
+        return cells[min(position, len(cells) - 1)]
+
+    def _cell_offset_to_index(self, offset: int) -> int:
+        cells = self._find_shown()[1]
+        at = bisect_right(cells, offset + self.scroll_offset.x) - 1
+        return max(0, min(at, len(self.value)))
+
+    @property
+    def content_width(self) -> int:
+        """Cells of the text, and of a cursor behind it."""
+        return self._find_shown()[1][-1] + 1
+
+    def render_line(self, y: int) -> Strip:
+        """Draw what can be seen of it (Textual's Line API)."""
+        room = self.scrollable_content_region.width
+        base = self.rich_style
+        if y != 0:
+            return Strip.blank(room, base)
+        pieces, cells = self._find_shown()
+        left = self.scroll_offset.x
+        first = max(0, bisect_right(cells, left) - 1)
+        last = min(len(pieces), bisect_right(cells, left + room))
+        styles = {"": base}
+        if self.has_focus:
+            styles["selection"] = base + self.get_component_rich_style("input--selection")
+            styles["cursor"] = base + self.get_component_rich_style("input--cursor")
+        start, end = sorted(self.selection)
+        cursor = self.cursor_position if self.has_focus and self._cursor_visible else -1
+        segments = []
+        for at in range(first, last + 1):
+            piece = pieces[at] if at < len(pieces) else " "
+            name = "selection" if self.has_focus and start <= at < end else ""
+            segments.append(Segment(piece, styles["cursor" if at == cursor else name]))
+        strip = Strip(Segment.simplify(segments)).crop(left - cells[first])
+        return strip.extend_cell_length(room, base).crop(0, room).apply_style(base)
 
 
 def go_on(widget: Widget, *, back: bool) -> None:
@@ -207,8 +290,3 @@ def go_on(widget: Widget, *, back: bool) -> None:
     part = screen.focus_previous(FORM_PARTS) if back else screen.focus_next(FORM_PARTS)
     if isinstance(part, Field):
         part.enter()
-
-
-def _one_line(text: str) -> str:
-    """Return foreign text as an input may hold it: one line, nothing a terminal would obey."""
-    return clean(text)

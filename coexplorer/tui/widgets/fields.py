@@ -13,21 +13,22 @@ from textual.css.query import NoMatches
 from textual.widgets import TextArea
 
 from coexplorer.models import EDITABLE, Fields
-from coexplorer.text import clean
 from coexplorer.tui.facts import LABEL
 from coexplorer.tui.messages import (
     FieldLeft,
     FieldsEntered,
     FieldsTyped,
     TextEntered,
+    TextRefused,
     TextTyped,
 )
 from coexplorer.tui.present import Role
-from coexplorer.tui.tagtext import format_tags, restore_tags
+from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
-from coexplorer.tui.widgets.field import Field, go_on
+from coexplorer.tui.widgets.field import MOST_CHARACTERS, Field, go_on
 from coexplorer.tui.widgets.lines import Lines
+from coexplorer.written import is_text, join_lines, read_lines
 
 _ACTIONS = map_actions(TextArea.BINDINGS) | {"ctrl+underscore": "undo"}
 """Ctrl-Z is the shell's, here as everywhere; Ctrl-_ is what line editors undo with."""
@@ -52,7 +53,26 @@ class DescriptionArea(TextArea):
             event.prevent_default()
             go_on(self, back=event.key == "shift+tab")
         else:
-            await edit_at_once(self, _ACTIONS, event)
+            if await edit_at_once(self, _ACTIONS, event):
+                return
+            char = event.character
+            if char is not None and not event.is_printable and is_text(char):
+                event.stop()
+                event.prevent_default()
+                self.put_in(char)  # what joins emoji and letters is no printable key to Textual
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Put what is pasted in at the cursor, with its lines, as text alone."""
+        event.stop()
+        event.prevent_default()
+        self.put_in(read_lines(event.text))
+
+    def put_in(self, text: str) -> None:
+        """Put a text in the place of what is selected, or at the cursor."""
+        if len(self.text) + len(text) > MOST_CHARACTERS:
+            self.post_message(TextRefused(f"that is too long: {len(text):,} characters"))
+        elif text:
+            self.move_cursor(self.replace(text, *self.selection).end_location)
 
 
 class FieldsEditor(Vertical):
@@ -81,10 +101,10 @@ class FieldsEditor(Vertical):
     @staticmethod
     def _show(fields: Fields) -> dict[str, str]:
         return {
-            "name": clean(fields.name),
+            "name": fields.name,
             "description": fields.description,
-            "tags": format_tags(map(clean, fields.tags)),
-            "mount": clean(fields.mount or ""),
+            "tags": format_tags(fields.tags),
+            "mount": fields.mount or "",
         }
 
     def compose(self) -> ComposeResult:
@@ -103,10 +123,18 @@ class FieldsEditor(Vertical):
         if name == "description":
             area = DescriptionArea(self._shown[name], id="field-description", compact=True)
             area.cursor_blink = False
+            # The area has line ends of one kind: where nobody typed, nothing has changed.
+            self._shown[name] = area.text
             yield area
         else:
-            separator = ", " if name == "tags" else ""
-            field = Field(name, value=self._shown[name], leaves=False, separator=separator)
+            tags = name == "tags"
+            field = Field(
+                name,
+                value=self._shown[name],
+                leaves=False,
+                separator=", " if tags else "",
+                paste=join_pasted if tags else join_lines,
+            )
             field.id = f"field-{name}"
             yield field
 
@@ -128,18 +156,15 @@ class FieldsEditor(Vertical):
 
     @property
     def mine(self) -> Fields:
-        """The fields as they are now; what was not touched is as it was, not as it looked."""
+        """The fields as they are now; what was not touched is as it was."""
         text = {name: self._text(name) for name in EDITABLE}
-        start, shown = self._start, self._shown
-        mount = start.mount if text["mount"] == shown["mount"] else text["mount"].strip()
-        tags = start.tags
-        if text["tags"] != shown["tags"]:
-            tags = restore_tags(text["tags"], start.tags, tuple(map(clean, start.tags)))
+        touched = {name for name in EDITABLE if text[name] != self._shown[name]}
+        start = self._start
         return Fields(
-            name=start.name if text["name"] == shown["name"] else text["name"].strip(),
-            description=text["description"],
-            tags=tags,
-            mount=mount,
+            name=text["name"].strip() if "name" in touched else start.name,
+            description=text["description"] if "description" in touched else start.description,
+            tags=parse_tags(text["tags"]) if "tags" in touched else start.tags,
+            mount=text["mount"].strip() if "mount" in touched else start.mount,
         )
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -11,6 +13,7 @@ from coexplorer.tui.messages import Switched
 from coexplorer.tui.present import Role
 from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.lines import Lines
+from coexplorer.written import join_lines
 
 LABEL_CELLS = 22
 
@@ -73,12 +76,20 @@ class FormField(Horizontal):
     FormField Field { width: 1fr; }
     """
 
-    def __init__(self, name: str, label: str, *, value: str = "", secret: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        *,
+        value: str = "",
+        secret: bool = False,
+        paste: Callable[[str], str] = join_lines,
+    ) -> None:
         super().__init__()
         self.label = Lines()
         self.label.add_class("form-label")
         self.label.show([((fit(label, LABEL_CELLS), Role.LABEL),)])
-        self.field = Field(name, value=value, leaves=False)
+        self.field = Field(name, value=value, leaves=False, paste=paste)
         self.field.password = secret
 
     def compose(self) -> ComposeResult:

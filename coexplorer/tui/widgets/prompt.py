@@ -19,6 +19,7 @@ from coexplorer.tui.messages import FieldLeft, TextAbandoned, TextEntered, TextT
 from coexplorer.tui.present import Role
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.lines import Lines
+from coexplorer.written import join_lines
 
 if TYPE_CHECKING:
     from coexplorer.tui.widgets.field import Field
@@ -75,6 +76,7 @@ class Prompt(Vertical, can_focus=True):
         complete: Complete | None = None,
         secret: bool = False,
         first: bool = False,
+        paste: Callable[[str], str] = join_lines,
     ) -> str | None:
         """Ask for a line of text.
 
@@ -84,13 +86,15 @@ class Prompt(Vertical, can_focus=True):
             complete: Gives choices for what is typed.
             secret: Show dots in its place.
             first: The first choice is highlighted from the start: Enter takes it.
+            paste: See `Field`.
         """
         self._menu, self._complete, self._first = False, complete, first
         # Fields are imported when one is first needed, not before the first frame.
         from coexplorer.tui.widgets.field import Field  # noqa: PLC0415
 
         await self._drop_field()
-        self._field = field = Field("prompt", self._choices if complete else None, value=value)
+        choices_of = self._choices if complete else None
+        self._field = field = Field("prompt", choices_of, value=value, paste=paste)
         field.password = secret
         field.id = "prompt-field"
         await self._line.mount(field)

@@ -1,0 +1,293 @@
+"""What is typed and pasted arrives once, as it was typed, in every field of the app."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, TextArea
+
+import coexplorer.tui
+from coexplorer.config import Settings
+from coexplorer.demo.server import DemoServer
+from coexplorer.tui.tagtext import parse_tags
+from coexplorer.tui.widgets.field import MOST_CHARACTERS, Field
+from coexplorer.tui.widgets.fields import DescriptionArea
+from tests.support.server import OLD, OUTSIDE
+from tests.support.tui import Running, running_app
+
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+ACCENT = "e\u0301"
+WORDS = f"数据 {FAMILY} {ACCENT} \u2764\ufe0f x\u200cy"
+"""Wide, joined, combined, selected: what is one sign on the screen and several in the text."""
+HARMFUL = "a\x00b\x1b[31mc\x07d\x7fe\x9bf\x08g\x1b]0;h\x07"
+HARMLESS = "ab[31mcdefg]0;h"
+
+Open = Callable[[Running], Awaitable[None]]
+
+
+async def to_field(app: Running, name: str) -> None:
+    """Put the cursor into a field of the form that is in front."""
+    await app.until(lambda: [f for f in app.app.screen.query(Field) if f.field_name == name], name)
+    field = next(f for f in app.app.screen.query(Field) if f.field_name == name)
+    app.app.screen.set_focus(field)
+    await app.settle()
+
+
+def by_keys(*keys: str, shown: str = "") -> Open:
+    async def open_it(app: Running) -> None:
+        await app.press(*keys)
+        await app.until(lambda: isinstance(app.app.focused, Field | DescriptionArea), "a field")
+        if shown:
+            await app.until_shown(shown)
+        await app.press("ctrl+u")
+
+    return open_it
+
+
+def in_form(name: str) -> Open:
+    async def open_it(app: Running) -> None:
+        await app.press("N")
+        await app.until_shown("New asset")
+        await to_field(app, name)
+
+    return open_it
+
+
+async def open_view_name(app: Running) -> None:
+    await app.press("/")
+    await app.type("data")
+    await app.press("enter", "w")
+    await app.until_shown("save this search as")
+
+
+async def open_sign_in(app: Running) -> None:
+    app.app.sign_in_again(None)
+    await app.until_shown("Sign in to")
+
+
+async def open_delete(app: Running) -> None:
+    app.main.marked[OLD] = None  # type: ignore[index]
+    await app.press("D")
+    await app.until_shown("Delete for ever")
+
+
+def in_conflict(key: str, **theirs: object) -> Open:
+    async def open_it(app: Running) -> None:
+        await app.press(key)
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        app.server.store.update(OUTSIDE, **theirs)
+        await app.type("mine")
+        await app.press("ctrl+s")
+        await app.until_shown("Somebody else changed")
+        await app.press("e")
+        await app.until(lambda: isinstance(app.app.focused, Field | DescriptionArea), "a field")
+        if key != "d":
+            await app.press("ctrl+u")
+
+    return open_it
+
+
+TAGS = "tags"
+LINE = "line"
+LINES = "lines"
+
+FIELDS: dict[str, tuple[str, Open]] = {
+    "searchline: search": (LINE, by_keys("/")),
+    "actions.rest: prompt": (LINE, by_keys(":", shown="command")),
+    "actions.triage: prompt": (TAGS, by_keys("+", shown="add tag")),
+    "actions.browse: prompt": (LINE, open_view_name),
+    "fields: name": (LINE, by_keys("r")),
+    "fields: description": (LINES, by_keys("d")),
+    "fields: tags": (TAGS, by_keys("t")),
+    "fields: mount": (LINE, by_keys("m")),
+    "screens.tags: tag": (LINE, by_keys("T", shown="tags")),
+    "screens.confirm: confirm": (LINE, open_delete),
+    "screens.conflict: merge of a name": (LINE, in_conflict("r", name="theirs")),
+    "screens.conflict: merge of a description": (LINES, in_conflict("d", description="theirs")),
+    "screens.signin: token": (LINE, open_sign_in),
+    **{
+        f"screens.create: {name}": (TAGS if name == "tags" else LINE, in_form(name))
+        for name in ("name", "description", "mount", "tags", "bucket", "prefix", "key", "secret")
+    },
+}
+ELSEWHERE = {"welcome: domain", "welcome: token"}
+"""Pasted into in `test_program.py`: it is an app of its own."""
+
+SITES = {
+    "actions.browse: ask",
+    "actions.rest: ask",
+    "actions.triage: ask",
+    "screens.confirm: Field",
+    "screens.conflict: Field",
+    "screens.conflict: DescriptionArea",
+    "screens.create: FormField",
+    "screens.signin: FormField",
+    "screens.tags: Field",
+    "welcome: FormField",
+    "widgets.fields: Field",
+    "widgets.fields: DescriptionArea",
+    "widgets.form: Field",
+    "widgets.prompt: Field",
+    "widgets.searchline: Field",
+}
+"""Where the app makes fields; each is in `FIELDS` or `ELSEWHERE`."""
+
+
+def test_no_field_is_forgotten() -> None:
+    """All fields are of the two classes that take text in, and are made where we paste."""
+    folder = Path(coexplorer.tui.__file__).parent
+    found = set()
+    makers = {"Field", "DescriptionArea", "FormField", "ask", "Input", "TextArea", "MaskedInput"}
+    for path in folder.rglob("*.py"):
+        module = ".".join(path.relative_to(folder).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if name in makers:
+                    found.add(f"{module}: {name}")
+    assert found == SITES
+    ours = {
+        kind
+        for base in (Input, TextArea)
+        for kind in base.__subclasses__()
+        if kind.__module__.startswith("coexplorer.")
+    }
+    assert ours == {Field, DescriptionArea}
+
+
+def text_of(app: Running) -> str:
+    widget = app.app.focused
+    assert isinstance(widget, Field | DescriptionArea)
+    return widget.text if isinstance(widget, DescriptionArea) else widget.value
+
+
+@pytest.fixture(params=FIELDS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+async def test_what_is_pasted_arrives_once_as_it_is(
+    server: DemoServer, settings: Settings, name: str
+) -> None:
+    kind, open_it = FIELDS[name]
+    async with running_app(server, settings) as app:
+        await open_it(app)
+        before = text_of(app)
+
+        async def arrives(pasted: str, text: str) -> None:
+            app.paste(pasted)
+            await app.until(lambda: text_of(app) == before + text, f"{text!r}: {text_of(app)!r}")
+            await app.settle()
+            assert text_of(app) == before + text
+            widget = app.app.focused
+            if isinstance(widget, DescriptionArea):
+                widget.text = before
+                widget.move_cursor(widget.document.end)
+            elif isinstance(widget, Field):
+                widget.value = before
+                widget.cursor_position = len(before)
+            await app.settle()
+
+        await arrives("one word", "one word")
+        await arrives(WORDS, WORDS)
+        assert "\\u200d" not in app.text()
+        await arrives("an-id\r", "an-id" if kind != LINES else "an-id\n")
+        await arrives("an-id\r\n", "an-id" if kind != LINES else "an-id\n")
+        await arrives("\ufeffa\tb", "a\tb" if kind == LINES else "a b")
+        await arrives(HARMFUL, HARMLESS)
+        several = "alpha\r\nbeta gamma\r\n\r\ndelta\r"
+        joined = {
+            LINE: "alpha beta gamma delta",
+            TAGS: "alpha, beta gamma, delta",
+            LINES: "alpha\nbeta gamma\n\ndelta\n",
+        }
+        await arrives(several, joined[kind])
+        await arrives("x\u202ey", "x\u202ey")
+        assert "\u202e" not in app.text() or kind == LINES
+
+
+async def test_what_is_typed_or_pasted_without_brackets_arrives_once_as_it_is(
+    server: DemoServer, settings: Settings, name: str
+) -> None:
+    _, open_it = FIELDS[name]
+    async with running_app(server, settings) as app:
+        await open_it(app)
+        before = text_of(app)
+        app.send((WORDS + "\x00\x07\x9b").encode())
+        await app.until(lambda: text_of(app) == before + WORDS, f"typed, not {text_of(app)!r}")
+
+
+async def test_ten_thousand_lines_are_taken_in_or_refused(
+    server: DemoServer, settings: Settings, name: str
+) -> None:
+    kind, open_it = FIELDS[name]
+    lines = [f"line {number}" for number in range(10_000)]
+    joined = {LINE: " ".join(lines), TAGS: ", ".join(lines), LINES: "\n".join(lines)}[kind]
+    async with running_app(server, settings) as app:
+        await open_it(app)
+        before = text_of(app)
+        app.paste("\r".join(lines))
+        await app.until(lambda: text_of(app) == before + joined, "all of them")
+        app.paste("x" * MOST_CHARACTERS)
+        await app.until(lambda: any("too long" in text for _, text in app.app.notices), "refused")
+        assert text_of(app) == before + joined
+
+
+async def test_without_a_field_pasted_text_is_no_command(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.paste("a\x1baD archive this text please\r")
+        await app.until_shown("what was pasted was not taken")
+        app.send(b"/")
+        app.paste("atlas\r")
+        await app.until(lambda: app.main.browsing.text == "atlas", "behind the key that opens it")
+    assert server.log.find_all("PATCH") == []
+
+
+async def test_lines_pasted_into_tags_are_tags_on_the_platform(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("t")
+        app.paste(f'alpha\r\nbeta gamma\r\n5" disk\r\n{FAMILY}\r\n')
+        await app.press("enter")
+        await app.until(lambda: len(app.stored(OUTSIDE).tags) == 4, "four tags")
+        assert set(app.stored(OUTSIDE).tags) == {"alpha", "beta gamma", '5" disk', FAMILY}
+
+
+async def test_joined_and_combined_signs_are_saved_as_they_were_typed(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.update(OUTSIDE, name=f"open {FAMILY}", tags=(FAMILY, "raw"))
+    async with running_app(server, settings) as app:
+        await app.press("r", "end")
+        app.paste(f" {WORDS}")
+        await app.press("enter")
+        name = f"open {FAMILY} {WORDS}"
+        await app.until(lambda: app.stored(OUTSIDE).name == name, "the name")
+        await app.press("t")
+        app.paste(ACCENT)
+        await app.press("enter")
+        await app.until(lambda: ACCENT in app.stored(OUTSIDE).tags, "the tags")
+        assert set(app.stored(OUTSIDE).tags) == {FAMILY, "raw", ACCENT}
+
+
+async def test_a_token_may_be_pasted_with_what_is_around_it(
+    server: DemoServer, settings: Settings
+) -> None:
+    token = server.users[0].token
+    async with running_app(server, settings) as app:
+        for around in ("{}\r\n", '  "{}" ', "'{}'", "export CODEOCEAN_TOKEN={}\r"):
+            app.app.notices.clear()
+            await open_sign_in(app)
+            app.paste(around.format(token))
+            await app.press("enter")
+            await app.until(lambda: any("signed in" in t for _, t in app.app.notices), around)
+
+
+def test_a_tag_with_a_comma_may_be_pasted_in_quotes() -> None:
+    assert parse_tags('"a, b", c') == ("a, b", "c")
