@@ -102,7 +102,8 @@ def _plan(
     targets = read_targets(assets, query)
 
     async def work(library: Library) -> Plan:
-        ids = await find_targets(library, targets)
+        # A delete is never kept for later, when nobody looks any more.
+        ids = await find_targets(library, targets, kept=not change.delete)
         if change.delete:
             await _ensure_archived_is_known(library, ids)
         return await library.plan(ids, change)

@@ -81,7 +81,7 @@ def split_tags(text: str) -> tuple[str, ...]:
 
 
 async def _plan(library: Library, targets: Targets, change: Change) -> Plan:
-    return await library.plan(await find_targets(library, targets), change)
+    return await library.plan(await find_targets(library, targets, kept=True), change)
 
 
 def edit_as_text(invocation: Invocation, targets: Targets) -> Plan:
@@ -89,7 +89,7 @@ def edit_as_text(invocation: Invocation, targets: Targets) -> Plan:
     from coexplorer.library.changes import Plan
 
     async def write(library: Library) -> str:
-        ids = await find_targets(library, targets)
+        ids = await find_targets(library, targets, kept=True)
         return await library.document(ids) if ids else ""
 
     before = invocation.run(write)

@@ -17,13 +17,24 @@ import msgspec
 from coexplorer import __version__
 from coexplorer.cli.format import clock_text, plural
 from coexplorer.cli.narration import Progress, note, talks, warn
-from coexplorer.errors import CatalogError, ConfigError, PlatformFault, RateLimited, Unreachable
+from coexplorer.errors import (
+    BadReply,
+    CatalogError,
+    ConfigError,
+    NotSignedIn,
+    PlatformFault,
+    RateLimited,
+    Unreachable,
+)
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
     from coexplorer.library import Library
 
 Answer = TypeVar("Answer")
+
+PASSING = (Unreachable, PlatformFault, RateLimited, BadReply, NotSignedIn)
+"""Failures after which the same may go through later."""
 
 FRESH_S = 60.0
 """A catalog younger than this is not refreshed before it answers."""
@@ -133,12 +144,14 @@ def start_log(path: Path) -> None:
     note(f"details go to {path}")
 
 
-async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
+async def ensure_fresh(library: Library, *, refresh: bool = False, kept: bool = False) -> None:
     """Bring the catalog up to date if it is old, with progress; say so when that can't be done.
 
     Args:
         library: The library.
         refresh: Ask the platform however young the catalog is, and fail if that fails.
+        kept: What comes next is kept if it can't be sent: a token that has expired is no reason to
+            stop here.
 
     Raises:
         ApiError: Only the platform can help: nothing is known yet, or it does not know this user.
@@ -148,9 +161,10 @@ async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
         await with_sync_progress(
             library, lambda: library.ensure_fresh(max_age_s=0.0 if refresh else FRESH_S)
         )
-    except (Unreachable, PlatformFault, RateLimited, CatalogError) as error:
+    except (*PASSING, CatalogError) as error:
         status = await library.status()
-        if refresh or status.synced_at is None:
+        hopeless = isinstance(error, NotSignedIn | BadReply) and not kept
+        if refresh or hopeless or status.synced_at is None:
             raise
         if isinstance(error, CatalogError) and status.catalog_problem:
             return  # it is told once, at the end

@@ -106,7 +106,7 @@ def _retag(
     asked = Query((Flag("any"),)) if query is None else parse_query(query)
 
     async def work(library: Library) -> Plan:
-        await ensure_fresh(library)
+        await ensure_fresh(library, kept=True)
         found: dict[AssetId, None] = {}
         for tag in old:
             # `all(…)` of one tag must hold beside the query; tag:… would widen one that has tags.

@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from coexplorer.cli.narration import warn
-from coexplorer.cli.session import ensure_fresh
+from coexplorer.cli.session import PASSING, ensure_fresh
 from coexplorer.errors import NotFound
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Record
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -81,7 +81,12 @@ def read_targets(assets: tuple[str, ...], query: str | None) -> Targets:
 
 
 async def find_targets(
-    library: Library, targets: Targets, *, guess: bool = False, fresh: bool = True
+    library: Library,
+    targets: Targets,
+    *,
+    guess: bool = False,
+    fresh: bool = True,
+    kept: bool = False,
 ) -> list[AssetId]:
     """Return the ids of what is meant, and say so if that is nothing.
 
@@ -93,6 +98,8 @@ async def find_targets(
         guess: Take the beginning of a name as well, and say which asset that is: for commands that
             only read.
         fresh: Ask the platform where that can matter.
+        kept: What is done with them is kept if it can't be sent, so that an asset will do as it was
+            known before: it is merged with what it is by then.
 
     Raises:
         AmbiguousAsset: A name fits several assets.
@@ -101,7 +108,7 @@ async def find_targets(
     """
     if targets.query is not None:
         if fresh:
-            await ensure_fresh(library)
+            await ensure_fresh(library, kept=kept)
         found = await library.ids(targets.query)
         if not found:
             warn("the query finds no assets")
@@ -118,10 +125,21 @@ async def find_targets(
             )
     if fresh and len(resolved) <= _FETCHED_AFRESH:
         for each in resolved:
-            record = await library.fetch(each.asset_id)
+            record = await _fetch(library, each.asset_id, kept=kept)
             if not guess:
                 _ensure_same_name(each, record.asset.name)
     return [each.asset_id for each in resolved]
+
+
+async def _fetch(library: Library, asset_id: AssetId, *, kept: bool) -> Record:
+    """Ask the platform for an asset; see `find_targets`."""
+    try:
+        return await library.fetch(asset_id)
+    except PASSING:
+        known = await library.record(asset_id) if kept else None
+        if known is None:
+            raise
+        return known
 
 
 def _ensure_same_name(resolved: Resolved, name: str) -> None:
