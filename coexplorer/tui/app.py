@@ -161,10 +161,14 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.left_mounted = mounted and await self.has_mount()
         return said
 
-    async def copy(self, text: str) -> None:
-        """Put a text on the clipboard, by OSC 52 and, where it stands in between, by tmux."""
-        self.copy_to_clipboard(text)
-        await external.copy_by_tmux(text)
+    async def copy(self, text: str) -> bool:
+        """Put a text on the clipboard, by OSC 52 and, where it stands in between, by tmux.
+
+        Returns:
+            Whether it was handed on; whether the terminal at the other end took it, nobody tells.
+        """
+        written = self.write_copies(text)
+        return await external.copy_by_tmux(text) or written
 
     async def run_editor(self, before: str, text: str) -> external.Edited:
         """Let the user change a text in $EDITOR; all else goes on meanwhile, unseen.

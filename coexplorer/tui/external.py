@@ -121,13 +121,13 @@ def has_browser(env: Mapping[str, str] = os.environ, platform: str = sys.platfor
     return platform == "darwin" or any(env.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
-async def copy_by_tmux(text: str) -> None:
-    """Hand a text to tmux and, through it, to the terminal around it.
+async def copy_by_tmux(text: str) -> bool:
+    """Hand a text to tmux and, through it, to the terminal around it; tell whether it took it.
 
     As it is installed, tmux keeps OSC 52 of what runs in it to itself.
     """
     if not os.environ.get("TMUX"):
-        return
+        return False
     with contextlib.suppress(OSError):
         process = await asyncio.create_subprocess_exec(
             *("tmux", "load-buffer", "-w", "-"),
@@ -136,6 +136,8 @@ async def copy_by_tmux(text: str) -> None:
             stderr=asyncio.subprocess.DEVNULL,
         )
         await process.communicate(text.encode())
+        return process.returncode == 0
+    return False
 
 
 def save_view(settings: Settings, name: str, query: str | None) -> None:

@@ -209,6 +209,26 @@ def test_the_clipboard_gets_what_is_yanked(server: DemoServer) -> None:
         session.wait_output(b"\x1b]52;c;b3BlbiBkYXRh")
 
 
+def test_the_clipboard_is_reached_through_gnu_screen(server: DemoServer) -> None:
+    with open_program(server, STY="123.pts-0.host") as session:
+        session.wait_for("open data")
+        session.write("y")
+        session.wait_for("attach snippet")
+        session.write("n")
+        session.wait_output(b"\x1bP\x1b]52;c;b3BlbiBkYXRh")
+        session.wait_for("copied the name")
+
+
+def test_where_there_is_no_clipboard_the_text_is_shown(server: DemoServer) -> None:
+    with Session(PROGRAM, env=environment(server), term="vt100") as session:
+        session.wait_for("open data")
+        session.write("y")
+        session.wait_for("attach snippet")
+        session.write("n")
+        session.wait_for("no clipboard; to select: open data")
+        assert b"\x1b]52" not in session.output
+
+
 def test_the_users_editor_gets_the_terminal_and_gives_it_back(
     server: DemoServer, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SAFE_BYTES = 74_994
 """What every terminal that knows OSC 52 takes; some take no more."""
+NO_CLIPBOARD = "this terminal has no clipboard; to select:"
 
 
 def build_link(base_url: str, asset_id: str) -> str:
@@ -37,8 +38,8 @@ async def open_page(screen: MainScreen) -> None:
         screen.app.open_url(link)
         screen.say(f"opened {link}{alone}")
     else:
-        await screen.coexplorer.copy(link)
-        screen.say(f"copied {link}{alone}")
+        copied = await screen.coexplorer.copy(link)
+        screen.say(f"{'copied' if copied else NO_CLIPBOARD} {link}{alone}")
 
 
 async def yank(screen: MainScreen) -> None:
@@ -58,7 +59,9 @@ async def yank(screen: MainScreen) -> None:
     if chosen is None:
         return
     copied = texts[chosen]
-    await screen.coexplorer.copy(copied.text)
+    if not await screen.coexplorer.copy(copied.text):
+        screen.say(f"{NO_CLIPBOARD} {_hint(copied.text)}", severity="warning")
+        return
     said = f"copied {copied.title}" if count > 1 else f"copied the {copied.title}"
     if copied.left_out:
         said += f"; {plural(copied.left_out, 'asset')} without one"

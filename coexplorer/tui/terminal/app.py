@@ -21,6 +21,7 @@ from textual.screen import Screen
 from coexplorer.tui.terminal import firstframe, jobs
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.terminal.cells import PLAIN, Pen
+from coexplorer.tui.terminal.clipboard import build_copies
 from coexplorer.tui.terminal.driver import QuietDriver
 from coexplorer.tui.terminal.frames import build_painting, decode_rows, encode_rows
 from coexplorer.tui.terminal.layer import OutputLayer
@@ -201,6 +202,20 @@ class TerminalApp(App[_Result], Generic[_Result]):
         if driver is not None and driver.is_active and not driver.has_size:
             driver.write(_NO_SIZE)
             driver.flush()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy what was selected in a field, by the same way."""
+        self.write_copies(text)
+
+    def write_copies(self, text: str) -> bool:
+        """Write what puts a text on the terminal's clipboard; tell whether it has one."""
+        self._clipboard = text
+        copies = build_copies(text, os.environ)
+        if self._driver is not None:
+            for copy in copies:
+                self._driver.write(copy)
+            self._driver.flush()
+        return bool(copies)
 
     def begin_output(self) -> None:
         """Take the screen over from the first frame: what differs is sent."""
