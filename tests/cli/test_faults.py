@@ -1,10 +1,12 @@
 """Every kind of trouble: one clear sentence, the right exit code, nothing lost, no token."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from coexplorer.api import Client, Timeouts
 from tests.support.program import Program
-from tests.support.server import RAW
+from tests.support.server import OLD, RAW, VIEWED
 
 READ = ("show", RAW)
 WRITE = ("edit", RAW, "--description", "my words")
@@ -231,10 +233,52 @@ def test_a_wrong_token_is_told(program: Program) -> None:
     assert_one_sentence(done.err)
 
 
-def test_a_token_without_the_scope_can_read_and_not_write(program: Program) -> None:
+BUCKET = ("--bucket", "institute-open-data", "--public")
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (WRITE, ("your token may not do this", "coexplorer login")),
+        (("archive", RAW, "--yes"), ("your token may not do this", "coexplorer login")),
+        (("create", "new", *BUCKET), ("your token may not do this", "coexplorer login")),
+    ],
+)
+def test_a_token_without_the_scope_can_read_and_not_write(
+    program: Program, command: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    """The platform itself says so: nothing here is about whose asset it is."""
     program.env["CODEOCEAN_TOKEN"] = program.server.users[0].read_token
+    before, count = program.server.store.get(RAW), program.server.store.count()
     program.ok("ls")
-    done = program(*WRITE)
-    assert done.code in {3, 5}
-    assert_one_sentence(done.err)
-    assert program.server.store.get(RAW).description != "my words"
+    done = program(*command)
+    assert done.code == 5
+    assert all(words in done.err for words in told)
+    assert "owner" not in done.err
+    assert (program.server.store.get(RAW), program.server.store.count()) == (before, count)
+
+
+def test_an_asset_of_somebody_else_is_a_question_for_its_owner(program: Program) -> None:
+    for command in (("edit", VIEWED, "--add-tag", "x", "--yes"), ("archive", VIEWED, "--yes")):
+        done = program(*command)
+        assert done.code == 5
+        assert "you can read but not change this asset" in done.err
+        assert "ask its owner" in done.err
+        assert "token" not in done.err
+    program.server.store.update(VIEWED, archived=True)
+    done = program("rm", VIEWED, "--yes")
+    assert (done.code, "ask its owner" in done.err) == (5, True)
+
+
+def test_a_delete_of_what_was_taken_out_of_the_archive_says_so(program: Program) -> None:
+    with ThreadPoolExecutor(1) as pool, program.server.hooks.before("DELETE") as gate:
+        command = pool.submit(program.spawn, "rm", OLD, "--yes")
+        gate.wait()
+        program.server.store.update(OLD, archived=False)  # by a colleague, at the last moment
+        gate.release()
+        done = command.result()
+    assert done.code == 5
+    assert "only what is archived can be deleted" in done.err
+    assert "archive it first" in done.err
+    assert "owner" not in done.err
+    assert program.server.store.find(OLD) is not None

@@ -18,7 +18,7 @@ from tests.support.server import make_id
 NAMES = (
     *("invalid", "utf8", "large", "conflict", "merged", "forbidden", "gone", "fault", "rename"),
     *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry", "killed", "broken"),
-    *("rules", "better", "restored"),
+    *("rules", "better", "restored", "scope", "viewed"),
 )
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 
@@ -193,6 +193,27 @@ def test_a_conflict_is_ebusy_with_three_versions(mounted: Mounted) -> None:
         file.write("and theirs\n")
     assert mounted.server.store.get(IDS["conflict"]).description == "mine\nand theirs"
     wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "told"),
+    [
+        (
+            "scope",
+            "The access token doesn't have permissions to perform the request",
+            "your token may not do this",
+        ),
+        ("viewed", "Forbidden: you can view this data asset", "you can read but not change this"),
+    ],
+)
+def test_refusal_is_told_by_its_cause(mounted: Mounted, name: str, message: str, told: str) -> None:
+    path = mounted.asset(name) / "tags"
+    mounted.server.faults.add(403, "PUT", f"data_assets/{IDS[name]}", message=message)
+    assert save(path, "x\n") == errno.EACCES
+    text = (path.parent / "error").read_text()
+    assert told in text
+    assert message in text
+    assert ("token" in text) == (name == "scope")
 
 
 def test_tags_of_two_people_are_merged(mounted: Mounted) -> None:

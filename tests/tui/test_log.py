@@ -85,10 +85,15 @@ async def test_a_refused_text_is_taken_up_again_in_the_fields(
         assert not await app.library.kept()
 
 
+TOKEN_MAY_NOT = "The access token doesn't have permissions to perform the request"
+
+
 @pytest.mark.parametrize(
     ("fault", "options", "said"),
     [
         (403, {}, "you can read but not change"),
+        (403, {"message": "Forbidden: you can view this data asset"}, "ask its owner"),
+        (403, {"message": TOKEN_MAY_NOT}, "your token may not do this"),
         (404, {}, "no such asset, though"),
         (409, {}, "kept as unsent"),
         (400, {"message": "the name is strange"}, "the name is strange"),
