@@ -26,6 +26,7 @@ once at each edge: HTTP to these (``api.transport``), these to errno (``fs.errno
     ├── AmbiguousAsset            a name or prefix that fits several assets
     ├── UnknownAssets             some of those that were given are unknown, or fit several
     ├── Refused                   a guard of ours: nothing was sent (delete before archive, …)
+    │   └── NoLongerFits          what was selected has changed since: left out
     └── UndoRefused               nothing to undo, or changed since, or a delete
 """
 
@@ -245,6 +246,10 @@ class UnknownAssets(CoexplorerError):
 
 class Refused(CoexplorerError):
     """A guard of ours: nothing was sent."""
+
+
+class NoLongerFits(Refused):
+    """An asset is not what it was selected for any more, so it was left out."""
 
 
 class UndoRefused(CoexplorerError):

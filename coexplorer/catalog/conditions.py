@@ -19,6 +19,7 @@ from coexplorer.query import (
     Term,
     Word,
     fold,
+    group_terms,
     interval,
 )
 
@@ -95,18 +96,6 @@ def compile_condition(query: Query, now: float) -> Condition:
         parameters += [value for _, values in found for value in values]
         texts = texts or any(_reads_texts(term) for term in group)
     return Condition(" AND ".join(tests) or "1", tuple(parameters), texts)
-
-
-def group_terms(query: Query) -> list[list[Term]]:
-    """Return the terms of which one must hold, group by group; all groups must."""
-    groups: dict[tuple[object, ...], list[Term]] = {}
-    for number, term in enumerate(query.terms):
-        key: tuple[object, ...] = (number,)
-        if isinstance(term, Match) and not term.negated:
-            key = ("same", term.custom, fold(term.field))
-        if not (isinstance(term, Flag) and term.name == "any"):
-            groups.setdefault(key, []).append(term)
-    return list(groups.values())
 
 
 def between(column: str, wanted: Interval) -> Test:

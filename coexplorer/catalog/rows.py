@@ -8,7 +8,7 @@ import msgspec
 
 from coexplorer.catalog.letters import letters_of
 from coexplorer.models import Asset, AssetId, MetadataValue, Record
-from coexplorer.query import SEPARATOR, fold
+from coexplorer.query import SEPARATOR, fold, spell_value
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -150,18 +150,9 @@ def _metadata(
         for position, item in enumerate(items):
             number = float(item) if isinstance(item, int | float) else None
             usable = number is not None and math.isfinite(number) and not isinstance(item, bool)
-            text = fold(_text(item))
+            text = fold(spell_value(item))
             rows.append((fold(name), position, text, number if usable else None, storable(name)))
     return rows
-
-
-def _text(value: str | float) -> str:
-    """Return how a value of custom metadata is written: ``true``, ``3`` and not ``3.0``."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def digest(record: Record) -> bytes:

@@ -20,7 +20,6 @@ from coexplorer.catalog.conditions import (
     Test,
     between,
     compile_condition,
-    group_terms,
     text_test,
 )
 from coexplorer.catalog.letters import find_bit
@@ -36,6 +35,7 @@ from coexplorer.query import (
     Term,
     Word,
     fold,
+    group_terms,
     interval,
 )
 

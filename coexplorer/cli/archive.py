@@ -9,7 +9,7 @@ import click
 from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.session import Invocation, pass_invocation, with_sync_progress
-from coexplorer.cli.targets import find_targets, read_targets, target_options
+from coexplorer.cli.targets import choose_targets, read_targets, target_options
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -29,10 +29,15 @@ def archive_command(
     *,
     dry_run: bool,
     yes: bool,
+    refresh: bool,
     style: Format,
 ) -> None:
     """Archive assets: they leave the lists and can be brought back."""
-    _set_archived(invocation, assets, query, archived=True, dry_run=dry_run, yes=yes, style=style)
+    from coexplorer.library.changes import Change
+
+    change = Change(archive=True)
+    plan = _plan(invocation, assets, query, change, refresh=refresh)
+    carry_out(invocation, plan, dry_run=dry_run, ask=_ask(plan, query, yes=yes), style=style)
 
 
 @click.command("unarchive")
@@ -47,10 +52,15 @@ def unarchive_command(
     *,
     dry_run: bool,
     yes: bool,
+    refresh: bool,
     style: Format,
 ) -> None:
     """Bring assets back from the archive; a QUERY has to say is:archived to find them."""
-    _set_archived(invocation, assets, query, archived=False, dry_run=dry_run, yes=yes, style=style)
+    from coexplorer.library.changes import Change
+
+    change = Change(archive=False)
+    plan = _plan(invocation, assets, query, change, refresh=refresh)
+    carry_out(invocation, plan, dry_run=dry_run, ask=_ask(plan, query, yes=yes), style=style)
 
 
 @click.command("rm")
@@ -69,44 +79,37 @@ def rm_command(
     archive_first: bool,
     dry_run: bool,
     yes: bool,
+    refresh: bool,
     style: Format,
 ) -> None:
     """Delete archived assets for good. This can't be undone."""
     from coexplorer.library.changes import Change
 
     change = Change(delete=True, archive_first=archive_first)
-    plan = _plan(invocation, assets, query, change)
+    plan = _plan(invocation, assets, query, change, refresh=refresh)
     carry_out(invocation, plan, dry_run=dry_run, ask=not yes, style=style)
 
 
-def _set_archived(
-    invocation: Invocation,
-    assets: tuple[str, ...],
-    query: str | None,
-    *,
-    archived: bool,
-    dry_run: bool,
-    yes: bool,
-    style: Format,
-) -> None:
-    from coexplorer.library.changes import Change
-
-    plan = _plan(invocation, assets, query, Change(archive=archived))
-    several = query is not None or len(plan.items) > 1
-    carry_out(invocation, plan, dry_run=dry_run, ask=several and not yes, style=style)
+def _ask(plan: Plan, query: str | None, *, yes: bool) -> bool:
+    """Tell whether to ask first: not where one asset was named, which can be brought back."""
+    return (query is not None or len(plan.items) > 1) and not yes
 
 
 def _plan(
-    invocation: Invocation, assets: tuple[str, ...], query: str | None, change: Change
+    invocation: Invocation,
+    assets: tuple[str, ...],
+    query: str | None,
+    change: Change,
+    *,
+    refresh: bool,
 ) -> Plan:
     targets = read_targets(assets, query)
 
     async def work(library: Library) -> Plan:
-        # A delete is never kept for later, when nobody looks any more.
-        ids = await find_targets(library, targets, kept=not change.delete)
+        chosen = await choose_targets(library, targets, refresh=refresh)
         if change.delete:
-            await _ensure_archived_is_known(library, ids)
-        return await library.plan(ids, change)
+            await _ensure_archived_is_known(library, chosen.ids)
+        return await library.plan(chosen.ids, change, fits=chosen.fits)
 
     return invocation.run(work)
 

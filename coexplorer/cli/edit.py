@@ -13,7 +13,7 @@ from coexplorer.cli.narration import confirm, report_error, warn
 from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.session import Invocation, pass_invocation
-from coexplorer.cli.targets import Targets, find_targets, read_targets, target_options
+from coexplorer.cli.targets import Chosen, Targets, choose_targets, read_targets, target_options
 from coexplorer.errors import CoexplorerError, DocumentError, InvalidField
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def edit_command(
     editor: bool,
     dry_run: bool,
     yes: bool,
+    refresh: bool,
     style: Format,
 ) -> None:
     """Change assets; without an option that says how, in $EDITOR.
@@ -68,9 +69,9 @@ def edit_command(
     if editor and change.title:
         raise click.UsageError("give either --editor or the changes, not both")
     if change.title:
-        plan = invocation.run(lambda library: _plan(library, targets, change))
+        plan = invocation.run(lambda library: _plan(library, targets, change, refresh=refresh))
     else:
-        plan = edit_as_text(invocation, targets)
+        plan = edit_as_text(invocation, targets, refresh=refresh)
     several = targets.query is not None or len(plan.items) > 1
     carry_out(invocation, plan, dry_run=dry_run, ask=several and not yes, style=style)
 
@@ -80,26 +81,27 @@ def split_tags(text: str) -> tuple[str, ...]:
     return tuple(tag for tag in (part.strip() for part in text.split(",")) if tag)
 
 
-async def _plan(library: Library, targets: Targets, change: Change) -> Plan:
-    return await library.plan(await find_targets(library, targets, kept=True), change)
+async def _plan(library: Library, targets: Targets, change: Change, *, refresh: bool) -> Plan:
+    chosen = await choose_targets(library, targets, refresh=refresh)
+    return await library.plan(chosen.ids, change, fits=chosen.fits)
 
 
-def edit_as_text(invocation: Invocation, targets: Targets) -> Plan:
+def edit_as_text(invocation: Invocation, targets: Targets, *, refresh: bool = False) -> Plan:
     """Let the user edit all assets as one text, until it can be read, and plan the difference."""
     from coexplorer.library.changes import Plan
 
-    async def write(library: Library) -> str:
-        ids = await find_targets(library, targets, kept=True)
-        return await library.document(ids) if ids else ""
+    async def write(library: Library) -> tuple[str, Chosen]:
+        chosen = await choose_targets(library, targets, refresh=refresh)
+        return await library.document(chosen.ids) if chosen.ids else "", chosen
 
-    before = invocation.run(write)
+    before, chosen = invocation.run(write)
     if not before:
         return Plan(title="", items=())
     edited = EditedText(before, ".coexplorer")
     while True:
         after = edited.edit()
         try:
-            plan = invocation.run(_planner(before, after))
+            plan = invocation.run(_planner(before, after, chosen))
         except (DocumentError, InvalidField) as error:
             report_error(error)
             if _again():
@@ -113,9 +115,9 @@ def edit_as_text(invocation: Invocation, targets: Targets) -> Plan:
         return plan
 
 
-def _planner(before: str, after: str) -> Callable[[Library], Awaitable[Plan]]:
+def _planner(before: str, after: str, chosen: Chosen) -> Callable[[Library], Awaitable[Plan]]:
     async def plan(library: Library) -> Plan:
-        return await library.plan_document(before, after)
+        return await library.plan_document(before, after, fits=chosen.fits)
 
     return plan
 

@@ -98,7 +98,7 @@ _RECORDS_AT_ONCE = 1000
 @click.option("--limit", type=NUMBER, help="So many at most.")
 @click.option("--offset", type=COUNT, default=0, help="Leave so many out first.")
 @click.option("--columns", metavar="A,B,…", help=f"Of {', '.join(_COLUMNS)}.")
-@click.option("--refresh", is_flag=True, help="Ask the platform for news first.")
+@click.option("--refresh", is_flag=True, help="Read all assets anew first, edits by others too.")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
 @click.option(
     "--remote",

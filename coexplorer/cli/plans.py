@@ -37,7 +37,10 @@ DONE = {
 
 
 def plan_options(command: Command) -> Command:
-    """Add ``--dry-run`` and ``--yes`` to a command that changes assets."""
+    """Add ``--dry-run``, ``--yes`` and ``--refresh`` to a command that changes assets."""
+    command = click.option(
+        "--refresh", is_flag=True, help="Read all assets anew first, edits by others too."
+    )(command)
     command = click.option("--yes", is_flag=True, help="Do not ask.")(command)
     return click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")(
         command
@@ -156,7 +159,7 @@ def leave(code: int) -> None:
 def tell_failures(report: BatchReport) -> None:
     """Name each asset for which it did not work, with the reason; each hint once."""
     hints: dict[str, None] = {}
-    for result in (*report.failed, *report.missed):
+    for result in dict.fromkeys((*report.failed, *report.missed, *report.outdated)):
         reason = result.error.message if result.error else f"left {result.state}"
         warn(f"{result.asset_name} ({result.asset_id[:8]}): {reason}")
         if result.error and result.error.hint:
@@ -176,7 +179,7 @@ def tell_failures(report: BatchReport) -> None:
 def summarize(report: BatchReport, way_back: str) -> str:
     """Return one line that says what a batch came to, and what takes it back (pure)."""
     applied = [result for result in report.applied if result.state == "applied"]
-    missed = len(report.missed)
+    missed = len({*report.missed, *report.outdated})
     unchanged = len(report.applied) - len(applied) + len(report.skipped) - missed
     action = report.results[0].action if report.results else "edit"
     parts = [f"{DONE[action]} {plural(len(applied), 'asset')}"]
@@ -189,10 +192,7 @@ def summarize(report: BatchReport, way_back: str) -> str:
     if report.refused:
         parts.append(f"{len(report.refused)} refused")
     if report.waiting:
-        unsent = all(result.state == "unsent" for result in report.waiting)
-        how = "kept unsent, to send" if unsent else "failed"
-        again = f"coexplorer retry --batch {report.batch_id}"
-        parts.append(f"{len(report.waiting)} {how}: {again}")
+        parts.append(f"{len(report.waiting)} failed: coexplorer retry --batch {report.batch_id}")
     line = ", ".join(parts)
     undoable = applied and action in {"edit", "archive", "unarchive"}
     return f"{line} (take it back: {way_back})" if undoable else line

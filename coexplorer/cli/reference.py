@@ -32,6 +32,13 @@ name, or a shorter one of an id, too, if it fits only one asset, and say which o
 there the id counts. Byte order marks, Windows' line ends, empty lines and lines that come twice
 do no harm; items may end in NUL. When a line is unknown or fits several assets, each such line
 is named with its number, and nothing is done.
+
+What `--query` selects is judged by the query again when each asset is read afresh, right before
+it is changed; what no longer fits is left out and named. Before that, all assets are read anew if
+that was not done within the last minute (or ten times as long as it takes); else only what the
+platform itself finds for the query. `--refresh` reads all assets anew in any case. Whether an asset
+is archived, mine, shared or a favorite is only told by searches, so of `is:mine`, `is:shared` and
+`is:favorite` nothing newer is known than from that reading.
 """
 
 

@@ -17,24 +17,14 @@ import msgspec
 from coexplorer import __version__
 from coexplorer.cli.format import clock_text, plural
 from coexplorer.cli.narration import Progress, note, talks, warn
-from coexplorer.errors import (
-    BadReply,
-    CatalogError,
-    ConfigError,
-    NotSignedIn,
-    PlatformFault,
-    RateLimited,
-    Unreachable,
-)
+from coexplorer.errors import CatalogError, ConfigError, PlatformFault, RateLimited, Unreachable
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
     from coexplorer.library import Library
+    from coexplorer.query import Query
 
 Answer = TypeVar("Answer")
-
-PASSING = (Unreachable, PlatformFault, RateLimited, BadReply, NotSignedIn)
-"""Failures after which the same may go through later."""
 
 FRESH_S = 60.0
 """A catalog younger than this is not refreshed before it answers."""
@@ -144,27 +134,60 @@ def start_log(path: Path) -> None:
     note(f"details go to {path}")
 
 
-async def ensure_fresh(library: Library, *, refresh: bool = False, kept: bool = False) -> None:
+async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
     """Bring the catalog up to date if it is old, with progress; say so when that can't be done.
 
     Args:
         library: The library.
-        refresh: Ask the platform however young the catalog is, and fail if that fails.
-        kept: What comes next is kept if it can't be sent: a token that has expired is no reason to
-            stop here.
+        refresh: Read all assets anew however young the catalog is, and fail if that fails.
 
     Raises:
         ApiError: Only the platform can help: nothing is known yet, or it does not know this user.
         CatalogError: Nothing is known yet, and nothing can be kept.
     """
+    if refresh:
+        await with_sync_progress(library, library.catch_up)
+        await _tell_part(library)
+        return
+
+    async def work() -> None:
+        await library.ensure_fresh(max_age_s=FRESH_S)
+
+    await _freshen(library, work)
+
+
+async def ensure_found(library: Library, query: Query, *, refresh: bool) -> str:
+    """Bring the catalog up to date for a query whose assets are going to be changed.
+
+    Args:
+        library: The library.
+        query: What is looked for.
+        refresh: Read all assets anew, and fail if that fails.
+
+    Returns:
+        When all assets were read last, as a clock time; empty when that was just now.
+    """
+    if refresh:
+        await with_sync_progress(library, library.catch_up)
+        await _tell_part(library)
+        return ""
+    swept_at: float | None = None
+
+    async def work() -> None:
+        nonlocal swept_at
+        swept_at = await library.ensure_found(query)
+
+    await _freshen(library, work)
+    now = time.time()
+    return "" if swept_at is None or now - swept_at < FRESH_S else clock_text(swept_at, now)
+
+
+async def _freshen(library: Library, work: Callable[[], Awaitable[None]]) -> None:
     try:
-        await with_sync_progress(
-            library, lambda: library.ensure_fresh(max_age_s=0.0 if refresh else FRESH_S)
-        )
-    except (*PASSING, CatalogError) as error:
+        await with_sync_progress(library, work)
+    except (Unreachable, PlatformFault, RateLimited, CatalogError) as error:
         status = await library.status()
-        hopeless = isinstance(error, NotSignedIn | BadReply) and not kept
-        if refresh or hopeless or status.synced_at is None:
+        if status.synced_at is None:
             raise
         if isinstance(error, CatalogError) and status.catalog_problem:
             return  # it is told once, at the end

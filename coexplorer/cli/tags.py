@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -9,14 +10,21 @@ import msgspec
 
 from coexplorer.cli.output import Format, format_options, print_json, print_table, print_tsv
 from coexplorer.cli.plans import carry_out, plan_options
-from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
+from coexplorer.cli.session import (
+    Invocation,
+    ensure_found,
+    ensure_fresh,
+    load_offline,
+    pass_invocation,
+)
 from coexplorer.cli.table import Column
 from coexplorer.errors import Refused
-from coexplorer.query import AllTags, Flag, Query, parse_query
+from coexplorer.query import AllTags, Flag, Match, Query, parse_query
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.changes import Plan
+    from coexplorer.library.fit import Fit
     from coexplorer.models import AssetId
 
 _QUERY = click.option(
@@ -64,10 +72,17 @@ def tags_command(ctx: click.Context, query: str | None, *, offline: bool, style:
 @plan_options
 @pass_invocation
 def rename_command(
-    invocation: Invocation, old: str, new: str, query: str | None, *, dry_run: bool, yes: bool
+    invocation: Invocation,
+    old: str,
+    new: str,
+    query: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    refresh: bool,
 ) -> None:
     """Call the tag OLD by the name NEW, on archived assets too."""
-    _retag(invocation, (old,), new, query, dry_run=dry_run, yes=yes)
+    _retag(invocation, (old,), new, query, dry_run=dry_run, yes=yes, refresh=refresh)
 
 
 @tags_command.command("merge")
@@ -84,9 +99,10 @@ def merge_command(
     *,
     dry_run: bool,
     yes: bool,
+    refresh: bool,
 ) -> None:
     """Make one tag of several, on archived assets too."""
-    _retag(invocation, tags, into, query, dry_run=dry_run, yes=yes)
+    _retag(invocation, tags, into, query, dry_run=dry_run, yes=yes, refresh=refresh)
 
 
 def _retag(
@@ -97,8 +113,10 @@ def _retag(
     *,
     dry_run: bool,
     yes: bool,
+    refresh: bool,
 ) -> None:
     from coexplorer.library.changes import Change
+    from coexplorer.library.fit import fit_query
 
     change = Change(
         add_tags=(new,), remove_tags=tuple(tag for tag in old if tag != new), only_with=old
@@ -106,16 +124,20 @@ def _retag(
     asked = Query((Flag("any"),)) if query is None else parse_query(query)
 
     async def work(library: Library) -> Plan:
-        await ensure_fresh(library, kept=True)
-        found: dict[AssetId, None] = {}
+        tagged = Query((Flag("any"), *(Match("tag", tag) for tag in old)))
+        known_at = await ensure_found(library, tagged, refresh=refresh)
+        found: dict[AssetId, Fit] = {}
         for tag in old:
             # `all(…)` of one tag must hold beside the query; tag:… would widen one that has tags.
             narrowed = Query((*asked.terms, AllTags((tag,))))
-            found.update(dict.fromkeys(await library.ids(narrowed)))
+            fit = fit_query(narrowed, time.time())
+            found |= dict.fromkeys(await library.ids(narrowed), fit)
         if not found:
             tags = " or ".join(old)
             where = "" if query is None else " among those that the query finds"
-            raise Refused(f"no asset{where} has the tag {tags}", hint="coexplorer tags lists them")
-        return await library.plan(list(found), change)
+            since = f", as far as was known at {known_at}" if known_at else ""
+            hint = "coexplorer tags lists them; --refresh reads all assets anew"
+            raise Refused(f"no asset{where} has the tag {tags}{since}", hint=hint)
+        return await library.plan(list(found), change, fits=found)
 
     carry_out(invocation, invocation.run(work), dry_run=dry_run, ask=not yes)

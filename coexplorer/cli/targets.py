@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from coexplorer.cli.narration import warn
-from coexplorer.cli.session import PASSING, ensure_fresh
+from coexplorer.cli.narration import note, warn
+from coexplorer.cli.session import ensure_found, ensure_fresh
 from coexplorer.errors import NotFound
-from coexplorer.models import AssetId, Record
+from coexplorer.models import AssetId
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
+    from coexplorer.library.fit import Fit
     from coexplorer.library.lists import Named
     from coexplorer.library.resolve import Resolved
     from coexplorer.query import Query
@@ -80,13 +82,50 @@ def read_targets(assets: tuple[str, ...], query: str | None) -> Targets:
     return Targets(named=tuple(named))
 
 
+class Chosen(msgspec.Struct, frozen=True):
+    """Assets that are going to be changed.
+
+    Attributes:
+        ids: Which.
+        fits: What they were chosen by, to be judged again right before each is changed.
+    """
+
+    ids: list[AssetId]
+    fits: dict[AssetId, Fit]
+
+
+async def choose_targets(library: Library, targets: Targets, *, refresh: bool) -> Chosen:
+    """Return what is to be changed, and say so if that is nothing; raises what `find_targets` does.
+
+    Args:
+        library: The library.
+        targets: What was given.
+        refresh: Read all assets anew first.
+    """
+    from coexplorer.library.fit import Fit, fit_query
+    from coexplorer.library.lists import is_whole_id
+
+    if targets.query is not None:
+        fit = fit_query(targets.query, time.time())
+        known_at = await ensure_found(library, targets.query, refresh=refresh)
+        found = await library.ids(targets.query)
+        if not found:
+            since = (
+                f", as far as was known at {known_at}; --refresh looks again" if known_at else ""
+            )
+            warn(f"the query finds no assets{since}")
+        elif known_at:
+            note(f"found among what was known at {known_at}; --refresh reads all assets anew")
+        return Chosen(found, dict.fromkeys(found, fit))
+    if refresh or not all(is_whole_id(each.text) for each in targets.named):
+        await ensure_fresh(library, refresh=refresh)  # another asset may have the name by now
+    resolved = await _resolve(library, targets, guess=False, fresh=True)
+    fits = {each.asset_id: Fit(name=each.name) for each in resolved if each.by_name}
+    return Chosen([each.asset_id for each in resolved], fits)
+
+
 async def find_targets(
-    library: Library,
-    targets: Targets,
-    *,
-    guess: bool = False,
-    fresh: bool = True,
-    kept: bool = False,
+    library: Library, targets: Targets, *, guess: bool = False, fresh: bool = True
 ) -> list[AssetId]:
     """Return the ids of what is meant, and say so if that is nothing.
 
@@ -98,8 +137,6 @@ async def find_targets(
         guess: Take the beginning of a name as well, and say which asset that is: for commands that
             only read.
         fresh: Ask the platform where that can matter.
-        kept: What is done with them is kept if it can't be sent, so that an asset will do as it was
-            known before: it is merged with what it is by then.
 
     Raises:
         AmbiguousAsset: A name fits several assets.
@@ -108,11 +145,18 @@ async def find_targets(
     """
     if targets.query is not None:
         if fresh:
-            await ensure_fresh(library, kept=kept)
+            await ensure_fresh(library)
         found = await library.ids(targets.query)
         if not found:
             warn("the query finds no assets")
         return found
+    resolved = await _resolve(library, targets, guess=guess, fresh=fresh)
+    return [each.asset_id for each in resolved]
+
+
+async def _resolve(
+    library: Library, targets: Targets, *, guess: bool, fresh: bool
+) -> list[Resolved]:
     if not targets.named:
         warn("no ids came on standard input")
         return []
@@ -125,21 +169,10 @@ async def find_targets(
             )
     if fresh and len(resolved) <= _FETCHED_AFRESH:
         for each in resolved:
-            record = await _fetch(library, each.asset_id, kept=kept)
+            record = await library.fetch(each.asset_id)
             if not guess:
                 _ensure_same_name(each, record.asset.name)
-    return [each.asset_id for each in resolved]
-
-
-async def _fetch(library: Library, asset_id: AssetId, *, kept: bool) -> Record:
-    """Ask the platform for an asset; see `find_targets`."""
-    try:
-        return await library.fetch(asset_id)
-    except PASSING:
-        known = await library.record(asset_id) if kept else None
-        if known is None:
-            raise
-        return known
+    return resolved
 
 
 def _ensure_same_name(resolved: Resolved, name: str) -> None:

@@ -225,7 +225,7 @@ class Opening:
         """Open a file of the root or of ``.coexplorer``."""
         if inode == Place.REFRESH:
             if writes:
-                self.saver.reach.refresh_now()
+                self.saver.reach.catch_up()
             return self._info(OpenFile(None, 0, 0, writable=writes), direct_io=True)
         if writes:
             self.volume.report("refused: writing a file that says what there is")

@@ -190,7 +190,7 @@ class Operations(pyfuse3.Operations):
         scratch = self.volume.scratch.find_inode(inode)
         file, node = await self._find_to_change(inode, cuts=fields.update_size and fh is None)
         if inode == Place.REFRESH:
-            self.opening.saver.reach.refresh_now()
+            self.opening.saver.reach.catch_up()
         elif scratch is not None:
             if fields.update_size:
                 self.opening.resize_scratch(scratch, attr.st_size)

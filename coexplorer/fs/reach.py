@@ -17,6 +17,8 @@ from coexplorer.library import Library
 log = logging.getLogger(__name__)
 
 _REFRESH_S = 60.0
+_SAME_TOUCH_S = 0.5
+"""``touch`` opens the file and sets its times: that is one question."""
 _PROBE_S = 2.0
 _AT_ONCE_S = 0.5
 _LOOKS = 2
@@ -36,6 +38,7 @@ class Reach:
         self._library = library
         self._nursery = nursery
         self._refreshed = trio.current_time()
+        self._caught_up = -_SAME_TOUCH_S
         self._asked: trio.Event | None = None
         self._told = ""
         self._refusal = ("", 0.0)
@@ -55,17 +58,29 @@ class Reach:
             self.is_looking = True
             self._nursery.start_soon(self._refresh)
 
+    def catch_up(self) -> None:
+        """Read all assets anew in the background: who asks for news wants edits by others, too."""
+        now = trio.current_time()
+        if now - self._caught_up >= _SAME_TOUCH_S:
+            self._caught_up = self._refreshed = now
+            self.health.forget_permissions()
+            self._nursery.start_soon(self._look, self._library.catch_up)
+
     async def _refresh(self) -> None:
         try:
-            await self._signed_in(self._library.refresh)
+            await self._look(self._library.refresh)
+        finally:
+            self.is_looking = False
+
+    async def _look(self, ask: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await self._signed_in(ask)
         except CoexplorerError as error:
             self.note_failure(error)
         except Exception:
             log.exception("looking for news failed unexpectedly")
         else:
             self.note_success()
-        finally:
-            self.is_looking = False
 
     def note_failure(self, error: CoexplorerError) -> None:
         """Note that there was no news, and say why, once; look for another token if it is that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import anyio
@@ -16,11 +16,12 @@ from coexplorer.errors import (
     Refused,
     Unreachable,
 )
-from coexplorer.library.changes import Change, Plan, PlanItem, build_plan
-from coexplorer.library.context import Context
+from coexplorer.library.changes import Change, Plan, PlanItem, build_plan, keep_fit
+from coexplorer.library.context import Context, search_time
 from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
 from coexplorer.library.entries import DONE, Action, Draft, Entry, Purpose, State
+from coexplorer.library.fit import Fit, fit_query
 from coexplorer.library.groups import plain_errors
 from coexplorer.library.merge import changed_fields
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
@@ -55,17 +56,30 @@ class Bulk:
         self._context = context
         self._editor = editor
 
-    async def plan(self, target: Query | str | Sequence[AssetId], change: Change) -> Plan:
+    async def plan(
+        self,
+        target: Query | str | Sequence[AssetId],
+        change: Change,
+        fits: Mapping[AssetId, Fit] | None = None,
+    ) -> Plan:
         """See `Library.plan`."""
-        return build_plan(await self._load(target), change)
+        records = await self._load(target)
+        if isinstance(target, Query | str):
+            query = parse_query(target) if isinstance(target, str) else target
+            fit = fit_query(query, search_time())
+            fits = {record.asset.id: fit for record in records}
+        return build_plan(records, change, fits)
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:
         """See `Library.document`."""
         records = await self._load(target)
         return build_document([(record.asset.id, record.asset.fields) for record in records])
 
-    def plan_document(self, before: str, after: str) -> Plan:
+    def plan_document(
+        self, before: str, after: str, fits: Mapping[AssetId, Fit] | None = None
+    ) -> Plan:
         """See `Library.plan_document`."""
+        fits = fits or {}
         items = []
         for edit in find_edits(before, use_line_feeds(after, before=before)):
             mine = tidy_fields(edit.mine, edit.base)
@@ -75,17 +89,16 @@ class Bulk:
             except InvalidField as error:
                 message = error.message.removeprefix(f"{error.field}: ")
                 raise InvalidField(error.field, f"{message} (asset {edit.asset_id})") from error
-            items.append(
-                PlanItem(
-                    edit.asset_id,
-                    edit.base.name,
-                    Action.EDIT,
-                    edit.base,
-                    mine,
-                    reason="" if changed else "not changed",
-                    needless=not changed,
-                )
+            item = PlanItem(
+                edit.asset_id,
+                edit.base.name,
+                Action.EDIT,
+                edit.base,
+                mine,
+                reason="" if changed else "not changed",
+                needless=not changed,
             )
+            items.append(keep_fit(item, fits.get(edit.asset_id)))
         return Plan("edit as text", tuple(items))
 
     async def apply(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from coexplorer.errors import Refused
 from coexplorer.library.entries import Action, Draft, State
+from coexplorer.library.fit import Fit
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import changed_fields, unique
 from coexplorer.library.validate import check_fields, tidy_fields
@@ -101,6 +102,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         archive_first: Archive it before it is deleted.
         needless: It is left out because it is so already: nobody misses anything.
         loss: What becomes of its files, when `action` is a delete.
+        fit: What it must still be when it is read afresh, right before it is changed.
     """
 
     asset_id: AssetId
@@ -112,6 +114,7 @@ class PlanItem(msgspec.Struct, frozen=True):
     archive_first: bool = False
     needless: bool = False
     loss: Loss | None = None
+    fit: Fit | None = None
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
@@ -130,10 +133,13 @@ class PlanItem(msgspec.Struct, frozen=True):
             state=State.SKIPPED if self.reason else State.PLANNED,
             reason=self.reason,
             needless=self.needless,
+            fit=self.fit,
         )
         if not self.archive_first:
             return (draft,)
-        return (Draft(self.asset_id, self.name, Action.ARCHIVE), draft)
+        first = Draft(self.asset_id, self.name, Action.ARCHIVE, fit=self.fit)
+        then = self.fit.after_archiving() if self.fit else None
+        return (first, msgspec.structs.replace(draft, fit=then))
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -163,15 +169,32 @@ class Plan(msgspec.Struct, frozen=True):
         return tuple(item.loss for item in self.todo if item.loss is not None)
 
 
-def build_plan(records: Sequence[Record], change: Change) -> Plan:
+def build_plan(
+    records: Sequence[Record], change: Change, fits: Mapping[AssetId, Fit] | None = None
+) -> Plan:
     """Say what `change` would do to each of `records`, and which it leaves out and why.
+
+    Args:
+        records: As they are known.
+        change: What to do.
+        fits: What some of them must still be when they are read afresh.
 
     Raises:
         InvalidField: The change holds a value that must not be sent anywhere.
         Refused: It holds nothing to do, or more than one kind of change.
     """
     action = change.action
-    return Plan(change.title, tuple(_plan_item(record, change, action) for record in records))
+    fits = fits or {}
+    items = (_plan_item(record, change, action) for record in records)
+    return Plan(change.title, tuple(keep_fit(item, fits.get(item.asset_id)) for item in items))
+
+
+def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
+    """Return an item that is only carried out while its asset fits."""
+    if fit is None:
+        return item
+    seen = None if item.action is Action.EDIT else item.base  # an edit keeps them anyway
+    return msgspec.structs.replace(item, fit=msgspec.structs.replace(fit, seen=seen))
 
 
 def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:

@@ -40,7 +40,7 @@ from coexplorer.library.refusals import is_final
 from coexplorer.library.results import EditResult
 from coexplorer.library.settle import find_archived, settle_edits
 from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.models import Asset, AssetId, Fields, Membership, MetadataValue
+from coexplorer.models import Asset, AssetId, Fields, Membership, MetadataValue, Record
 
 Heard: TypeAlias = Callable[[EditResult, Asset], None]
 """Is told what became of an edit, and what the platform has now, before the catalog is."""
@@ -238,6 +238,18 @@ class Editor:
         record = await self._context.known(asset_id)
         return record.asset.name if record else asset_id
 
+    async def _ensure_fits(self, attempt: _Attempt, asset: Asset) -> None:
+        """Judge an asset that was just read by what it was selected by.
+
+        Raises:
+            NoLongerFits: It has changed since.
+        """
+        entry = attempt.entry
+        if entry.fit is not None and attempt.purpose is Purpose.DO and attempt.before is None:
+            known = await self._context.known(asset.id)
+            membership = Membership() if known is None else known.membership
+            entry.fit.ensure(Record(asset, membership), entry.base)
+
     # --- The actions
 
     async def _edit(self, attempt: _Attempt) -> EditResult:
@@ -252,6 +264,7 @@ class Editor:
             attempt.asset = theirs
             attempt.update_catalog = partial(context.remember, theirs, at=asked)
             await settle_edits(context, theirs)
+            await self._ensure_fits(attempt, theirs)
             merged = attempt.merge(base, mine, theirs.fields)
             metadata, keys = _merge_metadata(entry, theirs)
             conflicts = (*merged.conflicts, *keys)
@@ -307,6 +320,8 @@ class Editor:
         entry, context = attempt.entry, self._context
         archived = entry.action is Action.ARCHIVE
         client = await context.client()
+        if entry.fit is not None:
+            await self._ensure_fits(attempt, (await context.fetch(entry.asset_id)).asset)
         known = await context.known(entry.asset_id)
         was_so = known is not None and known.membership.archived is archived
         await context.write_down(context.journal.intend, entry.id)
@@ -333,8 +348,10 @@ class Editor:
         except NotFound:
             return _result(entry, State.UNCHANGED)  # somebody else deleted it
         archived = record.membership.archived
-        if archived is None:
+        if archived is None or (entry.fit is not None and entry.fit.asks_for_archived):
             archived = await find_archived(client, record.asset)
+            await context.mark([entry.asset_id], Membership(archived=archived))
+        await self._ensure_fits(attempt, record.asset)
         if not archived:
             raise Refused(
                 "this asset is not archived, and only archived ones are deleted",

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from coexplorer.library.fit import Fit
 from coexplorer.models import AssetId, Fields, MetadataValue
 
 
@@ -90,6 +91,7 @@ class Entry(msgspec.Struct, frozen=True):
         undone_by: The batch that undid all of it, if one did.
         reverses: The entry that this one takes back, if it is part of an undo or redo.
         needless: It was left out because it was so already: nobody misses anything.
+        fit: What the asset must still be when it is read afresh; None: anything.
     """
 
     id: int
@@ -112,6 +114,7 @@ class Entry(msgspec.Struct, frozen=True):
     undone_by: int | None = None
     reverses: int | None = None
     needless: bool = False
+    fit: Fit | None = None
 
     @property
     def was_undone(self) -> bool:
@@ -134,6 +137,7 @@ class Draft(msgspec.Struct, frozen=True):
     hint: str = ""
     reverses: int | None = None
     needless: bool = False
+    fit: Fit | None = None
 
 
 class Batch(msgspec.Struct, frozen=True):

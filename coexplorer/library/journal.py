@@ -138,6 +138,7 @@ class Journal:
                         "settled_at": None if draft.state is State.PLANNED else now,
                         "reverses": draft.reverses,
                         "needless": draft.needless,
+                        "fit": encode_value(draft.fit),
                     },
                 )
                 for draft in drafts

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from coexplorer.library.entries import Action, Entry, State
+from coexplorer.library.fit import Fit
 from coexplorer.models import Fields, MetadataValue
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ ENTRY_COLUMNS = (
     "undone_by",
     "reverses",
     "needless",
+    "fit",
 )
 """Columns of `entries` in the order that `build_entry` takes them, before ``at`` and ``origin``."""
 
@@ -42,6 +44,7 @@ def build_entry(row: Sequence[Any]) -> Entry:
         values[column] = _decode(values[column], Fields)
     for column in ("base_metadata", "metadata"):
         values[column] = _decode(values[column], dict[str, MetadataValue])
+    values["fit"] = _decode(values["fit"], Fit)
     values["needless"] = bool(values["needless"])
     values["action"] = Action(values["action"])
     values["state"] = State(values["state"])

@@ -11,7 +11,7 @@ import sqlite3
 
 from coexplorer.library.refusals import was_final
 
-VERSION = 2
+VERSION = 3
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -75,6 +75,10 @@ _SECOND = (
 )
 
 
+# JSON of Fit: what the asset must still be when it is read right before it is changed.
+_THIRD = "ALTER TABLE entries ADD COLUMN fit TEXT"
+
+
 class NewerJournalError(Exception):
     """A newer coexplorer wrote this journal."""
 
@@ -100,5 +104,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.create_function("was_final", 1, was_final, deterministic=True)
         for statement in _SECOND:
             connection.execute(statement)
+    if found < 3:  # noqa: PLR2004 - the version
+        connection.execute(_THIRD)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

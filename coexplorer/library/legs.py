@@ -11,7 +11,9 @@ from typing import Literal
 
 import msgspec
 
+from coexplorer.errors import QueryError
 from coexplorer.models import AssetType, Membership, Ownership, SearchRequest, SortField
+from coexplorer.query import PlatformPart, Query, platform_part
 
 REFRESH_EVERY_S = 60.0
 SWEEP_EVERY_S = 15 * 60.0
@@ -119,6 +121,19 @@ def is_suspicious(*, known: int, vanished: int) -> bool:
     if vanished == 0 or known == 0:
         return False
     return vanished >= known or (vanished > _FEW and vanished > _LARGE_PART * known)
+
+
+def find_searchable(query: Query) -> PlatformPart | None:
+    """Return what the platform itself can look for of a query; None when that narrows nothing.
+
+    Its own idea of words decides, so this finds what a colleague just changed sooner than a sweep
+    does, and may miss some of it.
+    """
+    try:
+        part = platform_part(query)
+    except QueryError:  # a part that neither can judge, such as -is:mine
+        return None
+    return part if part.request.query else None
 
 
 class Need(StrEnum):

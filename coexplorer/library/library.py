@@ -27,6 +27,7 @@ from coexplorer.library.edit import Editor, Heard
 from coexplorer.library.entries import Batch, Entry
 from coexplorer.library.events import Event
 from coexplorer.library.files import Files
+from coexplorer.library.fit import Fit
 from coexplorer.library.history import History
 from coexplorer.library.lists import Named
 from coexplorer.library.reading import Reading
@@ -369,8 +370,22 @@ class Library:
 
     # --- Many assets
 
-    async def plan(self, target: Query | str | Sequence[AssetId], change: Change) -> Plan:
+    async def plan(
+        self,
+        target: Query | str | Sequence[AssetId],
+        change: Change,
+        *,
+        fits: Mapping[AssetId, Fit] | None = None,
+    ) -> Plan:
         """Say what `change` would do to each asset; sends nothing.
+
+        What a query found is judged by it again when it is read afresh, right before it is changed:
+        what no longer fits is left out, with the reason.
+
+        Args:
+            target: A query, or ids.
+            change: What to do.
+            fits: With ids: what they were chosen by, where that is to be judged again.
 
         Raises:
             QueryError: The query has a mistake.
@@ -378,7 +393,7 @@ class Library:
             InvalidField: The change holds a value that must not be sent.
             Refused: The change holds nothing to do, or several kinds of change.
         """
-        return await self._bulk.plan(target, change)
+        return await self._bulk.plan(target, change, fits)
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:
         """Write the matched assets as one text document for an editor.
@@ -388,14 +403,21 @@ class Library:
         """
         return await self._bulk.document(target)
 
-    async def plan_document(self, before: str, after: str) -> Plan:
+    async def plan_document(
+        self, before: str, after: str, *, fits: Mapping[AssetId, Fit] | None = None
+    ) -> Plan:
         """Say what the difference between a document and its edited text would do.
+
+        Args:
+            before: The document.
+            after: Its edited text.
+            fits: See `plan`.
 
         Raises:
             DocumentError: The edited text can't be read; holds the line's number.
             InvalidField: It holds a value that must not be sent.
         """
-        return self._bulk.plan_document(before, after)
+        return self._bulk.plan_document(before, after, fits)
 
     async def apply(
         self,
@@ -552,6 +574,28 @@ class Library:
     async def refresh(self) -> SyncReport:
         """Read the newest pages until one holds nothing new."""
         return await self._sync.refresh()
+
+    async def catch_up(self) -> SyncReport:
+        """Bring the catalog to what the platform has now: what is new first, then all of it.
+
+        For who asks for news: an edit of an old asset by somebody else is news, and only a sweep
+        that begins after the question is sure to see it (40 pages for 40,000 assets).
+
+        Raises:
+            Refused: See `sync`.
+        """
+        return await self._sync.catch_up()
+
+    async def ensure_found(self, query: Query) -> float | None:
+        """Bring the catalog up to date for a query whose assets are going to be changed.
+
+        Sweeps, unless that was done within the last minute, or within ten times the sweep's length
+        if that is longer; then only what the platform itself finds for the query is read.
+
+        Returns:
+            Epoch seconds of the end of the last whole sweep; None when none was complete.
+        """
+        return await self._sync.ensure_found(query)
 
     async def ensure_fresh(self, *, max_age_s: float = 60.0) -> SyncReport | None:
         """Sync or refresh if the catalog is older than `max_age_s`; None when it was not needed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from coexplorer.catalog import Relative
-from coexplorer.errors import CoexplorerError
+from coexplorer.errors import CoexplorerError, NoLongerFits
 from coexplorer.library.entries import DONE, KEPT, Action, Entry, State
 from coexplorer.library.merge import changed_fields
 from coexplorer.models import Asset, AssetId, Fields
@@ -80,6 +80,11 @@ class EditResult(msgspec.Struct, frozen=True):
     differs: tuple[str, ...] = ()
     error: CoexplorerError | None = None
     needless: bool = False
+
+    @property
+    def no_longer_fits(self) -> bool:
+        """Whether it was left out because it has changed since it was selected."""
+        return isinstance(self.error, NoLongerFits)
 
 
 def read_result(entry: Entry) -> EditResult:
@@ -160,8 +165,21 @@ class BatchReport(msgspec.Struct, frozen=True):
 
     @property
     def missed(self) -> tuple[EditResult, ...]:
-        """What was left out though the user wants it: it is not so already."""
-        return tuple(result for result in self.skipped if not result.needless)
+        """What was left out though the user wants it: it is not so already.
+
+        What no longer fits is not wanted any more, unless nothing else was left.
+        """
+        left = self.applied or self.failed
+        return tuple(
+            result
+            for result in self.skipped
+            if not (result.needless or (left and result.no_longer_fits))
+        )
+
+    @property
+    def outdated(self) -> tuple[EditResult, ...]:
+        """What was left out because it has changed since it was selected."""
+        return tuple(result for result in self.results if result.no_longer_fits)
 
 
 class SyncReport(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ One process sweeps; others wait for what it finds. The decisions are those of `l
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -17,9 +18,18 @@ from coexplorer.errors import CatalogError, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
 from coexplorer.library.groups import plain_errors
-from coexplorer.library.legs import NEWEST, REFRESH_EVERY_S, Need, find_need, is_suspicious
+from coexplorer.library.legs import (
+    NEWEST,
+    REFRESH_EVERY_S,
+    SWEEP_TIMES,
+    Need,
+    find_need,
+    find_searchable,
+    is_suspicious,
+)
 from coexplorer.library.results import SyncReport
 from coexplorer.models import Membership, Record
+from coexplorer.query import PlatformPart, Query
 
 HEARTBEAT_S = 5.0
 
@@ -41,14 +51,59 @@ class Sync:
         self._context = context
         self._owner = uuid.uuid4().hex
         self._one_at_a_time = anyio.Lock()
+        self._last: tuple[float, SyncReport] | None = None
         self.busy = False
 
-    async def sync(self, *, force: bool) -> SyncReport:
-        """See `Library.sync`."""
+    async def sync(self, *, force: bool, anew: bool = False) -> SyncReport:
+        """See `Library.sync`.
+
+        Args:
+            force: Believe that a large part vanished.
+            anew: A sweep that was begun before now will not do, whoever made it.
+        """
         asked_at = time.time()
+        since = time.monotonic()
         with self._context.noting_reach():
-            async with self._one_at_a_time, self._sweeping(asked_at) as other:
-                return other or await self._sweep(force=force)
+            async with self._one_at_a_time:
+                if self._last is not None and self._last[0] >= since:
+                    return self._last[1]  # begun while this one waited
+                async with self._sweeping(math.inf if anew else asked_at) as other:
+                    if other is not None:
+                        return other
+                    begun = time.monotonic()
+                    report = await self._sweep(force=force)
+                    self._last = begun, report
+                    return report
+
+    async def catch_up(self) -> SyncReport:
+        """See `Library.catch_up`."""
+        if (await self._context.run(self._context.catalog.sync_state)).synced_at is not None:
+            await self.refresh()
+        return await self.sync(force=False, anew=True)
+
+    async def ensure_found(self, query: Query) -> float | None:
+        """See `Library.ensure_found`."""
+        run, catalog = self._context.run, self._context.catalog
+        state = await run(catalog.sync_state)
+        rest_s = max(REFRESH_EVERY_S, SWEEP_TIMES * (state.duration_s or 0.0))
+        if state.synced_at is None or not 0 <= time.time() - state.synced_at < rest_s:
+            await self.sync(force=False)
+        elif (part := find_searchable(query)) is not None:
+            await self._read(part)
+        else:
+            await self.refresh()
+        return (await run(catalog.sync_state)).synced_at
+
+    async def _read(self, part: PlatformPart) -> None:
+        """Read what the platform itself finds for a query, into the catalog."""
+        with self._context.noting_reach():
+            client = await self._context.client()
+            asked_at = time.time()
+            async for page in client.iter_pages(part.request):
+                records = [Record(asset, part.membership, asked_at) for asset in page]
+                await self._context.run(self._context.catalog.upsert, records, generation=None)
+                self._context.bus.publish(RowsChanged(tuple(each.id for each in page)))
+                asked_at = time.time()
 
     async def refresh(self) -> SyncReport:
         """See `Library.refresh`."""

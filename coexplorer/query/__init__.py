@@ -4,6 +4,7 @@ from coexplorer.query.complete import Completion, complete_at
 from coexplorer.query.fields import FIELDS, FLAGS, SORT_FIELDS, Field, Kind, find_field
 from coexplorer.query.fold import SEPARATOR, fold
 from coexplorer.query.format import format_query, format_term, format_text
+from coexplorer.query.judge import fulfils, group_terms, spell_value
 from coexplorer.query.narrow import narrow_text, narrow_to_tag
 from coexplorer.query.parse import parse_partial, parse_query
 from coexplorer.query.remote import PlatformPart, platform_part
@@ -50,6 +51,8 @@ __all__ = [
     "format_size",
     "format_term",
     "format_text",
+    "fulfils",
+    "group_terms",
     "interval",
     "narrow_text",
     "narrow_to_tag",
@@ -57,4 +60,5 @@ __all__ = [
     "parse_query",
     "parse_size",
     "platform_part",
+    "spell_value",
 ]

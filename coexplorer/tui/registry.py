@@ -381,7 +381,7 @@ COMMANDS: tuple[Command, ...] = (
         "sync.refresh",
         "Refresh",
         ("R",),
-        "Ask the platform for what is new.",
+        "Ask the platform for what is new, edits by others too.",
         Group.REST,
         why_disabled=needs_library,
     ),

@@ -13,7 +13,7 @@ from coexplorer.assets import parse_asset
 from coexplorer.catalog import Catalog, sets
 from coexplorer.errors import QueryError
 from coexplorer.models import AssetId, Membership, Record
-from coexplorer.query import FLAGS, Query, format_query, parse_partial, parse_query
+from coexplorer.query import FLAGS, Query, format_query, fulfils, parse_partial, parse_query
 from coexplorer.query.parse import MOST_TERMS
 from tests.support.judge import find_naively, make_records
 from tests.support.queries import queries
@@ -25,6 +25,7 @@ SOME = 150
 def assert_as_naive(catalog: Catalog, records: list[Record], query: Query) -> None:
     expected = find_naively(records, query, NOW)
     asked = format_query(query)
+    assert {one.asset.id for one in records if fulfils(query, one, NOW)} == set(expected), asked
     assert catalog.ids(query, now=NOW) == expected, asked
     assert catalog.count(query, now=NOW) == len(expected), asked
     window = catalog.window(query, offset=2, limit=5, now=NOW)

@@ -407,6 +407,15 @@ def test_nothing_of_the_token_is_in_the_tree_or_the_log(mounted: Mounted) -> Non
     assert all(token not in text for text in texts)
 
 
+def test_refresh_finds_what_somebody_changed(mounted: Mounted) -> None:
+    mounted.server.store.update(IDS["viewed"], tags=("keep",))
+
+    (mounted.folder / ".coexplorer" / "refresh").touch()
+
+    tags = mounted.asset("viewed") / "tags"
+    wait_until(lambda: tags.read_text() == "keep\n", "the new tags")
+
+
 def test_refresh_finds_news(mounted: Mounted) -> None:
     mounted.server.store.insert(
         [msgspec.structs.replace(make_asset(200, "news"), created=1_790_000_000)]

@@ -279,6 +279,56 @@ async def test_refresh_reads_newest_pages_until_nothing_is_new(
     assert await library.count(parse_query("name:new")) == 3
 
 
+async def test_catching_up_sees_what_others_changed_and_deleted(
+    library: Library, server: DemoServer
+) -> None:
+    old = many_assets(server, 300)[0]
+    await library.sync()
+    server.store.update(old, tags=("keep",))
+    server.store.delete(VIEWED)
+    await library.refresh()
+    assert await library.ids(parse_query("tag:keep")) == []
+    report = await library.catch_up()
+    assert (report.complete, report.removed) == (True, 1)
+    assert await library.ids(parse_query("tag:keep")) == [old]
+
+
+async def test_catching_up_does_not_make_do_with_a_sweep_that_was_begun_before(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    async with open_session(origin="tui") as one, open_session(origin="cli") as other:
+        await one.sync()
+        async with anyio.create_task_group() as group:
+            first = server.hooks.before("POST", "*/search")
+            group.start_soon(one.sync)
+            await first.arrived()
+            second = server.hooks.before("POST", "*/search")
+            first.release()
+            await second.arrived()  # what is not archived was read by now
+            server.store.update(RAW, tags=("keep",))
+            asked = len(server.requests())
+            group.start_soon(other.catch_up)
+            with anyio.fail_after(stretched(30)):
+                while len(server.requests()) == asked:  # noqa: ASYNC110 - the server has no events
+                    await anyio.sleep(0.01)
+            second.release()
+        assert await other.ids(parse_query("tag:keep")) == [RAW]
+
+
+async def test_many_questions_for_news_take_one_more_sweep(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    server.log.clear()
+    await library.catch_up()
+    one = len(server.requests())
+    server.log.clear()
+    async with anyio.create_task_group() as group:
+        for _ in range(6):
+            group.start_soon(library.catch_up)
+    assert len(server.requests()) < 3 * one
+
+
 async def test_fresh_catalog_is_left_alone(library: Library, server: DemoServer) -> None:
     assert await library.ensure_fresh() is not None
     asked = len(server.requests())

@@ -94,8 +94,9 @@ async def test_refresh_brings_what_is_new(server: DemoServer, settings: Settings
                 )
             ]
         )
+        server.store.update(RAW, name="renamed by a colleague")
         await app.press("R")
-        await app.until_shown("just made")
+        await app.until_shown("just made", "renamed by a colleague")
 
 
 @pytest.mark.command("list.columns")

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 async def refresh(screen: MainScreen) -> None:
-    """Ask the platform for what is new."""
+    """Ask the platform for what is new, edits by others too."""
     screen.feeds.show_header("asking for what is new")
     try:
-        report = await screen.library.refresh()
-        screen.say(f"{report.seen:,} read, {report.total:,} assets")
+        report = await screen.library.catch_up()
+        screen.say(f"{report.total:,} assets, {report.removed:,} gone")
     finally:
         screen.feeds.show_header("")
         await screen.feeds.load_status()

@@ -1,0 +1,152 @@
+"""Whether one asset is what a query looks for: the meaning of the SQL, for an asset at hand. Pure.
+
+For what was selected a while ago and is read afresh right before it is changed. A test holds it to
+the catalog's answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from coexplorer.models import Asset, Membership, MetadataValue, Record
+from coexplorer.query.fields import FIELDS
+from coexplorer.query.fold import fold
+from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, Term, Word
+from coexplorer.query.values import interval
+
+_MATCHES = {field.name: "whole" if field.choices else field.match for field in FIELDS}
+
+
+def fulfils(query: Query, record: Record, now: float) -> bool:
+    """Tell whether a query finds an asset.
+
+    Args:
+        query: The query.
+        record: The asset, with what searches said of it; what none has said is no.
+        now: Epoch seconds that relative dates count back from.
+    """
+    if record.membership.archived and not query.asks_for_archived:
+        return False
+    return all(
+        any(_holds(term, record, now) for term in group) is not group[0].negated
+        for group in group_terms(query)
+    )
+
+
+def group_terms(query: Query) -> list[list[Term]]:
+    """Return the terms of which one must hold, group by group; all groups must."""
+    groups: dict[tuple[object, ...], list[Term]] = {}
+    for number, term in enumerate(query.terms):
+        key: tuple[object, ...] = (number,)
+        if isinstance(term, Match) and not term.negated:
+            key = ("same", term.custom, fold(term.field))
+        if not (isinstance(term, Flag) and term.name == "any"):
+            groups.setdefault(key, []).append(term)
+    return list(groups.values())
+
+
+def spell_value(value: str | float) -> str:
+    """Return how a value of custom metadata is written: ``true``, ``3`` and not ``3.0``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _holds(term: Term, record: Record, now: float) -> bool:
+    asset = record.asset
+    match term:
+        case Word():
+            metadata = map(spell_value, _values(asset.custom_metadata))
+            texts = [asset.name, asset.description, *asset.tags, *metadata]
+            return any(fold(term.text) in fold(text) for text in texts)
+        case Match(custom=True):
+            values = _values(asset.custom_metadata, fold(term.field))
+            return any(fold(term.text) in fold(spell_value(value)) for value in values)
+        case Match():
+            return any(_fits(term, fold(text)) for text in _texts(asset, term.field))
+        case AllTags():
+            return {fold(tag) for tag in term.tags} <= {fold(tag) for tag in asset.tags}
+        case Flag():
+            return _has_flag(term.name, asset, record.membership)
+        case _:
+            return any(_lies_within(term, number, now) for number in _numbers(asset, term))
+
+
+def _fits(term: Match, text: str) -> bool:
+    wanted = fold(term.text)
+    match _MATCHES[term.field]:
+        case "contains":
+            return wanted in text
+        case "starts":
+            return text.startswith(wanted)
+        case _:
+            return text == wanted
+
+
+def _texts(asset: Asset, field: str) -> Iterable[str]:
+    source, made = asset.source, asset.provenance
+    match field:
+        case "tag":
+            return asset.tags
+        case "bucket" | "prefix":
+            return [getattr(source, field)] if source else []
+        case "run_script" | "capsule" | "computation":
+            return [getattr(made, field)] if made else []
+        case "commit_id":
+            return [made.commit] if made else []
+        case "contained_data_id":
+            return [*asset.contained, *(made.data_assets if made else ())]
+        case _:
+            return [getattr(asset, field) or ""]
+
+
+def _has_flag(name: str, asset: Asset, membership: Membership) -> bool:
+    external = asset.source is not None and asset.source.external
+    match name:
+        case "external" | "internal":
+            return external is (name == "external")
+        case "unused":
+            return asset.last_used == 0
+        case "untagged":
+            return not asset.tags
+        case _:
+            return getattr(membership, name) is True
+
+
+def _values(
+    metadata: dict[str, MetadataValue], key: str | None = None
+) -> Iterable[str | int | float | bool]:
+    for name, value in metadata.items():
+        if value is not None and (key is None or fold(name) == key):
+            yield from value if isinstance(value, list) else [value]
+
+
+def _numbers(asset: Asset, term: Compare) -> Iterable[float]:
+    if term.custom:
+        for value in _values(asset.custom_metadata, fold(term.field)):
+            usable = isinstance(value, int | float) and not isinstance(value, bool)
+            if usable and math.isfinite(float(value)):
+                yield float(value)
+        return
+    known = {
+        "size": asset.size_bytes,
+        "files": asset.files,
+        "created": asset.created,
+        "used": asset.last_used,
+    }[term.field]
+    if known is not None:
+        yield known
+
+
+def _lies_within(term: Compare, number: float, now: float) -> bool:
+    wanted = interval(term, now)
+    above = wanted.low is None or (
+        number >= wanted.low if wanted.includes_low else number > wanted.low
+    )
+    below = wanted.high is None or (
+        number <= wanted.high if wanted.includes_high else number < wanted.high
+    )
+    return above and below
