@@ -14,8 +14,10 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import Library
+from coexplorer.library.changes import Change
 from coexplorer.library.entries import Entry, State
 from coexplorer.models import AssetId
+from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, many_assets
 from tests.support.patience import stretched
 from tests.support.server import RAW
@@ -57,6 +59,10 @@ async def main():
         if task == "bulk":
             plan = await library.plan("tag:bulk sort:created", Change(add_tags=("new",)))
             await library.apply(plan)
+        elif task == "undo":
+            await library.undo()
+        elif task == "redo":
+            await library.redo()
         else:
             record = await library.record(AssetId(task))
             base = record.asset.fields
@@ -225,6 +231,56 @@ async def test_killed_in_the_middle_of_a_bulk_of_200(
         assert len(server.requests("PUT")) < 120
         assert all("new" in server.store.get(asset).tags for asset in ids)
         assert len((await library.undo()).applied) == 200
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("go_on", ["again", "retry", "resume"])
+@pytest.mark.parametrize("task", ["undo", "redo"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_an_undo_that_was_killed_in_the_middle_goes_on(
+    open_session: OpenSession,
+    server: DemoServer,
+    settings: Settings,
+    victims: list[Victim],
+    task: str,
+    go_on: str,
+    when: str,
+) -> None:
+    ids = many_assets(server, 30)
+    async with open_session() as library:
+        await library.sync()
+        change = Change(add_tags=("new",))
+        await library.apply(await library.plan(parse_query("tag:bulk"), change))
+        if task == "redo":
+            await library.undo()
+    gate = getattr(server.hooks, when)("PUT", f"*/{ids[15]}")
+    victims.append(Victim(settings, server, task))
+    await gate.arrived()
+    await victims[0].kill()
+    server.stop()  # whatever was under way is done or broken off now
+    server.start()
+    server.log.clear()
+    async with open_session() as library:
+        (last, *_) = await library.batches()
+        report = await library.batch_report(last.id)
+        assert 0 < len(report.applied) < 30
+        if go_on == "again":
+            await (library.undo() if task == "undo" else library.redo())
+        elif go_on == "resume":
+            await library.resume(last.id)
+        else:
+            for entry in await library.unsent():
+                await library.retry(entry.id)
+        assert all(("new" in server.store.get(asset).tags) is (task == "redo") for asset in ids)
+        assert len(server.requests("PUT")) <= 30 - len(report.applied), "nothing is sent twice"
+        assert await library.kept() == []
+        # The way back from here is open, and it is the whole of it.
+        await (library.redo() if task == "undo" else library.undo())
+        while task == "undo" and await library.redoable() is not None:
+            await library.redo()
+        while task == "redo" and await library.undoable() is not None:
+            await library.undo()
+        assert all(("new" in server.store.get(asset).tags) is (task == "undo") for asset in ids)
 
 
 async def test_plan_of_a_dead_session_stays_readable(
