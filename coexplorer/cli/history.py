@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from coexplorer.library.entries import Batch, Entry
     from coexplorer.library.results import BatchReport
 
+_OPEN = ("planned", "intended", "unsent", "unknown", "conflict")
+"""States of what a change has not done yet."""
+
 _NAMED = 20
 """So many entries are named by their numbers in one line."""
 
@@ -76,7 +79,9 @@ def log_command(
         kept = await library.kept()
         if refused:
             return [], [], [entry for entry in reversed(kept) if entry.state == "refused"][:limit]
-        return kept, await library.batches(limit=limit), await library.log(limit=limit)
+        if entries or style is not Format.TABLE:
+            return kept, [], await library.log(limit=limit)
+        return kept, await library.batches(limit=limit), []
 
     kept, batches, log = invocation.run(work, offline=True)
     if style is not Format.TABLE:
@@ -200,6 +205,7 @@ def retry_command(
     if batch is not None:
         if entries:
             raise click.UsageError("give entries or --batch, not both")
+        _ensure_open(invocation.run(lambda library: library.batch(batch)), refused=refused)
         report = invocation.run(
             lambda library: follow(
                 library, "going on", partial(library.resume, batch, refused=refused)
@@ -221,6 +227,20 @@ def retry_command(
         ]
 
     _each(invocation, entries, choose, _retry)
+
+
+def _ensure_open(batch: Batch, *, refused: bool) -> None:
+    """Check that something of a change is left to do.
+
+    Raises:
+        Refused: Nothing is.
+    """
+    if any(batch.counts.get(state) for state in (*_OPEN, *(["refused"] if refused else []))):
+        return
+    hint = f"coexplorer log {batch.id} shows what became of it"
+    if batch.counts.get("refused"):
+        hint += f"; retry --batch {batch.id} --refused sends what was refused"
+    raise Refused(f"nothing of change {batch.id} waits to be sent", hint=hint)
 
 
 @click.command("discard")

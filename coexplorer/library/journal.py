@@ -305,10 +305,14 @@ class Journal:
 
     def log(self, *, limit: int, offset: int) -> list[Entry]:
         """Return entries: those that wait for the user on top, then newest first."""
-        return self._entries(
-            "ORDER BY state IN (?, ?, ?) DESC, entries.id DESC LIMIT ? OFFSET ?",
-            (*PENDING, limit, offset),
-        )
+        marks, newest = ", ".join("?" * len(PENDING)), "ORDER BY entries.id DESC LIMIT ? OFFSET ?"
+        # Two reads along an index; one order over both would sort all that was ever done.
+        waiting = self._entries(f"WHERE state IN ({marks}) {newest}", (*PENDING, limit, offset))
+        if len(waiting) == limit:
+            return waiting
+        past = max(0, offset - self.count_pending())
+        others = (*PENDING, limit - len(waiting), past)
+        return waiting + self._entries(f"WHERE state NOT IN ({marks}) {newest}", others)
 
     def pending(self, asset_id: AssetId | None = None) -> list[Entry]:
         """Return the entries that wait for the user, oldest first."""

@@ -113,6 +113,12 @@ def test_what_may_not_be_changed_is_refused_and_kept(program: Program) -> None:
     assert program("retry", entry).code == 5
     assert program("retry", "--refused").code == 5
     assert len(program.server.requests("PUT")) == asked + 2
+    done = program("retry", "--batch", "1")
+    assert done.code == 5
+    assert "nothing of change 1 waits" in done.err
+    assert "--refused sends" in done.err
+    assert program("retry", "--batch", "1", "--refused").code == 5
+    assert len(program.server.requests("PUT")) == asked + 3
     program.ok("discard", "--refused")
     assert "refused" not in program.ok("log").out
     assert program("discard", "--refused").code == 5

@@ -64,6 +64,17 @@ def test_those_that_wait_are_on_top_of_the_log(journal: Journal) -> None:
     assert journal.pending(AssetId("id-2")) == []
 
 
+def test_the_log_comes_in_pages(journal: Journal) -> None:
+    _, entries = journal.begin([DRAFT] * 7, title="edit")
+    for entry in entries:
+        journal.settle(entry, State.UNSENT if entry in entries[:3] else State.APPLIED)
+    whole = [entry.id for entry in journal.log(limit=10, offset=0)]
+    assert whole == [*reversed(entries[:3]), *reversed(entries[3:])]
+    for limit in range(1, 8):
+        pages = [journal.log(limit=limit, offset=at) for at in range(0, 10, limit)]
+        assert [entry.id for page in pages for entry in page] == whole
+
+
 def test_newest_batch_that_did_something_is_the_one_to_undo(journal: Journal) -> None:
     done, (entry,) = journal.begin([DRAFT], title="done")
     journal.settle(entry, State.APPLIED)
