@@ -191,7 +191,13 @@ def overlay(asset: StoredAsset, known: Mapping[str, object]) -> dict[str, object
 def _is_same(now: object, before: object) -> bool:
     if isinstance(now, tuple) and isinstance(before, tuple):  # tags, which have no order
         return sorted(now, key=repr) == sorted(before, key=repr)
-    return now == before
+    return is_same_json(now, before)
+
+
+def is_same_json(one: object, other: object) -> bool:
+    """Tell whether two values are the same on the wire, where true is not 1."""
+    encode = msgspec.json.encode
+    return encode(one, order="deterministic") == encode(other, order="deterministic")
 
 
 def _decode_object(text: str) -> dict[str, object]:

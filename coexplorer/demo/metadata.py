@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from coexplorer.demo.importing import is_same_json
 from coexplorer.demo.samples import METADATA_FIELDS
 
 
@@ -50,7 +51,7 @@ def find_metadata_mistake(
             assets have those of another deployment.
     """
     for name, value in metadata.items():
-        if name in present and present[name] == value:
+        if name in present and is_same_json(present[name], value):
             continue
         field = _BY_NAME.get(name)
         several = isinstance(value, list)

@@ -147,7 +147,8 @@ async def set_permissions(request: Request) -> Response:
     check_owner(asset, user)
     deployment = get_deployment(request)
     asked = decode_body(await request.body(), PermissionsBody)
-    changes: dict[str, object] = {}
+    # What an import said about who finds it as shared is over.
+    changes: dict[str, object] = {"shared_to": {}}
     if asked.users is not None:
         changes["roles"] = _parse_roles(asked.users, asset, deployment.users)
     if asked.groups is not None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given
@@ -247,3 +248,33 @@ def test_memberships_are_found_again_and_an_administrator_may_change_all(
             assert reply.status_code == (200 if may else 403)
             http.patch("data_assets/a/archive?archive=true")
             assert http.delete("data_assets/a").status_code == (204 if may else 403)
+
+
+def test_sharing_an_imported_asset_makes_it_found_as_shared(tmp_path: Path) -> None:
+    line = b'{"id": "a", "name": "n", "_coexplorer": {"mine": false, "shared": false}}'
+    with DemoServer(tmp_path / "data") as server:
+        me, colleague = (user.email for user in server.users)
+        server.store.insert([parse_asset_line(line, owner=me, colleague=colleague)])
+        with open_http(server) as mine, open_http(server, user=1) as theirs:
+            users = {"users": [{"email": me, "role": "editor"}]}
+            assert theirs.post("data_assets/a/permissions", json=users).status_code == 204
+            found = mine.post("data_assets/search", json={"ownership": "shared"}).json()
+            assert [asset["id"] for asset in found["results"]] == ["a"]
+            assert mine.put("data_assets/a", json={"name": "m"}).json() == {"id": "a", "name": "m"}
+
+
+def test_true_is_not_taken_for_one(tmp_path: Path) -> None:
+    line = b'{"id":"a","name":"n","custom_metadata":{"b":{"x":1,"y":2},"a":true}}'
+    with DemoServer(tmp_path / "data") as server:
+        me, colleague = (user.email for user in server.users)
+        server.store.insert([parse_asset_line(line, owner=me, colleague=colleague)])
+        with open_http(server) as http:
+
+            def put(metadata: object) -> httpx.Response:
+                return http.put("data_assets/a", json={"custom_metadata": metadata})
+
+            present = {"b": {"x": 1, "y": 2}}
+            assert put({**present, "a": 1}).json()["custom_metadata"]["a"] == 1
+            assert put({**present, "a": True}).status_code == 400
+            other_order = {"a": 1, "b": {"y": 2, "x": 1}}
+            assert put(other_order).json()["custom_metadata"] == other_order
