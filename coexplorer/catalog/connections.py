@@ -78,6 +78,8 @@ class Connections:
         self._idle: list[sqlite3.Connection] = []
         self._writing = threading.Lock()
         self._closed = False
+        self._generation = 0
+        self._file: tuple[int, int] | None = None
         with self.told():
             try:
                 self._prepare()
@@ -87,6 +89,7 @@ class Connections:
                     raise
                 self._freeze(error)
                 self._writer = self._open_reader()
+            self._file = _identify(path)
 
     def close(self) -> None:
         """Close every connection; those that are in use as soon as they are given back."""
@@ -98,11 +101,37 @@ class Connections:
         with self._writing, contextlib.suppress(sqlite3.Error):
             self._writer.close()
 
+    def follow_file(self) -> bool:
+        """Go on with the file that is at the path now, if it is another one, and filled.
+
+        Somebody has deleted the catalog, which is only a copy, and another process has made it
+        anew. What is open would go on in a file that nobody else ever sees.
+
+        Returns:
+            Whether it is another file from now on: nothing that was read before still holds.
+        """
+        found = _identify(self.path)
+        if self._frozen is not None or found is None or found == self._file:
+            return False
+        with self.told(), self._writing:
+            writer = _connect(self.path)
+            (swept,) = writer.execute("SELECT synced_at IS NOT NULL FROM sync").fetchone()
+            if not swept:  # ours still knows more
+                writer.close()
+                return False
+            with self._guard:
+                idle, self._idle = self._idle, []
+                self._generation += 1
+            for connection in (self._writer, *idle):
+                connection.close()
+            self._writer, self._file = writer, found
+        return True
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Lend a reader inside one transaction, so that all it reads is of one moment."""
         with self.told():
-            connection = self._borrow()
+            connection, generation = self._borrow()
             try:
                 connection.execute("BEGIN")
                 try:
@@ -111,16 +140,16 @@ class Connections:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
             finally:
-                self._give_back(connection)
+                self._give_back(connection, generation)
 
     def fetch_one(self, statement: str, values: Sequence[object]) -> tuple[Any, ...] | None:
         """Return the first row of one statement, which sees one moment without a transaction."""
         with self.told():
-            connection = self._borrow()
+            connection, generation = self._borrow()
             try:
                 rows = connection.execute(statement, values).fetchall()
             finally:
-                self._give_back(connection)
+                self._give_back(connection, generation)
         return rows[0] if rows else None
 
     @contextlib.contextmanager
@@ -195,23 +224,29 @@ class Connections:
         reason, hint = self._explain(code, error)
         return CatalogError(f"the catalog {self.path} can't be used: {reason}", hint=hint)
 
-    def _borrow(self) -> sqlite3.Connection:
+    def _borrow(self) -> tuple[sqlite3.Connection, int]:
         with self._guard:
             if self._closed:
                 raise CatalogError("the catalog is closed")
+            generation = self._generation
             connection = self._idle.pop() if self._idle else None
-        return self._open_reader() if connection is None else connection
+        return (self._open_reader() if connection is None else connection), generation
 
     def _open_reader(self) -> sqlite3.Connection:
         if self._frozen is not None:
             return _connect_frozen(self.path)
+        if self._file is not None and _identify(self.path) != self._file:
+            # Opening it would make an empty one, or read another than the writer writes.
+            raise CatalogError(
+                f"the catalog {self.path} was deleted", hint="it is made anew by the next sync"
+            )
         connection = _connect(self.path)
         connection.execute("PRAGMA query_only = 1")
         return connection
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, connection: sqlite3.Connection, generation: int) -> None:
         with self._guard:
-            if not self._closed:
+            if not self._closed and generation == self._generation:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -253,6 +288,15 @@ class Connections:
             connection.execute("COMMIT")
         finally:
             connection.close()
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one at the same path; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -65,6 +65,13 @@ class Catalog:
         """Close all connections; the catalog is of no use afterwards."""
         self._connections.close()
 
+    def follow_file(self) -> bool:
+        """Go on with the file that is at the path now; True: it is another one, made anew."""
+        if not self._connections.follow_file():
+            return False
+        self._sets = Sets()
+        return True
+
     def __enter__(self) -> Self:
         return self
 

@@ -11,7 +11,7 @@ import click
 
 from coexplorer.cli.format import plural
 from coexplorer.cli.session import Invocation, pass_invocation
-from coexplorer.cli.values import NUMBER
+from coexplorer.cli.values import FOLDER, NUMBER
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
@@ -19,16 +19,28 @@ if TYPE_CHECKING:
 _DEFAULT_DELETIONS = 10
 
 
-@click.command("mount")
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
+class _MountCommand(click.Command):
+    """Lets ``--allow-delete FOLDER`` be what the manual says: the number may be left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give the option its number, where a number does not follow."""
+        given = [
+            f"{arg}={_DEFAULT_DELETIONS}"
+            if arg == "--allow-delete" and not "".join(args[at + 1 : at + 2]).lstrip("-").isdigit()
+            else arg
+            for at, arg in enumerate(args)
+        ]
+        return super().parse_args(ctx, given)
+
+
+@click.command("mount", cls=_MountCommand)
+@click.argument("folder", type=FOLDER, required=False)
 @click.option("-f", "--foreground", is_flag=True, help="Stay, and report what happens here.")
 @click.option("--read-only", is_flag=True, help="Nothing can be changed.")
 @click.option("--allow-untag", is_flag=True, help="`rm tags/T/A` takes the tag away.")
 @click.option(
     "--allow-delete",
     type=NUMBER,
-    is_flag=False,
-    flag_value=_DEFAULT_DELETIONS,
     default=None,
     metavar="[N]",
     help=f"`mv archived/A deleted/` deletes for good, at most N ({_DEFAULT_DELETIONS}) assets.",
@@ -51,13 +63,12 @@ def mount_command(
     the background when it answers; `coexplorer umount FOLDER` ends it.
     """
     from coexplorer.config import expand_home
-    from coexplorer.fs.mounts import check_fuse, ensure_mountable, log_file
+    from coexplorer.fs.mounts import check_fuse, ensure_answering, ensure_mountable, log_file
 
     check_fuse()
     settings = _with_token(invocation)
     place = expand_home(folder or settings.mount_folder).absolute()
-    ensure_mountable(settings.paths, place)
-    place = place.resolve()
+    place = ensure_mountable(settings.paths, place)
 
     def serve(on_ready: Callable[[], None]) -> None:
         from coexplorer.fs.mount import serve
@@ -80,6 +91,7 @@ def mount_command(
 
     is_first = not settings.catalog_path.exists()
     run_in_background(serve, log_file(settings.paths, place))
+    ensure_answering(place, log_file(settings.paths, place))
     click.echo(f"mounted at {place}", err=True)
     if is_first:
         status = f"{place}/.coexplorer/status"
@@ -112,7 +124,7 @@ def _with_token(invocation: Invocation) -> Settings:
 
 
 @click.command("umount")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=FOLDER)
 @click.option("--force", is_flag=True, help="Even if it is in use, or hangs.")
 def umount_command(folder: Path, *, force: bool) -> None:
     """End a mount; what is on its way is sent first, or kept in the journal."""
@@ -130,7 +142,7 @@ def status_command() -> None:
     import time
 
     from coexplorer.config import find_paths
-    from coexplorer.fs.mounts import list_mounts
+    from coexplorer.fs.mounts import answers, list_mounts
 
     mounts = list_mounts(find_paths())
     if not mounts:
@@ -141,6 +153,9 @@ def status_command() -> None:
             continue
         if not mount.alive:
             click.echo(f"{mount.folder}\tdead; coexplorer umount --force {mount.folder}")
+            continue
+        if not answers(Path(mount.folder)):
+            click.echo(f"{mount.folder}\thangs; coexplorer umount --force {mount.folder}")
             continue
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(mount.started))
         kind = ", read-only" if mount.read_only else ""

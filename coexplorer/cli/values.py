@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,6 +54,21 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
+class _Folder(click.ParamType[Path]):
+    """A path that is not looked at: a stat of a mount that hangs would never come back."""
+
+    name = "path"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002 - click's signature
+        ctx: click.Context | None,  # noqa: ARG002 - likewise
+    ) -> Path:
+        return Path(value)
+
+
+FOLDER = _Folder()
 TEXT = _Text()
 SECONDS = _Seconds(min=0)
 

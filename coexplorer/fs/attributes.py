@@ -24,12 +24,16 @@ _LINK = pyfuse3.ModeT(stat.S_IFLNK | 0o777)
 
 
 class Modes:
-    """What things may be used for: by their owner alone, until others may look, too."""
+    """What things may be used for: by their owner alone, until others may look, too.
+
+    What the owner alone has written, and what the log says of it, stays theirs.
+    """
 
     def __init__(self) -> None:
         self.directory = pyfuse3.ModeT(stat.S_IFDIR | 0o700)
         self.file = pyfuse3.ModeT(stat.S_IFREG | 0o600)
         self.text = pyfuse3.ModeT(stat.S_IFREG | 0o400)
+        self.private = self.text
 
     def let_others_look(self) -> None:
         """Let other users of this machine look; before the mount is there."""
@@ -63,6 +67,13 @@ def build_text_file(
 ) -> pyfuse3.EntryAttributes:
     """Return the attributes of a file that can only be read."""
     return _build(inode, MODES.text, size, mtime, life_s)
+
+
+def build_private_file(
+    inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
+) -> pyfuse3.EntryAttributes:
+    """Return the attributes of a file that only its owner may read, whoever else may look."""
+    return _build(inode, MODES.private, size, mtime, life_s)
 
 
 def build_link(

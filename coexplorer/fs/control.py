@@ -83,9 +83,7 @@ class Control:
         if place is Place.README:
             return README.encode()
         if place is Place.STATUS:
-            return (await self._status()).encode()
-        if place is Place.LOG:
-            return "".join(f"{line}\n" for line in self.volume.log_lines).encode()
+            return _fill_up((await self._status()).encode())
         return b""
 
     async def list_unsent(self) -> list[UnsentText]:
@@ -146,6 +144,14 @@ class Control:
 
 
 _LONGEST_TITLE = 60
+STATUS_BYTES = 2048
+"""Size of the status: always the same, so that tar and rsync copy what a stat has promised."""
+
+
+def _fill_up(text: bytes) -> bytes:
+    """Fill the last line of a status up with blanks."""
+    line = text[: STATUS_BYTES - 1].removesuffix(b"\n")
+    return line.ljust(STATUS_BYTES - 1) + b"\n"
 
 
 def _format_time(at: float) -> str:

@@ -37,7 +37,8 @@ def has_writable(pid: int, inode: int, name: bytes, mount_id: int | None) -> boo
         pid: The process, or any of its threads.
         inode: The file.
         name: Its name in its folder.
-        mount_id: Our mount's id in ``mountinfo``; None when it is not known.
+        mount_id: Our mount's id in ``mountinfo``; None when it is not known. Who sees it elsewhere
+            (a bind mount, a container's own list of mounts) sees it under another.
     """
     if pid <= 0:
         return False
@@ -47,8 +48,7 @@ def has_writable(pid: int, inode: int, name: bytes, mount_id: int | None) -> boo
     except OSError:
         return False
     return any(
-        _bears(f"{folder}/fd/{number}", name)
-        and _writes_to(f"{folder}/fdinfo/{number}", inode, mount_id)
+        _bears(f"{folder}/fd/{number}", name) and _writes_to(folder, number, inode, mount_id)
         for number in numbers
     )
 
@@ -66,9 +66,9 @@ def _bears(link: str, name: bytes) -> bool:
     return text.endswith(("/" + os.fsdecode(name), _DELETED))
 
 
-def _writes_to(path: str, inode: int, mount_id: int | None) -> bool:
+def _writes_to(folder: str, number: str, inode: int, mount_id: int | None) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(f"{folder}/fdinfo/{number}", os.O_RDONLY)
     except OSError:
         return False
     try:
@@ -80,9 +80,31 @@ def _writes_to(path: str, inode: int, mount_id: int | None) -> bool:
     if b"\nino:\t%d\n" % inode not in info:
         return False  # nearly all of them: no need to take the text apart
     values = dict(line.split(b":\t", 1) for line in info.splitlines() if b":\t" in line)
-    if mount_id is not None and values.get(b"mnt_id") != b"%d" % mount_id:
+    shown = values.get(b"mnt_id", b"").decode()
+    if mount_id is not None and not _is_ours(folder, shown, str(mount_id)):
         return False
     return int(values.get(b"flags", b"0"), 8) & os.O_ACCMODE != os.O_RDONLY
+
+
+def _is_ours(folder: str, shown: str, mount_id: str) -> bool:
+    """Tell whether a mount in a process's own list of them is of our file system."""
+    if shown == mount_id:
+        return True
+    ours = _find_device("/proc/self", mount_id)
+    return ours is not None and _find_device(folder, shown) == ours
+
+
+def _find_device(folder: str, mount_id: str) -> str | None:
+    """Return the device number of a mount, as a process sees it."""
+    try:
+        with open(f"{folder}/mountinfo", errors="surrogateescape") as lines:  # noqa: PTH123
+            for line in lines:
+                fields = line.split(" ", 3)
+                if fields[0] == mount_id:
+                    return fields[2]
+    except OSError:
+        pass
+    return None
 
 
 def is_killed(pid: int) -> bool:

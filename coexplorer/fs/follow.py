@@ -15,7 +15,13 @@ from coexplorer.fs.saving import Saver
 from coexplorer.fs.tree import Known, build_flags
 from coexplorer.fs.volume import Volume
 from coexplorer.library import Library
-from coexplorer.library.events import EventsDropped, RowsChanged, SyncFailed, SyncFinished
+from coexplorer.library.events import (
+    CatalogReplaced,
+    EventsDropped,
+    RowsChanged,
+    SyncFailed,
+    SyncFinished,
+)
 from coexplorer.models import AssetId
 
 if TYPE_CHECKING:
@@ -26,6 +32,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.5
 """How often other processes' changes are looked for."""
 
+_NOTHING_KNOWN = -1
 _APPLIED_BATCH = 40
 _APPLIED_AT_ONCE = 5
 _MOST_WALKED = 2000
@@ -92,6 +99,10 @@ class Follower:
             async for event in events:
                 if isinstance(event, RowsChanged | EventsDropped | SyncFinished):
                     self._changed.set()
+                if isinstance(event, CatalogReplaced):
+                    self._change = _NOTHING_KNOWN
+                    self._changed.set()
+                    self._volume.report("the catalog was deleted and made anew: read again")
                 if isinstance(event, SyncFailed):
                     self._saver.reach.note_failure(event.error)
                 elif isinstance(event, SyncFinished):
@@ -101,7 +112,7 @@ class Follower:
         version = await self._library.data_version()
         if version == self._change:
             return
-        if version < self._change:  # the catalog was rebuilt
+        if self._change == _NOTHING_KNOWN or version < self._change:  # the catalog is another one
             await self._reload()
             return
         newest, ids = await self._library.changed_since(self._change)

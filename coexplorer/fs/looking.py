@@ -14,14 +14,21 @@ from pyfuse3 import FileNameT
 
 from coexplorer.fs.attributes import (
     BRIEF_LIFE_S,
-    ENTRY_LIFE_S,
     build_directory,
     build_file,
     build_link,
+    build_private_file,
     build_text_file,
     refill,
 )
-from coexplorer.fs.control import CONTROL_FILES, FIXED_FILES, README, Control, UnsentText
+from coexplorer.fs.control import (
+    CONTROL_FILES,
+    FIXED_FILES,
+    README,
+    STATUS_BYTES,
+    Control,
+    UnsentText,
+)
 from coexplorer.fs.descriptors import renames_to
 from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES, NAMES_OF_PARTS
 from coexplorer.fs.inodes import (
@@ -260,8 +267,11 @@ class Looking:
             elif place == Place.TAGS:
                 links += len(self.tree.list_tags())
             return build_directory(Inode(place), started, links=links, life_s=BRIEF_LIFE_S)
-        if place in (Place.STATUS, Place.LOG):
-            return build_text_file(Inode(place), 0, time.time(), life_s=0)
+        if place == Place.STATUS:
+            return build_text_file(Inode(place), STATUS_BYTES, started, life_s=0)
+        if place == Place.LOG:
+            log = self.volume.logbook
+            return build_private_file(Inode(place), len(log.text), log.mtime, life_s=0)
         if place == Place.REFRESH:
             return build_file(Inode(place), 0, started)
         size = len(README.encode()) if place == Place.README else 0
@@ -282,9 +292,10 @@ class Looking:
         size, mtime = volume.size_of(node, part), volume.mtime_of(node, part)
         if part in (Part.JSON, Part.ERROR):
             inode = asset_inode(node.number, part)
-            # A script asks for `error` right after a save: the kernel must not remember it.
-            life_s = 0.0 if part is Part.ERROR else ENTRY_LIFE_S
-            return build_text_file(inode, size, mtime, life_s=life_s)
+            if part is Part.ERROR:
+                # A script asks for it right after a save: the kernel must not remember it.
+                return build_private_file(inode, size, mtime, life_s=0.0)
+            return build_text_file(inode, size, mtime)
         current = volume.inode_of(node, part)
         return build_file(current if inode is None else inode, size, mtime)
 
@@ -448,7 +459,7 @@ _FIXED_LISTINGS: dict[Place, dict[bytes, Place]] = {
 
 
 def _unsent_attributes(text: UnsentText) -> pyfuse3.EntryAttributes:
-    return build_text_file(text.inode, len(text.content), text.at, life_s=BRIEF_LIFE_S)
+    return build_private_file(text.inode, len(text.content), text.at, life_s=BRIEF_LIFE_S)
 
 
 async def _is_renaming(pid: int, name: bytes) -> bool:

@@ -8,8 +8,10 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,10 +185,41 @@ def _mount(operations: Operations, settings: Settings, folder: Path, options: Mo
         wanted.add("ro")
     if options.allow_other:
         wanted.add("allow_other")
+    said: list[str] = []
     try:
-        pyfuse3.init(operations, str(folder), wanted)
+        with _hearing(said):
+            pyfuse3.init(operations, str(folder), wanted)
     except RuntimeError as error:
+        reason = said[-1] if said else str(error)
         raise Refused(
-            f"{folder} can't be mounted: {error}",
-            hint="look at the messages above; allow_other needs user_allow_other in /etc/fuse.conf",
+            f"{folder} can't be mounted: {reason}",
+            hint=next((hint for word, hint in _MOUNT_HINTS.items() if word in reason), ""),
         ) from error
+
+
+_MOUNT_HINTS = {
+    "user_allow_other": "ask for a line user_allow_other in /etc/fuse.conf, or mount without it",
+    "no write access": "mount on a folder of your own",
+    "/dev/fuse": "this machine lets you mount nothing: ask for access to /dev/fuse",
+    "mount failed": "this machine lets you mount nothing; a container needs --device /dev/fuse"
+    " --cap-add SYS_ADMIN",
+}
+"""What fusermount3 says → what to do about it."""
+
+
+@contextmanager
+def _hearing(said: list[str]) -> Iterator[None]:
+    """Collect what libfuse and fusermount3 write to standard error: only there is the reason."""
+    with tempfile.TemporaryFile() as file:
+        kept = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            said += file.read().decode(errors="replace").split("\n")
+            said[:] = [line.strip() for line in said if line.strip()]
+            for line in said:
+                log.warning("%s", line)

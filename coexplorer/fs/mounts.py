@@ -10,6 +10,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,14 @@ from coexplorer.fs.descriptors import unescape_mountinfo
 
 FSTYPE = "fuse.coexplorer"
 _END_S = 5.0
+_ANSWER_S = 1.0
+"""How long a mount may take to say how it is: it has that in memory."""
+
+_UNMOUNT_S = 0.5
+"""How long fusermount3 may take for a mount that hangs; else it takes as long as it wants."""
 _HOLDERS_SHOWN = 5
+_MOST_LINKS = 40
+_DEAD = (errno.ENOTCONN, errno.ECONNABORTED)
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -68,12 +76,77 @@ def check_fuse() -> None:
         ) from error
 
 
-def ensure_mountable(paths: Paths, folder: Path) -> None:
+def ensure_mountable(paths: Paths, folder: Path) -> Path:
     """Make a folder ready to be mounted on: heal a dead mount, make what is not there.
+
+    Returns:
+        Its real path.
 
     Raises:
         Refused: It is mounted already, no folder, not empty, or can't be made.
     """
+    # A mount is looked for in the kernel's list first: one that hangs would not answer a stat.
+    folder = find_real_path(folder)
+    if _is_mountpoint(folder) and not answers(folder) and _is_served(paths, folder):
+        raise Refused(
+            f"{folder} is mounted already, and does not answer",
+            hint=f"end that one first: coexplorer umount --force {folder}",
+        )
+    _prepare(paths, folder)
+    return folder.resolve()
+
+
+def find_real_path(folder: Path) -> Path:
+    """Return the real path of what may be a mount, without asking the mount itself.
+
+    Links are followed as far as they lead to a mount; only what is above it is looked at.
+    """
+    path = folder
+    for _ in range(_MOST_LINKS):
+        path = path.parent.resolve() / path.name
+        if _is_mountpoint(path) or not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return path
+
+
+def ensure_answering(folder: Path, log: Path) -> None:
+    """Wait until a new mount answers.
+
+    Raises:
+        Refused: It does not.
+    """
+    if not (_is_mountpoint(folder) and answers(folder, _END_S)):
+        raise Refused(f"the mount at {folder} ended as soon as it began", hint=f"look at {log}")
+
+
+def answers(folder: Path, patience_s: float = _ANSWER_S) -> bool:
+    """Tell whether somebody answers at a mount, within some seconds.
+
+    The kernel remembers the root of a mount whose process is dead or hangs, but how much room it
+    has is always asked for. The question is put in a thread that is left alone if it never ends.
+    """
+    answered: list[bool] = []
+
+    def ask() -> None:
+        try:
+            os.statvfs(folder)
+        except OSError as error:
+            answered.append(error.errno not in _DEAD)
+        else:
+            answered.append(True)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(patience_s)
+    return answered == [True]
+
+
+def _is_mountpoint(folder: Path) -> bool:
+    return any(mounted == folder for mounted, _ in iter_mountpoints())
+
+
+def _prepare(paths: Paths, folder: Path) -> None:
     try:
         found = folder.stat()
     except FileNotFoundError:
@@ -83,17 +156,17 @@ def ensure_mountable(paths: Paths, folder: Path) -> None:
             raise Refused(f"{folder} can't be made: {error.strerror}") from error
         return
     except OSError as error:
-        if error.errno not in (errno.ENOTCONN, errno.ECONNABORTED):
+        if error.errno not in _DEAD:
             raise Refused(f"{folder} can't be used: {error.strerror}") from error
         _detach(folder)
-        ensure_mountable(paths, folder)
+        _prepare(paths, folder)
         return
     if not stat.S_ISDIR(found.st_mode):
         raise Refused(f"{folder} is not a folder")
-    if any(mounted == folder for mounted, _ in iter_mountpoints()):
+    if _is_mountpoint(folder):
         if not _is_served(paths, folder):
             _detach(folder)
-            ensure_mountable(paths, folder)
+            _prepare(paths, folder)
             return
         hint = f"leave it as it is, or first: coexplorer umount {folder}"
         raise Refused(f"{folder} is mounted already", hint=hint)
@@ -168,10 +241,14 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> None:
     Raises:
         Refused: Nothing of ours is mounted there, or it is in use (by whom, it says).
     """
+    folder = find_real_path(folder)
     minors = [minor for path, minor in iter_mountpoints() if path == folder]
     if not minors:
         raise Refused(f"nothing of coexplorer is mounted at {folder}")
     mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
+    if not answers(folder):
+        _unmount_hanging(folder, minors[-1], mount, force=force)
+        return
     done = _run_fusermount("-u", folder)
     if done.returncode != 0 and not force:
         holders = list_holders(folder)
@@ -187,6 +264,33 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> None:
         _detach(folder)
     if mount is not None and mount.pid:
         _end(mount.pid, minors[-1], force=force)
+
+
+def _unmount_hanging(folder: Path, minor: str, mount: Mount | None, *, force: bool) -> None:
+    """End a mount that does not answer: its process hangs, was stopped, or is dead.
+
+    Raises:
+        Refused: It is not asked to be forced, or can't be detached.
+    """
+    running = mount is not None and bool(mount.pid) and mount.alive
+    if running and not force:
+        raise Refused(
+            f"the mount at {folder} does not answer, so what is on its way can't be waited for",
+            hint=f"the journal has what is not sent; end it: coexplorer umount --force {folder}",
+        )
+    _abort(minor)
+    if mount is not None and running:
+        # It may be stopped, or wait for something that never comes: nothing gentler is heard.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(mount.pid, signal.SIGKILL)
+        _wait_for_end(mount.pid, _ANSWER_S)
+    _detach(folder)
+
+
+def _abort(minor: str) -> None:
+    """Let every call fail that waits for an answer of a mount."""
+    with contextlib.suppress(OSError):  # no fusectl, or not allowed
+        (Path("/sys/fs/fuse/connections") / minor / "abort").write_text("1")
 
 
 def list_holders(folder: Path) -> list[tuple[int, str]]:
@@ -211,11 +315,7 @@ def _is_served(paths: Paths, folder: Path) -> bool:
     mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
     if mount is not None and mount.pid:
         return mount.alive
-    try:
-        os.statvfs(folder)
-    except OSError:
-        return False
-    return True
+    return answers(folder)
 
 
 def _is_inside(path: str, folder: Path) -> bool:
@@ -229,9 +329,7 @@ def _end(pid: int, minor: str, *, force: bool) -> None:
     os.kill(pid, signal.SIGTERM)
     if _wait_for_end(pid, _END_S):
         return
-    abort = Path("/sys/fs/fuse/connections") / minor / "abort"
-    with contextlib.suppress(OSError):  # no fusectl, or not allowed: the signal below is left
-        abort.write_text("1")
+    _abort(minor)
     if not _wait_for_end(pid, 1.0):
         os.kill(pid, signal.SIGKILL)
 
@@ -261,10 +359,10 @@ def _detach(folder: Path) -> None:
         Refused: Even that failed.
     """
     done = _run_fusermount("-uz", folder)
-    if done.returncode != 0:
+    if done.returncode != 0 and _is_mountpoint(folder):  # auto_unmount may have been faster
         raise Refused(
-            f"the dead mount at {folder} can't be detached: {done.stderr.strip()}",
-            hint=f"as root: umount -l {folder}",
+            f"the mount at {folder} can't be detached: {done.stderr.strip()}",
+            hint=f"if it is somebody else's, ask them; or as root: umount -l {folder}",
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from coexplorer.fs.handles import MetadataFile
 from coexplorer.fs.inodes import Part
+from coexplorer.fs.logbook import Logbook
 from coexplorer.fs.scratch import Scratch
 from coexplorer.fs.tree import Node
 
@@ -27,6 +28,7 @@ class OpenFile:
             that only opens a file, as rsync does, has not looked at it.
         plain: The file, while it is open for reading only and there is nothing to know of it but
             its text: nearly every file. It gets a `target` with its first writer.
+        follows: The log, which grows while it is open.
     """
 
     target: MetadataFile | Scratch | None
@@ -40,6 +42,7 @@ class OpenFile:
     snapshot: bytes = b""
     unread: bool = False
     plain: tuple[Node, Part] | None = None
+    follows: Logbook | None = None
 
 
 class OpenFiles:

@@ -235,6 +235,8 @@ class Opening:
             return self._info(OpenFile(None, 0, 0, snapshot=unsent.content), direct_io=True)
         if inode > max(Place):
             raise pyfuse3.FUSEError(errno.ENOENT)
+        if inode == Place.LOG:
+            return self._info(OpenFile(None, 0, 0, follows=self.volume.logbook), direct_io=True)
         text = await self.control.read(Place(inode))
         return self._info(OpenFile(None, 0, 0, snapshot=text), direct_io=True)
 
@@ -312,6 +314,8 @@ class Opening:
         if target is None:
             if opened.plain is not None and offset == 0:
                 self._look_again(opened, *opened.plain)
+            if opened.follows is not None:
+                return bytes(opened.follows.text[offset : offset + size])
             return opened.snapshot[offset : offset + size]
         if isinstance(target, Scratch):
             return bytes(target.content[offset : offset + size])

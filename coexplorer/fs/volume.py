@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +25,7 @@ from coexplorer.fs.files import (
 )
 from coexplorer.fs.handles import MetadataFile
 from coexplorer.fs.inodes import Inode, InodeCounter, LookupCounts, Part, asset_inode
+from coexplorer.fs.logbook import Logbook
 from coexplorer.fs.scratch import Scratch, ScratchStore
 from coexplorer.fs.shown import Shown
 from coexplorer.fs.spellings import Spellings
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 _FEW_NAMES = 50
 _KEPT_TEXTS = 4096
 _LONGEST_KEPT_TEXT = 2048
-_LOG_LINES = 1000
 
 
 class Notices(Protocol):
@@ -85,7 +85,7 @@ class Volume:
         self.conflicts = Conflicts()
         self.spellings = Spellings()
         self.groups = ThreadGroups()
-        self.log_lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self.logbook = Logbook()
         self.started = time.time()
         self.deleted = 0
         self.deletions_begun = 0
@@ -331,8 +331,7 @@ class Volume:
 
     def report(self, text: str) -> None:
         """Write a line into the mount's log, which is the daemon's too."""
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        self.log_lines.append(f"{stamp} {text}")
+        self.logbook.add(text)
         log.info("%s", text)
 
     # --- Following changes

@@ -6,10 +6,10 @@ import time
 
 import anyio
 
-from coexplorer.errors import CoexplorerError, NotFound, Refused
+from coexplorer.errors import CatalogError, CoexplorerError, NotFound, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.create import poll_waits
-from coexplorer.library.events import AssetSettled, SyncFailed
+from coexplorer.library.events import AssetSettled, CatalogReplaced, RowsChanged, SyncFailed
 from coexplorer.library.legs import REFRESH_EVERY_S, Need, sweep_rest_s
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.sync import Sync
@@ -40,6 +40,7 @@ class Background:
             group.start_soon(self._settle)
             group.start_soon(self._keep_fresh)
             group.start_soon(self._watch_drafts, _DRAFTS)
+            group.start_soon(self._follow_file)
 
     async def _settle(self) -> None:
         """Look for what an earlier session left unknown, until the platform answers."""
@@ -71,6 +72,17 @@ class Background:
                     rest_until = time.monotonic() + sweep_rest_s(0)
                 await anyio.sleep(REFRESH_EVERY_S)
             await anyio.sleep(_LOOK_EVERY_S)
+
+    async def _follow_file(self) -> None:
+        """Notice that the catalog was deleted and made anew by another process."""
+        while True:
+            await anyio.sleep(_LOOK_EVERY_S)
+            try:
+                if await self._context.run(self._context.catalog.follow_file):
+                    self._context.bus.publish(CatalogReplaced())
+                    self._context.bus.publish(RowsChanged())
+            except CatalogError as error:
+                self._context.note_catalog_problem(error)
 
     async def _watch_drafts(self, drafts: Query) -> None:
         """Poll what is in ``draft``: each at 5 s, then slower, until it is ready or failed."""

@@ -113,6 +113,10 @@ class AssetSettled(msgspec.Struct, frozen=True):
     state: str
 
 
+class CatalogReplaced(msgspec.Struct, frozen=True):
+    """Somebody deleted the catalog, and another process made it anew: all may have changed."""
+
+
 class EventsDropped(msgspec.Struct, frozen=True):
     """This listener was too slow and missed events: read anew."""
 
@@ -127,6 +131,7 @@ Event = (
     | EditFailed
     | RateLimitWaited
     | AssetSettled
+    | CatalogReplaced
     | EventsDropped
 )
 

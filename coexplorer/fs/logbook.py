@@ -1,0 +1,29 @@
+"""What the mount says of itself, line by line, as a file that can be followed. Pure."""
+
+from __future__ import annotations
+
+import time
+
+_MOST_BYTES = 512 * 1024
+_KEPT_BYTES = 256 * 1024
+
+
+class Logbook:
+    """The lines of ``.coexplorer/log``.
+
+    Attributes:
+        text: All that is kept, oldest first.
+        mtime: When the last line came, in epoch seconds.
+    """
+
+    def __init__(self) -> None:
+        self.text = bytearray()
+        self.mtime = time.time()
+
+    def add(self, line: str) -> None:
+        """Add a line, with its time; where there are too many, the older half goes."""
+        self.mtime = time.time()
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.mtime))
+        self.text += f"{stamp} {line}\n".encode(errors="replace")
+        if len(self.text) > _MOST_BYTES:
+            del self.text[: self.text.index(b"\n", len(self.text) - _KEPT_BYTES) + 1]
