@@ -86,6 +86,8 @@ def measure(program: Program, *, runs: int, idle_s: float) -> dict[str, float]:
     exits = [measure_exit(program, None) for _ in range(runs)]
     note("exit ms", statistics.median(exit_ms for exit_ms, _ in exits))
     note("modes left on", max(left for _, left in exits))
+    mute = [measure_exit(program, None, answers=False)[0] for _ in range(runs)]
+    note("exit mute ms", statistics.median(mute))
     if program.ours:
         for number in (signal.SIGHUP, signal.SIGTERM):
             exit_ms, left = measure_exit(program, number)
@@ -188,9 +190,11 @@ def measure_rest(program: Program, note: Callable[[str, float], None], idle_s: f
         program.leave(session)
 
 
-def measure_exit(program: Program, number: int | None) -> tuple[float, int]:
+def measure_exit(
+    program: Program, number: int | None, *, answers: bool = True
+) -> tuple[float, int]:
     """Return milliseconds of leaving by the keys or a signal, and how many modes are left on."""
-    with program.open() as session:
+    with program.open(answers=answers) as session:
         session.wait_for(program.shows_rows, timeout_s=120)
         session.wait_quiet(quiet_s=0.5)
         start = time.monotonic()

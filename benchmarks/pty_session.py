@@ -89,7 +89,10 @@ class Measured:
 
 
 class Session:
-    """A program in a pty. Use as a context manager: it ends whatever still runs."""
+    """A program in a pty. Use as a context manager: it ends whatever still runs.
+
+    Without `answers` the terminal is one that leaves all questions unanswered.
+    """
 
     def __init__(
         self,
@@ -102,9 +105,11 @@ class Session:
         link: Link | None = None,
         cwd: Path | None = None,
         typed_ahead: str = "",
+        answers: bool = True,
     ) -> None:
         self.columns, self.rows = columns, rows
         self.link = link
+        self._answers = answers
         self._chunks: list[tuple[float, bytes]] = []
         self._fed = 0
         self._changed = threading.Condition()
@@ -389,7 +394,7 @@ class Session:
     def _note(self, data: bytes) -> None:
         now = time.monotonic()
         delay = self.link.round_trip_s if self.link else 0.0
-        for question, answer in _QUESTIONS:
+        for question, answer in _QUESTIONS if self._answers else ():
             for _ in question.findall(data):
                 self._send_at(now + delay, answer)
         with self._changed:

@@ -43,7 +43,9 @@ class Program:
         """Whether it is the one that is measured."""
         return self.name == "coexplorer"
 
-    def open(self, *, link: Link | None = None, typed_ahead: str = "") -> Session:
+    def open(
+        self, *, link: Link | None = None, typed_ahead: str = "", answers: bool = True
+    ) -> Session:
         """Start it in a terminal."""
         return Session(
             self.argv,
@@ -53,6 +55,7 @@ class Program:
             cwd=self.cwd,
             link=link,
             typed_ahead=typed_ahead,
+            answers=answers,
         )
 
     def leave(self, session: Session) -> None:

@@ -44,6 +44,7 @@ GOALS = (
     same("idle, bytes", "idle bytes", 0),
     same("idle, CPU s", "idle cpu s", 0.1),
     same("exit, ms", "exit ms", 100),
+    same("exit, a terminal that gives no answers, ms", "exit mute ms", 150),
     same("modes left on at exit", "modes left on", 0),
     same("exit on SIGHUP, ms", "exit SIGHUP ms", 100),
     same("modes left on at SIGHUP", "modes left on SIGHUP", 0),

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the console script."""
+    import gc
+
+    try:
+        _main()
+    finally:
+        # To look for garbage in all that was imported takes longer than the rest of the end.
+        gc.freeze()
+
+
+def _main() -> None:
     from coexplorer.cli import streams
     from coexplorer.cli.crash import report_crash
 

@@ -131,3 +131,19 @@ def test_every_command_has_help_that_agrees_with_the_list(name: str) -> None:
     assert command.help
     for parameter in command.params:
         assert not isinstance(parameter, click.Option) or parameter.help or parameter.hidden
+
+
+@pytest.mark.parametrize("option", ["--version", "--help", "--unknown"])
+def test_at_its_end_nobody_looks_for_garbage_in_what_was_imported(option: str) -> None:
+    script = """
+import atexit, gc, sys
+atexit.register(lambda: print("looks at", len(gc.get_objects())))
+gc.get_freeze_count() and sys.exit("frozen before")
+from coexplorer.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, option], capture_output=True, text=True, check=False
+    )
+    looks_at = int(done.stdout.rpartition("looks at ")[2])
+    assert looks_at < 2000

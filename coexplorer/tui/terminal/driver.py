@@ -41,8 +41,6 @@ _LOOKS = 4
 """Looks after the last byte, until it is sure that a lone ESC is the key: Textual waits 100 ms."""
 ASSUMED_SIZE = (80, 24)
 """Columns and rows of a terminal that says none, as long as it says none."""
-_LAST_ANSWER_S = 1.0
-_FIRST_ANSWER_S = 0.3
 
 
 class _Tty:
@@ -226,8 +224,8 @@ class QuietDriver(LinuxDriver):
 
     def _wait_for_answers(self) -> None:
         """Take in what is still on its way, so that the shell does not find it."""
-        limit_s = _LAST_ANSWER_S if self.pacer.heard else _FIRST_ANSWER_S
-        deadline = time.monotonic() + limit_s
+        now = time.monotonic()
+        deadline = now + self.pacer.patience_s(now)
         while self.pacer.unanswered and (left_s := deadline - time.monotonic()) > 0:
             self._answered.wait(left_s)
             self._answered.clear()

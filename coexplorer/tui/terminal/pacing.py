@@ -17,6 +17,10 @@ _LATE, _LATE_S = 2.0, 0.03
 """An answer that takes so many times as long as the fastest one, and so much longer, has waited
 behind other frames."""
 _TIMEOUT_S = 2.0
+_LAST_ANSWER_S, _FIRST_ANSWER_S = 1.0, 0.1
+"""Before the terminal is given back: from one that answers, and from one that never did."""
+_ANSWERS_WITHIN_S = 0.5
+"""A first answer that did not come in this time does not come: the terminal gives none."""
 _MAX_TIMEOUTS = 2
 
 
@@ -60,6 +64,17 @@ class Pacer:
         if len(self._sent_at) < self._most:
             return 0.0
         return max(0.0, self._sent_at[0] + _TIMEOUT_S - now)
+
+    def patience_s(self, now: float) -> float:
+        """Return how long to wait for answers before the terminal is given back.
+
+        What comes later, the shell finds on its command line; what never comes keeps the user.
+        """
+        if not self._sent_at:
+            return 0.0
+        if self.heard:
+            return _LAST_ANSWER_S
+        return min(_FIRST_ANSWER_S, max(0.0, self._sent_at[0] + _ANSWERS_WITHIN_S - now))
 
     def end_frame(self, now: float) -> str:
         """Return what to write after a frame that leaves now."""

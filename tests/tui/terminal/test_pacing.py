@@ -103,3 +103,18 @@ def test_answers_are_taken_out_wherever_the_reads_are_cut(
 
 def test_a_lone_escape_is_a_key_and_not_kept_back() -> None:
     assert AnswerFilter().feed(b"\x1b") == (b"\x1b", 0)
+
+
+def test_before_the_end_answers_are_waited_for_as_far_as_they_can_come() -> None:
+    pacer = Pacer()
+    assert pacer.patience_s(0.0) == 0.0  # nothing was asked
+    pacer.end_frame(10.0)
+    assert pacer.patience_s(10.0) == pytest.approx(0.1)  # it never answered, but may
+    assert pacer.patience_s(10.45) == pytest.approx(0.05)
+    assert pacer.patience_s(10.6) == 0.0  # it does not: nobody waits
+    pacer.note_answers(1, 10.7)
+    assert pacer.patience_s(10.7) == 0.0
+    pacer.end_frame(11.0)
+    assert pacer.patience_s(11.8) == 1.0  # a slow link: the answer comes
+    pacer.forget()
+    assert pacer.patience_s(11.8) == 0.0  # another program had the terminal
