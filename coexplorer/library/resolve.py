@@ -35,7 +35,7 @@ _ASKED_SINGLY = 10
 _GETS_AT_ONCE = 8
 _HINTS = 3
 _HINTED = 20
-"""For so many of a list it is looked what may have been meant."""
+"""Of so many that are not found, each is looked into: asked for, and what may have been meant."""
 
 _Found = dict[AssetId, str]
 """Ids with names."""
@@ -135,14 +135,22 @@ class Resolver:
         return await self._find(named)
 
     async def _ask(self, named: Sequence[Named]) -> dict[Named, _Found]:
-        """Ask the platform for what the catalog does not know, and remember it."""
+        """Ask the platform for what the catalog does not know, and remember it.
+
+        Once a number of them is known to be missing, nothing will be done: no more are asked for.
+        """
         found: dict[Named, _Found] = {each: {} for each in named}
         todo = iter(named)
+        missing = 0
 
         async def work() -> None:
+            nonlocal missing
             for each in todo:  # shared: each worker takes the next one
+                if missing >= _HINTED:
+                    return
                 for text in each.spellings:
                     found[each] |= await self._ask_one(text, is_id=each.is_id)
+                missing += not found[each]
 
         with plain_errors():
             async with anyio.create_task_group() as group:

@@ -317,3 +317,33 @@ async def test_odd_tags_and_names_are_renamed_and_put_back(
         assert all(result.state is State.APPLIED for result in undone.results)
     assert server.store.get(ids[0]).name == "odd\x1b[31m"
     assert tags_of(server, ids[0]) == {"bulk", "odd\x07"}
+
+
+async def test_plan_of_a_query_is_judged_again_when_it_is_carried_out(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 6)
+    await library.sync()
+    changes = (Change(archive=True), Change(add_tags=("new",)), Change(delete=True))
+    for number, change in enumerate(changes):
+        plan = await library.plan("tag:bulk is:any", change)
+        server.store.update(ids[number], tags=("keep",), description="not this one")
+        report = await library.apply(plan)
+        (left_out,) = report.outdated
+        assert left_out.asset_id == ids[number]
+        assert left_out.error is not None
+        assert left_out.error.message.endswith(": its description and tags changed")
+        assert len(report.applied) == 5 - number
+        assert report.missed == ()
+    assert {each for each in ids if server.store.find(each)} == {*ids[:3]}
+    assert not server.store.get(ids[0]).archived
+
+
+async def test_marked_assets_are_changed_whatever_they_are_now(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 2)
+    await library.sync()
+    plan = await library.plan([AssetId(each) for each in ids], Change(archive=True))
+    server.store.update(ids[0], tags=("keep",))
+    assert len((await library.apply(plan)).applied) == 2

@@ -142,3 +142,15 @@ async def test_all_that_is_unknown_is_named_line_by_line(
     assert first == "line 1: no asset 'run_1': did you mean run_10 (8316a00d)?"
     assert second.startswith("line 4: 'same' fits 2 assets: ")
     assert third == f"line 5: no asset '{gone}'"
+
+
+async def test_list_of_what_is_gone_is_not_asked_for_one_by_one(
+    library: Library, server: DemoServer
+) -> None:
+    await library.sync()
+    server.log.clear()
+    named = [Named((make_id(0xDEAD0000 + each),), each + 1, True) for each in range(500)]
+    with pytest.raises(UnknownAssets, match=r"^500 of 500 not found") as caught:
+        await library.resolve_all(named)
+    assert len(caught.value.problems) == 500
+    assert len(server.requests()) < 100
