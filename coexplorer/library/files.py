@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 import anyio
 import anyio.to_thread
 
-from coexplorer.errors import Conflict, NotFound, Refused
+from coexplorer.errors import ApiError, Conflict, Forbidden, NotFound, Refused, Rejected
 from coexplorer.library.context import Context
+from coexplorer.library.outside import build_outside_error
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry, FileUrls
 
@@ -42,7 +43,8 @@ class Files:
 
     async def list_files(self, asset_id: AssetId, path: str) -> tuple[FileEntry, ...]:
         """See `Library.list_files`."""
-        return await (await self._context.client()).list_files(asset_id, path)
+        async with self._explaining(asset_id):
+            return await (await self._context.client()).list_files(asset_id, path)
 
     async def walk(self, asset_id: AssetId, path: str) -> AsyncGenerator[FileEntry]:
         """See `Library.walk_files`."""
@@ -68,7 +70,25 @@ class Files:
 
     async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
         """See `Library.file_urls`."""
-        return await (await self._context.client()).file_urls(asset_id, path)
+        async with self._explaining(asset_id):
+            return await (await self._context.client()).file_urls(asset_id, path)
+
+    @asynccontextmanager
+    async def _explaining(self, asset_id: AssetId) -> AsyncGenerator[None]:
+        """Say where the files are when the platform refuses them because they are external.
+
+        How it refuses is not documented, so the asset is asked, not the refusal's words.
+        """
+        try:
+            yield
+        except (Rejected, Forbidden, NotFound) as refusal:
+            try:
+                asset = (await self._context.fetch(asset_id)).asset
+            except ApiError:
+                raise refusal from None
+            if asset.source is not None and asset.source.external:
+                raise build_outside_error(asset.source, refusal) from refusal
+            raise
 
     async def download(
         self, asset_id: AssetId, path: str, folder: Path, progress: OnProgress | None

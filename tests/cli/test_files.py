@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from coexplorer.demo.asset import Bucket
 from tests.support.program import Program
-from tests.support.server import COMBINED, make_id
+from tests.support.server import COMBINED, OUTSIDE, make_id
 
 
 @pytest.fixture
@@ -133,3 +134,44 @@ def test_open_takes_many_and_sends_no_browser_a_flood(program: Program, pair: li
     done = program("open", "--query", "name:session")
     assert done.code == 2
     assert "too many" in done.err
+
+
+@pytest.mark.parametrize(
+    ("source", "place", "tool"),
+    [
+        (
+            Bucket("open-data", "aws", "runs/a b", external=True),
+            "s3://open-data/runs/a b",
+            "aws s3",
+        ),
+        (Bucket("lab", "gcp", "", external=True), "gs://lab", "gcloud storage"),
+        (Bucket("lab", "minio", "x/", external=True), "minio://lab/x", "its own tools"),
+    ],
+)
+@pytest.mark.parametrize("command", [("files",), ("get",), ("get", "README.md")])
+@pytest.mark.parametrize("status", [None, 403, 404])
+def test_files_outside_of_the_platform_are_said_to_be_there(
+    program: Program,
+    source: Bucket,
+    place: str,
+    tool: str,
+    command: tuple[str, ...],
+    status: int | None,
+) -> None:
+    program.server.store.update(OUTSIDE, source=source)
+    if status is not None:  # nobody knows how real platforms refuse it
+        program.server.faults.add(status, "POST", "data_assets/*/files")
+    done = program(command[0], OUTSIDE, *command[1:])
+    assert (done.code, done.out) == (5, "")
+    assert f"are outside of Code Ocean, in {place}: " in done.err
+    assert tool in done.err
+
+
+def test_files_of_an_external_asset_that_is_gone_are_not_said_to_be_elsewhere(
+    program: Program,
+) -> None:
+    program.ok("ls")
+    program.server.store.delete(OUTSIDE)
+    done = program("files", OUTSIDE)
+    assert done.code == 4
+    assert "no such" in done.err

@@ -14,6 +14,7 @@ from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.samples import METADATA_FIELDS, NASTY, file_bytes, file_tree, generate
 from coexplorer.demo.samples.files import TREE_NAMES, find_tree_name
 from coexplorer.demo.server import DemoServer
+from tests.support.http import open_http
 
 NOW = 1_780_000_000.0
 OWNER, COLLEAGUE = "owner@institute.example", "colleague@institute.example"
@@ -214,3 +215,22 @@ def test_text_files_have_ranges_too_and_unknown_files_do_not_exist(
 def test_ids_of_any_shape_have_files() -> None:
     for asset_id in ("", "x", "not a uuid", "é"):
         assert file_tree(asset_id) == file_tree(asset_id) != []
+
+
+def test_what_only_newer_platforms_tell_is_there_now_and_then(server: DemoServer) -> None:
+    me, colleague = (user.email for user in server.users)
+    institute = generate(1200, seed=1, now=NOW, owner=me, colleague=colleague)
+    server.store.clear()
+    server.store.insert(institute)
+    with open_http(server) as http:
+        found: list[dict[str, object]] = []
+        for offset in (0, 1000):
+            page = http.post("data_assets/search", json={"limit": 1000, "offset": offset})
+            found += page.json()["results"]
+    for key in ("app_parameters", "nextflow_profile", "last_transferred", "transfer_error"):
+        having = [asset for asset in found if key in asset]
+        assert 0 < len(having) < len(found) / 3
+        assert all(asset[key] for asset in having)
+    for asset in institute:
+        assert not (asset.app_parameters or asset.nextflow_profile) or asset.type == "result"
+        assert asset.last_transferred is None or asset.created <= asset.last_transferred <= NOW

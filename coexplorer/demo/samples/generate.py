@@ -17,6 +17,7 @@ from coexplorer.demo.samples.calendar import DAY_S, pick_moment
 from coexplorer.demo.samples.lineage import Lineage, make_failed
 from coexplorer.demo.samples.maker import Maker
 from coexplorer.demo.samples.nasty import NASTY, count_nasty
+from coexplorer.demo.samples.rare import add_rare
 from coexplorer.demo.samples.vocabulary import GB, MODELS, REFERENCES, RESULTS
 
 DEFAULT_COUNT = 1200
@@ -53,7 +54,7 @@ def generate(count: int, *, seed: int, now: float, owner: str, colleague: str) -
     nasty = count_nasty(count)
     assets = list(islice(_iter_ordinary(maker), count - nasty))
     assets += [_make_nasty(maker, place) for place in range(nasty)]
-    return assets
+    return [add_rare(asset, int(now)) for asset in assets]
 
 
 def _iter_ordinary(maker: Maker) -> Iterator[StoredAsset]:

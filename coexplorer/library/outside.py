@@ -1,0 +1,30 @@
+"""What to say of the files of an external asset, which the platform neither lists nor gives."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from coexplorer.errors import ApiError, Rejected
+from coexplorer.models import SourceBucket
+
+_SCHEMES = {"aws": "s3", "gcp": "gs"}
+_COMMANDS = {"aws": "aws s3 ls --recursive", "gcp": "gcloud storage ls --recursive"}
+
+
+def build_outside_error(source: SourceBucket, refusal: ApiError) -> Rejected:
+    """Return the sentence for a refused look at the files of an external asset.
+
+    Args:
+        source: Where they are.
+        refusal: What the platform said, in whatever words.
+    """
+    scheme = _SCHEMES.get(source.origin, source.origin or "s3")
+    place = f"{scheme}://{source.bucket}/{source.prefix.strip('/')}".rstrip("/")
+    command = _COMMANDS.get(source.origin)
+    look = f"look there with its own tools: {command} {quote(f'{place}/')}" if command else ""
+    return Rejected(
+        f"the files of this asset are outside of Code Ocean, in {place}:"
+        " the platform shows those of internal assets only",
+        hint=look or "look there with its own tools",
+        status=refusal.status,
+    )
