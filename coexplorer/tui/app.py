@@ -15,7 +15,6 @@ from textual.worker import WorkerFailed
 
 from coexplorer.config import Settings
 from coexplorer.errors import CatalogError, ConfigError, NotSignedIn
-from coexplorer.library.changes import Plan
 from coexplorer.library.library import Library
 from coexplorer.text import clean
 from coexplorer.tui import external
@@ -33,6 +32,8 @@ from coexplorer.tui.views import build_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from coexplorer.tui.screens.plan import MakePlan
 
 KEPT_NOTICES = 200
 KEYS_OF_EDITORS = (signal.SIGINT, signal.SIGQUIT)
@@ -219,21 +220,33 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
                         path = str(self.settings.catalog_path)
                         self.last_frame = Frame(*capture, look=look, catalog=path, change=change)
 
-    async def carry_out(self, screen: MainScreen, plan: Plan) -> bool:
-        """Show a plan; carried out, its rows are read anew.
+    async def carry_out(self, screen: MainScreen, make: MakePlan, count: int) -> bool:
+        """Show a plan as soon as it is made; carried out, its rows are read anew.
 
-        Marks stay, so that a second change of the same assets can follow; those of assets that are
-        gone go with them.
+        Its screen is there at once, and takes the keys that are typed meanwhile. Marks stay, so
+        that a second change of the same assets can follow; those of assets that are gone go with
+        them.
+
+        Args:
+            screen: The main screen.
+            make: Makes the plan.
+            count: Of how many assets.
 
         Returns:
             Whether it was carried out, as far as there was anything to do.
+
+        Raises:
+            CoexplorerError: What `make` raised.
         """
         from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
-        if not plan.items:
+        shown = PlanScreen(self.library, make, count)
+        report = await self.push_screen_wait(shown)
+        if shown.failure is not None:
+            raise shown.failure
+        if shown.has_nothing:
             screen.say("there is nothing to do")
             return True
-        report = await self.push_screen_wait(PlanScreen(self.library, plan))
         if report is not None:
             await screen.drop_lost_marks()
         screen.feeds.load_list()

@@ -8,6 +8,12 @@ from coexplorer.tui.commands import Danger, Group
 from coexplorer.tui.keys import build_keymap, show_key
 from coexplorer.tui.registry import COMMANDS
 
+_CLASHES = (
+    "A key that is taken already is refused, with its owner's name, and the command keeps the keys "
+    "that it had. To have another command's key, give that one keys in `[keys]` as well: with "
+    '`"move.down" = ["down"]`, `j` is free.'
+)
+
 
 def build_key_docs() -> str:
     """Return the whole page as Markdown."""
@@ -17,7 +23,7 @@ def build_key_docs() -> str:
         "Written by `make docs` from the program itself; a test keeps it current.",
         "Every command is in the palette too (`:`). A command's id is its name in the config file:",
         '```toml\n[keys]\n"asset.archive" = ["A"]\n\n[actions]\nK = "+keep"\nx = "archive"\n```',
-        "A key that is taken already is refused, with its owner's name.",
+        _CLASHES,
     ]
     for group in Group:
         commands = [command for command in COMMANDS if command.group is group]

@@ -65,22 +65,51 @@ class Keymap(msgspec.Struct, frozen=True):
         return keys[0] if keys else ""
 
 
+def _find_neighbours(scope: Scope) -> tuple[Scope, ...]:
+    """Return the scopes whose keys work where those of `scope` do."""
+    if scope is Scope.ANYWHERE:
+        return tuple(Scope)
+    below = (SHARED[scope],) if scope in SHARED else ()
+    above = tuple(each for each, shared in SHARED.items() if shared is scope)
+    return (scope, *below, *above, Scope.ANYWHERE)
+
+
 class _Builder(msgspec.Struct):
     commands: dict[tuple[Scope, str], str] = {}
     keys: dict[str, tuple[str, ...]] = {}
     problems: list[str] = []
 
+    def find_owner(self, scope: Scope, key: str) -> Command | None:
+        """Return the command that has a key where another one wants it."""
+        owners = (self.commands.get((each, key)) for each in _find_neighbours(scope))
+        return next((BY_ID[owner] for owner in owners if owner is not None), None)
+
     def give(self, command: Command, keys: Iterable[str]) -> None:
-        kept = []
-        for key in keys:
-            owner = self.commands.setdefault((command.scope, key), command.id)
-            if owner == command.id:
-                kept.append(key)
+        """Give a command keys that nobody else has."""
+        self.keys[command.id] = tuple(keys)
+        for key in self.keys[command.id]:
+            self.commands[command.scope, key] = command.id
+
+    def grant(self, command: Command, wanted: Iterable[str]) -> None:
+        """Give a command the keys that the user wants for it, as far as they are free.
+
+        A key that somebody else has by default is free when the user gives that one keys, too.
+        """
+        granted = []
+        for key in dict.fromkeys(wanted):
+            owner = self.find_owner(command.scope, key)
+            if owner is None or owner is command or self._is_own(command, key, owner):
+                granted.append(key)
             else:
                 self.problems.append(
-                    f"key {key} is taken by {BY_ID[owner].title}: not given to {command.title}"
+                    f"key {show_key(key)} is taken by {owner.title}: not given to {command.title}"
+                    f" (give {owner.id} other keys first)"
                 )
-        self.keys[command.id] = tuple(kept)
+        self.give(command, granted)
+
+    def _is_own(self, command: Command, key: str, owner: Command) -> bool:
+        """Tell whether two commands have a key by default, each where the other has it not."""
+        return key in command.keys and key in owner.keys
 
 
 def build_keymap(
@@ -97,20 +126,22 @@ def build_keymap(
     builder = _Builder()
     problems = builder.problems
     problems.extend(f"there is no command {name}" for name in overrides if name not in BY_ID)
-    # Overridden commands take their keys first: that is what the user asked for.
+    for command in COMMANDS:
+        builder.give(command, () if command.id in overrides else command.keys)
     for command in COMMANDS:
         if command.id in overrides:
-            builder.give(command, _reliable(overrides[command.id], problems))
+            builder.grant(command, _reliable(overrides[command.id], problems))
     for command in COMMANDS:
-        if command.id not in overrides:
-            free = (k for k in command.keys if not _overridden(builder, command, k))
-            builder.give(command, free)
+        # Who gets nothing of what was wanted keeps what it had.
+        if overrides.get(command.id) and not builder.keys[command.id]:
+            owners = {key: builder.find_owner(command.scope, key) for key in command.keys}
+            builder.give(command, [key for key, owner in owners.items() if owner is None])
     quick: dict[str, QuickAction] = {}
     for key, text in (actions or {}).items():
-        owner = builder.commands.get((Scope.MAIN, key))
+        owner = builder.find_owner(Scope.MAIN, key)
         action = parse_quick_action(text)
         if owner is not None:
-            problems.append(f"key {key} is taken by {BY_ID[owner].title}: not given to {text}")
+            problems.append(f"key {show_key(key)} is taken by {owner.title}: not given to {text}")
         elif action is None:
             problems.append(f"{text} is no action: write +TAG, -TAG, archive or unarchive")
         else:
@@ -129,10 +160,6 @@ def parse_quick_action(text: str) -> QuickAction | None:
     if tag and text[0] == "-":
         return QuickAction(remove_tag=tag)
     return None
-
-
-def _overridden(builder: _Builder, command: Command, key: str) -> bool:
-    return (command.scope, key) in builder.commands
 
 
 def _reliable(keys: Iterable[str], problems: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from coexplorer.tui.actions import ACTIONS
 from coexplorer.tui.commands import Scope, Situation
 from coexplorer.tui.keydocs import build_key_docs
 from coexplorer.tui.keys import build_keymap, name_key, parse_quick_action
-from coexplorer.tui.registry import COMMANDS
+from coexplorer.tui.registry import BY_ID, COMMANDS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -55,10 +56,65 @@ def test_an_override_takes_its_key_and_leaves_the_default() -> None:
     assert keymap.find(Scope.MAIN, "a") is None
 
 
-def test_an_override_wins_over_a_default_owner() -> None:
-    keymap = build_keymap({"asset.archive": ("j",)})
+@pytest.mark.parametrize(
+    ("command", "key", "owner"),
+    [
+        ("asset.archive", "j", "Down"),
+        ("asset.archive", "ctrl+z", "Suspend"),
+        ("app.suspend", "j", "Down"),
+        ("app.suspend", "y", "Yank"),
+        ("edit.save", "escape", "Leave"),
+        ("plan.apply", "q", "Close"),
+        ("screen.close", "y", "Carry it out"),
+        ("log.retry", "x", "Discard"),
+        ("view.1", "/", "Search"),
+    ],
+)
+def test_a_taken_key_is_refused_and_the_command_keeps_its_own(
+    command: str, key: str, owner: str
+) -> None:
+    keymap = build_keymap({command: (key,)})
+    (problem,) = keymap.problems
+    assert f"is taken by {owner}: not given to {BY_ID[command].title}" in problem
+    assert keymap.keys == build_keymap().keys
+    assert keymap.commands == build_keymap().commands
+
+
+def test_every_clash_is_named() -> None:
+    wanted = {"asset.archive": ("j", "k", "A"), "edit.name": ("A", "/"), "tag.add": ("z", "z")}
+    keymap = build_keymap(wanted, {"q": "+keep", "ctrl+l": "-keep", "A": "archive"})
+    taken = [re.sub(r" \(.*", "", problem) for problem in keymap.problems]
+    assert taken == [
+        "key / is taken by Search: not given to Rename",
+        "key j is taken by Down: not given to Archive or unarchive",
+        "key k is taken by Up: not given to Archive or unarchive",
+        "key A is taken by Rename: not given to Archive or unarchive",
+        "key z is taken by Details: taller, full, hidden: not given to Add a tag",
+        "key q is taken by Quit: not given to +keep",
+        "key ctrl+l is taken by Redraw: not given to -keep",
+        "key A is taken by Rename: not given to archive",
+    ]
+    assert keymap.keys["tag.add"] == ("+",)
+
+
+def test_a_key_is_free_when_its_owner_is_given_others() -> None:
+    keymap = build_keymap({"asset.archive": ("j",), "move.down": ("down",)})
+    assert keymap.problems == ()
     assert keymap.find(Scope.MAIN, "j") == "asset.archive"
     assert keymap.keys["move.down"] == ("down",)
+
+
+def test_two_commands_can_change_places() -> None:
+    keymap = build_keymap({"asset.archive": ("t",), "edit.tags": ("a",)})
+    assert keymap.problems == ()
+    assert keymap.find(Scope.MAIN, "t") == "asset.archive"
+    assert keymap.find(Scope.MAIN, "a") == "edit.tags"
+
+
+def test_a_command_can_be_left_without_a_key() -> None:
+    keymap = build_keymap({"app.quit": ()})
+    assert keymap.problems == ()
+    assert keymap.find(Scope.MAIN, "q") is None
 
 
 @pytest.mark.parametrize(

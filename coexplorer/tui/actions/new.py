@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.library.changes import Change
@@ -48,8 +49,8 @@ async def delete(screen: MainScreen) -> None:
         screen.feeds.load_list()
         return
     chosen = [record.asset.id for record in records]
-    plan = await screen.library.plan(chosen, Change(delete=True, archive_first=first))
-    await screen.coexplorer.carry_out(screen, plan)
+    make = partial(screen.library.plan, chosen, Change(delete=True, archive_first=first))
+    await screen.coexplorer.carry_out(screen, make, len(chosen))
 
 
 ACTIONS: dict[str, Action] = {

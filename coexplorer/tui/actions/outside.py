@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import CoexplorerError
@@ -37,13 +38,12 @@ async def write(screen: MainScreen, before: str, text: str) -> None:
             break
         text = edited.text
         question = "the plan was left"
+        make = partial(screen.library.plan_document, before, text)
         try:
-            plan = await screen.library.plan_document(before, text)
+            if await screen.coexplorer.carry_out(screen, make, len(screen.targets())):
+                break
         except CoexplorerError as error:
             question = error.message
-        else:
-            if await screen.coexplorer.carry_out(screen, plan):
-                break
         if not await _write_on(screen, question, text):
             break
     screen.coexplorer.memory.texts.drop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -39,8 +40,9 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
     if screen.marked:
         first = await _first_marked(screen) or row
         if first is not None:
-            plan = await screen.library.plan(list(screen.marked), action.change(first))
-            await screen.coexplorer.carry_out(screen, plan)
+            chosen = list(screen.marked)
+            make = partial(screen.library.plan, chosen, action.change(first))
+            await screen.coexplorer.carry_out(screen, make, len(chosen))
         return
     if row is None:
         return

@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.worker import Worker
 
+from coexplorer.errors import CoexplorerError
 from coexplorer.library.changes import Plan
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchProgress, BatchReport
@@ -30,9 +31,15 @@ from coexplorer.tui.widgets.picker import Picker
 
 BAR_CELLS = 40
 
+MakePlan = Callable[[], Awaitable[Plan]]
+"""Compares the assets with what is wanted."""
+
 
 class PlanScreen(CommandScreen[BatchReport | None]):
     """Gives what the plan came to, or None when it was not carried out.
+
+    It opens before there is a plan: what is typed while the plan is being made comes here, not to
+    the list, and Esc gives it up. Nobody carries out a plan that was not shown yet.
 
     Nothing is sent before `y` is pressed. Esc while it runs lets what is on its way end and begins
     nothing more; a second Esc cancels that, too. What is not done, or whose end nobody knows by
@@ -45,10 +52,14 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     PlanScreen #outcome { height: auto; max-height: 5; }
     """
 
-    def __init__(self, library: Library, plan: Plan) -> None:
+    def __init__(self, library: Library, make: MakePlan, count: int) -> None:
         super().__init__()
         self._library = library
-        self._plan = plan
+        self._make = make
+        self._count = count
+        self._plan: Plan | None = None
+        self.failure: CoexplorerError | None = None
+        self.has_nothing = False
         self._batch_id = 0
         self._report: BatchReport | None = None
         self._worker: Worker[None] | None = None
@@ -68,13 +79,34 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         yield self._footer
 
     def on_mount(self) -> None:
-        """Take the focus."""
+        """Take the focus, and make the plan."""
         self.set_focus(self._list)
         self._show_keys()
+        self._worker = self.start("prepare", self._prepare)
+
+    async def _prepare(self) -> None:
+        try:
+            plan = await self._make()
+        except CoexplorerError as error:
+            self.failure = error
+            self.dismiss(None)
+            return
+        if not plan.items:
+            self.has_nothing = True
+            self.dismiss(None)
+            return
+        self._plan = plan
+        self._progress.show([])
+        self._show()
+        self.call_after_refresh(self._show_keys)
 
     def on_resize(self) -> None:
         """Fit to the width."""
         self._show()
+
+    @property
+    def _todo(self) -> bool:
+        return self._plan is not None and bool(self._plan.todo)
 
     @property
     def _is_busy(self) -> bool:
@@ -82,7 +114,12 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     def _show(self) -> None:
         cells = self.app.size.width
-        if self._report is None:
+        if self._plan is None:
+            self._rule.show_title("Plan")
+            assets = "asset" if self._count == 1 else "assets"
+            text = f"comparing {self._count:,} {assets} …"
+            self._progress.show([((text, Role.TEXT), ("  Esc gives it up", Role.DIM))])
+        elif self._report is None:
             self._rule.show_title(build_plan_title(self._plan))
             self._list.show(build_plan_lines(self._plan, cells))
             if not self._plan.todo:
@@ -107,7 +144,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def iter_footer(self) -> list[Command]:
         """Offer what makes sense now."""
         hidden = set()
-        if self._report is not None or self._is_busy or not self._plan.todo:
+        if self._report is not None or self._is_busy or not self._todo:
             hidden.add("plan.apply")
         if self._report is None or self._is_busy or not self._report.waiting:
             hidden.add("plan.retry")
@@ -115,7 +152,9 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     def do_plan_apply(self) -> None:
         """Carry the plan out."""
-        if self._report is None and not self._is_busy and self._plan.todo:
+        if self._plan is None:
+            self.say("not yet: the plan is still being made", severity="warning")
+        elif self._report is None and not self._is_busy and self._todo:
             self._set_out("apply", partial(self._library.apply, self._plan))
 
     def do_plan_retry(self) -> None:
@@ -177,7 +216,10 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     def do_screen_close(self) -> None:
         """Let what runs end where it is, then cancel it; leave when nothing runs."""
-        if self._is_busy and self._worker is not None:
+        if self._plan is None and self._worker is not None:
+            self._worker.cancel()
+            self.dismiss(None)
+        elif self._is_busy and self._worker is not None:
             if self._stopping:
                 self._worker.cancel()
                 self._progress.show([(("stopped", Role.WARN),)])
