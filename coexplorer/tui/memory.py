@@ -50,6 +50,7 @@ class Draft(msgspec.Struct, frozen=True):
         base: The fields as they were shown.
         mine: The fields as they had been typed.
         pid: Process that was typing.
+        field: The one that had the cursor.
     """
 
     asset_id: AssetId
@@ -57,6 +58,7 @@ class Draft(msgspec.Struct, frozen=True):
     base: Fields
     mine: Fields
     pid: int
+    field: str = "name"
 
 
 class FormDraft(msgspec.Struct, frozen=True):
@@ -66,11 +68,13 @@ class FormDraft(msgspec.Struct, frozen=True):
         texts: Name of a field → what was typed.
         switched: Name of a switch → whether it was on.
         pid: Process that was asking.
+        field: The field that had the cursor.
     """
 
     texts: dict[str, str]
     switched: dict[str, bool]
     pid: int
+    field: str = "name"
 
 
 class TextDraft(msgspec.Struct, frozen=True):
@@ -161,19 +165,21 @@ class Memory:
         _put_first(self.remembered.tags, tag, KEPT_TAGS)
         self.save()
 
-    def save_draft(self, asset_id: AssetId, name: str, base: Fields, mine: Fields) -> None:
-        """Keep what is being typed."""
+    def save_draft(
+        self, asset_id: AssetId, name: str, base: Fields, mine: Fields, field: str
+    ) -> None:
+        """Keep what is being typed, and in which field."""
         self._draft_of = asset_id
-        self.edits.save(Draft(asset_id, name, base, mine, os.getpid()))
+        self.edits.save(Draft(asset_id, name, base, mine, os.getpid(), field))
 
     def drop_draft(self, asset_id: AssetId | None = None) -> None:
         """Forget what this app was typing, of this asset if one is given."""
         if asset_id is None or asset_id == self._draft_of:
             self.edits.drop()
 
-    def save_form(self, texts: dict[str, str], switched: dict[str, bool]) -> None:
+    def save_form(self, texts: dict[str, str], switched: dict[str, bool], field: str) -> None:
         """Keep what is being filled in; the caller leaves secrets out."""
-        self.forms.save(FormDraft(texts, switched, os.getpid()))
+        self.forms.save(FormDraft(texts, switched, os.getpid(), field))
 
     def save_text(self, before: str, text: str, path: str = "") -> None:
         """Keep what is being written in $EDITOR."""
@@ -208,9 +214,12 @@ def _save(path: Path, content: object) -> None:
     with contextlib.suppress(OSError):
         ensure_private_dir(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")  # 0600
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(content))
-        Path(name).replace(path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(msgspec.json.encode(content))
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)  # the disk is full: nothing is left behind
 
 
 def _is_alive(pid: int) -> bool:

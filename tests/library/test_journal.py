@@ -1,12 +1,10 @@
 """The journal: what stands in it before and after a request, whoever dies."""
 
-import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from coexplorer.errors import Forbidden, JournalError, UndoRefused, Unreachable
 from coexplorer.library.entries import KEPT, Action, Draft, Purpose, State
 from coexplorer.library.journal import Journal
 from coexplorer.models import AssetId, Fields
+from tests.support.disk import no_room_on_the_disk
 from tests.support.patience import stretched
 
 OLD, NEW = Fields("old", tags=("a",)), Fields("new", "text", ("a", "b"), "m")
@@ -302,19 +301,6 @@ def test_file_that_is_no_journal_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="can't be used"):
         Journal(path, origin="cli")
     assert path.read_bytes().startswith(b"words")
-
-
-@contextmanager
-def no_room_on_the_disk(longest: int = 0) -> Iterator[None]:
-    """Let no file of this process grow beyond a length."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (longest, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_full_disk_is_a_journal_error(journal: Journal) -> None:

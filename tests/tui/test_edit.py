@@ -6,6 +6,7 @@ from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.widgets.fields import FieldsEditor
+from tests.support.disk import no_room_on_the_disk
 from tests.support.server import FAILED, OUTSIDE, RAW, THEIRS, VIEWED
 from tests.support.tui import Running, running_app
 
@@ -331,3 +332,84 @@ async def test_the_end_of_a_long_text_is_seen_where_it_is_typed(
         await app.press("d")
         await app.type("the-end")
         await app.until_shown("the-end")
+
+
+@pytest.mark.parametrize(("key", "field"), [("r", "name"), ("d", "description"), ("t", "tags")])
+async def test_what_could_not_be_written_down_stays_in_its_field(
+    server: DemoServer, settings: Settings, key: str, field: str
+) -> None:
+    async with running_app(server, settings) as app:
+        server.log.clear()
+        await app.press(key)
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.type("kept")
+        with no_room_on_the_disk():
+            await app.press("ctrl+s")
+            await app.until(
+                lambda: any("nothing was sent" in t for _, t in app.app.notices), "told"
+            )
+            await app.until(lambda: app.main.editing is not None, "the fields again")
+            assert "kept" in str(getattr(editor_of(app).mine, field))
+            assert editor_of(app).at == field
+        assert server.log.find_all("PUT") == []
+        await app.press("ctrl+s")
+        await app.until(lambda: "kept" in str(getattr(app.stored(OUTSIDE), field)), "saved at last")
+
+
+async def test_a_tag_that_could_not_be_written_down_is_asked_for_again(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("+")
+        await app.until_shown("add tag")
+        await app.type("keep, more")
+        with no_room_on_the_disk():
+            await app.press("enter")
+            await app.until(
+                lambda: any("nothing was sent" in t for _, t in app.app.notices), "told"
+            )
+            await app.until_shown("add tag", "keep, more")
+        await app.press("enter")
+        await app.until(lambda: set(app.stored(OUTSIDE).tags) == {"keep", "more"}, "the tags")
+
+
+async def test_a_draft_comes_back_in_the_field_it_was_in(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("t")
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.type("keep")
+        await app.until(lambda: editor_of(app).mine.tags == ("keep",), "typed")
+        await app.settle()
+    async with running_app(server, settings) as app:
+        await app.until_shown("you were editing open data")
+        await app.press("j", "j", "enter", "enter")  # as if they were for the list
+        await app.until(lambda: not app.main.prompt.asking, "answered")
+        assert Memory(settings.journal_path).edits.take()
+    async with running_app(server, settings) as app:
+        await app.until_shown("you were editing open data")
+        await app.press("enter")
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        assert editor_of(app).at == "tags"
+        await app.type("2")
+        await app.press("enter")
+        await app.until(lambda: set(app.stored(OUTSIDE).tags) == {"keep", "2"}, "another tag")
+        assert app.stored(OUTSIDE).name == "open data"
+
+
+async def test_a_draft_is_thrown_away_only_when_it_is_said_twice(
+    server: DemoServer, settings: Settings
+) -> None:
+    memory = Memory(settings.journal_path)
+    async with running_app(server, settings) as app:
+        await app.press("r")
+        await app.type("!")
+        await app.settle()
+    async with running_app(server, settings) as app:
+        await app.until_shown("you were editing open data")
+        await app.press("up", "enter")
+        await app.until_shown("throw it away")
+        assert memory.edits.take()
+        await app.press("y")
+        await app.until(lambda: not memory.edits.take(), "gone")

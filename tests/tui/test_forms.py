@@ -204,3 +204,35 @@ async def test_a_form_that_is_thrown_away_is_not_offered_again(
         await app.press("y")
         await app.until_gone("New asset")
         assert not forms.take()
+
+
+async def test_a_tab_leaves_the_tags_unless_a_tag_goes_on_from_what_is_typed(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("N")
+        await app.until_shown("New asset")
+        await fill(app, tags="keep, phys")  # ecephys holds it
+        await app.until_shown("ecephys")
+        await app.press("tab")
+        await app.until(lambda: getattr(app.app.focused, "field_name", "") == "bucket", "left")
+        await fill(app, tags=", ece")
+        await app.until_shown("ecephys")
+        await app.press("tab")
+        await app.until_shown("keep, phys, ecephys")
+        assert getattr(app.app.focused, "field_name", "") == "tags"
+
+
+async def test_a_form_comes_back_in_the_field_it_was_in(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("N")
+        await fill(app, name="new one", prefix="a/")
+        await app.settle()
+    async with running_app(server, settings) as app:
+        await app.until_shown("you were making new one")
+        await app.press("enter")
+        await app.until_shown("New asset")
+        await app.type("b")
+        await app.until_shown("a/b")

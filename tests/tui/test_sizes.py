@@ -116,3 +116,58 @@ async def test_fields_on_a_low_screen_are_followed_by_the_other_facts_alone(
         await app.until(lambda: app.main.editing is not None, "the fields")
         await app.until(lambda: app.text().count("\nmount  ") == 1, "each field once")
         await app.until_shown("state  ")
+
+
+@pytest.mark.parametrize("key", ["r", "d", "t", "m"])
+async def test_fields_stay_and_keep_the_keys_whatever_becomes_of_the_size(
+    server: DemoServer, settings: Settings, key: str
+) -> None:
+    field = {"r": "name", "d": "description", "t": "tags", "m": "mount"}[key]
+    async with running_app(server, settings) as app:
+        await app.press(key)
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.type("1")
+        for number, size in enumerate([(120, 24), (120, 18), (40, 8), (120, 36), (200, 50)], 2):
+            await app.pilot.resize_terminal(*size)
+            await app.type(str(number))
+            focused = app.app.focused
+            assert focused is not None
+            assert focused.id == f"field-{field}"
+            assert focused.region.height > 0
+            assert focused.region.bottom <= size[1]
+        await app.press("ctrl+s")
+        await app.until(lambda: app.main.editing is None, "saved")
+        await app.until(lambda: "123456" in str(getattr(app.stored(OUTSIDE), field)), "all keys")
+        assert app.main.rows.has_focus
+        await app.until_shown("state ready")
+
+
+async def test_after_fields_the_details_are_as_the_size_wants_them(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r")
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.pilot.resize_terminal(80, 24)
+        await app.press("escape")
+        await app.until(lambda: app.main.editing is None, "left")
+        assert app.main.size_name == "hidden"
+        await app.press("r")
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.pilot.resize_terminal(120, 36)
+        await app.press("escape")
+        await app.until(lambda: app.main.editing is None, "left")
+        assert app.main.size_name == "small"
+
+
+async def test_a_question_keeps_the_keys_when_the_size_changes(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("+")
+        await app.until_shown("add tag")
+        await app.type("ke")
+        await app.pilot.resize_terminal(60, 20)
+        await app.type("ep")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).tags == ("keep",), "the tag")

@@ -38,6 +38,7 @@ async def offer_all(screen: MainScreen) -> None:
 async def _is_wanted(
     screen: MainScreen, path: Path, question: str, text: TextDraft | None = None
 ) -> bool:
+    await screen.coexplorer.until_calm()  # no key that a field was to get answers the question
     answer = await screen.prompt.choose(
         question,
         [
@@ -46,13 +47,20 @@ async def _is_wanted(
             Choice("throw away", help="what was typed is lost"),
         ],
     )
-    if answer == "throw away":
+    # It came up of itself, so keys that were meant for the list may have chosen.
+    if answer == "throw away" and await screen.prompt.confirm(
+        f"{question}: is what was typed not wanted any more?",
+        yes="throw it away",
+        no="ask again at the next start",
+    ):
         _forget(path, text)
     return answer == "go on"
 
 
 async def _edit_on(screen: MainScreen, path: Path, draft: Draft) -> None:
-    await edit.open_fields(screen, draft.asset_id, draft.name, draft.base, mine=draft.mine)
+    await edit.open_fields(
+        screen, draft.asset_id, draft.name, draft.base, mine=draft.mine, field=draft.field
+    )
     edit.keep_draft(screen, draft.mine)
     if screen.coexplorer.memory.edits.file != path:
         drop_file(path)
@@ -60,7 +68,7 @@ async def _edit_on(screen: MainScreen, path: Path, draft: Draft) -> None:
 
 async def _fill_in_on(screen: MainScreen, path: Path, draft: FormDraft) -> None:
     memory = screen.coexplorer.memory
-    memory.save_form(draft.texts, draft.switched)
+    memory.save_form(draft.texts, draft.switched, draft.field)
     if memory.forms.file != path:
         drop_file(path)
     await new.fill_in(screen, draft)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, NotSignedIn
+from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, JournalError, NotSignedIn
 from coexplorer.library.entries import Entry, State
 from coexplorer.models import AssetId, Fields
 from coexplorer.tui.screens.base import CLOSE, OPEN
@@ -29,6 +29,7 @@ class Editing(msgspec.Struct):
 
     Attributes:
         size_before: How large the details were.
+        height_before: How high the terminal was, in lines.
         field: The one that was opened.
     """
 
@@ -37,6 +38,7 @@ class Editing(msgspec.Struct):
     base: Fields
     editor: FieldsEditor
     size_before: str
+    height_before: int
     field: str
 
 
@@ -79,16 +81,22 @@ async def open_fields(
     if screen.editing is not None:
         await _close(screen)
     editor = FieldsEditor(base, mine=mine, first=field)
-    low = screen.app.size.height < 20  # noqa: PLR2004  two panes do not fit
     # Painted once, with everything in its place.
     with screen.app.batch_update():
-        screen.editing = Editing(asset_id, name, base, editor, screen.size_name, field)
-        screen.set_size("full" if low or screen.size_name == "full" else "tall")
+        size, height = screen.size_name, screen.app.size.height
+        screen.editing = Editing(asset_id, name, base, editor, size, height, field)
+        screen.set_size(choose_size(screen, screen.editing))
         screen.rule.show_title(name)
         await screen.side.mount(editor, after=screen.rule)
         screen.show_footer()
     await screen.feeds.show_details()
     await know_tags(screen)
+
+
+def choose_size(screen: MainScreen, editing: Editing) -> str:
+    """Return how large the details are while their fields are open, in the terminal as it is."""
+    low = screen.app.size.height < 20  # noqa: PLR2004  two panes do not fit
+    return "full" if low or editing.size_before == "full" else "tall"
 
 
 def tell_marks(screen: MainScreen) -> list[str]:
@@ -130,7 +138,8 @@ def keep_draft(screen: MainScreen, mine: Fields) -> None:
     if mine.same_as(editing.base):
         memory.drop_draft()
     else:
-        memory.save_draft(editing.asset_id, editing.name, editing.base, mine)
+        at = editing.editor.at
+        memory.save_draft(editing.asset_id, editing.name, editing.base, mine, at)
 
 
 def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
@@ -184,7 +193,11 @@ async def _close(screen: MainScreen) -> None:
         return
     with screen.app.batch_update():
         await editing.editor.remove()
-        screen.set_size(editing.size_before)
+        resized = screen.app.size.height != editing.height_before
+        if resized and editing.size_before != "full":
+            screen.set_size(screen.choose_size())
+        else:
+            screen.set_size(editing.size_before)
         if editing.size_before != "full":
             screen.set_focus(screen.rows)
         screen.show_footer()
@@ -203,29 +216,39 @@ def save(screen: MainScreen, mine: Fields) -> None:
         screen.coexplorer.memory.drop_draft()
         screen.start("close", functools.partial(_close, screen))
         return
-    work = functools.partial(_save, screen, editing.asset_id, editing.name, editing.base, mine)
+    work = functools.partial(
+        _save, screen, editing.asset_id, editing.name, editing.base, mine, at=editing.editor.at
+    )
     screen.start("save", work)
 
 
 async def _save(
-    screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields
+    screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields, *, at: str
 ) -> None:
-    # Counted before the fields close: an undo that is typed ahead takes this change.
-    with screen.sends.one():
-        async with shown_ahead(screen, asset_id, msgspec.structs.asdict(mine)):
-            await _close(screen)
-            conflict = await _send(screen, asset_id, name, base, mine)
+    try:
+        # Counted before the fields close: an undo that is typed ahead takes this change.
+        with screen.sends.one():
+            async with shown_ahead(screen, asset_id, msgspec.structs.asdict(mine)):
+                await _close(screen)
+                conflict = await _send(screen, asset_id, base, mine)
+    except (InvalidField, JournalError) as error:
+        # It is written down nowhere: the fields have it, and are there again.
+        screen.report(error)
+        await screen.coexplorer.until_calm()
+        field = error.field if isinstance(error, InvalidField) else at
+        await open_fields(screen, asset_id, name, base, mine=mine, field=field)
+        keep_draft(screen, mine)
+    else:
         if conflict is not None:
             await resolve(screen, name, conflict)
 
 
 async def _send(
-    screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields
+    screen: MainScreen, asset_id: AssetId, base: Fields, mine: Fields
 ) -> EditConflict | None:
     try:
         result = await screen.library.edit(asset_id, base, mine)
-    except InvalidField as error:
-        await open_fields(screen, asset_id, name, base, mine=mine, field=error.field)
+    except (InvalidField, JournalError):
         raise
     except EditConflict as conflict:
         _drop_draft(screen, asset_id)
@@ -307,7 +330,8 @@ async def resolve(screen: MainScreen, name: str, conflict: EditConflict) -> None
     # Of the fields in conflict the user has now seen theirs; the others are merged as before.
     theirs = {field: getattr(conflict.theirs, field) for field in conflict.fields}
     base = replace_fields(conflict.base, theirs)
-    await _save(screen, conflict.asset_id, name, base, replace_fields(conflict.mine, chosen))
+    mine = replace_fields(conflict.mine, chosen)
+    await _save(screen, conflict.asset_id, name, base, mine, at=conflict.fields[0])
 
 
 async def discard_kept(screen: MainScreen, asset_id: AssetId) -> None:

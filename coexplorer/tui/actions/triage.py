@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from coexplorer.catalog import Row
+from coexplorer.errors import JournalError
 from coexplorer.library.changes import Change
 from coexplorer.models import Fields
 from coexplorer.tui.actions import edit
 from coexplorer.tui.keys import QuickAction
-from coexplorer.tui.tagtext import join_pasted, parse_tags, quote_tag
+from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -85,26 +86,49 @@ async def archive(screen: MainScreen) -> None:
     )
 
 
+def _always(change: Change) -> Callable[[Row], Change]:
+    return lambda _row: change
+
+
 async def add_tag(screen: MainScreen) -> None:
     """Ask for tags and add them."""
-    tags = await _ask_tags(screen, "add tag")
-    if tags:
-        change = Change(add_tags=tags)
-        await do(screen, Repeatable(change.title, lambda _row: change))
+    await _change_tags(screen, "add tag", lambda tags: Change(add_tags=tags))
 
 
 async def remove_tag(screen: MainScreen) -> None:
     """Ask for tags and take them away."""
     row = screen.rows.current
     own = row.tags if row and not screen.marked else ()
-    tags = await _ask_tags(screen, "remove tag", own=own)
-    if tags:
-        change = Change(remove_tags=tags)
-        await do(screen, Repeatable(change.title, lambda _row: change))
+    await _change_tags(screen, "remove tag", lambda tags: Change(remove_tags=tags), own=own)
+
+
+async def _change_tags(
+    screen: MainScreen,
+    title: str,
+    build: Callable[[tuple[str, ...]], Change],
+    *,
+    own: tuple[str, ...] = (),
+) -> None:
+    text = ""
+    while tags := await _ask_tags(screen, title, own=own, text=text):
+        change = build(tags)
+        row, at = screen.rows.current, screen.rows.cursor
+        try:
+            await do(screen, Repeatable(change.title, _always(change)))
+        except JournalError as error:
+            # It is written down nowhere: the question has it, and is there again for the same row.
+            screen.report(error)
+            await screen.coexplorer.until_calm()
+            screen.rows.move_to(at)
+            if screen.rows.current is None or row is None or screen.rows.current.id != row.id:
+                return
+            text = format_tags(tags)
+        else:
+            return
 
 
 async def _ask_tags(
-    screen: MainScreen, title: str, *, own: tuple[str, ...] = ()
+    screen: MainScreen, title: str, *, own: tuple[str, ...], text: str
 ) -> tuple[str, ...]:
     await edit.know_tags(screen)
 
@@ -114,8 +138,8 @@ async def _ask_tags(
             return [Choice(quote_tag(tag), text=tag) for tag in own if folded in tag.casefold()]
         return edit.fit_tags(screen, typed)
 
-    text = await screen.prompt.ask(title, complete=complete, paste=join_pasted)
-    tags = parse_tags(text or "")
+    answer = await screen.prompt.ask(title, value=text, complete=complete, paste=join_pasted)
+    tags = parse_tags(answer or "")
     for tag in tags:
         screen.coexplorer.memory.remember_tag(tag)
     return tags

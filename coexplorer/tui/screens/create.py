@@ -22,7 +22,7 @@ from coexplorer.tui.memory import FormDraft
 from coexplorer.tui.messages import Switched, TextEntered, TextTyped
 from coexplorer.tui.present import Role, wrap
 from coexplorer.tui.screens.base import OPEN, CommandScreen
-from coexplorer.tui.tagtext import find_tag_at, join_pasted, parse_tags, quote_tag
+from coexplorer.tui.tagtext import find_tag_at, fit_values, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import FORM_PARTS
@@ -59,6 +59,7 @@ class CreateScreen(CommandScreen[Record | None]):
             return Toggle(name, text, on=switched.get(name, on))
 
         self._library = library
+        self._first = draft.field if draft is not None else "name"
         self._tags: list[str] = []
         self._made: Record | None = None
         self.busy = False
@@ -105,9 +106,9 @@ class CreateScreen(CommandScreen[Record | None]):
         return *self._rows, self._bucket, self._prefix
 
     def on_mount(self) -> None:
-        """Begin with the name."""
+        """Begin with the name, or where the draft was left."""
         self._tags_field.field.use_choices(self._choices)
-        self.set_focus(self._name_field.field)
+        self._go_to(self._first)
         self._show_keys()
         self.start("tags", self._load_tags)
 
@@ -132,8 +133,10 @@ class CreateScreen(CommandScreen[Record | None]):
         self._keep_draft()
         if event.field == "tags":
             start, end, typed = find_tag_at(event.text, event.cursor)
-            found = [tag for tag in self._tags if typed and typed.casefold() in tag.casefold()]
-            choices = [Choice(quote_tag(tag), text=tag) for tag in found[:MOST_TAGS]]
+            typed_already = frozenset(parse_tags(event.text))
+            tags = (tag for tag in self._tags if tag not in typed_already)
+            found = fit_values(tags, typed, MOST_TAGS) if typed else ()
+            choices = [Choice(quote_tag(tag), text=tag) for tag in found]
             self._tags_field.field.offer(choices, of=event.text, span=(start, end))
 
     def on_switched(self, event: Switched) -> None:
@@ -147,7 +150,8 @@ class CreateScreen(CommandScreen[Record | None]):
         memory = self.coexplorer.memory
         texts = {row.field.field_name: row.value for row in self._plain_fields if row.value}
         if texts:
-            memory.save_form(texts, {row.switch_name: row.on for row in self.query(Toggle)})
+            switched = {row.switch_name: row.on for row in self.query(Toggle)}
+            memory.save_form(texts, switched, getattr(self.focused, "field_name", "name"))
         else:
             memory.forms.drop()
 

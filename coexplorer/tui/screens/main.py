@@ -110,7 +110,7 @@ class MainScreen(CommandScreen[None]):
         """Lay the screen out."""
         # Before anything is in it: a class that comes later has all styles worked out again.
         self.size_chosen = self.coexplorer.memory.remembered.details
-        self._show_size(self._choose_size())
+        self._show_size(self.choose_size())
         yield self.header
         yield self.strip
         yield self.search
@@ -126,7 +126,7 @@ class MainScreen(CommandScreen[None]):
         """Read the first rows; everything else follows them."""
         remembered = self.coexplorer.memory.remembered
         self.browsing.sort = SortKey(remembered.sort, remembered.descending)
-        self.set_size(self._choose_size())
+        self.set_size(self.choose_size())
         self.set_focus(self.rows)
         if self.coexplorer.holds_output:
             self.start("take over", self._take_over)
@@ -295,14 +295,19 @@ class MainScreen(CommandScreen[None]):
 
     def on_resize(self) -> None:
         """Fit what is shown to the terminal."""
-        self.set_size(self._choose_size())
+        if self.editing is not None:
+            # The fields stay, and keep the keys.
+            self._show_size(edit.choose_size(self, self.editing))
+        else:
+            self.set_size(self.choose_size())
         self.call_after_refresh(self._fit)
 
     async def _fit(self) -> None:
         self.feeds.show_header()
         await self.feeds.show_details()
 
-    def _choose_size(self) -> str:
+    def choose_size(self) -> str:
+        """Return how large the details are by themselves, in the terminal as it is."""
         if self.app.size.height < TALL_ENOUGH:
             return "hidden"
         return self.size_chosen or "small"

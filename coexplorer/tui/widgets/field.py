@@ -212,13 +212,28 @@ class Field(Input):
         if choices is not None and not back and not self._is_fresh:
             self._waits = True  # what is offered is for an earlier text
             self.set_timer(LONGEST_WAIT_S, self._stop_waiting)
-        elif choices is not None and choices.choices and not back:
+        elif choices is not None and self._goes_on and not back:
             if choices.chosen is None:
                 choices.step(1)
             if choices.chosen is not None:
                 self.take(choices.chosen)
         elif not self._leaves:
             go_on(self, back=back)
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether there is a choice that Tab takes, in place of going to the next field.
+
+        In a form that is one that was chosen, or goes on from what is typed: not any that holds it.
+        """
+        choices = self._choices
+        if choices is None or not choices.choices:
+            return False
+        if self._leaves or choices.chosen is not None:
+            return True
+        start, end = self._span
+        typed = self.value[start:end].strip().casefold()
+        return choices.choices[0].value.casefold().startswith(typed)
 
     async def _on_paste(self, event: events.Paste) -> None:  # type: ignore[override]  # it may wait
         """Put what is pasted in at the cursor; Textual's own handler would do it once more."""

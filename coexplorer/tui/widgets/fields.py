@@ -143,6 +143,14 @@ class FieldsEditor(Vertical):
         self.query_one("#field-tags", Field).use_choices(self.query_one(Choices))
         self.focus_field(self._first)
 
+    def on_resize(self) -> None:
+        """Keep the field with the cursor in sight."""
+        self.call_after_refresh(self._show_cursor)
+
+    def _show_cursor(self) -> None:
+        if self.is_attached:
+            self.query_one(f"#field-{self.at}").scroll_visible(animate=False, immediate=True)
+
     def offer_tags(self, choices: Sequence[Choice], *, of: str, span: tuple[int, int]) -> None:
         """Offer tags; see `Field.offer`."""
         self.query_one("#field-tags", Field).offer(choices, of=of, span=span)
@@ -153,6 +161,15 @@ class FieldsEditor(Vertical):
         self.screen.set_focus(widget)  # at once: keys typed ahead follow
         if isinstance(widget, Field):
             widget.enter()
+
+    @property
+    def at(self) -> str:
+        """The field that has the cursor, or had it last."""
+        focused = self.screen.focused if self.is_attached else None
+        for name in EDITABLE:
+            if focused is not None and focused.id == f"field-{name}":
+                self._first = name
+        return self._first
 
     @property
     def mine(self) -> Fields:
