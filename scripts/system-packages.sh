@@ -24,6 +24,9 @@ missing_packages() {
     have git || echo git
     have tmux || echo tmux
     have vim || echo vim
+    # A network of its own for the tests of proxies and certificates.
+    have ip || echo iproute2
+    have openssl || echo openssl
     have nano || echo nano
     # The mount's tests save with each of these: a program, and its package.
     for pair in $MOUNT_TOOLS; do

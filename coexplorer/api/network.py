@@ -31,6 +31,7 @@ RAISED: Final = (
     OSError,
     ValueError,  # UnicodeError of a host's name among them
     ImportError,
+    RuntimeError,  # httpcore's, of settings that do not go together
 )
 """What may be raised while a request is built, and sent over a network."""
 
@@ -89,7 +90,8 @@ class Network(httpx.AsyncBaseTransport):
         by = None
         if proxy is not None:
             signed_in = (proxy.user, proxy.password.reveal()) if proxy.user else None
-            by = httpx.Proxy(proxy.url, auth=signed_in, ssl_context=context)
+            own = context if proxy.url.startswith("https:") else None
+            by = httpx.Proxy(proxy.url, auth=signed_in, ssl_context=own)
         way = httpx.AsyncHTTPTransport(
             verify=context, trust_env=False, limits=self._limits, proxy=by
         )
@@ -172,7 +174,7 @@ def _describe_connect(
 ) -> Failure:
     said = _first_line(error)
     if "CERTIFICATE" in said:
-        why = said.partition(_FAILS)[2].rpartition(" (_ssl")[0] or said
+        why = (said.partition(_FAILS)[2].rpartition(" (_ssl")[0] or said).rstrip(".")
         return build_unreachable(
             f"its certificate is not trusted: {why}",
             kind=Kind.FINAL,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from textual.worker import Worker
 
+from coexplorer.errors import CoexplorerError
 from coexplorer.library.events import (
     AssetSettled,
     EditApplied,
@@ -75,6 +76,7 @@ class Feeds:
         self._moved_at = 0.0
         self._resting: Worker[None] | None = None
         self._note = ""
+        self._failure = ""
         self._counts: dict[str, int] = {}
         self._descriptions: tuple[str, int, list[Line]] = ("", 0, [])
 
@@ -197,7 +199,7 @@ class Feeds:
         if self._screen.browsing.text.strip():
             return NOTHING_FITS
         if self.status is None or self.status.synced_at is None:
-            return "Reading the assets from the platform…"
+            return self._failure or "Reading the assets from the platform…"
         return "There are no assets yet. N makes one."
 
     def show_found(self, count: int) -> None:
@@ -325,11 +327,10 @@ class Feeds:
                 of = f" of {known:,}" if known else ""
                 self.show_header(f"reading {stage}: {rows:,}{of}")
             case SyncFinished():
+                self._failure = ""
                 screen.restart("sync", self._take_sync)
             case SyncFailed(error=error):
-                self.show_header("")
-                screen.restart("status", self.load_status)
-                screen.report_once(error)
+                self._tell_failure(error)
             case RateLimitWaited(until=until, reason=reason):
                 clock = show_clock(until, datetime.fromtimestamp(external.now()).astimezone())
                 self.show_header(f"{clean(reason)}, again at {clock}")
@@ -340,6 +341,14 @@ class Feeds:
                 screen.start("settled", partial(screen.tell_settled, asset_id, state))
             case _:
                 pass
+
+    def _tell_failure(self, error: CoexplorerError) -> None:
+        self.show_header("")
+        self._failure = clean(error.message)
+        self._screen.restart("status", self.load_status)
+        if self.status is None or self.status.synced_at is None:
+            self.load_list()  # which then says why it is empty
+        self._screen.report_once(error)
 
     async def _forget_wait(self, until: float) -> None:
         """Take the note of a wait away when it is over and no other one followed."""

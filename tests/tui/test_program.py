@@ -334,6 +334,25 @@ def test_offline_it_shows_what_was_known(server: DemoServer) -> None:
         session.wait_for("offline, showing what was known")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SSL_CERT_FILE", "/no/such.pem", "SSL_CERT_FILE names /no/such.pem, which is not there"),
+        ("ALL_PROXY", "socks4://host:1", "ALL_PROXY names a proxy of a kind that is not known"),
+        ("HTTPS_PROXY", "http://me:p#ss@host:port", "HTTPS_PROXY is not the address of a proxy"),
+    ],
+)
+def test_wrong_settings_of_the_network_are_told_and_the_app_stays(
+    variable: str, value: str, said: str
+) -> None:
+    env = {"CODEOCEAN_DOMAIN": "https://platform.invalid", "CODEOCEAN_TOKEN": "cop_t"}
+    with Session(PROGRAM, env={**env, variable: value}) as session:
+        session.wait_for(said)
+        session.wait_for("offline")
+        session.write("?")
+        session.wait_for("Keys")
+
+
 def test_a_first_start_signs_in_and_keeps_the_profile(server: DemoServer) -> None:
     with Session(PROGRAM) as session:
         session.wait_for("Nobody has signed in here yet")
