@@ -125,13 +125,10 @@ def _entry_cells(entry: Entry) -> list[str]:
 
 
 def _batch_cells(batch: Batch) -> list[str]:
-    counts = ", ".join(f"{count:,} {state}" for state, count in batch.counts.items())
-    if batch.undone:
-        counts += f" ({'' if batch.undone == batch.total else f'{batch.undone:,} '}undone)"
     what = batch.title
     if batch.reverses is not None:
         what = f"{what} (change {batch.reverses})"
-    return [str(batch.id), moment_text(batch.at), batch.origin, what, counts]
+    return [str(batch.id), moment_text(batch.at), batch.origin, what, batch.outcome]
 
 
 def _print_report(report: BatchReport, style: Format) -> None:

@@ -13,7 +13,6 @@ from coexplorer.cli import exits
 from coexplorer.cli.format import plural
 from coexplorer.cli.narration import Progress, confirm, warn
 from coexplorer.cli.output import Format, print_json, print_line
-from coexplorer.library.losses import describe_loss, describe_losses
 from coexplorer.text import clean, clean_lines
 
 if TYPE_CHECKING:
@@ -233,7 +232,10 @@ def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
     lines += [f"left out: {clean(item.name)}: {clean(item.reason)}" for item in skipped]
     if len(plan.skipped) > len(skipped):
         lines.append(f"… and {len(plan.skipped) - len(skipped):,} more are left out")
-    lines += [text for _, text in describe_losses(plan.losses)]
+    if plan.losses:
+        from coexplorer.library.losses import describe_losses
+
+        lines += [text for _, text in describe_losses(plan.losses)]
     counted = f"{_verb(plan)} {plural(len(plan.todo), 'asset')}"
     if plan.skipped:
         counted += f", leave {len(plan.skipped):,} out"
@@ -264,7 +266,7 @@ def encode_plan_item(item: PlanItem) -> bytes:
             "name": item.name,
             "action": item.action,
             "changes": item.diff,
-            "files": None if item.loss is None else describe_loss(item.loss),
+            "files": _describe_files(item) or None,
             "left_out": item.reason or None,
         }
     )
@@ -282,8 +284,15 @@ def _describe_item(item: PlanItem) -> list[str]:
     note = "" if item.action == "edit" else f": {action}"
     lines = [f"{head}  {item.asset_id[:8]}{note}"]
     if item.loss is not None:
-        lines.append(f"  {clean(describe_loss(item.loss))}")
+        lines.append(f"  {clean(_describe_files(item))}")
     return [*lines, *(line for diff in item.diff for line in _describe_field(diff))]
+
+
+def _describe_files(item: PlanItem) -> str:
+    """Return what becomes of the files of what is deleted; else nothing."""
+    from coexplorer.library.losses import describe_loss
+
+    return "" if item.loss is None else describe_loss(item.loss)
 
 
 def _describe_field(diff: FieldDiff) -> list[str]:

@@ -172,3 +172,37 @@ class Batch(msgspec.Struct, frozen=True):
     def waiting(self) -> int:
         """How many of its entries wait for the user."""
         return sum(self.counts.get(state, 0) for state in PENDING)
+
+    @property
+    def standing(self) -> int:
+        """How many of its entries were done and not taken back."""
+        return self.counts.get(State.APPLIED, 0) - self.undone
+
+    @property
+    def kept(self) -> int:
+        """How many of its entries are kept to be sent again, or given up."""
+        return sum(self.counts.get(state, 0) for state in KEPT)
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in words: ``96 applied, 5,629 discarded``, ``2 applied (undone)``."""
+        words = ", ".join(f"{count:,} {state}" for state, count in self.counts.items())
+        if not self.undone:
+            return words
+        return f"{words} ({'' if self.undone == self.total else f'{self.undone:,} '}undone)"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why several entries of a batch ended as they did.
+
+    Attributes:
+        state: How they ended.
+        text: Why, in one sentence.
+        hint: What to do about it.
+        count: How many entries.
+    """
+
+    state: State
+    text: str
+    hint: str
+    count: int

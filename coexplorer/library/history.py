@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from coexplorer.errors import Refused, UndoRefused
-from coexplorer.library.bulk import Bulk, OnProgress, no_batch
+from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never, no_batch
+from coexplorer.library.changes import Plan, PlanItem
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor
-from coexplorer.library.entries import KEPT, Action, Batch, Draft, Entry, Purpose, State
+from coexplorer.library.entries import (
+    KEPT,
+    Action,
+    Batch,
+    Draft,
+    Entry,
+    Purpose,
+    Reason,
+    State,
+)
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
+from coexplorer.models import Fields
 
 
 class History:
@@ -44,11 +55,21 @@ class History:
         """See `Library.count_batches`."""
         return await self._context.run(self._context.journal.count_batches)
 
-    async def entries(self, batch_id: int, limit: int, offset: int) -> list[Entry]:
+    async def entries(
+        self, batch_id: int, limit: int, offset: int, *, kept_first: bool
+    ) -> list[Entry]:
         """See `Library.entries`."""
         return await self._context.run(
-            self._context.journal.entries_of, batch_id, limit=limit, offset=offset
+            self._context.journal.entries_of,
+            batch_id,
+            limit=limit,
+            offset=offset,
+            kept_first=kept_first,
         )
+
+    async def reasons(self, batch_id: int) -> list[Reason]:
+        """See `Library.reasons`."""
+        return await self._context.run(self._context.journal.reasons_of, batch_id)
 
     async def unsent(self) -> list[Entry]:
         """See `Library.unsent`."""
@@ -104,13 +125,25 @@ class History:
         """See `Library.redoable`."""
         return await self._context.run(self._context.journal.find_redoable)
 
-    async def undo(self, batch_id: int | None, progress: OnProgress | None) -> BatchReport:
+    async def plan_undo(self, batch_id: int) -> Plan:
+        """See `Library.plan_undo`."""
+        batch = await self.batch(batch_id)
+        drafts = [build_reversal(entry) for entry in await self._find_standing(batch)]
+        purpose = find_opposite(batch)
+        return Plan(build_reversal_title(batch, purpose), tuple(map(_plan_draft, drafts)))
+
+    async def undo(
+        self,
+        batch_id: int | None,
+        progress: OnProgress | None,
+        stopping: Stopping = never,
+    ) -> BatchReport:
         """See `Library.undo`."""
         batch = await (self.undoable(None) if batch_id is None else self.batch(batch_id))
         if batch is None:
             raise UndoRefused("there is nothing to undo", hint="the log says what was done here")
         try:
-            return await self._reverse(batch, progress)
+            return await self._reverse(batch, progress, stopping)
         except UndoRefused as error:
             # Nobody asked for an older change: it is named, not taken back.
             older = await self.undoable(batch.id)
@@ -126,12 +159,30 @@ class History:
             raise UndoRefused("there is nothing to redo", hint="redo takes back an undo")
         return await self._reverse(batch, progress)
 
-    async def _reverse(self, batch: Batch, progress: OnProgress | None) -> BatchReport:
+    async def _reverse(
+        self, batch: Batch, progress: OnProgress | None, stopping: Stopping = never
+    ) -> BatchReport:
         journal = self._context.journal
         # What an earlier try left under way may have arrived: then it is not done twice.
         await self._context.run(journal.recover)
         await settle_entries(self._context, await self._context.run(journal.reversals_of, batch.id))
-        entries = await self._context.run(journal.entries_of, batch.id)
+        standing = await self._find_standing(batch)
+        purpose = find_opposite(batch)
+        return await self._bulk.start(
+            [build_reversal(entry) for entry in standing],
+            build_reversal_title(batch, purpose),
+            progress,
+            purpose=purpose,
+            stopping=stopping,
+        )
+
+    async def _find_standing(self, batch: Batch) -> list[Entry]:
+        """Return what of a batch was done and not taken back, the last first.
+
+        Raises:
+            UndoRefused: There is nothing of the kind.
+        """
+        entries = await self._context.run(self._context.journal.entries_of, batch.id)
         standing = [
             entry for entry in entries if entry.state is State.APPLIED and entry.undone_by is None
         ]
@@ -140,13 +191,7 @@ class History:
                 f"nothing of {batch.title!r} is left to undo",
                 hint="it was undone already, or nothing of it was sent",
             )
-        purpose = Purpose.REDO if batch.purpose is Purpose.UNDO else Purpose.UNDO
-        return await self._bulk.start(
-            [build_reversal(entry) for entry in reversed(standing)],
-            build_reversal_title(batch, purpose),
-            progress,
-            purpose=purpose,
-        )
+        return standing[::-1]
 
     async def _kept(self, entry_id: int) -> Entry:
         entry = await self._context.run(self._context.journal.entry, entry_id)
@@ -159,6 +204,18 @@ def _not_waiting(entry_id: int) -> Refused:
     return Refused(
         f"entry {entry_id} does not wait for anything", hint="the log shows those that do on top"
     )
+
+
+def find_opposite(batch: Batch) -> Purpose:
+    """Return the purpose of taking a batch back: an undo is redone, all else undone."""
+    return Purpose.REDO if batch.purpose is Purpose.UNDO else Purpose.UNDO
+
+
+def _plan_draft(draft: Draft) -> PlanItem:
+    """Return what a draft would do, to be shown before it is done."""
+    unchanged = Fields(draft.asset_name)
+    base, mine = draft.base or unchanged, draft.mine or unchanged
+    return PlanItem(draft.asset_id, draft.asset_name, draft.action, base, mine)
 
 
 def build_reversal_title(batch: Batch, purpose: Purpose) -> str:

@@ -22,6 +22,7 @@ from coexplorer.library.entries import (
     Draft,
     Entry,
     Purpose,
+    Reason,
     State,
 )
 from coexplorer.library.journal_file import JournalFile, insert, tell_unusable
@@ -289,10 +290,17 @@ class Journal:
         found = self._entries("WHERE entries.id = ?", (entry_id,))
         return found[0] if found else None
 
-    def entries_of(self, batch_id: int, *, limit: int = -1, offset: int = 0) -> list[Entry]:
-        """Return a batch's entries in the order in which they were planned; -1: to the end."""
+    def entries_of(
+        self, batch_id: int, *, limit: int = -1, offset: int = 0, kept_first: bool = False
+    ) -> list[Entry]:
+        """Return a batch's entries in the order in which they were planned; -1: to the end.
+
+        With `kept_first` those that are kept come before all others.
+        """
+        first = f"state IN ({_KEPT_MARKS}) DESC, " if kept_first else ""
         return self._entries(
-            "WHERE batch_id = ? ORDER BY entries.id LIMIT ? OFFSET ?", (batch_id, limit, offset)
+            f"WHERE batch_id = ? ORDER BY {first}entries.id LIMIT ? OFFSET ?",
+            (batch_id, *(KEPT if kept_first else ()), limit, offset),
         )
 
     def reversals_of(self, batch_id: int) -> list[Entry]:
@@ -302,6 +310,15 @@ class Journal:
             f"WHERE {reversed_ones} AND state IN ({_KEPT_MARKS}) ORDER BY entries.id",
             (batch_id, *KEPT),
         )
+
+    def reasons_of(self, batch_id: int) -> list[Reason]:
+        """Return the reasons in a batch's entries, each with how many have it, most first."""
+        rows = self._file.read(
+            "SELECT state, reason, hint, count(*) FROM entries WHERE batch_id = ? AND reason != ''"
+            " GROUP BY state, reason, hint ORDER BY 4 DESC, min(id)",
+            (batch_id,),
+        )
+        return [Reason(State(state), text, hint, count) for state, text, hint, count in rows]
 
     def log(self, *, limit: int, offset: int) -> list[Entry]:
         """Return entries: those that wait for the user on top, then newest first."""

@@ -24,7 +24,7 @@ from coexplorer.library.changes import Change, Plan
 from coexplorer.library.context import Context
 from coexplorer.library.create import Creator
 from coexplorer.library.edit import Editor, Heard
-from coexplorer.library.entries import Batch, Entry
+from coexplorer.library.entries import Batch, Entry, Reason
 from coexplorer.library.events import Event
 from coexplorer.library.files import Files
 from coexplorer.library.fit import Fit
@@ -482,9 +482,14 @@ class Library:
         """Return how many batches there are."""
         return await self._history.count_batches()
 
-    async def entries(self, batch_id: int, *, limit: int = 100, offset: int = 0) -> list[Entry]:
-        """Return the entries of a batch in the order of its plan; none of a number that is none."""
-        return await self._history.entries(batch_id, limit, offset)
+    async def entries(
+        self, batch_id: int, *, limit: int = 100, offset: int = 0, kept_first: bool = False
+    ) -> list[Entry]:
+        """Return the entries of a batch in the order of its plan; none of a number that is none.
+
+        With `kept_first` those that can be sent again come before all others.
+        """
+        return await self._history.entries(batch_id, limit, offset, kept_first=kept_first)
 
     async def unsent(self) -> list[Entry]:
         """Return the entries that wait for the user: unsent, unknown and in conflict."""
@@ -532,13 +537,27 @@ class Library:
         """Return what `redo` would do again; None when there is nothing."""
         return await self._history.redoable()
 
+    async def reasons(self, batch_id: int) -> list[Reason]:
+        """Return why parts of a batch failed or were left out, each with its count, most first."""
+        return await self._history.reasons(batch_id)
+
+    async def plan_undo(self, batch_id: int) -> Plan:
+        """Say what taking a batch back would do to each asset; sends nothing.
+
+        Raises:
+            Refused: There is no batch of this number.
+            UndoRefused: There is nothing to undo, or it was a delete or a create.
+        """
+        return await self._history.plan_undo(batch_id)
+
     async def undo(
         self,
         batch_id: int | None = None,
         *,
         progress: Callable[[BatchProgress], None] | None = None,
+        stopping: Stopping = never,
     ) -> BatchReport:
-        """Take back a batch (None: the newest), by ordinary edits.
+        """Take back a batch (None: the newest), by ordinary edits; an undo is done again.
 
         A field that somebody changed since is left alone and named in `skipped_fields`; an asset of
         which nothing is left to undo is ``skipped``. What was left alone, was not sent or was
@@ -548,7 +567,7 @@ class Library:
             UndoRefused: There is nothing to undo, or it was a delete or a create, or another
                 process takes the same back at this moment.
         """
-        return await self._history.undo(batch_id, progress)
+        return await self._history.undo(batch_id, progress, stopping)
 
     async def redo(self, *, progress: Callable[[BatchProgress], None] | None = None) -> BatchReport:
         """Do again what the last undo took back.

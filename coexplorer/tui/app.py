@@ -33,7 +33,8 @@ from coexplorer.tui.views import build_views
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from coexplorer.tui.screens.plan import MakePlan
+    from coexplorer.library.results import BatchReport
+    from coexplorer.tui.screens.plan import MakePlan, PlanScreen
 
 KEPT_NOTICES = 200
 KEYS_OF_EDITORS = (signal.SIGINT, signal.SIGQUIT)
@@ -241,17 +242,26 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
         shown = PlanScreen(self.library, make, count)
+        report = await self.show_plan(screen, shown)
+        return report is not None or shown.has_nothing
+
+    async def show_plan(self, screen: MainScreen, shown: PlanScreen) -> BatchReport | None:
+        """Show a plan's screen; return what it came to, None when it was left.
+
+        Raises:
+            CoexplorerError: The plan could not be made.
+        """
         report = await self.push_screen_wait(shown)
         if shown.failure is not None:
             raise shown.failure
         if shown.has_nothing:
             screen.say("there is nothing to do")
-            return True
+            return None
         if report is not None:
             await screen.drop_lost_marks()
         screen.feeds.load_list()
         await screen.feeds.load_status()
-        return report is not None
+        return report
 
     # Settings that are changed from here
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
+import msgspec
+
 from coexplorer.library.changes import FieldDiff, Plan, PlanItem, describe_difference
 from coexplorer.library.entries import PENDING, Action, Entry, State
 from coexplorer.library.losses import describe_loss
@@ -24,7 +26,7 @@ _VERBS = {
     Action.DELETE: "delete for ever",
     Action.CREATE: "create",
 }
-_ROLES = {
+ROLES = {
     State.APPLIED: Role.GOOD,
     State.UNCHANGED: Role.DIM,
     State.SKIPPED: Role.DIM,
@@ -54,20 +56,20 @@ def build_plan_lines(plan: Plan, cells: int) -> list[Line]:
     if plan.skipped:
         lines += [(), (("left out", Role.LABEL),)]
         lines += [
-            _cut(((f"  {clean(i.name)}", Role.DIM), (f"  {clean(i.reason)}", Role.WARN)), cells)
+            cut_line(((f"  {clean(i.name)}", Role.DIM), (f"  {clean(i.reason)}", Role.WARN)), cells)
             for i in plan.skipped[:MOST_ITEMS]
         ]
     return lines
 
 
 def _build_item(item: PlanItem, cells: int) -> Iterator[Line]:
-    yield _cut(((clean(item.name), Role.TITLE),), cells)
+    yield cut_line(((clean(item.name), Role.TITLE),), cells)
     if item.archive_first:
         yield (("  archive first", Role.WARN),)
     if item.action in _VERBS:
         role = Role.BAD if item.action is Action.DELETE else Role.WARN
         files = f": {clean(describe_loss(item.loss))}" if item.loss is not None else ""
-        yield _cut(((f"  {_VERBS[item.action]}{files}", role),), cells)
+        yield cut_line(((f"  {_VERBS[item.action]}{files}", role),), cells)
     for diff in item.diff:
         yield from build_diff(diff, cells)
 
@@ -78,26 +80,56 @@ def build_diff(diff: FieldDiff, cells: int) -> Iterator[Line]:
         pieces: list[Piece] = [("  tags  ", Role.LABEL)]
         pieces += [(f"-{clean(tag)} ", Role.BAD) for tag in diff.removed]
         pieces += [(f"+{clean(tag)} ", Role.GOOD) for tag in diff.added]
-        yield _cut(tuple(pieces), cells)
+        yield cut_line(tuple(pieces), cells)
         return
     label = fit(f"  {diff.field}", 14)
     for text, sign, role in ((diff.before, "-", Role.BAD), (diff.after, "+", Role.GOOD)):
-        yield _cut(((label, Role.LABEL), (f"{sign} {clean(text) or '(empty)'}", role)), cells)
+        yield cut_line(((label, Role.LABEL), (f"{sign} {clean(text) or '(empty)'}", role)), cells)
 
 
-def build_report_lines(report: BatchReport, cells: int) -> list[Line]:
-    """Return an outcome a line, those that failed first."""
-    return [_build_result(result, cells) for result in order_results(report)]
+class Outcome(msgspec.Struct, frozen=True):
+    """A line of what a batch came to.
+
+    Attributes:
+        line: As it is shown.
+        result: What is said in full below; of a group, that of its first asset. None: nothing.
+    """
+
+    line: Line
+    result: EditResult | None = None
 
 
-def order_results(report: BatchReport) -> list[EditResult]:
-    """Return the outcomes that are shown, in their order: those that failed first."""
-    return [*report.failed, *report.skipped, *report.applied][: 4 * MOST_ITEMS]
+def build_report(report: BatchReport, cells: int) -> list[Outcome]:
+    """Return an outcome a line, those that failed first; a reason that several have stands once."""
+    lines: list[Outcome] = []
+    failed = [*report.failed, *report.skipped]
+    groups: dict[tuple[str, str], list[EditResult]] = {}
+    for result in failed:
+        groups.setdefault((str(result.state), _reason_of(result)), []).append(result)
+    for (state, reason), results in sorted(groups.items(), key=lambda each: -len(each[1])):
+        if len(results) == 1 or not reason:
+            lines += [Outcome(_build_result(result, cells), result) for result in results]
+            continue
+        role = ROLES.get(results[0].state, Role.WARN)
+        head = ((fit(state, 11), role), (f"{len(results):,} x {clean(reason)}", Role.TITLE))
+        lines.append(Outcome(cut_line(head, cells), results[0]))
+        lines += [
+            Outcome(cut_line(((" " * 11 + clean(result.asset_name), Role.TEXT),), cells), result)
+            for result in results[:MOST_ITEMS]
+        ]
+        if len(results) > MOST_ITEMS:
+            more = f"{' ' * 11}and {len(results) - MOST_ITEMS:,} more"
+            lines.append(Outcome(((more, Role.DIM),)))
+    left = max(0, 4 * MOST_ITEMS - len(lines))
+    lines += [Outcome(_build_result(result, cells), result) for result in report.applied[:left]]
+    if len(report.applied) > left:
+        lines.append(Outcome(((f"and {len(report.applied) - left:,} more", Role.DIM),)))
+    return lines
 
 
 def build_outcome(result: EditResult, cells: int) -> list[Line]:
     """Return all that is said of one outcome, with the way out; nothing of it is cut off."""
-    said = [(_reason_of(result), _ROLES.get(result.state, Role.WARN))]
+    said = [(_reason_of(result), ROLES.get(result.state, Role.WARN))]
     if result.error is not None and result.error.hint:
         said.append((result.error.hint, Role.DIM))
     return [((part, role),) for text, role in said if text for part in wrap(clean(text), cells)]
@@ -110,9 +142,9 @@ def _reason_of(result: EditResult) -> str:
 
 
 def _build_result(result: EditResult, cells: int) -> Line:
-    role = _ROLES.get(result.state, Role.WARN)
+    role = ROLES.get(result.state, Role.WARN)
     said = _name_and_reason(result.asset_name, _reason_of(result), cells - 11)
-    return _cut(((fit(str(result.state), 11), role), (said, Role.TEXT)), cells)
+    return cut_line(((fit(str(result.state), 11), role), (said, Role.TEXT)), cells)
 
 
 def _name_and_reason(name: str, reason: str, cells: int) -> str:
@@ -133,11 +165,11 @@ def build_entry_line(entry: Entry, cells: int, zone: tzinfo | None) -> Line:
     head = f"{mark}{at} {fit(entry.origin, 4)}"
     what = fit(describe_entry(entry), min(26, cells // 4) if wide else 10) + " "
     room = cells - len(head) - width(what) - 10
-    return _cut(
+    return cut_line(
         (
             (head, Role.WARN if waiting else Role.DIM),
             (what, Role.TEXT),
-            (fit(state, 10), _ROLES.get(entry.state, Role.WARN)),
+            (fit(state, 10), ROLES.get(entry.state, Role.WARN)),
             (_name_and_reason(entry.asset_name, entry.reason, room), Role.TEXT),
         ),
         cells,
@@ -163,18 +195,19 @@ def describe_entry(entry: Entry) -> str:
 
 def build_entry_details(entry: Entry, cells: int) -> list[Line]:
     """Return what an entry changed or wanted to, and what can be done about it."""
-    lines: list[Line] = [_cut(((clean(entry.asset_name), Role.TITLE),), cells)]
+    lines: list[Line] = [cut_line(((clean(entry.asset_name), Role.TITLE),), cells)]
     before, after = entry.before or entry.base, entry.after or entry.mine
     if before is not None and after is not None:
         for diff in describe_difference(before, after):
             lines += build_diff(diff, cells)
     for text, role in ((entry.reason, Role.BAD), (entry.hint, Role.WARN)):
         if text:
-            lines.append(_cut(((clean(text), role),), cells))
+            lines.append(cut_line(((clean(text), role),), cells))
     return lines
 
 
-def _cut(line: Sequence[Piece], cells: int) -> Line:
+def cut_line(line: Sequence[Piece], cells: int) -> Line:
+    """Return the pieces of a line as far as they have room."""
     out: list[Piece] = []
     left = cells
     for text, role in line:

@@ -6,11 +6,28 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from coexplorer.library.results import EditResult
+from coexplorer.tui.doings import Doings
 
-class Sends:
-    """Counts the single changes that one screen has sent and that are not answered yet."""
+
+class Sending:
+    """A change that is on its way; `result` is None until it has gone well."""
 
     def __init__(self) -> None:
+        self.result: EditResult | None = None
+
+
+class Sends:
+    """Counts the single changes that one screen has sent and that are not answered yet.
+
+    Attributes:
+        doings: What became of them.
+        reversing: What is being taken back or done again now, in words; empty: nothing.
+    """
+
+    def __init__(self) -> None:
+        self.doings = Doings()
+        self.reversing = ""
         self._count = 0
         self._turn = asyncio.Lock()
         self._answered = asyncio.Event()
@@ -22,13 +39,15 @@ class Sends:
         return self._count > 0
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Hold this around a change that is sent."""
+    def one(self) -> Iterator[Sending]:
+        """Hold this around a change that is sent, and put its result into what it gives."""
         self._count += 1
         self._answered.clear()
+        sending = Sending()
         try:
-            yield
+            yield sending
         finally:
+            self.doings.note(sending.result)
             self._count -= 1
             if not self._count:
                 self._answered.set()

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.asset import Role
 from coexplorer.demo.server import DemoServer
-from tests.support.server import OUTSIDE, VIEWED
+from coexplorer.library import Library
+from coexplorer.library.entries import Action, Draft, Entry
+from coexplorer.models import AssetId
+from coexplorer.tui.screens.log import PAGE, LogScreen
+from tests.support.server import COMBINED, OUTSIDE, VIEWED
 from tests.support.tui import Running, running_app
 
 
@@ -134,15 +140,143 @@ def _said(app: Running) -> str:
     return " ".join(text for _, text in app.app.notices)
 
 
-async def test_a_log_that_is_cut_says_so_and_still_counts_all_that_waits(
+def fill_journal(app: Running, batches: int, *, entries: int = 1) -> None:
+    """Write changes down that were done, each of so many assets."""
+    journal = app.library._context.journal
+    for number in range(batches):
+        drafts = [
+            Draft(AssetId(f"id-{number}-{each}"), f"asset {each}", Action.ARCHIVE)
+            for each in range(entries)
+        ]
+        _, written = journal.begin(drafts, title=f"archive number {number}")
+        with journal._file.transaction() as connection:
+            connection.executemany(
+                "UPDATE entries SET state = 'applied', settled_at = 1 WHERE id = ?",
+                [(each,) for each in written],
+            )
+
+
+async def test_hundreds_of_changes_are_read_a_page_at_a_time_to_the_first(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        fill_journal(app, 2 * PAGE + 50)
+        await app.press("L")
+        await app.until_shown("Log: 450 changes", "archive number 449")
+        for _ in range(4):
+            await app.press("G")
+        await app.until_shown("archive number 0 ")
+
+
+@pytest.mark.command("log.unfold")
+async def test_a_change_of_thousands_is_one_line_and_unfolds_to_its_last_asset(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        fill_journal(app, 1)
+        fill_journal(app, 1, entries=5725)
+        await app.press("L")
+        await app.until_shown("Log: 2 changes", "5,725 applied", "Enter unfold")
+        assert sum(" tui " in line for line in app.text().splitlines()) == 2
+        await app.press("enter")
+        await app.until_shown("▾", "asset 0", "asset 10")
+        log = app.app.screen
+        assert isinstance(log, LogScreen)
+        more = next(at for at, row in enumerate(log._rows) if row.more)
+        log._list.move_to(more - 1)
+        await app.until_shown("asset 199")
+        await app.press("j")
+        await app.until_shown("asset 200")
+        await app.press("enter")
+        await app.until_shown("▸", "5,725 applied")
+        await app.until_gone("asset 200")
+
+
+async def test_the_log_says_that_it_is_being_read(
     server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coexplorer.tui.screens.log.MOST_ENTRIES", 1)
-    server.faults.add(500, "PATCH")
+    gate = asyncio.Event()
+    original = Library.kept
+
+    async def wait(library: Library) -> list[Entry]:
+        await gate.wait()
+        return await original(library)
+
+    async with running_app(server, settings) as app:
+        monkeypatch.setattr(Library, "kept", wait)
+        await app.press("L")
+        await app.until_shown("Log: reading…")
+        gate.set()
+        await app.until_shown("Log: 0 changes", "nothing was done here yet")
+
+
+@pytest.mark.command("log.undo")
+async def test_an_older_change_is_chosen_and_undone(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("*", "+")
+        await app.type("bulk")
+        await app.press("enter")
+        await app.until_shown("add tag bulk: 8 assets")
+        await app.press("y")
+        await app.until_shown("7 done, 1 failed")
+        await app.press("escape", "_", "g", "a")
+        await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
+        await app.press("L")
+        await app.until_shown("Log: 2 changes", "archive open data", "7 applied, 1 refused")
+        await app.press("g")
+        await app.until_shown("1 x refused: you can read but not change this asset")
+        await app.press("u")
+        await app.until_shown("undo: add tag bulk, 7 assets, today", "-bulk", "y do it")
+        await app.press("y")
+        await app.until_shown("7 done, 0 failed")
+        assert not app.stored(OUTSIDE).tags
+        assert app.stored(OUTSIDE).archived
+        await app.press("escape")
+        await app.until_shown("Log: 3 changes", "undo: add tag bulk", "(7 undone)")
+        # The archive, a change of one asset, is undone where it stands.
+        lines = [line for line in app.text().splitlines() if " tui " in line]
+        at = next(i for i, line in enumerate(lines) if "archive open data" in line)
+        await app.press("g", *("j" * at))
+        await app.until_shown("u undo")
+        await app.press("u")
+        await app.until_shown("undone: archive open data")
+        assert not app.stored(OUTSIDE).archived
+        await app.press("u")
+        await app.until_shown("is left to undo")
+
+
+@pytest.mark.command("log.retry_all")
+async def test_all_that_is_unsent_is_sent_by_one_key(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.faults.add(500, "PATCH", times=99)
     async with running_app(server, settings) as app:
         await app.press("a")
         await app.until_shown("1 unsent")
         await app.press("a")
         await app.until_shown("2 unsent")
         await app.press("L")
-        await app.until_shown("Log: the last 1 change, 2 unsent")
+        await app.until_shown("Log: 2 changes, 2 unsent", "R retry all")
+        server.faults.clear()
+        await app.press("R")
+        await app.until_shown("2 of 2 sent")
+        await app.until_gone("2 unsent")
+        assert app.stored(OUTSIDE).archived
+        assert app.stored(COMBINED).archived
+
+
+async def test_a_change_of_many_is_sent_again_as_a_whole(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("RNA-seq reference")
+        await app.press("space", "g", "space", "+")
+        await app.type("keep")
+        await app.press("enter", "y")
+        await app.until_shown("1 done, 1 failed")
+        server.store.update(VIEWED, roles={server.users[0].email: Role.EDITOR})
+        await app.press("escape", "L")
+        await app.until_shown("Log: 1 change, 1 refused")
+        await app.press("enter", "j", "k", "r")
+        await app.until(lambda: "keep" in app.stored(VIEWED).tags, "sent")
+        await app.until_shown("2 applied")

@@ -29,7 +29,11 @@ async def test_marked_assets_are_changed_as_a_plan_with_a_diff(
         await app.until_shown("keep", "1 All 8")
         assert len(app.main.marked) == 2
         await app.press("u")
-        await app.until(lambda: not app.stored(OUTSIDE).tags, "all of it undone")
+        await app.until_shown("undo: add tag keep, 2 assets, today", "-keep", "open data")
+        assert app.stored(OUTSIDE).tags == ("keep",)
+        await app.press("y")
+        await app.until_shown("2 done, 0 failed", "ctrl+r does it again")
+        assert not app.stored(OUTSIDE).tags
         assert not app.stored(COMBINED).tags
 
 
@@ -141,12 +145,12 @@ async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
         await app.until_shown("8 done, 12 not done, 0 left out")
         await app.press("escape", "L")
         await app.until_shown("12 unsent")
-        await app.press("x")
-        await app.until_shown("this one", "all 12 that are left of it")
-        await app.press("t")
+        await app.press("enter")
+        await app.until_shown("unsent     +keep")
+        await app.press("j", "x")
         await app.until_shown("11 unsent")
-        await app.press("x")
-        await app.until_shown("all 11 that are left of it")
+        await app.press("k", "x")
+        await app.until_shown("give up all 11")
         await app.press("a")
         await app.until_gone("unsent")
         assert not await app.library.unsent()

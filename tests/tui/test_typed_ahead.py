@@ -147,7 +147,7 @@ async def test_an_undo_takes_the_change_that_is_still_on_its_way(
             await app.until_shown("↑", "waiting for what is on its way")
             assert app.stored(OUTSIDE).tags == ("keep",)
             gate.release()
-        await app.until_shown("undo: archive")
+        await app.until_shown("undone: archive")
         await app.until_gone("waiting for what is on its way")
         assert app.stored(OUTSIDE).tags == ("keep",)
         assert not app.stored(OUTSIDE).archived

@@ -11,6 +11,7 @@ import msgspec
 
 from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, JournalError, NotSignedIn
 from coexplorer.library.entries import Entry, State
+from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId, Fields
 from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
@@ -225,12 +226,17 @@ def save(screen: MainScreen, mine: Fields) -> None:
 async def _save(
     screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields, *, at: str
 ) -> None:
+    conflict: EditConflict | None = None
     try:
         # Counted before the fields close: an undo that is typed ahead takes this change.
-        with screen.sends.one():
+        with screen.sends.one() as sending:
             async with shown_ahead(screen, asset_id, msgspec.structs.asdict(mine)):
                 await _close(screen)
-                conflict = await _send(screen, asset_id, base, mine)
+                sent = await _send(screen, asset_id, base, mine)
+            if isinstance(sent, EditConflict):
+                conflict = sent
+            else:
+                sending.result = sent
     except (InvalidField, JournalError) as error:
         # It is written down nowhere: the fields have it, and are there again.
         screen.report(error)
@@ -245,7 +251,7 @@ async def _save(
 
 async def _send(
     screen: MainScreen, asset_id: AssetId, base: Fields, mine: Fields
-) -> EditConflict | None:
+) -> EditResult | EditConflict:
     try:
         result = await screen.library.edit(asset_id, base, mine)
     except (InvalidField, JournalError):
@@ -269,7 +275,7 @@ async def _send(
         if result.differs:
             fields = " and ".join(result.differs)
             screen.say(f"the platform changed the {fields} while saving", severity="warning")
-        return None
+    return result
 
 
 def _drop_draft(screen: MainScreen, asset_id: AssetId) -> None:

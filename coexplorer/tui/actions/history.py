@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from coexplorer.errors import UndoRefused
+from coexplorer.library.entries import Batch, Purpose
 from coexplorer.library.results import BatchReport
 from coexplorer.tui.actions import edit
+from coexplorer.tui.changes import describe_origin, describe_purpose, describe_reversal
+from coexplorer.tui.screens.base import OPEN
 
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
@@ -15,42 +19,109 @@ if TYPE_CHECKING:
 
 async def undo(screen: MainScreen) -> None:
     """Take the last change back, also when it is still on its way."""
-    await _reverse(screen, screen.library.undo)
+    await _reverse(screen, Purpose.UNDO)
 
 
 async def redo(screen: MainScreen) -> None:
     """Do again what was taken back."""
-    await _reverse(screen, screen.library.redo)
+    await _reverse(screen, Purpose.REDO)
 
 
-async def _reverse(screen: MainScreen, work: Callable[[], Awaitable[BatchReport]]) -> None:
+async def _reverse(screen: MainScreen, purpose: Purpose) -> None:
+    sends = screen.sends
+    if sends.reversing:
+        screen.say(f"{sends.reversing} is still going on: one press is enough")
+        return
     # Of a change whose end nobody knows nothing can be undone: the one before it would be.
-    waits = screen.sends.any
+    waits = sends.any
     if waits:
         screen.feeds.show_header("waiting for what is on its way")
+        await screen.release_keys(OPEN)
     try:
-        async with screen.sends.alone():
-            _tell(screen, await work())
+        async with sends.alone():
+            await _choose(screen, purpose, waited=waits)
     finally:
-        if waits:
-            screen.feeds.show_header("")
+        sends.reversing = ""
+        screen.feeds.show_header("")
 
 
-def _tell(screen: MainScreen, report: BatchReport) -> None:
-    done = len(report.applied)
-    text = f"{report.title}: {done} {'asset' if done == 1 else 'assets'}"
-    skipped = [
-        f"{' and '.join(result.skipped_fields)} of {result.asset_name}"
-        for result in report.results
-        if result.skipped_fields
-    ]
-    if skipped:
-        text += f"; left alone, because somebody changed it since: {', '.join(skipped[:3])}"
-    failed = report.failed
-    if failed:
-        reason = next((r.error.message for r in failed if r.error is not None), "")
-        text += f"; {len(failed)} failed ({reason}), L shows them"
-    screen.say(text, severity="warning" if skipped or failed else "information")
+async def _choose(screen: MainScreen, purpose: Purpose, *, waited: bool) -> None:
+    """Take back what was just done at once; name anything else before it is touched."""
+    library, is_undo = screen.library, purpose is Purpose.UNDO
+    batch = await (library.undoable() if is_undo else library.redoable())
+    if batch is None:
+        why = "the log (L) says what was done here" if is_undo else "redo takes back an undo"
+        screen.say(f"there is nothing to {purpose}: {why}", severity="warning")
+        return
+    try:
+        await _take_back(screen, batch, purpose, waited=waited)
+    except UndoRefused as error:
+        # Nobody asked for an older change: it is named, not taken back.
+        older = await library.undoable(before=batch.id) if is_undo else None
+        if older is not None:
+            error.hint = f"the change before it is: {older.title}; L undoes any that is chosen"
+        raise
+
+
+async def _take_back(screen: MainScreen, batch: Batch, purpose: Purpose, *, waited: bool) -> None:
+    library, doings = screen.library, screen.sends.doings
+    is_undo = purpose is Purpose.UNDO
+    meant = doings.means_undo(batch.id) if is_undo else doings.means_redo(batch.id)
+    if meant and batch.standing == 1:
+        await screen.release_keys(OPEN)
+    elif waited:
+        screen.say(
+            f"nothing to {purpose} of what was on its way; {purpose} again goes further back",
+            severity="warning",
+        )
+        return
+    elif batch.standing == 1:
+        question = f"{describe_purpose(batch)}, {describe_origin(batch)}?"
+        await library.plan_undo(batch.id)  # which says why it can't be, before anybody is asked
+        if not await screen.prompt.confirm(question, yes=str(purpose), no="leave it as it is"):
+            return
+    else:
+        await _reverse_many(screen, batch)
+        return
+    screen.sends.reversing = describe_purpose(batch)
+    screen.feeds.show_header(screen.sends.reversing)
+    report = await library.undo(batch.id)
+    _note(screen, batch, report)
+    _tell(screen, batch, report)
+
+
+async def _reverse_many(screen: MainScreen, batch: Batch) -> None:
+    """Show all that would be taken back, and do it from there: with a bar, and Esc stops it."""
+    from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
+
+    library = screen.library
+    shown = PlanScreen(
+        library,
+        partial(library.plan_undo, batch.id),
+        batch.standing,
+        title=f"{describe_purpose(batch)}, {describe_origin(batch)}",
+        start=partial(library.undo, batch.id),
+        way_back="ctrl+r does it again" if batch.purpose is not Purpose.UNDO else "u undoes it",
+    )
+    done = await screen.coexplorer.show_plan(screen, shown)
+    if done is not None:
+        _note(screen, batch, done)
+
+
+def _note(screen: MainScreen, batch: Batch, report: BatchReport) -> None:
+    doings = screen.sends.doings
+    if not report.applied:
+        doings.note(None)
+    elif batch.purpose is Purpose.UNDO:
+        doings.note_redo(batch.id, report.batch_id)
+    else:
+        doings.note_undo(batch.id, report.batch_id)
+
+
+def _tell(screen: MainScreen, batch: Batch, report: BatchReport) -> None:
+    """Say what was taken back, and what was not and why."""
+    text, is_well = describe_reversal(batch, report)
+    screen.say(text, severity="information" if is_well else "warning")
     screen.feeds.load_list()
 
 
@@ -60,6 +131,7 @@ async def open_log(screen: MainScreen) -> None:
 
     entry = await screen.app.push_screen_wait(LogScreen(screen.library))
     await screen.feeds.load_status()
+    screen.feeds.load_list()
     if entry is None or entry.base is None or entry.mine is None:
         return
     await screen.library.discard(entry.id)

@@ -11,6 +11,7 @@ import msgspec
 from coexplorer.catalog import Row
 from coexplorer.errors import JournalError
 from coexplorer.library.changes import Change
+from coexplorer.library.results import EditResult
 from coexplorer.models import Fields
 from coexplorer.tui.actions import edit
 from coexplorer.tui.keys import QuickAction
@@ -48,8 +49,8 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
     if row is None:
         return
     screen.rows.move_by(1)
-    with screen.sends.one():
-        await _do_one(screen, row, action.change(row))
+    with screen.sends.one() as sending:
+        sending.result = await _do_one(screen, row, action.change(row))
 
 
 async def _first_marked(screen: MainScreen) -> Row | None:
@@ -58,18 +59,17 @@ async def _first_marked(screen: MainScreen) -> Row | None:
     return next((known[marked] for marked in screen.marked if marked in known), None)
 
 
-async def _do_one(screen: MainScreen, row: Row, change: Change) -> None:
+async def _do_one(screen: MainScreen, row: Row, change: Change) -> EditResult | None:
     if change.archive is not None:
         async with edit.shown_ahead(screen, row.id, {"archived": change.archive}):
-            await screen.library.archive(row.id, archived=change.archive)
-        return
+            return await screen.library.archive(row.id, archived=change.archive)
     record = await screen.library.record(row.id)
     if record is None:
-        return
+        return None
     base = record.asset.fields
     mine = apply_tags(base, change)
     async with edit.shown_ahead(screen, row.id, msgspec.structs.asdict(mine)):
-        await screen.library.edit(row.id, base, mine)
+        return await screen.library.edit(row.id, base, mine)
 
 
 def apply_tags(base: Fields, change: Change) -> Fields:

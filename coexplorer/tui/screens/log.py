@@ -1,19 +1,39 @@
-"""The log: what was done, when, by which front end; what waits for the user is on top."""
+"""The log: every change, one a line, unfolded into its assets; undone, sent again or given up here.
+
+Changes and their assets are read a page at a time, as the cursor comes near the end of what is
+shown: a journal of years opens as fast as one of a day.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
+import msgspec
 from textual.app import ComposeResult
 
-from coexplorer.library.entries import KEPT, Action, Entry
+from coexplorer.errors import CoexplorerError
+from coexplorer.library.entries import KEPT, Action, Batch, Entry
 from coexplorer.library.library import Library
-from coexplorer.text import cut
+from coexplorer.library.results import BatchReport
+from coexplorer.text import cut, plural
+from coexplorer.tui.changes import (
+    build_change_details,
+    build_change_line,
+    build_log_title,
+    build_part_line,
+    describe_origin,
+    describe_purpose,
+    describe_reversal,
+    name_change,
+)
 from coexplorer.tui.commands import Command, Scope
-from coexplorer.tui.diffs import build_entry_details, build_entry_line
+from coexplorer.tui.diffs import build_entry_details
 from coexplorer.tui.present import Line, Role
 from coexplorer.tui.screens.base import CommandScreen
+from coexplorer.tui.screens.plan import PlanScreen
 from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
@@ -21,7 +41,26 @@ from coexplorer.tui.widgets.lines import Lines
 from coexplorer.tui.widgets.picker import Picker
 from coexplorer.tui.widgets.prompt import Prompt
 
-MOST_ENTRIES = 300
+PAGE = 200
+"""Changes, or assets of a change, that are read at once."""
+LOW = 20
+"""Lines of a screen below which the details are short."""
+
+
+class Row(msgspec.Struct):
+    """A line of the log.
+
+    Attributes:
+        batch: The change; None for what was said in this session.
+        entry: The asset's part of it; None for the change itself.
+        more: How many assets of the change are not read yet: the line stands for them.
+        said: A line that nothing can be done with.
+    """
+
+    batch: Batch | None = None
+    entry: Entry | None = None
+    more: int = 0
+    said: Line = ()
 
 
 class LogScreen(CommandScreen[Entry | None]):
@@ -35,9 +74,14 @@ class LogScreen(CommandScreen[Entry | None]):
     def __init__(self, library: Library) -> None:
         super().__init__()
         self._library = library
-        self._entries: list[Entry] = []
-        self._unsent = 0
-        self._refused = 0
+        self._batches: list[Batch] = []
+        self._count: int | None = None
+        self._unsent = self._refused = 0
+        self._read = 0
+        self._unfolded: dict[int, list[Entry]] = {}
+        self._rows: list[Row] = []
+        self._busy = ""
+        self._stopping = False
         self._rule = Rule()
         self._list = Picker()
         self._entry_rule = Rule()
@@ -46,7 +90,7 @@ class LogScreen(CommandScreen[Entry | None]):
         self._footer = Footer()
 
     def compose(self) -> ComposeResult:
-        """The entries, what one of them holds, the keys."""
+        """The changes, what is to be said of one of them, the keys."""
         yield self._rule
         yield self._list
         yield self._entry_rule
@@ -59,120 +103,364 @@ class LogScreen(CommandScreen[Entry | None]):
         self.app.clear_notifications()
         self.set_focus(self._list)
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+        self._rule.show_title(build_log_title(None, 0, 0))
         self.start("log", self._load)
 
     def on_resize(self) -> None:
         """Fit to the width and the height."""
-        self._details.styles.height = 8 if self.app.size.height >= 20 else 3  # noqa: PLR2004  a low screen
+        self._details.styles.height = 8 if self.app.size.height >= LOW else 3
         self._show()
+
+    # Reading
 
     async def _load(self) -> None:
-        self._entries = await self._library.log(limit=MOST_ENTRIES)
-        status = await self._library.status()
-        self._unsent, self._refused = status.unsent, status.refused
+        """Read what is shown anew, and keep the cursor where it is."""
+        pinned = list(dict.fromkeys(e.batch_id for e in reversed(await self._library.kept())))
+        on_top = [await self._library.batch(number) for number in pinned[:PAGE]]
+        rest = await self._library.batches(limit=max(PAGE, self._read))
+        self._read = len(rest)
+        self._batches = _unique([*on_top, *rest])
+        self._unfolded = {
+            number: await self._library.entries(number, limit=max(PAGE, len(read)), kept_first=True)
+            for number, read in self._unfolded.items()
+        }
+        await self._load_figures()
         self._show()
 
-    def _show(self) -> None:
-        cells = self.app.size.width
-        zone = datetime.now().astimezone().tzinfo
-        unsent = f", {self._unsent:,} unsent" if self._unsent else ""
-        unsent += f", {self._refused:,} refused" if self._refused else ""
-        count = len(self._entries)
-        last = "the last " if count == MOST_ENTRIES else ""
-        self._rule.show_title(f"Log: {last}{count:,} change{'' if count == 1 else 's'}{unsent}")
-        lines = [build_entry_line(entry, cells, zone) for entry in self._entries]
-        notices = self._notices(cells)
-        if notices:
-            lines += [(("said in this session", Role.LABEL),), *notices]
-        self._list.show(lines or [(("nothing was done here yet", Role.DIM),)])
-        self._show_entry()
+    async def _load_figures(self) -> None:
+        self._count = await self._library.count_batches()
+        status = await self._library.status()
+        self._unsent, self._refused = status.unsent, status.refused
 
-    def _notices(self, cells: int) -> list[Line]:
-        zone = datetime.now().astimezone().tzinfo
-        return [
-            ((cut(f"  {datetime.fromtimestamp(at, tz=zone):%H:%M} {text}", cells), Role.DIM),)
-            for at, text in reversed(self.coexplorer.notices)
-        ]
+    async def _load_more(self) -> None:
+        """Read on where the cursor is: more assets of its change, or more changes."""
+        row = self._row
+        if row is None:
+            return
+        if row.more and row.batch is not None:
+            read = self._unfolded[row.batch.id]
+            read += await self._library.entries(
+                row.batch.id, limit=PAGE, offset=len(read), kept_first=True
+            )
+        elif self._count is not None and self._read < self._count and self._is_near_end:
+            page = await self._library.batches(limit=PAGE, offset=self._read)
+            self._read += len(page)
+            self._batches = _unique([*self._batches, *page])
+        else:
+            return
+        self._show()
 
     @property
-    def _entry(self) -> Entry | None:
-        at = self._list.at
-        return self._entries[at] if at < len(self._entries) else None
+    def _is_near_end(self) -> bool:
+        shown = sum(1 for row in self._rows if row.batch is not None)
+        return self._list.at >= shown - max(1, self._list.size.height)
 
-    def _show_entry(self) -> None:
-        entry = self._entry
-        self._entry_rule.show_title("")
-        cells = self.app.size.width
-        self._details.show(build_entry_details(entry, cells) if entry else [])
+    # Showing
+
+    def _show(self) -> None:
+        if self._count is None:
+            return
+        cells, now = self.app.size.width, datetime.now().astimezone()
+        row, at = self._row, self._list.at
+        change = row.batch.id if row is not None and row.batch is not None else 0
+        below = at - self._place_of(change)
+        self._rows = list(self._build_rows(cells, now))
+        self._show_title()
+        self._list.show([self._build_line(row, cells, now) for row in self._rows])
+        if change:
+            # The cursor stays with its change, though new ones are above it.
+            self._list.move_to(self._place_of(change) + below)
+        self._show_details()
+
+    def _place_of(self, change: int) -> int:
+        """Return on which line a change stands; the first one where it is not shown."""
+        places = (at for at, row in enumerate(self._rows) if row.batch and row.batch.id == change)
+        return next(places, 0)
+
+    def _show_title(self) -> None:
+        title = build_log_title(self._count, self._unsent, self._refused)
+        self._rule.show_title(f"{title} · {self._busy}" if self._busy else title)
+
+    def _build_rows(self, cells: int, now: datetime) -> Iterable[Row]:
+        for batch in self._batches:
+            yield Row(batch)
+            read = self._unfolded.get(batch.id, [])
+            for entry in read:
+                yield Row(batch, entry)
+            if batch.id in self._unfolded and len(read) < batch.total:
+                yield Row(batch, more=batch.total - len(read))
+        if not self._batches:
+            yield Row(said=(("nothing was done here yet", Role.DIM),))
+        if self._count is not None and self._read < self._count:
+            return
+        notices = self.coexplorer.notices
+        if notices:
+            yield Row(said=(("said in this session", Role.LABEL),))
+        for at, text in reversed(notices):
+            said = f"  {datetime.fromtimestamp(at, tz=now.tzinfo):%H:%M} {text}"
+            yield Row(said=((cut(said, cells), Role.DIM),))
+
+    def _build_line(self, row: Row, cells: int, now: datetime) -> Line:
+        if row.batch is None:
+            return row.said
+        if row.more:
+            return ((f"     and {row.more:,} more", Role.DIM),)
+        if row.entry is not None:
+            return build_part_line(row.entry, cells)
+        return build_change_line(row.batch, cells, now, unfolded=row.batch.id in self._unfolded)
+
+    @property
+    def _row(self) -> Row | None:
+        at = self._list.at
+        return self._rows[at] if at < len(self._rows) else None
+
+    def _show_details(self) -> None:
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+        row = self._row
+        if row is None or row.batch is None or row.more:
+            self._details.show([])
+        elif row.entry is not None:
+            self._details.show(build_entry_details(row.entry, self.app.size.width))
+        else:
+            self.restart("details", partial(self._load_details, row.batch))
+
+    async def _load_details(self, batch: Batch) -> None:
+        """Say all of a change: of a single one what it did, of many why parts of it failed."""
+        cells, now = self.app.size.width, datetime.now().astimezone()
+        if batch.total == 1:
+            entries = await self._library.entries(batch.id, limit=1)
+            lines = [line for entry in entries for line in build_entry_details(entry, cells)]
+        else:
+            reasons = await self._library.reasons(batch.id)
+            lines = build_change_details(batch, reasons, cells, now)
+        row = self._row
+        if row is not None and row.batch is batch and row.entry is None:
+            self._details.show(lines)
 
     def iter_footer(self) -> list[Command]:
-        """Offer what can be done with the entry under the cursor."""
-        entry = self._entry
+        """Offer what can be done with the line under the cursor."""
+        row = self._row
+        batch, entry = (row.batch, row.entry) if row is not None else (None, None)
         hidden = set()
-        if entry is None or entry.state not in KEPT:
+        if batch is None or batch.total == 1:
+            hidden.add("log.unfold")
+        if batch is None or not batch.standing:
+            hidden.add("log.undo")
+        kept = batch is not None and (entry.state in KEPT if entry is not None else batch.kept > 0)
+        if not kept:
             hidden |= {"log.retry", "log.edit", "log.discard"}
-        elif entry.action is not Action.EDIT or entry.mine is None:
+        elif batch is not None and batch.total > 1 and (entry is None or not _has_text(entry)):
             hidden.add("log.edit")
+        if not self._unsent:
+            hidden.add("log.retry_all")
         return [command for command in super().iter_footer() if command.id not in hidden]
 
     def on_picker_moved(self) -> None:
-        """Show the entry under the cursor."""
-        self._show_entry()
+        """Say all about the line under the cursor, and read on near the end."""
+        self._show_details()
+        self.restart("more", self._load_more)
 
-    def _find_waiting(self) -> Entry | None:
-        entry = self._entry
-        if entry is None or entry.state not in KEPT:
-            self.say("this change does not wait for anything", severity="warning")
-            return None
-        return entry
+    # Doing
+
+    async def do_log_unfold(self) -> None:
+        """Show the assets of the change under the cursor, or fold them again."""
+        row = self._row
+        if row is None or row.batch is None or row.batch.total == 1:
+            return
+        batch = row.batch
+        if row.more:
+            await self._load_more()
+            return
+        if batch.id in self._unfolded:
+            del self._unfolded[batch.id]
+        else:
+            self._unfolded[batch.id] = await self._library.entries(
+                batch.id, limit=PAGE, kept_first=True
+            )
+        self._show()
+        at = next(i for i, each in enumerate(self._rows) if each.batch is batch)
+        self._list.move_to(at)
+        self._show_details()
+
+    async def do_log_undo(self) -> None:
+        """Take the change under the cursor back, whichever it is."""
+        batch = self._find_change()
+        if batch is None or self._is_working():
+            return
+        if batch.standing > 1:
+            library = self._library
+            title = f"{describe_purpose(batch)}, {describe_origin(batch)}"
+            await self._see_through(
+                PlanScreen(
+                    library,
+                    partial(library.plan_undo, batch.id),
+                    batch.standing,
+                    title=title,
+                    start=partial(library.undo, batch.id),
+                    way_back="u in the list undoes it",
+                )
+            )
+            return
+        async with _Work(self, describe_purpose(batch)):
+            self._tell(batch, await self._library.undo(batch.id))
+
+    def _tell(self, batch: Batch, report: BatchReport) -> None:
+        """Say how a single change was taken back."""
+        text, is_well = describe_reversal(batch, report)
+        self.say(text, severity="information" if is_well else "warning")
 
     async def do_log_retry(self) -> None:
-        """Send an unsent change again."""
-        entry = self._find_waiting()
-        if entry is None:
+        """Send again what is kept of the change under the cursor, or the one asset's part."""
+        batch, entry = self._find_change(), self._row.entry if self._row else None
+        if batch is None or self._is_working():
             return
-        try:
-            await self._library.retry(entry.id)
-            self.say(f"sent: {entry.asset_name}")
-        finally:
-            await self._load()
+        kept = await self._find_kept(batch, entry)
+        if not kept:
+            self.say("this change does not wait for anything", severity="warning")
+        elif len(kept) > 1:
+            await self._see_through(
+                PlanScreen(self._library, None, len(kept), resumes=batch.id, way_back="u undoes it")
+            )
+        else:
+            async with _Work(self, f"sending {kept[0].asset_name}"):
+                await self._library.retry(kept[0].id)
+                self.say(f"sent: {kept[0].asset_name}")
+
+    async def do_log_retry_all(self) -> None:
+        """Send again all that is unsent, a change after the other; Esc stops after one of them."""
+        if self._is_working():
+            return
+        unsent = [each for each in await self._library.unsent() if each.action is not Action.DELETE]
+        deletes = self._unsent - len(unsent)
+        sent, failures = 0, dict[str, int]()
+        async with _Work(self, "sending"):
+            for at, entry in enumerate(unsent):
+                if self._stopping:
+                    break
+                self._busy = f"sending {at + 1:,} of {len(unsent):,}; Esc stops"
+                self._show_title()
+                try:
+                    await self._library.retry(entry.id)
+                    sent += 1
+                except CoexplorerError as error:
+                    failures[error.message] = failures.get(error.message, 0) + 1
+        parts = [f"{sent:,} of {len(unsent):,} sent"]
+        parts += [f"{count:,} x {message}" for message, count in failures.items()]
+        if deletes > 0:
+            parts.append(f"{plural(deletes, 'delete')} left: r on it sends it")
+        self.say("; ".join(parts), severity="warning" if failures else "information")
 
     async def do_log_discard(self) -> None:
-        """Give an unsent change up, or all of its plan; the texts stay in the log."""
-        entry = self._find_waiting()
-        if entry is None:
+        """Give up what is kept of the change, or of the one asset; the texts stay in the log."""
+        batch, entry = self._find_change(), self._row.entry if self._row else None
+        if batch is None or self._is_working():
             return
-        rest = [e for e in await self._library.kept() if e.batch_id == entry.batch_id]
-        answer: str | None = "this one"
-        if len(rest) > 1:
+        kept = await self._find_kept(batch, entry)
+        if not kept:
+            self.say("this change does not wait for anything", severity="warning")
+            return
+        if len(kept) > 1:
             answer = await self._prompt.choose(
-                "give up",
+                f"give up what is left of: {name_change(batch)}",
                 [
-                    Choice("this one", key="t"),
-                    Choice("all", text=f"all {len(rest):,} that are left of it", key="a"),
+                    Choice("no", text="leave it as it is", key="n"),
+                    Choice("all", text=f"give up all {len(kept):,}", key="a"),
                 ],
             )
-            if answer is None:
+            if answer != "all":
                 return
         try:
-            if answer == "all":
-                await self._library.discard_batch(entry.batch_id)
+            if len(kept) > 1:
+                await self._library.discard_batch(batch.id)
             else:
-                await self._library.discard(entry.id)
+                await self._library.discard(kept[0].id)
         finally:
             await self._load()
 
-    def do_log_edit(self) -> None:
+    async def do_log_edit(self) -> None:
         """Take an unsent text up again in the fields."""
-        entry = self._find_waiting()
-        if entry is None:
+        batch, entry = self._find_change(), self._row.entry if self._row else None
+        if batch is None:
             return
-        if entry.action is Action.EDIT and entry.mine is not None:
-            self.dismiss(entry)
+        kept = await self._find_kept(batch, entry)
+        if len(kept) > 1:
+            self.say("unfold it, and choose one of its assets", severity="warning")
+        elif not kept:
+            self.say("this change does not wait for anything", severity="warning")
+        elif _has_text(kept[0]):
+            self.dismiss(kept[0])
         else:
             self.say("only an edit has a text that can be taken up again", severity="warning")
 
     def do_screen_close(self) -> None:
-        """Leave."""
-        self.dismiss(None)
+        """Leave; what is being sent again is stopped first."""
+        if self._busy and not self._stopping:
+            self._stopping = True
+            self._busy = "stopping; Esc again leaves"
+            self._show_title()
+        else:
+            self.dismiss(None)
+
+    def _find_change(self) -> Batch | None:
+        row = self._row
+        if row is None or row.batch is None:
+            self.say("there is no change on this line", severity="warning")
+            return None
+        return row.batch
+
+    async def _find_kept(self, batch: Batch, entry: Entry | None) -> list[Entry]:
+        """Return what is kept of a change, or of one asset's part of it."""
+        if entry is not None:
+            return [entry] if entry.state in KEPT else []
+        if not batch.kept:
+            return []
+        entries = await self._library.entries(batch.id, limit=batch.kept, kept_first=True)
+        return [each for each in entries if each.state in KEPT]
+
+    def _is_working(self) -> bool:
+        if self._busy:
+            self.say(f"{self._busy} is still going on: one press is enough")
+        return bool(self._busy)
+
+    async def _see_through(self, shown: PlanScreen) -> None:
+        """Show a change on the screen of plans: with a bar there, and Esc stops it."""
+        await self.app.push_screen_wait(shown)
+        if shown.failure is not None:
+            self.report(shown.failure)
+        await self._load()
+
+    def begin_work(self, what: str) -> None:
+        """Say what goes on; another press begins nothing."""
+        self._busy, self._stopping = what, False
+        self._show_title()
+
+    async def end_work(self) -> None:
+        """It is over: show how things stand."""
+        self._busy = ""
+        await self._load()
+
+
+class _Work:
+    """Holds the log while something of it is sent."""
+
+    def __init__(self, screen: LogScreen, what: str) -> None:
+        self._screen = screen
+        self._what = what
+
+    async def __aenter__(self) -> None:
+        self._screen.begin_work(self._what)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._screen.end_work()
+
+
+def _has_text(entry: Entry) -> bool:
+    return entry.action is Action.EDIT and entry.mine is not None and entry.state in KEPT
+
+
+def _unique(batches: Iterable[Batch]) -> list[Batch]:
+    """Return each change once, where it comes first."""
+    found: dict[int, Batch] = {}
+    for batch in batches:
+        found.setdefault(batch.id, batch)
+    return list(found.values())

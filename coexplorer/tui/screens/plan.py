@@ -10,17 +10,18 @@ from textual.app import ComposeResult
 from textual.worker import Worker
 
 from coexplorer.errors import CoexplorerError
+from coexplorer.library.bulk import OnProgress, Stopping
 from coexplorer.library.changes import Plan
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchProgress, BatchReport
 from coexplorer.text import width
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.diffs import (
+    Outcome,
     build_outcome,
     build_plan_lines,
     build_plan_title,
-    build_report_lines,
-    order_results,
+    build_report,
 )
 from coexplorer.tui.present import Line, Role
 from coexplorer.tui.screens.base import CommandScreen
@@ -31,6 +32,8 @@ from coexplorer.tui.widgets.picker import Picker
 
 BAR_CELLS = 40
 
+Start = Callable[..., Awaitable[BatchReport]]
+"""Carries a batch out; takes ``progress`` and ``stopping`` as `Library.apply` does."""
 MakePlan = Callable[[], Awaitable[Plan]]
 """Compares the assets with what is wanted."""
 
@@ -44,6 +47,16 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     Nothing is sent before `y` is pressed. Esc while it runs lets what is on its way end and begins
     nothing more; a second Esc cancels that, too. What is not done, or whose end nobody knows by
     then, can be done later: `r` looks first.
+
+    Args:
+        library: Carries it out.
+        make: Makes the plan; None when there is a batch to go on with.
+        count: How many assets it is about.
+        title: Said above the plan in place of its own title.
+        start: Carries it out in place of `Library.apply`.
+        way_back: What is said of taking it back.
+        resumes: The batch to go on with: what it has not done, what was refused too, is done at
+            once.
     """
 
     scope: ClassVar[Scope] = Scope.PLAN
@@ -52,15 +65,29 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     PlanScreen #outcome { height: auto; max-height: 5; }
     """
 
-    def __init__(self, library: Library, make: MakePlan, count: int) -> None:
+    def __init__(
+        self,
+        library: Library,
+        make: MakePlan | None,
+        count: int,
+        *,
+        title: str = "",
+        start: Start | None = None,
+        way_back: str = "u undoes all of it",
+        resumes: int = 0,
+    ) -> None:
         super().__init__()
         self._library = library
         self._make = make
+        self._title = title
+        self._start_plan = start
+        self._way_back = way_back
+        self._outcomes: list[Outcome] = []
         self._count = count
         self._plan: Plan | None = None
         self.failure: CoexplorerError | None = None
         self.has_nothing = False
-        self._batch_id = 0
+        self._batch_id = resumes
         self._report: BatchReport | None = None
         self._worker: Worker[None] | None = None
         self._stopping = False
@@ -82,11 +109,21 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         """Take the focus, and make the plan."""
         self.set_focus(self._list)
         self._show_keys()
-        self._worker = self.start("prepare", self._prepare)
+        if self._make is None:
+            self._set_out("resume", self._resume)
+        else:
+            self._worker = self.start("prepare", partial(self._prepare, self._make))
 
-    async def _prepare(self) -> None:
+    async def _resume(self, *, progress: OnProgress, stopping: Stopping) -> BatchReport:
+        self._report = await self._library.batch_report(self._batch_id)
+        self._show()
+        return await self._library.resume(
+            self._batch_id, progress=progress, stopping=stopping, refused=True
+        )
+
+    async def _prepare(self, make: MakePlan) -> None:
         try:
-            plan = await self._make()
+            plan = await make()
         except CoexplorerError as error:
             self.failure = error
             self.dismiss(None)
@@ -114,19 +151,20 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     def _show(self) -> None:
         cells = self.app.size.width
-        if self._plan is None:
-            self._rule.show_title("Plan")
+        if self._report is not None:
+            self._rule.show_title(self._report.title)
+            self._outcomes = build_report(self._report, cells)
+            self._list.show([outcome.line for outcome in self._outcomes])
+        elif self._plan is None:
+            self._rule.show_title(self._title or "Plan")
             assets = "asset" if self._count == 1 else "assets"
             text = f"comparing {self._count:,} {assets} …"
             self._progress.show([((text, Role.TEXT), ("  Esc gives it up", Role.DIM))])
-        elif self._report is None:
-            self._rule.show_title(build_plan_title(self._plan))
+        else:
+            self._rule.show_title(self._title or build_plan_title(self._plan))
             self._list.show(build_plan_lines(self._plan, cells))
             if not self._plan.todo:
                 self._progress.show([(("nothing to do: Esc leaves", Role.WARN),)])
-        else:
-            self._rule.show_title(self._report.title)
-            self._list.show(build_report_lines(self._report, cells))
         self._show_outcome()
 
     def on_picker_moved(self) -> None:
@@ -134,9 +172,10 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._show_outcome()
 
     def _show_outcome(self) -> None:
-        results = order_results(self._report) if self._report is not None else []
-        shown = results[self._list.at : self._list.at + 1]
-        self._outcome.show([line for r in shown for line in build_outcome(r, self.app.size.width)])
+        chosen = self._outcomes[self._list.at : self._list.at + 1]
+        cells = self.app.size.width
+        shown = [each.result for each in chosen if each.result is not None]
+        self._outcome.show([line for result in shown for line in build_outcome(result, cells)])
 
     def _show_keys(self) -> None:
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
@@ -155,7 +194,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if self._plan is None:
             self.say("not yet: the plan is still being made", severity="warning")
         elif self._report is None and not self._is_busy and self._todo:
-            self._set_out("apply", partial(self._library.apply, self._plan))
+            self._set_out("apply", self._start_plan or partial(self._library.apply, self._plan))
 
     def do_plan_retry(self) -> None:
         """Do what failed again, and nothing else."""
@@ -163,12 +202,12 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self._batch_id = self._report.batch_id
             self._set_out("resume", partial(self._library.resume, self._batch_id))
 
-    def _set_out(self, name: str, carry_out: Callable[..., Awaitable[BatchReport]]) -> None:
+    def _set_out(self, name: str, carry_out: Start) -> None:
         self._stopping = False
         self._worker = self.start(name, partial(self._carry_out, carry_out))
         self._show_keys()
 
-    async def _carry_out(self, carry_out: Callable[..., Awaitable[BatchReport]]) -> None:
+    async def _carry_out(self, carry_out: Start) -> None:
         try:
             self._finish(await carry_out(progress=self._tell, stopping=lambda: self._stopping))
         finally:
@@ -204,7 +243,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         how = "not done" if stopped else "failed"
         text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
         again = "goes on" if stopped else "tries the failed ones again"
-        hint = f"; r {again}, Esc leaves" if report.waiting else "; u undoes all of it"
+        hint = f"; r {again}, Esc leaves" if report.waiting else f"; {self._way_back}"
         if failed and not report.waiting:
             hint = "; what was refused stays in the log, Esc leaves"
         # Where there is little room: the footer has the keys, too.

@@ -1,0 +1,153 @@
+"""Changes of the log as lines and words: what, when, by whom, how they ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from coexplorer.library.entries import PENDING, Batch, Entry, Purpose, Reason, State
+from coexplorer.library.results import BatchReport
+from coexplorer.text import clean, cut, fit, plural, width
+from coexplorer.tui.diffs import ROLES, cut_line, describe_entry
+from coexplorer.tui.present import Line, Piece, Role, cut_middle, wrap
+
+WIDE = 70
+"""Cells from which a line has room for the day."""
+OUTCOME = 30
+"""Cells for an outcome where there is room for it."""
+NAMED = 3
+"""Assets that are named one by one in a notification."""
+DAYS_NAMED = {0: "today", 1: "yesterday"}
+
+
+def name_change(batch: Batch) -> str:
+    """Return what was done, without what was undone or done again of it: ``add tag rna``."""
+    title = clean(batch.title)
+    while batch.purpose is not Purpose.DO and title.startswith(("undo: ", "redo: ")):
+        title = title[len("undo: ") :]
+    return title
+
+
+def describe_purpose(batch: Batch) -> str:
+    """Return what taking a batch back is, as a question begins: ``undo: add tag rna, 3 assets``."""
+    word = "redo" if batch.purpose is Purpose.UNDO else "undo"
+    count = f", {plural(batch.standing, 'asset')}" if batch.standing > 1 else ""
+    return f"{word}: {name_change(batch)}{count}"
+
+
+def describe_origin(batch: Batch, now: datetime | None = None) -> str:
+    """Return when a batch was done, and where if not in the app: ``yesterday 17:02, by cli``."""
+    now = now or datetime.now().astimezone()
+    by = "" if batch.origin == "tui" else f", by {clean(batch.origin)}"
+    return f"{tell_when(batch.at, now)}{by}"
+
+
+def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
+    """Return what was taken back of a batch, and what was not and why; and whether all was."""
+    done = "done again" if batch.purpose is Purpose.UNDO else "undone"
+    name = name_change(batch)
+    text = f"{done}: {name}" if report.applied else ""
+    left = [
+        f"{' and '.join(result.skipped_fields)} of {clean(result.asset_name)}"
+        for result in report.results
+        if result.skipped_fields
+    ]
+    if left:
+        more = f" and of {plural(len(left) - NAMED, 'other')}" if len(left) > NAMED else ""
+        why = f"left alone, because somebody changed it since: {', '.join(left[:NAMED])}{more}"
+        text = f"{text}; {why}" if text else f"nothing was {done}: {why}"
+    elif report.failed or report.skipped:
+        bad = [*report.failed, *report.skipped]
+        error = next((result.error for result in bad if result.error is not None), None)
+        why = clean(error.message) if error is not None else "the log (L) has more"
+        text = f"{text}; not all of it: {why}" if text else f"not {done}: {name}: {why}"
+    elif not text:
+        text = f"nothing was {done}: it was so already"
+    return text, not (left or report.failed or report.skipped)
+
+
+def tell_when(epoch_s: float, now: datetime) -> str:
+    """Return ``today 17:02``, ``yesterday 17:02``, or the day and the time."""
+    then = datetime.fromtimestamp(epoch_s, tz=now.tzinfo)
+    day = DAYS_NAMED.get((now.date() - then.date()).days)
+    return f"{day} {then:%H:%M}" if day else f"{then:%Y-%m-%d %H:%M}"
+
+
+def build_change_line(batch: Batch, cells: int, now: datetime, *, unfolded: bool = False) -> Line:
+    """Return one line of a change: when, by which front end, what, of how many, how it ended."""
+    wide = cells >= WIDE
+    then = datetime.fromtimestamp(batch.at, tz=now.tzinfo)
+    at = then.strftime("%Y-%m-%d %H:%M" if wide else "%H:%M")
+    sign = " " if batch.total == 1 else "▾" if unfolded else "▸"
+    waits = bool(batch.waiting)
+    head = f"{'!' if waits else ' '}{sign}{at} {fit(batch.origin, 4)}"
+    outcome = clean(batch.outcome) if batch.total > 1 else _single_outcome(batch)
+    room = cells - width(head) - 1
+    tail = min(width(outcome), max(OUTCOME, room // 3), room // 2)
+    title = clean(batch.title)
+    what = fit(title if batch.total == 1 else f"{title}", max(0, room - tail - 1))
+    pieces: list[Piece] = [
+        (head + " ", Role.WARN if waits else Role.DIM),
+        (what + " ", Role.TEXT),
+        (cut(outcome, tail), _role(batch)),
+    ]
+    return cut_line(pieces, cells)
+
+
+def _single_outcome(batch: Batch) -> str:
+    return "undone" if batch.undone else next(iter(batch.counts), "")
+
+
+def _role(batch: Batch) -> Role:
+    """Return the role of what needs a look most, of all that became of a batch."""
+    for state in (State.REFUSED, State.UNSENT, State.CONFLICT, State.UNKNOWN, State.APPLIED):
+        if batch.counts.get(state) and not (state is State.APPLIED and batch.undone):
+            return ROLES[state]
+    return Role.DIM
+
+
+def build_part_line(entry: Entry, cells: int) -> Line:
+    """Return the line of one asset of an unfolded change."""
+    state = "undone" if entry.was_undone else str(entry.state)
+    waits = entry.state in PENDING
+    what = describe_entry(entry)
+    head = f"{'!' if waits else ' '}    {fit(state, 10)} "
+    room = cells - width(head)
+    about = fit(what, min(24, room // 3)) + " "
+    reason = clean(entry.reason) if room - width(about) >= 60 else ""  # noqa: PLR2004  said in full below
+    left = room - width(about)
+    name = cut_middle(clean(entry.asset_name), left // 2 if reason else left)
+    pieces: list[Piece] = [
+        (head, ROLES.get(entry.state, Role.WARN)),
+        (about, Role.DIM),
+        (f"{name}  {reason}".rstrip(), Role.TEXT),
+    ]
+    return cut_line(pieces, cells)
+
+
+def build_change_details(
+    batch: Batch, reasons: Sequence[Reason], cells: int, now: datetime
+) -> list[Line]:
+    """Return what is to be said of a change: all of its title, and why parts of it failed."""
+    lines: list[Line] = [((part, Role.TITLE),) for part in wrap(clean(batch.title), cells)]
+    of = f" of change {batch.reverses}" if batch.reverses is not None else ""
+    said = f"change {batch.id}{of}, {describe_origin(batch, now)}: {batch.outcome}"
+    lines += [((part, Role.TEXT),) for part in wrap(said, cells)]
+    for reason in reasons:
+        times = f"{reason.count:,} x " if batch.total > 1 else ""
+        text = f"{times}{reason.state}: {clean(reason.text)}"
+        role = ROLES.get(reason.state, Role.WARN)
+        lines += [((part, role),) for part in wrap(text, cells)]
+        if reason.hint:
+            lines += [((part, Role.DIM),) for part in wrap(clean(reason.hint), cells)]
+    return lines
+
+
+def build_log_title(changes: int | None, unsent: int, refused: int) -> str:
+    """Return the title of the log; None: it is still being read."""
+    if changes is None:
+        return "Log: reading…"
+    parts = [plural(changes, "change")]
+    parts += [f"{unsent:,} unsent"] if unsent else []
+    parts += [f"{refused:,} refused"] if refused else []
+    return f"Log: {', '.join(parts)}"
