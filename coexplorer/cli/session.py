@@ -156,6 +156,20 @@ async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
     await _freshen(library, work)
 
 
+async def look_for_new(library: Library) -> None:
+    """Let the catalog know of new assets: one may have a name that was another's alone.
+
+    That is a request or two, where a sweep would make a change of one asset wait for half a minute.
+    """
+    if (await library.status()).synced_at is None:
+        return
+
+    async def work() -> None:
+        await library.refresh()
+
+    await _freshen(library, work)
+
+
 async def ensure_found(library: Library, query: Query, *, refresh: bool) -> str:
     """Bring the catalog up to date for a query whose assets are going to be changed.
 

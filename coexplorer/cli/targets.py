@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from coexplorer.cli.narration import note, warn
-from coexplorer.cli.session import ensure_found, ensure_fresh
+from coexplorer.cli.session import ensure_found, ensure_fresh, look_for_new
 from coexplorer.errors import NotFound
 from coexplorer.models import AssetId
 
@@ -117,8 +117,10 @@ async def choose_targets(library: Library, targets: Targets, *, refresh: bool) -
         elif known_at:
             note(f"found among what was known at {known_at}; --refresh reads all assets anew")
         return Chosen(found, dict.fromkeys(found, fit))
-    if refresh or not all(is_whole_id(each.text) for each in targets.named):
-        await ensure_fresh(library, refresh=refresh)  # another asset may have the name by now
+    if refresh:
+        await ensure_fresh(library, refresh=True)
+    elif not all(is_whole_id(each.text) for each in targets.named):
+        await look_for_new(library)
     resolved = await _resolve(library, targets, guess=False, fresh=True)
     fits = {each.asset_id: Fit(name=each.name) for each in resolved if each.by_name}
     return Chosen([each.asset_id for each in resolved], fits)
