@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def is_usable() -> bool:
     """Tell whether there is a terminal that the app can have for itself."""
-    # A dumb terminal can't move its cursor, and says no true size: Textual would never end.
+    # Nothing can be drawn where the cursor can't be moved.
     moves = os.environ.get("TERM") not in ("dumb", "unknown")
     return moves and sys.stdin.isatty() and sys.stdout.isatty()
 

@@ -30,6 +30,14 @@ SURFACE: list[tuple[Callable[..., object], list[str]]] = [
     (LinuxDriver.stop_application_mode, ["self"]),
     (LinuxDriver.run_input_thread, ["self"]),
     (LinuxDriver.disable_input, ["self"]),
+    (LinuxDriver.close, ["self"]),
+    (LinuxDriver.suspend_application_mode, ["self"]),
+    (LinuxDriver.resume_application_mode, ["self"]),
+    (LinuxDriver._get_terminal_size, ["self"]),
+    (LinuxDriver._sigtstp_application, ["self", "_"]),
+    (LinuxDriver._sigcont_application, ["self", "_"]),
+    (App.copy_to_clipboard, ["self", "text"]),
+    (App.on_event, ["self", "event"]),
     (split_graphemes, ["text", "unicode_version"]),
     (DOMNode.__init__, ["self", "name", "id", "classes"]),
     (DOMNode._attach, ["self", "parent"]),
@@ -59,3 +67,10 @@ def test_a_screen_still_draws_by_a_compositor_that_knows_which_widgets_make_up_a
     assert type(compositor) is Compositor
     assert compositor._dirty_regions == set()
     assert compositor.layers_visible == []
+
+
+def test_a_driver_still_keeps_its_size_threads_and_settings_where_ours_looks() -> None:
+    source = inspect.getsource(LinuxDriver)
+    for name in ("_writer_thread", "_key_thread", "attrs_before", "exit_event", "fileno"):
+        assert f"self.{name}" in source
+    assert "self._driver._size" in inspect.getsource(App.size.fget)  # type: ignore[attr-defined]  # a property
