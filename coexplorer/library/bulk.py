@@ -68,12 +68,14 @@ class Bulk:
             query = parse_query(target) if isinstance(target, str) else target
             fit = fit_query(query, search_time())
             fits = {record.asset.id: fit for record in records}
-        return build_plan(records, change, fits)
+        # In a thread: with thousands of assets a front end would stand still for as long.
+        return await self._context.run(build_plan, records, change, fits)
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:
         """See `Library.document`."""
         records = await self._load(target)
-        return build_document([(record.asset.id, record.asset.fields) for record in records])
+        fields = [(record.asset.id, record.asset.fields) for record in records]
+        return await self._context.run(build_document, fields)
 
     def plan_document(
         self, before: str, after: str, fits: Mapping[AssetId, Fit] | None = None
