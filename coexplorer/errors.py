@@ -144,7 +144,17 @@ class CatalogError(CoexplorerError):
 
 
 class JournalError(CoexplorerError):
-    """The journal can't be read or written; nothing may be sent without it."""
+    """The journal can't be read or written; nothing may be sent without it.
+
+    Args:
+        message: See `CoexplorerError`.
+        hint: See `CoexplorerError`.
+        disk_is_full: That is the reason.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", disk_is_full: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.disk_is_full = disk_is_full
 
 
 class ConfigError(CoexplorerError):

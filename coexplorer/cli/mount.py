@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coexplorer.config import Settings
 
 _DEFAULT_DELETIONS = 10
+_MOST_NAMED = 10
 
 
 class _MountCommand(click.Command):
@@ -129,11 +130,33 @@ def _with_token(invocation: Invocation) -> Settings:
 def umount_command(folder: Path, *, force: bool) -> None:
     """End a mount; what is on its way is sent first, or kept in the journal."""
     from coexplorer.config import expand_home, find_paths
-    from coexplorer.fs.mounts import unmount
+    from coexplorer.fs.mounts import list_mounts, unmount
 
     # No resolve: that would ask the mount, which may hang.
-    unmount(find_paths(), expand_home(folder).absolute(), force=force)
+    paths, place = find_paths(), expand_home(folder).absolute()
+    journals = [mount.journal for mount in list_mounts(paths) if mount.folder == str(place)]
+    unmount(paths, place, force=force)
     click.echo(f"unmounted {folder}", err=True)
+    for journal in filter(None, journals):
+        _tell_kept(Path(journal))
+
+
+def _tell_kept(journal_path: Path) -> None:
+    """Say which of a user's own files are not on the platform, and where they are."""
+    from coexplorer.fs.kept import KeptFiles, find_kept_folder
+    from coexplorer.text import clean
+
+    files = KeptFiles(find_kept_folder(journal_path))
+    try:
+        kept = [name.decode(errors="replace") for _, name in files.list()]
+    except OSError:
+        return
+    if kept:
+        more = f" and {len(kept) - _MOST_NAMED} more" if len(kept) > _MOST_NAMED else ""
+        named = clean(", ".join(kept[:_MOST_NAMED])) + more
+        click.echo(
+            f"kept for the next mount, not on the platform: {named} (in {files.folder})", err=True
+        )
 
 
 @click.command("status")

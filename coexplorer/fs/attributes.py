@@ -18,7 +18,6 @@ ABSENT_LIFE_S = 5.0
 BRIEF_LIFE_S = 1.0
 """For links and texts that change without anybody telling the kernel."""
 
-_NANOSECONDS = 1_000_000_000
 _UID, _GID = os.getuid(), os.getgid()
 _LINK = pyfuse3.ModeT(stat.S_IFLNK | 0o777)
 
@@ -47,40 +46,40 @@ MODES = Modes()
 
 
 def build_directory(
-    inode: Inode, mtime: float, *, links: int = 2, life_s: float = ENTRY_LIFE_S
+    inode: Inode, mtime_ns: int, *, links: int = 2, life_s: float = ENTRY_LIFE_S
 ) -> pyfuse3.EntryAttributes:
     """Return the attributes of a directory; `links` is 2 and one more for each directory in it."""
-    entry = _build(inode, MODES.directory, 0, mtime, life_s)
+    entry = _build(inode, MODES.directory, 0, mtime_ns, life_s)
     entry.st_nlink = links
     return entry
 
 
 def build_file(
-    inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
+    inode: Inode, size: int, mtime_ns: int, *, life_s: float = ENTRY_LIFE_S
 ) -> pyfuse3.EntryAttributes:
     """Return the attributes of a file that can be written."""
-    return _build(inode, MODES.file, size, mtime, life_s)
+    return _build(inode, MODES.file, size, mtime_ns, life_s)
 
 
 def build_text_file(
-    inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
+    inode: Inode, size: int, mtime_ns: int, *, life_s: float = ENTRY_LIFE_S
 ) -> pyfuse3.EntryAttributes:
     """Return the attributes of a file that can only be read."""
-    return _build(inode, MODES.text, size, mtime, life_s)
+    return _build(inode, MODES.text, size, mtime_ns, life_s)
 
 
 def build_private_file(
-    inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
+    inode: Inode, size: int, mtime_ns: int, *, life_s: float = ENTRY_LIFE_S
 ) -> pyfuse3.EntryAttributes:
     """Return the attributes of a file that only its owner may read, whoever else may look."""
-    return _build(inode, MODES.private, size, mtime, life_s)
+    return _build(inode, MODES.private, size, mtime_ns, life_s)
 
 
 def build_link(
-    inode: Inode, size: int, mtime: float, *, life_s: float = ENTRY_LIFE_S
+    inode: Inode, size: int, mtime_ns: int, *, life_s: float = ENTRY_LIFE_S
 ) -> pyfuse3.EntryAttributes:
     """Return the attributes of a symbolic link; `size` is its target's length."""
-    return _build(inode, _LINK, size, mtime, life_s)
+    return _build(inode, _LINK, size, mtime_ns, life_s)
 
 
 def build_absent() -> pyfuse3.EntryAttributes:
@@ -91,20 +90,20 @@ def build_absent() -> pyfuse3.EntryAttributes:
     return entry
 
 
-def refill(entry: pyfuse3.EntryAttributes, inode: Inode, size: int, mtime: float) -> None:
+def refill(entry: pyfuse3.EntryAttributes, inode: Inode, size: int, mtime_ns: int) -> None:
     """Make a file's attributes those of another file of the same kind."""
     entry.st_ino = inode
     entry.st_size = size
     entry.st_blocks = (size + 511) // 512
-    entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = int(mtime * _NANOSECONDS)
+    entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = mtime_ns
 
 
 def _build(
-    inode: Inode, mode: pyfuse3.ModeT, size: int, mtime: float, life_s: float
+    inode: Inode, mode: pyfuse3.ModeT, size: int, mtime_ns: int, life_s: float
 ) -> pyfuse3.EntryAttributes:
     entry = pyfuse3.EntryAttributes()
     # One link, blocks of 4096 bytes and a life of 300 s are what an entry begins with.
-    refill(entry, inode, size, mtime)
+    refill(entry, inode, size, mtime_ns)
     entry.st_mode = mode
     entry.st_uid = _UID
     entry.st_gid = _GID

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from dataclasses import dataclass
 
@@ -26,8 +27,8 @@ Every data asset of the platform is a folder in `all/` (or `archived/`). In it:
     asset.json                          everything the platform says of it (read-only)
     error                               only while a write failed: what happened and what to do
 
-A save is one change on the platform, or an error. Tags are one a line. Other files that editors
-make here (swap files, backups) stay in memory and never reach the platform.
+A save is one change on the platform, or an error. Tags are one a line. Files that editors make
+here (swap files, backups) stay in memory; any other file that you put here stays on this machine.
 
     mv all/A all/B               rename the asset        mv all/A archived/     archive it; and back
     ln -s ../../all/A tags/T/    add a tag               mv tags/T/A tags/U/    exchange one
@@ -138,19 +139,31 @@ class Control:
             "lookups": str(volume.counts.total),
             "scratch bytes": str(volume.scratch.used_bytes),
         }
+        kept = self._list_kept()
+        lines["kept files"] = str(len(kept))
         if status.catalog_problem:
             lines["catalog"] = status.catalog_problem
-        return "".join(f"{key}: {value}\n" for key, value in lines.items())
+        named = [f"kept: {path}\n" for path in kept[:_MOST_NAMED]]
+        return "".join([*(f"{key}: {value}\n" for key, value in lines.items()), *named])
+
+    def _list_kept(self) -> list[str]:
+        """List users' own files in assets' folders; by the id where the asset is not here."""
+        store, find = self.volume.scratch, self.volume.tree.find_slot
+        found = [(find(each.slot), each.name) for each in store.iter_kept()]
+        paths = [(node.title, name) for node, name in found if node is not None]
+        paths += [(str(file.asset_id), file.name) for file in store.waiting]
+        return sorted(f"{title}/{escape_name(os.fsdecode(name))}" for title, name in paths)
 
 
 _LONGEST_TITLE = 60
-STATUS_BYTES = 2048
+_MOST_NAMED = 20
+STATUS_BYTES = 4096
 """Size of the status: always the same, so that tar and rsync copy what a stat has promised."""
 
 
 def _fill_up(text: bytes) -> bytes:
     """Fill the last line of a status up with blanks."""
-    line = text[: STATUS_BYTES - 1].removesuffix(b"\n")
+    line = text[: STATUS_BYTES - 1].decode(errors="ignore").encode().removesuffix(b"\n")
     return line.ljust(STATUS_BYTES - 1) + b"\n"
 
 

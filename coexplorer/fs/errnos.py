@@ -19,6 +19,7 @@ from coexplorer.errors import (
     EditConflict,
     Forbidden,
     InvalidField,
+    JournalError,
     NotFound,
     NotSignedIn,
     PlatformFault,
@@ -58,6 +59,8 @@ def errno_of(error: CoexplorerError) -> int:
     """
     if isinstance(error, ApiError) and error.outcome_unknown:
         return errno.ETIMEDOUT
+    if isinstance(error, JournalError) and error.disk_is_full:
+        return errno.ENOSPC
     if isinstance(error, PlatformFault) and error.status == HTTPStatus.NOT_FOUND:
         return errno.EACCES  # it is there: some platforms say so of what may not be changed
     return next((number for kind, number in _ERRNOS if isinstance(error, kind)), errno.EIO)

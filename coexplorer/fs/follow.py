@@ -185,6 +185,7 @@ class Follower:
             self._bring_back(now)
             for scratch in self._volume.scratch.expire(now):
                 self._volume.forget_deep(scratch)
+            self._saver.keeper.show_waiting()
             self._volume.tree.expire_aliases(now)
             self._volume.tell_stale()
             await self._saver.unsent.notice_discards()

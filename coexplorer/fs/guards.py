@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pyfuse3
 
@@ -17,6 +18,17 @@ def refuse(volume: Volume, what: str, number: int = errno.EPERM) -> pyfuse3.FUSE
     """Return the error of a guard, after writing its reason into the log."""
     volume.report(f"refused: {what}")
     return pyfuse3.FUSEError(number)
+
+
+@contextmanager
+def refusing_space(volume: Volume, node: Node | None, name: bytes) -> Iterator[None]:
+    """Write into the log why there is no room for a file beside an asset's own."""
+    try:
+        yield
+    except OSError as error:
+        title = "" if node is None else f"{node.title}/"
+        volume.report(f"refused: {title}{name.decode(errors='replace')}: {error.strerror}")
+        raise
 
 
 def build_taker(

@@ -13,17 +13,17 @@ class Logbook:
 
     Attributes:
         text: All that is kept, oldest first.
-        mtime: When the last line came, in epoch seconds.
+        mtime_ns: When the last line came, in nanoseconds since the epoch.
     """
 
     def __init__(self) -> None:
         self.text = bytearray()
-        self.mtime = time.time()
+        self.mtime_ns = time.time_ns()
 
     def add(self, line: str) -> None:
         """Add a line, with its time; where there are too many, the older half goes."""
-        self.mtime = time.time()
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.mtime))
+        self.mtime_ns = time.time_ns()
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.mtime_ns // 1_000_000_000))
         self.text += f"{stamp} {line}\n".encode(errors="replace")
         if len(self.text) > _MOST_BYTES:
             del self.text[: self.text.index(b"\n", len(self.text) - _KEPT_BYTES) + 1]

@@ -70,6 +70,8 @@ _DIRECTORY_PLACES = frozenset(
     | {Place.ROOT, Place.UNSENT}
 )
 _LONGEST_LOOK_S = 1.0
+DOTS = 2
+"""How many entries are in front of each listing: the directory itself, and the one it is in."""
 _ASSET_FOLDERS = (Place.ALL, Place.ARCHIVED, Place.DELETED)
 _PARENTS_OF_ASSETS: dict[Place, bytes] = {Place.ALL: b"all", Place.ARCHIVED: b"archived"}
 
@@ -84,6 +86,8 @@ class Listing:
     inodes: list[Inode] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     view: int = 0
+    inode: int = 0
+    is_begun: bool = False
 
     def add(self, name: bytes, make: Make) -> None:
         """Put an entry at the end."""
@@ -103,9 +107,9 @@ class Looking:
         self.searches = searches
         self._folders = {int(place): names for place, names in self.tree.folders.items()}
         # Filled in anew for each answer, which is sent before anything else happens.
-        self._directory = build_directory(Inode(0), volume.started)
-        self._file = build_file(Inode(0), 0, 0.0)
-        self._text = build_text_file(Inode(0), 0, 0.0)
+        self._directory = build_directory(Inode(0), volume.started_ns)
+        self._file = build_file(Inode(0), 0, 0)
+        self._text = build_text_file(Inode(0), 0, 0)
 
     # --- Names
 
@@ -245,7 +249,9 @@ class Looking:
         file = self.volume.find_unlinked(inode)
         if file is None or file.buffer is None:
             return None
-        return build_file(file.inode, len(file.buffer.content), time.time())
+        entry = build_file(file.inode, len(file.buffer.content), time.time_ns())
+        entry.st_nlink = 0
+        return entry
 
     def _find_counted(self, inode: int) -> pyfuse3.EntryAttributes | None:
         file = self.volume.find_second_life(inode)
@@ -259,7 +265,7 @@ class Looking:
 
     def attributes_of_place(self, place: Place) -> pyfuse3.EntryAttributes:
         """Return the attributes of what is always there."""
-        started = self.volume.started
+        started = self.volume.started_ns
         if place in _DIRECTORY_PLACES:
             links = 2
             if place in _ASSET_FOLDERS:
@@ -271,7 +277,7 @@ class Looking:
             return build_text_file(Inode(place), STATUS_BYTES, started, life_s=0)
         if place == Place.LOG:
             log = self.volume.logbook
-            return build_private_file(Inode(place), len(log.text), log.mtime, life_s=0)
+            return build_private_file(Inode(place), len(log.text), log.mtime_ns, life_s=0)
         if place == Place.REFRESH:
             return build_file(Inode(place), 0, started)
         size = len(README.encode()) if place == Place.README else 0
@@ -281,7 +287,7 @@ class Looking:
         """Return the attributes of an asset's directory."""
         entry = self._directory
         entry.st_ino = node.inode
-        entry.st_mtime_ns = int((node.created or self.volume.started) * 1_000_000_000)
+        entry.st_mtime_ns = self.volume.made_ns(node)
         return entry
 
     def attributes_of_part(
@@ -289,26 +295,28 @@ class Looking:
     ) -> pyfuse3.EntryAttributes:
         """Return the attributes of a file of an asset; its sizes must be known."""
         volume = self.volume
-        size, mtime = volume.size_of(node, part), volume.mtime_of(node, part)
+        size, mtime_ns = volume.size_of(node, part), volume.mtime_of(node, part)
         if part in (Part.JSON, Part.ERROR):
             inode = asset_inode(node.number, part)
             if part is Part.ERROR:
                 # A script asks for it right after a save: the kernel must not remember it.
-                return build_private_file(inode, size, mtime, life_s=0.0)
-            return build_text_file(inode, size, mtime)
+                return build_private_file(inode, size, mtime_ns, life_s=0.0)
+            return build_text_file(inode, size, mtime_ns)
         current = volume.inode_of(node, part)
-        return build_file(current if inode is None else inode, size, mtime)
+        return build_file(current if inode is None else inode, size, mtime_ns)
 
     def attributes_of_scratch(self, scratch: Scratch) -> pyfuse3.EntryAttributes:
         """Return the attributes of an editor's own file."""
         if scratch.is_link:
-            return build_link(scratch.inode, len(scratch.content), scratch.mtime)
-        entry = build_file(scratch.inode, len(scratch.content), scratch.mtime)
+            return build_link(scratch.inode, len(scratch.content), scratch.mtime_ns)
+        entry = build_file(scratch.inode, len(scratch.content), scratch.mtime_ns)
         entry.st_mode = pyfuse3.ModeT((entry.st_mode & ~0o777) | (scratch.mode & 0o777))
+        if not scratch.name:
+            entry.st_nlink = 0
         return entry
 
     def _view_attributes(self, view: int) -> pyfuse3.EntryAttributes:
-        return build_directory(view_inode(view), self.volume.started, life_s=BRIEF_LIFE_S)
+        return build_directory(view_inode(view), self.volume.started_ns, life_s=BRIEF_LIFE_S)
 
     def _link_attributes(self, view: int, node: Node) -> pyfuse3.EntryAttributes:
         size = len(self.target_of(view, node))
@@ -316,7 +324,7 @@ class Looking:
         brief = view == ALIAS_VIEW or self.searches.find_view(view) is not None
         life_s = BRIEF_LIFE_S if brief else 60.0
         inode = link_inode(view, node.slot)
-        return build_link(inode, size, node.created or self.volume.started, life_s=life_s)
+        return build_link(inode, size, self.volume.made_ns(node), life_s=life_s)
 
     def target_of(self, view: int, node: Node) -> bytes:
         """Return where a link in a view points to."""
@@ -376,11 +384,11 @@ class Looking:
 
     def _list_assets(self, folder: Place) -> Listing:
         nodes = self.tree.folders[folder].values()
-        started = self.volume.started
+        started = self.volume.started_ns
         return Listing(
             [FileNameT(node.file_name) for node in nodes],
             inodes=directory_inodes(node.number for node in nodes),
-            times=[int((node.created or started) * 1_000_000_000) for node in nodes],
+            times=[int(node.created * 1_000_000_000) or started for node in nodes],
         )
 
     def _list_asset(self, node: Node) -> Listing:
@@ -435,6 +443,28 @@ class Looking:
             raise pyfuse3.FUSEError(errno.EIO)
         return self._link_attributes(listing.view, listing.nodes[index])
 
+    def fill_dots(self, listing: Listing, start: int, token: pyfuse3.ReaddirToken) -> bool:
+        """Answer the beginning of a readdir; False when there is no room for more.
+
+        The kernel takes no hold of these two.
+        """
+        places = [(b".", listing.inode), (b"..", self._parent_of(listing.inode))]
+        for index, (name, inode) in enumerate(places[start:], start):
+            entry = build_directory(Inode(inode), self.volume.started_ns)
+            if not pyfuse3.readdir_reply(token, FileNameT(name), entry, index + 1):
+                return False
+        return True
+
+    def _parent_of(self, inode: int) -> int:
+        asset = split_asset(inode)
+        node = None if asset is None else self.tree.find_number(asset[0])
+        if node is not None:
+            return node.folder
+        view = split_view(inode)
+        if view is not None:
+            return Place.TAGS if self.tree.find_tag_view(view) is not None else Place.SEARCH
+        return Place.CONTROL if inode == Place.UNSENT else Place.ROOT
+
     def fill_assets(self, listing: Listing, start: int, token: pyfuse3.ReaddirToken) -> None:
         """Answer a readdir of ``all/`` or ``archived/``: a tight loop, as there may be 100,000."""
         names, inodes, times = listing.names, listing.inodes, listing.times
@@ -445,7 +475,7 @@ class Looking:
         for index in range(start, len(names)):
             entry.st_ino = inodes[index]
             entry.st_mtime_ns = times[index]
-            if not reply(token, names[index], entry, index + 1):
+            if not reply(token, names[index], entry, index + DOTS + 1):
                 break
         else:
             index = len(names)
@@ -459,7 +489,8 @@ _FIXED_LISTINGS: dict[Place, dict[bytes, Place]] = {
 
 
 def _unsent_attributes(text: UnsentText) -> pyfuse3.EntryAttributes:
-    return build_private_file(text.inode, len(text.content), text.at, life_s=BRIEF_LIFE_S)
+    at_ns = int(text.at * 1_000_000_000)
+    return build_private_file(text.inode, len(text.content), at_ns, life_s=BRIEF_LIFE_S)
 
 
 async def _is_renaming(pid: int, name: bytes) -> bool:

@@ -19,7 +19,7 @@ import pyfuse3
 import trio
 
 from coexplorer.config import Settings
-from coexplorer.errors import Refused
+from coexplorer.errors import JournalError, Refused
 from coexplorer.fs.attributes import MODES
 from coexplorer.fs.control import Control
 from coexplorer.fs.descriptors import find_mount_id
@@ -108,8 +108,10 @@ async def _serve(
             if options.allow_other:
                 MODES.let_others_look()
             follower = Follower(volume, library, saver)
+            await _apply_acknowledged(library)
             await follower.load()
             await saver.unsent.recall()
+            await saver.keeper.load()
             _mount(_build(volume, library, saver), settings, folder, options)
             unmounts = True
             try:
@@ -136,6 +138,14 @@ async def _serve(
                 notifier.stop()
                 pyfuse3.close(unmount=unmounts)
                 remove_record(settings.paths, folder, os.getpid())
+
+
+async def _apply_acknowledged(library: Library) -> None:
+    """Show the saves of a mount that was killed before its catalog heard of them."""
+    try:
+        await library.apply_acknowledged()
+    except JournalError as error:
+        log.warning("saves of an earlier mount may not be shown at once: %s", error)
 
 
 async def _answer_until_end(

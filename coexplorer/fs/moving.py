@@ -11,12 +11,12 @@ import pyfuse3
 
 from coexplorer import names
 from coexplorer.fs.files import EDITABLE_PARTS, FILE_NAMES
-from coexplorer.fs.guards import build_taker, refuse
+from coexplorer.fs.guards import build_taker, refuse, refusing_space
 from coexplorer.fs.handles import HIDDEN_S, Buffer
 from coexplorer.fs.inodes import Inode, Part, Place, split_asset, split_view
 from coexplorer.fs.opening import Opening
 from coexplorer.fs.saving import Saver
-from coexplorer.fs.scratch import Scratch
+from coexplorer.fs.scratch import Scratch, is_editors_own
 from coexplorer.fs.tagging import Tagging
 from coexplorer.fs.tree import Flag, Node
 from coexplorer.fs.volume import Volume
@@ -104,15 +104,23 @@ class Moving:
         if taken and not replace:
             raise pyfuse3.FUSEError(errno.EEXIST)
         if scratch is not None and target is None:
-            self.volume.scratch.rename(scratch, new)
+            await self._rename_scratch(scratch, new)
         elif scratch is not None and target in EDITABLE_PARTS:
             await self._put_scratch(node, scratch, target, tgid)
         elif source in EDITABLE_PARTS and target is None:
-            self._move_away(node, source, new)
+            await self._move_away(node, source, new)
         elif scratch is None and source is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         else:
             raise refuse(self.volume, f"renaming {_text(old)} to {_text(new)}")
+
+    async def _rename_scratch(self, scratch: Scratch, new: bytes) -> None:
+        store = self.volume.scratch
+        replaced = store.find(scratch.slot, new)
+        store.rename(scratch, new)
+        await self.opening.keeper.keep(scratch)
+        if replaced is not None and replaced is not scratch:
+            await self.opening.keeper.replace(replaced, scratch)
 
     async def _put_scratch(self, node: Node, scratch: Scratch, part: Part, tgid: int) -> None:
         """Save a scratch file's content as a metadata file's: the PUT is inside the rename."""
@@ -141,9 +149,11 @@ class Moving:
             self.volume.put_back(node, part, file)
             await self.volume.notices.wait_told()
             raise
-        self.volume.set_mtime(node, part, scratch.mtime)
+        self.volume.set_mtime(node, part, scratch.mtime_ns)
         self.opening.open_files.retarget(scratch, trial)
         self.volume.scratch.drop(scratch)
+        scratch.name = b""
+        await self.opening.keeper.keep(scratch)
         if trial.handles:
             self.opening.load(node, trial)
         self.volume.tidy(trial)
@@ -157,7 +167,7 @@ class Moving:
         self.volume.tidy(file)
         return text
 
-    def _move_away(self, node: Node, part: Part, new: bytes) -> None:
+    async def _move_away(self, node: Node, part: Part, new: bytes) -> None:
         """Make a metadata file a scratch file: an editor's backup. Nothing is sent."""
         file = self.volume.ensure_file(node, part)
         self.opening.load(node, file)
@@ -166,7 +176,7 @@ class Moving:
             file.inode,
             node.slot,
             new,
-            mtime=self.volume.mtime_of(node, part),
+            mtime_ns=self.volume.mtime_of(node, part),
             used=time.monotonic(),
             content=bytearray(content),
         )
@@ -177,6 +187,7 @@ class Moving:
         self.volume.drop_second_life(file.inode)
         self.opening.open_files.retarget(file, scratch)
         self.volume.tidy(file)
+        await self.opening.keeper.keep(scratch)
 
     def _hide(self, node: Node, part: Part) -> None:
         """Take a metadata file's name away for a few seconds."""
@@ -307,16 +318,19 @@ class Moving:
         if node is not None:
             if name in FILE_NAMES:
                 raise refuse(self.volume, "a symbolic link in place of a metadata file")
+            if not is_editors_own(name):
+                raise refuse(self.volume, f"a symbolic link {_text(name)} in an asset's folder")
             scratch = Scratch(
                 self.volume.inodes.take(),
                 node.slot,
                 name,
-                mtime=time.time(),
+                mtime_ns=time.time_ns(),
                 used=time.monotonic(),
                 content=bytearray(target),
                 is_link=True,
             )
-            self.volume.scratch.add(scratch)
+            with refusing_space(self.volume, node, name):
+                self.volume.scratch.add(scratch)
             return scratch.inode
         folder = self.tagging.find_folder(parent)
         if folder is None:
@@ -332,14 +346,14 @@ class Moving:
         """
         node = self.get_asset(parent)
         if node is not None:
-            self._unlink_file(node, name)
+            await self._unlink_file(node, name)
             return
         folder = self.tagging.find_folder(parent)
         if folder is None:
             raise refuse(self.volume, f"removing {_text(name)}")
         await self.tagging.take_away(folder, parent, name)
 
-    def _unlink_file(self, node: Node, name: bytes) -> None:
+    async def _unlink_file(self, node: Node, name: bytes) -> None:
         part = FILE_NAMES.get(name)
         if part in EDITABLE_PARTS:
             file = self.volume.find_file(node, part)
@@ -348,8 +362,11 @@ class Moving:
                 self.volume.tidy(file)
         elif part is not None:
             raise refuse(self.volume, f"removing {_text(name)}")
-        elif self.volume.scratch.unlink(node.slot, name) is None:
-            raise pyfuse3.FUSEError(errno.ENOENT)
+        else:
+            scratch = self.volume.scratch.unlink(node.slot, name)
+            if scratch is None:
+                raise pyfuse3.FUSEError(errno.ENOENT)
+            await self.opening.keeper.keep(scratch)
 
 
 def _find_unsent(scratch: Scratch, part: Part) -> Buffer | None:

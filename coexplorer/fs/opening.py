@@ -22,6 +22,7 @@ from coexplorer.fs.files import (
     NAMES_OF_PARTS,
     build_json,
 )
+from coexplorer.fs.guards import refusing_space
 from coexplorer.fs.handles import (
     Buffer,
     MetadataFile,
@@ -47,6 +48,7 @@ class Opening:
         self.volume = volume
         self.saver = saver
         self.control = control
+        self.keeper = saver.keeper
         self.open_files = OpenFiles()
         volume.on_state = self._give_state
 
@@ -259,12 +261,13 @@ class Opening:
                 self.volume.inodes.take(),
                 node.slot,
                 name,
-                mtime=time.time(),
+                mtime_ns=time.time_ns(),
                 used=time.monotonic(),
                 mode=mode & 0o777,
                 handles=1,
             )
-            self.volume.scratch.add(scratch)
+            with refusing_space(self.volume, node, name):
+                self.volume.scratch.add(scratch)
             return self._describe(scratch, flags, pid)
         if part not in EDITABLE_PARTS:
             self._refuse_derived(node)
@@ -356,8 +359,9 @@ class Opening:
             return len(data)  # .coexplorer/refresh: the open did it
         if isinstance(target, Scratch):
             at = len(target.content) if opened.appends else offset
-            self.volume.scratch.write(target, at, data)
-            target.mtime, target.used = time.time(), time.monotonic()
+            with refusing_space(self.volume, self.volume.tree.find_slot(target.slot), target.name):
+                self.volume.scratch.write(target, at, data)
+            target.mtime_ns, target.used = time.time_ns(), time.monotonic()
             opened.touched = True
             return len(data)
         buffer = target.buffer
@@ -374,7 +378,7 @@ class Opening:
         opened.touched = True
         node = self.volume.tree.find_slot(target.slot)
         if node is not None and not target.detached:
-            self.volume.set_mtime(node, target.part, time.time())
+            self.volume.set_mtime(node, target.part, time.time_ns())
         return len(data)
 
     def _refuse(self, opened: OpenFile, file: MetadataFile, error: InvalidField | OSError) -> None:
@@ -412,15 +416,16 @@ class Opening:
         Raises:
             OSError: ENOSPC.
         """
-        self.volume.scratch.resize(scratch, size)
-        scratch.mtime = time.time()
+        with refusing_space(self.volume, self.volume.tree.find_slot(scratch.slot), scratch.name):
+            self.volume.scratch.resize(scratch, size)
+        scratch.mtime_ns = time.time_ns()
 
     def _cut(self, node: Node, file: MetadataFile, buffer: Buffer, size: int) -> None:
         version = buffer.version
         self.volume.details.forget_kept(node.slot, file.part)
         buffer.resize(size)
         if buffer.version != version and not file.detached:
-            self.volume.set_mtime(node, file.part, time.time())
+            self.volume.set_mtime(node, file.part, time.time_ns())
 
     # --- Closing
 
@@ -432,8 +437,10 @@ class Opening:
         """
         opened = self.open_files.by_handle[handle]
         target = opened.target
-        if isinstance(target, Scratch) and opened.touched:
-            self._note_backup(target, opened.tgid)
+        if isinstance(target, Scratch) and opened.writable:
+            if opened.touched:
+                self._note_backup(target, opened.tgid)
+            await self.keeper.keep(target)
         if not isinstance(target, MetadataFile) or target.detached or target.buffer is None:
             return
         buffer = target.buffer

@@ -27,14 +27,13 @@ from coexplorer.fs.files import EDITABLE_PARTS, NAMES_OF_PARTS
 from coexplorer.fs.guards import refuse
 from coexplorer.fs.handles import MetadataFile
 from coexplorer.fs.inodes import Inode, Part, Place, split_asset
-from coexplorer.fs.looking import Listing, Looking
+from coexplorer.fs.looking import DOTS, Listing, Looking
 from coexplorer.fs.moving import Moving
 from coexplorer.fs.opening import Opening
-from coexplorer.fs.scratch import MAX_SCRATCH_TOTAL_BYTES
+from coexplorer.fs.scratch import MAX_SCRATCH_TOTAL_BYTES, Scratch
 from coexplorer.fs.tree import Flag, Node
 from coexplorer.fs.volume import Volume
 
-_NANOSECONDS = 1_000_000_000
 _BLOCK_BYTES = 4096
 _LONGEST_NAME = 255
 
@@ -42,7 +41,7 @@ _LONGEST_NAME = 255
 class Operations(pyfuse3.Operations):
     """What the kernel asks; see `coexplorer.fs.mount` for who puts it together.
 
-    Extended attributes, mknod and whatever else is not here stay unimplemented: the kernel then
+    Extended attributes and whatever else is not here stay unimplemented: the kernel then
     never asks again, or falls back by itself (design: fuse-notes.md §2.4, §3.4).
 
     Handlers that change the platform answer within a deadline. Those that only look wait for
@@ -67,6 +66,7 @@ class Operations(pyfuse3.Operations):
     ) -> EntryAttributes:
         entry = await self.looking.find(parent_inode, name, ctx.pid)
         if entry is None:
+            _checked(name)
             if name == NAMES_OF_PARTS[Part.ERROR]:
                 raise pyfuse3.FUSEError(errno.ENOENT)  # which the kernel does not remember
             return build_absent()
@@ -94,6 +94,7 @@ class Operations(pyfuse3.Operations):
     @answers()
     async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
         listing = await self.looking.list_directory(inode)
+        listing.inode = inode
         handle = self._next_listing
         self._next_listing += 1
         self._listings[handle] = listing
@@ -102,16 +103,30 @@ class Operations(pyfuse3.Operations):
     @answers()
     async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
         listing = self._listings[fh]
+        if start_id < DOTS:
+            listing = self._listings[fh] = await self._rewound(listing, start_id)
+            if not self.looking.fill_dots(listing, start_id, token):
+                return
+        start = max(start_id - DOTS, 0)
         if listing.inodes:
-            self.looking.fill_assets(listing, start_id, token)
+            self.looking.fill_assets(listing, start, token)
             return
         names, entry_at = listing.names, self.looking.entry_at
         add, reply = self.volume.counts.add, pyfuse3.readdir_reply
-        for index in range(start_id, len(names)):
+        for index in range(start, len(names)):
             entry = entry_at(listing, index)
-            if not reply(token, names[index], entry, index + 1):
+            if not reply(token, names[index], entry, index + DOTS + 1):
                 return
             add(entry.st_ino)
+
+    async def _rewound(self, listing: Listing, start_id: int) -> Listing:
+        """Return a directory's listing: a new one if it is read from the beginning once more."""
+        if start_id or not listing.is_begun:
+            listing.is_begun = True
+            return listing
+        again = await self.looking.list_directory(listing.inode)
+        again.inode, again.is_begun = listing.inode, True
+        return again
 
     @answers()
     async def releasedir(self, fh: FileHandleT) -> None:
@@ -192,21 +207,29 @@ class Operations(pyfuse3.Operations):
         if inode == Place.REFRESH:
             self.opening.saver.reach.catch_up()
         elif scratch is not None:
-            if fields.update_size:
-                self.opening.resize_scratch(scratch, attr.st_size)
-            if fields.update_mtime:
-                scratch.mtime = attr.st_mtime_ns / _NANOSECONDS
-            if fields.update_mode:
-                scratch.mode = attr.st_mode & 0o777
+            await self._change_scratch(scratch, attr, fields)
         elif file is not None and node is not None:
             if fields.update_size:
                 self.opening.resize(node, file, attr.st_size, fh)
             if fields.update_mtime:
-                self.volume.set_mtime(node, file.part, attr.st_mtime_ns / _NANOSECONDS)
+                self.volume.set_mtime(node, file.part, attr.st_mtime_ns)
             self.volume.tidy(file)
         elif fields.update_size:
             raise pyfuse3.FUSEError(errno.EPERM)
         return self.looking.attributes(inode)
+
+    async def _change_scratch(
+        self, scratch: Scratch, attr: EntryAttributes, fields: SetattrFields
+    ) -> None:
+        if fields.update_size:
+            self.opening.resize_scratch(scratch, attr.st_size)
+        if fields.update_mtime:
+            scratch.mtime_ns = attr.st_mtime_ns
+            scratch.is_written = False
+        if fields.update_mode:
+            scratch.mode = attr.st_mode & 0o777
+        if not scratch.handles:  # else its close does it
+            await self.opening.keeper.keep(scratch)
 
     # --- Changes
 
@@ -250,6 +273,13 @@ class Operations(pyfuse3.Operations):
     ) -> EntryAttributes:
         await self.moving.link(parent_inode, _checked(name), target)
         return await self._reply_entry(parent_inode, name)
+
+    @answers()
+    async def mknod(
+        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
+    ) -> EntryAttributes:
+        """Refuse pipes, sockets and devices; files are made by `create`."""
+        raise refuse(self.volume, f"making a special file {os.fsdecode(name)}")
 
     @answers()
     async def link(

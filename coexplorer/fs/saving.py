@@ -30,6 +30,7 @@ from coexplorer.fs.files import (
     read_anyhow,
 )
 from coexplorer.fs.handles import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
+from coexplorer.fs.keeping import Keeper
 from coexplorer.fs.reach import Reach
 from coexplorer.fs.tree import Node
 from coexplorer.fs.turns import give_way
@@ -90,6 +91,7 @@ class Saver:
         self.reach = Reach(volume, library, nursery)
         self.health = self.reach.health
         self.unsent = Unsent(volume, library, self.reach)
+        self.keeper = Keeper(volume, library)
         self._nursery = nursery
         self._locks: dict[int, tuple[trio.Lock, int]] = {}
         self._running: set[_Attempt] = set()

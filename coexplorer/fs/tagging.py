@@ -19,6 +19,9 @@ from coexplorer.library import Library
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId, Fields
 
+_MOST_FOLDERS = 1000
+"""Empty tag folders that may be made: they only live in the mount's memory."""
+
 
 class Tagging:
     """Adds, exchanges and takes away tags."""
@@ -129,6 +132,9 @@ class Tagging:
             raise refuse(self._volume, "a tag that is not UTF-8") from None
         if names.escape_name(tag).encode() != name or not tag.strip():
             raise refuse(self._volume, f"the tag {_text(name)}")
+        if self._tree.count_made_tags() >= _MOST_FOLDERS:
+            reason = f"the tag {_text(name)}: there are {_MOST_FOLDERS:,} empty tag folders already"
+            raise refuse(self._volume, reason, errno.ENOSPC)
         folder = self._tree.ensure_tag(tag)
         folder.made = True
         return folder

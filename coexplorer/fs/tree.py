@@ -347,6 +347,14 @@ class Tree:
         """Take an empty tag folder away again that was made here."""
         folder.made = False
         self._mark(Place.TAGS, folder.file_name, view_inode(folder.view))
+        if not folder.members:
+            del self._tags[folder.tag]
+            del self._tag_names[folder.file_name]
+            del self._tag_views[folder.view]
+
+    def count_made_tags(self) -> int:
+        """Count the empty tag folders that were made here."""
+        return sum(folder.made and not folder.members for folder in self._tags.values())
 
     def take_view(self) -> int:
         """Return a number for a new view."""

@@ -86,11 +86,11 @@ class Volume:
         self.spellings = Spellings()
         self.groups = ThreadGroups()
         self.logbook = Logbook()
-        self.started = time.time()
+        self.started_ns = time.time_ns()
         self.deleted = 0
         self.deletions_begun = 0
         self.mount_id: int | None = None
-        self._mtimes: dict[tuple[int, Part], float] = {}
+        self._mtimes: dict[tuple[int, Part], int] = {}
         self._files: dict[tuple[int, Part], MetadataFile] = {}
         self._second_lives: dict[int, MetadataFile] = {}
         self._unlinked: dict[int, MetadataFile] = {}
@@ -140,7 +140,7 @@ class Volume:
 
         Its pages go a moment later, from another thread: an open in between must not keep them.
         """
-        self._mtimes[node.slot, part] = time.time()
+        self._mtimes[node.slot, part] = time.time_ns()
         self._texts.pop((node.slot, part), None)
         self.details.forget_kept(node.slot, part)
         self.notices.forget_inode(self.inode_of(node, part))
@@ -149,7 +149,7 @@ class Volume:
         """Make sure that the sizes of an asset's files are known; False when the asset is gone."""
         return self.details.has(node.slot) or self.excerpt(node) is not None
 
-    def glance(self, node: Node, part: Part) -> tuple[int, float] | None:
+    def glance(self, node: Node, part: Part) -> tuple[int, int] | None:
         """Return size and time of a file of which there is nothing more to say; None: look closer.
 
         That is nearly every file, and what makes a stat fast.
@@ -160,7 +160,8 @@ class Volume:
         size = self.details.find_size(node.slot, part)
         if size is None:
             return None
-        return size, self._mtimes.get(key) or node.created or self.started
+        mtime_ns = self._mtimes.get(key)
+        return size, self.made_ns(node) if mtime_ns is None else mtime_ns
 
     def size_of(self, node: Node, part: Part) -> int:
         """Return the size that a stat answers."""
@@ -171,13 +172,18 @@ class Volume:
             return len(file.buffer.content)
         return self.details.size(node.slot, part)
 
-    def mtime_of(self, node: Node, part: Part) -> float:
-        """Return when a file's present value was first seen here, in epoch seconds."""
-        return self._mtimes.get((node.slot, part)) or node.created or self.started
+    def made_ns(self, node: Node) -> int:
+        """Return when an asset was created, or first shown, in nanoseconds since the epoch."""
+        return int(node.created * 1_000_000_000) or self.started_ns
 
-    def set_mtime(self, node: Node, part: Part, mtime: float) -> None:
+    def mtime_of(self, node: Node, part: Part) -> int:
+        """Return when a file's present value was first seen here, in the same unit."""
+        mtime_ns = self._mtimes.get((node.slot, part))
+        return self.made_ns(node) if mtime_ns is None else mtime_ns
+
+    def set_mtime(self, node: Node, part: Part, mtime_ns: int) -> None:
         """Set a file's time: it was written, or a tool says so."""
-        self._mtimes[node.slot, part] = mtime
+        self._mtimes[node.slot, part] = mtime_ns
 
     # --- Metadata files
 
@@ -436,3 +442,6 @@ class Volume:
         node = self.tree.find_slot(scratch.slot)
         if node is not None and scratch.name:
             self.notices.forget_entry(node.inode, scratch.name)
+            if not scratch.is_link:
+                name = scratch.name.decode(errors="replace")
+                self.report(f"{node.title}/{name}: gone, as nobody opened it for ten minutes")

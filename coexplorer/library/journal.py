@@ -346,6 +346,13 @@ class Journal:
             (*states, asset_id, asset_id),
         )
 
+    def applied_edits(self, since: float, limit: int) -> list[Entry]:
+        """Return edits that were settled as applied since then (epoch seconds), newest first."""
+        return self._entries(
+            "WHERE state = ? AND action = ? AND settled_at >= ? ORDER BY entries.id DESC LIMIT ?",
+            (State.APPLIED, Action.EDIT, since, limit),
+        )
+
     def count_pending(self) -> int:
         """Return how many entries wait for the user."""
         return self.count_kept()[0]

@@ -99,7 +99,7 @@ class JournalFile:
 
 def _again(problem: JournalError) -> JournalError:
     """Return an error to raise once more, without the traceback of the last time."""
-    return JournalError(problem.message, hint=problem.hint)
+    return JournalError(problem.message, hint=problem.hint, disk_is_full=problem.disk_is_full)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
@@ -164,6 +164,7 @@ def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent")
             f"the journal {path} was written by a newer coexplorer, so {so}",
             hint="update coexplorer; the journal is never rebuilt",
         )
+    disk_is_full = False
     reason, hint = str(error), "free some disk space or look at the file's permissions"
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
     if isinstance(error, NoLocksError):
@@ -174,8 +175,9 @@ def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent")
         reason = "it is damaged"
         hint = "keep it, it may hold what was not sent, but move it and its -wal file away"
     elif isinstance(error, sqlite3.OperationalError | OSError) and is_full(path.parent):
-        reason, hint = "the disk is full", "free some disk space"
+        reason, hint, disk_is_full = "the disk is full", "free some disk space", True
     return JournalError(
         f"the journal {path} can't be used ({reason}), so {so}",
         hint=f"{hint}, then try again",
+        disk_is_full=disk_is_full,
     )

@@ -18,6 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.config import Settings
 from coexplorer.errors import ApiError, CoexplorerError
+from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.background import Background
 from coexplorer.library.bulk import Bulk, Stopping, never
 from coexplorer.library.changes import Change, Plan
@@ -498,6 +499,17 @@ class Library:
     async def kept(self) -> list[Entry]:
         """Return the entries whose text is kept: those of `unsent`, and what was refused."""
         return await self._history.kept()
+
+    async def apply_acknowledged(self) -> int:
+        """Show what the journal says was done, of which a crash kept the catalog from hearing.
+
+        Returns:
+            Of how many assets the catalog learned something.
+
+        Raises:
+            JournalError: The journal can't be read.
+        """
+        return await apply_acknowledged(self._context)
 
     async def settle(self) -> list[Entry]:
         """Look at the platform for every change of unknown outcome; return them as they are now."""

@@ -354,7 +354,7 @@ def test_a_process_that_reads_everything_pays_for_it_alone() -> None:
 
 
 def scratch(store: ScratchStore, number: int, name: bytes = b"x", used: float = 0.0) -> Scratch:
-    made = Scratch(Inode(number), 0, name, mtime=0.0, used=used)
+    made = Scratch(Inode(number), 0, name, mtime_ns=0, used=used)
     store.add(made)
     return made
 
@@ -428,6 +428,7 @@ def test_details_notice_changes_of_what_was_seen() -> None:
         (QueryError("x", start=0, end=1), errno.ENOENT),
         (CatalogError("x"), errno.EIO),
         (JournalError("x"), errno.EIO),
+        (JournalError("x", disk_is_full=True), errno.ENOSPC),
     ],
 )
 def test_each_error_has_its_errno(error: CoexplorerError, number: int) -> None:

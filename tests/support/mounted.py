@@ -134,7 +134,7 @@ class Mounted:
     def status(self) -> dict[str, str]:
         """``.coexplorer/status``, line by line."""
         text = (self.folder / ".coexplorer" / "status").read_text()
-        return dict(line.split(": ", 1) for line in text.splitlines())
+        return dict(line.rstrip().split(": ", 1) for line in text.splitlines())
 
     def settle(self) -> None:
         """Wait until nothing is open, on its way, or waiting to be sent."""
