@@ -61,9 +61,9 @@ class Reach:
     def catch_up(self) -> None:
         """Read all assets anew in the background: who asks for news wants edits by others, too."""
         now = trio.current_time()
+        self.health.forget_permissions()
         if now - self._caught_up >= _SAME_TOUCH_S:
             self._caught_up = self._refreshed = now
-            self.health.forget_permissions()
             self._nursery.start_soon(self._look, self._library.catch_up)
 
     async def _refresh(self) -> None:
