@@ -134,11 +134,22 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         return screen
 
     def say(self, text: str, *, severity: str = "information") -> None:
-        """Show a notification and keep it for the log; foreign text in it is made harmless."""
+        """Show a notification and keep it for the log; foreign text in it is made harmless.
+
+        What is said again while it is still shown is counted there, and takes no more room.
+        """
         shown = clean(text)
-        self.notices.append((external.now(), shown))
+        now = external.now()
+        self.notices.append((now, shown))
         del self.notices[:-KEPT_NOTICES]
         level = severity if severity in ("warning", "error") else "information"
+        recent = (said for at, said in self.notices if now - at < self.NOTIFICATION_TIMEOUT)
+        times = sum(said == shown for said in recent)
+        if times > 1:
+            alike = (shown, f"{shown} ({times - 1} times)")
+            for notification in [each for each in self._notifications if each.message in alike]:
+                self._unnotify(notification, refresh=False)
+            shown = f"{shown} ({times} times)"
         self.notify(shown, severity=level, markup=False)  # type: ignore[arg-type]  # a Literal, checked above
 
     def iter_themes(self) -> Iterable[tuple[str, str]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
 
 import msgspec
 
 from coexplorer.library.changes import FieldDiff, Plan, PlanItem, describe_difference
-from coexplorer.library.entries import PENDING, Action, Entry, State
+from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.losses import describe_loss
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.text import clean, cut, fit, width
@@ -153,27 +152,6 @@ def _name_and_reason(name: str, reason: str, cells: int) -> str:
         reason = ""  # it is said in full below
     room = cells // 2 if reason else cells
     return f"{cut_middle(clean(name), room)}  {clean(reason)}".rstrip()
-
-
-def build_entry_line(entry: Entry, cells: int, zone: tzinfo | None) -> Line:
-    """Return one line of the log: when, by which front end, what, how it ended."""
-    wide = cells >= WIDE
-    at = datetime.fromtimestamp(entry.at, tz=zone).strftime("%Y-%m-%d %H:%M" if wide else "%H:%M")
-    state = "undone" if entry.was_undone else str(entry.state)
-    waiting = entry.state in PENDING
-    mark = "! " if waiting else "  "
-    head = f"{mark}{at} {fit(entry.origin, 4)}"
-    what = fit(describe_entry(entry), min(26, cells // 4) if wide else 10) + " "
-    room = cells - len(head) - width(what) - 10
-    return cut_line(
-        (
-            (head, Role.WARN if waiting else Role.DIM),
-            (what, Role.TEXT),
-            (fit(state, 10), ROLES.get(entry.state, Role.WARN)),
-            (_name_and_reason(entry.asset_name, entry.reason, room), Role.TEXT),
-        ),
-        cells,
-    )
 
 
 def describe_entry(entry: Entry) -> str:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC
 from itertools import pairwise
 
 import msgspec
@@ -14,7 +13,8 @@ from coexplorer.models import AssetId, Fields
 from coexplorer.query import SortKey
 from coexplorer.text import clean, width
 from coexplorer.tui.browsing import Browsing
-from coexplorer.tui.diffs import build_entry_line, describe_entry
+from coexplorer.tui.changes import build_part_line
+from coexplorer.tui.diffs import describe_entry
 from coexplorer.tui.facts import _show_value
 from coexplorer.tui.markdown import render_markdown
 from coexplorer.tui.present import (
@@ -236,7 +236,7 @@ def test_the_log_says_what_an_edit_changed() -> None:
         after=after,
     )
     assert describe_entry(entry) == "name +new -old"
-    line = build_entry_line(entry, 100, UTC)
+    line = build_part_line(entry, 100)
     assert "name +new -old" in "".join(text for text, _ in line)
 
 

@@ -6,6 +6,7 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.models import AssetId
+from coexplorer.tui.app import CoexplorerApp
 from tests.support.server import COMBINED, DRAFT, OUTSIDE, THEIRS, VIEWED
 from tests.support.tui import running_app
 
@@ -73,6 +74,19 @@ async def test_a_refused_triage_says_why_and_the_row_returns(
         await app.until_shown("you can read but not change this asset")
         await app.until_shown("RNA-seq reference")
         assert not app.stored(VIEWED).archived
+
+
+async def test_the_same_refusal_again_is_counted_in_place_of_a_row_of_notifications(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CoexplorerApp, "NOTIFICATION_TIMEOUT", 60)
+    async with running_app(server, settings) as app:
+        for times in ("", "(2 times)", "(3 times)"):
+            await app.go_to("RNA-seq reference")
+            await app.press("a")
+            await app.until_shown("you can read but not change this asset", times)
+            await app.until_gone("↑")
+        assert app.text().count("you can read but not change this asset") == 1
 
 
 @pytest.mark.command("change.undo", "change.redo")

@@ -1,0 +1,122 @@
+"""Changes of the log, and what a batch came to, as lines and words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from coexplorer.errors import Forbidden
+from coexplorer.library.entries import Action, Batch, Purpose, Reason, State
+from coexplorer.library.results import BatchReport, EditResult
+from coexplorer.models import AssetId
+from coexplorer.text import width
+from coexplorer.tui.changes import (
+    build_change_details,
+    build_change_line,
+    build_log_title,
+    describe_origin,
+    describe_purpose,
+    describe_reversal,
+    tell_when,
+)
+from coexplorer.tui.diffs import build_report
+from coexplorer.tui.present import Line
+
+NOW = datetime(2026, 11, 28, 13, 0, tzinfo=UTC)
+DENIED = Forbidden("you can read but not change this asset", hint="ask its owner")
+
+
+def text_of(line: Line) -> str:
+    return "".join(text for text, _ in line)
+
+
+def batch(title: str, purpose: Purpose = Purpose.DO, **counts: int) -> Batch:
+    at = NOW.timestamp() - 86_400
+    return Batch(7, at, "cli", title, purpose, None, dict(counts))
+
+
+def result(number: int, state: State, error: Forbidden | None = None) -> EditResult:
+    name = f"asset {number}"
+    return EditResult(number, 7, AssetId(str(number)), name, Action.EDIT, state, error=error)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (batch("add tag zz", applied=105), "undo: add tag zz, 105 assets"),
+        (batch("undo: add tag zz", Purpose.UNDO, applied=105), "redo: add tag zz, 105 assets"),
+        (batch("redo: add tag zz", Purpose.REDO, applied=105), "undo: add tag zz, 105 assets"),
+        (batch("undo: redo: undo: x", Purpose.UNDO, applied=1), "redo: x"),
+        (batch("archive undo: of mine", applied=1), "undo: archive undo: of mine"),
+        (batch("undo: my own title", applied=1), "undo: undo: my own title"),
+    ],
+)
+def test_what_is_taken_back_is_named_once_however_often_it_was(made: Batch, said: str) -> None:
+    assert describe_purpose(made) == said
+
+
+def test_the_moment_is_told_as_people_say_it() -> None:
+    assert tell_when(NOW.timestamp(), NOW) == "today 13:00"
+    assert describe_origin(batch("x", applied=1), NOW) == "yesterday 13:00, by cli"
+    assert tell_when(0, NOW) == "1970-01-01 00:00"
+
+
+@pytest.mark.parametrize("cells", [20, 40, 69, 70, 80, 120, 200])
+def test_a_change_is_one_line_in_any_width(cells: int) -> None:
+    many = batch("add tag \x1b]52;c;x\x07 日本", applied=96, unsent=5629)
+    line = text_of(build_change_line(many, cells, NOW))
+    assert width(line) <= cells
+    assert "\x1b" not in line
+    assert line.startswith("!▸")
+    if cells >= 120:
+        assert "96 applied, 5,629 unsent" in line
+
+
+def test_the_details_of_a_change_group_its_reasons() -> None:
+    reasons = [Reason(State.REFUSED, DENIED.message, DENIED.hint, 218)]
+    many = batch("add tag x", applied=5, refused=218)
+    said = [text_of(line) for line in build_change_details(many, reasons, 100, NOW)]
+    assert "218 x refused: you can read but not change this asset" in said
+    assert "ask its owner" in said
+
+
+def test_the_title_says_that_it_is_still_being_read() -> None:
+    assert build_log_title(None, 2, 0) == "Log: reading…"
+    assert build_log_title(1, 0, 0) == "Log: 1 change"
+    assert build_log_title(1234, 2, 218) == "Log: 1,234 changes, 2 unsent, 218 refused"
+
+
+def test_a_reason_that_many_have_stands_once_with_their_names_below() -> None:
+    refused = [result(number, State.REFUSED, DENIED) for number in range(30)]
+    unsent = [result(30, State.UNSENT, Forbidden("something else"))]
+    done = [result(31, State.APPLIED)]
+    outcomes = build_report(BatchReport(7, "x", (*done, *unsent, *refused)), 100)
+    lines = [text_of(outcome.line) for outcome in outcomes]
+    assert lines[0].startswith("refused")
+    assert lines[0].endswith("30 x you can read but not change this asset")
+    assert sum("you can read" in line for line in lines) == 1
+    assert [outcome.result for outcome in outcomes[1:31]] == refused
+    assert lines[31].startswith("unsent")
+    assert lines[32].startswith("applied")
+
+
+@pytest.mark.parametrize(
+    ("results", "said", "is_well"),
+    [
+        ([result(1, State.APPLIED)], "undone: rename", True),
+        ([result(1, State.REFUSED, DENIED)], f"not undone: rename: {DENIED.message}", False),
+        (
+            [result(1, State.APPLIED), result(2, State.REFUSED, DENIED)],
+            f"undone: rename; not all of it: {DENIED.message}",
+            False,
+        ),
+    ],
+)
+def test_what_could_not_be_undone_is_told_with_its_reason(
+    results: list[EditResult],
+    said: str,
+    is_well: bool,  # noqa: FBT001 - a row of a table
+) -> None:
+    report = BatchReport(7, "x", tuple(results))
+    assert describe_reversal(batch("rename", applied=1), report) == (said, is_well)
