@@ -238,3 +238,14 @@ def test_prepared_order_knows_of_assets_that_come_go_and_change_their_time(tmp_p
         catalog.remove([later[0].asset.id])
         for query in by_time:
             assert_as_naive(catalog, later[1:] + records[5:], query)
+
+
+@pytest.mark.parametrize("odd", ["\ufffe", "\uffff", "\ufdd0", "\U0010ffff", "\U0001fffe"])
+def test_a_word_beside_a_noncharacter_is_found(tmp_path: Path, odd: str) -> None:
+    (record,) = make_records(1, 1)
+    raw = json.loads(record.asset.raw) | {"name": f"ab{odd}cd{odd}efgh", "tags": [f"x{odd}y"]}
+    with Catalog.open(tmp_path / "c.sqlite3") as catalog:
+        catalog.upsert([Record(parse_asset(raw), Membership(archived=False))])
+        for word in ("ab", f"b{odd}c", f"name:ab{odd}", "cd", "efgh", f"{odd}efg", f"tag:x{odd}y"):
+            assert catalog.ids(parse_query(word), now=NOW) == [raw["id"]], repr(word)
+        assert catalog.ids(parse_query("id:" + raw["id"]), now=NOW) == [raw["id"]]

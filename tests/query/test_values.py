@@ -74,3 +74,6 @@ def test_folding_ignores_case_and_composition(one: str, other: str) -> None:
 
 def test_folding_lets_nothing_through_that_cannot_be_searched() -> None:
     assert fold("a\0b\x1fc\ud800") == "a\ufffdb\ufffdc\ufffd"
+    assert (
+        fold("a\ufffeb\uffffc\ufdd0d\U0010ffffe\U0003fffe") == "a\ufffdb\ufffdc\ufffdd\ufffde\ufffd"
+    )
