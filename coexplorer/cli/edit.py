@@ -14,7 +14,7 @@ from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import Chosen, Targets, choose_targets, read_targets, target_options
-from coexplorer.errors import CoexplorerError, DocumentError, InvalidField
+from coexplorer.errors import DocumentError, InvalidField
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -68,12 +68,17 @@ def edit_command(
     )
     if editor and change.title:
         raise click.UsageError("give either --editor or the changes, not both")
+
+    def carry(plan: Plan, written: Callable[[], None]) -> None:
+        several = targets.query is not None or len(plan.items) > 1
+        ask = several and not yes
+        carry_out(invocation, plan, dry_run=dry_run, ask=ask, style=style, written=written)
+
     if change.title:
         plan = invocation.run(lambda library: _plan(library, targets, change, refresh=refresh))
+        carry(plan, lambda: None)
     else:
-        plan = edit_as_text(invocation, targets, refresh=refresh)
-    several = targets.query is not None or len(plan.items) > 1
-    carry_out(invocation, plan, dry_run=dry_run, ask=several and not yes, style=style)
+        edit_as_text(invocation, targets, carry, refresh=refresh)
 
 
 def split_tags(text: str) -> tuple[str, ...]:
@@ -86,8 +91,24 @@ async def _plan(library: Library, targets: Targets, change: Change, *, refresh: 
     return await library.plan(chosen.ids, change, fits=chosen.fits)
 
 
-def edit_as_text(invocation: Invocation, targets: Targets, *, refresh: bool = False) -> Plan:
-    """Let the user edit all assets as one text, until it can be read, and plan the difference."""
+def edit_as_text(
+    invocation: Invocation,
+    targets: Targets,
+    carry: Callable[[Plan, Callable[[], None]], None],
+    *,
+    refresh: bool = False,
+) -> None:
+    """Let the user edit all assets as one text, until it can be read, and carry the difference out.
+
+    The text is kept, and it is said where, until it is in the journal: whoever says no to the plan,
+    or stops at the question, has it still.
+
+    Args:
+        invocation: This run.
+        targets: The assets.
+        carry: Carries a plan out, and calls its second argument once the plan is written down.
+        refresh: See `choose_targets`.
+    """
     from coexplorer.library.changes import Plan
 
     async def write(library: Library) -> tuple[str, Chosen]:
@@ -96,23 +117,27 @@ def edit_as_text(invocation: Invocation, targets: Targets, *, refresh: bool = Fa
 
     before, chosen = invocation.run(write)
     if not before:
-        return Plan(title="", items=())
+        carry(Plan(title="", items=()), lambda: None)
+        return
     edited = EditedText(before, ".coexplorer")
+    try:
+        carry(_edit_until_read(invocation, edited, before, chosen), edited.remove)
+    finally:
+        edited.tell()
+
+
+def _edit_until_read(
+    invocation: Invocation, edited: EditedText, before: str, chosen: Chosen
+) -> Plan:
     while True:
         after = edited.edit()
         try:
-            plan = invocation.run(_planner(before, after, chosen))
+            return invocation.run(_planner(before, after, chosen))
         except (DocumentError, InvalidField) as error:
             report_error(error)
-            if _again():
-                continue
-            warn(f"nothing was sent; your text is kept in {edited.path}")
-            click.get_current_context().exit(code_of(error))
-        except CoexplorerError:
-            warn(f"nothing was sent; your text is kept in {edited.path}")
-            raise
-        edited.remove()
-        return plan
+            if not _again():
+                warn("nothing was sent")
+                click.get_current_context().exit(code_of(error))
 
 
 def _planner(before: str, after: str, chosen: Chosen) -> Callable[[Library], Awaitable[Plan]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from coexplorer.cli.narration import warn
 from coexplorer.config import find_paths
 from coexplorer.config.paths import ensure_private_dir
 
@@ -46,16 +47,21 @@ class EditedText:
             ) from None
         if done.returncode != 0:
             raise click.UsageError(
-                f"{command[0]} ended with code {done.returncode}; the text is kept in {self.path}"
+                f"{command[0]} ended with code {done.returncode}; nothing was sent"
             )
         try:
             return self.path.read_bytes().decode("utf-8")
         except UnicodeDecodeError:
             raise click.UsageError(
-                f"what {command[0]} wrote is not UTF-8 text; it is kept in {self.path}"
+                f"what {command[0]} wrote is not UTF-8 text; nothing was sent"
             ) from None
         except FileNotFoundError:
             raise click.UsageError(f"{command[0]} removed the text; nothing was sent") from None
+
+    def tell(self) -> None:
+        """Say where the text is, if it is still there."""
+        if self.path.exists():
+            warn(f"your text is kept in {self.path}")
 
     def remove(self) -> None:
         """Forget the text."""

@@ -53,6 +53,7 @@ def carry_out(
     dry_run: bool,
     ask: bool,
     style: Format = Format.TABLE,
+    written: Callable[[], None] = lambda: None,
 ) -> None:
     """Show a plan, ask, apply it and leave with the exit code that it deserves.
 
@@ -62,8 +63,10 @@ def carry_out(
         dry_run: Only show it, all of it.
         ask: Show it and ask before anything is sent.
         style: `Format.JSON` writes the plan (dry run) or the outcomes as JSON.
+        written: Called once the plan is in the journal, or holds nothing: no text can be lost then.
     """
     if not plan.items:
+        written()
         if style is Format.TABLE:
             print_line("nothing was changed")
         else:
@@ -80,6 +83,7 @@ def carry_out(
             warn("nothing was done")
             leave(exits.REFUSED)
     report = invocation.run(lambda library: apply_with_progress(library, plan))
+    written()
     finish(report, style)
 
 

@@ -143,6 +143,63 @@ def test_an_editor_that_changes_nothing_sends_nothing(program: Program, tmp_path
     assert program.server.requests("PUT") == []
 
 
+@pytest.mark.parametrize(
+    ("options", "answer", "code"),
+    [((), "n\n", 5), ((), "\x03", 130), (("--dry-run",), "", 0)],
+)
+def test_a_text_whose_plan_is_not_carried_out_is_kept(
+    program: Program, tmp_path: Path, options: tuple[str, ...], answer: str, code: int
+) -> None:
+    env = make_editor(tmp_path, "text = text.replace('ecephys_655019', 'ephys_655019')")
+    command = ("edit", "--query", "tag:ecephys", "--editor", *options)
+    with typing(program, *command, columns=300, env=env) as terminal:
+        if answer:
+            terminal.wait_for("Edit 2 assets? [y/N]")
+            terminal.send(answer)
+        assert terminal.wait() == code
+    assert "your text is kept in" in terminal.plain
+    (kept,) = (tmp_path / "home" / "state" / "coexplorer" / "edits").iterdir()
+    assert "ephys_655019" in kept.read_text()
+    assert program.server.requests("PUT") == []
+
+
+def test_a_text_that_went_into_the_journal_is_not_kept_twice(
+    program: Program, tmp_path: Path
+) -> None:
+    program.server.faults.add(503, "PUT", "**")
+    env = make_editor(tmp_path, "text = text.replace('recording.', 'recording, checked.')")
+    with typing(program, "edit", RAW, env=env) as terminal:
+        assert terminal.wait() == 6
+    assert list((tmp_path / "home" / "state" / "coexplorer" / "edits").iterdir()) == []
+    assert "recording, checked." in program.ok("log", "--json").out
+    program.server.faults.clear()
+    program.ok("retry")
+    assert "checked" in program.server.store.get(RAW).description
+
+
+def test_a_text_with_a_lost_line_is_refused_and_can_be_mended(
+    program: Program, tmp_path: Path
+) -> None:
+    ids = f"{RAW}', '{DERIVED}"
+    env = make_editor(
+        tmp_path,
+        f"lost = [line for line in text.split('\\n') if line[4:] in ('{ids}')][-1:]\n"
+        "saved = pathlib.Path(sys.argv[0] + '.text')\n"
+        "if saved.exists(): text = saved.read_text().replace('checked', 'mended')\n"
+        "else:\n"
+        "    text = text.replace('recording.', 'recording, checked.')\n"
+        "    saved.write_text(text)\n"
+        "    text = text.replace(lost[0] + '\\n', '')\n",
+    )
+    with typing(program, "edit", RAW, DERIVED, "--editor", "--yes", env=env) as terminal:
+        terminal.wait_for("Open it again? [y/N]")
+        assert "whose === line is gone" in terminal.plain
+        assert program.server.requests("PUT") == []
+        terminal.send("y\n")
+        assert terminal.wait() == 0
+    assert program.server.store.get(RAW).description.endswith("recording, mended.")
+
+
 def test_a_text_that_can_not_be_read_is_kept(program: Program, tmp_path: Path) -> None:
     env = make_editor(tmp_path, "text = text.replace('name:', 'nmae:')")
     with typing(program, "edit", RAW, env=env) as terminal:
@@ -160,7 +217,7 @@ def test_a_text_that_can_not_be_read_is_kept(program: Program, tmp_path: Path) -
     [
         ("path.write_bytes(b'name: \\xff'); sys.exit()", "is not UTF-8 text"),
         ("path.unlink(); sys.exit()", "removed the text"),
-        ("sys.exit(1)", "ended with code 1; the text is kept"),
+        ("sys.exit(1)", "ended with code 1; nothing was sent"),
     ],
 )
 def test_an_editor_that_fails_is_told_and_nothing_is_sent(
