@@ -106,7 +106,9 @@ def _plan(
     targets = read_targets(assets, query)
 
     async def work(library: Library) -> Plan:
-        chosen = await choose_targets(library, targets, refresh=refresh)
+        # A delete is not kept for later, when nobody looks any more.
+        kept = not change.delete
+        chosen = await choose_targets(library, targets, refresh=refresh, kept=kept)
         if change.delete:
             await _ensure_archived_is_known(library, chosen.ids)
         return await library.plan(chosen.ids, change, fits=chosen.fits)

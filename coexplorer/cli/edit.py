@@ -87,7 +87,7 @@ def split_tags(text: str) -> tuple[str, ...]:
 
 
 async def _plan(library: Library, targets: Targets, change: Change, *, refresh: bool) -> Plan:
-    chosen = await choose_targets(library, targets, refresh=refresh)
+    chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
     return await library.plan(chosen.ids, change, fits=chosen.fits)
 
 
@@ -112,7 +112,7 @@ def edit_as_text(
     from coexplorer.library.changes import Plan
 
     async def write(library: Library) -> tuple[str, Chosen]:
-        chosen = await choose_targets(library, targets, refresh=refresh)
+        chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
         return await library.document(chosen.ids) if chosen.ids else "", chosen
 
     before, chosen = invocation.run(write)

@@ -195,7 +195,10 @@ def summarize(report: BatchReport, way_back: str) -> str:
     if report.refused:
         parts.append(f"{len(report.refused)} refused")
     if report.waiting:
-        parts.append(f"{len(report.waiting)} failed: coexplorer retry --batch {report.batch_id}")
+        unsent = all(result.state == "unsent" for result in report.waiting)
+        how = "kept unsent, to send" if unsent else "failed"
+        again = f"coexplorer retry --batch {report.batch_id}"
+        parts.append(f"{len(report.waiting)} {how}: {again}")
     line = ", ".join(parts)
     undoable = applied and action in {"edit", "archive", "unarchive"}
     return f"{line} (take it back: {way_back})" if undoable else line

@@ -17,7 +17,15 @@ import msgspec
 from coexplorer import __version__
 from coexplorer.cli.format import clock_text, plural
 from coexplorer.cli.narration import Progress, note, talks, warn
-from coexplorer.errors import CatalogError, ConfigError, PlatformFault, RateLimited, Unreachable
+from coexplorer.errors import (
+    BadReply,
+    CatalogError,
+    ConfigError,
+    NotSignedIn,
+    PlatformFault,
+    RateLimited,
+    Unreachable,
+)
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
@@ -25,6 +33,9 @@ if TYPE_CHECKING:
     from coexplorer.query import Query
 
 Answer = TypeVar("Answer")
+
+PASSING = (Unreachable, PlatformFault, RateLimited, BadReply, NotSignedIn)
+"""Failures after which the same may go through later."""
 
 FRESH_S = 60.0
 """A catalog younger than this is not refreshed before it answers."""
@@ -156,10 +167,14 @@ async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
     await _freshen(library, work)
 
 
-async def look_for_new(library: Library) -> None:
+async def look_for_new(library: Library, *, kept: bool) -> None:
     """Let the catalog know of new assets: one may have a name that was another's alone.
 
     That is a request or two, where a sweep would make a change of one asset wait for half a minute.
+
+    Args:
+        library: The library.
+        kept: See `ensure_found`.
     """
     if (await library.status()).synced_at is None:
         return
@@ -167,16 +182,18 @@ async def look_for_new(library: Library) -> None:
     async def work() -> None:
         await library.refresh()
 
-    await _freshen(library, work)
+    await _freshen(library, work, kept=kept)
 
 
-async def ensure_found(library: Library, query: Query, *, refresh: bool) -> str:
+async def ensure_found(library: Library, query: Query, *, refresh: bool, kept: bool) -> str:
     """Bring the catalog up to date for a query whose assets are going to be changed.
 
     Args:
         library: The library.
         query: What is looked for.
         refresh: Read all assets anew, and fail if that fails.
+        kept: What is done with them is kept if it can't be sent: a token that has expired, say, is
+            no reason to stop here.
 
     Returns:
         When all assets were read last, as a clock time; empty when that was just now.
@@ -191,17 +208,20 @@ async def ensure_found(library: Library, query: Query, *, refresh: bool) -> str:
         nonlocal swept_at
         swept_at = await library.ensure_found(query)
 
-    await _freshen(library, work)
+    await _freshen(library, work, kept=kept)
     now = time.time()
     return "" if swept_at is None or now - swept_at < FRESH_S else clock_text(swept_at, now)
 
 
-async def _freshen(library: Library, work: Callable[[], Awaitable[None]]) -> None:
+async def _freshen(
+    library: Library, work: Callable[[], Awaitable[None]], *, kept: bool = False
+) -> None:
     try:
         await with_sync_progress(library, work)
-    except (Unreachable, PlatformFault, RateLimited, CatalogError) as error:
+    except (*PASSING, CatalogError) as error:
         status = await library.status()
-        if status.synced_at is None:
+        hopeless = isinstance(error, NotSignedIn | BadReply) and not kept
+        if hopeless or status.synced_at is None:
             raise
         if isinstance(error, CatalogError) and status.catalog_problem:
             return  # it is told once, at the end

@@ -125,7 +125,7 @@ def _retag(
 
     async def work(library: Library) -> Plan:
         tagged = Query((Flag("any"), *(Match("tag", tag) for tag in old)))
-        known_at = await ensure_found(library, tagged, refresh=refresh)
+        known_at = await ensure_found(library, tagged, refresh=refresh, kept=True)
         found: dict[AssetId, Fit] = {}
         for tag in old:
             # `all(…)` of one tag must hold beside the query; tag:… would widen one that has tags.

@@ -12,9 +12,9 @@ import click
 import msgspec
 
 from coexplorer.cli.narration import note, warn
-from coexplorer.cli.session import ensure_found, ensure_fresh, look_for_new
+from coexplorer.cli.session import PASSING, ensure_found, ensure_fresh, look_for_new
 from coexplorer.errors import NotFound
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Record
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -94,20 +94,24 @@ class Chosen(msgspec.Struct, frozen=True):
     fits: dict[AssetId, Fit]
 
 
-async def choose_targets(library: Library, targets: Targets, *, refresh: bool) -> Chosen:
+async def choose_targets(
+    library: Library, targets: Targets, *, refresh: bool, kept: bool
+) -> Chosen:
     """Return what is to be changed, and say so if that is nothing; raises what `find_targets` does.
 
     Args:
         library: The library.
         targets: What was given.
         refresh: Read all assets anew first.
+        kept: What is done with them is kept if it can't be sent, so that an asset will do as it was
+            known before: it is merged with what it is by then.
     """
     from coexplorer.library.fit import Fit, fit_query
     from coexplorer.library.lists import is_whole_id
 
     if targets.query is not None:
         fit = fit_query(targets.query, time.time())
-        known_at = await ensure_found(library, targets.query, refresh=refresh)
+        known_at = await ensure_found(library, targets.query, refresh=refresh, kept=kept)
         found = await library.ids(targets.query)
         if not found:
             since = (
@@ -120,8 +124,8 @@ async def choose_targets(library: Library, targets: Targets, *, refresh: bool) -
     if refresh:
         await ensure_fresh(library, refresh=True)
     elif not all(is_whole_id(each.text) for each in targets.named):
-        await look_for_new(library)
-    resolved = await _resolve(library, targets, guess=False, fresh=True)
+        await look_for_new(library, kept=kept)
+    resolved = await _resolve(library, targets, guess=False, fresh=True, kept=kept)
     fits = {each.asset_id: Fit(name=each.name) for each in resolved if each.by_name}
     return Chosen([each.asset_id for each in resolved], fits)
 
@@ -152,12 +156,12 @@ async def find_targets(
         if not found:
             warn("the query finds no assets")
         return found
-    resolved = await _resolve(library, targets, guess=guess, fresh=fresh)
+    resolved = await _resolve(library, targets, guess=guess, fresh=fresh, kept=False)
     return [each.asset_id for each in resolved]
 
 
 async def _resolve(
-    library: Library, targets: Targets, *, guess: bool, fresh: bool
+    library: Library, targets: Targets, *, guess: bool, fresh: bool, kept: bool
 ) -> list[Resolved]:
     if not targets.named:
         warn("no ids came on standard input")
@@ -171,10 +175,21 @@ async def _resolve(
             )
     if fresh and len(resolved) <= _FETCHED_AFRESH:
         for each in resolved:
-            record = await library.fetch(each.asset_id)
+            record = await _fetch(library, each.asset_id, kept=kept)
             if not guess:
                 _ensure_same_name(each, record.asset.name)
     return resolved
+
+
+async def _fetch(library: Library, asset_id: AssetId, *, kept: bool) -> Record:
+    """Ask the platform for an asset; see `choose_targets`."""
+    try:
+        return await library.fetch(asset_id)
+    except PASSING:
+        known = await library.record(asset_id) if kept else None
+        if known is None:
+            raise
+        return known
 
 
 def _ensure_same_name(resolved: Resolved, name: str) -> None:

@@ -1,0 +1,109 @@
+"""What could not be sent is kept, whichever command it was, and goes out when it is asked for."""
+
+from collections.abc import Callable
+
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from tests.support.program import Program
+from tests.support.server import DERIVED, OLD, RAW
+
+EDITS = {
+    "a tag": ("edit", RAW, "--add-tag", "later"),
+    "a name by a name": ("edit", "ecephys_655019_2023-04-03_18-17-07", "--name", "later"),
+    "a description": ("edit", RAW, "--description", "later"),
+    "all tags": ("edit", RAW, "--tags", "later"),
+    "several": ("edit", RAW, DERIVED, "--add-tag", "later", "--yes"),
+    "a query": ("edit", "--query", "tag:ecephys", "--add-tag", "later", "--yes"),
+    "a list": ("edit", "-", "--add-tag", "later", "--yes"),
+    "archive": ("archive", RAW),
+    "archive by a query": ("archive", "--query", "tag:ecephys", "--yes"),
+    "unarchive": ("unarchive", OLD),
+    "rename a tag": ("tags", "rename", "ecephys", "later", "--yes"),
+    "merge tags": ("tags", "merge", "ecephys", "--into", "later", "--yes"),
+}
+TROUBLE: dict[str, Callable[[DemoServer], object]] = {
+    "killed": lambda server: server.stop(),
+    "503": lambda server: server.faults.add(503, "*", "**"),
+    "a web page": lambda server: server.faults.add("html", "*", "**"),
+    "signed out": lambda server: server.faults.add(401, "*", "**"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _old_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every command that can ask the platform for news do so."""
+    monkeypatch.setattr("coexplorer.cli.session.FRESH_S", 0.0)
+
+
+def is_there(server: DemoServer) -> bool:
+    raw, old = server.store.get(RAW), server.store.get(OLD)
+    return "later" in (raw.name, raw.description, *raw.tags) or raw.archived or not old.archived
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize("verb", EDITS)
+def test_what_could_not_be_sent_is_kept_and_sent_later(
+    program: Program, verb: str, trouble: str
+) -> None:
+    server = program.server
+    program.ok("sync")
+    TROUBLE[trouble](server)
+    done = program(*EDITS[verb], stdin=f"{RAW}\n")
+    assert done.code == (3 if trouble == "signed out" else 6)
+    assert "coexplorer retry" in done.out
+    assert "Waiting for you" in program.ok("log").out
+    server.start()
+    server.faults.clear()
+    assert not is_there(server)
+    program.ok("retry")
+    assert is_there(server)
+    assert "Waiting for you" not in program.ok("log").out
+    program.ok("undo")
+    assert not is_there(server)
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize(
+    "target", [(OLD,), ("--query", "is:archived tag:behavior"), (RAW, "--archive-first")]
+)
+def test_a_delete_never_happens_later_by_surprise(
+    program: Program, trouble: str, target: tuple[str, ...]
+) -> None:
+    server = program.server
+    program.ok("sync")
+    count = len(server.store.assets())
+    TROUBLE[trouble](server)
+    assert program("rm", *target, "--yes").code == (3 if trouble == "signed out" else 6)
+    server.start()
+    server.faults.clear()
+    program("retry")
+    assert len(server.store.assets()) == count
+    program("discard", "--all")
+    assert "Waiting for you" not in program.ok("log").out
+
+
+def test_a_delete_that_was_not_sent_is_sent_when_it_is_named(program: Program) -> None:
+    program.ok("sync")
+    rule = program.server.faults.add(429, "DELETE", "**")
+    assert program("rm", OLD, "--yes").code == 6
+    program.server.faults.remove(rule)
+    done = program("retry")
+    assert done.code == 5
+    assert "not deleted unless you name them: coexplorer retry 1" in done.err
+    assert program.server.store.find(OLD) is not None
+    program.ok("retry", "1")
+    assert program.server.store.find(OLD) is None
+
+
+def test_what_was_kept_is_merged_with_what_others_did_meanwhile(program: Program) -> None:
+    program.ok("sync")
+    program.server.stop()
+    assert program("edit", RAW, "--add-tag", "later", "--name", "mine").code == 6
+    program.server.start()
+    tags = program.server.store.get(RAW).tags
+    program.server.store.update(RAW, tags=(*tags, "theirs"), description="theirs")
+    program.ok("retry")
+    now = program.server.store.get(RAW)
+    assert set(now.tags) == {*tags, "theirs", "later"}
+    assert (now.name, now.description) == ("mine", "theirs")
