@@ -13,6 +13,7 @@ import coexplorer.tui
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui.tagtext import parse_tags
+from coexplorer.tui.terminal.bursts import looks_pasted
 from coexplorer.tui.widgets.field import MOST_CHARACTERS, Field
 from coexplorer.tui.widgets.fields import DescriptionArea
 from tests.support.server import OLD, OUTSIDE
@@ -291,3 +292,50 @@ async def test_a_token_may_be_pasted_with_what_is_around_it(
 
 def test_a_tag_with_a_comma_may_be_pasted_in_quotes() -> None:
     assert parse_tags('"a, b", c') == ("a, b", "c")
+
+
+@pytest.mark.parametrize(
+    "text", ["archive this text please\r", "Delete all\rarchived ones\r", "8b4c1a2d-0000-aaaa\r"]
+)
+async def test_words_that_come_as_keys_are_no_commands(
+    server: DemoServer, settings: Settings, text: str
+) -> None:
+    async with running_app(server, settings) as app:
+        app.send(text.encode())
+        await app.until_shown("what was pasted was not taken")
+        await app.settle()
+        assert app.app.screen is app.main
+        assert app.main.editing is None
+        app.send(b"/atlas\r")  # the next keys are keys again
+        await app.until(lambda: app.main.browsing.text == "atlas", "a search")
+    assert not server.log.find_all("PATCH")
+    assert not server.log.find_all("PUT")
+
+
+async def test_lines_that_come_as_keys_stay_in_the_field(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("t")
+        await app.until(lambda: app.main.editing is not None, "the fields")
+        app.send(b"alpha\rbeta gamma\rdelta\r")
+        await app.until(lambda: text_of(app) == "alpha, beta gamma, delta", "three tags")
+        await app.press("enter")
+        await app.until(lambda: len(app.stored(OUTSIDE).tags) == 3, "saved")
+    assert not server.log.find_all("PATCH")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "jjjjjjjjjjkkkk",
+        "gaaujj ajj",
+        "+keep\rj.jjjj",
+        "/bulk_0071\rjjj",
+        "aja+keep\rj.",
+        ":theme\rjj\rj",
+        "e\x15new name\tin words\x13",
+    ],
+)
+def test_keys_that_are_typed_ahead_are_no_words(keys: str) -> None:
+    assert not any(looks_pasted(keys[at:]) for at in (0, keys.find("\r") + 1))

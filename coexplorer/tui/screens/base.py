@@ -19,6 +19,7 @@ from coexplorer.tui.commands import Command, Scope, Situation
 from coexplorer.tui.keys import SHARED, name_key
 from coexplorer.tui.messages import CommandClicked, FieldLeft, TextRefused
 from coexplorer.tui.registry import get_command
+from coexplorer.tui.terminal.bursts import find_burst, find_rest, looks_pasted
 from coexplorer.tui.terminal.screen import TerminalScreen
 
 if TYPE_CHECKING:
@@ -104,9 +105,32 @@ class CommandScreen(TerminalScreen[Result]):
         if (waits or self._releasing) and not self._delivering:
             self._held.append(event)
             return True
-        if typing or isinstance(event, events.Paste):
+        if isinstance(event, events.Paste):
+            return False
+        if self._drop_burst(event, typing=typing):
+            return True
+        if typing:
             return False
         return self.run_key(name_key(event.key, event.character))
+
+    def _drop_burst(self, event: events.Key, *, typing: bool) -> bool:
+        """Tell whether a key is part of words that were pasted as if they were typed.
+
+        On the list they would be commands: they do nothing. Behind an Enter in a field of one line
+        they would be, once it has left the field: they go into the field, as pasted lines do.
+        """
+        burst = find_burst(event)
+        if burst is None or burst.dropped:
+            return burst is not None
+        if not typing and looks_pasted(find_rest(event)):
+            self.say(NO_FIELD, severity="warning")
+            burst.dropped = True
+        elif typing and event.key == "enter" and looks_pasted(rest := find_rest(event)[1:]):
+            add_lines = getattr(self.focused, "add_lines", None)
+            if add_lines is not None:
+                add_lines(rest)
+                burst.dropped = True
+        return burst.dropped
 
     def hold_for_field(self, event: Input) -> Widget | None:
         """Before a key that may leave a field: what was typed after it waits for where it leads.

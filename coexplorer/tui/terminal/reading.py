@@ -9,6 +9,7 @@ from textual import events
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
+from coexplorer.tui.terminal.bursts import mark_keys
 from coexplorer.tui.terminal.pasting import PasteFilter
 
 
@@ -33,5 +34,8 @@ class InputReader:
             if pasted:
                 yield events.Paste(text)
             elif text:
-                yield from self._parser.feed(text)
+                messages = list(self._parser.feed(text))
+                if "\x1b" not in text:
+                    mark_keys([each for each in messages if isinstance(each, events.Key)], text)
+                yield from messages
         yield from self._parser.tick()

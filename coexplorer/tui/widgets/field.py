@@ -241,6 +241,13 @@ class Field(Input):
         event.prevent_default()
         self.put_in(self._paste(event.text))
 
+    def add_lines(self, text: str) -> None:
+        """Put in lines that came behind an Enter, as if all had been pasted at once.
+
+        What came before the Enter may still be on its way here: this follows it.
+        """
+        self.call_later(self.put_in, self._paste(f"x\n{text}")[1:])
+
     def put_in(self, text: str) -> None:
         """Put a text in the place of what is selected, or at the cursor."""
         if len(self.value) + len(text) > MOST_CHARACTERS:

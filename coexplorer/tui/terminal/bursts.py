@@ -1,0 +1,66 @@
+"""Text that was pasted without brackets, told from keys that were typed ahead. Pure.
+
+GNU screen, and a terminal without bracketed paste, send what is pasted as if it were typed, in one
+piece. On the list that would be commands. Keys that a slow link brings in one packet look much
+alike, so this tells them apart by what they are: words are no sequence of commands.
+"""
+
+from __future__ import annotations
+
+import re
+
+from textual import events
+
+_LEAST = 8
+"""Characters; a shorter piece is keys."""
+_OPENERS = "/:+-"
+"""What is typed behind these is text for the field that they open."""
+_EDITING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Keys that edit, as ctrl+u does: nobody pastes them."""
+_LONG_WORD, _WORD = 6, 3
+_RUN = re.compile(r"\w+")
+_DIFFERENT = {_LONG_WORD: 5, _WORD: 3}
+
+
+class Burst:
+    """What one read brought.
+
+    Attributes:
+        text: All of it.
+        dropped: Whether it was taken for a paste that nothing wants.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.dropped = False
+
+
+def mark_keys(keys: list[events.Key], text: str) -> None:
+    """Note of each key what came with it and behind it, where each character is a key."""
+    if len(text) >= _LEAST and len(keys) == len(text):
+        burst = Burst(text)
+        for at, key in enumerate(keys):
+            vars(key)["burst"] = burst, at
+
+
+def find_burst(key: events.Key) -> Burst | None:
+    """Return the read that a key came with, when it was more than a few keys."""
+    found: tuple[Burst, int] | None = vars(key).get("burst")
+    return None if found is None else found[0]
+
+
+def find_rest(key: events.Key) -> str:
+    """Return a key's character and what came behind it in the same read."""
+    found: tuple[Burst, int] | None = vars(key).get("burst")
+    return "" if found is None else found[0].text[found[1] :]
+
+
+def looks_pasted(text: str) -> bool:
+    """Tell whether characters that came in one piece are words, not keys."""
+    if len(text) < _LEAST or text[0] in _OPENERS or _EDITING.search(text):
+        return False
+    runs = [run.casefold() for run in _RUN.findall(text)]
+    words = [run for run in runs if len(run) >= _WORD and len(set(run)) >= _DIFFERENT[_WORD]]
+    return len(words) > 1 or any(
+        len(run) >= _LONG_WORD and len(set(run)) >= _DIFFERENT[_LONG_WORD] for run in words
+    )
