@@ -316,6 +316,30 @@ def test_without_colours_the_row_under_the_cursor_is_reversed(server: DemoServer
         assert not re.search(rb"\x1b\[[0-9;]*(?:38|48);", session.output)
 
 
+@only_with_the_layer
+def test_the_terminals_cursor_rests_on_the_chosen_row(server: DemoServer) -> None:
+    def rests_on(session: Session, text: str) -> None:
+        session.wait_for(lambda lines: text in lines[session.screen.cursor.y])
+
+    with open_program(server) as session:
+        session.wait_for("synced")
+        rests_on(session, "open data")
+        session.write("j")
+        rests_on(session, "both recordings")
+        session.write("/atlas")
+        rests_on(session, "/ atlas")
+        session.write("enter")
+        rests_on(session, "Zebrafish atlas")
+        session.write("L")
+        session.wait_for("Log")
+        session.write("esc")
+        rests_on(session, "Zebrafish atlas")
+        session.write("y")
+        session.wait_for("attach snippet")
+        session.write("down")
+        rests_on(session, "name")
+
+
 def test_keys_pressed_before_the_first_row_act_in_their_order(server: DemoServer) -> None:
     with Session(PROGRAM, env=environment(server), typed_ahead="") as session:
         session.wait_for("open data")

@@ -16,6 +16,7 @@ from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.geometry import Offset
 from textual.screen import Screen
 
 from coexplorer.tui.terminal import firstframe, jobs
@@ -347,12 +348,24 @@ class TerminalApp(App[_Result], Generic[_Result]):
         )
         return update if isinstance(update, LayoutUpdate) else None
 
+    def find_cursor(self) -> Offset:
+        """Return where the terminal's cursor rests: in the field, or on what is chosen in a list.
+
+        It is not seen there, but screen readers and braille displays follow it.
+        """
+        focused = self.screen.focused
+        for name in ("chosen_place", "cursor_screen_offset"):  # ours; a field's of Textual's
+            place = getattr(focused, name, None)
+            if isinstance(place, Offset):
+                return place
+        return self.cursor_position
+
     def _send(self, driver: QuietDriver, written: str, now: float) -> None:
-        x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
-        moved = (x, y) != self._previous_cursor_position
+        x, y = place = self.screen.outer_size.clamp_offset(self.find_cursor())
+        moved = place != self._previous_cursor_position
         if not written and not moved:
             return
-        self._previous_cursor_position = self.screen.outer_size.clamp_offset(self.cursor_position)
+        self._previous_cursor_position = place
         park = f"\x1b[{y + 1};{x + 1}H"
         data = written + park
         if self._sync_available and len(written) > _SYNC_WORTH_BYTES:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from rich.style import Style
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 from textual.strip import Strip
 
 from coexplorer.catalog import Row
@@ -158,6 +158,11 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
         self._redraw()
 
     # Moving
+
+    @property
+    def chosen_place(self) -> Offset:
+        """Where on the screen the chosen row is: see `TerminalApp.find_cursor`."""
+        return self.region.offset + Offset(0, self.cursor - self._top + HEAD)
 
     def move_to(self, index: int) -> None:
         """Put the cursor on row `index`, or on the last one."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 from textual import events
+from textual.geometry import Offset
 from textual.message import Message
 
 from coexplorer.text import clean, fit
@@ -77,6 +78,11 @@ class Choices(Lines):
     def chosen(self) -> Choice | None:
         """The highlighted one."""
         return self.choices[self.at] if 0 <= self.at < len(self.choices) else None
+
+    @property
+    def chosen_place(self) -> Offset:
+        """Where on the screen the highlighted one is: see `TerminalApp.find_cursor`."""
+        return self.region.offset + Offset(0, max(0, self.at - self._first))
 
     def on_resize(self) -> None:
         """Fit to the width."""

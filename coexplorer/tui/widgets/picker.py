@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -35,6 +35,11 @@ class Picker(Lines, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own word
         super().__init__(id=id)
         self.at = 0
+
+    @property
+    def chosen_place(self) -> Offset:
+        """Where on the screen the chosen line is: see `TerminalApp.find_cursor`."""
+        return self.region.offset + Offset(0, self.at - self.scroll_offset.y)
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show these lines; the cursor stays on its number."""

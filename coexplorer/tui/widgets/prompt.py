@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Offset
 from textual.widget import Widget
 
 from coexplorer.text import clean, width
@@ -135,6 +136,11 @@ class Prompt(Vertical, can_focus=True):
             if self._answer is answer:  # not another question's by now
                 await self._close()
                 self._answer = None
+
+    @property
+    def chosen_place(self) -> Offset:
+        """Where the highlighted choice is, while keys go to the choices alone."""
+        return self._choices.chosen_place
 
     def on_resize(self) -> None:
         """Let what is said appear above the question."""
