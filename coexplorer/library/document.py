@@ -299,7 +299,8 @@ def _read_value(line: _Line, text: str) -> str:
     return _read_quoted(line, text) if text.startswith('"') else text
 
 
-_TAG = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"]*)\s*(,|$)')
+# Possessive: blanks are read once, however many there are before something that does not fit.
+_TAG = re.compile(r'\s*+("(?:[^"\\]|\\.)*+"|[^,"]*+)\s*+(,|$)')
 
 
 def _read_tags(line: _Line, text: str) -> tuple[str, ...]:

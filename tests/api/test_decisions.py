@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from coexplorer.api.calls import Repeat
 from coexplorer.api.failures import Failure, Kind
 from coexplorer.api.origin import parse_base_url, parse_origin
-from coexplorer.api.paging import WALL, Incomplete, Pager, Place, Step, build_windows
+from coexplorer.api.paging import MOST_PAGES, WALL, Incomplete, Pager, Place, Step, build_windows
 from coexplorer.api.patience import Patience, Tried, find_wait_s
 from coexplorer.errors import ApiError, ConfigError
 from coexplorer.models import AssetId
@@ -166,3 +166,14 @@ def test_repeated_rows_are_kept_once() -> None:
 def test_windows_end_at_the_wall() -> None:
     assert build_windows(Place(8500, 1000), 9) == (Place(8500, 1000), Place(9500, 500))
     assert build_windows(Place(0, 10), 2) == (Place(0, 10), Place(10, 10))
+
+
+def test_a_platform_that_invents_pages_is_not_followed_for_ever() -> None:
+    pager = Pager(10)
+    step, pages = Step(Place(0, 10)), 0
+    while step.to is not None:
+        pages += 1
+        pager.keep_new([AssetId(f"{pages}")])
+        step = pager.step(step.to, rows=1, has_more=True, next_token=f"token {pages}")
+    assert pages == MOST_PAGES
+    assert step.incomplete is Incomplete.ENDLESS

@@ -175,3 +175,11 @@ def test_document_of_fields_holds_plain_words_for_plain_values() -> None:
         "Text",
         "",
     ]
+
+
+@pytest.mark.parametrize("tags", [" " * 200_000 + 'x"', '"' + "\\" * 200_001, " " * 200_000 + '"'])
+def test_a_line_of_tags_that_makes_no_sense_is_refused_in_time(tags: str) -> None:
+    asset_id = AssetId("aaaaaaaa-0000-4000-8000-000000000001")
+    text = build_document([(asset_id, Fields("n", "", ("a",), "m"))])
+    with pytest.raises(DocumentError):
+        parse_document(text.replace("tags: a", f"tags: a,{tags}"))
