@@ -149,7 +149,10 @@ def describe(
         case httpx.InvalidURL() | ValueError():
             reason, kind = "its address can't be used", Kind.FINAL
         case ImportError():
-            reason, kind = f"a part of Python is missing here ({error.name})", Kind.FINAL
+            reason, kind = (
+                f"a part of Python is missing here ({error.name or 'socksio'})",
+                Kind.FINAL,
+            )
             hint = "install coexplorer again, with all that it depends on"
         case _:
             reason = f"no connection ({_first_line(error)})"

@@ -1,4 +1,6 @@
-"""Carries calls to the platform and back: the one seam to HTTP, and the only room that knows httpx.
+"""Carries calls to the platform and back: the one seam to HTTP.
+
+Only this room and `network`, which finds the way and says what is wrong with it, know httpx.
 
 Time-outs, the limit on concurrent requests, and repetition of what is safe to repeat live here. The
 token goes to the platform's own origin and nowhere else: not along with a redirect, not into
