@@ -198,8 +198,8 @@ class _TermReader:
         try:
             piece = read_quoted(self.text, self.pos)
         except QueryError as error:
-            if not self.typing:
-                raise
+            if not self.typing or error.end - error.start == len('"'):
+                raise  # nothing is written behind the quote yet
             piece = read_quoted(self.text, self.pos, closes_itself=True)
             self.open_quote = error
         self.pos = piece.end

@@ -1,7 +1,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coexplorer.errors import QueryError
@@ -139,6 +139,12 @@ _TYPED = st.text(st.sampled_from(string.printable + 'éß"":-.<>()'), max_size=4
 
 
 @given(_TYPED)
+@example('"')
+@example('tag:"')
+@example('-"')
+@example('a "')
+@example('tag:all("')
+@example('"":x')
 def test_any_text_is_either_a_query_or_a_mistake_inside_it(text: str) -> None:
     partial, error = parse_partial(text)
     if error is None:
