@@ -124,7 +124,7 @@ async def conflict(app: Running) -> None:
 
 
 async def log(app: Running) -> None:
-    """A refused edit on top of what was done."""
+    """A refused edit on top of what was done; a change of three assets is unfolded."""
     await find(app, RAW)
     await app.press("space", "space", "space", "+")
     await app.until_shown("add tag")
@@ -135,17 +135,19 @@ async def log(app: Running) -> None:
     await app.until_shown("3 done")
     await app.press("escape")
     await app.until_shown("Name")
-    await app.press("a")
+    await app.press("_", "a")
     await app.until(lambda: bool(app.server.requests("PATCH", answered=True)), "archived")
     await app.until_gone("↑")
     app.server.faults.add(403, "PUT")
     await app.press("j", "r")
     await app.type("_recovered")
     await app.press("enter")
-    await app.until_shown("1 unsent")
+    await app.until_shown("your text is kept as refused")
     await app.until_gone("your text is kept")
     await app.press("L")
-    await app.until_shown("1 unsent", "said in this session")
+    await app.until_shown("1 refused", "said in this session")
+    await app.press("j", "j", "enter")
+    await app.until_shown("▾")
 
 
 async def show_help(app: Running) -> None:

@@ -35,9 +35,8 @@ def describe_purpose(batch: Batch) -> str:
     return f"{word}: {name_change(batch)}{count}"
 
 
-def describe_origin(batch: Batch, now: datetime | None = None) -> str:
+def describe_origin(batch: Batch, now: datetime) -> str:
     """Return when a batch was done, and where if not in the app: ``yesterday 17:02, by cli``."""
-    now = now or datetime.now().astimezone()
     by = "" if batch.origin == "tui" else f", by {clean(batch.origin)}"
     return f"{tell_when(batch.at, now)}{by}"
 

@@ -16,6 +16,8 @@ from coexplorer.tui.present import Line, Role, show_date, wrap
 MOST_NAMES = 10
 MOST_LINES = 3
 """Lines of a description that are shown."""
+MOST_CHARACTERS = 2_000
+"""Characters of a description that are looked at for them."""
 _FATES = {Fate.GONE: "", Fate.STAY: "  (its files stay)", Fate.OTHERS: "  (combines others)"}
 
 
@@ -85,13 +87,14 @@ def find_changes(known: Asset, now: Asset) -> tuple[str, ...]:
     return (*changed_fields(known.fields, now.fields), *differs)
 
 
-def build_deletion(doomed: Doomed, cells: int, *, reading: str = "") -> list[Line]:
+def build_deletion(doomed: Doomed, cells: int, *, reading: str = "", most: int = 99) -> list[Line]:
     """Return the lines that say what will be gone.
 
     Args:
         doomed: What is to be deleted.
         cells: Width of a line.
         reading: How far the look at the platform is, while it lasts.
+        most: Lines that there is room for: what says least is left out first.
     """
     records = doomed.records
     if not records:
@@ -100,7 +103,8 @@ def build_deletion(doomed: Doomed, cells: int, *, reading: str = "") -> list[Lin
             [((f"{what} on the platform no more, or not shared with you.", Role.WARN),)], cells
         )
     what = "This asset" if len(records) == 1 else f"These {len(records):,} assets"
-    lines: list[Line] = [((f"{what} will be gone. This cannot be undone.", Role.BAD),), ()]
+    head = f"{what} will be gone. This cannot be undone."
+    lines: list[Line] = [*(((part, Role.BAD),) for part in wrap(head, cells)), ()]
     lines += _build_one(records[0], cells) if len(records) == 1 else _build_many(doomed, cells)
     lines += [
         ((f"  {part}", role),)
@@ -116,7 +120,17 @@ def build_deletion(doomed: Doomed, cells: int, *, reading: str = "") -> list[Lin
         (),
         ((f"Type {doomed.words} and press Enter; Esc leaves everything as it is.", Role.TEXT),),
     ]
-    return _fit(lines, cells)
+    return _fit(_shorten(lines, most), cells)
+
+
+def _shorten(lines: list[Line], most: int) -> list[Line]:
+    """Leave out empty lines, then facts and what is described, the last ones first."""
+    for spare in (None, Role.DIM, Role.TEXT, Role.TITLE):
+        for at in range(len(lines) - 2, 0, -1):
+            role = lines[at][0][1] if lines[at] else None
+            if len(lines) > most and role is spare:
+                lines = [*lines[:at], *lines[at + 1 :]]
+    return lines
 
 
 def _build_one(record: Record, cells: int) -> list[Line]:
@@ -124,7 +138,7 @@ def _build_one(record: Record, cells: int) -> list[Line]:
     lines: list[Line] = [
         ((f"  {part}", Role.TITLE),) for part in wrap(clean(asset.name), cells - 2)
     ]
-    words = clean(" ".join(asset.description.split()))
+    words = clean(" ".join(asset.description[:MOST_CHARACTERS].split()))
     about = wrap(words, cells - 2) if words else ["(no description)"]
     if len(about) > MOST_LINES:
         about = [*about[: MOST_LINES - 1], cut(about[MOST_LINES - 1] + "  ", cells - 3) + "…"]

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,11 @@ from coexplorer.models import Secret
 def now() -> float:
     """Return the time, epoch seconds."""
     return time.time()
+
+
+def local_time() -> datetime:
+    """Return this moment on the clock of this machine's time zone."""
+    return datetime.fromtimestamp(now()).astimezone()
 
 
 class Edited(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ the catalog; a search that a newer one supersedes is cancelled.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -291,7 +290,7 @@ class Feeds:
             status=self.status,
             note=self._note,
             cells=screen.header.size.width,
-            now_local=datetime.fromtimestamp(external.now()).astimezone(),
+            now_local=external.local_time(),
         )
         screen.header.show([line])
 
@@ -332,7 +331,7 @@ class Feeds:
             case SyncFailed(error=error):
                 self._tell_failure(error)
             case RateLimitWaited(until=until, reason=reason):
-                clock = show_clock(until, datetime.fromtimestamp(external.now()).astimezone())
+                clock = show_clock(until, external.local_time())
                 self.show_header(f"{clean(reason)}, again at {clock}")
                 screen.restart("wait", partial(self._forget_wait, until))
             case EditApplied() | EditFailed():

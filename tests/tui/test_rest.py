@@ -216,6 +216,22 @@ async def test_delete_shows_what_the_platform_has_now(
         await app.until(lambda: server.store.find(OUTSIDE) is None, "gone")
 
 
+@pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 36)])
+async def test_the_words_can_be_typed_on_a_small_screen(
+    server: DemoServer, settings: Settings, size: tuple[int, int]
+) -> None:
+    server.store.update(OUTSIDE, description="Many words. " * 500, tags=("a", "b"))
+    async with running_app(server, settings, size=size) as app:
+        for marks, words in ((0, "delete"), (8, "delete 8")):
+            await app.press("g", *["space"] * marks, "D")
+            await app.until_shown("will be gone", "cannot be", f" type {words}:")
+            await app.until_gone("Reading")
+            assert f" type {words}:" in app.text()
+            assert "undone." in app.text()
+            await app.press("escape")
+            await app.until_gone("will be gone")
+
+
 async def test_words_that_are_entered_early_count_when_all_is_as_it_was_shown(
     server: DemoServer, settings: Settings
 ) -> None:

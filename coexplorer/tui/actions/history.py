@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coexplorer.errors import UndoRefused
 from coexplorer.library.entries import Batch, Purpose
 from coexplorer.library.results import BatchReport
+from coexplorer.tui import external
 from coexplorer.tui.actions import edit
 from coexplorer.tui.changes import describe_origin, describe_purpose, describe_reversal
 from coexplorer.tui.screens.base import OPEN
@@ -76,7 +77,7 @@ async def _take_back(screen: MainScreen, batch: Batch, purpose: Purpose, *, wait
         )
         return
     elif batch.standing == 1:
-        question = f"{describe_purpose(batch)}, {describe_origin(batch)}?"
+        question = f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}?"
         await library.plan_undo(batch.id)  # which says why it can't be, before anybody is asked
         if not await screen.prompt.confirm(question, yes=str(purpose), no="leave it as it is"):
             return
@@ -99,7 +100,7 @@ async def _reverse_many(screen: MainScreen, batch: Batch) -> None:
         library,
         partial(library.plan_undo, batch.id),
         batch.standing,
-        title=f"{describe_purpose(batch)}, {describe_origin(batch)}",
+        title=f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}",
         start=partial(library.undo, batch.id),
         way_back="ctrl+r does it again" if batch.purpose is not Purpose.UNDO else "u undoes it",
     )

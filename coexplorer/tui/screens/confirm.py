@@ -23,6 +23,9 @@ from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.written import trim
 
+CHROME = 4
+"""Lines around what is said: title, field, what was wrong, keys."""
+
 
 class ConfirmScreen(CommandScreen[Sequence[Record]]):
     """Gives what is to be deleted, as the platform has it, once the wanted words were typed.
@@ -104,7 +107,8 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
             what = f"{self._read:,} of {plural(many, 'asset')}" if many > 1 else "it"
             reading = f"Reading {what} from the platform, to show what is there now…"
         self.query_one(Rule).show_title("Delete for ever")
-        lines = build_deletion(doomed, self.app.size.width, reading=reading)
+        room = self.app.size.height - CHROME
+        lines = build_deletion(doomed, self.app.size.width, reading=reading, most=room)
         self.query_one("#gone", Lines).show(lines)
         sign = f" type {doomed.words}: " if doomed.records else " "
         self.query_one("#sign", Lines).styles.width = len(sign)

@@ -19,6 +19,7 @@ from coexplorer.library.entries import KEPT, Action, Batch, Entry
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchReport
 from coexplorer.text import cut, plural
+from coexplorer.tui import external
 from coexplorer.tui.changes import (
     build_change_details,
     build_change_line,
@@ -160,7 +161,7 @@ class LogScreen(CommandScreen[Entry | None]):
     def _show(self) -> None:
         if self._count is None:
             return
-        cells, now = self.app.size.width, datetime.now().astimezone()
+        cells, now = self.app.size.width, external.local_time()
         row, at = self._row, self._list.at
         change = row.batch.id if row is not None and row.batch is not None else 0
         below = at - self._place_of(change)
@@ -226,7 +227,7 @@ class LogScreen(CommandScreen[Entry | None]):
 
     async def _load_details(self, batch: Batch) -> None:
         """Say all of a change: of a single one what it did, of many why parts of it failed."""
-        cells, now = self.app.size.width, datetime.now().astimezone()
+        cells, now = self.app.size.width, external.local_time()
         if batch.total == 1:
             entries = await self._library.entries(batch.id, limit=1)
             lines = [line for entry in entries for line in build_entry_details(entry, cells)]
@@ -289,7 +290,7 @@ class LogScreen(CommandScreen[Entry | None]):
             return
         if batch.standing > 1:
             library = self._library
-            title = f"{describe_purpose(batch)}, {describe_origin(batch)}"
+            title = f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}"
             await self._see_through(
                 PlanScreen(
                     library,
