@@ -6,6 +6,7 @@ import errno
 import os
 import shlex
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -90,6 +91,8 @@ IDS = {
             *("looked_error", "looked_json", "looked_file", "other_part", "reverted", "derived"),
             *("remount", "discard", "retry", "stream", "held", "late"),
             *("vim_auto", "vim_yes", "vim_no"),
+            *("vim_plain", "vim_backup", "vim_backup_yes", "nvim", "ed"),
+            *("emacs", "emacs_copying", "emacs_precious", "emacs_plain"),
         ],
         1,
     )
@@ -356,3 +359,63 @@ def test_vim_never_tramples_however_often_it_is_told_to(mounted: Mounted, copies
         vim.send_until_it_ends(f"{ESCAPE}:q!\r")
     mounted.settle()
     assert look(path) == "mine old text\n"
+
+
+WAIT = "touch $SIGNS/ready; for i in $(seq 400); do [ -e $SIGNS/go ] && break; sleep 0.05; done"
+"""For an editor that has the file open: until the colleague has changed it."""
+
+
+def vi(program: str, settings: str) -> str:
+    batch = "-es" if program == "vim" else "--headless"
+    return f"""{program} {batch} -N -u NONE -i NONE --cmd 'set backupskip= {settings}' \
+        -c 'call system("{WAIT}")' -c '%s/old/MINE/' \
+        -c 'silent! w!' -c 'silent! w!' -c 'silent! w!' -c 'qa!' "$D" < /dev/null"""
+
+
+def emacs(settings: str) -> str:
+    save_once = (
+        "(clear-visited-file-modtime) (set-buffer-modified-p t) (ignore-errors (save-buffer))"
+    )
+    return f"""emacs -Q --batch --eval '(progn (setq make-backup-files t
+        backup-enable-predicate (lambda (_) t) {settings})
+        (find-file (getenv "D")) (shell-command "{WAIT}")
+        (fset (quote verify-visited-file-modtime) (lambda (&optional _) t))
+        (goto-char 1) (insert "MINE ") {save_once * 3})'"""
+
+
+EDITORS = {
+    "vim_plain": vi("vim", "nowritebackup"),
+    "vim_backup": vi("vim", "backup backupdir=."),
+    "vim_backup_yes": vi("vim", "backup backupcopy=yes backupdir=."),
+    "nvim": vi("nvim", "backupcopy=auto"),
+    "emacs": emacs(""),
+    "emacs_copying": emacs("backup-by-copying t"),
+    "emacs_precious": emacs("file-precious-flag t"),
+    "emacs_plain": emacs("make-backup-files nil"),
+    "ed": f'(echo "s/old/MINE/"; {WAIT}; echo w; echo w; echo w; echo q; echo q) | ed -s "$D"',
+}
+
+
+@pytest.mark.parametrize("name", EDITORS)
+def test_no_editor_tramples_however_often_it_saves(mounted: Mounted, name: str) -> None:
+    path = mounted.asset(name) / "description.md"
+    for sign in ("ready", "go"):
+        (mounted.home / sign).unlink(missing_ok=True)
+    with ThreadPoolExecutor(1) as pool:
+        script = f"exec 2>&1; {EDITORS[name]}"
+        signs = {**variables(mounted, name), "SIGNS": str(mounted.home)}
+        editing = pool.submit(mounted.run, script, **signs)
+        wait_until(lambda: (mounted.home / "ready").exists() or editing.done(), "the file open")
+        assert not editing.done(), editing.result()
+        change(mounted, name)
+        (mounted.home / "go").touch()
+        done = editing.result()
+
+    mounted.settle()
+    assert there(mounted, name) == THEIRS, done
+    assert (path.parent / "error").exists(), done
+    wait_until(path.exists, "the file, if a backup took its name away")
+    assert look(path) in (f"{THEIRS}\n", "MINE text\n", "MINE old text\n")
+    assert THEIRS in (path.parent / "error").read_text()
+    assert save(path, "both\n") == 0
+    assert there(mounted, name) == "both"
