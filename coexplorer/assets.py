@@ -1,7 +1,7 @@
 """Asset objects of every platform version ↔ `Asset`: tolerant, and nothing received is lost.
 
 A strange value never breaks a list: it counts as not given, and stays in `Asset.raw`. All spellings
-are those of the design (api.md, "The asset object").
+are from the list (design: api.md, The asset object).
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from coexplorer.models import (
 )
 
 _NOT_HERE: Final = (404, 405)
-"""What a platform answers to the other dialect's search (design: api.md, Writes)."""
+"""What a platform answers to the other dialect's search (design: api.md, Calls)."""
 
 _NEWEST: Final = 100
 """Rows among which a create of unknown outcome is looked for."""
@@ -452,5 +452,5 @@ class Client:
 
 
 def _holds(asset: Asset, wanted: Mapping[str, MetadataValue]) -> bool:
-    """Tell whether custom metadata arrived; what else there is may be merged (design: a guess)."""
+    """Tell whether custom metadata arrived; the rest may be merged (design: api.md, Writes)."""
     return all(asset.custom_metadata.get(key) == value for key, value in wanted.items())

@@ -36,7 +36,7 @@ _LONGEST_DATE: Final = 64
 _DEEPEST: Final = 8
 _SKIPPED: Final = {"<?xml": ">", "<!--": "-->"}
 _OF_TOKENS: Final = ("token", "scope", "credential", "api key", "api_key")
-"""Words of a refusal that is about the token, not about the asset (design: api-today.md)."""
+"""Words of a refusal that is about the token, not about the asset (design: api.md, Errors)."""
 _NEW_TOKEN: Final = (
     "make a token that may do it, on the platform's account page, and sign in with it:"  # noqa: S105
     " `coexplorer login`"

@@ -23,7 +23,7 @@ CURRENT_LIMIT = 100
 """Page sizes when the request names none."""
 
 WALL = 10_000
-"""Results that an offset can reach on platforms without ``next_token`` (design: platform.md)."""
+"""Results that an offset reaches without ``next_token`` (design: api.md, Search parameters)."""
 
 _LARGEST_OFFSET = 2**63 - 1
 

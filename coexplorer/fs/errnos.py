@@ -55,7 +55,7 @@ def errno_of(error: CoexplorerError) -> int:
     """Return the errno of an error; EIO for whatever is the platform's or this machine's trouble.
 
     Never ESTALE, which makes the kernel try again and the PUT go twice, and never EINTR, which
-    Node.js takes for success (design: fuse-notes.md §1.3).
+    Node.js takes for success (design: fuse-notes.md, Errors and who shows them).
     """
     if isinstance(error, ApiError) and error.outcome_unknown:
         return errno.ETIMEDOUT

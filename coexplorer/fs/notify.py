@@ -1,7 +1,8 @@
 """Telling the kernel what it must not believe any longer, from one thread of its own.
 
 Called from the event loop, or with a lock held that the kernel wants, a notification deadlocks
-beyond ``kill -9`` (design: fuse-notes.md §2.5). Here nothing is held and the loop goes on.
+beyond ``kill -9`` (design: fuse-notes.md, Telling the kernel what changed). Here nothing is held
+and the loop goes on.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Operations(pyfuse3.Operations):
     """What the kernel asks; see `coexplorer.fs.mount` for who puts it together.
 
     Extended attributes and whatever else is not here stay unimplemented: the kernel then
-    never asks again, or falls back by itself (design: fuse-notes.md §2.4, §3.4).
+    never asks again, or falls back by itself (design: fuse-notes.md, What the kernel leaves out).
 
     Handlers that change the platform answer within a deadline. Those that only look wait for
     nothing but the catalog, and carry no deadline of their own, which would cost a tenth of them;

@@ -1,8 +1,8 @@
 """Files beside an asset's own: editors' swap files, backups, and what a user puts there.
 
 They live in memory, are listed and never sent. Refusing such names breaks 8 of 14 tools (design:
-fuse-notes.md §1.4). What is perhaps a user's own is on the disk as well: see `coexplorer.fs.kept`.
-Pure; times are seconds of any clock that goes forward.
+fuse-notes.md, Scratch files). What is perhaps a user's own is on the disk as well: see
+`coexplorer.fs.kept`. Pure; times are seconds of any clock that goes forward.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a sweep reads and what it believes: the decisions of `sync`, pure.
 
-Facts about the platform's search are from the design (api.md, Search parameters).
+It stands on facts about the platform's search (design: api.md, Search parameters).
 """
 
 from __future__ import annotations

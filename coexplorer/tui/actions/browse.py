@@ -107,7 +107,7 @@ def resize(screen: MainScreen) -> None:
 
 def beside(screen: MainScreen) -> None:
     """Put the details beside the list, or below."""
-    if screen.app.size.width < 160:  # noqa: PLR2004  design: tui.md, Screen
+    if screen.app.size.width < 160:  # noqa: PLR2004 - (design: tui.md, Screen)
         screen.say("beside the list needs 160 cells of width", severity="warning")
         return
     screen.toggle_class("beside")
