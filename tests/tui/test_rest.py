@@ -384,12 +384,12 @@ async def test_what_works_anywhere_works_in_fields(server: DemoServer, settings:
 async def test_a_printable_key_that_works_anywhere_is_a_letter_in_fields(
     server: DemoServer, settings: Settings
 ) -> None:
-    settings = msgspec.structs.replace(settings, keys={"app.suspend": ("Z",)})
+    settings = msgspec.structs.replace(settings, keys={"app.suspend": ("B",)})
     async with running_app(server, settings) as app:
         await app.press("/")
-        await app.press("Z")
-        await app.until_shown("/ Z")
+        await app.press("B")
+        await app.until_shown("/ B")
         assert "no shell" not in app.text()
         await app.press("escape")
-        await app.press("Z")
+        await app.press("B")
         await app.until_shown("there is no shell to go back to here")
