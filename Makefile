@@ -12,12 +12,16 @@ unexport PYTHONDONTWRITEBYTECODE
 # The caller's own installation must not leak in.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check format bench bench-tui docs screenshots clean
+# What `make quick` leaves out; tests/support/lanes.py says which tests these are.
+QUICK := not mount and not app and not slow and not second_loop
+
+.PHONY: help demo test check quick format bench bench-tui docs screenshots clean
 
 help:
 	@echo "make demo    install into $(VENV) and open the program on its embedded platform"
 	@echo "make test    install all that the tests need and pass the whole gate"
 	@echo "make check   the gate alone: format, lint, types, layers, tests, coverage"
+	@echo "make quick   lint, and the tests that need nothing but Python: about a minute"
 	@echo "make format  let ruff format and mend what it can"
 	@echo "make bench   measure what the docs claim"
 	@echo "make bench-tui the terminal app alone, beside a bare Textual app, mc and vim"
@@ -40,6 +44,12 @@ check: $(VENV)/.made-to-test
 	$(BIN)/coverage run -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Needs nothing from the system: no FUSE, no editors, no terminal. See CONTRIBUTING.md.
+quick: $(VENV)/.made-to-be-quick
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "$(QUICK)" $(PYTEST_ARGS)
 
 format: $(VENV)/.made-to-test
 	$(BIN)/ruff format
@@ -65,6 +75,11 @@ $(VENV)/.made-to-run: pyproject.toml scripts/venv.sh
 
 $(VENV)/.made-to-test: pyproject.toml scripts/venv.sh
 	@sh scripts/venv.sh test "$(VENV)"
+
+# What the whole gate has installed is enough.
+$(VENV)/.made-to-be-quick: pyproject.toml scripts/venv.sh
+	@test $(VENV)/.made-to-test -nt pyproject.toml || sh scripts/venv.sh be-quick "$(VENV)"
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

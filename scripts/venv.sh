@@ -3,6 +3,7 @@
 #
 #   venv.sh run  DIR    what running it needs; the mount too, where it can be built
 #   venv.sh test DIR    what its tests need: all of it
+#   venv.sh be-quick DIR    what the fast lane's tests need: nothing from the system
 #
 # Needs Python 3.11 or newer, and finds it by itself; PYTHON=/path/to/python3 chooses another.
 set -eu
@@ -64,7 +65,11 @@ test)
     echo "Installing coexplorer and what its tests need …"
     "$venv/bin/python" -m pip install --quiet --editable '.[fuse,keyring]' --group check
     ;;
-*) fail "venv.sh: run or test?" ;;
+be-quick)
+    echo "Installing coexplorer and what the fast tests need …"
+    "$venv/bin/python" -m pip install --quiet --editable '.[keyring]' --group check
+    ;;
+*) fail "venv.sh: run, test or be-quick?" ;;
 esac
 # An editable install leaves our own modules to be compiled at the first start: do it now.
 "$venv/bin/python" -m compileall -q coexplorer

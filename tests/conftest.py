@@ -1,5 +1,6 @@
 """Shared fixtures: every test runs away from the machine's own home and environment."""
 
+import importlib.util
 import os
 import signal
 from collections.abc import Generator, Iterator
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from coexplorer.api import Client, Patience
 from coexplorer.demo.server import DemoServer
+from tests.support.lanes import mark
 from tests.support.patience import stretched
 from tests.support.server import running_server
 
@@ -27,6 +29,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+HAS_FUSE = importlib.util.find_spec("pyfuse3") is not None
+if not HAS_FUSE and os.environ.get("CI") != "true":
+    collect_ignore = ["fs"]
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is not even looked at."""
+    return [] if HAS_FUSE else ["pyfuse3 is not installed: the tests of the mount are left out"]
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the markers that `make quick` goes by."""
+    for item in items:
+        mark(item)
 
 
 @pytest.fixture(params=["asyncio", "trio"])

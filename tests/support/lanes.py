@@ -1,0 +1,92 @@
+"""Which tests need what: the one place that gives tests the markers of ``make quick``.
+
+``mount``
+    It mounts: FUSE, and for some tests the editors and tools that save.
+``app``
+    It runs the terminal app, in this process or in a terminal.
+``slow``
+    It starts programs, or computes for seconds.
+``second_loop``
+    An async test on trio; the same test runs on asyncio, too.
+
+Markers follow from what a test uses, so nobody has to remember them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from types import CodeType, FunctionType, ModuleType
+
+import pytest
+
+MARKERS = {
+    "mount": "mounts a file system: needs FUSE",
+    "app": "runs the terminal app",
+    "slow": "starts programs, or computes for seconds",
+    "second_loop": "an async test on trio, which runs on asyncio, too",
+}
+
+_BY_SUPPORT = {
+    "tests.support.mounted": "mount",
+    "tests.support.tui": "app",
+    "tests.support.terminal": "slow",
+    "tests.support.namespaces": "slow",
+    "tests.support.company": "slow",
+}
+_PROGRAMS = {"subprocess", "multiprocessing", "pty"}
+_ATTRIBUTES = {"spawn": "slow", "fork": "slow", "run_test": "app"}
+
+_LONG = {
+    # Seconds of CPU on a machine of 2026.
+    "test_a_search_finds_what_a_naive_filter_finds",  # 6 times 3
+    "test_undo_of_a_bulk_over_500_restores_all_but_those_changed_since_and_names_them",  # 7
+}
+
+
+def mark(item: pytest.Item) -> None:
+    """Give a test its markers."""
+    for name in sorted(set(_find_markers(item))):
+        item.add_marker(name)
+
+
+def _find_markers(item: pytest.Item) -> Iterator[str]:
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    if parameters.get("anyio_backend") == "trio":
+        yield "second_loop"
+    function, module = getattr(item, "function", None), getattr(item, "module", None)
+    if not isinstance(module, ModuleType) or function is None:
+        return
+    if function.__name__ in _LONG:
+        yield "slow"
+    # A module's fixtures mount, and run the app, for all of its tests.
+    for value in vars(module).values():
+        marker = _BY_SUPPORT.get(getattr(value, "__module__", None) or "")
+        if marker in ("mount", "app"):
+            yield marker
+    yield from _find_reached(inspect.unwrap(function), module, set())
+
+
+def _find_reached(function: object, module: ModuleType, seen: set[object]) -> Iterator[str]:
+    """Yield what a function needs, itself or by other functions of its module."""
+    if not isinstance(function, FunctionType) or function in seen:
+        return
+    seen.add(function)
+    for name in _iter_names(function.__code__):
+        if name in _ATTRIBUTES:
+            yield _ATTRIBUTES[name]
+        value = vars(module).get(name)
+        if isinstance(value, ModuleType) and value.__name__ in _PROGRAMS:
+            yield "slow"
+        origin = getattr(value, "__module__", None)
+        if origin in _BY_SUPPORT:
+            yield _BY_SUPPORT[origin]
+        elif origin == module.__name__:
+            yield from _find_reached(value, module, seen)
+
+
+def _iter_names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _iter_names(inner)
