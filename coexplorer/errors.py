@@ -1,8 +1,8 @@
 """Everything that can go wrong, as one small tree.
 
 Each error is one sentence for a person, and a hint that says what to do next. Errors are translated
-once at each edge: HTTP to these (``api.transport``), these to errno (``fs.errnos``), to exit codes
-(``cli``) and to notifications (``tui``).
+once at each edge: HTTP to these (``api.transport``), these to errno (``fs.kernel.errnos``), to exit
+codes (``cli``) and to notifications (``tui``).
 
     CoexplorerError
     ├── ApiError                  the platform, or the way to it

@@ -72,8 +72,8 @@ def mount_command(
     place = ensure_mountable(settings.paths, place)
 
     def serve(on_ready: Callable[[], None]) -> None:
+        from coexplorer.fs.core.volume import MountOptions
         from coexplorer.fs.mount import serve
-        from coexplorer.fs.volume import MountOptions
 
         options = MountOptions(
             read_only=read_only,
@@ -143,7 +143,7 @@ def umount_command(folder: Path, *, force: bool) -> None:
 
 def _tell_kept(journal_path: Path) -> None:
     """Say which of a user's own files are not on the platform, and where they are."""
-    from coexplorer.fs.kept import KeptFiles, find_kept_folder
+    from coexplorer.fs.core.kept_files import KeptFiles, find_kept_folder
     from coexplorer.text import clean
 
     files = KeptFiles(find_kept_folder(journal_path))

@@ -20,20 +20,20 @@ import trio
 
 from coexplorer.config import Settings
 from coexplorer.errors import JournalError, Refused
-from coexplorer.fs.attributes import MODES
-from coexplorer.fs.control import Control
-from coexplorer.fs.descriptors import find_mount_id
-from coexplorer.fs.follow import Follower
-from coexplorer.fs.looking import Looking
+from coexplorer.fs.core.volume import MountOptions, Volume
+from coexplorer.fs.handlers.control_files import ControlFiles
+from coexplorer.fs.handlers.file_io import FileIO
+from coexplorer.fs.handlers.lookup import Lookup
+from coexplorer.fs.handlers.operations import Operations
+from coexplorer.fs.handlers.rename import Renaming
+from coexplorer.fs.handlers.search_folders import SearchFolders
+from coexplorer.fs.kernel.attributes import MODES
+from coexplorer.fs.kernel.invalidation import Invalidator
+from coexplorer.fs.kernel.procfs import find_mount_id
+from coexplorer.fs.kernel.request_loop import take_in_turns
 from coexplorer.fs.mounts import Mount, remove_record, write_record
-from coexplorer.fs.moving import Moving
-from coexplorer.fs.notify import Notifier
-from coexplorer.fs.opening import Opening
-from coexplorer.fs.operations import Operations
-from coexplorer.fs.saving import Saver
-from coexplorer.fs.searches import Searches
-from coexplorer.fs.turns import take_in_turns
-from coexplorer.fs.volume import MountOptions, Volume
+from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
+from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library, open_library
 from coexplorer.models import AssetId, Excerpt
 
@@ -50,7 +50,7 @@ _COLLECTED = (2_000, 2, 1_000_000)
 """How many new objects, collections of them, and of those, the collector waits for.
 
 It goes over 2,000 objects in 2 ms, and requests wait meanwhile. Over all of them it goes when
-`Follower` says so.
+`CatalogWatcher` says so.
 """
 
 _NEEDED_SOON = ("coexplorer.api", "httpcore", "encodings.idna")
@@ -101,13 +101,13 @@ async def _serve(
 ) -> None:
     writes = not options.read_only
     async with open_library(settings, origin="mount", must_write=writes) as library:
-        notifier = Notifier()
+        notifier = Invalidator()
         volume = Volume(LibrarySource(library), notifier, options)
         async with trio.open_nursery() as nursery:
-            saver = Saver(volume, library, nursery)
+            saver = Writeback(volume, library, nursery)
             if options.allow_other:
                 MODES.let_others_look()
-            follower = Follower(volume, library, saver)
+            follower = CatalogWatcher(volume, library, saver)
             await _apply_acknowledged(library)
             await follower.load()
             await saver.unsent.recall()
@@ -149,7 +149,7 @@ async def _apply_acknowledged(library: Library) -> None:
 
 
 async def _answer_until_end(
-    saver: Saver, nursery: trio.Nursery, on_ready: Callable[[], None]
+    saver: Writeback, nursery: trio.Nursery, on_ready: Callable[[], None]
 ) -> bool:
     """Answer requests; False when it ended because somebody unmounted from outside."""
     signalled = False
@@ -173,11 +173,11 @@ async def _answer_until_end(
     return signalled
 
 
-def _build(volume: Volume, library: Library, saver: Saver) -> Operations:
-    control = Control(volume, library, saver)
-    opening = Opening(volume, saver, control)
-    looking = Looking(volume, control, Searches(volume, library))
-    moving = Moving(volume, library, saver, opening)
+def _build(volume: Volume, library: Library, saver: Writeback) -> Operations:
+    control = ControlFiles(volume, library, saver)
+    opening = FileIO(volume, saver, control)
+    looking = Lookup(volume, control, SearchFolders(volume, library))
+    moving = Renaming(volume, library, saver, opening)
     return Operations(volume, looking, opening, moving)
 
 

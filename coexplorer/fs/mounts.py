@@ -19,7 +19,7 @@ import msgspec
 
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.errors import Refused
-from coexplorer.fs.descriptors import unescape_mountinfo
+from coexplorer.fs.kernel.procfs import unescape_mountinfo
 
 FSTYPE = "fuse.coexplorer"
 _END_S = 5.0

@@ -98,7 +98,7 @@ def test_after_the_reply_to_an_edit_nothing_waits() -> None:
 
 
 def test_a_look_waits_for_the_catalog_the_journal_and_proc_alone() -> None:
-    tree = find_definition("coexplorer.fs.looking")
+    tree = find_definition("coexplorer.fs.handlers.lookup")
     assert tree is not None
     own = {node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
     waited_for = {called(wait) for wait in find_waits(tree)} - own

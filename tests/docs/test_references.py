@@ -84,13 +84,13 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
 @pytest.mark.parametrize(
     ("name", "is_there"),
     [
-        ("coexplorer.fs.turns", True),
-        ("coexplorer.fs.turns.Door", True),
-        ("coexplorer.fs.turns.Door.__aenter__", True),
-        ("coexplorer.fs.turns.TURN_S", True),
+        ("coexplorer.fs.kernel.request_loop", True),
+        ("coexplorer.fs.kernel.request_loop.Door", True),
+        ("coexplorer.fs.kernel.request_loop.Door.__aenter__", True),
+        ("coexplorer.fs.kernel.request_loop.TURN_S", True),
         ("coexplorer.fs.nowhere", False),
-        ("coexplorer.fs.turns.Nobody", False),
-        ("coexplorer.fs.turns.Door.nothing", False),
+        ("coexplorer.fs.kernel.request_loop.Nobody", False),
+        ("coexplorer.fs.kernel.request_loop.Door.nothing", False),
     ],
 )
 def test_names_are_looked_up_without_importing_them(name: str, is_there: bool) -> None:  # noqa: FBT001 - a case

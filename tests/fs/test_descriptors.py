@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.fs.descriptors import has_writable, is_killed
+from coexplorer.fs.kernel.procfs import has_writable, is_killed
 
 
 @pytest.mark.parametrize(

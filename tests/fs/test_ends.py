@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.fs.control import STATUS_BYTES
+from coexplorer.fs.handlers.control_files import STATUS_BYTES
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.namespaces import UNSHARE
 from tests.support.patience import stretched

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.fs.inodes import Inode
-from coexplorer.fs.kept import KeptFiles
-from coexplorer.fs.scratch import (
+from coexplorer.fs.core.kept_files import KeptFiles
+from coexplorer.fs.core.scratch import (
     SCRATCH_LIFE_S,
     KeptFile,
     Scratch,
     ScratchStore,
     is_editors_own,
 )
+from coexplorer.fs.kernel.inodes import Inode
 from coexplorer.models import AssetId
 from tests.support.mounted import Mounted, make_asset, mounting, wait_until
 from tests.support.server import make_id

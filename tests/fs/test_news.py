@@ -12,15 +12,15 @@ import trio
 import trio.testing
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.fs.control import Control
-from coexplorer.fs.follow import Follower
-from coexplorer.fs.inodes import Part, asset_inode
+from coexplorer.fs.core.tree import Known
+from coexplorer.fs.core.volume import MountOptions, Volume
+from coexplorer.fs.handlers.control_files import ControlFiles
+from coexplorer.fs.handlers.file_io import FileIO
+from coexplorer.fs.kernel.inodes import Part, asset_inode
+from coexplorer.fs.kernel.invalidation import Invalidator
 from coexplorer.fs.mount import LibrarySource
-from coexplorer.fs.notify import Notifier
-from coexplorer.fs.opening import Opening
-from coexplorer.fs.saving import Saver
-from coexplorer.fs.tree import Known
-from coexplorer.fs.volume import MountOptions, Volume
+from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
+from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library, open_library
 from coexplorer.models import AssetId, Excerpt
 from tests.support.mounted import make_asset
@@ -31,15 +31,15 @@ from tests.support.tui import build_settings
 @asynccontextmanager
 async def _rooms(
     server: DemoServer, home: Path
-) -> AsyncIterator[tuple[Library, Saver, trio.Nursery]]:
+) -> AsyncIterator[tuple[Library, Writeback, trio.Nursery]]:
     """Build a mount's rooms over a synced catalog, without a mount."""
     async with (
         open_library(build_settings(server, home), origin="mount") as library,
         trio.open_nursery() as nursery,
     ):
         await library.sync()
-        volume = Volume(LibrarySource(library), Notifier(), MountOptions())
-        yield library, Saver(volume, library, nursery), nursery
+        volume = Volume(LibrarySource(library), Invalidator(), MountOptions())
+        yield library, Writeback(volume, library, nursery), nursery
 
 
 def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
     async def main(server: DemoServer) -> None:
         async with _rooms(server, tmp_path) as (library, saver, _):
             volume = saver.volume
-            opening = Opening(volume, saver, Control(volume, library, saver))
+            opening = FileIO(volume, saver, ControlFiles(volume, library, saver))
             node = volume.tree.apply(Known(AssetId(make_id(1)), "a1"), 0.0)
 
             async def open_often() -> None:
@@ -82,7 +82,7 @@ def test_what_the_catalog_does_not_know_yet_stays_as_it_was_saved(tmp_path: Path
     async def main(server: DemoServer) -> None:
         async with _rooms(server, tmp_path) as (library, saver, nursery):
             volume = saver.volume
-            follower = Follower(volume, library, saver)
+            follower = CatalogWatcher(volume, library, saver)
             await follower.load()
             nursery.start_soon(follower.follow)
             first, second = AssetId(make_id(1)), AssetId(make_id(2))

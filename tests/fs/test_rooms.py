@@ -27,24 +27,26 @@ from coexplorer.errors import (
     Rejected,
     Unreachable,
 )
-from coexplorer.fs.details import Details
-from coexplorer.fs.errnos import errno_in_rename, errno_of
-from coexplorer.fs.excerpts import Excerpts
-from coexplorer.fs.files import (
-    EDITABLE_PARTS,
-    MAX_FILE_BYTES,
-    build_text,
-    check_written,
-    parse_text,
-)
-from coexplorer.fs.handles import (
+from coexplorer.fs.core.buffers import (
     Buffer,
     Failure,
     Verdict,
     decide_flush,
     decide_release,
 )
-from coexplorer.fs.inodes import (
+from coexplorer.fs.core.content_cache import ContentCache
+from coexplorer.fs.core.file_format import (
+    EDITABLE_PARTS,
+    MAX_FILE_BYTES,
+    build_text,
+    check_written,
+    parse_text,
+)
+from coexplorer.fs.core.merge_bases import MergeBases
+from coexplorer.fs.core.scratch import MAX_SCRATCH_BYTES, SCRATCH_LIFE_S, Scratch, ScratchStore
+from coexplorer.fs.core.sizes import Sizes
+from coexplorer.fs.kernel.errnos import errno_in_rename, errno_of
+from coexplorer.fs.kernel.inodes import (
     Inode,
     LookupCounts,
     Part,
@@ -58,8 +60,6 @@ from coexplorer.fs.inodes import (
     split_view,
     view_inode,
 )
-from coexplorer.fs.scratch import MAX_SCRATCH_BYTES, SCRATCH_LIFE_S, Scratch, ScratchStore
-from coexplorer.fs.shown import Shown
 from coexplorer.models import AssetId, Excerpt, Fields
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -303,7 +303,7 @@ def test_what_was_written_while_it_was_sent_stays_unsent() -> None:
 
 
 def test_the_base_is_what_the_process_was_shown_last() -> None:
-    shown = Shown()
+    shown = MergeBases()
     shown.show(1, (0, 1), b"one")
     shown.show(2, (0, 1), b"two")
     shown.show(1, (0, 1), b"three")
@@ -314,7 +314,7 @@ def test_the_base_is_what_the_process_was_shown_last() -> None:
 
 
 def test_reading_for_a_backup_shows_nothing() -> None:
-    shown = Shown()
+    shown = MergeBases()
     shown.show(1, (0, 1), b"mine began here")
     shown.show(1, (0, 1), b"theirs")
     shown.note_backup(1, (0, 1), b"theirs")
@@ -322,7 +322,7 @@ def test_reading_for_a_backup_shows_nothing() -> None:
 
 
 def test_a_backup_of_what_the_process_wrote_itself_changes_nothing() -> None:
-    shown = Shown()
+    shown = MergeBases()
     shown.show(1, (0, 1), b"old")
     shown.note_saved(1, (0, 1), b"first save")
     shown.show(1, (0, 1), b"first save")
@@ -331,13 +331,13 @@ def test_a_backup_of_what_the_process_wrote_itself_changes_nothing() -> None:
 
 
 def test_a_process_that_only_writes_starts_from_nothing() -> None:
-    shown = Shown()
+    shown = MergeBases()
     shown.note_saved(1, (0, 1), b"written by a shell")
     assert shown.find(1, (0, 1)) is None
 
 
 def test_a_process_that_reads_everything_pays_for_it_alone() -> None:
-    shown = Shown(budget_bytes=10_000)
+    shown = MergeBases(budget_bytes=10_000)
     shown.show(1, (0, 1), b"an editor's")
     for slot in range(100):
         shown.show(2, (slot, 1), b"x" * 200)
@@ -398,7 +398,7 @@ def test_scratch_files_go_after_ten_minutes_unopened() -> None:
 
 
 def test_details_notice_changes_of_what_was_seen() -> None:
-    details = Details()
+    details = Sizes()
     assert not details.has(5)
     assert details.note(5, {Part.NAME: b"a", Part.JSON: b"{}"}) == []
     assert details.note(5, {Part.NAME: b"b", Part.JSON: b"{}"}) == [Part.NAME]
@@ -443,7 +443,7 @@ def test_what_the_catalog_is_not_known_to_have_is_shown_all_the_same() -> None:
             return {AssetId("a"): old}.get(asset_id)
 
     old, new = Excerpt(Fields("old"), b"{}"), Excerpt(Fields("new"), b"{}")
-    excerpts = Excerpts(Catalog())
+    excerpts = ContentCache(Catalog())
     assert excerpts.load(1, AssetId("a")) == old
     excerpts.end_lead(1, 5.0)
     assert not excerpts.is_outdated(1, 1.0), "nothing led"

@@ -12,8 +12,8 @@ import pyfuse3.asyncio
 import pytest
 import trio
 
-from coexplorer.fs.operations import Operations
-from coexplorer.fs.turns import Door, LowLevel
+from coexplorer.fs.handlers.operations import Operations
+from coexplorer.fs.kernel.request_loop import Door, LowLevel
 
 ROOT = Path(__file__).parents[2]
 

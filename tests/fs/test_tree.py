@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from coexplorer.fs.inodes import Place
-from coexplorer.fs.tree import ALIAS_LIFE_S, NOWHERE, Flag, Known, Tree, build_flags
+from coexplorer.fs.core.tree import ALIAS_LIFE_S, NOWHERE, Flag, Known, Tree, build_flags
+from coexplorer.fs.kernel.inodes import Place
 from coexplorer.models import AssetId
 
 IDS = [AssetId(f"{number:08x}-0000-4000-8000-000000000000") for number in range(6)]

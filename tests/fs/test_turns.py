@@ -7,7 +7,7 @@ import os
 import pytest
 import trio
 
-from coexplorer.fs.turns import TURN_S, Door, LowLevel, give_way
+from coexplorer.fs.kernel.request_loop import TURN_S, Door, LowLevel, give_way
 
 
 def test_one_task_at_a_time_is_at_the_door() -> None:

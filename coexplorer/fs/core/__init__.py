@@ -1,0 +1,1 @@
+"""What a mount holds in memory: the tree of assets, file contents, scratch files, the log."""

@@ -1,0 +1,102 @@
+"""Saves that met somebody else's change, until a person has looked at them. Pure.
+
+Who saves the same again, or something made from what was refused, has not seen the other text: it
+is merged with what the refused one was made from, and so meets the same conflict, until somebody
+opened the asset's ``error`` or ``asset.json``, or read the file with the other text in it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from coexplorer.fs.core.buffers import Failure
+from coexplorer.fs.kernel.inodes import Part
+
+BUDGET_BYTES = 16 << 20
+_ENTRY_BYTES = 300
+
+Key = tuple[int, Part]
+"""An asset's slot and the part."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveConflict:
+    """A save that was refused, because somebody else had changed the same text.
+
+    Attributes:
+        base: What the refused text was made from.
+        theirs: What the platform had instead; None where only the journal remembers the conflict.
+        refused: A digest of the text that was refused.
+        failure: What its program was told.
+        is_seen: The file was read since with theirs in it. Whoever has it in an editor has perhaps
+            not seen that.
+    """
+
+    base: bytes
+    theirs: bytes | None
+    refused: tuple[int, int]
+    failure: Failure
+    is_seen: bool = False
+
+    def is_repeated_by(self, content: bytes, theirs: bytes) -> bool:
+        """Tell whether a save has the same outcome again, as far as that is known without asking.
+
+        Args:
+            content: What is saved.
+            theirs: What the platform has, as far as that is known now.
+        """
+        return self.theirs == theirs and self.refused == digest_of(content)
+
+
+class Conflicts:
+    """The conflicts of all files, within a budget: the oldest are forgotten first."""
+
+    def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
+        self._budget = budget_bytes
+        self._conflicts: OrderedDict[Key, SaveConflict] = OrderedDict()
+        self.used_bytes = 0
+
+    def note(self, slot: int, part: Part, conflict: SaveConflict) -> None:
+        """Remember a conflict: the last one of a file counts."""
+        self.drop(slot, part)
+        self._conflicts[slot, part] = conflict
+        self.used_bytes += _cost(conflict)
+        while self.used_bytes > self._budget:
+            self.drop(*next(iter(self._conflicts)))
+
+    def find(self, slot: int, part: Part) -> SaveConflict | None:
+        """Return the conflict of a file that nobody has looked at."""
+        found = self._conflicts.get((slot, part)) if self._conflicts else None
+        return None if found is None or found.is_seen else found
+
+    def note_read(self, slot: int, part: Part) -> None:
+        """Note that somebody reads a file, with the other text in it."""
+        found = self._conflicts.get((slot, part))
+        if found is not None:
+            self._conflicts[slot, part] = replace(found, is_seen=True)
+
+    def list_parts(self, slot: int) -> list[Part]:
+        """List the files of an asset with a conflict that is not over."""
+        return [part for conflicting, part in self._conflicts if conflicting == slot]
+
+    def drop(self, slot: int, part: Part) -> SaveConflict | None:
+        """Forget a file's conflict: it was looked at, or is over."""
+        conflict = self._conflicts.pop((slot, part), None)
+        if conflict is not None:
+            self.used_bytes -= _cost(conflict)
+        return conflict
+
+    def __len__(self) -> int:
+        return len(self._conflicts)
+
+
+def digest_of(content: bytes) -> tuple[int, int]:
+    """Return what tells one text from another."""
+    return len(content), zlib.crc32(content)
+
+
+def _cost(conflict: SaveConflict) -> int:
+    theirs = conflict.theirs or b""
+    return _ENTRY_BYTES + len(conflict.base) + len(theirs) + len(conflict.failure.report)

@@ -1,0 +1,40 @@
+"""What could not be written and was not put right yet: the text of ``error`` files. Pure."""
+
+from __future__ import annotations
+
+from coexplorer.fs.core.tree import Node
+
+
+class Failures:
+    """Reports by asset and by subject: what a later success clears, e.g. ``saving tags``."""
+
+    def __init__(self) -> None:
+        self._reports: dict[Node, dict[str, str]] = {}
+
+    def text_of(self, node: Node) -> bytes:
+        """Return the text of an asset's ``error`` file; empty when there is none."""
+        return "\n".join(self._reports.get(node, {}).values()).encode()
+
+    def has(self, node: Node) -> bool:
+        """Tell whether the last write to an asset failed."""
+        return node in self._reports
+
+    def note(self, node: Node, subject: str, report: str) -> None:
+        """Show why the last write failed."""
+        self._reports.setdefault(node, {})[subject] = report
+
+    def clear(self, node: Node, subject: str) -> bool:
+        """Take a report away, as the write succeeded, or its text was given up; False: none was."""
+        reports = self._reports.get(node)
+        if reports is None or reports.pop(subject, None) is None:
+            return False
+        if not reports:
+            del self._reports[node]
+        return True
+
+    def list(self) -> list[tuple[Node, str]]:
+        """List what failed and was not put right: the asset, and the subject."""
+        return [(node, subject) for node, reports in self._reports.items() for subject in reports]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._reports.values()))

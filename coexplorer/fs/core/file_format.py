@@ -1,0 +1,168 @@
+"""Metadata ↔ the text of its file. Pure.
+
+A value's file is the value and one newline, and one newline is taken off again, so that any value
+survives the round trip; an empty value is an empty file. Tags are one a line. A file that an editor
+of another system saved, with a byte order mark and CRLF, says the same as one without.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from coexplorer.errors import InvalidField
+from coexplorer.fs.kernel.inodes import Part
+from coexplorer.models import Fields
+from coexplorer.written import trim, use_line_feeds
+
+MAX_FILE_BYTES = 1 << 20
+"""A metadata file grows no larger (design: mount.md, Errors that reach people)."""
+
+FILE_NAMES: dict[bytes, Part] = {
+    b"name": Part.NAME,
+    b"description.md": Part.DESCRIPTION,
+    b"tags": Part.TAGS,
+    b"mount": Part.MOUNT,
+    b"asset.json": Part.JSON,
+    b"error": Part.ERROR,
+}
+"""The names in an asset's directory, in listing order; `error` is only there after a failure."""
+
+NAMES_OF_PARTS: dict[Part, bytes] = {part: name for name, part in FILE_NAMES.items()}
+
+FIELDS_OF_PARTS: dict[Part, str] = {
+    Part.NAME: "name",
+    Part.DESCRIPTION: "description",
+    Part.TAGS: "tags",
+    Part.MOUNT: "mount",
+}
+"""The editable files, and the fields of `Fields` that they hold."""
+
+EDITABLE_PARTS = tuple(FIELDS_OF_PARTS)
+_LONGEST_CHARACTER = 4  # bytes of UTF-8
+_CONTINUES = 0x80  # the upper two bits of a byte inside a character
+_ONE_LINE = (Part.NAME, Part.MOUNT)
+_TAG_ESCAPES = re.compile(r"%(?=[0-9A-Fa-f]{2})|[\x00-\x1f\x7f\x85\u2028\u2029]")
+_TAG_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*)")
+
+
+def build_text(fields: Fields, part: Part) -> bytes:
+    """Return the text of an editable file.
+
+    Raises:
+        KeyError: `part` is no editable file.
+    """
+    if part is Part.TAGS:
+        return "".join(f"{_escape_tag(tag)}\n" for tag in fields.tags).encode(
+            errors="surrogatepass"
+        )
+    value: str | None = getattr(fields, FIELDS_OF_PARTS[part])
+    return f"{value}\n".encode(errors="surrogatepass") if value else b""
+
+
+def parse_text(content: bytes, part: Part, fields: Fields) -> Fields:
+    """Return `fields` with the value that an editable file's text says.
+
+    Args:
+        content: The file's bytes.
+        part: Which of the editable files it is.
+        fields: What the file was written over: tags that it holds keep their exact spelling, and
+            an absent mount stays absent.
+
+    Raises:
+        InvalidField: The text is not UTF-8.
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        reason = f"not valid UTF-8 at byte {error.start + 1}"
+        raise InvalidField(FIELDS_OF_PARTS[part], reason) from error
+    return _parse(text, part, fields)
+
+
+def read_anyhow(content: bytes, part: Part, fields: Fields) -> Fields:
+    """Return what `parse_text` does, with bytes that are not UTF-8 written out: to be kept."""
+    return _parse(content.decode(errors="backslashreplace"), part, fields)
+
+
+def _parse(text: str, part: Part, fields: Fields) -> Fields:
+    if part is Part.TAGS:
+        return msgspec.structs.replace(fields, tags=_parse_tags(text, fields.tags))
+    field = FIELDS_OF_PARTS[part]
+    before = getattr(fields, field) or ""
+    # Editors of another system end lines with CRLF; a value that ends with a CR itself is known.
+    end = "\n" if text == f"{before}\n" or not text.endswith("\r\n") else "\r\n"
+    value = use_line_feeds(text.removesuffix(end), before=before)
+    if part is Part.MOUNT and not value and fields.mount is None:
+        return fields
+    return msgspec.structs.replace(fields, **{field: value})
+
+
+def check_written(content: bytes | bytearray, start: int, end: int, part: Part) -> None:
+    """Refuse what can never become right, as early as a write allows.
+
+    What lies behind `end` is left out: a tool that writes in place cuts the old rest off later.
+
+    Args:
+        content: The whole buffer, after the write.
+        start: Where the write began.
+        end: Where it ended.
+        part: Which of the editable files it is.
+
+    Raises:
+        InvalidField: Not UTF-8, a NUL, or a line break inside a field of one line.
+    """
+    field = FIELDS_OF_PARTS[part]
+    begin = start
+    while begin > 0 and start - begin < _LONGEST_CHARACTER and content[begin] & 0xC0 == _CONTINUES:
+        begin -= 1  # the write before cut a character in two
+    written = bytes(content[begin:end])
+    if b"\0" in written:
+        raise InvalidField(field, "a NUL character can't be sent")
+    try:
+        written.decode()
+    except UnicodeDecodeError as error:
+        # A character may be cut by the end of the write, and go on in the next one.
+        if error.reason != "unexpected end of data":
+            message = f"not valid UTF-8 at byte {begin + error.start + 1}"
+            raise InvalidField(field, message) from error
+    if part in _ONE_LINE and b"\n" in content[: end - 1]:
+        raise InvalidField(field, "it can't hold a line break")
+
+
+def build_json(raw: bytes) -> bytes:
+    """Return the text of ``asset.json``: everything the platform said, laid out for people."""
+    try:
+        return msgspec.json.format(raw, indent=2) + b"\n"
+    except msgspec.DecodeError:
+        return bytes(raw) + b"\n"
+
+
+def _escape_tag(tag: str) -> str:
+    return _TAG_ESCAPES.sub(_percent, tag)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match.group().encode())
+
+
+def _unescape_tag(text: str) -> str:
+    def decode(match: re.Match[str]) -> str:
+        return bytes.fromhex(match.group(1).replace("%", "")).decode(errors="replace")
+
+    return _TAG_ESCAPED.sub(decode, text)
+
+
+def _parse_tags(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Read one tag a line; blanks around a tag go, unless the platform has it just so."""
+    spelled = {_escape_tag(tag): tag for tag in known}
+    tags: dict[str, None] = {}
+    for line in text.split("\n"):
+        tag = spelled.get(line)
+        if tag is None:
+            stripped = trim(line)
+            tag = spelled.get(stripped) or _unescape_tag(stripped)
+        if tag:
+            tags[tag] = None
+    return tuple(tags)

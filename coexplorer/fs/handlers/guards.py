@@ -1,0 +1,44 @@
+"""What the rooms that change things share: refusing with a reason, and taking a change over."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pyfuse3
+
+from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.volume import Volume
+from coexplorer.library.results import EditResult
+
+
+def refuse(volume: Volume, what: str, number: int = errno.EPERM) -> pyfuse3.FUSEError:
+    """Return the error of a guard, after writing its reason into the log."""
+    volume.report(f"refused: {what}")
+    return pyfuse3.FUSEError(number)
+
+
+@contextmanager
+def refusing_space(volume: Volume, node: Node | None, name: bytes) -> Iterator[None]:
+    """Write into the log why there is no room for a file beside an asset's own."""
+    try:
+        yield
+    except OSError as error:
+        title = "" if node is None else f"{node.title}/"
+        volume.report(f"refused: {title}{name.decode(errors='replace')}: {error.strerror}")
+        raise
+
+
+def build_taker(
+    volume: Volume, node: Node, *expected: tuple[int, bytes]
+) -> Callable[[EditResult], None]:
+    """Return what takes an edit's result over; `expected` names are the kernel's own doing."""
+
+    def take_over(result: EditResult) -> None:
+        if result.after is not None:
+            volume.apply_fields(node, result.after, time.monotonic(), alias=False)
+        volume.tell_stale(expected)
+
+    return take_over

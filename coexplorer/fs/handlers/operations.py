@@ -1,0 +1,354 @@
+"""The request handlers: each a few lines over the rooms that know."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+
+import pyfuse3
+from pyfuse3 import (
+    EntryAttributes,
+    FileHandleT,
+    FileInfo,
+    FileNameT,
+    FlagT,
+    InodeT,
+    ModeT,
+    ReaddirToken,
+    RequestContext,
+    SetattrFields,
+    StatvfsData,
+)
+
+from coexplorer.fs.core.buffers import MetadataFile
+from coexplorer.fs.core.file_format import EDITABLE_PARTS, NAMES_OF_PARTS
+from coexplorer.fs.core.scratch import MAX_SCRATCH_TOTAL_BYTES, Scratch
+from coexplorer.fs.core.tree import Flag, Node
+from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.handlers.file_io import FileIO
+from coexplorer.fs.handlers.guards import refuse
+from coexplorer.fs.handlers.lookup import DOTS, Listing, Lookup
+from coexplorer.fs.handlers.rename import Renaming
+from coexplorer.fs.kernel.attributes import build_absent
+from coexplorer.fs.kernel.errnos import DEADLINE_S, answers
+from coexplorer.fs.kernel.inodes import Inode, Part, Place, split_asset
+
+_BLOCK_BYTES = 4096
+_LONGEST_NAME = 255
+
+
+class Operations(pyfuse3.Operations):
+    """What the kernel asks; see `coexplorer.fs.mount` for who puts it together.
+
+    Extended attributes and whatever else is not here stay unimplemented: the kernel then
+    never asks again, or falls back by itself (design: fuse-notes.md, What the kernel leaves out).
+
+    Handlers that change the platform answer within a deadline. Those that only look wait for
+    nothing but the catalog, and carry no deadline of their own, which would cost a tenth of them;
+    a search and a save within them have theirs.
+    """
+
+    def __init__(self, volume: Volume, looking: Lookup, opening: FileIO, moving: Renaming) -> None:
+        super().__init__()
+        self.volume = volume
+        self.looking = looking
+        self.opening = opening
+        self.moving = moving
+        self._listings: dict[int, Listing] = {}
+        self._next_listing = 1
+
+    # --- Looking
+
+    @answers()
+    async def lookup(
+        self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        entry = await self.looking.find(parent_inode, name, ctx.pid)
+        if entry is None:
+            _checked(name)
+            if name == NAMES_OF_PARTS[Part.ERROR]:
+                raise pyfuse3.FUSEError(errno.ENOENT)  # which the kernel does not remember
+            return build_absent()
+        self.volume.counts.add(entry.st_ino)
+        return entry
+
+    async def forget(self, inode_list: Sequence[tuple[InodeT, int]]) -> None:
+        for inode, count in self.volume.counts.forget_directories(inode_list):
+            try:
+                released = self.volume.counts.forget(inode, count)
+            except ValueError as error:
+                self.volume.report(f"a reply was not counted: {error}")
+                continue
+            if released is not None:
+                self.volume.forget_inode(released)
+
+    @answers()
+    async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
+        return self.looking.attributes(inode)
+
+    @answers()
+    async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
+        return FileNameT(self.looking.target(inode))
+
+    @answers()
+    async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
+        listing = await self.looking.list_directory(inode)
+        listing.inode = inode
+        handle = self._next_listing
+        self._next_listing += 1
+        self._listings[handle] = listing
+        return FileHandleT(handle)
+
+    @answers()
+    async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
+        listing = self._listings[fh]
+        if start_id < DOTS:
+            listing = self._listings[fh] = await self._rewound(listing, start_id)
+            if not self.looking.fill_dots(listing, start_id, token):
+                return
+        start = max(start_id - DOTS, 0)
+        if listing.inodes:
+            self.looking.fill_assets(listing, start, token)
+            return
+        names, entry_at = listing.names, self.looking.entry_at
+        add, reply = self.volume.counts.add, pyfuse3.readdir_reply
+        for index in range(start, len(names)):
+            entry = entry_at(listing, index)
+            if not reply(token, names[index], entry, index + DOTS + 1):
+                return
+            add(entry.st_ino)
+
+    async def _rewound(self, listing: Listing, start_id: int) -> Listing:
+        """Return a directory's listing: a new one if it is read from the beginning once more."""
+        if start_id or not listing.is_begun:
+            listing.is_begun = True
+            return listing
+        again = await self.looking.list_directory(listing.inode)
+        again.inode, again.is_begun = listing.inode, True
+        return again
+
+    @answers()
+    async def releasedir(self, fh: FileHandleT) -> None:
+        del self._listings[fh]
+
+    @answers()
+    async def fsyncdir(self, fh: FileHandleT, datasync: bool) -> None:
+        return
+
+    @answers()
+    async def statfs(self, ctx: RequestContext) -> StatvfsData:
+        figures = StatvfsData()
+        free = MAX_SCRATCH_TOTAL_BYTES - self.volume.scratch.used_bytes
+        figures.f_bsize = figures.f_frsize = _BLOCK_BYTES
+        figures.f_blocks = MAX_SCRATCH_TOTAL_BYTES // _BLOCK_BYTES
+        figures.f_bfree = figures.f_bavail = free // _BLOCK_BYTES
+        figures.f_files = 8 * len(self.volume.tree) + 1_000_000
+        figures.f_ffree = figures.f_favail = 1_000_000
+        figures.f_namemax = _LONGEST_NAME
+        return figures
+
+    # --- Files
+
+    @answers()
+    async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
+        plain = self.opening.open_plain(inode, flags, ctx.pid)
+        return plain if plain is not None else await self.opening.open(inode, flags, ctx.pid)
+
+    @answers()
+    async def create(
+        self,
+        parent_inode: InodeT,
+        name: FileNameT,
+        mode: ModeT,
+        flags: FlagT,
+        ctx: RequestContext,
+    ) -> tuple[FileInfo, EntryAttributes]:
+        node = self._get_directory(parent_inode, name)
+        opened = await self.opening.create(node, name, mode, flags, ctx.pid)
+        entry = self.looking.find_in_asset(node, name)
+        if entry is None:
+            raise pyfuse3.FUSEError(errno.EIO)
+        self.volume.counts.add(entry.st_ino)
+        return self.opening.info_of(opened), entry
+
+    @answers()
+    async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
+        return self.opening.read(fh, off, size)
+
+    @answers()
+    async def write(self, fh: FileHandleT, off: int, buf: bytes) -> int:
+        return self.opening.write(fh, off, buf)
+
+    @answers()
+    async def flush(self, fh: FileHandleT) -> None:
+        await self.opening.flush(fh)
+
+    @answers()
+    async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
+        await self.opening.flush(fh, wants_sync=True)
+
+    @answers()
+    async def release(self, fh: FileHandleT) -> None:
+        self.opening.release(fh)
+
+    @answers()
+    async def setattr(
+        self,
+        inode: InodeT,
+        attr: EntryAttributes,
+        fields: SetattrFields,
+        fh: FileHandleT | None,
+        ctx: RequestContext,
+    ) -> EntryAttributes:
+        """Cut and set times; owner and mode are accepted and change nothing."""
+        scratch = self.volume.scratch.find_inode(inode)
+        file, node = await self._find_to_change(inode, cuts=fields.update_size and fh is None)
+        if inode == Place.REFRESH:
+            self.opening.saver.reach.catch_up()
+        elif scratch is not None:
+            await self._change_scratch(scratch, attr, fields)
+        elif file is not None and node is not None:
+            if fields.update_size:
+                self.opening.resize(node, file, attr.st_size, fh)
+            if fields.update_mtime:
+                self.volume.set_mtime(node, file.part, attr.st_mtime_ns)
+            self.volume.tidy(file)
+        elif fields.update_size:
+            raise pyfuse3.FUSEError(errno.EPERM)
+        return self.looking.attributes(inode)
+
+    async def _change_scratch(
+        self, scratch: Scratch, attr: EntryAttributes, fields: SetattrFields
+    ) -> None:
+        if fields.update_size:
+            self.opening.resize_scratch(scratch, attr.st_size)
+        if fields.update_mtime:
+            scratch.mtime_ns = attr.st_mtime_ns
+            scratch.is_written = False
+        if fields.update_mode:
+            scratch.mode = attr.st_mode & 0o777
+        if not scratch.handles:  # else its close does it
+            await self.opening.keeper.keep(scratch)
+
+    # --- Changes
+
+    @answers(DEADLINE_S)
+    async def rename(
+        self,
+        parent_inode_old: InodeT,
+        name_old: FileNameT,
+        parent_inode_new: InodeT,
+        name_new: FileNameT,
+        flags: FlagT,
+        ctx: RequestContext,
+    ) -> None:
+        if flags & ~pyfuse3.RENAME_NOREPLACE:
+            raise pyfuse3.FUSEError(errno.EINVAL)
+        await self.moving.rename(
+            (parent_inode_old, name_old),
+            (parent_inode_new, _checked(name_new)),
+            self.volume.groups.find(ctx.pid),
+            replace=not flags & pyfuse3.RENAME_NOREPLACE,
+        )
+
+    @answers(DEADLINE_S)
+    async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
+        await self.moving.unlink(parent_inode, name)
+
+    @answers()
+    async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
+        self.moving.tagging.remove_folder(parent_inode, name)
+
+    @answers()
+    async def mkdir(
+        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext
+    ) -> EntryAttributes:
+        self.moving.tagging.make_folder(parent_inode, _checked(name))
+        return await self._reply_entry(parent_inode, name)
+
+    @answers(DEADLINE_S)
+    async def symlink(
+        self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        await self.moving.link(parent_inode, _checked(name), target)
+        return await self._reply_entry(parent_inode, name)
+
+    @answers()
+    async def mknod(
+        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
+    ) -> EntryAttributes:
+        """Refuse pipes, sockets and devices; files are made by `create`."""
+        raise refuse(self.volume, f"making a special file {os.fsdecode(name)}")
+
+    @answers()
+    async def link(
+        self,
+        inode: InodeT,
+        new_parent_inode: InodeT,
+        new_name: FileNameT,
+        ctx: RequestContext,
+    ) -> EntryAttributes:
+        raise refuse(self.volume, "a hard link")
+
+    # --- Inside
+
+    async def _reply_entry(self, parent: int, name: bytes) -> EntryAttributes:
+        entry = await self.looking.find(parent, name)
+        if entry is None:
+            raise pyfuse3.FUSEError(errno.EIO)
+        self.volume.counts.add(entry.st_ino)
+        return entry
+
+    def _get_directory(self, parent: int, name: bytes) -> Node:
+        """Return the asset in whose directory a file may be created.
+
+        Raises:
+            pyfuse3.FUSEError: EPERM anywhere else.
+        """
+        _checked(name)
+        node = self.moving.get_asset(parent)
+        if node is None:
+            raise refuse(self.volume, f"creating {os.fsdecode(name)} there")
+        return node
+
+    async def _find_to_change(
+        self, inode: int, *, cuts: bool
+    ) -> tuple[MetadataFile | None, Node | None]:
+        """Return what `_find_file` does, after a check if it is to be cut without being open."""
+        file, node = self._find_file(inode)
+        if node is None or not cuts:
+            return file, node
+        await self.opening.check_writable(node)
+        return self._find_file(inode)
+
+    def _find_file(self, inode: int) -> tuple[MetadataFile | None, Node | None]:
+        """Return the metadata file that has an inode, and its asset."""
+        tree = self.volume.tree
+        file = self.volume.find_second_life(inode)
+        if file is not None:
+            return file, tree.find_slot(file.slot)
+        asset = split_asset(inode)
+        node = tree.find_number(asset[0]) if asset is not None else None
+        if asset is None or node is None or asset[1] not in EDITABLE_PARTS:
+            return None, None
+        if node.gone or node.flags & Flag.DELETED:
+            return None, None
+        file = self.volume.ensure_file(node, asset[1])
+        return (file, node) if file.inode == Inode(inode) else (None, None)
+
+    @property
+    def open_directories(self) -> int:
+        """How many listings are open."""
+        return len(self._listings)
+
+
+def _checked(name: bytes) -> bytes:
+    """Return a new name, if it is not too long.
+
+    Raises:
+        pyfuse3.FUSEError: ENAMETOOLONG.
+    """
+    if len(name) > _LONGEST_NAME:
+        raise pyfuse3.FUSEError(errno.ENAMETOOLONG)
+    return name

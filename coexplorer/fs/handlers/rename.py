@@ -1,0 +1,380 @@
+"""What changes where things are: renames, unlinks, links and folders, and the guards on them."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pyfuse3
+
+from coexplorer import names
+from coexplorer.fs.core.buffers import HIDDEN_S, Buffer
+from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES
+from coexplorer.fs.core.scratch import Scratch, is_editors_own
+from coexplorer.fs.core.tree import Flag, Node
+from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.handlers.file_io import FileIO
+from coexplorer.fs.handlers.guards import build_taker, refuse, refusing_space
+from coexplorer.fs.handlers.tag_links import TagLinks
+from coexplorer.fs.kernel.inodes import Inode, Part, Place, split_asset, split_view
+from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.library import Library
+from coexplorer.library.results import EditResult
+from coexplorer.models import AssetId, Fields
+
+_ASSET_FOLDERS = (Place.ALL, Place.ARCHIVED)
+
+
+class Renaming:
+    """Carries out what the tree's actions mean."""
+
+    def __init__(self, volume: Volume, library: Library, saver: Writeback, opening: FileIO) -> None:
+        self.volume = volume
+        self.tree = volume.tree
+        self.library = library
+        self.saver = saver
+        self.opening = opening
+        self.tagging = TagLinks(volume, library, saver, opening)
+
+    def get_asset(self, parent: int) -> Node | None:
+        """Return the asset whose directory `parent` is; None when it is no asset's.
+
+        Raises:
+            pyfuse3.FUSEError: The asset is gone, or was deleted from here.
+        """
+        asset = split_asset(parent)
+        if asset is None:
+            return None
+        node = self.tree.find_number(asset[0])
+        if node is None or node.gone:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        if node.flags & Flag.DELETED:
+            raise refuse(self.volume, "nothing can be changed in a deleted asset")
+        return node
+
+    # --- Renames
+
+    async def rename(
+        self, old: tuple[int, bytes], new: tuple[int, bytes], tgid: int, *, replace: bool
+    ) -> None:
+        """Carry a rename out.
+
+        Args:
+            old: Directory and name of what is renamed.
+            new: Directory and name that it gets.
+            tgid: The process that renames.
+            replace: Whether what has the new name may be replaced.
+
+        Raises:
+            pyfuse3.FUSEError: It means nothing here, or it failed.
+        """
+        from_asset, to_asset = self.get_asset(old[0]), self.get_asset(new[0])
+        if from_asset is not None and from_asset is to_asset:
+            await self._rename_inside(from_asset, old[1], new[1], tgid, replace=replace)
+        elif from_asset is not None or to_asset is not None:
+            await self._refuse_across(old, new, from_asset)
+        elif old[0] in _ASSET_FOLDERS:
+            await self._move_asset(old, new)
+        elif split_view(old[0]) is not None and split_view(new[0]) is not None:
+            await self.tagging.exchange(old, new)
+        else:
+            raise refuse(self.volume, f"renaming {_text(old[1])} there")
+
+    async def _refuse_across(
+        self, old: tuple[int, bytes], new: tuple[int, bytes], source: Node | None
+    ) -> None:
+        """Answer a rename into or out of an asset's directory."""
+        if source is not None and split_asset(new[0]) is not None:
+            raise pyfuse3.FUSEError(errno.EXDEV)  # a file: tools copy it instead
+        if source is not None:
+            raise refuse(self.volume, f"moving {_text(old[1])} out of its asset")
+        raise refuse(self.volume, f"moving {_text(old[1])} into an asset")
+
+    async def _rename_inside(
+        self, node: Node, old: bytes, new: bytes, tgid: int, *, replace: bool
+    ) -> None:
+        scratch = self.volume.scratch.find(node.slot, old)
+        source, target = FILE_NAMES.get(old), FILE_NAMES.get(new)
+        now = time.monotonic()
+        taken = self.volume.scratch.find(node.slot, new) is not None or (
+            target is not None and not self.volume.is_hidden(node, target, now)
+        )
+        if taken and not replace:
+            raise pyfuse3.FUSEError(errno.EEXIST)
+        if scratch is not None and target is None:
+            await self._rename_scratch(scratch, new)
+        elif scratch is not None and target in EDITABLE_PARTS:
+            await self._put_scratch(node, scratch, target, tgid)
+        elif source in EDITABLE_PARTS and target is None:
+            await self._move_away(node, source, new)
+        elif scratch is None and source is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        else:
+            raise refuse(self.volume, f"renaming {_text(old)} to {_text(new)}")
+
+    async def _rename_scratch(self, scratch: Scratch, new: bytes) -> None:
+        store = self.volume.scratch
+        replaced = store.find(scratch.slot, new)
+        store.rename(scratch, new)
+        await self.opening.keeper.keep(scratch)
+        if replaced is not None and replaced is not scratch:
+            await self.opening.keeper.replace(replaced, scratch)
+
+    async def _put_scratch(self, node: Node, scratch: Scratch, part: Part, tgid: int) -> None:
+        """Save a scratch file's content as a metadata file's: the PUT is inside the rename."""
+        if scratch.is_link:
+            raise refuse(self.volume, "a symbolic link in place of a metadata file")
+        # An editor that could not save must be able to put its backup back: nothing is sent then.
+        unsent = _find_unsent(scratch, part)
+        if unsent is None and scratch.content != self._text_of(node, part):
+            await self.opening.check_writable(node)
+        file = self.volume.ensure_file(node, part)
+        self.opening.load(node, file)
+        former = file.buffer
+        base = former.sent if former is not None else b""
+        replacement = unsent or Buffer.of(base)
+        if unsent is None:
+            replacement.replace(bytes(scratch.content))
+        # While it is on its way it is the file's buffer; a failure puts the old one back.
+        trial = self.volume.adopt(node, part, scratch.inode)
+        trial.buffer = replacement
+        try:
+            if unsent is None:
+                await self.saver.save(node, trial, tgid, base, renames=True)
+        except pyfuse3.FUSEError:
+            if not replacement.dirty:
+                replacement.failure = None
+            self.volume.put_back(node, part, file)
+            await self.volume.notices.wait_told()
+            raise
+        self.volume.set_mtime(node, part, scratch.mtime_ns)
+        self.opening.open_files.retarget(scratch, trial)
+        self.volume.scratch.drop(scratch)
+        scratch.name = b""
+        await self.opening.keeper.keep(scratch)
+        if trial.handles:
+            self.opening.load(node, trial)
+        self.volume.tidy(trial)
+        self.volume.tidy(file)
+
+    def _text_of(self, node: Node, part: Part) -> bytes:
+        """Return what the platform has, as far as it is known here."""
+        file = self.volume.ensure_file(node, part)
+        self.opening.load(node, file)
+        text = file.buffer.sent if file.buffer is not None else b""
+        self.volume.tidy(file)
+        return text
+
+    async def _move_away(self, node: Node, part: Part, new: bytes) -> None:
+        """Make a metadata file a scratch file: an editor's backup. Nothing is sent."""
+        file = self.volume.ensure_file(node, part)
+        self.opening.load(node, file)
+        content = bytes(file.buffer.content) if file.buffer is not None else b""
+        scratch = Scratch(
+            file.inode,
+            node.slot,
+            new,
+            mtime_ns=self.volume.mtime_of(node, part),
+            used=time.monotonic(),
+            content=bytearray(content),
+        )
+        if file.buffer is not None and file.buffer.failure is not None:
+            scratch.unsent = part, file.buffer
+        self.volume.scratch.add(scratch)
+        self._hide(node, part)
+        self.volume.drop_second_life(file.inode)
+        self.opening.open_files.retarget(file, scratch)
+        self.volume.tidy(file)
+        await self.opening.keeper.keep(scratch)
+
+    def _hide(self, node: Node, part: Part) -> None:
+        """Take a metadata file's name away for a few seconds."""
+        self.volume.retire(node, part, time.monotonic() + HIDDEN_S)
+
+    # --- Assets
+
+    async def _move_asset(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+        node = self.tree.folders[Place(old[0])].get(old[1])
+        if node is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        if new[0] == old[0]:
+            await self._rename_asset(node, old, new)
+        elif new[1] != old[1]:
+            raise refuse(
+                self.volume, "moving and renaming an asset at once: do one, then the other"
+            )
+        elif new[0] in _ASSET_FOLDERS:
+            await self._archive(node, old, new)
+        elif new[0] == Place.DELETED:
+            await self._delete(node, old, new)
+        else:
+            raise refuse(self.volume, f"moving the asset {_text(old[1])} there")
+
+    async def _rename_asset(
+        self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]
+    ) -> None:
+        if new[1] == old[1]:
+            return
+        if not self.tree.can_take(new[1]):
+            raise pyfuse3.FUSEError(errno.EEXIST)
+        name = self._get_name(new[1], node.id)
+        await self.opening.check_writable(node, queues=True)
+
+        async def send(fields: Fields) -> EditResult:
+            mine = msgspec.structs.replace(fields, name=name)
+            return await self.library.edit(node.id, fields, mine)
+
+        await self._change(
+            node, "renaming the asset", send, build_taker(self.volume, node, old, new)
+        )
+        # The catalog's own word of the rename may have come first, and left an alias.
+        self.tree.drop_alias(old[1])
+        self.volume.tell_stale((old, new))
+
+    def _get_name(self, file_name: bytes, asset_id: AssetId) -> str:
+        """Return the name that a file name stands for.
+
+        Raises:
+            pyfuse3.FUSEError: The asset would be shown under another name than the one asked for.
+        """
+        try:
+            name = names.unescape_name(file_name.decode())
+        except UnicodeDecodeError:
+            raise refuse(self.volume, "a name that is not UTF-8") from None
+        if names.file_name(name, asset_id).encode() != file_name:
+            raise refuse(
+                self.volume, f"the name {_text(file_name)}: write it into the file `name` instead"
+            )
+        return name
+
+    async def _archive(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+        archived = new[0] == Place.ARCHIVED
+        await self.opening.check_writable(node, queues=True)
+
+        async def send(_: Fields) -> EditResult:
+            return await self.library.archive(node.id, archived=archived)
+
+        def take_over(_: EditResult) -> None:
+            self.tree.set_archived(node, archived=archived)
+            self.volume.tell_stale((old, new))
+
+        await self._change(node, "archiving" if archived else "unarchiving", send, take_over)
+
+    async def _delete(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+        volume = self.volume
+        if old[0] != Place.ARCHIVED:
+            raise refuse(self.volume, "deleting an asset that is not archived: archive it first")
+        if not volume.options.allow_delete:
+            raise refuse(
+                self.volume, "deleting an asset: this mount was started without --allow-delete"
+            )
+        if volume.deletions_begun >= volume.options.allow_delete:
+            raise refuse(
+                self.volume, f"this mount has deleted {volume.deleted} assets: no more are allowed"
+            )
+        excerpt = volume.excerpt(node)
+        if excerpt is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        await self.opening.check_writable(node, queues=True)
+
+        async def send(_: Fields) -> EditResult:
+            return await self.library.delete(node.id)
+
+        def take_over(_: EditResult) -> None:
+            volume.delete(node, excerpt)
+            volume.tell_stale((old, new))
+
+        volume.deletions_begun += 1
+        try:
+            await self._change(node, "deleting", send, take_over)
+        except pyfuse3.FUSEError as error:
+            if error.errno != errno.ETIMEDOUT:
+                volume.deletions_begun -= 1
+            raise
+
+    async def _change(
+        self,
+        node: Node,
+        what: str,
+        send: Callable[[Fields], Awaitable[EditResult]],
+        take_over: Callable[[EditResult], None],
+    ) -> None:
+        await self.saver.change(node, what, send, take_over, renames=True)
+
+    # --- Links and folders
+
+    async def link(self, parent: int, name: bytes, target: bytes) -> Inode | None:
+        """Answer a symlink: a tag is added, or an editor's lock is kept; return its inode.
+
+        Returns:
+            The inode of an editor's own link; None for a link to an asset in a tag's folder.
+
+        Raises:
+            pyfuse3.FUSEError: It means nothing here, or it failed.
+        """
+        node = self.get_asset(parent)
+        if node is not None:
+            if name in FILE_NAMES:
+                raise refuse(self.volume, "a symbolic link in place of a metadata file")
+            if not is_editors_own(name):
+                raise refuse(self.volume, f"a symbolic link {_text(name)} in an asset's folder")
+            scratch = Scratch(
+                self.volume.inodes.take(),
+                node.slot,
+                name,
+                mtime_ns=time.time_ns(),
+                used=time.monotonic(),
+                content=bytearray(target),
+                is_link=True,
+            )
+            with refusing_space(self.volume, node, name):
+                self.volume.scratch.add(scratch)
+            return scratch.inode
+        folder = self.tagging.find_folder(parent)
+        if folder is None:
+            raise refuse(self.volume, f"a symbolic link {_text(name)} there")
+        await self.tagging.add(folder, parent, name, target)
+        return None
+
+    async def unlink(self, parent: int, name: bytes) -> None:
+        """Answer an unlink: of a file in an asset's directory, or of a tag's link.
+
+        Raises:
+            pyfuse3.FUSEError: It is not allowed here, or it failed.
+        """
+        node = self.get_asset(parent)
+        if node is not None:
+            await self._unlink_file(node, name)
+            return
+        folder = self.tagging.find_folder(parent)
+        if folder is None:
+            raise refuse(self.volume, f"removing {_text(name)}")
+        await self.tagging.take_away(folder, parent, name)
+
+    async def _unlink_file(self, node: Node, name: bytes) -> None:
+        part = FILE_NAMES.get(name)
+        if part in EDITABLE_PARTS:
+            file = self.volume.find_file(node, part)
+            self._hide(node, part)
+            if file is not None:
+                self.volume.tidy(file)
+        elif part is not None:
+            raise refuse(self.volume, f"removing {_text(name)}")
+        else:
+            scratch = self.volume.scratch.unlink(node.slot, name)
+            if scratch is None:
+                raise pyfuse3.FUSEError(errno.ENOENT)
+            await self.opening.keeper.keep(scratch)
+
+
+def _find_unsent(scratch: Scratch, part: Part) -> Buffer | None:
+    """Return the buffer that a scratch file had when it was `part`, if it is as it was then."""
+    former, buffer = scratch.unsent or (None, None)
+    is_same = former is part and buffer is not None and buffer.content == scratch.content
+    return buffer if is_same else None
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")

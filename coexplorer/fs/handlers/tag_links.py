@@ -1,0 +1,163 @@
+"""Tags by folders and links: ``tags/T/A`` is there as long as the asset A has the tag T."""
+
+from __future__ import annotations
+
+import errno
+import time
+
+import msgspec
+import pyfuse3
+
+from coexplorer import names
+from coexplorer.fs.core.tree import Flag, Node, TagFolder
+from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.handlers.file_io import FileIO
+from coexplorer.fs.handlers.guards import build_taker, refuse
+from coexplorer.fs.kernel.inodes import Place, split_view
+from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.library import Library
+from coexplorer.library.results import EditResult
+from coexplorer.models import AssetId, Fields
+
+_MOST_FOLDERS = 1000
+"""Empty tag folders that may be made: they only live in the mount's memory."""
+
+
+class TagLinks:
+    """Adds, exchanges and takes away tags."""
+
+    def __init__(self, volume: Volume, library: Library, saver: Writeback, opening: FileIO) -> None:
+        self._volume = volume
+        self._tree = volume.tree
+        self._library = library
+        self._saver = saver
+        self._opening = opening
+
+    def find_folder(self, parent: int) -> TagFolder | None:
+        """Return the tag whose folder an inode is."""
+        view = split_view(parent)
+        return None if view is None else self._tree.find_tag_view(view)
+
+    async def exchange(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+        """Answer a rename of a link from one tag's folder into another's.
+
+        Raises:
+            pyfuse3.FUSEError: It means nothing here, or it failed.
+        """
+        source, target = self.find_folder(old[0]), self.find_folder(new[0])
+        if source is None or target is None or new[1] != old[1]:
+            raise refuse(self._volume, f"renaming the link {_text(old[1])}")
+        node = self._get_member(source, old[1])
+        if source is target:
+            return
+
+        async def send(fields: Fields) -> EditResult:
+            kept = tuple(tag for tag in fields.tags if tag not in (source.tag, target.tag))
+            mine = msgspec.structs.replace(fields, tags=(*kept, target.tag))
+            return await self._library.edit(node.id, fields, mine)
+
+        await self._saver.change(
+            node, "exchanging a tag", send, build_taker(self._volume, node, old, new), renames=True
+        )
+
+    async def add(self, folder: TagFolder, parent: int, name: bytes, target: bytes) -> None:
+        """Answer a symlink into a tag's folder.
+
+        Raises:
+            pyfuse3.FUSEError: It is no link to an asset under its name, or it failed.
+        """
+        last = target.rstrip(b"/").rsplit(b"/", 1)[-1]
+        node = self._tree.find_name(last) or self._tree.find_alias(last, time.monotonic())
+        if node is None:
+            node = self._tree.find_id(AssetId(last.decode(errors="replace")))
+        if node is None or node.gone or node.flags & Flag.DELETED:
+            raise refuse(self._volume, f"a link to {_text(target)}: there is no such asset")
+        if name != node.file_name:
+            now = _text(node.file_name)
+            raise refuse(
+                self._volume, f"a link named {_text(name)}: it must have the asset's name, {now}"
+            )
+        await self._opening.check_writable(node, queues=True)
+
+        async def send(fields: Fields) -> EditResult:
+            mine = msgspec.structs.replace(fields, tags=(*fields.tags, folder.tag))
+            return await self._library.edit(node.id, fields, mine)
+
+        await self._saver.change(
+            node,
+            "adding a tag",
+            send,
+            build_taker(self._volume, node, (parent, name)),
+            renames=True,
+        )
+
+    async def take_away(self, folder: TagFolder, parent: int, name: bytes) -> None:
+        """Answer an unlink of a link in a tag's folder.
+
+        Raises:
+            pyfuse3.FUSEError: It is not allowed here, or it failed.
+        """
+        member = self._get_member(folder, name)
+        if not self._volume.options.allow_untag:
+            raise refuse(
+                self._volume, "taking a tag away: this mount was started without --allow-untag"
+            )
+
+        async def send(fields: Fields) -> EditResult:
+            tags = tuple(tag for tag in fields.tags if tag != folder.tag)
+            mine = msgspec.structs.replace(fields, tags=tags)
+            return await self._library.edit(member.id, fields, mine)
+
+        await self._saver.change(
+            member,
+            "taking a tag away",
+            send,
+            build_taker(self._volume, member, (parent, name)),
+            renames=True,
+        )
+
+    def make_folder(self, parent: int, name: bytes) -> TagFolder:
+        """Answer a mkdir: only tags can be made.
+
+        Raises:
+            pyfuse3.FUSEError: Anywhere else, or for a name that can't be a tag.
+        """
+        if parent != Place.TAGS:
+            raise refuse(self._volume, f"making a folder {_text(name)}")
+        if self._tree.find_tag(name) is not None:
+            raise pyfuse3.FUSEError(errno.EEXIST)
+        try:
+            tag = names.unescape_name(name.decode())
+        except UnicodeDecodeError:
+            raise refuse(self._volume, "a tag that is not UTF-8") from None
+        if names.escape_name(tag).encode() != name or not tag.strip():
+            raise refuse(self._volume, f"the tag {_text(name)}")
+        if self._tree.count_made_tags() >= _MOST_FOLDERS:
+            reason = f"the tag {_text(name)}: there are {_MOST_FOLDERS:,} empty tag folders already"
+            raise refuse(self._volume, reason, errno.ENOSPC)
+        folder = self._tree.ensure_tag(tag)
+        folder.made = True
+        return folder
+
+    def remove_folder(self, parent: int, name: bytes) -> None:
+        """Answer a rmdir: never an asset, only an empty tag folder that was made here.
+
+        Raises:
+            pyfuse3.FUSEError: Anything else.
+        """
+        folder = self._tree.find_tag(name) if parent == Place.TAGS else None
+        if folder is None:
+            raise refuse(self._volume, f"removing the directory {_text(name)}")
+        if folder.members:
+            raise pyfuse3.FUSEError(errno.ENOTEMPTY)
+        self._tree.remove_made_tag(folder)
+
+    def _get_member(self, folder: TagFolder, name: bytes) -> Node:
+        node = self._tree.find_name(name)
+        if node is None or node not in folder.members:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        return node
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")

@@ -1,0 +1,1 @@
+"""What the kernel is told and asked: inode numbers, attributes, errnos, requests, /proc."""

@@ -1,0 +1,1 @@
+"""Between the mount and the library: saves, failed writes, news from the catalog, the network."""

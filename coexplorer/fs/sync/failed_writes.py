@@ -1,0 +1,276 @@
+"""What could not be sent: why not, in the asset's ``error``, and its text, in the journal."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from coexplorer.errors import (
+    ApiError,
+    CoexplorerError,
+    EditConflict,
+    InvalidField,
+    JournalError,
+    NotFound,
+    NotSignedIn,
+    Refused,
+)
+from coexplorer.fs.core.buffers import Buffer, Failure, MetadataFile
+from coexplorer.fs.core.conflicts import SaveConflict, digest_of
+from coexplorer.fs.core.file_format import (
+    EDITABLE_PARTS,
+    FIELDS_OF_PARTS,
+    NAMES_OF_PARTS,
+    build_text,
+    read_anyhow,
+)
+from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.kernel.errnos import errno_of
+from coexplorer.fs.kernel.inodes import Part
+from coexplorer.fs.sync.connectivity import Connectivity
+from coexplorer.fs.sync.failure_texts import build_report
+from coexplorer.library import Library
+from coexplorer.library.entries import Entry, State
+from coexplorer.library.merge import changed_fields
+from coexplorer.models import Fields
+
+log = logging.getLogger(__name__)
+
+
+def name_save(part: Part) -> str:
+    """Return what a save is called where it is reported."""
+    return f"saving {NAMES_OF_PARTS[part].decode()}"
+
+
+class FailedWrites:
+    """Notes failures, and keeps the texts that the platform was not sent.
+
+    Attributes:
+        journaled: The failures (an asset's slot, and what failed) whose text is in the journal.
+    """
+
+    def __init__(self, volume: Volume, library: Library, reach: Connectivity) -> None:
+        self.journaled: set[tuple[int, str]] = set()
+        self._volume = volume
+        self._library = library
+        self._reach = reach
+        self._failed_by: dict[tuple[int, str], int] = {}
+
+    # --- Failures
+
+    def note_failure(
+        self, node: Node, what: str, error: CoexplorerError, tgid: int | None = None
+    ) -> Failure:
+        """Note why something was not done, and what that says of the asset and the platform.
+
+        Args:
+            node: The asset.
+            what: What was tried, for people; a later success of it takes the report away.
+            error: Why it failed.
+            tgid: The process that tried, if what it saves next is to be told from what it restores.
+        """
+        if tgid is not None:
+            self._failed_by[node.slot, what] = tgid
+        failure = Failure(errno_of(error), build_report(what, error))
+        self._reach.health.note(error, node.slot)
+        if isinstance(error, NotSignedIn):
+            self._reach.check_sign_in()
+        self._volume.failures.note(node, what, failure.report)
+        if isinstance(error, ApiError | EditConflict):
+            self.journaled.add((node.slot, what))
+        self._volume.report(f"{node.title}: {what} failed: {error.message}")
+        if isinstance(error, EditConflict):
+            self._volume.apply_fields(node, error.theirs, time.monotonic(), alias=True)
+        # What the library has seen on the way to a failure is in the catalog already.
+        if isinstance(error, NotFound) and self._library.peek(node.id) is None:
+            self._volume.remove(node.id)
+        else:
+            self._volume.learn(node, time.monotonic())
+        self._volume.tell_stale()
+        return failure
+
+    def note_look(self, node: Node, part: Part) -> None:
+        """Note that somebody looks at what an asset's conflicts are about.
+
+        What is saved from now on may replace the platform's text: it was seen.
+
+        Args:
+            node: The asset.
+            part: What is opened: ``error``, which has the texts as they were, or ``asset.json``.
+        """
+        for conflicting in self._volume.conflicts.list_parts(node.slot):
+            self._end_conflict(node, conflicting, as_reported=part is Part.ERROR)
+
+    def _end_conflict(self, node: Node, part: Part, *, as_reported: bool = False) -> None:
+        """Merge with the platform's text whatever is saved from now on.
+
+        Args:
+            node: The asset.
+            part: The file.
+            as_reported: With the platform's text as ``error`` has it, not as it is known now.
+        """
+        volume = self._volume
+        conflict = volume.conflicts.drop(node.slot, part)
+        if conflict is None:
+            return
+        theirs = conflict.theirs if as_reported else None
+        if theirs is None:
+            theirs = build_text(self.fields_of(node), part)
+        volume.shown.rebase((node.slot, part), conflict.base, theirs)
+        file = volume.find_file(node, part)
+        if file is not None and file.buffer is not None and file.buffer.dirty:
+            file.buffer.base = theirs
+
+    def note_refusal(
+        self, node: Node, file: MetadataFile, tgid: int, error: InvalidField, number: int
+    ) -> Failure:
+        """Say in the asset's ``error`` that a write was refused before anything was sent."""
+        failure = self._note_unkept(node, name_save(file.part), error, tgid)
+        return Failure(number, failure.report)
+
+    def note_interruption(self, node: Node, file: MetadataFile, buffer: Buffer) -> Failure:
+        """Say that the writing program was killed in the middle, and keep what it had written."""
+        what = name_save(file.part)
+        error = Refused(
+            "the program that wrote it was ended by a signal, so nothing was sent",
+            hint="save it again; below is what it had written",
+        )
+        failure = self._note_unkept(node, what, error)
+        buffer.rejected = bytearray(buffer.content) or None
+        written = buffer.content.decode(errors="replace")
+        self._volume.failures.note(node, what, f"{failure.report}\n{written}")
+        return failure
+
+    def _note_unkept(
+        self, node: Node, what: str, error: CoexplorerError, tgid: int | None = None
+    ) -> Failure:
+        """Note a failure of which the journal has nothing yet, whatever it has of earlier ones."""
+        self.journaled.discard((node.slot, what))
+        return self.note_failure(node, what, error, tgid)
+
+    def note_success(self, node: Node, part: Part, tgid: int, *, was_sent: bool) -> bool:
+        """Take the report of a save away; True when there was one.
+
+        vim puts the old text back after a failed save, and a command that is run again over the
+        text of a colleague may have nothing to change: that is no reason to hide the failure.
+        """
+        key = node.slot, name_save(part)
+        if was_sent:
+            self._volume.conflicts.drop(node.slot, part)
+        elif self._failed_by.get(key) == tgid or part in self._volume.conflicts.list_parts(key[0]):
+            return False
+        if not self._volume.failures.clear(node, key[1]):
+            return False
+        self._failed_by.pop(key, None)
+        return True
+
+    # --- Texts
+
+    def fields_of(self, node: Node) -> Fields:
+        """Return an asset's fields as they are known here; hardly any when it is gone."""
+        excerpt = self._volume.excerpt(node)
+        return Fields(name=node.title) if excerpt is None else excerpt.fields
+
+    async def keep(
+        self, node: Node, part: Part, before: Fields, mine: Fields, error: CoexplorerError
+    ) -> None:
+        """Write down what is not to be sent: a shell doesn't even say that it failed."""
+        if mine.same_as(before):
+            return
+        try:
+            await self._library.keep(node.id, before, mine, error)
+        except JournalError as problem:
+            log.warning("a refused text is only in the mount: %s", problem)
+        else:
+            self.journaled.add((node.slot, name_save(part)))
+
+    async def keep_rejected(self, node: Node, file: MetadataFile, base: bytes) -> None:
+        """Write down what was refused before anything was sent, once."""
+        buffer = file.buffer
+        rejected = None if buffer is None else buffer.take_rejected()
+        if buffer is None or buffer.refusal is None or rejected is None:
+            return
+        before = read_anyhow(base, file.part, self.fields_of(node))
+        mine = read_anyhow(rejected, file.part, before)
+        reason = buffer.refusal.report.partition("\n")[0]
+        await self.keep(node, file.part, before, mine, Refused(reason))
+
+    async def recall(self) -> None:
+        """Tell of what an earlier mount could not send, as that mount did."""
+        try:
+            entries = await self._library.unsent()
+        except CoexplorerError as error:
+            log.warning("the journal can't be read: %s", error)
+            return
+        for entry in entries:
+            node, base, mine = self._volume.tree.find_id(entry.asset_id), entry.base, entry.mine
+            waits = entry.state in (State.UNSENT, State.CONFLICT) and entry.origin == "mount"
+            if not waits or node is None or base is None or mine is None:
+                continue
+            parts = [
+                part for part, f in FIELDS_OF_PARTS.items() if changed_fields(base, mine) == (f,)
+            ]
+            for part in parts:
+                self._recall(entry, node, part, base, mine)
+
+    def _recall(self, entry: Entry, node: Node, part: Part, base: Fields, mine: Fields) -> None:
+        what = name_save(part)
+        error: CoexplorerError = Refused(entry.reason, hint=entry.hint)
+        if entry.state is State.CONFLICT:
+            theirs = self.fields_of(node)
+            fields = (FIELDS_OF_PARTS[part],)
+            error = EditConflict(node.id, fields, base=base, mine=mine, theirs=theirs)
+        failure = Failure(errno_of(error), build_report(what, error))
+        self._volume.failures.note(node, what, failure.report)
+        self.journaled.add((node.slot, what))
+        if entry.state is State.CONFLICT:
+            refused = digest_of(build_text(mine, part))
+            conflict = SaveConflict(build_text(base, part), None, refused, failure)
+            self._volume.conflicts.note(node.slot, part, conflict)
+
+    async def drop_superseded(self, node: Node, part: Part) -> None:
+        """Discard the unsent entries of a field that is saved now: nobody needs them any more."""
+        field = FIELDS_OF_PARTS[part]
+        try:
+            for entry in await self._library.kept():
+                base, mine = entry.base, entry.mine
+                ours = entry.asset_id == node.id and entry.origin == "mount"
+                if ours and base and mine and changed_fields(base, mine) == (field,):
+                    await self._library.discard(entry.id)
+        except CoexplorerError as error:
+            log.warning("an old unsent text stays in the journal: %s", error)
+
+    async def notice_discards(self) -> None:
+        """Let an unsent text go that the user gave up, or sent again, in another front end."""
+        failed = self._volume.failures.list()
+        self.journaled &= {(node.slot, what) for node, what in failed}
+        if not self.journaled:
+            return
+        try:
+            waiting = {entry.asset_id for entry in await self._library.kept()}
+        except CoexplorerError as error:
+            log.warning("the journal can't be read: %s", error)
+            return
+        for node, what in failed:
+            if (node.slot, what) in self.journaled and node.id not in waiting:
+                self._give_up(node, what)
+
+    def _give_up(self, node: Node, what: str) -> None:
+        """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""
+        volume = self._volume
+        volume.failures.clear(node, what)
+        self.journaled.discard((node.slot, what))
+        for part in EDITABLE_PARTS:
+            file = volume.find_file(node, part)
+            if what == name_save(part):
+                self._end_conflict(node, part)
+            if file is None or file.buffer is None or what != name_save(part):
+                continue
+            excerpt = volume.excerpt(node)
+            if excerpt is None or file.buffer.failure is None:
+                continue
+            text = volume.spellings.text_of(node.slot, part, excerpt.fields)
+            file.buffer = Buffer.of(text) if file.handles else None
+            volume.renew(node, part)
+            volume.tidy(file)

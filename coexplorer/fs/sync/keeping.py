@@ -1,0 +1,120 @@
+"""When a user's own file in an asset's folder is written down: before its program hears of it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from functools import partial
+
+import trio
+
+from coexplorer.fs.core.kept_files import KeptFiles, find_kept_folder
+from coexplorer.fs.core.scratch import MAX_SCRATCH_BYTES, KeptFile, Scratch, is_editors_own
+from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.volume import Volume
+from coexplorer.library import Library
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Keeps the files on the disk as they are in the mount, one change after another."""
+
+    def __init__(self, volume: Volume, library: Library) -> None:
+        self._volume = volume
+        self._files = KeptFiles(find_kept_folder(library.settings.journal_path))
+        self._lock = trio.Lock()
+
+    async def load(self) -> None:
+        """Bring back what earlier mounts have kept."""
+        try:
+            found = await trio.to_thread.run_sync(lambda: list(self._files.read(MAX_SCRATCH_BYTES)))
+        except OSError as error:
+            self._volume.report(f"the files that were kept can't be read: {error}")
+            return
+        self._volume.scratch.waiting = found
+        self.show_waiting()
+
+    def show_waiting(self) -> None:
+        """Show what is kept of assets that were not known so far."""
+        store, waiting = self._volume.scratch, []
+        for file in store.waiting:
+            node = self._volume.tree.find_id(file.asset_id)
+            if node is None or node.gone:
+                waiting.append(file)
+                continue
+            if store.find(node.slot, file.name) is not None:
+                continue
+            scratch = Scratch(
+                self._volume.inodes.take(),
+                node.slot,
+                file.name,
+                mtime_ns=file.mtime_ns,
+                used=time.monotonic(),
+                content=bytearray(file.content),
+                kept_as=file.name,
+                is_written=True,
+            )
+            try:
+                store.add(scratch)
+            except OSError as error:
+                where = self._files.folder
+                self._volume.report(f"not all kept files are shown, look in {where}: {error}")
+        store.waiting = waiting
+
+    async def keep(self, scratch: Scratch) -> None:
+        """Have on the disk what a file is now: its content, under its name, or nothing.
+
+        Raises:
+            OSError: It can't be written.
+        """
+        node = self._volume.tree.find_slot(scratch.slot)
+        if node is None or not (scratch.kept_as or _is_kept(scratch)):
+            return
+        async with self._lock:
+            if scratch.kept_as and scratch.kept_as != scratch.name:
+                await self._move(node, scratch)
+            if scratch.name and not scratch.is_written:
+                await self._write(node, scratch)
+
+    async def replace(self, old: Scratch, new: Scratch) -> None:
+        """Let go of a file whose name another one has taken."""
+        if new.kept_as == old.kept_as:
+            old.kept_as = None
+        await self.keep(old)
+
+    async def _write(self, node: Node, scratch: Scratch) -> None:
+        file = KeptFile(node.id, scratch.name, bytes(scratch.content), scratch.mtime_ns)
+        is_new = scratch.kept_as is None
+        scratch.is_written, scratch.kept_as = True, scratch.name
+        path = f"{node.title}/{scratch.name.decode(errors='replace')}"
+        try:
+            await trio.to_thread.run_sync(self._files.write, file)
+        except OSError as error:
+            scratch.is_written = False
+            if is_new:
+                scratch.kept_as = None
+            self._volume.report(f"{path} can't be kept in {self._files.folder}: {error}")
+            raise OSError(error.errno or errno.EIO, error.strerror) from error
+        if is_new:
+            self._volume.report(
+                f"{path} is kept on this machine only, in {self._files.folder}: the platform has"
+                " no place for it"
+            )
+
+    async def _move(self, node: Node, scratch: Scratch) -> None:
+        old, scratch.kept_as = scratch.kept_as or b"", scratch.name or None
+        change = partial(self._files.remove, node.id, old)
+        if scratch.name:
+            change = partial(self._files.rename, node.id, old, scratch.name)
+        try:
+            await trio.to_thread.run_sync(change)
+        except OSError as error:
+            scratch.is_written = False
+            log.warning("%s in %s: %s", old, self._files.folder, error)
+
+
+def _is_kept(scratch: Scratch) -> bool:
+    """Tell whether a file is a user's own."""
+    return bool(scratch.name) and not scratch.is_link and not is_editors_own(scratch.name)

@@ -1,0 +1,415 @@
+"""Sending what was written: in the background, one change of an asset at a time, with a deadline.
+
+A request that outlives its caller's patience goes on, and the library settles it; the caller is
+told ETIMEDOUT meanwhile, because a process that waits for FUSE can't even be killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pyfuse3
+import trio
+
+from coexplorer.errors import (
+    CoexplorerError,
+    EditConflict,
+    InvalidField,
+    NotFound,
+)
+from coexplorer.fs.core.buffers import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
+from coexplorer.fs.core.conflicts import SaveConflict, digest_of
+from coexplorer.fs.core.file_format import (
+    build_text,
+    parse_text,
+    read_anyhow,
+)
+from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.kernel.errnos import DEADLINE_S, errno_in_rename
+from coexplorer.fs.kernel.request_loop import give_way
+from coexplorer.fs.sync.connectivity import Connectivity
+from coexplorer.fs.sync.failed_writes import FailedWrites, name_save
+from coexplorer.fs.sync.keeping import Keeper
+from coexplorer.library import Library
+from coexplorer.library.results import EditResult
+from coexplorer.models import Asset, Fields
+
+log = logging.getLogger(__name__)
+
+_REPLY_S = 0.5
+_PATIENCE_S = DEADLINE_S - 1.0
+"""Less than a handler's own deadline, so that it is this one that speaks."""
+
+
+@dataclass(eq=False)
+class _Attempt:
+    """One change on its way.
+
+    Attributes:
+        known: Its outcome is known: who waits for it need not wait for what is left to do.
+        given_up: What was said when nobody waited for it any longer.
+    """
+
+    known: trio.Event = field(default_factory=trio.Event)
+    done: trio.Event = field(default_factory=trio.Event)
+    failure: Failure | None = None
+    given_up: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """A file as it is sent: its content, and the version of its buffer that has it."""
+
+    node: Node
+    file: MetadataFile
+    tgid: int
+    content: bytes
+    version: int
+
+    @property
+    def what(self) -> str:
+        """What is tried, for people."""
+        return name_save(self.file.part)
+
+    def extends(self, text: bytes) -> bool:
+        """Tell whether it was only appended to a text."""
+        return self.content.startswith(text)
+
+
+class Writeback:
+    """Sends changes; the only room of the mount that writes to the platform."""
+
+    def __init__(self, volume: Volume, library: Library, nursery: trio.Nursery) -> None:
+        self.volume = volume
+        self.library = library
+        self.reach = Connectivity(volume, library, nursery)
+        self.health = self.reach.health
+        self.unsent = FailedWrites(volume, library, self.reach)
+        self.keeper = Keeper(volume, library)
+        self._nursery = nursery
+        self._locks: dict[int, tuple[trio.Lock, int]] = {}
+        self._running: set[_Attempt] = set()
+        self._waiting: dict[MetadataFile, trio.Event] = {}
+
+    # --- Metadata files
+
+    async def save(
+        self, node: Node, file: MetadataFile, tgid: int, base: bytes, *, renames: bool = False
+    ) -> None:
+        """Send a file's buffer, and wait for the outcome.
+
+        Args:
+            node: The asset.
+            file: The file; its buffer is read once the asset is free.
+            tgid: The process that saves.
+            base: What it is merged with, if the process was never shown anything.
+            renames: A rename asks: its errno must not be EINVAL.
+
+        Raises:
+            pyfuse3.FUSEError: It could not be sent (in time).
+        """
+        attempt = self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
+        await self._wait(attempt)
+        if not attempt.known.is_set():
+            what = name_save(file.part)
+            self._give_up(attempt, node, what)
+            if file.buffer is not None:
+                file.buffer.failure = attempt.failure
+        if attempt.failure is not None:
+            await self.volume.notices.wait_told()
+            number = attempt.failure.errno
+            raise pyfuse3.FUSEError(errno_in_rename(number) if renames else number)
+
+    def save_later(self, node: Node, file: MetadataFile, base: bytes) -> None:
+        """Send a file that nobody waits for, unless it changes within half a second."""
+        if file not in self._waiting:
+            self._waiting[file] = trio.Event()
+            self._nursery.start_soon(self._save_after_wait, node, file, base)
+
+    def save_now(self, node: Node, file: MetadataFile, tgid: int, base: bytes) -> None:
+        """Send a file that nobody waits for, at once."""
+        self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
+
+    # --- Anything else
+
+    async def change(
+        self,
+        node: Node,
+        what: str,
+        send: Callable[[Fields], Awaitable[EditResult]],
+        take_over: Callable[[EditResult], None],
+        *,
+        renames: bool = False,
+    ) -> None:
+        """Change an asset, and wait for the outcome.
+
+        Args:
+            node: The asset.
+            what: What is tried, for people, e.g. ``archiving``.
+            send: Calls the library, with the asset's fields as they are known here.
+            take_over: What a success changes here.
+            renames: A rename asks: its errno must not be EINVAL.
+
+        Raises:
+            pyfuse3.FUSEError: It could not be done (in time).
+        """
+
+        async def run(attempt: _Attempt) -> None:
+            async with self._lock(node.slot):
+                try:
+                    excerpt = self.volume.excerpt(node)
+                    if excerpt is None:
+                        raise NotFound("the asset is gone from the platform")
+                    result = await send(excerpt.fields)
+                except CoexplorerError as error:
+                    attempt.failure = self.unsent.note_failure(node, what, error)
+                    return
+                self.reach.note_success()
+                self.volume.failures.clear(node, what)
+                take_over(result)
+
+        refusal = await self.reach.find_refusal(node, queues=True)
+        if refusal:
+            raise pyfuse3.FUSEError(refusal)
+        attempt = self._start(run)
+        await self._wait(attempt)
+        if not attempt.known.is_set():
+            self._give_up(attempt, node, what)
+        if attempt.failure is not None:
+            number = attempt.failure.errno
+            raise pyfuse3.FUSEError(errno_in_rename(number) if renames else number)
+
+    async def finish(self, patience_s: float) -> None:
+        """Send what waits and let what is on its way end, for a while; then the journal has it."""
+        with trio.move_on_after(patience_s):
+            while pending := [*self._waiting.values(), *(one.done for one in self._running)]:
+                await pending[0].wait()
+
+    @property
+    def busy(self) -> int:
+        """How many changes are on their way, or wait for their half second."""
+        return len(self._running) + len(self._waiting)
+
+    # --- Inside
+
+    def _start(self, run: Callable[[_Attempt], Awaitable[None]]) -> _Attempt:
+        attempt = _Attempt()
+        self._running.add(attempt)
+        give_way()
+        self._nursery.start_soon(self._guard, run, attempt)
+        return attempt
+
+    async def _guard(self, run: Callable[[_Attempt], Awaitable[None]], attempt: _Attempt) -> None:
+        """Run an attempt so that nothing it meets ends the mount."""
+        try:
+            await run(attempt)
+        except Exception:
+            log.exception("a change failed unexpectedly")
+            attempt.failure = Failure(errno.EIO, "an unexpected error; see the log")
+        finally:
+            self._running.discard(attempt)
+            attempt.known.set()
+            attempt.done.set()
+
+    async def _wait(self, attempt: _Attempt) -> None:
+        # The handler may have waited already, to hear whether the platform is there.
+        latest = trio.current_effective_deadline() - _REPLY_S
+        with trio.move_on_at(min(trio.current_time() + _PATIENCE_S, latest)):
+            await attempt.known.wait()
+
+    def _give_up(self, attempt: _Attempt, node: Node, what: str) -> None:
+        """Note that a change goes on without anybody waiting for it, and how it ends then."""
+        report = (
+            f"{what} is not finished: the platform did not answer within {_PATIENCE_S:.0f} s\n"
+            "what to do: wait; a look at the platform settles whether it arrived\n"
+        )
+        self.health.note_silence()
+        self.volume.failures.note(node, what, report)
+        self.volume.report(f"{node.title}: {what}: no answer within {_PATIENCE_S:.0f} s")
+        attempt.failure = attempt.given_up = Failure(errno.ETIMEDOUT, report)
+        self._nursery.start_soon(self._report_end, attempt, f"{node.title}: {what}")
+
+    async def _report_end(self, attempt: _Attempt, title: str) -> None:
+        await attempt.done.wait()
+        if attempt.failure is attempt.given_up:  # else why it failed was said
+            self.volume.report(f"{title}: arrived after all")
+
+    async def _save_after_wait(self, node: Node, file: MetadataFile, base: bytes) -> None:
+        version = file.buffer.version if file.buffer is not None else -1
+        await trio.sleep(EMPTY_WAIT_S)
+        waiting = self._waiting.pop(file)
+        buffer = file.buffer
+        idle = buffer is None or file.detached or not buffer.dirty or buffer.failure is not None
+        if buffer is not None and not idle:
+            if buffer.version == version:
+                self.save_now(node, file, 0, base)
+            elif not file.handles:
+                self.save_later(node, file, base)
+        waiting.set()
+
+    async def _send_file(
+        self, node: Node, file: MetadataFile, tgid: int, base: bytes, attempt: _Attempt
+    ) -> None:
+        async with self._lock(node.slot):
+            buffer = file.buffer
+            if buffer is None or not buffer.dirty or file.detached:
+                return
+            if buffer.failure is not None:
+                attempt.failure = buffer.failure
+                return
+            save = _Save(node, file, tgid, bytes(buffer.content), buffer.version)
+            base = self._find_base(save, base)
+            if self._is_refused_again(save, base, buffer, attempt):
+                return
+
+            def hear(reply: Asset | None) -> None:
+                self._note_saved(save, reply)
+                attempt.known.set()
+
+            try:
+                if not await self._edit(save, base, hear):
+                    hear(None)
+            except CoexplorerError as error:
+                attempt.failure = self.unsent.note_failure(node, save.what, error, tgid)
+                buffer.fail(attempt.failure, save.version)
+                if isinstance(error, EditConflict):
+                    self._note_conflict(save, base, error, attempt.failure)
+            finally:
+                self.volume.excerpts.end_lead(node.slot, time.monotonic())
+
+    # --- Conflicts
+
+    def _find_base(self, save: _Save, opened: bytes) -> bytes:
+        """Return what a save is merged with.
+
+        Args:
+            save: What is saved.
+            opened: What the file had when it was opened to be saved.
+        """
+        key = save.node.slot, save.file.part
+        shown = self.volume.shown.find(save.tgid, key)
+        if shown is not None:
+            return shown
+        conflict = self.volume.conflicts.find(*key)
+        if conflict is None or (opened and opened != conflict.base and save.extends(opened)):
+            return opened
+        return conflict.base  # nobody has seen the other text
+
+    def _is_refused_again(
+        self, save: _Save, base: bytes, buffer: Buffer, attempt: _Attempt
+    ) -> bool:
+        """Fail a save that was refused already, and is known to be so again, without asking."""
+        node, part = save.node, save.file.part
+        conflict = self.volume.conflicts.find(node.slot, part)
+        if conflict is None or base != conflict.base:
+            return False
+        theirs = build_text(self.unsent.fields_of(node), part)
+        if not conflict.is_repeated_by(save.content, theirs):
+            return False
+        attempt.failure = conflict.failure
+        buffer.fail(conflict.failure, save.version)
+        buffer.base = base
+        self.volume.report(f"{node.title}: {save.what} failed again: look at its `error` first")
+        return True
+
+    def _note_conflict(
+        self, save: _Save, base: bytes, error: EditConflict, failure: Failure
+    ) -> None:
+        """Remember what was refused: until somebody looks, who reads it has not seen theirs."""
+        node, part, buffer = save.node, save.file.part, save.file.buffer
+        theirs = build_text(error.theirs, part)
+        if buffer is not None:
+            buffer.sent, buffer.base = theirs, base
+        conflict = SaveConflict(base, theirs, digest_of(save.content), failure)
+        self.volume.conflicts.note(node.slot, part, conflict)
+
+    async def _edit(self, save: _Save, base: bytes, hear: Callable[[Asset], None]) -> bool:
+        """Send one field; False when there is nothing to send.
+
+        Args:
+            save: What is saved.
+            base: What it is merged with.
+            hear: Called with the platform's reply as soon as the outcome is written down; the
+                catalog is told behind it.
+
+        Raises:
+            CoexplorerError: See `Library.edit`; InvalidField when the text has no meaning.
+        """
+        node, part, content = save.node, save.file.part, save.content
+        buffer, keep = save.file.buffer, self.unsent.keep
+        if content == base or (buffer is not None and content == buffer.sent):
+            return False
+        before = read_anyhow(base, part, self.unsent.fields_of(node))
+        try:
+            if self.volume.excerpt(node) is None:
+                gone = NotFound("the asset is gone from the platform")
+                await keep(node, part, before, read_anyhow(content, part, before), gone)
+                raise gone
+            mine = parse_text(content, part, before)
+            if mine.same_as(before):
+                return False
+            await self.library.edit(node.id, before, mine, heard=lambda _, reply: hear(reply))
+        except InvalidField as error:
+            await keep(node, part, before, read_anyhow(content, part, before), error)
+            raise
+        return True
+
+    def _note_saved(self, save: _Save, reply: Asset | None) -> None:
+        """Take over that a file was saved; `reply` is None when there was nothing to send."""
+        node, file = save.node, save.file
+        if reply is not None:
+            self.reach.note_success()
+            # vim puts the old text back after a failed save: nobody has written that.
+            self.volume.shown.note_saved(save.tgid, (node.slot, file.part), save.content)
+        sent = reply is not None
+        if self.unsent.note_success(node, file.part, save.tgid, was_sent=sent):
+            self._nursery.start_soon(self.unsent.drop_superseded, node, file.part)
+        self._take_over(save, reply)
+        self.volume.tidy(file)
+
+    def _take_over(self, save: _Save, reply: Asset | None) -> None:
+        """Make the platform's answer what is shown from now on."""
+        volume, node, part = self.volume, save.node, save.file.part
+        buffer, content = save.file.buffer, save.content
+        if buffer is None:
+            return
+        if reply is None:
+            buffer.settle(content, save.version, buffer.sent)
+            return
+        if build_text(reply.fields, part) != content:
+            volume.spellings.keep(node.slot, part, content)
+        now_there = volume.spellings.text_of(node.slot, part, reply.fields)
+        if now_there == content and volume.find_file(node, part) is save.file:
+            volume.details.note(node.slot, {part: content})
+            if buffer.version == save.version:
+                volume.details.take_kept(node.slot, part)  # the kernel has what was written
+        buffer.settle(content, save.version, now_there)
+        volume.apply_reply(node, reply.excerpt, time.monotonic())
+        volume.tell_stale()
+
+    @asynccontextmanager
+    async def _lock(self, slot: int) -> AsyncIterator[None]:
+        """Let one change of an asset at a time go on: each PUT sends all of its fields."""
+        lock, users = self._locks.get(slot, (trio.Lock(), 0))
+        self._locks[slot] = (lock, users + 1)
+        try:
+            if users:
+                await lock.acquire()
+            else:
+                lock.acquire_nowait()  # without a turn of the event loop
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            lock, users = self._locks[slot]
+            if users == 1:
+                del self._locks[slot]
+            else:
+                self._locks[slot] = (lock, users - 1)
