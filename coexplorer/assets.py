@@ -6,18 +6,18 @@ are from the list (design: api.md, The asset object).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
 
 import msgspec
 
+from coexplorer.fields import FIELDS, Editable, EditableField, Fields, Kind
 from coexplorer.models import (
     Asset,
     AssetId,
     AssetState,
     AssetType,
     Excerpt,
-    Fields,
     MetadataValue,
     Provenance,
     SourceBucket,
@@ -33,10 +33,7 @@ LARGEST_BYTES: Final = 2**63 - 1
 # Field of the model → its keys on the wire, today's first.
 _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "id": ("id",),
-    "name": ("name",),
-    "description": ("description",),
-    "tags": ("tags",),
-    "mount": ("mount",),
+    **{field.name: (field.key,) for field in FIELDS},
     "state": ("state",),
     "type": ("type",),
     "failure_reason": ("failure_reason", "failureReason"),
@@ -85,7 +82,6 @@ def parse_asset(obj: Mapping[str, object], *, raw: bytes | None = None) -> Asset
     if not isinstance(asset_id, str) or not is_asset_id(asset_id):
         raise ValueError("an asset without a usable id")
     get = obj.get
-    mount = get("mount")
     last_used = get("last_used")
     size = get("size")
     source = get("source_bucket")
@@ -96,10 +92,7 @@ def parse_asset(obj: Mapping[str, object], *, raw: bytes | None = None) -> Asset
     # hundred thousand of these.
     return Asset(
         id=AssetId(asset_id),
-        name=_text(get("name")),
-        description=_text(get("description")),
-        tags=_texts(get("tags")),
-        mount=None if mount is None else _text_or_none(mount),
+        **{name: read(get(key)) for name, key, read in _READERS},
         state=_enum(get("state"), "DATA_ASSET_STATE_") or AssetState.READY,
         type=_enum(get("type"), "DATA_ASSET_TYPE_") or AssetType.DATASET,
         failure_reason=_text(_first(obj, "failure_reason")),
@@ -132,16 +125,18 @@ def asset_from_json(raw: bytes) -> Asset:
     return parse_asset(obj, raw=raw)
 
 
-class _Editable(msgspec.Struct):
-    """The editable fields, where they are as the manual has them."""
-
-    name: str
-    description: str = ""
-    tags: list[str] = []
-    mount: str | None = None
-
-
-_EDITABLE: Final = msgspec.json.Decoder(_Editable)
+# Reads the editable fields, where they are as the manual has them.
+_DOCUMENTED: Final = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "_Documented",
+        [
+            (field.name, field.type, *([] if field.required else [field.default]))
+            for field in msgspec.structs.fields(Fields)
+        ],
+        rename={field.name: field.key for field in FIELDS},
+    )
+)
+_SETS: Final = tuple(field.name for field in FIELDS if field.kind is Kind.SET)
 
 
 def excerpt_from_json(raw: bytes) -> Excerpt:
@@ -151,11 +146,18 @@ def excerpt_from_json(raw: bytes) -> Excerpt:
         ValueError: What `asset_from_json` can't read, as far as these fields are touched by it.
     """
     try:
-        found = _EDITABLE.decode(raw)
+        found = msgspec.structs.asdict(_DOCUMENTED.decode(raw))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return asset_from_json(raw).excerpt
-    tags = tuple(dict.fromkeys(found.tags))
-    return Excerpt(Fields(found.name, found.description, tags, found.mount), raw)
+    for name in _SETS:
+        found[name] = tuple(dict.fromkeys(found[name]))
+    return Excerpt(Fields(**found), raw)
+
+
+def encode_fields(fields: Editable) -> dict[str, object]:
+    """Return the editable fields as the platform takes them; what is absent is not among them."""
+    values = ((field.key, field.value_of(fields)) for field in FIELDS)
+    return {key: value for key, value in values if value is not None}
 
 
 def unknown_fields(asset: Asset) -> dict[str, object]:
@@ -367,3 +369,13 @@ def _metadata_value(value: object) -> MetadataValue:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return list(value)
     return encode_json(value).decode()
+
+
+def _reader_of(field: EditableField) -> Callable[[object], Any]:
+    if field.kind is Kind.SET:
+        return _texts
+    return _text_or_none if field.can_be_absent else _text
+
+
+# Attribute, key and reader of each editable field; down here, where the readers are known.
+_READERS: Final = tuple((field.name, field.key, _reader_of(field)) for field in FIELDS)

@@ -36,7 +36,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coexplorer.models import AssetId, Fields
+    from coexplorer.fields import Fields
+    from coexplorer.models import AssetId
 
 
 class CoexplorerError(Exception):

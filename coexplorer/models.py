@@ -10,6 +10,8 @@ from typing import Final, NewType
 
 import msgspec
 
+from coexplorer.fields import Editable, Fields, fields_of
+
 AssetId = NewType("AssetId", str)
 """The platform's id of a data asset: a UUID, as text. See `is_asset_id` for what it may hold."""
 
@@ -17,9 +19,6 @@ LONGEST_ID: Final = 200
 """Characters that an id may have; a UUID has 36."""
 
 _NOT_IN_ID: Final = frozenset(" /\\\N{REPLACEMENT CHARACTER}")
-
-EDITABLE = ("name", "description", "tags", "mount")
-"""Names of the four fields that the platform lets people change (manual, PUT)."""
 
 
 def is_asset_id(text: str) -> bool:
@@ -78,32 +77,6 @@ class SortField(StrEnum):
     SIZE = "size"
 
 
-class Fields(msgspec.Struct, frozen=True):
-    """The four editable fields of an asset.
-
-    Attributes:
-        name: Never empty on the platform.
-        description: Markdown; empty when the asset has none.
-        tags: A set on the platform, which does not keep its order.
-        mount: Folder under the capsule's data folder; None when the asset has no such key, which is
-            then not sent either.
-    """
-
-    name: str
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    mount: str | None = None
-
-    def same_as(self, other: Fields) -> bool:
-        """Tell whether the platform sees no difference: tags are a set, no mount is empty."""
-        return (
-            self.name == other.name
-            and self.description == other.description
-            and set(self.tags) == set(other.tags)
-            and (self.mount or "") == (other.mount or "")
-        )
-
-
 class SourceBucket(msgspec.Struct, frozen=True):
     """Where the files came from, or where they still are (``external``)."""
 
@@ -128,10 +101,11 @@ MetadataValue = str | int | float | bool | list[str] | None
 """A value of custom metadata; dates are epoch seconds."""
 
 
-class Asset(msgspec.Struct, frozen=True):
+class Asset(Editable, frozen=True, kw_only=True):
     """A data asset as the platform last showed it.
 
-    Whether it is archived, favourite, mine or shared is not in here: see `Membership`.
+    Its editable fields are those of `Editable`. Whether it is archived, favourite, mine or shared
+    is not in here: see `Membership`.
 
     Attributes:
         created: Epoch seconds; None when the platform did not say.
@@ -142,10 +116,6 @@ class Asset(msgspec.Struct, frozen=True):
     """
 
     id: AssetId
-    name: str
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    mount: str | None = None
     state: str = AssetState.READY
     type: str = AssetType.DATASET
     failure_reason: str = ""
@@ -157,13 +127,13 @@ class Asset(msgspec.Struct, frozen=True):
     source: SourceBucket | None = None
     provenance: Provenance | None = None
     contained: tuple[AssetId, ...] = ()
-    custom_metadata: dict[str, MetadataValue] = {}
+    custom_metadata: dict[str, MetadataValue] = msgspec.field(default_factory=dict)
     raw: bytes = b"{}"
 
     @property
     def fields(self) -> Fields:
         """The editable part."""
-        return Fields(self.name, self.description, self.tags, self.mount)
+        return fields_of(self)
 
     @property
     def excerpt(self) -> Excerpt:
@@ -269,13 +239,9 @@ class AwsSource(msgspec.Struct, frozen=True):
     secret_access_key: Secret | None = None
 
 
-class NewAsset(msgspec.Struct, frozen=True):
-    """What a create asks for (manual, create)."""
+class NewAsset(Editable, frozen=True, kw_only=True):
+    """What a create asks for (manual, create): the editable fields, and where the files are."""
 
-    name: str
-    description: str
-    mount: str
-    tags: tuple[str, ...]
     source: AwsSource
 
 

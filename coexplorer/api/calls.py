@@ -10,11 +10,12 @@ from urllib.parse import quote
 import msgspec
 
 from coexplorer.api.failures import Act
+from coexplorer.assets import encode_fields
 from coexplorer.errors import NotFound
+from coexplorer.fields import Fields
 from coexplorer.models import (
     AssetId,
     Dialect,
-    Fields,
     MetadataValue,
     NewAsset,
     Ownership,
@@ -119,13 +120,7 @@ def build_create(new: NewAsset) -> Call:
     aws |= {key: secret.reveal() for key, secret in secrets.items() if secret}
     if source.public:
         aws["public"] = True
-    body = {
-        "name": new.name,
-        "description": new.description,
-        "mount": new.mount,
-        "tags": new.tags,
-        "source": {"aws": aws},
-    }
+    body = {**encode_fields(new), "source": {"aws": aws}}
     return Call(
         "POST",
         "data_assets",
@@ -143,13 +138,7 @@ def build_update(
     custom_metadata: Mapping[str, MetadataValue] | None = None,
 ) -> Call:
     """Build a PUT of all fields that the asset has, so that every platform does the same thing."""
-    body: dict[str, object] = {
-        "name": fields.name,
-        "description": fields.description,
-        "tags": fields.tags,
-    }
-    if fields.mount is not None:
-        body["mount"] = fields.mount
+    body = encode_fields(fields)
     if custom_metadata is not None:
         body["custom_metadata"] = dict(custom_metadata)
     return Call(

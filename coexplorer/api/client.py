@@ -21,11 +21,11 @@ from coexplorer.api.patience import Patience
 from coexplorer.api.transport import Carrier, OnWait, Timeouts, Transport
 from coexplorer.api.walk import Walk
 from coexplorer.errors import ApiError, Conflict, NotFound
+from coexplorer.fields import Fields
 from coexplorer.models import (
     Asset,
     AssetId,
     Dialect,
-    Fields,
     FileEntry,
     FileUrls,
     MetadataField,
@@ -433,7 +433,7 @@ class Client:
             except ApiError:
                 return None
             for asset in wire.parse_rows(envelope.rows):
-                is_it = (asset.name, asset.mount or "") == (new.name, new.mount)
+                is_it = (asset.name, asset.mount or "") == (new.name, new.mount or "")
                 if is_it and (asset.created is None or asset.created >= self._since(started)):
                     return asset
         return None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import configparser
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
@@ -18,6 +20,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import find_targets, read_targets, target_options
 from coexplorer.cli.values import SECONDS
 from coexplorer.errors import ConfigError
+from coexplorer.fields import SETS_LAST, Kind, build_new_fields
 from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
 
 if TYPE_CHECKING:
@@ -30,13 +33,30 @@ aws_access_key_id = …
 aws_secret_access_key = …"""
 
 
+def _field_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for every editable field but the name, which is the argument."""
+    for field in reversed(SETS_LAST):
+        if field.kind is Kind.SET:
+            option = click.option(
+                f"--{field.one}",
+                field.name,
+                multiple=True,
+                metavar=field.one.upper(),
+                help=field.new_help,
+            )
+        elif field.name != "name":
+            option = click.option(field.option, field.name, help=field.new_help)
+        else:
+            continue
+        command = option(command)
+    return command
+
+
 @click.command("create")
 @click.argument("name")
 @click.option("--bucket", required=True, help="The S3 bucket that holds the files.")
 @click.option("--prefix", default="", help="The folder in the bucket; all of it without one.")
-@click.option("--description", default="", help="Markdown.")
-@click.option("--mount", help="Folder under the capsule's data folder; the name without one.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag; give it again for more.")
+@_field_options
 @click.option("--keep-on-external-storage", is_flag=True, help="Leave the files in the bucket.")
 @click.option("--index-data/--no-index-data", default=True, help="List the files, or don't.")
 @click.option("--public", is_flag=True, help="The bucket is public: no keys are needed.")
@@ -53,13 +73,11 @@ aws_secret_access_key = …"""
 @pass_invocation
 def create_command(
     invocation: Invocation,
+    /,
     *,
     name: str,
     bucket: str,
     prefix: str,
-    description: str,
-    mount: str | None,
-    tags: tuple[str, ...],
     keep_on_external_storage: bool,
     index_data: bool,
     public: bool,
@@ -69,6 +87,7 @@ def create_command(
     waits: bool,
     timeout_s: float | None,
     style: Format,
+    **values: str | tuple[str, ...] | None,
 ) -> None:
     """Create an asset called NAME from files in S3.
 
@@ -77,10 +96,7 @@ def create_command(
     """
     key_id, secret = _read_keys(keys_file, keys_section, ask=ask_keys)
     new = NewAsset(
-        name=name,
-        description=description,
-        mount=name if mount is None else mount,
-        tags=tags,
+        **msgspec.structs.asdict(build_new_fields(name, values)),
         source=AwsSource(
             bucket=bucket,
             prefix=prefix,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -15,18 +15,33 @@ from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import Chosen, Targets, choose_targets, read_targets, target_options
 from coexplorer.errors import DocumentError, InvalidField
+from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, Kind, Value
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.changes import Change, Plan
 
 
+def field_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for every editable field."""
+    for field in reversed(SETS_LAST):
+        metavar = "A,B,…" if field.kind is Kind.SET else None
+        command = click.option(field.option, field.name, metavar=metavar, help=field.help)(command)
+    return command
+
+
+def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
+    """Return the new values that the options of `field_options` give (pure)."""
+    values: dict[str, Value] = {}
+    for name, text in options.items():
+        if text is not None:
+            values[name] = split_tags(text) if FIELD_BY_NAME[name].kind is Kind.SET else text
+    return values
+
+
 @click.command("edit")
 @target_options
-@click.option("--name", help="The new name.")
-@click.option("--description", help="The new description (Markdown).")
-@click.option("--mount", help="The new mount folder.")
-@click.option("--tags", metavar="A,B,…", help="All tags, in place of those that are there.")
+@field_options
 @click.option("--add-tag", "added", multiple=True, metavar="TAG", help="Add a tag.")
 @click.option("--remove-tag", "removed", multiple=True, metavar="TAG", help="Remove a tag.")
 @click.option("--editor", is_flag=True, help="Open all of them as one text in $EDITOR.")
@@ -35,13 +50,10 @@ if TYPE_CHECKING:
 @pass_invocation
 def edit_command(
     invocation: Invocation,
+    /,
     assets: tuple[str, ...],
     query: str | None,
     *,
-    name: str | None,
-    description: str | None,
-    mount: str | None,
-    tags: str | None,
     added: tuple[str, ...],
     removed: tuple[str, ...],
     editor: bool,
@@ -49,6 +61,7 @@ def edit_command(
     yes: bool,
     refresh: bool,
     style: Format,
+    **values: str | None,
 ) -> None:
     """Change assets; without an option that says how, in $EDITOR.
 
@@ -59,10 +72,7 @@ def edit_command(
 
     targets = read_targets(assets, query)
     change = Change(
-        name=name,
-        description=description,
-        mount=mount,
-        replace_tags=None if tags is None else split_tags(tags),
+        values=read_values(values),
         add_tags=added,
         remove_tags=removed,
     )

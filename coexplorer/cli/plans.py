@@ -303,8 +303,8 @@ def _describe_files(item: PlanItem) -> str:
 
 
 def _describe_field(diff: FieldDiff) -> list[str]:
-    label = f"  {diff.field:<12}"
-    if diff.field == "tags":
+    label = f"  {diff.title:<12}"
+    if diff.is_set:
         marks = [click.style(f"+{clean(tag)}", fg="green") for tag in diff.added]
         marks += [click.style(f"-{clean(tag)}", fg="red") for tag in diff.removed]
         return [label + " ".join(marks)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -24,6 +25,7 @@ from coexplorer.cli.targets import (
     target_options,
 )
 from coexplorer.errors import ApiError
+from coexplorer.fields import FIELDS, Kind
 from coexplorer.text import clean, clean_lines
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def show_command(
 def describe_record(record: Record) -> list[str]:
     """Return all that is known of an asset as lines for people, cleaned (pure)."""
     asset = record.asset
-    pairs = [*_editable_pairs(asset), *_plain_pairs(asset, record.membership)]
+    pairs = [("id", asset.id), *_iter_editable(asset), *_plain_pairs(asset, record.membership)]
     lines = [click.style(clean(asset.name), bold=True)]
     lines += [f"  {label:<{_LABEL}}{clean(value)}" for label, value in pairs if value]
     for label, values in (
@@ -84,17 +86,19 @@ def describe_record(record: Record) -> list[str]:
         for key, value in values.items():
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             lines.append(f"  {label:<{_LABEL}}{clean(key)}: {clean(shown)}")
-    if asset.description:
-        lines += ["", *(f"  {line}" for line in clean_lines(asset.description))]
+    for field in FIELDS:
+        if field.kind is Kind.TEXT and (text := field.text_of(asset)):
+            lines += ["", *(f"  {line}" for line in clean_lines(text))]
     return lines
 
 
-def _editable_pairs(asset: Asset) -> list[tuple[str, str]]:
-    return [
-        ("id", asset.id),
-        ("tags", "  ".join(asset.tags)),
-        ("mount", asset.mount or ""),
-    ]
+def _iter_editable(asset: Asset) -> Iterator[tuple[str, str]]:
+    """Yield titles and values of what stands neither above nor below: the name and texts do."""
+    for field in FIELDS:
+        if field.kind is Kind.SET:
+            yield field.title, "  ".join(field.set_of(asset))
+        elif field.kind is Kind.LINE and field.name != "name":
+            yield field.title, field.text_of(asset)
 
 
 def _plain_pairs(asset: Asset, membership: Membership) -> list[tuple[str, str]]:

@@ -9,11 +9,12 @@ import time
 
 import msgspec
 
-from coexplorer.assets import asset_from_json
+from coexplorer.assets import asset_from_json, encode_fields
 from coexplorer.errors import CatalogError
+from coexplorer.fields import Fields
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Entry
-from coexplorer.models import Fields, Record
+from coexplorer.models import Record
 
 _BACK_S = 24 * 3600.0
 _MOST = 1000
@@ -60,7 +61,5 @@ async def _bring_up(context: Context, entry: Entry) -> Record | None:
 def _put_fields(raw: bytes, fields: Fields) -> bytes:
     """Replace the editable fields of an asset's JSON."""
     values = msgspec.json.decode(raw, type=dict[str, object])
-    values.update(name=fields.name, description=fields.description, tags=list(fields.tags))
-    if fields.mount is not None:
-        values["mount"] = fields.mount
+    values.update(encode_fields(fields))
     return msgspec.json.encode(values)

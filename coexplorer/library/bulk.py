@@ -16,6 +16,7 @@ from coexplorer.errors import (
     Refused,
     Unreachable,
 )
+from coexplorer.fields import changed_fields
 from coexplorer.library.changes import Change, Plan, PlanItem, build_plan, keep_fit
 from coexplorer.library.context import Context, search_time
 from coexplorer.library.document import build_document, find_edits
@@ -23,7 +24,6 @@ from coexplorer.library.edit import Editor
 from coexplorer.library.entries import DONE, Action, Draft, Entry, Purpose, State
 from coexplorer.library.fit import Fit, fit_query
 from coexplorer.library.groups import plain_errors
-from coexplorer.library.merge import changed_fields
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import check_fields, tidy_fields
@@ -87,7 +87,7 @@ class Bulk:
             mine = tidy_fields(edit.mine, edit.base)
             changed = changed_fields(edit.base, mine)
             try:
-                check_fields(mine, only=changed, known_tags=edit.base.tags)
+                check_fields(mine, only=changed, known=(edit.base,))
             except InvalidField as error:
                 message = error.message.removeprefix(f"{error.field}: ")
                 raise InvalidField(error.field, f"{message} (asset {edit.asset_id})") from error

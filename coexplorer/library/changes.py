@@ -7,12 +7,20 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from coexplorer.errors import Refused
+from coexplorer.fields import (
+    FIELD_BY_NAME,
+    Fields,
+    Kind,
+    Value,
+    changed_fields,
+    replace_values,
+)
 from coexplorer.library.entries import Action, Draft, State
 from coexplorer.library.fit import Fit
 from coexplorer.library.losses import Loss, find_loss
-from coexplorer.library.merge import changed_fields, unique
+from coexplorer.library.merge import unique
 from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.models import AssetId, Fields, Record
+from coexplorer.models import AssetId, Record
 from coexplorer.written import trim
 
 
@@ -23,8 +31,7 @@ class Change(msgspec.Struct, frozen=True):
         add_tags: Tags to add.
         remove_tags: Tags to take away; renaming a tag is removing the old and adding the new.
         only_with: Leave out assets that have none of these tags (for renaming and merging tags).
-        replace_tags: All tags, in place of those that were there.
-        name, description, mount: New values.
+        values: New values by the field's name; of a set, all of it.
         archive: True archives, False unarchives.
         delete: Delete for good; assets that are not archived are left out.
         archive_first: With `delete`: archive those that are not, then delete them.
@@ -33,10 +40,7 @@ class Change(msgspec.Struct, frozen=True):
     add_tags: tuple[str, ...] = ()
     remove_tags: tuple[str, ...] = ()
     only_with: tuple[str, ...] = ()
-    replace_tags: tuple[str, ...] | None = None
-    name: str | None = None
-    description: str | None = None
-    mount: str | None = None
+    values: Mapping[str, Value] = {}
     archive: bool | None = None
     delete: bool = False
     archive_first: bool = False
@@ -62,12 +66,13 @@ class Change(msgspec.Struct, frozen=True):
     def title(self) -> str:
         """One line for the log, e.g. ``add tag rna``."""
         parts = []
-        if self.replace_tags is not None:
-            parts.append(f"set tags {', '.join(self.replace_tags) or '(none)'}")
+        for name, value in self.values.items():
+            if isinstance(value, tuple):
+                parts.append(f"set {name} {', '.join(value) or '(none)'}")
         for verb, tags in (("add", self.add_tags), ("remove", self.remove_tags)):
             if tags:
                 parts.append(f"{verb} {'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}")
-        parts.extend(f"set {field}" for field in _TEXTS if getattr(self, field) is not None)
+        parts += [f"set {name}" for name, value in self.values.items() if isinstance(value, str)]
         if self.archive is not None:
             parts.append("archive" if self.archive else "unarchive")
         if self.delete:
@@ -75,21 +80,31 @@ class Change(msgspec.Struct, frozen=True):
         return "; ".join(parts)
 
     def _edits(self) -> bool:
-        texts = any(getattr(self, field) is not None for field in _TEXTS)
-        return bool(self.add_tags or self.remove_tags or texts) or self.replace_tags is not None
-
-
-_TEXTS = ("name", "description", "mount")
+        return bool(self.add_tags or self.remove_tags or self.values)
 
 
 class FieldDiff(msgspec.Struct, frozen=True):
-    """One field before and after; tags are joined by a comma and a blank."""
+    """One field before and after; sets are joined by a comma and a blank.
+
+    Attributes:
+        added, removed: What came into a set and left it, which says more than both values.
+    """
 
     field: str
     before: str
     after: str
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What people call the field."""
+        return FIELD_BY_NAME[self.field].title
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it is a set that changed."""
+        return bool(self.added or self.removed)
 
 
 class PlanItem(msgspec.Struct, frozen=True):
@@ -200,30 +215,27 @@ def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
 def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
     """Name the fields that differ, with both values."""
     diffs = []
-    for field in changed_fields(before, after):
-        if field == "tags":
-            added = tuple(tag for tag in after.tags if tag not in before.tags)
-            removed = tuple(tag for tag in before.tags if tag not in after.tags)
-            texts = ", ".join(before.tags), ", ".join(after.tags)
-            diffs.append(FieldDiff(field, *texts, added=added, removed=removed))
+    for name in changed_fields(before, after):
+        field = FIELD_BY_NAME[name]
+        if field.kind is Kind.SET:
+            old, new = field.set_of(before), field.set_of(after)
+            added = tuple(each for each in new if each not in old)
+            removed = tuple(each for each in old if each not in new)
+            texts = ", ".join(old), ", ".join(new)
+            diffs.append(FieldDiff(name, *texts, added=added, removed=removed))
         else:
-            old, new = getattr(before, field) or "", getattr(after, field) or ""
-            diffs.append(FieldDiff(field, old, new))
+            diffs.append(FieldDiff(name, field.text_of(before), field.text_of(after)))
     return tuple(diffs)
 
 
 def change_fields(fields: Fields, change: Change) -> Fields:
     """Apply the editing part of `change` to `fields`."""
-    tags = fields.tags if change.replace_tags is None else change.replace_tags
+    fields = replace_values(fields, change.values)
+    tags = fields.tags
     # What is typed with something around it means the tag, unless the asset has it just so.
     removed = {tag if tag in tags else trim(tag) for tag in change.remove_tags}
     kept = (tag for tag in tags if tag not in removed)
-    return Fields(
-        name=fields.name if change.name is None else change.name,
-        description=fields.description if change.description is None else change.description,
-        tags=unique([*kept, *change.add_tags]),
-        mount=fields.mount if change.mount is None else change.mount,
-    )
+    return replace_values(fields, {"tags": unique([*kept, *change.add_tags])})
 
 
 def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
@@ -238,7 +250,7 @@ def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
         elif not (changed := changed_fields(base, mine)):
             reason = "already so"
         else:
-            check_fields(mine, only=changed, known_tags=base.tags)
+            check_fields(mine, only=changed, known=(base,))
     elif action in (Action.ARCHIVE, Action.UNARCHIVE):
         if archived is change.archive:
             reason = "already archived" if archived else "not archived"

@@ -24,20 +24,12 @@ from coexplorer.errors import (
     NotSignedIn,
     Unreachable,
 )
+from coexplorer.fields import Fields
 from coexplorer.library.entries import State
 from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.groups import plain_errors
 from coexplorer.library.journal import Journal
-from coexplorer.models import (
-    Asset,
-    AssetId,
-    Dialect,
-    Excerpt,
-    Fields,
-    Membership,
-    Record,
-    Secret,
-)
+from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret
 from coexplorer.query import Query
 
 if TYPE_CHECKING:

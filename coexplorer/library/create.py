@@ -9,13 +9,14 @@ import anyio
 import msgspec
 
 from coexplorer.errors import ApiError, CoexplorerError
+from coexplorer.fields import fields_of
 from coexplorer.library.context import Context
 from coexplorer.library.edit import failed_state
 from coexplorer.library.entries import Action, Draft, State
 from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
 from coexplorer.library.results import ReadyProgress
 from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.models import AssetId, AssetState, Fields, Membership, NewAsset, Record
+from coexplorer.models import AssetId, AssetState, Membership, NewAsset, Record
 
 FIRST_POLL_S = 5.0
 LONGEST_POLL_S = 60.0
@@ -41,9 +42,9 @@ class Creator:
         self._context = context
 
     async def create(self, new: NewAsset) -> Record:
-        """See `Library.create`. The journal gets the four fields, never the source's keys."""
+        """See `Library.create`. The journal gets the editable fields, never the source's keys."""
         context = self._context
-        fields = tidy_fields(Fields(new.name, new.description, new.tags, new.mount))
+        fields = tidy_fields(fields_of(new))
         check_fields(fields)
         new = msgspec.structs.replace(new, **msgspec.structs.asdict(fields))
         draft = Draft(AssetId(""), new.name, Action.CREATE, mine=fields)

@@ -22,21 +22,34 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from coexplorer.errors import DocumentError
+from coexplorer.fields import (
+    FIELD_BY_NAME,
+    FIELDS,
+    EditableField,
+    Fields,
+    Kind,
+    Value,
+    replace_values,
+)
 from coexplorer.library.merge import unique
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import AssetId
 
 _ANCHOR = "==="
 _END = "=== end"
 _HEADER = """\
-# {count} below. Change names, tags, mounts and descriptions; save and leave the editor to see
+# {count} below. Change {names}; save and leave the editor to see
 # what would be done. Leave the === lines as they are. An asset whose part you remove is left alone.
 # A value in "double quotes" is a JSON string. Lines like this one are for reading only.
 """
-_KEYS = ("name", "tags", "mount")
+_TEXT: Final = next(field for field in FIELDS if field.kind is Kind.TEXT)
+"""Stands below the others, as it is. Were there another text, it would be a JSON string."""
+_LINES: Final = tuple(field for field in FIELDS if field is not _TEXT)
+_KEYS: Final = (*(field.name for field in _LINES), _TEXT.name)
 
 _LIKE_ANCHOR = re.compile(r"[^\w\\]*==")
 """A ``===`` line, or one with a mistake in it."""
@@ -44,7 +57,7 @@ _LIKE_ANCHOR = re.compile(r"[^\w\\]*==")
 _UNDERLINE = re.compile(r"={4,}\s*")
 """What makes the line above it a heading in Markdown; no mistake in one place leaves it."""
 
-_LIKE_FIELD = re.compile(r"\W*(name|tags|mount|description)\s*:")
+_LIKE_FIELD = re.compile(rf"\W*({'|'.join(map(re.escape, _KEYS))})\s*:")
 _LIKE_ID = re.compile(r"[\w-]{8,}")
 
 
@@ -67,18 +80,19 @@ class _Block(msgspec.Struct, frozen=True):
     Attributes:
         fields: What it says.
         lines: All lines below the ``===`` line.
-        description: Those of the description, as they stand there.
+        text: Those of the description, as they stand there.
     """
 
     fields: Fields
     lines: tuple[_Line, ...]
-    description: tuple[_Line, ...]
+    text: tuple[_Line, ...]
 
 
 def build_document(assets: Sequence[tuple[AssetId, Fields]]) -> str:
     """Write assets as a document; `parse_document` gives the same fields back."""
     count = "1 asset" if len(assets) == 1 else f"{len(assets)} assets"
-    blocks = [_HEADER.format(count=count)]
+    names = f"{', '.join(_KEYS[:-1])} and {_KEYS[-1]}"
+    blocks = [_HEADER.format(count=count, names=names)]
     blocks += [_build_block(asset_id, fields) for asset_id, fields in assets]
     return "\n".join([*blocks, _END, ""])
 
@@ -108,7 +122,7 @@ def find_edits(before: str, after: str) -> list[DocumentEdit]:
         DocumentEdit(
             asset_id,
             block.fields,
-            _keep_missing_mount(block.fields, edited[asset_id].fields),
+            _keep_absent(block.fields, edited[asset_id].fields),
         )
         for asset_id, block in shown.items()
         if asset_id in edited
@@ -134,7 +148,7 @@ def _refuse_leftovers(shown: Mapping[AssetId, _Block], edited: Mapping[AssetId, 
     names = {block.lines[0].text.strip() for block in shown.values()}
     last_lines = {_last_line(block) for block in gone.values()}
     for asset_id, block in edited.items():
-        added = _find_added(shown[asset_id].description, block.description)
+        added = _find_added(shown[asset_id].text, block.text)
         for line in added:
             if reason := _find_leftover(line.text, gone, names):
                 raise DocumentError(reason, line=line.number)
@@ -176,23 +190,27 @@ def _last_line(block: _Block) -> str:
     return next((text for line in reversed(block.lines) if (text := line.text.rstrip())), "")
 
 
-def _keep_missing_mount(base: Fields, mine: Fields) -> Fields:
+def _keep_absent(base: Fields, mine: Fields) -> Fields:
     """An empty mount says nothing about an asset that had none."""
-    return msgspec.structs.replace(mine, mount=mine.mount or (base.mount and ""))
+    absent = (field for field in FIELDS if field.can_be_absent and not field.value_of(mine))
+    return replace_values(mine, {field.name: field.value_of(base) and "" for field in absent})
 
 
 def _build_block(asset_id: AssetId, fields: Fields) -> str:
-    tags = ", ".join(_write_tag(tag) for tag in fields.tags)
     lines = [
         f"{_ANCHOR} {asset_id}",
-        f"name: {_write_value(fields.name)}".rstrip(" "),
-        f"tags: {tags}".rstrip(" "),
-        f"mount: {_write_value(fields.mount or '')}".rstrip(" "),
-        "description:",
-        *(_escape_line(line) for line in fields.description.split("\n")),
+        *(f"{field.name}: {_write_field(field, fields)}".rstrip(" ") for field in _LINES),
+        f"{_TEXT.name}:",
+        *(_escape_line(line) for line in _TEXT.text_of(fields).split("\n")),
         "",
     ]
     return "\n".join(lines)
+
+
+def _write_field(field: EditableField, fields: Fields) -> str:
+    if field.kind is Kind.SET:
+        return ", ".join(_write_tag(each) for each in field.set_of(fields))
+    return _write_value(field.text_of(fields))
 
 
 def _read_blocks(text: str, *, only: Collection[AssetId] | None = None) -> dict[AssetId, _Block]:
@@ -241,36 +259,37 @@ def _read_anchor(anchor: _Line) -> AssetId:
 
 
 def _parse_block(anchor: _Line, lines: Sequence[_Line]) -> _Block:
-    description: Sequence[_Line] = ()
-    values: dict[str, str] = {}
-    tags: tuple[str, ...] = ()
+    text: Sequence[_Line] = ()
+    values: dict[str, Value] = {}
     for index, line in enumerate(lines):
         key, colon, value = line.text.partition(":")
         key, value = key.strip(), value.strip()
         if not line.text.strip() or line.text.startswith("#"):
             continue
-        if key in values or not colon or key not in (*_KEYS, "description"):
-            what = "twice" if key in values else "not one of name, tags, mount, description"
+        if key in values or not colon or key not in _KEYS:
+            what = "twice" if key in values else f"not one of {', '.join(_KEYS)}"
             raise DocumentError(f"{key[:40]!r} is {what}", line=line.number)
-        values[key] = value
-        if key == "description":
+        if key == _TEXT.name:
             if value:
-                raise DocumentError("the description starts on the next line", line=line.number)
-            description = lines[index + 1 :]
-            values[key] = _read_description(description)
+                raise DocumentError(f"the {key} starts on the next line", line=line.number)
+            text = lines[index + 1 :]
+            values[key] = _read_text(text)
             break
-        if key == "tags":
-            tags = _read_tags(line, value)
-        else:
-            values[key] = _read_value(line, value)
-    for key in (*_KEYS, "description"):
+        values[key] = _read_field(FIELD_BY_NAME[key], line, value)
+    for key in _KEYS:
         if key not in values:
             raise DocumentError(f"this asset has no line {key}:", line=anchor.number)
-    fields = Fields(values["name"], values["description"], tags, values["mount"] or None)
-    return _Block(fields, tuple(lines), tuple(description))
+    return _Block(replace_values(Fields(""), values), tuple(lines), tuple(text))
 
 
-def _read_description(lines: Sequence[_Line]) -> str:
+def _read_field(field: EditableField, line: _Line, text: str) -> Value:
+    if field.kind is Kind.SET:
+        return _read_tags(line, text)
+    value = _read_value(line, text)
+    return None if field.can_be_absent and not value else value
+
+
+def _read_text(lines: Sequence[_Line]) -> str:
     texts = [line.text.removeprefix("\\") for line in lines]
     if texts and not texts[-1]:
         texts.pop()  # the empty line before the next asset is not part of it

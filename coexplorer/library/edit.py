@@ -25,22 +25,17 @@ from coexplorer.errors import (
     PlatformFault,
     Refused,
 )
+from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Draft, Entry, Purpose, State
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
 from coexplorer.library.locks import hold_asset
-from coexplorer.library.merge import (
-    Merged,
-    changed_fields,
-    merge_fields,
-    merge_metadata,
-    merge_reversal,
-)
+from coexplorer.library.merge import Merged, merge_fields, merge_metadata, merge_reversal
 from coexplorer.library.refusals import is_final
 from coexplorer.library.results import EditResult
 from coexplorer.library.settle import find_archived, settle_edits
 from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.models import Asset, AssetId, Fields, Membership, MetadataValue, Record
+from coexplorer.models import Asset, AssetId, Membership, MetadataValue, Record
 
 Heard: TypeAlias = Callable[[EditResult, Asset], None]
 """Is told what became of an edit, and what the platform has now, before the catalog is."""
@@ -111,7 +106,7 @@ class Editor:
         """See `Library.edit`."""
         mine = tidy_fields(mine, base)
         changed = changed_fields(base, mine)
-        check_fields(mine, only=changed, known_tags=base.tags)
+        check_fields(mine, only=changed, known=(base,))
         draft = Draft(asset_id, base.name, Action.EDIT, base, mine)
         if metadata is not None:
             draft = msgspec.structs.replace(
@@ -279,7 +274,7 @@ class Editor:
                 check_fields(
                     merged.fields,
                     only=merged.changed,
-                    known_tags={*theirs.fields.tags, *base.tags},
+                    known=(theirs.fields, base),
                 )
             attempt.before = attempt.before or theirs.fields
             await context.write_down(

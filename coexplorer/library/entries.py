@@ -6,8 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
+from coexplorer.fields import Fields
 from coexplorer.library.fit import Fit
-from coexplorer.models import AssetId, Fields, MetadataValue
+from coexplorer.models import AssetId, MetadataValue
 
 
 class Action(StrEnum):

@@ -12,8 +12,8 @@ from functools import lru_cache
 import msgspec
 
 from coexplorer.errors import NoLongerFits
-from coexplorer.library.merge import changed_fields
-from coexplorer.models import Fields, Record
+from coexplorer.fields import Fields, changed_fields
+from coexplorer.models import Record
 from coexplorer.query import Flag, Query, format_query, fulfils, parse_query
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coexplorer.errors import Refused, UndoRefused
+from coexplorer.fields import Fields
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never, no_batch
 from coexplorer.library.changes import Plan, PlanItem
 from coexplorer.library.context import Context
@@ -19,7 +20,6 @@ from coexplorer.library.entries import (
 )
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
-from coexplorer.models import Fields
 
 
 class History:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from coexplorer.errors import CoexplorerError, JournalError, UndoRefused
+from coexplorer.fields import Fields
 from coexplorer.library.entries import (
     DONE,
     KEPT,
@@ -28,7 +29,7 @@ from coexplorer.library.entries import (
 from coexplorer.library.journal_file import JournalFile, insert, tell_unusable
 from coexplorer.library.journal_rows import ENTRY_COLUMNS, build_entry, encode_value
 from coexplorer.library.sessions import NoSession, SessionLock, bury, is_dead
-from coexplorer.models import AssetId, Fields, MetadataValue
+from coexplorer.models import AssetId, MetadataValue
 
 _OPEN = (State.PLANNED, State.INTENDED)
 _KEPT_MARKS = ", ".join("?" * len(KEPT))

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from coexplorer.fields import Fields
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.fit import Fit
-from coexplorer.models import Fields, MetadataValue
+from coexplorer.models import MetadataValue
 
 T = TypeVar("T")
 

@@ -18,6 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.config import Settings
 from coexplorer.errors import ApiError, CoexplorerError
+from coexplorer.fields import Fields
 from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.background import Background
 from coexplorer.library.bulk import Bulk, Stopping, never
@@ -50,7 +51,6 @@ from coexplorer.models import (
     Asset,
     AssetId,
     Excerpt,
-    Fields,
     FileEntry,
     FileUrls,
     MetadataField,

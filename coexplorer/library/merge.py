@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from coexplorer.models import EDITABLE, Fields, MetadataValue
+from coexplorer.fields import (
+    FIELDS,
+    Fields,
+    Kind,
+    Value,
+    changed_fields,
+    replace_values,
+    same_value,
+    with_fields_of,
+)
+from coexplorer.models import MetadataValue
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -28,24 +38,21 @@ class Merged(msgspec.Struct, frozen=True):
 
 
 def merge_fields(base: Fields, mine: Fields, theirs: Fields) -> Merged:
-    """Apply what changed from `base` to `mine` to `theirs`, field by field; tags merge as a set."""
-    values: dict[str, str | None] = {}
+    """Apply what changed from `base` to `mine` to `theirs`, field by field; sets merge as sets."""
+    values: dict[str, Value] = {}
     conflicts: list[str] = []
-    for field in ("name", "description", "mount"):
-        old, new, now = (_text(side, field) for side in (base, mine, theirs))
+    for field in FIELDS:
+        if field.kind is Kind.SET:
+            values[field.name] = merge_tags(*(field.set_of(side) for side in (base, mine, theirs)))
+            continue
+        old, new, now = (field.text_of(side) for side in (base, mine, theirs))
         if new in (old, now):
-            values[field] = getattr(theirs, field)
-        elif old == now:
-            values[field] = new
+            continue
+        if old == now:
+            values[field.name] = new
         else:
-            values[field] = getattr(theirs, field)
-            conflicts.append(field)
-    merged = Fields(
-        name=values["name"] or "",
-        description=values["description"] or "",
-        tags=merge_tags(base.tags, mine.tags, theirs.tags),
-        mount=values["mount"],
-    )
+            conflicts.append(field.name)
+    merged = replace_values(theirs, values)
     return Merged(merged, tuple(conflicts), changed_fields(theirs, merged))
 
 
@@ -99,28 +106,6 @@ def merge_tags(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) 
     return unique([*(tag for tag in theirs if tag not in removed), *added])
 
 
-def changed_fields(old: Fields, new: Fields) -> tuple[str, ...]:
-    """Name the fields that the platform would see as different, in the order of `Fields`."""
-    return tuple(field for field in EDITABLE if not same_value(old, new, field))
-
-
-def same_value(one: Fields, other: Fields, field: str) -> bool:
-    """Tell whether `field` is the same to the platform: tags are a set, no mount is empty."""
-    if field == "tags":
-        return set(one.tags) == set(other.tags)
-    return _text(one, field) == _text(other, field)
-
-
-def with_fields_of(target: Fields, source: Fields, names: Iterable[str]) -> Fields:
-    """Return `target` with the fields `names` taken from `source`."""
-    chosen = {field: getattr(source, field) for field in names}
-    return msgspec.structs.replace(target, **chosen)
-
-
 def unique(tags: Iterable[str]) -> tuple[str, ...]:
     """Drop repeated tags; the first of each stays in its place."""
     return tuple(dict.fromkeys(tags))
-
-
-def _text(fields: Fields, field: str) -> str:
-    return getattr(fields, field) or ""

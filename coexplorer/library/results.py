@@ -6,9 +6,9 @@ import msgspec
 
 from coexplorer.catalog import Relative
 from coexplorer.errors import CoexplorerError, NoLongerFits
+from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.entries import DONE, KEPT, Action, Entry, State
-from coexplorer.library.merge import changed_fields
-from coexplorer.models import Asset, AssetId, Fields
+from coexplorer.models import Asset, AssetId
 
 
 class Status(msgspec.Struct, frozen=True):

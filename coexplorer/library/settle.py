@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import CoexplorerError, NotFound, Refused
+from coexplorer.fields import changed_fields, same_value
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
-from coexplorer.library.merge import changed_fields, same_value
 from coexplorer.models import Asset, AssetId, Membership, SearchRequest, SortField
 
 if TYPE_CHECKING:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from coexplorer.errors import InvalidField
+from coexplorer.fields import (
+    EDITABLE,
+    FIELDS,
+    EditableField,
+    Fields,
+    Kind,
+    Value,
+    quote_value,
+    replace_values,
+)
 from coexplorer.library.merge import unique
-from coexplorer.models import EDITABLE, Fields
 from coexplorer.written import find_unseen, trim, use_line_feeds
 
 
 def tidy_fields(mine: Fields, base: Fields | None = None) -> Fields:
     """Return fields without what tools add around what people write; see `coexplorer.written`.
 
-    Names, tags and mounts lose what stands around them, a description its byte order mark and the
+    Lines and members of sets lose what stands around them, a text its byte order mark and the
     carriage returns of CRLF. A value that the platform has already is left as it is.
 
     Args:
@@ -22,20 +31,23 @@ def tidy_fields(mine: Fields, base: Fields | None = None) -> Fields:
         base: What they were written over.
     """
     base = base or Fields("")
-    known = set(base.tags)
-    mount = mine.mount
-    if mount is not None and mount != base.mount:
-        mount = trim(mount)
-    return Fields(
-        name=mine.name if mine.name == base.name else trim(mine.name),
-        description=use_line_feeds(mine.description, before=base.description),
-        tags=unique(tag if tag in known else trim(tag) for tag in mine.tags),
-        mount=mount,
-    )
+    return replace_values(mine, {field.name: _tidy(field, mine, base) for field in FIELDS})
+
+
+def _tidy(field: EditableField, mine: Fields, base: Fields) -> Value:
+    value = field.value_of(mine)
+    if isinstance(value, tuple):
+        known = set(field.set_of(base))
+        return unique(each if each in known else trim(each) for each in value)
+    if value is None or value == field.value_of(base):
+        return value
+    if field.kind is Kind.TEXT:
+        return use_line_feeds(value, before=field.text_of(base))
+    return trim(value)
 
 
 def check_fields(
-    fields: Fields, *, only: Iterable[str] = EDITABLE, known_tags: Collection[str] = ()
+    fields: Fields, *, only: Iterable[str] = EDITABLE, known: Iterable[Fields] = ()
 ) -> None:
     """Refuse values that must not be sent.
 
@@ -43,68 +55,67 @@ def check_fields(
         fields: What shall be written.
         only: Names of the fields to look at: a value that the platform already has, and that nobody
             touches, is no reason to refuse an edit of another.
-        known_tags: Likewise for the tags that the asset has already.
+        known: What the asset has or had: likewise for the members of its sets.
 
     Raises:
         InvalidField: Names the first field that can't be sent, and says why.
     """
-    names = set(only)
-    if "name" in names:
-        _check_name(fields.name)
-    if "description" in names:
-        _check_unicode("description", fields.description)
-        if "\0" in fields.description:
-            raise InvalidField("description", "a NUL character can't be sent")
-    if "tags" in names:
-        for tag in fields.tags:
-            if tag not in known_tags:
-                _check_tag(tag)
-    if "mount" in names and fields.mount:
-        _check_mount(fields.mount)
+    names, known = set(only), tuple(known)
+    for field in FIELDS:
+        if field.name not in names:
+            continue
+        if field.kind is not Kind.SET:
+            _check_value(field, field.text_of(fields))
+            continue
+        there = {each for side in known for each in field.set_of(side)}
+        for each in field.set_of(fields):
+            if each not in there:
+                _check_member(field, each)
 
 
-def _check_name(name: str) -> None:
-    _check_unicode("name", name)
-    if not name.strip():
-        raise InvalidField("name", "it can't be empty")
-    _check_signs("name", name)
+def _check_value(field: EditableField, text: str) -> None:
+    _check_unicode(field, text)
+    if field.needed and not text.strip():
+        raise InvalidField(field.name, "it can't be empty")
+    if field.kind is Kind.TEXT:
+        if "\0" in text:
+            raise InvalidField(field.name, "a NUL character can't be sent")
+    else:
+        _check_signs(field, text)
+    if text:
+        _check_further(field, text)
 
 
-def _check_tag(tag: str) -> None:
-    _check_unicode("tags", tag)
-    if not tag.strip():
-        raise InvalidField("tags", "a tag can't be empty")
-    if len(tag.splitlines()) > 1 or tag.endswith(("\n", "\r")):
-        raise InvalidField("tags", f"a tag can't hold a line break: {_shown(tag)}")
-    _check_signs("tags", tag)
+def _check_member(field: EditableField, text: str) -> None:
+    _check_unicode(field, text)
+    if not text.strip():
+        raise InvalidField(field.name, f"a {field.one} can't be empty")
+    if len(text.splitlines()) > 1 or text.endswith(("\n", "\r")):
+        raise InvalidField(
+            field.name, f"a {field.one} can't hold a line break: {quote_value(text)}"
+        )
+    _check_signs(field, text)
+    _check_further(field, text)
 
 
-def _check_mount(mount: str) -> None:
-    _check_unicode("mount", mount)
-    _check_signs("mount", mount)
-    if mount.startswith("/"):
-        raise InvalidField("mount", f"expected a folder name without a leading /: {_shown(mount)}")
-    if any(part.strip() in ("", ".", "..") for part in mount.split("/")):
-        raise InvalidField("mount", f"expected a relative folder name: {_shown(mount)}")
+def _check_further(field: EditableField, text: str) -> None:
+    if field.find_mistake is not None and (mistake := field.find_mistake(text)):
+        raise InvalidField(field.name, mistake)
 
 
-def _check_unicode(field: str, text: str) -> None:
+def _check_unicode(field: EditableField, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
         place = error.start + 1
-        raise InvalidField(field, f"not valid UTF-8 at character {place}") from error
+        raise InvalidField(field.name, f"not valid UTF-8 at character {place}") from error
 
 
-def _check_signs(field: str, text: str) -> None:
+def _check_signs(field: EditableField, text: str) -> None:
     if (found := find_unseen(text)) is not None:
         place, code = found
-        raise InvalidField(field, f"a sign that cannot be seen ({code}) at character {place}")
+        raise InvalidField(field.name, f"a sign that cannot be seen ({code}) at character {place}")
     for place, character in enumerate(text, 1):
         if unicodedata.category(character) == "Cc":
             code = f"U+{ord(character):04X}"
-            raise InvalidField(field, f"control character {code} at character {place}")
-
-
-def _shown(text: str, limit: int = 40) -> str:
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+            raise InvalidField(field.name, f"control character {code} at character {place}")

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from coexplorer.errors import ApiError, NotFound
+from coexplorer.fields import changed_fields
 from coexplorer.library.losses import Fate, describe_loss, describe_losses, find_loss
-from coexplorer.library.merge import changed_fields
 from coexplorer.models import Asset, AssetId, Record
 from coexplorer.text import clean, cut, plural, size_text
 from coexplorer.tui.present import Line, Role, show_date, wrap

@@ -75,13 +75,13 @@ def _build_item(item: PlanItem, cells: int) -> Iterator[Line]:
 
 def build_diff(diff: FieldDiff, cells: int) -> Iterator[Line]:
     """Yield the lines of one field's change: what goes with ``-``, what comes with ``+``."""
-    if diff.field == "tags":
-        pieces: list[Piece] = [("  tags  ", Role.LABEL)]
+    if diff.is_set:
+        pieces: list[Piece] = [(f"  {diff.title}  ", Role.LABEL)]
         pieces += [(f"-{clean(tag)} ", Role.BAD) for tag in diff.removed]
         pieces += [(f"+{clean(tag)} ", Role.GOOD) for tag in diff.added]
         yield cut_line(tuple(pieces), cells)
         return
-    label = fit(f"  {diff.field}", 14)
+    label = fit(f"  {diff.title}", 14)
     for text, sign, role in ((diff.before, "-", Role.BAD), (diff.after, "+", Role.GOOD)):
         yield cut_line(((label, Role.LABEL), (f"{sign} {clean(text) or '(empty)'}", role)), cells)
 
@@ -161,11 +161,11 @@ def describe_entry(entry: Entry) -> str:
         return str(entry.action)
     words: list[str] = []
     for diff in describe_difference(before, after):
-        if diff.field == "tags":
+        if diff.is_set:
             words += [f"+{clean(tag)}" for tag in diff.added]
             words += [f"-{clean(tag)}" for tag in diff.removed]
         else:
-            words.append(diff.field)
+            words.append(diff.title)
     if entry.metadata != entry.base_metadata:
         words.append("metadata")
     return " ".join(words) or str(entry.action)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from coexplorer.assets import unknown_fields
+from coexplorer.fields import FIELDS, Kind
 from coexplorer.models import Asset, MetadataValue, Record
 from coexplorer.text import clean, cut, width
 from coexplorer.tui.present import (
@@ -43,10 +44,16 @@ def build_facts(
     """
     asset = record.asset
     most = 1 if short else None
-    lines = _text("name", clean(asset.name), cells, Role.TITLE, most=most)
-    lines += _block("description", description, most=3 if short else None)
-    lines += _tags(asset.tags, cells)
-    lines += _text("mount", clean(asset.mount or "") or SECRETIVE, cells, most=most)
+    lines: list[Line] = []
+    for field in FIELDS:
+        if field.kind is Kind.TEXT:
+            lines += _block(field.title, description, most=3 if short else None)
+        elif field.kind is Kind.SET:
+            lines += _set(field.title, field.set_of(asset), cells)
+        else:
+            role = Role.TITLE if field.name == "name" else Role.TEXT
+            text = clean(field.text_of(asset)) or SECRETIVE
+            lines += _text(field.title, text, cells, role, most=most)
     if short:
         if asset.failure_reason:
             lines += _text("failed", clean(asset.failure_reason), cells, Role.BAD, most=1)
@@ -150,9 +157,9 @@ def _block(label: str, lines: Sequence[Line], *, most: int | None) -> list[Line]
     return [_fact("" if place else label, line) for place, line in enumerate(shown)]
 
 
-def _tags(tags: Sequence[str], cells: int) -> list[Line]:
+def _set(label: str, tags: Sequence[str], cells: int) -> list[Line]:
     if not tags:
-        return [_fact("tags", [(SECRETIVE, Role.DIM)])]
+        return [_fact(label, [(SECRETIVE, Role.DIM)])]
     rows: list[list[Piece]] = [[]]
     used = 0
     for tag in tags:
@@ -165,7 +172,7 @@ def _tags(tags: Sequence[str], cells: int) -> list[Line]:
             used += 2
         rows[-1].append((text, Role.TAG))
         used += width(text)
-    return [_fact("" if place else "tags", row) for place, row in enumerate(rows)]
+    return [_fact("" if place else label, row) for place, row in enumerate(rows)]
 
 
 def _wrap(facts: Sequence[tuple[str, str]], cells: int) -> list[Line]:

@@ -17,7 +17,8 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from coexplorer.config.paths import ensure_private_dir
-from coexplorer.models import AssetId, Fields
+from coexplorer.fields import Fields
+from coexplorer.models import AssetId
 
 KEPT_SEARCHES = 100
 KEPT_TAGS = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from coexplorer.models import Fields
+from coexplorer.fields import Fields
 
 
 class RowHighlighted(Message):

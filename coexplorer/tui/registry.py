@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from coexplorer.fields import FIELDS, Kind
 from coexplorer.tui.commands import (
     Command,
     Danger,
@@ -31,6 +33,33 @@ def _views() -> Iterator[Command]:
             "Show the view of this number in the strip.",
             Group.FIND,
             why_disabled=needs_library,
+        )
+
+
+_FIELD_WORDS: Final[dict[str, tuple[str, tuple[str, ...], str]]] = {
+    "name": ("Rename", ("r",), "Edit the name."),
+    "description": ("Edit the description", ("d",), "Edit the description."),
+    "tags": ("Edit the tags", ("t",), "Edit the tags, completed from those in use."),
+    "mount": ("Edit the mount", ("m",), "Edit the folder name that capsules see."),
+}
+"""Title, keys and help where a field has its own; any other is edited from the palette."""
+
+
+def _field_commands() -> Iterator[Command]:
+    for field in FIELDS:
+        edit = f"Edit the {field.title}"
+        title, keys, words = _FIELD_WORDS.get(field.name, (edit, (), f"{edit}."))
+        yield Command(
+            f"edit.{field.name}",
+            title,
+            keys,
+            words,
+            Group.EDIT,
+            short=field.title if field.kind is Kind.SET else "",
+            danger=Danger.CHANGES,
+            marks=Marks.ONE,
+            why_disabled=needs_asset,
+            opens=True,
         )
 
 
@@ -128,51 +157,7 @@ COMMANDS: tuple[Command, ...] = (
         why_disabled=needs_asset,
         opens=True,
     ),
-    Command(
-        "edit.name",
-        "Rename",
-        ("r",),
-        "Edit the name.",
-        Group.EDIT,
-        danger=Danger.CHANGES,
-        marks=Marks.ONE,
-        why_disabled=needs_asset,
-        opens=True,
-    ),
-    Command(
-        "edit.description",
-        "Edit the description",
-        ("d",),
-        "Edit the description.",
-        Group.EDIT,
-        danger=Danger.CHANGES,
-        marks=Marks.ONE,
-        why_disabled=needs_asset,
-        opens=True,
-    ),
-    Command(
-        "edit.tags",
-        "Edit the tags",
-        ("t",),
-        "Edit the tags, completed from those in use.",
-        Group.EDIT,
-        short="tags",
-        danger=Danger.CHANGES,
-        marks=Marks.ONE,
-        why_disabled=needs_asset,
-        opens=True,
-    ),
-    Command(
-        "edit.mount",
-        "Edit the mount",
-        ("m",),
-        "Edit the folder name that capsules see.",
-        Group.EDIT,
-        danger=Danger.CHANGES,
-        marks=Marks.ONE,
-        why_disabled=needs_asset,
-        opens=True,
-    ),
+    *_field_commands(),
     Command(
         "edit.external",
         "Edit in $EDITOR",

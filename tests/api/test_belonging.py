@@ -8,7 +8,8 @@ import pytest
 
 from coexplorer.api import Client, Patience
 from coexplorer.errors import ApiError, BadReply
-from coexplorer.models import AssetId, AwsSource, Fields, NewAsset, Secret
+from coexplorer.fields import Fields
+from coexplorer.models import AssetId, AwsSource, NewAsset, Secret
 from tests.support.rawserver import Asked, RawServer, raw_server, reply
 
 A = AssetId("aaaaaaaa-0000-4000-8000-000000000001")
@@ -17,7 +18,7 @@ ASSET_B = {"id": B, "name": "theirs", "description": "B", "tags": ["b"], "mount"
 ASSET_A = {"id": A, "name": "mine", "description": "A", "tags": ["a"], "mount": "a"}
 BEFORE = Fields("mine", "A", ("a",), "a")
 MEANT = Fields("new", "A", ("a",), "a")
-NEW = NewAsset("new", "", "m", (), AwsSource("b"))
+NEW = NewAsset(name="new", description="", mount="m", tags=(), source=AwsSource("b"))
 HASTE = Patience(attempts=3, connects=1, slow_downs=1, first_wait_s=0.001, longest_wait_s=0.001)
 
 Use = Callable[[Client], Awaitable[object]]

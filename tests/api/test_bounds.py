@@ -13,7 +13,8 @@ import pytest
 from coexplorer.api import Bounds, Client, Patience, Timeouts
 from coexplorer.api.failures import find_message, find_page_title
 from coexplorer.errors import ApiError, BadReply, PlatformFault, Rejected, Unreachable
-from coexplorer.models import AssetId, AwsSource, Fields, NewAsset, SearchRequest, Secret
+from coexplorer.fields import Fields
+from coexplorer.models import AssetId, AwsSource, NewAsset, SearchRequest, Secret
 from tests.support.rawserver import Asked, RawServer, head, raw_server, reply
 
 A = AssetId("a1")
@@ -244,7 +245,7 @@ async def test_no_platform_makes_anybody_wait_beyond_the_calls_deadline(
             return [reply(200, {**ASSET, "name": "before"})]
         return [reply(status, Retry_After=wait)]
 
-    new = NewAsset("n", "", "m", (), AwsSource("b"))
+    new = NewAsset(name="n", description="", mount="m", tags=(), source=AwsSource("b"))
     with platform(answer, Timeouts(call_s=20.0)) as (server, client), anyio.fail_after(60):
         async with client:
             for use in (

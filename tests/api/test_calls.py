@@ -19,11 +19,11 @@ from coexplorer.api.calls import (
     build_update,
 )
 from coexplorer.errors import NotFound
+from coexplorer.fields import Fields
 from coexplorer.models import (
     AssetId,
     AwsSource,
     Dialect,
-    Fields,
     NewAsset,
     Ownership,
     SearchRequest,
@@ -99,7 +99,7 @@ def test_a_create_carries_every_parameter_of_the_manual() -> None:
         access_key_id=Secret("AKIA-test"),
         secret_access_key=Secret("very-secret"),
     )
-    call = build_create(NewAsset("n", "d", "m", ("t",), source))
+    call = build_create(NewAsset(name="n", description="d", mount="m", tags=("t",), source=source))
     assert (call.method, call.path, call.repeat) == ("POST", "data_assets", Repeat.UNSENT)
     assert json.loads(call.body or b"") == {
         "name": "n",
@@ -122,7 +122,15 @@ def test_a_create_carries_every_parameter_of_the_manual() -> None:
 
 
 def test_a_create_without_keys_sends_none() -> None:
-    call = build_create(NewAsset("n", "d", "m", (), AwsSource("b", access_key_id=Secret(""))))
+    call = build_create(
+        NewAsset(
+            name="n",
+            description="d",
+            mount="m",
+            tags=(),
+            source=AwsSource("b", access_key_id=Secret("")),
+        )
+    )
     aws = json.loads(call.body or b"")["source"]["aws"]
     assert set(aws) == {"bucket", "prefix", "keep_on_external_storage", "index_data"}
 

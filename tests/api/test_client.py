@@ -11,11 +11,11 @@ from coexplorer.assets import unknown_fields
 from coexplorer.demo.importing import parse_asset_line
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import Forbidden, NotFound, NotSignedIn
+from coexplorer.fields import Fields
 from coexplorer.models import (
     AssetId,
     AwsSource,
     Dialect,
-    Fields,
     NewAsset,
     Ownership,
     SearchRequest,
@@ -189,7 +189,9 @@ async def test_a_create_makes_an_asset(either_server: DemoServer) -> None:
         secret_access_key=Secret("very-secret"),
     )
     async with connect(either_server) as client:
-        asset = await client.create(NewAsset("made", "d", "made", ("t",), source))
+        asset = await client.create(
+            NewAsset(name="made", description="d", mount="made", tags=("t",), source=source)
+        )
     assert asset.state == "draft"
     assert asset.fields.same_as(Fields("made", "d", ("t",), "made"))
     assert either_server.store.get(asset.id).name == "made"

@@ -20,7 +20,8 @@ from coexplorer.errors import (
     RateLimited,
     Unreachable,
 )
-from coexplorer.models import AssetId, AwsSource, Dialect, Fields, NewAsset, SearchRequest, Secret
+from coexplorer.fields import Fields
+from coexplorer.models import AssetId, AwsSource, Dialect, NewAsset, SearchRequest, Secret
 from tests.api.conftest import IMPATIENT, connect
 from tests.support.server import OLD, RAW
 
@@ -28,7 +29,9 @@ ASSET = f"/api/v1/data_assets/{RAW}"
 A1 = AssetId(RAW)
 ATTEMPTS = IMPATIENT.attempts
 MEANT = Fields("meant", "", ("t",), "m")
-NEW = NewAsset("new asset", "", "new_mount", (), AwsSource("no-such-bucket"))
+NEW = NewAsset(
+    name="new asset", description="", mount="new_mount", tags=(), source=AwsSource("no-such-bucket")
+)
 
 Options = Mapping[str, Any]
 PASSING: list[tuple[int | Kind, Options]] = [

@@ -12,7 +12,8 @@ from coexplorer.api import Client
 from coexplorer.demo.faults import Kind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import ApiError
-from coexplorer.models import AssetId, AwsSource, Fields, NewAsset, SearchRequest, Secret
+from coexplorer.fields import Fields
+from coexplorer.models import AssetId, AwsSource, NewAsset, SearchRequest, Secret
 from tests.api.conftest import IMPATIENT
 from tests.support.server import RAW
 
@@ -20,11 +21,11 @@ AWS_KEY = "AKIAVERYPRIVATE"
 AWS_SECRET = "wJalr-very-secret"
 A1 = AssetId(RAW)
 NEW = NewAsset(
-    "n",
-    "",
-    "m",
-    (),
-    AwsSource("b-1", access_key_id=Secret(AWS_KEY), secret_access_key=Secret(AWS_SECRET)),
+    name="n",
+    description="",
+    mount="m",
+    tags=(),
+    source=AwsSource("b-1", access_key_id=Secret(AWS_KEY), secret_access_key=Secret(AWS_SECRET)),
 )
 FAULTS = [401, 403, 404, 409, 429, 500, Kind.RESET, Kind.LOST, Kind.SHORT, Kind.CUT, Kind.HTML]
 

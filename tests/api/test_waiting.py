@@ -10,12 +10,13 @@ import trio.testing
 
 from coexplorer.api import Client, Patience, Timeouts
 from coexplorer.errors import BadReply, NotSignedIn, PlatformFault, RateLimited, Unreachable
-from coexplorer.models import AssetId, AwsSource, Fields, NewAsset, Secret
+from coexplorer.fields import Fields
+from coexplorer.models import AssetId, AwsSource, NewAsset, Secret
 from tests.support.http import unread
 
 ASSET = {"id": "a1", "name": "n"}
 A1 = AssetId("a1")
-NEW = NewAsset("n", "", "m", (), AwsSource("b"))
+NEW = NewAsset(name="n", description="", mount="m", tags=(), source=AwsSource("b"))
 Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 

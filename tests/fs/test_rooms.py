@@ -27,6 +27,7 @@ from coexplorer.errors import (
     Rejected,
     Unreachable,
 )
+from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import (
     Buffer,
     Failure,
@@ -60,7 +61,7 @@ from coexplorer.fs.kernel.inodes import (
     split_view,
     view_inode,
 )
-from coexplorer.models import AssetId, Excerpt, Fields
+from coexplorer.models import AssetId, Excerpt
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 

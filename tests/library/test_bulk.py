@@ -78,7 +78,9 @@ async def test_undo_of_a_bulk_over_500_restores_all_but_those_changed_since_and_
 ) -> None:
     ids = many_assets(server, 500)
     await library.sync()
-    plan = await library.plan(BULK, Change(add_tags=("new",), description="Done in bulk."))
+    plan = await library.plan(
+        BULK, Change(add_tags=("new",), values={"description": "Done in bulk."})
+    )
     report = await library.apply(plan)
     assert len(report.applied) == 500
     changed = {ids[7], ids[77], ids[477]}
@@ -264,7 +266,7 @@ async def test_journal_on_a_full_disk_sends_nothing(library: Library, server: De
     connection = library._context.journal._file._open()
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")
-    plan = await library.plan(BULK, Change(description="x" * 20_000))
+    plan = await library.plan(BULK, Change(values={"description": "x" * 20_000}))
     with pytest.raises(JournalError, match="nothing was sent"):
         await library.apply(plan)
     mine = type(base)(base.name, "x" * 20_000, base.tags, base.mount)
@@ -311,7 +313,7 @@ async def test_odd_tags_and_names_are_renamed_and_put_back(
     await library.apply(await library.plan(BULK, Change(add_tags=("new",))))
     assert tags_of(server, ids[0]) == {"bulk", "odd\x07", "new"}
     await library.apply(await library.plan([AssetId(ids[0])], Change(remove_tags=("odd\x07",))))
-    await library.apply(await library.plan([AssetId(ids[0])], Change(name="plain")))
+    await library.apply(await library.plan([AssetId(ids[0])], Change(values={"name": "plain"})))
     for _ in range(3):
         undone = await library.undo()
         assert all(result.state is State.APPLIED for result in undone.results)

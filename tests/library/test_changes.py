@@ -9,7 +9,7 @@ from coexplorer.models import Asset, AssetId, Membership, Record
 
 
 def record(number: int, *tags: str, name: str = "reads", archived: bool | None = False) -> Record:
-    asset = Asset(AssetId(f"id-{number}"), name, tags=tags)
+    asset = Asset(id=AssetId(f"id-{number}"), name=name, tags=tags)
     return Record(asset, Membership(archived=archived))
 
 
@@ -54,7 +54,8 @@ def test_archiving_skips_what_is_archived() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [Change(), Change(name="x", delete=True), Change(archive=True, delete=True)]
+    "change",
+    [Change(), Change(values={"name": "x"}, delete=True), Change(archive=True, delete=True)],
 )
 def test_change_is_of_one_kind(change: Change) -> None:
     with pytest.raises(Refused):

@@ -19,7 +19,9 @@ WORD = "very-secret-word"
 
 def new_asset(bucket: str, name: str = "From a bucket") -> NewAsset:
     source = AwsSource(bucket=bucket, access_key_id=Secret(KEY), secret_access_key=Secret(WORD))
-    return NewAsset(name, "Text.", "from_bucket", ("new",), source)
+    return NewAsset(
+        name=name, description="Text.", mount="from_bucket", tags=("new",), source=source
+    )
 
 
 @pytest.fixture

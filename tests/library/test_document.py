@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.errors import DocumentError
+from coexplorer.fields import Fields
 from coexplorer.library.document import build_document, find_edits, parse_document
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import AssetId
 
 ONE = AssetId("11111111-0000-4000-8000-000000000001")
 TWO = AssetId("22222222-0000-4000-8000-000000000002")

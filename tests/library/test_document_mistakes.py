@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from coexplorer.errors import DocumentError
+from coexplorer.fields import Fields
 from coexplorer.library.document import build_document, find_edits
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import AssetId
 
 MISTAKES = 20_000
 IDS = [AssetId(f"{number:08x}-0000-4000-8000-00000000000{number}") for number in range(1, 6)]

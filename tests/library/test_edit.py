@@ -16,12 +16,13 @@ from coexplorer.errors import (
     Refused,
     Unreachable,
 )
+from coexplorer.fields import Fields
 from coexplorer.library import Library
 from coexplorer.library.changes import Change
 from coexplorer.library.entries import State
 from coexplorer.library.events import EditApplied, EditStarted, RowsChanged
 from coexplorer.library.results import EditResult
-from coexplorer.models import Asset, AssetId, Fields
+from coexplorer.models import Asset, AssetId
 from tests.library.conftest import OpenSession
 from tests.support.server import DERIVED, OLD, RAW, THEIRS, VIEWED
 

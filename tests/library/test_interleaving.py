@@ -7,10 +7,11 @@ import pytest
 from coexplorer.demo.hooks import Gate
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import ApiError, EditConflict
+from coexplorer.fields import Fields
 from coexplorer.library import Library
 from coexplorer.library.entries import State
 from coexplorer.library.results import EditResult
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import AssetId
 from tests.library.conftest import OpenSession
 from tests.support.server import RAW
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from coexplorer.errors import Forbidden, JournalError, UndoRefused, Unreachable
+from coexplorer.fields import Fields
 from coexplorer.library.entries import KEPT, Action, Draft, Purpose, State
 from coexplorer.library.journal import Journal
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import AssetId
 from tests.support.disk import no_room_on_the_disk
 from tests.support.patience import stretched
 

@@ -8,18 +8,22 @@ from coexplorer.library.changes import Change, build_plan
 from coexplorer.library.losses import Fate, describe_loss, describe_losses, find_loss
 from coexplorer.models import Asset, AssetId, Membership, Record, SourceBucket
 
-INSIDE = Asset(AssetId("a"), "inside", files=391, size_bytes=230_000_000_000)
-EMPTY = Asset(AssetId("b"), "nothing known")
+INSIDE = Asset(id=AssetId("a"), name="inside", files=391, size_bytes=230_000_000_000)
+EMPTY = Asset(id=AssetId("b"), name="nothing known")
 OUTSIDE = Asset(
-    AssetId("c"),
-    "outside",
+    id=AssetId("c"),
+    name="outside",
     files=391,
     size_bytes=230_000_000_000,
     source=SourceBucket("open-data", "aws", "exp/1/", external=True),
 )
-COPIED = Asset(AssetId("d"), "copied", files=1, size_bytes=5, source=SourceBucket("raw", "aws"))
-BOTH = Asset(AssetId("e"), "both", type="combined", size_bytes=5, contained=(INSIDE.id, COPIED.id))
-MIXED = Asset(AssetId("f"), "both", type="combined", source=SourceBucket(external=True))
+COPIED = Asset(
+    id=AssetId("d"), name="copied", files=1, size_bytes=5, source=SourceBucket("raw", "aws")
+)
+BOTH = Asset(
+    id=AssetId("e"), name="both", type="combined", size_bytes=5, contained=(INSIDE.id, COPIED.id)
+)
+MIXED = Asset(id=AssetId("f"), name="both", type="combined", source=SourceBucket(external=True))
 
 
 @pytest.mark.parametrize(

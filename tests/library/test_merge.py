@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.errors import InvalidField
-from coexplorer.library.merge import Merged, changed_fields, merge_fields, merge_tags
+from coexplorer.fields import Fields, changed_fields
+from coexplorer.library.merge import Merged, merge_fields, merge_tags
 from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.models import Fields
 
 few_tags = st.lists(st.sampled_from("abcde"), unique=True).map(tuple)
 few_fields = st.builds(

@@ -8,19 +8,20 @@ import msgspec
 import pytest
 
 from coexplorer.demo.server import DemoServer
+from coexplorer.fields import Fields
 from coexplorer.library import Library
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.settle import judge_edit, name_query
-from coexplorer.models import Asset, AssetId, AwsSource, Fields, NewAsset, Secret
+from coexplorer.models import Asset, AssetId, AwsSource, NewAsset, Secret
 from tests.support.server import OLD, RAW
 
 ID = AssetId(RAW)
 NEW = NewAsset(
-    "Born in doubt",
-    "",
-    "born",
-    (),
-    AwsSource("my-bucket", access_key_id=Secret("id"), secret_access_key=Secret("word")),
+    name="Born in doubt",
+    description="",
+    mount="born",
+    tags=(),
+    source=AwsSource("my-bucket", access_key_id=Secret("id"), secret_access_key=Secret("word")),
 )
 
 
@@ -127,7 +128,9 @@ def test_edit_is_judged_by_the_fields_that_it_sent(now: Fields, state: State) ->
         before=Fields("old", "old", ("a",)),
         after=Fields("new", "old", ("b",)),
     )
-    theirs = Asset(ID, now.name, now.description, now.tags, now.mount)
+    theirs = Asset(
+        id=ID, name=now.name, description=now.description, tags=now.tags, mount=now.mount
+    )
     assert judge_edit(entry, theirs) is state
 
 
@@ -148,7 +151,7 @@ def test_metadata_is_judged_too() -> None:
         metadata={"age": 62},
     )
     judged = {
-        age: judge_edit(entry, Asset(ID, "old", custom_metadata={"age": age}))
+        age: judge_edit(entry, Asset(id=ID, name="old", custom_metadata={"age": age}))
         for age in (61, 62, 63)
     }
     assert judged == {61: State.UNSENT, 62: State.APPLIED, 63: State.CONFLICT}

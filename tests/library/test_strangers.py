@@ -10,8 +10,9 @@ import pytest
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
 from coexplorer.errors import BadReply, Refused
+from coexplorer.fields import Fields
 from coexplorer.library import Library, open_library
-from coexplorer.models import AssetId, Fields, Secret
+from coexplorer.models import AssetId, Secret
 from coexplorer.query import parse_query
 from tests.support.hostile import NO_IDS
 from tests.support.rawserver import Asked, RawServer, head, raw_server, reply

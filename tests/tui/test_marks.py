@@ -153,8 +153,8 @@ async def test_marks_stay_for_a_second_change_and_go_with_what_is_deleted(
 
 def test_many_are_copied_a_line_each_and_attached_by_one_snippet() -> None:
     bucket = SourceBucket("raw", "aws", "a/1")
-    first = Asset(AssetId("1"), "two\nlines", mount="m", source=bucket, raw=b'{"id":"1"}')
-    second = Asset(AssetId("2"), "plain", raw=b'{"id":"2"}')
+    first = Asset(id=AssetId("1"), name="two\nlines", mount="m", source=bucket, raw=b'{"id":"1"}')
+    second = Asset(id=AssetId("2"), name="plain", raw=b'{"id":"2"}')
     texts = build_texts([Record(first), Record(second)], "https://co")
     assert texts["id"].text == "1\n2"
     assert texts["name"].text == "two lines\nplain"

@@ -12,8 +12,8 @@ import re
 import msgspec
 
 from coexplorer.errors import InvalidField
+from coexplorer.fields import Fields
 from coexplorer.fs.kernel.inodes import Part
-from coexplorer.models import Fields
 from coexplorer.written import trim, use_line_feeds
 
 MAX_FILE_BYTES = 1 << 20

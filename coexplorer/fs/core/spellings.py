@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from coexplorer.fields import Fields
 from coexplorer.fs.core.file_format import build_text, parse_text
 from coexplorer.fs.kernel.inodes import Part
-from coexplorer.models import Fields
 
 _KEPT = 1024
 _LONGEST_BYTES = 16 << 10

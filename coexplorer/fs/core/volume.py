@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import MetadataFile
 from coexplorer.fs.core.conflicts import Conflicts
 from coexplorer.fs.core.content_cache import ContentCache, Source
@@ -30,7 +31,7 @@ from coexplorer.fs.core.spellings import Spellings
 from coexplorer.fs.core.tree import Known, Node, Stale, Tree, build_flags
 from coexplorer.fs.kernel.inodes import Inode, InodeCounter, LookupCounts, Part, asset_inode
 from coexplorer.fs.kernel.procfs import ThreadGroups
-from coexplorer.models import AssetId, Excerpt, Fields, Record
+from coexplorer.models import AssetId, Excerpt, Record
 
 log = logging.getLogger(__name__)
 

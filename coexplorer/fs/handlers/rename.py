@@ -10,6 +10,7 @@ import msgspec
 import pyfuse3
 
 from coexplorer import names
+from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import HIDDEN_S, Buffer
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES
 from coexplorer.fs.core.scratch import Scratch, is_editors_own
@@ -22,7 +23,7 @@ from coexplorer.fs.kernel.inodes import Inode, Part, Place, split_asset, split_v
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import AssetId
 
 _ASSET_FOLDERS = (Place.ALL, Place.ARCHIVED)
 

@@ -9,6 +9,7 @@ import msgspec
 import pyfuse3
 
 from coexplorer import names
+from coexplorer.fields import Fields
 from coexplorer.fs.core.tree import Flag, Node, TagFolder
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.file_io import FileIO
@@ -17,7 +18,7 @@ from coexplorer.fs.kernel.inodes import Place, split_view
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import AssetId
 
 _MOST_FOLDERS = 1000
 """Empty tag folders that may be made: they only live in the mount's memory."""

@@ -15,6 +15,7 @@ from coexplorer.errors import (
     NotSignedIn,
     Refused,
 )
+from coexplorer.fields import Fields, changed_fields
 from coexplorer.fs.core.buffers import Buffer, Failure, MetadataFile
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
 from coexplorer.fs.core.file_format import (
@@ -32,8 +33,6 @@ from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failure_texts import build_report
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry, State
-from coexplorer.library.merge import changed_fields
-from coexplorer.models import Fields
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coexplorer.errors import CoexplorerError, EditConflict
-from coexplorer.models import Fields
+from coexplorer.fields import Fields
 
 _ABOUT_CONFLICTS = (
     "put the two texts below together in the file, and save it;\n"

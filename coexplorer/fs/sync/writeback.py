@@ -22,6 +22,7 @@ from coexplorer.errors import (
     InvalidField,
     NotFound,
 )
+from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
 from coexplorer.fs.core.file_format import (
@@ -38,7 +39,7 @@ from coexplorer.fs.sync.failed_writes import FailedWrites, name_save
 from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult
-from coexplorer.models import Asset, Fields
+from coexplorer.models import Asset
 
 log = logging.getLogger(__name__)
 

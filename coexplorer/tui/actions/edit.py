@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, JournalError, NotSignedIn
+from coexplorer.fields import EDITABLE, Fields, replace_values, with_fields_of
 from coexplorer.library.entries import Entry, State
 from coexplorer.library.results import EditResult
-from coexplorer.models import AssetId, Fields
+from coexplorer.models import AssetId
 from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
@@ -320,10 +321,7 @@ async def _show_details_of(screen: MainScreen, asset_id: AssetId) -> None:
 async def resolve(screen: MainScreen, name: str, conflict: EditConflict) -> None:
     """Let the user choose between theirs and mine, and save what was chosen."""
     # Seldom needed, so imported late.
-    from coexplorer.tui.screens.conflict import (  # noqa: PLC0415
-        ConflictScreen,
-        replace_fields,
-    )
+    from coexplorer.tui.screens.conflict import ConflictScreen  # noqa: PLC0415
 
     if screen.coexplorer.typing:
         screen.say(f"somebody else changed {name} too: choose when you are done here")
@@ -334,9 +332,8 @@ async def resolve(screen: MainScreen, name: str, conflict: EditConflict) -> None
         return
     await discard_kept(screen, conflict.asset_id)
     # Of the fields in conflict the user has now seen theirs; the others are merged as before.
-    theirs = {field: getattr(conflict.theirs, field) for field in conflict.fields}
-    base = replace_fields(conflict.base, theirs)
-    mine = replace_fields(conflict.mine, chosen)
+    base = with_fields_of(conflict.base, conflict.theirs, conflict.fields)
+    mine = replace_values(conflict.mine, chosen)
     await _save(screen, conflict.asset_id, name, base, mine, at=conflict.fields[0])
 
 
@@ -349,10 +346,7 @@ async def discard_kept(screen: MainScreen, asset_id: AssetId) -> None:
 
 ACTIONS: dict[str, Action] = {
     "edit.start": functools.partial(start, field="name"),
-    "edit.name": functools.partial(start, field="name"),
-    "edit.description": functools.partial(start, field="description"),
-    "edit.tags": functools.partial(start, field="tags"),
-    "edit.mount": functools.partial(start, field="mount"),
+    **{f"edit.{name}": functools.partial(start, field=name) for name in EDITABLE},
     "edit.save": press_save,
     "edit.leave": press_leave,
 }

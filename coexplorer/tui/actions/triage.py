@@ -10,9 +10,9 @@ import msgspec
 
 from coexplorer.catalog import Row
 from coexplorer.errors import JournalError
+from coexplorer.fields import Fields
 from coexplorer.library.changes import Change
 from coexplorer.library.results import EditResult
-from coexplorer.models import Fields
 from coexplorer.tui.actions import edit
 from coexplorer.tui.keys import QuickAction
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags, quote_tag
@@ -76,7 +76,7 @@ def apply_tags(base: Fields, change: Change) -> Fields:
     """Return the fields with a change's tags added and removed."""
     kept = [tag for tag in base.tags if tag not in change.remove_tags]
     added = [tag for tag in change.add_tags if tag not in kept]
-    return Fields(base.name, base.description, (*kept, *added), base.mount)
+    return msgspec.structs.replace(base, tags=(*kept, *added))
 
 
 async def archive(screen: MainScreen) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from coexplorer.errors import EditConflict
-from coexplorer.models import Fields
+from coexplorer.fields import FIELD_BY_NAME, Kind, Value
 from coexplorer.text import clean, clean_lines, fit
 from coexplorer.tui.commands import Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
@@ -30,8 +29,6 @@ BESIDE_CELLS = 90
 """Width from which the three versions stand beside each other."""
 NOTHING = "—"
 MOST_LINES = 40
-
-Value = str | tuple[str, ...] | None
 
 
 class ConflictScreen(CommandScreen[dict[str, Value] | None]):
@@ -123,13 +120,13 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         value = self._chosen.get(self._field, getattr(self._conflict.mine, self._field))
         # What was written and left is there again.
         text = self._written.pop(self._field, show_value(value))
-        if self._field == "description":
+        kind = FIELD_BY_NAME[self._field].kind
+        if kind is Kind.TEXT:
             self._editor = area = DescriptionArea(text, compact=True)
             area.move_cursor(area.document.end)
         else:
-            self._editor = Field(
-                "merge", value=text, paste=join_pasted if self._field == "tags" else join_lines
-            )
+            paste = join_pasted if kind is Kind.SET else join_lines
+            self._editor = Field("merge", value=text, paste=paste)
         await self._merge.mount(self._editor)
         self.set_focus(self._editor)
 
@@ -154,7 +151,10 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         event.stop()
         text = event.text.strip()
         await self._drop_editor()
-        self._choose(parse_tags(text) if self._field == "tags" else text)
+        self._choose(self._read(text))
+
+    def _read(self, text: str) -> Value:
+        return parse_tags(text) if FIELD_BY_NAME[self._field].kind is Kind.SET else text
 
     async def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave the third version; it is kept for the next time."""
@@ -171,7 +171,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         if editor is not None:
             text = self._text_of(editor)
             await self._drop_editor()
-            self._choose(parse_tags(text) if self._field == "tags" else text)
+            self._choose(self._read(text))
             return
         missing = [name for name in self._conflict.fields if name not in self._chosen]
         if missing:
@@ -190,11 +190,6 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
 def show_value(value: Value) -> str:
     """Return a field's value as it is edited."""
     return format_tags(value) if isinstance(value, tuple) else value or ""
-
-
-def replace_fields(fields: Fields, values: dict[str, Value]) -> Fields:
-    """Return fields with other values."""
-    return msgspec.structs.replace(fields, **values)
 
 
 def build_versions(conflict: EditConflict, field: str, cells: int) -> list[Line]:

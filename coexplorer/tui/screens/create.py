@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+import msgspec
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 
 from coexplorer.errors import CoexplorerError, InvalidField, NotSignedIn
+from coexplorer.fields import SETS_LAST, EditableField, Kind, Value, build_new_fields
 from coexplorer.library.library import Library
 from coexplorer.library.results import ReadyProgress
 from coexplorer.models import AwsSource, NewAsset, Record, Secret
@@ -63,10 +65,14 @@ class CreateScreen(CommandScreen[Record | None]):
         self._tags: list[str] = []
         self._made: Record | None = None
         self.busy = False
-        self._name_field = field("name", "name")
-        self._description = field("description", "description")
-        self._mount_folder = field("mount", "mount (as the name)")
-        self._tags_field = field("tags", "tags", join_pasted)
+        self._rows = {
+            each.name: field(
+                each.name,
+                f"{each.title} (as the name)" if each.as_name else each.title,
+                join_pasted if each.kind is Kind.SET else join_lines,
+            )
+            for each in SETS_LAST
+        }
         self._choices = Choices()
         self._bucket = field("bucket", "S3 bucket")
         self._prefix = field("prefix", "S3 prefix")
@@ -84,16 +90,12 @@ class CreateScreen(CommandScreen[Record | None]):
         with Vertical(id="form"):
             yield Rule()
             with VerticalScroll(can_focus=False):
-                yield from self._rows
+                yield from self._rows.values()
                 yield self._choices
                 yield from self._source_rows
             yield self._told
             yield self._prompt
             yield self._footer
-
-    @property
-    def _rows(self) -> tuple[FormField, ...]:
-        return self._name_field, self._description, self._mount_folder, self._tags_field
 
     @property
     def _source_rows(self) -> tuple[FormField | Toggle, ...]:
@@ -103,11 +105,11 @@ class CreateScreen(CommandScreen[Record | None]):
     @property
     def _plain_fields(self) -> tuple[FormField, ...]:
         """Those that hold no secret."""
-        return *self._rows, self._bucket, self._prefix
+        return *self._rows.values(), self._bucket, self._prefix
 
     def on_mount(self) -> None:
         """Begin with the name, or where the draft was left."""
-        self._tags_field.field.use_choices(self._choices)
+        self._rows["tags"].field.use_choices(self._choices)
         self._go_to(self._first)
         self._show_keys()
         self.start("tags", self._load_tags)
@@ -137,7 +139,7 @@ class CreateScreen(CommandScreen[Record | None]):
             tags = (tag for tag in self._tags if tag not in typed_already)
             found = fit_values(tags, typed, MOST_TAGS) if typed else ()
             choices = [Choice(quote_tag(tag), text=tag) for tag in found]
-            self._tags_field.field.offer(choices, of=event.text, span=(start, end))
+            self._rows["tags"].field.offer(choices, of=event.text, span=(start, end))
 
     def on_switched(self, event: Switched) -> None:
         """Keep the draft."""
@@ -161,7 +163,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self.focus_next(FORM_PARTS)
 
     def _read(self) -> NewAsset:
-        """Read the form; the library judges the four fields.
+        """Read the form; the library judges the editable fields.
 
         Raises:
             InvalidField: There is no bucket, or only one of the two keys.
@@ -172,12 +174,10 @@ class CreateScreen(CommandScreen[Record | None]):
         key, secret = unwrap(self._key.value), unwrap(self._secret.value)
         if bool(key) != bool(secret):
             raise InvalidField("secret" if key else "key", "the two keys belong together")
-        name = self._name_field.value.strip()
+        values = {each.name: self._value_of(each) for each in SETS_LAST if each.name != "name"}
+        fields = build_new_fields(self._rows["name"].value.strip(), values)
         return NewAsset(
-            name=name,
-            description=self._description.value,
-            mount=self._mount_folder.value.strip() or name,
-            tags=parse_tags(self._tags_field.value),
+            **msgspec.structs.asdict(fields),
             source=AwsSource(
                 bucket=bucket,
                 prefix=trim(self._prefix.value),
@@ -188,6 +188,12 @@ class CreateScreen(CommandScreen[Record | None]):
                 secret_access_key=Secret(secret) if secret else None,
             ),
         )
+
+    def _value_of(self, field: EditableField) -> Value:
+        text = self._rows[field.name].value
+        if field.kind is Kind.SET:
+            return parse_tags(text)
+        return text if field.kind is Kind.TEXT else text.strip() or None
 
     async def do_form_submit(self) -> None:
         """Ask the platform for the asset, then watch it."""

@@ -1,4 +1,4 @@
-"""The four fields of an asset, edited where they are shown. They are saved together."""
+"""The editable fields of an asset, edited where they are shown. They are saved together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from textual.containers import Horizontal, Vertical
 from textual.css.query import NoMatches
 from textual.widgets import TextArea
 
-from coexplorer.models import EDITABLE, Fields
+from coexplorer.fields import (
+    EDITABLE,
+    FIELD_BY_NAME,
+    FIELDS,
+    EditableField,
+    Fields,
+    Kind,
+    Value,
+    replace_values,
+)
 from coexplorer.tui.facts import LABEL
 from coexplorer.tui.messages import (
     FieldLeft,
@@ -76,7 +85,7 @@ class DescriptionArea(TextArea):
 
 
 class FieldsEditor(Vertical):
-    """Name, description, tags and mount as fields.
+    """All editable fields, each as its kind is edited.
 
     Args:
         base: The fields as they were shown.
@@ -101,39 +110,40 @@ class FieldsEditor(Vertical):
     @staticmethod
     def _show(fields: Fields) -> dict[str, str]:
         return {
-            "name": fields.name,
-            "description": fields.description,
-            "tags": format_tags(fields.tags),
-            "mount": fields.mount or "",
+            field.name: format_tags(field.set_of(fields))
+            if field.kind is Kind.SET
+            else field.text_of(fields)
+            for field in FIELDS
         }
 
     def compose(self) -> ComposeResult:
         """Lay the fields out as the details show them."""
-        for name in EDITABLE:
+        for field in FIELDS:
             with Horizontal():
                 label = Lines()
                 label.add_class("label")
-                label.show([((name.ljust(LABEL), Role.LABEL),)])
+                label.show([((field.title.ljust(LABEL), Role.LABEL),)])
                 yield label
-                yield from self._compose_field(name)
-            if name == "tags":
+                yield from self._compose_field(field)
+            if field.name == "tags":
                 yield Choices(id="tag-choices")
 
-    def _compose_field(self, name: str) -> Iterator[Field | DescriptionArea]:
-        if name == "description":
-            area = DescriptionArea(self._shown[name], id="field-description", compact=True)
+    def _compose_field(self, of: EditableField) -> Iterator[Field | DescriptionArea]:
+        name = of.name
+        if of.kind is Kind.TEXT:
+            area = DescriptionArea(self._shown[name], id=f"field-{name}", compact=True)
             area.cursor_blink = False
             # The area has line ends of one kind: where nobody typed, nothing has changed.
             self._shown[name] = area.text
             yield area
         else:
-            tags = name == "tags"
+            is_set = of.kind is Kind.SET
             field = Field(
                 name,
                 value=self._shown[name],
                 leaves=False,
-                separator=", " if tags else "",
-                paste=join_pasted if tags else join_lines,
+                separator=", " if is_set else "",
+                paste=join_pasted if is_set else join_lines,
             )
             field.id = f"field-{name}"
             yield field
@@ -176,13 +186,7 @@ class FieldsEditor(Vertical):
         """The fields as they are now; what was not touched is as it was."""
         text = {name: self._text(name) for name in EDITABLE}
         touched = {name for name in EDITABLE if text[name] != self._shown[name]}
-        start = self._start
-        return Fields(
-            name=text["name"].strip() if "name" in touched else start.name,
-            description=text["description"] if "description" in touched else start.description,
-            tags=parse_tags(text["tags"]) if "tags" in touched else start.tags,
-            mount=text["mount"].strip() if "mount" in touched else start.mount,
-        )
+        return replace_values(self._start, {name: _read(name, text[name]) for name in touched})
 
     @property
     def typed(self) -> bool:
@@ -191,8 +195,9 @@ class FieldsEditor(Vertical):
 
     def _text(self, name: str) -> str:
         try:
-            if name == "description":
-                return self.query_one(DescriptionArea).text
+            widget = self.query_one(f"#field-{name}")
+            if isinstance(widget, DescriptionArea):
+                return widget.text
             return self.query_one(f"#field-{name}", Field).value
         except NoMatches:
             return self._shown[name]
@@ -222,3 +227,10 @@ class FieldsEditor(Vertical):
         """Enter in a one-line field saves all of them."""
         event.stop()
         self.save()
+
+
+def _read(name: str, text: str) -> Value:
+    kind = FIELD_BY_NAME[name].kind
+    if kind is Kind.SET:
+        return parse_tags(text)
+    return text if kind is Kind.TEXT else text.strip()
