@@ -87,7 +87,7 @@ class DemoServer:
             url_lifetime_s=url_lifetime_s,
         )
         gated = GatedApp(build_app(self._deployment), self.hooks)
-        self._app = RecordingApp(FaultMiddleware(gated, self.faults), self.log)
+        self._app: ASGIApp = RecordingApp(FaultMiddleware(gated, self.faults), self.log)
         fail_unfinished(self._deployment)
 
     @property

@@ -16,7 +16,7 @@ from coexplorer.fs.core.tree import Known
 from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
 from coexplorer.fs.handlers.file_io import FileIO
-from coexplorer.fs.kernel.inodes import Part, asset_inode
+from coexplorer.fs.kernel.inodes import FIELD_PARTS, asset_inode
 from coexplorer.fs.kernel.invalidation import Invalidator
 from coexplorer.fs.mount import LibrarySource
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
@@ -52,7 +52,7 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
             node = volume.tree.apply(Known(AssetId(make_id(1)), "a1"), 0.0)
 
             async def open_often() -> None:
-                for part in (Part.NAME, Part.TAGS, Part.MOUNT) * 20:
+                for part in (FIELD_PARTS["name"], FIELD_PARTS["tags"], FIELD_PARTS["mount"]) * 20:
                     info = opening.open_plain(asset_inode(node.number, part), 0, 1)
                     assert info is not None
                     opening.release(info.fh)

@@ -48,6 +48,8 @@ from coexplorer.fs.core.scratch import MAX_SCRATCH_BYTES, SCRATCH_LIFE_S, Scratc
 from coexplorer.fs.core.sizes import Sizes
 from coexplorer.fs.kernel.errnos import errno_in_rename, errno_of
 from coexplorer.fs.kernel.inodes import (
+    FIELD_PARTS,
+    PARTS,
     Inode,
     LookupCounts,
     Part,
@@ -69,7 +71,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 # --- Inode numbers
 
 
-@given(number=st.integers(0, 2**47 - 1), part=st.sampled_from(Part))
+@given(number=st.integers(0, 2**47 - 1), part=st.sampled_from(PARTS))
 def test_asset_inodes_come_apart_again(number: int, part: Part) -> None:
     inode = asset_inode(number, part)
 
@@ -116,7 +118,7 @@ def test_lookup_counts_return_to_zero(held: list[tuple[int, int]]) -> None:
 
 
 @given(
-    given_out=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(Part))),
+    given_out=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(PARTS))),
     links=st.integers(0, 3),
 )
 def test_forgetting_many_at_once_is_forgetting_each(
@@ -135,7 +137,7 @@ def test_forgetting_many_at_once_is_forgetting_each(
     for link, count in others:
         counts.forget(link, count)
     assert counts.total == 2
-    assert counts.holds(asset_inode(9, Part.TAGS))
+    assert counts.holds(asset_inode(9, FIELD_PARTS["tags"]))
     too_many = [(asset_inode(9, Part.DIRECTORY), 3)]
     assert counts.forget_directories(too_many) == too_many  # for `forget` to complain of
 
@@ -160,20 +162,20 @@ def test_any_value_survives_the_round_trip(fields: Fields, part: Part) -> None:
 @pytest.mark.parametrize(
     ("content", "part", "field", "value"),
     [
-        (b"new\n", Part.NAME, "name", "new"),
-        (b"new", Part.NAME, "name", "new"),
-        (b"two\n\n", Part.DESCRIPTION, "description", "two\n"),
-        (b"", Part.DESCRIPTION, "description", ""),
-        (b" b \n\na\nb\n", Part.TAGS, "tags", ("b", "a")),
-        (b"50%25 sure\n", Part.TAGS, "tags", ("50% sure",)),
-        (b"", Part.TAGS, "tags", ()),
-        (b"", Part.MOUNT, "mount", None),
-        (b"x\n", Part.MOUNT, "mount", "x"),
-        (b"x\r\n", Part.MOUNT, "mount", "x"),
-        (b"new\r\n", Part.NAME, "name", "new"),
-        (b"a\r\nb c\r\n", Part.TAGS, "tags", ("a", "b c")),
-        (b"\xef\xbb\xbfa\n\xe2\x80\x8bb\n", Part.TAGS, "tags", ("a", "b")),
-        (b"\xef\xbb\xbftwo\r\nlines\r\n", Part.DESCRIPTION, "description", "two\nlines"),
+        (b"new\n", FIELD_PARTS["name"], "name", "new"),
+        (b"new", FIELD_PARTS["name"], "name", "new"),
+        (b"two\n\n", FIELD_PARTS["description"], "description", "two\n"),
+        (b"", FIELD_PARTS["description"], "description", ""),
+        (b" b \n\na\nb\n", FIELD_PARTS["tags"], "tags", ("b", "a")),
+        (b"50%25 sure\n", FIELD_PARTS["tags"], "tags", ("50% sure",)),
+        (b"", FIELD_PARTS["tags"], "tags", ()),
+        (b"", FIELD_PARTS["mount"], "mount", None),
+        (b"x\n", FIELD_PARTS["mount"], "mount", "x"),
+        (b"x\r\n", FIELD_PARTS["mount"], "mount", "x"),
+        (b"new\r\n", FIELD_PARTS["name"], "name", "new"),
+        (b"a\r\nb c\r\n", FIELD_PARTS["tags"], "tags", ("a", "b c")),
+        (b"\xef\xbb\xbfa\n\xe2\x80\x8bb\n", FIELD_PARTS["tags"], "tags", ("a", "b")),
+        (b"\xef\xbb\xbftwo\r\nlines\r\n", FIELD_PARTS["description"], "description", "two\nlines"),
     ],
 )
 def test_texts_mean_values(content: bytes, part: Part, field: str, value: object) -> None:
@@ -182,7 +184,7 @@ def test_texts_mean_values(content: bytes, part: Part, field: str, value: object
 
 def test_invalid_utf8_names_the_field_and_the_place() -> None:
     with pytest.raises(InvalidField, match="description: not valid UTF-8 at byte 2"):
-        parse_text(b"a\xff", Part.DESCRIPTION, Fields("x"))
+        parse_text(b"a\xff", FIELD_PARTS["description"], Fields("x"))
 
 
 @given(text=TEXTS.filter(lambda text: "\0" not in text), cuts=st.lists(st.integers(0, 60)))
@@ -191,13 +193,13 @@ def test_valid_text_is_taken_in_pieces_of_any_size(text: str, cuts: list[int]) -
     places = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
     buffer = Buffer.of(b"")
     for start, end in pairwise(places):
-        buffer.write(start, content[start:end], Part.DESCRIPTION)
+        buffer.write(start, content[start:end], FIELD_PARTS["description"])
     assert bytes(buffer.content) == content
 
 
 def test_a_write_is_judged_without_what_lies_behind_it() -> None:
     buffer = Buffer.of(b"a long name\n")
-    buffer.write(0, b"new\n", Part.NAME)  # `rsync --inplace` cuts the rest off later
+    buffer.write(0, b"new\n", FIELD_PARTS["name"])  # `rsync --inplace` cuts the rest off later
     buffer.resize(4)
     assert bytes(buffer.content) == b"new\n"
 
@@ -205,10 +207,10 @@ def test_a_write_is_judged_without_what_lies_behind_it() -> None:
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        (b"a\nb", Part.NAME),
-        (b"a\xffb", Part.DESCRIPTION),
-        (b"a\0", Part.TAGS),
-        (b"a\n\n", Part.MOUNT),
+        (b"a\nb", FIELD_PARTS["name"]),
+        (b"a\xffb", FIELD_PARTS["description"]),
+        (b"a\0", FIELD_PARTS["tags"]),
+        (b"a\n\n", FIELD_PARTS["mount"]),
     ],
 )
 def test_what_can_never_be_right_is_refused(content: bytes, part: Part) -> None:
@@ -223,7 +225,7 @@ def dirty(content: bytes = b"x", **changes: object) -> Buffer:
     buffer = Buffer.of(b"old")
     buffer.resize(0)
     if content:
-        buffer.write(0, content, Part.DESCRIPTION)
+        buffer.write(0, content, FIELD_PARTS["description"])
     for name, value in changes.items():
         setattr(buffer, name, value)
     return buffer
@@ -273,7 +275,7 @@ def test_a_release_decides(buffer: Buffer, *, others: bool, verdict: Verdict) ->
 
 def test_new_content_ends_a_failure_and_emptying_ends_a_refusal() -> None:
     buffer = dirty(failure=FAILURE, refusal=FAILURE)
-    buffer.write(0, b"y", Part.DESCRIPTION)
+    buffer.write(0, b"y", FIELD_PARTS["description"])
     assert buffer.failure is None
     assert buffer.refusal is FAILURE
     buffer.resize(0)
@@ -285,13 +287,13 @@ def test_nothing_is_allocated_for_what_is_too_large() -> None:
     with pytest.raises(OSError, match="larger"):
         buffer.resize(MAX_FILE_BYTES + 1)
     with pytest.raises(OSError, match="larger"):
-        buffer.write(1 << 62, b"x", Part.DESCRIPTION)
+        buffer.write(1 << 62, b"x", FIELD_PARTS["description"])
 
 
 def test_what_was_written_while_it_was_sent_stays_unsent() -> None:
     buffer = dirty(b"first")
     version = buffer.version
-    buffer.write(5, b" second", Part.DESCRIPTION)
+    buffer.write(5, b" second", FIELD_PARTS["description"])
 
     buffer.settle(b"first", version, b"first")
 
@@ -401,9 +403,9 @@ def test_scratch_files_go_after_ten_minutes_unopened() -> None:
 def test_details_notice_changes_of_what_was_seen() -> None:
     details = Sizes()
     assert not details.has(5)
-    assert details.note(5, {Part.NAME: b"a", Part.JSON: b"{}"}) == []
-    assert details.note(5, {Part.NAME: b"b", Part.JSON: b"{}"}) == [Part.NAME]
-    assert details.size(5, Part.NAME) == 1
+    assert details.note(5, {FIELD_PARTS["name"]: b"a", Part.JSON: b"{}"}) == []
+    assert details.note(5, {FIELD_PARTS["name"]: b"b", Part.JSON: b"{}"}) == [FIELD_PARTS["name"]]
+    assert details.size(5, FIELD_PARTS["name"]) == 1
 
 
 # --- Errors

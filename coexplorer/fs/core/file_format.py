@@ -12,18 +12,15 @@ import re
 import msgspec
 
 from coexplorer.errors import InvalidField
-from coexplorer.fields import Fields
-from coexplorer.fs.kernel.inodes import Part
+from coexplorer.fields import FIELD_BY_NAME, FIELDS, Fields, Kind, replace_values
+from coexplorer.fs.kernel.inodes import FIELD_PARTS, Part
 from coexplorer.written import trim, use_line_feeds
 
 MAX_FILE_BYTES = 1 << 20
 """A metadata file grows no larger (design: mount.md, Errors that reach people)."""
 
 FILE_NAMES: dict[bytes, Part] = {
-    b"name": Part.NAME,
-    b"description.md": Part.DESCRIPTION,
-    b"tags": Part.TAGS,
-    b"mount": Part.MOUNT,
+    **{field.file.encode(): FIELD_PARTS[field.name] for field in FIELDS},
     b"asset.json": Part.JSON,
     b"error": Part.ERROR,
 }
@@ -31,18 +28,12 @@ FILE_NAMES: dict[bytes, Part] = {
 
 NAMES_OF_PARTS: dict[Part, bytes] = {part: name for name, part in FILE_NAMES.items()}
 
-FIELDS_OF_PARTS: dict[Part, str] = {
-    Part.NAME: "name",
-    Part.DESCRIPTION: "description",
-    Part.TAGS: "tags",
-    Part.MOUNT: "mount",
-}
+FIELDS_OF_PARTS: dict[Part, str] = {part: name for name, part in FIELD_PARTS.items()}
 """The editable files, and the fields of `Fields` that they hold."""
 
 EDITABLE_PARTS = tuple(FIELDS_OF_PARTS)
 _LONGEST_CHARACTER = 4  # bytes of UTF-8
 _CONTINUES = 0x80  # the upper two bits of a byte inside a character
-_ONE_LINE = (Part.NAME, Part.MOUNT)
 _TAG_ESCAPES = re.compile(r"%(?=[0-9A-Fa-f]{2})|[\x00-\x1f\x7f\x85\u2028\u2029]")
 _TAG_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*)")
 
@@ -53,11 +44,11 @@ def build_text(fields: Fields, part: Part) -> bytes:
     Raises:
         KeyError: `part` is no editable file.
     """
-    if part is Part.TAGS:
-        return "".join(f"{_escape_tag(tag)}\n" for tag in fields.tags).encode(
-            errors="surrogatepass"
-        )
-    value: str | None = getattr(fields, FIELDS_OF_PARTS[part])
+    field = FIELD_BY_NAME[FIELDS_OF_PARTS[part]]
+    if field.kind is Kind.SET:
+        lines = "".join(f"{_escape_tag(each)}\n" for each in field.set_of(fields))
+        return lines.encode(errors="surrogatepass")
+    value = field.text_of(fields)
     return f"{value}\n".encode(errors="surrogatepass") if value else b""
 
 
@@ -87,16 +78,16 @@ def read_anyhow(content: bytes, part: Part, fields: Fields) -> Fields:
 
 
 def _parse(text: str, part: Part, fields: Fields) -> Fields:
-    if part is Part.TAGS:
-        return msgspec.structs.replace(fields, tags=_parse_tags(text, fields.tags))
-    field = FIELDS_OF_PARTS[part]
-    before = getattr(fields, field) or ""
+    field = FIELD_BY_NAME[FIELDS_OF_PARTS[part]]
+    if field.kind is Kind.SET:
+        return replace_values(fields, {field.name: _parse_tags(text, field.set_of(fields))})
+    before = field.text_of(fields)
     # Editors of another system end lines with CRLF; a value that ends with a CR itself is known.
     end = "\n" if text == f"{before}\n" or not text.endswith("\r\n") else "\r\n"
     value = use_line_feeds(text.removesuffix(end), before=before)
-    if part is Part.MOUNT and not value and fields.mount is None:
+    if not value and field.value_of(fields) is None:
         return fields
-    return msgspec.structs.replace(fields, **{field: value})
+    return replace_values(fields, {field.name: value})
 
 
 def check_written(content: bytes | bytearray, start: int, end: int, part: Part) -> None:
@@ -127,7 +118,7 @@ def check_written(content: bytes | bytearray, start: int, end: int, part: Part) 
         if error.reason != "unexpected end of data":
             message = f"not valid UTF-8 at byte {begin + error.start + 1}"
             raise InvalidField(field, message) from error
-    if part in _ONE_LINE and b"\n" in content[: end - 1]:
+    if FIELD_BY_NAME[field].kind is Kind.LINE and b"\n" in content[: end - 1]:
         raise InvalidField(field, "it can't hold a line break")
 
 

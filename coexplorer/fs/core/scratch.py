@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from coexplorer.fields import FIELDS
 from coexplorer.fs.core.buffers import Buffer
 from coexplorer.fs.kernel.inodes import Inode, Part
 from coexplorer.models import AssetId
@@ -22,7 +23,7 @@ MAX_SCRATCH_FILES = 10_000
 SCRATCH_LIFE_S = 600.0
 
 
-_FIELD = rb"(?:name|description\.md|tags|mount)"
+_FIELD = b"(?:%s)" % b"|".join(re.escape(field.file).encode() for field in FIELDS)
 _EDITORS_OWN = re.compile(
     rb"|".join(
         (

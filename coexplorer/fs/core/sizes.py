@@ -6,9 +6,9 @@ import zlib
 from array import array
 from collections.abc import Mapping
 
-from coexplorer.fs.kernel.inodes import Part
+from coexplorer.fs.kernel.inodes import FIELD_PARTS, Part
 
-_PARTS = (Part.NAME, Part.DESCRIPTION, Part.TAGS, Part.MOUNT, Part.JSON)
+_PARTS = (*FIELD_PARTS.values(), Part.JSON)
 _UNKNOWN = 0xFFFFFFFF
 _NOT_KNOWN = -1
 

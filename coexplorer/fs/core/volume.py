@@ -156,7 +156,7 @@ class Volume:
         That is nearly every file, and what makes a stat fast.
         """
         key = (node.slot, part)
-        if key in self._files or part is Part.ERROR or node.is_deleted:
+        if key in self._files or part == Part.ERROR or node.is_deleted:
             return None
         size = self.details.find_size(node.slot, part)
         if size is None:
@@ -166,7 +166,7 @@ class Volume:
 
     def size_of(self, node: Node, part: Part) -> int:
         """Return the size that a stat answers."""
-        if part is Part.ERROR:
+        if part == Part.ERROR:
             return len(self.failures.text_of(node))
         file = self._files.get((node.slot, part))
         if file is not None and file.buffer is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import trio
 
+from coexplorer.fields import FIELDS
 from coexplorer.fs.core.file_format import (
     EDITABLE_PARTS,
     FIELDS_OF_PARTS,
@@ -23,12 +24,13 @@ from coexplorer.library import Library
 from coexplorer.library.entries import Entry
 from coexplorer.names import escape_name
 
-README = """\
+_FIELD_FILES = "  ".join(field.file for field in FIELDS)
+README = f"""\
 # Your data assets, as a folder
 
 Every data asset of the platform is a folder in `all/` (or `archived/`). In it:
 
-    name  description.md  tags  mount   the four things you can change: edit and save, with any tool
+    {_FIELD_FILES:<34}  what you can change: edit and save, with any tool
     asset.json                          everything the platform says of it (read-only)
     error                               only while a write failed: what happened and what to do
 

@@ -40,6 +40,9 @@ from coexplorer.fs.sync.writeback import Writeback
 _WRITES = os.O_WRONLY | os.O_RDWR
 _NOT_PLAIN = _WRITES | os.O_TRUNC | os.O_APPEND
 
+_FILES = [NAMES_OF_PARTS[part].decode() for part in EDITABLE_PARTS]
+_FIELD_FILES = f"{', '.join(_FILES[:-1])} and {_FILES[-1]}"
+
 
 class FileIO:
     """Opens, reads, writes and closes files."""
@@ -205,7 +208,7 @@ class FileIO:
             raise pyfuse3.FUSEError(errno.EPERM)
         if self.volume.conflicts:
             self.saver.unsent.note_look(node, part)
-        if part is Part.ERROR:
+        if part == Part.ERROR:
             text = self.volume.failures.text_of(node)
         else:
             excerpt = self.volume.excerpt(node)
@@ -213,7 +216,7 @@ class FileIO:
                 raise pyfuse3.FUSEError(errno.ENOENT)
             text = build_json(excerpt.raw)
         opened = OpenFile(None, 0, 0, snapshot=text)
-        if part is Part.ERROR:
+        if part == Part.ERROR:
             return self._info(opened, direct_io=True)
         self.volume.note_texts(node, {part: text})
         return self._info(opened, keep_cache=self.volume.details.take_kept(node.slot, part))
@@ -221,7 +224,7 @@ class FileIO:
     def _refuse_derived(self, node: Node) -> None:
         """Write the reason into the log."""
         name = node.file_name.decode(errors="replace")
-        self.volume.report(f"refused: in {name} only name, description.md, tags and mount change")
+        self.volume.report(f"refused: in {name} only {_FIELD_FILES} change")
 
     async def _open_text(self, inode: int, *, writes: bool) -> pyfuse3.FileInfo:
         """Open a file of the root or of ``.coexplorer``."""

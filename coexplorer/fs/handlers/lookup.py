@@ -150,7 +150,7 @@ class Lookup:
         if part is not None:
             seen = self.volume.glance(node, part)
             if seen is not None:
-                entry = self._text if part is Part.JSON else self._file
+                entry = self._text if part == Part.JSON else self._file
                 refill(entry, asset_inode(node.number, part), *seen)
                 return entry
             if not self._has_part(node, part) or not self.volume.ensure_details(node):
@@ -235,7 +235,7 @@ class Lookup:
         node = self.tree.find_number(number)
         if node is None or node.gone:
             return None
-        if part is Part.DIRECTORY:
+        if part == Part.DIRECTORY:
             return self.attributes_of_node(node)
         if not self.volume.ensure_details(node):
             return None
@@ -298,7 +298,7 @@ class Lookup:
         size, mtime_ns = volume.size_of(node, part), volume.mtime_of(node, part)
         if part in (Part.JSON, Part.ERROR):
             inode = asset_inode(node.number, part)
-            if part is Part.ERROR:
+            if part == Part.ERROR:
                 # A script asks for it right after a save: the kernel must not remember it.
                 return build_private_file(inode, size, mtime_ns, life_s=0.0)
             return build_text_file(inode, size, mtime_ns)
@@ -356,8 +356,8 @@ class Lookup:
 
     def _has_part(self, node: Node, part: Part) -> bool:
         if node.is_deleted:
-            return part is Part.JSON
-        if part is Part.ERROR:
+            return part == Part.JSON
+        if part == Part.ERROR:
             return self.volume.failures.has(node)
         return not self.volume.is_hidden(node, part, time.monotonic())
 

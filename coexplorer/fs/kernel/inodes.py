@@ -7,7 +7,7 @@ in a double):
     1 … 63                          the fixed places of `Place`
     64 … 2**40                      counted up: scratch files, unsent texts, second lives of files
     2**40 + view                    the folder of a tag or of a search
-    2**51 + number * 8 + part       an asset's directory and files; `number` comes from its id, so
+    2**51 + number * 16 + part      an asset's directory and files; `number` comes from its id, so
                                     that it is the same in every mount of every catalog
     2**52 + view * 2**27 + slot     a symbolic link in a view, to the asset in that slot
 """
@@ -18,8 +18,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NewType
+from typing import ClassVar, Final, NewType
 
+from coexplorer.fields import FIELDS
 from coexplorer.models import AssetId
 
 Inode = NewType("Inode", int)
@@ -49,23 +50,27 @@ class Place(IntEnum):
     TRACKER_IGNORE = 19
 
 
-class Part(IntEnum):
-    """What an asset's directory holds; the values are part of inode numbers."""
+class Part(int):
+    """The asset's directory, or a file in it: a part of inode numbers. Compare it by ``==``."""
 
-    DIRECTORY = 0
-    NAME = 1
-    DESCRIPTION = 2
-    TAGS = 3
-    MOUNT = 4
-    JSON = 5
-    ERROR = 6
+    __slots__ = ()
+    DIRECTORY: ClassVar[Part]
+    JSON: ClassVar[Part]
+    ERROR: ClassVar[Part]
+
+
+FIELD_PARTS: Final = {field.name: Part(number) for number, field in enumerate(FIELDS, 1)}
+"""The parts of the editable fields, by the field's name; between the directory and the rest."""
+
+Part.DIRECTORY, Part.JSON, Part.ERROR = Part(0), Part(len(FIELDS) + 1), Part(len(FIELDS) + 2)
+PARTS: Final = (Part.DIRECTORY, *FIELD_PARTS.values(), Part.JSON, Part.ERROR)
 
 
 _FIRST_COUNTED = 64
 _VIEW = 1 << 40
 _ASSET = 1 << 51
 _LINK = 1 << 52
-_PART_BITS = 3
+_PART_BITS = 4
 _SLOT_BITS = 27
 _NUMBER_BITS = 47
 _PART_MASK = (1 << _PART_BITS) - 1
@@ -143,7 +148,7 @@ class InodeCounter:
 class LookupCounts:
     """How often the kernel holds inodes, summed over each thing that can be let go as a whole.
 
-    An asset's seven inodes are one thing, and so are all links of a view: that is what can be
+    An asset's inodes are one thing, and so are all links of a view: that is what can be
     dropped, and 100,000 counters take a tenth of what 700,000 would.
     """
 

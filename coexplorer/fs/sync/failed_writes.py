@@ -99,7 +99,7 @@ class FailedWrites:
             part: What is opened: ``error``, which has the texts as they were, or ``asset.json``.
         """
         for conflicting in self._volume.conflicts.list_parts(node.slot):
-            self._end_conflict(node, conflicting, as_reported=part is Part.ERROR)
+            self._end_conflict(node, conflicting, as_reported=part == Part.ERROR)
 
     def _end_conflict(self, node: Node, part: Part, *, as_reported: bool = False) -> None:
         """Merge with the platform's text whatever is saved from now on.
