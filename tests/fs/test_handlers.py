@@ -1,0 +1,146 @@
+"""The request handlers, called directly: what they answer, and what they send, without a mount."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pyfuse3
+import pytest
+
+from coexplorer.config import Paths, Settings
+from coexplorer.config.tokens import GivenToken
+from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.server import DemoServer
+from coexplorer.models import Secret
+from tests.support.handlers import Handlers, handling
+from tests.support.server import make_id
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "trio"
+
+
+@pytest.fixture
+def settings(server: DemoServer, tmp_path: Path) -> Settings:
+    return Settings(
+        profile="test",
+        base_url=server.url,
+        domain="127.0.0.1",
+        token_source=GivenToken("test", Secret(server.users[0].token)),
+        catalog_path=tmp_path / "catalog.sqlite3",
+        journal_path=tmp_path / "journal.sqlite3",
+        paths=Paths(tmp_path / "config", tmp_path / "cache", tmp_path / "state"),
+        mount_folder=tmp_path / "mount",
+    )
+
+
+@pytest.fixture
+async def handlers(server: DemoServer, settings: Settings) -> AsyncIterator[Handlers]:
+    async with handling(server, settings, [_make_asset(server, 901, "reads")]) as ready:
+        yield ready
+
+
+def _make_asset(server: DemoServer, number: int, name: str) -> StoredAsset:
+    return StoredAsset(
+        id=make_id(number),
+        name=name,
+        owner=server.users[0].email,
+        created=1_690_000_000 + number,
+        description="old text",
+        tags=("beta", "alpha"),
+        mount="place",
+    )
+
+
+def _count_writes(server: DemoServer) -> list[str]:
+    path = f"*/data_assets/{make_id(901)}*"
+    writing = ("PUT", "PATCH", "DELETE")
+    return [each.method for each in server.requests(path=path) if each.method in writing]
+
+
+async def test_a_file_says_what_the_platform_has(handlers: Handlers) -> None:
+    assert await handlers.read("all/reads/description.md") == "old text\n"
+    assert await handlers.read("all/reads/tags") == "beta\nalpha\n"
+    assert (await handlers.look("all/reads/name")).st_size == len("reads\n")
+
+
+async def test_a_name_that_is_not_there_is_answered_without_an_inode(handlers: Handlers) -> None:
+    with pytest.raises(FileNotFoundError):
+        await handlers.look("all/nothing")
+
+
+async def test_a_folder_lists_its_files(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = ["asset.json", "description.md", "mount", "name", "tags"]
+    assert await handlers.list("all/reads", monkeypatch) == wanted
+    assert "reads" in await handlers.list("all", monkeypatch)
+    assert "reads" in await handlers.list("tags/alpha", monkeypatch)
+
+
+async def test_reading_asks_the_platform_nothing(handlers: Handlers, server: DemoServer) -> None:
+    before = len(server.requests())
+    for path in ("all/reads/description.md", "all/reads/asset.json", "tags/alpha/reads"):
+        await handlers.look(path)
+    await handlers.read("all/reads/mount")
+    assert len(server.requests()) == before
+
+
+async def test_a_save_is_one_put(handlers: Handlers, server: DemoServer) -> None:
+    await handlers.save("all/reads/description.md", "new text\n")
+
+    assert _count_writes(server) == ["PUT"]
+    assert server.store.get(make_id(901)).description == "new text"
+    assert await handlers.read("all/reads/description.md") == "new text\n"
+
+
+async def test_the_same_text_again_is_not_sent(handlers: Handlers, server: DemoServer) -> None:
+    await handlers.save("all/reads/description.md", "old text\n")
+
+    assert _count_writes(server) == []
+
+
+async def test_what_can_never_be_right_is_refused_at_the_write(
+    handlers: Handlers, server: DemoServer
+) -> None:
+    with pytest.raises(pyfuse3.FUSEError) as refused:
+        await handlers.save("all/reads/name", "one\ntwo\n")
+
+    assert refused.value.errno == errno.EINVAL
+    assert _count_writes(server) == []
+    assert "reads" in await handlers.read("all/reads/name")
+
+
+async def test_a_conflict_is_busy_and_says_so_beside_the_file(
+    handlers: Handlers, server: DemoServer
+) -> None:
+    await handlers.read("all/reads/description.md")
+    server.store.update(make_id(901), description="a colleague's")
+
+    with pytest.raises(pyfuse3.FUSEError) as refused:
+        await handlers.save("all/reads/description.md", "mine\n")
+
+    assert refused.value.errno == errno.EBUSY
+    assert "a colleague's" in await handlers.read("all/reads/error")
+    assert server.store.get(make_id(901)).description == "a colleague's"
+
+
+async def test_a_move_archives_and_a_rename_renames(handlers: Handlers, server: DemoServer) -> None:
+    await handlers.move("all/reads", "archived/reads")
+    await handlers.move("archived/reads", "all/reads")
+    await handlers.move("all/reads", "all/better")
+
+    assert _count_writes(server) == ["PATCH", "PATCH", "PUT"]
+    assert await handlers.read("all/better/name") == "better\n"
+
+
+async def test_nothing_that_removes_is_ever_sent(handlers: Handlers, server: DemoServer) -> None:
+    await handlers.remove("all/reads/description.md")
+    with pytest.raises(pyfuse3.FUSEError) as refused:
+        await handlers.remove("all/reads", folder=True)
+
+    assert refused.value.errno == errno.EPERM
+    assert _count_writes(server) == []

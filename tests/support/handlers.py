@@ -1,0 +1,179 @@
+"""The mount's request handlers without a mount: called as the kernel would, in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pyfuse3
+import pytest
+import trio
+
+from coexplorer.config import Settings
+from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.server import DemoServer
+from coexplorer.fs.core.volume import MountOptions, Volume
+from coexplorer.fs.handlers.operations import Operations
+from coexplorer.fs.mount import LibrarySource, _build
+from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
+from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.library import open_library
+
+
+class Notices:
+    """What the kernel is told to forget; here nobody has remembered anything."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[int, bytes]] = []
+        self.inodes: list[tuple[int, bool]] = []
+
+    def forget_entry(self, parent: int, name: bytes) -> None:
+        """See `coexplorer.fs.kernel.invalidation.Invalidator`."""
+        self.entries.append((parent, name))
+
+    def forget_inode(self, inode: int, *, attributes_only: bool = False) -> None:
+        """Likewise."""
+        self.inodes.append((inode, attributes_only))
+
+    async def wait_told(self) -> None:
+        """Likewise: the kernel is told at once."""
+
+
+class _Caller:
+    """Who asks: this process."""
+
+    pid = os.getpid()
+    uid = os.getuid()
+    gid = os.getgid()
+    umask = 0o022
+
+
+_CALLER = cast("pyfuse3.RequestContext", _Caller())
+
+
+class Handlers:
+    """Calls handlers by path, as programs do.
+
+    Attributes:
+        operations: The handlers.
+        volume: What they know.
+        notices: What the kernel was told.
+    """
+
+    def __init__(self, operations: Operations, notices: Notices) -> None:
+        self.operations = operations
+        self.volume: Volume = operations.volume
+        self.notices = notices
+
+    async def look(self, path: str) -> pyfuse3.EntryAttributes:
+        """Look a path up, name by name.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        inode, entry = (
+            pyfuse3.ROOT_INODE,
+            await self.operations.getattr(pyfuse3.ROOT_INODE, _CALLER),
+        )
+        for name in path.split("/"):
+            entry = await self.operations.lookup(
+                inode, pyfuse3.FileNameT(os.fsencode(name)), _CALLER
+            )
+            if not entry.st_ino:
+                raise FileNotFoundError(path)
+            inode = entry.st_ino
+        return entry
+
+    async def inode(self, path: str) -> pyfuse3.InodeT:
+        """Return the inode of a path."""
+        return (await self.look(path)).st_ino
+
+    async def read(self, path: str) -> str:
+        """Open, read and close a file."""
+        info = await self.operations.open(
+            await self.inode(path), pyfuse3.FlagT(os.O_RDONLY), _CALLER
+        )
+        content = await self.operations.read(info.fh, 0, 1 << 20)
+        await self.operations.flush(info.fh)
+        await self.operations.release(info.fh)
+        return content.decode()
+
+    async def save(self, path: str, text: str) -> None:
+        """Save as a shell does: empty the file, write, close.
+
+        Raises:
+            pyfuse3.FUSEError: It could not be sent.
+        """
+        flags = pyfuse3.FlagT(os.O_WRONLY | os.O_TRUNC)
+        info = await self.operations.open(await self.inode(path), flags, _CALLER)
+        try:
+            if text:
+                await self.operations.write(info.fh, 0, text.encode())
+            await self.operations.flush(info.fh)
+        finally:
+            await self.operations.release(info.fh)
+
+    async def list(self, path: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """List a folder: what goes to `readdir_reply`, which needs a request of the kernel's."""
+        names: list[bytes] = []
+
+        def reply(_token: object, name: bytes, _attr: object, _next_id: int) -> bool:
+            names.append(name)
+            return True
+
+        monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
+        handle = await self.operations.opendir(await self.inode(path), _CALLER)
+        await self.operations.readdir(handle, 0, cast("Any", None))
+        await self.operations.releasedir(handle)
+        return sorted(os.fsdecode(name) for name in names if name not in (b".", b".."))
+
+    async def move(self, old: str, new: str) -> None:
+        """Rename a path.
+
+        Raises:
+            pyfuse3.FUSEError: It was refused.
+        """
+        (old_folder, old_name), (new_folder, new_name) = (
+            path.rsplit("/", 1) for path in (old, new)
+        )
+        await self.operations.rename(
+            await self.inode(old_folder),
+            pyfuse3.FileNameT(os.fsencode(old_name)),
+            await self.inode(new_folder),
+            pyfuse3.FileNameT(os.fsencode(new_name)),
+            pyfuse3.FlagT(0),
+            _CALLER,
+        )
+
+    async def remove(self, path: str, *, folder: bool = False) -> None:
+        """Unlink a file, or remove a folder.
+
+        Raises:
+            pyfuse3.FUSEError: It was refused.
+        """
+        parent, name = path.rsplit("/", 1)
+        call = self.operations.rmdir if folder else self.operations.unlink
+        await call(await self.inode(parent), pyfuse3.FileNameT(os.fsencode(name)), _CALLER)
+
+
+@asynccontextmanager
+async def handling(
+    server: DemoServer,
+    settings: Settings,
+    assets: Sequence[StoredAsset],
+    options: MountOptions | None = None,
+) -> AsyncIterator[Handlers]:
+    """Put the mount's rooms together over a server with `assets`, and mount nothing."""
+    server.store.insert(assets)
+    notices = Notices()
+    async with open_library(settings, origin="mount") as library, trio.open_nursery() as nursery:
+        await library.sync()
+        volume = Volume(LibrarySource(library), notices, options or MountOptions())
+        saver = Writeback(volume, library, nursery)
+        watcher = CatalogWatcher(volume, library, saver)
+        await watcher.load()
+        yield Handlers(_build(volume, library, saver), notices)
+        await saver.finish(10)
+        nursery.cancel_scope.cancel()
