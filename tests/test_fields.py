@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import coexplorer
 from benchmarks.pty_session import Session
 from coexplorer.fields import EDITABLE, FIELDS, Editable, Kind
 from coexplorer.fs.kernel.inodes import PARTS, asset_inode, split_asset
@@ -69,6 +71,24 @@ def test_the_table_and_the_struct_have_the_same_fields() -> None:
     assert Editable.__struct_fields__ == EDITABLE
     assert len({field.file for field in FIELDS}) == len({field.key for field in FIELDS})
     assert all(bool(field.one) == (field.kind is Kind.SET) for field in FIELDS)
+
+
+def test_nothing_puts_fields_together_one_by_one() -> None:
+    """Else a field that is not named there is reset."""
+    assert list(find_puttings_together("Fields(a.name, description=b)")) == [1]
+    package = Path(coexplorer.__file__).parent
+    sources = (path for path in package.rglob("*.py") if "demo" not in path.parts)
+    found = {path.name: list(find_puttings_together(path.read_text())) for path in sources}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def find_puttings_together(source: str) -> Iterator[int]:
+    """Yield the lines where `Fields` is called with more than a name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Fields":
+            named = [each for each in node.keywords if each.arg is not None]  # not ``**values``
+            if len(node.args) + len(named) > 1:
+                yield node.lineno
 
 
 def test_every_field_has_room_in_an_inode_number() -> None:

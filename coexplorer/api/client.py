@@ -273,7 +273,7 @@ class Client:
 
         Args:
             asset_id: The asset.
-            fields: All four of them, as they should be; no `mount` key is sent when it is None.
+            fields: All of them, as they should be; what is None is not sent.
             before: As they were on the platform when last seen.
             custom_metadata: The whole of it, if it was edited.
 

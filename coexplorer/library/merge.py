@@ -42,6 +42,8 @@ def merge_fields(base: Fields, mine: Fields, theirs: Fields) -> Merged:
     values: dict[str, Value] = {}
     conflicts: list[str] = []
     for field in FIELDS:
+        if field.value_of(base) == field.value_of(mine):
+            continue
         if field.kind is Kind.SET:
             values[field.name] = merge_tags(*(field.set_of(side) for side in (base, mine, theirs)))
             continue

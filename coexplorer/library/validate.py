@@ -31,16 +31,20 @@ def tidy_fields(mine: Fields, base: Fields | None = None) -> Fields:
         base: What they were written over.
     """
     base = base or Fields("")
-    return replace_values(mine, {field.name: _tidy(field, mine, base) for field in FIELDS})
+    values = {
+        field.name: _tidy(field, value, base)
+        for field in FIELDS
+        if (value := field.value_of(mine)) != field.value_of(base)
+    }
+    return replace_values(mine, values)
 
 
-def _tidy(field: EditableField, mine: Fields, base: Fields) -> Value:
-    value = field.value_of(mine)
+def _tidy(field: EditableField, value: Value, base: Fields) -> Value:
     if isinstance(value, tuple):
         known = set(field.set_of(base))
         return unique(each if each in known else trim(each) for each in value)
-    if value is None or value == field.value_of(base):
-        return value
+    if value is None:
+        return None
     if field.kind is Kind.TEXT:
         return use_line_feeds(value, before=field.text_of(base))
     return trim(value)
