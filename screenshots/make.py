@@ -31,7 +31,7 @@ from coexplorer.demo.samples import generate
 from coexplorer.demo.server import DemoServer
 from coexplorer.models import Secret
 from coexplorer.text import width
-from coexplorer.tui.look import DARK
+from coexplorer.tui.themes import DARK
 from tests.support.tui import Running, running_app
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ from coexplorer.api.bodies import Bounds
 from coexplorer.api.client import Client
 from coexplorer.api.download import Download
 from coexplorer.api.paging import Incomplete
-from coexplorer.api.patience import Patience
+from coexplorer.api.retry import Patience
 from coexplorer.api.transport import OnWait, Timeouts
 from coexplorer.api.walk import Walk
 from coexplorer.api.wire import Grant

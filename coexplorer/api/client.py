@@ -17,7 +17,7 @@ from coexplorer.api.bodies import Bounds
 from coexplorer.api.download import Download, FetchUrl, open_download
 from coexplorer.api.failures import Failure, Kind
 from coexplorer.api.paging import Place
-from coexplorer.api.patience import Patience
+from coexplorer.api.retry import Patience
 from coexplorer.api.transport import Carrier, OnWait, Timeouts, Transport
 from coexplorer.api.walk import Walk
 from coexplorer.errors import ApiError, Conflict, NotFound

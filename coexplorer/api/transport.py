@@ -40,7 +40,7 @@ from coexplorer.api.failures import (
 )
 from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin, parse_base_url, parse_origin
-from coexplorer.api.patience import Patience, Tried, find_wait_s
+from coexplorer.api.retry import Patience, Tried, find_wait_s
 from coexplorer.errors import NotFound
 from coexplorer.models import Secret
 

@@ -1,6 +1,6 @@
 """Query tree → one condition on a row of `asset AS a`. Pure: texts and their parameters.
 
-`coexplorer.catalog.search` says where all assets of a query are; this says whether one asset is
+`coexplorer.catalog.compiler` says where all assets of a query are; this says whether one asset is
 among them, for those that look at assets one after the other, in the order of a list.
 """
 

@@ -13,8 +13,8 @@ import msgspec
 from coexplorer.assets import asset_from_json, excerpt_from_json
 from coexplorer.catalog import statistics, sweeps, writing
 from coexplorer.catalog.connections import Connections
+from coexplorer.catalog.executor import Sets, read_change
 from coexplorer.catalog.rows import ROW_COLUMNS, Row, build_row
-from coexplorer.catalog.sets import Sets, read_change
 from coexplorer.catalog.statistics import Duplicates, Relative, Stats
 from coexplorer.catalog.sweeps import SyncState
 from coexplorer.catalog.writing import Flag

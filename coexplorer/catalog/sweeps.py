@@ -9,7 +9,7 @@ import sqlite3
 
 import msgspec
 
-from coexplorer.catalog.sets import read_change
+from coexplorer.catalog.executor import read_change
 from coexplorer.catalog.writing import set_change
 from coexplorer.models import AssetId, Dialect
 

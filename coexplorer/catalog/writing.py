@@ -8,8 +8,8 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
+from coexplorer.catalog.executor import read_change
 from coexplorer.catalog.rows import Columns, build_columns, digest
-from coexplorer.catalog.sets import read_change
 from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import fold
 

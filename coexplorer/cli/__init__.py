@@ -13,7 +13,7 @@ import coexplorer
 
 TYPE_CHECKING = False  # the quick start comes by here
 if TYPE_CHECKING:
-    from coexplorer.tui.terminal.firstframe import ListBehind
+    from coexplorer.tui.quickstart.first_frame import ListBehind
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def _main() -> None:
         sys.exit(_refuse_silence())
     if len(sys.argv) == 1 and (code := _open_painted()) is not None:
         sys.exit(code)
-    from coexplorer.cli.root import cli
+    from coexplorer.cli.commands import cli
 
     try:
         cli.main(prog_name="coexplorer")
@@ -64,20 +64,20 @@ def _refuse_silence() -> int:
 
 def _open_painted() -> int | None:
     """Paint the first frame and open the app behind it; None when there is no such frame."""
-    from coexplorer.tui.terminal import firstframe
+    from coexplorer.tui.quickstart import first_frame
 
-    if not firstframe.paint(os.environ, coexplorer.__version__, _open_list):
+    if not first_frame.paint(os.environ, coexplorer.__version__, _open_list):
         return None
     try:
-        from coexplorer.cli.app import open_painted
+        from coexplorer.cli.launch import open_painted
 
         return open_painted()
     finally:
-        firstframe.give_up()
+        first_frame.give_up()
 
 
 def _open_list(rows: bytes, look: bytes, catalog: str, size: tuple[int, int]) -> ListBehind | None:
     """Open the list behind the first frame."""
-    from coexplorer.tui.firstlist import open_list
+    from coexplorer.tui.quickstart.list_view import open_list
 
     return open_list(rows, look, catalog, size)

@@ -16,8 +16,8 @@ import click
 import msgspec
 
 from coexplorer.cli import exits
-from coexplorer.cli.app import is_usable, open_app
 from coexplorer.cli.format import plural
+from coexplorer.cli.launch import is_usable, open_app
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import print_line
 from coexplorer.cli.plans import leave

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import click
 
+from coexplorer.cli.commands import COMMANDS, cli
 from coexplorer.cli.exits import MEANINGS
-from coexplorer.cli.root import COMMANDS, cli
 from coexplorer.query import FIELDS, FLAGS, SORT_FIELDS
 
 _PLAIN = "Written by `make docs` from the program itself; a test keeps it current."

@@ -24,7 +24,7 @@ from coexplorer.query import AllTags, Flag, Match, Query, parse_query
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.changes import Plan
-    from coexplorer.library.fit import Fit
+    from coexplorer.library.selection import Fit
     from coexplorer.models import AssetId
 
 _QUERY = click.option(
@@ -116,7 +116,7 @@ def _retag(
     refresh: bool,
 ) -> None:
     from coexplorer.library.changes import Change
-    from coexplorer.library.fit import fit_query
+    from coexplorer.library.selection import fit_query
 
     change = Change(
         add_tags=(new,), remove_tags=tuple(tag for tag in old if tag != new), only_with=old

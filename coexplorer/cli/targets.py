@@ -18,9 +18,9 @@ from coexplorer.models import AssetId, Record
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.fit import Fit
     from coexplorer.library.lists import Named
     from coexplorer.library.resolve import Resolved
+    from coexplorer.library.selection import Fit
     from coexplorer.query import Query
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -106,8 +106,8 @@ async def choose_targets(
         kept: What is done with them is kept if it can't be sent, so that an asset will do as it was
             known before: it is merged with what it is by then.
     """
-    from coexplorer.library.fit import Fit, fit_query
     from coexplorer.library.lists import is_whole_id
+    from coexplorer.library.selection import Fit, fit_query
 
     if targets.query is not None:
         fit = fit_query(targets.query, time.time())

@@ -10,8 +10,8 @@ from coexplorer.errors import CatalogError, CoexplorerError, NotFound, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.create import poll_waits
 from coexplorer.library.events import AssetSettled, CatalogReplaced, RowsChanged, SyncFailed
-from coexplorer.library.legs import REFRESH_EVERY_S, Need, sweep_rest_s
 from coexplorer.library.settle import settle_entries
+from coexplorer.library.sweep_plan import REFRESH_EVERY_S, Need, sweep_rest_s
 from coexplorer.library.sync import Sync
 from coexplorer.models import AssetId, AssetState
 from coexplorer.query import Query, parse_query

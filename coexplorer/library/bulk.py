@@ -22,9 +22,9 @@ from coexplorer.library.context import Context, search_time
 from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
 from coexplorer.library.entries import DONE, Action, Draft, Entry, Purpose, State
-from coexplorer.library.fit import Fit, fit_query
-from coexplorer.library.groups import plain_errors
+from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
+from coexplorer.library.selection import Fit, fit_query
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Record

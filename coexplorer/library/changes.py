@@ -16,9 +16,9 @@ from coexplorer.fields import (
     replace_values,
 )
 from coexplorer.library.entries import Action, Draft, State
-from coexplorer.library.fit import Fit
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
+from coexplorer.library.selection import Fit
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Record
 from coexplorer.written import trim

@@ -27,7 +27,7 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields
 from coexplorer.library.entries import State
 from coexplorer.library.events import EventBus, RowsChanged
-from coexplorer.library.groups import plain_errors
+from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.journal import Journal
 from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret
 from coexplorer.query import Query

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from coexplorer.fields import Fields
-from coexplorer.library.fit import Fit
+from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId, MetadataValue
 
 

@@ -28,7 +28,7 @@ from coexplorer.library.entries import (
 )
 from coexplorer.library.journal_file import JournalFile, insert, tell_unusable
 from coexplorer.library.journal_rows import ENTRY_COLUMNS, build_entry, encode_value
-from coexplorer.library.sessions import NoSession, SessionLock, bury, is_dead
+from coexplorer.library.session_locks import NoSession, SessionLock, bury, is_dead
 from coexplorer.models import AssetId, MetadataValue
 
 _OPEN = (State.PLANNED, State.INTENDED)

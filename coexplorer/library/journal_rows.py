@@ -9,7 +9,7 @@ import msgspec
 
 from coexplorer.fields import Fields
 from coexplorer.library.entries import Action, Entry, State
-from coexplorer.library.fit import Fit
+from coexplorer.library.selection import Fit
 from coexplorer.models import MetadataValue
 
 T = TypeVar("T")

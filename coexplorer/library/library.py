@@ -29,7 +29,6 @@ from coexplorer.library.edit import Editor, Heard
 from coexplorer.library.entries import Batch, Entry, Reason
 from coexplorer.library.events import Event
 from coexplorer.library.files import Files
-from coexplorer.library.fit import Fit
 from coexplorer.library.history import History
 from coexplorer.library.lists import Named
 from coexplorer.library.reading import Reading
@@ -46,6 +45,7 @@ from coexplorer.library.results import (
     Status,
     SyncReport,
 )
+from coexplorer.library.selection import Fit
 from coexplorer.library.sync import Sync
 from coexplorer.models import (
     Asset,

@@ -17,7 +17,7 @@ import msgspec
 from coexplorer.catalog import Row
 from coexplorer.errors import AmbiguousAsset, CoexplorerError, NotFound, UnknownAssets
 from coexplorer.library.context import Context
-from coexplorer.library.groups import plain_errors
+from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.lists import Named, is_whole_id
 from coexplorer.library.remote import search_remote
 from coexplorer.library.settle import name_query

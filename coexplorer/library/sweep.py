@@ -1,7 +1,6 @@
 """One sweep: every page of every leg into the catalog, pages on their way while others are written.
 
-The decisions are those of `legs`; this is the driver that does the waiting. Import it late: the
-api brings httpx.
+`sweep_plan` decides; this does the waiting. Import it late: the api brings httpx.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from coexplorer.api import Client, Incomplete
 from coexplorer.errors import ApiError, Forbidden, NotFound, NotSignedIn, Rejected
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncProgressed
-from coexplorer.library.groups import plain_errors
-from coexplorer.library.legs import NEWEST, ROWS, VIEWS, Leg, covers_all, ends_of, split_leg
+from coexplorer.library.exception_groups import plain_errors
+from coexplorer.library.sweep_plan import NEWEST, ROWS, VIEWS, Leg, covers_all, ends_of, split_leg
 from coexplorer.models import Asset, AssetId, Record, SortField
 
 PREFETCH = 4

@@ -1,6 +1,6 @@
 """Keeping the catalog true: sweeps and refreshes (design: catalog-and-edits.md, Sync).
 
-One process sweeps; others wait for what it finds. The decisions are those of `legs`.
+One process sweeps; others wait for what it finds. The decisions are those of `sweep_plan`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from coexplorer.catalog.sweeps import STALE_AFTER_S
 from coexplorer.errors import CatalogError, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
-from coexplorer.library.groups import plain_errors
-from coexplorer.library.legs import (
+from coexplorer.library.exception_groups import plain_errors
+from coexplorer.library.results import SyncReport
+from coexplorer.library.sweep_plan import (
     NEWEST,
     REFRESH_EVERY_S,
     SWEEP_TIMES,
@@ -27,7 +28,6 @@ from coexplorer.library.legs import (
     find_searchable,
     is_suspicious,
 )
-from coexplorer.library.results import SyncReport
 from coexplorer.models import Membership, Record
 from coexplorer.query import PlatformPart, Query
 

@@ -2,17 +2,17 @@
 
 The rooms:
 
-    commands, registry   what can be done: ids, keys, help, why disabled (pure). Footer, palette,
-                         help screen, ``docs/keys.md`` and overrides derive from it
+    commands,            what can be done: ids, keys, help, why disabled (pure). Footer, palette,
+    command_registry     help screen, ``docs/keys.md`` and overrides derive from it
     keys                 which key does what, with the user's overrides and one-key actions (pure)
     browsing, views      the search in force, its order, earlier places; the strip's views (pure)
-    present, facts,      model → cells: rows, details, Markdown (pure; all foreign text is cleaned
+    columns, facts,      model → cells: rows, details, Markdown (pure; all foreign text is cleaned
     markdown, tagtext    here, by `coexplorer.text.clean`)
     windows              which rows of a long list are at hand (pure)
     sends                changes on their way, for an undo to wait for
     memory               searches, last tags, theme and drafts, in small files beside the journal
     external             $EDITOR, the mount's process, the config file
-    look                 themes and the shared style sheet
+    themes               colours and the shared style sheet
     messages             what widgets tell their screen, in the past tense
     widgets/             show what they are given, post messages; never call the library
     feeds                reads the library for the main screen's widgets, follows its events
@@ -20,7 +20,7 @@ The rooms:
                          they call the library
     screens/             base (keys → commands, workers, errors → notifications), main, and one
                          screen a file for what covers it; they call the library
-    firstlist            the list on the first frame, drawn while the app is still imported
+    quickstart/          the first frame: kept at the exit, shown while the app is still imported
     terminal/            the one place where output leaves: cells, differences, pacing,
                          driver; and being a job of a shell: signals, stopping, going on
     app, session         what all screens share; the library opened around them

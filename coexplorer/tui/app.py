@@ -21,13 +21,13 @@ from coexplorer.tui import external
 from coexplorer.tui.actions import search
 from coexplorer.tui.commands import Scope
 from coexplorer.tui.keys import build_keymap, name_key
-from coexplorer.tui.look import STYLE, THEMES, build_themes, choose_theme
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.messages import FieldLeft
+from coexplorer.tui.quickstart.first_frame import Frame
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.main import MainScreen
 from coexplorer.tui.terminal.app import TerminalApp
-from coexplorer.tui.terminal.firstframe import Frame
+from coexplorer.tui.themes import STYLE, THEMES, build_themes, choose_theme
 from coexplorer.tui.views import build_views
 
 if TYPE_CHECKING:

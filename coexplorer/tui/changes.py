@@ -8,8 +8,8 @@ from datetime import datetime
 from coexplorer.library.entries import PENDING, Batch, Entry, Purpose, Reason, State
 from coexplorer.library.results import BatchReport
 from coexplorer.text import clean, cut, fit, plural, width
+from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
 from coexplorer.tui.diffs import ROLES, cut_line, describe_entry
-from coexplorer.tui.present import Line, Piece, Role, cut_middle, wrap
 
 WIDE = 70
 """Cells from which a line has room for the day."""

@@ -11,7 +11,7 @@ from coexplorer.fields import changed_fields
 from coexplorer.library.losses import Fate, describe_loss, describe_losses, find_loss
 from coexplorer.models import Asset, AssetId, Record
 from coexplorer.text import clean, cut, plural, size_text
-from coexplorer.tui.present import Line, Role, show_date, wrap
+from coexplorer.tui.columns import Line, Role, show_date, wrap
 
 MOST_NAMES = 10
 MOST_LINES = 3

@@ -11,7 +11,7 @@ from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.losses import describe_loss
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.text import clean, cut, fit, width
-from coexplorer.tui.present import Line, Piece, Role, cut_middle, wrap
+from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
 
 MOST_ITEMS = 300
 """Items of a plan that are shown one by one."""

@@ -12,7 +12,7 @@ from coexplorer.assets import unknown_fields
 from coexplorer.fields import FIELDS, Kind
 from coexplorer.models import Asset, MetadataValue, Record
 from coexplorer.text import clean, cut, width
-from coexplorer.tui.present import (
+from coexplorer.tui.columns import (
     Line,
     Piece,
     Role,

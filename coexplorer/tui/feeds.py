@@ -31,8 +31,8 @@ from coexplorer.models import AssetId, Record
 from coexplorer.query import parse_partial
 from coexplorer.text import clean
 from coexplorer.tui import external
+from coexplorer.tui.columns import FLIGHT, NOTHING_FITS, Line, show_count
 from coexplorer.tui.facts import LABEL, build_facts, build_rest
-from coexplorer.tui.present import FLIGHT, NOTHING_FITS, Line, show_count
 from coexplorer.tui.screens.base import LIST, START
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.header import build_header, show_clock

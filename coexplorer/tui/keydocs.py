@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from coexplorer.tui.command_registry import COMMANDS
 from coexplorer.tui.commands import Danger, Group
 from coexplorer.tui.keys import build_keymap, show_key
-from coexplorer.tui.registry import COMMANDS
 
 _CLASHES = (
     "A key that is taken already is refused, with its owner's name, and the command keeps the keys "

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from coexplorer.tui.command_registry import BY_ID, COMMANDS
 from coexplorer.tui.commands import Command, Scope
-from coexplorer.tui.registry import BY_ID, COMMANDS
 
 SHARED = {Scope.LOG: Scope.FORM, Scope.CONFLICT: Scope.FORM, Scope.PLAN: Scope.FORM}
 """Scopes whose keys end with those of another one."""

@@ -12,7 +12,7 @@ from rich.markdown import Heading, Markdown
 from rich.segment import Segment
 
 from coexplorer.text import clean, clean_lines
-from coexplorer.tui.present import Line, Piece, Role
+from coexplorer.tui.columns import Line, Piece, Role
 
 MAX_CHARACTERS = 20_000
 """What is rendered of a description; the rest is for the editor."""

@@ -15,7 +15,8 @@ from coexplorer.config import Settings
 from coexplorer.config.file import DEMO
 from coexplorer.library import open_library
 from coexplorer.tui.app import CoexplorerApp
-from coexplorer.tui.terminal import firstframe, jobs
+from coexplorer.tui.quickstart import first_frame
+from coexplorer.tui.terminal import jobs
 
 _NEVER_USED = ("trio", "httpx._main")
 """What the HTTP client imports if it can, and goes without if it can't: another event loop than
@@ -51,7 +52,7 @@ async def _run(settings: Settings) -> int:
     if app is not None and app.last_frame is not None:
         # The catalog is closed by now, so its files stay as they are until somebody changes them.
         with suppress(OSError):
-            firstframe.keep(os.environ, coexplorer.__version__, app.last_frame)
+            first_frame.keep(os.environ, coexplorer.__version__, app.last_frame)
     # The demo takes its mounts with it.
     if app is not None and app.left_mounted and settings.profile != DEMO:
         folder = settings.mount_folder

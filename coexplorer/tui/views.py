@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from coexplorer.text import clean, cut, width
-from coexplorer.tui.present import Line, Piece, Role
+from coexplorer.tui.columns import Line, Piece, Role
 
 LAST_NUMBER = 9
 """Views beyond it are shown, and opened by the mouse or the palette."""

@@ -19,10 +19,10 @@ from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.library import open_library
 from coexplorer.models import Secret
 from coexplorer.text import clean
-from coexplorer.tui.look import STYLE, build_themes, choose_theme
+from coexplorer.tui.columns import Line, Role, wrap
 from coexplorer.tui.messages import TextEntered, TextRefused
-from coexplorer.tui.present import Line, Role, wrap
 from coexplorer.tui.terminal.app import TerminalApp
+from coexplorer.tui.themes import STYLE, build_themes, choose_theme
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.form import FormField
 from coexplorer.tui.widgets.lines import Lines

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from coexplorer.catalog import Row
 from coexplorer.models import AssetId
-from coexplorer.tui.ahead import Ahead
+from coexplorer.tui.optimistic import Ahead
 
 BLOCK = 128
 """Rows asked for at once: two pages of a tall terminal."""

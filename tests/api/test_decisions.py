@@ -8,7 +8,7 @@ from coexplorer.api.calls import Repeat
 from coexplorer.api.failures import Failure, Kind
 from coexplorer.api.origin import parse_base_url, parse_origin
 from coexplorer.api.paging import MOST_PAGES, WALL, Incomplete, Pager, Place, Step, build_windows
-from coexplorer.api.patience import Patience, Tried, find_wait_s
+from coexplorer.api.retry import Patience, Tried, find_wait_s
 from coexplorer.errors import ApiError, ConfigError
 from coexplorer.models import AssetId
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coexplorer.assets import parse_asset
-from coexplorer.catalog import Catalog, sets
+from coexplorer.catalog import Catalog, executor
 from coexplorer.errors import QueryError
 from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import FLAGS, Query, format_query, fulfils, parse_partial, parse_query
@@ -62,13 +62,13 @@ def _flags(membership: Membership) -> tuple[bool | None, ...]:
     return membership.archived, membership.favorite, membership.mine, membership.shared
 
 
-@pytest.fixture(params=[sets._LOOKED_AT, (4, 10)], ids=["looked at", "by sets"])
+@pytest.fixture(params=[executor._LOOKED_AT, (4, 10)], ids=["looked at", "by sets"])
 def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Find the first rows by a look at each asset, and by sets along short pieces of the order."""
-    monkeypatch.setattr(sets, "_LOOKED_AT", request.param)
+    monkeypatch.setattr(executor, "_LOOKED_AT", request.param)
     if len(request.param) == 2:
-        monkeypatch.setattr(sets, "_REACHES", (8, 32))
-        monkeypatch.setattr(sets, "_FEW", 10)
+        monkeypatch.setattr(executor, "_REACHES", (8, 32))
+        monkeypatch.setattr(executor, "_FEW", 10)
 
 
 @pytest.mark.usefixtures("steps")

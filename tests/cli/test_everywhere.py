@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from coexplorer.cli.root import COMMANDS, cli
+from coexplorer.cli.commands import COMMANDS, cli
 from tests.support.program import Program
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
+from coexplorer.cli.commands import COMMANDS, cli
 from coexplorer.cli.reference import build_reference
-from coexplorer.cli.root import COMMANDS, cli
 from tests.support.program import TIMEOUT_S, Program, program_command
 
 HEAVY = ("httpx", "textual", "anyio", "trio", "msgspec", "starlette", "uvicorn", "sqlite3")

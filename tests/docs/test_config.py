@@ -7,8 +7,8 @@ import tomllib
 
 from coexplorer.config import file
 from coexplorer.config.file import parse_config
+from coexplorer.tui.columns import COLUMN_BY_ID
 from coexplorer.tui.keys import build_keymap
-from coexplorer.tui.present import COLUMN_BY_ID
 from tests.support.pages import ROOT
 
 PAGE = (ROOT / "docs" / "config.md").read_text("utf-8")

@@ -116,4 +116,4 @@ def test_every_lock_of_the_code_has_its_owner_on_the_page() -> None:
         if makes and not any(name == module or name.startswith(f"{module}.") for name in named):
             nameless.append(module)
     # It guards what a signal may do to the terminal; any other belongs on the page.
-    assert nameless == ["coexplorer.tui.terminal.standing"]
+    assert nameless == ["coexplorer.tui.quickstart.standing"]

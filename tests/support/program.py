@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from click.testing import CliRunner
 
-from coexplorer.cli.root import cli
+from coexplorer.cli.commands import cli
 from coexplorer.demo.server import DemoServer
 
 TIMEOUT_S = 600

@@ -20,8 +20,8 @@ from coexplorer.tui.changes import (
     describe_reversal,
     tell_when,
 )
+from coexplorer.tui.columns import Line
 from coexplorer.tui.diffs import build_report
-from coexplorer.tui.present import Line
 
 NOW = datetime(2026, 11, 28, 13, 0, tzinfo=UTC)
 DENIED = Forbidden("you can read but not change this asset", hint="ask its owner")

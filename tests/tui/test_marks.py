@@ -11,9 +11,9 @@ from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.models import Asset, AssetId, Record, SourceBucket
 from coexplorer.tui import external
-from coexplorer.tui.actions.look import build_texts
+from coexplorer.tui.actions.clipboard import build_texts
+from coexplorer.tui.command_registry import COMMANDS, get_command
 from coexplorer.tui.commands import Marks, Scope, Situation
-from coexplorer.tui.registry import COMMANDS, get_command
 from tests.support.server import COMBINED, DRAFT, OUTSIDE
 from tests.support.tui import Running, running_app
 

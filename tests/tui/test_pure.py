@@ -15,10 +15,7 @@ from coexplorer.query import SortKey
 from coexplorer.text import clean, width
 from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.changes import build_part_line
-from coexplorer.tui.diffs import describe_entry
-from coexplorer.tui.facts import _show_value
-from coexplorer.tui.markdown import render_markdown
-from coexplorer.tui.present import (
+from coexplorer.tui.columns import (
     Role,
     build_head,
     build_layout,
@@ -27,6 +24,9 @@ from coexplorer.tui.present import (
     show_date,
     show_size,
 )
+from coexplorer.tui.diffs import describe_entry
+from coexplorer.tui.facts import _show_value
+from coexplorer.tui.markdown import render_markdown
 from coexplorer.tui.tagtext import find_tag_at, fit_values, format_tags, parse_tags
 from coexplorer.tui.views import build_strip_line, build_views
 from coexplorer.tui.windows import BLOCK, KEPT_BLOCKS, Windows

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from coexplorer.tui.actions import ACTIONS
+from coexplorer.tui.command_registry import BY_ID, COMMANDS
 from coexplorer.tui.commands import Scope, Situation
 from coexplorer.tui.keydocs import build_key_docs
 from coexplorer.tui.keys import build_keymap, name_key, parse_quick_action
-from coexplorer.tui.registry import BY_ID, COMMANDS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -11,7 +11,7 @@ from coexplorer.config import Settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui import external
-from coexplorer.tui.actions import look
+from coexplorer.tui.actions import clipboard
 from tests.support.server import COMBINED, OUTSIDE, RAW, THEIRS
 from tests.support.tui import running_app
 
@@ -76,7 +76,7 @@ async def test_the_yanked_json_is_the_platforms_own(server: DemoServer, settings
     async with running_app(server, settings) as app:
         record = await app.library.record(app.main.rows.current.id)  # type: ignore[union-attr]  # it is shown
         assert record is not None
-        texts = look.build_texts([record], server.url)
+        texts = clipboard.build_texts([record], server.url)
         assert f'"id": "{OUTSIDE}"' in texts["JSON"].text
         assert f'"id":"{OUTSIDE}"' in texts["attach snippet"].text
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from coexplorer.tui.actions import (
+    app,
     browse,
+    clipboard,
     edit,
+    editor,
     history,
-    look,
-    many,
+    marks,
     new,
-    outside,
-    rest,
     search,
     triage,
 )
@@ -31,10 +31,10 @@ ACTIONS: dict[str, Action] = {
     **search.ACTIONS,
     **edit.ACTIONS,
     **triage.ACTIONS,
-    **many.ACTIONS,
+    **marks.ACTIONS,
     **history.ACTIONS,
-    **look.ACTIONS,
+    **clipboard.ACTIONS,
     **new.ACTIONS,
-    **outside.ACTIONS,
-    **rest.ACTIONS,
+    **editor.ACTIONS,
+    **app.ACTIONS,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coexplorer.tui.actions import edit, new, outside
+from coexplorer.tui.actions import edit, editor, new
 from coexplorer.tui.memory import Draft, FormDraft, TextDraft, drop_file
 from coexplorer.tui.widgets.choices import Choice
 
@@ -31,7 +31,7 @@ async def offer_all(screen: MainScreen) -> None:
             _forget(path, text)
         elif await _is_wanted(screen, path, "you were writing in your editor", text):
             _forget(path, text)
-            await outside.write(screen, text.before, written)
+            await editor.write(screen, text.before, written)
             return
 
 

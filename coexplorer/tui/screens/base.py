@@ -15,10 +15,10 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from coexplorer.errors import CoexplorerError, NotSignedIn
+from coexplorer.tui.command_registry import get_command
 from coexplorer.tui.commands import Command, Scope, Situation
 from coexplorer.tui.keys import SHARED, name_key
 from coexplorer.tui.messages import CommandClicked, FieldLeft, TextRefused
-from coexplorer.tui.registry import get_command
 from coexplorer.tui.terminal.bursts import find_burst, find_rest, looks_pasted
 from coexplorer.tui.terminal.screen import TerminalScreen
 

@@ -12,10 +12,10 @@ from textual.containers import Horizontal, Vertical
 from coexplorer.library.library import Library
 from coexplorer.models import Record
 from coexplorer.text import plural
+from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.deletion import Doomed, build_deletion
 from coexplorer.tui.messages import TextAbandoned, TextEntered
-from coexplorer.tui.present import Role
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import Field

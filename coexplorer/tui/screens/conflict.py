@@ -10,9 +10,9 @@ from textual.containers import Vertical
 from coexplorer.errors import EditConflict
 from coexplorer.fields import FIELD_BY_NAME, Kind, Value
 from coexplorer.text import clean, clean_lines, fit
+from coexplorer.tui.columns import Line, Role, wrap
 from coexplorer.tui.commands import Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
-from coexplorer.tui.present import Line, Role, wrap
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
 from coexplorer.tui.widgets.details import Rule

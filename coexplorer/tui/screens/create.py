@@ -19,10 +19,10 @@ from coexplorer.library.library import Library
 from coexplorer.library.results import ReadyProgress
 from coexplorer.models import AwsSource, NewAsset, Record, Secret
 from coexplorer.text import clean
+from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.memory import FormDraft
 from coexplorer.tui.messages import Switched, TextEntered, TextTyped
-from coexplorer.tui.present import Role, wrap
 from coexplorer.tui.screens.base import OPEN, CommandScreen
 from coexplorer.tui.tagtext import find_tag_at, fit_values, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice, Choices

@@ -9,10 +9,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from coexplorer.text import clean, fit
+from coexplorer.tui.columns import Line, Role, wrap
+from coexplorer.tui.command_registry import COMMANDS
 from coexplorer.tui.commands import Command, Group, Scope
 from coexplorer.tui.keys import Keymap, show_key
-from coexplorer.tui.present import Line, Role, wrap
-from coexplorer.tui.registry import COMMANDS
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Details, Rule
 from coexplorer.tui.widgets.footer import Footer

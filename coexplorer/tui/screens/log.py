@@ -30,9 +30,9 @@ from coexplorer.tui.changes import (
     describe_reversal,
     name_change,
 )
+from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.diffs import build_entry_details
-from coexplorer.tui.present import Line, Role
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.plan import PlanScreen
 from coexplorer.tui.widgets.choices import Choice

@@ -17,6 +17,7 @@ from coexplorer.models import AssetId
 from coexplorer.query import SortKey
 from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, triage
 from coexplorer.tui.browsing import Browsing
+from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Scope, Situation
 from coexplorer.tui.feeds import Feeds
 from coexplorer.tui.messages import (
@@ -30,7 +31,6 @@ from coexplorer.tui.messages import (
     TextTyped,
     ViewClicked,
 )
-from coexplorer.tui.present import Role
 from coexplorer.tui.screens.base import START, CommandScreen, Handler
 from coexplorer.tui.sends import Sends
 from coexplorer.tui.terminal.capabilities import read_capabilities
@@ -169,7 +169,7 @@ class MainScreen(CommandScreen[None]):
 
     def build_look(self, pen_of: Callable[[Style], Pen]) -> bytes:
         """Return how the list looks, for the next start to draw it before the app is there."""
-        from coexplorer.tui.firstlist import ListLook, encode_look  # noqa: PLC0415  at the exit
+        from coexplorer.tui.quickstart.list_view import ListLook, encode_look  # noqa: PLC0415  at the exit
 
         place, footer = self.rows.region, self.footer.region
         return encode_look(

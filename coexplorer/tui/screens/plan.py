@@ -15,6 +15,7 @@ from coexplorer.library.changes import Plan
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchProgress, BatchReport
 from coexplorer.text import width
+from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.diffs import (
     Outcome,
@@ -23,7 +24,6 @@ from coexplorer.tui.diffs import (
     build_plan_title,
     build_report,
 )
-from coexplorer.tui.present import Line, Role
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer

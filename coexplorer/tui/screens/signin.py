@@ -12,9 +12,9 @@ from coexplorer.library.library import Library
 from coexplorer.models import Secret
 from coexplorer.text import clean
 from coexplorer.tui import external
+from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Scope
 from coexplorer.tui.messages import TextEntered, TextTyped
-from coexplorer.tui.present import Role
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer

@@ -10,9 +10,9 @@ from textual.containers import Horizontal, Vertical
 
 from coexplorer.library.library import Library
 from coexplorer.query import Query
+from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
-from coexplorer.tui.present import Role
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.details import Rule

@@ -19,12 +19,13 @@ from textual.driver import Driver
 from textual.geometry import Offset
 from textual.screen import Screen
 
-from coexplorer.tui.terminal import firstframe, jobs
+from coexplorer.tui.quickstart import first_frame
+from coexplorer.tui.quickstart.codec import build_painting, decode_rows, encode_rows
+from coexplorer.tui.terminal import jobs
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.terminal.cells import PLAIN, Pen
 from coexplorer.tui.terminal.clipboard import build_copies
 from coexplorer.tui.terminal.driver import QuietDriver
-from coexplorer.tui.terminal.frames import build_painting, decode_rows, encode_rows
 from coexplorer.tui.terminal.layer import OutputLayer
 
 _Result = TypeVar("_Result")
@@ -45,7 +46,7 @@ _NO_SIZE = (
 
 
 class Capture(NamedTuple):
-    """A screen as the next start can paint it: see `firstframe.Frame`."""
+    """A screen as the next start can paint it: see `first_frame.Frame`."""
 
     size: tuple[int, int]
     rows: bytes
@@ -73,7 +74,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
         self._layer: OutputLayer | None = None
         self._frame_waits = False
         self._frame_timer: asyncio.TimerHandle | None = None
-        self._painted = firstframe.take()
+        self._painted = first_frame.take()
         self._holds = self._painted is not None
         self._size_timer: asyncio.TimerHandle | None = None
         self._woken = False
@@ -131,7 +132,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
             # A first frame may stand; or an editor has the terminal, and gave it back itself.
             if self.is_headless:
                 self.tell_no_shell()
-            elif not firstframe.stop(group=group):
+            elif not first_frame.stop(group=group):
                 self._note_stop(jobs.stop(0, group=group))
             return
         driver.suspend_application_mode()
@@ -166,7 +167,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
                 driver.take_again()
                 self.repaint()
         else:
-            firstframe.go_on()
+            first_frame.go_on()
 
     async def on_event(self, event: events.Event) -> None:
         """Take what is typed, unless it was meant for the shell: what follows the key that stops.
@@ -298,7 +299,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
                 self._painted = None
         return self._layer
 
-    def _adopt(self, layer: OutputLayer, painted: firstframe.Painted) -> None:
+    def _adopt(self, layer: OutputLayer, painted: first_frame.Painted) -> None:
         layer.resize(*painted.size)
         with suppress(ValueError):
             rows = painted.drawn or decode_rows(painted.rows)

@@ -16,8 +16,8 @@ from textual.strip import Strip
 
 from coexplorer.catalog import Row
 from coexplorer.models import AssetId
+from coexplorer.tui.columns import Role, build_head, build_layout, build_row
 from coexplorer.tui.messages import RowChosen, RowHighlighted, RowsMissed
-from coexplorer.tui.present import Role, build_head, build_layout, build_row
 from coexplorer.tui.terminal.plain import PlainLines
 from coexplorer.tui.terminal.styles import LazyStyles
 from coexplorer.tui.widgets.lines import build_strip

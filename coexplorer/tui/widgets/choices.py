@@ -10,7 +10,7 @@ from textual.geometry import Offset
 from textual.message import Message
 
 from coexplorer.text import clean, fit
-from coexplorer.tui.present import Line, Role
+from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.widgets.lines import Lines
 
 MOST = 8

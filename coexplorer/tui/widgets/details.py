@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual import events
 
 from coexplorer.text import clean, cut, width
+from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.messages import DetailsResized
-from coexplorer.tui.present import Line, Role
 from coexplorer.tui.widgets.lines import Lines
 
 

@@ -22,6 +22,7 @@ from coexplorer.fields import (
     Value,
     replace_values,
 )
+from coexplorer.tui.columns import Role
 from coexplorer.tui.facts import LABEL
 from coexplorer.tui.messages import (
     FieldLeft,
@@ -31,7 +32,6 @@ from coexplorer.tui.messages import (
     TextRefused,
     TextTyped,
 )
-from coexplorer.tui.present import Role
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions

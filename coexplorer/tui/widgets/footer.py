@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from textual import events
 
 from coexplorer.text import cut, width
+from coexplorer.tui.columns import Piece, Role
 from coexplorer.tui.commands import Command
 from coexplorer.tui.keys import Keymap, show_key
 from coexplorer.tui.messages import CommandClicked
-from coexplorer.tui.present import Piece, Role
 from coexplorer.tui.widgets.lines import Lines
 
 

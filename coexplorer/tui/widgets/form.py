@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from coexplorer.text import fit
+from coexplorer.tui.columns import Role
 from coexplorer.tui.messages import Switched
-from coexplorer.tui.present import Role
 from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.written import join_lines

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from coexplorer.library.results import Status
 from coexplorer.text import clean, fit, width
-from coexplorer.tui.present import Line, Role
+from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.widgets.lines import Lines
 
 

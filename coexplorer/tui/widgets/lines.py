@@ -13,7 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from coexplorer.text import width
-from coexplorer.tui.present import Line, Role
+from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.terminal.plain import PlainLines
 from coexplorer.tui.terminal.styles import LazyStyles
 

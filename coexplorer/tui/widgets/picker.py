@@ -10,7 +10,7 @@ from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.strip import Strip
 
-from coexplorer.tui.present import Line
+from coexplorer.tui.columns import Line
 from coexplorer.tui.widgets.lines import Lines, build_strip
 
 

@@ -16,8 +16,8 @@ from textual.geometry import Offset
 from textual.widget import Widget
 
 from coexplorer.text import clean, width
+from coexplorer.tui.columns import Role
 from coexplorer.tui.messages import FieldLeft, TextAbandoned, TextEntered, TextTyped
-from coexplorer.tui.present import Role
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.written import join_lines

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 
 from coexplorer.errors import QueryError
 from coexplorer.text import clean, width
-from coexplorer.tui.present import Line, Role, wrap
+from coexplorer.tui.columns import Line, Role, wrap
 from coexplorer.tui.widgets.choices import Choices
 from coexplorer.tui.widgets.lines import Lines
 

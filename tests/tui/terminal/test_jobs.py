@@ -14,7 +14,7 @@ import pytest
 from benchmarks.processes import find_tree
 from benchmarks.pty_session import Session
 from coexplorer.demo.server import DemoServer
-from coexplorer.tui.terminal.firstframe import find_frame_file
+from coexplorer.tui.quickstart.first_frame import find_frame_file
 
 PROGRAM = [sys.executable, "-m", "coexplorer"]
 

@@ -14,15 +14,15 @@ import pytest
 from benchmarks.pty_session import Screen, Session
 from coexplorer.config.paths import find_paths
 from coexplorer.demo.server import DemoServer
-from coexplorer.tui.screens.main import TALL_ENOUGH
-from coexplorer.tui.terminal.cells import PLAIN, Cell, Pen
-from coexplorer.tui.terminal.firstframe import (
+from coexplorer.tui.quickstart.codec import decode_rows, encode_rows
+from coexplorer.tui.quickstart.first_frame import (
     SEARCH_COLUMN,
     SEARCH_ROW,
     find_config_file,
     find_frame_file,
 )
-from coexplorer.tui.terminal.frames import decode_rows, encode_rows
+from coexplorer.tui.screens.main import TALL_ENOUGH
+from coexplorer.tui.terminal.cells import PLAIN, Cell, Pen
 
 FRAME_END = b"\x1b[5n"
 COMMAND = [sys.executable, "-m", "coexplorer"]
@@ -262,13 +262,13 @@ def test_the_terminal_is_given_back_when_the_app_cannot_come(
 def test_what_paints_imports_nothing_that_costs_more_than_painting() -> None:
     code = (
         "import sys\nfrom coexplorer.cli import main\n"
-        "from coexplorer.tui.terminal import firstframe\n"
+        "from coexplorer.tui.quickstart import first_frame\n"
         "print(*sys.modules)"
     )
     plain = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
     argv = [sys.executable, "-c", code]
     done = subprocess.run(argv, env=plain, capture_output=True, text=True, check=True)
-    assert "coexplorer.tui.terminal.firstframe" in done.stdout.split()
+    assert "coexplorer.tui.quickstart.first_frame" in done.stdout.split()
     assert {"typing", "re", "enum", "collections"}.isdisjoint(done.stdout.split())
 
 

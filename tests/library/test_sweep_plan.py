@@ -2,7 +2,7 @@
 
 import pytest
 
-from coexplorer.library.legs import (
+from coexplorer.library.sweep_plan import (
     ROWS,
     SWEEP_EVERY_S,
     VIEWS,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from coexplorer.tui.columns import COLUMN_BY_ID, COLUMNS
+from coexplorer.tui.command_registry import COMMANDS
 from coexplorer.tui.commands import Group, Scope
 from coexplorer.tui.keys import show_key
-from coexplorer.tui.present import COLUMN_BY_ID, COLUMNS
-from coexplorer.tui.registry import COMMANDS
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:

@@ -163,7 +163,7 @@ def cli(
 
         start_log(find_paths().log_file)
     if ctx.invoked_subcommand is None:
-        from coexplorer.cli.app import open_app
+        from coexplorer.cli.launch import open_app
 
         ctx.exit(open_app(_find_settings(ctx, invocation)))
 
@@ -178,7 +178,7 @@ def _find_settings(ctx: click.Context, invocation: Invocation) -> Settings:
     try:
         return invocation.load_settings()
     except NoProfile:
-        from coexplorer.cli.app import is_usable
+        from coexplorer.cli.launch import is_usable
 
         if not is_usable():
             raise

@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # typing itself costs more than the frame
 if TYPE_CHECKING:
     from typing import Any
 
-    from coexplorer.tui.terminal.firstframe import Painted
+    from coexplorer.tui.quickstart.first_frame import Painted
 
 ENTER = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[H\x1b[2J"
 LEAVE = b"\x1b[m\x1b[?7h\x1b[?1049l\x1b[?25h"

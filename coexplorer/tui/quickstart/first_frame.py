@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 
+    from coexplorer.tui.quickstart.standing import Standing
     from coexplorer.tui.terminal.cells import Row
-    from coexplorer.tui.terminal.standing import Standing
 
     class ListBehind(Protocol):
-        """Draws the list anew on a screen that is painted; see `coexplorer.tui.firstlist`."""
+        """Draws the list anew on a screen that is painted; see `list_view`."""
 
         @property
         def rows(self) -> Sequence[Row]:
@@ -285,7 +285,8 @@ def paint(env: Mapping[str, str], version: str, open_list: OpenList) -> bool:
     except (OSError, ValueError):
         return False
     # There is something to paint.
-    from coexplorer.tui.terminal import jobs, standing  # noqa: PLC0415
+    from coexplorer.tui.quickstart import standing  # noqa: PLC0415
+    from coexplorer.tui.terminal import jobs  # noqa: PLC0415
 
     terminal = jobs.read_settings(_STDIN)
     if terminal is None:

@@ -22,9 +22,7 @@ from typing import Final, TypeVar, cast
 
 import msgspec
 
-from coexplorer.catalog.conditions import Condition, Test
-from coexplorer.catalog.schema import FLAG_BITS
-from coexplorer.catalog.search import (
+from coexplorer.catalog.compiler import (
     ARCHIVED,
     Clause,
     Order,
@@ -34,6 +32,8 @@ from coexplorer.catalog.search import (
     expand_short,
     join_words,
 )
+from coexplorer.catalog.conditions import Condition, Test
+from coexplorer.catalog.schema import FLAG_BITS
 from coexplorer.query import Query
 
 _KEPT_SETS: Final = 48

@@ -1,8 +1,8 @@
 """Query tree → SQL. Pure: texts and their parameters, nothing is run here.
 
 A query is a list of clauses that must all hold (or, negated, must not). A clause has parts of which
-one must hold. Each part is a ``SELECT`` of asset numbers; `coexplorer.catalog.sets` runs them and
-combines what they find, so that a part that was asked before costs nothing.
+one must hold. Each part is a ``SELECT`` of asset numbers; `coexplorer.catalog.executor` runs them
+and combines what they find, so that a part that was asked before costs nothing.
 """
 
 from __future__ import annotations

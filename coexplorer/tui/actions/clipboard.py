@@ -10,7 +10,7 @@ import msgspec
 from coexplorer.models import Asset, Record
 from coexplorer.text import plural, size_text
 from coexplorer.tui import external
-from coexplorer.tui.actions.many import ONLY_ONE
+from coexplorer.tui.actions.marks import ONLY_ONE
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from coexplorer.catalog import Catalog, Row
 from coexplorer.errors import CatalogError
 from coexplorer.query import Query, SortKey, parse_partial
 from coexplorer.text import width
-from coexplorer.tui.present import NOTHING_FITS, Piece, Role, build_layout, build_row, show_count
+from coexplorer.tui.columns import NOTHING_FITS, Piece, Role, build_layout, build_row, show_count
+from coexplorer.tui.quickstart.codec import decode_rows
 from coexplorer.tui.terminal.cells import BLANK, PLAIN, Cell, Pen, draw_text, sgr_between
 from coexplorer.tui.terminal.diff import Capabilities, ScreenModel
-from coexplorer.tui.terminal.frames import decode_rows
 
 _FOUND_CELLS = 20
 """Room for the count, at the end of its row; what a longer one left there is overwritten."""

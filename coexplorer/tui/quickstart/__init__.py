@@ -1,0 +1,1 @@
+"""The first frame of the next start: kept at the exit, shown before the app is imported."""
