@@ -27,8 +27,7 @@ TITLE = "ecephys_655019_2023-04-03_18-17-07"
 @pytest.fixture(scope="session")
 def more(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which the program has one more field."""
-    folder = copy_with_one_more(tmp_path_factory.mktemp("more"))
-    return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+    return copy_with_one_more(tmp_path_factory.mktemp("more"))
 
 
 @pytest.fixture
@@ -169,6 +168,34 @@ def test_the_document_has_the_field(server: KnowingServer, run: Runner, tmp_path
 def test_the_document_does_not_reset_it(server: KnowingServer, run: Runner, tmp_path: Path) -> None:
     edit_with(run, tmp_path, r"^mount: .*$", "mount: elsewhere")
     assert [(each["mount"], each[KEY]) for each in sent(server)] == [("elsewhere", OLD)]
+
+
+# --- Other kinds
+
+
+def test_a_set_is_merged_and_shown_as_one(server: KnowingServer, tmp_path: Path) -> None:
+    run = Runner(server, copy_with_one_more(tmp_path / "set", "SET"))
+    server.references[RAW] = ["b", "a, 1"]
+    assert f"  {NAME:<14}b  a, 1\n" in run("show", RAW).out
+    plan = run("edit", RAW, "--reference", "c,b", "--dry-run").out
+    assert f"  {NAME:<12}+c -a, 1\n" in plan
+    document = edit_with(run, tmp_path, r"^name: .*$", "name: Renamed")
+    assert f'\n{NAME}: b, "a, 1"\n' in document
+    run("edit", RAW, "--reference", "c,b", "--yes")
+    assert [each[KEY] for each in sent(server)] == [["b", "a, 1"], ["b", "c"]]
+    (server.make_bucket("my-bucket") / "reads.txt").write_text("ACGT")
+    run("create", "New", "--bucket", "my-bucket", "--public", "--citation", "x", "--citation", "y")
+    assert sent(server, "POST")[-1][KEY] == ["x", "y"]
+
+
+def test_another_text_is_a_string_in_the_document(server: KnowingServer, tmp_path: Path) -> None:
+    run = Runner(server, copy_with_one_more(tmp_path / "text", "TEXT"))
+    server.references[RAW] = "two\nlines"
+    assert "\n\n  two\n  lines\n" in run("show", RAW).out
+    document = edit_with(run, tmp_path, r"^reference: .*$", r'reference: "three\\nlines"')
+    assert f'\n{NAME}: "two\\nlines"\n' in document
+    run("edit", RAW, "--add-tag", "new", "--yes")
+    assert [each[KEY] for each in sent(server)] == ["three\nlines"] * 2
 
 
 # --- The app

@@ -6,7 +6,7 @@ Labels are as wide as `LABEL`; whatever the platform sent that we have no name f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from coexplorer.assets import unknown_fields
 from coexplorer.fields import FIELDS, Kind
@@ -32,14 +32,14 @@ _SECONDS = range(10**8, 10**10)
 
 
 def build_facts(
-    record: Record, cells: int, description: Sequence[Line], *, short: bool
+    record: Record, cells: int, texts: Mapping[str, Sequence[Line]], *, short: bool
 ) -> list[Line]:
     """Return the lines of the details.
 
     Args:
         record: What is known.
         cells: Width of the pane.
-        description: The rendered description.
+        texts: The description, and what else is a text, rendered; by the field's name.
         short: Only what fits a small pane, a few facts a line; else one fact a line.
     """
     asset = record.asset
@@ -47,7 +47,7 @@ def build_facts(
     lines: list[Line] = []
     for field in FIELDS:
         if field.kind is Kind.TEXT:
-            lines += _block(field.title, description, most=3 if short else None)
+            lines += _block(field.title, texts[field.name], most=3 if short else None)
         elif field.kind is Kind.SET:
             lines += _set(field.title, field.set_of(asset), cells)
         else:

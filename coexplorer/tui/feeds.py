@@ -14,6 +14,7 @@ import msgspec
 from textual.worker import Worker
 
 from coexplorer.errors import CoexplorerError
+from coexplorer.fields import FIELDS, EditableField, Kind
 from coexplorer.library.events import (
     AssetSettled,
     EditApplied,
@@ -27,7 +28,7 @@ from coexplorer.library.events import (
     SyncProgressed,
 )
 from coexplorer.library.results import Status
-from coexplorer.models import AssetId, Record
+from coexplorer.models import Asset, AssetId, Record
 from coexplorer.query import parse_partial
 from coexplorer.text import clean
 from coexplorer.tui import external
@@ -77,7 +78,7 @@ class Feeds:
         self._note = ""
         self._failure = ""
         self._counts: dict[str, int] = {}
-        self._descriptions: tuple[str, int, list[Line]] = ("", 0, [])
+        self._rendered: dict[str, tuple[str, int, list[Line]]] = {}
 
     # The list
 
@@ -254,21 +255,28 @@ class Feeds:
             # The fields are above, as they are typed.
             screen.details.show_facts(build_rest(record, cells), same_asset=same)
             return
-        lines = self._render_description(record.asset.description, cells - LABEL)
-        facts = build_facts(record, cells, lines, short=screen.details_small)
+        texts = {
+            field.name: self._render_text(field, record.asset, cells - LABEL)
+            for field in FIELDS
+            if field.kind is Kind.TEXT
+        }
+        facts = build_facts(record, cells, texts, short=screen.details_small)
         flight = f"{FLIGHT} " if record.asset.id in screen.rows.windows.ahead else ""
         screen.rule.show_title(f"{flight}{record.asset.name}")
         screen.details.show_facts(facts, same_asset=same)
 
-    def _render_description(self, text: str, cells: int) -> list[Line]:
+    def _render_text(self, field: EditableField, asset: Asset, cells: int) -> list[Line]:
+        text = field.text_of(asset)
         if not text:
             return []
-        if self._descriptions[:2] != (text, cells):
+        rendered = self._rendered.get(field.name)
+        if rendered is None or rendered[:2] != (text, cells):
             # Markdown is imported when the first description is shown, not before the first frame.
             from coexplorer.tui.markdown import render_markdown  # noqa: PLC0415
 
-            self._descriptions = (text, cells, render_markdown(text, max(10, cells)))
-        return self._descriptions[2]
+            rendered = (text, cells, render_markdown(text, max(10, cells)))
+            self._rendered[field.name] = rendered
+        return rendered[2]
 
     # Header and views
 

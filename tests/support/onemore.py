@@ -16,35 +16,43 @@ import coexplorer
 from coexplorer.demo.server import DemoServer
 
 NAME = "reference"
-LINE = "    reference: str | None = None\n"
 ROW = """\
     EditableField(
         name="reference",
-        kind=Kind.LINE,
+        kind=Kind.{kind},
         title="reference",
         help="The new reference.",
         new_help="Where it is written about.",
         file="reference.txt",
         wire="external_reference",
-        can_be_absent=True,
+        one="{one}",
+        can_be_absent={absent},
     ),
 """
+KINDS = {
+    "LINE": ("    reference: str | None = None\n", "", True),
+    "TEXT": ('    reference: str = ""\n', "", False),
+    "SET": ("    reference: tuple[str, ...] = ()\n", "citation", False),
+}
+"""Its line in the struct, what a member is called, and whether it can be absent."""
 KEY = "external_reference"
 _LAST_LINE = "    mount: str | None = None\n"
 _LAST_ROW = "        find_mistake=_find_mount_mistake,\n    ),\n"
 
 
-def copy_with_one_more(folder: Path) -> Path:
-    """Copy the program into a folder, with the row; return what ``PYTHONPATH`` must name."""
+def copy_with_one_more(folder: Path, kind: str = "LINE") -> dict[str, str]:
+    """Copy the program into a folder, with the row; return the environment that runs it."""
+    line, one, absent = KINDS[kind]
+    row = ROW.format(kind=kind, one=one, absent=absent)
     source = Path(coexplorer.__file__).parent
     shutil.copytree(source, folder / "coexplorer", ignore=shutil.ignore_patterns("__pycache__"))
     table = folder / "coexplorer" / "fields.py"
     text = table.read_text()
-    for after, added in ((_LAST_LINE, LINE), (_LAST_ROW, ROW)):
+    for after, added in ((_LAST_LINE, line), (_LAST_ROW, row)):
         assert text.count(after) == 1
         text = text.replace(after, after + added)
     table.write_text(text)
-    return folder
+    return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
 
 
 class KnowingServer(DemoServer):
@@ -55,12 +63,12 @@ class KnowingServer(DemoServer):
 
     def __init__(self, data: Path) -> None:
         super().__init__(data)
-        self.references: dict[str, str] = {}
+        self.references: dict[str, object] = {}
         self._app = _Knowing(self._app, self.references)
 
 
 class _Knowing:
-    def __init__(self, app: ASGIApp, references: dict[str, str]) -> None:
+    def __init__(self, app: ASGIApp, references: dict[str, object]) -> None:
         self._app = app
         self._references = references
 
@@ -94,10 +102,10 @@ class _Knowing:
 
     def _take(self, asset_id: str, asked: dict[str, object]) -> None:
         given = asked.get(KEY)
-        if isinstance(given, str):
-            self._references[asset_id] = given
-        else:
+        if given is None:
             self._references.pop(asset_id, None)
+        else:
+            self._references[asset_id] = given
 
     def _add(self, found: object) -> object:
         """Put the field into every asset of a reply that has it."""
