@@ -6,7 +6,7 @@ Sizes are in bytes (``…_bytes``), times are seconds since the epoch (UTC).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NewType
+from typing import Final, Literal, NewType
 
 import msgspec
 
@@ -271,3 +271,82 @@ class MetadataField(msgspec.Struct, frozen=True):
     category: str = ""
     multiple: bool = False
     allowed_values: tuple[str, ...] = ()
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """An asset as lists show it; light.
+
+    Attributes:
+        number: Stable in this catalog file, above 0: inode numbers can build on it.
+        size_bytes: None when unknown.
+        created: Epoch seconds; None when the platform did not say.
+        last_used: Epoch seconds; 0 means never used.
+        archived: False also when no search has said; the same for the other flags.
+    """
+
+    number: int
+    id: AssetId
+    name: str
+    type: str
+    state: str
+    size_bytes: int | None
+    files: int | None
+    created: float | None
+    last_used: float | None
+    tags: tuple[str, ...]
+    mount: str | None
+    owner: str
+    archived: bool
+    favorite: bool
+    mine: bool
+    shared: bool
+    external: bool
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A part of the assets: how many, and their size together (unknown sizes count as 0)."""
+
+    label: str
+    assets: int
+    size_bytes: int
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """Counts and bytes; each list begins with the most bytes, except that of ages."""
+
+    total: Share
+    archived: Share
+    never_used: Share
+    by_state: tuple[Share, ...]
+    by_type: tuple[Share, ...]
+    by_owner: tuple[Share, ...]
+    by_tag: tuple[Share, ...]
+    by_age: tuple[Share, ...]
+    by_place: tuple[Share, ...]
+    largest: tuple[Row, ...]
+
+
+class Duplicates(msgspec.Struct, frozen=True):
+    """Assets that look like the same one.
+
+    Attributes:
+        why: What they share: their name, their S3 location, or the same inputs and capsule.
+        shared: That name, location or capsule.
+        rows: Oldest first.
+    """
+
+    why: Literal["name", "location", "inputs"]
+    shared: str
+    rows: tuple[Row, ...]
+
+
+class Relative(msgspec.Struct, frozen=True):
+    """An asset that another was made from or contains, or the other way round.
+
+    Attributes:
+        row: None when the catalog does not know it.
+    """
+
+    id: AssetId
+    kind: Literal["made_from", "contains"]
+    row: Row | None

@@ -9,28 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coexplorer.catalog.rows import Row
-    from coexplorer.catalog.statistics import Duplicates, Relative, Share, Stats
     from coexplorer.catalog.store import Catalog
     from coexplorer.catalog.sweeps import SyncState
 
 __all__ = [
     "Catalog",
-    "Duplicates",
-    "Relative",
-    "Row",
-    "Share",
-    "Stats",
     "SyncState",
 ]
 
 _ROOMS = {
     "Catalog": "store",
-    "Duplicates": "statistics",
-    "Relative": "statistics",
-    "Row": "rows",
-    "Share": "statistics",
-    "Stats": "statistics",
     "SyncState": "sweeps",
 }
 

@@ -7,39 +7,8 @@ import math
 import msgspec
 
 from coexplorer.catalog.letters import letters_of
-from coexplorer.models import Asset, AssetId, MetadataValue, Record
+from coexplorer.models import Asset, MetadataValue, Record, Row
 from coexplorer.query import SEPARATOR, fold, spell_value
-
-
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """An asset as lists show it; light.
-
-    Attributes:
-        number: Stable in this catalog file, above 0: inode numbers can build on it.
-        size_bytes: None when unknown.
-        created: Epoch seconds; None when the platform did not say.
-        last_used: Epoch seconds; 0 means never used.
-        archived: False also when no search has said; the same for the other flags.
-    """
-
-    number: int
-    id: AssetId
-    name: str
-    type: str
-    state: str
-    size_bytes: int | None
-    files: int | None
-    created: float | None
-    last_used: float | None
-    tags: tuple[str, ...]
-    mount: str | None
-    owner: str
-    archived: bool
-    favorite: bool
-    mine: bool
-    shared: bool
-    external: bool
-
 
 ROW_COLUMNS = (
     "a.n, a.id, a.name, a.type, a.state, a.size_bytes, a.files, a.created, a.last_used, a.tags,"

@@ -8,60 +8,11 @@ from typing import Final, Literal
 
 import msgspec
 
-from coexplorer.catalog.rows import ROW_COLUMNS, Row, build_row
-from coexplorer.models import AssetId
+from coexplorer.catalog.rows import ROW_COLUMNS, build_row
+from coexplorer.models import AssetId, Duplicates, Relative, Row, Share, Stats
 from coexplorer.query import find_field
 
 _DAY_S: Final = 86400
-
-
-class Share(msgspec.Struct, frozen=True):
-    """A part of the assets: how many, and their size together (unknown sizes count as 0)."""
-
-    label: str
-    assets: int
-    size_bytes: int
-
-
-class Stats(msgspec.Struct, frozen=True):
-    """Counts and bytes; each list begins with the most bytes, except that of ages."""
-
-    total: Share
-    archived: Share
-    never_used: Share
-    by_state: tuple[Share, ...]
-    by_type: tuple[Share, ...]
-    by_owner: tuple[Share, ...]
-    by_tag: tuple[Share, ...]
-    by_age: tuple[Share, ...]
-    by_place: tuple[Share, ...]
-    largest: tuple[Row, ...]
-
-
-class Duplicates(msgspec.Struct, frozen=True):
-    """Assets that look like the same one.
-
-    Attributes:
-        why: What they share: their name, their S3 location, or the same inputs and capsule.
-        shared: That name, location or capsule.
-        rows: Oldest first.
-    """
-
-    why: Literal["name", "location", "inputs"]
-    shared: str
-    rows: tuple[Row, ...]
-
-
-class Relative(msgspec.Struct, frozen=True):
-    """An asset that another was made from or contains, or the other way round.
-
-    Attributes:
-        row: None when the catalog does not know it.
-    """
-
-    id: AssetId
-    kind: Literal["made_from", "contains"]
-    row: Row | None
 
 
 _CHOSEN: Final = "WITH chosen (n) AS MATERIALIZED (SELECT value FROM json_each(?)) "

@@ -14,11 +14,20 @@ from coexplorer.assets import asset_from_json, excerpt_from_json
 from coexplorer.catalog import statistics, sweeps, writing
 from coexplorer.catalog.connections import Connections
 from coexplorer.catalog.executor import Sets, read_change
-from coexplorer.catalog.rows import ROW_COLUMNS, Row, build_row
-from coexplorer.catalog.statistics import Duplicates, Relative, Stats
+from coexplorer.catalog.rows import ROW_COLUMNS, build_row
 from coexplorer.catalog.sweeps import SyncState
 from coexplorer.catalog.writing import Flag
-from coexplorer.models import AssetId, Dialect, Excerpt, Membership, Record
+from coexplorer.models import (
+    AssetId,
+    Dialect,
+    Duplicates,
+    Excerpt,
+    Membership,
+    Record,
+    Relative,
+    Row,
+    Stats,
+)
 from coexplorer.query import Query, fold
 
 _RECORD = (

@@ -15,9 +15,9 @@ from coexplorer.cli.targets import asset_argument, find_targets, read_targets
 from coexplorer.query import parse_query
 
 if TYPE_CHECKING:
-    from coexplorer.catalog import Duplicates, Relative, Stats
     from coexplorer.library import Library
     from coexplorer.library.results import Lineage
+    from coexplorer.models import Duplicates, Relative, Stats
 
 _TOP = 12
 """So many lines of each list are shown to people; JSON holds all."""

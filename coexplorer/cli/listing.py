@@ -36,10 +36,9 @@ from coexplorer.query import (
 )
 
 if TYPE_CHECKING:
-    from coexplorer.catalog import Row
     from coexplorer.library import Library
     from coexplorer.library.results import RemoteFound
-    from coexplorer.models import Asset
+    from coexplorer.models import Asset, Row
 
 _COLUMNS = {
     "id": Column("ID"),

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.config import Settings
 from coexplorer.errors import ApiError, CoexplorerError
 from coexplorer.fields import Fields
@@ -50,6 +49,7 @@ from coexplorer.library.sync import Sync
 from coexplorer.models import (
     Asset,
     AssetId,
+    Duplicates,
     Excerpt,
     FileEntry,
     FileUrls,
@@ -57,8 +57,10 @@ from coexplorer.models import (
     MetadataValue,
     NewAsset,
     Record,
+    Row,
     SearchRequest,
     Secret,
+    Stats,
 )
 from coexplorer.query import Query
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coexplorer.catalog import Duplicates, Row, Stats
 from coexplorer.errors import JournalError
 from coexplorer.library.context import Context, search_time
 from coexplorer.library.results import Lineage, Status
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Duplicates, Row, Stats
 from coexplorer.query import Query
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 import anyio
 import msgspec
 
-from coexplorer.catalog import Row
 from coexplorer.errors import AmbiguousAsset, CoexplorerError, NotFound, UnknownAssets
 from coexplorer.library.context import Context
 from coexplorer.library.exception_groups import plain_errors
@@ -22,7 +21,7 @@ from coexplorer.library.lists import Named, is_whole_id
 from coexplorer.library.remote import search_remote
 from coexplorer.library.settle import name_query
 from coexplorer.library.sync import Sync
-from coexplorer.models import AssetId, Membership, SearchRequest
+from coexplorer.models import AssetId, Membership, Row, SearchRequest
 from coexplorer.query import fold
 
 SHORTEST_ID = 6

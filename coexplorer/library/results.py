@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from coexplorer.catalog import Relative
 from coexplorer.errors import CoexplorerError, NoLongerFits
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.entries import DONE, KEPT, Action, Entry, State
-from coexplorer.models import Asset, AssetId
+from coexplorer.models import Asset, AssetId, Relative
 
 
 class Status(msgspec.Struct, frozen=True):

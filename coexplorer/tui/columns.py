@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from coexplorer.catalog import Row
+from coexplorer.models import Row
 from coexplorer.text import clean, cut, fit, width
 
 

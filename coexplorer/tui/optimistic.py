@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from coexplorer.catalog import Row
-from coexplorer.models import Asset, AssetId
+from coexplorer.models import Asset, AssetId, Row
 
 
 class Sent(msgspec.Struct, frozen=True, eq=False):

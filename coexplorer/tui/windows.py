@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
-from coexplorer.catalog import Row
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Row
 from coexplorer.tui.optimistic import Ahead
 
 BLOCK = 128

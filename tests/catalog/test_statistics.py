@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from coexplorer.assets import parse_asset
-from coexplorer.catalog import Catalog, Share
-from coexplorer.models import Asset, AssetId, Membership, Record
+from coexplorer.catalog import Catalog
+from coexplorer.models import Asset, AssetId, Membership, Record, Share
 from coexplorer.query import fold, narrow_to_tag, parse_query
 from tests.support.judge import find_naively, make_records
 

@@ -3,12 +3,11 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from coexplorer.catalog import Row
 from coexplorer.config import Settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
 from coexplorer.library.events import RowsChanged
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Row
 from coexplorer.query import Query
 from coexplorer.tui.windows import BLOCK
 from tests.support.server import COMBINED, OUTSIDE, THEIRS

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coexplorer.catalog import Row
 from coexplorer.fields import Fields
 from coexplorer.library.entries import Action, Entry, State
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Row
 from coexplorer.query import SortKey
 from coexplorer.text import clean, width
 from coexplorer.tui.browsing import Browsing

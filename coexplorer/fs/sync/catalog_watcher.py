@@ -25,7 +25,7 @@ from coexplorer.library.events import (
 from coexplorer.models import AssetId
 
 if TYPE_CHECKING:
-    from coexplorer.catalog import Row
+    from coexplorer.models import Row
 
 log = logging.getLogger(__name__)
 

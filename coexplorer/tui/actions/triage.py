@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from coexplorer.catalog import Row
 from coexplorer.errors import JournalError
 from coexplorer.fields import Fields
 from coexplorer.library.changes import Change
 from coexplorer.library.results import EditResult
+from coexplorer.models import Row
 from coexplorer.tui.actions import edit
 from coexplorer.tui.keys import QuickAction
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags, quote_tag

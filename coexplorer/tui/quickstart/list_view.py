@@ -14,8 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from coexplorer.catalog import Catalog, Row
+from coexplorer.catalog import Catalog
 from coexplorer.errors import CatalogError
+from coexplorer.models import Row
 from coexplorer.query import Query, SortKey, parse_partial
 from coexplorer.text import width
 from coexplorer.tui.columns import NOTHING_FITS, Piece, Role, build_layout, build_row, show_count

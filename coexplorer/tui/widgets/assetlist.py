@@ -14,8 +14,7 @@ from textual import events
 from textual.geometry import Offset, Region
 from textual.strip import Strip
 
-from coexplorer.catalog import Row
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Row
 from coexplorer.tui.columns import Role, build_head, build_layout, build_row
 from coexplorer.tui.messages import RowChosen, RowHighlighted, RowsMissed
 from coexplorer.tui.terminal.plain import PlainLines
