@@ -17,6 +17,13 @@ QUIET = "import subprocess\ndef other(): subprocess.run([])\ndef test_it(): pass
 BY_NAME = "def test_it(program): program.spawn('ls')\n"
 APP = "from tests.support.tui import Running\ndef test_it(): pass\n"
 PURE = "def test_it(): assert [n for n in (1, 2)]\n"
+FIXED = """import subprocess, pytest
+class Thing:
+    def start(self): subprocess.run([])
+@pytest.fixture
+def thing(): return Thing()
+def test_it(thing): thing.start()
+"""
 NESTED = "import subprocess\ndef test_it():\n    def inner(): subprocess.run([])\n    inner()\n"
 
 
@@ -30,8 +37,9 @@ NESTED = "import subprocess\ndef test_it():\n    def inner(): subprocess.run([])
         (APP, {"app"}),
         (PURE, set()),
         (NESTED, {"slow"}),
+        (FIXED, {"slow"}),
     ],
-    ids=["mounts", "starts", "only others start", "spawns", "app", "pure", "nested"],
+    ids=["mounts", "starts", "only others start", "spawns", "app", "pure", "nested", "fixture"],
 )
 def test_what_a_test_uses_marks_it(
     source: str, markers: set[str], build_item: Callable[[str], pytest.Item]

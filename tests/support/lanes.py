@@ -33,6 +33,7 @@ _BY_SUPPORT = {
     "tests.support.terminal": "slow",
     "tests.support.namespaces": "slow",
     "tests.support.company": "slow",
+    "benchmarks.pty_session": "slow",
 }
 _PROGRAMS = {"subprocess", "multiprocessing", "pty"}
 _ATTRIBUTES = {"spawn": "slow", "fork": "slow", "run_test": "app"}
@@ -64,14 +65,27 @@ def _find_markers(item: pytest.Item) -> Iterator[str]:
         marker = _BY_SUPPORT.get(getattr(value, "__module__", None) or "")
         if marker in ("mount", "app"):
             yield marker
-    yield from _find_reached(inspect.unwrap(function), module, set())
+    seen: set[int] = set()
+    yield from _find_reached(inspect.unwrap(function), module, seen)
+    for name in getattr(item, "fixturenames", ()):
+        yield from _find_reached(vars(module).get(name), module, seen)
 
 
-def _find_reached(function: object, module: ModuleType, seen: set[object]) -> Iterator[str]:
-    """Yield what a function needs, itself or by other functions of its module."""
-    if not isinstance(function, FunctionType) or function in seen:
+def _find_reached(value: object, module: ModuleType, seen: set[int]) -> Iterator[str]:
+    """Yield what a function, a fixture or a class needs, itself or by others of its module."""
+    if id(value) in seen:
         return
-    seen.add(function)
+    seen.add(id(value))
+    value = getattr(value, "_fixture_function", value)  # as pytest wraps it
+    if isinstance(value, type):
+        for method in vars(value).values():
+            yield from _find_reached(getattr(method, "__func__", method), module, seen)
+    value = getattr(value, "__wrapped__", value)
+    if isinstance(value, FunctionType):
+        yield from _find_used(value, module, seen)
+
+
+def _find_used(function: FunctionType, module: ModuleType, seen: set[int]) -> Iterator[str]:
     for name in _iter_names(function.__code__):
         if name in _ATTRIBUTES:
             yield _ATTRIBUTES[name]
