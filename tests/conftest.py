@@ -21,6 +21,7 @@ from tests.support.server import running_server
 settings.register_profile(
     "shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("quick", settings.get_profile("shared-machine"), max_examples=25)
 settings.load_profile("shared-machine")
 
 # A shell without job control lets what it starts aside ignore Ctrl-C, and nohup lets it ignore a

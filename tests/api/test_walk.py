@@ -126,7 +126,7 @@ async def test_rows_that_move_between_pages_come_once(legacy_server: DemoServer)
 
 
 async def test_a_row_without_an_id_breaks_nothing(server: DemoServer, client: Client) -> None:
-    server.store.update(make_id(1), extra={"id": None})
+    server.store.update(make_id(1), wire='{"id": null, "name": "nobody"}')
     found, complete = await read(client, prefetch=1)
     assert len(found) == 8
     assert complete

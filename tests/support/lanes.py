@@ -41,6 +41,8 @@ _ATTRIBUTES = {"spawn": "slow", "fork": "slow", "run_test": "app"}
 _LONG = {
     # Seconds of CPU on a machine of 2026.
     "test_a_search_finds_what_a_naive_filter_finds",  # 6 times 3
+    "test_no_request_is_answered_with_a_500",  # twice 2
+    "test_pasted_text_is_text_however_reads_cut_it",  # 2
     "test_undo_of_a_bulk_over_500_restores_all_but_those_changed_since_and_names_them",  # 7
 }
 
@@ -78,6 +80,11 @@ def _find_reached(value: object, module: ModuleType, seen: set[int]) -> Iterator
     seen.add(id(value))
     value = getattr(value, "_fixture_function", value)  # as pytest wraps it
     if isinstance(value, type):
+        yield from (
+            _BY_SUPPORT[base.__module__]
+            for base in value.__mro__[1:]
+            if base.__module__ in _BY_SUPPORT
+        )
         for method in vars(value).values():
             yield from _find_reached(getattr(method, "__func__", method), module, seen)
     value = getattr(value, "__wrapped__", value)
