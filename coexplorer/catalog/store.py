@@ -70,6 +70,11 @@ class Catalog:
         """One line when the catalog had to be rebuilt; otherwise empty."""
         return self._connections.problem
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._connections.path
+
     def close(self) -> None:
         """Close all connections; the catalog is of no use afterwards."""
         self._connections.close()

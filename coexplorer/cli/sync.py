@@ -10,6 +10,7 @@ import msgspec
 from coexplorer.cli.format import plural
 from coexplorer.cli.output import Format, format_options, print_json
 from coexplorer.cli.session import Invocation, pass_invocation, with_sync_progress
+from coexplorer.errors import CatalogError
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -24,6 +25,12 @@ def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
     """Read all assets of the platform into the local catalog."""
 
     async def work(library: Library) -> SyncReport:
+        status = await library.status()
+        if not status.is_kept:
+            raise CatalogError(
+                status.catalog_problem,
+                hint="make room, or set XDG_CACHE_HOME to a folder on another disk",
+            )
         return await with_sync_progress(library, lambda: library.sync(force=force))
 
     report = invocation.run(work)

@@ -102,6 +102,7 @@ class Reading:
             syncing=syncing,
             unsent=unsent,
             catalog_problem=self._context.catalog_problem,
+            is_kept=self._catalog.path == self._context.settings.catalog_path,
             journal_problem=journal.problem.message if journal.problem else "",
             dialect=state.dialect or "",
             refused=refused,

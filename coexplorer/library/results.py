@@ -22,6 +22,7 @@ class Status(msgspec.Struct, frozen=True):
         unsent: Journal entries that wait for the user: they could still go through.
         refused: Journal entries that the platform refused for good, and that nobody gave up yet.
         catalog_problem: One line when the catalog had to be bypassed or rebuilt; else empty.
+        is_kept: Whether the next session finds what this one reads; not where there is no room.
         dialect: ``legacy`` or ``current``; empty when not known yet.
         journal_problem: One line when the journal can't be written, so that nothing can be changed;
             else empty.
@@ -34,6 +35,7 @@ class Status(msgspec.Struct, frozen=True):
     syncing: bool
     unsent: int
     catalog_problem: str = ""
+    is_kept: bool = True
     dialect: str = ""
     journal_problem: str = ""
     refused: int = 0

@@ -202,6 +202,10 @@ def test_a_disk_with_little_room_does_not_end_the_first_list(
     assert RAW in done.lines
     (line,) = done.err.splitlines()
     assert line.startswith("coexplorer: the catalog ")
+    room = (str(room_kb),)
+    synced = on_a_full_disk(known, tmp_path, "sync", script=NEARLY_FULL, room=room)
+    assert (synced.code, synced.out) == (9, "")
+    assert "set XDG_CACHE_HOME to a folder on another disk" in synced.err
 
 
 @pytest.fixture(scope="session")
