@@ -1,11 +1,15 @@
 """What of Textual is private and touched by the terminal room: a test names what changed."""
 
+import ast
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from rich.cells import split_graphemes
+from rich.console import Console
 from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
@@ -14,8 +18,34 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
+ROOT = Path(__file__).parents[3]
+
+PRIVATE_IMPORTS = {
+    "textual._ansi_sequences.SYNC_END",
+    "textual._ansi_sequences.SYNC_START",
+    "textual._compositor.ChopsUpdate",
+    "textual._compositor.Compositor",
+    "textual._compositor.CompositorUpdate",
+    "textual._compositor.LayoutUpdate",
+    "textual._xterm_parser.XTermParser",
+}
+"""All private modules of Textual's that the app imports from; importing them is their test."""
+
+PRIVATE_CALLS = {
+    "_attach",
+    "_build_driver",
+    "_compositor_refresh",
+    "_display",
+    "_get_component_classes",
+}
+"""What is called on Textual's classes by `super()` or on a node; each is in `SURFACE`."""
+
 SURFACE: list[tuple[Callable[..., object], list[str]]] = [
     (App._display, ["self", "screen", "renderable"]),
+    (App._build_driver, ["self", "headless", "inline", "mouse", "size"]),
+    (XTermParser.__init__, ["self", "debug"]),
+    (XTermParser.feed, ["self", "data"]),
+    (XTermParser.tick, ["self"]),
     (LayoutUpdate.__init__, ["self", "strips", "region"]),
     (ChopsUpdate.__init__, ["self", "chops", "spans", "chop_ends"]),
     (Strip.render_ansi, ["style", "color_system"]),
@@ -74,3 +104,30 @@ def test_a_driver_still_keeps_its_size_threads_and_settings_where_ours_looks() -
     for name in ("_writer_thread", "_key_thread", "attrs_before", "exit_event", "fileno"):
         assert f"self.{name}" in source
     assert "self._driver._size" in inspect.getsource(App.size.fget)  # type: ignore[attr-defined]  # a property
+
+
+def test_the_console_still_says_how_many_colours_it_has() -> None:
+    assert hasattr(Console(), "_color_system")
+
+
+def test_whatever_is_private_and_touched_is_listed() -> None:
+    imports, calls = set(), set()
+    for path in (ROOT / "coexplorer").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("textual._"):
+                imports |= {f"{node.module}.{alias.name}" for alias in node.names}
+            elif isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+                own = path.is_relative_to(ROOT / "coexplorer" / "tui" / "terminal")
+                if own and not node.attr.endswith("__") and _is_of_textual(node.value):
+                    calls.add(node.attr)
+    assert imports == PRIVATE_IMPORTS
+    assert calls == PRIVATE_CALLS
+    named = {function.__name__ for function, _ in SURFACE}
+    assert named >= PRIVATE_CALLS
+
+
+def _is_of_textual(value: ast.expr) -> bool:
+    """Tell whether something private is asked of a superclass or a node of the DOM."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        return value.func.id == "super"
+    return isinstance(value, ast.Name) and value.id == "node"
