@@ -23,7 +23,7 @@ help:
 	@echo "make demo    install into $(VENV) and open the program on its embedded platform"
 	@echo "make test    install all that the tests need and pass the whole gate"
 	@echo "make check   the gate alone: format, lint, types, layers, tests, coverage"
-	@echo "make quick   lint, and the tests that need nothing but Python: about a minute"
+	@echo "make quick   lint, and the tests that need nothing but Python: little more than a minute"
 	@echo "make format  let ruff format and mend what it can"
 	@echo "make bench   measure what the docs claim"
 	@echo "make bench-tui the terminal app alone, beside a bare Textual app, mc and vim"
