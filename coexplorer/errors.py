@@ -20,7 +20,7 @@ codes (``cli``) and to notifications (``tui``).
     ├── JournalError              the journal can't be written: nothing may be sent
     ├── ConfigError               settings, profiles, tokens
     │   └── NoProfile             nobody has signed in here yet
-    ├── DocumentError             an edited text document that can't be read, with the line
+    ├── DocumentError             an edited text, or a list, that can't be read, with the line
     ├── InvalidField              a value that must not be sent, found before anything was
     ├── EditConflict              two people changed the same field: holds base, mine and theirs
     ├── AmbiguousAsset            a name or prefix that fits several assets
@@ -163,15 +163,18 @@ class ConfigError(CoexplorerError):
 
 
 class DocumentError(CoexplorerError):
-    """A text document of many assets, edited by hand, can't be read back.
+    """A text of many assets can't be read: a document edited by hand, or a list.
 
     Args:
         message: What is wrong.
         line: Number of the line, from 1.
+        hint: See `CoexplorerError`; where a document comes back from an editor, nothing else helps.
     """
 
-    def __init__(self, message: str, *, line: int) -> None:
-        super().__init__(f"line {line}: {message}", hint="open the text again and mend that line")
+    def __init__(
+        self, message: str, *, line: int, hint: str = "open the text again and mend that line"
+    ) -> None:
+        super().__init__(f"line {line}: {message}", hint=hint)
         self.line = line
 
 

@@ -2,12 +2,13 @@
 
 A table is for people: cleaned, and fitted to a terminal. JSON, JSON lines, TSV and ids are for
 programs: exact data. What a terminal could obey is written as a JSON escape, which is the same
-data; TSV escapes tabs, line ends and backslashes.
+data; TSV escapes tabs, line ends, backslashes and a quote that begins a cell.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
@@ -26,6 +27,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _UNICODE = {"utf-8", "utf8", "ascii"}
 """Encodings that need no escapes; click writes UTF-8 where Python would write ASCII."""
+
+
+_OPENS_QUOTE = re.compile(r'^( *)"')
 
 
 class Format(StrEnum):
@@ -173,4 +177,5 @@ def _tsv_cell(value: object) -> str:
 def _escape_tsv(text: str) -> str:
     for char, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
         text = text.replace(char, escape)
-    return text
+    # A quote at the beginning would make most readers take what follows for one cell.
+    return _OPENS_QUOTE.sub(r'\1\\"', text)

@@ -27,11 +27,15 @@ has changed since. `--query 'id:ID is:any'` always means the id.
 Commands that only look (`show`, `files`, `get`, `lineage`, `open`) take the beginning of a
 name, or a shorter one of an id, too, if it fits only one asset, and say which one that is.
 
-`-` reads a list from standard input. A line is one name or id, whole. What `--ids`, `--tsv`,
-`--json-lines` and `--json` print is understood, as is a table with a column `id` or `asset_id`;
-there the id counts. Byte order marks, Windows' line ends, empty lines and lines that come twice
-do no harm; items may end in NUL. When a line is unknown or fits several assets, each such line
-is named with its number, and nothing is done.
+`-` reads a list from standard input. A line is one name or id, whole; several on one line are
+refused. What `--ids`, `--tsv`, `--json-lines` and `--json` print is understood, as is a table
+whose titles name a column `id` or `asset_id`, separated by commas, semicolons or tabs; there
+the id counts. A cell in quotes may hold delimiters and line breaks; a quote in it is doubled.
+Blank rows, byte order marks, Windows' line ends, empty lines and lines that come twice do no
+harm; items may end in NUL. A line `id` alone is a title when an id stands below it. When a line
+is unknown or fits several assets, each such line is named with its number, and nothing is done;
+so it is when a list can be read in two ways: a quote is not closed, a row has two ids or more
+cells than titles, a key is in an object twice.
 
 What `--query` selects is judged by the query again when each asset is read afresh, right before
 it is changed; what no longer fits is left out and named. Before that, all assets are read anew if

@@ -1,26 +1,28 @@
 """What a person names: words of a command line, and lists on standard input. Pure.
 
-A line of a list is one name or id, whole. The program's own TSV, JSON, JSON lines and ids are told
-by how the list begins; there the id counts, whatever else is in the line.
+A line of a list is one name or id, whole. Tables, JSON and JSON lines are told by how the list
+begins; there the id counts, whatever else is in the record. What can be read in two ways is
+refused: a command that deletes may follow.
 """
 
 from __future__ import annotations
 
 import codecs
-import csv
+import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from coexplorer.errors import DocumentError
+from coexplorer.library.tables import DELIMITERS, HINT, LINE_END, Row, read_rows
 
 _WHOLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"[,;]*')
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_ALONE = re.compile(rf"({_WHOLE_ID.pattern})[\s{DELIMITERS}]*", re.IGNORECASE)
+_AMONG_OTHERS = re.compile(rf"(?<!\w){_WHOLE_ID.pattern}(?!\w)", re.IGNORECASE)
 _ID_TITLES = ("id", "asset_id")
-_DELIMITERS = "\t,;"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -48,11 +50,22 @@ def is_whole_id(text: str) -> bool:
     return _WHOLE_ID.fullmatch(text) is not None
 
 
+def holds_id(text: str) -> bool:
+    """Tell whether there is a whole id in a text that is none: several on one line, say."""
+    return not is_whole_id(text) and _AMONG_OTHERS.search(text) is not None
+
+
+def is_sayable(text: str) -> bool:
+    """Tell whether a text is valid Unicode; what a shell or JSON hands over need not be."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def parse_list(data: bytes) -> list[Named]:
     """Read a list of assets, each once, in its order.
 
     Raises:
-        DocumentError: It is JSON or has titles, and a line of it names no asset.
+        DocumentError: It is JSON or a table, and a record of it names no asset, or several, or
+            can't be read; or its first line may be a title or a name.
     """
     text = _decode(data)
     if "\0" in text:  # as find -print0 and xargs -0 have it
@@ -61,10 +74,10 @@ def parse_list(data: bytes) -> list[Named]:
     else:
         lines = [
             (number, line)
-            for number, line in enumerate(_LINE_END.split(text), start=1)
+            for number, line in enumerate(LINE_END.split(text), start=1)
             if line.strip()
         ]
-        found = _read_lines(lines) if lines else []
+        found = _read_text(text, lines) if lines else []
     once: dict[tuple[tuple[str, ...], bool], Named] = {}
     for each in found:
         once.setdefault((each.spellings, each.is_id), each)
@@ -77,35 +90,86 @@ def _decode(data: bytes) -> str:
     return data.decode(coding, "replace").removeprefix("\ufeff")
 
 
-def _read_lines(lines: Sequence[tuple[int, str]]) -> list[Named]:
-    first = lines[0][1].strip()
-    if first[0] in "[{" and (found := _read_json(lines)) is not None:
-        return found
-    for delimiter in _DELIMITERS:
-        titles = [cell.lower() for cell in _split_cells(first, delimiter)]
-        column = next((titles.index(title) for title in _ID_TITLES if title in titles), None)
-        # One cell alone may be a name: it is a title if what follows it is an id.
-        if column is not None and (len(titles) > 1 or _starts_with_id(lines[1:])):
-            return [_read_cell(number, line, delimiter, column) for number, line in lines[1:]]
-    return [_read_line(line, number) for number, line in lines]
+def _read_text(text: str, lines: Sequence[tuple[int, str]]) -> list[Named]:
+    found: list[Named] | None = None
+    if lines[0][1].strip()[0] in "[{":
+        found = _read_json(lines)
+    if found is None:
+        found = _read_table(text, lines[0][1])
+    return [_read_line(line, number) for number, line in lines] if found is None else found
 
 
-def _starts_with_id(lines: Sequence[tuple[int, str]]) -> bool:
-    return bool(lines) and is_whole_id(lines[0][1].strip().strip('"'))
+def _mistake(message: str, line: int) -> DocumentError:
+    return DocumentError(message, line=line, hint=HINT)
 
 
-def _split_cells(line: str, delimiter: str) -> list[str]:
-    if delimiter == "\t":  # our own has no quotes
-        return [cell.strip().strip('"') for cell in line.split("\t")]
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+def _read_table(text: str, first_line: str) -> list[Named] | None:
+    """Read a table that has a title for its ids; None when it is none."""
+    readings = [
+        each
+        for delimiter in DELIMITERS
+        if (each := _read_separated(text, first_line, delimiter)) is not None
+    ]
+    if len(readings) > 1:
+        raise _mistake("these titles can be read as separated by different signs", 1)
+    return readings[0] if readings else _read_column(text)
 
 
-def _read_cell(number: int, line: str, delimiter: str, column: int) -> Named:
-    cells = _split_cells(line, delimiter)
-    text = cells[column] if column < len(cells) else ""
-    if not text:
-        raise DocumentError("there is no id in this line", line=number)
-    return Named((text.lower(),), number, is_id=True)
+def _read_separated(text: str, first_line: str, delimiter: str) -> list[Named] | None:
+    rows = read_rows(text, delimiter)
+    try:
+        head = next(rows)
+    except DocumentError:
+        if _find_columns(first_line.replace('"', "").split(delimiter)):
+            raise
+        return None
+    columns = _find_columns(head.cells)
+    # One cell alone may be a name.
+    return _read_ids(rows, columns, len(head.cells)) if columns and len(head.cells) > 1 else None
+
+
+def _find_columns(titles: Sequence[str]) -> list[int]:
+    return [at for at, title in enumerate(titles) if title.strip().lower() in _ID_TITLES]
+
+
+def _read_column(text: str) -> list[Named] | None:
+    """Read a table of ids alone: its one title is known by the id below it."""
+    rows = read_rows(text, ",")
+    try:
+        head = next(rows)
+    except DocumentError:
+        return None
+    if not _find_columns(head.cells):
+        return None
+    first = next(rows, None)
+    if first is None or not is_whole_id(first.cells[0]):
+        raise _mistake(
+            f"{head.cells[0]!r} may be a title or the name of an asset; a title stands above ids",
+            head.line,
+        )
+    return _read_ids([first, *rows], [0], 1)
+
+
+def _read_ids(rows: Iterable[Row], columns: Sequence[int], width: int) -> list[Named]:
+    """Read the ids of all rows below titles."""
+    found: list[Named] = []
+    for row in rows:
+        if any(row.cells[width:]):
+            raise _mistake("there are more cells in this line than titles", row.line)
+        texts = [row.cells[at] for at in columns if at < len(row.cells)]
+        found.append(_choose_id(texts, row.line, "line"))
+    return found
+
+
+def _choose_id(texts: Sequence[str], line: int, place: str) -> Named:
+    """Return the one id of a record; another number of it may stand in a second column."""
+    given = dict.fromkeys(text.lower() for text in texts if text)
+    ids = [text for text in given if is_whole_id(text)] or list(given)
+    if len(ids) > 1:
+        raise _mistake(f"there are several ids in this {place}: {', '.join(ids[:3])[:120]}", line)
+    if not ids:
+        raise _mistake(f"there is no id in this {place}", line)
+    return Named((ids[0],), line, is_id=True)
 
 
 def _read_line(line: str, number: int) -> Named:
@@ -116,11 +180,23 @@ def _read_line(line: str, number: int) -> Named:
     spellings = {line: None}
     if quoted := _QUOTED.fullmatch(plain):
         spellings[quoted[1].replace('""', '"')] = None
-    for delimiter in _DELIMITERS:
-        first, found, _ = plain.partition(delimiter)
-        if found and is_whole_id(bare := first.strip().strip('"')):
-            spellings[bare.lower()] = None
+    elif alone := _ALONE.fullmatch(plain):
+        spellings[alone[1].lower()] = None
     return Named(tuple(each for each in spellings if each), number)
+
+
+class _Object(NamedTuple):
+    """An object of JSON as it is written: a key may be there twice."""
+
+    pairs: list[tuple[str, object]]
+
+
+_NO_JSON = (ValueError, RecursionError)
+
+
+def _decode_json(text: str) -> object:
+    value: object = json.loads(text, object_pairs_hook=_Object)
+    return value
 
 
 def _read_json(lines: Sequence[tuple[int, str]]) -> list[Named] | None:
@@ -128,16 +204,16 @@ def _read_json(lines: Sequence[tuple[int, str]]) -> list[Named] | None:
     whole = "\n".join(line for _, line in lines)
     first_number, first = lines[0]
     try:
-        value = msgspec.json.decode(whole)
-    except (msgspec.DecodeError, RecursionError):
+        value = _decode_json(whole)
+    except _NO_JSON:
         try:
-            msgspec.json.decode(first)
-        except (msgspec.DecodeError, RecursionError):
+            _decode_json(first)
+        except _NO_JSON:
             # What begins as our own arrays do is one that was cut off: it must not be taken for
             # a list of names.
             if first.strip() in {"[", "{", "[{"} or first.strip().startswith(('[{"', '{"')):
-                raise DocumentError(
-                    "this begins as JSON and can't be read as such", line=first_number
+                raise _mistake(
+                    "this begins as JSON and can't be read as such", first_number
                 ) from None
             return None
         return [_read_value(*each) for each in _iter_values(lines)]
@@ -145,20 +221,22 @@ def _read_json(lines: Sequence[tuple[int, str]]) -> list[Named] | None:
     return [_read_value(first_number, each) for each in values]
 
 
-def _iter_values(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, Any]]:
+def _iter_values(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, object]]:
     for number, line in lines:
         try:
-            yield number, msgspec.json.decode(line)
-        except (msgspec.DecodeError, RecursionError):
-            raise DocumentError("this is no JSON, as the lines before are", line=number) from None
+            yield number, _decode_json(line)
+        except _NO_JSON:
+            raise _mistake("this is no JSON, as the lines before are", number) from None
 
 
 def _read_value(number: int, value: object) -> Named:
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and value and is_sayable(value):
         return Named((value,), number, is_id=is_whole_id(value))
-    if isinstance(value, dict):
-        for title in _ID_TITLES:
-            found = value.get(title)
-            if isinstance(found, str) and found:
-                return Named((found.lower(),), number, is_id=True)
-    raise DocumentError("there is no id in this JSON", line=number)
+    if not isinstance(value, _Object):
+        raise _mistake("there is no id in this JSON", number)
+    held: dict[str, object] = {}
+    for key, each in value.pairs:
+        if key in _ID_TITLES and held.setdefault(key, each) != each:
+            raise _mistake(f"the key {key!r} is in this JSON twice", number)
+    texts = [each for each in held.values() if isinstance(each, str)]
+    return _choose_id(texts, number, "JSON")

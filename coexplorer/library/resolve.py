@@ -17,7 +17,7 @@ import msgspec
 from coexplorer.errors import AmbiguousAsset, CoexplorerError, NotFound, UnknownAssets
 from coexplorer.library.context import Context
 from coexplorer.library.exception_groups import plain_errors
-from coexplorer.library.lists import Named, is_whole_id
+from coexplorer.library.lists import Named, holds_id, is_sayable, is_whole_id
 from coexplorer.library.remote import search_remote
 from coexplorer.library.settle import name_query
 from coexplorer.library.sync import Sync
@@ -196,11 +196,6 @@ class Resolver:
         return found
 
 
-def is_sayable(text: str) -> bool:
-    """Tell whether a text is valid Unicode; what a shell hands over need not be."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
-
-
 def _is_beginning(text: str) -> bool:
     return SHORTEST_ID <= len(text) < _ID_LENGTH and _BEGINNING.fullmatch(text) is not None
 
@@ -236,5 +231,9 @@ def _tell(named: Named, error: CoexplorerError) -> str:
     if isinstance(error, AmbiguousAsset):
         ids = ", ".join(asset_id for asset_id, _ in error.candidates[:_HINTS])
         return f"{place}{named.text!r} fits {len(error.candidates)} assets: {ids}"
+    if named.is_id and not is_whole_id(named.text):
+        return f"{place}{named.text[:80]!r} is no id; a column of ids holds whole ids only"
     hint = f": {error.hint}" if error.hint.startswith("did") else ""
+    if named.line and holds_id(named.text):
+        hint = ": give one asset a line, or titles above the columns"
     return f"{place}no asset {named.text[:80]!r}{hint}"

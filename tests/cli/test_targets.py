@@ -166,3 +166,59 @@ def test_every_command_reads_the_same_lists(runs: Program) -> None:
     broken = json.dumps({"name": "x"})
     for command in ("show", "files", "get", "wait", "open", "archive", "edit", "rm"):
         assert runs(command, "-", stdin=broken).code == 2
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_id_that_a_description_names_is_left_alone(runs: Program, delimiter: str, end: str) -> None:
+    said = f"{SAME}, the first\n{OTHER}{delimiter} the second"
+    rows = f'id{delimiter}description\n{RUN_1}{delimiter}"old copies:\n{said}"\n{delimiter}\n'
+    table = rows.replace("\n", end)
+    runs.ok("edit", "-", "--add-tag", "listed", "--yes", stdin=table)
+    assert {each.id for each in runs.server.store.assets() if "listed" in each.tags} == {RUN_1}
+    runs.ok("rm", "-", "--archive-first", "--yes", stdin=table)
+    assert runs.server.store.find(RUN_1) is None
+    assert runs.server.store.find(SAME) is not None
+    assert runs.server.store.find(OTHER) is not None
+
+
+@pytest.mark.parametrize(
+    ("stdin", "code", "says"),
+    [
+        (f'id,description\n{RUN_1},"old:\n{SAME}\n', 2, "line 2: a quote begins here"),
+        (f'id\tdescription\n{RUN_1}\t"old:\n{SAME}\n', 2, "line 2: a quote begins here"),
+        (f"{RUN_1},{SAME}\n", 4, "give one asset a line"),
+        (f"{RUN_10}\n{RUN_1}; {SAME}\n", 4, "line 2: no asset"),
+        (f"{RUN_1}\t{SAME}\n", 4, "line 1: no asset"),
+        ("id\nrun_10\n", 2, "line 1: 'id' may be a title or the name of an asset"),
+        ("id,name\nrun_10,x\n", 4, "line 2: 'run_10' is no id"),
+        (f'{{"id":"{RUN_1}","id":"{SAME}"}}', 2, "line 1: the key 'id' is in this JSON twice"),
+    ],
+)
+def test_list_that_can_mean_two_things_changes_nothing(
+    runs: Program, stdin: str, code: int, says: str
+) -> None:
+    me = runs.server.users[0].email
+    named_id = StoredAsset(id=make_id(0xF1), name="id", owner=me, created=1_700_000_000, mount="m")
+    runs.server.store.insert([named_id])
+    runs.ok("sync")
+    for command in (("rm", "--archive-first"), ("edit", "--add-tag", "x"), ("archive",)):
+        done = runs(command[0], "-", *command[1:], "--yes", stdin=stdin)
+        assert done.code == code, done
+        assert says in done.err
+        assert "open the text" not in done.err
+    assert written(runs) == []
+
+
+def test_own_tsv_is_read_back_whatever_the_names_hold(runs: Program) -> None:
+    names = ('"a', 'b"', ' "c"', '"', '5" disk', '"d" and "e"')
+    ids = [make_id(0xA0 + number) for number in range(len(names))]
+    me = runs.server.users[0].email
+    runs.server.store.insert(
+        StoredAsset(id=each, name=name, owner=me, created=1_700_000_000, mount="m", tags=("q",))
+        for each, name in zip(ids, names, strict=True)
+    )
+    runs.ok("sync")
+    out = runs.ok("ls", "tag:q", "--tsv").out
+    runs.ok("edit", "-", "--add-tag", "listed", "--yes", stdin=out)
+    assert {each.id for each in runs.server.store.assets() if "listed" in each.tags} == set(ids)

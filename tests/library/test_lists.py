@@ -37,6 +37,7 @@ def texts(data: str | bytes) -> list[str]:
         f'{{"id":"{A}"}}\n{{"name":"[","id":"{C}"}}\n',
         f'[\n  {{\n    "id": "{A}"\n  }},\n  {{"id": "{C}"}}\n]',
         f'["{A}", "{C}"]',
+        f'{{"id":"{A}","a":{{"id":"{B}","id":1}}}}\n{{"id":"{C}","id":"{C}"}}',
         f'{{"id": 7, "asset_id": "{A}"}}\n{{"id": 8, "asset_id": "{C}"}}',
     ],
 )
@@ -60,14 +61,101 @@ def test_line_is_one_name_whole() -> None:
 
 
 def test_what_a_line_may_mean_besides_is_kept_beside_it() -> None:
-    found = parse_list(f'"a ""b"""\n"a" and "b"\n{A},x\n"{B}",\n'.encode())
+    found = parse_list(f'"a ""b"""\n"a" and "b"\n{A},\n"{B}",\n{C} \t;\n'.encode())
     assert [each.spellings for each in found] == [
         ('"a ""b"""', 'a "b"'),
         ('"a" and "b"',),
-        (f"{A},x", A),
+        (f"{A},", A),
         (f'"{B}",', B),
+        (f"{C} \t;", C),
     ]
-    assert [each.line for each in found] == [1, 2, 3, 4]
+    assert [each.line for each in found] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t", ", ", " ; ", " ", "|", '","', " and "])
+def test_several_on_one_line_are_no_id_of_the_first(between: str) -> None:
+    line = between.join((A, B, C))
+    for data in (line, f"{line}\n{B}\n", f"{B}\n{line}\n"):
+        (found,) = (each for each in parse_list(data.encode()) if each.text != B)
+        assert (found.spellings, found.is_id) == ((line,), False)
+
+
+_OLD = f"old copies:\n{B}, the first\n{C}; the second\t{C}"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("titles", "record"),
+    [
+        (("id", "description"), (A, f'"{_OLD}"')),
+        (("description", "id"), (f'"{_OLD}"', A)),
+        (("description", "ID", "note"), (f' "{_OLD}" ', A, '""')),
+        (("name", "asset_id", "note"), ('"a ""name"""', A, f'"""{_OLD}"""')),
+        (('"a title\nof two lines"', "id"), (f'"\n{B}\n"', A)),
+        (("id", "description"), (f'"{A}"', f'"\n\n{B}\n"')),
+    ],
+)
+def test_line_break_in_quotes_belongs_to_the_cell(
+    titles: tuple[str, ...], record: tuple[str, ...], delimiter: str, end: str
+) -> None:
+    blank = delimiter * (len(titles) - 1)
+    rows = [delimiter.join(titles), delimiter.join(record), blank, f" {blank} ", ""]
+    data = "\n".join(rows).replace("\n", end)
+    found = parse_list(data.encode())
+    assert [each.text for each in found] == [A]
+    assert [each.line for each in found] == [2 + titles[0].count("\n")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ([("id", "note"), (A, f'"old:\n{B}')], 2),
+        ([("id", "note"), (A, f'"old" copies:\n{B}"')], 2),
+        ([("id", '"note'), (A, "x")], 1),
+        ([("id", "note"), (A, "x", B)], 2),
+        ([("name", "id"), ("x", B, A)], 2),
+        ([("id", "id"), (A, B)], 2),
+        ([("id", "asset_id"), (A, A), (A, B)], 3),
+    ],
+)
+def test_table_that_can_be_read_in_two_ways_is_refused(
+    rows: list[tuple[str, ...]], line: int, delimiter: str
+) -> None:
+    data = "\n".join(delimiter.join(row) for row in rows) + "\n"
+    with pytest.raises(DocumentError, match=f"^line {line}: ") as caught:
+        parse_list(data.encode())
+    assert "nothing was done" in caught.value.hint
+
+
+def test_quote_inside_of_a_cell_is_plain_only_between_tabs() -> None:
+    assert texts(f'id\tname\n{A}\t5" disk\n{B}\tsay "x"\n') == [A, B]
+    for delimiter in ",;":
+        with pytest.raises(DocumentError, match=r"^line 2: there is a quote inside of a cell"):
+            parse_list(f'id{delimiter}name\n{A}{delimiter}5" disk\n'.encode())
+
+
+def test_stray_quote_or_cell_is_refused_with_its_line() -> None:
+    for data, line in (
+        (f'id,note\n{A},x\n{B},"old"\n\n{C}"\n', 5),
+        (f"id\n{A}\n{B},{C}\n", 3),
+        (f"id\n{A},{B}\n", 2),
+        (f'id\n{A}\n"{B}\n', 3),
+    ):
+        with pytest.raises(DocumentError, match=f"^line {line}: "):
+            parse_list(data.encode())
+
+
+def test_number_beside_the_id_is_passed_over() -> None:
+    assert texts(f"id,asset_id\n7,{A}\n8,{B}\n") == [A, B]
+
+
+@pytest.mark.parametrize("title", ["id", "ID", "asset_id", ' "id" '])
+@pytest.mark.parametrize("below", ["", "\n", "\nrun_10\n", f"\nrun_10\n{A}"])
+def test_lone_title_above_what_is_no_id_may_be_a_name(title: str, below: str) -> None:
+    with pytest.raises(DocumentError, match=r"^line 1: .* may be a title or the name"):
+        parse_list((title + below).encode())
 
 
 @pytest.mark.parametrize(
@@ -80,6 +168,10 @@ def test_what_a_line_may_mean_besides_is_kept_beside_it() -> None:
         ('{"id":5}', 1),
         (f"id\tname\n{A}\tx\n\tno id\n", 3),
         (f"name\tid\nx\t{A}\ny\n", 3),
+        (f'{{"id":"{A}","id":"{B}"}}', 1),
+        (f'{{"id":"{A}"}}\n{{"id":7,"id":"{B}"}}', 2),
+        (f'[{{"id":"{A}","asset_id":"{B}"}}]', 1),
+        ('["\\ud800"]', 1),
         ("[" * 100_000, 1),
     ],
 )

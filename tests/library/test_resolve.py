@@ -135,13 +135,16 @@ async def test_all_that_is_unknown_is_named_line_by_line(
     await library.sync()
     gone = make_id(0xDEAD)
     named = [Named(("run_1",), 1), Named(("same",), 4), Named((gone,), 5, True), Named((RAW,), 6)]
+    named += [Named(("run_10",), 7, True), Named((f"{RAW},{gone}",), 8)]
     with pytest.raises(UnknownAssets) as caught:
         await library.resolve_all(named)
-    assert caught.value.message == "3 of 4 not found, so nothing was done"
-    first, second, third = caught.value.problems
+    assert caught.value.message == "5 of 6 not found, so nothing was done"
+    first, second, third, no_id, several = caught.value.problems
     assert first == "line 1: no asset 'run_1': did you mean run_10 (8316a00d)?"
     assert second.startswith("line 4: 'same' fits 2 assets: ")
     assert third == f"line 5: no asset '{gone}'"
+    assert no_id == "line 7: 'run_10' is no id; a column of ids holds whole ids only"
+    assert several.startswith(f"line 8: no asset '{RAW},{gone}': give one asset a line")
 
 
 async def test_list_of_what_is_gone_is_not_asked_for_one_by_one(
