@@ -14,17 +14,16 @@ _WHERE = {
 }
 
 
-@click.command("completion")
+_HELP = "Print what makes your shell complete commands, options and queries.\n\n\b\n" + "\n".join(
+    f"{shell:<6} coexplorer completion {shell} > {place}" for shell, place in _WHERE.items()
+)
+
+
+@click.command("completion", help=_HELP)
 @click.argument("shell", type=click.Choice(list(_WHERE)))
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
-    r"""Print what makes your shell complete commands, options and queries.
-
-    \b
-    bash   coexplorer completion bash > ~/.local/share/bash-completion/completions/coexplorer
-    zsh    coexplorer completion zsh > a folder of your $fpath, as _coexplorer
-    fish   coexplorer completion fish > ~/.config/fish/completions/coexplorer.fish
-    """
+    """See `_HELP`; click keeps its lines as they are behind a backspace."""
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"{shell} is not a shell that can be served")

@@ -105,8 +105,13 @@ def _options(command: click.Command, ctx: click.Context) -> Iterator[str]:
         for parameter in command.get_params(ctx)
         if isinstance(parameter, click.Option)
     ]
-    rows = [f"| `{_cell(option)}` | {_cell(told)} |" for option, told in filter(None, records)]
+    rows = [f"| {_code(option)} | {_cell(told)} |" for option, told in filter(None, records)]
     yield "\n".join(["| option | |", "|---|---|", *rows])
+
+
+def _code(text: str) -> str:
+    """Return code for a table's cell; in code a backslash before < would be shown."""
+    return f"`{text}`".replace("|", "\\|")
 
 
 def _cell(text: str) -> str:
@@ -123,7 +128,7 @@ def _describe_query() -> Iterator[str]:
         " What the platform does not say (the size of an external asset, say) is found by no"
         " comparison, only by a negated one: `-size:>1GB`. Sorting takes it for the smallest."
     )
-    rows = [f"| `{each.name}:` | {_cell(each.help)} | `{_cell(each.example)}` |" for each in FIELDS]
+    rows = [f"| `{each.name}:` | {_cell(each.help)} | {_code(each.example)} |" for each in FIELDS]
     yield "\n".join(["| field | finds | example |", "|---|---|---|", *rows])
     yield "\n".join(["| flag | |", "|---|---|", *(f"| `is:{n}` | {t} |" for n, t in FLAGS)])
     yield "\n".join(
