@@ -17,7 +17,7 @@ import click
 from coexplorer import __version__
 from coexplorer.cli import exits
 from coexplorer.cli.everywhere import accept_everywhere
-from coexplorer.cli.values import check_texts
+from coexplorer.cli.values import FilledPath, check_texts
 
 if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
@@ -130,7 +130,7 @@ class Root(click.Group):
 @click.option("--domain", metavar="DOMAIN", help="Which platform: its name, host or URL.")
 @click.option(
     "--token-file",
-    type=click.Path(path_type=Path),
+    type=FilledPath(path_type=Path),
     help="Read the token from a file's first line.",
 )
 @click.option("--debug", is_flag=True, help="Write what happens to a log file (never the token).")

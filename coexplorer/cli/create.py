@@ -18,7 +18,7 @@ from coexplorer.cli.output import Format, encode_record, format_options, print_j
 from coexplorer.cli.plans import leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import find_targets, read_targets, target_options
-from coexplorer.cli.values import SECONDS
+from coexplorer.cli.values import SECONDS, TEXT, FilledPath
 from coexplorer.errors import ConfigError
 from coexplorer.fields import SETS_LAST, Kind, build_new_fields
 from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
@@ -45,7 +45,8 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
                 help=field.new_help,
             )
         elif field.name != "name":
-            option = click.option(field.option, field.name, help=field.new_help)
+            kind = TEXT if field.kind is Kind.TEXT else None
+            option = click.option(field.option, field.name, type=kind, help=field.new_help)
         else:
             continue
         command = option(command)
@@ -55,14 +56,14 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("create")
 @click.argument("name")
 @click.option("--bucket", required=True, help="The S3 bucket that holds the files.")
-@click.option("--prefix", default="", help="The folder in the bucket; all of it without one.")
+@click.option("--prefix", help="The folder in the bucket; all of it without one.")
 @_field_options
 @click.option("--keep-on-external-storage", is_flag=True, help="Leave the files in the bucket.")
 @click.option("--index-data/--no-index-data", default=True, help="List the files, or don't.")
 @click.option("--public", is_flag=True, help="The bucket is public: no keys are needed.")
 @click.option(
     "--keys-file",
-    type=click.Path(path_type=Path),
+    type=FilledPath(path_type=Path),
     help="Read the AWS keys from a file like ~/.aws/credentials.",
 )
 @click.option("--keys-section", default="default", help="The section of that file.")
@@ -77,7 +78,7 @@ def create_command(
     *,
     name: str,
     bucket: str,
-    prefix: str,
+    prefix: str | None,
     keep_on_external_storage: bool,
     index_data: bool,
     public: bool,
@@ -99,7 +100,7 @@ def create_command(
         **msgspec.structs.asdict(build_new_fields(name, values)),
         source=AwsSource(
             bucket=bucket,
-            prefix=prefix,
+            prefix=prefix or "",
             keep_on_external_storage=keep_on_external_storage,
             index_data=index_data,
             public=public,

@@ -23,6 +23,7 @@ from coexplorer.cli.output import print_line
 from coexplorer.cli.plans import leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.tour import give_tour
+from coexplorer.cli.values import FilledPath
 from coexplorer.config import find_paths, load_settings
 from coexplorer.config.embedded import EmbeddedServer, announce, claim
 from coexplorer.config.file import DEMO
@@ -50,7 +51,7 @@ def _data_options(command: Command) -> Command:
         click.option(
             "--import",
             "export",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=FilledPath(exists=True, dir_okay=False, path_type=Path),
             help="Asset objects, one a line, as ls --json-lines writes them, in place of samples.",
         ),
         click.option(
@@ -61,7 +62,7 @@ def _data_options(command: Command) -> Command:
         click.option(
             "--faults",
             "script",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=FilledPath(exists=True, dir_okay=False, path_type=Path),
             help="Scripted trouble: see docs/embedded.md.",
         ),
         click.option(
@@ -90,7 +91,7 @@ def _data_options(command: Command) -> Command:
 @click.option(
     "--data",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilledPath(file_okay=False, path_type=Path),
     help="Where it keeps everything.",
 )
 @_data_options

@@ -14,6 +14,7 @@ from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import Chosen, Targets, choose_targets, read_targets, target_options
+from coexplorer.cli.values import TEXT
 from coexplorer.errors import DocumentError, InvalidField
 from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, Kind, Value
 
@@ -26,7 +27,8 @@ def field_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for every editable field."""
     for field in reversed(SETS_LAST):
         metavar = "A,B,…" if field.kind is Kind.SET else None
-        command = click.option(field.option, field.name, metavar=metavar, help=field.help)(command)
+        option = click.option(field.option, field.name, type=TEXT, metavar=metavar, help=field.help)
+        command = option(command)
     return command
 
 

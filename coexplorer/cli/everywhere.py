@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from coexplorer.cli.values import FilledPath
+
 GLOBAL = ("profile", "domain", "token_file")
 """Names of these options in `Invocation`."""
 
@@ -28,7 +30,7 @@ def accept_everywhere(command: click.Command) -> click.Command:
 def _build_option(name: str) -> click.Option:
     return click.Option(
         [f"--{name.replace('_', '-')}", f"global_{name}"],
-        type=click.Path(path_type=Path) if name == "token_file" else str,
+        type=FilledPath(path_type=Path) if name == "token_file" else str,
         hidden=True,
         expose_value=False,
         callback=_take,

@@ -25,6 +25,7 @@ from coexplorer.cli.plans import leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import asset_argument, find_targets, read_targets
+from coexplorer.cli.values import FilledPath
 from coexplorer.errors import Forbidden, NotFound, Refused, Rejected
 from coexplorer.models import AssetId, FileEntry
 from coexplorer.names import disambiguate, escape_name
@@ -100,7 +101,7 @@ def _encode(asset_id: AssetId, entry: FileEntry) -> bytes:
 @click.option(
     "--to",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilledPath(file_okay=False, path_type=Path),
     default=Path(),
     help="The folder to put them into; here without one.",
 )

@@ -11,8 +11,7 @@ from coexplorer.cli.format import day_text, plural, size_text
 from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
-from coexplorer.cli.targets import asset_argument, find_targets, read_targets
-from coexplorer.query import parse_query
+from coexplorer.cli.targets import asset_argument, find_targets, read_selection, read_targets
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -44,7 +43,7 @@ def stats_command(
 
     Archived assets are counted too, unless a query leaves them out.
     """
-    asked = None if query is None else parse_query(query)
+    asked = None if query is None else read_selection(query)
 
     async def work(library: Library) -> Stats:
         await _freshen(library, offline=offline)

@@ -27,11 +27,10 @@ from coexplorer.cli.values import COUNT, NUMBER
 from coexplorer.cli.words import QueryCommand
 from coexplorer.query import (
     SORT_FIELDS,
-    Flag,
-    Match,
     Query,
-    Term,
+    SortKey,
     parse_query,
+    parse_value,
     platform_part,
 )
 
@@ -139,15 +138,21 @@ def ls_command(
     """
     if (refresh + offline + remote) > 1:
         raise click.UsageError("give only one of --refresh, --offline and --remote")
+    if columns is not None and (remote or style is not Format.TABLE):
+        raise click.UsageError("--columns is for the table of the local catalog alone")
+    if not all(word.strip() for word in query):
+        raise click.UsageError("a word of QUERY is empty; give none to list all")
     flags = {"mine": mine, "shared": shared, "favorite": favorite, "archived": archived}
     flags["any"] = everything
-    terms = [Match("tag", tag) for tag in tags]
-    terms += [
-        Match(field, text)
+    given = [("tag", tag) for tag in tags]
+    given += [
+        (field, text)
         for field, text in (("type", kind), ("state", state), ("owner", owner))
-        if text
+        if text is not None
     ]
-    asked = read_query(query, [*terms, *(Flag(name) for name, on in flags.items() if on)], sort)
+    given += [("is", name) for name, on in flags.items() if on]
+    given += [("sort", key) for key in sort]
+    asked = read_query(query, given)
     chosen = _read_columns(columns)
     if remote:
         _list_remote(invocation, asked, limit=limit, offset=offset, style=style)
@@ -163,16 +168,17 @@ def ls_command(
     invocation.run(work, offline=offline)
 
 
-def read_query(words: tuple[str, ...], extra: list[Term], sort: tuple[str, ...]) -> Query:
-    """Put the words of a command line and its options together.
+def read_query(words: tuple[str, ...], given: list[tuple[str, str]]) -> Query:
+    """Put the words of a command line and its options, as fields with their values, together.
 
     Raises:
-        QueryError: There is a mistake in the query.
+        QueryError: There is a mistake in the query, or in the value of an option.
     """
     parsed = parse_query(" ".join(words))
-    # Each option goes through the parser, so that a wrong value is told like any other.
-    checked = parse_query(" ".join(f"sort:{key}" for key in sort))
-    return Query((*parsed.terms, *extra), (*checked.sort, *parsed.sort))
+    options = [parse_value(*each) for each in given]
+    terms = [each for each in options if not isinstance(each, SortKey)]
+    sort = [each for each in options if isinstance(each, SortKey)]
+    return Query((*parsed.terms, *terms), (*sort, *parsed.sort))
 
 
 def _read_columns(text: str | None) -> tuple[str, ...]:

@@ -97,7 +97,10 @@ def confirm(question: str) -> bool:
             tty.write(f"{clean(question)} [y/N] ".encode())
             answer = tty.readline().decode("utf-8", "replace")
     except OSError:
-        raise click.UsageError("there is nobody to ask here; say --yes if you are sure") from None
+        raise click.UsageError(
+            "there is nobody to ask here; say --yes if you are sure (several assets, what a query"
+            " or a tag finds, and every delete are asked about)"
+        ) from None
     return answer.strip().lower() in {"y", "yes"}
 
 

@@ -8,11 +8,12 @@ data; TSV escapes tabs, line ends, backslashes and a quote that begins a cell.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 import msgspec
@@ -54,23 +55,21 @@ def format_options(*formats: Format) -> Callable[[Command], Command]:
     """Add ``--json`` and its like to a command, which gets the chosen one as ``style``."""
 
     def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def choose(*args: Any, **options: Any) -> Any:
+            chosen = [each for each in formats if options.pop(f"as_{each.name.lower()}")]
+            if len(chosen) > 1:
+                raise click.UsageError(f"give only one of --{' and --'.join(chosen)}")
+            return command(*args, style=chosen[0] if chosen else Format.TABLE, **options)
+
         for each in reversed(formats):
             option = click.option(
-                f"--{each}",
-                "style",
-                flag_value=each.value,
-                type=click.UNPROCESSED,
-                callback=_read_format,
-                help=_HELP[each],
+                f"--{each}", f"as_{each.name.lower()}", is_flag=True, help=_HELP[each]
             )
-            command = option(command)
-        return command
+            choose = option(choose)
+        return cast("Command", choose)
 
     return decorate
-
-
-def _read_format(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Format:
-    return Format.TABLE if value is None else Format(value)
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:

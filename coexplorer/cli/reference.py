@@ -37,12 +37,30 @@ is unknown or fits several assets, each such line is named with its number, and 
 so it is when a list can be read in two ways: a quote is not closed, a row has two ids or more
 cells than titles, a key is in an object twice.
 
+An empty list is told: what changes or waits for assets ends with 4 then, for what should have
+written the list may have failed. A standard input that is closed is an error.
+
 What `--query` selects is judged by the query again when each asset is read afresh, right before
 it is changed; what no longer fits is left out and named. Before that, all assets are read anew if
 that was not done within the last minute (or ten times as long as it takes); else only what the
 platform itself finds for the query. `--refresh` reads all assets anew in any case. Whether an asset
 is archived, mine, shared or a favorite is only told by searches, so of `is:mine`, `is:shared` and
 `is:favorite` nothing newer is known than from that reading.
+"""
+
+
+_ASKING = """\
+# When it asks
+
+`edit`, `archive` and `unarchive` of one asset that is named, on the command line or in a list, are
+done at once: they can be taken back. Several assets, whatever `--query` or a tag finds, and every
+`rm` are shown and asked about on the terminal, also while a list comes on standard input. Where
+there is no terminal, as in a job, nothing is done and the command ends with 2, unless it has
+`--yes`. `--dry-run` shows all and asks nothing.
+
+The value of an option that selects must not be empty: `ls --owner "$WHO"` of a variable that is
+not set is refused, and does not list everybody's. Only new values of `edit` (`--description ""`)
+may be empty.
 """
 
 
@@ -62,7 +80,7 @@ def build_reference() -> str:
         if command is None:
             raise AssertionError
         parts += _describe(command, root, name)
-    parts += [*_unwrap(_NAMING), *_describe_query(), *_describe_exits()]
+    parts += [*_unwrap(_NAMING), *_unwrap(_ASKING), *_describe_query(), *_describe_exits()]
     return "\n\n".join(parts) + "\n"
 
 

@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 STDIN, STDOUT, STDERR = 0, 1, 2
 
 
+_missing: frozenset[int] = frozenset()
+
+
+def is_missing(descriptor: int) -> bool:
+    """Tell whether the caller closed a stream: what is read from it is nothing that was said."""
+    return descriptor in _missing
+
+
 def open_missing() -> frozenset[int]:
     """Open what the caller closed on nothing, and return which descriptors those are."""
+    global _missing  # noqa: PLW0603 - descriptors are the process's, too
     missing = set()
     for descriptor in (STDIN, STDOUT, STDERR):
         try:
@@ -32,7 +41,8 @@ def open_missing() -> frozenset[int]:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     if sys.stdin is None:
         sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115
-    return frozenset(missing)
+    _missing = frozenset(missing)
+    return _missing
 
 
 def guard() -> None:

@@ -18,8 +18,9 @@ from coexplorer.cli.session import (
     pass_invocation,
 )
 from coexplorer.cli.table import Column
+from coexplorer.cli.targets import read_selection
 from coexplorer.errors import Refused
-from coexplorer.query import AllTags, Flag, Match, Query, parse_query
+from coexplorer.query import AllTags, Flag, Match, Query
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -40,8 +41,10 @@ _QUERY = click.option(
 def tags_command(ctx: click.Context, query: str | None, *, offline: bool, style: Format) -> None:
     """List all tags with the number of their assets, most used first."""
     if ctx.invoked_subcommand is not None:
+        if query is not None or offline or style is not Format.TABLE:
+            raise click.UsageError(f"give options behind {ctx.invoked_subcommand}")
         return
-    asked = None if query is None else parse_query(query)
+    asked = None if query is None else read_selection(query)
     invocation = ctx.find_object(Invocation)
     if invocation is None:
         raise AssertionError
@@ -121,7 +124,7 @@ def _retag(
     change = Change(
         add_tags=(new,), remove_tags=tuple(tag for tag in old if tag != new), only_with=old
     )
-    asked = Query((Flag("any"),)) if query is None else parse_query(query)
+    asked = Query((Flag("any"),)) if query is None else read_selection(query)
 
     async def work(library: Library) -> Plan:
         tagged = Query((Flag("any"), *(Match("tag", tag) for tag in old)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from coexplorer.cli import streams
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.session import PASSING, ensure_found, ensure_fresh, look_for_new
 from coexplorer.errors import NotFound
@@ -55,11 +56,33 @@ def asset_argument(command: Command) -> Command:
     return click.argument("asset", metavar="ASSET")(command)
 
 
+def read_selection(text: str) -> Query:
+    """Read the value of ``--query``.
+
+    Raises:
+        click.UsageError: It finds everything, which a variable that is not set would do, too.
+        QueryError: It has a mistake.
+    """
+    from coexplorer.query import parse_query
+
+    query = parse_query(text)
+    if not query.terms:
+        raise click.UsageError("this query finds every asset; if that is meant, say is:any")
+    return query
+
+
+def _read_standard_input() -> bytes:
+    if streams.is_missing(streams.STDIN):
+        raise click.UsageError("standard input is closed: there is no list to read")
+    return sys.stdin.buffer.read()
+
+
 def read_targets(assets: tuple[str, ...], query: str | None) -> Targets:
     """Check what was given before anything is opened or sent.
 
     Raises:
-        click.UsageError: Nothing, or both, or a query that finds everything.
+        click.UsageError: Nothing, or both, or a query that finds everything, or a list is to be
+            read from a standard input that is closed.
         QueryError: The query has a mistake.
         DocumentError: The list on standard input has one.
     """
@@ -68,17 +91,12 @@ def read_targets(assets: tuple[str, ...], query: str | None) -> Targets:
     if query is not None:
         if assets:
             raise click.UsageError("give assets or --query, not both")
-        from coexplorer.query import parse_query
-
-        parsed = parse_query(query)
-        if not parsed.terms:
-            raise click.UsageError("this query finds every asset; if that is meant, say is:any")
-        return Targets(query=parsed)
+        return Targets(query=read_selection(query))
     if not assets:
         raise click.UsageError("which assets? Give names or ids, - to read a list, or --query")
     named: list[Named] = []
     for given in dict.fromkeys(assets):
-        named += parse_list(sys.stdin.buffer.read()) if given == "-" else [Named((given,))]
+        named += parse_list(_read_standard_input()) if given == "-" else [Named((given,))]
     return Targets(named=tuple(named))
 
 
@@ -141,12 +159,12 @@ async def find_targets(
         library: The library.
         targets: What was given.
         guess: Take the beginning of a name as well, and say which asset that is: for commands that
-            only read.
+            only read. They are content with an empty list, too.
         fresh: Ask the platform where that can matter.
 
     Raises:
         AmbiguousAsset: A name fits several assets.
-        NotFound: A name fits none.
+        NotFound: A name fits none, or a list is empty.
         UnknownAssets: The same, of several that were given.
     """
     if targets.query is not None:
@@ -164,6 +182,11 @@ async def _resolve(
     library: Library, targets: Targets, *, guess: bool, fresh: bool, kept: bool
 ) -> list[Resolved]:
     if not targets.named:
+        if not guess:
+            raise NotFound(
+                "no ids came on standard input, so there was nothing to do",
+                hint="what should have written them may have failed",
+            )
         warn("no ids came on standard input")
         return []
     from_list = any(each.line for each in targets.named)

@@ -29,8 +29,23 @@ NUMBER = _Whole(min=1)
 """A number that something has: of a change, of a row, of the most to show."""
 
 
+def _is_filled(value: Any) -> bool:
+    return not isinstance(value, str | Path) or bool(str(value).strip())
+
+
+_EMPTY = "it is empty; leave it out if nothing is meant"
+"""What a variable of a script that is not set comes to: it must not widen what is done."""
+
+
 class _Text(click.types.StringParamType):
-    """Text that can be said on the wire and in the catalog: UTF-8, as the terminal sent it."""
+    """Text that can be said on the wire and in the catalog: UTF-8, as the terminal sent it.
+
+    Args:
+        can_be_empty: An empty one is a value, too.
+    """
+
+    def __init__(self, *, can_be_empty: bool) -> None:
+        self._can_be_empty = can_be_empty
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text: str = super().convert(value, param, ctx)
@@ -39,6 +54,8 @@ class _Text(click.types.StringParamType):
         except UnicodeEncodeError:
             shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             self.fail(f"{shown} is not UTF-8 text", param, ctx)
+        if not (self._can_be_empty or _is_filled(text)):
+            self.fail(_EMPTY, param, ctx)
         return text
 
 
@@ -62,23 +79,39 @@ class _Folder(click.ParamType[Path]):
     def convert(
         self,
         value: Any,
-        param: click.Parameter | None,  # noqa: ARG002 - click's signature
-        ctx: click.Context | None,  # noqa: ARG002 - likewise
+        param: click.Parameter | None,
+        ctx: click.Context | None,
     ) -> Path:
+        if not _is_filled(value):
+            self.fail(_EMPTY, param, ctx)
         return Path(value)
 
 
+class FilledPath(click.Path):
+    """A path that is not empty: as such it would be the folder that one is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is empty."""
+        if not _is_filled(value):
+            self.fail(_EMPTY, param, ctx)
+        return super().convert(value, param, ctx)
+
+
 FOLDER = _Folder()
-TEXT = _Text()
+TEXT = _Text(can_be_empty=True)
+_FILLED_TEXT = _Text(can_be_empty=False)
 SECONDS = _Seconds(min=0)
 
 
 def check_texts(command: click.Command) -> click.Command:
-    """Let a command, and those below it, refuse text that is not UTF-8; file names may be so."""
+    """Let a command, and those below it, refuse text that is not UTF-8; file names may be so.
+
+    The value of an option must not be empty either, unless it is of type `TEXT` from the beginning.
+    """
     if isinstance(command, click.Group):
         for each in command.commands.values():
             check_texts(each)
     for parameter in command.params:
         if type(parameter.type) is click.types.StringParamType:
-            parameter.type = TEXT
+            parameter.type = _FILLED_TEXT if isinstance(parameter, click.Option) else TEXT
     return command

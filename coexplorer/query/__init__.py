@@ -6,7 +6,7 @@ from coexplorer.query.fold import SEPARATOR, fold
 from coexplorer.query.format import format_query, format_term, format_text
 from coexplorer.query.judge import fulfils, group_terms, spell_value
 from coexplorer.query.narrow import narrow_text, narrow_to_tag
-from coexplorer.query.parse import parse_partial, parse_query
+from coexplorer.query.parse import parse_partial, parse_query, parse_value
 from coexplorer.query.remote import PlatformPart, platform_part
 from coexplorer.query.tree import (
     Ago,
@@ -59,6 +59,7 @@ __all__ = [
     "parse_partial",
     "parse_query",
     "parse_size",
+    "parse_value",
     "platform_part",
     "spell_value",
 ]

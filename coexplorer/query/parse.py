@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from coexplorer.errors import QueryError
 from coexplorer.query.fields import FIELD_NAMES, FLAGS, Field, Kind, find_field, find_nearest
+from coexplorer.query.format import format_text
 from coexplorer.query.scan import (
     FIELD_START,
     NEGATION,
@@ -49,6 +50,30 @@ def parse_query(text: str) -> Query:
     if error is not None:
         raise error
     return query
+
+
+def parse_value(name: str, text: str) -> Term | SortKey:
+    """Return what ``NAME:TEXT`` writes, for a text that is given apart, as an option's value.
+
+    It needs no quotes: all of it is the value.
+
+    Raises:
+        QueryError: As `parse_query` has it.
+    """
+    field = find_field(name)
+    if field is None:
+        raise _unknown_field(name, 0, len(name))
+    free = field.kind is Kind.TEXT and bool(text.strip())
+    query = f"{name}:{format_text(name, text) if free else text.strip()}"
+    reader = _TermReader(query, 0, typing=False)
+    try:
+        term = reader.read()
+        if reader.pos < len(query):
+            raise _expected(field, len(name) + 1, len(query))
+    except QueryError as error:
+        error.text = query
+        raise
+    return term
 
 
 def parse_partial(text: str) -> tuple[Query, QueryError | None]:

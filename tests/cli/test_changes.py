@@ -72,20 +72,33 @@ def test_ids_come_through_a_pipe(program: Program) -> None:
     assert "keep" in stored(program, DERIVED).tags
 
 
-@pytest.mark.parametrize(
-    ("args", "told"),
-    [(("-",), "no ids came"), (("--query", "name:nobody"), "the query finds no assets")],
-)
-@pytest.mark.parametrize("command", ["archive", "unarchive", "rm", "edit", "show", "wait", "open"])
-def test_nothing_to_do_is_said_and_no_mistake(
-    program: Program, command: str, args: tuple[str, ...], told: str
-) -> None:
-    done = program.ok(command, *args, stdin="\n")
-    assert done.err == f"coexplorer: {told}{' on standard input' if args == ('-',) else ''}\n"
-    changes = command in {"archive", "unarchive", "rm", "edit"}
-    assert done.out == ("nothing was changed\n" if changes else "")
+_CHANGES = ("archive", "unarchive", "rm", "edit")
+
+
+@pytest.mark.parametrize("command", [*_CHANGES, "show", "wait", "open"])
+def test_nothing_found_is_said_and_no_mistake(program: Program, command: str) -> None:
+    done = program.ok(command, "--query", "name:nobody")
+    assert done.err == "coexplorer: the query finds no assets\n"
+    assert done.out == ("nothing was changed\n" if command in _CHANGES else "")
     if command != "open":
-        assert program.ok(command, *args, "--json", stdin="").json == []
+        assert program.ok(command, "--query", "name:nobody", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    "stdin", ["", "\n \r\n", "[]", "id,name\n", "id\tname\r\n\t\r\n", "\ufeff"]
+)
+def test_empty_list_is_no_success_of_what_acts_on_it(program: Program, stdin: str) -> None:
+    for command in (*_CHANGES, "wait"):
+        for options in ((), ("--json",)):
+            done = program(command, "-", *options, stdin=stdin)
+            assert (done.code, done.out) == (4, "")
+            assert "no ids came on standard input, so there was nothing to do" in done.err
+    for command in ("edit", "rm"):
+        assert program(command, "-", "--dry-run", stdin=stdin).code == 4
+    for command in ("show", "open", "files", "get"):  # they only look
+        done = program.ok(command, "-", stdin=stdin)
+        assert RAW not in done.out
+        assert done.err == "coexplorer: no ids came on standard input\n"
 
 
 def test_partly_done_is_told_apart(program: Program) -> None:

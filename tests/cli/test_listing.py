@@ -207,6 +207,109 @@ def test_a_mistake_in_a_query_sends_nothing_anywhere(
     assert program.server.requests() == []
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("ls", "--owner"),
+        ("ls", "--type"),
+        ("ls", "--state"),
+        ("ls", "--tag"),
+        ("ls", "--tag", "raw", "--tag"),
+        ("ls", "--sort"),
+        ("ls", "--columns"),
+        ("ls", "--profile"),
+        ("ls", "--domain"),
+        ("ls", "--token-file"),
+        ("--profile", "", "ls", "--token-file"),
+        ("ls",),
+        ("ls", "tag:raw"),
+        ("ls", "--ids", "--"),
+        ("tags", "--query"),
+        ("tags", "rename", "ecephys", "x", "--yes", "--query"),
+        ("tags", "merge", "ecephys", "raw", "--yes", "--into"),
+        ("stats", "--query"),
+        ("archive", "--yes", "--query"),
+        ("edit", RAW, "--add-tag"),
+        ("edit", RAW, "--remove-tag"),
+        ("edit", RAW, "--name"),
+        ("create", "x", "--bucket"),
+        ("create", "x", "--bucket", "b", "--public", "--prefix"),
+        ("create", "x", "--bucket", "b", "--public", "--tag"),
+        ("create", "x", "--bucket", "b", "--public", "--mount"),
+        ("create", "x", "--bucket", "b", "--keys-file"),
+        ("create", "x", "--bucket", "b", "--keys-section"),
+        ("get", RAW, "--to"),
+        ("login", "--token-command"),
+        ("mount",),
+        ("umount",),
+        ("serve", "--data"),
+        ("serve", "--import"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_value_of_a_variable_that_is_not_set_widens_nothing(
+    program: Program, args: tuple[str, ...], empty: str
+) -> None:
+    done = program(*args, empty)
+    assert (done.code, done.out) == (2, "")
+    assert program.server.requests("PUT") == program.server.requests("POST") == []
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--type", "datset"), "did you mean dataset?"),
+        (("--state", "redy"), "did you mean ready?"),
+        (("--state", "ready failed"), "state: expected"),
+        (("--state", 'rea"dy'), "a quote in the middle"),
+        (("--sort", "sise"), "did you mean size?"),
+        (("--sort", "size tag:raw"), "sort: expected"),
+    ],
+)
+def test_option_is_checked_as_the_term_of_a_query_is(
+    program: Program, args: tuple[str, str], says: str
+) -> None:
+    for options in (args, (f"{args[0]}={args[1]}",), (*args, "--remote"), (*args, "--offline")):
+        done = program("ls", *options)
+        assert (done.code, done.out) == (2, "")
+        assert says in done.err
+    assert program.server.requests() == []
+
+
+def test_option_takes_its_text_whole(program: Program) -> None:
+    found = program.ok("ls", "--type", "DataSet", "--state", "Ready", "--ids").lines
+    assert found == program.ok("ls", "type:dataset state:ready", "--ids").lines != []
+    for tag in ('a "b', "all(raw)", "-raw", "raw tag:ecephys", "tag:raw"):
+        assert program.ok("ls", "--tag", tag, "--ids").lines == []
+    assert program.ok("ls", "--owner", "@", "--ids").lines != []
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("ls", "--json", "--tsv"), "give only one of --json and --tsv"),
+        (("ls", "--ids", "--json-lines", "--json"), "--json and --json-lines and --ids"),
+        (("show", RAW, "--json", "--json-lines"), "give only one of"),
+        (("archive", RAW, "--json", "--json-lines"), "give only one of"),
+        (("files", RAW, "--tsv", "--json"), "give only one of"),
+        (("ls", "--columns", "name", "--tsv"), "--columns is for the table"),
+        (("ls", "--columns", "name", "--json"), "--columns is for the table"),
+        (("ls", "--columns", "name", "--ids"), "--columns is for the table"),
+        (("ls", "--columns", "name", "--remote"), "--columns is for the table"),
+        (("tags", "--query", "tag:raw", "rename", "raw", "x", "--yes"), "behind rename"),
+        (("tags", "--json", "merge", "raw", "--into", "x", "--yes"), "behind merge"),
+    ],
+)
+def test_option_that_would_be_passed_over_is_refused(
+    program: Program, args: tuple[str, ...], says: str
+) -> None:
+    done = program(*args)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+    assert program.server.requests() == []
+
+
 def test_show_tells_everything(any_program: Program) -> None:
     any_program.ok("sync")
     text = any_program.ok("show", RAW).out

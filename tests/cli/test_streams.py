@@ -157,3 +157,11 @@ def test_text_that_is_not_utf8_is_wrong_usage(known: Program, args: tuple[str, .
     assert (done.code, done.out) == (2, "")
     assert r"\xff is not UTF-8 text" in done.err
     assert not known.server.log.find_all()
+
+
+@pytest.mark.parametrize("command", ["edit - --add-tag x --yes", "rm - --yes", "show -", "files -"])
+def test_list_of_a_closed_standard_input_is_an_error(known: Program, command: str) -> None:
+    done = run_with(known, "<&-", *shlex.split(command))
+    assert (done.code, done.out) == (2, "")
+    assert "standard input is closed: there is no list to read" in done.err
+    assert known.server.requests() == []
