@@ -18,7 +18,7 @@ from coexplorer.api.download import Download, FetchUrl, open_download
 from coexplorer.api.failures import Failure, Kind
 from coexplorer.api.paging import Place
 from coexplorer.api.retry import Patience
-from coexplorer.api.transport import Carrier, OnWait, Timeouts, Transport
+from coexplorer.api.transport import Carrier, Judge, Look, OnWait, Timeouts, Transport
 from coexplorer.api.walk import Walk
 from coexplorer.errors import ApiError, Conflict, NotFound
 from coexplorer.fields import Fields
@@ -265,54 +265,102 @@ class Client:
         *,
         before: Fields,
         custom_metadata: Mapping[str, MetadataValue] | None = None,
+        metadata_before: Mapping[str, MetadataValue] | None = None,
+        read_at: float | None = None,
     ) -> Asset:
         """Set an asset's fields, and return what the platform then has.
 
         When the outcome is unknown the asset is read: equal to `fields`, it is done; equal to
-        `before`, it is sent again; else somebody else was faster (design: api.md, Writes).
+        `before`, it is sent again; else somebody else was faster (design: api.md, Writes). It is
+        read and judged likewise right before each try that anything waited for.
 
         Args:
             asset_id: The asset.
             fields: All of them, as they should be; what is None is not sent.
             before: As they were on the platform when last seen.
             custom_metadata: The whole of it, if it was edited.
+            metadata_before: As it was on the platform when last seen, if it was edited.
+            read_at: When that was, by `anyio.current_time`; None: just now.
 
         Raises:
-            Conflict: It was changed to something else in the meantime.
+            Conflict: It was changed to something else in the meantime; with `outcome_unknown`,
+                after the change may have arrived.
             ApiError: With `outcome_unknown`: it could not be read either.
         """
         call = calls.build_update(asset_id, fields, custom_metadata)
         read = wire.read_asset_of(asset_id)
         deadline = self._transport.start_clock()
+
+        async def judge(now: Asset, maybe_done: bool) -> None:  # noqa: FBT001 # a `Judge`
+            if now.fields.same_as(fields) and _holds(now, custom_metadata or {}):
+                raise _Arrived(now)
+            is_as_before = metadata_before is None or now.custom_metadata == metadata_before
+            if not (now.fields.same_as(before) and is_as_before):
+                raise Conflict(
+                    "somebody else changed this asset while the change was on its way",
+                    hint="look at its present state, then edit again",
+                    outcome_unknown=maybe_done,
+                )
+
+        look = self._build_look(asset_id, judge, read_at)
         nth = 0
         while True:
             nth += 1
             try:
-                return await self._transport.send(call, read, deadline=deadline)
-            except ApiError as error:
-                if not error.outcome_unknown:
-                    raise
-                lost = error
-            now = await self._get_after(lost, asset_id, deadline)
-            if now.fields.same_as(fields) and _holds(now, custom_metadata or {}):
-                return now
-            if not now.fields.same_as(before):
-                raise Conflict(
-                    "somebody else changed this asset while the change was on its way",
-                    hint="look at its present state, then edit again",
-                )
+                try:
+                    return await self._transport.send(call, read, deadline=deadline, look=look)
+                except ApiError as error:
+                    if not error.outcome_unknown:
+                        raise
+                    lost = error
+                await judge(await self._get_after(lost, asset_id, deadline), True)
+            except _Arrived as arrived:
+                return arrived.asset
             lost.outcome_unknown = False
             if not await self._transport.wait_after(Failure(Kind.LOST, lost), nth, deadline):
                 raise lost
 
-    async def archive(self, asset_id: AssetId, archived: bool) -> None:  # noqa: FBT001 # a state
-        """Archive an asset, or take it out of the archive."""
-        call = calls.build_archive(asset_id, archived=archived)
-        await self._transport.send(call, wire.read_done_of(asset_id))
+    async def archive(
+        self,
+        asset_id: AssetId,
+        archived: bool,  # noqa: FBT001 # a state
+        *,
+        judge: Judge | None = None,
+        read_at: float | None = None,
+    ) -> None:
+        """Archive an asset, or take it out of the archive.
 
-    async def delete(self, asset_id: AssetId) -> None:
-        """Delete an asset for good; the platform expects it to be archived."""
-        await self._transport.send(calls.build_delete(asset_id), wire.read_done_of(asset_id))
+        Args:
+            asset_id: The asset.
+            archived: Which of them.
+            judge: Judges the asset, read again, before each try that anything waited for; None:
+                it does not matter what else it is.
+            read_at: When it was last judged, by `anyio.current_time`; None: just now.
+
+        Raises:
+            CoexplorerError: What `judge` raises; this try was not sent.
+        """
+        call = calls.build_archive(asset_id, archived=archived)
+        look = None if judge is None else self._build_look(asset_id, judge, read_at)
+        await self._transport.send(call, wire.read_done_of(asset_id), look=look)
+
+    async def delete(
+        self, asset_id: AssetId, *, judge: Judge | None = None, read_at: float | None = None
+    ) -> None:
+        """Delete an asset for good; the platform expects it to be archived.
+
+        Its arguments are those of `archive`.
+
+        Raises:
+            CoexplorerError: What `judge` raises; the asset was still there.
+        """
+        call = calls.build_delete(asset_id)
+        look = None if judge is None else self._build_look(asset_id, judge, read_at)
+        await self._transport.send(call, wire.read_done_of(asset_id), look=look)
+
+    def _build_look(self, asset_id: AssetId, judge: Judge, read_at: float | None) -> Look:
+        read = wire.read_asset_of(asset_id)
+        return Look(calls.build_get(asset_id), read, judge, read_at=read_at)
 
     async def list_files(self, asset_id: AssetId, path: str = "") -> tuple[FileEntry, ...]:
         """List one folder of an asset's files; internal assets only, v3.1 and later."""
@@ -449,6 +497,14 @@ class Client:
         except ApiError:
             lost.hint = "look at the asset once the platform answers again"
         raise lost
+
+
+class _Arrived(Exception):
+    """The platform has what was to be written."""
+
+    def __init__(self, asset: Asset) -> None:
+        super().__init__()
+        self.asset = asset
 
 
 def _holds(asset: Asset, wanted: Mapping[str, MetadataValue]) -> bool:

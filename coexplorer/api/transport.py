@@ -14,7 +14,7 @@ import base64
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -42,7 +42,7 @@ from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin, parse_base_url, parse_origin
 from coexplorer.api.retry import Patience, Tried, find_wait_s
 from coexplorer.errors import NotFound
-from coexplorer.models import Secret
+from coexplorer.models import Asset, Secret
 
 T = TypeVar("T")
 Carrier = httpx.AsyncBaseTransport
@@ -50,11 +50,19 @@ Carrier = httpx.AsyncBaseTransport
 OnWait = Callable[[float, str], None]
 """Told before each wait: its seconds, and why, as a sentence for a person."""
 
+Judge = Callable[[Asset, bool], Awaitable[None]]
+"""Told how an asset is right before a write, and whether an earlier try may have been carried out.
+
+It raises to stop the write. It must not ask the platform for anything: it holds a request's place.
+"""
+
 _log = logging.getLogger(__name__)
 # It logs every address at INFO, and the signed ones are as good as a key.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _MAX_HOPS: Final = 3
+_FRESH_S: Final = 1.0
+"""What was read longer ago is read again before it is written over."""
 _USER_AGENT: Final = f"coexplorer/{coexplorer.__version__}"
 
 
@@ -72,6 +80,47 @@ class Timeouts(msgspec.Struct, frozen=True):
     read_s: float = 60.0
     attempt_s: float = 180.0
     call_s: float = 600.0
+
+
+class Look:
+    """How the asset that a write is about is read again, where something waited since it was read.
+
+    The platform has no versions, so a write goes over whatever others did since the reading. Any
+    failure before a repetition counts as waiting, and so does everything else that takes long: a
+    place among the requests, a slow disk, a machine that slept.
+
+    Args:
+        call: Reads the asset.
+        parse: Reads the reply.
+        judge: See `Judge`.
+        read_at: When it was last read, by `anyio.current_time`; None: just now.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        parse: Callable[[bytes], Asset],
+        judge: Judge,
+        *,
+        read_at: float | None = None,
+    ) -> None:
+        self.call = call
+        self.parse = parse
+        self.judge = judge
+        self._read_at: float | None = anyio.current_time() if read_at is None else read_at
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it has to be read again."""
+        return self._read_at is None or anyio.current_time() - self._read_at > _FRESH_S
+
+    def note_read(self) -> None:
+        """Note that it was read just now."""
+        self._read_at = anyio.current_time()
+
+    def expire(self) -> None:
+        """Have it read again, however long ago the last time was."""
+        self._read_at = None
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -195,7 +244,12 @@ class Transport:
         return anyio.current_time() + self.timeouts.call_s
 
     async def send(
-        self, call: Call, parse: Callable[[bytes], T], *, deadline: float | None = None
+        self,
+        call: Call,
+        parse: Callable[[bytes], T],
+        *,
+        deadline: float | None = None,
+        look: Look | None = None,
     ) -> T:
         """Send a call and read its reply, as often as it takes and is allowed.
 
@@ -203,18 +257,28 @@ class Transport:
             call: What to send.
             parse: Reads the body of a success; raises ValueError when it makes no sense.
             deadline: Of what this is a part of, by `start_clock`; None: it is the whole.
+            look: Reads again what is written over, before each try that had to wait.
 
         Raises:
             ApiError: `outcome_unknown` tells whether a write may have been carried out.
+            CoexplorerError: What the look's judge raises.
         """
         deadline = self.start_clock() if deadline is None else deadline
         tried = Tried()
         maybe_done = False
         while True:
+            repeat = call.repeat
             try:
-                return await self._attempt(call, parse, deadline)
+                async with self._slots:
+                    if look is not None and look.is_due:
+                        repeat = Repeat.ALWAYS  # as nothing is written by a look
+                        await self._look_again(look, deadline, maybe_done=maybe_done)
+                        repeat = call.repeat
+                    return await self._attempt(call, parse, deadline)
             except Failed as failed:
                 failure = failed.failure
+            if look is not None:
+                look.expire()
             error = failure.error
             if maybe_done and isinstance(error, NotFound) and call.repeat is Repeat.UNTIL_GONE:
                 return parse(b"")
@@ -222,7 +286,7 @@ class Transport:
             error.outcome_unknown = maybe_done
             tried = tried.after(failure.kind)
             chance = random.random()  # noqa: S311 # spreads clients out in time
-            wait_s = find_wait_s(failure, call.repeat, tried, self._patience, chance=chance)
+            wait_s = find_wait_s(failure, repeat, tried, self._patience, chance=chance)
             if wait_s is None or anyio.current_time() + wait_s >= deadline:
                 raise error from None
             await self._wait(wait_s, error.message)
@@ -249,13 +313,19 @@ class Transport:
             self.on_wait(wait_s, reason)
         await anyio.sleep(wait_s)
 
+    async def _look_again(self, look: Look, deadline: float, *, maybe_done: bool) -> None:
+        """Read what is written over next, and have it judged, in the place of the write itself."""
+        now = await self._attempt(look.call, look.parse, deadline)
+        look.note_read()
+        await look.judge(now, maybe_done)
+
     async def _attempt(self, call: Call, parse: Callable[[bytes], T], deadline: float) -> T:
-        async with self._slots:
-            started = anyio.current_time()
-            until = min(deadline, started + self.timeouts.attempt_s)
-            reply = None
-            with anyio.CancelScope(deadline=until):
-                reply = await self._exchange(call)
+        """Send a call once; who calls this holds a place among the requests."""
+        started = anyio.current_time()
+        until = min(deadline, started + self.timeouts.attempt_s)
+        reply = None
+        with anyio.CancelScope(deadline=until):
+            reply = await self._exchange(call)
         if reply is None:
             reason = f"there was no whole answer within {until - started:.0f} s"
             raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=call.writes))

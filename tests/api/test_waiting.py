@@ -1,7 +1,9 @@
 """Backoff, time-outs and deadlines, by a virtual clock and a made-up network."""
 
+import json
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from functools import partial
 
 import anyio
 import httpx
@@ -9,9 +11,17 @@ import pytest
 import trio.testing
 
 from coexplorer.api import Client, Patience, Timeouts
-from coexplorer.errors import BadReply, NotSignedIn, PlatformFault, RateLimited, Unreachable
+from coexplorer.errors import (
+    BadReply,
+    Conflict,
+    NoLongerFits,
+    NotSignedIn,
+    PlatformFault,
+    RateLimited,
+    Unreachable,
+)
 from coexplorer.fields import Fields
-from coexplorer.models import AssetId, AwsSource, NewAsset, Secret
+from coexplorer.models import Asset, AssetId, AwsSource, NewAsset, Secret
 from tests.support.http import unread
 
 ASSET = {"id": "a1", "name": "n"}
@@ -193,7 +203,8 @@ async def test_a_write_whose_state_is_seen_unchanged_is_known_not_to_be_done() -
         with pytest.raises(PlatformFault) as caught:
             await client.update(A1, Fields("new"), before=Fields("n"))
     assert not caught.value.outcome_unknown
-    assert [request.method for request in network.requests] == ["PUT", "GET"] * 3
+    methods = [request.method for request in network.requests]
+    assert methods == ["PUT", "GET", *["GET", "PUT", "GET"] * 2]  # after each wait it is read again
 
 
 async def test_no_more_requests_are_under_way_than_allowed() -> None:
@@ -255,3 +266,160 @@ async def test_redirects_in_a_circle_end() -> None:
         with pytest.raises(BadReply, match="in a circle"):
             await client.get(A1)
     assert len(network.requests) == 4
+
+
+class Platform(Network):
+    """One asset that is really read and written, after the troubles of writes and of readings."""
+
+    def __init__(self, *troubles: httpx.Response | Exception, reading: int = 0) -> None:
+        super().__init__(self.carry_out)
+        self.asset: dict[str, object] = {**ASSET, "description": "", "tags": ["a"]}
+        self.troubles = list(troubles)
+        self.reading = reading
+
+    def carry_out(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            self.reading -= 1
+            gone = self.asset.get("gone")
+            return httpx.Response(
+                429 if self.reading >= 0 else 404 if gone else 200, json=self.asset
+            )
+        if self.troubles:
+            trouble = self.troubles.pop(0)
+            if isinstance(trouble, Exception):
+                raise trouble
+            return trouble
+        if request.method == "PUT":
+            self.asset |= json.loads(request.content)
+            return httpx.Response(200, json=self.asset)
+        self.asset |= {"gone": True} if request.method == "DELETE" else {"archived": True}
+        return httpx.Response(204)
+
+    @property
+    def methods(self) -> list[str]:
+        return [request.method for request in self.requests]
+
+
+SLOW_DOWN = httpx.Response(429, headers={"Retry-After": "20"})
+DOWN = httpx.Response(503, headers={"Retry-After": "20"})
+RESET = httpx.ReadError("[Errno 104] Connection reset by peer")
+NO_WAY = httpx.ConnectError("[Errno 111] Connection refused")
+TROUBLES = pytest.mark.parametrize(
+    "trouble", [SLOW_DOWN, DOWN, RESET, NO_WAY], ids=["429", "503", "reset", "no way"]
+)
+BEFORE, MINE = Fields("n", "", ("a",)), Fields("n", "mine", ("a",))
+
+
+@TROUBLES
+@pytest.mark.parametrize("theirs", [{"description": "theirs"}, {"name": "theirs"}, {"tags": ["b"]}])
+async def test_an_update_goes_over_nothing_that_came_while_it_waited(
+    trouble: httpx.Response | Exception, theirs: dict[str, object]
+) -> None:
+    network = Platform(trouble)
+    async with connect(network) as client:
+        client.on_wait = lambda *_: network.asset.update(theirs)
+        with pytest.raises(Conflict):
+            await client.update(A1, MINE, before=BEFORE)
+    assert network.methods.count("PUT") == 1
+    assert theirs.items() <= network.asset.items()
+
+
+@TROUBLES
+async def test_a_repeated_update_is_sent_right_after_a_reading(
+    trouble: httpx.Response | Exception,
+) -> None:
+    network = Platform(trouble)
+    async with connect(network) as client:
+        assert (await client.update(A1, MINE, before=BEFORE)).description == "mine"
+    assert network.methods[-2:] == ["GET", "PUT"]
+    assert network.gaps[-1] == 0
+    assert network.methods.count("PUT") == 2
+
+
+async def test_custom_metadata_is_not_gone_over_either() -> None:
+    network = Platform(SLOW_DOWN)
+    network.asset["custom_metadata"] = {"a": "1"}
+    async with connect(network) as client:
+        client.on_wait = lambda *_: network.asset.update(custom_metadata={"a": "1", "b": "2"})
+        with pytest.raises(Conflict):
+            await client.update(
+                A1, BEFORE, before=BEFORE, custom_metadata={"a": "3"}, metadata_before={"a": "1"}
+            )
+    assert network.asset["custom_metadata"] == {"a": "1", "b": "2"}
+
+
+async def test_an_update_without_trouble_is_one_request() -> None:
+    network = Platform()
+    async with connect(network) as client:
+        await client.update(A1, MINE, before=BEFORE)
+    assert network.methods == ["PUT"]
+
+
+async def test_a_reading_before_a_repeated_update_may_have_trouble_itself() -> None:
+    network = Platform(SLOW_DOWN, reading=2)
+    async with connect(network) as client:
+        await client.update(A1, MINE, before=BEFORE)
+    assert network.methods == ["PUT", "GET", "GET", "GET", "PUT"]
+
+
+@pytest.mark.parametrize("age_s", [0.0, 0.9, 1.1, 500.0])
+async def test_what_was_read_a_while_ago_is_read_again_before_it_is_updated(age_s: float) -> None:
+    network = Platform()
+    async with connect(network) as client:
+        await anyio.sleep(600)
+        await client.update(A1, MINE, before=BEFORE, read_at=anyio.current_time() - age_s)
+    assert network.methods == (["PUT"] if age_s < 1 else ["GET", "PUT"])
+
+
+async def test_an_update_that_waited_for_its_turn_is_sent_right_after_a_reading() -> None:
+    network = Platform()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await anyio.sleep(5 if request.url.path.endswith("slow") else 0)
+        return network.carry_out(request)
+
+    network.answers = [slow]
+    client = Client("http://127.0.0.1:1", Secret("t"), carrier=network, concurrency=1)
+    async with client, anyio.create_task_group() as group:
+        group.start_soon(client.get, AssetId("slow"))
+        await trio.testing.wait_all_tasks_blocked()
+        await client.update(A1, MINE, before=BEFORE)
+        assert network.methods == ["GET", "GET", "PUT"]
+        group.cancel_scope.cancel()
+
+
+async def refuse(_asset: Asset, _maybe_done: bool) -> None:  # noqa: FBT001 # a `Judge`
+    raise NoLongerFits("it is not what it was")
+
+
+async def accept(_asset: Asset, _maybe_done: bool) -> None:  # noqa: FBT001 # likewise
+    return
+
+
+@TROUBLES
+@pytest.mark.parametrize("method", ["DELETE", "PATCH"])
+async def test_a_repeated_delete_or_archive_is_judged_again(
+    trouble: httpx.Response | Exception, method: str
+) -> None:
+    for judge in (refuse, accept):
+        network = Platform(trouble)
+        async with connect(network) as client:
+            deletes = method == "DELETE"
+            write = partial(
+                client.delete if deletes else partial(client.archive, archived=True), A1
+            )
+            if judge is refuse:
+                with pytest.raises(NoLongerFits):
+                    await write(judge=judge)
+                assert network.methods == [method, "GET"]
+            else:
+                await write(judge=judge)
+                assert network.methods == [method, "GET", method]
+
+
+async def test_a_delete_whose_reply_was_lost_is_done_when_nothing_is_there_to_judge() -> None:
+    network = Platform(RESET)
+    async with connect(network) as client:
+        client.on_wait = lambda *_: network.asset.update(gone=True)
+        await client.delete(A1, judge=refuse)
+    assert network.methods == ["DELETE", "GET"]
