@@ -26,7 +26,8 @@ codes (``cli``) and to notifications (``tui``).
     ├── AmbiguousAsset            a name or prefix that fits several assets
     ├── UnknownAssets             some of those that were given are unknown, or fit several
     ├── Refused                   a guard of ours: nothing was sent (delete before archive, …)
-    │   └── NoLongerFits          what was selected has changed since: left out
+    │   ├── NoLongerFits          what was selected has changed since: left out
+    │   └── ChangedSince          what was to be deleted is not as it was shown
     └── UndoRefused               nothing to undo, or changed since, or a delete
 """
 
@@ -264,6 +265,23 @@ class Refused(CoexplorerError):
 
 class NoLongerFits(Refused):
     """An asset is not what it was selected for any more, so it was left out."""
+
+
+class ChangedSince(Refused):
+    """Somebody changed an asset since it was shown to who wants it deleted.
+
+    Args:
+        what: What of it differs, in people's words.
+        name: What it is called now; empty: as before.
+    """
+
+    def __init__(self, what: Sequence[str], name: str = "") -> None:
+        called = f"; it is called {name!r} now" if name else ""
+        super().__init__(
+            f"somebody changed its {' and '.join(what)} since it was shown{called}",
+            hint="it was not deleted: look at what it is now, and delete it then if it shall go",
+        )
+        self.what = tuple(what)
 
 
 class UndoRefused(CoexplorerError):

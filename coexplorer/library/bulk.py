@@ -58,7 +58,7 @@ class Bulk:
 
     async def plan(
         self,
-        target: Query | str | Sequence[AssetId],
+        target: Query | str | Sequence[AssetId] | Sequence[Record],
         change: Change,
         fits: Mapping[AssetId, Fit] | None = None,
     ) -> Plan:
@@ -164,11 +164,17 @@ class Bulk:
         claimed = await self._context.write_down(journal.claim, unsent)
         return await self._run(batch_id, claimed, batch.purpose, progress, stopping)
 
-    async def _load(self, target: Query | str | Sequence[AssetId]) -> list[Record]:
-        wanted = parse_query(target) if isinstance(target, str) else target
+    async def _load(
+        self, target: Query | str | Sequence[AssetId] | Sequence[Record]
+    ) -> list[Record]:
+        if isinstance(target, Query | str):
+            query = parse_query(target) if isinstance(target, str) else target
+            return await self._context.records(query)
+        shown = [each for each in target if isinstance(each, Record)]
+        wanted = [each for each in target if not isinstance(each, Record)]
+        if shown or not wanted:
+            return shown
         records = await self._context.records(wanted)
-        if isinstance(wanted, Query):
-            return records
         known = {record.asset.id: record for record in records}
         return [known.get(each) or await self._context.fetch(each) for each in wanted]
 

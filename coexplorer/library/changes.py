@@ -18,7 +18,7 @@ from coexplorer.fields import (
 from coexplorer.library.entries import Action, Draft, State
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
-from coexplorer.library.selection import Fit
+from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Record
 from coexplorer.written import trim
@@ -209,7 +209,8 @@ def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
     if fit is None:
         return item
     seen = None if item.action is Action.EDIT else item.base  # an edit keeps them anyway
-    return msgspec.structs.replace(item, fit=msgspec.structs.replace(fit, seen=seen))
+    shown = item.fit.shown if item.fit else None
+    return msgspec.structs.replace(item, fit=msgspec.structs.replace(fit, seen=seen, shown=shown))
 
 
 def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
@@ -258,5 +259,7 @@ def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
         reason = "not archived: archive it first"
     needless = bool(reason) and action is not Action.DELETE
     first = action is Action.DELETE and not archived and change.archive_first
-    loss = find_loss(asset) if action is Action.DELETE else None
-    return PlanItem(asset.id, asset.name, action, base, mine, reason, first, needless, loss)
+    deletes = action is Action.DELETE
+    loss = find_loss(asset) if deletes else None
+    fit = keep_shown(asset) if deletes else None
+    return PlanItem(asset.id, asset.name, action, base, mine, reason, first, needless, loss, fit)

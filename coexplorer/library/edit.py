@@ -17,6 +17,7 @@ import msgspec
 
 from coexplorer.errors import (
     ApiError,
+    ChangedSince,
     CoexplorerError,
     Conflict,
     EditConflict,
@@ -33,6 +34,7 @@ from coexplorer.library.locks import hold_asset
 from coexplorer.library.merge import Merged, merge_fields, merge_metadata, merge_reversal
 from coexplorer.library.refusals import is_final
 from coexplorer.library.results import EditResult
+from coexplorer.library.selection import keep_shown
 from coexplorer.library.settle import find_archived, settle_edits
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import Asset, AssetId, Membership, MetadataValue, Record
@@ -50,7 +52,9 @@ class _Attempt:
     Attributes:
         sent: Whether the platform may have it: a request was sent and no reply came yet.
         answered: Whether what went wrong is the platform's answer to a write.
-        before: What the platform had before the first request.
+        before: What the platform had before the first request; None also once it is sure that
+            nothing arrived.
+        overtaken: What was sent, and may have arrived before somebody changed it further.
         asset: What the platform has now; None where nothing was read.
         update_catalog: What the catalog is told once the outcome is written down. Of an edit that
             arrives that is the platform's reply alone, not what was there before.
@@ -62,6 +66,7 @@ class _Attempt:
         self.sent = False
         self.answered = False
         self.before: Fields | None = None
+        self.overtaken: Fields | None = None
         self.asset: Asset | None = None
         self.update_catalog: Callable[[], Awaitable[object]] | None = None
 
@@ -69,6 +74,19 @@ class _Attempt:
         """Note how a write failed."""
         self.sent = error.outcome_unknown
         self.answered = True
+
+    def note_overtaken(self, sent: Fields, error: Conflict) -> None:
+        """Note that somebody was faster, whether or not ours had arrived before that."""
+        self.sent = error.outcome_unknown
+        if error.outcome_unknown or self.overtaken is not None:
+            self.overtaken = sent
+        else:
+            self.before = None
+
+    def leave_out_others(self, now: Fields) -> None:
+        """Count what others did since the first request as there before: no undo takes it back."""
+        if self.overtaken is not None and self.before is not None:
+            self.before = merge_fields(self.overtaken, self.before, now).fields
 
     def merge(self, base: Fields, mine: Fields, theirs: Fields) -> Merged:
         """Merge as an edit, or take back as an undo."""
@@ -133,13 +151,19 @@ class Editor:
         name = await self.name_of(asset_id)
         return await self.do(Draft(asset_id, name, action), title=f"{action} {name}")
 
-    async def delete(self, asset_id: AssetId, *, archive_first: bool) -> EditResult:
+    async def delete(
+        self, asset_id: AssetId, *, archive_first: bool, shown: Asset | None
+    ) -> EditResult:
         """See `Library.delete`."""
-        name = await self.name_of(asset_id)
-        delete = Draft(asset_id, name, Action.DELETE)
+        if shown is None:
+            record = await self._context.known(asset_id)
+            shown = record.asset if record else None
+        name = shown.name if shown else asset_id
+        fit = keep_shown(shown) if shown else None
+        delete = Draft(asset_id, name, Action.DELETE, fit=fit)
         if not archive_first:
             return await self.do(delete, title=f"delete {name}")
-        drafts = [Draft(asset_id, name, Action.ARCHIVE), delete]
+        drafts = [Draft(asset_id, name, Action.ARCHIVE, fit=fit), delete]
         return await self.do(*drafts, title=f"archive and delete {name}")
 
     async def do(self, *drafts: Draft, title: str, heard: Heard | None = None) -> EditResult:
@@ -238,12 +262,25 @@ class Editor:
 
         Raises:
             NoLongerFits: It has changed since.
+            ChangedSince: It is to be deleted, and is not as it was shown.
         """
         entry = attempt.entry
         if entry.fit is not None and attempt.purpose is Purpose.DO and attempt.before is None:
             known = await self._context.known(asset.id)
             membership = Membership() if known is None else known.membership
             entry.fit.ensure(Record(asset, membership), entry.base)
+        if entry.action is Action.DELETE and (entry.fit is None or entry.fit.shown is None):
+            _ensure_as_noted(entry, asset)
+
+    async def _judge_again(self, attempt: _Attempt, asset: Asset, maybe_done: bool) -> None:  # noqa: FBT001 # a `Judge`
+        """Judge an asset that was read once more, right before an archive or delete is repeated."""
+        try:
+            await self._ensure_fits(attempt, asset)
+        except Refused:
+            # What is still there was not deleted; only a search tells whether it was archived.
+            attempt.sent = maybe_done and attempt.entry.action is not Action.DELETE
+            attempt.update_catalog = partial(self._context.remember, asset)
+            raise
 
     # --- The actions
 
@@ -256,9 +293,11 @@ class Editor:
         for _ in range(_TRIES):
             asked = time.time()
             theirs = await context.look(entry.asset_id)
+            read_at = anyio.current_time()
             attempt.asset = theirs
             attempt.update_catalog = partial(context.remember, theirs, at=asked)
             await settle_edits(context, theirs)
+            attempt.leave_out_others(theirs.fields)
             await self._ensure_fits(attempt, theirs)
             merged = attempt.merge(base, mine, theirs.fields)
             metadata, keys = _merge_metadata(entry, theirs)
@@ -268,7 +307,7 @@ class Editor:
                     entry.asset_id, conflicts, base=base, mine=mine, theirs=theirs.fields
                 )
             if not merged.changed and metadata is None:
-                return _nothing_to_send(attempt, theirs.fields, conflicts)
+                return await self._send_nothing(attempt, theirs.fields, conflicts)
             if attempt.purpose is Purpose.DO:
                 # What is put back was on the platform, whatever we think of it.
                 check_fields(
@@ -288,10 +327,16 @@ class Editor:
             attempt.sent = True
             try:
                 reply = await client.update(
-                    entry.asset_id, merged.fields, before=theirs.fields, custom_metadata=metadata
+                    entry.asset_id,
+                    merged.fields,
+                    before=theirs.fields,
+                    custom_metadata=metadata,
+                    metadata_before=None if metadata is None else theirs.custom_metadata,
+                    read_at=read_at,
                 )
-            except Conflict:
-                continue  # somebody was faster: read and merge again
+            except Conflict as error:  # somebody was faster: read and merge again
+                attempt.note_overtaken(merged.fields, error)
+                continue
             except ApiError as error:
                 attempt.note(error)
                 raise
@@ -311,18 +356,31 @@ class Editor:
             hint="wait a moment, then retry it",
         )
 
+    async def _send_nothing(
+        self, attempt: _Attempt, theirs: Fields, left_alone: tuple[str, ...]
+    ) -> EditResult:
+        """Return what became of an edit of which there is nothing to send."""
+        if attempt.before is not None:  # it had arrived, and others went on from it
+            journal, number = self._context.journal, attempt.entry.id
+            before = attempt.before
+            await self._context.write_down(journal.intend, number, before=before, after=theirs)
+        return _nothing_to_send(attempt, theirs, left_alone)
+
     async def _archive(self, attempt: _Attempt) -> EditResult:
         entry, context = attempt.entry, self._context
         archived = entry.action is Action.ARCHIVE
         client = await context.client()
+        judge, read_at = None, anyio.current_time()
         if entry.fit is not None:
-            await self._ensure_fits(attempt, (await context.fetch(entry.asset_id)).asset)
+            judge, record = partial(self._judge_again, attempt), await context.fetch(entry.asset_id)
+            read_at = anyio.current_time()
+            await self._ensure_fits(attempt, record.asset)
         known = await context.known(entry.asset_id)
         was_so = known is not None and known.membership.archived is archived
         await context.write_down(context.journal.intend, entry.id)
         attempt.sent = True
         try:
-            await client.archive(entry.asset_id, archived)
+            await client.archive(entry.asset_id, archived, judge=judge, read_at=read_at)
         except NotSignedIn:
             attempt.sent = False
             await context.look(entry.asset_id)  # which says so if only this asset is refused
@@ -342,6 +400,7 @@ class Editor:
             record = await context.fetch(entry.asset_id)
         except NotFound:
             return _result(entry, State.UNCHANGED)  # somebody else deleted it
+        read_at = anyio.current_time()
         archived = record.membership.archived
         if archived is None or (entry.fit is not None and entry.fit.asks_for_archived):
             archived = await find_archived(client, record.asset)
@@ -356,7 +415,8 @@ class Editor:
         await context.write_down(context.journal.intend, entry.id, before=fields)
         attempt.sent = True
         try:
-            await client.delete(entry.asset_id)
+            judge = partial(self._judge_again, attempt)
+            await client.delete(entry.asset_id, judge=judge, read_at=read_at)
         except ApiError as error:
             attempt.note(error)
             if isinstance(await self._confirm_gone(entry.asset_id, error), NotFound):
@@ -381,6 +441,22 @@ def failed_state(error: CoexplorerError, *, sent: bool) -> State:
     if is_final(error):
         return State.REFUSED
     return State.SKIPPED if isinstance(error, Refused) else State.UNSENT
+
+
+def _ensure_as_noted(entry: Entry, asset: Asset) -> None:
+    """Judge what is to be deleted by the little that is known of what was shown.
+
+    Nothing was written down of it where the catalog did not know the asset, or by older versions.
+
+    Raises:
+        ChangedSince: It is not the same any more.
+    """
+    if entry.before is not None:
+        what: tuple[str, ...] = changed_fields(entry.before, asset.fields)
+    else:
+        what = ("name",) if entry.asset_name not in (asset.name, asset.id) else ()
+    if what:
+        raise ChangedSince(what, asset.name if "name" in what else "")
 
 
 def _title(what: Sequence[str], base: Fields) -> str:

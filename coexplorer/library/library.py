@@ -338,15 +338,23 @@ class Library:
         """
         return await self._editor.archive(asset_id, archived=archived)
 
-    async def delete(self, asset_id: AssetId, *, archive_first: bool = False) -> EditResult:
+    async def delete(
+        self, asset_id: AssetId, *, archive_first: bool = False, shown: Asset | None = None
+    ) -> EditResult:
         """Delete an asset for good; this can't be undone.
 
+        Args:
+            asset_id: The asset.
+            archive_first: Archive it before, if it is not archived.
+            shown: As the user was shown it; None: as the catalog has it.
+
         Raises:
+            ChangedSince: It is not what the user was shown any more; it was not deleted.
             Refused: It is not archived, and `archive_first` is not given; nothing was sent.
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no.
         """
-        return await self._editor.delete(asset_id, archive_first=archive_first)
+        return await self._editor.delete(asset_id, archive_first=archive_first, shown=shown)
 
     async def create(self, new: NewAsset) -> Record:
         """Ask the platform for a new asset; it starts in ``draft``: see `wait_ready`.
@@ -375,7 +383,7 @@ class Library:
 
     async def plan(
         self,
-        target: Query | str | Sequence[AssetId],
+        target: Query | str | Sequence[AssetId] | Sequence[Record],
         change: Change,
         *,
         fits: Mapping[AssetId, Fit] | None = None,
@@ -383,10 +391,11 @@ class Library:
         """Say what `change` would do to each asset; sends nothing.
 
         What a query found is judged by it again when it is read afresh, right before it is changed:
-        what no longer fits is left out, with the reason.
+        what no longer fits is left out, with the reason. What is to be deleted must then be just as
+        the plan has it; otherwise it is left out likewise.
 
         Args:
-            target: A query, or ids.
+            target: A query, or ids, or assets as the user was shown them.
             change: What to do.
             fits: With ids: what they were chosen by, where that is to be judged again.
 

@@ -11,10 +11,42 @@ from functools import lru_cache
 
 import msgspec
 
-from coexplorer.errors import NoLongerFits
-from coexplorer.fields import Fields, changed_fields
-from coexplorer.models import Record
+from coexplorer.errors import ChangedSince, NoLongerFits
+from coexplorer.fields import FIELD_BY_NAME, Fields, changed_fields
+from coexplorer.models import Asset, Record
 from coexplorer.query import Flag, Query, format_query, fulfils, parse_query
+
+_LOOKED_AT = {
+    "state": "state",
+    "type": "type",
+    "failure_reason": "failure",
+    "last_used": "last use",
+    "size_bytes": "size",
+    "files": "number of files",
+    "owner": "owner",
+    "source": "source",
+    "contained": "parts",
+    "custom_metadata": "custom metadata",
+}
+"""What people look at before they delete an asset, besides its editable fields."""
+
+
+def find_changes(known: Asset, now: Asset) -> tuple[str, ...]:
+    """Name what is not as it was known, of what people look at before they delete an asset.
+
+    What was not known, as some platforms do not say everything everywhere, is no change.
+    """
+    fields = (
+        FIELD_BY_NAME[name].title
+        for name in changed_fields(known.fields, now.fields)
+        if not (FIELD_BY_NAME[name].can_be_absent and getattr(known, name) is None)
+    )
+    others = (
+        title
+        for name, title in _LOOKED_AT.items()
+        if (before := getattr(known, name)) is not None and before != getattr(now, name)
+    )
+    return (*fields, *others)
 
 
 class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,12 +57,14 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
         at: Epoch seconds that the query's relative dates count back from.
         name: The name that it was given by; empty: it was not given by its name.
         seen: Its fields as they were then, to say what has changed.
+        shown: All of it as it was shown, where it must be just so still: what is deleted is gone.
     """
 
     query: str = ""
     at: float = 0.0
     name: str = ""
     seen: Fields | None = None
+    shown: Asset | None = None
 
     @property
     def asks_for_archived(self) -> bool:
@@ -53,6 +87,7 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
 
         Raises:
             NoLongerFits: It is not what was selected any more.
+            ChangedSince: It is not as it was shown.
         """
         name = record.asset.name
         if self.name and _compose(name) != _compose(self.name):
@@ -64,6 +99,14 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
             if not changed and self.asks_for_archived and not record.membership.archived:
                 why = ": it is not archived any more"
             raise NoLongerFits(f"it no longer fits the query{why}")
+        if self.shown is not None and (what := find_changes(self.shown, record.asset)):
+            raise ChangedSince(what, name if name != self.shown.name else "")
+
+
+def keep_shown(asset: Asset, fit: Fit | None = None) -> Fit:
+    """Return what an asset must still be: just as it was shown, and what `fit` says."""
+    shown = msgspec.structs.replace(asset, raw=b"{}")
+    return msgspec.structs.replace(fit or Fit(), shown=shown)
 
 
 def fit_query(query: Query, now: float) -> Fit:

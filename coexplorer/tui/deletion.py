@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from coexplorer.errors import ApiError, NotFound
-from coexplorer.fields import changed_fields
 from coexplorer.library.losses import Fate, describe_loss, describe_losses, find_loss
-from coexplorer.models import Asset, AssetId, Record
+from coexplorer.library.selection import find_changes
+from coexplorer.models import AssetId, Record
 from coexplorer.text import clean, cut, plural, size_text
 from coexplorer.tui.columns import Line, Role, show_date, wrap
 
@@ -78,13 +78,6 @@ class Doomed(msgspec.Struct, frozen=True):
         """What is to be typed."""
         count = len(self.records)
         return "delete" if count == 1 else f"delete {count}"
-
-
-def find_changes(known: Asset, now: Asset) -> tuple[str, ...]:
-    """Name what people would look at before they delete an asset and that is not as it was."""
-    others = {"size": "size_bytes", "files": "files", "state": "state", "source": "source"}
-    differs = (name for name, of in others.items() if getattr(known, of) != getattr(now, of))
-    return (*changed_fields(known.fields, now.fields), *differs)
 
 
 def build_deletion(doomed: Doomed, cells: int, *, reading: str = "", most: int = 99) -> list[Line]:

@@ -1,5 +1,7 @@
 """The one way to change an asset, against the embedded server."""
 
+import json
+
 import anyio
 import msgspec
 import pytest
@@ -367,3 +369,14 @@ async def test_asset_without_a_change_is_not_written(
     base = await shown(library, asset)
     assert (await library.edit(AssetId(asset), base, base)).state is State.UNCHANGED
     assert puts(server) == 0
+
+
+@pytest.mark.parametrize("mine", [("z", "a", "m"), ("a", "m", "z"), ("m", "z", "a", "new")])
+async def test_tags_are_sent_in_the_order_that_the_platform_gave(
+    library: Library, server: DemoServer, mine: tuple[str, ...]
+) -> None:
+    server.store.update(RAW, tags=("z", "a", "m"))
+    base = await shown(library)
+    await library.edit(ID, base, msgspec.structs.replace(base, name="renamed", tags=mine))
+    (put,) = server.requests("PUT")
+    assert json.loads(put.body)["tags"] == ["z", "a", "m", *(["new"] if "new" in mine else [])]

@@ -220,6 +220,10 @@ async def test_lost_edit_beside_a_newer_change_of_another_field_is_done(
     stored = server.store.get(RAW)
     assert (stored.name, stored.description) == ("Mine", "Newer")
     assert len(server.requests("PUT")) == 1
+    assert results[0].changed == ("name",)
+    await library.undo()  # which takes back nothing of theirs
+    stored = server.store.get(RAW)
+    assert (stored.name, stored.description) == (base.name, "Newer")
 
 
 @pytest.mark.parametrize(("fault", "settled"), [("lost", State.APPLIED), (504, State.UNSENT)])

@@ -10,6 +10,7 @@ import msgspec
 import pyfuse3
 
 from coexplorer import names
+from coexplorer.assets import asset_from_json
 from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import HIDDEN_S, Buffer
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES
@@ -278,10 +279,11 @@ class Renaming:
         excerpt = volume.excerpt(node)
         if excerpt is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
+        shown = asset_from_json(excerpt.raw)
         await self.opening.check_writable(node, queues=True)
 
         async def send(_: Fields) -> EditResult:
-            return await self.library.delete(node.id)
+            return await self.library.delete(node.id, shown=shown)
 
         def take_over(_: EditResult) -> None:
             volume.delete(node, excerpt)

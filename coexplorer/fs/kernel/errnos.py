@@ -14,6 +14,7 @@ import trio
 
 from coexplorer.errors import (
     ApiError,
+    ChangedSince,
     CoexplorerError,
     Conflict,
     EditConflict,
@@ -45,6 +46,7 @@ _ERRNOS: tuple[tuple[type[CoexplorerError], int], ...] = (
     (InvalidField, errno.EINVAL),
     (Conflict, errno.EBUSY),
     (EditConflict, errno.EBUSY),
+    (ChangedSince, errno.EBUSY),
     (Refused, errno.EPERM),
     (QueryError, errno.ENOENT),
     (Unreachable, errno.ENETDOWN),

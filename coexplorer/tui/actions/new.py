@@ -42,15 +42,14 @@ async def delete(screen: MainScreen) -> None:
     first = any(not record.membership.archived for record in records)
     if len(records) == 1:
         asset = records[0].asset
-        await screen.library.delete(asset.id, archive_first=first)
+        await screen.library.delete(asset.id, archive_first=first, shown=asset)
         screen.say(f"deleted {asset.name}")
         screen.marked.pop(asset.id, None)
         screen.show_marks()
         screen.feeds.load_list()
         return
-    chosen = [record.asset.id for record in records]
-    make = partial(screen.library.plan, chosen, Change(delete=True, archive_first=first))
-    await screen.coexplorer.carry_out(screen, make, len(chosen))
+    make = partial(screen.library.plan, records, Change(delete=True, archive_first=first))
+    await screen.coexplorer.carry_out(screen, make, len(records))
 
 
 ACTIONS: dict[str, Action] = {
