@@ -135,7 +135,7 @@ class Editor:
 
     async def keep(
         self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
-    ) -> None:
+    ) -> int:
         """See `Library.keep`."""
         draft = Draft(asset_id, base.name, Action.EDIT, base, mine)
         state = failed_state(error, sent=False)
@@ -143,7 +143,9 @@ class Editor:
             state = State.REFUSED  # a guard of ours: nothing may send it unasked
         draft = msgspec.structs.replace(draft, state=state, reason=error.message, hint=error.hint)
         title = _title(changed_fields(base, mine), base)
-        await self._context.write_down(self._context.journal.begin, [draft], title=title)
+        begin = self._context.journal.begin
+        _, numbers = await self._context.write_down(begin, [draft], title=title)
+        return numbers[0]
 
     async def archive(self, asset_id: AssetId, *, archived: bool) -> EditResult:
         """See `Library.archive`."""

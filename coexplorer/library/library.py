@@ -319,15 +319,18 @@ class Library:
 
     async def keep(
         self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
-    ) -> None:
+    ) -> int:
         """Keep what `edit` refused among the unsent texts: who wrote it has it nowhere else.
 
         For the mount: a program that saves a file and ends doesn't ask again.
 
+        Returns:
+            The number of its entry.
+
         Raises:
             JournalError: It can't be written down.
         """
-        await self._editor.keep(asset_id, base, mine, error)
+        return await self._editor.keep(asset_id, base, mine, error)
 
     async def archive(self, asset_id: AssetId, *, archived: bool = True) -> EditResult:
         """Archive or unarchive an asset.

@@ -23,6 +23,7 @@ from coexplorer.fs.core.file_format import (
     NAMES_OF_PARTS,
     build_json,
 )
+from coexplorer.fs.core.late_saves import LateSaves
 from coexplorer.fs.core.logbook import Logbook
 from coexplorer.fs.core.merge_bases import MergeBases
 from coexplorer.fs.core.scratch import Scratch, ScratchStore
@@ -84,6 +85,7 @@ class Volume:
         self.shown = MergeBases()
         self.failures = Failures()
         self.conflicts = Conflicts()
+        self.late = LateSaves()
         self.spellings = Spellings()
         self.groups = ThreadGroups()
         self.logbook = Logbook()

@@ -173,16 +173,32 @@ class FailedWrites:
 
     async def keep(
         self, node: Node, part: Part, before: Fields, mine: Fields, error: CoexplorerError
-    ) -> None:
-        """Write down what is not to be sent: a shell doesn't even say that it failed."""
+    ) -> int | None:
+        """Write down what is not sent (yet): a shell doesn't even say that it failed.
+
+        Returns:
+            Its number in the journal; None where there is none.
+        """
         if mine.same_as(before):
+            return None
+        try:
+            number = await self._library.keep(node.id, before, mine, error)
+        except JournalError as problem:
+            log.warning("a text is only in the mount: %s", problem)
+            return None
+        self.journaled.add((node.slot, name_save(part)))
+        return number
+
+    async def discard(self, number: int | None) -> None:
+        """Let go of what `keep` wrote down: its text is in another entry now, or sent."""
+        if number is None:
             return
         try:
-            await self._library.keep(node.id, before, mine, error)
-        except JournalError as problem:
-            log.warning("a refused text is only in the mount: %s", problem)
-        else:
-            self.journaled.add((node.slot, name_save(part)))
+            await self._library.discard(number)
+        except Refused:
+            return  # somebody else did
+        except CoexplorerError as error:
+            log.warning("an old unsent text stays in the journal: %s", error)
 
     async def keep_rejected(self, node: Node, file: MetadataFile, base: bytes) -> None:
         """Write down what was refused before anything was sent, once."""

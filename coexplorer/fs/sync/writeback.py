@@ -17,10 +17,12 @@ import pyfuse3
 import trio
 
 from coexplorer.errors import (
+    ApiError,
     CoexplorerError,
     EditConflict,
     InvalidField,
     NotFound,
+    Unreachable,
 )
 from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
@@ -43,6 +45,8 @@ from coexplorer.models import Asset
 
 log = logging.getLogger(__name__)
 
+_QUEUED_S = 1.0
+"""How long a save waits behind another one of its asset before it is written down."""
 _REPLY_S = 0.5
 _PATIENCE_S = DEADLINE_S - 1.0
 """Less than a handler's own deadline, so that it is this one that speaks."""
@@ -55,12 +59,45 @@ class _Attempt:
     Attributes:
         known: Its outcome is known: who waits for it need not wait for what is left to do.
         given_up: What was said when nobody waited for it any longer.
+        arrived: The platform has it.
     """
 
     known: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
     failure: Failure | None = None
     given_up: Failure | None = None
+    arrived: bool = False
+
+
+_WAITS = Unreachable(
+    "an earlier save of this asset was still on its way", hint="coexplorer retry sends it"
+)
+"""Why a save that waits for its turn was not sent, if its mount ends first."""
+
+
+@dataclass(eq=False)
+class _Queued:
+    """A save that waits for its turn, while another change of its asset is on its way.
+
+    Attributes:
+        version: The version of its file's buffer when it began to wait.
+        kept: The text that was written down meanwhile; None while there is none.
+        kept_as: The number of that in the journal.
+    """
+
+    node: Node
+    file: MetadataFile
+    tgid: int
+    base: bytes
+    version: int
+    kept: bytes | None = None
+    kept_as: int | None = None
+
+    @property
+    def is_written_on(self) -> bool:
+        """Whether somebody writes the file since: what is there now may be half a text."""
+        buffer = self.file.buffer
+        return self.file.writers > 0 and buffer is not None and buffer.version != self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +134,8 @@ class Writeback:
         self._locks: dict[int, tuple[trio.Lock, int]] = {}
         self._running: set[_Attempt] = set()
         self._waiting: dict[MetadataFile, trio.Event] = {}
+        self._queued: set[_Queued] = set()
+        self._keeping = trio.Lock()
 
     # --- Metadata files
 
@@ -118,7 +157,11 @@ class Writeback:
         attempt = self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
         await self._wait(attempt)
         if not attempt.known.is_set():
+            await self._keep_queued()
+        if not attempt.known.is_set():
             what = name_save(file.part)
+            if file.buffer is not None:
+                self._note_late(node, file, tgid, base, bytes(file.buffer.content))
             self._give_up(attempt, node, what)
             if file.buffer is not None:
                 file.buffer.failure = attempt.failure
@@ -171,6 +214,7 @@ class Writeback:
                 except CoexplorerError as error:
                     attempt.failure = self.unsent.note_failure(node, what, error)
                     return
+                attempt.arrived = True
                 self.reach.note_success()
                 self.volume.failures.clear(node, what)
                 take_over(result)
@@ -188,6 +232,7 @@ class Writeback:
 
     async def finish(self, patience_s: float) -> None:
         """Send what waits and let what is on its way end, for a while; then the journal has it."""
+        await self._keep_queued()
         with trio.move_on_after(patience_s):
             while pending := [*self._waiting.values(), *(one.done for one in self._running)]:
                 await pending[0].wait()
@@ -238,7 +283,7 @@ class Writeback:
 
     async def _report_end(self, attempt: _Attempt, title: str) -> None:
         await attempt.done.wait()
-        if attempt.failure is attempt.given_up:  # else why it failed was said
+        if attempt.arrived:  # else why it failed was said
             self.volume.report(f"{title}: arrived after all")
 
     async def _save_after_wait(self, node: Node, file: MetadataFile, base: bytes) -> None:
@@ -257,12 +302,9 @@ class Writeback:
     async def _send_file(
         self, node: Node, file: MetadataFile, tgid: int, base: bytes, attempt: _Attempt
     ) -> None:
-        async with self._lock(node.slot):
+        async with self._turn(node, file, tgid, base) as queued:
             buffer = file.buffer
-            if buffer is None or not buffer.dirty or file.detached:
-                return
-            if buffer.failure is not None:
-                attempt.failure = buffer.failure
+            if buffer is None or not _is_to_send(queued, attempt):
                 return
             save = _Save(node, file, tgid, bytes(buffer.content), buffer.version)
             base = self._find_base(save, base)
@@ -270,7 +312,10 @@ class Writeback:
                 return
 
             def hear(reply: Asset | None) -> None:
+                attempt.arrived = True
                 self._note_saved(save, reply)
+                if attempt.given_up is None:
+                    self.volume.late.forget((node.slot, file.part))
                 attempt.known.set()
 
             try:
@@ -281,8 +326,71 @@ class Writeback:
                 buffer.fail(attempt.failure, save.version)
                 if isinstance(error, EditConflict):
                     self._note_conflict(save, base, error, attempt.failure)
+                elif isinstance(error, ApiError) and error.outcome_unknown:
+                    self._note_late(node, file, tgid, base, save.content)
             finally:
                 self.volume.excerpts.end_lead(node.slot, time.monotonic())
+            await self._forget_queued(queued)
+
+    def _note_late(
+        self, node: Node, file: MetadataFile, tgid: int, base: bytes, content: bytes
+    ) -> None:
+        """Note that a save may arrive whose program was told that it is not finished."""
+        key = node.slot, file.part
+        shown = self.volume.shown.find(tgid, key)
+        self.volume.late.note(key, base if shown is None else shown, content)
+
+    # --- What waits behind another save
+
+    @asynccontextmanager
+    async def _turn(
+        self, node: Node, file: MetadataFile, tgid: int, base: bytes
+    ) -> AsyncIterator[_Queued]:
+        """Wait for a save's turn; what waits for longer is in the journal meanwhile."""
+        version = -1 if file.buffer is None else file.buffer.version
+        queued = _Queued(node, file, tgid, base, version)
+        if node.slot not in self._locks:
+            async with self._lock(node.slot):
+                yield queued
+            return
+        self._queued.add(queued)
+        self._nursery.start_soon(self._keep_if_late, queued)
+        try:
+            async with self._lock(node.slot):
+                self._queued.discard(queued)
+                yield queued
+        finally:
+            self._queued.discard(queued)
+
+    async def _keep_if_late(self, queued: _Queued) -> None:
+        await trio.sleep(_QUEUED_S)
+        if queued in self._queued:
+            await self._keep_queued()
+
+    async def _keep_queued(self) -> None:
+        """Write down what waits behind another save: it is nowhere else if the mount ends now."""
+        async with self._keeping:
+            for queued in list(self._queued):
+                file, node = queued.file, queued.node
+                buffer = file.buffer
+                if buffer is None or not buffer.dirty or file.detached:
+                    continue
+                content, former = bytes(buffer.content), queued.kept_as
+                if queued.kept == content or buffer.is_empty_wait:
+                    continue
+                shown = self.volume.shown.find(queued.tgid, (node.slot, file.part))
+                base = queued.base if shown is None else shown
+                before = read_anyhow(base, file.part, self.unsent.fields_of(node))
+                mine = read_anyhow(content, file.part, before)
+                queued.kept = content
+                queued.kept_as = await self.unsent.keep(node, file.part, before, mine, _WAITS)
+                await self.unsent.discard(former)
+
+    async def _forget_queued(self, queued: _Queued) -> None:
+        """Let go of what was written down while a save waited: its own entry has the text now."""
+        if queued.kept is not None:
+            async with self._keeping:
+                await self.unsent.discard(queued.kept_as)
 
     # --- Conflicts
 
@@ -295,12 +403,15 @@ class Writeback:
         """
         key = save.node.slot, save.file.part
         shown = self.volume.shown.find(save.tgid, key)
-        if shown is not None:
-            return shown
         conflict = self.volume.conflicts.find(*key)
-        if conflict is None or (opened and opened != conflict.base and save.extends(opened)):
-            return opened
-        return conflict.base  # nobody has seen the other text
+        base = opened if shown is None else shown
+        unseen = conflict is not None and not (
+            opened and opened != conflict.base and save.extends(opened)
+        )
+        if shown is None and unseen and conflict is not None:
+            return conflict.base  # nobody has seen the other text
+        theirs = build_text(self.unsent.fields_of(save.node), save.file.part)
+        return theirs if self.volume.late.is_own(key, base, theirs) else base
 
     def _is_refused_again(
         self, save: _Save, base: bytes, buffer: Buffer, attempt: _Attempt
@@ -355,7 +466,17 @@ class Writeback:
             mine = parse_text(content, part, before)
             if mine.same_as(before):
                 return False
-            await self.library.edit(node.id, before, mine, heard=lambda _, reply: hear(reply))
+            try:
+                await self.library.edit(node.id, before, mine, heard=lambda _, reply: hear(reply))
+            except EditConflict as error:
+                theirs = build_text(error.theirs, part)
+                if not self.volume.late.is_own((node.slot, part), base, theirs):
+                    raise
+                # What came between is an earlier save from here, which was late.
+                before = read_anyhow(theirs, part, error.theirs)
+                mine = parse_text(content, part, before)
+                await self.library.edit(node.id, before, mine, heard=lambda _, reply: hear(reply))
+                await self.unsent.drop_superseded(node, part)
         except InvalidField as error:
             await keep(node, part, before, read_anyhow(content, part, before), error)
             raise
@@ -414,3 +535,16 @@ class Writeback:
                 del self._locks[slot]
             else:
                 self._locks[slot] = (lock, users - 1)
+
+
+def _is_to_send(queued: _Queued, attempt: _Attempt) -> bool:
+    """Tell whether there still is something to send when a save's turn has come."""
+    buffer = queued.file.buffer
+    if buffer is None or not buffer.dirty or queued.file.detached:
+        return False
+    if attempt.given_up is not None and queued.is_written_on:
+        return False  # nobody waits for it, and who writes now sends it at the close
+    if buffer.failure is not None and buffer.failure is not attempt.given_up:
+        attempt.failure = buffer.failure
+        return False
+    return True
