@@ -22,7 +22,10 @@ A name is the whole name, in its own case. An id may be shortened to its beginni
 characters or more, if that fits only one asset. Part of a name never changes an asset; it is
 only a hint: "did you mean run_10 (8316a00d)?". Two assets of one name, or a name that is also
 the beginning of another asset's id, are refused and both are named. So is a name that somebody
-has changed since. `--query 'id:ID is:any'` always means the id.
+has changed since. Before something is changed by its name, the platform is asked for new assets
+and, for up to ten names, for older ones that were given the name since; among more than a
+thousand with a similar name one may be missed, so scripts should give ids.
+`--query 'id:ID is:any'` always means the id.
 
 Commands that only look (`show`, `files`, `get`, `lineage`, `open`) take the beginning of a
 name, or a shorter one of an id, too, if it fits only one asset, and say which one that is.

@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -167,13 +167,15 @@ async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
     await _freshen(library, work)
 
 
-async def look_for_new(library: Library, *, kept: bool) -> None:
-    """Let the catalog know of new assets: one may have a name that was another's alone.
+async def look_for_new(library: Library, names: Sequence[str], *, kept: bool) -> None:
+    """Let the catalog know of assets that are new, or have one of these names by now.
 
-    That is a request or two, where a sweep would make a change of one asset wait for half a minute.
+    One may have a name that was another's alone. That is a few requests, where a sweep would make a
+    change of one asset wait for half a minute.
 
     Args:
         library: The library.
+        names: What is asked for by name; a few.
         kept: See `ensure_found`.
     """
     if (await library.status()).synced_at is None:
@@ -181,6 +183,7 @@ async def look_for_new(library: Library, *, kept: bool) -> None:
 
     async def work() -> None:
         await library.refresh()
+        await library.look_for_names(names)
 
     await _freshen(library, work, kept=kept)
 

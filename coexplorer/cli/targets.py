@@ -141,8 +141,9 @@ async def choose_targets(
         return Chosen(found, dict.fromkeys(found, fit))
     if refresh:
         await ensure_fresh(library, refresh=True)
-    elif not all(is_whole_id(each.text) for each in targets.named):
-        await look_for_new(library, kept=kept)
+    elif named := [each.text for each in targets.named if not is_whole_id(each.text)]:
+        few = named if len(named) <= _FETCHED_AFRESH else []
+        await look_for_new(library, few, kept=kept)
     resolved = await _resolve(library, targets, guess=False, fresh=True, kept=kept)
     fits = {each.asset_id: Fit(name=each.name) for each in resolved if each.by_name}
     return Chosen([each.asset_id for each in resolved], fits)

@@ -176,6 +176,17 @@ class Library:
         """
         return await self._resolver.resolve_all(named, guess=guess)
 
+    async def look_for_names(self, names: Sequence[str]) -> None:
+        """Let the catalog know which assets have one of these names now, old ones, too.
+
+        A refresh sees only what is new: an older asset that was given a name is in no page of it.
+        That is one request for each name, of the first 1,000 that the platform finds for it.
+
+        Raises:
+            ApiError: The platform can't be asked.
+        """
+        await self._resolver.look_for_names(names)
+
     async def status(self) -> Status:
         """Return the figures of the status line; never asks the network."""
         return await self._reading.status(syncing=self._sync.busy)

@@ -100,6 +100,19 @@ class Resolver:
             resolved.setdefault(asset_id, Resolved(each, asset_id, name, by_name, each in guessed))
         return list(resolved.values())
 
+    async def look_for_names(self, names: Sequence[str]) -> None:
+        """See `Library.look_for_names`."""
+        client = await self._context.client()
+        for name in names:
+            query = name_query(name) if is_sayable(name) else ""
+            if not query:
+                continue
+            async for page in client.iter_pages(SearchRequest(query=query, archived=None)):
+                for asset in page:
+                    if _compose(asset.name) == _compose(name):
+                        await self._context.remember(asset)
+                break  # of a name that thousands begin with: a change can't wait for them all
+
     async def _find(self, named: Sequence[Named]) -> dict[Named, _Found]:
         """Look into the catalog, with a query for each way of naming an asset."""
         run, catalog = self._context.run, self._context.catalog

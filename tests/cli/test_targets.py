@@ -91,6 +91,33 @@ def test_name_that_a_new_asset_has_too_is_refused(runs: Program) -> None:
     assert written(runs) == []
 
 
+@pytest.mark.parametrize("archived", [False, True])
+@pytest.mark.parametrize(
+    "command", [("edit", "--add-tag", "x"), ("archive",), ("rm", "--archive-first")]
+)
+def test_name_that_an_older_asset_was_given_since_is_refused(
+    runs: Program, command: tuple[str, ...], *, archived: bool
+) -> None:
+    me = runs.server.users[0].email
+    # More than the pages that a look for new ones reads.
+    runs.server.store.insert(
+        StoredAsset(
+            id=make_id(0xB0000 + n), name=f"n{n}", owner=me, created=1_750_000_000, mount="m"
+        )
+        for n in range(250)
+    )
+    runs.ok("sync")
+    runs.server.store.update(BLANKS, name="run_1", archived=archived)  # as a colleague does
+    done = runs(command[0], "run_1", *command[1:], "--yes")
+    assert done.code == 4
+    assert RUN_1 in done.err
+    assert BLANKS in done.err
+    done = runs(command[0], "-", *command[1:], "--yes", stdin="run_10\nrun_1\n")
+    assert done.code == 4
+    assert "line 2: 'run_1' fits 2 assets" in done.err
+    assert written(runs) == []
+
+
 def test_asset_that_was_renamed_meanwhile_is_not_changed_by_its_old_name(runs: Program) -> None:
     runs.server.store.update(RUN_1, name="important")
     rule = runs.server.faults.add(503, "POST", "data_assets/search")  # a look for news fails
