@@ -216,14 +216,13 @@ class Bulk:
 
     async def _carry_out(self, entries: Sequence[Entry], purpose: Purpose) -> EditResult:
         """Send one asset's entries in their order; the first that fails ends them."""
-        result = read_result(entries[0])
-        for entry in entries:
-            try:
-                result = await self._editor.carry_out(entry, purpose)
-            except CoexplorerError as error:
-                noted = await self._context.run(self._context.journal.entry, entry.id)
-                return msgspec.structs.replace(read_result(noted or entry), error=error)
-        return result
+        try:
+            return await self._editor.carry_out_all(entries, purpose)
+        except CoexplorerError as error:
+            read = self._context.journal.entry
+            noted = [await self._context.run(read, entry.id) for entry in entries]
+            outcome = _read_outcome([entry for entry in noted if entry is not None])
+            return msgspec.structs.replace(outcome, error=error)
 
     async def _report(self, batch_id: int, results: dict[AssetId, EditResult]) -> BatchReport:
         """Say what became of each asset; `results` know more of errors than the journal."""
@@ -234,7 +233,7 @@ class Bulk:
         entries = await self._context.run(journal.entries_of, batch_id)
         found = []
         for group in _by_asset(entries):
-            noted = read_result(_deciding(group))
+            noted = _read_outcome(group)
             if noted.state in (State.PLANNED, State.INTENDED):
                 noted = msgspec.structs.replace(noted, error=_under_way())
             known = results.get(noted.asset_id)
@@ -285,9 +284,13 @@ def _by_asset(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         yield list(group)
 
 
-def _deciding(entries: Sequence[Entry]) -> Entry:
-    """Return the entry that says how far an asset got: the first that is not done, or the last."""
-    return next((entry for entry in entries if entry.state not in DONE), entries[-1])
+def _read_outcome(entries: Sequence[Entry]) -> EditResult:
+    """Say how far an asset got: the first entry that is not done, or the last, says so.
+
+    What was to be done with it is what the last one does, whichever came before.
+    """
+    deciding = next((entry for entry in entries if entry.state not in DONE), entries[-1])
+    return msgspec.structs.replace(read_result(deciding), action=entries[-1].action)
 
 
 def _concerns_all(error: CoexplorerError | None) -> bool:

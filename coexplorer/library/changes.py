@@ -23,6 +23,8 @@ from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Record
 from coexplorer.written import trim
 
+_ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
+
 
 class Change(msgspec.Struct, frozen=True):
     """The same change of many assets; parts that are None or empty change nothing.
@@ -139,6 +141,9 @@ class PlanItem(msgspec.Struct, frozen=True):
     def drafts(self) -> tuple[Draft, ...]:
         """Return what the journal writes down of it before anything is sent."""
         edits = self.action is Action.EDIT
+        fit = self.fit
+        if fit is not None and (self.archive_first or self.action in _ARCHIVING):
+            fit = fit.whether_archived_or_not()
         draft = Draft(
             asset_id=self.asset_id,
             asset_name=self.name,
@@ -148,13 +153,11 @@ class PlanItem(msgspec.Struct, frozen=True):
             state=State.SKIPPED if self.reason else State.PLANNED,
             reason=self.reason,
             needless=self.needless,
-            fit=self.fit,
+            fit=fit,
         )
         if not self.archive_first:
             return (draft,)
-        first = Draft(self.asset_id, self.name, Action.ARCHIVE, fit=self.fit)
-        then = self.fit.after_archiving() if self.fit else None
-        return (first, msgspec.structs.replace(draft, fit=then))
+        return (Draft(self.asset_id, self.name, Action.ARCHIVE, fit=self.fit), draft)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -200,8 +203,12 @@ def build_plan(
     """
     action = change.action
     fits = fits or {}
-    items = (_plan_item(record, change, action) for record in records)
-    return Plan(change.title, tuple(keep_fit(item, fits.get(item.asset_id)) for item in items))
+    items = []
+    for record in records:
+        fit = fits.get(record.asset.id)
+        found = fit is not None and bool(fit.query)
+        items.append(keep_fit(_plan_item(record, change, action, found=found), fit))
+    return Plan(change.title, tuple(items))
 
 
 def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
@@ -239,7 +246,15 @@ def change_fields(fields: Fields, change: Change) -> Fields:
     return replace_values(fields, {"tags": unique([*kept, *change.add_tags])})
 
 
-def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
+def _plan_item(record: Record, change: Change, action: Action, *, found: bool) -> PlanItem:
+    """Plan what is done to one asset.
+
+    Args:
+        record: The asset.
+        change: What to do.
+        action: Its one action.
+        found: A query has found it; otherwise somebody means this very asset.
+    """
     asset = record.asset
     base = mine = asset.fields
     reason = ""
@@ -252,8 +267,9 @@ def _plan_item(record: Record, change: Change, action: Action) -> PlanItem:
             reason = "already so"
         else:
             check_fields(mine, only=changed, known=(base,))
-    elif action in (Action.ARCHIVE, Action.UNARCHIVE):
-        if archived is change.archive:
+    elif action in _ARCHIVING:
+        # What is known may be a minute old. Of assets that are meant, sending asks the platform.
+        if found and archived is change.archive:
             reason = "already archived" if archived else "not archived"
     elif archived is False and not change.archive_first:  # where nobody knows, sending looks again
         reason = "not archived: archive it first"

@@ -56,13 +56,15 @@ class _Attempt:
             nothing arrived.
         overtaken: What was sent, and may have arrived before somebody changed it further.
         asset: What the platform has now; None where nothing was read.
+        archived: Whether the asset is archived; None: nobody has asked yet.
         update_catalog: What the catalog is told once the outcome is written down. Of an edit that
             arrives that is the platform's reply alone, not what was there before.
     """
 
-    def __init__(self, entry: Entry, purpose: Purpose) -> None:
+    def __init__(self, entry: Entry, purpose: Purpose, *, archived: bool | None) -> None:
         self.entry = entry
         self.purpose = purpose
+        self.archived = archived
         self.sent = False
         self.answered = False
         self.before: Fields | None = None
@@ -178,13 +180,41 @@ class Editor:
 
         batch, entries = await self._context.write_down(begin)
         try:
-            return [await self.carry_out(entry, Purpose.DO, heard) for entry in entries][-1]
+            return await self.carry_out_all(entries, Purpose.DO, heard)
         except BaseException:
             await self._context.write_down(journal.abandon_batch, batch)
             raise
 
+    async def carry_out_all(
+        self, entries: Sequence[Entry], purpose: Purpose, heard: Heard | None = None
+    ) -> EditResult:
+        """Send one asset's entries in their order; return the last result.
+
+        Raises:
+            CoexplorerError: One of them failed. Those after it are not sent: they are left out as
+                well, unless it is kept unsent and they are with it.
+        """
+        first, *others = entries
+        try:
+            result = await self.carry_out(first, purpose, heard)
+            for entry in others:
+                # A search may take a while to find what we have archived just now.
+                archived = True if first.action is Action.ARCHIVE else None
+                result = await self.carry_out(entry, purpose, heard, archived=archived)
+        except CoexplorerError as error:
+            if failed_state(error, sent=False) in (State.SKIPPED, State.REFUSED):
+                for entry in others:
+                    await self._leave_out(entry, error)
+            raise
+        return result
+
     async def carry_out(
-        self, entry: Entry, purpose: Purpose, heard: Heard | None = None
+        self,
+        entry: Entry,
+        purpose: Purpose,
+        heard: Heard | None = None,
+        *,
+        archived: bool | None = None,
     ) -> EditResult:
         """Send one planned entry and write down what became of it.
 
@@ -192,11 +222,12 @@ class Editor:
             entry: The entry.
             purpose: Whether it is done or taken back.
             heard: See `Library.edit`.
+            archived: Whether the asset is archived, where that is known for sure.
 
         Raises:
             CoexplorerError: It failed; the journal says how far it got.
         """
-        attempt = _Attempt(entry, purpose)
+        attempt = _Attempt(entry, purpose, archived=archived)
         bus = self._context.bus
         bus.publish(EditStarted(entry.id, entry.asset_id, entry.action))
         try:
@@ -217,7 +248,7 @@ class Editor:
             await self._context.settle(
                 entry.id, failed_state(error, sent=attempt.sent), error=error
             )
-            if attempt.update_catalog is not None:
+            if attempt.update_catalog is not None and not isinstance(error, NotFound):
                 await attempt.update_catalog()
             bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
             if error is not failure:
@@ -235,6 +266,12 @@ class Editor:
             await attempt.update_catalog()
         bus.publish(EditApplied(entry.id, entry.asset_id, entry.action))
         return result
+
+    async def _leave_out(self, entry: Entry, error: CoexplorerError) -> None:
+        """Note why an entry is not sent, unless something became of it already."""
+        noted = await self._context.run(self._context.journal.entry, entry.id)
+        if noted is not None and noted.state is State.PLANNED:
+            await self._context.settle(entry.id, State.SKIPPED, error=error)
 
     async def _confirm_gone(self, asset_id: AssetId, error: CoexplorerError) -> CoexplorerError:
         """Ask once more for an asset that a write did not find; return what is true of it then.
@@ -270,12 +307,16 @@ class Editor:
         if entry.fit is not None and attempt.purpose is Purpose.DO and attempt.before is None:
             known = await self._context.known(asset.id)
             membership = Membership() if known is None else known.membership
+            if entry.fit.depends_on_archived:
+                archived = await self._find_archived(attempt, asset)
+                membership = msgspec.structs.replace(membership, archived=archived)
             entry.fit.ensure(Record(asset, membership), entry.base)
         if entry.action is Action.DELETE and (entry.fit is None or entry.fit.shown is None):
             _ensure_as_noted(entry, asset)
 
     async def _judge_again(self, attempt: _Attempt, asset: Asset, maybe_done: bool) -> None:  # noqa: FBT001 # a `Judge`
         """Judge an asset that was read once more, right before an archive or delete is repeated."""
+        attempt.archived = None
         try:
             await self._ensure_fits(attempt, asset)
         except Refused:
@@ -283,6 +324,15 @@ class Editor:
             attempt.sent = maybe_done and attempt.entry.action is not Action.DELETE
             attempt.update_catalog = partial(self._context.remember, asset)
             raise
+
+    async def _find_archived(self, attempt: _Attempt, asset: Asset) -> bool:
+        """Ask the platform whether an asset is archived, once in an attempt: a search tells."""
+        if attempt.archived is None:
+            asked = time.time()
+            attempt.archived = await find_archived(await self._context.client(), asset)
+            marks = Membership(archived=attempt.archived)
+            attempt.update_catalog = partial(self._context.remember, asset, marks, at=asked)
+        return attempt.archived
 
     # --- The actions
 
@@ -296,7 +346,7 @@ class Editor:
             asked = time.time()
             theirs = await context.look(entry.asset_id)
             read_at = anyio.current_time()
-            attempt.asset = theirs
+            attempt.asset, attempt.archived = theirs, None
             attempt.update_catalog = partial(context.remember, theirs, at=asked)
             await settle_edits(context, theirs)
             attempt.leave_out_others(theirs.fields)
@@ -372,13 +422,12 @@ class Editor:
         entry, context = attempt.entry, self._context
         archived = entry.action is Action.ARCHIVE
         client = await context.client()
-        judge, read_at = None, anyio.current_time()
-        if entry.fit is not None:
-            judge, record = partial(self._judge_again, attempt), await context.fetch(entry.asset_id)
-            read_at = anyio.current_time()
-            await self._ensure_fits(attempt, record.asset)
-        known = await context.known(entry.asset_id)
-        was_so = known is not None and known.membership.archived is archived
+        asset = await context.look(entry.asset_id)
+        read_at = anyio.current_time()
+        # What a colleague did a moment ago is theirs: our undo must not take it back.
+        was_so = await self._find_archived(attempt, asset) is archived
+        await self._ensure_fits(attempt, asset)
+        judge = None if entry.fit is None else partial(self._judge_again, attempt)
         await context.write_down(context.journal.intend, entry.id)
         attempt.sent = True
         try:
@@ -403,10 +452,7 @@ class Editor:
         except NotFound:
             return _result(entry, State.UNCHANGED)  # somebody else deleted it
         read_at = anyio.current_time()
-        archived = record.membership.archived
-        if archived is None or (entry.fit is not None and entry.fit.asks_for_archived):
-            archived = await find_archived(client, record.asset)
-            await context.mark([entry.asset_id], Membership(archived=archived))
+        archived = await self._find_archived(attempt, record.asset)
         await self._ensure_fits(attempt, record.asset)
         if not archived:
             raise Refused(
@@ -422,6 +468,7 @@ class Editor:
         except ApiError as error:
             attempt.note(error)
             if isinstance(await self._confirm_gone(entry.asset_id, error), NotFound):
+                attempt.update_catalog = partial(context.forget, [entry.asset_id])
                 return _result(entry, State.UNCHANGED)  # somebody was faster
             raise
         attempt.sent = False

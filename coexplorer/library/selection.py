@@ -67,12 +67,15 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
     shown: Asset | None = None
 
     @property
-    def asks_for_archived(self) -> bool:
-        """Whether it matters that the asset is archived, which only a search tells."""
-        return Flag("archived") in _parse(self.query).terms
+    def depends_on_archived(self) -> bool:
+        """Whether it matters that the asset is archived or not, which only a search tells."""
+        if not self.query:
+            return False
+        query = _parse(self.query)
+        return not query.asks_for_archived or any(map(_is_archived, query.terms))
 
-    def after_archiving(self) -> Fit:
-        """Return what it must be once it was archived by us."""
+    def whether_archived_or_not(self) -> Fit:
+        """Return what it must be where we change, or have changed, whether it is archived."""
         if not self.query:
             return self
         terms = [term for term in _parse(self.query).terms if not _is_archived(term)]
@@ -96,8 +99,9 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
             before = self.seen or seen
             changed = changed_fields(before, record.asset.fields) if before else ()
             why = f": its {' and '.join(changed)} changed" if changed else ""
-            if not changed and self.asks_for_archived and not record.membership.archived:
-                why = ": it is not archived any more"
+            if not changed and self.depends_on_archived:
+                archived = record.membership.archived
+                why = ": it is archived now" if archived else ": it is not archived any more"
             raise NoLongerFits(f"it no longer fits the query{why}")
         if self.shown is not None and (what := find_changes(self.shown, record.asset)):
             raise ChangedSince(what, name if name != self.shown.name else "")

@@ -5,6 +5,7 @@ import pytest
 from coexplorer.errors import InvalidField, Refused
 from coexplorer.library.changes import Change, FieldDiff, build_plan
 from coexplorer.library.entries import Action
+from coexplorer.library.selection import Fit
 from coexplorer.models import Asset, AssetId, Membership, Record
 
 
@@ -43,14 +44,20 @@ def test_asset_that_is_not_archived_is_not_deleted() -> None:
     assert [item.archive_first for item in both.todo] == [False, True, True]
 
 
-def test_archiving_skips_what_is_archived() -> None:
+def test_archiving_skips_what_is_archived_where_a_query_found_it() -> None:
     records = [record(1, archived=True), record(2), record(3, archived=None)]
-    assert [item.asset_id for item in build_plan(records, Change(archive=True)).todo] == [
-        "id-2",
-        "id-3",
-    ]
-    unarchive = build_plan(records, Change(archive=False))
+    fits = {each.asset.id: Fit("is:any") for each in records}
+    archive = build_plan(records, Change(archive=True), fits)
+    assert [item.asset_id for item in archive.todo] == ["id-2", "id-3"]
+    unarchive = build_plan(records, Change(archive=False), fits)
     assert [item.action for item in unarchive.todo] == [Action.UNARCHIVE] * 2
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_archiving_asks_again_of_what_was_named(archive: bool) -> None:  # noqa: FBT001 - a case
+    records = [record(1, archived=True), record(2), record(3, archived=None)]
+    fits = {records[0].asset.id: Fit(name="reads")}
+    assert len(build_plan(records, Change(archive=archive), fits).todo) == 3
 
 
 @pytest.mark.parametrize(
