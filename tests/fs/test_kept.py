@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from coexplorer.fs.core.scratch import (
     Scratch,
     ScratchStore,
     is_editors_own,
+    is_perhaps_temporary,
 )
 from coexplorer.fs.kernel.inodes import Inode
 from coexplorer.models import AssetId
@@ -184,22 +186,84 @@ def test_files_of_an_asset_that_is_away_wait_for_it(mounted: Mounted) -> None:
 
 
 EDITORS_OWN = (
-    *("4913", "5036", ".tags.swp", ".tags.swpx", ".tags.swo", ".x.md.swx", "tags~", "tags.~1~"),
-    *("#tags#", ".#tags", "sedAbC123", "XXa1B2c3", ".tags.AbC123", "tags.AbC123", "tmpabcd1234"),
-    *(".goutputstream-ABC123", "description.md___jb_tmp___", "tags.lock", ".tmpAB12", "tags.tmp"),
-    *("description.md.vsctmp", ".description.md.kak.AbC123", "tags.oAbC123", ".~lock.tags#"),
-    *(".tags.kate-swp", "gawk.AbC123", ".nfs000000000001", "lu1234abc.tmp", "~$tags"),
+    *(".tags.swp", ".tags.swpx", ".tags.swo", ".x.md.swx", ".#tags", ".goutputstream-ABC123"),
+    *("description.md___jb_tmp___", ".~lock.tags#", ".tags.kate-swp", ".nfs000000000001", "~$tags"),
+)
+TEMPORARY = (
+    *("4913", "5036", "tags~", "tags.~1~", "#tags#", "sedAbC123", "XXa1B2c3", ".tags.AbC123"),
+    *("tags.AbC123", "tmpabcd1234", "tags.lock", ".tmpAB12", "tags.tmp", "description.md.vsctmp"),
+    *(".description.md.kak.AbC123", "tags.oAbC123", "gawk.AbC123", "lu1234abc.tmp"),
 )
 USERS = (
     *("notes.txt", "draft.md", ".env", ".gitignore", "README", "2024", "4914", "a.b", "tmp", "sed"),
     *("x.orig", "tags.bak", "tags.new", "t", ".hidden.folder", "name.json", "XX", "template"),
     *("sedation", "#1 notes.txt", "description.md.old", "\n", ".swp", "caf\udce9"),
+    *("sedatives", "sedentary", "tmpanalysis", "tmp_notes", "tmpresults", "tmpresults2", "#todo#"),
+    *("report.md~", "description.md.tmp", "lunch.tmp", ".dump.sql", ".icon.svg", ".tags.backup"),
 )
 
 
 def test_editors_own_files_are_told_from_those_of_a_user() -> None:
     assert [name for name in EDITORS_OWN if not is_editors_own(name.encode())] == []
-    assert [name for name in USERS if is_editors_own(os.fsencode(name))] == []
+    assert [name for name in USERS + TEMPORARY if is_editors_own(os.fsencode(name))] == []
+    assert [name for name in TEMPORARY if not is_perhaps_temporary(name.encode())] == []
+
+
+def test_no_file_is_lost_because_of_its_name(mounted: Mounted) -> None:
+    names = [*TEMPORARY, *(name for name in USERS if name.isascii() and name.isprintable())]
+    for name in names:
+        source = mounted.home / name
+        source.write_text(name)
+        shutil.move(source, mounted.asset("a1") / name)
+    mounted.stop()
+    mounted.start()
+
+    found = {each.name: each.read_text() for each in mounted.asset("a1").iterdir()}
+    assert {name: found.get(name) for name in names} == {name: name for name in names}
+
+
+def test_what_two_mounts_keep_under_one_name_is_kept_twice(tmp_path: Path) -> None:
+    files = KeptFiles(tmp_path / "kept")
+    asset = AssetId("a")
+    first, stamp = files.write(KeptFile(asset, b"notes.txt", b"first", 1_000))
+    second, other = files.write(KeptFile(asset, b"notes.txt", b"second", 1_000))
+    assert (first, second) == (b"notes.txt", b"notes (2).txt")
+
+    # Both mounts know the first one; one of them changes it, then the other.
+    changed = KeptFile(asset, b"notes.txt", b"changed", 1_000)
+    assert files.write(changed, first, stamp)[0] == first
+    again, _ = files.write(KeptFile(asset, b"notes.txt", b"changed, too", 1_000), first, stamp)
+    assert again == b"notes (3).txt"
+    files.remove(asset, first, stamp)
+    with pytest.raises(FileNotFoundError):
+        files.rename(asset, first, b"x", stamp)
+    assert files.rename(asset, second, b"other.txt", other) == b"other.txt"
+    assert {file.content for file in files.read(100)} == {b"changed", b"second", b"changed, too"}
+
+
+def test_a_second_mount_overwrites_no_kept_file(mounted: Mounted, tmp_path: Path) -> None:
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    other = Mounted(mounted.server, mounted.home, beside)
+    try:
+        other.start()
+        for number, mount in enumerate((mounted, other)):
+            (mount.asset("a1") / "notes.txt").write_text(f"{number}\n")
+    finally:
+        other.clean_up()
+    assert (mounted.asset("a1") / "notes.txt").read_text() == "0\n"
+    assert sorted(on_disk(mounted).values()) == [b"0\n", b"1\n"]
+    mounted.stop()
+    mounted.start()
+    assert (mounted.asset("a1") / "notes (2).txt").read_text() == "1\n"
+
+
+def test_nobody_else_may_write_what_a_user_keeps(mounted: Mounted) -> None:
+    path = mounted.asset("a1") / "notes.txt"
+    path.write_text("mine\n")
+    path.chmod(0o666)
+    assert stat.S_IMODE(path.stat().st_mode) & 0o022 == 0
+    assert stat.S_IMODE((mounted.folder / ".coexplorer" / "unsent").stat().st_mode) == 0o700
 
 
 def test_only_what_is_not_kept_expires_and_files_are_counted() -> None:

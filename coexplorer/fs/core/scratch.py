@@ -11,6 +11,7 @@ import errno
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from coexplorer.fields import FIELDS
 from coexplorer.fs.core.buffers import Buffer
@@ -27,33 +28,49 @@ _FIELD = b"(?:%s)" % b"|".join(re.escape(field.file).encode() for field in FIELD
 _EDITORS_OWN = re.compile(
     rb"|".join(
         (
-            rb".*~",  # backups: of nearly all
-            rb"#.*#",  # Emacs
             rb"\.#.*",  # locks: Emacs, joe, mcedit
-            rb"\..*\.s[a-w][a-z]x?",  # Vim, nano
-            rb"\.~lock\..*#|~\$.*|lu[0-9a-z]+\.tmp",  # LibreOffice, Word
+            rb"\..*\.sw[k-px]x?",  # Vim, nano
+            rb"\.~lock\..*#|~\$.*",  # LibreOffice, Word
             rb"\.goutputstream-[A-Za-z0-9]{6}",  # GNOME
-            rb".*\.kate-swp",
+            rb"\..*\.kate-swp",
             rb".*___jb_(?:tmp|old|bak)___",  # JetBrains
-            rb"sed[A-Za-z0-9]{6}|XX[A-Za-z0-9_]{6}|(?:gawk|sponge)\.[A-Za-z0-9]{6}",
-            rb"\.?tmp[A-Za-z0-9_]{4,8}",  # Python and others
-            rb"\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+",
-            # Made of the name of a file of ours: rsync, Qt, VS Code, git, Kakoune, patch.
-            rb"\.?" + _FIELD + rb"\.(?:kak\.)?[A-Za-z0-9]{6}",
-            _FIELD + rb"\.(?:lock|tmp|vsctmp|o[A-Za-z0-9]{6})",
+            rb"\.nfs[0-9a-f]{8,}|\.fuse_hidden[0-9a-f]{8,}",
         )
     ),
     re.DOTALL,
 )
-_FIRST_PROBE, _NEXT_PROBE = 4913, 123
-"""Vim makes a file of that name to see whether it can; of the next one if it is there."""
+_TEMPORARY = re.compile(
+    rb"|".join(
+        (
+            rb".*~|#.*#",  # backups, and what Emacs saves by itself
+            rb"lu[0-9a-z]+\.tmp",  # LibreOffice
+            rb"sed[A-Za-z0-9]{6}|XX[A-Za-z0-9_]{6}|(?:gawk|sponge)\.[A-Za-z0-9]{6}",
+            rb"\.?tmp[A-Za-z0-9_]{4,8}",  # Python and others
+            # Made of the name of a file of ours: rsync, Qt, VS Code, git, Kakoune, patch.
+            rb"\.?" + _FIELD + rb"\.(?:kak\.)?[A-Za-z0-9]{6}",
+            _FIELD + rb"\.(?:lock|tmp|vsctmp|o[A-Za-z0-9]{6})",
+            rb"[0-9]{4,6}",  # Vim, to see whether it can make one
+        )
+    ),
+    re.DOTALL,
+)
 
 
 def is_editors_own(name: bytes) -> bool:
-    """Tell whether a name is one that editors give to their temporary files: nobody misses them."""
-    if name.isdigit() and len(name) <= len("123456"):
-        return int(name) >= _FIRST_PROBE and (int(name) - _FIRST_PROBE) % _NEXT_PROBE == 0
+    """Tell whether only editors give such names, to files that nobody misses.
+
+    No word or name of a person's file may fit: it would be gone after ten minutes.
+    """
     return _EDITORS_OWN.fullmatch(name) is not None
+
+
+def is_perhaps_temporary(name: bytes) -> bool:
+    """Tell whether tools give such names, but people, too: it is kept, without a word about it."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+Stamp: TypeAlias = tuple[int, int, int]
+"""Inode, time and size of a file on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +81,7 @@ class KeptFile:
     name: bytes
     content: bytes
     mtime_ns: int
+    stamp: Stamp | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +97,8 @@ class Scratch:
         handles: Open descriptions.
         unsent: It was that file of its asset, with a text that could not be sent.
         kept_as: The name under which it is on the disk; None while it is only here.
+        kept_for: The name that it had here then: on the disk another mount may have taken that.
+        kept_stamp: How the file on the disk was left; one that differs is another mount's.
         is_written: What is on the disk is what is here.
     """
 
@@ -93,6 +113,8 @@ class Scratch:
     handles: int = 0
     unsent: tuple[Part, Buffer] | None = None
     kept_as: bytes | None = None
+    kept_for: bytes = b""
+    kept_stamp: Stamp | None = None
     is_written: bool = False
 
 
@@ -139,6 +161,7 @@ class ScratchStore:
         former = self.unlink(scratch.slot, scratch.name)
         if former is not None and former.kept_as is not None:
             scratch.kept_as, former.kept_as = former.kept_as, None
+            scratch.kept_for, scratch.kept_stamp = former.kept_for, former.kept_stamp
         self._by_inode[scratch.inode] = scratch
         self._by_slot.setdefault(scratch.slot, {})[scratch.name] = scratch
         self.used_bytes += len(scratch.content)

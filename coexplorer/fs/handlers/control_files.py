@@ -34,8 +34,8 @@ Every data asset of the platform is a folder in `all/` (or `archived/`). In it:
     asset.json                          everything the platform says of it (read-only)
     error                               only while a write failed: what happened and what to do
 
-A save is one change on the platform, or an error. Tags are one a line. Files that editors make
-here (swap files, backups) stay in memory; any other file that you put here stays on this machine.
+A save is one change on the platform, or an error. Tags are one a line. Swap files and
+locks of editors stay in memory; any other file that you put here stays on this machine.
 
     mv all/A all/B               rename the asset        mv all/A archived/     archive it; and back
     ln -s ../../all/A tags/T/    add a tag               mv tags/T/A tags/U/    exchange one

@@ -266,7 +266,7 @@ class FileIO:
                 name,
                 mtime_ns=time.time_ns(),
                 used=time.monotonic(),
-                mode=mode & 0o777,
+                mode=mode & 0o755,  # others may look at most
                 handles=1,
             )
             with refusing_space(self.volume, node, name):

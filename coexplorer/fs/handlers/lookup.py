@@ -272,7 +272,10 @@ class Lookup:
                 links += len(self.tree.folders[place])
             elif place == Place.TAGS:
                 links += len(self.tree.list_tags())
-            return build_directory(Inode(place), started, links=links, life_s=BRIEF_LIFE_S)
+            entry = build_directory(Inode(place), started, links=links, life_s=BRIEF_LIFE_S)
+            if place == Place.UNSENT:  # its names tell of the owner's failures
+                entry.st_mode = pyfuse3.ModeT(entry.st_mode & ~0o077)
+            return entry
         if place == Place.STATUS:
             return build_text_file(Inode(place), STATUS_BYTES, started, life_s=0)
         if place == Place.LOG:
@@ -310,7 +313,7 @@ class Lookup:
         if scratch.is_link:
             return build_link(scratch.inode, len(scratch.content), scratch.mtime_ns)
         entry = build_file(scratch.inode, len(scratch.content), scratch.mtime_ns)
-        entry.st_mode = pyfuse3.ModeT((entry.st_mode & ~0o777) | (scratch.mode & 0o777))
+        entry.st_mode = pyfuse3.ModeT((entry.st_mode & ~0o777) | (scratch.mode & 0o755))
         if not scratch.name:
             entry.st_nlink = 0
         return entry

@@ -120,9 +120,9 @@ class Renaming:
         store = self.volume.scratch
         replaced = store.find(scratch.slot, new)
         store.rename(scratch, new)
-        await self.opening.keeper.keep(scratch)
         if replaced is not None and replaced is not scratch:
-            await self.opening.keeper.replace(replaced, scratch)
+            await self.opening.keeper.keep(replaced)  # which lets its name on the disk go
+        await self.opening.keeper.keep(scratch)
 
     async def _put_scratch(self, node: Node, scratch: Scratch, part: Part, tgid: int) -> None:
         """Save a scratch file's content as a metadata file's: the PUT is inside the rename."""

@@ -10,7 +10,13 @@ from functools import partial
 import trio
 
 from coexplorer.fs.core.kept_files import KeptFiles, find_kept_folder
-from coexplorer.fs.core.scratch import MAX_SCRATCH_BYTES, KeptFile, Scratch, is_editors_own
+from coexplorer.fs.core.scratch import (
+    MAX_SCRATCH_BYTES,
+    KeptFile,
+    Scratch,
+    is_editors_own,
+    is_perhaps_temporary,
+)
 from coexplorer.fs.core.tree import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.library import Library
@@ -54,6 +60,8 @@ class Keeper:
                 used=time.monotonic(),
                 content=bytearray(file.content),
                 kept_as=file.name,
+                kept_for=file.name,
+                kept_stamp=file.stamp,
                 is_written=True,
             )
             try:
@@ -73,45 +81,50 @@ class Keeper:
         if node is None or not (scratch.kept_as or _is_kept(scratch)):
             return
         async with self._lock:
-            if scratch.kept_as and scratch.kept_as != scratch.name:
+            if scratch.kept_as and scratch.kept_for != scratch.name:
                 await self._move(node, scratch)
             if scratch.name and not scratch.is_written:
                 await self._write(node, scratch)
 
-    async def replace(self, old: Scratch, new: Scratch) -> None:
-        """Let go of a file whose name another one has taken."""
-        if new.kept_as == old.kept_as:
-            old.kept_as = None
-        await self.keep(old)
-
     async def _write(self, node: Node, scratch: Scratch) -> None:
         file = KeptFile(node.id, scratch.name, bytes(scratch.content), scratch.mtime_ns)
-        is_new = scratch.kept_as is None
-        scratch.is_written, scratch.kept_as = True, scratch.name
+        former = scratch.kept_as
+        scratch.is_written, scratch.kept_as, scratch.kept_for = True, former or file.name, file.name
         path = f"{node.title}/{scratch.name.decode(errors='replace')}"
+        write = partial(self._files.write, file, former, scratch.kept_stamp)
         try:
-            await trio.to_thread.run_sync(self._files.write, file)
+            kept_as, scratch.kept_stamp = await trio.to_thread.run_sync(write)
         except OSError as error:
-            scratch.is_written = False
-            if is_new:
-                scratch.kept_as = None
+            scratch.is_written, scratch.kept_as = False, former
             self._volume.report(f"{path} can't be kept in {self._files.folder}: {error}")
             raise OSError(error.errno or errno.EIO, error.strerror) from error
-        if is_new:
+        scratch.kept_as = kept_as
+        self._tell(path, file.name, former, kept_as)
+
+    def _tell(self, path: str, name: bytes, former: bytes | None, kept_as: bytes) -> None:
+        if kept_as not in (former, name):
+            self._volume.report(
+                f"{path} is kept as {kept_as.decode(errors='replace')}: another mount keeps a file"
+                " of its name"
+            )
+        elif former is None and not is_perhaps_temporary(name):
             self._volume.report(
                 f"{path} is kept on this machine only, in {self._files.folder}: the platform has"
                 " no place for it"
             )
 
     async def _move(self, node: Node, scratch: Scratch) -> None:
-        old, scratch.kept_as = scratch.kept_as or b"", scratch.name or None
-        change = partial(self._files.remove, node.id, old)
-        if scratch.name:
-            change = partial(self._files.rename, node.id, old, scratch.name)
+        old, stamp = scratch.kept_as or b"", scratch.kept_stamp
+        scratch.kept_as = scratch.name or None
+        scratch.kept_for = scratch.name
         try:
-            await trio.to_thread.run_sync(change)
+            if scratch.name:
+                rename = partial(self._files.rename, node.id, old, scratch.name, stamp)
+                scratch.kept_as = await trio.to_thread.run_sync(rename)
+            else:
+                await trio.to_thread.run_sync(self._files.remove, node.id, old, stamp)
         except OSError as error:
-            scratch.is_written = False
+            scratch.is_written, scratch.kept_as, scratch.kept_stamp = False, None, None
             log.warning("%s in %s: %s", old, self._files.folder, error)
 
 
