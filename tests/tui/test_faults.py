@@ -109,7 +109,7 @@ async def test_a_deletion_is_done_or_said(
     async with running_app(server, settings) as app:
         server.faults.add(fault, "DELETE")
         await app.press("D")
-        await app.until_shown("This asset and all files", "type delete:", "Esc close")
+        await app.until_shown("This asset will be gone", "type delete:", "Esc close")
         await app.type("delete")
         await app.press("enter")
         await app.until(
