@@ -7,6 +7,18 @@ import sys
 from coexplorer.cli import exits, streams
 
 
+class Ended(KeyboardInterrupt):
+    """A signal ended the run, as Ctrl-C would.
+
+    Args:
+        number: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 def end_with(error: BaseException) -> int | None:
     """Tell the user of an error.
 
@@ -22,7 +34,7 @@ def end_with(error: BaseException) -> int | None:
         return exits.code_of(error)
     if isinstance(error, KeyboardInterrupt):
         sys.stderr.write("\ncoexplorer: interrupted\n")
-        return exits.INTERRUPTED
+        return exits.SIGNALLED + error.number if isinstance(error, Ended) else exits.INTERRUPTED
     if isinstance(error, OSError):
         if (code := end_without_output()) is not None:
             return code

@@ -20,8 +20,11 @@ CONFLICT = 8
 LOCAL = 9
 ASSET_FAILED = 10
 TIMED_OUT = 11
+SIGNALLED = 128
+HUNG_UP = 129
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+TERMINATED = 143
 
 MEANINGS = {
     OK: "done",
@@ -36,8 +39,10 @@ MEANINGS = {
     LOCAL: "trouble on this machine: a full disk, a journal or catalog that can't be used",
     ASSET_FAILED: "the asset that was waited for ended in failed",
     TIMED_OUT: "the time that --timeout gave is over; the asset is still in draft",
+    HUNG_UP: "the terminal went away (SIGHUP)",
     INTERRUPTED: "interrupted with Ctrl-C",
     BROKEN_PIPE: "the reader of the output went away",
+    TERMINATED: "ended by SIGTERM",
 }
 """What the documentation says of each code."""
 

@@ -13,7 +13,7 @@ from coexplorer.cli import exits
 from coexplorer.cli.format import moment_text, plural
 from coexplorer.cli.narration import report_error, warn
 from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
-from coexplorer.cli.plans import DONE, finish, follow, leave
+from coexplorer.cli.plans import DONE, finish, follow, leave, tell_left_alone
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import NUMBER
@@ -71,8 +71,7 @@ def log_command(
     if change is not None:
         if entries or refused:
             raise click.UsageError("a CHANGE shows all its entries; leave the other options out")
-        report = invocation.run(lambda library: library.batch_report(change), offline=True)
-        _print_report(report, style)
+        _log_change(invocation, change, style)
         return
 
     async def work(library: Library) -> tuple[list[Entry], list[Batch], list[Entry]]:
@@ -94,6 +93,21 @@ def log_command(
         print_table(_BATCH_COLUMNS, [_batch_cells(batch) for batch in batches])
     else:
         print_line("Nothing was refused." if refused else "Nothing was done here yet.")
+
+
+def _log_change(invocation: Invocation, change: int, style: Format) -> None:
+    """Print what became of each asset of a change, and your text where it is in conflict."""
+
+    async def read(library: Library) -> tuple[BatchReport, list[Entry]]:
+        report = await library.batch_report(change)
+        if not report.in_conflict:
+            return report, []
+        return report, await library.entries(change, kept_first=True)
+
+    report, entries = invocation.run(read, offline=True)
+    _print_report(report, style)
+    if style is Format.TABLE:
+        _print_conflicts(entries)
 
 
 def _print_kept(kept: Sequence[Entry], limit: int) -> None:
@@ -156,6 +170,23 @@ def _print_report(report: BatchReport, style: Format) -> None:
     print_table(columns, rows)
 
 
+def _print_conflicts(entries: Sequence[Entry]) -> None:
+    """Print the texts that somebody else's stand in the way of, and what can be done."""
+    from coexplorer.cli.plans import describe_change
+
+    for entry in entries:
+        if entry.state != "conflict" or entry.base is None or entry.mine is None:
+            continue
+        print_line("")
+        print_line(f"yours, of {entry.asset_name} (entry {entry.id}):")
+        for line in describe_change(entry.base, entry.mine):
+            click.echo(line)
+        print_line(
+            f"theirs: coexplorer show {entry.asset_id[:8]}; edit again to have yours all the"
+            f" same, or give it up: coexplorer discard {entry.id}"
+        )
+
+
 @click.command("undo")
 @click.argument("change", type=NUMBER, required=False)
 @format_options(Format.JSON, Format.JSON_LINES)
@@ -163,8 +194,10 @@ def _print_report(report: BatchReport, style: Format) -> None:
 def undo_command(invocation: Invocation, change: int | None, *, style: Format) -> None:
     """Take back the last change, or CHANGE of the log.
 
-    What somebody changed since is left alone and named; it is not used up, so the next undo tries
-    it again. A delete can't be undone.
+    Tags are taken back one by one. A text that somebody changed since is left alone and named; it
+    is not used up, so the next undo tries it again. What of the change was not sent is given up.
+    If the last change did not go through, the one before it is named, not taken back. A delete
+    can't be undone.
     """
 
     async def work(library: Library) -> tuple[BatchReport, Batch | None]:
@@ -197,12 +230,15 @@ def retry_command(
 ) -> None:
     """Send changes again that could not be sent: all that wait, or ENTRY of the log.
 
-    What was refused, and every delete, is sent only when you name it.
+    What was refused, and every delete, is sent only when you name it. Nothing to send is no
+    failure. What a later change asks for otherwise is left to that one.
     """
     if batch is not None:
         if entries:
             raise click.UsageError("give entries or --batch, not both")
-        _ensure_open(invocation.run(lambda library: library.batch(batch)), refused=refused)
+        if not _is_open(invocation.run(lambda library: library.batch(batch)), refused=refused):
+            print_line(f"nothing of change {batch} waits to be sent")
+            return
         report = invocation.run(
             lambda library: follow(
                 library, "going on", partial(library.resume, batch, refused=refused)
@@ -212,32 +248,32 @@ def retry_command(
         return
 
     def choose(kept: Sequence[Entry]) -> list[int]:
-        deletes = [each.id for each in kept if each.action == "delete" and each.state != "refused"]
+        chosen = [each for each in kept if refused or each.state != "refused"]
+        deletes = [each.id for each in chosen if each.action == "delete"]
         if deletes:
             numbers = " ".join(str(number) for number in deletes[:_NAMED])
             more = " …" if len(deletes) > _NAMED else ""
             warn(f"not deleted unless you name them: coexplorer retry {numbers}{more}")
-        return [
-            each.id
-            for each in kept
-            if each.action != "delete" and (refused or each.state != "refused")
-        ]
+        return [each.id for each in chosen if each.action != "delete"]
 
     _each(invocation, entries, choose, _retry)
 
 
-def _ensure_open(batch: Batch, *, refused: bool) -> None:
-    """Check that something of a change is left to do.
+def _is_open(batch: Batch, *, refused: bool) -> bool:
+    """Tell whether something of a change is left to do.
 
     Raises:
-        Refused: Nothing is.
+        Refused: Only what was refused is, and that was not asked for.
     """
     if any(batch.counts.get(state) for state in (*_OPEN, *(["refused"] if refused else []))):
-        return
-    hint = f"coexplorer log {batch.id} shows what became of it"
-    if batch.counts.get("refused"):
-        hint += f"; retry --batch {batch.id} --refused sends what was refused"
-    raise Refused(f"nothing of change {batch.id} waits to be sent", hint=hint)
+        return True
+    if not batch.counts.get("refused"):
+        return False
+    raise Refused(
+        f"nothing of change {batch.id} waits to be sent; a part of it was refused",
+        hint=f"coexplorer log {batch.id} shows why;"
+        f" retry --batch {batch.id} --refused sends it again",
+    )
 
 
 @click.command("discard")
@@ -258,25 +294,41 @@ def discard_command(
     _each(invocation, entries, choose, _discard)
 
 
-async def _retry(library: Library, entry_id: int) -> str:
+async def _retry(library: Library, entry_id: int) -> int:
     result = await library.retry(entry_id)
+    if result.state == "discarded":
+        print_line(f"{result.asset_name}: a later change took its place; nothing was sent")
+        return exits.OK
     if result.error is not None:
         raise result.error
     if result.state == "unchanged":
-        return f"{result.asset_name} is so already; nothing was sent"
-    return f"{DONE[result.action]} {result.asset_name}"
+        print_line(f"{result.asset_name} is so already; nothing was sent")
+    else:
+        print_line(f"{DONE[result.action]} {result.asset_name}")
+    return exits.PARTLY if tell_left_alone(result) else exits.OK
 
 
-async def _discard(library: Library, entry_id: int) -> str:
+async def _discard(library: Library, entry_id: int) -> int:
     entry = await library.discard(entry_id)
-    return f"gave up entry {entry.id}: {entry.action} {entry.asset_name}"
+    print_line(f"gave up entry {entry.id}: {entry.action} {entry.asset_name}")
+    return exits.OK
+
+
+def _tell_nothing(kept: Sequence[Entry]) -> str:
+    """Say that nothing was done, and what is kept all the same (pure)."""
+    waiting = any(entry.state != "refused" or entry.action == "delete" for entry in kept)
+    line = "nothing was done" if waiting else "nothing waits for you"
+    if refused := sum(entry.state == "refused" for entry in kept):
+        were = "was" if refused == 1 else "were"
+        line += f"; {plural(refused, 'change')} {were} refused: coexplorer log --refused"
+    return line
 
 
 def _each(
     invocation: Invocation,
     entries: tuple[int, ...],
     choose: Callable[[Sequence[Entry]], list[int]],
-    do: Callable[[Library, int], Awaitable[str]],
+    do: Callable[[Library, int], Awaitable[int]],
 ) -> None:
     """Do something with each entry, and tell each outcome.
 
@@ -284,23 +336,24 @@ def _each(
         invocation: This run.
         entries: Their numbers.
         choose: Which of those that are kept, where no number was given.
-        do: Does it to one, and says what it did.
+        do: Does it to one, says what it did, and returns its exit code.
     """
 
-    async def work(library: Library) -> tuple[int, list[CoexplorerError]]:
-        chosen = tuple(dict.fromkeys(entries)) or choose(await library.kept())
+    async def work(library: Library) -> set[int]:
+        kept = await library.kept()
+        chosen = tuple(dict.fromkeys(entries)) or choose(kept)
         if not chosen:
-            raise Refused("nothing waits for you", hint="coexplorer log shows what was done")
-        errors: list[CoexplorerError] = []
+            print_line(_tell_nothing(kept))
+        names = {each.id: f"{each.asset_name} ({each.asset_id[:8]})" for each in kept}
+        codes: set[int] = set()
         for entry_id in chosen:
             try:
-                print_line(await do(library, entry_id))
+                codes.add(await do(library, entry_id))
             except CoexplorerError as error:
-                report_error(error)
-                errors.append(error)
-        return len(chosen), errors
+                report_error(error, about=names.get(entry_id, ""))
+                codes.add(exits.code_of(error))
+        return codes
 
-    count, errors = invocation.run(work)
-    codes = {exits.code_of(error) for error in errors}
-    if errors:
-        leave(codes.pop() if len(codes) == 1 and len(errors) == count else exits.PARTLY)
+    codes = invocation.run(work)
+    if codes:
+        leave(codes.pop() if len(codes) == 1 else exits.PARTLY)

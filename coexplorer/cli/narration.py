@@ -46,16 +46,27 @@ def warn(text: str) -> None:
     click.echo(f"coexplorer: {clean(text)}", err=True)
 
 
-def report_error(error: CoexplorerError) -> None:
-    """Print an error: one sentence, what else belongs to it, and what to do next."""
-    click.echo(f"{click.style('coexplorer:', fg='red')} {clean(error.message)}", err=True)
+def report_error(error: CoexplorerError, *, about: str = "") -> None:
+    """Print an error: one sentence, what else belongs to it, and what to do next.
+
+    Args:
+        error: The error.
+        about: The asset, where several may be meant.
+    """
+    sentence = clean(f"{about}: {error.message}" if about else error.message)
+    click.echo(f"{click.style('coexplorer:', fg='red')} {sentence}", err=True)
     if isinstance(error, QueryError) and error.text:
         for line in mark_place(error.text, error.start, error.end):
             click.echo(f"  {line}", err=True)
-    for line in _describe_details(error):
-        click.echo(f"  {clean(line)}", err=True)
+    report_details(error)
     if error.hint:
         click.echo(f"  {clean(error.hint)}", err=True)
+
+
+def report_details(error: CoexplorerError) -> None:
+    """Print what an error holds beside its sentence."""
+    for line in _describe_details(error):
+        click.echo(f"  {clean(line)}", err=True)
 
 
 def _describe_details(error: CoexplorerError) -> list[str]:

@@ -11,12 +11,14 @@ import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
-from coexplorer.cli.narration import Progress, confirm, warn
+from coexplorer.cli.narration import Progress, confirm, report_details, warn
 from coexplorer.cli.output import Format, print_json, print_line
+from coexplorer.errors import EditConflict
 from coexplorer.text import clean, clean_lines
 
 if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
+    from coexplorer.fields import Fields
     from coexplorer.library import Library
     from coexplorer.library.changes import FieldDiff, Plan, PlanItem
     from coexplorer.library.results import BatchProgress, BatchReport, EditResult
@@ -164,19 +166,32 @@ def tell_failures(report: BatchReport) -> None:
     hints: dict[str, None] = {}
     for result in dict.fromkeys((*report.failed, *report.missed, *report.outdated)):
         reason = result.error.message if result.error else f"left {result.state}"
-        warn(f"{result.asset_name} ({result.asset_id[:8]}): {reason}")
+        now = "; it is archived now" if result.archived else ""
+        warn(f"{result.asset_name} ({result.asset_id[:8]}): {reason}{now}")
+        if isinstance(result.error, EditConflict):
+            report_details(result.error)
         if result.error and result.error.hint:
             hints[result.error.hint] = None
     for result in report.applied:
-        if result.skipped_fields:
-            fields = " and ".join(result.skipped_fields)
-            warn(f"{result.asset_name}: somebody changed the {fields} since; left as it is")
+        tell_left_alone(result)
         if result.differs:
             fields = " and ".join(result.differs)
             # Or shows none at all: old platforms' replies are without the mount.
             warn(f"{result.asset_name}: the platform's reply does not show the new {fields}")
     for hint in hints:
         click.echo(f"  {clean(hint)}", err=True)
+    for entry in report.given_up[:_SHOWN]:
+        warn(f"given up: {entry.action} {entry.asset_name} (entry {entry.id}, not sent)")
+    if len(report.given_up) > _SHOWN:
+        warn(f"given up: {len(report.given_up) - _SHOWN:,} more that were not sent")
+
+
+def tell_left_alone(result: EditResult) -> bool:
+    """Name what an undo left alone in an asset; False when that is nothing."""
+    if result.skipped_fields:
+        fields = " and ".join(result.skipped_fields)
+        warn(f"{result.asset_name}: somebody changed the {fields} since; left as it is")
+    return bool(result.skipped_fields)
 
 
 def summarize(report: BatchReport, way_back: str) -> str:
@@ -194,11 +209,20 @@ def summarize(report: BatchReport, way_back: str) -> str:
         parts.append(f"{missed} left out")
     if report.refused:
         parts.append(f"{len(report.refused)} refused")
-    if report.waiting:
-        unsent = all(result.state == "unsent" for result in report.waiting)
+    if archived := [result for result in report.results if result.archived]:
+        parts.append(f"{len(archived)} archived but not deleted")
+    waiting = [result for result in report.waiting if result.state != "conflict"]
+    if waiting:
+        unsent = all(result.state == "unsent" for result in waiting)
         how = "kept unsent, to send" if unsent else "failed"
         again = f"coexplorer retry --batch {report.batch_id}"
-        parts.append(f"{len(report.waiting)} {how}: {again}")
+        parts.append(f"{len(waiting)} {how}: {again}")
+    if report.in_conflict:
+        # Sent again as it is, it would only meet the same text again.
+        parts.append(
+            f"{len(report.in_conflict)} in conflict: edit again, or coexplorer discard"
+            f" (coexplorer log {report.batch_id} shows your text)"
+        )
     line = ", ".join(parts)
     undoable = applied and action in {"edit", "archive", "unarchive"}
     return f"{line} (take it back: {way_back})" if undoable else line
@@ -289,10 +313,19 @@ def _describe_item(item: PlanItem) -> list[str]:
     head = click.style(clean(item.name), bold=True)
     action = "archive and delete" if item.archive_first else item.action
     note = "" if item.action == "edit" else f": {action}"
+    if item.is_unsure:
+        note += ": seems to be so already; the platform is asked"
     lines = [f"{head}  {item.asset_id[:8]}{note}"]
     if item.loss is not None:
         lines.append(f"  {clean(_describe_files(item))}")
     return [*lines, *(line for diff in item.diff for line in _describe_field(diff))]
+
+
+def describe_change(before: Fields, after: Fields) -> list[str]:
+    """Return the fields that differ as a diff."""
+    from coexplorer.library.changes import describe_difference
+
+    return [line for diff in describe_difference(before, after) for line in _describe_field(diff)]
 
 
 def _describe_files(item: PlanItem) -> str:

@@ -6,6 +6,8 @@ import contextlib
 import logging
 import os
 import platform
+import signal
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,11 +17,13 @@ import click
 import msgspec
 
 from coexplorer import __version__
+from coexplorer.cli.ending import Ended
 from coexplorer.cli.format import clock_text, plural
 from coexplorer.cli.narration import Progress, note, talks, warn
 from coexplorer.errors import (
     BadReply,
     CatalogError,
+    CoexplorerError,
     ConfigError,
     NotSignedIn,
     PlatformFault,
@@ -28,6 +32,9 @@ from coexplorer.errors import (
 )
 
 if TYPE_CHECKING:
+    import anyio
+    from anyio.abc import TaskStatus
+
     from coexplorer.config import Settings
     from coexplorer.library import Library
     from coexplorer.query import Query
@@ -36,6 +43,9 @@ Answer = TypeVar("Answer")
 
 PASSING = (Unreachable, PlatformFault, RateLimited, BadReply, NotSignedIn)
 """Failures after which the same may go through later."""
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command as Ctrl-C does."""
 
 FRESH_S = 60.0
 """A catalog younger than this is not refreshed before it answers."""
@@ -95,7 +105,7 @@ class Invocation:
 
         settings = self.load_settings()
 
-        async def main() -> Answer:
+        async def do() -> Answer:
             async with open_library(settings, origin="cli", offline=offline) as library:
                 answer = await work(library)
                 status = await library.status()
@@ -105,10 +115,43 @@ class Invocation:
                 return answer
 
         with ungrouped():
-            return anyio.run(main)
+            return anyio.run(until_signalled, do)
 
 
 pass_invocation = click.make_pass_decorator(Invocation)
+
+
+async def until_signalled(work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do work; SIGTERM and SIGHUP end it as Ctrl-C does, a second one at once.
+
+    Raises:
+        Ended: A signal ended it.
+    """
+    import anyio
+
+    # What is ignored stays so (nohup); what somebody else takes is theirs.
+    numbers = [each for each in ENDING if signal.getsignal(each) is signal.SIG_DFL]
+    if not numbers or threading.current_thread() is not threading.main_thread():
+        return await work()
+    ended_by = 0
+
+    async def watch(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
+        nonlocal ended_by
+        with anyio.open_signal_receiver(*numbers) as signals:
+            task_status.started()
+            async for number in signals:
+                ended_by = number
+                scope.cancel()
+                return
+
+    async with anyio.create_task_group() as group:
+        await group.start(watch, group.cancel_scope)
+        answer = await work()
+        group.cancel_scope.cancel()
+        return answer
+    if ended_by:
+        raise Ended(ended_by)
+    raise AssertionError("nobody else cancels this scope")
 
 
 @contextlib.contextmanager
@@ -200,6 +243,9 @@ async def ensure_found(library: Library, query: Query, *, refresh: bool, kept: b
 
     Returns:
         When all assets were read last, as a clock time; empty when that was just now.
+
+    Raises:
+        ApiError: The platform could not be asked, and nothing is known here that the query finds.
     """
     if refresh:
         await with_sync_progress(library, library.catch_up)
@@ -211,14 +257,19 @@ async def ensure_found(library: Library, query: Query, *, refresh: bool, kept: b
         nonlocal swept_at
         swept_at = await library.ensure_found(query)
 
-    await _freshen(library, work, kept=kept)
+    failure = await _freshen(library, work, kept=kept)
+    if failure is not None and not await library.count(query):
+        failure.message = f"nobody knows what the query finds: {failure.message}"
+        raise failure
     now = time.time()
     return "" if swept_at is None or now - swept_at < FRESH_S else clock_text(swept_at, now)
 
 
 async def _freshen(
     library: Library, work: Callable[[], Awaitable[None]], *, kept: bool = False
-) -> None:
+) -> CoexplorerError | None:
+    """Bring the catalog up to date; return why that failed, if it may do as it is."""
+    failure: CoexplorerError | None = None
     try:
         await with_sync_progress(library, work)
     except (*PASSING, CatalogError) as error:
@@ -226,11 +277,13 @@ async def _freshen(
         hopeless = isinstance(error, NotSignedIn | BadReply) and not kept
         if hopeless or status.synced_at is None:
             raise
+        failure = error
         if isinstance(error, CatalogError) and status.catalog_problem:
-            return  # it is told once, at the end
+            return failure  # it is told once, at the end
         known_at = clock_text(status.synced_at, time.time())
         warn(f"{error.message}; showing what was known at {known_at}")
     await _tell_part(library)
+    return failure
 
 
 async def _tell_part(library: Library) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import groupby
 
 import anyio
@@ -68,8 +69,19 @@ class Bulk:
             query = parse_query(target) if isinstance(target, str) else target
             fit = fit_query(query, search_time())
             fits = {record.asset.id: fit for record in records}
+        is_current = await self._judge_age(change)
         # In a thread: with thousands of assets a front end would stand still for as long.
-        return await self._context.run(build_plan, records, change, fits)
+        return await self._context.run(build_plan, records, change, fits, is_current)
+
+    async def _judge_age(self, change: Change) -> Callable[[Record], bool]:
+        """Return what tells if a record is young enough to say that a change is not needed."""
+        context = self._context
+        if change.archive is None:
+            return lambda record: context.is_current(record.fetched_at)
+        # Only a search says whether an asset is archived, so only a sweep is sure to have asked.
+        state = await context.run(context.catalog.sync_state)
+        is_current = context.is_current(state.synced_at)
+        return lambda _: is_current
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:
         """See `Library.document`."""
@@ -117,6 +129,7 @@ class Bulk:
         progress: OnProgress | None,
         *,
         purpose: Purpose = Purpose.DO,
+        takes_back: int | None = None,
         stopping: Stopping = never,
     ) -> BatchReport:
         """Write a batch down as a whole, then carry it out.
@@ -126,6 +139,7 @@ class Bulk:
             title: One line for people.
             progress: Told after each asset.
             purpose: Why it is made.
+            takes_back: See `Journal.begin`.
             stopping: See `Stopping`.
 
         Raises:
@@ -135,7 +149,7 @@ class Bulk:
             return BatchReport(0, title, ())
         journal = self._context.journal
         batch, written = await self._context.write_down(
-            journal.begin, drafts, title=title, purpose=purpose
+            journal.begin, drafts, title=title, purpose=purpose, takes_back=takes_back
         )
         return await self._run(batch, written, purpose, progress, stopping)
 
@@ -200,7 +214,7 @@ class Bulk:
 
         async def work() -> None:
             for group in todo:  # shared: each worker takes the next one
-                if tally.is_hopeless or stopping():
+                if tally.hopeless is not None or stopping():
                     return
                 tally.add(await self._carry_out(group, purpose))
 
@@ -211,7 +225,11 @@ class Bulk:
                     for _ in range(min(CONCURRENCY, len(groups))):
                         workers.start_soon(work)
         finally:
-            await self._context.write_down(journal.abandon_batch, batch_id)
+            await self._context.write_down(journal.abandon_batch, batch_id, tally.hopeless)
+        if tally.hopeless is not None:
+            for group in groups:
+                if group[0].asset_id not in tally.results:
+                    tally.note_untried(group)
         return await self._report(batch_id, tally.results)
 
     async def _carry_out(self, entries: Sequence[Entry], purpose: Purpose) -> EditResult:
@@ -237,8 +255,14 @@ class Bulk:
             if noted.state in (State.PLANNED, State.INTENDED):
                 noted = msgspec.structs.replace(noted, error=_under_way())
             known = results.get(noted.asset_id)
-            found.append(known if known and known.state is noted.state else noted)
-        return BatchReport(batch_id, batch.title, tuple(found))
+            result = known if known and known.state is noted.state else noted
+            if result.action is Action.DELETE and result.state not in DONE:
+                # The archiving before it was done: whoever looks for the asset must know.
+                archived = any(_has_archived(entry) for entry in group)
+                result = msgspec.structs.replace(result, archived=archived)
+            found.append(result)
+        given_up = await self._context.run(journal.find_given_up, batch_id)
+        return BatchReport(batch_id, batch.title, tuple(found), tuple(given_up))
 
 
 class _Tally:
@@ -246,12 +270,12 @@ class _Tally:
 
     Attributes:
         results: Those that are known, by asset.
-        is_hopeless: Whether what happened would happen to all others too: they are not tried.
+        hopeless: Why the others are not tried, when what happened would happen to them too.
     """
 
     def __init__(self, batch_id: int, total: int, progress: OnProgress | None) -> None:
         self.results: dict[AssetId, EditResult] = {}
-        self.is_hopeless = False
+        self.hopeless: CoexplorerError | None = None
         self._batch_id = batch_id
         self._total = total
         self._progress = progress
@@ -261,8 +285,17 @@ class _Tally:
         self.results[result.asset_id] = result
         if result.error is not None and result.state is not State.SKIPPED:
             self._failed += 1
-        self.is_hopeless = self.is_hopeless or _concerns_all(result.error)
+        if self.hopeless is None and result.error is not None and _concerns_all(result.error):
+            self.hopeless = copy(result.error)
+            self.hopeless.message = f"not tried: {result.error.message}"
         self.tell(result)
+
+    def note_untried(self, entries: Sequence[Entry]) -> None:
+        """Note assets that were not tried."""
+        result = msgspec.structs.replace(
+            read_result(entries[0]), state=State.UNSENT, error=self.hopeless
+        )
+        self.results[result.asset_id] = result
 
     def tell(self, result: EditResult | None) -> None:
         if self._progress:
@@ -293,7 +326,11 @@ def _read_outcome(entries: Sequence[Entry]) -> EditResult:
     return msgspec.structs.replace(read_result(deciding), action=entries[-1].action)
 
 
-def _concerns_all(error: CoexplorerError | None) -> bool:
+def _has_archived(entry: Entry) -> bool:
+    return entry.action is Action.ARCHIVE and entry.state in DONE
+
+
+def _concerns_all(error: CoexplorerError) -> bool:
     """Tell whether an error would meet every other asset too, so that the rest is not tried."""
     if isinstance(error, Unreachable):
         return not error.outcome_unknown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -120,6 +120,10 @@ class PlanItem(msgspec.Struct, frozen=True):
         needless: It is left out because it is so already: nobody misses anything.
         loss: What becomes of its files, when `action` is a delete.
         fit: What it must still be when it is read afresh, right before it is changed.
+        asked: Fields that were given as a whole.
+        seen: `base`, but for tags that are asked for and seem to be so already: the merge must
+            do them all the same if somebody changed them meanwhile. None: as `base`.
+        is_unsure: It seems to be so already, by what is old: the platform is asked.
     """
 
     asset_id: AssetId
@@ -132,6 +136,9 @@ class PlanItem(msgspec.Struct, frozen=True):
     needless: bool = False
     loss: Loss | None = None
     fit: Fit | None = None
+    asked: tuple[str, ...] = ()
+    seen: Fields | None = None
+    is_unsure: bool = False
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
@@ -148,12 +155,13 @@ class PlanItem(msgspec.Struct, frozen=True):
             asset_id=self.asset_id,
             asset_name=self.name,
             action=self.action,
-            base=self.base if edits else None,
+            base=(self.seen or self.base) if edits else None,
             mine=self.mine if edits else None,
             state=State.SKIPPED if self.reason else State.PLANNED,
             reason=self.reason,
             needless=self.needless,
             fit=fit,
+            asked=self.asked,
         )
         if not self.archive_first:
             return (draft,)
@@ -188,7 +196,10 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def build_plan(
-    records: Sequence[Record], change: Change, fits: Mapping[AssetId, Fit] | None = None
+    records: Sequence[Record],
+    change: Change,
+    fits: Mapping[AssetId, Fit] | None = None,
+    is_current: Callable[[Record], bool] = lambda _: True,
 ) -> Plan:
     """Say what `change` would do to each of `records`, and which it leaves out and why.
 
@@ -196,6 +207,8 @@ def build_plan(
         records: As they are known.
         change: What to do.
         fits: What some of them must still be when they are read afresh.
+        is_current: Tells whether a record is young enough to leave its asset out as being so
+            already. What is too old for that is planned, and judged when it is read afresh.
 
     Raises:
         InvalidField: The change holds a value that must not be sent anywhere.
@@ -207,7 +220,8 @@ def build_plan(
     for record in records:
         fit = fits.get(record.asset.id)
         found = fit is not None and bool(fit.query)
-        items.append(keep_fit(_plan_item(record, change, action, found=found), fit))
+        item = _plan_item(record, change, action, found=found, is_current=is_current)
+        items.append(keep_fit(item, fit))
     return Plan(change.title, tuple(items))
 
 
@@ -246,7 +260,22 @@ def change_fields(fields: Fields, change: Change) -> Fields:
     return replace_values(fields, {"tags": unique([*kept, *change.add_tags])})
 
 
-def _plan_item(record: Record, change: Change, action: Action, *, found: bool) -> PlanItem:
+def _add_asked_tags(base: Fields, change: Change, mine: Fields) -> Fields | None:
+    """Return the base from which all tags that were asked for are a change; see `PlanItem.seen`."""
+    removed = (tag if tag in base.tags else trim(tag) for tag in change.remove_tags)
+    kept = (tag for tag in base.tags if tag not in change.add_tags)
+    seen = unique([*kept, *(tag for tag in removed if tag not in mine.tags)])
+    return None if set(seen) == set(base.tags) else replace_values(base, {"tags": seen})
+
+
+def _plan_item(
+    record: Record,
+    change: Change,
+    action: Action,
+    *,
+    found: bool,
+    is_current: Callable[[Record], bool],
+) -> PlanItem:
     """Plan what is done to one asset.
 
     Args:
@@ -254,28 +283,48 @@ def _plan_item(record: Record, change: Change, action: Action, *, found: bool) -
         change: What to do.
         action: Its one action.
         found: A query has found it; otherwise somebody means this very asset.
+        is_current: See `build_plan`.
     """
     asset = record.asset
     base = mine = asset.fields
     reason = ""
+    is_unsure = False
+    seen: Fields | None = None
     archived = record.membership.archived
     if action is Action.EDIT:
         mine = tidy_fields(change_fields(base, change), base)
         if change.only_with and not set(change.only_with) & set(base.tags):
             mine, reason = base, f"has no tag {' or '.join(change.only_with)}"
         elif not (changed := changed_fields(base, mine)):
-            reason = "already so"
+            is_unsure = not is_current(record)
+            reason = "" if is_unsure else "already so"
+            seen = _add_asked_tags(base, change, mine)
         else:
+            seen = _add_asked_tags(base, change, mine)
             check_fields(mine, only=changed, known=(base,))
     elif action in _ARCHIVING:
         # What is known may be a minute old. Of assets that are meant, sending asks the platform.
-        if found and archived is change.archive:
-            reason = "already archived" if archived else "not archived"
+        if archived is change.archive:
+            is_unsure = not found or not is_current(record)
+            said = "already archived" if archived else "not archived"
+            reason = "" if is_unsure else said
     elif archived is False and not change.archive_first:  # where nobody knows, sending looks again
         reason = "not archived: archive it first"
     needless = bool(reason) and action is not Action.DELETE
     first = action is Action.DELETE and not archived and change.archive_first
     deletes = action is Action.DELETE
-    loss = find_loss(asset) if deletes else None
-    fit = keep_shown(asset) if deletes else None
-    return PlanItem(asset.id, asset.name, action, base, mine, reason, first, needless, loss, fit)
+    return PlanItem(
+        asset.id,
+        asset.name,
+        action,
+        base,
+        mine,
+        reason,
+        first,
+        needless,
+        loss=find_loss(asset) if deletes else None,
+        fit=keep_shown(asset) if deletes else None,
+        asked=tuple(change.values),
+        seen=seen,
+        is_unsure=is_unsure,
+    )

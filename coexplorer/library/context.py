@@ -18,10 +18,12 @@ from coexplorer.errors import (
     ApiError,
     CatalogError,
     CoexplorerError,
+    Conflict,
     Forbidden,
     JournalError,
     NotFound,
     NotSignedIn,
+    Rejected,
     Unreachable,
 )
 from coexplorer.fields import Fields
@@ -39,6 +41,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 FETCHED_AT_ONCE = 8
 """Assets that are asked for at once when many are."""
+TRUST_S = 60.0
+"""So long what was read is as good as asked for anew."""
+SESSION_TRUST_S = 900.0
+"""The same of what this session read."""
 _NOTHING = Membership()
 _log = logging.getLogger(__name__)
 
@@ -78,6 +84,8 @@ class Context:
         self.offline = offline
         self.catalog_problem = catalog_problem
         self.out_of_reach = False
+        self.asked_in_vain = False
+        self._opened_at = time.time()
         self._connect = connect
         self._client: Client | None = None
         self._refused: Secret | None = None
@@ -124,11 +132,39 @@ class Context:
     def noting_reach(self) -> Iterator[None]:
         """Remember whether the platform could be reached, for the status line."""
         try:
-            yield
+            with self._noting_answers():
+                yield
         except Unreachable:
             self.out_of_reach = True
             raise
         self.out_of_reach = False
+
+    @contextmanager
+    def _noting_answers(self) -> Iterator[None]:
+        """Remember whether the platform said anything of an asset when it was asked last."""
+        try:
+            yield
+        except (Forbidden, NotFound, Rejected, Conflict):
+            raise
+        except ApiError:
+            self.asked_in_vain = True
+            raise
+        self.asked_in_vain = False
+
+    def is_current(self, read_at: float | None) -> bool:
+        """Tell whether what was read then says what the platform has now, near enough.
+
+        What is older must be asked for again before anybody is told that a change is not needed.
+
+        Args:
+            read_at: Epoch seconds; None: never.
+        """
+        if read_at is None or self.offline or self.asked_in_vain:
+            return False
+        now = time.time()
+        # A sweep of many assets takes minutes, and what it read first is as good as the last.
+        is_of_this_session = read_at >= max(self._opened_at, now - SESSION_TRUST_S)
+        return is_of_this_session or read_at >= now - TRUST_S
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking call in a thread; cancelling waits for it to end."""
@@ -239,7 +275,8 @@ class Context:
         """GET an asset; raises what `fetch` raises."""
         client = await self.client()
         try:
-            return await self._get_surely(client, asset_id)
+            with self._noting_answers():
+                return await self._get_surely(client, asset_id)
         except NotFound:
             await self.forget([asset_id])
             raise

@@ -93,7 +93,7 @@ class _Attempt:
     def merge(self, base: Fields, mine: Fields, theirs: Fields) -> Merged:
         """Merge as an edit, or take back as an undo."""
         if self.purpose is Purpose.DO:
-            return merge_fields(base, mine, theirs)
+            return merge_fields(base, mine, theirs, self.entry.asked)
         return merge_reversal(base, mine, theirs)
 
 
@@ -227,6 +227,11 @@ class Editor:
         Raises:
             CoexplorerError: It failed; the journal says how far it got.
         """
+        if purpose is Purpose.DO:
+            left = await self._context.run(self._context.journal.leave_to_later, entry)
+            if left is None:
+                return await self._leave_to_later(entry)
+            entry = left
         attempt = _Attempt(entry, purpose, archived=archived)
         bus = self._context.bus
         bus.publish(EditStarted(entry.id, entry.asset_id, entry.action))
@@ -272,6 +277,13 @@ class Editor:
         noted = await self._context.run(self._context.journal.entry, entry.id)
         if noted is not None and noted.state is State.PLANNED:
             await self._context.settle(entry.id, State.SKIPPED, error=error)
+
+    async def _leave_to_later(self, entry: Entry) -> EditResult:
+        """Give up a change that waited, as all of it was asked for otherwise since."""
+        error = Refused("a later change of this asset took its place")
+        await self._context.settle(entry.id, State.DISCARDED, error=error)
+        self._context.bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
+        return msgspec.structs.replace(_result(entry, State.DISCARDED), error=error)
 
     async def _confirm_gone(self, asset_id: AssetId, error: CoexplorerError) -> CoexplorerError:
         """Ask once more for an asset that a write did not find; return what is true of it then.

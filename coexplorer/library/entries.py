@@ -93,6 +93,7 @@ class Entry(msgspec.Struct, frozen=True):
         reverses: The entry that this one takes back, if it is part of an undo or redo.
         needless: It was left out because it was so already: nobody misses anything.
         fit: What the asset must still be when it is read afresh; None: anything.
+        asked: Fields that were given as a whole, also where they seemed to be so already.
     """
 
     id: int
@@ -116,6 +117,7 @@ class Entry(msgspec.Struct, frozen=True):
     reverses: int | None = None
     needless: bool = False
     fit: Fit | None = None
+    asked: tuple[str, ...] = ()
 
     @property
     def was_undone(self) -> bool:
@@ -139,6 +141,7 @@ class Draft(msgspec.Struct, frozen=True):
     reverses: int | None = None
     needless: bool = False
     fit: Fit | None = None
+    asked: tuple[str, ...] = ()
 
 
 class Batch(msgspec.Struct, frozen=True):

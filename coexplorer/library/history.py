@@ -21,6 +21,9 @@ from coexplorer.library.entries import (
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
 
+_NAMED = 20
+"""So many entries are named by their numbers in one line."""
+
 
 class History:
     """Reads the journal, and acts on what stands in it.
@@ -139,9 +142,7 @@ class History:
         stopping: Stopping = never,
     ) -> BatchReport:
         """See `Library.undo`."""
-        batch = await (self.undoable(None) if batch_id is None else self.batch(batch_id))
-        if batch is None:
-            raise UndoRefused("there is nothing to undo", hint="the log says what was done here")
+        batch = await (self._find_last() if batch_id is None else self.batch(batch_id))
         try:
             return await self._reverse(batch, progress, stopping)
         except UndoRefused as error:
@@ -151,6 +152,41 @@ class History:
                 raise
             hint = f"the last change that can be is number {older.id} of the log: {older.title}"
             raise UndoRefused(error.message, hint=hint) from None
+
+    async def _find_last(self) -> Batch:
+        """Return what a plain undo takes back: the last change, if anything of it was done.
+
+        Raises:
+            UndoRefused: There is none; or it did not go through, and nobody asked for an older one.
+        """
+        journal = self._context.journal
+        last = await self._context.run(journal.find_last)
+        if last is None:
+            raise UndoRefused("there is nothing to undo", hint="the log says what was done here")
+        if last.standing:
+            return last
+        hints = [hint] if (hint := await self._name_kept(last)) else []
+        older = await self.undoable(last.id)
+        if older is not None:
+            hints.append(f"the change before it: coexplorer undo {older.id} ({older.title})")
+        raise UndoRefused(
+            f"the last change, number {last.id} ({last.title}), did not go through:"
+            f" {last.outcome}; there is nothing of it to undo",
+            hint="; ".join(hints),
+        )
+
+    async def _name_kept(self, batch: Batch) -> str:
+        """Say how to give up what is kept of a batch; nothing when that is nothing."""
+        if not batch.kept:
+            return ""
+        kept = await self._context.run(
+            self._context.journal.entries_of,
+            batch.id,
+            kept_first=True,
+            limit=min(batch.kept, _NAMED),
+        )
+        numbers = " ".join(str(entry.id) for entry in kept)
+        return f"give it up: coexplorer discard {numbers}{' …' if batch.kept > _NAMED else ''}"
 
     async def redo(self, progress: OnProgress | None) -> BatchReport:
         """See `Library.redo`."""
@@ -166,6 +202,9 @@ class History:
         # What an earlier try left under way may have arrived: then it is not done twice.
         await self._context.run(journal.recover)
         await settle_entries(self._context, await self._context.run(journal.reversals_of, batch.id))
+        if batch.counts.get(State.UNKNOWN):
+            lost = await self._context.run(journal.entries_of, batch.id)
+            await settle_entries(self._context, lost)
         standing = await self._find_standing(batch)
         purpose = find_opposite(batch)
         return await self._bulk.start(
@@ -173,6 +212,7 @@ class History:
             build_reversal_title(batch, purpose),
             progress,
             purpose=purpose,
+            takes_back=batch.id,
             stopping=stopping,
         )
 
@@ -189,7 +229,8 @@ class History:
         if not standing:
             raise UndoRefused(
                 f"nothing of {batch.title!r} is left to undo",
-                hint="it was undone already, or nothing of it was sent",
+                hint=await self._name_kept(batch)
+                or "it was undone already, or nothing of it was sent",
             )
         return standing[::-1]
 

@@ -29,10 +29,14 @@ from coexplorer.library.entries import (
 from coexplorer.library.journal_file import JournalFile, insert, tell_unusable
 from coexplorer.library.journal_rows import ENTRY_COLUMNS, build_entry, encode_value
 from coexplorer.library.session_locks import NoSession, SessionLock, bury, is_dead
+from coexplorer.library.succession import go_on_from, leave_to_later, takes_place_of
 from coexplorer.models import AssetId, MetadataValue
 
 _OPEN = (State.PLANNED, State.INTENDED)
 _KEPT_MARKS = ", ".join("?" * len(KEPT))
+_NOT_THERE = (State.UNSENT, State.CONFLICT, State.REFUSED)
+"""States that are kept, and surely not on the platform."""
+_NOT_THERE_MARKS = ", ".join("?" * len(_NOT_THERE))
 
 
 class Journal:
@@ -89,8 +93,12 @@ class Journal:
         *,
         title: str,
         purpose: Purpose = Purpose.DO,
+        takes_back: int | None = None,
     ) -> tuple[int, list[int]]:
         """Write a batch down before anything of it is sent.
+
+        The last word wins: an earlier change that was not sent, and all of which one of `drafts`
+        asks for in its own way, is given up (see `find_given_up`).
 
         What `Draft.reverses` names counts as undone once that draft's entry has done it, not
         before: see `settle`. An earlier try to take it back that was not sent is given up.
@@ -99,6 +107,7 @@ class Journal:
             drafts: Its entries; those that are final already are settled at once.
             title: One line for people.
             purpose: Why it is made.
+            takes_back: The batch that it takes back: what is not sent of that is given up.
 
         Returns:
             The batch's number and those of its entries, in the order of `drafts`.
@@ -120,6 +129,15 @@ class Journal:
                     "purpose": purpose,
                 },
             )
+            if purpose is Purpose.DO:
+                drafts = _take_places(connection, drafts, batch, now)
+            if takes_back is not None:
+                kept = _select(
+                    connection,
+                    f"WHERE batch_id = ? AND state IN ({_NOT_THERE_MARKS})",
+                    (takes_back, *_NOT_THERE),
+                )
+                _give_up(connection, kept, batch, now)
             entries = [
                 insert(
                     connection,
@@ -141,6 +159,7 @@ class Journal:
                         "reverses": draft.reverses,
                         "needless": draft.needless,
                         "fit": encode_value(draft.fit),
+                        "asked": encode_value(draft.asked or None),
                     },
                 )
                 for draft in drafts
@@ -258,10 +277,15 @@ class Journal:
                 (State.DISCARDED, time.time(), entry_id, batch_id, *KEPT),
             ).rowcount
 
-    def abandon_batch(self, batch_id: int) -> None:
-        """Settle what this session left half done: planned is unsent, intended is unknown."""
+    def abandon_batch(self, batch_id: int, error: CoexplorerError | None = None) -> None:
+        """Settle what this session left half done: planned is unsent, intended is unknown.
+
+        Args:
+            batch_id: The batch.
+            error: Why what is planned was not tried; None: it was interrupted.
+        """
         with self._file.transaction() as connection:
-            _abandon(connection, [self._session.name], batch_id=batch_id)
+            _abandon(connection, [self._session.name], batch_id=batch_id, error=error)
 
     def recover(self) -> int:
         """Settle what dead sessions left half done; return how many entries that were.
@@ -311,6 +335,26 @@ class Journal:
             f"WHERE {reversed_ones} AND state IN ({_KEPT_MARKS}) ORDER BY entries.id",
             (batch_id, *KEPT),
         )
+
+    def find_given_up(self, batch_id: int) -> list[Entry]:
+        """Return the earlier changes that were given up as a batch took their place."""
+        return self._entries(
+            "WHERE (asset_id IN (SELECT asset_id FROM entries WHERE batch_id = ?1) OR batch_id IN"
+            " (SELECT reversed.batch_id FROM entries JOIN entries AS reversed"
+            " ON reversed.id = entries.reverses WHERE entries.batch_id = ?1))"
+            " AND state = ?2 AND reason = ?3 ORDER BY entries.id",
+            (batch_id, State.DISCARDED, _place_taken(batch_id)),
+        )
+
+    def leave_to_later(self, entry: Entry) -> Entry | None:
+        """Return what of a change is not up to a later one; None when that is nothing."""
+        dead = (State.DISCARDED, State.REFUSED)
+        later = self._entries(
+            "WHERE asset_id = ? AND entries.id > ? AND batch_id > ? AND purpose = ?"
+            " AND undone_by IS NULL AND state NOT IN (?, ?) AND (state != ? OR needless)",
+            (entry.asset_id, entry.id, entry.batch_id, Purpose.DO, *dead, State.SKIPPED),
+        )
+        return leave_to_later(entry, later) if later else entry
 
     def reasons_of(self, batch_id: int) -> list[Reason]:
         """Return the reasons in a batch's entries, each with how many have it, most first."""
@@ -394,6 +438,20 @@ class Journal:
         but = Action.DELETE, Action.CREATE
         return self._find_batch((Purpose.DO, Purpose.REDO), but=but, before=before)
 
+    def find_last(self) -> Batch | None:
+        """Return the newest batch that did something, or that something is left to do of.
+
+        What was undone, given up or not needed is passed over.
+        """
+        found = self._batches(
+            "WHERE purpose IN (?, ?) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
+            " WHERE batch_id = batches.id AND undone_by IS NULL AND"
+            f" (state IN (?, {_KEPT_MARKS}) OR (state = ? AND NOT needless)))"
+            " ORDER BY id DESC LIMIT 1",
+            (Purpose.DO, Purpose.REDO, State.APPLIED, *KEPT, State.SKIPPED),
+        )
+        return found[0] if found else None
+
     def find_redoable(self) -> Batch | None:
         """Return the newest undo that was not redone; None if there is none."""
         return self._find_batch((Purpose.UNDO,))
@@ -417,13 +475,7 @@ class Journal:
         return found[0] if found else None
 
     def _entries(self, tail: str, values: Sequence[object]) -> list[Entry]:
-        columns = ", ".join(f"entries.{name}" for name in ENTRY_COLUMNS)
-        rows = self._file.read(
-            f"SELECT {columns}, batches.at, batches.origin FROM entries"  # noqa: S608 - constants
-            f" JOIN batches ON batches.id = batch_id {tail}",
-            values,
-        )
-        return [build_entry(row) for row in rows]
+        return [build_entry(row) for row in self._file.read(f"{_SELECT} {tail}", values)]
 
     def _batches(self, tail: str, values: Sequence[object]) -> list[Batch]:
         columns = (
@@ -459,6 +511,64 @@ class Journal:
         ]
 
 
+_SELECT = (
+    f"SELECT {', '.join(f'entries.{name}' for name in ENTRY_COLUMNS)}, batches.at, batches.origin"  # noqa: S608 - constants
+    " FROM entries JOIN batches ON batches.id = batch_id"
+)
+
+
+def _select(connection: sqlite3.Connection, tail: str, values: Sequence[object]) -> list[Entry]:
+    return [build_entry(row) for row in connection.execute(f"{_SELECT} {tail}", values)]
+
+
+def _take_places(
+    connection: sqlite3.Connection, drafts: Sequence[Draft], batch: int, now: float
+) -> list[Draft]:
+    """Give up earlier changes that were not sent and that drafts take the place of.
+
+    Returns:
+        The drafts, based on what the platform has where they were made from an unsent text.
+    """
+    tail = f"state IN ({_NOT_THERE_MARKS}) AND purpose = ?"
+    waiting = dict.fromkeys(
+        asset
+        for (asset,) in connection.execute(
+            f"SELECT asset_id FROM entries JOIN batches ON batches.id = batch_id WHERE {tail}",  # noqa: S608 - only marks
+            (*_NOT_THERE, Purpose.DO),
+        )
+    )
+    done = []
+    for draft in drafts:
+        wanted = draft.state is not State.REFUSED and (
+            draft.state is not State.SKIPPED or draft.needless
+        )
+        if not wanted or draft.asset_id not in waiting:
+            done.append(draft)
+            continue
+        earlier = _select(
+            connection,
+            f"WHERE asset_id = ? AND {tail} AND batch_id != ? ORDER BY entries.id",
+            (draft.asset_id, *_NOT_THERE, Purpose.DO, batch),
+        )
+        _give_up(connection, [each for each in earlier if takes_place_of(draft, each)], batch, now)
+        done.append(go_on_from(draft, earlier))
+    return done
+
+
+def _give_up(
+    connection: sqlite3.Connection, entries: Sequence[Entry], batch: int, now: float
+) -> None:
+    """Give entries up, as a batch takes their place."""
+    connection.executemany(
+        "UPDATE entries SET state = ?, settled_at = ?, reason = ?, hint = '' WHERE id = ?",
+        [(State.DISCARDED, now, _place_taken(batch), entry.id) for entry in entries],
+    )
+
+
+def _place_taken(batch_id: int) -> str:
+    return f"change {batch_id} took its place"
+
+
 def _supersede(connection: sqlite3.Connection, entries: Sequence[int], now: float) -> None:
     """Give up earlier tries to take `entries` back that were not sent."""
     for entry in entries:
@@ -488,18 +598,23 @@ def _supersede(connection: sqlite3.Connection, entries: Sequence[int], now: floa
 
 
 def _abandon(
-    connection: sqlite3.Connection, sessions: Sequence[str], *, batch_id: int | None = None
+    connection: sqlite3.Connection,
+    sessions: Sequence[str],
+    *,
+    batch_id: int | None = None,
+    error: CoexplorerError | None = None,
 ) -> int:
     """Settle what sessions left half done, all of it or in one batch; return how many entries."""
     count = 0
     for session in sessions:
-        for state, final, reason in (
-            (State.PLANNED, State.UNSENT, "it was interrupted before anything was sent"),
-            (State.INTENDED, State.UNKNOWN, "it was interrupted while it was being sent"),
+        never = error.message if error else "it was interrupted before anything was sent"
+        for state, final, reason, hint in (
+            (State.PLANNED, State.UNSENT, never, error.hint if error else ""),
+            (State.INTENDED, State.UNKNOWN, "it was interrupted while it was being sent", ""),
         ):
             count += connection.execute(
-                "UPDATE entries SET state = ?1, reason = ?2, settled_at = ?3"
+                "UPDATE entries SET state = ?1, reason = ?2, settled_at = ?3, hint = ?7"
                 " WHERE state = ?4 AND session = ?5 AND batch_id = coalesce(?6, batch_id)",
-                (final, reason, time.time(), state, session, batch_id),
+                (final, reason, time.time(), state, session, batch_id, hint),
             ).rowcount
     return count

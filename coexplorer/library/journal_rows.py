@@ -34,6 +34,7 @@ ENTRY_COLUMNS = (
     "reverses",
     "needless",
     "fit",
+    "asked",
 )
 """Columns of `entries` in the order that `build_entry` takes them, before ``at`` and ``origin``."""
 
@@ -46,6 +47,7 @@ def build_entry(row: Sequence[Any]) -> Entry:
     for column in ("base_metadata", "metadata"):
         values[column] = _decode(values[column], dict[str, MetadataValue])
     values["fit"] = _decode(values["fit"], Fit)
+    values["asked"] = _decode(values["asked"], tuple[str, ...]) or ()
     values["needless"] = bool(values["needless"])
     values["action"] = Action(values["action"])
     values["state"] = State(values["state"])

@@ -11,7 +11,7 @@ import sqlite3
 
 from coexplorer.library.refusals import was_final
 
-VERSION = 3
+VERSION = 4
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -79,6 +79,10 @@ _SECOND = (
 _THIRD = "ALTER TABLE entries ADD COLUMN fit TEXT"
 
 
+# JSON list: fields that were given as a whole, also where they seemed to be so already.
+_FOURTH = "ALTER TABLE entries ADD COLUMN asked TEXT"
+
+
 class NewerJournalError(Exception):
     """A newer coexplorer wrote this journal."""
 
@@ -106,5 +110,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
     if found < 3:  # noqa: PLR2004 - the version
         connection.execute(_THIRD)
+    if found < 4:  # noqa: PLR2004 - the version
+        connection.execute(_FOURTH)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

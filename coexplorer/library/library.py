@@ -594,15 +594,16 @@ class Library:
         progress: Callable[[BatchProgress], None] | None = None,
         stopping: Stopping = never,
     ) -> BatchReport:
-        """Take back a batch (None: the newest), by ordinary edits; an undo is done again.
+        """Take back a batch (None: the last change), by ordinary edits; an undo is done again.
 
-        A field that somebody changed since is left alone and named in `skipped_fields`; an asset of
-        which nothing is left to undo is ``skipped``. What was left alone, was not sent or was
-        refused still stands: the next undo tries it again.
+        Tags are taken back one by one. A text that somebody changed since is left alone and named
+        in `skipped_fields`; an asset of which nothing is left to undo is ``skipped``. What was left
+        alone, was not sent or was refused still stands: the next undo tries it again. What of the
+        batch itself was not sent is given up, and is in the report's `given_up`.
 
         Raises:
-            UndoRefused: There is nothing to undo, or it was a delete or a create, or another
-                process takes the same back at this moment.
+            UndoRefused: There is nothing to undo, or the last change did not go through, or it was
+                a delete or a create, or another process takes the same back at this moment.
         """
         return await self._history.undo(batch_id, progress, stopping)
 

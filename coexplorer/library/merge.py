@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from coexplorer.fields import (
+    FIELD_BY_NAME,
     FIELDS,
     Fields,
     Kind,
@@ -18,7 +19,6 @@ from coexplorer.fields import (
     changed_fields,
     replace_values,
     same_value,
-    with_fields_of,
 )
 from coexplorer.models import MetadataValue
 
@@ -37,12 +37,22 @@ class Merged(msgspec.Struct, frozen=True):
     changed: tuple[str, ...] = ()
 
 
-def merge_fields(base: Fields, mine: Fields, theirs: Fields) -> Merged:
-    """Apply what changed from `base` to `mine` to `theirs`, field by field; sets merge as sets."""
+def merge_fields(base: Fields, mine: Fields, theirs: Fields, asked: Sequence[str] = ()) -> Merged:
+    """Apply what changed from `base` to `mine` to `theirs`, field by field; sets merge as sets.
+
+    Args:
+        base: What was known.
+        mine: What is wanted.
+        theirs: What the platform has now.
+        asked: Fields that shall be as in `mine` though they seemed to be so already: if somebody
+            changed one since, that is a conflict.
+    """
     values: dict[str, Value] = {}
     conflicts: list[str] = []
     for field in FIELDS:
         if field.value_of(base) == field.value_of(mine):
+            if field.name in asked and not same_value(mine, theirs, field.name):
+                conflicts.append(field.name)
             continue
         if field.kind is Kind.SET:
             values[field.name] = merge_tags(*(field.set_of(side) for side in (base, mine, theirs)))
@@ -59,21 +69,26 @@ def merge_fields(base: Fields, mine: Fields, theirs: Fields) -> Merged:
 
 
 def merge_reversal(done: Fields, earlier: Fields, theirs: Fields) -> Merged:
-    """Take a change back: from `done` to `earlier`, but only in fields that nobody changed since.
+    """Take a change back: from `done` to `earlier`, but no text that somebody changed since.
 
-    Stricter than `merge_fields`: tags that somebody changed since are left alone as a whole, and
-    named, because an undo shall bring back what was there or nothing.
+    Sets are taken back tag by tag: what was added goes, what was removed comes back, and what
+    others did with other tags stays.
 
     Returns:
         The result, whose `conflicts` are the fields that were left alone.
     """
-    restored, left_alone = [], []
-    for field in changed_fields(done, earlier):
-        if same_value(done, theirs, field):
-            restored.append(field)
-        elif not same_value(earlier, theirs, field):
-            left_alone.append(field)
-    return Merged(with_fields_of(theirs, earlier, restored), tuple(left_alone), tuple(restored))
+    values: dict[str, Value] = {}
+    left_alone = []
+    for name in changed_fields(done, earlier):
+        field = FIELD_BY_NAME[name]
+        if same_value(done, theirs, name):
+            values[name] = field.value_of(earlier)
+        elif field.kind is Kind.SET:
+            values[name] = merge_tags(*(field.set_of(side) for side in (done, earlier, theirs)))
+        elif not same_value(earlier, theirs, name):
+            left_alone.append(name)
+    restored = replace_values(theirs, values)
+    return Merged(restored, tuple(left_alone), changed_fields(theirs, restored))
 
 
 def merge_metadata(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from coexplorer.errors import CoexplorerError, NoLongerFits
-from coexplorer.fields import Fields, changed_fields
+from coexplorer.fields import FIELD_BY_NAME, Fields, Kind, changed_fields, same_value
 from coexplorer.library.entries import DONE, KEPT, Action, Entry, State
 from coexplorer.models import Asset, AssetId, Relative
 
@@ -66,6 +66,7 @@ class EditResult(msgspec.Struct, frozen=True):
         differs: Fields in which the platform's reply is not what was sent.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because it was so already: nobody misses anything.
+        archived: It is archived now, though the delete that was to follow failed.
     """
 
     entry_id: int
@@ -81,6 +82,7 @@ class EditResult(msgspec.Struct, frozen=True):
     differs: tuple[str, ...] = ()
     error: CoexplorerError | None = None
     needless: bool = False
+    archived: bool = False
 
     @property
     def no_longer_fits(self) -> bool:
@@ -103,8 +105,24 @@ def read_result(entry: Entry) -> EditResult:
         before=entry.before,
         after=entry.after,
         changed=changed,
+        skipped_fields=name_left_alone(entry),
         error=CoexplorerError(entry.reason, hint=entry.hint) if entry.reason else None,
         needless=entry.needless,
+    )
+
+
+def name_left_alone(entry: Entry) -> tuple[str, ...]:
+    """Name the fields of an undo that were not sent, as somebody had changed them.
+
+    Of a set nothing is ever left alone: it is taken back tag by tag.
+    """
+    if entry.reverses is None or entry.base is None or entry.mine is None or entry.after is None:
+        return ()
+    return tuple(
+        name
+        for name in changed_fields(entry.base, entry.mine)
+        if FIELD_BY_NAME[name].kind is not Kind.SET
+        and not same_value(entry.mine, entry.after, name)
     )
 
 
@@ -129,11 +147,13 @@ class BatchReport(msgspec.Struct, frozen=True):
     Attributes:
         batch_id: What undo, resume and retry take; 0 when there was nothing to do.
         results: One for each asset, those left out too (state ``skipped``).
+        given_up: Earlier changes that had not been sent, and whose place it took.
     """
 
     batch_id: int
     title: str
     results: tuple[EditResult, ...]
+    given_up: tuple[Entry, ...] = ()
 
     def of(self, *states: State) -> tuple[EditResult, ...]:
         """The results in one of `states`."""
@@ -158,6 +178,11 @@ class BatchReport(msgspec.Struct, frozen=True):
     def refused(self) -> tuple[EditResult, ...]:
         """What the platform refused for good: to try again as it is would end likewise."""
         return self.of(State.REFUSED)
+
+    @property
+    def in_conflict(self) -> tuple[EditResult, ...]:
+        """What met somebody else's change: sent again as it is, it meets it again."""
+        return self.of(State.CONFLICT)
 
     @property
     def skipped(self) -> tuple[EditResult, ...]:

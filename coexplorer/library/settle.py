@@ -10,6 +10,7 @@ from coexplorer.fields import changed_fields, same_value
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
+from coexplorer.library.results import name_left_alone
 from coexplorer.models import Asset, AssetId, Membership, SearchRequest, SortField
 
 if TYPE_CHECKING:
@@ -111,21 +112,13 @@ async def _note(
     }
     error = errors.get(state)
     await context.settle(
-        entry.id, state, error=error, asset_id=asset_id, whole=not _left_alone(entry)
+        entry.id, state, error=error, asset_id=asset_id, whole=not name_left_alone(entry)
     )
     named = asset_id or entry.asset_id
     if error is None:
         context.bus.publish(EditApplied(entry.id, named, entry.action))
     else:
         context.bus.publish(EditFailed(entry.id, named, entry.action, error))
-
-
-def _left_alone(entry: Entry) -> tuple[str, ...]:
-    """Name the fields of an undo that were not sent, as somebody had changed them."""
-    if entry.base is None or entry.mine is None or entry.after is None:
-        return ()
-    wanted = changed_fields(entry.base, entry.mine)
-    return tuple(field for field in wanted if not same_value(entry.mine, entry.after, field))
 
 
 async def _find_created(client: Client, entry: Entry) -> Asset | None:

@@ -103,18 +103,19 @@ async def test_undo_of_what_others_changed_wholly_is_skipped_with_the_reason(
 ) -> None:
     (one, two) = many_assets(server, 2)
     await library.sync()
-    await library.apply(await library.plan(BULK, Change(add_tags=("new",))))
-    server.store.update(one, tags=("bulk", "new", "theirs"))
+    await library.apply(await library.plan(BULK, Change(values={"description": "new"})))
+    server.store.update(one, description="theirs")
     report = await library.undo()
-    assert [(each.asset_id, each.skipped_fields) for each in report.skipped] == [(one, ("tags",))]
+    left_alone = [(each.asset_id, each.skipped_fields) for each in report.skipped]
+    assert left_alone == [(one, ("description",))]
     assert report.skipped[0].error is not None
-    assert "somebody changed the tags" in report.skipped[0].error.message
-    assert tags_of(server, one) == {"bulk", "new", "theirs"}
-    assert tags_of(server, two) == {"bulk"}
+    assert "somebody changed the description" in report.skipped[0].error.message
+    assert server.store.get(one).description == "theirs"
+    assert server.store.get(two).description == ""
     assert (await library.undo()).of(State.SKIPPED), "it is not used up"
-    server.store.update(one, tags=("bulk", "new"))
+    server.store.update(one, description="new")
     assert [each.state for each in (await library.undo()).results] == [State.APPLIED]
-    assert tags_of(server, one) == {"bulk"}
+    assert server.store.get(one).description == ""
     with pytest.raises(UndoRefused, match="nothing to undo"):
         await library.undo()
 

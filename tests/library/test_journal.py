@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from coexplorer.errors import Forbidden, JournalError, UndoRefused, Unreachable
@@ -19,6 +20,7 @@ from tests.support.patience import stretched
 
 OLD, NEW = Fields("old", tags=("a",)), Fields("new", "text", ("a", "b"), "m")
 DRAFT = Draft(AssetId("id-1"), "old", Action.EDIT, OLD, NEW)
+OTHER = msgspec.structs.replace(DRAFT, asset_id=AssetId("id-2"))
 
 
 def reversal_of(entry: int) -> Draft:
@@ -55,13 +57,13 @@ def test_files_are_for_their_owner_only(journal: Journal, tmp_path: Path) -> Non
 def test_those_that_wait_are_on_top_of_the_log(journal: Journal) -> None:
     _, (first,) = journal.begin([DRAFT], title="first")
     journal.settle(first, State.UNSENT, error=Unreachable("no way", hint="try later"))
-    _, (second,) = journal.begin([DRAFT], title="second")
+    _, (second,) = journal.begin([OTHER], title="second")
     journal.settle(second, State.APPLIED)
     log = journal.log(limit=10, offset=0)
     assert [entry.id for entry in log] == [first, second]
     assert (log[0].reason, log[0].hint) == ("no way", "try later")
     assert journal.count_pending() == 1
-    assert journal.pending(AssetId("id-2")) == []
+    assert journal.pending(OTHER.asset_id) == []
 
 
 def test_the_log_comes_in_pages(journal: Journal) -> None:
@@ -164,7 +166,7 @@ def test_all_that_is_kept_of_a_batch_is_given_up_at_once(journal: Journal) -> No
     journal.settle(sent, State.APPLIED)
     journal.settle(conflict, State.CONFLICT)
     journal.settle(refused, State.REFUSED)
-    _, (other,) = journal.begin([DRAFT], title="another")
+    _, (other,) = journal.begin([OTHER], title="another")
     journal.settle(other, State.UNSENT)
     assert journal.discard_batch(batch) == 3
     assert [waiting.id for waiting in journal.kept()] == [other]
@@ -186,7 +188,8 @@ def test_what_was_refused_is_kept_and_waits_for_nothing(journal: Journal) -> Non
 
 def test_batches_and_entries_come_in_pages_with_their_outcomes_counted(journal: Journal) -> None:
     for number in range(5):
-        _, entries = journal.begin([DRAFT] * 3, title=f"change {number}")
+        draft = msgspec.structs.replace(DRAFT, asset_id=AssetId(f"id-{number}"))
+        _, entries = journal.begin([draft] * 3, title=f"change {number}")
         journal.settle(entries[0], State.APPLIED)
         journal.settle(entries[1], State.REFUSED)
     assert journal.count_batches() == 5

@@ -1,0 +1,135 @@
+"""Which of two changes of an asset has the last word, if the earlier one was not sent. Pure.
+
+Each change touches parts of its asset: a text field, one tag, one key of custom metadata, whether
+it is archived. What a later change touches, an earlier one that still waits must not write any
+more, in whichever order the two are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from coexplorer.fields import FIELDS, Fields, Kind, Value, replace_values
+from coexplorer.library.entries import Action, Draft, Entry
+from coexplorer.library.merge import unique
+from coexplorer.models import MetadataValue
+
+Part: TypeAlias = tuple[str, str]
+"""A field, or what stands for one, and what of it: a tag, a key; empty for all of a text."""
+
+ALL = "\n"
+"""All of a set, whatever is in it; no tag can be a line break."""
+
+_METADATA = "custom metadata"
+_ARCHIVED = "archived"
+
+Changing = TypeVar("Changing", Draft, Entry)
+
+
+def parts_of(change: Draft | Entry) -> frozenset[Part]:
+    """Return what a change touches: what it changes, and what it was asked to leave as it is."""
+    if change.action in (Action.ARCHIVE, Action.UNARCHIVE):
+        return frozenset({(_ARCHIVED, "")})
+    parts: set[Part] = set()
+    if change.base is not None and change.mine is not None and change.action is Action.EDIT:
+        for field in FIELDS:
+            if field.kind is Kind.SET:
+                differing = set(field.set_of(change.base)) ^ set(field.set_of(change.mine))
+                parts |= {(field.name, each) for each in differing}
+            elif field.text_of(change.base) != field.text_of(change.mine):
+                parts.add((field.name, ""))
+            if field.name in change.asked:
+                parts.add((field.name, ALL if field.kind is Kind.SET else ""))
+    if change.metadata is not None:
+        before = change.base_metadata or {}
+        keys = dict.fromkeys([*before, *change.metadata])
+        parts |= {(_METADATA, key) for key in keys if before.get(key) != change.metadata.get(key)}
+    return frozenset(parts)
+
+
+def takes_place_of(later: Draft | Entry, earlier: Entry) -> bool:
+    """Tell whether nothing of `earlier` is left to send once `later` is wanted."""
+    touched, ours = parts_of(earlier), parts_of(later)
+    return bool(touched) and all(_is_among(part, ours) for part in touched)
+
+
+def leave_to_later(entry: Entry, later: Iterable[Entry]) -> Entry | None:
+    """Return what is left of a change that still waits; None when that is nothing.
+
+    Args:
+        entry: The change.
+        later: Changes of the same asset that were asked for after it.
+    """
+    taken = frozenset(part for each in later for part in parts_of(each))
+    touched = parts_of(entry)
+    if not any(_is_among(part, taken) for part in touched):
+        return entry
+    if all(_is_among(part, taken) for part in touched):
+        return None
+    if entry.base is not None and entry.mine is not None:
+        mine = _keep_base(entry.base, entry.mine, taken)
+        asked = tuple(name for name in entry.asked if not {(name, ""), (name, ALL)} & taken)
+        entry = msgspec.structs.replace(entry, mine=mine, asked=asked)
+    if entry.metadata is not None:
+        old, new = entry.base_metadata or {}, dict(entry.metadata)
+        for key in dict.fromkeys([*old, *new]):
+            if (_METADATA, key) in taken:
+                _copy_key(old, new, key)
+        entry = msgspec.structs.replace(entry, metadata=new)
+    return entry
+
+
+def go_on_from(draft: Draft, earlier: Sequence[Entry]) -> Draft:
+    """Base a change on what the platform has, where it was made from a text that was not sent.
+
+    Args:
+        draft: The later change.
+        earlier: Changes of the same asset that were not sent, oldest first.
+    """
+    if draft.action is not Action.EDIT:
+        return draft
+    ours = parts_of(draft)
+    for entry in reversed(earlier):
+        if draft.base is not None and entry.base is not None and entry.mine is not None:
+            values: dict[str, Value] = {}
+            for field in FIELDS:
+                if field.kind is not Kind.SET and (field.name, "") in ours & parts_of(entry):
+                    unsent, shown = field.text_of(entry.mine), field.text_of(draft.base)
+                    if unsent == shown:
+                        values[field.name] = field.value_of(entry.base)
+            draft = msgspec.structs.replace(draft, base=replace_values(draft.base, values))
+        if draft.metadata is not None and entry.metadata is not None:
+            shown_keys = dict(draft.base_metadata or {})
+            for name, key in ours & parts_of(entry):
+                if name == _METADATA and shown_keys.get(key) == entry.metadata.get(key):
+                    _copy_key(entry.base_metadata or {}, shown_keys, key)
+            draft = msgspec.structs.replace(draft, base_metadata=shown_keys)
+    return draft
+
+
+def _is_among(part: Part, parts: frozenset[Part]) -> bool:
+    return part in parts or (part[0], ALL) in parts
+
+
+def _keep_base(base: Fields, mine: Fields, taken: frozenset[Part]) -> Fields:
+    """Return `mine` with the parts that are taken as they are in `base`."""
+    values: dict[str, Value] = {}
+    for field in FIELDS:
+        if (field.name, ALL) in taken or (field.name, "") in taken:
+            values[field.name] = field.value_of(base)
+        elif field.kind is Kind.SET:
+            others = {each for name, each in taken if name == field.name}
+            kept = (each for each in field.set_of(mine) if each not in others)
+            back = (each for each in field.set_of(base) if each in others)
+            values[field.name] = unique([*kept, *back])
+    return replace_values(mine, values)
+
+
+def _copy_key(source: dict[str, MetadataValue], target: dict[str, MetadataValue], key: str) -> None:
+    if key in source:
+        target[key] = source[key]
+    else:
+        target.pop(key, None)

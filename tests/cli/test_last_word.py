@@ -1,0 +1,248 @@
+"""What is said of what was not sent, and with which code: nobody is told that it was not needed."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.cli.test_kept import is_there
+from tests.library.conftest import many_assets
+from tests.support.program import TIMEOUT_S, Program, program_command
+from tests.support.server import DERIVED, OLD, RAW
+
+
+@pytest.fixture(autouse=True)
+def _old_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every command that can ask the platform for news do so."""
+    monkeypatch.setattr("coexplorer.cli.session.FRESH_S", 0.0)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("edit", RAW, "--remove-tag", "SECRET", "--yes"),
+        ("edit", RAW, DERIVED, "--add-tag", "ecephys", "--yes"),
+        ("edit", RAW, "--mount", "ecephys_655019_2023-04-03_18-17-07"),
+        ("edit", "--query", "tag:ecephys", "--remove-tag", "SECRET", "--yes"),
+        ("archive", OLD),
+        ("unarchive", RAW),
+        ("archive", "--query", "tag:SECRET", "--yes"),
+        ("edit", "--query", "tag:SECRET", "--name", "found", "--yes"),
+        ("tags", "rename", "SECRET", "public", "--yes"),
+    ],
+)
+def test_nothing_is_called_so_already_while_the_platform_is_down(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    server = program.server
+    program.ok("sync")
+    server.store.update(RAW, tags=(*server.store.get(RAW).tags, "SECRET"))
+    server.stop()
+    done = program(*command)
+    assert done.code == 6, done
+    assert "left as they were" not in done.out
+    server.start()
+    if "coexplorer retry" in done.out:
+        program.ok("retry")
+        assert ("SECRET" in server.store.get(RAW).tags) is ("--remove-tag" not in command)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("archive", RAW), ("unarchive", RAW)),
+        (("edit", RAW, "--add-tag", "later"), ("edit", RAW, "--remove-tag", "later")),
+        (("edit", RAW, "--name", "later"), ("edit", RAW, "--name", "right")),
+        (("edit", RAW, "--description", "later"), ("edit", RAW, "--description", "right")),
+    ],
+)
+@pytest.mark.parametrize("second_is_down", [True, False])
+def test_the_last_command_wins(
+    program: Program, first: tuple[str, ...], second: tuple[str, ...], *, second_is_down: bool
+) -> None:
+    server = program.server
+    program.ok("sync")
+    server.stop()
+    assert program(*first).code == 6
+    if not second_is_down:
+        server.start()
+        assert "given up: " in program.ok(*second).err
+    else:
+        done = program(*second)
+        assert done.code == 6
+        assert "given up: " in done.err
+        server.start()
+    program.ok("retry")
+    assert not is_there(server)
+    raw = server.store.get(RAW)
+    if "right" in second:
+        assert "right" in (raw.name, raw.description)
+    assert "Waiting for you" not in program.ok("log").out
+
+
+def test_undo_names_what_is_older_and_takes_nothing(program: Program) -> None:
+    program.ok("sync")
+    program.ok("edit", RAW, "--description", "yesterday")
+    program.server.stop()
+    assert program("edit", DERIVED, "--add-tag", "today").code == 6
+    program.server.start()
+    done = program("undo")
+    assert done.code == 5
+    assert "the last change, number 2 (add tag today), did not go through: 1 unsent" in done.err
+    assert "coexplorer discard 2" in done.err
+    assert "coexplorer undo 1 (set description)" in done.err
+    assert program.server.store.get(RAW).description == "yesterday"
+    assert "coexplorer discard 2" in program("undo", "2").err
+    program.ok("undo", "1")
+    assert program.server.store.get(RAW).description != "yesterday"
+
+
+def test_undo_says_what_of_the_change_it_gave_up(program: Program) -> None:
+    program.ok("sync")
+    program.server.faults.add(503, "*", f"**{DERIVED}")
+    assert program("edit", "--query", "tag:ecephys", "--add-tag", "keep", "--yes").code == 7
+    program.server.faults.clear()
+    done = program.ok("undo")
+    assert "given up: edit" in done.err
+    assert program.ok("retry").out == "nothing waits for you\n"
+    assert "keep" not in program.server.store.get(DERIVED).tags
+    assert "keep" not in program.server.store.get(RAW).tags
+
+
+def test_an_undo_that_goes_out_later_says_what_it_left_alone(program: Program) -> None:
+    program.ok("edit", RAW, "--name", "mine", "--description", "mine")
+    program.server.stop()
+    assert program("undo").code == 6
+    program.server.start()
+    program.server.store.update(RAW, description="theirs")
+    done = program("retry")
+    assert done.code == 7
+    assert "somebody changed the description since; left as it is" in done.err
+
+
+@pytest.mark.parametrize("how", ["a list", "a query"])
+def test_many_that_were_not_tried_end_alike(program: Program, how: str) -> None:
+    ids = many_assets(program.server, 20)
+    program.ok("sync")
+    program.server.stop()
+    target = ("-",) if how == "a list" else ("--query", "tag:bulk")
+    done = program("edit", *target, "--add-tag", "new", "--yes", stdin="\n".join(ids))
+    assert done.code == 6
+    assert "interrupted" not in done.err + program.ok("log", "1").out
+    assert "not tried: " in done.err
+    program.server.start()
+    program.ok("retry")
+    assert all("new" in program.server.store.get(each).tags for each in ids)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("retry",), 0),
+        (("retry", "--refused"), 0),
+        (("discard", "--all"), 0),
+        (("discard", "--refused"), 0),
+        (("retry", "--batch", "1"), 0),
+        (("redo",), 5),
+        (("retry", "99"), 5),
+        (("retry", "--batch", "99"), 5),
+    ],
+)
+def test_nothing_to_do_is_no_failure(program: Program, command: tuple[str, ...], code: int) -> None:
+    program.ok("edit", RAW, "--add-tag", "done")
+    assert program(*command).code == code
+
+
+def test_a_refused_delete_is_not_nothing(program: Program) -> None:
+    program.ok("sync")
+    program.server.faults.add(403, "DELETE", "**")
+    assert program("rm", OLD, "--yes").code == 5
+    done = program.ok("retry", "--refused")
+    assert "not deleted unless you name them: coexplorer retry 1" in done.err
+    assert "nothing waits" not in done.out
+
+
+def test_what_fails_again_names_its_asset(program: Program) -> None:
+    program.ok("sync")
+    program.server.stop()
+    for asset in (RAW, DERIVED):
+        assert program("edit", asset, "--description", "mine").code == 6
+    done = program("retry")
+    assert done.code == 6
+    for asset in (RAW, DERIVED):
+        assert f"{program.server.store.get(asset).name} ({asset[:8]}): " in done.err
+    program.server.start()
+    program.server.store.update(RAW, description="theirs")
+    done = program("retry")
+    assert f"{program.server.store.get(RAW).name} ({RAW[:8]}): somebody else changed" in done.err
+
+
+def test_a_conflict_says_what_ends_it(program: Program) -> None:
+    program.ok("sync")
+    program.server.stop()
+    assert program("edit", RAW, DERIVED, "--description", "mine", "--yes").code == 6
+    program.server.start()
+    program.server.store.update(RAW, description="theirs")
+    done = program("retry", "--batch", "1")
+    assert done.code == 7
+    assert "1 in conflict: edit again, or coexplorer discard" in done.out
+    assert "retry" not in done.out
+    assert "description (theirs): theirs" in done.err
+    shown = program.ok("log", "1").out
+    assert "→ mine" in shown or "+ mine" in shown
+    assert "coexplorer discard 1" in shown
+    program.ok("edit", RAW, "--description", "mine")
+    assert program.ok("retry").out == "nothing waits for you\n"
+    assert program.server.store.get(RAW).description == "mine"
+
+
+def test_what_was_archived_and_not_deleted_is_said(program: Program) -> None:
+    program.ok("sync")
+    program.server.faults.add(503, "DELETE", "**")
+    done = program("rm", RAW, "--archive-first", "--yes")
+    assert done.code == 6
+    assert "it is archived now" in done.err
+    assert "1 archived but not deleted" in done.out
+    assert program.server.store.get(RAW).archived
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("without_ctrl_c", [False, True])
+def test_a_signal_ends_a_batch_as_ctrl_c_does(
+    program: Program, number: signal.Signals, *, without_ctrl_c: bool
+) -> None:
+    program.ok("sync")
+    rule = program.server.faults.add("silence", "PUT", f"data_assets/{DERIVED}")
+    command = program_command("edit", "--query", "tag:ecephys", "--add-tag", "keep", "--yes")
+    if without_ctrl_c:  # as a shell starts what ends with &
+        command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
+    with subprocess.Popen(
+        command, env={**os.environ, **program.env}, stderr=subprocess.PIPE, text=True
+    ) as process:
+        program.server.faults.wait_struck(rule)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 128 + number
+    assert "interrupted: " in said
+    assert "coexplorer retry --batch 1" in said
+    assert "Traceback" not in said
+    program.server.faults.clear()
+    program.ok("retry", "--batch", "1")
+    assert "keep" in program.server.store.get(DERIVED).tags
+
+
+def test_an_ignored_signal_stays_ignored(program: Program) -> None:
+    program.ok("sync")
+    rule = program.server.faults.add("latency", "PUT", f"data_assets/{RAW}", seconds=1)
+    command = program_command("edit", RAW, "--add-tag", "keep")
+    with subprocess.Popen(
+        ["nohup", *command],
+        env={**os.environ, **program.env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        program.server.faults.wait_struck(rule)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(TIMEOUT_S) == 0
+    assert "keep" in program.server.store.get(RAW).tags

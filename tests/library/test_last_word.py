@@ -1,0 +1,365 @@
+"""The last word on an asset wins, sent or not; and nothing is called so already unasked."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import UndoRefused, Unreachable
+from coexplorer.fields import Fields, Value, replace_values
+from coexplorer.library import Library
+from coexplorer.library.bulk import CONCURRENCY
+from coexplorer.library.changes import Change
+from coexplorer.library.entries import Action, Draft, Entry, State
+from coexplorer.library.results import BatchReport
+from coexplorer.library.succession import ALL, go_on_from, leave_to_later, parts_of
+from coexplorer.models import AssetId
+from tests.library.conftest import OpenSession, many_assets
+
+A = AssetId("id-a")
+BASE = Fields("n", "d", ("x", "y"), "m")
+
+
+def edit_entry(values: Mapping[str, Value], asked: tuple[str, ...] = (), number: int = 1) -> Entry:
+    return Entry(
+        id=number,
+        batch_id=number,
+        at=0.0,
+        origin="cli",
+        asset_id=A,
+        asset_name="n",
+        action=Action.EDIT,
+        state=State.UNSENT,
+        base=BASE,
+        mine=replace_values(BASE, values),
+        asked=asked,
+    )
+
+
+def test_a_change_touches_texts_and_single_tags_and_all_that_was_asked_for() -> None:
+    assert parts_of(edit_entry({"tags": ("x", "z"), "name": "other"})) == {
+        ("tags", "y"),
+        ("tags", "z"),
+        ("name", ""),
+    }
+    assert parts_of(edit_entry({}, asked=("tags", "description"))) == {
+        ("tags", ALL),
+        ("description", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "left"),
+    [
+        ({"description": "v1"}, {"description": "v2"}, None),
+        ({"description": "v1", "name": "v1"}, {"description": "v2"}, {"name": "v1"}),
+        ({"description": "v1"}, {"name": "v2"}, {"description": "v1"}),
+        ({"tags": ("x", "y", "z")}, {"tags": ("x", "z")}, None),
+        ({"tags": ("x",)}, {"tags": ("y",)}, {"tags": ("x",)}),
+        ({"tags": ("x", "y", "z", "w")}, {"tags": ("x", "y", "z")}, {"tags": ("x", "y", "w")}),
+        ({"tags": ("x", "y", "z"), "mount": "v1"}, {"mount": ""}, {"tags": ("x", "y", "z")}),
+    ],
+)
+def test_what_a_later_change_asks_for_is_taken_out_of_the_earlier(
+    earlier: Mapping[str, Value], later: Mapping[str, Value], left: Mapping[str, Value] | None
+) -> None:
+    found = leave_to_later(edit_entry(earlier), [edit_entry(later, number=2)])
+    if left is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.mine is not None
+        wanted = replace_values(BASE, left)
+        assert set(found.mine.tags) == set(wanted.tags)
+        assert replace_values(found.mine, {"tags": ()}) == replace_values(wanted, {"tags": ()})
+
+
+def test_a_text_made_from_an_unsent_one_is_based_on_what_the_platform_has() -> None:
+    unsent = edit_entry({"description": "v1", "name": "v1"})
+    assert unsent.mine is not None
+    draft = Draft(
+        A, "n", Action.EDIT, unsent.mine, replace_values(unsent.mine, {"description": "v2"})
+    )
+    assert go_on_from(draft, [unsent]).base == replace_values(unsent.mine, {"description": "d"})
+
+
+WORDS: dict[str, tuple[Change, Change, Callable[[DemoServer, str], object], object]] = {
+    "a description": (
+        Change(values={"description": "v1 typo"}),
+        Change(values={"description": "v2 right"}),
+        lambda server, asset: server.store.get(asset).description,
+        "v2 right",
+    ),
+    "a description as it was": (
+        Change(values={"description": "v1 typo"}),
+        Change(values={"description": ""}),
+        lambda server, asset: server.store.get(asset).description,
+        "",
+    ),
+    "a name": (
+        Change(values={"name": "v1 typo"}),
+        Change(values={"name": "v2 right"}),
+        lambda server, asset: server.store.get(asset).name,
+        "v2 right",
+    ),
+    "a mount": (
+        Change(values={"mount": "v1"}),
+        Change(values={"mount": "v2"}),
+        lambda server, asset: server.store.get(asset).mount,
+        "v2",
+    ),
+    "a tag and away": (
+        Change(add_tags=("later",)),
+        Change(remove_tags=("later",)),
+        lambda server, asset: server.store.get(asset).tags,
+        ("bulk",),
+    ),
+    "a tag away and back": (
+        Change(remove_tags=("bulk",)),
+        Change(add_tags=("bulk",)),
+        lambda server, asset: server.store.get(asset).tags,
+        ("bulk",),
+    ),
+    "a tag and all of them": (
+        Change(add_tags=("later",)),
+        Change(values={"tags": ("bulk",)}),
+        lambda server, asset: server.store.get(asset).tags,
+        ("bulk",),
+    ),
+    "two tags and one away": (
+        Change(add_tags=("one", "two")),
+        Change(remove_tags=("one",)),
+        lambda server, asset: set(server.store.get(asset).tags),
+        {"bulk", "two"},
+    ),
+    "mixed kinds": (
+        Change(add_tags=("later",), values={"description": "v1"}),
+        Change(values={"description": "v2"}),
+        lambda server, asset: {*server.store.get(asset).tags, server.store.get(asset).description},
+        {"bulk", "later", "v2"},
+    ),
+    "archive and unarchive": (
+        Change(archive=True),
+        Change(archive=False),
+        lambda server, asset: server.store.get(asset).archived,
+        False,
+    ),
+    "an edit and archive": (
+        Change(values={"description": "v1"}),
+        Change(archive=True),
+        lambda server, asset: (
+            server.store.get(asset).archived,
+            server.store.get(asset).description,
+        ),
+        (True, "v1"),
+    ),
+}
+
+
+async def change(library: Library, asset: str, what: Change) -> BatchReport:
+    return await library.apply(await library.plan([AssetId(asset)], what))
+
+
+async def is_down(library: Library) -> None:
+    """Let the session find out, as every command does before it plans."""
+    with pytest.raises(Unreachable):
+        await library.ping()
+
+
+@pytest.mark.parametrize("second", ["down", "up"])
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("word", WORDS)
+async def test_the_last_word_wins_whenever_and_in_whichever_order_both_are_sent(
+    library: Library, server: DemoServer, word: str, order: int, second: str
+) -> None:
+    one, two, look, wanted = WORDS[word]
+    (asset,) = many_assets(server, 1)
+    await library.sync()
+    server.stop()
+    await is_down(library)
+    first = await change(library, asset, one)
+    assert [each.state for each in first.results] == [State.UNSENT]
+    if second == "up":
+        server.start()
+        await library.sync()
+    report = await change(library, asset, two)
+    assert bool(report.waiting) is (second == "down")
+    server.start()
+    for entry in (await library.kept())[::order]:
+        result = await library.retry(entry.id)
+        assert result.state in (State.APPLIED, State.UNCHANGED, State.DISCARDED)
+    assert look(server, asset) == wanted
+    assert await library.kept() == []
+
+
+async def test_a_change_says_what_it_took_the_place_of(
+    library: Library, server: DemoServer
+) -> None:
+    one, two = many_assets(server, 2)
+    await library.sync()
+    server.stop()
+    await is_down(library)
+    await change(library, one, Change(add_tags=("later",)))
+    await change(library, two, Change(add_tags=("later",)))
+    report = await change(library, one, Change(remove_tags=("later",)))
+    assert [(each.asset_id, each.state) for each in report.given_up] == [(one, State.DISCARDED)]
+    assert [entry.asset_id for entry in await library.kept()] == [two, one]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "what", "state"),
+    [
+        ({"tags": ("bulk", "SECRET")}, Change(remove_tags=("SECRET",)), State.APPLIED),
+        ({"tags": ()}, Change(add_tags=("bulk",)), State.APPLIED),
+        ({"tags": ("bulk", "SECRET")}, Change(values={"tags": ("bulk",)}), State.CONFLICT),
+        ({"description": "theirs"}, Change(values={"description": ""}), State.CONFLICT),
+        ({"archived": True}, Change(archive=False), State.APPLIED),
+        ({}, Change(remove_tags=("SECRET",)), State.UNCHANGED),
+        ({}, Change(values={"tags": ("bulk",), "description": ""}), State.UNCHANGED),
+        ({}, Change(archive=False), State.UNCHANGED),
+    ],
+)
+async def test_what_the_platform_was_not_asked_for_is_not_called_so_already(
+    open_session: OpenSession,
+    server: DemoServer,
+    theirs: Mapping[str, object],
+    what: Change,
+    state: State,
+) -> None:
+    (asset,) = many_assets(server, 1)
+    async with open_session() as library:
+        await library.sync()
+    server.store.update(asset, **theirs)
+    server.stop()
+    async with open_session() as library:
+        await is_down(library)
+        report = await change(library, asset, what)
+        assert [each.state for each in report.results] == [State.UNSENT]
+        server.start()
+        resumed = await library.resume(report.batch_id)
+        assert [each.state for each in resumed.results] == [state]
+
+
+async def test_an_old_catalog_is_not_believed_that_a_change_is_not_needed(
+    open_session: OpenSession, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assets = many_assets(server, 12)
+    async with open_session() as library:
+        await library.sync()
+    for asset in assets:
+        server.store.update(asset, tags=("bulk", "SECRET"))
+    monkeypatch.setattr("coexplorer.library.context.TRUST_S", 0.0)
+    async with open_session() as library:
+        plan = await library.plan(
+            [AssetId(each) for each in assets], Change(remove_tags=("SECRET",))
+        )
+        assert all(item.is_unsure for item in plan.todo)
+        report = await library.apply(plan)
+    assert len(report.of(State.APPLIED)) == 12
+    assert all(server.store.get(asset).tags == ("bulk",) for asset in assets)
+
+
+@pytest.mark.parametrize("trouble", ["killed", "signed out"])
+async def test_what_was_not_tried_says_the_real_reason(
+    library: Library, server: DemoServer, trouble: str
+) -> None:
+    count = CONCURRENCY * 2 + 3
+    many_assets(server, count)
+    await library.sync()
+    plan = await library.plan("tag:bulk", Change(add_tags=("new",)))
+    if trouble == "killed":
+        server.stop()
+    else:
+        server.faults.add(401, "*", "**")
+    report = await library.apply(plan)
+    assert len(report.of(State.UNSENT)) == count
+    kinds = {type(each.error) for each in report.results}
+    assert len(kinds) == 1, "all ended alike"
+    read = await library.batch_report(report.batch_id)
+    for each in (*report.results, *read.results):
+        assert each.error is not None
+        assert "interrupted" not in each.error.message
+    untried = [each for each in report.results if "not tried" in str(each.error)]
+    assert len(untried) >= count - CONCURRENCY
+
+
+# --- Undo
+
+
+async def test_undo_takes_single_tags_back_and_leaves_the_others(
+    library: Library, server: DemoServer
+) -> None:
+    (asset,) = many_assets(server, 1)
+    await library.sync()
+    first = await change(library, asset, Change(add_tags=("a1",), remove_tags=("bulk",)))
+    await change(library, asset, Change(add_tags=("a2",)))
+    server.store.update(asset, tags=(*server.store.get(asset).tags, "theirs"))
+    report = await library.undo(first.batch_id)
+    assert [(each.state, each.skipped_fields) for each in report.results] == [(State.APPLIED, ())]
+    assert set(server.store.get(asset).tags) == {"a2", "theirs", "bulk"}
+    await library.undo()
+    assert set(server.store.get(asset).tags) == {"theirs", "bulk"}
+
+
+@pytest.mark.parametrize("how", ["unsent", "refused"])
+@pytest.mark.parametrize("with_one_before", [True, False])
+async def test_undo_never_takes_an_older_change_for_the_last(
+    library: Library, server: DemoServer, how: str, *, with_one_before: bool
+) -> None:
+    one, two = many_assets(server, 2)
+    await library.sync()
+    number = 0
+    if with_one_before:
+        yesterday = await change(library, one, Change(values={"description": "yesterday"}))
+        number = yesterday.batch_id
+    if how == "unsent":
+        server.stop()
+    else:
+        server.faults.add(403, "PUT", "**")
+    today = await change(library, two, Change(add_tags=("today",)))
+    server.start()
+    server.faults.clear()
+    with pytest.raises(UndoRefused, match=f"number {today.batch_id} .*did not go through") as said:
+        await library.undo()
+    (kept,) = await library.kept()
+    assert f"coexplorer discard {kept.id}" in said.value.hint
+    if with_one_before:
+        assert server.store.get(one).description == "yesterday"
+        assert f"coexplorer undo {number} (set description)" in said.value.hint
+        await library.discard(kept.id)
+        await library.undo()
+        assert server.store.get(one).description == ""
+
+
+async def test_undo_gives_up_what_of_the_change_was_not_sent(
+    library: Library, server: DemoServer
+) -> None:
+    ids = many_assets(server, 3)
+    await library.sync()
+    plan = await library.plan("tag:bulk", Change(add_tags=("new",)))
+    for asset in ids[1:]:
+        server.faults.add(503, "*", f"**{asset}")
+    report = await library.apply(plan)
+    assert (len(report.applied), len(report.waiting)) == (1, 2)
+    server.faults.clear()
+    undone = await library.undo()
+    assert {each.asset_id for each in undone.given_up} == set(ids[1:])
+    assert await library.kept() == []
+    assert [server.store.get(asset).tags for asset in ids] == [("bulk",)] * 3
+
+
+async def test_what_an_undo_left_alone_is_named_when_it_goes_out_later(
+    library: Library, server: DemoServer
+) -> None:
+    (asset,) = many_assets(server, 1)
+    await library.sync()
+    await change(library, asset, Change(values={"description": "mine", "name": "mine"}))
+    server.stop()
+    await library.undo()
+    server.start()
+    server.store.update(asset, description="theirs")
+    (entry,) = await library.kept()
+    result = await library.retry(entry.id)
+    assert (result.state, result.skipped_fields) == (State.APPLIED, ("description",))
+    read = await library.batch_report(entry.batch_id)
+    assert [each.skipped_fields for each in read.results] == [("description",)]
