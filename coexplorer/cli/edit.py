@@ -33,11 +33,18 @@ def field_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
-    """Return the new values that the options of `field_options` give (pure)."""
+    """Return the new values that the options of `field_options` give (pure).
+
+    Raises:
+        click.UsageError: Only commas are given for a set: what variables that are not set come to.
+    """
     values: dict[str, Value] = {}
     for name, text in options.items():
         if text is not None:
-            values[name] = split_tags(text) if FIELD_BY_NAME[name].kind is Kind.SET else text
+            field = FIELD_BY_NAME[name]
+            values[name] = split_tags(text) if field.kind is Kind.SET else text
+            if text and not values[name]:
+                raise click.UsageError(f"{field.option} {text!r} holds none; {''!r} takes all away")
     return values
 
 

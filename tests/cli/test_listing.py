@@ -277,6 +277,13 @@ def test_option_is_checked_as_the_term_of_a_query_is(
     assert program.server.requests() == []
 
 
+def test_only_commas_take_no_tags_away(program: Program) -> None:
+    for tags in (",", " , ", " "):
+        done = program("edit", RAW, "--tags", tags)
+        assert (done.code, done.out) == (2, "")
+    assert program.server.requests("PUT") == []
+
+
 def test_option_takes_its_text_whole(program: Program) -> None:
     found = program.ok("ls", "--type", "DataSet", "--state", "Ready", "--ids").lines
     assert found == program.ok("ls", "type:dataset state:ready", "--ids").lines != []
