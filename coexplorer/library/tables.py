@@ -16,7 +16,7 @@ from coexplorer.errors import DocumentError
 
 DELIMITERS = "\t,;"
 LINE_END = re.compile(r"\r\n|\r|\n")
-HINT = "nothing was done; mend the table or what writes it, or give one id a line"
+HINT = "nothing was done; mend the list or what writes it, or give one id a line"
 
 _QUOTED = re.compile(r' *+"[^"]*+(?:""[^"]*+)*+"')
 

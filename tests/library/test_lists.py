@@ -1,14 +1,17 @@
 """Lists of assets as people have them."""
 
 import contextlib
+import csv
+import io
 import json
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.errors import DocumentError
-from coexplorer.library.lists import parse_list
+from coexplorer.library.lists import is_whole_id, parse_list
 from tests.support.server import make_id
 
 A, B, C = map(make_id, (1, 2, 0xABCDEF))
@@ -202,6 +205,34 @@ def test_names_that_are_no_format_come_back_as_they_are(names: list[str]) -> Non
 def test_any_bytes_are_a_list_or_a_mistake_with_its_line(data: bytes) -> None:
     with contextlib.suppress(DocumentError):
         assert all(each.text and each.line for each in parse_list(data))
+
+
+_cells = st.lists(
+    st.sampled_from(["a", '"', "\n", "\r\n", ",", ";", "\t", " ", A, B, f"\n{C}\n"])
+).map("".join)
+
+
+@given(
+    st.lists(st.tuples(_cells, st.sampled_from([A, B, C]), _cells), min_size=1),
+    st.sampled_from(",;\t"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.integers(0, 2000),
+)
+def test_ids_of_any_table_that_a_program_writes_are_those_of_its_column(
+    rows: list[tuple[str, str, str]], delimiter: str, end: str, quoting: Literal[0, 1], cut: int
+) -> None:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerow(("name", "id", "description"))
+    writer.writerows(rows)
+    data = out.getvalue()
+    found = texts(data)
+    given_ids = [asset_id for _, asset_id, _ in rows]
+    assert list(dict.fromkeys(found)) == list(dict.fromkeys(given_ids))
+    cut_off = data[: cut % len(data)]
+    with contextlib.suppress(DocumentError):
+        assert {text for text in texts(cut_off) if is_whole_id(text)} <= set(given_ids)
 
 
 def test_large_list_keeps_its_order() -> None:
