@@ -118,10 +118,12 @@ def _read_table(text: str, first_line: str) -> list[Named] | None:
 def _read_separated(text: str, first_line: str, delimiter: str) -> list[Named] | None:
     rows = read_rows(text, delimiter)
     try:
-        head = next(rows)
+        head = next(rows, None)
     except DocumentError:
         if _find_columns(first_line.replace('"', "").split(delimiter)):
             raise
+        return None
+    if head is None:
         return None
     columns = _find_columns(head.cells)
     # One cell alone may be a name.
@@ -136,10 +138,10 @@ def _read_column(text: str) -> list[Named] | None:
     """Read a table of ids alone: its one title is known by the id below it."""
     rows = read_rows(text, ",")
     try:
-        head = next(rows)
+        head = next(rows, None)
     except DocumentError:
         return None
-    if not _find_columns(head.cells):
+    if head is None or not _find_columns(head.cells):
         return None
     first = next(rows, None)
     if first is None or not is_whole_id(first.cells[0]):

@@ -150,6 +150,16 @@ def test_stray_quote_or_cell_is_refused_with_its_line() -> None:
             parse_list(data.encode())
 
 
+@pytest.mark.parametrize("blank", [",", ";", " ; ", "\t", ",,", '""', '"",""', ",;"])
+def test_delimiters_alone_are_no_table(blank: str) -> None:
+    found = parse_list(blank.encode())
+    assert [each.text for each in found] == ([blank] if blank.strip() else [])
+
+
+def test_blank_rows_above_the_titles_are_passed_over() -> None:
+    assert texts(f"\n,,\nid,name\n,\n{A},x\n") == [A]
+
+
 def test_number_beside_the_id_is_passed_over() -> None:
     assert texts(f"id,asset_id\n7,{A}\n8,{B}\n") == [A, B]
 
