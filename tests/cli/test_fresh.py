@@ -143,6 +143,21 @@ def test_change_that_could_not_be_sent_is_judged_again_when_it_is(synced: Progra
     assert not synced.server.store.get(RAW).archived
 
 
+@pytest.mark.parametrize("how", [("retry",), ("retry", "--batch")])
+def test_delete_that_could_not_be_sent_is_judged_again_when_it_is_named(
+    synced: Program, how: tuple[str, ...]
+) -> None:
+    rule = synced.server.faults.add(409, "DELETE", f"data_assets/{OLD}")
+    assert synced("rm", OLD, "--yes").code != 0
+    synced.server.faults.remove(rule)
+    retag(synced, OLD, "keep")
+    done = synced(*how, "1")
+    assert "somebody changed its tags since it was shown" in done.err
+    assert synced.server.store.find(OLD) is not None
+    synced.ok("rm", OLD, "--yes")
+    assert synced.server.store.find(OLD) is None
+
+
 def test_name_of_a_long_list_is_judged_again(synced: Program) -> None:
     me = synced.server.users[0].email
     ids = [f"{number:08x}-2222-4000-8000-000000000000" for number in range(15)]

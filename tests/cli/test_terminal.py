@@ -52,6 +52,28 @@ def test_rm_does_what_it_is_told(program: Program, answer: str, code: int) -> No
     assert (program.server.store.find(OLD) is None) is (code == 0)
 
 
+@pytest.mark.parametrize(
+    ("args", "count"),
+    [((OLD,), 1), (("--query", f"id:{OLD} is:any"), 1), ((OLD, RAW, "--archive-first"), 2)],
+    ids=["one", "query", "several"],
+)
+def test_rm_deletes_nothing_that_changed_while_it_asked(
+    program: Program, args: tuple[str, ...], count: int
+) -> None:
+    program.ok("sync")
+    with typing(program, "rm", *args, columns=200) as terminal:
+        terminal.wait_for(f"Delete {count} asset")
+        program.server.store.update(OLD, name="GOLD do not delete", tags=("keep",))
+        terminal.send("y\n")
+        assert terminal.wait() == (5 if count == 1 else 7)
+    assert "changed its name and tags since it was shown" in terminal.plain
+    assert "it is called 'GOLD do not delete' now" in terminal.plain
+    assert program.server.store.find(OLD) is not None
+    assert (program.server.store.find(RAW) is None) is (count == 2)
+    program.ok("rm", OLD, "--yes")  # by what it is now
+    assert program.server.store.find(OLD) is None
+
+
 def test_ids_through_a_pipe_leave_the_terminal_free_to_ask(program: Program) -> None:
     ids = f"printf '{RAW}\\n{DERIVED}\\n'"
     command = " ".join(program_command("edit", "-", "--add-tag", "keep"))

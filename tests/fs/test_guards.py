@@ -85,6 +85,23 @@ def test_the_flags_allow_what_they_say_and_no_more(deleting: Mounted) -> None:
     assert deleting.writes(make_id(1)) == ["PUT"]
 
 
+@pytest.mark.parametrize(
+    "theirs", [{"description": "the only copy"}, {"tags": ("keep",)}, {"state": "failed"}]
+)
+def test_an_asset_that_is_not_as_it_was_shown_is_not_deleted(
+    deleting: Mounted, theirs: dict[str, object]
+) -> None:
+    archived, deleted = deleting.folder / "archived", deleting.folder / "deleted"
+    assert (archived / "a3" / "asset.json").read_text()
+    deleting.server.store.update(make_id(3), **theirs)
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.EBUSY):
+        (archived / "a3").rename(deleted / "a3")
+    assert deleting.server.store.find(make_id(3)) is not None
+    assert "DELETE" not in deleting.writes()
+    (archived / "a3").rename(deleted / "a3")  # by what it shows now
+    assert deleting.server.store.find(make_id(3)) is None
+
+
 def test_a_read_only_mount_is_erofs(tmp_path: Path) -> None:
     with mounting(tmp_path, [make_asset(1, "a1")], "--read-only") as mounted:
         folder = mounted.asset("a1")

@@ -216,6 +216,25 @@ async def test_delete_shows_what_the_platform_has_now(
         await app.until(lambda: server.store.find(OUTSIDE) is None, "gone")
 
 
+@pytest.mark.parametrize("marks", [0, 2])
+async def test_what_changed_while_the_dialog_stood_is_not_deleted(
+    server: DemoServer, settings: Settings, marks: int
+) -> None:
+    async with running_app(server, settings, size=(120, 40)) as app:
+        await app.press(*["space"] * marks, "D")
+        await app.until_shown("be gone. This cannot be undone.")
+        await app.until_gone("Reading")
+        server.store.update(OUTSIDE, name="GOLD do not delete", tags=("keep",))
+        await app.type("delete 2" if marks else "delete")
+        await app.press("enter")
+        if marks:
+            await app.until_shown("y do it")
+            await app.press("y")
+        await app.until_shown("somebody changed its name and tags since it was")
+        assert server.store.find(OUTSIDE) is not None
+        assert not server.store.get(OUTSIDE).archived
+
+
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 36)])
 async def test_the_words_can_be_typed_on_a_small_screen(
     server: DemoServer, settings: Settings, size: tuple[int, int]
