@@ -133,7 +133,7 @@ class Editor:
                 draft, base_metadata=dict(base_metadata or {}), metadata=dict(metadata)
             )
         what = [*changed, *(["custom metadata"] if metadata is not None else [])]
-        return await self.do(draft, title=_title(what, base), heard=heard)
+        return await self.do(draft, title=build_edit_title(what, base), heard=heard)
 
     async def keep(
         self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
@@ -144,7 +144,7 @@ class Editor:
         if isinstance(error, Refused):
             state = State.REFUSED  # a guard of ours: nothing may send it unasked
         draft = msgspec.structs.replace(draft, state=state, reason=error.message, hint=error.hint)
-        title = _title(changed_fields(base, mine), base)
+        title = build_edit_title(changed_fields(base, mine), base)
         begin = self._context.journal.begin
         _, numbers = await self._context.write_down(begin, [draft], title=title)
         return numbers[0]
@@ -520,7 +520,8 @@ def _ensure_as_noted(entry: Entry, asset: Asset) -> None:
         raise ChangedSince(what, asset.name if "name" in what else "")
 
 
-def _title(what: Sequence[str], base: Fields) -> str:
+def build_edit_title(what: Sequence[str], base: Fields) -> str:
+    """Return ``edit name and tags of X``."""
     return f"edit {' and '.join(what) or 'nothing'} of {base.name}"
 
 

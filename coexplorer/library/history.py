@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from coexplorer.errors import Refused, UndoRefused
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never, no_batch
 from coexplorer.library.changes import Plan, PlanItem
 from coexplorer.library.context import Context
-from coexplorer.library.edit import Editor
+from coexplorer.library.edit import Editor, build_edit_title
 from coexplorer.library.entries import (
     KEPT,
     Action,
@@ -20,6 +20,7 @@ from coexplorer.library.entries import (
 )
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
+from coexplorer.library.validate import check_fields, tidy_fields
 
 _NAMED = 20
 """So many entries are named by their numbers in one line."""
@@ -105,6 +106,17 @@ class History:
         if not await self._context.write_down(self._context.journal.claim, [entry_id]):
             raise _not_waiting(entry_id)
         return await self._editor.carry_out(entry, purpose)
+
+    async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool) -> bool:
+        """See `Library.amend`."""
+        mine = tidy_fields(mine, base)
+        changed = changed_fields(base, mine)
+        if check:
+            check_fields(mine, only=changed, known=(base,))
+        title = build_edit_title(changed, base)
+        return await self._context.write_down(
+            self._context.journal.amend, entry_id, base, mine, title
+        )
 
     async def discard(self, entry_id: int) -> Entry:
         """See `Library.discard`."""

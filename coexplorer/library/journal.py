@@ -261,6 +261,48 @@ class Journal:
                 ).rowcount
             ]
 
+    def amend(self, entry_id: int, base: Fields, mine: Fields, title: str) -> bool:
+        """Put a newer text in the place of one that is kept; False if it can't be.
+
+        It is judged no longer by what a change of many was selected by: somebody looked at it.
+        What may have been sent is unsent from now on: the newer text never was. A part of an undo
+        stays what it is.
+
+        Args:
+            entry_id: The entry.
+            base: What the user has seen.
+            mine: What the user wants now.
+            title: What its batch is called, unless it has other entries.
+
+        Raises:
+            JournalError: It can't be written.
+        """
+        with self._file.transaction() as connection:
+            found = connection.execute(
+                "UPDATE entries SET base = ?, mine = ?, fit = NULL,"  # noqa: S608 - only marks
+                " state = CASE state WHEN ? THEN ? ELSE state END"
+                f" WHERE id = ? AND action = ? AND state IN ({_KEPT_MARKS})"
+                " AND (SELECT purpose FROM batches WHERE id = entries.batch_id) = ?",
+                (
+                    encode_value(base),
+                    encode_value(mine),
+                    State.UNKNOWN,
+                    State.UNSENT,
+                    entry_id,
+                    Action.EDIT,
+                    *KEPT,
+                    Purpose.DO,
+                ),
+            ).rowcount
+            if found:
+                connection.execute(
+                    "UPDATE batches SET title = ?"
+                    " WHERE id = (SELECT batch_id FROM entries WHERE id = ?)"
+                    " AND (SELECT count(*) FROM entries WHERE batch_id = batches.id) = 1",
+                    (title, entry_id),
+                )
+        return found > 0
+
     def discard(self, entry_id: int) -> bool:
         """Give an entry up; False if it was not kept."""
         return self._discard(entry_id=entry_id) > 0

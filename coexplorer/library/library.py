@@ -550,6 +550,24 @@ class Library:
         """
         return await self._history.retry(entry_id)
 
+    async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool = True) -> bool:
+        """Put a newer text in the place of one that is kept; `retry` sends it.
+
+        Args:
+            entry_id: The entry.
+            base: The fields as the user has seen them.
+            mine: The fields as the user wants them now.
+            check: Refuse what the platform would; else it is kept as it is.
+
+        Returns:
+            False if it is not kept any more, or is not an edit of the user's own.
+
+        Raises:
+            InvalidField: A field is not allowed; nothing was written down.
+            JournalError: It can't be written down.
+        """
+        return await self._history.amend(entry_id, base, mine, check=check)
+
     async def discard(self, entry_id: int) -> Entry:
         """Give a change up that is kept; its text stays readable in the log.
 

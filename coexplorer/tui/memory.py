@@ -52,6 +52,7 @@ class Draft(msgspec.Struct, frozen=True):
         mine: The fields as they had been typed.
         pid: Process that was typing.
         field: The one that had the cursor.
+        kept: The entry of the journal that has an earlier text of it.
     """
 
     asset_id: AssetId
@@ -60,6 +61,7 @@ class Draft(msgspec.Struct, frozen=True):
     mine: Fields
     pid: int
     field: str = "name"
+    kept: int | None = None
 
 
 class FormDraft(msgspec.Struct, frozen=True):
@@ -167,11 +169,18 @@ class Memory:
         self.save()
 
     def save_draft(
-        self, asset_id: AssetId, name: str, base: Fields, mine: Fields, field: str
+        self,
+        asset_id: AssetId,
+        name: str,
+        base: Fields,
+        mine: Fields,
+        field: str,
+        *,
+        kept: int | None = None,
     ) -> None:
-        """Keep what is being typed, and in which field."""
+        """Keep what is being typed, and in which field; see `Draft`."""
         self._draft_of = asset_id
-        self.edits.save(Draft(asset_id, name, base, mine, os.getpid(), field))
+        self.edits.save(Draft(asset_id, name, base, mine, os.getpid(), field, kept))
 
     def drop_draft(self, asset_id: AssetId | None = None) -> None:
         """Forget what this app was typing, of this asset if one is given."""

@@ -95,6 +95,102 @@ async def test_a_conflict_that_is_left_keeps_the_text_as_unsent(
         assert app.stored(OUTSIDE).name == "open data theirs"
 
 
+@pytest.mark.parametrize("chosen", [True, False], ids=["chosen", "half typed"])
+@pytest.mark.parametrize(("key", "field"), [("r", "name"), ("d", "description")])
+async def test_a_third_version_is_kept_as_unsent_when_the_conflict_is_left(
+    server: DemoServer,
+    settings: Settings,
+    key: str,
+    field: str,
+    *,
+    chosen: bool,
+) -> None:
+    async with running_app(server, settings) as app:
+        await edit_against(app, key, " mine"[key == "d" :], **{field: "theirs"})
+        await app.press("e")
+        await app.type(" and third")
+        drafts = app.app.memory.edits.take()
+        assert [str(getattr(d.mine, field)).endswith("mine and third") for _, d in drafts] == [True]
+        if chosen:
+            await app.press("ctrl+s")
+            await app.until_shown(f"{field}:")
+        else:
+            await app.press("escape")
+        await app.press("escape")
+        await app.until_shown("your text is kept as unsent", "1 unsent")
+        [entry] = await app.library.unsent()
+        assert str(getattr(entry.mine, field)).endswith("mine and third")
+        assert not app.app.memory.edits.take()
+        # It is taken up from there, sent as the same entry, and nothing else is left in the log.
+        await app.press("L")
+        await app.until_shown("Log: 1 change")
+        await app.press("e")
+        await app.until_shown("mine and third")
+        await app.type("!")
+        await app.press("ctrl+s")
+        await app.until_shown("Somebody else changed open data too")
+        await app.press("m", "ctrl+s")
+        sent = {"open data mine and third!", "!mine and third"}  # a text is edited from its start
+        await app.until(lambda: getattr(app.stored(OUTSIDE), field) in sent, "sent")
+        await app.until(_nothing_unsent(app), "nothing left unsent")
+        assert [each.state for each in await app.library.log()] == ["applied"]
+
+
+@pytest.mark.parametrize(("key", "field"), [("r", "name"), ("d", "description")])
+async def test_a_third_version_outlives_the_app(
+    server: DemoServer, settings: Settings, key: str, field: str
+) -> None:
+    async with running_app(server, settings) as app:
+        await edit_against(app, key, "mine", **{field: "theirs"})
+        await app.press("e")
+        await app.type(" and third")
+        await app.until_shown("mine and third")
+        # The app ends here, without a word.
+    async with running_app(server, settings) as app:
+        await app.until_shown("you were editing open data")
+        await app.press("enter")
+        await app.until_shown("mine and third")
+        await app.press("ctrl+s")
+        await app.until_shown("Somebody else changed open data too")
+        await app.press("m", "ctrl+s")
+        await app.until(lambda: getattr(app.stored(OUTSIDE), field).endswith("and third"), "sent")
+        await app.until(_nothing_unsent(app), "nothing left unsent")
+
+
+async def test_rounds_of_a_conflict_leave_one_line_in_the_log(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await edit_against(app, "r", " mine", name="theirs")
+        for text in ("1", "2"):
+            await app.press("escape")
+            await app.until_shown("kept as unsent")
+            await app.press("L")
+            await app.until_shown("Log: 1 change")
+            await app.press("e")
+            await app.until(lambda: app.main.editing is not None, "the fields")
+            await app.type(text)
+            await app.press("enter")
+            await app.until_shown("Somebody else changed open data too")
+        await app.press("escape")
+        await app.until_shown("kept as unsent")
+        assert [(e.state, e.mine and e.mine.name) for e in await app.library.log()] == [
+            ("conflict", "open data mine12")
+        ]
+
+
+async def test_while_a_third_version_is_typed_no_key_is_offered_that_is_text(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await edit_against(app, "r", " mine", name="theirs")
+        await app.until_shown("t theirs", "m mine")
+        await app.press("e")
+        await app.until(lambda: "m mine" not in app.text().splitlines()[-1], "its own footer")
+        await app.press("escape")
+        await app.until(lambda: "m mine" in app.text().splitlines()[-1], "the keys again")
+
+
 def _nothing_unsent(app: Running) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:
         return not await app.library.unsent()

@@ -88,7 +88,14 @@ async def test_a_refused_text_is_taken_up_again_in_the_fields(
             ),
             "the text in the fields",
         )
-        assert not await app.library.kept()
+        # Until it is saved it is kept, and then it is sent as what it was: one line of the log.
+        assert [entry.state for entry in await app.library.kept()] == ["refused"]
+        server.store.update(VIEWED, roles={server.users[0].email: Role.EDITOR})
+        await app.type("?")
+        await app.press("enter")
+        await app.until(lambda: app.stored(VIEWED).name == "RNA-seq reference!?", "sent")
+        await app.until(lambda: app.main.editing is None, "closed")
+        assert [entry.state for entry in await app.library.log()] == ["applied"]
 
 
 TOKEN_MAY_NOT = "The access token doesn't have permissions to perform the request"

@@ -59,7 +59,13 @@ async def _is_wanted(
 
 async def _edit_on(screen: MainScreen, path: Path, draft: Draft) -> None:
     await edit.open_fields(
-        screen, draft.asset_id, draft.name, draft.base, mine=draft.mine, field=draft.field
+        screen,
+        draft.asset_id,
+        draft.name,
+        draft.base,
+        mine=draft.mine,
+        field=draft.field,
+        kept=draft.kept,
     )
     edit.keep_draft(screen, draft.mine)
     if screen.coexplorer.memory.edits.file != path:

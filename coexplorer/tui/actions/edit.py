@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from coexplorer.errors import CoexplorerError, EditConflict, InvalidField, JournalError, NotSignedIn
-from coexplorer.fields import EDITABLE, Fields, replace_values, with_fields_of
+from coexplorer.errors import (
+    CoexplorerError,
+    EditConflict,
+    InvalidField,
+    JournalError,
+    NotSignedIn,
+    Refused,
+)
+from coexplorer.fields import EDITABLE, Fields, Value, replace_values, with_fields_of
 from coexplorer.library.entries import Entry, State
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
@@ -33,6 +40,7 @@ class Editing(msgspec.Struct):
         size_before: How large the details were.
         height_before: How high the terminal was, in lines.
         field: The one that was opened.
+        kept: The entry of the journal that has an earlier text of it: saving sends that one.
     """
 
     asset_id: AssetId
@@ -42,6 +50,7 @@ class Editing(msgspec.Struct):
     size_before: str
     height_before: int
     field: str
+    kept: int | None = None
 
 
 async def start(screen: MainScreen, field: str) -> None:
@@ -66,6 +75,7 @@ async def open_fields(
     *,
     mine: Fields | None = None,
     field: str = "name",
+    kept: int | None = None,
 ) -> None:
     """Show fields in place of the facts.
 
@@ -76,6 +86,7 @@ async def open_fields(
         base: The fields as they were shown.
         mine: What was typed already, if anything was.
         field: The one that gets the cursor.
+        kept: See `Editing`.
     """
     # The editors are imported when they are first needed, not before the first frame.
     from coexplorer.tui.widgets.fields import FieldsEditor  # noqa: PLC0415
@@ -86,7 +97,7 @@ async def open_fields(
     # Painted once, with everything in its place.
     with screen.app.batch_update():
         size, height = screen.size_name, screen.app.size.height
-        screen.editing = Editing(asset_id, name, base, editor, size, height, field)
+        screen.editing = Editing(asset_id, name, base, editor, size, height, field, kept)
         screen.set_size(choose_size(screen, screen.editing))
         screen.rule.show_title(name)
         await screen.side.mount(editor, after=screen.rule)
@@ -141,7 +152,8 @@ def keep_draft(screen: MainScreen, mine: Fields) -> None:
         memory.drop_draft()
     else:
         at = editing.editor.at
-        memory.save_draft(editing.asset_id, editing.name, editing.base, mine, at)
+        kept = editing.kept
+        memory.save_draft(editing.asset_id, editing.name, editing.base, mine, at, kept=kept)
 
 
 def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
@@ -216,16 +228,37 @@ def save(screen: MainScreen, mine: Fields) -> None:
     screen.hold_keys(CLOSE)
     if mine.same_as(editing.base):
         screen.coexplorer.memory.drop_draft()
-        screen.start("close", functools.partial(_close, screen))
+        screen.start("close", functools.partial(_close_unchanged, screen, editing.kept))
         return
     work = functools.partial(
-        _save, screen, editing.asset_id, editing.name, editing.base, mine, at=editing.editor.at
+        _save,
+        screen,
+        editing.asset_id,
+        editing.name,
+        editing.base,
+        mine,
+        at=editing.editor.at,
+        kept=editing.kept,
     )
     screen.start("save", work)
 
 
+async def _close_unchanged(screen: MainScreen, kept: int | None) -> None:
+    """Nothing is to be sent: neither is what was kept."""
+    await _close(screen)
+    if kept is not None:
+        await _give_up(screen, kept)
+
+
 async def _save(
-    screen: MainScreen, asset_id: AssetId, name: str, base: Fields, mine: Fields, *, at: str
+    screen: MainScreen,
+    asset_id: AssetId,
+    name: str,
+    base: Fields,
+    mine: Fields,
+    *,
+    at: str,
+    kept: int | None = None,
 ) -> None:
     conflict: EditConflict | None = None
     try:
@@ -233,7 +266,7 @@ async def _save(
         with screen.sends.one() as sending:
             async with shown_ahead(screen, asset_id, msgspec.structs.asdict(mine)):
                 await _close(screen)
-                sent = await _send(screen, asset_id, base, mine)
+                sent = await _send(screen, asset_id, base, mine, kept)
             if isinstance(sent, EditConflict):
                 conflict = sent
             else:
@@ -243,18 +276,18 @@ async def _save(
         screen.report(error)
         await screen.coexplorer.until_calm()
         field = error.field if isinstance(error, InvalidField) else at
-        await open_fields(screen, asset_id, name, base, mine=mine, field=field)
+        await open_fields(screen, asset_id, name, base, mine=mine, field=field, kept=kept)
         keep_draft(screen, mine)
     else:
         if conflict is not None:
-            await resolve(screen, name, conflict)
+            await resolve(screen, name, conflict, kept=kept)
 
 
 async def _send(
-    screen: MainScreen, asset_id: AssetId, base: Fields, mine: Fields
+    screen: MainScreen, asset_id: AssetId, base: Fields, mine: Fields, kept: int | None
 ) -> EditResult | EditConflict:
     try:
-        result = await screen.library.edit(asset_id, base, mine)
+        result = await _send_text(screen, asset_id, base, mine, kept)
     except (InvalidField, JournalError):
         raise
     except EditConflict as conflict:
@@ -265,10 +298,10 @@ async def _send(
         raise
     except CoexplorerError as error:
         # The journal has the text now, unless it could not be written.
-        kept = await _find_kept(screen, asset_id)
-        if kept is not None:
+        entry = await _find_kept(screen, asset_id)
+        if entry is not None:
             _drop_draft(screen, asset_id)
-            how = "refused" if kept.state is State.REFUSED else "unsent"
+            how = "refused" if entry.state is State.REFUSED else "unsent"
             error.hint = f"{error.hint}; your text is kept as {how}: L".lstrip("; ")
         raise
     else:
@@ -276,6 +309,24 @@ async def _send(
         if result.differs:
             fields = " and ".join(result.differs)
             screen.say(f"the platform changed the {fields} while saving", severity="warning")
+    return result
+
+
+async def _send_text(
+    screen: MainScreen, asset_id: AssetId, base: Fields, mine: Fields, kept: int | None
+) -> EditResult:
+    """Send a text: as the entry that has an earlier one, if there is one."""
+    library = screen.library
+    if kept is not None and await library.amend(kept, base, mine):
+        return await library.retry(kept)
+    try:
+        result = await library.edit(asset_id, base, mine)
+    except (InvalidField, JournalError):
+        raise
+    except CoexplorerError:
+        await _give_up(screen, kept)  # the journal has the newer text now
+        raise
+    await _give_up(screen, kept)
     return result
 
 
@@ -318,30 +369,59 @@ async def _show_details_of(screen: MainScreen, asset_id: AssetId) -> None:
         await screen.feeds.load_details()
 
 
-async def resolve(screen: MainScreen, name: str, conflict: EditConflict) -> None:
-    """Let the user choose between theirs and mine, and save what was chosen."""
+async def resolve(
+    screen: MainScreen, name: str, conflict: EditConflict, *, kept: int | None = None
+) -> None:
+    """Let the user choose between theirs and mine, and save what was chosen.
+
+    A third version is kept as it is typed, like any text: as a draft, and as unsent when the user
+    leaves.
+    """
     # Seldom needed, so imported late.
     from coexplorer.tui.screens.conflict import ConflictScreen  # noqa: PLC0415
 
     if screen.coexplorer.typing:
         screen.say(f"somebody else changed {name} too: choose when you are done here")
         await screen.coexplorer.until_calm()
-    chosen = await screen.app.push_screen_wait(ConflictScreen(name, conflict))
+    asset_id, memory = conflict.asset_id, screen.coexplorer.memory
+    if kept is None:
+        entry = await _find_kept(screen, asset_id)
+        kept = entry.id if entry is not None and entry.state is State.CONFLICT else None
+
+    def keep_typed(field: str, values: Mapping[str, Value]) -> None:
+        typed = replace_values(conflict.mine, values)
+        memory.save_draft(asset_id, name, conflict.base, typed, field, kept=kept)
+
+    shown = ConflictScreen(name, conflict, keep_typed)
+    chosen = await screen.app.push_screen_wait(shown)
     if chosen is None:
+        await _keep_as_unsent(screen, conflict, shown.written, kept)
         screen.say("your text is kept as unsent: L shows it", severity="warning")
         return
-    await discard_kept(screen, conflict.asset_id)
     # Of the fields in conflict the user has now seen theirs; the others are merged as before.
     base = with_fields_of(conflict.base, conflict.theirs, conflict.fields)
     mine = replace_values(conflict.mine, chosen)
-    await _save(screen, conflict.asset_id, name, base, mine, at=conflict.fields[0])
+    await _save(screen, asset_id, name, base, mine, at=conflict.fields[0], kept=kept)
 
 
-async def discard_kept(screen: MainScreen, asset_id: AssetId) -> None:
-    """Give up what the journal keeps of an asset: it is being sent anew."""
-    for entry in await screen.library.unsent():
-        if entry.asset_id == asset_id and entry.state == "conflict":
-            await screen.library.discard(entry.id)
+async def _keep_as_unsent(
+    screen: MainScreen, conflict: EditConflict, written: Mapping[str, Value], kept: int | None
+) -> None:
+    """Let the journal have what was written in a conflict; its draft stays where that fails."""
+    if written:
+        library, asset_id, base = screen.library, conflict.asset_id, conflict.base
+        mine = replace_values(conflict.mine, written)
+        if kept is None or not await library.amend(kept, base, mine, check=False):
+            await library.keep(asset_id, base, mine, conflict)
+            await _give_up(screen, kept)
+        _drop_draft(screen, asset_id)
+
+
+async def _give_up(screen: MainScreen, kept: int | None) -> None:
+    """Give up what the journal kept of an asset: there is a newer text of it."""
+    if kept is not None:
+        with contextlib.suppress(Refused):  # it was sent or given up meanwhile
+            await screen.library.discard(kept)
 
 
 ACTIONS: dict[str, Action] = {

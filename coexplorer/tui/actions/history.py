@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import UndoRefused
+from coexplorer.fields import changed_fields
 from coexplorer.library.entries import Batch, Purpose
 from coexplorer.library.results import BatchReport
 from coexplorer.tui import external
@@ -135,8 +136,15 @@ async def open_log(screen: MainScreen) -> None:
     screen.feeds.load_list()
     if entry is None or entry.base is None or entry.mine is None:
         return
-    await screen.library.discard(entry.id)
-    await edit.open_fields(screen, entry.asset_id, entry.asset_name, entry.base, mine=entry.mine)
+    await edit.open_fields(
+        screen,
+        entry.asset_id,
+        entry.asset_name,
+        entry.base,
+        mine=entry.mine,
+        field=next(iter(changed_fields(entry.base, entry.mine)), "name"),
+        kept=entry.id,
+    )
     edit.keep_draft(screen, entry.mine)
 
 

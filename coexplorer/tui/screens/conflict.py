@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.widgets import TextArea
 
 from coexplorer.errors import EditConflict
 from coexplorer.fields import FIELD_BY_NAME, Kind, Value
 from coexplorer.text import clean, clean_lines, fit
 from coexplorer.tui.columns import Line, Role, wrap
-from coexplorer.tui.commands import Scope
+from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
@@ -27,12 +29,22 @@ if TYPE_CHECKING:
 
 BESIDE_CELLS = 90
 """Width from which the three versions stand beside each other."""
+Keep: TypeAlias = Callable[[str, Mapping[str, Value]], None]
+"""Takes the field that is being written, and the third versions as they are by now."""
+WRITING = ("conflict.save", "screen.close")
+"""Commands whose keys are no text."""
 NOTHING = "—"
 MOST_LINES = 40
 
 
 class ConflictScreen(CommandScreen[dict[str, Value] | None]):
-    """Gives the chosen value of every field in conflict, or None."""
+    """Gives the chosen value of every field in conflict, or None; then `written` is to be kept.
+
+    Args:
+        name: The asset's.
+        conflict: What is to be decided.
+        keep: Keeps what is being written as it is typed.
+    """
 
     scope: ClassVar[Scope] = Scope.CONFLICT
     DEFAULT_CSS = """
@@ -41,12 +53,14 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
     ConflictScreen #merge { height: auto; max-height: 10; }
     """
 
-    def __init__(self, name: str, conflict: EditConflict) -> None:
+    def __init__(self, name: str, conflict: EditConflict, keep: Keep) -> None:
         super().__init__()
         self._asset_name = name
         self._conflict = conflict
+        self._keep = keep
         self._chosen: dict[str, Value] = {}
         self._written: dict[str, str] = {}
+        self._opened = ""
         self._editor: Field | DescriptionArea | None = None
         self._rule = Rule()
         self._fields = Picker(id="fields-in-conflict")
@@ -65,7 +79,22 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
     def on_mount(self) -> None:
         """Take the focus."""
         self.set_focus(self._fields)
+        self._show_keys()
+
+    def _show_keys(self) -> None:
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+
+    def iter_footer(self) -> list[Command]:
+        """Offer what can be pressed: while a third version is written most keys are text."""
+        commands = super().iter_footer()
+        if self._editor is None:
+            return commands
+        return [command for command in commands if command.id in WRITING]
+
+    @property
+    def written(self) -> dict[str, Value]:
+        """The third versions that were typed, finished or not."""
+        return {name: self._read(name, text) for name, text in self._written.items()}
 
     def on_resize(self) -> None:
         """Fit to the width."""
@@ -81,6 +110,9 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         self._versions.show(build_versions(self._conflict, self._field, self.app.size.width))
 
     def _field_line(self, name: str) -> Line:
+        if name not in self._chosen and name in self._written:
+            text = f"{name}: not chosen yet (t theirs, m mine, e goes on with the third)"
+            return ((text, Role.WARN),)
         if name not in self._chosen:
             return ((f"{name}: not chosen yet (t theirs, m mine, e a third)", Role.WARN),)
         value = self._chosen[name]
@@ -119,7 +151,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         await self._drop_editor()
         value = self._chosen.get(self._field, getattr(self._conflict.mine, self._field))
         # What was written and left is there again.
-        text = self._written.pop(self._field, show_value(value))
+        text = self._written.get(self._field, show_value(value))
         kind = FIELD_BY_NAME[self._field].kind
         if kind is Kind.TEXT:
             self._editor = area = DescriptionArea(text, compact=True)
@@ -127,19 +159,31 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         else:
             paste = join_pasted if kind is Kind.SET else join_lines
             self._editor = Field("merge", value=text, paste=paste)
+        self._opened = self._text_of(self._editor)  # an area has line ends of one kind
         await self._merge.mount(self._editor)
         self.set_focus(self._editor)
+        self._show_keys()
 
     async def _drop_editor(self) -> None:
         editor, self._editor = self._editor, None
         if editor is not None:
             await editor.remove()
         self.set_focus(self._fields)
+        self._show_keys()
+
+    def _note_typed(self) -> None:
+        """Keep what is being written, once it differs from what it began with."""
+        if self._editor is None:
+            return
+        text, name = self._text_of(self._editor), self._field
+        if name in self._written or text != self._opened:
+            self._written[name] = text
+            self._keep(name, self.written)
 
     async def _leave_editor(self) -> None:
-        if self._editor is not None:
-            self._written[self._field] = self._text_of(self._editor)
+        self._note_typed()
         await self._drop_editor()
+        self._show()
 
     @staticmethod
     def _text_of(editor: Field | DescriptionArea) -> str:
@@ -149,12 +193,21 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
     async def on_text_entered(self, event: TextEntered) -> None:
         """Take the third version of a one-line field."""
         event.stop()
-        text = event.text.strip()
-        await self._drop_editor()
-        self._choose(self._read(text))
+        await self._take_written()
 
-    def _read(self, text: str) -> Value:
-        return parse_tags(text) if FIELD_BY_NAME[self._field].kind is Kind.SET else text
+    async def _take_written(self) -> None:
+        self._note_typed()
+        await self._drop_editor()
+        name = self._field
+        mine = self._chosen.get(name, getattr(self._conflict.mine, name))
+        self._choose(self.written.get(name, mine))
+
+    @staticmethod
+    def _read(name: str, text: str) -> Value:
+        kind = FIELD_BY_NAME[name].kind
+        if kind is Kind.SET:
+            return parse_tags(text)
+        return text if kind is Kind.TEXT else text.strip()
 
     async def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave the third version; it is kept for the next time."""
@@ -162,16 +215,19 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         await self._leave_editor()
 
     def on_text_typed(self, event: TextTyped) -> None:
-        """Nothing follows what is typed here."""
+        """Keep what is typed."""
         event.stop()
+        self._note_typed()
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Keep what is typed."""
+        event.stop()
+        self._note_typed()
 
     async def do_conflict_save(self) -> None:
         """Save, when every field is chosen; in a description, take the third version first."""
-        editor = self._editor
-        if editor is not None:
-            text = self._text_of(editor)
-            await self._drop_editor()
-            self._choose(self._read(text))
+        if self._editor is not None:
+            await self._take_written()
             return
         missing = [name for name in self._conflict.fields if name not in self._chosen]
         if missing:
