@@ -82,8 +82,9 @@ def build_change_line(batch: Batch, cells: int, now: datetime, *, unfolded: bool
     head = f"{'!' if waits else ' '}{sign}{at} {fit(batch.origin, 4)}"
     outcome = clean(batch.outcome) if batch.total > 1 else _single_outcome(batch)
     room = cells - width(head) - 1
-    tail = min(width(outcome), max(OUTCOME, room // 3), room // 2)
     title = clean(batch.title)
+    share = min(max(OUTCOME, room // 3), room // 2)
+    tail = min(width(outcome), max(share, room - 1 - width(title)))  # what the title leaves free
     what = fit(title if batch.total == 1 else f"{title}", max(0, room - tail - 1))
     pieces: list[Piece] = [
         (head + " ", Role.WARN if waits else Role.DIM),

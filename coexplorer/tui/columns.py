@@ -34,6 +34,8 @@ Piece = tuple[str, Role]
 Line = tuple[Piece, ...]
 
 NOTHING_FITS = "Nothing fits the search. Esc clears it."
+NOTHING_YET = "Nothing yet: the assets are still being read."
+NOTHING_READ = "Nothing of what was read so far fits."
 """In place of the rows of a search without finds."""
 
 MARK, FLIGHT, STAR = "●", "↑", "★"

@@ -356,7 +356,7 @@ COMMANDS: tuple[Command, ...] = (
         "asset.delete",
         "Delete",
         ("D",),
-        "Delete for ever, after a typed confirmation; an asset must be archived first.",
+        "Delete for ever, after a typed confirmation; what is not archived is archived first.",
         Group.NEW,
         short="delete",
         danger=Danger.DESTROYS,
@@ -478,6 +478,7 @@ COMMANDS: tuple[Command, ...] = (
         scope=Scope.LOG,
         short="retry all",
         danger=Danger.CHANGES,
+        opens=True,
     ),
     Command(
         "log.edit",

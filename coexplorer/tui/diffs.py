@@ -105,13 +105,15 @@ def build_report(report: BatchReport, cells: int) -> list[Outcome]:
     groups: dict[tuple[str, str], list[EditResult]] = {}
     for result in failed:
         groups.setdefault((str(result.state), _reason_of(result)), []).append(result)
-    for (state, reason), results in sorted(groups.items(), key=lambda each: -len(each[1])):
+    for (state, reason), results in sorted(groups.items(), key=_rank):
         if len(results) == 1 or not reason:
             lines += [Outcome(_build_result(result, cells), result) for result in results]
             continue
         role = ROLES.get(results[0].state, Role.WARN)
         head = ((fit(state, 11), role), (f"{len(results):,} x {clean(reason)}", Role.TITLE))
         lines.append(Outcome(cut_line(head, cells), results[0]))
+        if all(result.needless for result in results):
+            continue  # nobody misses anything
         lines += [
             Outcome(cut_line(((" " * 11 + clean(result.asset_name), Role.TEXT),), cells), result)
             for result in results[:MOST_ITEMS]
@@ -124,6 +126,12 @@ def build_report(report: BatchReport, cells: int) -> list[Outcome]:
     if len(report.applied) > left:
         lines.append(Outcome(((f"and {len(report.applied) - left:,} more", Role.DIM),)))
     return lines
+
+
+def _rank(group: tuple[tuple[str, str], list[EditResult]]) -> tuple[bool, int]:
+    """Put what somebody has to look at before what was so already, and most of a kind first."""
+    _, results = group
+    return all(result.needless for result in results), -len(results)
 
 
 def build_outcome(result: EditResult, cells: int) -> list[Line]:
@@ -181,6 +189,10 @@ def build_entry_details(entry: Entry, cells: int) -> list[Line]:
     for text, role in ((entry.reason, Role.BAD), (entry.hint, Role.WARN)):
         if text:
             lines.append(cut_line(((clean(text), role),), cells))
+    if entry.state is State.CONFLICT and entry.action is Action.EDIT:
+        lines.append(
+            cut_line((("e opens it: save, then choose theirs or yours", Role.ACCENT),), cells)
+        )
     return lines
 
 

@@ -32,7 +32,7 @@ from coexplorer.models import Asset, AssetId, Record
 from coexplorer.query import parse_partial
 from coexplorer.text import clean
 from coexplorer.tui import external
-from coexplorer.tui.columns import FLIGHT, NOTHING_FITS, Line, show_count
+from coexplorer.tui.columns import FLIGHT, NOTHING_FITS, NOTHING_READ, NOTHING_YET, Line, show_count
 from coexplorer.tui.facts import LABEL, build_facts, build_rest
 from coexplorer.tui.screens.base import LIST, START
 from coexplorer.tui.views import build_views
@@ -197,7 +197,9 @@ class Feeds:
 
     def _empty_note(self) -> str:
         if self._screen.browsing.text.strip():
-            return NOTHING_FITS
+            if self.status is None or self.status.complete:
+                return NOTHING_FITS
+            return NOTHING_YET if self.status.syncing else NOTHING_READ
         if self.status is None or self.status.synced_at is None:
             return self._failure or "Reading the assets from the platform…"
         return "There are no assets yet. N makes one."
@@ -311,7 +313,9 @@ class Feeds:
             query, fault = parse_partial(view.query)
             if fault is None:
                 self._counts[view.query] = await self._library.count(query)
-        self._screen.strip.show_views(views, self._counts)
+        # What was not read yet may be more, and none of it is not none.
+        part = self.status is not None and not self.status.complete
+        self._screen.strip.show_views(views, self._counts, part=part)
 
     # What happens meanwhile
 

@@ -47,7 +47,7 @@ def build_views(saved: Mapping[str, str]) -> tuple[View, ...]:
 
 
 def build_strip_line(
-    views: Sequence[View], counts: Mapping[str, int], query: str, cells: int
+    views: Sequence[View], counts: Mapping[str, int], query: str, cells: int, *, part: bool = False
 ) -> tuple[Line, list[tuple[int, int]]]:
     """Return the strip's line, and for each view its first cell and the one after it.
 
@@ -59,11 +59,13 @@ def build_strip_line(
         counts: Query → how many it finds, as far as known.
         query: The text in force: its view is highlighted.
         cells: Width.
+        part: Only a part of the assets was read: there are at least so many, and no number for
+            those of which none was seen.
     """
     text = query.strip()
     active = next((at for at, view in enumerate(views) if view.query.strip() == text), None)
     names = [_name(number, view) for number, view in enumerate(views, 1)]
-    tails = [f" {counts[view.query]:,}" if view.query in counts else "" for view in views]
+    tails = [_tail(counts.get(view.query), part=part) for view in views]
     if sum(map(width, names + tails)) + 2 * len(views) <= cells:
         shown, tight = range(len(views)), False
     else:
@@ -74,6 +76,14 @@ def build_strip_line(
         used = sum(least[at] for at in shown) + len(shown) + 1 + _dots(shown, len(views))
         _drop_tails(tails, shown, active, cells - used)
     return _join(names, tails, shown, active, tight=tight)
+
+
+def _tail(count: int | None, *, part: bool) -> str:
+    if count is None:
+        return ""
+    if not part:
+        return f" {count:,}"
+    return f" {count:,}+" if count else " …"
 
 
 def _name(number: int, view: View) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from coexplorer.errors import Forbidden
@@ -99,6 +100,29 @@ def test_a_reason_that_many_have_stands_once_with_their_names_below() -> None:
     assert [outcome.result for outcome in outcomes[1:31]] == refused
     assert lines[31].startswith("unsent")
     assert lines[32].startswith("applied")
+
+
+def test_what_was_so_already_is_one_line_below_what_failed() -> None:
+    same = [
+        msgspec.structs.replace(
+            result(number, State.SKIPPED, Forbidden("not changed: it was so already")),
+            needless=True,
+        )
+        for number in range(30)
+    ]
+    failed = [result(30, State.CONFLICT, Forbidden("somebody changed it"))]
+    lines = [
+        text_of(outcome.line)
+        for outcome in build_report(BatchReport(7, "x", (*same, *failed)), 100)
+    ]
+    assert [line.split()[0] for line in lines] == ["conflict", "skipped"]
+    assert "30 x not changed" in lines[1]
+
+
+@pytest.mark.parametrize("cells", [80, 120])
+def test_an_outcome_is_not_cut_where_the_title_leaves_room(cells: int) -> None:
+    many = batch("add tag x", applied=12_096, unsent=14_072, conflict=3)
+    assert many.outcome in text_of(build_change_line(many, cells, NOW))
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ async def test_many_are_deleted_after_a_typed_confirmation(
         await app.press("enter")
         await app.until_shown("archive first", "delete for ever")
         await app.press("y")
-        await app.until_shown("2 done")
+        await app.until_shown("2 done", "this can't be undone")
+        assert "undoes" not in app.text()
         assert server.store.find(OUTSIDE) is None
         assert server.store.find(COMBINED) is None
 

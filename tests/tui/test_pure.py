@@ -184,6 +184,15 @@ def test_the_strip_keeps_names_whole(query: str, cells: int, shown: str) -> None
     assert "".join(text for text, _ in line).startswith(shown)
 
 
+def test_the_strip_has_no_number_for_what_was_not_read() -> None:
+    views = build_views({})
+    counts = {"": 13_000, "is:mine": 0, "is:shared": 2, "is:archived": 0}
+    line, _ = build_strip_line(views, counts, "", 120, part=True)
+    text = "".join(text for text, _ in line)
+    assert text.startswith("[1 All 13,000+] 2 Mine …  3 Shared 2+  4 ★  5 Drafts ")
+    assert text.endswith("8 Archived … ")
+
+
 @given(
     st.dictionaries(st.text(min_size=1, max_size=30), st.text(min_size=1), max_size=6),
     st.integers(40, 200),

@@ -19,7 +19,15 @@ from coexplorer.errors import CatalogError
 from coexplorer.models import Row
 from coexplorer.query import Query, SortKey, parse_partial
 from coexplorer.text import width
-from coexplorer.tui.columns import NOTHING_FITS, Piece, Role, build_layout, build_row, show_count
+from coexplorer.tui.columns import (
+    NOTHING_FITS,
+    NOTHING_READ,
+    Piece,
+    Role,
+    build_layout,
+    build_row,
+    show_count,
+)
 from coexplorer.tui.quickstart.codec import decode_rows
 from coexplorer.tui.terminal.cells import BLANK, PLAIN, Cell, Pen, draw_text, sgr_between
 from coexplorer.tui.terminal.diff import Capabilities, ScreenModel
@@ -132,7 +140,7 @@ class FirstList:
             state = self._catalog.sync_state()
         except CatalogError:
             return b""
-        self._draw(rows, self._look.blurred, note=NOTHING_FITS)
+        self._draw(rows, self._look.blurred, note=NOTHING_FITS if state.complete else NOTHING_READ)
         written = self._model.render(dict(enumerate(self._rows)))
         count = show_count(found, state.assets if text.strip() else None, plus=not state.complete)
         dim = self._look.pens.get(Role.DIM, PLAIN)

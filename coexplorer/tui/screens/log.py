@@ -44,6 +44,8 @@ from coexplorer.tui.widgets.prompt import Prompt
 
 PAGE = 200
 """Changes, or assets of a change, that are read at once."""
+SENT_UNASKED = 5
+"""Changes that are sent again at once; more are asked for."""
 LOW = 20
 """Lines of a screen below which the details are short."""
 
@@ -80,6 +82,7 @@ class LogScreen(CommandScreen[Entry | None]):
         self._unsent = self._refused = 0
         self._read = 0
         self._unfolded: dict[int, list[Entry]] = {}
+        self._singles: dict[int, Entry] = {}
         self._rows: list[Row] = []
         self._busy = ""
         self._stopping = False
@@ -231,12 +234,14 @@ class LogScreen(CommandScreen[Entry | None]):
         if batch.total == 1:
             entries = await self._library.entries(batch.id, limit=1)
             lines = [line for entry in entries for line in build_entry_details(entry, cells)]
+            self._singles |= {entry.batch_id: entry for entry in entries}
         else:
             reasons = await self._library.reasons(batch.id)
             lines = build_change_details(batch, reasons, cells, now)
         row = self._row
         if row is not None and row.batch is batch and row.entry is None:
             self._details.show(lines)
+            self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def iter_footer(self) -> list[Command]:
         """Offer what can be done with the line under the cursor."""
@@ -250,11 +255,15 @@ class LogScreen(CommandScreen[Entry | None]):
         kept = batch is not None and (entry.state in KEPT if entry is not None else batch.kept > 0)
         if not kept:
             hidden |= {"log.retry", "log.edit", "log.discard"}
-        elif batch is not None and batch.total > 1 and (entry is None or not _has_text(entry)):
+        elif batch is not None and not self._is_editable(batch, entry):
             hidden.add("log.edit")
         if not self._unsent:
             hidden.add("log.retry_all")
         return [command for command in super().iter_footer() if command.id not in hidden]
+
+    def _is_editable(self, batch: Batch, entry: Entry | None) -> bool:
+        entry = entry or self._singles.get(batch.id)
+        return entry is not None and _has_text(entry)
 
     def on_picker_moved(self) -> None:
         """Say all about the line under the cursor, and read on near the end."""
@@ -332,6 +341,16 @@ class LogScreen(CommandScreen[Entry | None]):
         if self._is_working():
             return
         unsent = [each for each in await self._library.unsent() if each.action is not Action.DELETE]
+        if len(unsent) > SENT_UNASKED:
+            answer = await self._prompt.choose(
+                f"send {len(unsent):,} changes again",
+                [
+                    Choice("no", text="leave them as they are", key="n"),
+                    Choice("all", text=f"send all {len(unsent):,}", key="a"),
+                ],
+            )
+            if answer != "all":
+                return
         deletes = self._unsent - len(unsent)
         sent, failures = 0, dict[str, int]()
         async with _Work(self, "sending"):

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar
 
+import msgspec
 from textual.app import ComposeResult
 from textual.worker import Worker
 
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.bulk import OnProgress, Stopping
 from coexplorer.library.changes import Plan
+from coexplorer.library.entries import Action
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchProgress, BatchReport
 from coexplorer.text import width
@@ -31,6 +33,9 @@ from coexplorer.tui.widgets.lines import Lines
 from coexplorer.tui.widgets.picker import Picker
 
 BAR_CELLS = 40
+CLOSE = "screen.close"
+NO_WAY_BACK = (Action.DELETE, Action.CREATE)
+"""What nothing takes back."""
 
 Start = Callable[..., Awaitable[BatchReport]]
 """Carries a batch out; takes ``progress`` and ``stopping`` as `Library.apply` does."""
@@ -187,7 +192,13 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             hidden.add("plan.apply")
         if self._report is None or self._is_busy or not self._report.waiting:
             hidden.add("plan.retry")
-        return [command for command in super().iter_footer() if command.id not in hidden]
+        shown = [command for command in super().iter_footer() if command.id not in hidden]
+        if not self._is_busy or self._plan is None:
+            return shown
+        return [
+            msgspec.structs.replace(command, short="stop") if command.id == CLOSE else command
+            for command in shown
+        ]
 
     def do_plan_apply(self) -> None:
         """Carry the plan out."""
@@ -243,7 +254,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         how = "not done" if stopped else "failed"
         text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
         again = "goes on" if stopped else "tries the failed ones again"
-        hint = f"; r {again}, Esc leaves" if report.waiting else f"; {self._way_back}"
+        hint = f"; r {again}, Esc leaves" if report.waiting else f"; {self._tell_way_back(report)}"
         if failed and not report.waiting:
             hint = "; what was refused stays in the log, Esc leaves"
         # Where there is little room: the footer has the keys, too.
@@ -252,6 +263,12 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._list.move_to(0)
         self._show()
         self._show_keys()
+
+    def _tell_way_back(self, report: BatchReport) -> str:
+        """Return how it is taken back, as far as it can be."""
+        if any(result.action in NO_WAY_BACK for result in report.applied):
+            return "this can't be undone, Esc leaves"
+        return self._way_back if report.applied else "Esc leaves"
 
     def do_screen_close(self) -> None:
         """Let what runs end where it is, then cancel it; leave when nothing runs."""

@@ -12,7 +12,7 @@ from coexplorer.library.library import Library
 from coexplorer.models import Secret
 from coexplorer.text import clean
 from coexplorer.tui import external
-from coexplorer.tui.columns import Role
+from coexplorer.tui.columns import Line, Role, wrap
 from coexplorer.tui.commands import Scope
 from coexplorer.tui.messages import TextEntered, TextTyped
 from coexplorer.tui.screens.base import CommandScreen
@@ -40,6 +40,7 @@ class SignInScreen(CommandScreen[bool]):
         self._error = error
         self._token = FormField("token", "access token (cop_…)", secret=True)
         self._told = Lines(id="told")
+        self._said: tuple[str, Role] = ("", Role.DIM)
 
     def compose(self) -> ComposeResult:
         """Why, where, the token."""
@@ -52,26 +53,30 @@ class SignInScreen(CommandScreen[bool]):
 
     def on_mount(self) -> None:
         """Say why."""
-        why = f"{self._error.message}. " if self._error else ""
-        self.query_one("#why", Lines).show(
-            [
-                ((clean(why), Role.BAD),),
-                (
-                    (
-                        f"Make a token in your account's settings on {self._settings.domain}.",
-                        Role.TEXT,
-                    ),
-                ),
-                (("What you were typing is kept.", Role.DIM),),
-                (),
-            ]
-        )
+        self._show_why()
         self.set_focus(self._token.field)
         self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def on_resize(self) -> None:
         """Fit to the width."""
         self.query_one(Rule).show_title(f"Sign in to {self._settings.domain}")
+        self._show_why()
+        self._tell(*self._said)
+
+    def _show_why(self) -> None:
+        make = f"Make a token in your account's settings on {self._settings.domain}."
+        said = [(f"{self._error.message}.", Role.BAD)] if self._error else []
+        said += [(make, Role.TEXT), ("What you were typing is kept.", Role.DIM)]
+        lines = [line for text, role in said for line in self._wrap(text, role)]
+        self.query_one("#why", Lines).show([*lines, ()])
+
+    def _wrap(self, text: str, role: Role) -> list[Line]:
+        return [((part, role),) for part in wrap(clean(text), max(1, self.app.size.width))]
+
+    def _tell(self, text: str, role: Role) -> None:
+        """Say how the last try went: all of it, whatever the width."""
+        self._said = (text, role)
+        self._told.show(self._wrap(text, role) if text else [])
 
     def on_text_typed(self, event: TextTyped) -> None:
         """Nothing follows what is typed here."""
@@ -86,14 +91,15 @@ class SignInScreen(CommandScreen[bool]):
         """Try the token, keep it where the old one was kept."""
         token = Secret(unwrap_token(self._token.value))
         if not token:
-            self._told.show([(("type the token first", Role.WARN),)])
+            self._tell("type the token first", Role.WARN)
             return
-        self._told.show([(("asking the platform…", Role.DIM),)])
+        self._tell("asking the platform…", Role.DIM)
         try:
             await self._library.sign_in(token)
         except CoexplorerError as error:
             text = f"{error.message}; {error.hint}".rstrip("; ")
-            self._told.show([((clean(text), Role.BAD),)])
+            self._tell(text, Role.BAD)
+            self._token.field.select_all()  # what is typed or pasted next is in its place
             return
         said = external.keep_token(self._settings, token)
         unsent = len(await self._library.unsent())

@@ -14,7 +14,7 @@ from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.screens.base import CommandScreen
-from coexplorer.tui.widgets.choices import Choice, Choices
+from coexplorer.tui.widgets.choices import NOTHING, Choice, Choices
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.footer import Footer
@@ -78,7 +78,7 @@ class TagsScreen(CommandScreen[str | None]):
         fitting = [(tag, count) for tag, count in self._tags if folded in tag.casefold()]
         field = self.query_one(Field)
         choices = [Choice(tag, text=f"{count:>7,}  {tag}") for tag, count in fitting]
-        field.offer(choices, of=typed)
+        field.offer(choices, of=typed, nothing=NOTHING if typed else "")
         field.step_choice(1)
 
     def on_text_typed(self, event: TextTyped) -> None:

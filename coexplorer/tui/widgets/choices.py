@@ -16,6 +16,7 @@ from coexplorer.tui.widgets.lines import Lines
 MOST = 8
 """Choices that are visible at once, where there is room: a third of the screen."""
 LEAST = 3
+NOTHING = "nothing fits"
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -57,10 +58,12 @@ class Choices(Lines):
         self._fills = fills
         self.choices: Sequence[Choice] = ()
         self.at = -1
+        self._nothing = ""
 
-    def offer(self, choices: Sequence[Choice], *, at: int = -1) -> None:
-        """Offer these; `at` is highlighted, -1 for none."""
+    def offer(self, choices: Sequence[Choice], *, at: int = -1, nothing: str = "") -> None:
+        """Offer these; `at` is highlighted, -1 for none; `nothing` is said where there are none."""
         self.choices = tuple(choices)
+        self._nothing = nothing
         self.at = min(at, len(self.choices) - 1)
         self._draw()
 
@@ -105,10 +108,11 @@ class Choices(Lines):
         return max(LEAST, min(MOST, self.app.size.height // 3))
 
     def _draw(self) -> None:
-        self.display = bool(self.choices)
+        self.display = bool(self.choices or self._nothing)
         cells = max(1, self.size.width or self.app.size.width)
         shown = self.choices[self._first : self._first + self._most]
-        self.show([self._line(self._first + y, choice, cells) for y, choice in enumerate(shown)])
+        lines = [self._line(self._first + y, choice, cells) for y, choice in enumerate(shown)]
+        self.show(lines or [((f"    {self._nothing}", Role.DIM),)])
 
     def _line(self, index: int, choice: Choice, cells: int) -> Line:
         at = index == self.at

@@ -126,6 +126,7 @@ class Field(Input):
         *,
         of: str | None = None,
         span: tuple[int, int] | None = None,
+        nothing: str = "",
     ) -> None:
         """Offer choices.
 
@@ -133,13 +134,14 @@ class Field(Input):
             choices: What goes on from the text.
             of: The text that they are for; nothing is offered when it is another one by now.
             span: What taking one replaces; all of the text without it.
+            nothing: What is said where there are none.
         """
         if of is not None and of != self.value:
             return
         self._span = span or (0, len(self.value))
         self._offered = self.value
         if self._choices is not None:
-            self._choices.offer(choices)
+            self._choices.offer(choices, nothing=nothing)
         if self._waits:
             self._waits = False
             self._press_tab(back=False)

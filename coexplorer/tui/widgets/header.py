@@ -59,7 +59,7 @@ def _freshness(status: Status | None, note: str, now_local: datetime) -> str:
         parts = [f"synced {known}" if known else "not synced yet"]
     parts.append(f"{status.count_text} assets")
     if status.unsent:
-        parts.append(f"{status.unsent} unsent (L)")
+        parts.append(f"{status.unsent:,} unsent (L)")
     return " · ".join(parts)
 
 

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from coexplorer.text import clean, width
 from coexplorer.tui.columns import Role
 from coexplorer.tui.messages import FieldLeft, TextAbandoned, TextEntered, TextTyped
-from coexplorer.tui.widgets.choices import Choice, Choices
+from coexplorer.tui.widgets.choices import NOTHING, Choice, Choices
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.written import join_lines
 
@@ -181,7 +181,8 @@ class Prompt(Vertical, can_focus=True):
         """Offer what fits."""
         event.stop()
         if self._complete is not None and self._field is not None:
-            self._field.offer(list(self._complete(event.text)), of=event.text)
+            nothing = NOTHING if self._first else ""
+            self._field.offer(list(self._complete(event.text)), of=event.text, nothing=nothing)
             if self._first:
                 self._field.step_choice(1)
 

@@ -21,6 +21,7 @@ class ViewStrip(Lines):
         self._views: Sequence[View] = ()
         self._counts: Mapping[str, int] = {}
         self._query = ""
+        self._part = False
         self._places: list[tuple[int, int]] = []
 
     def show_views(
@@ -28,8 +29,11 @@ class ViewStrip(Lines):
         views: Sequence[View] | None = None,
         counts: Mapping[str, int] | None = None,
         query: str | None = None,
+        *,
+        part: bool | None = None,
     ) -> None:
-        """Show these; what is None stays as it is."""
+        """Show these, see `build_strip_line`; what is None stays as it is."""
+        self._part = self._part if part is None else part
         self._views = self._views if views is None else views
         self._counts = self._counts if counts is None else counts
         self._query = self._query if query is None else query
@@ -47,6 +51,6 @@ class ViewStrip(Lines):
 
     def _lay_out(self) -> None:
         line, self._places = build_strip_line(
-            self._views, self._counts, self._query, self.size.width
+            self._views, self._counts, self._query, self.size.width, part=self._part
         )
         self.show([line])
