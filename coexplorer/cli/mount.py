@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +14,13 @@ import click
 from coexplorer.cli.format import plural
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.values import FOLDER, NUMBER
+from coexplorer.errors import CoexplorerError
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
 
 _DEFAULT_DELETIONS = 10
-_MOST_NAMED = 10
+_MOST_NAMED = 100
 
 
 class _MountCommand(click.Command):
@@ -69,6 +72,7 @@ def mount_command(
     check_fuse()
     settings = _with_token(invocation)
     place = expand_home(folder or settings.mount_folder).absolute()
+    is_made = not os.path.lexists(place)
     place = ensure_mountable(settings.paths, place)
 
     def serve(on_ready: Callable[[], None]) -> None:
@@ -91,7 +95,13 @@ def mount_command(
     from coexplorer.fs.daemon import run_in_background
 
     is_first = not settings.catalog_path.exists()
-    run_in_background(serve, log_file(settings.paths, place))
+    try:
+        run_in_background(serve, log_file(settings.paths, place))
+    except CoexplorerError:
+        if is_made:
+            with suppress(OSError):
+                place.rmdir()
+        raise
     ensure_answering(place, log_file(settings.paths, place))
     click.echo(f"mounted at {place}", err=True)
     if is_first:
@@ -148,15 +158,15 @@ def _tell_kept(journal_path: Path) -> None:
 
     files = KeptFiles(find_kept_folder(journal_path))
     try:
-        kept = [name.decode(errors="replace") for _, name in files.list()]
+        kept = [f"{asset}/{name.decode(errors='replace')}" for asset, name in files.list()]
     except OSError:
         return
     if kept:
-        more = f" and {len(kept) - _MOST_NAMED} more" if len(kept) > _MOST_NAMED else ""
-        named = clean(", ".join(kept[:_MOST_NAMED])) + more
-        click.echo(
-            f"kept for the next mount, not on the platform: {named} (in {files.folder})", err=True
-        )
+        click.echo(f"kept for the next mount, not on the platform, in {files.folder}:", err=True)
+        for path in kept[:_MOST_NAMED]:
+            click.echo(f"  {clean(path)}", err=True)
+        if len(kept) > _MOST_NAMED:
+            click.echo(f"  … and {len(kept) - _MOST_NAMED:,} more", err=True)
 
 
 @click.command("status")

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from coexplorer.config.paths import ensure_private_dir
-from coexplorer.errors import CoexplorerError, Refused
+from coexplorer.errors import CatalogError, CoexplorerError, ConfigError, JournalError, Refused
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,11 @@ class _Word(msgspec.Struct):
 
     message: str = ""
     hint: str = ""
+    kind: str = ""
+
+
+_KINDS = {kind.__name__: kind for kind in (JournalError, CatalogError, ConfigError)}
+"""Errors that the parent raises as what they are: each has an exit code of its own."""
 
 
 def run_in_background(serve: Callable[[Callable[[], None]], None], log_path: Path) -> None:
@@ -34,6 +39,7 @@ def run_in_background(serve: Callable[[Callable[[], None]], None], log_path: Pat
 
     Raises:
         Refused: It ended before it was ready; message and hint are its own.
+        CatalogError, JournalError, ConfigError: Likewise; a file or folder of ours can't be used.
     """
     reader, writer = os.pipe()
     if os.fork():
@@ -44,7 +50,7 @@ def run_in_background(serve: Callable[[Callable[[], None]], None], log_path: Pat
             raise Refused("the mount ended before it answered", hint=f"look at {log_path}")
         word = msgspec.json.decode(answer, type=_Word)
         if word.message:
-            raise Refused(word.message, hint=word.hint)
+            raise _KINDS.get(word.kind, Refused)(word.message, hint=word.hint)
         return
     os.close(reader)
     os._exit(_run_child(serve, log_path, writer))
@@ -65,7 +71,12 @@ def _run_child(serve: Callable[[Callable[[], None]], None], log_path: Path, writ
         serve(lambda: tell(_Word()))
     except CoexplorerError as error:
         log.error("%s", error)  # noqa: TRY400 - a sentence for people, no trace
-        tell(_Word(error.message, error.hint))
+        kind = next((name for name, kind in _KINDS.items() if isinstance(error, kind)), "")
+        tell(_Word(error.message, error.hint, kind))
+        return 1
+    except OSError as error:
+        log.error("%s", error)  # noqa: TRY400 - likewise
+        tell(_Word(f"the mount can't be made: {error}", f"look at {log_path}", "CatalogError"))
         return 1
     except BaseException as error:
         log.exception("the mount ended")

@@ -64,6 +64,19 @@ def deleting(tmp_path: Path) -> Iterator[Mounted]:
         yield mounted
 
 
+@pytest.mark.parametrize("change", [{"name": "b3"}, {"tags": ("keep",)}, {"description": "keep"}])
+def test_what_a_colleague_has_changed_meanwhile_is_not_deleted(
+    deleting: Mounted, change: dict[str, object]
+) -> None:
+    deleting.server.store.update(make_id(3), **change)
+
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.EBUSY):
+        (deleting.folder / "archived" / "a3").rename(deleting.folder / "deleted" / "a3")
+
+    assert "deleting failed" in (deleting.folder / ".coexplorer" / "log").read_text()
+    assert "DELETE" not in deleting.writes()
+
+
 def test_the_flags_allow_what_they_say_and_no_more(deleting: Mounted) -> None:
     root = deleting.folder
     archived, deleted = root / "archived", root / "deleted"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,80 @@ def test_a_save_of_ours_that_was_late_is_no_conflict(mounted: Mounted, text: str
     wait_until(lambda: mounted.server.store.get(ID).description == "v1", "the late text")
     assert save(path, text) == 0
     assert mounted.server.store.get(ID).description == text.strip()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_written_and_not_closed_outlives_the_end_of_the_mount(
+    mounted: Mounted, *, force: bool
+) -> None:
+    with (mounted.asset("a1") / "description.md").open("w", buffering=1) as writer:
+        writer.write("half a text\n")
+        if force:
+            done = mounted.cli("umount", "--force", str(mounted.folder))
+            assert done.returncode == 0, done.stderr
+        else:
+            mounted.stop()
+        with suppress(OSError):
+            writer.close()
+    mounted.clean_up()
+    mounted.start()
+    assert unsent(mounted) == {"description.md": "half a text\n"}
+    assert mounted.server.store.get(ID).description == "old text"
+
+
+def test_an_emptied_field_is_in_the_journal_before_it_is_sent(mounted: Mounted) -> None:
+    gate = mounted.server.hooks.before("PUT")
+    path = mounted.asset("a1") / "description.md"
+    path.write_bytes(b"")
+    wait_until(lambda: unsent(mounted) == {"description.md": ""}, "the empty text")
+    gate.release()
+    wait_until(lambda: mounted.server.store.get(ID).description == "", "the empty text, sent")
+    wait_until(lambda: unsent(mounted) == {}, "nothing unsent")
+
+
+@pytest.mark.parametrize("tag", [" lead", "trail ", " both ", "\ttab"])
+def test_a_tag_with_outer_blanks_is_refused_with_a_reason(mounted: Mounted, tag: str) -> None:
+    folder = mounted.folder / "tags" / tag
+    with pytest.raises(PermissionError):
+        folder.mkdir()
+    assert "can't begin or end with a blank" in log_of(mounted)
+    assert not folder.exists()
+
+
+def test_a_name_with_outer_blanks_is_refused_with_a_reason(mounted: Mounted) -> None:
+    with pytest.raises(PermissionError):
+        mounted.asset("a1").rename(mounted.folder / "all" / "with blanks  ")
+    assert "can't begin or end with a blank" in log_of(mounted)
+    assert mounted.writes() == []
+
+
+def test_trouble_of_the_platform_is_no_time_out(mounted: Mounted) -> None:
+    mounted.server.faults.add(Kind.STATUS, "PATCH", f"data_assets/{ID}*", status=500)
+    mounted.server.faults.add(Kind.STATUS, "PATCH", f"data_assets/{ID}/**", status=500)
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.EIO):
+        mounted.asset("a1").rename(mounted.folder / "archived" / "a1")
+
+
+def test_who_has_read_that_it_is_forbidden_may_try_again(mounted: Mounted) -> None:
+    path = mounted.asset("a1") / "description.md"
+    mounted.server.faults.add(Kind.STATUS, "PUT", "data_assets/*", status=403)
+    assert save(path, "mine\n") == errno.EACCES
+    mounted.server.faults.clear()
+    assert save(path, "mine\n") == errno.EACCES
+    assert "saving description.md failed" in (path.parent / "error").read_text()
+    assert save(path, "mine\n") == 0
+
+
+def test_the_status_names_what_is_kept_in_whole_lines(mounted: Mounted) -> None:
+    for number in range(30):
+        (mounted.asset("a1") / f"{'long' * 50}{number}").write_text("mine\n")
+    text = (mounted.folder / ".coexplorer" / "status").read_text()
+    kept = [line.rstrip() for line in text.splitlines() if line.startswith("kept: ")]
+    assert kept[0] == f"kept: a1/{'long' * 50}0"
+    assert len(kept) == 30
+
+    for number in range(100):
+        (mounted.asset("a1") / f"{'more' * 50}{number}").write_text("mine\n")
+    text = (mounted.folder / ".coexplorer" / "status").read_text()
+    kept = [line.rstrip() for line in text.splitlines() if line.startswith("kept: ")]
+    assert kept[-1] == f"kept: … and {130 - len(kept) + 1} more"

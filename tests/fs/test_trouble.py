@@ -184,14 +184,14 @@ def test_a_conflict_is_ebusy_with_three_versions(mounted: Mounted) -> None:
     report = (path.parent / "error").read_text()
     assert all(text in report for text in ("old text", "theirs", "mine"))
     assert mounted.writes(IDS["conflict"]) == []
-    assert path.read_text() == "mine\n"
+    assert path.read_text() == "theirs\n"
 
     # As `error` says: put together, and saved.
     assert "put the two texts below together in the file" in report
     with path.open("r+") as file:
-        assert file.read() == "mine\n"
-        file.write("and theirs\n")
-    assert mounted.server.store.get(IDS["conflict"]).description == "mine\nand theirs"
+        assert file.read() == "theirs\n"
+        file.write("and mine\n")
+    assert mounted.server.store.get(IDS["conflict"]).description == "theirs\nand mine"
     wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
 
 
@@ -251,7 +251,7 @@ def test_forbidden_is_eacces_and_then_refused_at_open(mounted: Mounted) -> None:
     other.write_text("other\n")
     with pytest.raises(PermissionError):
         other.rename(path)
-    assert len(mounted.writes(IDS["forbidden"])) == 1
+    assert len(mounted.writes(IDS["forbidden"])) == 2, "asked again, as `error` was read"
 
     # Who has been let in meanwhile need not wait for the minute to be over.
     mounted.server.faults.clear()

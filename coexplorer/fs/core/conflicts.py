@@ -15,6 +15,8 @@ from coexplorer.fs.core.buffers import Failure
 from coexplorer.fs.kernel.inodes import Part
 
 BUDGET_BYTES = 16 << 20
+AGAIN_S = 5.0
+"""How soon a loop starts a refused program again: its reading is no person's look."""
 _ENTRY_BYTES = 300
 
 Key = tuple[int, Part]
@@ -32,6 +34,9 @@ class SaveConflict:
         failure: What its program was told.
         is_seen: The file was read since with theirs in it. Whoever has it in an editor has perhaps
             not seen that.
+        tgid: The process that was refused.
+        program: Its name; empty where that is not known.
+        at: When it was refused last, in `time.monotonic` seconds.
     """
 
     base: bytes
@@ -39,6 +44,9 @@ class SaveConflict:
     refused: tuple[int, int]
     failure: Failure
     is_seen: bool = False
+    tgid: int = 0
+    program: bytes = b""
+    at: float = 0.0
 
     def is_repeated_by(self, content: bytes, theirs: bytes) -> bool:
         """Tell whether a save has the same outcome again, as far as that is known without asking.
@@ -70,6 +78,12 @@ class Conflicts:
         """Return the conflict of a file that nobody has looked at."""
         found = self._conflicts.get((slot, part)) if self._conflicts else None
         return None if found is None or found.is_seen else found
+
+    def note_repeat(self, slot: int, part: Part, now: float) -> None:
+        """Note that a save was refused once more."""
+        found = self._conflicts.get((slot, part))
+        if found is not None:
+            self._conflicts[slot, part] = replace(found, at=now)
 
     def note_read(self, slot: int, part: Part) -> None:
         """Note that somebody reads a file, with the other text in it."""

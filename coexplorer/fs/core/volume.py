@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from coexplorer.fields import Fields
-from coexplorer.fs.core.buffers import MetadataFile
+from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.conflicts import Conflicts
 from coexplorer.fs.core.content_cache import ContentCache, Source
 from coexplorer.fs.core.failures import Failures
@@ -304,7 +304,7 @@ class Volume:
         """Show what the platform has, and let a file's state go, when nobody needs it any more."""
         buffer = file.buffer
         if buffer is not None and not file.writers and not file.detached:
-            unsent = buffer.dirty and buffer.refusal is None
+            unsent = buffer.dirty and buffer.refusal is None and not self._lost(file, buffer)
             node = self.tree.find_slot(file.slot)
             if not unsent and node is not None and buffer.follow():
                 self.renew(node, file.part)
@@ -322,6 +322,18 @@ class Volume:
         current = self._files.get((file.slot, file.part)) is file
         if current and first_life and file.buffer is None and file.hidden_until is None:
             del self._files[file.slot, file.part]
+
+    def _lost(self, file: MetadataFile, buffer: Buffer) -> bool:
+        """Tell whether a file's text met somebody else's: then theirs is shown.
+
+        What is here is in the journal and in ``error``. Shown on, it would look as if it were
+        saved: ``rsync -c`` and ``cp -u`` would never try again.
+        """
+        conflict = self.conflicts.find(file.slot, file.part)
+        if conflict is None or buffer.failure is not conflict.failure:
+            return False
+        buffer.failure = None
+        return True
 
     def list_open(self) -> list[MetadataFile]:
         """List the files that are open, unsent, hidden or in a second life."""

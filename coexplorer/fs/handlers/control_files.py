@@ -150,7 +150,7 @@ class ControlFiles:
         lines["kept files"] = str(len(kept))
         if status.catalog_problem:
             lines["catalog"] = status.catalog_problem
-        named = [f"kept: {path}\n" for path in kept[:_MOST_NAMED]]
+        named = [f"kept: {path}\n" for path in kept]
         return "".join([*(f"{key}: {value}\n" for key, value in lines.items()), *named])
 
     def _list_kept(self) -> list[str]:
@@ -163,15 +163,18 @@ class ControlFiles:
 
 
 _LONGEST_TITLE = 60
-_MOST_NAMED = 20
-STATUS_BYTES = 4096
+STATUS_BYTES = 16 << 10
 """Size of the status: always the same, so that tar and rsync copy what a stat has promised."""
 
 
 def _fill_up(text: bytes) -> bytes:
     """Fill the last line of a status up with blanks."""
-    line = text[: STATUS_BYTES - 1].decode(errors="ignore").encode().removesuffix(b"\n")
-    return line.ljust(STATUS_BYTES - 1) + b"\n"
+    lines = text.splitlines()
+    shown, left = lines, 0
+    while len(filled := b"\n".join(shown)) > STATUS_BYTES - 1:
+        left += 1
+        shown = [*lines[:-left], f"kept: … and {left:,} more".encode()]
+    return filled.ljust(STATUS_BYTES - 1) + b"\n"
 
 
 def _format_time(at: float) -> str:

@@ -20,6 +20,7 @@ from coexplorer.fs.core.buffers import (
     decide_flush,
     decide_release,
 )
+from coexplorer.fs.core.conflicts import AGAIN_S
 from coexplorer.fs.core.file_format import (
     EDITABLE_PARTS,
     FIELDS_OF_PARTS,
@@ -34,7 +35,7 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
 from coexplorer.fs.handlers.guards import refusing_space
 from coexplorer.fs.kernel.inodes import Part, Place, split_asset
-from coexplorer.fs.kernel.procfs import has_writable, is_killed
+from coexplorer.fs.kernel.procfs import has_writable, is_killed, read_command
 from coexplorer.fs.sync.writeback import Writeback
 
 _WRITES = os.O_WRONLY | os.O_RDWR
@@ -209,6 +210,7 @@ class FileIO:
         if self.volume.conflicts:
             self.saver.unsent.note_look(node, part)
         if part == Part.ERROR:
+            self.saver.health.forget_permission(node.slot)
             text = self.volume.failures.text_of(node)
         else:
             excerpt = self.volume.excerpt(node)
@@ -329,8 +331,9 @@ class FileIO:
         if buffer is None:
             return b""
         if opened.unread:
-            self._note_read(opened, target.slot, target.part)
-            self._show(opened, target, buffer)
+            if not self._reads_again(opened, target.slot, target.part):
+                self._note_read(opened, target.slot, target.part)
+                self._show(opened, target, buffer)
         elif offset == 0 and opened.shown is not None and opened.shown is not buffer.base:
             self._show(opened, target, buffer)  # it changed since the open, and is read only now
         return bytes(buffer.content[offset : offset + size])
@@ -339,10 +342,23 @@ class FileIO:
         """Read what is there now: it may have changed since the open."""
         text = self.volume.find_plain(node, part)
         if text is not None and (opened.unread or text != opened.snapshot):
+            opened.snapshot = text
             if opened.unread:
+                if self._reads_again(opened, node.slot, part):
+                    return
                 self._note_read(opened, node.slot, part)
-            opened.shown = opened.snapshot = text
+            opened.shown = text
             self.volume.shown.show(opened.tgid, (node.slot, part), text)
+
+    def _reads_again(self, opened: OpenFile, slot: int, part: Part) -> bool:
+        """Tell whether a refused program reads, started again at once: nobody has looked."""
+        conflict = self.volume.conflicts.find(slot, part)
+        if conflict is None or not conflict.program or opened.tgid == conflict.tgid:
+            return False
+        if time.monotonic() - conflict.at > AGAIN_S or read_command(opened.pid) != conflict.program:
+            return False
+        self.volume.shown.show(opened.tgid, (slot, part), conflict.base)
+        return True
 
     def _note_read(self, opened: OpenFile, slot: int, part: Part) -> None:
         """Note that a process reads what the platform has: whoever runs it has seen that."""

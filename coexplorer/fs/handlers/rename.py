@@ -245,6 +245,9 @@ class Renaming:
             name = names.unescape_name(file_name.decode())
         except UnicodeDecodeError:
             raise refuse(self.volume, "a name that is not UTF-8") from None
+        if name != name.strip():
+            reason = f"the name {_text(file_name)}: it can't begin or end with a blank"
+            raise refuse(self.volume, reason)
         if names.file_name(name, asset_id).encode() != file_name:
             raise refuse(
                 self.volume, f"the name {_text(file_name)}: write it into the file `name` instead"
@@ -293,7 +296,7 @@ class Renaming:
         try:
             await self._change(node, "deleting", send, take_over)
         except pyfuse3.FUSEError as error:
-            if error.errno != errno.ETIMEDOUT:
+            if error.errno not in (errno.ETIMEDOUT, errno.EIO):  # else it may be gone
                 volume.deletions_begun -= 1
             raise
 

@@ -51,6 +51,7 @@ class TagLinks:
         node = self._get_member(source, old[1])
         if source is target:
             return
+        self._ensure_can_be_added(target.tag)
 
         async def send(fields: Fields) -> EditResult:
             kept = tuple(tag for tag in fields.tags if tag not in (source.tag, target.tag))
@@ -78,6 +79,7 @@ class TagLinks:
             raise refuse(
                 self._volume, f"a link named {_text(name)}: it must have the asset's name, {now}"
             )
+        self._ensure_can_be_added(folder.tag)
         await self._opening.check_writable(node, queues=True)
 
         async def send(fields: Fields) -> EditResult:
@@ -131,7 +133,8 @@ class TagLinks:
             tag = names.unescape_name(name.decode())
         except UnicodeDecodeError:
             raise refuse(self._volume, "a tag that is not UTF-8") from None
-        if names.escape_name(tag).encode() != name or not tag.strip():
+        self._ensure_can_be_added(tag)
+        if names.escape_name(tag).encode() != name:
             raise refuse(self._volume, f"the tag {_text(name)}")
         if self._tree.count_made_tags() >= _MOST_FOLDERS:
             reason = f"the tag {_text(name)}: there are {_MOST_FOLDERS:,} empty tag folders already"
@@ -152,6 +155,11 @@ class TagLinks:
         if folder.members:
             raise pyfuse3.FUSEError(errno.ENOTEMPTY)
         self._tree.remove_made_tag(folder)
+
+    def _ensure_can_be_added(self, tag: str) -> None:
+        """Refuse a tag that would get another name on its way."""
+        if tag != tag.strip() or not tag:
+            raise refuse(self._volume, f"the tag '{tag}': it can't begin or end with a blank")
 
     def _get_member(self, folder: TagFolder, name: bytes) -> Node:
         node = self._tree.find_name(name)

@@ -47,6 +47,7 @@ _ERRNOS: tuple[tuple[type[CoexplorerError], int], ...] = (
     (Conflict, errno.EBUSY),
     (EditConflict, errno.EBUSY),
     (ChangedSince, errno.EBUSY),
+    (ChangedSince, errno.EBUSY),
     (Refused, errno.EPERM),
     (QueryError, errno.ENOENT),
     (Unreachable, errno.ENETDOWN),
@@ -59,7 +60,8 @@ def errno_of(error: CoexplorerError) -> int:
     Never ESTALE, which makes the kernel try again and the PUT go twice, and never EINTR, which
     Node.js takes for success (design: fuse-notes.md, Errors and who shows them).
     """
-    if isinstance(error, ApiError) and error.outcome_unknown:
+    answered = isinstance(error, PlatformFault) and error.status
+    if isinstance(error, ApiError) and error.outcome_unknown and not answered:
         return errno.ETIMEDOUT
     if isinstance(error, JournalError) and error.disk_is_full:
         return errno.ENOSPC

@@ -140,7 +140,7 @@ def renames_to(pid: int, name: bytes) -> bool:
             return False
         return _read_string(pid, int(call[1 + place], 16)).rstrip(b"/").endswith(b"/" + name)
     except (OSError, ValueError):
-        return _read_command(pid) == b"mv"
+        return read_command(pid) == b"mv"
 
 
 def _read_string(pid: int, address: int) -> bytes:
@@ -150,7 +150,8 @@ def _read_string(pid: int, address: int) -> bytes:
         return b"/" + memory.read(_PATH_BYTES).partition(b"\0")[0]
 
 
-def _read_command(pid: int) -> bytes:
+def read_command(pid: int) -> bytes:
+    """Return the name of a process's program; empty where /proc does not say."""
     try:
         return Path(f"/proc/{pid}/comm").read_bytes().rstrip(b"\n")
     except OSError:

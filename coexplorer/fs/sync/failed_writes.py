@@ -55,6 +55,7 @@ class FailedWrites:
         self._library = library
         self._reach = reach
         self._failed_by: dict[tuple[int, str], int] = {}
+        self._states: dict[int, State] = {}
 
     # --- Failures
 
@@ -263,13 +264,26 @@ class FailedWrites:
         if not self.journaled:
             return
         try:
-            waiting = {entry.asset_id for entry in await self._library.kept()}
+            kept = await self._library.kept()
         except CoexplorerError as error:
             log.warning("the journal can't be read: %s", error)
             return
+        waiting = {entry.asset_id for entry in kept}
+        self._notice_conflicts(kept)
         for node, what in failed:
             if (node.slot, what) in self.journaled and node.id not in waiting:
                 self._give_up(node, what)
+
+    def _notice_conflicts(self, kept: list[Entry]) -> None:
+        """Say of a text that was sent again elsewhere, and met a conflict there, what it met."""
+        known, self._states = self._states, {entry.id: entry.state for entry in kept}
+        for entry in kept:
+            node, base, mine = self._volume.tree.find_id(entry.asset_id), entry.base, entry.mine
+            is_new = known.get(entry.id, entry.state) is not entry.state
+            if node and base and mine and is_new and entry.state is State.CONFLICT:
+                for part, field in FIELDS_OF_PARTS.items():
+                    if changed_fields(base, mine) == (field,):
+                        self._recall(entry, node, part, base, mine)
 
     def _give_up(self, node: Node, what: str) -> None:
         """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""

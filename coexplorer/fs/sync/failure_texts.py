@@ -7,7 +7,7 @@ from coexplorer.fields import Fields
 
 _ABOUT_CONFLICTS = (
     "put the two texts below together in the file, and save it;\n"
-    "or keep the platform's: coexplorer discard"
+    "or keep the platform's: coexplorer discard NUMBER (coexplorer log has the number)"
 )
 
 

@@ -57,6 +57,10 @@ class Health:
         """Forget which assets may not be written: somebody looks for news."""
         self._forbidden.clear()
 
+    def forget_permission(self, slot: int) -> None:
+        """Forget whether an asset may be written: somebody has read why it could not."""
+        self._forbidden.pop(slot, None)
+
     @property
     def was_silent_lately(self) -> bool:
         """Whether it did not answer in time a moment ago, and has not answered since."""

@@ -35,6 +35,7 @@ from coexplorer.fs.core.file_format import (
 from coexplorer.fs.core.tree import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S, errno_in_rename
+from coexplorer.fs.kernel.procfs import read_command
 from coexplorer.fs.kernel.request_loop import give_way
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failed_writes import FailedWrites, name_save
@@ -73,6 +74,10 @@ _WAITS = Unreachable(
     "an earlier save of this asset was still on its way", hint="coexplorer retry sends it"
 )
 """Why a save that waits for its turn was not sent, if its mount ends first."""
+
+_ENDED = Unreachable(
+    "the mount was ended before the file was closed", hint="coexplorer retry sends it"
+)
 
 
 @dataclass(eq=False)
@@ -178,7 +183,12 @@ class Writeback:
 
     def save_now(self, node: Node, file: MetadataFile, tgid: int, base: bytes) -> None:
         """Send a file that nobody waits for, at once."""
-        self._start(lambda attempt: self._send_file(node, file, tgid, base, attempt))
+
+        async def run(attempt: _Attempt) -> None:
+            await self._send_file(node, file, tgid, base, attempt)
+            self.volume.tidy(file)
+
+        self._start(run)
 
     # --- Anything else
 
@@ -233,6 +243,7 @@ class Writeback:
     async def finish(self, patience_s: float) -> None:
         """Send what waits and let what is on its way end, for a while; then the journal has it."""
         await self._keep_queued()
+        await self._keep_open()
         with trio.move_on_after(patience_s):
             while pending := [*self._waiting.values(), *(one.done for one in self._running)]:
                 await pending[0].wait()
@@ -288,16 +299,38 @@ class Writeback:
 
     async def _save_after_wait(self, node: Node, file: MetadataFile, base: bytes) -> None:
         version = file.buffer.version if file.buffer is not None else -1
+        kept = await self._keep_content(node, file, base, _WAITS)
         await trio.sleep(EMPTY_WAIT_S)
         waiting = self._waiting.pop(file)
         buffer = file.buffer
         idle = buffer is None or file.detached or not buffer.dirty or buffer.failure is not None
         if buffer is not None and not idle:
             if buffer.version == version:
-                self.save_now(node, file, 0, base)
+                attempt = self._start(lambda mine: self._send_file(node, file, 0, base, mine))
+                await attempt.done.wait()
             elif not file.handles:
                 self.save_later(node, file, base)
+        await self.unsent.discard(kept)
         waiting.set()
+
+    async def _keep_content(
+        self, node: Node, file: MetadataFile, base: bytes, error: CoexplorerError
+    ) -> int | None:
+        """Write down what a file has that is not sent; return its number in the journal."""
+        if file.buffer is None or not file.buffer.dirty or file.detached:
+            return None
+        before = read_anyhow(base, file.part, self.unsent.fields_of(node))
+        mine = read_anyhow(bytes(file.buffer.content), file.part, before)
+        return await self.unsent.keep(node, file.part, before, mine, error)
+
+    async def _keep_open(self) -> None:
+        """Write down what was written and not closed yet: the mount ends."""
+        queued = {each.file for each in self._queued}
+        for file in self.volume.list_open():
+            node, buffer = self.volume.tree.find_slot(file.slot), file.buffer
+            open_still = file.writers and buffer is not None and buffer.failure is None
+            if node is not None and buffer is not None and open_still and file not in queued:
+                await self._keep_content(node, file, buffer.base, _ENDED)
 
     async def _send_file(
         self, node: Node, file: MetadataFile, tgid: int, base: bytes, attempt: _Attempt
@@ -425,6 +458,7 @@ class Writeback:
         if not conflict.is_repeated_by(save.content, theirs):
             return False
         attempt.failure = conflict.failure
+        self.volume.conflicts.note_repeat(node.slot, part, time.monotonic())
         buffer.fail(conflict.failure, save.version)
         buffer.base = base
         self.volume.report(f"{node.title}: {save.what} failed again: look at its `error` first")
@@ -438,7 +472,15 @@ class Writeback:
         theirs = build_text(error.theirs, part)
         if buffer is not None:
             buffer.sent, buffer.base = theirs, base
-        conflict = SaveConflict(base, theirs, digest_of(save.content), failure)
+        conflict = SaveConflict(
+            base,
+            theirs,
+            digest_of(save.content),
+            failure,
+            tgid=save.tgid,
+            program=read_command(save.tgid) if save.tgid > 0 else b"",
+            at=time.monotonic(),
+        )
         self.volume.conflicts.note(node.slot, part, conflict)
 
     async def _edit(self, save: _Save, base: bytes, hear: Callable[[Asset], None]) -> bool:
