@@ -18,6 +18,7 @@ codes (``cli``) and to notifications (``tui``).
     ├── QueryError                a mistake in a query, with its place
     ├── CatalogError              the local replica can't be used; the program works on without it
     ├── JournalError              the journal can't be written: nothing may be sent
+    ├── AssetHeld                 another process here is about to change the asset, and hangs
     ├── ConfigError               settings, profiles, tokens
     │   └── NoProfile             nobody has signed in here yet
     ├── DocumentError             an edited text, or a list, that can't be read, with the line
@@ -142,7 +143,17 @@ class QueryError(CoexplorerError):
 
 
 class CatalogError(CoexplorerError):
-    """The local replica is corrupt, too new, locked, or its disk is full."""
+    """The local replica is corrupt, too new, locked, or its disk is full.
+
+    Args:
+        message: See `CoexplorerError`.
+        hint: See `CoexplorerError`.
+        is_damaged: That is the reason; opened again, it is rebuilt.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", is_damaged: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_damaged = is_damaged
 
 
 class JournalError(CoexplorerError):
@@ -157,6 +168,10 @@ class JournalError(CoexplorerError):
     def __init__(self, message: str, *, hint: str = "", disk_is_full: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.disk_is_full = disk_is_full
+
+
+class AssetHeld(CoexplorerError):
+    """Another process on this machine is changing the asset, and does not come to an end."""
 
 
 class ConfigError(CoexplorerError):

@@ -30,7 +30,31 @@ seconds for the largest ones."""
 
 _LOOK_AGAIN_S: Final = 0.05
 _PRIMARY_CODE: Final = 0xFF
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DAMAGED: Final = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_CONSTRAINT,  # what we write never breaks a rule of a whole file
+        sqlite3.SQLITE_MISMATCH,
+    }
+)
+_DAMAGE_TEXTS: Final = (
+    "Could not decode to UTF-8",
+    "no such table",
+    "no such column",
+    "no such index",
+    "no such module",
+    "has no column named",
+    "constructor failed",
+    "malformed",
+    "incomplete input",
+)
+"""SQLite's words, without a code of their own, for a schema or a text with flipped bytes."""
+
+_UNREADABLE: Final = (ValueError, TypeError, IndexError, OverflowError, MemoryError)
+"""What comes of rows that hold what we never wrote: no UTF-8, no JSON, absurd numbers. msgspec's
+errors are ValueErrors."""
 _FROZEN: Final = frozenset(
     {
         sqlite3.SQLITE_FULL,
@@ -101,6 +125,22 @@ class Connections:
         with self._writing, contextlib.suppress(sqlite3.Error):
             self._writer.close()
 
+    @property
+    def why_frozen(self) -> str:
+        """Why it can only be read; empty where it can be written."""
+        return "" if self._frozen is None else self._frozen.message
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the whole catalog to a new, private file."""
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with self.told():
+            connection, generation = self._borrow()
+            try:
+                with contextlib.closing(sqlite3.connect(path)) as copy:
+                    connection.backup(copy)
+            finally:
+                self._give_back(connection, generation)
+
     def follow_file(self) -> bool:
         """Go on with the file that is at the path now, if it is another one, and filled.
 
@@ -169,8 +209,11 @@ class Connections:
         """Turn SQLite's errors into ours, and note damage so that the next start rebuilds."""
         try:
             yield
-        except sqlite3.Error as error:
-            raise self._translate(error) from error
+        except (sqlite3.Error, *_UNREADABLE) as error:
+            if not isinstance(error, sqlite3.Error) and not is_damage(error):
+                raise
+            # The error itself may quote a row.
+            raise self._translate(error) from None
         except OSError as error:
             reason, hint = _explain_os(error)
             raise CatalogError(
@@ -212,16 +255,15 @@ class Connections:
             code, (str(error), "the file is not to blame: keep it, and report this")
         )
 
-    def _translate(self, error: sqlite3.Error) -> CatalogError:
-        code = _code_of(error)
-        if code in _DAMAGED:
-            with contextlib.suppress(OSError):
+    def _translate(self, error: Exception) -> CatalogError:
+        if is_damage(error):
+            hint = "start again: it is then rebuilt from the platform; no edit is lost by that"
+            try:
                 _mark(self.path).touch(mode=0o600)
-            return CatalogError(
-                f"the catalog {self.path} is damaged",
-                hint="start again: it is then rebuilt from the platform; no edit is lost by that",
-            )
-        reason, hint = self._explain(code, error)
+            except OSError:  # where nothing can be written, nothing is rebuilt either
+                hint = f"delete {self.path}: it is only a copy of what the platform has"
+            return CatalogError(f"the catalog {self.path} is damaged", hint=hint, is_damaged=True)
+        reason, hint = self._explain(_code_of(error), error)
         return CatalogError(f"the catalog {self.path} can't be used: {reason}", hint=hint)
 
     def _borrow(self) -> tuple[sqlite3.Connection, int]:
@@ -259,8 +301,8 @@ class Connections:
                 self._rebuild()
             try:
                 self._migrate()
-            except sqlite3.DatabaseError as error:
-                if _code_of(error) not in _DAMAGED:
+            except (sqlite3.DatabaseError, *_UNREADABLE) as error:
+                if not is_damage(error):
                     raise
                 self._rebuild()
                 self._migrate()
@@ -340,11 +382,20 @@ def _is_whole(path: Path, error: sqlite3.Error | OSError) -> bool:
             return False
         with contextlib.closing(_connect_frozen(path)) as connection:
             return _read_version(connection, path) == VERSION
-    except (sqlite3.Error, OSError, CatalogError):
+    except (sqlite3.Error, OSError, CatalogError, *_UNREADABLE):
         return False
 
 
-def _code_of(error: sqlite3.Error) -> int:
+def is_damage(error: Exception) -> bool:
+    """Tell whether an error, met while reading the file, shows that its bytes were changed."""
+    if isinstance(error, UnicodeEncodeError):  # of what was asked for, not of what was read
+        return False
+    if not isinstance(error, sqlite3.Error):
+        return isinstance(error, _UNREADABLE)
+    return _code_of(error) in _DAMAGED or any(text in str(error) for text in _DAMAGE_TEXTS)
+
+
+def _code_of(error: Exception) -> int:
     return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
 
 

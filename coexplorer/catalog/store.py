@@ -75,6 +75,15 @@ class Catalog:
         """The file."""
         return self._connections.path
 
+    @property
+    def why_frozen(self) -> str:
+        """Why it can only be read, as it stands; empty where it can be written."""
+        return self._connections.why_frozen
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy to a new, private file."""
+        self._connections.copy_to(path)
+
     def close(self) -> None:
         """Close all connections; the catalog is of no use afterwards."""
         self._connections.close()
@@ -136,16 +145,18 @@ class Catalog:
 
     def get(self, asset_id: AssetId) -> Record | None:
         """Return what is known of an asset; None when it is not known."""
-        row = self._connections.fetch_one(f"{_RECORD} WHERE asset.id = ?", (asset_id,))
-        return None if row is None else _build_record(row)
+        with self._connections.told():
+            row = self._connections.fetch_one(f"{_RECORD} WHERE asset.id = ?", (asset_id,))
+            return None if row is None else _build_record(row)
 
     def excerpt(self, asset_id: AssetId) -> Excerpt | None:
         """Return what an asset's files are made of, as cheaply as that can be read.
 
         The row itself is not touched: a look at a disk less where nothing is in memory.
         """
-        row = self._connections.fetch_one(_EXCERPT, (asset_id,))
-        return None if row is None else excerpt_from_json(row[0])
+        with self._connections.told():
+            row = self._connections.fetch_one(_EXCERPT, (asset_id,))
+            return None if row is None else excerpt_from_json(row[0])
 
     def records(self, target: Query | Sequence[AssetId], *, now: float = 0.0) -> list[Record]:
         """Return the records of what a query finds, or of ids (unknown ones are left out)."""

@@ -63,6 +63,7 @@ _CODES: tuple[tuple[type[errors.CoexplorerError], int], ...] = (
     (errors.UndoRefused, REFUSED),
     (errors.CatalogError, LOCAL),
     (errors.JournalError, LOCAL),
+    (errors.AssetHeld, LOCAL),
 )
 
 

@@ -76,6 +76,8 @@ def log_command(
 
     async def work(library: Library) -> tuple[list[Entry], list[Batch], list[Entry]]:
         kept = await library.kept()
+        if not kept and not await library.count_batches():
+            await library.ensure_journal()
         if refused:
             return [], [], [entry for entry in reversed(kept) if entry.state == "refused"][:limit]
         if entries or style is not Format.TABLE:
@@ -343,6 +345,7 @@ def _each(
         kept = await library.kept()
         chosen = tuple(dict.fromkeys(entries)) or choose(kept)
         if not chosen:
+            await library.ensure_journal()
             print_line(_tell_nothing(kept))
         names = {each.id: f"{each.asset_name} ({each.asset_id[:8]})" for each in kept}
         codes: set[int] = set()

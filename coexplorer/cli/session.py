@@ -107,6 +107,7 @@ class Invocation:
 
         async def do() -> Answer:
             async with open_library(settings, origin="cli", offline=offline) as library:
+                library.tell_with(warn)
                 answer = await work(library)
                 status = await library.status()
                 if status.problem and status.problem != self._told:
@@ -279,7 +280,9 @@ async def _freshen(
             raise
         failure = error
         if isinstance(error, CatalogError) and status.catalog_problem:
-            return failure  # it is told once, at the end
+            # It is told once, at the end; a script must know that this may be old.
+            click.get_current_context().ensure_object(Invocation).partial = True
+            return failure
         known_at = clock_text(status.synced_at, time.time())
         warn(f"{error.message}; showing what was known at {known_at}")
     await _tell_part(library)
@@ -328,6 +331,10 @@ async def load_offline(library: Library) -> None:
     """
     status = await library.status()
     if status.total == 0 and status.synced_at is None:
+        if status.catalog_problem and not status.is_kept:
+            raise CatalogError(
+                status.catalog_problem, hint="without --offline the platform is read"
+            )
         raise CatalogError(
             "nothing is known of this platform yet", hint="run it once without --offline"
         )

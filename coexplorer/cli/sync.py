@@ -33,7 +33,12 @@ def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
             )
         return await with_sync_progress(library, lambda: library.sync(force=force))
 
-    report = invocation.run(work)
+    try:
+        report = invocation.run(work)
+    except CatalogError as error:
+        if not error.is_damaged:
+            raise
+        report = invocation.run(work)  # opened again, it is rebuilt
     invocation.partial = not report.complete
     if style is not Format.TABLE:
         print_json([msgspec.json.encode(report)], style)

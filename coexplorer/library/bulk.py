@@ -225,12 +225,27 @@ class Bulk:
                     for _ in range(min(CONCURRENCY, len(groups))):
                         workers.start_soon(work)
         finally:
-            await self._context.write_down(journal.abandon_batch, batch_id, tally.hopeless)
+            unwritten = await self._abandon(batch_id, tally.hopeless)
         if tally.hopeless is not None:
             for group in groups:
                 if group[0].asset_id not in tally.results:
                     tally.note_untried(group)
-        return await self._report(batch_id, tally.results)
+        report = await self._report(batch_id, tally.results)
+        return report if unwritten is None else _tell_unsent(report, ours, unwritten)
+
+    async def _abandon(
+        self, batch_id: int, hopeless: CoexplorerError | None
+    ) -> JournalError | None:
+        """Settle what was not begun; where that can't be written, the next start does it.
+
+        Returns:
+            Why it could not be written: what was done by then must be told all the same.
+        """
+        try:
+            await self._context.write_down(self._context.journal.abandon_batch, batch_id, hopeless)
+        except JournalError as error:
+            return error
+        return None
 
     async def _carry_out(self, entries: Sequence[Entry], purpose: Purpose) -> EditResult:
         """Send one asset's entries in their order; the first that fails ends them."""
@@ -255,7 +270,10 @@ class Bulk:
             if noted.state in (State.PLANNED, State.INTENDED):
                 noted = msgspec.structs.replace(noted, error=_under_way())
             known = results.get(noted.asset_id)
-            result = known if known and known.state is noted.state else noted
+            # An outcome that could not be written down is known all the same.
+            open_still = noted.state in (State.PLANNED, State.INTENDED)
+            trusted = known and (known.state in DONE or open_still or known.state is noted.state)
+            result = known if known and trusted else noted
             if result.action is Action.DELETE and result.state not in DONE:
                 # The archiving before it was done: whoever looks for the asset must know.
                 archived = any(_has_archived(entry) for entry in group)
@@ -301,6 +319,24 @@ class _Tally:
         if self._progress:
             done = len(self.results)
             self._progress(BatchProgress(self._batch_id, done, self._failed, self._total, result))
+
+
+def _tell_unsent(report: BatchReport, ours: frozenset[int], error: JournalError) -> BatchReport:
+    """Say of what was planned, and not begun, that it is unsent, and why."""
+    reason = JournalError(
+        f"not sent: {error.message.removesuffix(', so nothing was sent')}",
+        hint=error.hint,
+        disk_is_full=error.disk_is_full,
+    )
+    return msgspec.structs.replace(
+        report,
+        results=tuple(
+            msgspec.structs.replace(result, state=State.UNSENT, error=reason)
+            if result.entry_id in ours and result.state is State.PLANNED
+            else result
+            for result in report.results
+        ),
+    )
 
 
 def no_batch(batch_id: int) -> Refused:

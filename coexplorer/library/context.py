@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 from coexplorer.catalog import Catalog
 from coexplorer.config import Settings
@@ -46,7 +47,19 @@ TRUST_S = 60.0
 SESSION_TRUST_S = 900.0
 """The same of what this session read."""
 _NOTHING = Membership()
+_UNKEPT = 10_000
+"""So many assets are remembered without a catalog; a mount may run for weeks."""
 _log = logging.getLogger(__name__)
+
+
+def _join(newer: Membership, older: Membership) -> Membership:
+    """Return what the newer knows, and what only the older does."""
+    known = {
+        name: getattr(older, name)
+        for name in newer.__struct_fields__
+        if getattr(newer, name) is None
+    }
+    return msgspec.structs.replace(newer, **known)
 
 
 def search_time() -> float:
@@ -86,6 +99,8 @@ class Context:
         self.out_of_reach = False
         self.asked_in_vain = False
         self._opened_at = time.time()
+        self.tell: Callable[[str], None] = _log.warning
+        self._unkept: dict[AssetId, Record] = {}  # read afresh, but the catalog can't be written
         self._connect = connect
         self._client: Client | None = None
         self._refused: Secret | None = None
@@ -213,12 +228,24 @@ class Context:
             return None
 
     async def known(self, asset_id: AssetId) -> Record | None:
-        """Return what the catalog knows of an asset; None also when it can't be read."""
+        """Return what is known of an asset; None also when the catalog can't be read."""
         try:
-            return await self.run(self.catalog.get, asset_id)
+            known = await self.run(self.catalog.get, asset_id)
         except CatalogError as error:
             self.note_catalog_problem(error)
-            return None
+            known = None
+        return self._newest(asset_id, known)
+
+    def _newest(self, asset_id: AssetId, known: Record | None) -> Record | None:
+        """Return what was read in this session and could not be kept, or what is `known`."""
+        unkept = self._unkept.get(asset_id)
+        if unkept is None or known is None:
+            return unkept or known
+        if known.fetched_at > unkept.fetched_at:
+            return known
+        return msgspec.structs.replace(
+            unkept, membership=_join(unkept.membership, known.membership)
+        )
 
     def peek(self, asset_id: AssetId) -> Excerpt | None:
         """Return what `Library.peek` returns."""
@@ -232,7 +259,12 @@ class Context:
         """Return full records from the catalog."""
         if isinstance(target, Query):
             return await self.run(self.catalog.records, target, now=search_time())
-        return await self.run(self.catalog.records, list(target), now=search_time())
+        records = await self.run(self.catalog.records, list(target), now=search_time())
+        if not self._unkept:
+            return records
+        known = {record.asset.id: record for record in records}
+        newest = (self._newest(each, known.get(each)) for each in target)
+        return [record for record in newest if record is not None]
 
     async def fetch(self, asset_id: AssetId) -> Record:
         """GET an asset and let the catalog know.
@@ -325,7 +357,11 @@ class Context:
             kept = await self.run(keep)
         except CatalogError as error:
             self.note_catalog_problem(error)
+            self._unkept[asset.id] = record
+            while len(self._unkept) > _UNKEPT:
+                del self._unkept[next(iter(self._unkept))]
             return record
+        self._unkept.pop(asset.id, None)
         self.bus.publish(RowsChanged((asset.id,)))
         return kept or record
 
@@ -341,6 +377,8 @@ class Context:
 
     async def forget(self, asset_ids: Sequence[AssetId]) -> None:
         """Remove assets that the platform said are gone."""
+        for asset_id in asset_ids:
+            self._unkept.pop(asset_id, None)
         try:
             await self.run(self.catalog.remove, list(asset_ids))
         except CatalogError as error:

@@ -6,6 +6,7 @@ whichever front end asks and whether it is for one asset or one of a thousand.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from coexplorer.errors import (
     CoexplorerError,
     Conflict,
     EditConflict,
+    JournalError,
     NotFound,
     NotSignedIn,
     PlatformFault,
@@ -182,7 +184,8 @@ class Editor:
         try:
             return await self.carry_out_all(entries, Purpose.DO, heard)
         except BaseException:
-            await self._context.write_down(journal.abandon_batch, batch)
+            with contextlib.suppress(JournalError):  # then the next start does it
+                await self._context.write_down(journal.abandon_batch, batch)
             raise
 
     async def carry_out_all(
@@ -236,7 +239,7 @@ class Editor:
         bus = self._context.bus
         bus.publish(EditStarted(entry.id, entry.asset_id, entry.action))
         try:
-            async with hold_asset(self._context.journal.folder, entry.asset_id):
+            async with hold_asset(self._context.journal.folder, entry.asset_id, self._context.tell):
                 result = await self._actions[entry.action](attempt)
                 # From the reply to this line nothing waits, so no cancellation comes between.
                 await self._context.settle(

@@ -40,6 +40,10 @@ class History:
         self._editor = editor
         self._bulk = bulk
 
+    async def ensure_journal(self) -> None:
+        """See `Library.ensure_journal`."""
+        await self._context.run(self._context.journal.ensure_settled)
+
     async def log(self, limit: int, offset: int) -> list[Entry]:
         """See `Library.log`."""
         return await self._context.run(self._context.journal.log, limit=limit, offset=offset)
@@ -154,6 +158,7 @@ class History:
         stopping: Stopping = never,
     ) -> BatchReport:
         """See `Library.undo`."""
+        await self.ensure_journal()
         batch = await (self._find_last() if batch_id is None else self.batch(batch_id))
         try:
             return await self._reverse(batch, progress, stopping)
@@ -202,6 +207,7 @@ class History:
 
     async def redo(self, progress: OnProgress | None) -> BatchReport:
         """See `Library.redo`."""
+        await self.ensure_journal()
         batch = await self.redoable()
         if batch is None:
             raise UndoRefused("there is nothing to redo", hint="redo takes back an undo")

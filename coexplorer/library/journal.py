@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from coexplorer.errors import CoexplorerError, JournalError, UndoRefused
 from coexplorer.fields import Fields
@@ -26,7 +27,13 @@ from coexplorer.library.entries import (
     Reason,
     State,
 )
-from coexplorer.library.journal_file import JournalFile, insert, tell_unusable
+from coexplorer.library.journal_file import (
+    JournalFile,
+    insert,
+    is_sound,
+    tell_damaged_rows,
+    tell_unusable,
+)
 from coexplorer.library.journal_rows import ENTRY_COLUMNS, build_entry, encode_value
 from coexplorer.library.session_locks import NoSession, SessionLock, bury, is_dead
 from coexplorer.library.succession import go_on_from, leave_to_later, takes_place_of
@@ -48,11 +55,16 @@ class Journal:
         must_write: Raise when nothing can be written to it; otherwise what it holds can be read, if
             that is possible, and each write raises.
 
+    Attributes:
+        damage: Which rows could not be read and were left out; None when none were.
+
     Raises:
         JournalError: It can't be opened, or a newer coexplorer wrote it.
     """
 
     def __init__(self, path: Path, *, origin: str, must_write: bool = True) -> None:
+        self.damage: JournalError | None = None
+        self._path = path
         self._origin = origin
         self._file = JournalFile(path, must_write=must_write)
         self._folder = path.with_name(path.name + ".sessions")
@@ -350,6 +362,15 @@ class Journal:
             bury(self._folder, name)
         return count
 
+    def ensure_settled(self) -> None:
+        """Settle as `recover` does; only then can anybody say that nothing waits or was done.
+
+        Raises:
+            JournalError: Nothing can be written.
+        """
+        self._file.ensure_writable()
+        self.recover()
+
     # --- Reading
 
     def entry(self, entry_id: int) -> Entry | None:
@@ -405,7 +426,11 @@ class Journal:
             " GROUP BY state, reason, hint ORDER BY 4 DESC, min(id)",
             (batch_id,),
         )
-        return [Reason(State(state), text, hint, count) for state, text, hint, count in rows]
+        return [
+            Reason(State(state), text, hint, count)
+            for state, text, hint, count in rows
+            if state in set(State) and is_sound((text, hint))
+        ]
 
     def log(self, *, limit: int, offset: int) -> list[Entry]:
         """Return entries: those that wait for the user on top, then newest first."""
@@ -517,7 +542,13 @@ class Journal:
         return found[0] if found else None
 
     def _entries(self, tail: str, values: Sequence[object]) -> list[Entry]:
-        return [build_entry(row) for row in self._file.read(f"{_SELECT} {tail}", values)]
+        entries, bad = _build_all(self._file.read(f"{_SELECT} {tail}", values))
+        self._note_damage("entry", bad)
+        return entries
+
+    def _note_damage(self, what: str, numbers: Sequence[int]) -> None:
+        if numbers:
+            self.damage = tell_damaged_rows(self._path, what, numbers)
 
     def _batches(self, tail: str, values: Sequence[object]) -> list[Batch]:
         columns = (
@@ -527,6 +558,8 @@ class Journal:
             " WHERE entries.batch_id = batches.id)"
         )
         rows = self._file.read(f"SELECT {columns} FROM batches {tail}", values)  # noqa: S608 - constants
+        self._note_damage("change", [row[0] for row in rows if not _is_batch(row)])
+        rows = [row for row in rows if _is_batch(row)]
         numbers = [row[0] for row in rows]
         counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
         undone = dict.fromkeys(numbers, 0)
@@ -560,7 +593,7 @@ _SELECT = (
 
 
 def _select(connection: sqlite3.Connection, tail: str, values: Sequence[object]) -> list[Entry]:
-    return [build_entry(row) for row in connection.execute(f"{_SELECT} {tail}", values)]
+    return _build_all(connection.execute(f"{_SELECT} {tail}", values).fetchall())[0]
 
 
 def _take_places(
@@ -609,6 +642,33 @@ def _give_up(
 
 def _place_taken(batch_id: int) -> str:
     return f"change {batch_id} took its place"
+
+
+def _build(row: Sequence[Any]) -> Entry:
+    """Return an entry.
+
+    Raises:
+        ValueError: Its bytes are not what was written.
+    """
+    if not is_sound(row):
+        raise ValueError
+    return build_entry(row)
+
+
+def _build_all(rows: Iterable[Sequence[Any]]) -> tuple[list[Entry], list[int]]:
+    """Return the entries of rows, and the numbers of those that can't be read."""
+    entries, bad = [], []
+    for row in rows:
+        try:
+            entries.append(_build(row))
+        except (ValueError, TypeError):  # msgspec's errors are ValueErrors
+            bad.append(row[0])
+    return entries, bad
+
+
+def _is_batch(row: Sequence[Any]) -> bool:
+    """Tell whether a row of a batch is as it was written."""
+    return is_sound(row) and row[4] in set(Purpose) and isinstance(row[1], int | float)
 
 
 def _supersede(connection: sqlite3.Connection, entries: Sequence[int], now: float) -> None:

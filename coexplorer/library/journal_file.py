@@ -6,6 +6,7 @@ properly: the user wants to see what is not sent yet.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,12 @@ from coexplorer.errors import JournalError
 from coexplorer.library.journal_schema import VERSION, NewerJournalError, migrate
 
 BUSY_TIMEOUT_S = 30.0
+_NAMED = 10
 _PRIMARY_CODE = 0xFF
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""sqlite3 decodes even the messages about a damaged schema."""
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_DAMAGE_TEXTS = ("Could not decode", "no such table", "no such column", "malformed")
 
 
 class JournalFile:
@@ -45,11 +51,20 @@ class JournalFile:
             ensure_lockable(path)
             path.touch(mode=0o600)
             self._connection = _connect(path)
-        except (OSError, sqlite3.Error, NewerJournalError) as error:
+        except (OSError, NewerJournalError, *_ERRORS) as error:
             if must_write:
                 raise tell_unusable(path, error) from error
             self.problem = tell_unusable(path, error, so="nothing can be changed")
             self._connection = _connect_frozen(path)
+
+    def ensure_writable(self) -> None:
+        """Check that it was opened for writing.
+
+        Raises:
+            JournalError: It was not.
+        """
+        if self.problem is not None:
+            raise _again(self.problem)
 
     def close(self) -> None:
         """Close the connection."""
@@ -66,8 +81,9 @@ class JournalFile:
         with self._guard:
             try:
                 return self._open().execute(statement, values).fetchall()
-            except sqlite3.Error as error:
-                raise tell_unusable(self._path, error) from error
+            except _ERRORS as error:
+                so = "what it holds can't be shown"
+                raise tell_unusable(self._path, error, so=so) from None  # it may quote a row
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -77,16 +93,15 @@ class JournalFile:
             JournalError: It can't be written; nothing was.
         """
         with self._guard:
-            if self.problem is not None:
-                raise _again(self.problem)
+            self.ensure_writable()
             connection = self._open()
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
-            except (sqlite3.Error, OSError) as error:
+            except (OSError, *_ERRORS) as error:
                 _roll_back(connection)
-                raise tell_unusable(self._path, error) from error
+                raise tell_unusable(self._path, error) from None
             except BaseException:
                 _roll_back(connection)
                 raise
@@ -112,6 +127,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
     try:
+        connection.text_factory = _decode_text
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # an intent survives a power cut
         migrate(connection)
@@ -136,9 +152,10 @@ def _connect_frozen(path: Path) -> sqlite3.Connection | None:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.text_factory = _decode_text
     except (sqlite3.Error, OSError):
         return None
-    with suppress(sqlite3.Error):
+    with suppress(*_ERRORS):
         if connection.execute("PRAGMA user_version").fetchone() == (VERSION,):
             return connection
     connection.close()
@@ -157,6 +174,40 @@ def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, obje
     return cursor.lastrowid
 
 
+def _decode_text(content: bytes) -> str:
+    """Decode a text; one with flipped bytes must not keep the other rows from being read."""
+    return content.decode("utf-8", "surrogateescape")
+
+
+def is_sound(row: Sequence[object]) -> bool:
+    """Tell whether all texts of a row are as they were written: valid UTF-8."""
+    return all(text.isascii() or _is_unicode(text) for text in row if isinstance(text, str))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def tell_damaged_rows(path: Path, what: str, numbers: Sequence[int]) -> JournalError:
+    """Return what a person is told of rows that can't be read, while the others can."""
+    named = ", ".join(map(str, sorted(numbers)[:_NAMED]))
+    more = ", …" if len(numbers) > _NAMED else ""
+    return JournalError(
+        f"the journal {path} is damaged: {what} {named}{more} can't be read and is left out;"
+        " keep a copy of it, then move it and its -wal file away"
+    )
+
+
+def _is_damage(error: Exception, code: int) -> bool:
+    if isinstance(error, UnicodeDecodeError) or code in _DAMAGED:
+        return True
+    return isinstance(error, sqlite3.Error) and any(text in str(error) for text in _DAMAGE_TEXTS)
+
+
 def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent") -> JournalError:
     """Return what a person is told about a failure, and what follows from it."""
     if isinstance(error, NewerJournalError):
@@ -165,13 +216,17 @@ def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent")
             hint="update coexplorer; the journal is never rebuilt",
         )
     disk_is_full = False
-    reason, hint = str(error), "free some disk space or look at the file's permissions"
+    reason = getattr(error, "strerror", None) or str(error)
+    hint = "free some disk space or look at the file's permissions"
+    if getattr(error, "errno", None) == errno.EROFS:
+        reason = "its disk is read-only"
+        hint = "set XDG_STATE_HOME to a folder that can be written"
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
     if isinstance(error, NoLocksError):
         reason, hint = f"{error.strerror}", "set XDG_STATE_HOME to a folder on a local disk"
     elif code == sqlite3.SQLITE_BUSY:
         reason, hint = "another process holds it", "find a process that hangs"
-    elif code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+    elif _is_damage(error, code):
         reason = "it is damaged"
         hint = "keep it, it may hold what was not sent, but move it and its -wal file away"
     elif isinstance(error, sqlite3.OperationalError | OSError) and is_full(path.parent):

@@ -84,6 +84,18 @@ class Library:
         """What the session was opened with."""
         return self._context.settings
 
+    def tell_with(self, tell: Callable[[str], None]) -> None:
+        """Have sentences for people, about what they wait for, told by `tell`, on the loop."""
+        self._context.tell = tell
+
+    async def ensure_journal(self) -> None:
+        """Check that the journal tells all, and can be written.
+
+        Raises:
+            JournalError: It can't be, so that nothing can be said of what is missing in it.
+        """
+        await self._history.ensure_journal()
+
     @property
     def offline(self) -> bool:
         """Whether the session was opened without the network."""

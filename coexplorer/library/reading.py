@@ -94,6 +94,7 @@ class Reading:
             unsent, refused = await self._context.run(journal.count_kept)
         except JournalError:  # nothing is known of what is not sent; `problem` says so
             unsent = refused = 0
+        problem = journal.problem or journal.damage
         return Status(
             total=state.assets,
             complete=state.complete,
@@ -103,7 +104,7 @@ class Reading:
             unsent=unsent,
             catalog_problem=self._context.catalog_problem,
             is_kept=self._catalog.path == self._context.settings.catalog_path,
-            journal_problem=journal.problem.message if journal.problem else "",
+            journal_problem=problem.message if problem else "",
             dialect=state.dialect or "",
             refused=refused,
         )

@@ -95,7 +95,7 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
         name = record.asset.name
         if self.name and _compose(name) != _compose(self.name):
             raise NoLongerFits(f"it is called {name!r} now")
-        if self.query and not fulfils(_parse(self.query), record, self.at):
+        if self.query and not fulfils(_parse(self.query), record, self.at, or_unknown=True):
             before = self.seen or seen
             changed = changed_fields(before, record.asset.fields) if before else ()
             why = f": its {' and '.join(changed)} changed" if changed else ""

@@ -34,6 +34,9 @@ logging.getLogger("coexplorer").addHandler(logging.NullHandler())
 _ROOM_BYTES = 8 * 1024 * 1024
 """A new catalog wants this much for a thousand assets."""
 
+_LEAST_BYTES = 1024 * 1024
+"""One that is filled takes the news of a minute with this much."""
+
 _MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
 
 _CONCURRENCY: dict[Origin, int] = {"cli": 8, "tui": 8, "mount": 64}
@@ -65,7 +68,7 @@ async def open_library(
         CatalogError: The catalog can't be used, and there is no room for another either.
     """
     async with AsyncExitStack() as stack:
-        catalog, problem = _open_catalog(settings.catalog_path, stack)
+        catalog, problem = _open_catalog(settings.catalog_path, stack, offline=offline)
         journal = Journal(settings.journal_path, origin=origin, must_write=must_write)
         stack.callback(journal.close)
         try:
@@ -90,33 +93,67 @@ async def open_library(
         yield Library(context)
 
 
-def _open_catalog(path: Path, stack: AsyncExitStack) -> tuple[Catalog, str]:
-    """Open the catalog, or an empty one for this session only, with the reason."""
+def _open_catalog(path: Path, stack: AsyncExitStack, *, offline: bool) -> tuple[Catalog, str]:
+    """Open the catalog, or one for this session only, with the reason."""
     try:
-        catalog = _open_with_room(path)
-        problem = catalog.problem
+        catalog = _open_whole(path)
     except CatalogError as error:
-        problem = error.message
         catalog = _open_elsewhere(error, stack)
+        stack.callback(catalog.close)
+        return catalog, error.message
     stack.callback(catalog.close)
-    return catalog, problem
+    why = catalog.why_frozen
+    room = _LEAST_BYTES if catalog.sync_state().generation else _ROOM_BYTES
+    if not why and is_full(path.parent, room):
+        why = f"the catalog {path} has no room on its disk"
+    if not why or offline:  # offline there is nothing new to write
+        return catalog, catalog.problem
+    # What is read afresh must be found: in a copy, for as long as this session lasts.
+    try:
+        copy = _open_elsewhere(CatalogError(why), stack, source=catalog)
+    except CatalogError:
+        return catalog, catalog.problem
+    stack.callback(copy.close)
+    return copy, f"{why}, so what is read is not kept"
 
 
-def _open_with_room(path: Path) -> Catalog:
-    """Open a catalog whose assets are known, or have room to be."""
+def _open_whole(path: Path) -> Catalog:
+    """Open a catalog; one that turns out to be damaged is rebuilt at once."""
+    try:
+        return _open_readable(path)
+    except CatalogError as error:
+        if not error.is_damaged:
+            raise
+    return _open_readable(path)
+
+
+def _open_readable(path: Path) -> Catalog:
     catalog = Catalog.open(path)
-    if catalog.sync_state().generation or not is_full(path.parent, _ROOM_BYTES):
-        return catalog
-    catalog.close()
-    raise CatalogError(f"the catalog {path} has no room on its disk, so what is read is not kept")
+    try:
+        catalog.sync_state()
+    except CatalogError:
+        catalog.close()
+        raise
+    return catalog
 
 
-def _open_elsewhere(error: CatalogError, stack: AsyncExitStack) -> Catalog:
-    """Open an empty catalog in the first folder for temporary files that has room for one."""
+def _open_elsewhere(
+    error: CatalogError, stack: AsyncExitStack, *, source: Catalog | None = None
+) -> Catalog:
+    """Open a catalog in the first folder for temporary files that has room for one.
+
+    Args:
+        error: Raised when there is none.
+        stack: Removes it in the end.
+        source: What it begins with; None: it is empty.
+    """
     for parent in (None, _MEMORY_DISK):
         try:
             folder = stack.enter_context(TemporaryDirectory(prefix="coexplorer-", dir=parent))
-            return Catalog.open(Path(folder) / "catalog.sqlite3")
+            path = Path(folder) / "catalog.sqlite3"
+            if source is not None:
+                source.copy_to(path)
+            return Catalog.open(path)
         except (OSError, CatalogError) as reason:
             _log.warning("no catalog in %s: %s", parent, reason)
     raise error

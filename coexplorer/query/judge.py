@@ -18,19 +18,30 @@ from coexplorer.query.values import interval
 _MATCHES = {field.name: "whole" if field.choices else field.match for field in FIELDS}
 
 
-def fulfils(query: Query, record: Record, now: float) -> bool:
+def fulfils(query: Query, record: Record, now: float, *, or_unknown: bool = False) -> bool:
     """Tell whether a query finds an asset.
 
     Args:
         query: The query.
         record: The asset, with what searches said of it; what none has said is no.
         now: Epoch seconds that relative dates count back from.
+        or_unknown: What no search has said of it yet speaks neither for nor against it.
     """
     if record.membership.archived and not query.asks_for_archived:
         return False
     return all(
         any(_holds(term, record, now) for term in group) is not group[0].negated
         for group in group_terms(query)
+        if not (or_unknown and _is_unknown(group[0], record.membership))
+    )
+
+
+def _is_unknown(term: Term, membership: Membership) -> bool:
+    """Tell whether a term asks for what only a search says, and none has said."""
+    return (
+        isinstance(term, Flag)
+        and term.name in membership.__struct_fields__
+        and getattr(membership, term.name) is None
     )
 
 

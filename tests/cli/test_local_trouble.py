@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -16,6 +18,7 @@ import pytest
 
 from coexplorer.catalog import connections
 from coexplorer.errors import CatalogError
+from coexplorer.library import locks
 from tests.support.namespaces import UNSHARE
 from tests.support.program import TIMEOUT_S, Done, Program, program_command
 from tests.support.server import RAW
@@ -158,7 +161,7 @@ def test_full_disk_leaves_reading_and_sends_nothing(known: Program, tmp_path: Pa
     assert listed.code == 0, listed
     assert RAW in listed.lines
     (line,) = listed.err.splitlines()
-    assert "the disk is full; what it knew before is shown" in line
+    assert "the disk is full, so what is read is not kept" in line
     log = on_a_full_disk(known, tmp_path, "log")
     assert "add tag before" in log.out
     for command in (("edit", RAW, "--add-tag", "full"), ("archive", RAW), ("undo",)):
@@ -289,3 +292,257 @@ def test_no_hint_sends_a_good_catalog_to_the_bin(known: Program) -> None:
     assert "Expression tree is too large" in caught.value.message
     assert "delete" not in caught.value.hint
     assert "keep it" in caught.value.hint
+
+
+def test_full_disk_shows_what_was_read_afresh(known: Program, tmp_path: Path) -> None:
+    known.ok("edit", RAW, "--add-tag", "before")
+    on_a_full_disk(known, tmp_path, "ls", "--ids")  # keeps a copy of the home as it is now
+    known.ok("edit", RAW, "--add-tag", "by-a-colleague", "--name", "renamed")
+    for command in (("ls", "tag:by-a-colleague", "--ids"), ("ls", "--refresh", "renamed", "--ids")):
+        done = on_a_full_disk(known, tmp_path, *command)
+        assert (done.code, done.lines) == (0, [RAW]), done
+    shown = on_a_full_disk(known, tmp_path, "show", RAW, "--json")
+    assert (shown.code, "by-a-colleague" in shown.out) == (0, True), shown
+    (line,) = shown.err.splitlines()
+    assert "the disk is full, so what is read is not kept" in line
+
+
+def test_a_held_catalog_does_not_hide_what_was_read_afresh(held: Program) -> None:
+    held.server.store.update(RAW, name="renamed meanwhile")
+    done = held.ok("show", RAW, "--json")
+    assert "renamed meanwhile" in done.out
+
+
+CACHE_FILLED = """
+set -e
+cache="$1/cache"
+mkdir -p "$cache"
+mount -t tmpfs -o size=4m tmpfs "$cache"
+dd if=/dev/zero of="$cache/fill" bs=4k 2>/dev/null || true
+shift 2
+export XDG_CACHE_HOME="$cache"
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("query", ["is:mine", "-is:shared is:mine", "is:mine -is:favorite"])
+def test_full_cache_does_not_unselect_what_a_query_found(
+    known: Program, tmp_path: Path, query: str
+) -> None:
+    (tmp_path / "small").mkdir()
+    wanted = known.ok("ls", query, "--ids").lines
+    assert wanted
+    done = on_a_full_disk(
+        known, tmp_path, "edit", "--query", query, "--add-tag", "all", "--yes", script=CACHE_FILLED
+    )
+    assert "no longer fits" not in done.err
+    assert done.code == 0, done
+    assert [each for each in wanted if "all" not in known.server.store.get(each).tags] == []
+
+
+def flip(path: Path, seed: int, first: int | None) -> None:
+    """Change 300 bytes: XOR anywhere, or replace those from `first` on."""
+    content, chance = bytearray(path.read_bytes()), random.Random(seed)
+    if first is None:
+        for _ in range(300):
+            content[chance.randrange(len(content))] ^= chance.randrange(1, 256)
+    else:
+        content[first : first + 300] = chance.randbytes(300)
+    path.write_bytes(content)
+
+
+def mangle_rows(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = 1")
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("seed", "first"),
+    [(5, None), (101, 100), (105, 100), *((seed, None) for seed in range(10, 16))],
+)
+def test_catalog_with_flipped_bytes_heals(known: Program, seed: int, first: int | None) -> None:
+    flip(find_catalog(), seed, first)
+    for command in (("ls", "--json"), ("ls", "tag:x"), ("show", RAW), ("stats",), ("tags",)):
+        done = known(*command)
+        assert done.code in (0, 9), done
+        if done.code:
+            assert "damaged" in done.err
+    known.ok("sync")
+    assert RAW in known.ok("ls", "--ids").lines
+    assert known.ok("show", RAW).err == ""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE asset SET name = CAST(x'ff80fe' AS TEXT)",
+        "UPDATE asset SET tags = 'no json'",
+        "UPDATE asset SET tags = '{}'",
+        "UPDATE asset SET id = CAST(x'c328' || id AS TEXT)",
+        "UPDATE sync SET dialect = 'martian'",
+    ],
+)
+def test_catalog_of_unreadable_rows_is_rebuilt(known: Program, statement: str) -> None:
+    mangle_rows(find_catalog(), statement)
+    first = known("ls")
+    assert first.code in (0, 9), first
+    assert "\N{REPLACEMENT CHARACTER}" not in first.err
+    known.ok("sync")
+    assert known.ok("ls", "--ids").err == ""
+
+
+@pytest.mark.parametrize("asked", [("--offset", "99999999999999999999"), ("size:>1e300",)])
+def test_absurd_questions_do_not_condemn_a_good_catalog(
+    known: Program, asked: tuple[str, ...]
+) -> None:
+    known("ls", "--offline", *asked)
+    assert known.ok("ls", "--offline", "--ids").err == ""
+
+
+def test_a_newer_catalog_offline_says_what_helps(known: Program) -> None:
+    with closing(sqlite3.connect(find_catalog())) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    done = known("ls", "--offline")
+    assert done.code == 9
+    assert "newer coexplorer" in done.err
+    assert "run it once" not in done.err
+
+
+STATE_FILLED_BY = """
+set -e
+state="$1/state"
+mkdir -p "$state"
+mount -t tmpfs -o size=8m tmpfs "$state"
+room="$3"
+shift 3
+export XDG_STATE_HOME="$state"
+"$@" log >/dev/null
+dd if=/dev/zero of="$state/fill" bs=1k count=$((8192 - room - $(du -sk "$state" | cut -f1))) \
+    2>/dev/null
+text=$(head -c 40000 /dev/zero | tr '\\0' x)
+"$@" edit --query is:any --description "$text" --yes || echo "code $?"
+dd if=/dev/zero of="$state/more" bs=1k 2>/dev/null || true
+for command in retry undo redo "discard --all"; do
+    "$@" $command && echo "$command ended well" || echo "$command: $?"
+done
+rm "$state/fill" "$state/more"
+"$@" retry --batch 1 || true
+"$@" log 1 --json
+"""
+
+
+@pytest.mark.parametrize("room_kb", [600, 700, 800, 900])
+def test_a_disk_that_fills_during_a_change_of_many_leaves_the_rest_to_a_retry(
+    known: Program, tmp_path: Path, room_kb: int
+) -> None:
+    wanted = known.ok("ls", "is:any", "--ids").lines
+    done = on_a_full_disk(known, tmp_path, script=STATE_FILLED_BY, room=(str(room_kb),))
+    assert "Traceback" not in done.err
+    assert "nothing waits for you" not in done.err
+    assert "nothing to undo" not in done.err
+    assert "ended well" not in done.out
+    assert "changed " in done.out
+    assert ": coexplorer retry --batch 1" in done.out
+    states = [each["state"] for each in json.loads(done.out[done.out.index("[") :])]
+    assert len(states) == len(wanted)
+    assert set(states) <= {"applied", "refused"}
+    assert states.count("refused") <= 1  # one that may not be changed at all
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entries SET base = 'no json' WHERE id = 1",
+        "UPDATE entries SET asset_name = CAST(x'ff80fe' AS TEXT) WHERE id = 1",
+        "UPDATE entries SET state = 'flown' WHERE id = 1",
+        "UPDATE entries SET mine = CAST(x'7b22ff' AS TEXT) WHERE id = 1",
+        "UPDATE batches SET title = CAST(x'ff80fe' AS TEXT) WHERE id = 1",
+        "UPDATE batches SET purpose = 'none' WHERE id = 1",
+    ],
+)
+def test_a_journal_with_a_bad_row_is_read_all_the_same(known: Program, statement: str) -> None:
+    known.ok("edit", RAW, "--add-tag", "first-tag")
+    known.ok("edit", RAW, "--add-tag", "second-tag")
+    mangle_rows(find_journal(), statement)
+    what = "change 1" if "batches" in statement else "entry 1"
+    for command in (("log",), ("log", "--entries"), ("log", "--json"), ("ls", "--ids")):
+        done = known.ok(*command)
+        assert "no json" not in done.err
+        if command == (("log",) if "batches" in statement else ("log", "--entries")):
+            assert f"is damaged: {what} can't be read and is left out" in done.err
+            assert "move it and its -wal file away" in done.err
+    assert "second-tag" in known.ok("log").out
+    known.ok("undo")
+    assert "second-tag" not in known.server.store.get(RAW).tags
+
+
+@pytest.mark.parametrize("seed", range(20, 26))
+def test_a_journal_with_flipped_bytes_never_crashes(known: Program, seed: int) -> None:
+    for number in range(4):
+        known.ok("edit", RAW, "--add-tag", f"tag-{number}")
+    flip(find_journal(), seed, None)
+    for command in (("log",), ("log", "--entries"), ("log", "1"), ("undo",), ("retry",), ("ls",)):
+        done = known(*command)
+        assert done.code != 1, done
+        assert "tag-1" not in done.err
+
+
+def test_nothing_is_said_of_a_journal_that_cannot_be_looked_at(
+    known: Program, no_locks: Path
+) -> None:
+    home = {
+        "LD_PRELOAD": str(no_locks),
+        "NOLOCKS": os.environ["HOME"],
+        "NOLOCKS_CALLS": "fcntl,flock,mmap",
+    }
+    for command in (("undo",), ("log",), ("retry",)):
+        done = known.spawn(*command, env=home)
+        assert done.code == 9, done
+        assert "its disk has no locks" in done.err
+
+
+STOPPED = """
+import os, signal, sys
+from pathlib import Path
+import anyio
+from coexplorer.library.locks import hold_asset
+
+async def main():
+    async with hold_asset(Path(sys.argv[1]), sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("edit", RAW, "--add-tag", "late"),
+        ("archive", RAW),
+        ("undo",),
+        ("edit", "--query", f"id:{RAW} is:any", "--add-tag", "late", "--yes"),
+    ],
+)
+def test_a_stopped_process_that_holds_an_asset_is_named(
+    known: Program, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    known.ok("edit", RAW, "--add-tag", "before")
+    known.server.log.clear()
+    monkeypatch.setattr(locks, "TELL_AFTER_S", 0.05)
+    monkeypatch.setattr(locks, "GIVE_UP_AFTER_S", 0.5)
+    folder = find_journal().with_name(f"{find_journal().name}.sessions")
+    holder = subprocess.Popen([sys.executable, "-c", STOPPED, str(folder), RAW])
+    try:
+        os.waitpid(holder.pid, os.WUNTRACED)
+        done = known(*command)
+        assert done.code == 9, done
+        assert f"waiting for process {holder.pid}" in done.err
+        assert f"process {holder.pid} is changing this asset, and has not come to" in done.err
+        assert [one for method in WRITES for one in known.server.requests(method)] == []
+    finally:
+        holder.kill()
+        holder.wait()
+    assert "unsent" in known.ok("log", "--entries").out
+    known.ok("retry")

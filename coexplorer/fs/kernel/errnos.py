@@ -14,6 +14,7 @@ import trio
 
 from coexplorer.errors import (
     ApiError,
+    AssetHeld,
     ChangedSince,
     CoexplorerError,
     Conflict,
@@ -47,7 +48,7 @@ _ERRNOS: tuple[tuple[type[CoexplorerError], int], ...] = (
     (Conflict, errno.EBUSY),
     (EditConflict, errno.EBUSY),
     (ChangedSince, errno.EBUSY),
-    (ChangedSince, errno.EBUSY),
+    (AssetHeld, errno.EBUSY),
     (Refused, errno.EPERM),
     (QueryError, errno.ENOENT),
     (Unreachable, errno.ENETDOWN),
