@@ -63,6 +63,8 @@ def _load(context: ssl.SSLContext, variable: str, path: str) -> None:
     place = Path(path)
     instead = f"correct {variable}, or unset it: then the system's certificates count"
     try:
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            raise ConfigError(f"{path}, in {variable}, is not a regular file", hint=instead)
         if place.is_dir():
             if not _has_hashed(place):
                 raise ConfigError(

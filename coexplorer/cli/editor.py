@@ -15,17 +15,28 @@ import click
 from coexplorer.cli.narration import warn
 from coexplorer.config import find_paths
 from coexplorer.config.paths import ensure_private_dir
+from coexplorer.errors import JournalError
 
 
 class EditedText:
     """A text in a file under the state folder; it is removed only when nothing can be lost."""
 
     def __init__(self, text: str, suffix: str) -> None:
-        folder = ensure_private_dir(find_paths().state_dir / "edits")
-        descriptor, name = tempfile.mkstemp(prefix="edit-", suffix=suffix, dir=folder)
+        folder = find_paths().state_dir / "edits"
+        name = ""
+        try:
+            ensure_private_dir(folder)
+            descriptor, name = tempfile.mkstemp(prefix="edit-", suffix=suffix, dir=folder)
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        except OSError as error:
+            if name:
+                Path(name).unlink(missing_ok=True)
+            raise JournalError(
+                f"the text can't be put into {folder}: {error.strerror}; nothing was sent",
+                hint="free some disk space, or set XDG_STATE_HOME to a folder that can be written",
+            ) from None
         self.path = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
 
     def edit(self) -> str:
         """Open the file in the editor and return what it holds afterwards.

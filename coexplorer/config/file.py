@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,13 +77,17 @@ def load_config_file(path: Path) -> ConfigFile:
             wrong.
     """
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read()
+        # A named pipe must not let the program wait for somebody who writes to it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            mode = os.fstat(descriptor).st_mode
+            content = file.read() if stat.S_ISREG(mode) else b""
     except FileNotFoundError:
         return ConfigFile()
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}") from None
+    if not stat.S_ISREG(mode):
+        raise ConfigError(f"{path} is not a regular file", hint="put a text file in its place")
     if mode & 0o077:
         raise ConfigError(
             f"{path} is open to others, and it may hold tokens", hint=f"run: chmod 600 {path}"
@@ -94,7 +99,7 @@ def load_config_file(path: Path) -> ConfigFile:
                 hint=f"run: chmod go-w {folder}",
             )
     try:
-        table = tomllib.loads(content.decode("utf-8"))
+        table = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text", hint="mend it in an editor") from None
     except tomllib.TOMLDecodeError as error:

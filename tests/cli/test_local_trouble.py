@@ -546,3 +546,12 @@ def test_a_stopped_process_that_holds_an_asset_is_named(
         holder.wait()
     assert "unsent" in known.ok("log", "--entries").out
     known.ok("retry")
+
+
+def test_a_text_for_the_editor_that_does_not_fit_names_the_way_out(
+    known: Program, tmp_path: Path
+) -> None:
+    done = on_a_full_disk(known, tmp_path, "edit", RAW)
+    assert done.code == 9, done
+    assert "the text can't be put into" in done.err
+    assert "free some disk space" in done.err

@@ -1,9 +1,11 @@
 """`config.toml`: read strictly, changed gently."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from coexplorer.api.trust import build_tls
 from coexplorer.config.file import Profile, load_config_file
 from coexplorer.config.paths import Paths, find_paths
 from coexplorer.config.settings import load_settings
@@ -212,3 +214,27 @@ def test_what_is_not_in_the_file_remembers_nothing(paths: Paths) -> None:
     assert not paths.config_file.exists()
     with pytest.raises(ConfigError, match="view"):
         save_view(settings, "x", "tag:raw")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_pipe_in_the_place_of_the_file_is_refused_at_once(paths: Paths, mode: int) -> None:
+    paths.config_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.mkfifo(paths.config_file, mode)
+    with pytest.raises(ConfigError, match="is not a regular file"):
+        load_config_file(paths.config_file)
+
+
+def test_a_byte_order_mark_does_no_harm(paths: Paths) -> None:
+    paths.config_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    paths.config_file.write_text('columns = ["name"]\n', encoding="utf-8-sig")
+    paths.config_file.chmod(0o600)
+    assert load_config_file(paths.config_file).columns == ("name",)
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_pipe_in_the_place_of_certificates_is_refused_at_once(
+    tmp_path: Path, variable: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=f"in {variable}, is not a regular file"):
+        build_tls({variable: str(tmp_path / "pipe")})
