@@ -65,7 +65,8 @@ def carry_out(
         dry_run: Only show it, all of it.
         ask: Show it and ask before anything is sent.
         style: `Format.JSON` writes the plan (dry run) or the outcomes as JSON.
-        written: Called once the plan is in the journal, or holds nothing: no text can be lost then.
+        written: Called once the plan is in the journal, or holds nothing: no text can be lost then;
+            not where a text was kept because its asset had changed.
     """
     if not plan.items:
         written()
@@ -85,7 +86,8 @@ def carry_out(
             warn("nothing was done")
             leave(exits.REFUSED)
     report = invocation.run(lambda library: apply_with_progress(library, plan))
-    written()
+    if not any(result.no_longer_fits for result in report.refused):
+        written()  # else the text is for other assets than its writer had seen: it stays, too
     finish(report, style)
 
 
@@ -162,24 +164,25 @@ def leave(code: int) -> None:
 
 
 def tell_failures(report: BatchReport) -> None:
-    """Name each asset for which it did not work, with the reason; each hint once."""
-    hints: dict[str, None] = {}
+    """Name each asset for which it did not work, with the reason; each hint below its assets."""
+    by_hint: dict[str, list[EditResult]] = {}
     for result in dict.fromkeys((*report.failed, *report.missed, *report.outdated)):
-        reason = result.error.message if result.error else f"left {result.state}"
-        now = "; it is archived now" if result.archived else ""
-        warn(f"{result.asset_name} ({result.asset_id[:8]}): {reason}{now}")
-        if isinstance(result.error, EditConflict):
-            report_details(result.error)
-        if result.error and result.error.hint:
-            hints[result.error.hint] = None
+        by_hint.setdefault(result.error.hint if result.error else "", []).append(result)
+    for hint, results in by_hint.items():
+        for result in results:
+            reason = result.error.message if result.error else f"left {result.state}"
+            now = "; it is archived now" if result.archived else ""
+            warn(f"{result.asset_name} ({result.asset_id[:8]}): {reason}{now}")
+            if isinstance(result.error, EditConflict):
+                report_details(result.error)
+        if hint:
+            click.echo(f"  {clean(hint)}", err=True)
     for result in report.applied:
         tell_left_alone(result)
         if result.differs:
             fields = " and ".join(result.differs)
             # Or shows none at all: old platforms' replies are without the mount.
             warn(f"{result.asset_name}: the platform's reply does not show the new {fields}")
-    for hint in hints:
-        click.echo(f"  {clean(hint)}", err=True)
     for entry in report.given_up[:_SHOWN]:
         warn(f"given up: {entry.action} {entry.asset_name} (entry {entry.id}, not sent)")
     if len(report.given_up) > _SHOWN:

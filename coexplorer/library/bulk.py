@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import groupby
 
@@ -21,7 +21,7 @@ from coexplorer.fields import changed_fields
 from coexplorer.library.changes import Change, Plan, PlanItem, build_plan, keep_fit
 from coexplorer.library.context import Context, search_time
 from coexplorer.library.document import build_document, find_edits
-from coexplorer.library.edit import Editor
+from coexplorer.library.edit import Editor, allow_unfit
 from coexplorer.library.entries import DONE, Action, Draft, Entry, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
@@ -112,7 +112,9 @@ class Bulk:
                 reason="" if changed else "not changed",
                 needless=not changed,
             )
-            items.append(keep_fit(item, fits.get(edit.asset_id)))
+            fit = fits.get(edit.asset_id)
+            typed = None if fit is None else msgspec.structs.replace(fit, typed=True)
+            items.append(keep_fit(item, typed))
         return Plan("edit as text", tuple(items))
 
     async def apply(
@@ -175,8 +177,9 @@ class Bulk:
         entries = await self._context.run(journal.entries_of, batch_id)
         again = {State.UNSENT, State.CONFLICT, *([State.REFUSED] if refused else [])}
         unsent = [entry.id for entry in entries if entry.state in again]
+        meant = [entry.id for entry in entries if allow_unfit(entry) is not entry]
         claimed = await self._context.write_down(journal.claim, unsent)
-        return await self._run(batch_id, claimed, batch.purpose, progress, stopping)
+        return await self._run(batch_id, claimed, batch.purpose, progress, stopping, meant=meant)
 
     async def _load(
         self, target: Query | str | Sequence[AssetId] | Sequence[Record]
@@ -199,12 +202,17 @@ class Bulk:
         purpose: Purpose,
         progress: OnProgress | None,
         stopping: Stopping,
+        *,
+        meant: Collection[int] = (),
     ) -> BatchReport:
-        """Send those of a batch's entries that are this session's: others may be sending theirs."""
+        """Send those of a batch's entries that are this session's: others may be sending theirs.
+
+        Those that are `meant` are sent whatever their assets are by now.
+        """
         journal = self._context.journal
         ours = frozenset(ours)
         entries = [
-            entry
+            msgspec.structs.replace(entry, fit=None) if entry.id in meant else entry
             for entry in await self._context.run(journal.entries_of, batch_id)
             if entry.id in ours and entry.state is State.PLANNED
         ]

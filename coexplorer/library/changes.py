@@ -219,6 +219,8 @@ def build_plan(
     items = []
     for record in records:
         fit = fits.get(record.asset.id)
+        if change.only_with:
+            fit = msgspec.structs.replace(fit or Fit(), tags=change.only_with)
         found = fit is not None and bool(fit.query)
         item = _plan_item(record, change, action, found=found, is_current=is_current)
         items.append(keep_fit(item, fit))

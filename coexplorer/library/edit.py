@@ -23,6 +23,7 @@ from coexplorer.errors import (
     Conflict,
     EditConflict,
     JournalError,
+    NoLongerFits,
     NotFound,
     NotSignedIn,
     PlatformFault,
@@ -36,7 +37,7 @@ from coexplorer.library.locks import hold_asset
 from coexplorer.library.merge import Merged, merge_fields, merge_metadata, merge_reversal
 from coexplorer.library.refusals import is_final
 from coexplorer.library.results import EditResult
-from coexplorer.library.selection import keep_shown
+from coexplorer.library.selection import keep_shown, was_unfit
 from coexplorer.library.settle import find_archived, settle_edits
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import Asset, AssetId, Membership, MetadataValue, Record
@@ -253,9 +254,10 @@ class Editor:
             error = failure
             if attempt.answered:
                 error = await self._confirm_gone(entry.asset_id, failure)
-            await self._context.settle(
-                entry.id, failed_state(error, sent=attempt.sent), error=error
-            )
+            state = failed_state(error, sent=attempt.sent)
+            if state is State.SKIPPED and isinstance(error, NoLongerFits) and _keeps_text(entry):
+                state, error = State.REFUSED, _keep_unfit(entry, error)
+            await self._context.settle(entry.id, state, error=error)
             if attempt.update_catalog is not None and not isinstance(error, NotFound):
                 await attempt.update_catalog()
             bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
@@ -505,6 +507,26 @@ def failed_state(error: CoexplorerError, *, sent: bool) -> State:
     if is_final(error):
         return State.REFUSED
     return State.SKIPPED if isinstance(error, Refused) else State.UNSENT
+
+
+def _keeps_text(entry: Entry) -> bool:
+    return entry.action is Action.EDIT and entry.fit is not None and entry.fit.keeps_text
+
+
+def _keep_unfit(entry: Entry, error: NoLongerFits) -> NoLongerFits:
+    """Say how an edit is sent although its asset is not what it was any more."""
+    return NoLongerFits(
+        error.message,
+        hint=f"your edit is kept: coexplorer retry {entry.id} sends it all the same,"
+        f" discard {entry.id} gives it up",
+    )
+
+
+def allow_unfit(entry: Entry) -> Entry:
+    """Return an entry as it is sent on request: who knows that it does not fit means it still."""
+    if entry.state is State.REFUSED and was_unfit(entry.reason) and _keeps_text(entry):
+        return msgspec.structs.replace(entry, fit=None)
+    return entry
 
 
 def _ensure_as_noted(entry: Entry, asset: Asset) -> None:

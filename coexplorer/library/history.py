@@ -7,7 +7,7 @@ from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never, no_batch
 from coexplorer.library.changes import Plan, PlanItem
 from coexplorer.library.context import Context
-from coexplorer.library.edit import Editor, build_edit_title
+from coexplorer.library.edit import Editor, allow_unfit, build_edit_title
 from coexplorer.library.entries import (
     KEPT,
     Action,
@@ -109,7 +109,7 @@ class History:
         purpose = batch.purpose if batch else Purpose.DO
         if not await self._context.write_down(self._context.journal.claim, [entry_id]):
             raise _not_waiting(entry_id)
-        return await self._editor.carry_out(entry, purpose)
+        return await self._editor.carry_out(allow_unfit(entry), purpose)
 
     async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool) -> bool:
         """See `Library.amend`."""

@@ -205,7 +205,7 @@ class BatchReport(msgspec.Struct, frozen=True):
     @property
     def outdated(self) -> tuple[EditResult, ...]:
         """What was left out because it has changed since it was selected."""
-        return tuple(result for result in self.results if result.no_longer_fits)
+        return tuple(result for result in self.skipped if result.no_longer_fits)
 
 
 class SyncReport(msgspec.Struct, frozen=True):

@@ -49,6 +49,15 @@ def find_changes(known: Asset, now: Asset) -> tuple[str, ...]:
     return (*fields, *others)
 
 
+_RENAMED = "it is called "
+_UNFIT = "it no longer fits the query"
+
+
+def was_unfit(reason: str) -> bool:
+    """Tell whether a reason in the journal is that the asset was renamed or fits no longer."""
+    return reason.startswith((_RENAMED, _UNFIT))
+
+
 class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an asset must still be, or it is left out.
 
@@ -58,6 +67,8 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
         name: The name that it was given by; empty: it was not given by its name.
         seen: Its fields as they were then, to say what has changed.
         shown: All of it as it was shown, where it must be just so still: what is deleted is gone.
+        tags: It must have one of these, spelled just so; empty: whichever it has.
+        typed: Somebody typed a text for this very asset.
     """
 
     query: str = ""
@@ -65,6 +76,13 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     seen: Fields | None = None
     shown: Asset | None = None
+    tags: tuple[str, ...] = ()
+    typed: bool = False
+
+    @property
+    def keeps_text(self) -> bool:
+        """Whether an edit of it is kept when it does not fit: somebody means this very asset."""
+        return self.typed or bool(self.name)
 
     @property
     def depends_on_archived(self) -> bool:
@@ -94,7 +112,9 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
         """
         name = record.asset.name
         if self.name and _compose(name) != _compose(self.name):
-            raise NoLongerFits(f"it is called {name!r} now")
+            raise NoLongerFits(f"{_RENAMED}{name!r} now")
+        if self.tags and not set(self.tags) & set(record.asset.tags):
+            raise NoLongerFits(f"it has no tag {' or '.join(self.tags)} any more")
         if self.query and not fulfils(_parse(self.query), record, self.at, or_unknown=True):
             before = self.seen or seen
             changed = changed_fields(before, record.asset.fields) if before else ()
@@ -102,7 +122,7 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
             if not changed and self.depends_on_archived:
                 archived = record.membership.archived
                 why = ": it is archived now" if archived else ": it is not archived any more"
-            raise NoLongerFits(f"it no longer fits the query{why}")
+            raise NoLongerFits(f"{_UNFIT}{why}")
         if self.shown is not None and (what := find_changes(self.shown, record.asset)):
             raise ChangedSince(what, name if name != self.shown.name else "")
 

@@ -269,6 +269,9 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             screen.say("there is nothing to do")
             return None
         if report is not None:
+            for result in report.applied:
+                if result.asset_id in screen.marked:
+                    screen.marked[result.asset_id] = None  # it may fit no longer because of this
             await screen.drop_lost_marks()
         screen.feeds.load_list()
         await screen.feeds.load_status()

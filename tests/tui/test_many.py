@@ -7,6 +7,7 @@ from coexplorer.demo.asset import Role, StoredAsset
 from coexplorer.demo.server import DemoServer
 from coexplorer.library.bulk import CONCURRENCY
 from coexplorer.library.entries import State
+from coexplorer.models import AssetId
 from tests.support.server import COMBINED, OUTSIDE, VIEWED, make_id
 from tests.support.tui import Running, running_app
 
@@ -158,3 +159,25 @@ async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
         await app.press("escape")
         await app.until_gone("Log: ")
         await app.until_gone("unsent")
+
+
+async def test_what_a_search_has_marked_must_be_in_it_still(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("space", "*", "+")  # the first one is marked by hand
+        await app.until_shown("add tag")
+        await app.type("keep")
+        await app.press("enter")
+        await app.until_shown("add tag keep: 8 assets")
+        server.store.update(OUTSIDE, archived=True)
+        server.store.update(COMBINED, archived=True)
+        await app.press("y")
+        await app.until_shown(" 1 left out")
+        assert app.stored(OUTSIDE).tags == ("keep",)
+        assert app.stored(COMBINED).tags == ()
+        await app.press("escape")
+        # What was changed here may fit no longer, and is marked all the same.
+        marks = app.main.marked
+        await app.until(lambda: list(marks.values()).count(None) > 1, "marks that are meant")
+        assert marks[AssetId(COMBINED)] is not None

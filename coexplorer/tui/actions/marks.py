@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
+
+from coexplorer.library.selection import fit_query
+from coexplorer.query import Flag, Query
 
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
@@ -39,7 +43,11 @@ async def mark_range(screen: MainScreen) -> None:
 
 async def mark_all(screen: MainScreen) -> None:
     """Mark everything that the search finds."""
-    screen.marked.update(dict.fromkeys(await screen.library.ids(screen.browsing.query)))
+    query = screen.browsing.query
+    judged = query if query.terms else Query((Flag("archived", negated=True),))
+    fit = fit_query(judged, time.time())
+    found = await screen.library.ids(query)
+    screen.marked.update({each: screen.marked.get(each, fit) for each in found})
     screen.show_marks()
 
 

@@ -43,7 +43,9 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
         first = await _first_marked(screen) or row
         if first is not None:
             chosen = list(screen.marked)
-            make = partial(screen.library.plan, chosen, action.change(first))
+            # What a search has marked must be in it still; what was marked singly is meant.
+            fits = {each: fit for each, fit in screen.marked.items() if fit is not None}
+            make = partial(screen.library.plan, chosen, action.change(first), fits=fits)
             await screen.coexplorer.carry_out(screen, make, len(chosen))
         return
     if row is None:

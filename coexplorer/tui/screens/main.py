@@ -13,6 +13,7 @@ from textual.containers import Container, Vertical
 from coexplorer.config import Settings
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.library import Library
+from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId
 from coexplorer.query import SortKey
 from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, triage
@@ -94,7 +95,7 @@ class MainScreen(CommandScreen[None]):
         self.footer = Footer(id="footer")
         self.saved_views = dict(settings.views)
         self.browsing = Browsing()
-        self.marked: dict[AssetId, None] = {}
+        self.marked: dict[AssetId, Fit | None] = {}
         self.range_start: int | None = None
         self.last_action: triage.Repeatable | None = None
         self.details_of: AssetId | None = None

@@ -1,0 +1,109 @@
+"""A colleague renames or retags an asset between the look and the change."""
+
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import Forbidden, NoLongerFits
+from coexplorer.library import Library
+from coexplorer.library.changes import Change, Plan
+from coexplorer.library.entries import State
+from coexplorer.library.selection import Fit, fit_query
+from coexplorer.models import AssetId
+from coexplorer.query import parse_query
+from tests.library.conftest import OpenSession, many_assets
+
+NAMED = Fit(name="session 00000")
+FOUND = fit_query(parse_query("session"), 0)
+
+
+async def plan_text(library: Library, asset: AssetId, how: str) -> Plan:
+    """Plan to set a description, in an editor or by an option."""
+    if how == "named":
+        change = Change(values={"description": "typed"})
+        return await library.plan([asset], change, fits={asset: NAMED})
+    text = await library.document([asset])
+    edited = text.replace("description:", "description:\ntyped", 1).replace("typed\n", "typed", 1)
+    assert edited != text
+    fit = NAMED if how == "named in the editor" else FOUND
+    return await library.plan_document(text, edited, fits={asset: fit})
+
+
+@pytest.mark.parametrize("how", ["named", "named in the editor", "found in the editor"])
+@pytest.mark.parametrize("again", ["entry", "batch"])
+async def test_text_of_a_renamed_asset_is_kept_and_sent_on_request(
+    library: Library, server: DemoServer, how: str, again: str
+) -> None:
+    asset = AssetId(many_assets(server, 1)[0])
+    await library.sync()
+    plan = await plan_text(library, asset, how)
+    server.store.update(asset, name="jonas-154")
+    report = await library.apply(plan)
+    (refused,) = report.refused
+    assert refused.no_longer_fits
+    assert refused.error is not None
+    assert f"retry {refused.entry_id} " in refused.error.hint
+    assert report.outdated == ()
+    assert await library.unsent() == []
+    (kept,) = await library.kept()
+    assert (kept.id, kept.mine and kept.mine.description) == (refused.entry_id, "typed")
+    if again == "entry":
+        await library.retry(kept.id)
+    else:
+        await library.resume(kept.batch_id, refused=True)
+    now = server.store.get(asset)
+    assert (now.name, now.description) == ("jonas-154", "typed")
+    assert await library.kept() == []
+
+
+async def test_unsent_edit_by_name_is_kept_when_its_asset_was_renamed(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    asset = AssetId(many_assets(server, 1)[0])
+    async with open_session() as library:
+        await library.sync()
+    async with open_session(offline=True) as library:
+        plan = await library.plan([asset], Change(add_tags=("new",)), fits={asset: NAMED})
+        assert len((await library.apply(plan)).waiting) == 1
+    server.store.update(asset, name="jonas-154")
+    async with open_session() as library:
+        (unsent,) = await library.unsent()
+        with pytest.raises(NoLongerFits, match="jonas-154"):
+            await library.retry(unsent.id)
+        (kept,) = await library.kept()
+        assert kept.state is State.REFUSED
+        server.faults.add(403, "PUT", f"data_assets/{asset}")  # refused for another reason since
+        with pytest.raises(Forbidden):
+            await library.retry(unsent.id)
+        server.faults.clear()
+        with pytest.raises(NoLongerFits, match="jonas-154"):
+            await library.retry(unsent.id)
+        assert (await library.retry(unsent.id)).state is State.APPLIED
+    assert "new" in server.store.get(asset).tags
+
+
+@pytest.mark.parametrize("others", [("Q1",), (), ("bulk", "q1 ")])
+async def test_tag_is_renamed_only_where_it_is_still(
+    library: Library, server: DemoServer, others: tuple[str, ...]
+) -> None:
+    ids = many_assets(server, 3, tags=("q1", "bulk"))
+    await library.sync()
+    rename = Change(add_tags=("q2",), remove_tags=("q1",), only_with=("q1",))
+    plan = await library.plan([AssetId(each) for each in ids], rename)
+    server.store.update(ids[1], tags=others)
+    report = await library.apply(plan)
+    assert len(report.applied) == 2
+    assert [each.asset_id for each in report.outdated] == [ids[1]]
+    assert server.store.get(ids[1]).tags == others
+    assert set(server.store.get(ids[0]).tags) == {"q2", "bulk"}
+
+
+async def test_tags_are_merged_where_one_of_them_is_left(
+    library: Library, server: DemoServer
+) -> None:
+    asset = AssetId(many_assets(server, 1, tags=("q1", "q2"))[0])
+    await library.sync()
+    merge = Change(add_tags=("q3",), remove_tags=("q1", "q2"), only_with=("q1", "q2"))
+    plan = await library.plan([asset], merge)
+    server.store.update(asset, tags=("q2",))
+    assert len((await library.apply(plan)).applied) == 1
+    assert server.store.get(asset).tags == ("q3",)
