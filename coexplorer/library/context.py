@@ -200,6 +200,7 @@ class Context:
         asset_id: AssetId | None = None,
         after: Fields | None = None,
         whole: bool = True,
+        gone: bool = False,
     ) -> None:
         """Write an outcome down, as far as that is possible: see `Journal.settle`.
 
@@ -215,6 +216,7 @@ class Context:
                 asset_id=asset_id,
                 after=after,
                 whole=whole,
+                gone=gone,
             )
         except JournalError as problem:
             _log.warning("outcome %s of entry %s not written: %s", state, entry_id, problem)

@@ -251,13 +251,7 @@ class Editor:
                     whole=not result.skipped_fields,
                 )
         except CoexplorerError as failure:
-            error = failure
-            if attempt.answered:
-                error = await self._confirm_gone(entry.asset_id, failure)
-            state = failed_state(error, sent=attempt.sent)
-            if state is State.SKIPPED and isinstance(error, NoLongerFits) and _keeps_text(entry):
-                state, error = State.REFUSED, _keep_unfit(entry, error)
-            await self._context.settle(entry.id, state, error=error)
+            error = await self._settle_failure(attempt, failure)
             if attempt.update_catalog is not None and not isinstance(error, NotFound):
                 await attempt.update_catalog()
             bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
@@ -276,6 +270,21 @@ class Editor:
             await attempt.update_catalog()
         bus.publish(EditApplied(entry.id, entry.asset_id, entry.action))
         return result
+
+    async def _settle_failure(self, attempt: _Attempt, failure: CoexplorerError) -> CoexplorerError:
+        """Write down that an entry failed; return why, as far as a second look knows better."""
+        entry, error = attempt.entry, failure
+        if attempt.answered:
+            error = await self._confirm_gone(entry.asset_id, failure)
+        state = failed_state(error, sent=attempt.sent)
+        if state is State.SKIPPED and isinstance(error, NoLongerFits) and _keeps_text(entry):
+            state, error = State.REFUSED, _keep_unfit(entry, error)
+        gone = isinstance(error, NotFound) and entry.reverses is not None
+        if gone:
+            # Nothing is left to take back: the next undo must not stop at it again.
+            state = State.SKIPPED
+        await self._context.settle(entry.id, state, error=error, gone=gone)
+        return error
 
     async def _leave_out(self, entry: Entry, error: CoexplorerError) -> None:
         """Note why an entry is not sent, unless something became of it already."""

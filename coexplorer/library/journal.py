@@ -224,6 +224,7 @@ class Journal:
         asset_id: AssetId | None = None,
         after: Fields | None = None,
         whole: bool = True,
+        gone: bool = False,
     ) -> None:
         """Write down what became of an entry; what it has taken back counts as undone from now on.
 
@@ -233,6 +234,7 @@ class Journal:
             error: Why, if it failed or was left out.
             asset_id: Which asset it made.
             after: What the platform has now.
+            gone: It was to take something back, and its asset is gone: nothing is left to undo.
             whole: False when a part of it was left alone: that part can still be undone.
         """
         with self._file.transaction() as connection:
@@ -249,7 +251,7 @@ class Journal:
                     entry_id,
                 ),
             )
-            if whole and state in DONE:
+            if gone or (whole and state in DONE):
                 connection.execute(
                     "UPDATE entries SET undone_by = reversal.batch_id FROM entries AS reversal"
                     " WHERE reversal.id = ? AND entries.id = reversal.reverses",

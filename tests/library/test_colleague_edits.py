@@ -107,3 +107,23 @@ async def test_tags_are_merged_where_one_of_them_is_left(
     server.store.update(asset, tags=("q2",))
     assert len((await library.apply(plan)).applied) == 1
     assert server.store.get(asset).tags == ("q3",)
+
+
+@pytest.mark.parametrize("change", [Change(add_tags=("new",)), Change(archive=True)])
+async def test_asset_that_is_gone_holds_up_no_later_undo(
+    library: Library, server: DemoServer, change: Change
+) -> None:
+    ids = [AssetId(each) for each in many_assets(server, 2)]
+    await library.sync()
+    await library.apply(await library.plan(ids[:1], Change(values={"description": "older"})))
+    await library.apply(await library.plan(ids, change))
+    server.store.delete(ids[1])
+    report = await library.undo()
+    assert sorted(each.state for each in report.results) == [State.APPLIED, State.SKIPPED]
+    (told,) = report.missed
+    assert told.error is not None
+    assert await library.kept() == []
+    assert server.store.get(ids[0]).description == "older"
+    await library.undo()
+    assert server.store.get(ids[0]).description == ""
+    assert await library.undoable() is None
