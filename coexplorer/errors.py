@@ -20,7 +20,8 @@ codes (``cli``) and to notifications (``tui``).
     ├── JournalError              the journal can't be written: nothing may be sent
     ├── AssetHeld                 another process here is about to change the asset, and hangs
     ├── ConfigError               settings, profiles, tokens
-    │   └── NoProfile             nobody has signed in here yet
+    │   ├── NoProfile             nobody has signed in here yet
+    │   └── CantWrite             a file of the program's own can't be written
     ├── DocumentError             an edited text, or a list, that can't be read, with the line
     ├── InvalidField              a value that must not be sent, found before anything was
     ├── EditConflict              two people changed the same field: holds base, mine and theirs
@@ -192,6 +193,10 @@ class DocumentError(CoexplorerError):
     ) -> None:
         super().__init__(f"line {line}: {message}", hint=hint)
         self.line = line
+
+
+class CantWrite(ConfigError):
+    """A file of the program's own can't be written: a full or read-only disk, permissions."""
 
 
 class NoProfile(ConfigError):

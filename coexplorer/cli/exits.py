@@ -55,6 +55,7 @@ _CODES: tuple[tuple[type[errors.CoexplorerError], int], ...] = (
     (errors.ApiError, PLATFORM),
     (errors.QueryError, USAGE),
     (errors.InvalidField, USAGE),
+    (errors.CantWrite, LOCAL),
     (errors.ConfigError, SIGN_IN),
     (errors.EditConflict, CONFLICT),
     (errors.AmbiguousAsset, NOT_FOUND),

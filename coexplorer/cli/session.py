@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import signal
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -22,9 +23,9 @@ from coexplorer.cli.format import clock_text, plural
 from coexplorer.cli.narration import Progress, note, talks, warn
 from coexplorer.errors import (
     BadReply,
+    CantWrite,
     CatalogError,
     CoexplorerError,
-    ConfigError,
     NotSignedIn,
     PlatformFault,
     RateLimited,
@@ -167,20 +168,36 @@ def ungrouped() -> Iterator[None]:
         raise first from None
 
 
+class _LogFile(logging.FileHandler):
+    """A log whose disk may be full: that is told once, in a sentence."""
+
+    told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's name
+        """Say what went wrong with the log itself."""
+        if not self.told:
+            self.told = True
+            reason = getattr(sys.exc_info()[1], "strerror", None) or "it does not fit in it"
+            warn(f"the log {self.baseFilename} can't be written: {reason}")
+
+
 def start_log(path: Path) -> None:
     """Write what happens to a file that only the user can read; addresses with signatures do not.
 
     Raises:
-        ConfigError: When it can't be written.
+        CantWrite: When it can't be written.
     """
     from coexplorer.config.paths import ensure_private_dir
 
     try:
         ensure_private_dir(path.parent)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = _LogFile(path, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"the log {path} can't be written: {error.strerror}") from None
+        raise CantWrite(
+            f"the log {path} can't be written: {error.strerror}",
+            hint="leave --debug out, or set XDG_STATE_HOME to a folder that can be written",
+        ) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(name)s: %(message)s"))
     logger = logging.getLogger("coexplorer")
     logger.setLevel(logging.DEBUG)

@@ -17,7 +17,7 @@ from tomlkit.items import Table
 from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.config.settings import Settings
-from coexplorer.errors import ConfigError
+from coexplorer.errors import CantWrite, ConfigError
 from coexplorer.models import Dialect
 
 _HEADER = "coexplorer's settings. Only you may read this file: it can hold tokens."
@@ -122,7 +122,7 @@ def _edit(paths: Paths) -> Iterator[TOMLDocument]:
             yield document
             write_private(path, tomlkit.dumps(document))
     except OSError as error:
-        raise ConfigError(
+        raise CantWrite(
             f"{path} can't be written: {error.strerror}", hint="check the folder and the disk"
         ) from None
 

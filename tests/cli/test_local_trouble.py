@@ -555,3 +555,13 @@ def test_a_text_for_the_editor_that_does_not_fit_names_the_way_out(
     assert done.code == 9, done
     assert "the text can't be put into" in done.err
     assert "free some disk space" in done.err
+
+
+@pytest.mark.parametrize("command", [("ls", "--ids"), ("log",)])
+def test_a_log_that_does_not_fit_is_told_once(
+    known: Program, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    done = on_a_full_disk(known, tmp_path, "--debug", *command)
+    assert "Logging error" not in done.err
+    assert "Traceback" not in done.err
+    assert done.err.count("the log ") == 1

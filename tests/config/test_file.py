@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.api.trust import build_tls
+from coexplorer.cli.exits import code_of
 from coexplorer.config.file import Profile, load_config_file
 from coexplorer.config.paths import Paths, find_paths
 from coexplorer.config.settings import load_settings
@@ -16,7 +17,7 @@ from coexplorer.config.write import (
     save_profile,
     save_view,
 )
-from coexplorer.errors import ConfigError
+from coexplorer.errors import CantWrite, ConfigError
 from coexplorer.models import Dialect, Secret
 
 
@@ -238,3 +239,11 @@ def test_a_pipe_in_the_place_of_certificates_is_refused_at_once(
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match=f"in {variable}, is not a regular file"):
         build_tls({variable: str(tmp_path / "pipe")})
+
+
+def test_a_file_that_cannot_be_written_is_trouble_of_this_machine(paths: Paths) -> None:
+    path = write(paths, "")
+    path.with_name(f"{path.name}.{os.getpid()}.new").mkdir()  # root may write anywhere else
+    with pytest.raises(CantWrite) as caught:
+        save_columns(paths, ["name"])
+    assert code_of(caught.value) == 9
