@@ -74,6 +74,24 @@ async def test_what_failed_is_shown_first_and_tried_again_unless_it_was_refused(
         assert "keep" in app.stored(VIEWED).tags
 
 
+async def test_what_changes_while_a_delete_is_confirmed_is_shown_again(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("D")
+        await app.until_shown("Type delete and press Enter")
+        await app.settle()
+        await app.until_shown("open data")
+        await app.type("delete")
+        server.store.update(OUTSIDE, name="the only copy")
+        await app.press("enter")
+        await app.until_shown("the only copy", "Type delete and press Enter")
+        assert server.store.find(OUTSIDE) is not None
+        await app.type("delete")
+        await app.press("enter")
+        await app.until(lambda: server.store.find(OUTSIDE) is None, "deleted")
+
+
 async def test_many_are_deleted_after_a_typed_confirmation(
     server: DemoServer, settings: Settings
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from coexplorer.errors import ChangedSince
 from coexplorer.library.changes import Change
 
 if TYPE_CHECKING:
@@ -35,14 +36,21 @@ async def delete(screen: MainScreen) -> None:
     known = await screen.library.records(ids)
     if not known:
         return
-    records = await screen.app.push_screen_wait(ConfirmScreen(screen.library, known))
-    if not records:
-        screen.feeds.load_list()  # it may have been read anew, or found to be gone
-        return
-    first = any(not record.membership.archived for record in records)
-    if len(records) == 1:
+    while True:
+        records = await screen.app.push_screen_wait(ConfirmScreen(screen.library, known))
+        if not records:
+            screen.feeds.load_list()  # it may have been read anew, or found to be gone
+            return
+        first = any(not record.membership.archived for record in records)
+        if len(records) > 1:
+            break
         asset = records[0].asset
-        await screen.library.delete(asset.id, archive_first=first, shown=asset)
+        try:
+            await screen.library.delete(asset.id, archive_first=first, shown=asset)
+        except ChangedSince as error:
+            screen.report(error)
+            known = list(records)  # it is shown once more, as it is now
+            continue
         screen.say(f"deleted {asset.name}")
         screen.marked.pop(asset.id, None)
         screen.show_marks()

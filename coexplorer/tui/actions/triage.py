@@ -11,6 +11,7 @@ import msgspec
 from coexplorer.errors import JournalError
 from coexplorer.fields import Fields
 from coexplorer.library.changes import Change
+from coexplorer.library.entries import State
 from coexplorer.library.results import EditResult
 from coexplorer.models import Row
 from coexplorer.tui.actions import edit
@@ -52,7 +53,9 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
         return
     screen.rows.move_by(1)
     with screen.sends.one() as sending:
-        sending.result = await _do_one(screen, row, action.change(row))
+        result = sending.result = await _do_one(screen, row, action.change(row))
+    if result is not None and result.state is State.UNCHANGED:
+        screen.say(f"{action.title}: {row.name} is so already")
 
 
 async def _first_marked(screen: MainScreen) -> Row | None:
