@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.asset import Role
 from coexplorer.demo.server import DemoServer
+from coexplorer.errors import PlatformFault
 from coexplorer.library import Library
 from coexplorer.library.entries import Action, Draft, Entry
 from coexplorer.models import AssetId
@@ -270,6 +272,28 @@ async def test_all_that_is_unsent_is_sent_by_one_key(
         await app.until_gone("2 unsent")
         assert app.stored(OUTSIDE).archived
         assert app.stored(COMBINED).archived
+
+
+async def test_more_than_a_few_changes_are_sent_only_after_a_question(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        base = app.main.rows.current
+        record = None if base is None else await app.library.record(base.id)
+        assert record is not None
+        fields = record.asset.fields
+        for number in range(6):
+            mine = msgspec.structs.replace(fields, name=f"name {number}")
+            await app.library.keep(
+                AssetId(f"other-{number}"), fields, mine, PlatformFault("it is down")
+            )
+        await app.press("L")
+        await app.until_shown("6 unsent", "R retry all")
+        await app.press("R")
+        await app.until_shown("send 6 changes again")
+        await app.press("n")
+        await app.until_gone("send 6 changes again")
+        assert len(await app.library.unsent()) == 6
 
 
 async def test_a_change_of_many_is_sent_again_as_a_whole(
