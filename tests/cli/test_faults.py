@@ -164,16 +164,17 @@ def test_a_write_whose_reply_was_lost_is_not_told_as_failed(program: Program, fa
     assert len(program.server.requests("PUT")) == 1
 
 
-@pytest.mark.parametrize(("fault", "requests"), [("lost", 2), (503, 2), (429, 2)])
-def test_what_may_be_repeated_is(program: Program, fault: str | int, requests: int) -> None:
+@pytest.mark.parametrize("fault", ["lost", 503, 429])
+def test_what_may_be_repeated_is(program: Program, fault: str | int) -> None:
     program.ok("sync")
     options = {"retry_after": 0.0} if fault == 429 else {}
     for method, path in (("PATCH", f"data_assets/{RAW}/archive"), ("DELETE", "data_assets/*")):
         program.server.faults.add(fault, method, path, times=1, **options)  # type: ignore[arg-type]  # numbers only
     program.ok("archive", RAW)
-    assert len(program.server.requests("PATCH")) == requests
+    assert len(program.server.requests("PATCH")) == 2
     program.ok("rm", RAW, "--yes")
-    assert len(program.server.requests("DELETE")) == requests
+    # It is looked at before it is deleted again: what is gone need not be.
+    assert len(program.server.requests("DELETE")) == (1 if fault == "lost" else 2)
     assert program.server.store.find(RAW) is None
 
 
@@ -266,6 +267,7 @@ def test_an_asset_of_somebody_else_is_a_question_for_its_owner(program: Program)
         assert "ask its owner" in done.err
         assert "token" not in done.err
     program.server.store.update(VIEWED, archived=True)
+    program.ok("sync")
     done = program("rm", VIEWED, "--yes")
     assert (done.code, "ask its owner" in done.err) == (5, True)
 
