@@ -6,6 +6,7 @@ that needs it, and is told like a platform that can't be reached.
 
 from __future__ import annotations
 
+import math
 import os
 import ssl
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
+import httpcore
 import httpx
 
 from coexplorer.api.failures import LONGEST_LINE, Failure, Kind, build_unreachable
@@ -35,8 +37,92 @@ RAISED: Final = (
 )
 """What may be raised while a request is built, and sent over a network."""
 
+_PROXY_S: Final = 10.0
+"""Seconds for a proxy's answer where the request names no limit for a connection."""
+
 _FAILS: Final = "certificate verify failed: "
 _DOCS: Final = "see docs/network.md"
+
+
+class NoTunnel(httpx.ProxyError):
+    """A proxy took the connection and then made no way to the platform.
+
+    Args:
+        what: What it did, as a sentence's end.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+class _Talk:
+    """What is said to a proxy before the platform is heard: bounded like a connection.
+
+    httpcore waits for its answer as long as for a reply's next bytes, or, with SOCKS, for ever.
+
+    Args:
+        request: To follow; its trace is this one's from now on.
+        scope: Gets a deadline while the proxy is to answer.
+    """
+
+    def __init__(self, request: httpx.Request, scope: anyio.CancelScope) -> None:
+        self._scope = scope
+        self._limit_s = request.extensions.get("timeout", {}).get("connect") or _PROXY_S
+        self._stream: object = None
+        self.is_on = False
+        request.extensions["trace"] = self._trace
+
+    async def _trace(self, event: str, info: Mapping[str, object]) -> None:
+        if event == "http11.send_request_headers.started":
+            # A request that is sent through the tunnel comes by here, too.
+            self._turn(on=getattr(info.get("request"), "method", b"") == b"CONNECT")
+        elif event == "socks.connect_tcp.complete":
+            self._stream = info.get("return_value")
+        elif event == "socks.setup_socks5_connection.started":
+            self._turn(on=True)
+        elif event in ("proxy.start_tls.started", "socks.setup_socks5_connection.complete"):
+            self._turn(on=False)
+
+    async def hang_up(self) -> None:
+        """Close the connection to a SOCKS proxy that made no way: httpcore forgets it."""
+        if self.is_on and isinstance(self._stream, httpcore.AsyncNetworkStream):
+            with anyio.CancelScope(shield=True):
+                await self._stream.aclose()
+
+    def _turn(self, *, on: bool) -> None:
+        self.is_on = on
+        self._scope.deadline = anyio.current_time() + self._limit_s if on else math.inf
+
+
+async def _send_by_proxy(way: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+    """Send a request, and tell a proxy's failures from the platform's.
+
+    Raises:
+        NoTunnel: The proxy did not answer, or nothing that makes sense.
+    """
+    with anyio.CancelScope() as scope:
+        talk = _Talk(request, scope)
+        try:
+            return await way.handle_async_request(request)
+        except (httpx.ProxyError, httpx.PoolTimeout):
+            raise
+        except (httpx.TimeoutException, TimeoutError) as error:
+            if talk.is_on:
+                raise NoTunnel("did not answer") from error
+            raise
+        except (httpx.NetworkError, OSError) as error:
+            if talk.is_on:
+                raise NoTunnel("closed the connection in place of an answer") from error
+            raise
+        except Exception as error:
+            # httpcore asserts what a SOCKS proxy says, and socksio has errors of its own.
+            if talk.is_on:
+                raise NoTunnel("answered something that makes no sense") from error
+            raise
+        finally:
+            await talk.hang_up()
+    raise NoTunnel("did not answer")
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -66,7 +152,9 @@ class Network(httpx.AsyncBaseTransport):
         if way is None:
             async with self._making:
                 way = await self._make_way(proxy, tls=origin.scheme == "https")
-        return await way.handle_async_request(request)
+        if proxy is None:
+            return await way.handle_async_request(request)
+        return await _send_by_proxy(way, request)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -134,8 +222,8 @@ def describe(
         case ConfigError():
             return build_unreachable(error.message, kind=Kind.FINAL, writes=False, hint=error.hint)
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            reason = "the connection took too long"
-            hint = _blame(proxy)
+            by = f" by the proxy {proxy.place}" if proxy else ""
+            reason, hint = f"the connection{by} took too long", _blame(proxy)
         case httpx.ProxyError() if proxy is not None:
             return _describe_proxy(error, proxy)
         case httpx.ConnectError() | httpx.ProxyError():
@@ -147,7 +235,8 @@ def describe(
         case httpx.HTTPError() | httpx.StreamError():
             reason, kind = "the connection broke", Kind.LOST
         case httpx.InvalidURL() | ValueError():
-            reason, kind = "its address can't be used", Kind.FINAL
+            its = f"its address, or that of the proxy {proxy.place}," if proxy else "its address"
+            reason, kind, hint = f"{its} can't be used", Kind.FINAL, _blame(proxy)
         case ImportError():
             reason, kind = (
                 f"a part of Python is missing here ({error.name or 'socksio'})",
@@ -160,8 +249,12 @@ def describe(
 
 
 def _describe_proxy(error: httpx.ProxyError, proxy: Proxy) -> Failure:
-    said = _first_line(error)
     by = f"the proxy {proxy.place}"
+    if isinstance(error, NoTunnel):
+        return build_unreachable(
+            f"{by} {error.what}", kind=Kind.UNSENT, writes=False, hint=_blame(proxy)
+        )
+    said = _first_line(error)
     if "407" in said or "authent" in said.lower() or "username" in said.lower():
         reason = f"{by} wants a user name and a password, or others ({said})"
         hint = f"put them into {proxy.variable}: http://USER:PASSWORD@{proxy.place}; {_DOCS}"

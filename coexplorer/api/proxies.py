@@ -101,10 +101,15 @@ def parse_proxy(variable: str, text: str) -> Proxy:
             f"{variable} is not the address of a proxy",
             hint=f"write it as http://HOST:PORT, or unset {variable}",
         )
-    user, _, password = signed_in.partition(":")
+    user, _, password = (unquote(part) for part in signed_in.partition(":"))
+    if not _is_utf8(user + password):
+        raise ConfigError(
+            f"{variable} holds a user name or a password that is not UTF-8",
+            hint=f"write it in UTF-8, or as percent signs, or unset {variable}",
+        )
     shown = f"[{host}]" if ":" in host else host
     place = f"{shown}:{port or kind[1]}"
-    return Proxy(variable, f"{kind[0]}://{place}", place, unquote(user), Secret(unquote(password)))
+    return Proxy(variable, f"{kind[0]}://{place}", place, user, Secret(password))
 
 
 def is_exempt(origin: Origin, no_proxy: str) -> bool:
@@ -137,8 +142,9 @@ def _names(entry: str, origin: Origin) -> bool:
 def _split_port(text: str) -> tuple[str, int | None]:
     """Return host and port; the port is 0 where none is given, and None where it is no number."""
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        port = rest.removeprefix(":") if rest.startswith(":") or not rest else "?"
+        host, closed, rest = text[1:].partition("]")
+        whole = closed and ":" in host and (rest.startswith(":") or not rest)
+        port = rest.removeprefix(":") if whole else "?"
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
     else:
@@ -147,6 +153,15 @@ def _split_port(text: str) -> tuple[str, int | None]:
         return host, 0
     good = port.isascii() and port.isdecimal() and len(port) <= len(str(_LARGEST_PORT))
     return host, int(port) if good and 0 < int(port) <= _LARGEST_PORT else None
+
+
+def _is_utf8(text: str) -> bool:
+    """Tell whether a variable's text was UTF-8: Python puts surrogates where it was not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_host(host: str) -> bool:

@@ -1,5 +1,7 @@
 """Which proxy leads where: the variables, read as curl reads them."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,13 +44,22 @@ def test_a_proxy_is_read_with_whatever_password(
     [
         *("ftp://h:1", "http://", "http://h:port", "http://h:0", "http://h:99999", "http://["),
         *("a b:1", "http://geheim:geheim@", "http://h:1:2", "geheim://geheim@h", "http://h:٣"),
-        "http://[::1]x",
+        *("http://[::1]x", "http://u:x@[::1:1", "[::1", "socks5://[fd07::1", "http://[host]:1"),
+        *("http://[10.0.0.1]:1", "http://u:geheim@[::1]]:1"),
     ],
 )
 def test_what_is_no_proxy_is_refused_without_being_repeated(text: str) -> None:
     with pytest.raises(ConfigError, match="HTTPS_PROXY") as caught:
         parse_proxy("HTTPS_PROXY", text)
     assert "geheim@" not in str(caught.value)
+    assert "unset HTTPS_PROXY" in caught.value.hint
+
+
+@pytest.mark.parametrize("signed_in", [b"u:\xff\xfe", b"\xff:x", b"u:p%20\xe9", b"\xe9"])
+def test_password_that_is_no_text_is_refused_with_its_variable(signed_in: bytes) -> None:
+    text = f"http://{os.fsdecode(signed_in)}@127.0.0.1:3129"
+    with pytest.raises(ConfigError, match="HTTPS_PROXY holds a user name or a password") as caught:
+        parse_proxy("HTTPS_PROXY", text)
     assert "unset HTTPS_PROXY" in caught.value.hint
 
 

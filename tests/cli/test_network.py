@@ -155,6 +155,15 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "port": ({"HTTPS_PROXY": "http://host:port"}, ["HTTPS_PROXY is not the address of a proxy"]),
     "host": ({"HTTPS_PROXY": "http://me:p%23ss@"}, ["HTTPS_PROXY is not the address"]),
     "nonsense": ({"HTTPS_PROXY": "http://["}, ["HTTPS_PROXY is not the address of a proxy"]),
+    "open bracket": ({"HTTPS_PROXY": "http://u:x@[::1:1"}, ["HTTPS_PROXY is not the address of"]),
+    "no text": (
+        {"HTTPS_PROXY": "http://u:\udcff\udcfe@{closed}"},
+        ["HTTPS_PROXY holds a user name or a password that is not UTF-8", "unset HTTPS_PROXY"],
+    ),
+    "nonsense from it": (
+        {"https_proxy": "http://{babbling}"},
+        ["the proxy 10.200.0.1:", "makes no sense", "check https_proxy", "NO_PROXY"],
+    ),
     "password": ({"HTTPS_PROXY": "http://{locked}"}, ["wants a user name", "USER:PASSWORD@"]),
     "other password": ({"HTTPS_PROXY": "http://me:x@{locked}"}, ["wants a user name", "407"]),
     "password of SOCKS": ({"ALL_PROXY": "socks5://{locked_socks}"}, ["the proxy", "ALL_PROXY"]),
@@ -176,7 +185,7 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "no certificates": ({"SSL_CERT_FILE": "/etc/hosts"}, ["/etc/hosts", "no certificates"]),
     "no hashes": ({"SSL_CERT_DIR": "/etc/apt"}, ["SSL_CERT_DIR", "openssl rehash"]),
     "half a file": ({"SSL_CERT_FILE": "{dir}/public.key"}, ["SSL_CERT_FILE", "no certificates"]),
-    "a NUL's neighbour": ({"SSL_CERT_FILE": "/dev/null"}, ["SSL_CERT_FILE", "no certificates"]),
+    "a NUL's neighbour": ({"SSL_CERT_FILE": "/dev/null"}, ["SSL_CERT_FILE", "not a regular file"]),
 }
 
 

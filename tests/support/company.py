@@ -183,6 +183,12 @@ def proxy(
     return handle
 
 
+def babble(connection: socket.socket) -> None:
+    """Answer as no proxy does."""
+    read_head(connection)
+    connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n" * 9)
+
+
 def socks(name: str, *, password: bool = False) -> Callable[[socket.socket], None]:
     """Build a SOCKS5 proxy (RFC 1928 and 1929)."""
 
@@ -256,6 +262,7 @@ def main() -> None:
             "reading": serve(proxy("reading", reads=forward_tls(faked, platform))),
             "socks": serve(socks("socks")),
             "locked_socks": serve(socks("locked_socks", password=True)),
+            "babbling": serve(babble),
             "closed": 9,
         }
         print(json.dumps(told), flush=True)  # noqa: T201 # the protocol
