@@ -28,7 +28,7 @@ from coexplorer.config import find_paths, load_settings
 from coexplorer.config.embedded import EmbeddedServer, announce, claim
 from coexplorer.config.file import DEMO
 from coexplorer.config.paths import ensure_private_dir
-from coexplorer.errors import CoexplorerError, ConfigError
+from coexplorer.errors import CantWrite, CoexplorerError, ConfigError
 from coexplorer.models import Secret
 
 if TYPE_CHECKING:
@@ -117,15 +117,17 @@ def serve_command(
     before you do it for real. A line that is no asset is named and left out, and the exit code says
     so in the end.
     """
-    from coexplorer.demo.folder import empty_folder
+    from coexplorer.demo.folder import empty_folder, tell_trouble
     from coexplorer.demo.server import DemoServer, run_until_signalled
 
     data = folder or ensure_private_dir(find_paths().state_dir / "serve")
     if fresh:
-        empty_folder(data)
+        with tell_trouble(data):
+            empty_folder(data)
     server = DemoServer(data, dialect=dialect, port=port, faults=_load_faults(script))
     try:
-        left_out = _fill(server, count=count, seed=seed, export=export, as_admin=as_admin)
+        with tell_trouble(data):
+            left_out = _fill(server, count=count, seed=seed, export=export, as_admin=as_admin)
         stop = threading.Event()
         if until_stdin_ends:
             _stop_with_parent(stop)
@@ -171,8 +173,9 @@ def _fill(
     if export is not None:
         return _import(server, export, as_admin=as_admin)
     wanted = _DEFAULT_ASSETS if count is None else count
-    server.store.insert(generate(wanted, seed=seed, now=time.time(), owner=me, colleague=colleague))
+    # The assets come last: where they are, nothing is filled in again.
     ensure_sample_buckets(server.data)
+    server.store.insert(generate(wanted, seed=seed, now=time.time(), owner=me, colleague=colleague))
     return 0
 
 
@@ -351,8 +354,13 @@ class ServerProcess:
             raise AssertionError
         line = self._process.stdout.readline()
         if not line:
-            raise ConfigError(
-                "the embedded platform did not start", hint="try: coexplorer demo --fresh"
+            self.__exit__()
+            code = self._process.returncode
+            if code > 0:
+                leave(code)  # the server has said why, on the same standard error
+            raise CantWrite(
+                f"the embedded platform did not start (it ended with {code})",
+                hint="try again; its own last words are above, if it had any",
             )
         told = msgspec.json.decode(line, type=_Told)
         return EmbeddedServer(told.url, Secret(told.users[0].token))

@@ -17,6 +17,8 @@ from pathlib import Path
 import msgspec
 
 from coexplorer.demo.asset import User
+from coexplorer.demo.folder import SECRETS_BEGIN, UNFINISHED_SECRETS
+from coexplorer.errors import Refused
 
 PEOPLE = (("maya.okafor@example.org", "Maya Okafor"), ("jonas.lind@example.org", "Jonas Lind"))
 """Email and name of the two who can sign in: the first owns most of the sample assets."""
@@ -78,9 +80,23 @@ def parse_token(header: str | None) -> str | None:
 
 
 def load_secrets(path: Path) -> Secrets:
-    """Read the secrets of a data folder, or make and keep new ones."""
-    if path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Secrets)
+    """Read the secrets of a data folder, or make and keep new ones.
+
+    Those that a full disk cut off are made anew.
+
+    Raises:
+        Refused: The file is not the server's.
+        OSError: It can't be written; it is then as it was.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    try:
+        return msgspec.json.decode(content, type=Secrets)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if not content.startswith(SECRETS_BEGIN[: len(content)]):
+            raise Refused(
+                f"{path} is not the embedded platform's",
+                hint="choose an empty folder, or one that is not there yet",
+            ) from None
     made = Secrets(
         tuple(
             User(str(uuid.uuid4()), email, name, _new_token(), _new_token())
@@ -88,9 +104,16 @@ def load_secrets(path: Path) -> Secrets:
         ),
         secrets.token_hex(32),
     )
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(made))
+    unfinished = path.with_name(UNFINISHED_SECRETS)
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(made))
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
     return made
 
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -26,7 +26,7 @@ from coexplorer.demo.creation import fail_unfinished
 from coexplorer.demo.deployment import Deployment
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.faults import FaultMiddleware, FaultPlan, FaultProtocol
-from coexplorer.demo.folder import SECRETS, STORE, open_folder
+from coexplorer.demo.folder import SECRETS, STORE, open_folder, tell_trouble
 from coexplorer.demo.hooks import GatedApp, Hooks, LoggedRequest, RecordingApp, RequestLog
 from coexplorer.demo.store import Store
 
@@ -47,6 +47,7 @@ class DemoServer:
 
     Raises:
         Refused: Another server runs on the folder, or it holds other things.
+        CantWrite: The disk is full, or the database can't be used.
 
     Attributes:
         faults: Scripted trouble; rules can be added at any time.
@@ -66,9 +67,11 @@ class DemoServer:
         url_lifetime_s: float = 900.0,
     ) -> None:
         data = data.resolve()
-        self._lock = open_folder(data)
-        secrets = load_secrets(data / SECRETS)
-        self.store = Store(data / STORE)
+        with ExitStack() as opened, tell_trouble(data):
+            self._lock = opened.enter_context(open_folder(data))
+            secrets = load_secrets(data / SECRETS)
+            self.store = Store(data / STORE)
+            opened.pop_all()
         self.faults = faults or FaultPlan()
         self.hooks = Hooks()
         self.log = RequestLog()

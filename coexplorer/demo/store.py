@@ -97,6 +97,13 @@ class Store:
         path.touch(mode=0o600)
         self._lock = RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            self._prepare(path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self, path: Path) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         # A power cut may cost the last writes of a stand-in; a killed process costs nothing.
         self._db.execute("PRAGMA synchronous = OFF")

@@ -9,7 +9,7 @@ import pytest
 from coexplorer.demo.buckets import SAMPLE_PRIVATE, SAMPLE_PUBLIC, ensure_sample_buckets
 from coexplorer.demo.folder import empty_folder
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import Refused
+from coexplorer.errors import CantWrite, Refused
 
 
 def test_data_folder_is_for_one_server_at_a_time(server: DemoServer) -> None:
@@ -92,3 +92,68 @@ def test_link_to_elsewhere_is_not_followed(server: DemoServer, tmp_path: Path) -
     (server.data / "contents").symlink_to(elsewhere)
     empty_folder(server.data)
     assert (elsewhere / "mine.txt").exists()
+
+
+SECRETS = b'{"users":[{"id":"0'
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"secrets.json": b""},
+        {"secrets.json": SECRETS},
+        {"secrets.json": b"", "store.sqlite": b""},
+        {"secrets.json": SECRETS, "store.sqlite": b""},
+        {"secrets.json.new": SECRETS},
+        {"secrets.json.new": b"", "secrets.json": b'{"use'},
+        {"store.sqlite": b""},
+    ],
+    ids=range(7),
+)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_half_made_folder_is_taken_for_our_own(
+    tmp_path: Path, files: dict[str, bytes], *, fresh: bool
+) -> None:
+    data = tmp_path / "data"
+    (data / "contents").mkdir(parents=True)
+    (data / "lock").touch()
+    for name, content in files.items():
+        (data / name).write_bytes(content)
+    if fresh:
+        empty_folder(data)
+        assert not {path.name for path in data.iterdir()} & files.keys()
+    with DemoServer(data) as server:
+        users = server.users
+    with DemoServer(data) as again:
+        assert again.users == users
+
+
+@pytest.mark.parametrize(
+    "path", ["store.sqlite-wal", "secrets.json", "secrets.json.new", "contents"]
+)
+def test_others_files_of_the_same_names_are_left_alone(tmp_path: Path, path: str) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "secrets.json").write_bytes(SECRETS)
+    (tmp_path / "work" / path).write_text("years of work")
+    for act in (DemoServer, empty_folder):
+        with pytest.raises(Refused, match="not a data folder"):
+            act(tmp_path / "work")
+    assert (tmp_path / "work" / path).read_text() == "years of work"
+
+
+def test_secrets_of_somebody_else_are_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_bytes(b"")
+    (tmp_path / "secrets.json").write_text('{"mine": "all"}')
+    with pytest.raises(Refused, match=r"secrets\.json is not the embedded"):
+        DemoServer(tmp_path)
+    assert (tmp_path / "secrets.json").read_text() == '{"mine": "all"}'
+
+
+def test_store_that_is_no_database_is_told(server: DemoServer) -> None:
+    server.close()
+    (server.data / "store.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(CantWrite, match="not a database"):
+        DemoServer(server.data)
+    empty_folder(server.data)
+    with DemoServer(server.data) as again:
+        assert again.store.count() == 0
