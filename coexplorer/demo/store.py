@@ -157,17 +157,19 @@ class Store:
         return [_decoder.decode(record) for (record,) in rows]
 
     def insert(self, assets: Iterable[StoredAsset]) -> int:
-        """Add assets, in batches of one transaction each, and return their number.
+        """Add all assets or none, and return their number.
 
         Raises:
-            sqlite3.IntegrityError: An id is there already; its batch is not added.
+            sqlite3.IntegrityError: An id is there already.
         """
         stream = iter(assets)
         added = 0
-        while batch := list(islice(stream, _BATCH)):
-            with self._lock:
-                self._insert_batch(batch)
-            added += len(batch)
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            with self._db:
+                while batch := list(islice(stream, _BATCH)):
+                    self._insert_batch(batch)
+                    added += len(batch)
         return added
 
     def update(self, asset_id: str, **changes: object) -> StoredAsset:
@@ -227,12 +229,10 @@ class Store:
         return [(seq, _decoder.decode(record)) for seq, record in rows]
 
     def _insert_batch(self, batch: Sequence[StoredAsset]) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        with self._db:
-            (last,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM asset").fetchone()
-            numbered = list(enumerate(batch, start=last + 1))
-            self._db.executemany(_INSERT, ((seq, *_row(asset)) for seq, asset in numbered))
-            self._insert_people(numbered)
+        (last,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM asset").fetchone()
+        numbered = list(enumerate(batch, start=last + 1))
+        self._db.executemany(_INSERT, ((seq, *_row(asset)) for seq, asset in numbered))
+        self._insert_people(numbered)
 
     def _insert_people(self, numbered: Iterable[tuple[int, StoredAsset]]) -> None:
         numbered = list(numbered)

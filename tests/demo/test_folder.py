@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.buckets import SAMPLE_PRIVATE, SAMPLE_PUBLIC, ensure_sample_buckets
-from coexplorer.demo.folder import empty_folder
+from coexplorer.demo.folder import empty_folder, tell_trouble
+from coexplorer.demo.samples import generate
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import CantWrite, Refused
 
@@ -157,3 +161,16 @@ def test_store_that_is_no_database_is_told(server: DemoServer) -> None:
     empty_folder(server.data)
     with DemoServer(server.data) as again:
         assert again.store.count() == 0
+
+
+def test_fill_that_breaks_off_leaves_no_part_of_it(tmp_path: Path) -> None:
+    def break_off() -> Iterator[StoredAsset]:
+        yield from generate(5_500, seed=1, now=1e9, owner="a@b.org", colleague="c@d.org")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with DemoServer(tmp_path / "new") as server:
+        with pytest.raises(CantWrite, match="the disk is full"), tell_trouble(server.data):
+            server.store.insert(break_off())
+        assert server.store.count() == 0
+        server.store.insert(generate(3, seed=1, now=1e9, owner="a@b.org", colleague="c@d.org"))
+        assert server.store.count() == 3
