@@ -105,7 +105,7 @@ def parse_proxy(variable: str, text: str) -> Proxy:
     if not _is_utf8(user + password):
         raise ConfigError(
             f"{variable} holds a user name or a password that is not UTF-8",
-            hint=f"write it in UTF-8, or as percent signs, or unset {variable}",
+            hint=f"write it in UTF-8, or unset {variable}",
         )
     shown = f"[{host}]" if ":" in host else host
     place = f"{shown}:{port or kind[1]}"
