@@ -15,6 +15,7 @@ import msgspec
 from coexplorer.api.failures import find_page_title
 from coexplorer.api.splitting import split_page
 from coexplorer.assets import LARGEST_BYTES, asset_from_json, decode_json, encode_json
+from coexplorer.fields import FIELDS, Kind
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -49,6 +50,10 @@ class _PlainEnvelope(msgspec.Struct):
 
 
 _ENVELOPE: Final = msgspec.json.Decoder(_PlainEnvelope)
+
+_TELLING = ("created", "state", "type")
+"""What an answer about one asset holds on every platform (the vendor's own client can't read one
+without), however little is known of the asset."""
 
 
 def parse_envelope(body: bytes) -> Envelope:
@@ -134,6 +139,28 @@ def parse_ids(rows: Sequence[bytes]) -> tuple[AssetId, ...]:
     return tuple(ids)
 
 
+def _read_whole(body: bytes) -> Asset:
+    """Read an answer about one asset.
+
+    An edit sends all fields back as it has read them, so what the answer lost would be emptied on
+    the platform: each platform says at least one of `_TELLING`, and a field that can be edited is
+    of its kind.
+
+    Raises:
+        ValueError: It is no asset, or not a whole one.
+    """
+    asset = asset_from_json(body)
+    obj = msgspec.json.decode(asset.raw, type=dict[str, object])
+    if all(obj.get(name) is None for name in _TELLING):
+        raise ValueError("it is a part of an asset only")
+    for field in FIELDS:
+        value = obj.get(field.key)
+        items = value if field.kind is Kind.SET and isinstance(value, list) else [value]
+        if value is not None and not all(isinstance(item, str) for item in items):
+            raise ValueError(f"its {field.name} is not text")
+    return asset
+
+
 def read_asset_of(asset_id: AssetId) -> Callable[[bytes], Asset]:
     """Return the reader of the answer to a get or an update of an asset.
 
@@ -142,7 +169,7 @@ def read_asset_of(asset_id: AssetId) -> Callable[[bytes], Asset]:
     """
 
     def read(body: bytes) -> Asset:
-        asset = asset_from_json(body)
+        asset = _read_whole(body)
         if asset.id != asset_id:
             raise ValueError("it is about another asset")
         return asset
@@ -157,7 +184,7 @@ def read_created_since(since: float) -> Callable[[bytes], Asset]:
     """
 
     def read(body: bytes) -> Asset:
-        asset = asset_from_json(body)
+        asset = _read_whole(body)
         if asset.created is not None and asset.created < since:
             raise ValueError("it is about an asset that was there before")
         return asset

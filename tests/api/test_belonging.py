@@ -14,8 +14,22 @@ from tests.support.rawserver import Asked, RawServer, raw_server, reply
 
 A = AssetId("aaaaaaaa-0000-4000-8000-000000000001")
 B = AssetId("bbbbbbbb-0000-4000-8000-000000000002")
-ASSET_B = {"id": B, "name": "theirs", "description": "B", "tags": ["b"], "mount": "b"}
-ASSET_A = {"id": A, "name": "mine", "description": "A", "tags": ["a"], "mount": "a"}
+ASSET_B = {
+    "id": B,
+    "state": "ready",
+    "name": "theirs",
+    "description": "B",
+    "tags": ["b"],
+    "mount": "b",
+}
+ASSET_A = {
+    "id": A,
+    "state": "ready",
+    "name": "mine",
+    "description": "A",
+    "tags": ["a"],
+    "mount": "a",
+}
 BEFORE = Fields("mine", "A", ("a",), "a")
 MEANT = Fields("new", "A", ("a",), "a")
 NEW = NewAsset(name="new", description="", mount="m", tags=(), source=AwsSource("b"))
@@ -167,3 +181,22 @@ async def test_a_slash_at_the_end_and_a_prefix_are_followed() -> None:
     with platform(answer) as (_, client):
         async with client:
             assert (await client.get(A)).id == A
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"id": A},
+        {"id": A, "name": "mine", "mount": "a"},
+        {"id": A, "name": "mine", "description": "A", "tags": ["a"], "created": None},
+        {**ASSET_A, "name": 5},
+        {**ASSET_A, "description": ["A"]},
+        {**ASSET_A, "tags": ["a", 1]},
+        {**ASSET_A, "tags": {"a": 1}},
+        {**ASSET_A, "mount": True},
+    ],
+)
+async def test_a_part_of_an_asset_is_no_answer(part: dict[str, object]) -> None:
+    """An edit sends back what it has read: what the answer lost would be emptied."""
+    with platform(lambda _: reply(200, part)) as (_, client):
+        await fails(client, lambda client: client.get(A))

@@ -18,7 +18,7 @@ from coexplorer.models import AssetId, AwsSource, NewAsset, SearchRequest, Secre
 from tests.support.rawserver import Asked, RawServer, head, raw_server, reply
 
 A = AssetId("a1")
-ASSET = {"id": "a1", "name": "n"}
+ASSET = {"id": "a1", "name": "n", "state": "ready"}
 HASTE = Patience(attempts=2, connects=1, slow_downs=2, first_wait_s=0.001, longest_wait_s=0.001)
 SMALL = Bounds(reply_bytes=1_000_000, error_bytes=10_000)
 MEGABYTE = b"x" * 1_000_000
@@ -123,7 +123,7 @@ async def test_a_refusal_without_end_is_cut(answer: Callable[[Asked], Iterable[b
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
 async def test_a_packed_reply_is_read(encoding: str) -> None:
-    packed = gzip.compress(b'{"id":"a1","name":"n"}')
+    packed = gzip.compress(b'{"id":"a1","name":"n","state":"ready"}')
     with platform(lambda _: [reply(200, packed, Content_Encoding=encoding)]) as (server, client):
         async with client:
             assert (await client.get(A)).name == "n"

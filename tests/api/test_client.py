@@ -119,7 +119,7 @@ async def test_provenance_and_failures_are_read(either_client: Client) -> None:
 
 
 async def test_fields_of_newer_platforms_are_kept(server: DemoServer, client: Client) -> None:
-    line = b'{"id": "new", "name": "n", "novelty": [1, {"a": null}]}'
+    line = b'{"id": "new", "name": "n", "state": "ready", "novelty": [1, {"a": null}]}'
     me, colleague = (user.email for user in server.users)
     server.store.insert([parse_asset_line(line, owner=me, colleague=colleague)])
     asset = await client.get(AssetId("new"))

@@ -24,7 +24,7 @@ from coexplorer.fields import Fields
 from coexplorer.models import Asset, AssetId, AwsSource, NewAsset, Secret
 from tests.support.http import unread
 
-ASSET = {"id": "a1", "name": "n"}
+ASSET = {"id": "a1", "name": "n", "state": "ready"}
 A1 = AssetId("a1")
 NEW = NewAsset(name="n", description="", mount="m", tags=(), source=AwsSource("b"))
 Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]

@@ -139,7 +139,14 @@ async def test_rows_without_usable_ids_are_counted_and_the_others_kept(tmp_path:
 
 async def test_an_edit_is_not_built_on_another_asset(tmp_path: Path) -> None:
     """A cache in between that mixes replies up must not make us write B's fields over A's."""
-    theirs = {"id": B, "name": "theirs", "description": "B", "tags": ["b"], "mount": "b"}
+    theirs = {
+        "id": B,
+        "state": "ready",
+        "name": "theirs",
+        "description": "B",
+        "tags": ["b"],
+        "mount": "b",
+    }
     with raw_server(lambda _: [reply(200, theirs)]) as server:
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
             with pytest.raises(BadReply, match="another asset"):
