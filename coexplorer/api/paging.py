@@ -22,8 +22,9 @@ STALE_PAGES: Final = 3
 """Pages without anything new before a platform counts as going round in circles."""
 
 
-MOST_PAGES: Final = 10_000
-"""Pages of one search: ten million assets. A platform that has more to say invents them."""
+MOST_PAGES: Final = 1_000
+"""Pages of one search: a million assets, several times what any deployment has. A platform that
+has more to say invents them, and each of them would be kept."""
 
 
 class Incomplete(StrEnum):
@@ -32,7 +33,7 @@ class Incomplete(StrEnum):
     WALL = "the platform shows no more than 10,000 results of one search"
     NO_WAY_ON = "the platform says that there is more but not where"
     CIRCLE = "the platform says that there is more and repeats what it gave"
-    ENDLESS = "the platform had shown 10,000 pages of one search and says that there is more"
+    ENDLESS = "the platform had shown 1,000 pages of one search and says that there is more"
 
 
 class Place(msgspec.Struct, frozen=True):

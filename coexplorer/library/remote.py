@@ -13,6 +13,9 @@ from coexplorer.library.results import RemoteFound
 from coexplorer.models import Asset, AssetId, Record, SearchRequest
 from coexplorer.query import Flag, PlatformPart, Query, platform_part
 
+_MOST_HELD = 200_000
+"""Assets of one answer that are held at once: all of a large deployment, in about a gigabyte."""
+
 
 async def find_remote(
     context: Context, query: Query, offset: int, limit: int | None
@@ -22,6 +25,7 @@ async def find_remote(
     walk = (await context.client()).iter_pages(part.request)
     end = None if limit is None else offset + limit
     found: list[Asset] = []
+    cut = False
     with TemporaryDirectory(prefix="coexplorer-") as folder:
         answer = None if part.is_whole else _Answer(context, part, Path(folder) / "answer.sqlite3")
         try:
@@ -35,13 +39,16 @@ async def find_remote(
                     found += await answer.judge(page)
                 if end is not None and len(found) >= end and not part.rest.sort:
                     break
+                if len(found) >= _MOST_HELD:
+                    cut = True
+                    break
             if answer is not None and part.rest.sort:
                 found = await answer.sort(found)
         finally:
             if answer is not None:
                 answer.close()
     enough = end is not None and len(found) >= end and not part.rest.sort
-    incomplete = walk.incomplete is not None and not enough
+    incomplete = cut or (walk.incomplete is not None and not enough)
     return RemoteFound(tuple(found[offset:end]), incomplete, len(walk.left_out))
 
 
