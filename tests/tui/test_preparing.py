@@ -24,7 +24,7 @@ class Slow:
         self._plan = app.library.plan
         monkeypatch.setattr(app.library, "plan", self.make)
 
-    async def make(self, *args: object) -> Plan:
+    async def make(self, *args: object, **options: object) -> Plan:
         try:
             await self.go.wait()
         except asyncio.CancelledError:
@@ -32,7 +32,7 @@ class Slow:
             raise
         if self.fails:
             raise CatalogError("the catalog is gone")
-        return await self._plan(*args)  # type: ignore[arg-type]  # handed on
+        return await self._plan(*args, **options)  # type: ignore[arg-type]  # handed on
 
 
 WAYS = {"bulk": "*+bulk\r", "archive": "*a", "repeat": "jjaG*.", "some": "  +new\r"}
