@@ -67,12 +67,20 @@ def mount_command(
     the background when it answers; `coexplorer umount FOLDER` ends it.
     """
     from coexplorer.config import expand_home
-    from coexplorer.fs.mounts import check_fuse, ensure_answering, ensure_mountable, log_file
+    from coexplorer.fs.mounts import (
+        check_fuse,
+        ensure_answering,
+        ensure_mountable,
+        find_real_path,
+        is_mountpoint,
+        log_file,
+    )
 
     check_fuse()
     settings = _with_token(invocation)
     place = expand_home(folder or settings.mount_folder).absolute()
-    is_made = not os.path.lexists(place)
+    # Of a mount that hangs even this question would never be answered.
+    is_made = not is_mountpoint(find_real_path(place)) and not os.path.lexists(place)
     place = ensure_mountable(settings.paths, place)
 
     def serve(on_ready: Callable[[], None]) -> None:

@@ -25,6 +25,9 @@ from coexplorer.errors import (
 from coexplorer.text import clean, cut, width
 
 _REDRAW_S = 0.1
+_FEW = 100
+"""Up to so many steps each is drawn: the last one before a long wait must be seen."""
+
 _BAR_CELLS = 24
 _CANDIDATES_SHOWN = 20
 _AROUND_CELLS = 30
@@ -147,8 +150,8 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
     def update(self, done: int, total: int | None, detail: str = "") -> None:
         """Show that `done` of `total` (None: not known) is there."""
         now = time.monotonic()
-        finished = total is not None and done >= total
-        if not self._active or (now - self._drawn_at < _REDRAW_S and not finished):
+        matters = total is not None and (done >= total or total <= _FEW)
+        if not self._active or (now - self._drawn_at < _REDRAW_S and not matters):
             return
         self._drawn_at = now
         figures = self._show(done) if total is None else f"{self._show(done)}/{self._show(total)}"

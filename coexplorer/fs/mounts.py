@@ -87,7 +87,7 @@ def ensure_mountable(paths: Paths, folder: Path) -> Path:
     """
     # A mount is looked for in the kernel's list first: one that hangs would not answer a stat.
     folder = find_real_path(folder)
-    if _is_mountpoint(folder) and not answers(folder) and _is_served(paths, folder):
+    if is_mountpoint(folder) and not answers(folder) and _is_served(paths, folder):
         raise Refused(
             f"{folder} is mounted already, and does not answer",
             hint=f"end that one first: coexplorer umount --force {folder}",
@@ -104,7 +104,7 @@ def find_real_path(folder: Path) -> Path:
     path = folder
     for _ in range(_MOST_LINKS):
         path = path.parent.resolve() / path.name
-        if _is_mountpoint(path) or not path.is_symlink():
+        if is_mountpoint(path) or not path.is_symlink():
             break
         path = path.parent / path.readlink()
     return path
@@ -116,7 +116,7 @@ def ensure_answering(folder: Path, log: Path) -> None:
     Raises:
         Refused: It does not.
     """
-    if not (_is_mountpoint(folder) and answers(folder, _END_S)):
+    if not (is_mountpoint(folder) and answers(folder, _END_S)):
         raise Refused(f"the mount at {folder} ended as soon as it began", hint=f"look at {log}")
 
 
@@ -142,7 +142,8 @@ def answers(folder: Path, patience_s: float = _ANSWER_S) -> bool:
     return answered == [True]
 
 
-def _is_mountpoint(folder: Path) -> bool:
+def is_mountpoint(folder: Path) -> bool:
+    """Tell whether a mount of ours is at a real path; the mount itself is not asked."""
     return any(mounted == folder for mounted, _ in iter_mountpoints())
 
 
@@ -163,7 +164,7 @@ def _prepare(paths: Paths, folder: Path) -> None:
         return
     if not stat.S_ISDIR(found.st_mode):
         raise Refused(f"{folder} is not a folder")
-    if _is_mountpoint(folder):
+    if is_mountpoint(folder):
         if not _is_served(paths, folder):
             _detach(folder)
             _prepare(paths, folder)
@@ -359,7 +360,7 @@ def _detach(folder: Path) -> None:
         Refused: Even that failed.
     """
     done = _run_fusermount("-uz", folder)
-    if done.returncode != 0 and _is_mountpoint(folder):  # auto_unmount may have been faster
+    if done.returncode != 0 and is_mountpoint(folder):  # auto_unmount may have been faster
         raise Refused(
             f"the mount at {folder} can't be detached: {done.stderr.strip()}",
             hint=f"if it is somebody else's, ask them; or as root: umount -l {folder}",

@@ -119,7 +119,7 @@ ELSEWHERE = {"welcome: domain", "welcome: token"}
 
 SITES = {
     "actions.browse: ask",
-    "actions.rest: ask",
+    "actions.app: ask",
     "actions.triage: ask",
     "screens.confirm: Field",
     "screens.conflict: Field",
