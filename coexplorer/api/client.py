@@ -21,7 +21,7 @@ from coexplorer.api.retry import Patience
 from coexplorer.api.transport import Carrier, Judge, Look, OnWait, Timeouts, Transport
 from coexplorer.api.walk import Walk
 from coexplorer.errors import ApiError, Conflict, NotFound
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, same_value
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -244,7 +244,7 @@ class Client:
         call = calls.build_create(new)
 
         def read(body: bytes) -> Asset:
-            return wire.read_created_since(self._since(started))(body)
+            return wire.read_created(new, self._since(started))(body)
 
         try:
             return await self._transport.send(call, read, deadline=deadline)
@@ -481,7 +481,7 @@ class Client:
             except ApiError:
                 return None
             for asset in wire.parse_rows(envelope.rows):
-                is_it = (asset.name, asset.mount or "") == (new.name, new.mount or "")
+                is_it = all(same_value(asset, new, field.name) for field in wire.TOLD_APART)
                 if is_it and (asset.created is None or asset.created >= self._since(started)):
                     return asset
         return None

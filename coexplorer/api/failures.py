@@ -42,6 +42,7 @@ _NEW_TOKEN: Final = (
     " `coexplorer login`"
 )
 _ASK_OWNER: Final = "ask its owner for access"
+_IN_BETWEEN: Final = "check the domain, and whether a proxy or a sign-in page is in between"
 _TRY_LATER: Final = "try again in a while; the platform has trouble of its own"
 
 
@@ -151,7 +152,22 @@ def build_bad_reply(reason: str, body: bytes, status: int, *, writes: bool) -> F
     )
     error = BadReply(
         message,
-        hint="check the domain, and whether a proxy or a sign-in page is in between",
+        hint=_IN_BETWEEN,
+        status=status,
+        outcome_unknown=writes,
+    )
+    return Failure(Kind.GARBLED, error)
+
+
+def build_unclear(status: int, *, writes: bool) -> Failure:
+    """Describe a success that does not say that what was asked for was done, or is whole.
+
+    202 is a promise, 206 a part, 205 and others are not the platform's (manual).
+    """
+    said = "that this was done" if writes else "that this is all of it"
+    error = BadReply(
+        f"the platform answered with status {status}, which does not say {said}",
+        hint="look at it again in a while" if writes else _IN_BETWEEN,
         status=status,
         outcome_unknown=writes,
     )
@@ -162,7 +178,7 @@ def build_too_long(most_bytes: int, status: int, *, writes: bool) -> Failure:
     """Describe a success whose body is longer than anybody needs."""
     error = BadReply(
         f"the platform's reply makes no sense: it is longer than {most_bytes:,} bytes",
-        hint="check the domain, and whether a proxy or a sign-in page is in between",
+        hint=_IN_BETWEEN,
         status=status,
         outcome_unknown=writes,
     )

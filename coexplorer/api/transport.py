@@ -34,6 +34,7 @@ from coexplorer.api.failures import (
     build_bad_redirect,
     build_bad_reply,
     build_too_long,
+    build_unclear,
     build_unreachable,
     classify_reply,
     parse_retry_after,
@@ -61,6 +62,8 @@ _log = logging.getLogger(__name__)
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _MAX_HOPS: Final = 3
+_CLEAR: Final = (200, 201, 203, 204)
+"""What says that all was done, or that the answer is whole (RFC 9110, 15.3)."""
 _FRESH_S: Final = 1.0
 """What was read longer ago is read again before it is written over."""
 _USER_AGENT: Final = f"coexplorer/{coexplorer.__version__}"
@@ -331,6 +334,9 @@ class Transport:
             raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=call.writes))
         if not reply.is_success:
             raise Failed(self._classify(call, reply))
+        if reply.status not in _CLEAR:
+            self._log_body(call, reply)
+            raise Failed(build_unclear(reply.status, writes=call.writes))
         try:
             return parse(reply.content)
         except ValueError as error:

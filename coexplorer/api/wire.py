@@ -15,13 +15,14 @@ import msgspec
 from coexplorer.api.failures import find_page_title
 from coexplorer.api.splitting import split_page
 from coexplorer.assets import LARGEST_BYTES, asset_from_json, decode_json, encode_json
-from coexplorer.fields import FIELDS, Kind
+from coexplorer.fields import FIELDS, Kind, same_value
 from coexplorer.models import (
     Asset,
     AssetId,
     FileEntry,
     FileUrls,
     MetadataField,
+    NewAsset,
     is_asset_id,
 )
 
@@ -54,6 +55,10 @@ _ENVELOPE: Final = msgspec.json.Decoder(_PlainEnvelope)
 _TELLING = ("created", "state", "type")
 """What an answer about one asset holds on every platform (the vendor's own client can't read one
 without), however little is known of the asset."""
+
+
+TOLD_APART: Final = tuple(field for field in FIELDS if field.kind is not Kind.TEXT)
+"""Fields by which a new asset is known again; a long text may be tidied by the platform."""
 
 
 def parse_envelope(body: bytes) -> Envelope:
@@ -177,16 +182,21 @@ def read_asset_of(asset_id: AssetId) -> Callable[[bytes], Asset]:
     return read
 
 
-def read_created_since(since: float) -> Callable[[bytes], Asset]:
+def read_created(new: NewAsset, since: float) -> Callable[[bytes], Asset]:
     """Return the reader of the answer to a create that was sent at `since`, in epoch seconds.
 
-    It raises ValueError where the answer is no asset, or one that was there before.
+    It raises ValueError where the answer is no asset, one that was there before, or another new
+    one: what it says of the editable fields is what was asked for.
     """
 
     def read(body: bytes) -> Asset:
         asset = _read_whole(body)
         if asset.created is not None and asset.created < since:
             raise ValueError("it is about an asset that was there before")
+        said = msgspec.json.decode(asset.raw, type=dict[str, object])
+        for field in TOLD_APART:
+            if said.get(field.key) is not None and not same_value(new, asset, field.name):
+                raise ValueError(f"it is about an asset with another {field.title}")
         return asset
 
     return read
@@ -206,7 +216,7 @@ def read_done_of(asset_id: AssetId) -> Callable[[bytes], None]:
             reply = decode_json(body)
         except ValueError:
             return
-        if isinstance(reply, dict) and "name" in reply and reply.get("id") not in (None, asset_id):
+        if isinstance(reply, dict) and reply.get("id") not in (None, asset_id):
             raise ValueError("it is about another asset")
 
     return read

@@ -18,6 +18,7 @@ import msgspec
 
 from coexplorer.errors import (
     ApiError,
+    BadReply,
     ChangedSince,
     CoexplorerError,
     Conflict,
@@ -317,6 +318,21 @@ class Editor:
             status=error.status,
         )
 
+    async def _is_gone(self, asset_id: AssetId) -> bool:
+        """Tell whether the platform says that there is no such asset."""
+        try:
+            await self._context.look(asset_id)
+        except ApiError as error:
+            return isinstance(error, NotFound)
+        return False
+
+    async def _is_archived(self, asset: Asset) -> bool | None:
+        """Ask the platform anew whether an asset is archived; None: it does not say."""
+        try:
+            return await find_archived(await self._context.client(), asset)
+        except ApiError:
+            return None
+
     async def name_of(self, asset_id: AssetId) -> str:
         """Return an asset's name for the log; its id when the catalog does not know it."""
         record = await self._context.known(asset_id)
@@ -464,7 +480,8 @@ class Editor:
             raise
         except ApiError as error:
             attempt.note(error)
-            raise
+            if not (_is_unclear(error) and await self._is_archived(asset) is archived):
+                raise
         attempt.sent = False
         marks = Membership(archived=archived)
         attempt.update_catalog = partial(context.mark, [entry.asset_id], marks)
@@ -496,7 +513,8 @@ class Editor:
             if isinstance(await self._confirm_gone(entry.asset_id, error), NotFound):
                 attempt.update_catalog = partial(context.forget, [entry.asset_id])
                 return _result(entry, State.UNCHANGED)  # somebody was faster
-            raise
+            if not (_is_unclear(error) and await self._is_gone(entry.asset_id)):
+                raise
         attempt.sent = False
         attempt.update_catalog = partial(context.forget, [entry.asset_id])
         return msgspec.structs.replace(_result(entry, State.APPLIED), before=fields)
@@ -516,6 +534,11 @@ def failed_state(error: CoexplorerError, *, sent: bool) -> State:
     if is_final(error):
         return State.REFUSED
     return State.SKIPPED if isinstance(error, Refused) else State.UNSENT
+
+
+def _is_unclear(error: ApiError) -> bool:
+    """Tell whether the platform answered a write in a way that leaves open whether it was done."""
+    return isinstance(error, BadReply) and error.outcome_unknown
 
 
 def _keeps_text(entry: Entry) -> bool:

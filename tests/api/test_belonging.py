@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from coexplorer.api import Client, Patience
 from coexplorer.errors import ApiError, BadReply
 from coexplorer.fields import Fields
-from coexplorer.models import AssetId, AwsSource, NewAsset, Secret
+from coexplorer.models import AssetId, AwsSource, NewAsset, SearchRequest, Secret
 from tests.support.rawserver import Asked, RawServer, raw_server, reply
 
 A = AssetId("aaaaaaaa-0000-4000-8000-000000000001")
@@ -200,3 +201,98 @@ async def test_a_part_of_an_asset_is_no_answer(part: dict[str, object]) -> None:
     """An edit sends back what it has read: what the answer lost would be emptied."""
     with platform(lambda _: reply(200, part)) as (_, client):
         await fails(client, lambda client: client.get(A))
+
+
+# --- What is no clear answer
+
+UNCLEAR = [202, 205, 206, 207, 226]
+
+
+@pytest.mark.parametrize("status", UNCLEAR)
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda client: client.update(A, MEANT, before=BEFORE),
+        lambda client: client.archive(A, archived=True),
+        lambda client: client.delete(A),
+        lambda client: client.create(NEW),
+    ],
+    ids=["update", "archive", "delete", "create"],
+)
+async def test_a_promise_or_a_part_does_not_say_that_a_write_was_done(
+    status: int, use: Use
+) -> None:
+    def answer(asked: Asked) -> bytes:
+        if asked.path.endswith("/search"):
+            return reply(200, {"has_more": False, "results": []})
+        if asked.method == "GET":
+            return reply(500)
+        return reply(status, ASSET_A if status != 205 else b"")
+
+    with platform(answer) as (_, client):
+        error = await fails(client, use)
+    assert error.outcome_unknown
+    assert error.hint
+
+
+@pytest.mark.parametrize("status", UNCLEAR)
+async def test_a_part_is_no_answer_to_a_reading(status: int) -> None:
+    page = {"has_more": False, "results": [ASSET_A]}
+    with platform(lambda _: reply(status, ASSET_A)) as (_, client):
+        await fails(client, lambda client: client.get(A))
+    with platform(lambda _: reply(status, page)) as (_, client):
+        await fails(client, lambda client: client.search(SearchRequest()))
+    with platform(lambda _: reply(status, {"items": []})) as (_, client):
+        await fails(client, lambda client: client.list_files(A))
+
+
+async def test_an_update_that_was_promised_is_believed_when_it_is_read() -> None:
+    state = dict(ASSET_A)
+
+    def answer(asked: Asked) -> bytes:
+        if asked.method == "PUT":
+            state.update(json.loads(asked.body))
+            return reply(202, state)
+        return reply(200, state)
+
+    with platform(answer) as (server, client):
+        async with client:
+            assert (await client.update(A, MEANT, before=BEFORE)).fields.same_as(MEANT)
+    assert [each.method for each in server.asked] == ["PUT", "GET"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"name": "another"},
+        {"mount": "other"},
+        {"tags": ["theirs"]},
+        {"name": "NEW"},
+        {"tags": ["b", "a"], "mount": "x"},
+    ],
+)
+async def test_a_create_is_not_answered_by_another_new_asset(other: dict[str, object]) -> None:
+    """Somebody else's, made at the same moment, in a reply or a list that was mixed up."""
+    theirs = {**ASSET_B, "created": int(time.time()), "name": "new", "mount": "m", "tags": []}
+    theirs |= other
+
+    def answer(asked: Asked) -> bytes:
+        searches = asked.path.endswith("/search")
+        return reply(200, {"has_more": False, "results": [theirs]} if searches else theirs)
+
+    with platform(answer) as (server, client):
+        error = await fails(client, lambda client: client.create(NEW))
+    assert error.outcome_unknown
+    assert [each.path for each in server.asked].count("/api/v1/data_assets") == 1
+
+
+async def test_a_create_that_was_answered_with_another_asset_is_found() -> None:
+    made = {**ASSET_A, "created": int(time.time()), "name": "new", "mount": "m", "tags": []}
+
+    def answer(asked: Asked) -> bytes:
+        searches = asked.path.endswith("/search")
+        return reply(200, {"has_more": False, "results": [ASSET_B, made]} if searches else ASSET_B)
+
+    with platform(answer) as (_, client):
+        async with client:
+            assert (await client.create(NEW)).id == A

@@ -19,13 +19,14 @@ from coexplorer.api.wire import (
     parse_permissions,
     parse_rows,
     read_asset_of,
-    read_created_since,
+    read_created,
     read_done_of,
 )
-from coexplorer.models import AssetId, FileEntry, FileUrls, MetadataField
+from coexplorer.models import AssetId, AwsSource, FileEntry, FileUrls, MetadataField, NewAsset
 from tests.support.hostile import NO_IDS
 
 A1 = AssetId("a1")
+NEW = NewAsset(name="bad", source=AwsSource("b"))
 
 anything = st.recursive(
     st.none()
@@ -105,7 +106,7 @@ def test_a_row_without_a_usable_id_is_left_out_everywhere(text: str) -> None:
     assert asset.provenance is not None
     assert asset.provenance.data_assets == ("input",)
     assert asset.contained == ("part",)
-    for read in (read_asset_of(AssetId(text)), read_created_since(0.0)):
+    for read in (read_asset_of(AssetId(text)), read_created(NEW, 0.0)):
         with pytest.raises(ValueError, match="usable id"):
             read(bad)
 
@@ -209,9 +210,15 @@ def test_the_metadata_schema_is_read() -> None:
     )
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"id":"a"}', b"ok"])
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"id":"a1"}', b'{"id":null}', b"[]", b"ok"])
 def test_archive_and_delete_accept_any_body(body: bytes) -> None:
     read_done_of(A1)(body)
+
+
+@pytest.mark.parametrize("body", [b'{"id":"a2"}', b'{"id":5}', b'{"id":"","name":"n"}'])
+def test_what_is_about_another_asset_does_not_say_that_it_was_done(body: bytes) -> None:
+    with pytest.raises(ValueError, match="another asset"):
+        read_done_of(A1)(body)
 
 
 def test_a_web_page_is_no_success() -> None:

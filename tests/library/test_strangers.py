@@ -4,9 +4,11 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from coexplorer.api import retry, transport
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
 from coexplorer.errors import BadReply, Refused
@@ -154,3 +156,69 @@ async def test_an_edit_is_not_built_on_another_asset(tmp_path: Path) -> None:
             with pytest.raises(BadReply, match="another asset"):
                 await library.edit(A, base=Fields("mine"), mine=Fields("new"))
     assert {asked.method for asked in server.asked} == {"GET"}
+
+
+# --- Writes that are answered, and not done
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have repetitions come at once."""
+
+    def find_wait_s(*args: Any, **kwargs: Any) -> float | None:
+        wait_s = retry.find_wait_s(*args, **kwargs)
+        return None if wait_s is None else 0.001
+
+    monkeypatch.setattr(transport, "find_wait_s", find_wait_s)
+
+
+MINE = {"id": A, "state": "ready", "name": "mine", "description": "", "tags": [], "mount": "m"}
+
+
+class Promises:
+    """A platform with one asset that answers each write unclearly, and may carry it out."""
+
+    def __init__(self, status: int, body: object, *, keeps: bool) -> None:
+        self.status = status
+        self.body = body
+        self.keeps = keeps
+        self.archived = False
+        self.gone = False
+
+    def answer(self, asked: Asked) -> Iterable[bytes]:
+        if asked.path.endswith("/search"):
+            wanted = json.loads(asked.body).get("archived")
+            there = not self.gone and wanted in (None, self.archived)
+            return [reply(200, {"has_more": False, "results": [MINE] if there else []})]
+        if asked.method == "GET":
+            return [reply(404) if self.gone else reply(200, MINE)]
+        if self.keeps:
+            self.archived = "archive=true" in asked.target
+            self.gone = asked.method == "DELETE"
+        return [reply(self.status, self.body)]
+
+
+UNCLEAR = [(202, {}), (206, b""), (200, {"id": B}), (200, {**MINE, "id": B}), (205, b"")]
+
+
+@pytest.mark.parametrize(("status", "body"), UNCLEAR)
+@pytest.mark.parametrize("deletes", [True, False], ids=["delete", "archive"])
+@pytest.mark.parametrize("keeps", [True, False], ids=["done", "not done"])
+async def test_a_write_counts_as_done_only_when_that_is_read_back(
+    tmp_path: Path, hasty: None, status: int, body: object, *, deletes: bool, keeps: bool
+) -> None:
+    stranger = Promises(status, body, keeps=keeps)
+    stranger.archived = deletes
+    with raw_server(stranger.answer) as server:
+        async with open_library(build_settings(server, tmp_path), origin="cli") as library:
+            if deletes:
+                use = library.delete(A, archive_first=False)
+            else:
+                use = library.archive(A, archived=True)
+            if keeps:
+                assert (await use).state == "applied"
+                return
+            with pytest.raises(BadReply) as caught:
+                await use
+            assert caught.value.outcome_unknown
+            assert [entry.state for entry in await library.log()] == ["unknown"]
