@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
-from coexplorer.demo.samples import generate
+from coexplorer.demo.samples import CLOCK, generate
 from coexplorer.demo.server import DemoServer
 from coexplorer.models import Secret
 from coexplorer.text import width
@@ -35,7 +35,6 @@ from coexplorer.tui.themes import DARK
 from tests.support.tui import Running, running_app
 
 HERE = Path(__file__).parent
-CLOCK = 1_773_311_040.0  # 2026-03-12 10:24 UTC
 SEED = 1
 ASSETS = 1_200
 LARGE, SMALL = (120, 36), (80, 24)
@@ -203,7 +202,7 @@ def hold_the_machine_out() -> None:
     """Stop the clock, and forget the zone, the colours and the programs of this machine."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-    time.time = lambda: CLOCK
+    time.time = lambda: float(CLOCK)
     shutil.which = lambda *_, **__: None
     for name in ("NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_THEME"):
         os.environ.pop(name, None)

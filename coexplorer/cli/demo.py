@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +22,7 @@ from coexplorer.cli.output import print_line
 from coexplorer.cli.plans import leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.tour import give_tour
-from coexplorer.cli.values import FilledPath
+from coexplorer.cli.values import FilledPath, SamplesDate, find_last_moment
 from coexplorer.config import find_paths, load_settings
 from coexplorer.config.embedded import EmbeddedServer, announce, claim
 from coexplorer.config.file import DEMO
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DEFAULT_ASSETS = 1200
+_DEFAULT_SEED = 1
 _MOST_ASSETS = 100_000
 _LINES_NAMED = 20
 """So many bad lines of an export are named."""
@@ -75,7 +75,13 @@ def _data_options(command: Command) -> Command:
             default="current",
             help="Play a platform of the v2.10 manual, or one of today.",
         ),
-        click.option("--seed", type=int, default=1, help="Decides what the sample assets are."),
+        click.option("--seed", type=int, help="Other sample assets, the same for the same number."),
+        click.option(
+            "--date",
+            type=SamplesDate(),
+            help="The last day of the samples, as 2026-11-20, or `today`; by default 2026-03-12,"
+            " so that their names and ids are the same every day.",
+        ),
         click.option(
             "--assets",
             "count",
@@ -85,6 +91,27 @@ def _data_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+class Samples(msgspec.Struct, frozen=True):
+    """What sample assets are wanted; None: nothing was said.
+
+    Attributes:
+        count: How many.
+        seed: Decides what they are.
+        date: Their last day.
+    """
+
+    count: int | None = None
+    seed: int | None = None
+    date: str | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """The options that say this."""
+        given = {"--assets": self.count, "--seed": self.seed, "--date": self.date}
+        pairs = [(name, str(value)) for name, value in given.items() if value is not None]
+        return [word for pair in pairs for word in pair]
 
 
 @click.command("serve")
@@ -103,7 +130,8 @@ def serve_command(
     folder: Path | None,
     fresh: bool,
     dialect: str,
-    seed: int,
+    seed: int | None,
+    date: str | None,
     count: int | None,
     export: Path | None,
     as_admin: bool,
@@ -127,7 +155,8 @@ def serve_command(
     server = DemoServer(data, dialect=dialect, port=port, faults=_load_faults(script))
     try:
         with tell_trouble(data):
-            left_out = _fill(server, count=count, seed=seed, export=export, as_admin=as_admin)
+            samples = Samples(count, seed, date)
+            left_out = _fill(server, samples, export=export, as_admin=as_admin)
         stop = threading.Event()
         if until_stdin_ends:
             _stop_with_parent(stop)
@@ -148,9 +177,7 @@ def _load_faults(script: Path | None) -> Any:
         raise click.UsageError(f"{script}: {error}") from None
 
 
-def _fill(
-    server: DemoServer, *, count: int | None, seed: int, export: Path | None, as_admin: bool
-) -> int:
+def _fill(server: DemoServer, samples: Samples, *, export: Path | None, as_admin: bool) -> int:
     """Put assets into a new server; one that has some keeps them.
 
     Returns:
@@ -161,21 +188,25 @@ def _fill(
             asset at all.
     """
     from coexplorer.demo.buckets import ensure_sample_buckets
-    from coexplorer.demo.samples import generate
+    from coexplorer.demo.samples import CLOCK, generate
 
     if as_admin and export is None:
         raise click.UsageError("--as-admin is about what --import brings")
+    if export is not None and samples.options:
+        raise click.UsageError("--import brings the assets: leave --assets, --seed and --date out")
     if server.store.count():
-        if export is not None or count is not None:
+        if export is not None or samples.options:
             raise click.UsageError("there are data from the last time; --fresh throws them away")
         return 0
     me, colleague = (user.email for user in server.users)
     if export is not None:
         return _import(server, export, as_admin=as_admin)
-    wanted = _DEFAULT_ASSETS if count is None else count
+    wanted = _DEFAULT_ASSETS if samples.count is None else samples.count
+    seed = _DEFAULT_SEED if samples.seed is None else samples.seed
+    now = CLOCK if samples.date is None else find_last_moment(samples.date)
     # The assets come last: where they are, nothing is filled in again.
     ensure_sample_buckets(server.data)
-    server.store.insert(generate(wanted, seed=seed, now=time.time(), owner=me, colleague=colleague))
+    server.store.insert(generate(wanted, seed=seed, now=now, owner=me, colleague=colleague))
     return 0
 
 
@@ -241,7 +272,8 @@ def demo_command(
     *,
     fresh: bool,
     dialect: str,
-    seed: int,
+    seed: int | None,
+    date: str | None,
     count: int | None,
     port: int,
     export: Path | None,
@@ -259,18 +291,17 @@ def demo_command(
         raise ConfigError(
             "the demo signs in by itself", hint="leave --profile, --domain and --token-file out"
         )
-    paths = find_paths()
+    paths, samples = find_paths(), Samples(count, seed, date)
     with claim(paths.demo_dir):
         if fresh:
             _forget_demo(paths.demo_dir)
-        elif count is not None and (paths.demo_dir / "server" / "store.sqlite").exists():
+        elif samples.options and (paths.demo_dir / "server" / "store.sqlite").exists():
             warn("the assets of the last time are kept; --fresh makes new ones")
-            count = None
-        options = ["--dialect", dialect, "--seed", str(seed), "--port", str(port)]
+            samples = Samples()
+        options = ["--dialect", dialect, "--port", str(port), *samples.options]
         options += [] if export is None else ["--import", str(export)]
         options += ["--as-admin"] if as_admin else []
         options += [] if script is None else ["--faults", str(script)]
-        options += [] if count is None else ["--assets", str(count)]
         process = ServerProcess(paths.demo_dir / "server", options)
         with process as server, announce(paths.demo_dir, server):
             note(f"an embedded platform runs at {server.url}, for --profile demo")

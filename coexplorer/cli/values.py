@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,39 @@ class FilledPath(click.Path):
         if not _is_filled(value):
             self.fail(_EMPTY, param, ctx)
         return super().convert(value, param, ctx)
+
+
+class SamplesDate(click.ParamType[str]):
+    """The day on which sample data end: ``today``, or a day as 2026-11-20."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what is no day, and days that the institute of the samples has not seen."""
+        try:
+            moment = find_last_moment(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day; write it as 2026-11-20, or today", param, ctx)
+        if not _FIRST_DAY_S <= moment < _LAST_DAY_S:
+            self.fail(f"{value} is not between 2020 and 2099", param, ctx)
+        return str(value)
+
+
+_FIRST_DAY_S, _LAST_DAY_S = 1_577_836_800, 4_102_444_800
+_TIME_OF_DAY_S = 37_440
+"""10:24 UTC, as in `coexplorer.demo.samples.CLOCK`."""
+
+
+def find_last_moment(day: str) -> int:
+    """Return when the samples of a day end, epoch seconds; today's end now.
+
+    Raises:
+        ValueError: It is no day.
+    """
+    if day == "today":
+        return int(time.time())
+    midnight = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    return int(midnight.timestamp()) + _TIME_OF_DAY_S
 
 
 FOLDER = _Folder()

@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from coexplorer.cli.values import find_last_moment
 from tests.support.odd import write_export
 from tests.support.program import TIMEOUT_S, program_command
 
@@ -31,6 +32,10 @@ def serving(*args: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, objec
 
 
 def count_assets(told: dict[str, object]) -> int:
+    return len(list_assets(told))
+
+
+def list_assets(told: dict[str, object]) -> list[dict[str, object]]:
     users = told["users"]
     assert isinstance(users, list)
     credentials = base64.b64encode(f"{users[0]['token']}:".encode()).decode()
@@ -39,7 +44,8 @@ def count_assets(told: dict[str, object]) -> int:
         headers={"Authorization": f"Basic {credentials}"},
     )
     with urlopen(request, timeout=TIMEOUT_S) as reply:  # noqa: S310 - loopback
-        return len(json.load(reply)["results"])
+        results: list[dict[str, object]] = json.load(reply)["results"]
+    return results
 
 
 def test_serve_says_where_it_is_and_who_can_sign_in(tmp_path: Path) -> None:
@@ -72,6 +78,61 @@ def test_serve_keeps_its_data_until_it_shall_not(tmp_path: Path) -> None:
     assert "--fresh" in done.stderr
     with serving(*data, "--assets", "9", "--fresh") as (_, told):
         assert count_assets(told) == 9
+
+
+def list_samples(data: Path, *args: str) -> list[dict[str, object]]:
+    data_args = ("--data", str(data), "--dialect", "legacy", "--fresh")
+    with serving(*data_args, "--assets", "9", *args) as (_, told):
+        return list_assets(told)
+
+
+def test_the_samples_are_the_same_every_day_unless_others_are_asked_for(tmp_path: Path) -> None:
+    data = tmp_path / "d"
+    samples = list_samples(data)
+    assert "ecephys_491000_2021-08-04_09-17-24" in {one["name"] for one in samples}
+    assert list_samples(data, "--date", "2026-03-12", "--seed", "1") == samples
+    names = {one["name"] for one in samples}
+    for others in (("--date", "today"), ("--date", "2026-03-13"), ("--seed", "2")):
+        assert {one["name"] for one in list_samples(data, *others)} != names, others
+    last = find_last_moment("2030-06-01")
+    created = [int(str(one["created"])) for one in list_samples(data, "--date", "2030-06-01")]
+    assert last - 86_400 < max(created) <= last  # one of them is always being created
+
+
+@pytest.mark.parametrize(
+    "day", ["tomorrow", "2026-02-30", "12.03.2026", "1999-01-01", "2100-01-01"]
+)
+def test_a_day_that_the_samples_cannot_have_is_refused(tmp_path: Path, day: str) -> None:
+    data = tmp_path / "d"
+    done = run("serve", "--data", str(data), "--date", day)
+    assert done.returncode == 2
+    assert day in done.stderr
+    assert not data.exists()
+
+
+@pytest.mark.parametrize(
+    "option", [("--assets", "9"), ("--seed", "2"), ("--date", "today"), ("--import", "export")]
+)
+def test_other_assets_than_those_that_are_kept_are_refused(
+    tmp_path: Path, option: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "export").write_text('{"id": "one", "name": "one"}\n')
+    list_samples(tmp_path / "d")
+    done = run("serve", "--data", "d", "--dialect", "legacy", *option)
+    assert done.returncode == 2
+    assert "--fresh" in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--assets", "9"), ("--seed", "2"), ("--date", "today")])
+def test_what_samples_an_import_shall_have_is_no_question(
+    tmp_path: Path, option: tuple[str, str]
+) -> None:
+    (tmp_path / "export").write_text('{"id": "one", "name": "one"}\n')
+    data = ("--data", str(tmp_path / "d"), "--import", str(tmp_path / "export"))
+    done = run("serve", *data, *option)
+    assert done.returncode == 2
+    assert "--import" in done.stderr
 
 
 def test_serve_imports_an_export(tmp_path: Path) -> None:

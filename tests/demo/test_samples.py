@@ -1,5 +1,6 @@
 """The sample data: alike for a seed, consistent in themselves, and nasty enough."""
 
+import hashlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coexplorer.demo.asset import StoredAsset
-from coexplorer.demo.samples import METADATA_FIELDS, NASTY, file_bytes, file_tree, generate
+from coexplorer.demo.samples import CLOCK, METADATA_FIELDS, NASTY, file_bytes, file_tree, generate
 from coexplorer.demo.samples.files import TREE_NAMES, find_tree_name
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
@@ -36,6 +37,14 @@ def find_by_tree(assets: list[StoredAsset], tree: str) -> StoredAsset:
 def test_same_seed_gives_the_same_data_and_another_seed_others() -> None:
     assert make(300) == make(300)
     assert {asset.id for asset in make(300)}.isdisjoint(asset.id for asset in make(300, seed=2))
+
+
+def test_the_demos_assets_are_those_that_the_manual_names() -> None:
+    """They follow from no clock, no machine and no Python; README.md shows them."""
+    assets = make(1200, now=CLOCK)
+    names = "\n".join(f"{one.id} {one.name}" for one in assets)
+    assert hashlib.sha256(names.encode()).hexdigest()[:16] == "84f18c6b60bc59a1"
+    assert max(one.created for one in assets) <= CLOCK
 
 
 @settings(max_examples=25, deadline=None)

@@ -5,11 +5,12 @@ alone, so that no edit changes them.
 """
 
 from coexplorer.demo.samples.files import file_bytes, file_tree
-from coexplorer.demo.samples.generate import DEFAULT_COUNT, HIGHEST_COUNT, generate
+from coexplorer.demo.samples.generate import CLOCK, DEFAULT_COUNT, HIGHEST_COUNT, generate
 from coexplorer.demo.samples.nasty import NASTY, Nasty
 from coexplorer.demo.samples.schema import METADATA_FIELDS
 
 __all__ = [
+    "CLOCK",
     "DEFAULT_COUNT",
     "HIGHEST_COUNT",
     "METADATA_FIELDS",

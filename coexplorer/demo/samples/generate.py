@@ -22,6 +22,13 @@ from coexplorer.demo.samples.vocabulary import GB, MODELS, REFERENCES, RESULTS
 
 DEFAULT_COUNT = 1200
 HIGHEST_COUNT = 100_000
+CLOCK = 1_773_311_040
+"""2026-03-12 10:24 UTC: the last moment of the samples, unless another is asked for.
+
+Names hold dates, and the stream of random numbers follows from them: only at one moment are names
+and ids the same for everybody, every day. So what a manual shows is what its reader sees.
+"""
+
 PARTS_KEPT = 400
 """What is made of several assets is made of some of so many that came just before."""
 
