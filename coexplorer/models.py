@@ -254,6 +254,23 @@ class FileEntry(msgspec.Struct, frozen=True):
     size_bytes: int | None = None
 
 
+class Folder(msgspec.Struct, frozen=True):
+    """One level of an asset's files, and what of the platform's answer could not be used.
+
+    Attributes:
+        unnamed: How many entries say neither their name nor their path.
+        elsewhere: Paths that were listed and are not directly in this folder.
+        has_more: There are more entries than these.
+        unsaid: The platform did not say what is in it (``null``).
+    """
+
+    entries: tuple[FileEntry, ...]
+    unnamed: int = 0
+    elsewhere: tuple[str, ...] = ()
+    has_more: bool = False
+    unsaid: bool = False
+
+
 class FileUrls(msgspec.Struct, frozen=True):
     """Signed, expiring addresses of one file; no token goes with them."""
 

@@ -26,8 +26,8 @@ from coexplorer.models import (
     Asset,
     AssetId,
     Dialect,
-    FileEntry,
     FileUrls,
+    Folder,
     MetadataField,
     MetadataValue,
     NewAsset,
@@ -362,9 +362,10 @@ class Client:
         read = wire.read_asset_of(asset_id)
         return Look(calls.build_get(asset_id), read, judge, read_at=read_at)
 
-    async def list_files(self, asset_id: AssetId, path: str = "") -> tuple[FileEntry, ...]:
+    async def list_files(self, asset_id: AssetId, path: str = "") -> Folder:
         """List one folder of an asset's files; internal assets only, v3.1 and later."""
-        return await self._transport.send(calls.build_list_files(asset_id, path), wire.parse_folder)
+        call = calls.build_list_files(asset_id, path)
+        return await self._transport.send(call, wire.read_folder(path))
 
     async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
         """Fetch the signed addresses of a file; platforms before v4.0 give one."""

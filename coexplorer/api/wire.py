@@ -21,6 +21,7 @@ from coexplorer.models import (
     AssetId,
     FileEntry,
     FileUrls,
+    Folder,
     MetadataField,
     NewAsset,
     is_asset_id,
@@ -222,29 +223,53 @@ def read_done_of(asset_id: AssetId) -> Callable[[bytes], None]:
     return read
 
 
-def parse_folder(body: bytes) -> tuple[FileEntry, ...]:
-    """Read one level of an asset's files; entries without a name are left out.
+def read_folder(path: str) -> Callable[[bytes], Folder]:
+    """Return the reader of a listing of the folder `path`, which is empty for the asset's root.
 
-    Raises:
-        ValueError: It is no listing.
+    It raises ValueError where the answer is no listing.
     """
-    reply = _object(body)
-    items = reply.get("items")
-    if items is None and "items" in reply:
-        return ()
-    if not isinstance(items, list):
-        raise ValueError("a folder without items")
-    entries = (_file_entry(item) for item in items if isinstance(item, dict))
-    return tuple(entry for entry in entries if entry is not None)
+    folder = path.strip("/")
+
+    def read(body: bytes) -> Folder:
+        reply = _object(body)
+        items = reply.get("items")
+        if items is None and "items" in reply:
+            return Folder((), has_more=_says_more(reply), unsaid=True)
+        if not isinstance(items, list):
+            raise ValueError("a folder without items")
+        entries = [_file_entry(item, folder) for item in items]
+        named = [entry for entry in entries if entry is not None]
+        return Folder(
+            tuple(each for each in named if _is_in(each.path, folder)),
+            unnamed=len(entries) - len(named),
+            elsewhere=tuple(each.path for each in named if not _is_in(each.path, folder)),
+            has_more=_says_more(reply),
+        )
+
+    return read
 
 
-def _file_entry(item: dict[str, object]) -> FileEntry | None:
+def _says_more(reply: dict[str, object]) -> bool:
+    """Tell whether a reply is not the whole answer, in the words that a search has for it."""
+    more = reply.get("has_more", reply.get("hasMore"))
+    token = reply.get("next_token", reply.get("nextToken"))
+    return more is True or more in (1, "true") or token not in (None, "", False)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    parent, _, name = path.rpartition("/")
+    return parent == folder and name not in (".", "..")
+
+
+def _file_entry(item: object, folder: str) -> FileEntry | None:
+    if not isinstance(item, dict):
+        return None
     path = item.get("path")
     name = item.get("name")
     if not isinstance(path, str) or not path.strip("/"):
-        path = name
-    if not isinstance(path, str) or not path.strip("/"):
-        return None
+        if not isinstance(name, str) or not name.strip("/"):
+            return None
+        path = f"{folder}/{name.strip('/')}"
     path = path.strip("/")
     if not isinstance(name, str) or not name:
         name = path.rpartition("/")[2]

@@ -26,7 +26,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import asset_argument, find_targets, read_targets
 from coexplorer.cli.values import FilledPath
-from coexplorer.errors import Forbidden, NotFound, Refused, Rejected
+from coexplorer.errors import BadReply, CoexplorerError, Forbidden, NotFound, Refused, Rejected
 from coexplorer.models import AssetId, FileEntry
 from coexplorer.names import disambiguate, escape_name
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from coexplorer.library.results import DownloadProgress
 
 _Found = tuple[AssetId, FileEntry]
-_OF_ONE_ASSET = (Forbidden, NotFound, Refused, Rejected)
+_MOST_TOLD = 20
+_OF_ONE_ASSET = (BadReply, Forbidden, NotFound, Refused, Rejected)
 
 
 @click.command("files")
@@ -56,12 +57,16 @@ def files_command(
     found: list[_Found] = []
 
     async def work(library: Library) -> int:
-        async def one(asset_id: AssetId) -> None:
+        async def one(asset_id: AssetId, trouble: _Trouble) -> bool:
+            before = len(found)
             if not recursive:
-                found.extend((asset_id, e) for e in await library.list_files(asset_id, path))
-                return
-            async with aclosing(library.walk_files(asset_id, path)) as entries:
-                found.extend([(asset_id, entry) async for entry in entries])
+                entries = await library.list_files(asset_id, path, trouble=trouble.note)
+                found.extend((asset_id, entry) for entry in entries)
+            else:
+                walk = library.walk_files(asset_id, path, trouble=trouble.note)
+                async with aclosing(walk) as below:
+                    found.extend([(asset_id, entry) async for entry in below])
+            return len(found) > before
 
         ids = await find_targets(library, targets, guess=True, fresh=False)
         return await _for_each(ids, one)
@@ -110,22 +115,26 @@ def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> 
     """Download the files of an asset, or the file or folder PATH in it.
 
     A download that was interrupted goes on where it ended. Nothing is written outside of the
-    folder, and each file's size is checked. With - as ASSET, the files of all assets of
+    folder, and each file's size is checked. What can't be had is named, and the rest comes all the
+    same (code 7). With - as ASSET, the files of all assets of
     the list on standard input, each in a folder NAME~ID of its own.
     """
     targets = read_targets((asset,), None)
 
     async def work(library: Library) -> int:
-        async def one(asset_id: AssetId) -> None:
+        async def one(asset_id: AssetId, trouble: _Trouble) -> bool:
             place = await _find_place(library, asset_id, folder) if asset == "-" else folder
             with Progress("downloading", sizes=True) as bar:
 
                 def show(progress: DownloadProgress) -> None:
                     bar.update(progress.done_bytes, progress.total_bytes, progress.path)
 
-                written = await library.download(asset_id, path, place, progress=show)
+                written = await library.download(
+                    asset_id, path, place, progress=show, trouble=trouble.note
+                )
             for each in written:
                 print_line(str(each))
+            return bool(written)
 
         ids = await find_targets(library, targets, guess=True, fresh=False)
         return await _for_each(ids, one)
@@ -140,8 +149,51 @@ async def _find_place(library: Library, asset_id: AssetId, folder: Path) -> Path
     return folder / disambiguate(escape_name(name), asset_id)
 
 
-async def _for_each(ids: list[AssetId], work: Callable[[AssetId], Awaitable[None]]) -> int:
+class _Trouble:
+    """What of one asset can't be had while the rest of it comes; told at the end.
+
+    Attributes:
+        noted: All of it, as far as it is kept.
+    """
+
+    def __init__(self) -> None:
+        self.noted: list[CoexplorerError] = []
+        self._codes: set[int] = set()
+        self._count = 0
+
+    def note(self, error: CoexplorerError) -> None:
+        """Remember an error."""
+        self._count += 1
+        self._codes.add(exits.code_of(error))
+        if len(self.noted) < _MOST_TOLD:
+            self.noted.append(error)
+
+    def tell(self, about: str) -> None:
+        """Say each in a line."""
+        for error in self.noted:
+            warn(f"{about}{error.message}")
+        if self._count > len(self.noted):
+            warn(f"{about}and {self._count - len(self.noted):,} more of this kind")
+
+    def find_code(self, *, came: bool) -> int:
+        """Return the exit code of this asset.
+
+        Args:
+            came: Some of it could be had.
+        """
+        if not self._codes:
+            return exits.OK
+        return exits.PARTLY if came or len(self._codes) > 1 else next(iter(self._codes))
+
+
+async def _for_each(
+    ids: list[AssetId], work: Callable[[AssetId, _Trouble], Awaitable[bool]]
+) -> int:
     """Do something with each asset; one that can't be had does not keep the others from it.
+
+    Args:
+        ids: The assets.
+        work: Says whether anything of the asset came.
 
     Returns:
         The exit code.
@@ -151,13 +203,20 @@ async def _for_each(ids: list[AssetId], work: Callable[[AssetId], Awaitable[None
     """
     codes = []
     for asset_id in ids:
+        trouble = _Trouble()
+        about = f"{asset_id[:8]}: " if len(ids) > 1 else ""
+        came = False
         try:
-            await work(asset_id)
+            came = await work(asset_id, trouble)
         except _OF_ONE_ASSET as error:
-            if len(ids) == 1:
+            if len(ids) == 1 and not trouble.noted:
                 raise
-            warn(f"{asset_id[:8]}: {error.message}")
-            codes.append(exits.code_of(error))
-    if codes and (len(codes) < len(ids) or len(set(codes)) > 1):
-        return exits.PARTLY
-    return codes[0] if codes else exits.OK
+            trouble.note(error)
+        except CoexplorerError:
+            trouble.tell(about)
+            raise
+        if len(ids) == 1 and not came and len(trouble.noted) == 1:
+            raise trouble.noted[0]
+        trouble.tell(about)
+        codes.append(trouble.find_code(came=came))
+    return codes[0] if len(set(codes)) == 1 else exits.PARTLY if codes else exits.OK

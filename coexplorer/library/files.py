@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 import anyio
 import anyio.to_thread
 
-from coexplorer.errors import ApiError, Conflict, Forbidden, NotFound, Refused, Rejected
+from coexplorer.errors import (
+    ApiError,
+    BadReply,
+    CoexplorerError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    NotSignedIn,
+    PlatformFault,
+    RateLimited,
+    Refused,
+    Rejected,
+    Unreachable,
+)
+from coexplorer.library import parts
 from coexplorer.library.context import Context
 from coexplorer.library.outside import build_outside_error
 from coexplorer.library.results import DownloadProgress
-from coexplorer.models import AssetId, FileEntry, FileUrls
+from coexplorer.models import AssetId, FileEntry, FileUrls, Folder
 
-_STEP_BYTES = 4 * 1024 * 1024
+_STEP_BYTES: Final = 4 * 1024 * 1024
 """Progress is told after so many bytes, and at the end."""
 
-_DEEPEST = 100
+_DEEPEST: Final = 100
 """Folders inside of each other; more are a platform's that lists itself for ever."""
 
-_MOST_FOLDERS = 200_000
+_MOST_FOLDERS: Final = 200_000
 
-_ORIGIN = "user.coexplorer.asset"
-"""Extended attribute of a downloaded file: the id of its asset."""
+_MOST_FAULTS: Final = 3
+"""So many files in a row that the platform or its storage fails at: the others would, too."""
+
+_TELL_OWNER: Final = "tell who runs the platform"
+_OF_ALL: Final = (NotSignedIn, RateLimited, Unreachable)
+"""What would meet every other file as well."""
 
 OnProgress = Callable[[DownloadProgress], None]
+OnTrouble = Callable[[CoexplorerError], None]
+"""Told of what can't be had while the rest goes on."""
 
 
 class Files:
@@ -41,32 +60,65 @@ class Files:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def list_files(self, asset_id: AssetId, path: str) -> tuple[FileEntry, ...]:
+    async def list_files(
+        self, asset_id: AssetId, path: str, trouble: OnTrouble | None
+    ) -> tuple[FileEntry, ...]:
         """See `Library.list_files`."""
+        folder = await self._list(asset_id, path)
+        for error in await self._find_gaps(asset_id, path, folder):
+            _tell(error, trouble)
+        return folder.entries
+
+    async def _list(self, asset_id: AssetId, path: str) -> Folder:
         async with self._explaining(asset_id):
             return await (await self._context.client()).list_files(asset_id, path)
 
-    async def walk(self, asset_id: AssetId, path: str) -> AsyncGenerator[FileEntry]:
+    async def _find_gaps(self, asset_id: AssetId, path: str, folder: Folder) -> list[BadReply]:
+        """Say what a listing lacks."""
+        unsaid = folder.unsaid
+        if unsaid and not path.strip("/"):
+            known = await self._context.known(asset_id)
+            unsaid = known is None or known.asset.files != 0  # some say null of what is empty
+        place = repr(path[:80]) if path.strip("/") else "its main folder"
+        return [BadReply(text, hint=_TELL_OWNER) for text in _name_gaps(folder, place, unsaid)]
+
+    async def walk(
+        self, asset_id: AssetId, path: str, trouble: OnTrouble | None
+    ) -> AsyncGenerator[FileEntry]:
         """See `Library.walk_files`."""
         # Depth first: each folder, then what is in it. A stack of what is still to be looked at.
-        first = await self.list_files(asset_id, path)
+        first = await self.list_files(asset_id, path, trouble)
         waiting = [(entry, 0) for entry in reversed(first)]
-        seen = {path.strip("/")}
+        seen: dict[tuple[str, bool], FileEntry] = {}
+        folders = 0
         while waiting:
             entry, depth = waiting.pop()
-            if entry.is_folder and entry.path in seen:
-                continue  # a folder that lists itself, or one above it
+            first_seen = seen.setdefault((entry.path, entry.is_folder), entry)
+            if first_seen is not entry:
+                if first_seen != entry:
+                    text = f"the platform lists {entry.path[:80]!r} twice, and not the same"
+                    _tell(BadReply(text, hint=_TELL_OWNER), trouble)
+                continue
             yield entry
             if not entry.is_folder:
                 continue
-            seen.add(entry.path)
-            if depth >= _DEEPEST or len(seen) > _MOST_FOLDERS:
-                raise Refused(
+            folders += 1
+            if depth >= _DEEPEST or folders > _MOST_FOLDERS:
+                endless = Refused(
                     f"the platform lists folders in folders without an end: {entry.path[:80]!r}",
                     hint="name one of the folders above it, and tell the asset's owner",
                 )
-            inner = await self.list_files(asset_id, entry.path)
-            waiting += [(each, depth + 1) for each in reversed(inner)]
+                _tell(endless, trouble)
+                return
+            try:
+                inner = await self.list_files(asset_id, entry.path, trouble)
+            except ApiError as error:
+                if isinstance(error, _OF_ALL):
+                    raise
+                error.message = f"{entry.path[:80]!r} can't be listed: {error.message}"
+                _tell(error, trouble)
+            else:
+                waiting += [(each, depth + 1) for each in reversed(inner)]
 
     async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
         """See `Library.file_urls`."""
@@ -91,58 +143,102 @@ class Files:
             raise
 
     async def download(
-        self, asset_id: AssetId, path: str, folder: Path, progress: OnProgress | None
+        self,
+        asset_id: AssetId,
+        path: str,
+        folder: Path,
+        progress: OnProgress | None,
+        trouble: OnTrouble | None,
     ) -> list[Path]:
         """See `Library.download`."""
         path = path.strip("/")
         start = PurePosixPath(path).parent if path else PurePosixPath()
         written = []
-        async with aclosing(self._walk_from(asset_id, path)) as entries:
+        faults = 0
+        async with aclosing(self._walk_from(asset_id, path, trouble)) as entries:
             async for entry in entries:
                 if entry.is_folder:
                     continue
-                target = find_target(folder, entry.path, below=str(start))
-                await self._download_file(asset_id, entry, target, progress)
-                written.append(target)
+                try:
+                    target = parts.find_target(folder, entry.path, below=str(start))
+                    await self._download_file(asset_id, entry, target, progress)
+                except (ApiError, Refused) as error:
+                    if entry.path not in error.message:
+                        error.message = f"{entry.path[:200]}: {error.message}"
+                    faults += isinstance(error, BadReply | PlatformFault)
+                    if isinstance(error, _OF_ALL) or faults >= _MOST_FAULTS or trouble is None:
+                        raise
+                    trouble(error)
+                else:
+                    faults = 0
+                    written.append(target)
         return written
 
-    async def _walk_from(self, asset_id: AssetId, path: str) -> AsyncGenerator[FileEntry]:
+    async def _walk_from(
+        self, asset_id: AssetId, path: str, trouble: OnTrouble | None
+    ) -> AsyncGenerator[FileEntry]:
         """Stream the file at `path`, or all that is below it."""
+        found: list[FileEntry] = []
         if path:
-            parent = str(PurePosixPath(path).parent)
-            siblings = await self.list_files(asset_id, "" if parent == "." else parent)
-            found = [entry for entry in siblings if entry.path.strip("/") == path]
+            parent = path.rpartition("/")[0]
+            siblings = await self._list(asset_id, parent)
+            found = [entry for entry in siblings.entries if entry.path == path]
             if not found:
+                for error in await self._find_gaps(asset_id, parent, siblings):
+                    _tell(error, trouble)  # it may be there all the same
                 raise NotFound(
                     f"this asset has no file {path}", hint="list its folder to see what is there"
                 )
-            if not found[0].is_folder:
-                yield found[0]
-                return
-        async with aclosing(self.walk(asset_id, path)) as entries:
-            async for entry in entries:
+        for entry in found:
+            if not entry.is_folder:
                 yield entry
+        if not path or any(entry.is_folder for entry in found):
+            async with aclosing(self.walk(asset_id, path, trouble)) as entries:
+                async for entry in entries:
+                    yield entry
 
     async def _download_file(
         self, asset_id: AssetId, entry: FileEntry, target: Path, progress: OnProgress | None
     ) -> None:
-        if await anyio.to_thread.run_sync(_is_there, target, entry, asset_id):
+        if await anyio.to_thread.run_sync(parts.is_there, target, entry, asset_id):
             return
-        part = target.with_name(name_part(asset_id, entry.path))
-        await anyio.to_thread.run_sync(lambda: target.parent.mkdir(parents=True, exist_ok=True))
+        part = target.with_name(parts.name_part(asset_id, entry.path))
+        await anyio.to_thread.run_sync(parts.make_room, target)
         try:
-            size = await self._fetch(asset_id, entry, part, progress)
-        except Conflict:  # what is there belongs to other content: from the start, once
-            await anyio.to_thread.run_sync(_drop_part, part)
-            size = await self._fetch(asset_id, entry, part, progress)
+            size = await self._fetch_surely(asset_id, entry, part, progress)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(parts.drop_useless, part)
+            raise
         if entry.size_bytes is not None and size != entry.size_bytes:
+            await anyio.to_thread.run_sync(parts.drop_part, part)
             more = "more than " if size > entry.size_bytes else ""
             has = f"{more}{min(size, entry.size_bytes):,} bytes"
             raise Refused(
-                f"{entry.path} has {has}, and {entry.size_bytes:,} were announced",
-                hint=f"what came is in {part}; delete it to start over",
+                f"it has {has}, and {entry.size_bytes:,} were announced",
+                hint="nothing of it was kept; try again, and tell the asset's owner",
             )
-        await anyio.to_thread.run_sync(_finish_part, part, target, asset_id)
+        await anyio.to_thread.run_sync(parts.finish_part, part, target, asset_id)
+
+    async def _fetch_surely(
+        self, asset_id: AssetId, entry: FileEntry, part: Path, progress: OnProgress | None
+    ) -> int:
+        """Append what is missing to the part, or start over once; return its size.
+
+        Raises:
+            PlatformFault: Its content changes all the time, or the storage can't go on with it.
+        """
+        try:
+            return await self._fetch(asset_id, entry, part, progress)
+        except Conflict:  # what is there belongs to other content: from the start, once
+            await anyio.to_thread.run_sync(parts.drop_part, part)
+        try:
+            return await self._fetch(asset_id, entry, part, progress)
+        except Conflict as error:
+            await anyio.to_thread.run_sync(parts.drop_part, part)
+            raise PlatformFault(
+                error.message, hint="nothing of it was kept; try again in a while"
+            ) from error
 
     async def _fetch(
         self, asset_id: AssetId, entry: FileEntry, part: Path, progress: OnProgress | None
@@ -153,7 +249,7 @@ class Files:
             Conflict: The part is of other content than the rest would be.
         """
         client = await self._context.client()
-        done, etag = await anyio.to_thread.run_sync(_resume_at, part, entry.size_bytes)
+        done, etag = await anyio.to_thread.run_sync(parts.resume_at, part, entry.size_bytes)
 
         async def fetch_url() -> str:
             return (await client.file_urls(asset_id, entry.path)).download_url
@@ -167,7 +263,7 @@ class Files:
         ):
             if download.etag != etag:
                 # Before the first byte: no part is ever without the mark of its content.
-                await anyio.to_thread.run_sync(_mark_part, part, download.etag)
+                await anyio.to_thread.run_sync(parts.mark_part, part, download.etag)
             async for chunk in download:
                 await file.write(chunk)
                 done += len(chunk)
@@ -179,100 +275,21 @@ class Files:
         return done
 
 
-def name_part(asset_id: AssetId, path: str) -> str:
-    """Return the name of a file's unfinished part, in the folder where the file will be.
-
-    It tells assets apart: the rest of one file is never put behind the beginning of another's, nor
-    taken for a file that an asset calls ``name.part``.
-    """
-    mark = hashlib.sha256(f"{asset_id}/{path}".encode("utf-8", "replace")).hexdigest()[:16]
-    return f".coexplorer-{mark}.part"
+def _tell(error: CoexplorerError, trouble: OnTrouble | None) -> None:
+    if trouble is None:
+        raise error
+    trouble(error)
 
 
-def _is_there(target: Path, entry: FileEntry, asset_id: AssetId) -> bool:
-    """Tell whether a file was downloaded before: an asset's files do not change.
-
-    Raises:
-        Refused: Another file of this name is there.
-    """
-    try:
-        size = target.stat().st_size
-    except FileNotFoundError:
-        return False
-    if size == entry.size_bytes and target.is_file() and _read_origin(target) in {"", asset_id}:
-        return True
-    raise Refused(
-        f"{target} is there already and is another file",
-        hint="move it away, or choose another folder: --to",
-    )
-
-
-def _read_origin(target: Path) -> str:
-    """Return the id of the asset that a file was downloaded from; empty if nobody knows.
-
-    Two assets often have files of one name and size: ``metadata.json``.
-    """
-    with suppress(OSError):  # no such attribute, or no attributes on this file system
-        return os.getxattr(target, _ORIGIN).decode("utf-8", "replace")
-    return ""
-
-
-def _resume_at(part: Path, size_bytes: int | None) -> tuple[int, str]:
-    """Return how much of a file is there, and the mark of its content.
-
-    A part that is too long is none of it, and deleted. So is one without a mark: nobody could tell
-    whether the rest belongs to it.
-    """
-    done, etag = 0, ""
-    with suppress(FileNotFoundError, UnicodeDecodeError):
-        done = part.stat().st_size
-        etag = _etag_file(part).read_text(encoding="utf-8")
-    if not done or not etag or (size_bytes is not None and done > size_bytes):
-        _drop_part(part)
-        return 0, ""
-    return done, etag
-
-
-def _etag_file(part: Path) -> Path:
-    """Return where the storage's mark of a part's content is kept."""
-    return part.with_suffix(".etag")
-
-
-def _mark_part(part: Path, etag: str) -> None:
-    _etag_file(part).write_text(etag, encoding="utf-8")
-
-
-def _drop_part(part: Path) -> None:
-    part.unlink(missing_ok=True)
-    _etag_file(part).unlink(missing_ok=True)
-
-
-def _finish_part(part: Path, target: Path, asset_id: AssetId) -> None:
-    with suppress(OSError):  # not on every file system
-        os.setxattr(part, _ORIGIN, asset_id.encode("utf-8", "replace"))
-    part.replace(target)
-    _etag_file(part).unlink(missing_ok=True)
-
-
-def find_target(folder: Path, path: str, *, below: str) -> Path:
-    """Return where a file of an asset goes, inside of `folder`.
-
-    Args:
-        folder: The user's folder.
-        path: The file's path in the asset, as the platform says it.
-        below: The folder of the asset that `folder` stands for; ``.`` for the asset's root.
-
-    Raises:
-        Refused: It would leave `folder`, by its words or by a symbolic link on the way.
-    """
-    whole = PurePosixPath(path.lstrip("/"))
-    outside = below != "." and not whole.is_relative_to(below)
-    parts = () if outside else whole.parts if below == "." else whole.relative_to(below).parts
-    odd = not parts or any(part in ("..", ".") or "\0" in part for part in parts)
-    target = folder.joinpath(*parts)
-    if odd or not target.parent.resolve().is_relative_to(folder.resolve()):
-        raise Refused(
-            f"the platform names a file outside of the target folder: {path[:80]!r}",
-            hint="download its folder's files one by one, and tell the asset's owner",
-        )
-    return target
+def _name_gaps(folder: Folder, place: str, unsaid: bool) -> Iterator[str]:  # noqa: FBT001 # pure
+    """Say what a listing lacks, one sentence each."""
+    if unsaid:
+        yield f"the platform does not say what is in {place}"
+    if folder.has_more:
+        yield f"the platform says that there is more in {place}, but not how to ask for it"
+    if folder.unnamed:
+        entries = "1 entry" if folder.unnamed == 1 else f"{folder.unnamed:,} entries"
+        yield f"the platform lists {entries} in {place} without a name"
+    if folder.elsewhere:
+        rest = f" and {len(folder.elsewhere) - 1:,} more" if len(folder.elsewhere) > 1 else ""
+        yield f"the platform lists {folder.elsewhere[0][:80]!r}{rest} in {place}, where it is not"

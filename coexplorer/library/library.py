@@ -701,19 +701,46 @@ class Library:
 
     # --- Files
 
-    async def list_files(self, asset_id: AssetId, path: str = "") -> tuple[FileEntry, ...]:
-        """List one folder of an internal asset's files."""
-        return await self._files.list_files(asset_id, path)
+    async def list_files(
+        self,
+        asset_id: AssetId,
+        path: str = "",
+        *,
+        trouble: Callable[[CoexplorerError], None] | None = None,
+    ) -> tuple[FileEntry, ...]:
+        """List one folder of an internal asset's files.
 
-    def walk_files(self, asset_id: AssetId, path: str = "") -> AsyncGenerator[FileEntry]:
+        Args:
+            asset_id: The asset.
+            path: The folder; empty: all of them begin there.
+            trouble: Told of what is missing in the answer. None: that is raised.
+
+        Raises:
+            BadReply: The platform lists a part of it only, or what makes no sense.
+        """
+        return await self._files.list_files(asset_id, path, trouble)
+
+    def walk_files(
+        self,
+        asset_id: AssetId,
+        path: str = "",
+        *,
+        trouble: Callable[[CoexplorerError], None] | None = None,
+    ) -> AsyncGenerator[FileEntry]:
         """Stream all that is below a folder: after each folder what is in it.
 
         Close it with ``aclosing``.
 
+        Args:
+            asset_id: The asset.
+            path: The folder; empty: all of them begin there.
+            trouble: Told of what is missing, while the rest goes on. None: that is raised.
+
         Raises:
             Refused: There is no end to folders in folders; what came before was listed.
+            BadReply: See `list_files`.
         """
-        return self._files.walk(asset_id, path)
+        return self._files.walk(asset_id, path, trouble)
 
     async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
         """Return signed, expiring addresses of one file."""
@@ -726,13 +753,23 @@ class Library:
         folder: Path,
         *,
         progress: Callable[[DownloadProgress], None] | None = None,
+        trouble: Callable[[CoexplorerError], None] | None = None,
     ) -> list[Path]:
         """Download a file, or a folder with all below it, into `folder`.
 
         What an earlier download left is continued where it ended, and a file that is there whole is
         not fetched again; another file of its name is never overwritten. The size is checked.
 
+        Args:
+            asset_id: The asset.
+            path: The file or folder; empty: all of them.
+            folder: Where they go.
+            progress: Told how far each file is.
+            trouble: Told of each file or folder that can't be had, while the others come. None:
+                the first of them is raised.
+
         Raises:
             Refused: A path of the platform's would leave `folder`, or the size does not fit.
+            ApiError: No file can be had.
         """
-        return await self._files.download(asset_id, path, folder, progress)
+        return await self._files.download(asset_id, path, folder, progress, trouble)

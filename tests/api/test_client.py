@@ -199,9 +199,9 @@ async def test_a_create_makes_an_asset(either_server: DemoServer) -> None:
 
 async def test_files_are_listed_level_by_level(either_client: Client) -> None:
     client = either_client
-    root = await client.list_files(AssetId(RAW))
+    root = (await client.list_files(AssetId(RAW))).entries
     folder = next(entry for entry in root if entry.is_folder)
-    inside = await client.list_files(AssetId(RAW), folder.path)
+    inside = (await client.list_files(AssetId(RAW), folder.path)).entries
     assert inside
     assert all(entry.path.startswith(f"{folder.path}/") for entry in inside)
     with pytest.raises(NotFound, match="no such folder"):
@@ -209,7 +209,7 @@ async def test_files_are_listed_level_by_level(either_client: Client) -> None:
 
 
 async def test_files_have_signed_addresses(client: Client) -> None:
-    root = await client.list_files(AssetId(RAW))
+    root = (await client.list_files(AssetId(RAW))).entries
     file = next(entry for entry in root if not entry.is_folder)
     urls = await client.file_urls(AssetId(RAW), file.path)
     assert "signature=" in urls.download_url
@@ -220,7 +220,7 @@ async def test_platforms_before_v4_give_one_signed_address(
     server: DemoServer, client: Client
 ) -> None:
     server.faults.add(404, "GET", "data_assets/*/files/urls")
-    root = await client.list_files(AssetId(RAW))
+    root = (await client.list_files(AssetId(RAW))).entries
     file = next(entry for entry in root if not entry.is_folder)
     urls = await client.file_urls(AssetId(RAW), file.path)
     assert "signature=" in urls.download_url

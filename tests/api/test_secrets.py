@@ -111,7 +111,7 @@ async def test_signed_addresses_are_not_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with Client(server.url, Secret(server.users[0].token), patience=IMPATIENT) as client:
-        root = await client.list_files(A1)
+        root = (await client.list_files(A1)).entries
         file = next(entry for entry in root if not entry.is_folder)
 
         async def fetch_url() -> str:

@@ -13,7 +13,6 @@ from coexplorer.api.wire import (
     Grant,
     parse_envelope,
     parse_file_urls,
-    parse_folder,
     parse_ids,
     parse_metadata_schema,
     parse_permissions,
@@ -21,8 +20,17 @@ from coexplorer.api.wire import (
     read_asset_of,
     read_created,
     read_done_of,
+    read_folder,
 )
-from coexplorer.models import AssetId, AwsSource, FileEntry, FileUrls, MetadataField, NewAsset
+from coexplorer.models import (
+    AssetId,
+    AwsSource,
+    FileEntry,
+    FileUrls,
+    Folder,
+    MetadataField,
+    NewAsset,
+)
 from tests.support.hostile import NO_IDS
 
 A1 = AssetId("a1")
@@ -149,7 +157,7 @@ def test_a_page_that_ends_too_early_is_refused_however_deep_it_is(cut: int) -> N
 @given(reply=anything)
 def test_replies_are_read_or_refused(reply: object) -> None:
     body = msgspec.json.encode(reply)
-    readers = (parse_envelope, parse_folder, parse_file_urls, parse_permissions)
+    readers = (parse_envelope, read_folder(""), parse_file_urls, parse_permissions)
     for read in (*readers, parse_metadata_schema):
         with suppress(ValueError):
             read(body)
@@ -167,13 +175,46 @@ def test_folders_are_read() -> None:
         b'{"name":"e","path":"d/e/","type":"folder"},{"path":"d/f","size":-1},'
         b'{"name":"g"},{"size":3},null]}'
     )
-    assert parse_folder(body) == (
+    entries = (
         FileEntry("a.txt", "d/a.txt", is_folder=False, size_bytes=12),
         FileEntry("e", "d/e", is_folder=True),
         FileEntry("f", "d/f", is_folder=False),
-        FileEntry("g", "g", is_folder=False),
+        FileEntry("g", "d/g", is_folder=False),
     )
-    assert parse_folder(b'{"items":null}') == ()
+    assert read_folder("/d/")(body) == Folder(entries, unnamed=2)
+    assert read_folder("")(b'{"items":null}') == Folder((), unsaid=True)
+    assert read_folder("")(b'{"items":[]}') == Folder(())
+
+
+@pytest.mark.parametrize(
+    "path", ["x", "d", "dd/x", "d/x/y", "../d/x", "d/./x", "d/..", "d/.", "d//x", "e/../d/x"]
+)
+def test_what_is_not_directly_in_a_folder_is_told_apart(path: str) -> None:
+    body = json.dumps({"items": [{"path": path, "type": "folder"}, {"path": "d/good"}]}).encode()
+    folder = read_folder("d")(body)
+    assert folder.entries == (FileEntry("good", "d/good", is_folder=False),)
+    assert folder.elsewhere == (path,)
+
+
+@pytest.mark.parametrize(
+    ("more", "has_more"),
+    [
+        ({"has_more": True}, True),
+        ({"has_more": "true"}, True),
+        ({"hasMore": 1}, True),
+        ({"next_token": "t"}, True),
+        ({"nextToken": 5}, True),
+        ({"has_more": False, "next_token": ""}, False),
+        ({"has_more": None, "next_token": None}, False),
+        ({}, False),
+    ],
+)
+def test_a_folder_tells_whether_there_is_more_of_it(
+    more: dict[str, object], *, has_more: bool
+) -> None:
+    for items in (list[object](), None):
+        body = json.dumps({"items": items} | more).encode()
+        assert read_folder("")(body).has_more is has_more
 
 
 def test_file_addresses_of_both_versions_are_read() -> None:

@@ -1,5 +1,6 @@
 """``files`` and ``get``."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from msgspec.structs import replace
 
 from coexplorer.demo.asset import Bucket
 from tests.support.program import Program
-from tests.support.server import COMBINED, OUTSIDE, make_id
+from tests.support.rawserver import Asked, raw_server, reply
+from tests.support.server import COMBINED, DERIVED, OUTSIDE, make_id
 
 
 @pytest.fixture
@@ -175,3 +177,37 @@ def test_files_of_an_external_asset_that_is_gone_are_not_said_to_be_elsewhere(
     done = program("files", OUTSIDE)
     assert done.code == 4
     assert "no such" in done.err
+
+
+ODD_FOLDERS: dict[str, bytes] = {
+    "null": b'{"items":null}',
+    "no objects": b'{"items":[1,{"name":"a.txt","type":"file","size":5},null]}',
+    "more": b'{"items":[{"name":"a.txt","size":5}],"has_more":true}',
+    "a token": b'{"items":[{"name":"a.txt","size":5}],"next_token":"t"}',
+    "elsewhere": b'{"items":[{"name":"a.txt","size":5},{"path":"../../b"}]}',
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FOLDERS)
+@pytest.mark.parametrize("command", [("files",), ("files", "--recursive"), ("get",)])
+def test_a_part_of_an_asset_never_ends_with_0(
+    program: Program, command: tuple[str, ...], kind: str, tmp_path: Path
+) -> None:
+    def answer(asked: Asked) -> Iterable[bytes]:
+        if asked.path == "/storage":
+            return [reply(200, b"alpha")]
+        if asked.path.endswith("/files/urls"):
+            return [reply(200, {"download_url": f"{server.url}/storage"})]
+        if asked.path.endswith("/files"):
+            return [reply(200, ODD_FOLDERS[kind])]
+        if asked.path.endswith("/search"):
+            return [reply(200, {"has_more": False, "results": []})]
+        return [reply(200, {"id": DERIVED, "name": "n", "state": "ready"})]
+
+    to = ("--to", str(tmp_path / "to")) if command == ("get",) else ()
+    with raw_server(answer) as server:
+        program.env["CODEOCEAN_DOMAIN"] = server.url
+        done = program(*command, DERIVED, *to)
+    assert done.code == (6 if kind == "null" else 7)
+    assert done.err.startswith("coexplorer: the platform ")
+    assert ("a.txt" in done.out) is (kind != "null")

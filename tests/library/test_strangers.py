@@ -11,7 +11,7 @@ import pytest
 from coexplorer.api import retry, transport
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
-from coexplorer.errors import BadReply, Refused
+from coexplorer.errors import BadReply, CoexplorerError, PlatformFault, Refused
 from coexplorer.fields import Fields
 from coexplorer.library import Library, open_library
 from coexplorer.models import AssetId, Secret
@@ -22,6 +22,18 @@ from tests.support.rawserver import Asked, RawServer, head, raw_server, reply
 A = AssetId("aaaaaaaa-0000-4000-8000-000000000001")
 B = AssetId("bbbbbbbb-0000-4000-8000-000000000002")
 Folder = Callable[[str], list[dict[str, object]]]
+MINE = {"id": A, "state": "ready", "name": "mine", "description": "", "tags": [], "mount": "m"}
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have repetitions come at once."""
+
+    def find_wait_s(*args: Any, **kwargs: Any) -> float | None:
+        wait_s = retry.find_wait_s(*args, **kwargs)
+        return None if wait_s is None else 0.001
+
+    monkeypatch.setattr(transport, "find_wait_s", find_wait_s)
 
 
 def build_settings(server: RawServer, folder: Path) -> Settings:
@@ -77,10 +89,19 @@ async def test_a_folder_that_lists_itself_is_listed_once(tmp_path: Path) -> None
     def listing(path: str) -> list[dict[str, object]]:
         return [folder("a"), folder("b")] if not path else [folder("a"), folder(path), file("a/f")]
 
+    told: list[str] = []
     with platform(tmp_path, listing) as (server, settings):
         async with open_library(settings, origin="cli") as library:
-            assert await list_all(library) == ["a", "a/f", "b", "a/f"]
-    assert len(server.asked) == 3
+            walk = library.walk_files(A, trouble=lambda error: told.append(error.message))
+            async with aclosing(walk) as entries:
+                assert [entry.path async for entry in entries] == ["a", "a/f", "b"]
+            with pytest.raises(BadReply, match="where it is not"):
+                await list_all(library)
+    assert told == [
+        "the platform lists 'a' and 1 more in 'a', where it is not",
+        "the platform lists 'a' and 2 more in 'b', where it is not",
+    ]
+    assert len(server.asked) == 5
 
 
 @pytest.mark.parametrize(
@@ -97,7 +118,7 @@ async def test_folders_without_end_are_refused(tmp_path: Path, listing: Folder, 
     with platform(tmp_path, listing) as (server, settings):
         async with open_library(settings, origin="cli") as library:
             use = list_all(library) if how == "list" else library.download(A, "", tmp_path / "to")
-            with pytest.raises(Refused, match="without an end"):
+            with pytest.raises((Refused, BadReply), match=r"without an end|where it is not"):
                 await use
     assert len(server.asked) < 150
 
@@ -107,7 +128,7 @@ async def test_no_more_of_a_file_is_written_than_was_announced(tmp_path: Path) -
         async with open_library(settings, origin="cli") as library:
             with pytest.raises(Refused, match="more than 1,000 bytes"):
                 await library.download(A, "", tmp_path / "to")
-    assert sum(each.stat().st_size for each in (tmp_path / "to").iterdir()) < 1100
+    assert not list((tmp_path / "to").iterdir())
 
 
 async def test_a_listing_of_another_folder_is_refused(tmp_path: Path) -> None:
@@ -116,7 +137,9 @@ async def test_a_listing_of_another_folder_is_refused(tmp_path: Path) -> None:
 
     with platform(tmp_path, listing) as (_, settings):
         async with open_library(settings, origin="cli") as library:
-            with pytest.raises(Refused, match="outside of the target folder"):
+            with pytest.raises(
+                BadReply, match="lists 'elsewhere/x' in 'sub/deep', where it is not"
+            ):
                 await library.download(A, "sub/deep", tmp_path / "to")
 
 
@@ -158,21 +181,107 @@ async def test_an_edit_is_not_built_on_another_asset(tmp_path: Path) -> None:
     assert {asked.method for asked in server.asked} == {"GET"}
 
 
+# --- Folders of which a part can't be had
+
+Items = list[dict[str, object] | object] | None
+LONG = "x" * 300
+
+PARTS: dict[str, tuple[dict[str, Items], dict[str, object]]] = {
+    "null inside": ({"": [file("a"), folder("d"), file("z")], "d": None}, {}),
+    "no objects": ({"": [file("a"), 5, None, "b", [], file("z")]}, {}),
+    "no names": ({"": [file("a"), {"size": 3}, {"name": 5, "path": {}}, file("z")]}, {}),
+    "more": ({"": [file("a"), file("z")]}, {"has_more": True}),
+    "a token": ({"": [file("a"), file("z")]}, {"next_token": "t"}),
+    "elsewhere": ({"": [file("a"), file("d/x"), file("../y"), file("z")]}, {}),
+    "dots": ({"": [file("a"), file(".."), file("."), file("z")]}, {}),
+    "a NUL": ({"": [file("a"), file("x\0y"), file("z")]}, {}),
+    "too long": ({"": [file("a"), file(LONG), file("z")]}, {}),
+    "a long folder": ({"": [file("a"), folder(LONG), file("z")], LONG: [file(f"{LONG}/f")]}, {}),
+    "one name": ({"": [file("a"), folder("a"), file("z")], "a": [file("a/f")]}, {}),
+    "two sizes": ({"": [file("a"), file("a", 9), file("z")]}, {}),
+    "wrong sizes": ({"": [file("a"), file("s", 11), file("t", 9), file("z")]}, {}),
+    "refused": ({"": [file("a"), file("403"), file("404"), file("z")]}, {}),
+    "failing": ({"": [file("a"), file("500"), file("z")]}, {}),
+    "no address": ({"": [file("a"), file("none"), file("z")]}, {}),
+    "a folder that is gone": ({"": [file("a"), folder("gone"), file("z")]}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+async def test_the_rest_of_an_asset_comes_and_what_does_not_is_told(
+    tmp_path: Path, hasty: None, kind: str
+) -> None:
+    folders, more = PARTS[kind]
+
+    def answer(asked: Asked) -> Iterable[bytes]:
+        if asked.path.endswith("/files"):
+            path = json.loads(asked.body)["path"]
+            there = path in folders
+            return [reply(200, {"items": folders[path], **more}) if there else reply(404)]
+        if asked.path.endswith("/files/urls"):
+            name = asked.target.rpartition("=")[2]
+            if name == "none":
+                return [reply(200, {"download_url": None})]
+            return [reply(200, {"download_url": f"{server.url}/storage/{name[:20]}"})]
+        if asked.path.startswith("/storage/"):
+            status = asked.path.removeprefix("/storage/")
+            return [reply(int(status) if status.isdigit() else 200, b"0123456789", ETag='"1"')]
+        return [reply(200, MINE)]
+
+    told: list[str] = []
+    to = tmp_path / "to"
+    with raw_server(answer) as server:
+        async with open_library(build_settings(server, tmp_path), origin="cli") as library:
+            written = await library.download(
+                A, "", to, trouble=lambda error: told.append(error.message)
+            )
+            assert {"a", "z"} <= {str(path.relative_to(to)) for path in written}
+            assert told
+            with pytest.raises(CoexplorerError):  # nobody is told, so it is not passed over
+                await library.download(A, "", tmp_path / "again")
+    assert all(path.read_bytes() == b"0123456789" for path in written)
+    assert not list(to.rglob(".coexplorer-*"))
+    assert not (tmp_path / "y").exists()
+
+
+async def test_a_file_whose_siblings_are_odd_is_had_without_a_word(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Iterable[bytes]:
+        if asked.path.endswith("/files"):
+            return [reply(200, {"items": [None, file("elsewhere/x"), file("d/f")], "has_more": 1})]
+        if asked.path.endswith("/files/urls"):
+            return [reply(200, {"download_url": f"{server.url}/storage"})]
+        return [reply(200, b"0123456789")]
+
+    with raw_server(answer) as server:
+        async with open_library(build_settings(server, tmp_path), origin="cli") as library:
+            (path,) = await library.download(A, "d/f", tmp_path / "to")
+            with pytest.raises(BadReply, match="there is more in 'd'"):
+                await library.download(A, "d/g", tmp_path / "to")
+    assert path == tmp_path / "to" / "f"
+
+
+@pytest.mark.parametrize("mark", [{}, {"ETag": '"1"'}])
+async def test_a_file_that_never_comes_whole_leaves_what_can_be_gone_on_with(
+    tmp_path: Path, hasty: None, mark: dict[str, str]
+) -> None:
+    def answer(asked: Asked) -> Iterable[bytes]:
+        if asked.path.endswith("/files"):
+            return [reply(200, {"items": [file("f", 1000)]})]
+        if asked.path.endswith("/files/urls"):
+            return [reply(200, {"download_url": f"{server.url}/storage"})]
+        if "range" in asked.headers:
+            return [reply(503)]
+        return [head(200, Content_Length="1000", **mark) + b"x" * 400]
+
+    with raw_server(answer) as server:
+        async with open_library(build_settings(server, tmp_path), origin="cli") as library:
+            with pytest.raises(PlatformFault):
+                await library.download(A, "", tmp_path / "to")
+    left = sorted(path.stat().st_size for path in (tmp_path / "to").iterdir())
+    assert left == ([3, 400] if mark else [])
+
+
 # --- Writes that are answered, and not done
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have repetitions come at once."""
-
-    def find_wait_s(*args: Any, **kwargs: Any) -> float | None:
-        wait_s = retry.find_wait_s(*args, **kwargs)
-        return None if wait_s is None else 0.001
-
-    monkeypatch.setattr(transport, "find_wait_s", find_wait_s)
-
-
-MINE = {"id": A, "state": "ready", "name": "mine", "description": "", "tags": [], "mount": "m"}
 
 
 class Promises:

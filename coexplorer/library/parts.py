@@ -1,0 +1,165 @@
+"""Downloaded files on the disk: where each goes, and the parts of those that are not whole yet.
+
+Nothing here waits for the network; all of it runs in a thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from coexplorer.errors import Refused
+from coexplorer.models import AssetId, FileEntry
+
+_ORIGIN: Final = "user.coexplorer.asset"
+"""Extended attribute of a downloaded file: the id of its asset."""
+
+_OF_THE_NAME: Final = (
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.EINVAL,
+    errno.EILSEQ,
+    errno.ELOOP,
+)
+"""What is wrong with one name, and with no other file."""
+
+
+def name_part(asset_id: AssetId, path: str) -> str:
+    """Return the name of a file's unfinished part, in the folder where the file will be.
+
+    It tells assets apart: the rest of one file is never put behind the beginning of another's, nor
+    taken for a file that an asset calls ``name.part``.
+    """
+    mark = hashlib.sha256(f"{asset_id}/{path}".encode("utf-8", "replace")).hexdigest()[:16]
+    return f".coexplorer-{mark}.part"
+
+
+def is_there(target: Path, entry: FileEntry, asset_id: AssetId) -> bool:
+    """Tell whether a file was downloaded before: an asset's files do not change.
+
+    Raises:
+        Refused: Another file of this name is there.
+    """
+    with _naming(target):
+        try:
+            size = target.stat().st_size
+        except FileNotFoundError:
+            return False
+    if size == entry.size_bytes and target.is_file() and _read_origin(target) in {"", asset_id}:
+        return True
+    raise Refused(
+        f"{target} is there already and is another file",
+        hint="move it away, or choose another folder: --to",
+    )
+
+
+def make_room(target: Path) -> None:
+    """Make the folder of a file.
+
+    Raises:
+        Refused: No folder can be there, or none of this name.
+    """
+    with _naming(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Say that this disk can't have a file of such a name, whatever else it can have."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_THE_NAME:
+            raise
+        raise Refused(
+            f"{str(target)[:200]} can't be here: {error.strerror}",
+            hint="its name is too long, or another file has the name of its folder: get it alone,"
+            " into another folder (--to)",
+        ) from error
+
+
+def _read_origin(target: Path) -> str:
+    """Return the id of the asset that a file was downloaded from; empty if nobody knows.
+
+    Two assets often have files of one name and size: ``metadata.json``.
+    """
+    with suppress(OSError):  # no such attribute, or no attributes on this file system
+        return os.getxattr(target, _ORIGIN).decode("utf-8", "replace")
+    return ""
+
+
+def resume_at(part: Path, size_bytes: int | None) -> tuple[int, str]:
+    """Return how much of a file is there, and the mark of its content.
+
+    A part that is too long is none of it, and deleted. So is one without a mark: nobody could tell
+    whether the rest belongs to it.
+    """
+    done, etag = 0, ""
+    with suppress(FileNotFoundError, UnicodeDecodeError):
+        done = part.stat().st_size
+        etag = _etag_file(part).read_text(encoding="utf-8")
+    if not done or not etag or (size_bytes is not None and done > size_bytes):
+        drop_part(part)
+        return 0, ""
+    return done, etag
+
+
+def _etag_file(part: Path) -> Path:
+    """Return where the storage's mark of a part's content is kept."""
+    return part.with_suffix(".etag")
+
+
+def mark_part(part: Path, etag: str) -> None:
+    """Keep the storage's mark of a part's content."""
+    _etag_file(part).write_text(etag, encoding="utf-8")
+
+
+def drop_part(part: Path) -> None:
+    """Delete a part and its mark."""
+    part.unlink(missing_ok=True)
+    _etag_file(part).unlink(missing_ok=True)
+
+
+def drop_useless(part: Path) -> None:
+    """Delete a part with which nobody could go on: it is empty, or its content has no mark."""
+    with suppress(OSError):
+        resume_at(part, None)
+
+
+def finish_part(part: Path, target: Path, asset_id: AssetId) -> None:
+    """Give a part that is whole its name, and note whose it is."""
+    with suppress(OSError):  # not on every file system
+        os.setxattr(part, _ORIGIN, asset_id.encode("utf-8", "replace"))
+    part.replace(target)
+    _etag_file(part).unlink(missing_ok=True)
+
+
+def find_target(folder: Path, path: str, *, below: str) -> Path:
+    """Return where a file of an asset goes, inside of `folder`.
+
+    Args:
+        folder: The user's folder.
+        path: The file's path in the asset, as the platform says it.
+        below: The folder of the asset that `folder` stands for; ``.`` for the asset's root.
+
+    Raises:
+        Refused: It would leave `folder`, by its words or by a symbolic link on the way.
+    """
+    whole = PurePosixPath(path.lstrip("/"))
+    outside = below != "." and not whole.is_relative_to(below)
+    parts = () if outside else whole.parts if below == "." else whole.relative_to(below).parts
+    odd = not parts or any(part in ("..", ".") or "\0" in part for part in parts)
+    target = folder.joinpath(*parts)
+    if odd or not target.parent.resolve().is_relative_to(folder.resolve()):
+        raise Refused(
+            f"the platform names a file outside of the target folder: {path[:80]!r}",
+            hint="download its folder's files one by one, and tell the asset's owner",
+        )
+    return target
