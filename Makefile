@@ -1,5 +1,5 @@
 # A newcomer needs two commands: `make demo` (look at it) and `make test` (everything that must pass).
-# Each makes what it stands on; stamp files keep a second call fast.
+# Each target makes what it stands on; stamp files keep a second call fast.
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -17,7 +17,7 @@ QUICK_WORKERS ?= 3
 # What `make quick` leaves out; tests/support/lanes.py says which tests these are.
 QUICK := not mount and not app and not slow and not second_loop
 
-.PHONY: help demo test check quick format bench bench-tui docs screenshots clean
+.PHONY: help demo test check quick format bench bench-tui docs screenshots clean for-run for-test for-quick
 
 help:
 	@echo "make demo    install into $(VENV) and open the program on its embedded platform"
@@ -30,14 +30,15 @@ help:
 	@echo "make docs    write docs/cli.md and docs/keys.md anew"
 	@echo "make screenshots  draw the pictures of screenshots/ anew"
 
-demo: $(VENV)/.made-to-run
+demo: for-run
 	@$(BIN)/coexplorer demo $(DEMO_ARGS)
 
 test:
 	@sh scripts/system-packages.sh
 	@$(MAKE) --no-print-directory check
 
-check: $(VENV)/.made-to-test
+check: for-test
+	@PYTHON="$(BIN)/python" sh scripts/system-packages.sh need tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -48,40 +49,39 @@ check: $(VENV)/.made-to-test
 	$(BIN)/coverage report
 
 # Needs nothing from the system: no FUSE, no editors, no terminal. See CONTRIBUTING.md.
-quick: $(VENV)/.made-to-be-quick
+quick: for-quick
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/python -m pytest -q -n $(QUICK_WORKERS) -m "$(QUICK)" --hypothesis-profile quick $(PYTEST_ARGS)
 
-format: $(VENV)/.made-to-test
+format: for-quick
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/.made-to-test
+bench: for-test
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
 
-bench-tui: $(VENV)/.made-to-test
+bench-tui: for-quick
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_tui.py
 
-docs: $(VENV)/.made-to-run
+docs: for-run
 	$(BIN)/python -m coexplorer.cli.reference > docs/cli.md.new
 	mv docs/cli.md.new docs/cli.md
 	$(BIN)/python -m coexplorer.tui.keydocs > docs/keys.md.new
 	mv docs/keys.md.new docs/keys.md
 
-screenshots: $(VENV)/.made-to-test
+screenshots: for-quick
 	$(BIN)/python screenshots/make.py
 
-$(VENV)/.made-to-run: pyproject.toml scripts/venv.sh
+# What to run, to test, or to lint needs; each looks whether there is anything to do, and how little.
+for-run:
 	@sh scripts/venv.sh run "$(VENV)"
 
-$(VENV)/.made-to-test: pyproject.toml scripts/venv.sh
+for-test:
 	@sh scripts/venv.sh test "$(VENV)"
 
-# What the whole gate has installed is enough.
-$(VENV)/.made-to-be-quick: pyproject.toml scripts/venv.sh
-	@test $(VENV)/.made-to-test -nt pyproject.toml || sh scripts/venv.sh be-quick "$(VENV)"
-	@touch $@
+for-quick:
+	@sh scripts/venv.sh quick "$(VENV)"
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

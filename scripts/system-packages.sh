@@ -1,6 +1,12 @@
 #!/bin/sh
-# Install what the tests need from the system, with apt-get where that can be done, and say clearly
-# what is missing where it can't. With names as arguments: only those packages.
+# What is needed from the system, told by what is really used of it: Debian's package names.
+#
+#   system-packages.sh                  install what the tests need, and say what is still missing
+#   system-packages.sh install NAME…    install packages
+#   system-packages.sh missing mount    print what the mount is built with and runs on, if it is missing
+#   system-packages.sh need mount|tests    name what is missing, and fail
+#
+# Packages are installed by apt-get where that can be done; elsewhere they are named.
 set -eu
 
 fail() {
@@ -12,35 +18,41 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-MOUNT_TOOLS='ed:ed nvim:neovim emacs:emacs-nox micro:micro kak:kakoune joe:joe mcedit:mc
+PYTHON=${PYTHON:-python3}
+
+# What the mount needs; coexplorer/config/fuse.py names the same to who has no clone.
+print_missing_for_mount() {
+    have fusermount3 || echo fuse3
+    have pkg-config && pkg-config --exists fuse3 || echo libfuse3-dev
+    have pkg-config || echo pkg-config
+    # The compiler alone has no headers, not even its own C library's.
+    have cc && echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1 || echo gcc libc6-dev
+    have "$PYTHON" && "$PYTHON" -c 'import pathlib, sys, sysconfig
+sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 2>/dev/null ||
+        echo python3-dev
+}
+
+TEST_TOOLS='make:make git:git tmux:tmux vim:vim ip:iproute2 openssl:openssl nano:nano
+ed:ed nvim:neovim emacs:emacs-nox micro:micro kak:kakoune joe:joe mcedit:mc
 sponge:moreutils jq:jq rsync:rsync patch:patch gawk:gawk perl:perl dash:dash
 gio:libglib2.0-bin node:nodejs pgrep:procps'
 
-# Print the Debian packages that are missing, told by what is really used of them.
-missing_packages() {
-    have make || echo make
-    have cc || echo gcc libc6-dev
-    have pkg-config || echo pkg-config
-    have git || echo git
-    have tmux || echo tmux
-    have vim || echo vim
-    # A network of its own for the tests of proxies and certificates.
-    have ip || echo iproute2
-    have openssl || echo openssl
-    have nano || echo nano
-    # The mount's tests save with each of these: a program, and its package.
-    for pair in $MOUNT_TOOLS; do
+# The mount's tests save with each editor and tool; proxies want a network of their own.
+print_missing_for_tests() {
+    print_missing_for_mount
+    for pair in $TEST_TOOLS; do
         have "${pair%%:*}" || echo "${pair#*:}"
     done
-    have fusermount3 || echo fuse3
-    have pkg-config && pkg-config --exists fuse3 || echo libfuse3-dev
     [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
-    python=${PYTHON:-python3}
-    have "$python" || echo python3
-    "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
-    "$python" -c 'import pathlib, sys, sysconfig
-sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 2>/dev/null ||
-        echo python3-dev
+    have "$PYTHON" || echo python3
+    "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
+print_missing() {
+    case $1 in
+    mount | tests) "print_missing_for_$1" | tr '\n' ' ' | sed 's/ *$//' ;;
+    *) fail "system-packages.sh: mount or tests, not $1?" ;;
+    esac
 }
 
 install() {
@@ -62,14 +74,28 @@ install() {
         </dev/null >/dev/null || fail "apt-get could not install: $*"
 }
 
-if [ $# -gt 0 ]; then
+case ${1-} in
+install)
+    shift
     install "$@"
     exit
-fi
+    ;;
+missing)
+    print_missing "${2-}"
+    exit
+    ;;
+need)
+    missing=$(print_missing "${2-}")
+    [ -z "$missing" ] || fail "these are missing: $missing. Install them: sudo apt-get install $missing"
+    exit
+    ;;
+'') ;;
+*) fail "system-packages.sh: install, missing or need?" ;;
+esac
 # shellcheck disable=SC2046 # a word a package
-set -- $(missing_packages)
+set -- $(print_missing tests)
 [ $# -eq 0 ] || install "$@"
 # shellcheck disable=SC2046 # likewise
-set -- $(missing_packages)
+set -- $(print_missing tests)
 [ $# -eq 0 ] || fail "still missing after the installation: $*"
 [ -c /dev/fuse ] || fail "there is no /dev/fuse, which the mount's tests need; in a container: --device /dev/fuse --cap-add SYS_ADMIN"

@@ -31,6 +31,8 @@ def _main() -> None:
     from coexplorer.cli import streams
     from coexplorer.cli.crash import report_crash
 
+    if not _is_unix():
+        sys.exit(_refuse_windows())
     sys.excepthook = report_crash
     missing = streams.open_missing()
     streams.guard()
@@ -49,6 +51,25 @@ def _main() -> None:
         if code is not None and not end.code:
             sys.exit(code)
         raise
+
+
+def _is_unix() -> bool:
+    """Tell whether there are file locks as everything that is kept needs them."""
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _refuse_windows() -> int:
+    """Say what to do on Windows."""
+    from coexplorer.cli import exits
+
+    sys.stderr.write(
+        "coexplorer: this needs Linux or macOS; on Windows, install it in WSL: wsl --install\n"
+    )
+    return exits.LOCAL
 
 
 def _refuse_silence() -> int:

@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from coexplorer.cli import exits
+from coexplorer.cli.calling import find_call
 from coexplorer.cli.format import plural
 from coexplorer.cli.launch import is_usable, open_app
 from coexplorer.cli.narration import note, warn
@@ -304,16 +305,25 @@ def demo_command(
         options += [] if script is None else ["--faults", str(script)]
         process = ServerProcess(paths.demo_dir / "server", options)
         with process as server, announce(paths.demo_dir, server):
-            note(f"an embedded platform runs at {server.url}, for --profile demo")
             try:
                 if no_app:
                     _stay(server.url)
                 elif tour or not is_usable():
+                    note(f"an embedded platform runs at {server.url}, for --profile demo")
                     give_tour()
                 else:
-                    leave(open_app(load_settings(profile=DEMO)))
+                    leave(_open_app())
             finally:
                 _unmount()
+
+
+def _open_app() -> int:
+    """Open the app, which says how other terminals get there; what is printed here it covers."""
+    call = find_call()
+    told = f"In another terminal, while this one runs: {call} --profile demo ls"
+    code = open_app(msgspec.structs.replace(load_settings(profile=DEMO), notices=(told,)))
+    note(f"the demo has ended; what you changed in it is kept: {call} demo")
+    return code
 
 
 def _unmount() -> None:
@@ -333,8 +343,8 @@ def _unmount() -> None:
 
 def _stay(url: str) -> None:
     """Wait for Ctrl-C."""
-    click.echo(
-        f"Try it in another terminal: coexplorer --profile demo ls   ({url}; Ctrl-C ends it)"
+    print_line(
+        f"Try it in another terminal: {find_call()} --profile demo ls   ({url}; Ctrl-C ends it)"
     )
     sys.stdout.flush()
     with contextlib.suppress(KeyboardInterrupt):

@@ -183,10 +183,13 @@ def status_command() -> None:
     import time
 
     from coexplorer.config import find_paths
+    from coexplorer.config.fuse import can_list_mounts
     from coexplorer.fs.mounts import answers, list_mounts
 
     mounts = list_mounts(find_paths())
-    if not mounts:
+    if not can_list_mounts():
+        click.echo("nothing is mounted: the mount needs Linux, with /proc")
+    elif not mounts:
         click.echo("nothing is mounted")
     for mount in mounts:
         if not mount.pid:

@@ -9,6 +9,7 @@ import sys
 import click
 import msgspec
 
+from coexplorer.cli.calling import find_call
 from coexplorer.cli.narration import talks
 from coexplorer.errors import Refused
 
@@ -41,8 +42,9 @@ def give_tour() -> None:
         click.secho(f"$ coexplorer --profile demo {shlex.join(arguments)}", bold=True)
         sys.stdout.flush()
         subprocess.run([*_PROGRAM, *arguments], check=False)  # noqa: S603 - this very program
-    click.secho("\n# Try it: coexplorer --profile demo --help", fg="cyan")
+    call = find_call()
     if talks() and sys.stdin.isatty():
+        click.secho(f"\n# Try it in another terminal: {call} --profile demo --help", fg="cyan")
         click.echo("The embedded platform is there for other terminals until you press Enter.")
         sys.stdin.readline()
 

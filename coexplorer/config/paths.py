@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -79,6 +80,14 @@ def find_paths() -> Paths:
     if not all(path.is_absolute() for path in (paths.config_dir, paths.cache_dir, paths.state_dir)):
         raise _NO_HOME
     return paths
+
+
+def name_in_shell(path: Path) -> str:
+    """Write a path as a shell takes it, the shortest way: with ``~`` for the user's home."""
+    home = os.environ.get("HOME", "")
+    if home not in {"", "/"} and path.is_relative_to(home) and path != Path(home):
+        return f"~/{shlex.quote(str(path.relative_to(home)))}"
+    return shlex.quote(str(path))
 
 
 def expand_home(path: str | Path) -> Path:

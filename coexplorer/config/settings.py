@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True):
         mount_folder: Where `M` mounts.
         saved: True when the profile is in ``config.toml``, so that things can be remembered there.
         warnings: Sentences about settings that have no effect; for front ends to show once.
+        notices: Other sentences for the app to open with.
     """
 
     profile: str
@@ -72,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True):
     views: dict[str, str] = {}
     saved: bool = False
     warnings: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     def load_token(self) -> Secret:
         """Return the token. May block (a program that asks, a keyring): call it in a thread.

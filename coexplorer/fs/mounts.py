@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from coexplorer.config.fuse import MOUNTS, can_list_mounts, find_mount_fault
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.errors import Refused
 from coexplorer.fs.kernel.procfs import unescape_mountinfo
@@ -58,22 +59,11 @@ def check_fuse() -> None:
     """Make sure that this machine can mount.
 
     Raises:
-        Refused: Something is missing; the hint says what to install.
+        Refused: Something is missing; the hint says how to get it.
     """
-    if not Path("/dev/fuse").exists():
-        raise Refused(
-            "this machine has no /dev/fuse",
-            hint="load the module (modprobe fuse); a container needs --device /dev/fuse",
-        )
-    if shutil.which("fusermount3") is None:
-        raise Refused("the program fusermount3 is missing", hint="install it: apt install fuse3")
-    try:
-        import pyfuse3  # noqa: F401, PLC0415 - only to see whether it is there
-    except ImportError as error:
-        raise Refused(
-            f"pyfuse3 can't be used ({error})",
-            hint="apt install libfuse3-dev pkg-config gcc, then pip install 'coexplorer[fuse]'",
-        ) from error
+    fault = find_mount_fault(load=True)
+    if fault is not None:
+        raise fault
 
 
 def ensure_mountable(paths: Paths, folder: Path) -> Path:
@@ -176,8 +166,13 @@ def _prepare(paths: Paths, folder: Path) -> None:
 
 
 def iter_mountpoints() -> Iterator[tuple[Path, str]]:
-    """Iterate over our mounts in this namespace: the folder, and the device number's minor."""
-    for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
+    """Iterate over our mounts in this namespace: the folder, and the device number's minor.
+
+    Where only Linux's mounts could be, and this is none, there are none.
+    """
+    if not can_list_mounts():
+        return
+    for line in MOUNTS.read_text(errors="surrogateescape").splitlines():
         left, _, right = line.partition(" - ")
         fields = left.split(" ")
         if right.split(" ")[0] == FSTYPE:

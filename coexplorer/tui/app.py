@@ -120,10 +120,12 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self._close_messages_no_wait()
 
     def on_ready(self) -> None:
-        """Say what is wrong with the settings, once."""
+        """Say what is wrong with the settings, and what else is to be told, once."""
         self.shown.set()
         for problem in (*self.settings.warnings, *self.keymap.problems):
             self.say(problem, severity="warning")
+        for notice in self.settings.notices:
+            self.say(notice)
 
     @property
     def main(self) -> MainScreen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import os
 import shlex
 import signal
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from coexplorer.config import Settings
+from coexplorer.config import Settings, fuse
 from coexplorer.config.settings import ENVIRONMENT
 from coexplorer.errors import ConfigError
 from coexplorer.models import Secret
@@ -177,12 +176,9 @@ def keep_token(settings: Settings, token: Secret) -> str:
 
 
 def find_mount_fault() -> str:
-    """Say why mounting is not possible on this machine; empty when it is."""
-    if importlib.util.find_spec("pyfuse3") is None:
-        return "the mount needs pyfuse3: pip install 'coexplorer[fuse]'"
-    if not Path("/dev/fuse").exists():
-        return "this machine has no /dev/fuse"
-    return ""
+    """Say why mounting is not possible on this machine, and what to do; empty when it is."""
+    fault = fuse.find_mount_fault()
+    return "" if fault is None else ": ".join(filter(None, (fault.message, fault.hint)))
 
 
 async def is_mounted(folder: Path) -> bool:

@@ -89,6 +89,16 @@ def demo_with_app() -> Iterator[tuple[Terminal, str]]:
         yield terminal, get_embedded_server(find_paths().demo_dir).url
 
 
+def test_the_app_says_how_other_terminals_get_there_and_the_end_that_it_is_the_end() -> None:
+    with demo_with_app() as (terminal, _):
+        terminal.wait_for("--profile demo ls")
+        terminal.send("q")
+        assert terminal.wait() == 0
+    left = terminal.plain.rpartition("\x1b[?1049l")[2]
+    assert "the demo has ended" in left
+    assert "runs at" not in left
+
+
 def assert_gone(url: str) -> None:
     address = urlsplit(url)
     with pytest.raises(ConnectionRefusedError):
