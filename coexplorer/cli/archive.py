@@ -8,6 +8,7 @@ import click
 
 from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
+from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation, with_sync_progress
 from coexplorer.cli.targets import choose_targets, read_targets, target_options
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("archive")
 @target_options
 @plan_options
-@format_options(Format.JSON, Format.JSON_LINES)
+@format_options(OUTCOME)
 @pass_invocation
 def archive_command(
     invocation: Invocation,
@@ -43,7 +44,7 @@ def archive_command(
 @click.command("unarchive")
 @target_options
 @plan_options
-@format_options(Format.JSON, Format.JSON_LINES)
+@format_options(OUTCOME)
 @pass_invocation
 def unarchive_command(
     invocation: Invocation,
@@ -69,7 +70,7 @@ def unarchive_command(
     "--archive-first", is_flag=True, help="Archive what is not archived yet, then delete."
 )
 @plan_options
-@format_options(Format.JSON, Format.JSON_LINES)
+@format_options(OUTCOME)
 @pass_invocation
 def rm_command(
     invocation: Invocation,

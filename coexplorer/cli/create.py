@@ -14,8 +14,9 @@ import msgspec
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
 from coexplorer.cli.narration import Progress, ask_secret, warn
-from coexplorer.cli.output import Format, encode_record, format_options, print_json, print_line
+from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.plans import leave
+from coexplorer.cli.schema import ASSET, record_values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import find_targets, read_targets, target_options
 from coexplorer.cli.values import SECONDS, TEXT, FilledPath
@@ -70,7 +71,7 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--ask-keys", is_flag=True, help="Ask for the AWS keys.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until it is ready or failed.")
 @click.option("--timeout", "timeout_s", type=SECONDS, help="Wait so many seconds at most.")
-@format_options(Format.JSON, Format.IDS)
+@format_options(ASSET)
 @pass_invocation
 def create_command(
     invocation: Invocation,
@@ -159,7 +160,7 @@ def load_keys(path: Path, section: str) -> tuple[Secret, Secret]:
 @click.command("wait")
 @target_options
 @click.option("--timeout", "timeout_s", type=SECONDS, help="Wait so many seconds at most.")
-@format_options(Format.JSON, Format.JSON_LINES, Format.IDS)
+@format_options(ASSET)
 @pass_invocation
 def wait_command(
     invocation: Invocation,
@@ -216,11 +217,8 @@ async def wait_for(
 
 
 def _print(records: list[Record], style: Format) -> None:
-    if style is Format.IDS:
-        for record in records:
-            click.echo(record.asset.id)
-    elif style is Format.TABLE:
+    if style is Format.TABLE:
         for record in records:
             print_line(f"{record.asset.id}  {record.asset.state:<6} {record.asset.name}")
     else:
-        print_json((encode_record(record) for record in records), style)
+        print_rows(ASSET, map(record_values, records), style)

@@ -53,7 +53,7 @@ def _data_options(command: Command) -> Command:
             "--import",
             "export",
             type=FilledPath(exists=True, dir_okay=False, path_type=Path),
-            help="Asset objects, one a line, as ls --json-lines writes them, in place of samples.",
+            help="Asset objects, one a line, as ls --raw prints them, in place of samples.",
         ),
         click.option(
             "--as-admin",

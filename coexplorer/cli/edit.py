@@ -12,6 +12,7 @@ from coexplorer.cli.exits import code_of
 from coexplorer.cli.narration import confirm, report_error, warn
 from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
+from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import Chosen, Targets, choose_targets, read_targets, target_options
 from coexplorer.cli.values import TEXT
@@ -55,7 +56,7 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
 @click.option("--remove-tag", "removed", multiple=True, metavar="TAG", help="Remove a tag.")
 @click.option("--editor", is_flag=True, help="Open all of them as one text in $EDITOR.")
 @plan_options
-@format_options(Format.JSON, Format.JSON_LINES)
+@format_options(OUTCOME)
 @pass_invocation
 def edit_command(
     invocation: Invocation,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import size_text
@@ -16,12 +15,12 @@ from coexplorer.cli.narration import Progress, warn
 from coexplorer.cli.output import (
     Format,
     format_options,
-    print_json,
     print_line,
+    print_rows,
     print_table,
-    print_tsv,
 )
 from coexplorer.cli.plans import leave
+from coexplorer.cli.schema import FILE, file_values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import asset_argument, find_targets, read_targets
@@ -43,10 +42,16 @@ _OF_ONE_ASSET = (BadReply, Forbidden, NotFound, Refused, Rejected)
 @asset_argument
 @click.argument("path", default="")
 @click.option("--recursive", is_flag=True, help="Everything below, too.")
-@format_options(Format.JSON, Format.JSON_LINES, Format.TSV)
+@format_options(FILE, columns=True)
 @pass_invocation
 def files_command(
-    invocation: Invocation, asset: str, path: str, *, recursive: bool, style: Format
+    invocation: Invocation,
+    asset: str,
+    path: str,
+    *,
+    recursive: bool,
+    columns: tuple[str, ...],
+    style: Format,
 ) -> None:
     """List the files of an asset, or of the folder PATH in it.
 
@@ -72,21 +77,16 @@ def files_command(
         return await _for_each(ids, one)
 
     code = invocation.run(work)
-    if style is Format.TABLE:
+    if style is Format.TABLE and not columns:
         several = asset == "-"
-        columns = [Column("PATH", flexible=True), Column("SIZE", right=True)]
+        head = [Column("PATH", flexible=True), Column("SIZE", right=True)]
         rows = [_build_row(*each) for each in found]
         if several:
-            columns = [Column("ASSET"), *columns]
+            head = [Column("ASSET"), *head]
             rows = [(asset_id[:8], *row) for (asset_id, _), row in zip(found, rows, strict=True)]
-        print_table(columns, rows)
-    elif style is Format.TSV:
-        print_tsv(
-            ("path", "is_folder", "size_bytes", "asset_id"),
-            ((each.path, each.is_folder, each.size_bytes, asset_id) for asset_id, each in found),
-        )
+        print_table(head, rows)
     else:
-        print_json((_encode(*each) for each in found), style)
+        print_rows(FILE, (file_values(*each) for each in found), style, columns)
     leave(code)
 
 
@@ -94,10 +94,6 @@ def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
     if entry.is_folder:
         return (entry.path + "/", "")
     return (entry.path, size_text(entry.size_bytes))
-
-
-def _encode(asset_id: AssetId, entry: FileEntry) -> bytes:
-    return msgspec.json.encode({**msgspec.structs.asdict(entry), "asset_id": asset_id})
 
 
 @click.command("get")

@@ -7,13 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import moment_text, plural
 from coexplorer.cli.narration import report_error, warn
-from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
+from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.plans import DONE, finish, follow, leave, tell_left_alone
+from coexplorer.cli.schema import ENTRY, OUTCOME, entry_values, outcome_values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import NUMBER
@@ -50,10 +50,10 @@ _BATCH_COLUMNS = (
 
 @click.command("log")
 @click.argument("change", type=NUMBER, required=False)
-@click.option("--limit", type=NUMBER, default=30, help="So many at most.")
+@click.option("-n", "--limit", type=NUMBER, default=30, metavar="N", help="Show at most N (30).")
 @click.option("--entries", is_flag=True, help="Every asset's own entry, not only the changes.")
 @click.option("--refused", is_flag=True, help="Only what was refused for good, and is kept.")
-@format_options(Format.JSON, Format.JSON_LINES)
+@format_options(ENTRY)
 @pass_invocation
 def log_command(
     invocation: Invocation,
@@ -86,7 +86,7 @@ def log_command(
 
     kept, batches, log = invocation.run(work, offline=True)
     if style is not Format.TABLE:
-        print_json((msgspec.json.encode(entry) for entry in log), style)
+        print_rows(ENTRY, map(entry_values, log), style)
         return
     _print_kept(kept, limit)
     if entries or (log and refused):
@@ -148,10 +148,8 @@ def _batch_cells(batch: Batch) -> list[str]:
 
 
 def _print_report(report: BatchReport, style: Format) -> None:
-    from coexplorer.cli.plans import encode_result
-
     if style is not Format.TABLE:
-        print_json((encode_result(result) for result in report.results), style)
+        print_rows(OUTCOME, map(outcome_values, report.results), style)
         return
     print_line(report.title)
     rows = [
@@ -191,7 +189,7 @@ def _print_conflicts(entries: Sequence[Entry]) -> None:
 
 @click.command("undo")
 @click.argument("change", type=NUMBER, required=False)
-@format_options(Format.JSON, Format.JSON_LINES)
+@format_options(OUTCOME)
 @pass_invocation
 def undo_command(invocation: Invocation, change: int | None, *, style: Format) -> None:
     """Take back the last change, or CHANGE of the log.
@@ -214,7 +212,7 @@ def undo_command(invocation: Invocation, change: int | None, *, style: Format) -
 
 
 @click.command("redo")
-@format_options(Format.JSON, Format.JSON_LINES)
+@format_options(OUTCOME)
 @pass_invocation
 def redo_command(invocation: Invocation, *, style: Format) -> None:
     """Do again what the last undo took back."""

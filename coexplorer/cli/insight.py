@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from coexplorer.cli.format import day_text, plural, size_text
-from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
+from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
+from coexplorer.cli.schema import (
+    DUPLICATE,
+    RELATIVE,
+    SHARE,
+    Values,
+    iter_duplicates,
+    iter_stats,
+    relative_values,
+)
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import asset_argument, find_targets, read_selection, read_targets
@@ -34,10 +42,15 @@ _LISTS = (
 @click.command("stats")
 @click.option("--query", metavar="QUERY", help="Only of the assets that a query finds.")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
-@format_options(Format.JSON)
+@format_options(SHARE, columns=True)
 @pass_invocation
 def stats_command(
-    invocation: Invocation, *, query: str | None, offline: bool, style: Format
+    invocation: Invocation,
+    *,
+    query: str | None,
+    offline: bool,
+    columns: tuple[str, ...],
+    style: Format,
 ) -> None:
     """Count assets and bytes by state, type, owner, tag, age and place; name the largest.
 
@@ -50,8 +63,8 @@ def stats_command(
         return await library.stats(asked)
 
     stats = invocation.run(work, offline=offline)
-    if style is not Format.TABLE:
-        print_json([msgspec.json.encode(stats)], style)
+    if style is not Format.TABLE or columns:
+        print_rows(SHARE, iter_stats(stats), style, columns)
         return
     _print_totals(stats)
     for attribute, title in _LISTS:
@@ -59,14 +72,14 @@ def stats_command(
         if shares:
             click.echo()
             rows = [(each.label, f"{each.assets:,}", size_text(each.size_bytes)) for each in shares]
-            columns = [Column(title, flexible=True), Column("ASSETS", right=True)]
-            print_table([*columns, Column("SIZE", right=True)], rows[:_TOP])
+            head = [Column(title, flexible=True), Column("ASSETS", right=True)]
+            print_table([*head, Column("SIZE", right=True)], rows[:_TOP])
             if len(rows) > _TOP:
                 click.echo(f"… and {len(rows) - _TOP:,} more")
     click.echo()
     rows = [(row.id[:8], size_text(row.size_bytes), row.name) for row in stats.largest]
-    columns = [Column("LARGEST"), Column("SIZE", right=True), Column("NAME", flexible=True)]
-    print_table(columns, rows)
+    head = [Column("LARGEST"), Column("SIZE", right=True), Column("NAME", flexible=True)]
+    print_table(head, rows)
 
 
 def _print_totals(stats: Stats) -> None:
@@ -87,12 +100,15 @@ async def _freshen(library: Library, *, offline: bool) -> None:
 
 @click.command("duplicates")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
-@format_options(Format.JSON, Format.JSON_LINES, Format.IDS)
+@format_options(DUPLICATE, columns=True)
 @pass_invocation
-def duplicates_command(invocation: Invocation, *, offline: bool, style: Format) -> None:
+def duplicates_command(
+    invocation: Invocation, *, offline: bool, columns: tuple[str, ...], style: Format
+) -> None:
     """Find assets that share their name, their place in S3, or their inputs and capsule.
 
-    --ids names all but the oldest of each group.
+    Every format but the table lists all but the oldest of each group, so that the list can go
+    on to archive.
     """
 
     async def work(library: Library) -> list[Duplicates]:
@@ -101,11 +117,11 @@ def duplicates_command(invocation: Invocation, *, offline: bool, style: Format) 
 
     groups = invocation.run(work, offline=offline)
     if style is Format.IDS:
-        for asset_id in dict.fromkeys(row.id for group in groups for row in group.rows[1:]):
-            click.echo(asset_id)
+        ids = {row["id"]: row for row in iter_duplicates(groups)}  # one may be in several groups
+        print_rows(DUPLICATE, ids.values(), style)
         return
-    if style is not Format.TABLE:
-        print_json((msgspec.json.encode(group) for group in groups), style)
+    if style is not Format.TABLE or columns:
+        print_rows(DUPLICATE, iter_duplicates(groups), style, columns)
         return
     for group in groups:
         shared = group.shared if group.why != "inputs" else "made from the same by one capsule"
@@ -114,9 +130,9 @@ def duplicates_command(invocation: Invocation, *, offline: bool, style: Format) 
             (row.id[:8], size_text(row.size_bytes), day_text(row.created), row.name)
             for row in group.rows
         ]
-        columns = [Column("  ID"), Column("SIZE", right=True), Column("CREATED")]
+        head = [Column("  ID"), Column("SIZE", right=True), Column("CREATED")]
         print_table(
-            [*columns, Column("NAME", flexible=True)],
+            [*head, Column("NAME", flexible=True)],
             [(f"  {first}", *rest) for first, *rest in cells],
         )
     if not groups:
@@ -126,9 +142,11 @@ def duplicates_command(invocation: Invocation, *, offline: bool, style: Format) 
 @click.command("lineage")
 @asset_argument
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
-@format_options(Format.JSON)
+@format_options(RELATIVE, columns=True)
 @pass_invocation
-def lineage_command(invocation: Invocation, *, asset: str, offline: bool, style: Format) -> None:
+def lineage_command(
+    invocation: Invocation, *, asset: str, offline: bool, columns: tuple[str, ...], style: Format
+) -> None:
     """Show what an asset was made from, and what was made from it."""
     if asset == "-":
         raise click.UsageError("lineage is of one asset; - is a list")
@@ -141,8 +159,13 @@ def lineage_command(invocation: Invocation, *, asset: str, offline: bool, style:
         return await library.lineage(asset_id), "" if record is None else record.asset.name
 
     lineage, name = invocation.run(work, offline=offline)
-    if style is not Format.TABLE:
-        print_json([msgspec.json.encode(lineage)], style)
+    if style is not Format.TABLE or columns:
+        rows: list[Values] = [
+            relative_values(relative, lineage.asset_id, depth)
+            for depth, relatives in ((-1, lineage.parents), (1, lineage.children))
+            for relative in relatives
+        ]
+        print_rows(RELATIVE, rows, style, columns)
         return
     print_line(f"{lineage.asset_id[:8]}  {name}")
     _print_relatives("made from", lineage.parents)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -14,13 +14,20 @@ from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
     Format,
     JsonWriter,
+    RowWriter,
+    build_column,
+    choose_raw,
     encode_asset,
     encode_record,
     format_options,
     print_json,
+    print_rows,
     print_table,
-    print_tsv,
+    raw_option,
+    read_columns,
+    tell_value,
 )
+from coexplorer.cli.schema import ASSET, LIGHT, Values, asset_values, record_values, row_values
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import COUNT, NUMBER
@@ -37,40 +44,29 @@ from coexplorer.query import (
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.results import RemoteFound
-    from coexplorer.models import Asset, Row
+    from coexplorer.models import Asset, AssetId, Record, Row
 
 _COLUMNS = {
     "id": Column("ID"),
     "mark": Column(""),
-    "name": Column("NAME", flexible=True),
+    "name": Column("NAME", flexible=True, keeps=True),
     "type": Column("TYPE"),
     "state": Column("STATE"),
     "size": Column("SIZE", right=True),
     "files": Column("FILES", right=True),
     "created": Column("CREATED"),
-    "used": Column("USED"),
+    "last_used": Column("USED"),
     "owner": Column("OWNER", flexible=True),
     "mount": Column("MOUNT", flexible=True),
     "tags": Column("TAGS", flexible=True),
 }
 _DEFAULT = ("id", "mark", "name", "type", "state", "size", "created", "tags")
-_TSV = (
-    "id",
-    "name",
-    "type",
-    "state",
-    "size_bytes",
-    "files",
-    "created",
-    "last_used",
-    "owner",
-    "mount",
-    "tags",
-    "archived",
-    "favorite",
-    "mine",
-    "shared",
-)
+_SPARE = ("created", "size", "state", "type", "tags")
+"""Columns that nobody asked for leave the name its room, the last one first."""
+
+_KEYS = {"used": "last_used"}
+"""Names that people know from queries → keys."""
+
 _SHORT_ID = 8
 _RECORDS_AT_ONCE = 1000
 """So many full records are held in memory; an export can be of 100,000."""
@@ -93,9 +89,13 @@ _RECORDS_AT_ONCE = 1000
     multiple=True,
     help=f"Sort by {', '.join(name for name, _ in SORT_FIELDS)}; -FIELD: descending.",
 )
-@click.option("--limit", type=NUMBER, help="So many at most.")
-@click.option("--offset", type=COUNT, default=0, help="Leave so many out first.")
-@click.option("--columns", metavar="A,B,…", help=f"Of {', '.join(_COLUMNS)}.")
+@click.option("-n", "--limit", type=NUMBER, metavar="N", help="Show at most N.")
+@click.option("--offset", type=COUNT, default=0, metavar="N", help="Skip the first N.")
+@click.option(
+    "--columns",
+    metavar="A,B,…",
+    help=f"Show only these columns, in any format: {', '.join(ASSET.names)}.",
+)
 @click.option("--refresh", is_flag=True, help="Read all assets anew first, edits by others too.")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
 @click.option(
@@ -103,7 +103,8 @@ _RECORDS_AT_ONCE = 1000
     is_flag=True,
     help="Let the platform itself search; what it can't judge is judged here.",
 )
-@format_options(Format.JSON, Format.JSON_LINES, Format.TSV, Format.IDS)
+@raw_option
+@format_options(ASSET)
 @pass_invocation
 def ls_command(
     invocation: Invocation,
@@ -125,21 +126,20 @@ def ls_command(
     refresh: bool,
     offline: bool,
     remote: bool,
+    raw: bool,
     style: Format,
 ) -> None:
-    """List the assets that QUERY finds; all that are not archived without one.
+    """List assets matching QUERY (default: everything that is not archived).
 
-    The local catalog answers, after asking the platform for news if it is older than a minute.
-    Several arguments are put together with blanks; quote a query that holds characters of your
-    shell: coexplorer ls 'tag:raw -tag:test size:>10GB' --sort -size
+    The local catalog answers; if it is older than a minute, the platform is asked for news first.
+    Quote a query that contains special characters of your shell, such as > or *.
 
     A word that begins with - is an option, unless it is a term such as -tag:test. After -- all
     belongs to QUERY: coexplorer ls -- -raw lists what does not hold raw.
     """
     if (refresh + offline + remote) > 1:
         raise click.UsageError("give only one of --refresh, --offline and --remote")
-    if columns is not None and (remote or style is not Format.TABLE):
-        raise click.UsageError("--columns is for the table of the local catalog alone")
+    style = choose_raw(style, raw=raw, columns=columns)
     if not all(word.strip() for word in query):
         raise click.UsageError("a word of QUERY is empty; give none to list all")
     flags = {"mine": mine, "shared": shared, "favorite": favorite, "archived": archived}
@@ -153,9 +153,10 @@ def ls_command(
     given += [("is", name) for name, on in flags.items() if on]
     given += [("sort", key) for key in sort]
     asked = read_query(query, given)
-    chosen = _read_columns(columns)
+    chosen = _read_columns(columns, is_table=style is Format.TABLE and not remote)
+    answer = _Answer(style, raw=raw, columns=chosen)
     if remote:
-        _list_remote(invocation, asked, limit=limit, offset=offset, style=style)
+        _list_remote(invocation, asked, answer, limit=limit, offset=offset)
         return
 
     async def work(library: Library) -> None:
@@ -163,7 +164,7 @@ def ls_command(
             await load_offline(library)
         else:
             await ensure_fresh(library, refresh=refresh)
-        await _list(library, asked, limit=limit, offset=offset, style=style, columns=chosen)
+        await _list(library, asked, answer, limit=limit, offset=offset)
 
     invocation.run(work, offline=offline)
 
@@ -181,47 +182,92 @@ def read_query(words: tuple[str, ...], given: list[tuple[str, str]]) -> Query:
     return Query((*parsed.terms, *terms), (*sort, *parsed.sort))
 
 
-def _read_columns(text: str | None) -> tuple[str, ...]:
-    if text is None:
-        return ()
-    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
-    unknown = [name for name in names if name not in _COLUMNS]
-    if unknown or not names:
-        raise click.UsageError(f"--columns: expected some of {', '.join(_COLUMNS)}")
-    return names
+class _Answer(msgspec.Struct, frozen=True):
+    """How assets are printed.
+
+    Attributes:
+        raw: The platform's own objects, in JSON.
+        columns: Only these; none: those of the format.
+    """
+
+    style: Format
+    raw: bool = False
+    columns: tuple[str, ...] = ()
+
+
+def _read_columns(text: str | None, *, is_table: bool) -> tuple[str, ...]:
+    return read_columns(ASSET, text, {**_KEYS, **({"mark": "mark"} if is_table else {})})
 
 
 async def _list(
-    library: Library,
-    query: Query,
-    *,
-    limit: int | None,
-    offset: int,
-    style: Format,
-    columns: tuple[str, ...],
+    library: Library, query: Query, answer: _Answer, *, limit: int | None, offset: int
 ) -> None:
-    total = await library.count(query)
-    wanted = max(0, total - offset) if limit is None else limit
-    if style in {Format.JSON, Format.JSON_LINES}:
-        ids = (await library.ids(query))[offset : offset + wanted]
-        with JsonWriter(style) as writer:
-            for start in range(0, len(ids), _RECORDS_AT_ONCE):
-                records = await library.records(ids[start : start + _RECORDS_AT_ONCE])
-                writer.write(encode_record(record) for record in records)
-    elif style is Format.IDS:
-        for asset_id in (await library.ids(query))[offset : offset + wanted]:
-            click.echo(asset_id)
-    else:
+    style = answer.style
+    if style is Format.TABLE:
+        total = await library.count(query)
+        wanted = max(0, total - offset) if limit is None else limit
         rows = await library.window(query, offset=offset, limit=wanted) if wanted else []
-        if style is Format.TSV:
-            print_tsv(_TSV, ([getattr(row, name) for name in _TSV] for row in rows))
-        else:
-            _print_rows(rows, columns or _own_columns(library.settings.columns))
-            _tell_count(len(rows), total)
+        await _print_table(library, rows, answer.columns)
+        _tell_count(len(rows), total)
+        return
+    if style is Format.IDS:
+        ids = await _find_ids(library, query, limit=limit, offset=offset)
+        click.echo("".join(f"{asset_id}\n" for asset_id in ids), nl=False)
+        return
+    light = style in {Format.CSV, Format.TSV} if not answer.columns else {*answer.columns} <= LIGHT
+    if light and not answer.raw:
+        wanted = await library.count(query) if limit is None else limit
+        rows = await library.window(query, offset=offset, limit=wanted) if wanted else []
+        print_rows(ASSET, map(row_values, rows), style, answer.columns)
+        return
+    ids = await _find_ids(library, query, limit=limit, offset=offset)
+    if answer.raw:
+        with JsonWriter(style) as raw_writer:
+            async for records in _iter_records(library, ids):
+                raw_writer.write(map(encode_record, records))
+        return
+    with RowWriter(ASSET, style, answer.columns) as writer:
+        async for records in _iter_records(library, ids):
+            writer.write(map(record_values, records))
+
+
+async def _iter_records(library: Library, ids: list[AssetId]) -> AsyncIterator[list[Record]]:
+    """Yield full records, so many at once as memory is to hold."""
+    for start in range(0, len(ids), _RECORDS_AT_ONCE):
+        yield await library.records(ids[start : start + _RECORDS_AT_ONCE])
+
+
+async def _find_ids(
+    library: Library, query: Query, *, limit: int | None, offset: int
+) -> list[AssetId]:
+    return (await library.ids(query))[offset : None if limit is None else offset + limit]
+
+
+async def _print_table(library: Library, rows: list[Row], chosen: tuple[str, ...]) -> None:
+    """Print rows for people; ids are short as long as that leaves them unique."""
+    names = chosen or _own_columns(library.settings.columns)
+    details: dict[str, Values] = {}
+    if not _COLUMNS.keys() | LIGHT >= {*names}:
+        records = await library.records([row.id for row in rows])
+        details = {record.asset.id: record_values(record) for record in records}
+    short = len({row.id[:_SHORT_ID] for row in rows}) == len(rows)
+    cells = [
+        [_cell(row, name, details.get(row.id), short_id=short) for name in names] for row in rows
+    ]
+    print_table([_build_column(name, asked=bool(chosen)) for name in names], cells)
+
+
+def _build_column(name: str, *, asked: bool) -> Column:
+    known = _COLUMNS.get(name)
+    if known is None:
+        return build_column(ASSET, name)
+    spare = 0 if asked or name not in _SPARE else _SPARE.index(name) + 1
+    return msgspec.structs.replace(known, spare=spare)
 
 
 def _own_columns(configured: tuple[str, ...]) -> tuple[str, ...]:
-    known = tuple(name for name in configured if name in _COLUMNS)
+    named = (_KEYS.get(name, name) for name in configured)
+    known = tuple(name for name in named if name in _COLUMNS)
     return ("id", *(name for name in known if name != "id")) if known else _DEFAULT
 
 
@@ -230,18 +276,16 @@ def _tell_count(shown: int, total: int) -> None:
     note(found if shown == total else f"{shown:,} of {found}")
 
 
-def _print_rows(rows: list[Row], names: tuple[str, ...]) -> None:
-    """Print rows for people; ids are short as long as that leaves them unique."""
-    short = len({row.id[:_SHORT_ID] for row in rows}) == len(rows)
-    cells = [[_cell(row, name, short_id=short) for name in names] for row in rows]
-    print_table([_COLUMNS[name] for name in names], cells)
-
-
-def _cell(row: Row, name: str, *, short_id: bool) -> str:
+def _cell(row: Row, name: str, details: Values | None, *, short_id: bool) -> str:
     if name == "id":
         return row.id[:_SHORT_ID] if short_id else row.id
     shown = _CELLS.get(name)
-    return str(getattr(row, name) or "") if shown is None else shown(row)
+    if shown is not None:
+        return shown(row)
+    key = ASSET.find_key(name)
+    if key is None:
+        raise AssertionError
+    return tell_value((details or row_values(row)).get(name), key.holds)
 
 
 _CELLS: dict[str, Callable[[Row], str]] = {
@@ -249,13 +293,13 @@ _CELLS: dict[str, Callable[[Row], str]] = {
     "size": lambda row: size_text(row.size_bytes),
     "files": lambda row: count_text(row.files),
     "created": lambda row: day_text(row.created),
-    "used": lambda row: used_text(row.last_used),
+    "last_used": lambda row: used_text(row.last_used),
     "tags": lambda row: " ".join(row.tags),
 }
 
 
 def _list_remote(
-    invocation: Invocation, query: Query, *, limit: int | None, offset: int, style: Format
+    invocation: Invocation, query: Query, answer: _Answer, *, limit: int | None, offset: int
 ) -> None:
     platform_part(query)  # a query that can't be judged is told before the library is opened
 
@@ -269,19 +313,15 @@ def _list_remote(
         invocation.partial = True
     if found.left_out:
         warn(f"{plural(found.left_out, 'row')} of the platform's without a usable id left out")
-    if style in {Format.JSON, Format.JSON_LINES}:
-        print_json([encode_asset(asset, None) for asset in assets], style)
-    elif style is Format.IDS:
-        for asset in assets:
-            click.echo(asset.id)
-    elif style is Format.TSV:
-        members = msgspec.structs.fields(type(assets[0])) if assets else ()
-        names = [name for name in _TSV if name in {member.name for member in members}]
-        print_tsv(names or _TSV, ([getattr(each, name) for name in names] for each in assets))
-    else:
+    if answer.raw:
+        print_json([encode_asset(asset, None) for asset in assets], answer.style)
+    elif answer.style is Format.TABLE and not answer.columns:
         names = [name for name in _DEFAULT if name != "mark"]
-        print_table([_COLUMNS[name] for name in names], [_remote_cells(each) for each in assets])
+        columns = [_build_column(name, asked=False) for name in names]
+        print_table(columns, [_remote_cells(each) for each in assets])
         _tell_count(len(assets), len(assets))
+    else:
+        print_rows(ASSET, map(asset_values, assets), answer.style, answer.columns)
 
 
 def _remote_cells(asset: Asset) -> list[str]:

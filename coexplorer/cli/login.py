@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from coexplorer.cli.narration import ask_secret, note, warn
-from coexplorer.cli.output import Format, format_options, print_json, print_line, print_table
+from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
+from coexplorer.cli.schema import PROFILE, Values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.config import Settings, find_paths
@@ -166,14 +166,14 @@ def logout_command(invocation: Invocation) -> None:
 
 
 @click.command("profiles")
-@format_options(Format.JSON)
-def profiles_command(*, style: Format) -> None:
+@format_options(PROFILE, columns=True)
+def profiles_command(*, columns: tuple[str, ...], style: Format) -> None:
     """List the profiles of config.toml (never their tokens)."""
     paths = find_paths()
     config = load_config_file(paths.config_file)
     for warning in config.warnings:
         warn(warning)
-    rows = [
+    rows: list[Values] = [
         {
             "profile": profile.name,
             "domain": parse_domain(profile.domain).domain,
@@ -182,8 +182,8 @@ def profiles_command(*, style: Format) -> None:
         }
         for profile in config.profiles.values()
     ]
-    if style is not Format.TABLE:
-        print_json((msgspec.json.encode(row) for row in rows), style)
+    if style is not Format.TABLE or columns:
+        print_rows(PROFILE, rows, style, columns)
         return
     cells = [
         ("*" if row["default"] else "", str(row["profile"]), str(row["domain"]), str(row["token"]))

@@ -1,36 +1,34 @@
 """Answers on standard output, in the format that was asked for.
 
-A table is for people: cleaned, and fitted to a terminal. JSON, JSON lines, TSV and ids are for
-programs: exact data. What a terminal could obey is written as a JSON escape, which is the same
-data; TSV escapes tabs, line ends, backslashes and a quote that begins a cell.
+A table is for people: cleaned, and fitted to a terminal. JSON, JSON lines, CSV, TSV and ids are
+for programs: exact data, with the keys of `coexplorer.cli.schema`. What a terminal could obey is
+written as a JSON escape, which is the same data; TSV escapes tabs, line ends, backslashes and a
+quote that begins a cell; CSV is for spreadsheets, which must not take a name for a formula.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 import click
 import msgspec
 
+from coexplorer.cells import write_row
+from coexplorer.cli.cells import csv_cell, escape_json, tsv_cell
+from coexplorer.cli.format import size_text
 from coexplorer.cli.narration import terminal_width
+from coexplorer.cli.schema import Holds, Kind, Values, encode
 from coexplorer.cli.table import Column, render_table
+from coexplorer.cli.values import OneOf, guess_word
 from coexplorer.models import Asset, Membership, Record
 from coexplorer.text import clean
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-_UNICODE = {"utf-8", "utf8", "ascii"}
-"""Encodings that need no escapes; click writes UTF-8 where Python would write ASCII."""
-
-
-_OPENS_QUOTE = re.compile(r'^( *)"')
 
 
 class Format(StrEnum):
@@ -38,38 +36,244 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
-    JSON_LINES = "json-lines"
+    JSON_LINES = "jsonl"
+    CSV = "csv"
     TSV = "tsv"
     IDS = "ids"
 
 
-_HELP = {
-    Format.JSON: "Print a JSON array.",
-    Format.JSON_LINES: "Print one JSON object a line.",
-    Format.TSV: "Print tab-separated values with a line of titles.",
-    Format.IDS: "Print only the ids, one a line.",
+_FLAGS = {
+    "--json": Format.JSON,
+    "--json-lines": Format.JSON_LINES,
+    "--tsv": Format.TSV,
+    "--ids": Format.IDS,
 }
+"""Other names of formats; they work and are not in the help."""
 
 
-def format_options(*formats: Format) -> Callable[[Command], Command]:
-    """Add ``--json`` and its like to a command, which gets the chosen one as ``style``."""
+def format_options(kind: Kind, *, columns: bool = False) -> Callable[[Command], Command]:
+    """Add ``--output`` and its synonyms to a command, which gets the chosen one as ``style``.
+
+    Args:
+        kind: What rows it prints.
+        columns: Add ``--columns`` as well; the command gets the names of keys as ``columns``.
+    """
+    formats = [each for each in Format if each is not Format.IDS or kind.id_key]
+    if kind.single:
+        formats = [Format.TABLE, Format.JSON]
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def choose(*args: Any, **options: Any) -> Any:
-            chosen = [each for each in formats if options.pop(f"as_{each.name.lower()}")]
-            if len(chosen) > 1:
-                raise click.UsageError(f"give only one of --{' and --'.join(chosen)}")
-            return command(*args, style=chosen[0] if chosen else Format.TABLE, **options)
+            style = _take_format(options)
+            if columns:
+                options["columns"] = read_columns(kind, options["columns"])
+            return command(*args, style=style, **options)
 
-        for each in reversed(formats):
-            option = click.option(
-                f"--{each}", f"as_{each.name.lower()}", is_flag=True, help=_HELP[each]
-            )
+        for option in reversed(_build_options(kind, formats, columns=columns)):
             choose = option(choose)
         return cast("Command", choose)
 
     return decorate
+
+
+def _take_format(options: dict[str, Any]) -> Format:
+    """Take the format out of a command's options.
+
+    Raises:
+        click.UsageError: Two different ones are asked for.
+    """
+    given = {Format(each): f"-o {each}" for each in options.pop("output")}
+    for flag, each in _FLAGS.items():
+        if options.pop(_attribute(flag), False):
+            given.setdefault(each, flag)
+    if len(given) > 1:
+        raise click.UsageError(f"give only one of {' and '.join(given.values())}")
+    return next(iter(given), Format.TABLE)
+
+
+def _build_options(
+    kind: Kind, formats: Sequence[Format], *, columns: bool
+) -> list[Callable[[Any], Any]]:
+    names = [each.value for each in formats]
+    options = [
+        click.option(
+            "-o",
+            "--output",
+            multiple=True,
+            type=OneOf(names),
+            metavar="FORMAT",
+            help=f"Print as {', '.join(names[:-1])} or {names[-1]}.",
+        ),
+        *(
+            click.option(flag, _attribute(flag), is_flag=True, hidden=True)
+            for flag, each in _FLAGS.items()
+            if each in formats
+        ),
+    ]
+    if columns:
+        told = f"Show only these columns, in any format: {', '.join(kind.names)}."
+        options.append(click.option("--columns", metavar="A,B,…", help=told))
+    return options
+
+
+def _attribute(flag: str) -> str:
+    return f"as_{flag.lstrip('-').replace('-', '_')}"
+
+
+def raw_option(command: Command) -> Command:
+    """Add ``--raw`` to a command, which makes its format of it with `choose_raw`."""
+    return click.option(
+        "--raw",
+        is_flag=True,
+        help="Print the platform's own objects as JSON; serve --import reads them.",
+    )(command)
+
+
+def choose_raw(style: Format, *, raw: bool, columns: str | None) -> Format:
+    """Return the format of an answer, which is JSON lines for ``--raw`` alone.
+
+    Raises:
+        click.UsageError: Another format, or columns, are asked for as well.
+    """
+    if not raw:
+        return style
+    if columns is not None:
+        raise click.UsageError("--raw prints whole objects; leave --columns out")
+    if style is Format.TABLE:
+        return Format.JSON_LINES
+    if style not in {Format.JSON, Format.JSON_LINES}:
+        raise click.UsageError(f"--raw prints JSON; give -o json or -o jsonl, not {style}")
+    return style
+
+
+def read_columns(
+    kind: Kind, text: str | None, more: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Return the names of keys that ``--columns`` asks for; none when it was not given.
+
+    Args:
+        kind: What rows have these keys.
+        text: The option's value.
+        more: Other names that are known: name → key.
+
+    Raises:
+        click.UsageError: There is no such key.
+    """
+    if text is None:
+        return ()
+    names = {**{name: name for name in kind.names}, **(more or {})}
+    chosen: dict[str, None] = {}
+    for each in text.split(","):
+        name = each.strip().lower()
+        if not name:
+            continue
+        if name not in names:
+            raise click.UsageError(
+                f"--columns: there is no column {name!r}{guess_word(name, names)};"
+                f" choose from {', '.join(names)}"
+            )
+        chosen[names[name]] = None
+    if not chosen:
+        raise click.UsageError(f"--columns: expected some of {', '.join(names)}")
+    return tuple(chosen)
+
+
+def print_rows(
+    kind: Kind, rows: Iterable[Values], style: Format, columns: Sequence[str] = ()
+) -> None:
+    """Print rows in one of the formats."""
+    with RowWriter(kind, style, columns) as writer:
+        writer.write(rows)
+
+
+class RowWriter(contextlib.AbstractContextManager["RowWriter"]):
+    """Prints rows as they come.
+
+    Args:
+        kind: What they are.
+        style: The format.
+        columns: Only these keys; none: those that the format has by itself.
+    """
+
+    def __init__(self, kind: Kind, style: Format, columns: Sequence[str] = ()) -> None:
+        whole = style in {Format.JSON, Format.JSON_LINES}
+        self._kind, self._style = kind, style
+        self._names = tuple(columns) or (kind.names if whole else kind.flat_names)
+        self._json = JsonWriter(style)
+        self._table: list[Sequence[str]] = []
+        if style is Format.TSV:
+            click.echo("\t".join(self._names))
+        elif style is Format.CSV:
+            print_csv([self._names])
+
+    def write(self, rows: Iterable[Values]) -> None:
+        """Print some more."""
+        names = self._names
+        match self._style:
+            case Format.IDS:
+                for row in rows:
+                    if row[self._kind.id_key]:
+                        click.echo(row[self._kind.id_key])
+            case Format.TSV:
+                print_tsv([row[name] for name in names] for row in rows)
+            case Format.CSV:
+                print_csv([row[name] for name in names] for row in rows)
+            case Format.TABLE:
+                self._table += [[self._tell(name, row[name]) for name in names] for row in rows]
+            case _:
+                self._json.write(encode(row, names) for row in rows)
+
+    def _tell(self, name: str, value: object) -> str:
+        key = self._kind.find_key(name)
+        return tell_value(value, Holds.TEXT if key is None else key.holds)
+
+    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
+        if kind is not None:
+            return
+        if self._style is Format.TABLE:
+            print_table([build_column(self._kind, name) for name in self._names], self._table)
+        elif self._style is Format.JSON:
+            self._json.__exit__(kind)
+
+
+def print_object(kind: Kind, values: Values) -> None:
+    """Print the one object of a command that answers with one as JSON."""
+    click.echo(escape_json(encode(values, kind.names)))
+
+
+def build_column(kind: Kind, name: str) -> Column:
+    """Return the table's column of a key."""
+    key = kind.find_key(name)
+    if key is None:
+        raise AssertionError
+    right = key.holds in {Holds.NUMBER, Holds.BYTES}
+    return Column(
+        key.title or name.replace("_", " ").upper(),
+        right=right,
+        flexible=not right and key.holds not in {Holds.TIME, Holds.FLAG} and name != kind.id_key,
+        keeps=name == "name",
+    )
+
+
+def tell_value(value: object, holds: Holds) -> str:
+    """Return a value of a row for people (pure)."""
+    match value:
+        case None:
+            text = ""
+        case bool():
+            text = "yes" if value else "no"
+        case int() if holds is Holds.BYTES:
+            text = size_text(value)
+        case int():
+            text = f"{value:,}"
+        case str():
+            text = value.replace("T", " ").removesuffix("Z") if holds is Holds.TIME else value
+        case tuple() | list() if all(isinstance(each, str) for each in value):
+            text = " ".join(value)
+        case _:
+            text = msgspec.json.encode(value).decode()
+    return text
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
@@ -81,12 +285,22 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
         click.echo(line)
 
 
-def print_tsv(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print tab-separated values; None is empty, a list is a JSON array."""
+def print_tsv(rows: Iterable[Sequence[object]]) -> None:
+    """Print lines of tab-separated values; None is empty, a list or an object is JSON."""
     show = clean if sys.stdout.isatty() else str
-    click.echo("\t".join(titles))
     for row in rows:
-        click.echo("\t".join(show(_tsv_cell(value)) for value in row))
+        click.echo("\t".join(show(tsv_cell(value)) for value in row))
+
+
+def print_csv(rows: Iterable[Sequence[object]]) -> None:
+    """Print records of RFC 4180; None is empty, a list of texts is a record of its own.
+
+    What a spreadsheet would take for a formula begins with an apostrophe: see `write_text`.
+    """
+    show = clean if sys.stdout.isatty() else str
+    for row in rows:
+        line = write_row([csv_cell(value) for value in row])
+        click.echo(show(line) + ("\n" if sys.stdout.isatty() else "\r\n"), nl=False)
 
 
 def print_json(items: Iterable[bytes], style: Format) -> None:
@@ -99,7 +313,7 @@ class JsonWriter(contextlib.AbstractContextManager["JsonWriter"]):
     """Prints encoded JSON objects as they come, as an array or as lines."""
 
     def __init__(self, style: Format) -> None:
-        self._lines = style is Format.JSON_LINES
+        self._lines = style is not Format.JSON
         self._between = "["
 
     def write(self, items: Iterable[bytes]) -> None:
@@ -136,45 +350,3 @@ def encode_asset(asset: Asset, membership: Membership | None) -> bytes:
 def encode_record(record: Record) -> bytes:
     """Return `encode_asset` of a record."""
     return encode_asset(record.asset, record.membership)
-
-
-def escape_json(encoded: bytes) -> str:
-    """Return JSON with characters that a terminal could obey as JSON escapes: the same data."""
-    text = encoded.decode("utf-8", "replace")
-    if text.isprintable() and (text.isascii() or sys.stdout.encoding.lower() in _UNICODE):
-        return text
-    return "".join(char if _is_sayable(char) else _json_escape(char) for char in text)
-
-
-def _is_sayable(char: str) -> bool:
-    """Tell whether a terminal can show a character and obeys nothing by it."""
-    if char.isascii() or sys.stdout.encoding.lower() in _UNICODE:
-        return char.isprintable()
-    try:
-        char.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:
-        return False
-    return char.isprintable()
-
-
-def _json_escape(char: str) -> str:
-    # Outside the basic plane JSON wants a pair of surrogates, which is what UTF-16 is made of.
-    units = char.encode("utf-16-be")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
-
-
-def _tsv_cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple | list):
-        return _escape_tsv(msgspec.json.encode(value).decode())
-    return _escape_tsv(str(value))
-
-
-def _escape_tsv(text: str) -> str:
-    for char, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        text = text.replace(char, escape)
-    # A quote at the beginning would make most readers take what follows for one cell.
-    return _OPENS_QUOTE.sub(r'\1\\"', text)

@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
 from coexplorer.cli.narration import Progress, confirm, report_details, warn
-from coexplorer.cli.output import Format, print_json, print_line
+from coexplorer.cli.output import Format, print_line, print_rows
+from coexplorer.cli.schema import OUTCOME, PLAN, outcome_values, plan_values
 from coexplorer.errors import EditConflict
 from coexplorer.text import clean, clean_lines
 
@@ -42,7 +42,9 @@ def plan_options(command: Command) -> Command:
     command = click.option(
         "--refresh", is_flag=True, help="Read all assets anew first, edits by others too."
     )(command)
-    command = click.option("--yes", is_flag=True, help="Do not ask.")(command)
+    command = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")(
+        command
+    )
     return click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")(
         command
     )
@@ -73,7 +75,7 @@ def carry_out(
         if style is Format.TABLE:
             print_line("nothing was changed")
         else:
-            print_json([], style)
+            print_rows(PLAN if dry_run else OUTCOME, (), style)
         return
     if dry_run:
         print_plan(plan, style)
@@ -148,7 +150,7 @@ def finish(
         hint: What else can be done; empty: nothing.
     """
     if style is not Format.TABLE:
-        print_json((encode_result(result) for result in report.results), style)
+        print_rows(OUTCOME, map(outcome_values, report.results), style)
     tell_failures(report)
     if hint:
         click.echo(f"  {clean(hint)}", err=True)
@@ -250,7 +252,7 @@ def _code_of(result: EditResult) -> int:
 def print_plan(plan: Plan, style: Format) -> None:
     """Print all of a plan on standard output."""
     if style is not Format.TABLE:
-        print_json((encode_plan_item(item) for item in plan.items), style)
+        print_rows(PLAN, (plan_values(item, _describe_files(item)) for item in plan.items), style)
         return
     for line in describe_plan(plan, shown=None):
         click.echo(line)
@@ -274,36 +276,6 @@ def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
     if plan.skipped:
         counted += f", leave {len(plan.skipped):,} out"
     return [*lines, counted]
-
-
-def encode_result(result: EditResult) -> bytes:
-    """Return one outcome as JSON."""
-    return msgspec.json.encode(
-        {
-            "id": result.asset_id,
-            "name": result.asset_name,
-            "action": result.action,
-            "state": result.state,
-            "changed": result.changed,
-            "skipped_fields": result.skipped_fields,
-            "error": None if result.error is None else result.error.message,
-            "batch": result.batch_id,
-        }
-    )
-
-
-def encode_plan_item(item: PlanItem) -> bytes:
-    """Return what a plan does to one asset as JSON."""
-    return msgspec.json.encode(
-        {
-            "id": item.asset_id,
-            "name": item.name,
-            "action": item.action,
-            "changes": item.diff,
-            "files": _describe_files(item) or None,
-            "left_out": item.reason or None,
-        }
-    )
 
 
 def _verb(plan: Plan) -> str:

@@ -10,6 +10,7 @@ import click
 
 from coexplorer.cli.commands import COMMANDS, cli
 from coexplorer.cli.exits import MEANINGS
+from coexplorer.cli.schema import KINDS, VERSION
 from coexplorer.query import FIELDS, FLAGS, SORT_FIELDS
 
 _PLAIN = "Written by `make docs` from the program itself; a test keeps it current."
@@ -31,7 +32,7 @@ Commands that only look (`show`, `files`, `get`, `lineage`, `open`) take the beg
 name, or a shorter one of an id, too, if it fits only one asset, and say which one that is.
 
 `-` reads a list from standard input. A line is one name or id, whole; several on one line are
-refused. What `--ids`, `--tsv`, `--json-lines` and `--json` print is understood, as is a table
+refused. What `-o ids`, `csv`, `tsv`, `jsonl` and `json` print is understood, as is a table
 whose titles name a column `id` or `asset_id`, separated by commas, semicolons or tabs; there
 the id counts. A cell in quotes may hold delimiters and line breaks; a quote in it is doubled.
 Blank rows, byte order marks, Windows' line ends, empty lines and lines that come twice do no
@@ -67,6 +68,34 @@ may be empty.
 """
 
 
+_OUTPUT = f"""\
+# Output
+
+`-o` takes `table` (for people, the default), `json` (an array), `jsonl` (an object a line), `csv`,
+`tsv` and `ids`. `--json`, `--json-lines`, `--tsv` and `--ids` are other names for them. Two
+different ones are an error. `--columns A,B` chooses the keys and their order in every format.
+
+This is version {VERSION} of the keys below. A key that is renamed, removed or given another
+meaning raises the version, and the change log says so; keys may be added at any time, so don't
+count on their order without `--columns`.
+
+Sizes are whole numbers of bytes. Times are RFC 3339 in UTC: `2024-01-31T10:00:00Z`. What is not
+known, or has never been, is null in JSON and empty elsewhere. An object's keys that are marked as
+details are in JSON, and in CSV or TSV only if `--columns` names them. `sync` answers with one
+object and no array.
+
+CSV is RFC 4180 in UTF-8: commas, quotes, CRLF. A list of texts is one cell, in which commas
+separate them as in a line of CSV. So that no spreadsheet runs a name, a text that begins like a
+formula (with `=`, `+`, `-`, `@`, a tab or a line break, also after apostrophes) gets an apostrophe
+before it; take one away to have the text. There is no byte order mark: in Excel, use "Data, From
+text/CSV" and choose UTF-8. `coexplorer archive -` and its like read the file back, with a mark or
+without.
+
+TSV escapes a tab, a line end and a backslash as `\\t`, `\\n`, `\\r`, `\\\\`, and a quote at the
+beginning of a cell as `\\"`; lists are JSON.
+"""
+
+
 def build_reference() -> str:
     """Return the whole page as Markdown."""
     root = click.Context(cli, info_name="coexplorer", **cli.context_settings)
@@ -83,7 +112,8 @@ def build_reference() -> str:
         if command is None:
             raise AssertionError
         parts += _describe(command, root, name)
-    parts += [*_unwrap(_NAMING), *_unwrap(_ASKING), *_describe_query(), *_describe_exits()]
+    parts += [*_unwrap(_NAMING), *_unwrap(_ASKING), *_describe_output(), *_describe_query()]
+    parts += _describe_exits()
     return "\n\n".join(parts) + "\n"
 
 
@@ -137,6 +167,19 @@ def _code(text: str) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "\\<")
+
+
+def _describe_output() -> Iterator[str]:
+    yield from _unwrap(_OUTPUT)
+    for kind in KINDS:
+        commands = ", ".join(f"`{each}`" for each in kind.commands)
+        yield f"**{kind.name}** ({commands})"
+        rows = [
+            f"| `{key.name}` | {key.holds}{' or null' if key.nullable else ''}"
+            f"{', detail' if key.detail else ''} | {_cell(key.help)} |"
+            for key in kind.keys
+        ]
+        yield "\n".join(["| key | holds | |", "|---|---|---|", *rows])
 
 
 def _describe_query() -> Iterator[str]:

@@ -14,10 +14,14 @@ from coexplorer.cli.format import count_text, moment_text, size_text
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
     Format,
+    choose_raw,
     encode_record,
     format_options,
     print_json,
+    print_rows,
+    raw_option,
 )
+from coexplorer.cli.schema import ASSET, record_values
 from coexplorer.cli.session import Invocation, load_offline, pass_invocation
 from coexplorer.cli.targets import (
     find_targets,
@@ -40,7 +44,8 @@ _MOST_PAGES = 20
 @click.command("show")
 @target_options
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
-@format_options(Format.JSON, Format.JSON_LINES)
+@raw_option
+@format_options(ASSET, columns=True)
 @pass_invocation
 def show_command(
     invocation: Invocation,
@@ -48,12 +53,12 @@ def show_command(
     query: str | None,
     *,
     offline: bool,
+    raw: bool,
+    columns: tuple[str, ...],
     style: Format,
 ) -> None:
-    """Show everything about assets, read afresh from the platform.
-
-    JSON is the platform's own object, with _coexplorer: archived, favorite, mine, shared.
-    """
+    """Show everything about assets, read afresh from the platform."""
+    style = choose_raw(style, raw=raw, columns=",".join(columns) or None)
     targets = read_targets(assets, query)
 
     async def work(library: Library) -> list[Record]:
@@ -63,8 +68,11 @@ def show_command(
         return await library.records(ids)
 
     records = invocation.run(work, offline=offline)
-    if style is not Format.TABLE:
-        print_json((encode_record(record) for record in records), style)
+    if raw:
+        print_json(map(encode_record, records), style)
+        return
+    if style is not Format.TABLE or columns:
+        print_rows(ASSET, map(record_values, records), style, columns)
         return
     for index, record in enumerate(records):
         if index:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from coexplorer.cli.format import plural
-from coexplorer.cli.output import Format, format_options, print_json
+from coexplorer.cli.output import Format, format_options, print_object
+from coexplorer.cli.schema import SYNC, sync_values
 from coexplorer.cli.session import Invocation, pass_invocation, with_sync_progress
 from coexplorer.errors import CatalogError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("sync")
 @click.option("--force", is_flag=True, help="Believe it when a large part of the assets is gone.")
-@format_options(Format.JSON)
+@format_options(SYNC)
 @pass_invocation
 def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
     """Read all assets of the platform into the local catalog."""
@@ -41,7 +41,7 @@ def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
         report = invocation.run(work)  # opened again, it is rebuilt
     invocation.partial = not report.complete
     if style is not Format.TABLE:
-        print_json([msgspec.json.encode(report)], style)
+        print_object(SYNC, sync_values(report))
         return
     click.echo(describe_sync(report))
 

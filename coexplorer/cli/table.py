@@ -10,6 +10,9 @@ from coexplorer.text import clean, cut, fit, width
 
 _GAP = "  "
 _NARROWEST = 8
+_READABLE = 36
+"""So many cells of the column that `Column.keeps` are kept, as long as others can give way."""
+
 _WIDEST_PADDED = 60
 """In a pipe a longer cell sticks out of its column: one long name must not widen every line."""
 
@@ -20,11 +23,15 @@ class Column(msgspec.Struct, frozen=True):
     Attributes:
         right: Numbers are aligned to the right.
         flexible: It gives way when the table is too wide; the others never do.
+        keeps: It gives way last: it is what one looks for.
+        spare: Above 0: the column is left out when there is no room, the highest first.
     """
 
     title: str
     right: bool = False
     flexible: bool = False
+    keeps: bool = False
+    spare: int = 0
 
 
 def render_table(
@@ -43,7 +50,10 @@ def render_table(
         for index, column in enumerate(columns)
     ]
     if max_width is not None:
-        widths = _shrink(columns, widths, max_width)
+        shown = _choose(columns, widths, max_width)
+        columns = [columns[index] for index in shown]
+        cleaned = [[row[index] for index in shown] for row in cleaned]
+        widths = _shrink(columns, [widths[index] for index in shown], max_width)
     else:
         widths = [min(size, _WIDEST_PADDED) for size in widths]
     titles = [column.title for column in columns]
@@ -63,18 +73,33 @@ def _render_row(
     return line if max_width is None else cut(line, max_width)
 
 
-def _shrink(columns: Sequence[Column], widths: list[int], max_width: int) -> list[int]:
+def _choose(columns: Sequence[Column], widths: Sequence[int], max_width: int) -> list[int]:
+    """Return the columns for which there is room, by their numbers."""
+    shown = list(range(len(columns)))
+    while sum(_least(columns[at], widths[at]) + len(_GAP) for at in shown) - len(_GAP) > max_width:
+        spare = max(shown, key=lambda at: columns[at].spare)
+        if not columns[spare].spare:
+            break
+        shown.remove(spare)
+    return shown
+
+
+def _least(column: Column, size: int) -> int:
+    if column.keeps:
+        return min(size, _READABLE)
+    return min(size, _NARROWEST) if column.flexible else size
+
+
+def _shrink(columns: Sequence[Column], widths: Sequence[int], max_width: int) -> list[int]:
     """Take from the widest flexible columns until the table fits or nothing more can be taken."""
     shrunk = list(widths)
     excess = sum(shrunk) + len(_GAP) * (len(shrunk) - 1) - max_width
-    flexible = [index for index, column in enumerate(columns) if column.flexible]
-    while excess > 0 and flexible:
-        widest = max(flexible, key=lambda index: shrunk[index])
-        if shrunk[widest] <= _NARROWEST:
-            break
-        others = [shrunk[index] for index in flexible if index != widest]
-        floor = max([_NARROWEST, *(size for size in others if size < shrunk[widest])])
-        step = max(1, min(excess, shrunk[widest] - floor))
-        shrunk[widest] -= step
-        excess -= step
+    for keeps in (False, True):
+        giving = [at for at, each in enumerate(columns) if each.flexible and each.keeps is keeps]
+        while excess > 0 and giving:
+            widest = max(giving, key=lambda at: shrunk[at])
+            if shrunk[widest] <= _NARROWEST:
+                break
+            shrunk[widest] -= 1
+            excess -= 1
     return shrunk

@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from coexplorer.cli.output import Format, format_options, print_json, print_table, print_tsv
+from coexplorer.cli.output import Format, format_options, print_rows, print_table
 from coexplorer.cli.plans import carry_out, plan_options
+from coexplorer.cli.schema import OUTCOME, TAG
 from coexplorer.cli.session import (
     Invocation,
     ensure_found,
@@ -36,12 +36,19 @@ _QUERY = click.option(
 @click.group("tags", invoke_without_command=True)
 @_QUERY
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
-@format_options(Format.JSON, Format.JSON_LINES, Format.TSV)
+@format_options(TAG, columns=True)
 @click.pass_context
-def tags_command(ctx: click.Context, query: str | None, *, offline: bool, style: Format) -> None:
+def tags_command(
+    ctx: click.Context,
+    query: str | None,
+    *,
+    offline: bool,
+    columns: tuple[str, ...],
+    style: Format,
+) -> None:
     """List all tags with the number of their assets, most used first."""
     if ctx.invoked_subcommand is not None:
-        if query is not None or offline or style is not Format.TABLE:
+        if query is not None or offline or columns or style is not Format.TABLE:
             raise click.UsageError(f"give options behind {ctx.invoked_subcommand}")
         return
     asked = None if query is None else read_selection(query)
@@ -57,15 +64,12 @@ def tags_command(ctx: click.Context, query: str | None, *, offline: bool, style:
         return await library.tag_counts(asked)
 
     counts = invocation.run(work, offline=offline)
-    if style is Format.TABLE:
+    if style is Format.TABLE and not columns:
         rows = [(tag, f"{count:,}") for tag, count in counts]
         print_table([Column("TAG", flexible=True), Column("ASSETS", right=True)], rows)
-    elif style is Format.TSV:
-        print_tsv(("tag", "assets"), counts)
     else:
-        print_json(
-            (msgspec.json.encode({"tag": tag, "assets": count}) for tag, count in counts), style
-        )
+        rows_of = ({"tag": tag, "assets": count} for tag, count in counts)
+        print_rows(TAG, rows_of, style, columns)
 
 
 @tags_command.command("rename")
@@ -73,6 +77,7 @@ def tags_command(ctx: click.Context, query: str | None, *, offline: bool, style:
 @click.argument("new")
 @_QUERY
 @plan_options
+@format_options(OUTCOME)
 @pass_invocation
 def rename_command(
     invocation: Invocation,
@@ -83,9 +88,10 @@ def rename_command(
     dry_run: bool,
     yes: bool,
     refresh: bool,
+    style: Format,
 ) -> None:
     """Call the tag OLD by the name NEW, on archived assets too."""
-    _retag(invocation, (old,), new, query, dry_run=dry_run, yes=yes, refresh=refresh)
+    _retag(invocation, (old,), new, query, dry_run=dry_run, yes=yes, refresh=refresh, style=style)
 
 
 @tags_command.command("merge")
@@ -93,6 +99,7 @@ def rename_command(
 @click.option("--into", required=True, metavar="TAG", help="What they become; may be one of them.")
 @_QUERY
 @plan_options
+@format_options(OUTCOME)
 @pass_invocation
 def merge_command(
     invocation: Invocation,
@@ -103,9 +110,10 @@ def merge_command(
     dry_run: bool,
     yes: bool,
     refresh: bool,
+    style: Format,
 ) -> None:
     """Make one tag of several, on archived assets too."""
-    _retag(invocation, tags, into, query, dry_run=dry_run, yes=yes, refresh=refresh)
+    _retag(invocation, tags, into, query, dry_run=dry_run, yes=yes, refresh=refresh, style=style)
 
 
 def _retag(
@@ -117,6 +125,7 @@ def _retag(
     dry_run: bool,
     yes: bool,
     refresh: bool,
+    style: Format,
 ) -> None:
     from coexplorer.library.changes import Change
     from coexplorer.library.selection import fit_query
@@ -143,4 +152,4 @@ def _retag(
             raise Refused(f"no asset{where} has the tag {tags}{since}", hint=hint)
         return await library.plan(list(found), change, fits=found)
 
-    carry_out(invocation, invocation.run(work), dry_run=dry_run, ask=not yes)
+    carry_out(invocation, invocation.run(work), dry_run=dry_run, ask=not yes, style=style)

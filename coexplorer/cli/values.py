@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,29 @@ def find_last_moment(day: str) -> int:
         return int(time.time())
     midnight = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     return int(midnight.timestamp()) + _TIME_OF_DAY_S
+
+
+class OneOf(click.Choice[str]):
+    """One of a few words; a mistyped one is told what it may have been meant to be."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word as it is known.
+
+        Raises:
+            click.BadParameter: It is none of them.
+        """
+        if value not in self.choices:
+            guess = guess_word(str(value), self.choices)
+            self.fail(f"{value!r} is none of {', '.join(self.choices)}{guess}", param, ctx)
+        return str(value)
+
+
+def guess_word(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean …?)`` when a word is nearly a known one, else nothing (pure)."""
+    import difflib
+
+    near = difflib.get_close_matches(word.lower(), list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 FOLDER = _Folder()

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
@@ -38,19 +38,34 @@ class QueryCommand(click.Command):
 
     def _take_option(self, ctx: click.Context, arg: str, rest: Iterator[str]) -> list[str]:
         """Return an option, with the value that follows it if it takes one."""
-        name = arg.split("=", 1)[0] if arg.startswith("--") else arg
-        found = next(
-            (each for each in self.get_params(ctx) if name in (*each.opts, *each.secondary_opts)),
-            None,
-        )
-        if found is None and not (arg.startswith("--") or ctx.resilient_parsing):
-            word = arg[1:]
-            raise click.NoSuchOption(
-                arg,
-                f"No such option {arg!r}. For what does not hold {word!r}, write not:{word},"
-                f" or -- {arg}",
-                ctx=ctx,
-            )
-        takes_value = isinstance(found, click.Option) and not (found.is_flag or found.count)
-        value = next(rest, None) if takes_value and name == arg else None
+        takes_value = {
+            name: isinstance(each, click.Option) and not (each.is_flag or each.count)
+            for each in self.get_params(ctx)
+            for name in (*each.opts, *each.secondary_opts)
+        }
+        if arg.startswith("--"):
+            needs_next = "=" not in arg and takes_value.get(arg, False)
+        else:
+            needs_next = self._needs_next(ctx, arg, takes_value)
+        value = next(rest, None) if needs_next else None
         return [arg] if value is None else [arg, value]
+
+    def _needs_next(self, ctx: click.Context, arg: str, takes_value: Mapping[str, bool]) -> bool:
+        """Tell whether the value of short options, such as ``-qn``, is the next word.
+
+        Raises:
+            click.NoSuchOption: One of them is unknown; says how to write a word that is left out.
+        """
+        for at, letter in enumerate(arg[1:], start=1):
+            takes = takes_value.get(f"-{letter}")
+            if takes is None and not ctx.resilient_parsing:
+                word = arg[1:]
+                raise click.NoSuchOption(
+                    arg,
+                    f"No such option {arg!r}. For what does not hold {word!r}, write not:{word},"
+                    f" or -- {arg}",
+                    ctx=ctx,
+                )
+            if takes:
+                return at == len(arg) - 1
+        return False

@@ -1,7 +1,7 @@
 """Reading an export of a real deployment: asset objects, one JSON object a line.
 
 Lines are the platform's own objects, in any spelling that its versions have used (design: api.md,
-The asset object), as search replies hold them and as ``coexplorer ls --json-lines`` prints them;
+The asset object), as search replies hold them and as ``coexplorer ls --raw`` prints them;
 the latter add what only a search tells, under ``_coexplorer``. Whoever signs in as the first user
 stands for the one who made the export.
 
@@ -13,6 +13,7 @@ server's own use: searching, sorting, listing files.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypedDict, TypeVar, cast
@@ -29,7 +30,7 @@ from coexplorer.demo.asset import (
 )
 
 MEMBERSHIP_KEY: Final = "_coexplorer"
-"""What ``ls --json-lines`` adds: ``archived``, ``favorite``, ``mine`` and ``shared``."""
+"""What ``ls --raw`` adds: ``archived``, ``favorite``, ``mine`` and ``shared``."""
 
 HIGHEST_INTEGER: Final = 2**63 - 1
 """Beyond it nothing is a size or a count: SQLite could not hold it."""
@@ -59,6 +60,7 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Attribute of a `StoredAsset` → its keys on the wire, today's first."""
 
+_OWN_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _T = TypeVar("_T")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -113,7 +115,7 @@ def parse_asset_line(
         ValueError: It is no JSON object, or has no good id or no name.
     """
     if text.startswith(b"["):
-        raise ValueError("an array; expected one object a line, as ls --json-lines prints them")
+        raise ValueError("an array; expected one object a line, as ls --raw prints them")
     try:
         items = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
         raw_membership = items.pop(MEMBERSHIP_KEY, msgspec.Raw(b"null"))
@@ -135,6 +137,9 @@ def parse_asset_line(
         raise ValueError(f"{asset_id[:80]!a} can't be an id")
     if not isinstance(name, str) or not name:
         raise ValueError("the asset has no name")
+    if _OWN_TIME.fullmatch(str(fields.get("created"))):
+        # A time in words is what our own rows have: what the platform said is not in them.
+        raise ValueError("a row of coexplorer's own; export with: coexplorer ls --all --raw")
     is_mine = membership.take("mine") is not False
     shared = membership.take("shared")
     archived, favorite = membership.take("archived"), membership.take("favorite")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from coexplorer.cells import read_text
 from coexplorer.errors import DocumentError
 from coexplorer.library.tables import DELIMITERS, HINT, LINE_END, Row, read_rows
 
@@ -158,7 +159,7 @@ def _read_ids(rows: Iterable[Row], columns: Sequence[int], width: int) -> list[N
     for row in rows:
         if any(row.cells[width:]):
             raise _mistake("there are more cells in this line than titles", row.line)
-        texts = [row.cells[at] for at in columns if at < len(row.cells)]
+        texts = [read_text(row.cells[at]) for at in columns if at < len(row.cells)]
         found.append(_choose_id(texts, row.line, "line"))
     return found
 

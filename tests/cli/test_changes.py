@@ -122,7 +122,7 @@ def test_what_may_not_be_changed_is_refused_and_kept(program: Program) -> None:
     asked = len(program.server.requests("PUT"))
     assert "1 change was refused: coexplorer log --refused" in program.ok("retry").out
     assert len(program.server.requests("PUT")) == asked, "not sent again unasked"
-    entry = str(program.ok("log", "--refused", "--json").json[0]["id"])
+    entry = str(program.ok("log", "--refused", "--json").json[0]["entry"])
     assert program("retry", entry).code == 5
     assert program("retry", "--refused").code == 5
     assert len(program.server.requests("PUT")) == asked + 2

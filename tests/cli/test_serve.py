@@ -196,7 +196,7 @@ def test_export_import_export_is_equal_to_the_byte(tmp_path: Path, dialect: str)
             assert isinstance(users, list)
             place = {"CODEOCEAN_DOMAIN": str(told["url"]), "CODEOCEAN_TOKEN": users[0]["token"]}
             homes = {f"XDG_{kind}_HOME": str(state / str(number)) for kind in ("STATE", "CACHE")}
-            done = run("ls", "--all", "--json-lines", "sort:name", **place, **homes)
+            done = run("ls", "--all", "--raw", "sort:name", **place, **homes)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 

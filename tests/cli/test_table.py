@@ -5,9 +5,11 @@ import json
 import pytest
 
 from coexplorer.assets import asset_from_json
+from coexplorer.cli.cells import escape_json
 from coexplorer.cli.format import plural, size_text
+from coexplorer.cli.listing import _DEFAULT, _build_column
 from coexplorer.cli.narration import render_bar
-from coexplorer.cli.output import encode_asset, escape_json
+from coexplorer.cli.output import encode_asset
 from coexplorer.cli.table import Column, render_table
 from coexplorer.models import Membership
 from coexplorer.text import width
@@ -98,3 +100,49 @@ def test_json_for_a_terminal_is_the_same_data_without_what_it_obeys() -> None:
     assert text.isprintable()
     assert "é鼠" in text
     assert json.loads(text) == data
+
+
+NAME = "ecephys_655019_2023-04-03_18-17-07_x"
+"""36 cells, as names of recordings have."""
+
+
+def listing(*cells: str, asked: bool = False) -> list[str]:
+    """Return the table of ``ls`` at 80 columns."""
+    columns = [_build_column(name, asked=asked) for name in _DEFAULT]
+    return render_table(columns, [cells], max_width=80)
+
+
+@pytest.mark.parametrize("tags", ["raw", "ecephys raw neuropixels brain-observatory", ""])
+@pytest.mark.parametrize("kind", ["dataset", "result"])
+@pytest.mark.parametrize("mark", ["", "★⌂"])
+def test_a_name_of_36_cells_is_whole_at_80_columns(tags: str, kind: str, mark: str) -> None:
+    assert width(NAME) == 36
+    lines = listing("0a1b2c3d", mark, NAME, kind, "failed", "1.2 TB", "2023-04-03", tags)
+    assert NAME in lines[1]
+    assert "2023-04-03" in lines[1]
+    assert all(width(line) <= 80 for line in lines)
+
+
+def test_columns_stay_as_long_as_there_is_room() -> None:
+    lines = listing("0a1b2c3d", "", "short", "dataset", "ready", "1.2 TB", "2023-04-03", "raw x")
+    assert lines[0].split() == ["ID", "NAME", "TYPE", "STATE", "SIZE", "CREATED", "TAGS"]
+    assert lines[1].endswith("raw x")
+
+
+def test_a_longer_name_is_cut_last() -> None:
+    lines = listing("0a1b2c3d", "", NAME * 3, "dataset", "ready", "1.2 TB", "2023-04-03", "raw")
+    assert NAME[:35] in lines[1]
+    assert width(lines[1]) <= 80
+
+
+def test_columns_that_were_asked_for_all_stay() -> None:
+    cells = ("0a1b2c3d", "", NAME, "dataset", "ready", "1.2 TB", "2023-04-03", "t" * 40)
+    lines = listing(*cells, asked=True)
+    assert lines[0].split() == ["ID", "NAME", "TYPE", "STATE", "SIZE", "CREATED", "TAGS"]
+    assert width(lines[1]) <= 80
+
+
+def test_equal_columns_give_way_alike() -> None:
+    columns = (Column("A", flexible=True), Column("B", flexible=True))
+    line = render_table(columns, [("a" * 40, "b" * 40)], max_width=42)[1]
+    assert (line.count("a"), line.count("b")) == (19, 19)
