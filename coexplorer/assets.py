@@ -121,7 +121,7 @@ def asset_from_json(raw: bytes) -> Asset:
         obj = decode_json(raw)
         raw = encode_json(obj)
     if not isinstance(obj, dict):
-        raise ValueError("an asset that is no JSON object")
+        raise ValueError("an asset that is not a JSON object")
     return parse_asset(obj, raw=raw)
 
 
@@ -170,7 +170,7 @@ def unknown_fields(asset: Asset) -> dict[str, object]:
     """
     obj = decode_json(asset.raw)
     if not isinstance(obj, dict):
-        raise ValueError("an asset that is no JSON object")
+        raise ValueError("an asset that is not a JSON object")
     unknown = _left_over(obj, _SPELLINGS)
     for field, spellings in (("source", _SOURCE_SPELLINGS), ("provenance", _PROVENANCE_SPELLINGS)):
         for key in _SPELLINGS[field]:

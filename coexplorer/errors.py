@@ -189,7 +189,7 @@ class DocumentError(CoexplorerError):
     """
 
     def __init__(
-        self, message: str, *, line: int, hint: str = "open the text again and mend that line"
+        self, message: str, *, line: int, hint: str = "open the text again and fix that line"
     ) -> None:
         super().__init__(f"line {line}: {message}", hint=hint)
         self.line = line
@@ -258,7 +258,7 @@ class AmbiguousAsset(CoexplorerError):
 
     def __init__(self, text: str, candidates: Sequence[tuple[AssetId, str]]) -> None:
         super().__init__(
-            f"{text!r} fits several assets", hint="give the full id of the one you mean"
+            f"{text!r} matches several assets", hint="give the full id of the one you mean"
         )
         self.candidates = tuple(candidates)
 
@@ -274,7 +274,7 @@ class UnknownAssets(CoexplorerError):
     def __init__(self, problems: Sequence[str], *, of: int) -> None:
         super().__init__(
             f"{len(problems):,} of {of:,} not found, so nothing was done",
-            hint="give whole names or ids; leave out titles and what is gone",
+            hint="give whole names or ids; leave out column titles and deleted assets",
         )
         self.problems = tuple(problems)
 
@@ -299,7 +299,7 @@ class ChangedSince(Refused):
         called = f"; it is called {name!r} now" if name else ""
         super().__init__(
             f"somebody changed its {' and '.join(what)} since it was shown{called}",
-            hint="it was not deleted: look at what it is now, and delete it then if it shall go",
+            hint="it was not deleted: look at it again, then delete it if you still want to",
         )
         self.what = tuple(what)
 

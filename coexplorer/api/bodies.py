@@ -73,7 +73,7 @@ def _find_unpacker(encoding: str) -> zlib._Decompress | None:
             return None
         case "gzip" | "x-gzip" | "deflate":
             return zlib.decompressobj(_GZIP_OR_ZLIB)
-    raise ValueError("a reply that is packed in a way that nobody asked for")
+    raise ValueError("a reply compressed in a way that was not asked for")
 
 
 def _unpack(unpacker: zlib._Decompress, chunk: bytes, room: int) -> bytes:
@@ -82,4 +82,4 @@ def _unpack(unpacker: zlib._Decompress, chunk: bytes, room: int) -> bytes:
     try:
         return unpacker.decompress(chunk, room)
     except zlib.error:
-        raise ValueError("a reply that can't be unpacked") from None
+        raise ValueError("a reply that can't be decompressed") from None

@@ -224,6 +224,6 @@ def _asset_path(asset_id: AssetId) -> str:
     if not is_asset_id(asset_id):
         raise NotFound(
             f"there is no asset {asset_id[:80]!r}",
-            hint="give its name, or its id as the list has it",
+            hint="give its name, or its id as the list shows it",
         )
     return f"data_assets/{quote(asset_id, safe='')}"

@@ -152,7 +152,7 @@ class Client:
                 return dialect
         raise NotFound(
             "no data asset API was found at this address",
-            hint="check the domain: it should be that of a Code Ocean deployment",
+            hint="check the domain: it should be a Code Ocean deployment",
             status=404,
         )
 
@@ -298,7 +298,7 @@ class Client:
             if not (now.fields.same_as(before) and is_as_before):
                 raise Conflict(
                     "somebody else changed this asset while the change was on its way",
-                    hint="look at its present state, then edit again",
+                    hint="look at its current state, then edit again",
                     outcome_unknown=maybe_done,
                 )
 

@@ -57,7 +57,7 @@ def parse_extent(status: int, content_range: str, content_length: str) -> Extent
     if status == 206:  # noqa: PLR2004 # Partial Content
         found = re.fullmatch(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)", content_range.strip())
         if found is None:
-            raise ValueError("a part of a file that does not say which")
+            raise ValueError("a part of a file, without saying which part")
         return Extent(int(found[1]), None if found[2] == "*" else int(found[2]))
     known = content_length.isdecimal() and len(content_length) <= _LONGEST_NUMBER
     return Extent(0, int(content_length) if known else None)
@@ -186,8 +186,8 @@ class Download:
                 Failure(
                     Kind.FINAL,
                     Conflict(
-                        "the connection broke, and the file's storage marks no versions of it,"
-                        " so that it can't go on from there",
+                        "the connection broke, and the download can't resume:"
+                        " the file's storage names no version of it",
                         hint="start over",
                     ),
                 )
@@ -233,7 +233,7 @@ class Download:
             raise Failed(_garbled(str(error))) from None
         self._check_same(extent.total_bytes, find_mark(stream.headers))
         if extent.start > self.position:
-            raise Failed(_garbled("another part of the file than was asked for"))
+            raise Failed(_garbled("a different part of the file than was asked for"))
         self._skip = self.position - extent.start
         self._chunks = stream.chunks
 
@@ -252,7 +252,7 @@ class Download:
         if other_size or too_short or (self.etag and etag and etag != self.etag):
             error = Conflict(
                 "the file changed since the first part of it was read",
-                hint="delete the part that was read, then start over",
+                hint="delete the partial download, then start over",
             )
             raise Failed(Failure(Kind.FINAL, error))
         self.total_bytes = self.total_bytes if total_bytes is None else total_bytes

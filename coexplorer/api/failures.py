@@ -38,12 +38,12 @@ _SKIPPED: Final = {"<?xml": ">", "<!--": "-->"}
 _OF_TOKENS: Final = ("token", "scope", "credential", "api key", "api_key")
 """Words of a refusal that is about the token, not about the asset (design: api.md, Errors)."""
 _NEW_TOKEN: Final = (
-    "make a token that may do it, on the platform's account page, and sign in with it:"  # noqa: S105
+    "create a token that allows this on the platform's account page, and sign in with it:"  # noqa: S105
     " `coexplorer login`"
 )
 _ASK_OWNER: Final = "ask its owner for access"
-_IN_BETWEEN: Final = "check the domain, and whether a proxy or a sign-in page is in between"
-_TRY_LATER: Final = "try again in a while; the platform has trouble of its own"
+_IN_BETWEEN: Final = "check the domain, and whether a proxy or a sign-in page is in the way"
+_TRY_LATER: Final = "try again in a while; the trouble is on the platform's side"
 
 
 class Act(Enum):
@@ -121,9 +121,9 @@ def classify_reply(
             error.hint = "refresh the list; it may have been deleted"
         case 409:
             error = Conflict(f"the platform reports a conflict{because}", status=status)
-            error.hint = "look at its present state, then try again"
+            error.hint = "look at its current state, then try again"
         case 429:
-            error = RateLimited("the platform asks to slow down", status=status)
+            error = RateLimited("the platform asks us to slow down", status=status)
             after = "a while" if retry_after_s is None else f"{retry_after_s:.0f} s"
             error.hint = f"try again in {after}"
             error.retry_after_s = retry_after_s
@@ -138,7 +138,7 @@ def classify_reply(
             return Failure(Kind.LOST if status in (500, 502, 503, 504) else Kind.FINAL, error)
         case _:
             error = Rejected(f"the platform refused this (status {status}){because}", status=status)
-            error.hint = "change what its message names, then try again"
+            error.hint = "fix what its message names, then try again"
     return Failure(Kind.FINAL, error)
 
 
@@ -146,7 +146,7 @@ def build_bad_reply(reason: str, body: bytes, status: int, *, writes: bool) -> F
     """Describe a success whose body makes no sense."""
     page = find_page_title(body)
     message = (
-        f"the platform answered with a web page ({page}) in place of data"
+        f"the platform answered with a web page ({page}) instead of data"
         if page
         else f"the platform's reply makes no sense: {reason}"
     )
@@ -202,8 +202,8 @@ def build_bad_redirect(reason: str, status: int, *, writes: bool = False) -> Fai
     elsewhere. 307 and 308 say that nothing was done.
     """
     error = BadReply(
-        f"the platform did not answer itself: {reason}",
-        hint="check the domain, and whether a sign-in page is in between; the token was not sent"
+        f"something else answered for the platform: {reason}",
+        hint="check the domain, and whether a sign-in page is in the way; the token was not sent"
         " there",
         status=status,
         outcome_unknown=writes and status in (301, 302, 303),
@@ -229,12 +229,12 @@ def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = Fal
     own = subject in ("asset", "folder", "file")  # somebody owns it
     if by_page:
         message = f"this was refused with a web page{because}"
-        hint = "check whether a proxy or a firewall is in between, and ask who runs it"
+        hint = "check whether a proxy or a firewall is in the way, and ask who runs it"
     elif subject == "file" and "storage class" in words:
         message, hint = f"this file is in cold storage{because}", "ask its owner to restore it"
     elif act is Act.DELETE and "archiv" in words:
         message, hint = (
-            f"only what is archived can be deleted{because}",
+            f"only archived assets can be deleted{because}",
             "archive it first, then delete it",
         )
     elif any(word in words for word in _OF_TOKENS):

@@ -113,7 +113,7 @@ async def _send_by_proxy(way: httpx.AsyncHTTPTransport, request: httpx.Request) 
             raise
         except (httpx.NetworkError, OSError) as error:
             if talk.is_on:
-                raise NoTunnel("closed the connection in place of an answer") from error
+                raise NoTunnel("closed the connection instead of answering") from error
             raise
         except Exception as error:
             # httpcore asserts what a SOCKS proxy says, and socksio has errors of its own.
@@ -222,7 +222,7 @@ def describe(
         case ConfigError():
             return build_unreachable(error.message, kind=Kind.FINAL, writes=False, hint=error.hint)
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            by = f" by the proxy {proxy.place}" if proxy else ""
+            by = f" through the proxy {proxy.place}" if proxy else ""
             reason, hint = f"the connection{by} took too long", _blame(proxy)
         case httpx.ProxyError() if proxy is not None:
             return _describe_proxy(error, proxy)
@@ -235,14 +235,14 @@ def describe(
         case httpx.HTTPError() | httpx.StreamError():
             reason, kind = "the connection broke", Kind.LOST
         case httpx.InvalidURL() | ValueError():
-            its = f"its address, or that of the proxy {proxy.place}," if proxy else "its address"
+            its = f"its address, or that of its proxy {proxy.place}," if proxy else "its address"
             reason, kind, hint = f"{its} can't be used", Kind.FINAL, _blame(proxy)
         case ImportError():
             reason, kind = (
-                f"a part of Python is missing here ({error.name or 'socksio'})",
+                f"a Python package is missing ({error.name or 'socksio'})",
                 Kind.FINAL,
             )
-            hint = "install coexplorer again, with all that it depends on"
+            hint = "install coexplorer again, with all its dependencies"
         case _:
             reason = f"no connection ({_first_line(error)})"
     return build_unreachable(reason, kind=kind, writes=writes, hint=hint)
@@ -256,7 +256,7 @@ def _describe_proxy(error: httpx.ProxyError, proxy: Proxy) -> Failure:
         )
     said = _first_line(error)
     if "407" in said or "authent" in said.lower() or "username" in said.lower():
-        reason = f"{by} wants a user name and a password, or others ({said})"
+        reason = f"{by} wants a user name and a password, or different ones ({said})"
         hint = f"put them into {proxy.variable}: http://USER:PASSWORD@{proxy.place}; {_DOCS}"
         return build_unreachable(reason, kind=Kind.FINAL, writes=False, hint=hint)
     hint = f"ask who runs the proxy, or {_blame(proxy)}"
@@ -279,7 +279,7 @@ def _describe_connect(
         )
     if proxy is None:
         return build_unreachable(f"no connection ({said})", kind=Kind.UNSENT, writes=False)
-    reason = f"no connection by the proxy {proxy.place} ({said})"
+    reason = f"no connection through the proxy {proxy.place} ({said})"
     hint = _blame(proxy)
     kind = Kind.UNSENT
     if "SSL" in said and proxy.url.startswith("https:"):
@@ -290,15 +290,15 @@ def _describe_connect(
 
 def _advise_on_certificate(why: str, environment: Mapping[str, str]) -> str:
     if "expired" in why or "not yet valid" in why:
-        return "check this machine's clock; else whoever runs the platform must renew it"
+        return "check this machine's clock; if it is right, whoever runs the platform must renew it"
     if "mismatch" in why or "not valid for" in why:
-        return "check the domain: the certificate is another host's"
+        return "check the domain: the certificate is for another host"
     sources = find_sources(environment)
     if sources:
         named = " and ".join(dict.fromkeys(f"{name}={value}" for name, value in sources))
-        return f"believed is only what {named} holds: add the authority there, or unset it; {_DOCS}"
+        return f"only what {named} holds is trusted: add the authority there, or unset it; {_DOCS}"
     return (
-        "does a proxy of your company read along? then name the file of its authority: "
+        "does your company's proxy inspect traffic? then name its authority's file: "
         f"SSL_CERT_FILE=FILE; {_DOCS}"
     )
 

@@ -103,7 +103,7 @@ def parse_base_url(url: str) -> str:
         )
     if not origin.is_private_enough:
         raise ConfigError(
-            f"{origin.host} is not spoken to without HTTPS, since anybody could read the token",
+            f"{origin.host} needs HTTPS, because otherwise anybody could read the token",
             hint=f"use https://{origin.host}",
         )
     base = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")

@@ -31,9 +31,9 @@ class Incomplete(StrEnum):
     """Why a walk ended before the search did, as the end of a sentence."""
 
     WALL = "the platform shows no more than 10,000 results of one search"
-    NO_WAY_ON = "the platform says that there is more but not where"
-    CIRCLE = "the platform says that there is more and repeats what it gave"
-    ENDLESS = "the platform had shown 1,000 pages of one search and says that there is more"
+    NO_WAY_ON = "the platform says that there is more, but not where"
+    CIRCLE = "the platform says that there is more, but repeats itself"
+    ENDLESS = "after 1,000 pages of one search the platform still says that there is more"
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -88,8 +88,7 @@ def parse_proxy(variable: str, text: str) -> Proxy:
     if kind is None:
         known = scheme if scheme.isalnum() and len(scheme) <= len("socks5h") else ""
         raise ConfigError(
-            f"{variable} names a proxy of a kind that is not known here"
-            + (f" ({known})" if known else ""),
+            f"{variable} names a proxy of an unknown kind" + (f" ({known})" if known else ""),
             hint=f"write it as http://HOST:PORT or socks5://HOST:PORT, or unset {variable}",
         )
     signed_in, _, place = rest.rpartition("@")

@@ -330,7 +330,7 @@ class Transport:
         with anyio.CancelScope(deadline=until):
             reply = await self._exchange(call)
         if reply is None:
-            reason = f"there was no whole answer within {until - started:.0f} s"
+            reason = f"there was no complete answer within {until - started:.0f} s"
             raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=call.writes))
         if not reply.is_success:
             raise Failed(self._classify(call, reply))
@@ -404,11 +404,11 @@ class Transport:
         if find_origin(str(target)) != self.origin:
             reason = f"it redirects to another address, {target.host}"
         elif not reads and status not in (307, 308):
-            reason = "it redirects what is no reading"
+            reason = "it redirects a request that is not a read"
         elif target.params != first.params or not (same or (reads and _is_below(target, call))):
             reason = f"it redirects to another page, {target.path[:80]!r}"
         elif hops > _MAX_HOPS:
-            reason = "it redirects in a circle"
+            reason = "it redirects in circles"
         if reason:
             raise Failed(build_bad_redirect(reason, status, writes=call.writes))
 
@@ -462,7 +462,7 @@ class Transport:
                     yield Stream(response.status_code, response.headers, chunks)
                     return
                 request = response.next_request
-        raise Failed(build_bad_redirect("the file's address is none, or not private", 0))
+        raise Failed(build_bad_redirect("the file's address is invalid, or not private", 0))
 
     def _may_read(self, origin: Origin) -> bool:
         """Tell whether a platform may send us there: a remote one not to this machine's servers."""

@@ -61,7 +61,7 @@ def find_sources(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def _load(context: ssl.SSLContext, variable: str, path: str) -> None:
     place = Path(path)
-    instead = f"correct {variable}, or unset it: then the system's certificates count"
+    instead = f"correct {variable}, or unset it: then the system's certificates are used"
     try:
         if place.exists() and not (place.is_file() or place.is_dir()):
             raise ConfigError(f"{path}, in {variable}, is not a regular file", hint=instead)

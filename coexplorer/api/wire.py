@@ -94,7 +94,7 @@ def _parse_strange_envelope(page: object) -> Envelope:
         raise ValueError("a page without results")
     results = page["results"] if page["results"] is not None else []
     if not isinstance(results, list):
-        raise ValueError("a page whose results are no list")
+        raise ValueError("a page whose results are not a list")
     has_more = page.get("has_more", page.get("hasMore"))
     token = page.get("next_token", page.get("nextToken"))
     return Envelope(
@@ -158,7 +158,7 @@ def _read_whole(body: bytes) -> Asset:
     asset = asset_from_json(body)
     obj = msgspec.json.decode(asset.raw, type=dict[str, object])
     if all(obj.get(name) is None for name in _TELLING):
-        raise ValueError("it is a part of an asset only")
+        raise ValueError("it is only part of an asset")
     for field in FIELDS:
         value = obj.get(field.key)
         items = value if field.kind is Kind.SET and isinstance(value, list) else [value]
@@ -193,7 +193,7 @@ def read_created(new: NewAsset, since: float) -> Callable[[bytes], Asset]:
     def read(body: bytes) -> Asset:
         asset = _read_whole(body)
         if asset.created is not None and asset.created < since:
-            raise ValueError("it is about an asset that was there before")
+            raise ValueError("it is about an asset that existed before")
         said = msgspec.json.decode(asset.raw, type=dict[str, object])
         for field in TOLD_APART:
             if said.get(field.key) is not None and not same_value(new, asset, field.name):
@@ -374,5 +374,5 @@ def _metadata_field(item: dict[str, object]) -> MetadataField:
 def _object(body: bytes) -> dict[str, object]:
     reply = decode_json(body)
     if not isinstance(reply, dict):
-        raise ValueError("a reply that is no JSON object")
+        raise ValueError("a reply that is not a JSON object")
     return cast("dict[str, object]", reply)

@@ -67,16 +67,19 @@ _FROZEN: Final = frozenset(
 """With these a file may still be read, although nothing can be written beside it."""
 
 _REASONS: Final = {
-    sqlite3.SQLITE_FULL: ("the disk is full", "make room; until then nothing new is kept"),
-    sqlite3.SQLITE_IOERR: ("its disk can't be read or written", "look at the disk"),
-    sqlite3.SQLITE_BUSY: (
-        "another process holds it",
-        "try again, or find a process that hangs",
+    sqlite3.SQLITE_FULL: (
+        "the disk is full",
+        "free some disk space; nothing new is kept until then",
     ),
-    sqlite3.SQLITE_LOCKED: ("another process holds it", "try again"),
-    sqlite3.SQLITE_READONLY: ("it can't be written", "look at the permissions of the file"),
-    sqlite3.SQLITE_CANTOPEN: ("it can't be opened", "look at the permissions of its folder"),
-    sqlite3.SQLITE_PERM: ("it can't be opened", "look at the permissions of its folder"),
+    sqlite3.SQLITE_IOERR: ("its disk can't be read or written", "check the disk"),
+    sqlite3.SQLITE_BUSY: (
+        "another process has locked it",
+        "try again; if it goes on, find the process that hangs",
+    ),
+    sqlite3.SQLITE_LOCKED: ("another process has locked it", "try again"),
+    sqlite3.SQLITE_READONLY: ("it can't be written", "check the file's permissions"),
+    sqlite3.SQLITE_CANTOPEN: ("it can't be opened", "check its folder's permissions"),
+    sqlite3.SQLITE_PERM: ("it can't be opened", "check its folder's permissions"),
 }
 
 
@@ -246,18 +249,18 @@ class Connections:
         self._frozen = CatalogError(
             f"the catalog {self.path} can't be written: {reason}", hint=hint
         )
-        self.problem = f"{self._frozen.message}; what it knew before is shown"
+        self.problem = f"{self._frozen.message}; showing what it knew before"
 
     def _explain(self, code: int, error: Exception) -> tuple[str, str]:
         if code == sqlite3.SQLITE_IOERR and is_full(self.path.parent):
             code = sqlite3.SQLITE_FULL
         return _REASONS.get(
-            code, (str(error), "the file is not to blame: keep it, and report this")
+            code, (str(error), "the file is not to blame: keep it, and report this bug")
         )
 
     def _translate(self, error: Exception) -> CatalogError:
         if is_damage(error):
-            hint = "start again: it is then rebuilt from the platform; no edit is lost by that"
+            hint = "start again: it will be rebuilt from the platform, and no edit is lost"
             try:
                 _mark(self.path).touch(mode=0o600)
             except OSError:  # where nothing can be written, nothing is rebuilt either
@@ -280,7 +283,7 @@ class Connections:
         if self._file is not None and _identify(self.path) != self._file:
             # Opening it would make an empty one, or read another than the writer writes.
             raise CatalogError(
-                f"the catalog {self.path} was deleted", hint="it is made anew by the next sync"
+                f"the catalog {self.path} was deleted", hint="the next sync makes a new one"
             )
         connection = _connect(self.path)
         connection.execute("PRAGMA query_only = 1")
@@ -366,7 +369,7 @@ def _explain_os(error: OSError) -> tuple[str, str]:
     if isinstance(error, NoLocksError):
         # In the sentence itself: where the program goes on without the file, no hint is shown.
         return f"{error.strerror}; set XDG_CACHE_HOME to a folder on a local disk", ""
-    return error.strerror or str(error), "look at the permissions of its folder and its disk's room"
+    return error.strerror or str(error), "check its folder's permissions and the free disk space"
 
 
 def _is_whole(path: Path, error: sqlite3.Error | OSError) -> bool:
@@ -409,7 +412,7 @@ def _read_version(connection: sqlite3.Connection, path: Path) -> int:
     application: int = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
         if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            raise CatalogError(f"{path} is not a catalog of coexplorer", hint="move that file away")
+            raise CatalogError(f"{path} is not a coexplorer catalog", hint="move that file away")
         return 0
     if version > VERSION:
         raise CatalogError(
@@ -437,8 +440,8 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         while not _try_lock(lock):
             if time.monotonic() > deadline:
                 raise CatalogError(
-                    f"the catalog {path} can't be used: another process has not done opening it",
-                    hint="find a process that hangs, and end it",
+                    f"the catalog {path} can't be used: another process is still opening it",
+                    hint="find the process that hangs, and end it",
                 )
             time.sleep(_LOOK_AGAIN_S)
         yield

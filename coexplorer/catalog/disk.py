@@ -19,7 +19,7 @@ class NoLocksError(OSError):
     """The file system has no locks or no shared memory, as NFS and Lustre are often set up."""
 
     def __init__(self, error: OSError) -> None:
-        super().__init__(error.errno, f"its disk has no locks ({error.strerror})")
+        super().__init__(error.errno, f"its disk does not support locks ({error.strerror})")
 
 
 def is_full(folder: Path, least_bytes: int = _LEAST_BYTES) -> bool:

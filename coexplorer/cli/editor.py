@@ -34,7 +34,7 @@ class EditedText:
                 Path(name).unlink(missing_ok=True)
             raise JournalError(
                 f"the text can't be put into {folder}: {error.strerror}; nothing was sent",
-                hint="free some disk space, or set XDG_STATE_HOME to a folder that can be written",
+                hint="free some disk space, or set XDG_STATE_HOME to a writable folder",
             ) from None
         self.path = Path(name)
 

@@ -196,7 +196,7 @@ def start_log(path: Path) -> None:
     except OSError as error:
         raise CantWrite(
             f"the log {path} can't be written: {error.strerror}",
-            hint="leave --debug out, or set XDG_STATE_HOME to a folder that can be written",
+            hint="leave --debug out, or set XDG_STATE_HOME to a writable folder",
         ) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(name)s: %(message)s"))
     logger = logging.getLogger("coexplorer")

@@ -43,7 +43,7 @@ def parse_domain(text: str) -> Address:
     scheme = scheme or ("http" if loopback else "https")
     if scheme == "http" and not loopback:
         raise ConfigError(
-            f"{stripped} is plain HTTP, and a token must not cross the network in the clear",
+            f"{stripped} is plain HTTP, and a token must not cross the network unencrypted",
             hint=f"use https://{host}",
         )
     shown = f"[{host}]" if ":" in host else host
@@ -68,7 +68,7 @@ def _split(text: str) -> tuple[str, str, int | None]:
         raise ConfigError("that is not the address of a platform", hint=_HINT) from None
     if parts.username is not None or parts.password is not None:
         # Not echoed: people paste URLs with their token in them.
-        raise ConfigError("a platform's address holds no user and no password", hint=_HINT)
+        raise ConfigError("a platform's address can't contain a user or a password", hint=_HINT)
     if parts.scheme not in {"", "http", "https"} or not (_HOST.fullmatch(host) or _is_ip(host)):
         raise ConfigError(f"{text!r} is not the address of a platform", hint=_HINT)
     return parts.scheme, host, port

@@ -55,7 +55,7 @@ def claim(demo_dir: Path) -> Iterator[None]:
     """Hold the demo's folder for this process alone.
 
     Raises:
-        ConfigError: When another process holds it.
+        ConfigError: When another process has locked it.
     """
     ensure_private_dir(demo_dir)
     descriptor = os.open(demo_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -95,15 +95,15 @@ def load_config_file(path: Path) -> ConfigFile:
     for folder in {path.parent, path.resolve().parent}:
         if folder.stat().st_mode & 0o022:
             raise ConfigError(
-                f"others can put another file in the place of {path}",
+                f"others can replace {path}",
                 hint=f"run: chmod go-w {folder}",
             )
     try:
         table = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text", hint="mend it in an editor") from None
+        raise ConfigError(f"{path} is not UTF-8 text", hint="fix it in an editor") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", hint="mend that place") from None
+        raise ConfigError(f"{path} is not valid TOML: {error}", hint="fix that place") from None
     return parse_config(table)
 
 
@@ -150,7 +150,7 @@ def _parse_profile(name: str, table: Mapping[str, object], reader: _Reader) -> P
     check_profile_name(name)
     if name == DEMO:
         raise ConfigError(
-            "profiles.demo: this name belongs to the embedded server", hint="call it otherwise"
+            "profiles.demo: this name belongs to the embedded server", hint="choose another name"
         )
     reader.note_unknown(table, _PROFILE_KEYS, f"{where}.")
     domain = reader.optional_text(table, "domain", where)
@@ -211,4 +211,4 @@ class _Reader:
 
 
 def _wrong(where: str, expected: str) -> ConfigError:
-    return ConfigError(f"config.toml: {where}: expected {expected}", hint="mend that line")
+    return ConfigError(f"config.toml: {where}: expected {expected}", hint="fix that line")

@@ -58,7 +58,7 @@ class Paths(msgspec.Struct, frozen=True):
 
 _NO_HOME = ConfigError(
     "there is no home folder for this user",
-    hint="set HOME, or XDG_CONFIG_HOME, XDG_CACHE_HOME and XDG_STATE_HOME, to a folder of yours",
+    hint="set HOME, or XDG_CONFIG_HOME, XDG_CACHE_HOME and XDG_STATE_HOME, to your own folder",
 )
 
 

@@ -159,7 +159,7 @@ def _choose(
         if fitting:
             names = ", ".join(p.name for p in fitting)
             raise ConfigError(
-                f"several profiles are for {asked.domain}: {names}", hint="choose: --profile NAME"
+                f"several profiles use {asked.domain}: {names}", hint="choose: --profile NAME"
             )
         if may_invent:
             return Profile(name=_name_after(asked), domain=asked.base_url)

@@ -115,7 +115,7 @@ class Context:
         """
         if self.offline:
             raise Unreachable(
-                "this session is offline", hint="open it without the offline option for this"
+                "this session is offline", hint="leave out the offline option for this"
             )
         async with self._connecting:
             if self._client is None:
@@ -126,7 +126,7 @@ class Context:
         """Go on with another token, once the platform takes it; see `Library.sign_in`."""
         if self.offline:
             raise Unreachable(
-                "this session is offline", hint="open it without the offline option for this"
+                "this session is offline", hint="leave out the offline option for this"
             )
         async with self._connecting:
             client = await self._connect(token)

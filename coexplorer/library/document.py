@@ -42,8 +42,8 @@ from coexplorer.models import AssetId
 _ANCHOR = "==="
 _END = "=== end"
 _HEADER = """\
-# {count} below. Change {names}; save and leave the editor to see
-# what would be done. Leave the === lines as they are. An asset whose part you remove is left alone.
+# {count} below. Change {names}; save and quit the editor to see
+# what would be done. Leave the === lines as they are. An asset that you remove here is left alone.
 # A value in "double quotes" is a JSON string. Lines like this one are for reading only.
 """
 _TEXT: Final = next(field for field in FIELDS if field.kind is Kind.TEXT)
@@ -101,7 +101,7 @@ def parse_document(text: str) -> dict[AssetId, Fields]:
     """Read a document back.
 
     Raises:
-        DocumentError: A line is no field, a value can't be read, an asset is there twice, or the
+        DocumentError: A line is not a field, a value can't be read, an asset is in it twice, or the
             end is missing.
     """
     return {asset_id: block.fields for asset_id, block in _read_blocks(text).items()}
@@ -155,7 +155,7 @@ def _refuse_leftovers(shown: Mapping[AssetId, _Block], edited: Mapping[AssetId, 
         last = _last_line(block)
         if added and last in last_lines and last == added[-1].text.rstrip():
             raise DocumentError(
-                "this was the end of an asset whose === line is gone; remove all of it or nothing",
+                "this ended an asset whose === line is gone; remove the whole asset or none of it",
                 line=added[-1].number,
             )
 
@@ -170,7 +170,7 @@ def _find_leftover(text: str, gone: Collection[AssetId], names: Collection[str])
     if any(word in gone for word in _LIKE_ID.findall(text)):
         return f"the === line of this asset is gone{way_out}"
     if text.strip() in names or (gone and _LIKE_FIELD.match(text)):
-        return f"this line is of an asset whose === line is gone or elsewhere{way_out}"
+        return f"this line belongs to an asset whose === line is gone or moved{way_out}"
     return ""
 
 
@@ -221,7 +221,7 @@ def _read_blocks(text: str, *, only: Collection[AssetId] | None = None) -> dict[
         if only is not None and asset_id not in only:
             raise DocumentError(f"asset {asset_id} was not in this text", line=anchor.number)
         if asset_id in found:
-            raise DocumentError(f"asset {asset_id} is here twice", line=anchor.number)
+            raise DocumentError(f"asset {asset_id} is in this text twice", line=anchor.number)
         found[asset_id] = _parse_block(anchor, lines)
     return found
 
@@ -329,7 +329,8 @@ def _read_tags(line: _Line, text: str) -> tuple[str, ...]:
         match = _TAG.match(text, place)
         if match is None:
             raise DocumentError(
-                "tags are separated by commas; one with a comma or quote in it is a JSON string",
+                "separate tags with commas; write a tag with a comma or quote in it as a JSON "
+                "string",
                 line=line.number,
             )
         tag = match[1].strip()
@@ -343,7 +344,7 @@ def _read_quoted(line: _Line, text: str) -> str:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise DocumentError(f"{text[:40]} is no JSON string", line=line.number) from error
+        raise DocumentError(f"{text[:40]} is not a JSON string", line=line.number) from error
     if not isinstance(value, str):
-        raise DocumentError(f"{text[:40]} is no text", line=line.number)
+        raise DocumentError(f"{text[:40]} is not text", line=line.number)
     return value

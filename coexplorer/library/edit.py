@@ -295,7 +295,7 @@ class Editor:
 
     async def _leave_to_later(self, entry: Entry) -> EditResult:
         """Give up a change that waited, as all of it was asked for otherwise since."""
-        error = Refused("a later change of this asset took its place")
+        error = Refused("a later change to this asset replaced it")
         await self._context.settle(entry.id, State.DISCARDED, error=error)
         self._context.bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
         return msgspec.structs.replace(_result(entry, State.DISCARDED), error=error)
@@ -313,8 +313,9 @@ class Editor:
         except CoexplorerError as confirmed:
             return error if isinstance(confirmed, NotFound) else confirmed
         return PlatformFault(
-            "the platform says that there is no such asset, though it shows it",
-            hint="try again in a while; if it stays so, you may read but not change this asset",
+            "the platform shows this asset, but says that it does not exist",
+            hint="try again in a while; if this goes on, you can probably read this asset"
+            " but not change it",
             status=error.status,
         )
 
@@ -499,7 +500,7 @@ class Editor:
         await self._ensure_fits(attempt, record.asset)
         if not archived:
             raise Refused(
-                "this asset is not archived, and only archived ones are deleted",
+                "this asset is not archived, and only archived assets can be deleted",
                 hint="archive it first, or ask for both at once",
             )
         fields = record.asset.fields
@@ -549,8 +550,8 @@ def _keep_unfit(entry: Entry, error: NoLongerFits) -> NoLongerFits:
     """Say how an edit is sent although its asset is not what it was any more."""
     return NoLongerFits(
         error.message,
-        hint=f"your edit is kept: coexplorer retry {entry.id} sends it all the same,"
-        f" discard {entry.id} gives it up",
+        hint=f"your edit is kept: coexplorer retry {entry.id} sends it anyway,"
+        f" discard {entry.id} throws it away",
     )
 
 
@@ -602,8 +603,8 @@ def _nothing_to_send(attempt: _Attempt, theirs: Fields, left_alone: tuple[str, .
         names = " and ".join(left_alone)
         state = State.SKIPPED
         error = Refused(
-            f"somebody changed the {names} since, so it is left as it is",
-            hint="undo again once that is put right, or edit the asset by hand",
+            f"somebody changed the {names} since, so it was left alone",
+            hint="sort that out and undo again, or edit the asset by hand",
         )
     return msgspec.structs.replace(
         _result(attempt.entry, state),

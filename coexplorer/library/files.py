@@ -105,7 +105,7 @@ class Files:
             folders += 1
             if depth >= _DEEPEST or folders > _MOST_FOLDERS:
                 endless = Refused(
-                    f"the platform lists folders in folders without an end: {entry.path[:80]!r}",
+                    f"the platform lists folders inside folders without end: {entry.path[:80]!r}",
                     hint="name one of the folders above it, and tell the asset's owner",
                 )
                 _tell(endless, trouble)
@@ -215,7 +215,7 @@ class Files:
             more = "more than " if size > entry.size_bytes else ""
             has = f"{more}{min(size, entry.size_bytes):,} bytes"
             raise Refused(
-                f"it has {has}, and {entry.size_bytes:,} were announced",
+                f"it has {has}, but {entry.size_bytes:,} were announced",
                 hint="nothing of it was kept; try again, and tell the asset's owner",
             )
         await anyio.to_thread.run_sync(parts.finish_part, part, target, asset_id)

@@ -179,7 +179,7 @@ class History:
         journal = self._context.journal
         last = await self._context.run(journal.find_last)
         if last is None:
-            raise UndoRefused("there is nothing to undo", hint="the log says what was done here")
+            raise UndoRefused("there is nothing to undo", hint="the log shows what was done here")
         if last.standing:
             return last
         hints = [hint] if (hint := await self._name_kept(last)) else []
@@ -261,7 +261,7 @@ class History:
 
 def _not_waiting(entry_id: int) -> Refused:
     return Refused(
-        f"entry {entry_id} does not wait for anything", hint="the log shows those that do on top"
+        f"entry {entry_id} is not waiting for anything", hint="the log lists what waits first"
     )
 
 
@@ -296,7 +296,7 @@ def build_reversal(entry: Entry) -> Draft:
     if entry.action is Action.CREATE:
         raise UndoRefused(
             f"creating {entry.asset_name} can't be undone",
-            hint="archive it, and delete it then, if it shall go",
+            hint="to remove the asset, archive it and then delete it",
         )
     opposite = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
     return Draft(

@@ -643,7 +643,7 @@ def _give_up(
 
 
 def _place_taken(batch_id: int) -> str:
-    return f"change {batch_id} took its place"
+    return f"change {batch_id} replaced it"
 
 
 def _build(row: Sequence[Any]) -> Entry:
@@ -683,7 +683,7 @@ def _supersede(connection: sqlite3.Connection, entries: Sequence[int], now: floa
         ).fetchone()
         if under_way:
             raise UndoRefused(
-                "it is being taken back already, by another command or window",
+                "another command or window is already undoing it",
                 hint="wait for it, then see the log",
             )
         connection.execute(
@@ -692,7 +692,7 @@ def _supersede(connection: sqlite3.Connection, entries: Sequence[int], now: floa
             (
                 State.DISCARDED,
                 now,
-                "a later undo took its place",
+                "a later undo replaced it",
                 entry,
                 State.UNSENT,
                 State.CONFLICT,

@@ -217,18 +217,18 @@ def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent")
         )
     disk_is_full = False
     reason = getattr(error, "strerror", None) or str(error)
-    hint = "free some disk space or look at the file's permissions"
+    hint = "free some disk space or check the file's permissions"
     if getattr(error, "errno", None) == errno.EROFS:
         reason = "its disk is read-only"
-        hint = "set XDG_STATE_HOME to a folder that can be written"
+        hint = "set XDG_STATE_HOME to a writable folder"
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
     if isinstance(error, NoLocksError):
         reason, hint = f"{error.strerror}", "set XDG_STATE_HOME to a folder on a local disk"
     elif code == sqlite3.SQLITE_BUSY:
-        reason, hint = "another process holds it", "find a process that hangs"
+        reason, hint = "another process has locked it", "find the process that hangs, and end it"
     elif _is_damage(error, code):
         reason = "it is damaged"
-        hint = "keep it, it may hold what was not sent, but move it and its -wal file away"
+        hint = "it may hold unsent changes: keep it, but move it and its -wal file away"
     elif isinstance(error, sqlite3.OperationalError | OSError) and is_full(path.parent):
         reason, hint, disk_is_full = "the disk is full", "free some disk space", True
     return JournalError(

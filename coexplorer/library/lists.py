@@ -112,7 +112,7 @@ def _read_table(text: str, first_line: str) -> list[Named] | None:
         if (each := _read_separated(text, first_line, delimiter)) is not None
     ]
     if len(readings) > 1:
-        raise _mistake("these titles can be read as separated by different signs", 1)
+        raise _mistake("these titles can be split at different separators", 1)
     return readings[0] if readings else _read_column(text)
 
 
@@ -147,7 +147,8 @@ def _read_column(text: str) -> list[Named] | None:
     first = next(rows, None)
     if first is None or not is_whole_id(first.cells[0]):
         raise _mistake(
-            f"{head.cells[0]!r} may be a title or the name of an asset; a title stands above ids",
+            f"{head.cells[0]!r} could be a title or an asset's name; a title stands above a "
+            f"column of ids",
             head.line,
         )
     return _read_ids([first, *rows], [0], 1)
@@ -158,7 +159,7 @@ def _read_ids(rows: Iterable[Row], columns: Sequence[int], width: int) -> list[N
     found: list[Named] = []
     for row in rows:
         if any(row.cells[width:]):
-            raise _mistake("there are more cells in this line than titles", row.line)
+            raise _mistake("this line has more cells than there are titles", row.line)
         texts = [read_text(row.cells[at]) for at in columns if at < len(row.cells)]
         found.append(_choose_id(texts, row.line, "line"))
     return found
@@ -169,7 +170,7 @@ def _choose_id(texts: Sequence[str], line: int, place: str) -> Named:
     given = dict.fromkeys(text.lower() for text in texts if text)
     ids = [text for text in given if is_whole_id(text)] or list(given)
     if len(ids) > 1:
-        raise _mistake(f"there are several ids in this {place}: {', '.join(ids[:3])[:120]}", line)
+        raise _mistake(f"this {place} holds several ids: {', '.join(ids[:3])[:120]}", line)
     if not ids:
         raise _mistake(f"there is no id in this {place}", line)
     return Named((ids[0],), line, is_id=True)
@@ -216,7 +217,7 @@ def _read_json(lines: Sequence[tuple[int, str]]) -> list[Named] | None:
             # a list of names.
             if first.strip() in {"[", "{", "[{"} or first.strip().startswith(('[{"', '{"')):
                 raise _mistake(
-                    "this begins as JSON and can't be read as such", first_number
+                    "this starts like JSON but is not valid JSON", first_number
                 ) from None
             return None
         return [_read_value(*each) for each in _iter_values(lines)]
@@ -229,7 +230,7 @@ def _iter_values(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, object
         try:
             yield number, _decode_json(line)
         except _NO_JSON:
-            raise _mistake("this is no JSON, as the lines before are", number) from None
+            raise _mistake("this is not JSON, but the lines before it are", number) from None
 
 
 def _read_value(number: int, value: object) -> Named:
@@ -240,6 +241,6 @@ def _read_value(number: int, value: object) -> Named:
     held: dict[str, object] = {}
     for key, each in value.pairs:
         if key in _ID_TITLES and held.setdefault(key, each) != each:
-            raise _mistake(f"the key {key!r} is in this JSON twice", number)
+            raise _mistake(f"this JSON has the key {key!r} twice", number)
     texts = [each for each in held.values() if isinstance(each, str)]
     return _choose_id(texts, number, "JSON")

@@ -57,8 +57,8 @@ async def hold_asset(
             if waited_s > GIVE_UP_AFTER_S:
                 who = _describe(holder)
                 raise AssetHeld(
-                    f"{who} is changing this asset, and has not come to an end",
-                    hint=f"see whether {who} hangs or was stopped, then try again",
+                    f"{who} is still changing this asset",
+                    hint=f"check whether {who} hangs or was stopped, then try again",
                 )
             if waited_s > TELL_AFTER_S and not told:
                 told = True

@@ -23,8 +23,8 @@ def build_outside_error(source: SourceBucket, refusal: ApiError) -> Rejected:
     command = _COMMANDS.get(source.origin)
     look = f"look there with its own tools: {command} {quote(f'{place}/')}" if command else ""
     return Rejected(
-        f"the files of this asset are outside of Code Ocean, in {place}:"
-        " the platform shows those of internal assets only",
+        f"this asset's files are outside Code Ocean, in {place}:"
+        " the platform shows only the files of internal assets",
         hint=look or "look there with its own tools",
         status=refusal.status,
     )

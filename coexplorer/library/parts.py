@@ -55,7 +55,7 @@ def is_there(target: Path, entry: FileEntry, asset_id: AssetId) -> bool:
     if size == entry.size_bytes and target.is_file() and _read_origin(target) in {"", asset_id}:
         return True
     raise Refused(
-        f"{target} is there already and is another file",
+        f"{target} already exists and is a different file",
         hint="move it away, or choose another folder: --to",
     )
 
@@ -159,7 +159,7 @@ def find_target(folder: Path, path: str, *, below: str) -> Path:
     target = folder.joinpath(*parts)
     if odd or not target.parent.resolve().is_relative_to(folder.resolve()):
         raise Refused(
-            f"the platform names a file outside of the target folder: {path[:80]!r}",
+            f"the platform names a file outside the target folder: {path[:80]!r}",
             hint="download its folder's files one by one, and tell the asset's owner",
         )
     return target

@@ -230,7 +230,7 @@ def _explain(named: Named, found: _Found, similar: Sequence[Row]) -> CoexplorerE
     if found:
         return AmbiguousAsset(text, list(found.items()))
     short = f"{text[:80]}…" if len(text) > 80 else text  # noqa: PLR2004 - a line of a terminal
-    hint = "give its whole name, its id or the beginning of its id; sync if it is new"
+    hint = "give its full name, its id, or the start of its id; if it is new, sync first"
     if similar:
         told = " or ".join(f"{row.name} ({row.id[:8]})" for row in similar[:_HINTS])
         more = ", or another one" if len(similar) > _HINTS else ""
@@ -243,10 +243,10 @@ def _tell(named: Named, error: CoexplorerError) -> str:
     place = f"line {named.line}: " if named.line else ""
     if isinstance(error, AmbiguousAsset):
         ids = ", ".join(asset_id for asset_id, _ in error.candidates[:_HINTS])
-        return f"{place}{named.text!r} fits {len(error.candidates)} assets: {ids}"
+        return f"{place}{named.text!r} matches {len(error.candidates)} assets: {ids}"
     if named.is_id and not is_whole_id(named.text):
-        return f"{place}{named.text[:80]!r} is no id; a column of ids holds whole ids only"
+        return f"{place}{named.text[:80]!r} is not an id; a column of ids must hold whole ids"
     hint = f": {error.hint}" if error.hint.startswith("did") else ""
     if named.line and holds_id(named.text):
-        hint = ": give one asset a line, or titles above the columns"
+        hint = ": put one asset on each line, or titles above the columns"
     return f"{place}no asset {named.text[:80]!r}{hint}"

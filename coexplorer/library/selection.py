@@ -50,7 +50,7 @@ def find_changes(known: Asset, now: Asset) -> tuple[str, ...]:
 
 
 _RENAMED = "it is called "
-_UNFIT = "it no longer fits the query"
+_UNFIT = "it no longer matches the query"
 
 
 def was_unfit(reason: str) -> bool:
@@ -121,7 +121,7 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
             why = f": its {' and '.join(changed)} changed" if changed else ""
             if not changed and self.depends_on_archived:
                 archived = record.membership.archived
-                why = ": it is archived now" if archived else ": it is not archived any more"
+                why = ": it is archived now" if archived else ": it is no longer archived"
             raise NoLongerFits(f"{_UNFIT}{why}")
         if self.shown is not None and (what := find_changes(self.shown, record.asset)):
             raise ChangedSince(what, name if name != self.shown.name else "")

@@ -105,7 +105,7 @@ def _open_catalog(path: Path, stack: AsyncExitStack, *, offline: bool) -> tuple[
     why = catalog.why_frozen
     room = _LEAST_BYTES if catalog.sync_state().generation else _ROOM_BYTES
     if not why and is_full(path.parent, room):
-        why = f"the catalog {path} has no room on its disk"
+        why = f"the catalog {path} has no space left on its disk"
     if not why or offline:  # offline there is nothing new to write
         return catalog, catalog.problem
     # What is read afresh must be found: in a copy, for as long as this session lasts.
@@ -114,7 +114,7 @@ def _open_catalog(path: Path, stack: AsyncExitStack, *, offline: bool) -> tuple[
     except CatalogError:
         return catalog, catalog.problem
     stack.callback(copy.close)
-    return copy, f"{why}, so what is read is not kept"
+    return copy, f"{why}, so what is read will not be kept"
 
 
 def _open_whole(path: Path) -> Catalog:

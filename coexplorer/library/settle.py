@@ -101,12 +101,12 @@ async def _note(
     context: Context, entry: Entry, state: State, *, asset_id: AssetId | None = None
 ) -> None:
     errors: dict[State, CoexplorerError] = {
-        State.UNSENT: Refused("it did not arrive at the platform", hint="retry or discard it"),
+        State.UNSENT: Refused("it did not reach the platform", hint="retry or discard it"),
         State.REFUSED: NotFound(
             "no such asset, or not shared with you", hint="it did not arrive before that"
         ),
         State.CONFLICT: Refused(
-            "somebody else changed this asset, so nobody knows whether it had arrived",
+            "somebody else changed this asset, so there is no telling whether it arrived",
             hint="look at the asset, then retry or discard it",
         ),
     }

@@ -166,7 +166,7 @@ class Sync:
             if is_suspicious(known=known, vanished=len(unseen)) and not force:
                 raise Refused(
                     f"{len(unseen):,} of {known:,} assets vanished, so nothing was removed",
-                    hint="is this the right token? if it is so: coexplorer sync --force",
+                    hint="is this the right token? if so: coexplorer sync --force",
                 )
             gone = await sweep.find_gone(unseen) if complete else None
             complete = gone is not None
@@ -246,7 +246,7 @@ class Sync:
                 self._context.catalog.heartbeat, self._owner, now=time.time()
             )
             if not alive:
-                raise Refused("another process has taken the sweep over", hint="wait for it")
+                raise Refused("another process has taken over the sweep", hint="wait for it")
 
     async def _report(
         self,

@@ -16,7 +16,7 @@ from coexplorer.errors import DocumentError
 
 DELIMITERS = "\t,;"
 LINE_END = re.compile(r"\r\n|\r|\n")
-HINT = "nothing was done; mend the list or what writes it, or give one id a line"
+HINT = "nothing was done; fix the list or the program that writes it, or give one id per line"
 
 _QUOTED = re.compile(r' *+"[^"]*+(?:""[^"]*+)*+"')
 
@@ -74,7 +74,7 @@ def _cell_pattern(delimiter: str) -> re.Pattern[str]:
 
 def _find_mistake(text: str, pos: int) -> str:
     if _QUOTED.match(text, pos):
-        return "there is text behind a closing quote"
+        return "there is text after a closing quote"
     if re.compile(' *+"').match(text, pos):
-        return "a quote begins here and is not closed"
-    return 'there is a quote inside of a cell; such a cell is written "5"" disk"'
+        return "a quote opens here and is never closed"
+    return 'there is a quote inside a cell; write such a cell as "5"" disk"'

@@ -118,7 +118,7 @@ def _check_unicode(field: EditableField, text: str) -> None:
 def _check_signs(field: EditableField, text: str) -> None:
     if (found := find_unseen(text)) is not None:
         place, code = found
-        raise InvalidField(field.name, f"a sign that cannot be seen ({code}) at character {place}")
+        raise InvalidField(field.name, f"an invisible character ({code}) at character {place}")
     for place, character in enumerate(text, 1):
         if unicodedata.category(character) == "Cc":
             code = f"U+{ord(character):04X}"

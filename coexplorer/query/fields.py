@@ -46,7 +46,7 @@ FLAGS = (
     ("favorite", "marked as a favorite on the platform"),
     ("mine", "made by you"),
     ("shared", "shared with you"),
-    ("archived", "archived; without this or is:any archived assets are left out"),
+    ("archived", "archived; archived assets are hidden unless you say is:archived or is:any"),
     ("any", "archived or not"),
     ("external", "its files stay in a bucket outside the platform"),
     ("internal", "its files are kept by the platform"),
@@ -55,9 +55,9 @@ FLAGS = (
 )
 
 SORT_FIELDS = (
-    ("name", "by name, without case"),
-    ("created", "by the time of creation"),
-    ("used", "by the last use; never used counts as the oldest"),
+    ("name", "by name, ignoring case"),
+    ("created", "by creation time"),
+    ("used", "by last use; never used counts as oldest"),
     ("size", "by size in bytes"),
     ("files", "by the number of files"),
     ("type", "by type"),
@@ -72,7 +72,7 @@ _STATES = (
     (AssetState.FAILED.value, "creation failed"),
 )
 
-_TEXT, _ID = "a text", "an id or its beginning"
+_TEXT, _ID = "a text", "an id, or the start of one"
 
 FIELDS: tuple[Field, ...] = (
     Field("name", Kind.TEXT, "part of the name", _TEXT, '"raw data"'),
@@ -87,7 +87,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "used",
         Kind.DATE,
-        "last use; never is before every date, so < finds it, too",
+        "last use; never counts as before every date, so < finds it too",
         "a date, days ago or never",
         "<2024-01, -30d or never",
     ),

@@ -191,7 +191,7 @@ class _TermReader:
                 "this is negated twice",
                 start=self.start,
                 end=again.end(),
-                hint="leave one negation away, or put the text in quotes",
+                hint="remove one negation, or put the text in quotes",
             )
         return True
 
@@ -303,7 +303,10 @@ class _TermReader:
             raise _no_such(f"is: no property {piece.text!r}", piece, nearest, names)
         if name == "any" and negated:
             raise QueryError(
-                "is:any can't be negated", start=self.start, end=piece.end, hint="leave it away"
+                "is:any can't be negated",
+                start=self.start,
+                end=piece.end,
+                hint="remove the negation",
             )
         return Flag(name, negated)
 

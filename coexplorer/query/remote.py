@@ -148,10 +148,10 @@ def _unknowable(flag: Flag, query: Query) -> QueryError:
         if term == flag
     )
     error = QueryError(
-        f"the platform can't search for {part} here, and its assets don't say it",
+        f"the platform can't search for {part} here, and its replies don't include it",
         start=start,
         end=start + len(part),
-        hint="leave --remote out: the local catalog knows it",
+        hint="drop --remote: the local catalog knows it",
     )
     error.text = text
     return error

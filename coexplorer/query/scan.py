@@ -65,7 +65,7 @@ def read_quoted(text: str, start: int, *, closes_itself: bool = False) -> Piece:
             "there is no text between the quotes",
             start=start,
             end=end,
-            hint="write a text or take the quotes away",
+            hint="add some text or remove the quotes",
         )
     return Piece("".join(out), start, end, quoted=True)
 

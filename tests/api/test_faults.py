@@ -56,14 +56,14 @@ STAYING: list[Stays] = [
     (403, Forbidden, 1, "you may not see this asset: .*"),
     (404, NotFound, 1, "no such asset, or not shared with you"),
     (409, Conflict, 1, "the platform reports a conflict: .*"),
-    (429, RateLimited, IMPATIENT.slow_downs + 1, "the platform asks to slow down"),
+    (429, RateLimited, IMPATIENT.slow_downs + 1, "the platform asks us to slow down"),
     (500, PlatformFault, ATTEMPTS, "the platform failed with status 500: .*"),
     (503, PlatformFault, ATTEMPTS, "the platform failed with status 503: .*"),
     (Kind.RESET, Unreachable, ATTEMPTS, "the platform can't be reached: the connection broke"),
     (Kind.LOST, Unreachable, ATTEMPTS, "the platform can't be reached: the connection broke"),
     (Kind.SHORT, Unreachable, ATTEMPTS, "the platform can't be reached: the connection broke"),
     (Kind.CUT, BadReply, ATTEMPTS, "the platform's reply makes no sense: .*"),
-    (Kind.HTML, BadReply, ATTEMPTS, r"the platform answered with a web page \(.*\) in place of .*"),
+    (Kind.HTML, BadReply, ATTEMPTS, r"the platform answered with a web page \(.*\) instead of .*"),
 ]
 """Faults that stay: the error, how often it was tried, and the sentence."""
 
@@ -230,7 +230,7 @@ async def test_a_reply_that_drips_for_ever_is_given_up(server: DemoServer) -> No
     timeouts = Timeouts(attempt_s=0.2, call_s=0.5)
     token = Secret(server.users[0].token)
     async with Client(server.url, token, timeouts=timeouts, patience=IMPATIENT) as client:
-        with pytest.raises(Unreachable, match="no whole answer within"):
+        with pytest.raises(Unreachable, match="no complete answer within"):
             await client.get(A1)
 
 

@@ -83,7 +83,7 @@ async def test_rate_limited_request_waits_as_told() -> None:
         client.on_wait = lambda seconds, reason: waits.append((seconds, reason))
         assert (await client.get(A1)).name == "n"
     assert 7 <= network.gaps[0] <= 7.5
-    assert [reason for _seconds, reason in waits] == ["the platform asks to slow down"]
+    assert [reason for _seconds, reason in waits] == ["the platform asks us to slow down"]
     assert waits[0][0] == pytest.approx(network.gaps[0])
 
 
@@ -181,7 +181,7 @@ async def test_the_whole_call_has_a_deadline() -> None:
     network = Network(never)
     async with connect(network, timeouts=Timeouts(attempt_s=100, call_s=250)) as client:
         start = anyio.current_time()
-        with pytest.raises(Unreachable, match="no whole answer within"):
+        with pytest.raises(Unreachable, match="no complete answer within"):
             await client.get(A1)
     assert anyio.current_time() - start == pytest.approx(250, abs=0.1)
     assert len(network.requests) == 3
@@ -255,7 +255,7 @@ async def test_a_redirect_within_the_platform_is_followed_with_the_token() -> No
 async def test_a_redirect_never_turns_a_write_into_a_reading() -> None:
     network = Network(answer(302, Location="/elsewhere"))
     async with connect(network) as client:
-        with pytest.raises(BadReply, match="redirects what is no reading"):
+        with pytest.raises(BadReply, match="redirects a request that is not a read"):
             await client.delete(A1)
     assert len(network.requests) == 1
 
@@ -263,7 +263,7 @@ async def test_a_redirect_never_turns_a_write_into_a_reading() -> None:
 async def test_redirects_in_a_circle_end() -> None:
     network = Network(answer(302, Location="/api/v1/data_assets/a1"))
     async with connect(network) as client:
-        with pytest.raises(BadReply, match="in a circle"):
+        with pytest.raises(BadReply, match="in circles"):
             await client.get(A1)
     assert len(network.requests) == 4
 

@@ -41,7 +41,7 @@ def test_edit_takes_off_what_copying_adds(program: Program) -> None:
     assert (after.name, after.description, set(after.tags)) == ("new", "one\ntwo\n", {"padded"})
     done = program("edit", RAW, "--add-tag", "pad\u200bded")
     assert done.code == 2
-    assert "cannot be seen (U+200B) at character 4" in done.err
+    assert "an invisible character (U+200B) at character 4" in done.err
 
 
 def test_edit_of_many_shows_a_plan_and_sends_nothing_when_dry(program: Program) -> None:

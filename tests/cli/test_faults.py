@@ -280,7 +280,7 @@ def test_a_delete_of_what_was_taken_out_of_the_archive_says_so(program: Program)
         gate.release()
         done = command.result()
     assert done.code == 5
-    assert "only what is archived can be deleted" in done.err
+    assert "only archived assets can be deleted" in done.err
     assert "archive it first" in done.err
     assert "owner" not in done.err
     assert program.server.store.find(OLD) is not None

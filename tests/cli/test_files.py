@@ -121,7 +121,7 @@ def test_two_assets_files_of_one_name_and_size_are_not_taken_for_each_other(
     program.ok("get", pair[0], "a.txt", "--to", str(tmp_path))
     done = program("get", pair[1], "a.txt", "--to", str(tmp_path))
     assert done.code == 5
-    assert "is another file" in done.err
+    assert "is a different file" in done.err
     assert (tmp_path / "a.txt").read_text() == "alpha"
 
 
@@ -165,7 +165,7 @@ def test_files_outside_of_the_platform_are_said_to_be_there(
         program.server.faults.add(status, "POST", "data_assets/*/files")
     done = program(command[0], OUTSIDE, *command[1:])
     assert (done.code, done.out) == (5, "")
-    assert f"are outside of Code Ocean, in {place}: " in done.err
+    assert f"are outside Code Ocean, in {place}: " in done.err
     assert tool in done.err
 
 

@@ -58,7 +58,7 @@ def test_what_no_longer_fits_the_query_is_left_out_by_name(
     query = 'is:mine -tag:keep "subject id":655019'
     done = synced.ok(first, "--query", query, *rest, "--yes")
     assert written(synced) == {DERIVED}
-    assert "it no longer fits the query: its tags changed" in done.err
+    assert "it no longer matches the query: its tags changed" in done.err
     assert "ecephys_655019_2023-04-03_18-17-07 (00000001)" in done.err
     assert "1 asset, 1 left out" in done.out
 
@@ -78,7 +78,7 @@ def test_delete_of_what_was_tagged_or_brought_back_meanwhile(synced: Program) ->
     synced.server.store.update(OLD, archived=False)
     done = synced("rm", "--query", f"id:{OLD} is:archived", "--archive-first", "--yes")
     assert done.code == 5
-    assert "it is not archived any more" in done.err
+    assert "it is no longer archived" in done.err
     assert written(synced) == set()
 
 
@@ -139,7 +139,7 @@ def test_change_that_could_not_be_sent_is_judged_again_when_it_is(synced: Progra
     synced.server.faults.remove(rule)
     retag(synced, RAW, "ecephys", "keep")
     done = synced("retry")
-    assert "no longer fits the query" in done.err
+    assert "no longer matches the query" in done.err
     assert not synced.server.store.get(RAW).archived
 
 

@@ -133,7 +133,7 @@ def test_remote_sends_nothing_for_what_nobody_can_judge(any_program: Program) ->
     assert (done.code, done.out) == (2, "")
     assert "-is:mine" in done.err
     assert "^^^^^^^^" in done.err
-    assert "leave --remote out" in done.err
+    assert "drop --remote" in done.err
     assert any_program.server.requests() == []
 
 

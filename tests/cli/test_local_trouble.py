@@ -74,21 +74,21 @@ def test_list_of_a_held_catalog_is_shown_with_one_line(held: Program) -> None:
     done = held.ok("ls", "--ids")
     assert RAW in done.lines
     (line,) = done.err.splitlines()
-    assert "another process holds it; showing what was known at" in line
+    assert "another process has locked it; showing what was known at" in line
 
 
 def test_edit_beside_a_held_catalog_goes_on_with_one_line(held: Program) -> None:
     done = held.ok("edit", RAW, "--add-tag", "held")
     assert "held" in held.server.store.get(RAW).tags
     (line,) = done.err.splitlines()
-    assert "another process holds it" in line
+    assert "another process has locked it" in line
 
 
 def test_what_asks_for_news_fails_beside_a_held_catalog(held: Program) -> None:
     for command in (("sync",), ("ls", "--refresh")):
         done = held(*command)
         assert done.code == 9
-        assert "another process holds it" in done.err
+        assert "another process has locked it" in done.err
 
 
 def test_damaged_catalog_is_rebuilt_with_one_line(known: Program) -> None:
@@ -161,7 +161,7 @@ def test_full_disk_leaves_reading_and_sends_nothing(known: Program, tmp_path: Pa
     assert listed.code == 0, listed
     assert RAW in listed.lines
     (line,) = listed.err.splitlines()
-    assert "the disk is full, so what is read is not kept" in line
+    assert "the disk is full, so what is read will not be kept" in line
     log = on_a_full_disk(known, tmp_path, "log")
     assert "add tag before" in log.out
     for command in (("edit", RAW, "--add-tag", "full"), ("archive", RAW), ("undo",)):
@@ -235,12 +235,12 @@ def test_a_home_without_locks_is_read_and_names_what_to_set(
     listed = known.spawn("ls", "--ids", "--offline", env=home)
     assert (listed.code, RAW in listed.lines) == (0, True), listed
     (line,) = listed.err.splitlines()
-    assert "its disk has no locks" in line
+    assert "its disk does not support locks" in line
     assert "set XDG_CACHE_HOME to a folder on a local disk" in line
     for command in (("edit", RAW, "--add-tag", "more"), ("archive", RAW), ("undo",)):
         done = known.spawn(*command, env=home)
         assert done.code == 9, done
-        assert "its disk has no locks" in done.err
+        assert "its disk does not support locks" in done.err
         assert "set XDG_STATE_HOME to a folder on a local disk, then try again" in done.err
     assert [one for method in WRITES for one in known.server.requests(method)] == []
 
@@ -273,7 +273,7 @@ def test_a_damaged_journal_is_told_with_the_way_out(known: Program, damage: byte
         done = known(*command)
         assert done.code == 9, done
         assert "(it is damaged)" in done.err
-        assert "keep it, it may hold what was not sent, but move it and its -wal file" in done.err
+        assert "it may hold unsent changes: keep it, but move it and its -wal file" in done.err
     assert [one for method in WRITES for one in known.server.requests(method)] == []
     for beside in journal.parent.glob(f"{journal.name}*"):
         if beside.is_file():
@@ -304,7 +304,7 @@ def test_full_disk_shows_what_was_read_afresh(known: Program, tmp_path: Path) ->
     shown = on_a_full_disk(known, tmp_path, "show", RAW, "--json")
     assert (shown.code, "by-a-colleague" in shown.out) == (0, True), shown
     (line,) = shown.err.splitlines()
-    assert "the disk is full, so what is read is not kept" in line
+    assert "the disk is full, so what is read will not be kept" in line
 
 
 def test_a_held_catalog_does_not_hide_what_was_read_afresh(held: Program) -> None:
@@ -335,7 +335,7 @@ def test_full_cache_does_not_unselect_what_a_query_found(
     done = on_a_full_disk(
         known, tmp_path, "edit", "--query", query, "--add-tag", "all", "--yes", script=CACHE_FILLED
     )
-    assert "no longer fits" not in done.err
+    assert "no longer matches" not in done.err
     assert done.code == 0, done
     assert [each for each in wanted if "all" not in known.server.store.get(each).tags] == []
 
@@ -499,7 +499,7 @@ def test_nothing_is_said_of_a_journal_that_cannot_be_looked_at(
     for command in (("undo",), ("log",), ("retry",)):
         done = known.spawn(*command, env=home)
         assert done.code == 9, done
-        assert "its disk has no locks" in done.err
+        assert "its disk does not support locks" in done.err
 
 
 STOPPED = """
@@ -539,7 +539,7 @@ def test_a_stopped_process_that_holds_an_asset_is_named(
         done = known(*command)
         assert done.code == 9, done
         assert f"waiting for process {holder.pid}" in done.err
-        assert f"process {holder.pid} is changing this asset, and has not come to" in done.err
+        assert f"process {holder.pid} is still changing this" in done.err
         assert [one for method in WRITES for one in known.server.requests(method)] == []
     finally:
         holder.kill()

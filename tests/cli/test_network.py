@@ -147,10 +147,10 @@ def test_networks_and_addresses_are_left_out_of_the_proxy(company: Company, no_p
 BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "no proxy there": (
         {"HTTPS_PROXY": "http://{closed}"},
-        ["no connection by the proxy", "check HTTPS_PROXY", "NO_PROXY"],
+        ["no connection through the proxy", "check HTTPS_PROXY", "NO_PROXY"],
     ),
     "no SOCKS there": ({"all_proxy": "socks5://{closed}"}, ["the proxy", "check all_proxy"]),
-    "kind": ({"HTTPS_PROXY": "ftp://{proxy}"}, ["HTTPS_PROXY", "not known here (ftp)"]),
+    "kind": ({"HTTPS_PROXY": "ftp://{proxy}"}, ["HTTPS_PROXY", "of an unknown kind (ftp)"]),
     "kind of SOCKS": ({"ALL_PROXY": "socks4://{socks}"}, ["ALL_PROXY", "(socks4)", "socks5://"]),
     "port": ({"HTTPS_PROXY": "http://host:port"}, ["HTTPS_PROXY is not the address of a proxy"]),
     "host": ({"HTTPS_PROXY": "http://me:p%23ss@"}, ["HTTPS_PROXY is not the address"]),
@@ -225,7 +225,7 @@ def test_a_companys_own_authority_is_believed_where_it_is_told(
 def test_the_certificate_of_another_host_is_told_as_that(company: Company) -> None:
     ran = company({}, "show", "any", platform=f"https://{company.place('misnamed', NAME)}")
     assert ran.code == PLATFORM
-    assert "the certificate is another host's" in ran.err
+    assert "the certificate is for another host" in ran.err
 
 
 def test_a_host_that_is_not_known_is_told(company: Company) -> None:

@@ -113,5 +113,5 @@ def test_a_user_without_a_home_is_told_what_to_set(tmp_path: Path, args: tuple[s
     assert done.returncode == 3
     assert done.stderr.splitlines() == [
         "coexplorer: there is no home folder for this user",
-        "  set HOME, or XDG_CONFIG_HOME, XDG_CACHE_HOME and XDG_STATE_HOME, to a folder of yours",
+        "  set HOME, or XDG_CONFIG_HOME, XDG_CACHE_HOME and XDG_STATE_HOME, to your own folder",
     ]

@@ -114,7 +114,7 @@ def test_name_that_an_older_asset_was_given_since_is_refused(
     assert BLANKS in done.err
     done = runs(command[0], "-", *command[1:], "--yes", stdin="run_10\nrun_1\n")
     assert done.code == 4
-    assert "line 2: 'run_1' fits 2 assets" in done.err
+    assert "line 2: 'run_1' matches 2 assets" in done.err
     assert written(runs) == []
 
 
@@ -207,14 +207,14 @@ def test_id_that_a_description_names_is_left_alone(runs: Program, delimiter: str
 @pytest.mark.parametrize(
     ("stdin", "code", "says"),
     [
-        (f'id,description\n{RUN_1},"old:\n{SAME}\n', 2, "line 2: a quote begins here"),
-        (f'id\tdescription\n{RUN_1}\t"old:\n{SAME}\n', 2, "line 2: a quote begins here"),
-        (f"{RUN_1},{SAME}\n", 4, "give one asset a line"),
+        (f'id,description\n{RUN_1},"old:\n{SAME}\n', 2, "line 2: a quote opens here"),
+        (f'id\tdescription\n{RUN_1}\t"old:\n{SAME}\n', 2, "line 2: a quote opens here"),
+        (f"{RUN_1},{SAME}\n", 4, "put one asset on each line"),
         (f"{RUN_10}\n{RUN_1}; {SAME}\n", 4, "line 2: no asset"),
         (f"{RUN_1}\t{SAME}\n", 4, "line 1: no asset"),
-        ("id\nrun_10\n", 2, "line 1: 'id' may be a title or the name of an asset"),
+        ("id\nrun_10\n", 2, "line 1: 'id' could be a title or an asset's name"),
         ("id,name\nrun_10,x\n", 4, "line 2: 'run_10' is no id"),
-        (f'{{"id":"{RUN_1}","id":"{SAME}"}}', 2, "line 1: the key 'id' is in this JSON twice"),
+        (f'{{"id":"{RUN_1}","id":"{SAME}"}}', 2, "line 1: this JSON has the key 'id' twice"),
     ],
 )
 def test_list_that_can_mean_two_things_changes_nothing(

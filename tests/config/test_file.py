@@ -53,7 +53,7 @@ def test_a_folder_that_others_can_write_to_is_refused_with_the_command_that_mend
 ) -> None:
     path = write(paths, "")
     paths.config_dir.chmod(mode)
-    with pytest.raises(ConfigError, match="others can put another file") as caught:
+    with pytest.raises(ConfigError, match="others can replace") as caught:
         load_config_file(path)
     assert caught.value.hint == f"run: chmod go-w {paths.config_dir}"
     paths.config_dir.chmod(mode & ~0o022)

@@ -253,7 +253,7 @@ def test_a_write_that_is_answered_with_404_hides_no_asset(alone: Mounted, write:
         assert run_write(alone, script) != 0
         assert (folder / "name").read_text() == "a1\n"
         assert (alone.folder / "by-id" / make_id(1) / "name").read_text() == "a1\n"
-        assert "though it shows it" in (folder / "error").read_text()
+        assert "but says that it does not exist" in (folder / "error").read_text()
     if write in ("in_place", "rename"):
         unsent = alone.folder / ".coexplorer" / "unsent"
         assert "new words\n" in [file.read_text() for file in unsent.iterdir()]

@@ -74,7 +74,7 @@ async def test_edit_of_a_query_asks_whether_its_assets_are_archived_still(
     assert server.store.get(ids[2]).description == ""
     error = left_out.error
     assert isinstance(error, NoLongerFits)
-    assert ("it is not archived any more" if before else "it is archived now") in error.message
+    assert ("it is no longer archived" if before else "it is archived now") in error.message
 
 
 async def test_edit_of_archived_and_others_asks_no_search(

@@ -99,7 +99,7 @@ def test_a_text_without_its_end_is_refused(end: str) -> None:
 def test_a_part_is_removed_wholly_or_not_at_all() -> None:
     document = build_document([(ONE, Fields("a", "one")), (TWO, Fields("b", "two\nwords"))])
     head = f"=== {TWO}\nname: b\ntags:\nmount:\ndescription:\n"
-    with pytest.raises(DocumentError, match="remove all of it"):
+    with pytest.raises(DocumentError, match="remove the whole asset"):
         find_edits(document, document.replace(head, ""))
 
 
@@ -145,8 +145,8 @@ def test_editor_with_line_ends_of_another_system_changes_nothing() -> None:
     [
         ("name: a", "nam: a", 6, "'nam' is not one of"),
         ("name: a", "name: a\nname: b", 7, "'name' is twice"),
-        ("name: a", 'name: "a', 6, "no JSON string"),
-        ("tags: t", 'tags: t"u', 7, "separated by commas"),
+        ("name: a", 'name: "a', 6, "not a JSON string"),
+        ("tags: t", 'tags: t"u', 7, "separate tags with commas"),
         ("description:", "description: x", 9, "starts on the next line"),
         ("mount:", "", 5, "no line mount:"),
         (f"=== {ONE}", f"=== {TWO}", 5, "was not in this text"),

@@ -206,7 +206,7 @@ async def test_no_such_asset_is_believed_of_a_write_only_when_it_can_not_be_read
     server.faults.add(404, write, f"data_assets/{RAW}{'/archive' if write == 'PATCH' else ''}")
     mine = msgspec.structs.replace(base, name="x")
     change = library.edit(ID, base, mine) if write == "PUT" else library.archive(ID)
-    with pytest.raises(PlatformFault, match="though it shows it"):
+    with pytest.raises(PlatformFault, match="but says that it does not exist"):
         await change
     assert [entry.state for entry in await library.kept()] == [State.UNSENT]
     assert await library.record(ID) is not None

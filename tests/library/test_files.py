@@ -130,7 +130,7 @@ async def test_file_of_the_same_size_from_another_asset_is_not_taken_for_ours(
         server.store.insert([replace(server.store.get(DERIVED), id=asset_id, folder=folder)])
     (path,) = await library.download(ids[0], "", tmp_path)
     assert await library.download(ids[0], "", tmp_path) == [path]
-    with pytest.raises(Refused, match="another file"):
+    with pytest.raises(Refused, match="a different file"):
         await library.download(ids[1], "", tmp_path)
     assert path.read_text() == "{1}"
 
@@ -169,7 +169,7 @@ async def test_another_file_of_the_name_is_not_overwritten(
 ) -> None:
     entry = (await all_files(library))[0]
     (tmp_path / entry.name).write_text("years of work")
-    with pytest.raises(Refused, match="another file"):
+    with pytest.raises(Refused, match="a different file"):
         await library.download(ID, entry.path, tmp_path)
     assert (tmp_path / entry.name).read_text() == "years of work"
 
@@ -181,7 +181,7 @@ async def test_file_that_is_not_there_is_named(library: Library, tmp_path: Path)
 
 @pytest.mark.parametrize("path", ["../evil", "a/../../evil", "a/\0", "", "a/.."])
 def test_path_that_leaves_the_folder_is_refused(tmp_path: Path, path: str) -> None:
-    with pytest.raises(Refused, match="outside of the target folder"):
+    with pytest.raises(Refused, match="outside the target folder"):
         find_target(tmp_path / "out", path, below=".")
 
 

@@ -368,7 +368,7 @@ def make_first_version(path: Path, entries: list[tuple[int, str, str, str, int |
         ("the platform can't be reached: no connection", State.UNSENT),
         ("the platform failed with status 503", State.UNSENT),
         ("not signed in", State.UNSENT),
-        ("the platform asks to slow down", State.UNSENT),
+        ("the platform asks us to slow down", State.UNSENT),
         ("it was interrupted before anything was sent", State.UNSENT),
         ("saving tags failed: the platform can't be reached: x", State.UNSENT),
         ("", State.UNSENT),

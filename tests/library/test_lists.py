@@ -135,7 +135,7 @@ def test_table_that_can_be_read_in_two_ways_is_refused(
 def test_quote_inside_of_a_cell_is_plain_only_between_tabs() -> None:
     assert texts(f'id\tname\n{A}\t5" disk\n{B}\tsay "x"\n') == [A, B]
     for delimiter in ",;":
-        with pytest.raises(DocumentError, match=r"^line 2: there is a quote inside of a cell"):
+        with pytest.raises(DocumentError, match=r"^line 2: there is a quote inside a cell"):
             parse_list(f'id{delimiter}name\n{A}{delimiter}5" disk\n'.encode())
 
 
@@ -167,7 +167,7 @@ def test_number_beside_the_id_is_passed_over() -> None:
 @pytest.mark.parametrize("title", ["id", "ID", "asset_id", ' "id" '])
 @pytest.mark.parametrize("below", ["", "\n", "\nrun_10\n", f"\nrun_10\n{A}"])
 def test_lone_title_above_what_is_no_id_may_be_a_name(title: str, below: str) -> None:
-    with pytest.raises(DocumentError, match=r"^line 1: .* may be a title or the name"):
+    with pytest.raises(DocumentError, match=r"^line 1: .* could be a title or an asset's name"):
         parse_list((title + below).encode())
 
 

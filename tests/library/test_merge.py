@@ -98,9 +98,9 @@ def test_other_fields_merge_beside_one_in_conflict() -> None:
         (Fields("a", mount=".."), "mount", "relative folder"),
         (Fields("a", mount="a//b"), "mount", "relative folder"),
         (Fields("a", mount="a\x01"), "mount", "control character"),
-        (Fields("a\u200bb"), "name", r"cannot be seen \(U\+200B\) at character 2"),
-        (Fields("a", tags=("x\u202ey",)), "tags", r"cannot be seen \(U\+202E\)"),
-        (Fields("a", mount="x\ufeff/y"), "mount", r"cannot be seen \(U\+FEFF\)"),
+        (Fields("a\u200bb"), "name", r"an invisible character \(U\+200B\) at character 2"),
+        (Fields("a", tags=("x\u202ey",)), "tags", r"an invisible character \(U\+202E\)"),
+        (Fields("a", mount="x\ufeff/y"), "mount", r"an invisible character \(U\+FEFF\)"),
     ],
 )
 def test_value_that_must_not_be_sent_is_named(fields: Fields, field: str, says: str) -> None:

@@ -141,10 +141,10 @@ async def test_all_that_is_unknown_is_named_line_by_line(
     assert caught.value.message == "5 of 6 not found, so nothing was done"
     first, second, third, no_id, several = caught.value.problems
     assert first == "line 1: no asset 'run_1': did you mean run_10 (8316a00d)?"
-    assert second.startswith("line 4: 'same' fits 2 assets: ")
+    assert second.startswith("line 4: 'same' matches 2 assets: ")
     assert third == f"line 5: no asset '{gone}'"
-    assert no_id == "line 7: 'run_10' is no id; a column of ids holds whole ids only"
-    assert several.startswith(f"line 8: no asset '{RAW},{gone}': give one asset a line")
+    assert no_id == "line 7: 'run_10' is not an id; a column of ids must hold whole ids"
+    assert several.startswith(f"line 8: no asset '{RAW},{gone}': put one asset on each line")
 
 
 async def test_list_of_what_is_gone_is_not_asked_for_one_by_one(

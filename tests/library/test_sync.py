@@ -420,7 +420,7 @@ async def test_sweeper_whose_place_was_taken_stops(
         with server.hooks.before("POST", "*/search") as gate:
             async with anyio.create_task_group() as group:
                 group.start_soon(take_over, catalog, gate)
-                with pytest.raises(Refused, match="another process has taken the sweep over"):
+                with pytest.raises(Refused, match="another process has taken over the sweep"):
                     await library.sync()
         assert catalog.sync_state().sweeper == "the other"
         assert catalog.sync_state().synced_at is None

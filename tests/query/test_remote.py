@@ -67,7 +67,7 @@ def test_what_the_platform_does_not_understand_is_left_to_be_judged(
 def test_what_neither_the_platform_nor_its_answer_can_tell_is_a_mistake(
     text: str, place: str
 ) -> None:
-    with pytest.raises(QueryError, match="don't say it") as caught:
+    with pytest.raises(QueryError, match="replies don't include it") as caught:
         platform_part(parse_query(text))
     error = caught.value
     assert error.text[error.start : error.end] == place

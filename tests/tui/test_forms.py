@@ -159,7 +159,7 @@ async def test_what_is_said_stands_above_an_open_question(
         def stands_above() -> bool:
             lines = app.text().splitlines()
             said = next(n for n, line in enumerate(lines) if "first of all" in line)
-            asked = next(n for n, line in enumerate(lines) if "by name, without case" in line)
+            asked = next(n for n, line in enumerate(lines) if "by name, ignoring case" in line)
             return said < asked
 
         await app.until(stands_above, "above the question")

@@ -71,7 +71,7 @@ async def test_a_refused_edit_is_given_up_and_its_text_stays_readable(
         await app.press("x")
         await app.until_shown("discarded", "+ RNA-seq reference!")
         await app.press("x")
-        await app.until_shown("does not wait for anything")
+        await app.until_shown("is not waiting for anything")
 
 
 @pytest.mark.command("log.edit")
@@ -109,7 +109,7 @@ TOKEN_MAY_NOT = "The access token doesn't have permissions to perform the reques
         (403, {}, "you can read but not change"),
         (403, {"message": "Forbidden: you can view this data asset"}, "ask its owner"),
         (403, {"message": TOKEN_MAY_NOT}, "your token may not do this"),
-        (404, {}, "no such asset, though"),
+        (404, {}, "says that it does not exist"),
         (409, {}, "kept as unsent"),
         (400, {"message": "the name is strange"}, "the name is strange"),
         (401, {}, "not signed in"),

@@ -362,7 +362,7 @@ def test_offline_it_shows_what_was_known(server: DemoServer) -> None:
     ("variable", "value", "said"),
     [
         ("SSL_CERT_FILE", "/no/such.pem", "SSL_CERT_FILE names /no/such.pem, which is not there"),
-        ("ALL_PROXY", "socks4://host:1", "ALL_PROXY names a proxy of a kind that is not known"),
+        ("ALL_PROXY", "socks4://host:1", "ALL_PROXY names a proxy of an unknown kind"),
         ("HTTPS_PROXY", "http://me:p#ss@host:port", "HTTPS_PROXY is not the address of a proxy"),
     ],
 )

@@ -326,7 +326,7 @@ class LogScreen(CommandScreen[Entry | None]):
             return
         kept = await self._find_kept(batch, entry)
         if not kept:
-            self.say("this change does not wait for anything", severity="warning")
+            self.say("this change is not waiting for anything", severity="warning")
         elif len(kept) > 1:
             await self._see_through(
                 PlanScreen(self._library, None, len(kept), resumes=batch.id, way_back="u undoes it")
@@ -377,7 +377,7 @@ class LogScreen(CommandScreen[Entry | None]):
             return
         kept = await self._find_kept(batch, entry)
         if not kept:
-            self.say("this change does not wait for anything", severity="warning")
+            self.say("this change is not waiting for anything", severity="warning")
             return
         if len(kept) > 1:
             answer = await self._prompt.choose(
@@ -406,7 +406,7 @@ class LogScreen(CommandScreen[Entry | None]):
         if len(kept) > 1:
             self.say("unfold it, and choose one of its assets", severity="warning")
         elif not kept:
-            self.say("this change does not wait for anything", severity="warning")
+            self.say("this change is not waiting for anything", severity="warning")
         elif _has_text(kept[0]):
             self.dismiss(kept[0])
         else:
