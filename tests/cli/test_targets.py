@@ -213,7 +213,7 @@ def test_id_that_a_description_names_is_left_alone(runs: Program, delimiter: str
         (f"{RUN_10}\n{RUN_1}; {SAME}\n", 4, "line 2: no asset"),
         (f"{RUN_1}\t{SAME}\n", 4, "line 1: no asset"),
         ("id\nrun_10\n", 2, "line 1: 'id' could be a title or an asset's name"),
-        ("id,name\nrun_10,x\n", 4, "line 2: 'run_10' is no id"),
+        ("id,name\nrun_10,x\n", 4, "line 2: 'run_10' is not an id"),
         (f'{{"id":"{RUN_1}","id":"{SAME}"}}', 2, "line 1: this JSON has the key 'id' twice"),
     ],
 )

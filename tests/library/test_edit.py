@@ -257,7 +257,7 @@ async def test_refused_edit_can_be_given_up(library: Library, server: DemoServer
     given_up = await library.discard(entry.id)
     assert given_up.state is State.DISCARDED
     assert await library.kept() == []
-    with pytest.raises(Refused, match="does not wait"):
+    with pytest.raises(Refused, match="is not waiting"):
         await library.discard(entry.id)
 
 
