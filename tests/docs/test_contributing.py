@@ -40,7 +40,7 @@ def test_an_answer_needs_no_more_than_six_files(question: str) -> None:
         "editable field",
         "merged",
         "search language",
-        "tried again",
+        "how long to retry",
         "error's sentence",
         "save in the mount",
         "fault",
