@@ -1,12 +1,13 @@
-"""The mount beside its peers, on the same number of entries, in one run.
+"""The mount compared with its peers, on the same number of entries, in one run.
 
     PYTHONPATH=. python benchmarks/bench_mount.py [--assets 100000] [--parts look,crawl,save,…]
                                                   [--peers minimal,rclone] [--rounds 5]
 
-Without options it does everything, which takes half an hour at 100,000 assets. Measured: our mount
-over the embedded server, a minimal in-memory pyfuse3 file system, `rclone mount` of a local folder
-(Debian package), and that folder itself (tmpfs). Each row is measured on all of them, one after the
-other, as many times as there are rounds; printed are the medians, and the median of the ratios.
+Without options it does everything, which takes half an hour at 100,000 assets. It measures our
+mount over the embedded server, a minimal in-memory pyfuse3 file system, `rclone mount` of a local
+folder (Debian package), and that folder itself (tmpfs). Each row is measured on all of them, one
+after the other, as many times as there are rounds; printed are the medians, and the median of the
+ratios.
 
 Cold means after the kernel forgot its entries (`drop_caches`, needs root) and the daemons have
 heard of it; what they read from stays in memory: rclone's folder is in tmpfs, and our catalog is
@@ -166,7 +167,7 @@ def read_file(path: str) -> None:
 
 
 def miss(path: str) -> None:
-    """Ask for a name that is not there, of which the kernel has never heard."""
+    """Ask for a name that is not there, that the kernel has never heard of."""
     os.access(path, os.F_OK)
 
 
@@ -307,7 +308,7 @@ print(len(delays), delays[int(0.99 * len(delays))], delays[-1])
 
 
 def measure_sync(figures: Figures, mounted: Mounted) -> None:
-    """Ask the mount while it reads everything anew, in its own process, into an empty catalog.
+    """Ask the mount while it reads everything again, in its own process, into an empty catalog.
 
     The asking is a process of its own too: in this one it would wait for the server's thread.
     """

@@ -1,8 +1,8 @@
-"""A full first sync beside the official SDK's iterator, over the same server process.
+"""A full first sync compared with the official SDK's iterator, on the same server process.
 
     PYTHONPATH=. python benchmarks/bench_sync.py --assets 100000 [--sdk-pages 1000]
 
-Each reader is a process of its own, so that their times and peaks of memory are comparable. The SDK
+Each reader is a separate process, so that their times and peaks of memory are comparable. The SDK
 reads every page and keeps nothing; the library also writes all of it to a searchable catalog ("all
 rows"), and then reads which assets are favourites, owned and shared ("whole").
 """

@@ -1,4 +1,4 @@
-"""The app in a terminal beside its peers, as its user sees it, in one run.
+"""The app in a terminal compared with its peers, as the user sees it, in one run.
 
     python benchmarks/bench_tui.py [--assets 100000] [--runs 5] [--idle-s 60]
 
@@ -236,7 +236,7 @@ def measure_hostile(place: Place) -> dict[str, float]:
 
 
 def percentile(values: list[float], percent: int) -> float:
-    """Return the least value that so many percent do not exceed."""
+    """Return the lowest value that this many percent do not exceed."""
     return sorted(values)[max(1, math.ceil(len(values) * percent / 100)) - 1]
 
 

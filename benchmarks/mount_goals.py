@@ -1,4 +1,4 @@
-"""The goals of the mount, for 100,000 assets, and how `bench_mount` prints them."""
+"""The mount's goals for 100,000 assets, and how `bench_mount` prints them."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def judge(results: Mapping[str, Figures], count: int) -> bool:
 
 
 def judge_one(goal: Goal, value: float, least: float | None, beside: float | None) -> str:
-    """Tell a miss of ours from the machine's, on which nothing like this could meet the goal."""
+    """Tell our own miss from the machine's, on which nothing like this could meet the goal."""
     if goal.is_met(value):
         return "met"
     if least is None or beside is None or goal.is_met(least):
@@ -119,7 +119,7 @@ def show(value: float | None, width: int) -> str:
 
 
 def compare(goal: Goal, results: Mapping[str, Figures]) -> tuple[float | None, float | None]:
-    """Return the figure of the minimal file system, and the ratio of ours to it."""
+    """Return the figure of the minimal file system, and our ratio to it."""
     if goal.peer or "minimal" not in results:
         return None, None
     minimal = results["minimal"]

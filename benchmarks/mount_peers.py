@@ -1,4 +1,4 @@
-"""The file systems beside which `bench_mount` measures ours."""
+"""The file systems that `bench_mount` compares ours with."""
 
 from __future__ import annotations
 

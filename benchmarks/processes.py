@@ -1,4 +1,4 @@
-"""Programs that are measured: whether they are there, and what Linux says of them (proc(5))."""
+"""Measured programs: whether they exist, and what Linux says about them (proc(5))."""
 
 import contextlib
 import shutil

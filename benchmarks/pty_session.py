@@ -1,4 +1,4 @@
-"""Drive a terminal program in a pty as a person would, and take the times of what its user sees.
+"""Drive a terminal program in a pty as a person would, and time what its user sees.
 
 A reader takes what the program writes, with a time for each read; the (slow) emulation of a
 terminal runs afterwards on what was read, so that it does not disturb what is measured. Questions

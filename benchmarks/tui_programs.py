@@ -1,4 +1,4 @@
-"""The programs that `bench_tui` compares, each over as many rows."""
+"""The programs that `bench_tui` compares, each with the same number of rows."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ class Program:
         return any(re.match(rf"\s*/ {self.ahead[1:]}\b", line) for line in lines[:4])
 
     def has_found(self, lines: list[str]) -> bool:
-        """Whether the list is that of `ahead`, and counted."""
+        """Whether the list shows `ahead`, and is counted."""
         counted = any(re.search(r" [\d,]+ of [\d,]+$", line) for line in lines[:4])
         return counted and self.shows_search(lines) and self.shows_rows(lines)
 
 
 @dataclass
 class Place:
-    """A folder with a signed-in profile whose catalog holds so many assets."""
+    """A folder with a signed-in profile whose catalog holds this many assets."""
 
     folder: Path
     count: int
@@ -146,7 +146,7 @@ class Place:
 
 @contextmanager
 def open_place(folder: Path, count: int) -> Iterator[Place]:
-    """Run the embedded platform with so many sample assets and fill a catalog from it."""
+    """Run the embedded platform with this many sample assets and fill a catalog from it."""
     with _open(folder, count, ["sample_server.py", str(count)]) as place:
         yield place
 

@@ -1,7 +1,7 @@
-"""Asset objects of every platform version ↔ `Asset`: tolerant, and nothing received is lost.
+"""Asset objects of every platform version ↔ `Asset`: tolerant, and loses nothing it received.
 
 A strange value never breaks a list: it counts as not given, and stays in `Asset.raw`. All spellings
-are from the list (design: api.md, The asset object).
+come from (design: api.md, The asset object).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def parse_asset(obj: Mapping[str, object], *, raw: bytes | None = None) -> Asset
 
     Args:
         obj: The decoded JSON object.
-        raw: The bytes that `obj` was decoded from; encoded anew when None.
+        raw: The bytes that `obj` was decoded from; encoded again when None.
 
     Raises:
         ValueError: `id` is missing or can't be one (`is_asset_id`). Nothing else can be wrong
@@ -113,7 +113,7 @@ def asset_from_json(raw: bytes) -> Asset:
     """Read one asset from its JSON text.
 
     Raises:
-        ValueError: `raw` is no JSON object, or one without a usable id.
+        ValueError: `raw` is not a JSON object, or has no usable id.
     """
     try:
         obj = msgspec.json.decode(raw)
@@ -143,7 +143,7 @@ def excerpt_from_json(raw: bytes) -> Excerpt:
     """Read the editable fields of one asset, in a fifth of the time of `asset_from_json`.
 
     Raises:
-        ValueError: What `asset_from_json` can't read, as far as these fields are touched by it.
+        ValueError: What `asset_from_json` can't read, as far as it affects these fields.
     """
     try:
         found = msgspec.structs.asdict(_DOCUMENTED.decode(raw))
@@ -155,15 +155,15 @@ def excerpt_from_json(raw: bytes) -> Excerpt:
 
 
 def encode_fields(fields: Editable) -> dict[str, object]:
-    """Return the editable fields as the platform takes them; what is absent is not among them."""
+    """Return the editable fields as the platform takes them, leaving out absent ones."""
     values = ((field.key, field.value_of(fields)) for field in FIELDS)
     return {key: value for key, value in values if value is not None}
 
 
 def unknown_fields(asset: Asset) -> dict[str, object]:
-    """Return what the platform said of an asset and the model does not hold, decoded.
+    """Return, decoded, what the platform said about an asset that the model does not hold.
 
-    Keys inside of ``provenance`` and ``source_bucket`` come as ``provenance.key``.
+    Keys inside ``provenance`` and ``source_bucket`` come as ``provenance.key``.
 
     Raises:
         ValueError: `asset.raw` is no JSON object.
@@ -182,9 +182,9 @@ def unknown_fields(asset: Asset) -> dict[str, object]:
 
 
 def decode_json(raw: bytes) -> object:
-    r"""Decode JSON, also that which strict decoders refuse and platforms have sent.
+    r"""Decode JSON, including what strict decoders refuse but platforms have sent.
 
-    Bytes that are no UTF-8 and lone surrogates become U+FFFD; numbers that are none become None.
+    Invalid UTF-8 and lone surrogates become U+FFFD; numbers that are not numbers (NaN) become None.
 
     Raises:
         ValueError: Not JSON, or nested too deeply.

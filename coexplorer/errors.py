@@ -14,22 +14,22 @@ codes (``cli``) and to notifications (``tui``).
     │   ├── RateLimited           429, after waiting as told
     │   ├── PlatformFault         5xx, after retries
     │   ├── Unreachable           no connection, a reset, a time-out, after retries
-    │   └── BadReply              HTML in place of JSON, half a reply, a reply of another shape
+    │   └── BadReply              HTML instead of JSON, half a reply, a reply of another shape
     ├── QueryError                a mistake in a query, with its place
     ├── CatalogError              the local replica can't be used; the program works on without it
     ├── JournalError              the journal can't be written: nothing may be sent
-    ├── AssetHeld                 another process here is about to change the asset, and hangs
+    ├── AssetHeld                 another process here is changing the asset, and hangs
     ├── ConfigError               settings, profiles, tokens
     │   ├── NoProfile             nobody has signed in here yet
-    │   └── CantWrite             a file of the program's own can't be written
+    │   └── CantWrite             one of the program's own files can't be written
     ├── DocumentError             an edited text, or a list, that can't be read, with the line
     ├── InvalidField              a value that must not be sent, found before anything was
     ├── EditConflict              two people changed the same field: holds base, mine and theirs
-    ├── AmbiguousAsset            a name or prefix that fits several assets
-    ├── UnknownAssets             some of those that were given are unknown, or fit several
-    ├── Refused                   a guard of ours: nothing was sent (delete before archive, …)
-    │   ├── NoLongerFits          what was selected has changed since: left out
-    │   └── ChangedSince          what was to be deleted is not as it was shown
+    ├── AmbiguousAsset            a name or prefix that matches several assets
+    ├── UnknownAssets             some of the given assets are unknown, or match several
+    ├── Refused                   one of our own guards: nothing was sent (delete before archive, …)
+    │   ├── NoLongerFits          the asset no longer matches its selection: left out
+    │   └── ChangedSince          what was to be deleted is no longer as it was shown
     └── UndoRefused               nothing to undo, or changed since, or a delete
 """
 
@@ -66,10 +66,10 @@ class ApiError(CoexplorerError):
     Args:
         message: See `CoexplorerError`.
         hint: See `CoexplorerError`.
-        status: The HTTP status, where there was a reply.
-        outcome_unknown: True when a write may have been carried out all the same (its reply was
+        status: The HTTP status, if there was a reply.
+        outcome_unknown: True when a write may have been carried out anyway (its reply was
             lost).
-        retry_after_s: Seconds that the platform asked to wait for, where it did.
+        retry_after_s: Seconds to wait, if the platform asked for that.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class NotFound(ApiError):
 
 
 class Rejected(ApiError):
-    """400 and its like: the platform does not accept the content of the request."""
+    """400 and similar: the platform does not accept the content of the request."""
 
 
 class Conflict(ApiError):
@@ -172,7 +172,7 @@ class JournalError(CoexplorerError):
 
 
 class AssetHeld(CoexplorerError):
-    """Another process on this machine is changing the asset, and does not come to an end."""
+    """Another process on this machine is changing the asset and does not finish."""
 
 
 class ConfigError(CoexplorerError):
@@ -196,7 +196,7 @@ class DocumentError(CoexplorerError):
 
 
 class CantWrite(ConfigError):
-    """A file of the program's own can't be written: a full or read-only disk, permissions."""
+    """One of the program's own files can't be written: a full or read-only disk, permissions."""
 
 
 class NoProfile(ConfigError):
@@ -249,11 +249,11 @@ class EditConflict(CoexplorerError):
 
 
 class AmbiguousAsset(CoexplorerError):
-    """A name or a prefix of an id that fits several assets.
+    """A name or the start of an id that matches several assets.
 
     Args:
         text: What the user typed.
-        candidates: ``(id, name)`` of those that fit, best first; never empty.
+        candidates: ``(id, name)`` of the matches, best first; never empty.
     """
 
     def __init__(self, text: str, candidates: Sequence[tuple[AssetId, str]]) -> None:
@@ -264,7 +264,7 @@ class AmbiguousAsset(CoexplorerError):
 
 
 class UnknownAssets(CoexplorerError):
-    """Some of the assets that were given are unknown, or fit several; nothing was done.
+    """Some of the given assets are unknown, or match several; nothing was done.
 
     Args:
         problems: A line for each of them, in the order in which they were given.
@@ -280,15 +280,15 @@ class UnknownAssets(CoexplorerError):
 
 
 class Refused(CoexplorerError):
-    """A guard of ours: nothing was sent."""
+    """One of our own guards: nothing was sent."""
 
 
 class NoLongerFits(Refused):
-    """An asset is not what it was selected for any more, so it was left out."""
+    """An asset no longer is what it was selected for, so it was left out."""
 
 
 class ChangedSince(Refused):
-    """Somebody changed an asset since it was shown to who wants it deleted.
+    """Somebody changed an asset after it was shown for a delete.
 
     Args:
         what: What of it differs, in people's words.

@@ -1,9 +1,9 @@
-"""The table of editable fields: all that is said of one of them stands in its row. Pure.
+"""The table of editable fields: each row holds everything there is to say about a field. Pure.
 
 The merge, plans, the editor's document, the forms of the app, the files of the mount, the options
 of the commands and the body of a PUT all go through `FIELDS`; none of them names a field. So a new
-field is a line in `Editable` and a row in `FIELDS`, both below, and a place that was forgotten
-can't reset it: fields are copied and replaced as a whole, never put together one by one.
+field is a line in `Editable` and a row in `FIELDS`, both below, and code that does not know it
+can't reset it: fields are copied and replaced as a whole, never built one by one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Editable(msgspec.Struct, frozen=True):
 
 
 class Fields(Editable, frozen=True):
-    """The editable fields alone: what an edit starts from, and what it shall come to."""
+    """The editable fields alone: what an edit starts from, and what it should lead to."""
 
     def same_as(self, other: Fields) -> bool:
         """Tell whether the platform sees no difference: sets have no order, no value is empty."""

@@ -1,4 +1,4 @@
-"""Plain, frozen data that every layer speaks of. No behaviour beyond comparing and naming.
+"""Plain, frozen data that every layer uses. No behaviour beyond comparing and naming.
 
 Sizes are in bytes (``…_bytes``), times are seconds since the epoch (UTC).
 """
@@ -24,9 +24,9 @@ _NOT_IN_ID: Final = frozenset(" /\\\N{REPLACEMENT CHARACTER}")
 def is_asset_id(text: str) -> bool:
     """Tell whether a text can be an id: printable, short, and one word everywhere.
 
-    Ids go into addresses, file names, lists of one id a line, command lines and a database. What
-    would mean something else in one of them is no id, and is refused where it comes in, so that
-    nothing later has to look.
+    Ids go into addresses, file names, lists of one id per line, command lines and a database. Text
+    that would mean something else in one of these is not an id, and is refused where it comes in,
+    so nothing later has to check.
     """
     return (
         0 < len(text) <= LONGEST_ID
@@ -38,7 +38,7 @@ def is_asset_id(text: str) -> bool:
 
 
 class Dialect(StrEnum):
-    """How a deployment's search is spoken to (design: api.md, Calls)."""
+    """How to talk to a deployment's search (design: api.md, Calls)."""
 
     LEGACY = "legacy"
     CURRENT = "current"
@@ -104,7 +104,7 @@ MetadataValue = str | int | float | bool | list[str] | None
 class Asset(Editable, frozen=True, kw_only=True):
     """A data asset as the platform last showed it.
 
-    Its editable fields are those of `Editable`. Whether it is archived, favourite, mine or shared
+    Its editable fields are in `Editable`. Whether it is archived, favourite, mine or shared
     is not in here: see `Membership`.
 
     Attributes:
@@ -137,12 +137,12 @@ class Asset(Editable, frozen=True, kw_only=True):
 
     @property
     def excerpt(self) -> Excerpt:
-        """What its files are made of."""
+        """What its files are made from."""
         return Excerpt(self.fields, self.raw)
 
 
 class Membership(msgspec.Struct, frozen=True):
-    """What only a search says of an asset. None: not known yet."""
+    """What only a search tells about an asset. None: not known yet."""
 
     archived: bool | None = None
     favorite: bool | None = None
@@ -163,7 +163,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Excerpt(msgspec.Struct, frozen=True):
-    """What an asset's files are made of, without the rest being read.
+    """What an asset's files in a mount are made from, without reading the rest.
 
     Attributes:
         fields: The editable part.
@@ -329,7 +329,7 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """Counts and bytes; each list begins with the most bytes, except that of ages."""
+    """Counts and bytes; each list but the one of ages begins with the most bytes."""
 
     total: Share
     archived: Share

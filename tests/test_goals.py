@@ -1,4 +1,4 @@
-"""How the mount's benchmark judges what it measured."""
+"""How the mount's benchmark judges its measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Like sample_server.py, but the names would take a terminal over. Usage: hostile_server.py N."""
+"""Like sample_server.py, with names that would take over a terminal. Usage: hostile_server.py N."""
 
 import sys
 import tempfile

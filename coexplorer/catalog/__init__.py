@@ -1,6 +1,6 @@
-"""The local replica: every asset at hand in milliseconds, offline too. See `Catalog`.
+"""The local copy: every asset within milliseconds, even offline. See `Catalog`.
 
-The names are looked up when they are asked for: the first frame needs `firstpage` alone.
+Names are imported on first use: the first frame needs only `firstpage`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name from its room."""
+    """Import a public name from its module."""
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found: object = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)

@@ -1,8 +1,8 @@
-"""Query tree → SQL. Pure: texts and their parameters, nothing is run here.
+"""Query tree → SQL. Pure: SQL text and parameters; nothing runs here.
 
-A query is a list of clauses that must all hold (or, negated, must not). A clause has parts of which
-one must hold. Each part is a ``SELECT`` of asset numbers; `coexplorer.catalog.executor` runs them
-and combines what they find, so that a part that was asked before costs nothing.
+A query is a list of clauses that must all hold (or, negated, must not). A clause has parts; one of
+them must hold. Each part is a ``SELECT`` of asset numbers; `coexplorer.catalog.executor` runs and
+combines them, so a part that ran before costs nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Query tree → one condition on a row of `asset AS a`. Pure: texts and their parameters.
 
 `coexplorer.catalog.compiler` says where all assets of a query are; this says whether one asset is
-among them, for those that look at assets one after the other, in the order of a list.
+among them, for walking through assets in the order of a list.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ _FOLDED = "folded AS f ON f.n = a.n"
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """What a row must fulfil.
+    """What a row must satisfy.
 
     Attributes:
-        test: On `asset AS a`, and `folded AS f` when `texts` is set; unknown (NULL) is no.
+        test: On `asset AS a`, and `folded AS f` when `texts` is set; unknown (NULL) counts as no.
         texts: Whether `folded AS f` is needed.
     """
 

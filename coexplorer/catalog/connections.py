@@ -1,4 +1,4 @@
-"""Connections to the catalog's file: opened safely, lent to one thread at a time, errors told."""
+"""Connections to the catalog's file: opened safely, lent to one thread at a time."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ _REASONS: Final = {
 class Connections:
     """A writer, and readers that are lent to one thread at a time.
 
-    Where nothing can be written (a full disk, a file system that is read-only), a catalog that was
-    closed properly is read as it stands, and each write raises `CatalogError`.
+    If nothing can be written (a full disk, a read-only file system), a catalog that was closed
+    properly is read as it is, and each write raises `CatalogError`.
 
     Args:
-        path: The catalog's file; its folder is made, private, where it is missing.
+        path: The catalog's file; its folder is created (private) if it is missing.
 
     Attributes:
         problem: One line when the catalog was rebuilt or can only be read; otherwise empty.
@@ -119,7 +119,7 @@ class Connections:
             self._file = _identify(path)
 
     def close(self) -> None:
-        """Close every connection; those that are in use as soon as they are given back."""
+        """Close every connection; the ones in use as soon as they come back."""
         with self._guard:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -130,7 +130,7 @@ class Connections:
 
     @property
     def why_frozen(self) -> str:
-        """Why it can only be read; empty where it can be written."""
+        """Why it can only be read; empty if it can be written."""
         return "" if self._frozen is None else self._frozen.message
 
     def copy_to(self, path: Path) -> None:
@@ -145,13 +145,13 @@ class Connections:
                 self._give_back(connection, generation)
 
     def follow_file(self) -> bool:
-        """Go on with the file that is at the path now, if it is another one, and filled.
+        """Switch to the file that is at the path now, if it is a different one and not empty.
 
-        Somebody has deleted the catalog, which is only a copy, and another process has made it
-        anew. What is open would go on in a file that nobody else ever sees.
+        Somebody deleted the catalog (it is only a copy), and another process made a new one. Open
+        connections would go on in a file that nobody else ever sees.
 
         Returns:
-            Whether it is another file from now on: nothing that was read before still holds.
+            Whether it is a different file now: nothing that was read before still holds.
         """
         found = _identify(self.path)
         if self._frozen is not None or found is None or found == self._file:
@@ -172,7 +172,7 @@ class Connections:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a reader inside one transaction, so that all it reads is of one moment."""
+        """Lend a reader inside one transaction, so everything it reads is from one moment."""
         with self.told():
             connection, generation = self._borrow()
             try:
@@ -197,7 +197,7 @@ class Connections:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the writer inside one transaction, which holds wholly or not at all."""
+        """Lend the writer inside one transaction: all or nothing."""
         with self.told(), self._writing:
             self._begin()
             try:
@@ -209,7 +209,7 @@ class Connections:
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
-        """Turn SQLite's errors into ours, and note damage so that the next start rebuilds."""
+        """Turn SQLite's errors into ours, and mark damage so that the next start rebuilds."""
         try:
             yield
         except (sqlite3.Error, *_UNREADABLE) as error:
@@ -241,7 +241,7 @@ class Connections:
             self._writer.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
 
     def _freeze(self, error: sqlite3.Error | OSError) -> None:
-        """Go on with what the file holds, without ever writing."""
+        """Continue with what the file holds, without ever writing."""
         if isinstance(error, OSError):
             reason, hint = _explain_os(error)
         else:
@@ -297,7 +297,7 @@ class Connections:
         connection.close()
 
     def _prepare(self) -> None:
-        """Make the file ready: private, of this schema, whole; rebuilt where it is beyond use."""
+        """Prepare the file: private, current schema, intact; rebuilt if it can't be used."""
         ensure_lockable(self.path)
         with _one_at_a_time(self.path):
             if _mark(self.path).exists():
@@ -336,7 +336,7 @@ class Connections:
 
 
 def _identify(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another one at the same path; None when there is none."""
+    """Return what distinguishes a file from another at the same path; None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -355,7 +355,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _connect_frozen(path: Path) -> sqlite3.Connection:
-    """Open the file as one that nobody changes: without shared memory, locks or log beside it."""
+    """Open the file as immutable: without shared memory, locks or a log beside it."""
     return sqlite3.connect(
         f"file:{quote(str(path))}?mode=ro&immutable=1",
         uri=True,
@@ -373,9 +373,9 @@ def _explain_os(error: OSError) -> tuple[str, str]:
 
 
 def _is_whole(path: Path, error: sqlite3.Error | OSError) -> bool:
-    """Tell whether a catalog that `error` kept from being opened can be read as it stands.
+    """Tell whether a catalog that could not be opened because of `error` can be read as it is.
 
-    What is still in a log beside it would be missing, so there must be none.
+    Whatever is still in a log beside it would be missing, so there must be no log.
     """
     if isinstance(error, sqlite3.Error) and _code_of(error) not in _FROZEN:
         return False

@@ -1,4 +1,4 @@
-"""What a disk can't do: SQLite often says no more than ``disk I/O error``, or waits in vain."""
+"""Limits of the disk: SQLite often says only ``disk I/O error``, or waits in vain."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def is_full(folder: Path, least_bytes: int = _LEAST_BYTES) -> bool:
 def ensure_lockable(path: Path) -> None:
     """Try what SQLite needs of the disk under `path`, on a file of its own beside it.
 
-    SQLite takes a lock that can't be had for one that is held, and waits for it for half a minute.
-    The folder is made where it is missing.
+    SQLite takes a lock that is not supported for one that is held, and waits half a minute for it.
+    The folder is created if it is missing.
 
     Raises:
         NoLocksError: There are no locks.

@@ -1,12 +1,12 @@
-"""Runs searches: each part of a query is a set of assets, kept until the catalog changes.
+"""Runs searches: each part of a query is a set of assets, cached until the catalog changes.
 
 A set is an integer with one byte for each asset number, so that and, or and not are single
-operations on a hundred kilobytes. The order of a list is a walk along an index that all searches
-with the same sort share, as far as it was needed. Numbers come out of SQLite as one text, which is
+operations on a hundred kilobytes. The order of a list is a walk along an index, as far as it was
+needed; all searches with the same sort share it. Numbers come out of SQLite as one text, which is
 several times faster than a row each.
 
 The first rows of most searches need no set: they are among the first assets of the order, which are
-looked at one by one.
+checked one by one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _KEPT_SETS: Final = 48
 _KEPT_LISTS: Final = 8
 _KEPT_ORDERS: Final = 10
 _FEW: Final = 1000
-"""Up to so many found assets are ordered by SQLite; more along the order of all."""
+"""SQLite sorts up to this many found assets; more are taken from the order of all assets."""
 
 _LOOKED_AT: Final = (128, 384, 1024)
 """How many assets of an order are looked at one by one, in steps, before sets are made."""
@@ -49,7 +49,7 @@ _REACHES: Final = (1024, 4096, 16384, 65536)
 """How much of an order is read, in steps, before all of it."""
 
 _SAMPLE: Final = 64
-"""So many assets tell about which part of all a search finds."""
+"""A sample of this size shows roughly which share of all assets a search finds."""
 
 _MOST: Final = 0.6
 """Where more than this part of all assets is in a set, the others are read."""
@@ -61,7 +61,7 @@ _T = TypeVar("_T")
 
 
 class Sets:
-    """What searches found, as long as the catalog stays as it is. Safe from several threads."""
+    """Results of searches, cached until the catalog changes. Safe from several threads."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -106,7 +106,7 @@ class Sets:
         raise AssertionError("what fits a condition is in every order")
 
     def prepare(self, connection: sqlite3.Connection, query: Query, now: float) -> None:
-        """Make ready what all searches in the order of `query` stand on."""
+        """Prepare what all searches in the order of `query` need."""
         self._read_order(connection, Order(compile_search(query, now).order.by), _ALL_OF_IT)
         self._find_part(connection, ARCHIVED)
 
@@ -185,7 +185,7 @@ class Sets:
         return sifted
 
     def _first(self, connection: sqlite3.Connection, order: Order, most: int) -> array[int]:
-        """Return the first assets of an order, at least `most` of them where there are so many."""
+        """Return the first assets of an order: at least `most`, or all if there are fewer."""
         with self._guard:
             kept = self._kept["order"].get((order, _ALL_OF_IT))
         if kept is not None and kept[0] == _read_counter(connection, order.counter):
@@ -305,7 +305,7 @@ def _fetch(connection: sqlite3.Connection, sql: str, parameters: tuple[object, .
 
 
 def _find_beyond(connection: sqlite3.Connection) -> int:
-    """Return a number that is larger than those of all assets."""
+    """Return a number larger than any asset's."""
     row = connection.execute("SELECT ifnull(max(n), 0) + 1 FROM asset").fetchone()
     return int(row[0])
 
@@ -322,8 +322,8 @@ def _look_at(
     Args:
         connection: To the catalog.
         condition: What they must fulfil.
-        wanted: So many are enough.
-        first: Returns the first so many of them, in order, or all when there are fewer.
+        wanted: How many are enough.
+        first: Returns the first N of them, in order, or all if there are fewer.
         is_promising: Says whether to go on, by which part of those that were looked at fits.
     """
     found: list[int] = []
@@ -356,7 +356,7 @@ def _encode(numbers: Iterable[int]) -> str:
 
 
 def _mask(found: int, beyond: int) -> bytes:
-    """Return one byte for each number below `beyond`: 1 for those of a set."""
+    """Return one byte for each number below `beyond`: 1 for the members of a set."""
     return found.to_bytes(beyond, "little")
 
 

@@ -1,4 +1,4 @@
-"""What the first frame must know of a catalog, with nothing imported but SQLite."""
+"""What the first frame must know about a catalog, importing nothing but SQLite."""
 
 from __future__ import annotations
 

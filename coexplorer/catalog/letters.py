@@ -1,7 +1,7 @@
-"""Which single characters an asset's texts hold, as bits of one number.
+"""Which single characters an asset's texts contain, as bits of one number.
 
 A word of one letter has no trigram, is typed before every other word, and is found in most assets:
-without this, all their texts would be read for it.
+without this, a search would read all their texts.
 """
 
 from __future__ import annotations

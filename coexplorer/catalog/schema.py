@@ -1,7 +1,7 @@
-"""Tables of the catalog, with the meaning of every column beside it, and how they came to be.
+"""The catalog's tables, with each column's meaning beside it, and the migrations.
 
-The catalog is a cache: everything in it can be fetched again. So an older schema without a way up
-is thrown away, and a newer one is left alone (a newer coexplorer is using it).
+The catalog is a cache: everything in it can be fetched again. So an older schema that can't be
+migrated is thrown away, and a newer one is left alone (a newer coexplorer is using it).
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _note_letters(connection: sqlite3.Connection) -> None:
-    """Note which single characters each asset has: words of one letter are found by that."""
+    """Note which single characters each asset has: searches for one letter use that."""
     connection.create_function("letters_of", -1, lambda *texts: letters_of(texts))
     connection.execute("ALTER TABLE asset ADD COLUMN letters INTEGER NOT NULL DEFAULT 0")
     connection.execute(
@@ -213,7 +213,7 @@ def _note_letters(connection: sqlite3.Connection) -> None:
 
 
 def _count_places(connection: sqlite3.Connection) -> None:
-    """Count apart what changes the list of all assets by their time: few changes do."""
+    """Count changes to the list of all assets by time separately: few changes affect it."""
     connection.execute("INSERT INTO counter VALUES ('places', 0)")
     for event, test in (
         ("INSERT", ""),
@@ -227,7 +227,7 @@ def _count_places(connection: sqlite3.Connection) -> None:
 
 
 def _tally_more(connection: sqlite3.Connection) -> None:
-    """Tally types and owners, too: what is asked for most is then counted without the rows."""
+    """Tally types and owners too: the most common counts then need no rows."""
     for event in ("came", "went", "moved"):
         connection.execute(f"DROP TRIGGER asset_{event}")
     connection.execute("DROP TABLE tally")
@@ -253,7 +253,7 @@ def _tally_more(connection: sqlite3.Connection) -> None:
 
 
 def _forget_bad_ids(connection: sqlite3.Connection) -> None:
-    """Forget rows of ids that are none: a NUL in one kept every later page from being written."""
+    """Forget rows with invalid ids: a NUL in one kept every later page from being written."""
     from coexplorer.catalog.writing import delete_rows  # noqa: PLC0415 # which stands on this
 
     connection.create_function("is_asset_id", 1, is_asset_id)

@@ -1,4 +1,4 @@
-"""Figures over the catalog: tags, values for completion, counts and bytes, duplicates, lineage."""
+"""Statistics on the catalog: tags, values for completion, counts and bytes, duplicates, lineage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def count_tags(
     Args:
         connection: Inside a transaction.
         numbers: The assets to look at; None for all.
-        any_case: Spellings that differ only in case are one tag, as a search takes them.
+        any_case: Spellings that differ only in case count as one tag, as in a search.
     """
     if any_case:
         with_chosen, parameters = _chosen(numbers)
@@ -65,7 +65,7 @@ SELECT json_group_array(json_array(text, uses)) FROM (
     ORDER BY 2 DESC, 1
 )
 """
-"""Read in the order of the table's key: only tags that are spelled in two ways are grouped anew.
+"""Read in the order of the table's key: only tags that are spelled in two ways are grouped again.
 One value: each row that SQLite hands out would take Python's lock from a key that is typed."""
 _decode_tags = msgspec.json.Decoder(list[tuple[str, int]]).decode
 

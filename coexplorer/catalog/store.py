@@ -42,7 +42,7 @@ _BEYOND = "\U0010ffff"
 
 
 class Catalog:
-    """What is known of the platform's assets, in one SQLite file.
+    """What is known about the platform's assets, in one SQLite file.
 
     Safe from several threads and processes. Every method may raise `CatalogError` (damaged, locked,
     disk full); the program works on without the catalog then.
@@ -77,7 +77,7 @@ class Catalog:
 
     @property
     def why_frozen(self) -> str:
-        """Why it can only be read, as it stands; empty where it can be written."""
+        """Why it can only be read; empty if it can be written."""
         return self._connections.why_frozen
 
     def copy_to(self, path: Path) -> None:
@@ -85,11 +85,11 @@ class Catalog:
         self._connections.copy_to(path)
 
     def close(self) -> None:
-        """Close all connections; the catalog is of no use afterwards."""
+        """Close all connections; the catalog can't be used afterwards."""
         self._connections.close()
 
     def follow_file(self) -> bool:
-        """Go on with the file that is at the path now; True: it is another one, made anew."""
+        """Go on with the file that is at the path now; True: it is a new one."""
         if not self._connections.follow_file():
             return False
         self._sets = Sets()
@@ -120,7 +120,7 @@ class Catalog:
             return _load_rows(connection, numbers)
 
     def prepare(self, query: Query, *, now: float) -> None:
-        """Make ready what the first search in the order of `query` would have to wait for."""
+        """Prepare what the first search in the order of `query` would have to wait for."""
         with self._connections.reading() as connection:
             self._sets.prepare(connection, query, now)
 
@@ -150,9 +150,9 @@ class Catalog:
             return None if row is None else _build_record(row)
 
     def excerpt(self, asset_id: AssetId) -> Excerpt | None:
-        """Return what an asset's files are made of, as cheaply as that can be read.
+        """Return what an asset's files are made from, as cheaply as possible.
 
-        The row itself is not touched: a look at a disk less where nothing is in memory.
+        The row itself is not read: that saves a disk access if nothing is in memory.
         """
         with self._connections.told():
             row = self._connections.fetch_one(_EXCERPT, (asset_id,))
@@ -191,7 +191,7 @@ class Catalog:
     def find_named(self, names: Sequence[str]) -> list[Row]:
         """Return the assets that have one of these names, as far as case and encoding go.
 
-        Who asks compares the names again: ``Run`` is found by ``run``.
+        Callers compare the names again, because ``run`` finds ``Run``.
         """
         with self._connections.reading() as connection:
             rows = connection.execute(
@@ -217,13 +217,13 @@ class Catalog:
             return [(beginning, build_row(row)) for beginning, *row in found]
 
     def find_by_prefix(self, prefix: str, *, limit: int = 20) -> list[Row]:
-        """Return assets whose id or name begins with `prefix`, without case; oldest first."""
+        """Return assets whose id or name begins with `prefix`, ignoring case; oldest first."""
         start = fold(prefix)
         test = "(a.id >= ? AND a.id < ?) OR (a.name_folded >= ? AND a.name_folded < ?)"
         return self._find(test, (start, start + _BEYOND) * 2, limit=limit)
 
     def find_containing(self, text: str, *, limit: int) -> list[Row]:
-        """Return assets with `text` in their name, without case; oldest first."""
+        """Return assets with `text` in their name, ignoring case; oldest first."""
         return self._find("instr(a.name_folded, ?)", (fold(text),), limit=limit)
 
     def _find(self, test: str, parameters: tuple[object, ...], *, limit: int = -1) -> list[Row]:
@@ -382,12 +382,12 @@ class Catalog:
             sweeps.note_refresh(connection, now)
 
     def acquire_sweep(self, owner: str, *, now: float, stale_after_s: float) -> bool:
-        """Become the one sweeping process; False while another one shows signs of life."""
+        """Become the one sweeping process; False while another one is alive."""
         with self._connections.writing() as connection:
             return sweeps.acquire(connection, owner, now=now, stale_after_s=stale_after_s)
 
     def heartbeat(self, owner: str, *, now: float) -> bool:
-        """Give a sign of life; False when another process has taken over: stop sweeping."""
+        """Send a heartbeat; False when another process has taken over: stop sweeping."""
         with self._connections.writing() as connection:
             return sweeps.beat(connection, owner, now=now)
 

@@ -1,4 +1,4 @@
-"""What is known of sweeps: generations, the last one's outcome, and who is sweeping now.
+"""Sweeps: generations, the last one's outcome, and who is sweeping now.
 
 Each function runs inside the caller's transaction.
 """
@@ -104,7 +104,7 @@ def note_refresh(connection: sqlite3.Connection, now: float) -> None:
 def acquire(
     connection: sqlite3.Connection, owner: str, *, now: float, stale_after_s: float
 ) -> bool:
-    """Become the one sweeping process; False while another one shows signs of life.
+    """Become the one sweeping process; False while another one is alive.
 
     A sign from the future (the clock was set back) counts as stale too.
     """
@@ -117,7 +117,7 @@ def acquire(
 
 
 def beat(connection: sqlite3.Connection, owner: str, *, now: float) -> bool:
-    """Give a sign of life; False when somebody else has taken over, who must not be disturbed."""
+    """Send a heartbeat; False when somebody else has taken over and must not be disturbed."""
     cursor = connection.execute("UPDATE sweeper SET beat_at = ? WHERE owner = ?", (now, owner))
     return cursor.rowcount == 1
 

@@ -17,8 +17,8 @@ T = TypeVar("T")
 Flag = Literal["archived", "favorite", "mine", "shared"]
 
 STALE_REPLY_S: Final = 3600.0
-"""A reply older than the row by less than this was overtaken by a newer one, e.g. by that of an
-edit while a sweep was under way. Older by more: the clock was set back, and the reply is taken."""
+"""A reply older than the row by less than this was overtaken by a newer one, e.g. by the reply to
+an edit while a sweep was under way. If it is older than that, the clock was set back: take it."""
 
 _ASSET: Final = (
     "id", "created", "last_used", "size_bytes", "files", "external", "type", "state",
@@ -102,13 +102,13 @@ class _Batch:
 def upsert(
     connection: sqlite3.Connection, records: Sequence[Record], *, generation: int | None
 ) -> int:
-    """Write records; those that are as they were cost a look at their digest.
+    """Write records; unchanged ones only cost a look at their digest.
 
     Args:
         connection: Inside a transaction.
-        records: Each with its `raw` JSON; of one asset the last counts. What their membership does
-            not know stays as it was.
-        generation: The sweep that saw them; None outside of sweeps.
+        records: Each with its `raw` JSON; the last one for an asset counts. What their membership
+            does not know stays as it was.
+        generation: The sweep that saw them; None outside sweeps.
 
     Returns:
         How many rows are new or different.
@@ -262,7 +262,8 @@ def set_membership(
 def set_members(connection: sqlite3.Connection, flag: Flag, ids: Iterable[AssetId]) -> int:
     """Set a flag on exactly these assets and take it off all others; returns how many changed.
 
-    In parts: SQLite would hold a statement's whole list, and all rows that it finds, in memory.
+    Works in parts, because SQLite would keep a statement's whole list, and all rows it finds, in
+    memory.
     """
     wanted = frozenset(ids)
     rows = connection.execute(f"SELECT n, id FROM asset WHERE {flag} IS NOT 0")

@@ -99,7 +99,7 @@ def load_settings(
 ) -> Settings:
     """Put flags, environment and ``config.toml`` together (reads files; the token is read later).
 
-    A token is only ever paired with its own domain: that of its profile, of
+    A token is only ever paired with its own domain: its profile's, that of
     ``CODEOCEAN_DOMAIN``, or, for ``token_file``, the one that the user names beside it.
 
     Args:

@@ -1,4 +1,4 @@
-"""Where a token comes from. It is read when it is needed, and held by nobody else than `Secret`."""
+"""Where a token comes from. It is read when it is needed, and only a `Secret` holds it."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class TokenSource(Protocol):
         ...
 
     def load(self) -> Secret | None:
-        """Return the token, or None when there is none here. May block, so call it in a thread.
+        """Return the token, or None if there is none here. May block, so call it in a thread.
 
         Raises:
-            ConfigError: When there should be one and it can't be had.
+            ConfigError: There should be one, but it can't be read.
         """
         ...
 
 
 class ReadOnce:
-    """A token source that is asked once in a run: a program may ask for a passphrase."""
+    """A token source that is asked once per run: a program may ask for a passphrase."""
 
     def __init__(self, source: TokenSource) -> None:
         self._source = source
@@ -59,11 +59,11 @@ class ReadOnce:
 
 
 class ReadAgain:
-    """A token that was read already, and from then on whatever its source gives.
+    """A token that was read already, and after that whatever its source gives.
 
     Args:
         first: The token that was read.
-        find_source: Finds the source anew: the user may have signed in again meanwhile.
+        find_source: Finds the source again: the user may have signed in again meanwhile.
     """
 
     def __init__(self, first: TokenSource, find_source: Callable[[], TokenSource]) -> None:
@@ -113,7 +113,7 @@ class TokenFile(msgspec.Struct, frozen=True):
 
 
 class GivenToken(msgspec.Struct, frozen=True):
-    """A token that was read along with the rest: from the environment or from ``config.toml``."""
+    """A token that came with the settings: from the environment or from ``config.toml``."""
 
     label: str
     secret: Secret
@@ -157,7 +157,7 @@ class TokenCommand(msgspec.Struct, frozen=True):
 
 
 class KeyringToken(msgspec.Struct, frozen=True):
-    """The desktop's keyring, where the ``keyring`` package and a usable keyring are there."""
+    """The desktop's keyring, if the ``keyring`` package and a usable keyring exist."""
 
     account: str
 
@@ -180,7 +180,7 @@ class KeyringToken(msgspec.Struct, frozen=True):
 
 
 class FirstOf(msgspec.Struct, frozen=True):
-    """Several sources in their order; the first that has a token gives it."""
+    """Several sources in order; the first that has a token wins."""
 
     sources: tuple[TokenSource, ...]
     profile: str

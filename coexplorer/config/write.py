@@ -1,6 +1,7 @@
-"""Changes to ``config.toml``, with everything else in it, comments too, left as it was.
+"""Changes to ``config.toml`` that keep everything else in it, comments included.
 
-tomlkit is the one well-kept TOML writer that keeps comments and order; it is only imported here.
+tomlkit is the one well-maintained TOML writer that keeps comments and order; only this module
+imports it.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def remove_profile(paths: Paths, name: str) -> None:
 
 
 def remember_dialect(settings: Settings, dialect: Dialect) -> None:
-    """Keep the dialect in the profile, where the profile is in the file.
+    """Keep the dialect in the profile, if the file has that profile.
 
     Raises:
         ConfigError: When the file can't be read or written.
@@ -110,7 +111,7 @@ def save_columns(paths: Paths, columns: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _edit(paths: Paths) -> Iterator[TOMLDocument]:
-    """Read, let the caller change, write: under a lock, so that two programs lose nothing."""
+    """Read, let the caller change, write: under a lock, so that two programs don't lose changes."""
     path = paths.config_file
     load_config_file(path)  # a wrong or open file is not made worse
     try:

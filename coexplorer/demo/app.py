@@ -1,4 +1,4 @@
-"""The ASGI application: which calls there are in which dialect."""
+"""The ASGI application: which calls exist in which dialect."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Who signs in with what: two users, their tokens, their scopes, and the key that signs URLs.
+"""Who can sign in: two users, their tokens and scopes, and the key that signs URLs.
 
-Kept in ``secrets.json`` (0600) of the server's data folder, so that a token stays good over
-restarts.
+Kept in ``secrets.json`` (0600) of the server's data folder, so a token stays valid over restarts.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ def parse_token(header: str | None) -> str | None:
 def load_secrets(path: Path) -> Secrets:
     """Read the secrets of a data folder, or make and keep new ones.
 
-    Those that a full disk cut off are made anew.
+    Files that a full disk cut short are made again.
 
     Raises:
         Refused: The file is not the server's.

@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON as clients really send it."""
+"""Request bodies: JSON as clients really send it."""
 
 from __future__ import annotations
 

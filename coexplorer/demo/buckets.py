@@ -59,7 +59,7 @@ def ensure_sample_buckets(data: Path) -> None:
 
 
 def find_bucket(data: Path, name: str) -> Path | None:
-    """Return the folder of a bucket, or None when there is none of this name."""
+    """Return the folder of a bucket, or None if there is none of this name."""
     folder = data / "buckets" / name
     return folder if _is_bucket_name(name) and folder.is_dir() else None
 

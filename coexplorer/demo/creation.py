@@ -1,4 +1,4 @@
-"""Creating an asset: what is asked, the draft that it begins as, and its outcome."""
+"""Creating an asset: the request, the draft, and the outcome."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def parse_create(body: bytes, content_type: str, dialect: Dialect) -> CreateBody
 
 
 def check_parts(asked: CreateBody, deployment: Deployment, user: User) -> None:
-    """Check what a combined asset shall be made of: two or more external assets (documented).
+    """Check what a combined asset is to be made of: two or more external assets (documented).
 
     That they must be ready and different from each other is a guess.
 
@@ -241,7 +241,7 @@ async def run_creation(deployment: Deployment, draft: StoredAsset, asked: Create
         except OSError as error:
             changes = {"state": "failed", "failure_reason": f"Copying failed: {error.strerror}"}
         except Exception:  # noqa: BLE001 # see below
-            # Nobody waits for this job: without an outcome the asset would stay a draft for ever.
+            # Nobody waits for this job: without an outcome the asset would stay a draft forever.
             _log.exception("the creation of %s failed", draft.id)
             reason = "The creation failed by a mistake of the embedded platform's own"
             changes = {"state": "failed", "failure_reason": reason}

@@ -93,7 +93,7 @@ def _current_provenance(provenance: Provenance) -> dict[str, object]:
 
 
 def _legacy_object(asset: StoredAsset, *, created: bool) -> dict[str, object]:
-    """Return the object in the spelling of old platforms: that of a create differs from all others.
+    """Return the object in old platforms' spelling: a create's reply differs from all others.
 
     Seen in replies of 2022 and 2023. What they had in common: empty fields are left out, but the
     description of a get and a search; and the default mount is in none but a create's.

@@ -1,7 +1,7 @@
-"""The server's data folder: taken only when it is empty or the server's own.
+"""The server's data folder: used only if it is empty or already the server's own.
 
-It is emptied of nothing but what the server has put there. Whoever names a folder with other things
-in it has made a mistake, and nothing in it may be lost.
+The server deletes only what it put there itself. Somebody who names a folder with other things in
+it has made a mistake, and nothing in it may be lost.
 """
 
 from __future__ import annotations

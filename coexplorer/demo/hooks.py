@@ -1,7 +1,7 @@
-"""Where a test holds the server still, and what it reads afterwards: gates and the request log.
+"""Gates, with which a test holds a request, and the request log that it reads afterwards.
 
-A gate stops one request before it is carried out, or after it and before its reply, until the test
-lets it go; so that every interleaving of two clients can be driven without a sleep.
+A gate stops one request before it is carried out, or before its reply, until the test lets it go.
+So a test can drive every interleaving of two clients without a sleep.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Reading an export of a real deployment: asset objects, one JSON object a line.
+"""Reading an export of a real deployment: one asset per line, as a JSON object.
 
 Lines are the platform's own objects, in any spelling that its versions have used (design: api.md,
 The asset object), as search replies hold them and as ``coexplorer ls --raw`` prints them;
-the latter add what only a search tells, under ``_coexplorer``. Whoever signs in as the first user
-stands for the one who made the export.
+the latter add what only a search tells, under ``_coexplorer``. The first user stands for the person
+who made the export.
 
-An imported asset is shown again as it came, to the byte, until somebody changes it: then the
-changed fields alone have new values (`overlay`). What is read from the object here is for the
+An imported asset is shown exactly as it came, to the byte, until somebody changes it; then only the
+changed fields have new values (`overlay`). What this module reads from the object is for the
 server's own use: searching, sorting, listing files.
 """
 

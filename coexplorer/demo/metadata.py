@@ -45,9 +45,9 @@ def find_metadata_mistake(
     may be younger than the asset.
 
     Args:
-        metadata: All values as they shall be.
+        metadata: All values as they will be.
         present: All values as they are.
-        is_known: Tells whether a field that is not in the schema is one all the same: imported
+        is_known: Tells whether a field that is not in the schema is one anyway: imported
             assets have those of another deployment.
     """
     for name, value in metadata.items():

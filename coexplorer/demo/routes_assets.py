@@ -180,7 +180,7 @@ def as_set(tags: Iterable[str]) -> tuple[str, ...]:
 def _settle_metadata(
     deployment: Deployment, asked: dict[str, object], present: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return custom metadata as they shall be: all of it as asked for, a guess.
+    """Return custom metadata as it will be: all of it as asked for, a guess.
 
     Raises:
         Refusal: 400: they do not fit the schema.

@@ -1,4 +1,4 @@
-"""The files of an asset: listing, signed URLs, and the bytes behind those, with ranges.
+"""The files of an asset: listings, signed URLs, and the bytes behind them, with ranges.
 
 The URLs stand for the platform's S3: they take no token. Errors there are XML, as S3's are.
 """

@@ -1,6 +1,6 @@
 """Running the embedded Code Ocean on loopback: in a thread, or as the main program.
 
-`DemoServer` is the whole face for tests and for the command line.
+Tests and the command line need only `DemoServer`.
 """
 
 from __future__ import annotations

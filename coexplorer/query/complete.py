@@ -1,4 +1,4 @@
-"""What is being typed at the cursor, for the completion of the search box and the shell."""
+"""What is being typed at the cursor, for completion in the search box and the shell."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Completion(msgspec.Struct, frozen=True):
         text: What is typed so far, without quotes.
         start: Index of the first character that a choice replaces.
         end: Index after the last one; the cursor.
-        choices: ``(text, help)`` of those known beforehand that go on from `text`; those of tags,
-            owners and the like come from the catalog's `field_values`.
+        choices: ``(text, help)`` of the known ones that continue `text`; for tags, owners and such,
+            ask the catalog's `field_values`.
     """
 
     kind: Literal["field", "value"]

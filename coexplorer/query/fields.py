@@ -1,4 +1,4 @@
-"""Every field of the query language with its meaning: completion, help and docs derive from it."""
+"""Every field of the query language and its meaning: completion, help and docs come from it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Field(msgspec.Struct, frozen=True):
     Attributes:
         expects: What a value must be, for the error message.
         example: A value, for the error message and the docs.
-        match: How the text of a `Kind.TEXT` field is compared, always without case.
-        choices: The values that are known beforehand, each with its help.
+        match: How the text of a `Kind.TEXT` field is compared, always ignoring case.
+        choices: The values that are known in advance, each with its help.
     """
 
     name: str

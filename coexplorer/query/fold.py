@@ -1,8 +1,8 @@
-"""The one case folding of the whole search, so that every path finds the same things.
+"""The one case folding for the whole search, so every path finds the same things.
 
-Texts are folded before they are stored and words before they are looked for; the comparison itself
-is then one of plain characters. So a word of two letters, which has no trigram, is found by the
-same rule as a longer one, and ``É`` is found by ``é`` in both.
+Texts are folded before they are stored, and words before they are searched; the comparison itself
+is then plain. So a word of two letters, which has no trigram, follows the same rule as a longer
+one, and ``É`` is found by ``é`` in both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNSEARCHABLE = str.maketrans(
 
 
 def fold(text: str) -> str:
-    """Return `text` as it is searched: composed (NFC), without case, of valid Unicode.
+    """Return `text` as it is searched: composed (NFC), case-folded, valid Unicode.
 
     NUL, U+001F, lone surrogates and noncharacters become U+FFFD: SQLite's tokenizer stops at the
     first, the second is the separator, the third can't be stored, and of the fourth (U+FFFE, say)

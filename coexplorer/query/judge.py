@@ -1,7 +1,7 @@
-"""Whether one asset is what a query looks for: the meaning of the SQL, for an asset at hand. Pure.
+"""Whether one asset matches a query: what the SQL means, for an asset at hand. Pure.
 
-For what was selected a while ago and is read afresh right before it is changed. A test holds it to
-the catalog's answers.
+For assets that were selected a while ago and are read again right before a change. A test checks it
+against the catalog's answers.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def fulfils(query: Query, record: Record, now: float, *, or_unknown: bool = Fals
 
     Args:
         query: The query.
-        record: The asset, with what searches said of it; what none has said is no.
+        record: The asset, with what searches said about it; what no search has said counts as no.
         now: Epoch seconds that relative dates count back from.
-        or_unknown: What no search has said of it yet speaks neither for nor against it.
+        or_unknown: What no search has said yet counts neither for nor against it.
     """
     if record.membership.archived and not query.asks_for_archived:
         return False
@@ -46,7 +46,7 @@ def _is_unknown(term: Term, membership: Membership) -> bool:
 
 
 def group_terms(query: Query) -> list[list[Term]]:
-    """Return the terms of which one must hold, group by group; all groups must."""
+    """Return the terms in groups: one term of each group must hold."""
     groups: dict[tuple[object, ...], list[Term]] = {}
     for number, term in enumerate(query.terms):
         key: tuple[object, ...] = (number,)

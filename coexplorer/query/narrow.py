@@ -1,4 +1,4 @@
-"""A search and one more tag → the search for what has that tag, too. Pure."""
+"""A search and one more tag → the search for what also has that tag. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from coexplorer.query.tree import AllTags, Match, Query, Term
 
 
 def narrow_to_tag(query: Query, tag: str) -> Query:
-    """Return the query for those of what `query` finds that have `tag`.
+    """Return the query for what `query` finds, limited to assets that have `tag`.
 
     ``tag:a`` becomes ``tag:all(a,b)``: written as ``tag:a tag:b`` the two would be alternatives.
     Where there are alternatives already they stay, unless the tag is one of them: it decides.

@@ -1,4 +1,4 @@
-"""Text → query tree. Every mistake is reported at its place; nothing is guessed."""
+"""Text → query tree. Reports every mistake at its place, and guesses nothing."""
 
 from __future__ import annotations
 
@@ -377,7 +377,7 @@ def parse_custom(text: str) -> Value | None:
 def parse_comparison(
     text: str, parse: Callable[[str], Value | None]
 ) -> tuple[Op, Value, Value | None] | None:
-    """Return operator, value and upper end of ``>10``, ``1..2`` or ``10``; None when it is none."""
+    """Return operator, value and upper end of ``>10``, ``1..2`` or ``10``; None if it is none."""
     low, dots, high = text.partition("..")
     if dots:
         first, last = parse(low), parse(high)

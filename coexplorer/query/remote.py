@@ -23,12 +23,12 @@ _SEARCHED = frozenset({"archived", "favorite", "mine", "shared"})
 
 
 class PlatformPart(msgspec.Struct, frozen=True):
-    """What is asked of the platform, and what is left to be judged by its answer.
+    """What to ask the platform, and what to check in its answer.
 
     Attributes:
-        request: Finds at least what the query finds, up to the platform's own idea of words.
+        request: Finds at least what the query finds, given the platform's own idea of words.
         rest: What is left to be looked for in the answer, archived assets included; its sort keys
-            are those of the query, when the platform can't sort so.
+            are the query's, when the platform can't sort that way.
     """
 
     request: SearchRequest
@@ -36,12 +36,12 @@ class PlatformPart(msgspec.Struct, frozen=True):
 
     @property
     def is_whole(self) -> bool:
-        """Whether the platform's answer needs no further look."""
+        """Whether the platform's answer needs no further check."""
         return not self.rest.terms and not self.rest.sort
 
     @property
     def membership(self) -> Membership:
-        """What being found by the request says of an asset."""
+        """What being found by the request says about an asset."""
         owner = self.request.ownership
         return Membership(
             archived=self.request.archived,
@@ -80,7 +80,7 @@ def platform_part(query: Query) -> PlatformPart:
 
 
 def _group(terms: Sequence[Term]) -> list[list[Term]]:
-    """Return the terms that are no flags; alternatives (of the same field) together."""
+    """Return the terms that are not flags; alternatives (on the same field) together."""
     groups: dict[object, list[Term]] = {}
     for number, term in enumerate(terms):
         alike = isinstance(term, Match) and not term.negated and not term.custom
@@ -95,7 +95,7 @@ def _is_type(term: Match) -> bool:
 
 
 def _text(term: Term) -> tuple[str, bool]:
-    """Return a term in the platform's syntax, empty when it has none, and whether it is all.
+    """Return a term in the platform's syntax (empty: it has none), and whether that is all.
 
     The platform's idea of a field is wider than ours: its ``commit_id:1b`` is found anywhere in a
     commit, its ``tag:`` is a beginning. So of fields its answer is judged again, by our meaning.

@@ -1,4 +1,4 @@
-"""A query as data. What each field means is said in `coexplorer.query.fields`."""
+"""A query as data. `coexplorer.query.fields` says what each field means."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ Term = Word | Match | AllTags | Flag | Compare
 
 
 class Query(msgspec.Struct, frozen=True):
-    """What is looked for, in the order in which it was written; hashable.
+    """What to look for, in the order it was written; hashable.
 
     Words, flags, comparisons, `AllTags` and whatever is negated must all hold. Of the `Match` terms
-    that are not negated, those of the same field are alternatives.
+    that are not negated, terms on the same field are alternatives.
     """
 
     terms: tuple[Term, ...] = ()

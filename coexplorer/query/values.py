@@ -62,7 +62,7 @@ def format_size(size_bytes: int) -> str:
 
 
 def parse_count(text: str) -> int | None:
-    """Return a whole number; None when it is none."""
+    """Return a whole number; None if it is not one."""
     if not text.isascii() or not text.isdigit() or len(text) > len(str(LARGEST)):
         return None
     number = int(text)
@@ -70,7 +70,7 @@ def parse_count(text: str) -> int | None:
 
 
 def parse_number(text: str) -> int | float | None:
-    """Return a number as custom metadata may hold it; None when it is none or too large."""
+    """Return a number as custom metadata may hold it; None if it is not one or too large."""
     if len(text) > 40 or _NUMBER.fullmatch(text) is None:  # noqa: PLR2004 - longer is no number
         return None
     number = float(text)

@@ -1,4 +1,4 @@
-"""Asset objects of every spelling, and of none."""
+"""Asset objects in every spelling, and in none."""
 
 import json
 import math

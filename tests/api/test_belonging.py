@@ -1,4 +1,4 @@
-"""A reply belongs to the question: never is one asset taken for another."""
+"""A reply belongs to its request: one asset is never taken for another."""
 
 import contextlib
 import json

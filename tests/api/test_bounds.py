@@ -1,4 +1,4 @@
-"""Whatever a stranger sends, this machine keeps little of it and waits for it only so long."""
+"""Whatever a server sends, this machine keeps little of it and waits only a limited time."""
 
 import contextlib
 import gzip
@@ -304,7 +304,7 @@ HARD_BODIES = [
 
 @pytest.mark.parametrize("body", HARD_BODIES, ids=range(len(HARD_BODIES)))
 def test_a_strangers_text_is_read_in_time_however_it_is_made(body: bytes) -> None:
-    """Each takes milliseconds; what is quadratic would take minutes, the exponential for ever."""
+    """Each takes milliseconds; what is quadratic would take minutes, the exponential forever."""
     for read in (find_message, find_page_title):
         line = read(body)
         assert line.isprintable()

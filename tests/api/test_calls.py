@@ -1,4 +1,4 @@
-"""What is asked, parameter by parameter, in both dialects."""
+"""Requests, parameter by parameter, in both dialects."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A platform's bad days: what is repeated, what is settled, and what is said in the end."""
+"""A platform's bad days: what is retried, what is settled, and what is reported in the end."""
 
 from collections.abc import Mapping
 from typing import Any

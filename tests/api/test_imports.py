@@ -1,4 +1,4 @@
-"""What reading an asset from the disk costs: not the network's libraries."""
+"""Reading an asset from the disk does not import the network's libraries."""
 
 import subprocess
 import sys

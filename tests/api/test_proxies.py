@@ -1,4 +1,4 @@
-"""Which proxy leads where: the variables, read as curl reads them."""
+"""Which proxy is used for what: the variables, read as curl reads them."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Proxies that take a connection and then make no way: told as theirs, and never waited for long.
+"""Proxies that accept a connection and then do nothing: named as the cause, never waited for long.
 
 Real sockets on this machine; the platform behind them is never reached.
 """
@@ -51,7 +51,7 @@ class Odd:
 
 
 async def fail(environment: dict[str, str]) -> Failure:
-    """Send a request that waits for ever for a reply, and a moment for a connection."""
+    """Send a request that waits forever for a reply, and a moment for a connection."""
     network = Network(build_limits(2), environment)
     request = httpx.Request(
         "GET", URL, extensions={"timeout": {"connect": 0.3, "read": None, "write": None}}

@@ -1,4 +1,4 @@
-"""The token and AWS keys go to the platform, and into nothing that anybody reads."""
+"""The token and AWS keys go to the platform, and into nothing that anybody else reads."""
 
 import base64
 import logging

@@ -1,4 +1,4 @@
-"""What of httpx we stand on: a test names what a newer one changed, or a successor lacks."""
+"""The parts of httpx that we rely on: these tests name what a newer version changed."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
 
 
 class Network(httpx.AsyncBaseTransport):
-    """Answers with each of `answers` in turn, the last one for ever, and notes when."""
+    """Answers with each of `answers` in turn, the last one forever, and notes when."""
 
     def __init__(self, *answers: httpx.Response | Exception | Answer) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""Walks over all pages, on platforms that are well and on those that are not."""
+"""Walks through all pages, on platforms that work and on platforms that don't."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ SEARCH = "/api/v1/data_assets/search"
 
 
 def fill(server: DemoServer, count: int) -> None:
-    """Replace the assets by so many plain ones."""
+    """Replace the assets by this many plain ones."""
     server.store.clear()
     me = server.users[0].email
     server.store.insert(

@@ -1,4 +1,4 @@
-"""What the platform answers, in every shape that has been seen."""
+"""The platform's answers, in every shape that has been seen."""
 
 import json
 from contextlib import suppress

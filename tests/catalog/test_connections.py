@@ -170,7 +170,7 @@ def test_migration_that_fails_leaves_the_file_as_it_was(
 
     def drop_and_fail(connection: sqlite3.Connection) -> None:
         connection.execute("DROP TABLE tag")
-        connection.execute("SELECT 1 1")  # a mistake of ours, no damage
+        connection.execute("SELECT 1 1")  # our own mistake, no damage
 
     with monkeypatch.context() as patch:
         patch.setattr(connections, "MIGRATIONS", (*MIGRATIONS, ("break", drop_and_fail)))

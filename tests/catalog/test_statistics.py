@@ -1,4 +1,4 @@
-"""Figures over the catalog, judged by counting the same records in plain Python."""
+"""Statistics on the catalog, judged by counting the same records in plain Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the catalog keeps of each asset, and how it tells of changes."""
+"""What the catalog keeps about each asset, and how it reports changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the catalog knows of sweeps, and the place that one process has at a time."""
+"""What the catalog knows about sweeps, and how only one process sweeps at a time."""
 
 from __future__ import annotations
 

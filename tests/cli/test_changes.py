@@ -1,4 +1,4 @@
-"""``edit``, ``archive``, ``rm``, ``tags`` and what takes them back."""
+"""``edit``, ``archive``, ``rm``, ``tags`` and undoing them."""
 
 import pytest
 

@@ -123,7 +123,7 @@ def test_the_demo_gives_the_terminal_back_when_a_signal_ends_it() -> None:
         terminal.process.send_signal(signal.SIGCONT)
         assert terminal.wait() == 128 + signal.SIGHUP
         assert terminal.modes()[3] & raw == raw
-        # Who is woken takes the terminal anew, whose modes may be anything; the last word counts.
+        # A process that wakes takes the terminal again, in any mode; the last word counts.
         assert terminal.shown.rindex("\x1b[?1049l") > terminal.shown.rindex("\x1b[?1049h")
         assert_gone(url)
 

@@ -1,4 +1,4 @@
-"""``demo`` and ``serve`` on a full disk: one sentence, and a start like any other when it has room.
+"""``demo`` and ``serve`` on a full disk: one sentence, and a normal start once there is space.
 
 The disks are small ones, in a namespace of their own.
 """

@@ -1,4 +1,4 @@
-"""The global options behind a command."""
+"""Global options after a command."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a command acts on is what is there now, not what was known a while ago."""
+"""A command acts on what is there now, not on what was known a while ago."""
 
 import pytest
 

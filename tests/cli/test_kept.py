@@ -1,4 +1,4 @@
-"""What could not be sent is kept, whichever command it was, and goes out when it is asked for."""
+"""What could not be sent is kept, whichever command it was, and is sent on request."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What is said of what was not sent, and with which code: nobody is told that it was not needed."""
+"""What is said about changes that were not sent, and with which exit code."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""``ls``, ``show``, ``stats`` and their like: reading, in every format."""
+"""``ls``, ``show``, ``stats`` and the like: reading, in every format."""
 
 import json
 from pathlib import Path

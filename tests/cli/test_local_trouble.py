@@ -192,7 +192,7 @@ dd if=/dev/zero of="$1/fill" bs=1k count=$((8192 - $3 - $(du -sk "$1" | cut -f1)
 shift 3
 exec "$@"
 """
-"""Runs a command whose home is on a file system of its own, with so many KB left."""
+"""Runs a command whose home is on a file system of its own, with only a few KB left."""
 
 
 @pytest.mark.parametrize("room_kb", [64, 300, 1000, 2000])
@@ -282,7 +282,7 @@ def test_a_damaged_journal_is_told_with_the_way_out(known: Program, damage: byte
 
 
 def test_no_hint_sends_a_good_catalog_to_the_bin(known: Program) -> None:
-    """A mistake of ours in SQL is no fault of the file."""
+    """Our own mistake in SQL is not the file's fault."""
     with (
         closing(connections.Connections(find_catalog())) as catalog,
         pytest.raises(CatalogError) as caught,

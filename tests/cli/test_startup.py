@@ -1,4 +1,4 @@
-"""What a start costs, and what the program says of itself."""
+"""What a start costs, and what the program says about itself."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or broken off: a sentence, a code, and no half work."""
+"""Standard streams that are closed, full or cut off: a message, an exit code, no half-done work."""
 
 from __future__ import annotations
 

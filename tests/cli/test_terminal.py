@@ -1,4 +1,4 @@
-"""What commands do on a terminal: fit, ask, show progress, open the editor, stop when told."""
+"""Commands on a terminal: fit the width, ask, show progress, open the editor, stop when told."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What people call their platform."""
+"""The names that people type for their platform."""
 
 import pytest
 

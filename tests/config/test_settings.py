@@ -1,4 +1,4 @@
-"""Who is asked, and with which token: a token never goes to another domain than its own."""
+"""Which platform is used with which token: a token never goes to another domain."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The calls on one asset, where no judge looks: bodies that make no sense, and what is kept."""
+"""Calls on one asset that no judge covers: nonsense bodies, and what is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creating: what is refused at once, and the outcomes of what is not."""
+"""Creating: what is refused at once, and how the rest ends."""
 
 from __future__ import annotations
 

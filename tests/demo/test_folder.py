@@ -1,4 +1,4 @@
-"""The data folder: whose it is, and what may be deleted in it."""
+"""The data folder: who owns it, and what may be deleted in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever comes, the server says what is wrong with it: never a 500, and it lives on."""
+"""Whatever comes in, the server says what is wrong with it: never a 500, and it keeps running."""
 
 from __future__ import annotations
 

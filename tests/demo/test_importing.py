@@ -1,4 +1,4 @@
-"""Imports: every spelling that platforms use, and clear words about lines that are no assets."""
+"""Imports: every spelling that platforms use, and a clear word on lines that are not assets."""
 
 import json
 from pathlib import Path

@@ -1,8 +1,7 @@
-"""What labs' clients of old platforms ask, and what they read of the replies.
+"""What labs' clients for old platforms ask, and what they read from the replies.
 
 The requests of two clients that are on PyPI (``aind-codeocean-api`` 0.5.2 and
-``aind-codeocean-utils`` 0.2.0): a row is one of them, and what those programs take out of its
-reply.
+``aind-codeocean-utils`` 0.2.0): a row is one request, and what those programs read from its reply.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sample data: alike for a seed, consistent in themselves, and nasty enough."""
+"""The sample data: always the same for a seed, consistent, and nasty enough."""
 
 import hashlib
 import json
@@ -132,7 +132,7 @@ def test_institute_has_all_states_types_origins_and_people(institute: list[Store
 
 
 def test_no_data_are_larger_than_an_institute_could_keep() -> None:
-    # What is made from data of unknown size has a size all the same: the raw data's.
+    # What is made from data of unknown size has a size anyway: the raw data's.
     assets = make(5000, seed=3)
     unknown = {one.id for one in assets if one.state == "ready" and one.size is None}
     made_from = [one.provenance.data_assets for one in assets if one.provenance]

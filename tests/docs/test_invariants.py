@@ -1,4 +1,4 @@
-"""``docs/invariants.md`` is held to the code: what it says never waits has no await in it."""
+"""``docs/invariants.md`` checked against the code: what it says never waits has no await."""
 
 from __future__ import annotations
 

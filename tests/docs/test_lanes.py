@@ -1,4 +1,4 @@
-"""Tests get the markers of the fast lane by what they use."""
+"""Tests get the fast lane's markers from what they use."""
 
 from __future__ import annotations
 

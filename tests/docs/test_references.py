@@ -1,4 +1,4 @@
-"""Docs and docstrings point at pages, headings, modules and files: all of these are there."""
+"""Docs and docstrings refer to pages, headings, modules and files: all of them exist."""
 
 from __future__ import annotations
 

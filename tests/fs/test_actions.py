@@ -1,4 +1,4 @@
-"""What the tree's actions mean, on a real mount; each test has an asset of its own."""
+"""What actions in the tree do, on a real mount; each test has its own asset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A save that failed, and what is shown and sent after it: mine or theirs, and nothing unseen."""
+"""After a failed save: what is shown and sent, mine or theirs, and nothing unseen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mount that ends before it is ready says so as what it is: each kind has its exit code."""
+"""A mount that ends before it is ready says why: each kind of failure has its exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Editors that want a terminal, driven through one: type, save, leave; and what they never do."""
+"""Editors that need a terminal, driven through one: type, save, quit; and what they never do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mounts that hang, that can't begin, that others look at, or whose catalog is taken away."""
+"""Mounts that hang, can't start, are looked at by others, or lose their catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No tool deletes an asset by accident; who may delete, may only delete so many."""
+"""No tool deletes an asset by accident, and a mount that may delete has a limit."""
 
 from __future__ import annotations
 

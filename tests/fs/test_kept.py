@@ -1,4 +1,4 @@
-"""A user's own files in an asset's folder: kept as on any disk, and told of; never only gone."""
+"""A user's own files in an asset's folder: kept as on any disk, reported, never silently lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saves behind one that hangs: the newest text is never only in the mount's memory."""
+"""Saves behind a hanging one: the newest text is never only in the mount's memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How mounts begin and end, and what is left when they do not end well."""
+"""How mounts start and end, and what is left when they end badly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the mount looks for news, with a clock that the test turns, and what it makes of them."""
+"""When the mount looks for news, on a clock that the test controls, and what it does with them."""
 
 from __future__ import annotations
 

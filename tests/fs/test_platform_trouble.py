@@ -1,4 +1,4 @@
-"""The whole platform in trouble: silent, gone, or it does not take the token. Each has a mount."""
+"""The whole platform in trouble: silent, gone, or refusing the token. Each has its own mount."""
 
 from __future__ import annotations
 

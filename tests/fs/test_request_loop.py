@@ -1,4 +1,4 @@
-"""How requests are taken one after another, and everything else still gets its turn."""
+"""Requests are taken one after another, and everything else still gets its turn."""
 
 from __future__ import annotations
 

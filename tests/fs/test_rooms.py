@@ -1,4 +1,4 @@
-"""The pure rooms of the mount: numbers, texts, what was shown, scratch files, saves."""
+"""The mount's pure modules: numbers, texts, what was shown, scratch files, saves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of pyfuse3 we stand on, its private parts too: a test names what a newer one changed."""
+"""The parts of pyfuse3 that we rely on, private ones too: these tests name what changed."""
 
 from __future__ import annotations
 

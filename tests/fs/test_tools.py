@@ -1,6 +1,6 @@
 """Every tool of the design's list saves with exactly one PUT and the right content.
 
-One asset a case, one mount for all cases of a worker; counted at the server.
+One asset per case, one mount for all cases of a worker; counted at the server.
 """
 
 from __future__ import annotations

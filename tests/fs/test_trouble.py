@@ -237,7 +237,7 @@ def test_forbidden_is_eacces_and_then_refused_at_open(mounted: Mounted) -> None:
         os.open(path, os.O_WRONLY)
     assert len(mounted.writes(IDS["forbidden"])) == 1
 
-    # vim moves the file away, cannot create it anew, and puts it back; the one that could not be
+    # vim moves the file away, cannot create it again, and puts it back; the one that could not be
     # sent as well.
     for file, text in ((path.with_name("description.md"), "old text\n"), (path, "x\n")):
         backup = file.with_name("backup")

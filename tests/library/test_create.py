@@ -1,4 +1,4 @@
-"""New assets: no key leaves for anywhere but the platform, and a lost reply is looked for."""
+"""New assets: keys go only to the platform, and a lost reply is looked for."""
 
 from itertools import islice
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One mistake in one line of the editor's text: it changes that asset at most, or is refused."""
+"""One mistake in one line of the editor's text changes at most that asset, or is refused."""
 
 import random
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Files of an asset: listed, downloaded, continued; and nothing leaves the target folder."""
+"""Files of an asset: listed, downloaded, resumed; and nothing leaves the target folder."""
 
 from pathlib import Path
 

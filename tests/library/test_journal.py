@@ -1,4 +1,4 @@
-"""The journal: what stands in it before and after a request, whoever dies."""
+"""The journal: what is in it before and after a request, whoever dies."""
 
 import signal
 import sqlite3

@@ -1,4 +1,4 @@
-"""``kill -9`` at every step of an edit and in the middle of a bulk: what the next start knows."""
+"""``kill -9`` at every step of an edit and within a bulk edit: what the next start knows."""
 
 import os
 import signal
@@ -74,7 +74,7 @@ anyio.run(main)
 
 
 class Victim:
-    """A process of ours that edits, to be killed."""
+    """One of our processes that edits, to be killed."""
 
     def __init__(self, settings: Settings, server: DemoServer, task: str, die_in: str = "") -> None:
         self._process = subprocess.Popen(

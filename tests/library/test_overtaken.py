@@ -1,4 +1,4 @@
-"""What a colleague does while a change waits, or is asked about, is neither lost nor deleted."""
+"""What a colleague does while a change waits or is being confirmed is neither lost nor deleted."""
 
 import sqlite3
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What the face passes on from the catalog, and how it works on without one."""
+"""What the library passes on from the catalog, and how it works without a catalog."""
 
 import msgspec
 

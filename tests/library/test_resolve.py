@@ -1,4 +1,4 @@
-"""Which asset is meant: nothing is guessed for what writes."""
+"""Which asset is meant: commands that write never guess."""
 
 import pytest
 

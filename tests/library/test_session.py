@@ -1,4 +1,4 @@
-"""Sessions: what they open, what they import, what they tell while they work."""
+"""Sessions: what they open, what they import, what they report while they work."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Changes of unknown outcome, of every kind, settled by a look at the platform."""
+"""Changes of unknown outcome, of every kind, settled by asking the platform."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

@@ -1,4 +1,4 @@
-"""Going on with another token, while the session stays open."""
+"""Switching to another token while the session stays open."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A platform that says what none should: the library keeps what is good of it and says so."""
+"""A platform that answers nonsense: the library keeps the good part and says so."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Sweeps and refreshes of the embedded server."""
+"""Sweeps and refreshes against the embedded server."""
 
 import time
 import zlib

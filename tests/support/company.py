@@ -1,10 +1,10 @@
-"""A company's network, in a namespace of its own: a platform behind proxies and certificates.
+"""A company's network in its own namespace: a platform behind proxies and certificates.
 
-Run as a program (`ENTER` first) it sets the network up, tells its ports as one line of JSON, and
+Run as a program (`ENTER` first) it sets up the network, prints its ports as one line of JSON, and
 then runs commands: a line of JSON in (``argv``, ``env``, ``trust``), a line out (``code``, ``out``,
 ``err``, ``by``: the proxies that were passed).
 
-The addresses are no loopback, so that the program takes the way that it takes in the world.
+The addresses are not loopback, so the program takes the same path as in real life.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A disk that has no room."""
+"""A full disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assets whose text would take a terminal over, if any of it were interpreted."""
+"""Assets with text that would take over a terminal, if any of it were interpreted."""
 
 from __future__ import annotations
 

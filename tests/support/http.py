@@ -1,4 +1,4 @@
-"""Plain HTTP to the embedded server, without a line of the client's."""
+"""Plain HTTP to the embedded server, without any of the client's code."""
 
 from __future__ import annotations
 

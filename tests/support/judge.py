@@ -1,6 +1,6 @@
 """A naive search over records in plain Python: the judge of the catalog's SQL.
 
-Shares only `fold` and the parsed query with the package; intervals are worked out anew.
+Shares only `fold` and the parsed query with the package; it works out intervals by itself.
 """
 
 from __future__ import annotations

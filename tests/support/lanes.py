@@ -1,4 +1,4 @@
-"""Which tests need what: the one place that gives tests the markers of ``make quick``.
+"""Which tests need what: the one place that sets the markers for ``make quick``.
 
 ``mount``
     It mounts: FUSE, and for some tests the editors and tools that save.
@@ -7,7 +7,7 @@
 ``slow``
     It starts programs, or computes for seconds.
 ``second_loop``
-    An async test on trio; the same test runs on asyncio, too.
+    An async test on trio; the same test also runs on asyncio.
 
 Markers follow from what a test uses, so nobody has to remember them.
 """

@@ -201,7 +201,7 @@ def mounting(
 
 
 def make_asset(number: int, name: str, **fields: object) -> StoredAsset:
-    """Return an asset of the first user; `fields` are those of `StoredAsset`."""
+    """Return an asset of the first user; `fields` are fields of `StoredAsset`."""
     asset = StoredAsset(
         id=make_id(number),
         name=name,

@@ -1,4 +1,4 @@
-"""Mounts of their own for a command, which nobody else sees."""
+"""A private mount namespace for a command."""
 
 import os
 

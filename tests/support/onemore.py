@@ -1,6 +1,6 @@
 """The program with one more row in its table of fields, and a platform that has that field.
 
-Nothing else of the program differs: what does not go through the table does not know the field.
+Nothing else in the program differs: code that bypasses the table does not know the field.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What docs and docstrings point at, and whether it is there. Nothing is imported for that."""
+"""What docs and docstrings refer to, and whether it exists. Nothing is imported for that."""
 
 from __future__ import annotations
 

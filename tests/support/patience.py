@@ -1,4 +1,4 @@
-"""How long a test waits for what must come: longer where the machine has other things to do."""
+"""How long a test waits for a condition: longer if the machine is busy."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The command line as tests run it: in this process, or as a program of its own."""
+"""The command line as tests run it: in this process, or as a separate program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that says anything at all: each reply is bytes, as a stranger may choose them."""
+"""A server that can say anything at all: each reply is bytes that the test chooses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program behind a terminal of its own, for what it only does there."""
+"""A program on its own terminal, for what it only does there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of the log, and what a batch came to, as lines and words."""
+"""Changes in the log, and how a batch ended, as lines and words."""
 
 from __future__ import annotations
 

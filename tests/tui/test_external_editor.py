@@ -1,4 +1,4 @@
-"""$EDITOR: what comes back from it becomes a plan, and nothing that was written is lost."""
+"""$EDITOR: what comes back becomes a plan, and nothing that was written is lost."""
 
 from __future__ import annotations
 

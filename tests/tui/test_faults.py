@@ -1,4 +1,4 @@
-"""Every fault of the ground floor at all that is sent: it is done, or it is said and kept."""
+"""Every network fault at every kind of write: it is done, or it is reported and kept."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def test_a_deletion_is_done_or_said(
         if "deleted open data" in said:
             assert server.store.find(OUTSIDE) is None
         else:
-            # Whether it is gone may be unknown: then the log keeps it as such.
+            # Whether it is gone may be unknown: then the log keeps it as unknown.
             assert entry is not None
             assert entry.state in KEPT
             assert said or fault == 401

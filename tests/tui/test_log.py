@@ -150,7 +150,7 @@ def _said(app: Running) -> str:
 
 
 def fill_journal(app: Running, batches: int, *, entries: int = 1) -> None:
-    """Write changes down that were done, each of so many assets."""
+    """Write down finished changes, each of a number of assets."""
     journal = app.library._context.journal
     for number in range(batches):
         drafts = [

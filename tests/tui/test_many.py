@@ -109,7 +109,7 @@ async def test_many_are_deleted_after_a_typed_confirmation(
 
 
 def add_assets(server: DemoServer) -> None:
-    """Put 20 assets that the first user may change in place of the others."""
+    """Replace the assets with 20 that the first user may change."""
     server.store.clear()
     me = server.users[0].email
     server.store.insert(
@@ -195,7 +195,7 @@ async def test_what_a_search_has_marked_must_be_in_it_still(
         assert app.stored(OUTSIDE).tags == ("keep",)
         assert app.stored(COMBINED).tags == ()
         await app.press("escape")
-        # What was changed here may fit no longer, and is marked all the same.
+        # What was changed here may no longer match, and is marked anyway.
         marks = app.main.marked
         await app.until(lambda: list(marks.values()).count(None) > 1, "marks that are meant")
         assert marks[AssetId(COMBINED)] is not None

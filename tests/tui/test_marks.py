@@ -1,4 +1,4 @@
-"""What every command makes of marked assets: it acts on all of them, or says that it does not."""
+"""What every command does with marked assets: it acts on all of them, or says that it does not."""
 
 from __future__ import annotations
 

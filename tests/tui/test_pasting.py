@@ -1,4 +1,4 @@
-"""What is typed and pasted arrives once, as it was typed, in every field of the app."""
+"""What is typed and pasted arrives once and unchanged, in every field of the app."""
 
 from __future__ import annotations
 

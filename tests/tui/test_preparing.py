@@ -1,4 +1,4 @@
-"""While something is prepared, its screen has the keys: none reaches the list behind."""
+"""While something is being prepared, its screen takes the keys: none reaches the list behind it."""
 
 from __future__ import annotations
 

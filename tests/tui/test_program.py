@@ -1,4 +1,4 @@
-"""The real program in a real terminal: what is said of bytes, screens and signals."""
+"""The real program in a real terminal: bytes, screens and signals."""
 
 from __future__ import annotations
 

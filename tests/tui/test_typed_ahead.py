@@ -1,4 +1,4 @@
-"""Keys that come in one packet, as a slow link brings them: each acts where it was meant to."""
+"""Keys that arrive in one packet, as on a slow link: each acts where it was meant to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `u` and ctrl+r take back at once, what they name first, and that one press is one undo."""
+"""What `u` and ctrl+r undo at once, what they name first, and that one press is one undo."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Scripted trouble: what networks, proxies and platforms do on a bad day, on demand.
 
 A `FaultPlan` holds rules; `FaultMiddleware` applies them to the requests that it sees; the server
-must speak through `FaultProtocol`, which is what can cut a connection. A plan is filled by a test
-(`FaultPlan.add`) or from a script (`parse_script`), one rule a line::
+must speak through `FaultProtocol`, which can cut a connection. A plan is filled by a test
+(`FaultPlan.add`) or from a script (`parse_script`), one rule per line::
 
     # METHOD  PATH               FAULT     OPTIONS
     GET       data_assets/*      503       times=2
@@ -16,7 +16,7 @@ with ``/``; in it ``*`` stands for anything within one segment and ``**`` for an
 FAULT is one of:
 
 ``latency``
-    ``seconds`` (1) pass first, then the request goes its way: other rules may still strike it.
+    The reply comes ``seconds`` (1) late; other rules may still strike the request.
 A number (``401``, ``403``, ``404``, ``409``, ``429``, ``500``, ``502``, ``503``, ``504``, …)
     That status with ``{"message": …}`` (``message="…"``); nothing is carried out.
     ``retry-after=N`` adds the header in seconds, ``retry-after=date+N`` as an HTTP date.
@@ -25,9 +25,9 @@ A number (``401``, ``403``, ``404``, ``409``, ``429``, ``500``, ``502``, ``503``
 ``lost``
     The request is carried out and the connection is reset before any of the reply.
 ``silence``
-    Nothing is carried out and nothing is answered until `FaultPlan.release`, or for ever.
+    Nothing is carried out and nothing is answered until `FaultPlan.release`, or forever.
 ``html``
-    A proxy's page in place of JSON, with ``status`` (200); nothing is carried out.
+    A proxy's page instead of JSON, with ``status`` (200); nothing is carried out.
 ``cut``
     The request is carried out; half of its JSON is sent as if that were all.
 ``short``

@@ -1,6 +1,6 @@
 """The seam under HTTP: a protocol for uvicorn that lets an application cut its own connection.
 
-ASGI has no word for a reset, so that the protocol puts itself into each request's scope.
+ASGI can't express a reset, so the protocol puts itself into each request's scope.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class FaultProtocol(H11Protocol):
     async def reset(self) -> None:
         """Send a TCP reset: what the kernel has not sent yet is lost, the peer sees ECONNRESET."""
         connection: socket.socket = self.transport.get_extra_info("socket")
-        # With a linger time of zero, closing means RST in place of FIN (socket(7)).
+        # With a linger time of zero, closing means RST instead of FIN (socket(7)).
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
         await self._gone.wait()
@@ -69,7 +69,7 @@ class FaultProtocol(H11Protocol):
 
         Args:
             event: What to wait for; None: only for the time.
-            seconds: How long at most; None: for ever.
+            seconds: How long at most; None: forever.
 
         Returns:
             Whether the connection is still there.

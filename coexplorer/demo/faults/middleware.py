@@ -57,7 +57,7 @@ class FaultMiddleware:
 
     Args:
         app: The application; it must be served through `FaultProtocol`.
-        plan: Asked anew with each request.
+        plan: Asked again with each request.
     """
 
     def __init__(self, app: ASGIApp, plan: FaultPlan) -> None:
@@ -173,7 +173,7 @@ def _build_refusal(rule: Rule, now: float) -> Reply:
 
 
 def _break_paging(rule: Rule, reply: Reply) -> Reply:
-    """Have a search reply say that there is more, with the token of before or without one."""
+    """Have a search reply say that there is more, with the previous token or with none."""
     try:
         page = json.loads(reply.body)
     except ValueError:

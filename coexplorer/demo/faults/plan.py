@@ -1,7 +1,7 @@
-"""Which request is struck by which fault: rules and their counting.
+"""Which fault strikes which request: rules and their counters.
 
-A plan is filled by one thread (a test) and asked by another (the server's loop), so that everything
-that counts is behind one lock.
+One thread (a test) fills a plan and another (the server's loop) asks it, so one lock guards all
+counters.
 """
 
 from __future__ import annotations
@@ -172,9 +172,9 @@ class FaultPlan:
             method: An HTTP method or ``*``.
             path: A pattern (see the package).
             nth: Strike only this one of the matching requests, from 1, after those spared.
-            every: Strike each of so many.
-            times: Stop after so many strikes.
-            after: Spare so many first; for `Kind.EXPIRE`, so many requests of each token.
+            every: Strike every Nth request.
+            times: Stop after N strikes.
+            after: Spare the first N; for `Kind.EXPIRE`, the first N requests of each token.
             status: Of `Kind.HTML`, or of `Kind.STATUS`.
             message: What the refusal says.
             retry_after: Seconds, or a ready header value, or ``date+N``.
@@ -247,7 +247,7 @@ class FaultPlan:
             return Verdict(latency_s, striking, self._releases)
 
     def wait_struck(self, rule: Rule, times: int = 1, *, timeout_s: float = 30.0) -> None:
-        """Block until a rule struck so many times; a request in silence is held from then on.
+        """Block until a rule has struck this many times; a request in silence is held from then on.
 
         Raises:
             TimeoutError: It did not within ``timeout_s``.

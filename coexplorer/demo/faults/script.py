@@ -1,4 +1,4 @@
-"""Fault scripts: one rule a line (see the package's docstring for the language)."""
+"""Fault scripts: one rule per line (see the package's docstring for the language)."""
 
 from __future__ import annotations
 

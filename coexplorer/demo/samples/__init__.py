@@ -1,4 +1,4 @@
-"""Sample data: an institute's assets and their files, made up anew and alike from a seed.
+"""Sample data: an institute's assets and their files, made up from a seed, always the same for it.
 
 Nothing is read and nothing is stored: assets come from a seed and a clock, files from an asset's id
 alone, so that no edit changes them.

@@ -1,4 +1,4 @@
-"""Markdown as people write it about their data: mostly nothing, now and then a page."""
+"""Markdown as people write it about their data: mostly none, now and then a page."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def build_description(rng: random.Random, facts: Mapping[str, str]) -> str:
 
 
 def build_long_description(size: int) -> str:
-    """Write a description of exactly so many characters, with headings and lists to its end."""
+    """Write a description of exactly this many characters, with headings and lists to its end."""
     lines = ["# Notes of a long project", ""]
     for week in range(1, size // 40 + 2):
         lines += [

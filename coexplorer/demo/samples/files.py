@@ -1,8 +1,8 @@
 """The files of a sample asset: their list and every byte of them, from the asset's id alone.
 
 An id's last byte says which tree it has (`TREES`), so that neither a rename nor any other edit
-moves a file. Sizes are modest, whatever the asset's size claims: they are there to be downloaded.
-Nothing is stored; any range of any file can be had at once.
+moves a file. Sizes are modest, whatever the asset's size claims: they are meant to be downloaded.
+Nothing is stored; any range of any file is available at once.
 """
 
 from __future__ import annotations

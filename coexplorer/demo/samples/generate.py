@@ -1,7 +1,7 @@
 """Making an institute's assets from a seed.
 
 Everything comes from one stream of random numbers and from `now`, so that the same arguments give
-the same data on any machine. Raw data come before what is derived from them.
+the same data on any machine. Raw data comes before the data derived from it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ and ids the same for everybody, every day. So what a manual shows is what its re
 """
 
 PARTS_KEPT = 400
-"""What is made of several assets is made of some of so many that came just before."""
+"""An asset that is made from several draws on this many of its predecessors."""
 
 TOGETHER_S = 200 * DAY_S
 """Those lie no further apart than this."""
@@ -65,7 +65,7 @@ def generate(count: int, *, seed: int, now: float, owner: str, colleague: str) -
 
 
 def _iter_ordinary(maker: Maker) -> Iterator[StoredAsset]:
-    """Yield assets for ever; one of each sort soon, then as they come."""
+    """Yield assets forever; one of each sort soon, then as they come."""
     lineage, parts = Lineage(maker), list[StoredAsset]()
     for sort in chain(("session", "model", "draft", "failed", "combined"), _iter_sorts(maker)):
         match sort:

@@ -1,4 +1,4 @@
-"""Raw data and all that is derived from them, step by step, with who made what of which."""
+"""Raw data and everything derived from it, step by step: who made what from which."""
 
 from __future__ import annotations
 

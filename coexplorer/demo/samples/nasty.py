@@ -1,7 +1,7 @@
-"""Names, descriptions and tags that break careless programs: each kind is somewhere in any sample.
+"""Names, descriptions and tags that break careless programs; every sample has some of each kind.
 
-They are what people, uploaders and other platforms' exports really leave behind, and a few that
-somebody with bad intentions would.
+People, uploaders and other platforms' exports really produce most of them; a few come from somebody
+with bad intentions.
 """
 
 from __future__ import annotations
@@ -113,5 +113,5 @@ SHARE = 0.01
 
 
 def count_nasty(count: int) -> int:
-    """Say how many of so many assets are nasty: at least one of each where there is room."""
+    """Say how many of `count` assets are nasty: at least one of each kind if there is room."""
     return min(count * 3 // 4, max(len(NASTY), int(count * SHARE)))

@@ -1,7 +1,7 @@
-"""What only some assets of today's platforms have: traces of a run's settings and of transfers.
+"""What only some assets on today's platforms have: traces of a run's settings and of transfers.
 
-It is decided by the asset's id alone, so that it takes nothing from the stream of random numbers
-that all else comes from.
+The asset's id alone decides it, so it takes nothing from the stream of random numbers that
+everything else uses.
 """
 
 from __future__ import annotations

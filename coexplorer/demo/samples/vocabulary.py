@@ -1,4 +1,4 @@
-"""What an institute of neuroscience and genomics calls things. Nothing in here names a real one."""
+"""Vocabulary of an institute of neuroscience and genomics. Nothing here names a real one."""
 
 from __future__ import annotations
 

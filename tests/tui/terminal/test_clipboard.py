@@ -1,4 +1,4 @@
-"""What is written to copy a text, by the terminal and by what stands in between."""
+"""What is written to copy a text, by terminal and by multiplexer."""
 
 from __future__ import annotations
 

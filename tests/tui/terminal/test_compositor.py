@@ -1,4 +1,4 @@
-"""Rows that are drawn by themselves show what the whole screen would have shown."""
+"""Rows drawn separately show what the whole screen would have shown."""
 
 import pytest
 from rich.color import ColorSystem
@@ -35,7 +35,7 @@ class Shown:
         self._app.screen.refresh(repaint=True, layout=True)
 
     def check(self) -> None:
-        """Compare with the screen drawn as a whole; no line of ours may need what it leaves out."""
+        """Compare with the screen drawn as a whole; our lines may not need what it leaves out."""
         screen = self._app.screen
         whole = self._app._render_all()
         assert whole is not None

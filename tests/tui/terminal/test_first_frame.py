@@ -1,4 +1,4 @@
-"""The first frame: what the app will show, before the app is there; else nothing."""
+"""The first frame: what the app will show, before the app is there; otherwise nothing."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The app as a job of a shell, in a real terminal: sizes, stopping and going on, signals."""
+"""The app as a shell's job, in a real terminal: sizes, stopping and resuming, signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Component styles that are worked out late are those that Textual works out early."""
+"""Component styles that are computed late are the same as the ones Textual computes early."""
 
 from typing import ClassVar
 

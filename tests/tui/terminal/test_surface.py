@@ -1,4 +1,4 @@
-"""What of Textual is private and touched by the terminal room: a test names what changed."""
+"""The private parts of Textual that `terminal` uses: these tests name what changed."""
 
 import ast
 import inspect
