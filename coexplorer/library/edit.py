@@ -38,7 +38,7 @@ from coexplorer.library.locks import hold_asset
 from coexplorer.library.merge import Merged, merge_fields, merge_metadata, merge_reversal
 from coexplorer.library.refusals import is_final
 from coexplorer.library.results import EditResult
-from coexplorer.library.selection import keep_shown, was_unfit
+from coexplorer.library.selection import Fit, keep_shown, was_unfit
 from coexplorer.library.settle import find_archived, settle_edits
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import Asset, AssetId, Membership, MetadataValue, Record
@@ -125,13 +125,14 @@ class Editor:
         *,
         base_metadata: Mapping[str, MetadataValue] | None = None,
         metadata: Mapping[str, MetadataValue] | None = None,
+        fit: Fit | None = None,
         heard: Heard | None = None,
     ) -> EditResult:
         """See `Library.edit`."""
         mine = tidy_fields(mine, base)
         changed = changed_fields(base, mine)
         check_fields(mine, only=changed, known=(base,))
-        draft = Draft(asset_id, base.name, Action.EDIT, base, mine)
+        draft = Draft(asset_id, base.name, Action.EDIT, base, mine, fit=fit)
         if metadata is not None:
             draft = msgspec.structs.replace(
                 draft, base_metadata=dict(base_metadata or {}), metadata=dict(metadata)

@@ -309,6 +309,7 @@ class Library:
         *,
         base_metadata: Mapping[str, MetadataValue] | None = None,
         metadata: Mapping[str, MetadataValue] | None = None,
+        fit: Fit | None = None,
         heard: Heard | None = None,
     ) -> EditResult:
         """Change fields of an asset, merged with what others did since `base` was read.
@@ -323,6 +324,7 @@ class Library:
             mine: The fields as they shall be.
             base_metadata: Custom metadata as shown; only with `metadata`.
             metadata: All custom metadata as it shall be; None leaves it alone.
+            fit: What the asset must still be when it is read afresh.
             heard: Called once with the result, as soon as it is written down, and with the asset as
                 the platform has it now; the catalog is told next, before this returns. For the
                 mount, where a program waits for each save. It must not raise.
@@ -333,11 +335,18 @@ class Library:
         Raises:
             InvalidField: A changed value must not be sent; nothing was.
             EditConflict: Somebody changed the same field; nothing was sent, the text is kept.
+            NoLongerFits: The asset is not what `fit` asks for any more; nothing was sent.
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no, or its reply was lost (``outcome_unknown``).
         """
         return await self._editor.edit(
-            asset_id, base, mine, base_metadata=base_metadata, metadata=metadata, heard=heard
+            asset_id,
+            base,
+            mine,
+            base_metadata=base_metadata,
+            metadata=metadata,
+            fit=fit,
+            heard=heard,
         )
 
     async def keep(

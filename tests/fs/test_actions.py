@@ -21,6 +21,8 @@ NAMES = [
     *("read", "renamed", "taken", "archive", "unarchive", "tagged", "retagged", "untag", "delete"),
     *("fromall", "storm", "newname", "viewed", "across", "scratch", "hidden", "changed", "kept"),
     *("strange", "alias", "mv_out", "back", "back too", "told", "ahead"),
+    *(f"former {number}" for number in range(6)),
+    *("gone mv", "gone mv_n", "gone rename"),
 ]
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 ARCHIVED = {"unarchive", "delete"}
@@ -34,7 +36,7 @@ def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
             name,
             archived=name in ARCHIVED,
             tags=("beta", "alpha", f"only-{name}"),
-            favorite_of=frozenset({ME} if name == "viewed" else ()),
+            favorite_of=frozenset({ME} if name in {"viewed", "former 2"} else ()),
         )
         for number, name in enumerate(NAMES, 1)
     ]
@@ -147,6 +149,31 @@ def test_moving_a_link_exchanges_a_tag(mounted: Mounted) -> None:
     assert not os.path.lexists(tags / "alpha" / "retagged")
 
 
+@pytest.mark.parametrize("way", ["mv", "rename", "mv_n"])
+def test_an_exchange_of_a_tag_that_is_not_there_any_more_adds_none(
+    mounted: Mounted, way: str
+) -> None:
+    name = f"gone {way}"
+    link, target = mounted.folder / "tags" / "alpha" / name, mounted.folder / "tags" / "exchanged"
+    mounted.server.store.update(IDS[name], tags=("exchanged one",))
+    target.mkdir(exist_ok=True)
+    flag = "-n" if way == "mv_n" else "-f"
+    command = f"mv {flag} '{link}' '{target}/'"
+    if way == "rename":
+        command = f'python3 -c \'import os; os.rename("{link}", "{target}/{name}")\''
+
+    for _ in range(3):
+        done = mounted.run(command)
+        assert done.returncode != 0
+        assert "No such file or directory" in done.stderr
+        assert stored(mounted, name).tags == ("exchanged one",)
+
+    assert mounted.writes(IDS[name]) == []
+    assert (mounted.asset(name) / "tags").read_text() == "exchanged one\n"
+    assert not (mounted.asset(name) / "error").exists()
+    assert f"{name}: exchanging a tag failed: it has no tag alpha" in mounted.log_text()
+
+
 def test_an_empty_tag_folder_lives_and_can_go(mounted: Mounted) -> None:
     folder = mounted.folder / "tags" / "empty"
     folder.mkdir()
@@ -221,9 +248,33 @@ def test_writing_the_name_moves_the_directory_and_keeps_a_link(mounted: Mounted)
     assert "newname" not in names_in(mounted.folder / "all")
 
     with raises_errno(errno.EPERM):
-        (mounted.folder / "tags" / "alpha" / "newname").symlink_to(folder)
+        (mounted.folder / "tags" / "only-read" / "newname").symlink_to(folder)
     log = (mounted.folder / ".coexplorer" / "log").read_text()
     assert log.splitlines()[-1].endswith("it must have the asset's name, written name")
+
+
+VIEWS = ["all", "mine", "favorites", "tags/beta", "search/name:former", "search/tag:beta"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_former_name_leads_on_in_every_view(mounted: Mounted, view: str) -> None:
+    name = f"former {VIEWS.index(view)}"
+    link = mounted.folder / view / name
+    assert (link / "mount").read_text() == "place\n"
+
+    (link / "name").write_text(f"{name} now\n")
+
+    for _ in range(2):
+        assert (link / "name").read_text() == f"{name} now\n"
+        (link / "mount").write_text("elsewhere\n")
+        assert stored(mounted, name).mount == "elsewhere"
+        wait_until(lambda: f"{name} now" in names_in(link.parent), "the new name")
+        assert name not in names_in(link.parent)
+    if view == "tags/beta":
+        (mounted.folder / "tags" / "raised").mkdir()
+        done = mounted.run(f"mv '{link}' '{mounted.folder}/tags/raised/'")
+        assert done.returncode == 0, done.stderr
+        assert set(stored(mounted, name).tags) == {"alpha", f"only-{name}", "raised"}
 
 
 @pytest.mark.parametrize("name", ["back", "back too"])

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.fs.handlers.control_files import STATUS_BYTES
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.namespaces import UNSHARE
 from tests.support.patience import stretched
@@ -173,8 +172,15 @@ def test_the_log_and_the_status_are_files_that_tools_can_follow(mounted: Mounted
         tail.kill()
         tail.communicate()
     assert (control / "log").stat().st_size == len((control / "log").read_bytes())
-    assert (control / "status").stat().st_size == len((control / "status").read_bytes())
-    assert (control / "status").stat().st_size == STATUS_BYTES
+    size = (control / "status").stat().st_size
+    for number in range(20):
+        (mounted.asset("a1") / f"{'long' * 20}{number}").write_text("mine\n")
+    first, second = ((control / "status").read_bytes() for _ in range(2))
+    assert len(first) == size
+    assert first.rstrip().endswith(b" more")
+    assert second.count(b"kept: a1/") == 20
+    for text in (first, second):
+        assert len(text) - len(text.rstrip()) <= 700, "blanks that would scroll it away"
     done = mounted.run(f"tar cf copy.tar -C '{mounted.folder}' . && tar tf copy.tar | wc -l")
     assert (done.returncode, done.stderr) == (0, ""), done
     done = mounted.run(f"rsync -a '{control}/' copied/ && cmp '{control}/log' copied/log")

@@ -61,6 +61,8 @@ class Buffer:
         rejected: What it would be with the writes that were refused, until that is in the journal.
         inserted: Where the first of them was, and the length of them all: the program's own offset
             did not move on, so what it writes next belongs behind them.
+        mtime_ns: The time of what waits to be sent: it was written then, or a tool says so. The
+            file has it once that is sent.
     """
 
     content: bytearray
@@ -73,6 +75,7 @@ class Buffer:
     refusal: Failure | None = None
     rejected: bytearray | None = None
     inserted: tuple[int, int] = 0, 0
+    mtime_ns: int | None = None
 
     @classmethod
     def of(cls, text: bytes) -> Buffer:
@@ -164,6 +167,7 @@ class Buffer:
         """
         self.dirty = False
         self.refusal = None
+        self.mtime_ns = None
         self.base = self.sent
         if bytes(self.content) == self.sent:
             return False
@@ -174,6 +178,11 @@ class Buffer:
         """Note that what was there at `version` could not be sent."""
         if self.version == version:
             self.failure = failure
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether what is here could not be sent, or is only a part of what was meant."""
+        return self.failure is not None or self.refusal is not None
 
     @property
     def is_empty_wait(self) -> bool:
@@ -223,7 +232,7 @@ def decide_flush(
     """
     if not touched or not buffer.dirty:
         return Verdict.NOTHING
-    if buffer.failure is not None or buffer.refusal is not None:
+    if buffer.has_failed:
         return Verdict.FAIL
     if buffer.is_empty_wait or (other_writer and not wants_sync):
         return Verdict.NOTHING
@@ -232,7 +241,6 @@ def decide_flush(
 
 def decide_release(buffer: Buffer, *, other_handle_writes: bool) -> Verdict:
     """Decide what the last close of an open description does: nobody hears of its errors."""
-    failed = buffer.failure is not None or buffer.refusal is not None
-    if not buffer.dirty or failed or other_handle_writes:
+    if not buffer.dirty or buffer.has_failed or other_handle_writes:
         return Verdict.NOTHING
     return Verdict.WAIT if buffer.is_empty_wait else Verdict.SEND

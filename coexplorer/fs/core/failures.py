@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from coexplorer.fs.core.file_format import NAMES_OF_PARTS
 from coexplorer.fs.core.tree import Node
+from coexplorer.fs.kernel.inodes import Part
+
+
+def name_save(part: Part) -> str:
+    """Return what a save is called where it is reported."""
+    return f"saving {NAMES_OF_PARTS[part].decode()}"
 
 
 class Failures:
@@ -18,6 +25,11 @@ class Failures:
     def has(self, node: Node) -> bool:
         """Tell whether the last write to an asset failed."""
         return node in self._reports
+
+    def tells_of(self, node: Node, part: Part) -> bool:
+        """Tell whether a save of a file failed and was not put right."""
+        reports = self._reports.get(node) if self._reports else None
+        return reports is not None and name_save(part) in reports
 
     def note(self, node: Node, subject: str, report: str) -> None:
         """Show why the last write failed."""

@@ -213,6 +213,11 @@ class Tree:
         alias.used = now
         return alias.node
 
+    def find_name_or_former(self, name: bytes, now: float) -> Node | None:
+        """Return the asset with that name, or else the one that had it until a moment ago."""
+        node = self.find_name(name)
+        return self.find_alias(name, now) if node is None and self._aliases else node
+
     def drop_alias(self, name: bytes) -> None:
         """Let a former name go at once: a rename was asked for, so the old name shall be gone."""
         if self._aliases.pop(name, None) is not None:

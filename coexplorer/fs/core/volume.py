@@ -141,9 +141,13 @@ class Volume:
     def renew(self, node: Node, part: Part) -> None:
         """Note that a file's text is another one now: a new time, and the kernel forgets the old.
 
+        As long as a save of the file is not put right, it gets hardly any younger: ``cp -u``,
+        ``rsync -u`` and ``make`` would take what is there for what they have written.
+
         Its pages go a moment later, from another thread: an open in between must not keep them.
         """
-        self._mtimes[node.slot, part] = time.time_ns()
+        failed = self.failures.tells_of(node, part)
+        self._mtimes[node.slot, part] = self._seen_ns(node, part) + 1 if failed else time.time_ns()
         self._texts.pop((node.slot, part), None)
         self.details.forget_kept(node.slot, part)
         self.notices.forget_inode(self.inode_of(node, part))
@@ -180,13 +184,52 @@ class Volume:
         return int(node.created * 1_000_000_000) or self.started_ns
 
     def mtime_of(self, node: Node, part: Part) -> int:
-        """Return when a file's present value was first seen here, in the same unit."""
+        """Return when a file's present value was written or first seen here, in the same unit."""
+        seen_ns = self._seen_ns(node, part)
+        buffer = self._buffer_of(node, part)
+        if buffer is None or buffer.mtime_ns is None:
+            return seen_ns
+        # See `renew`.
+        return seen_ns + 1 if buffer.has_failed else buffer.mtime_ns
+
+    def _seen_ns(self, node: Node, part: Part) -> int:
+        """Return the time of what the platform has."""
         mtime_ns = self._mtimes.get((node.slot, part))
         return self.made_ns(node) if mtime_ns is None else mtime_ns
 
+    def _buffer_of(self, node: Node, part: Part) -> Buffer | None:
+        file = self._files.get((node.slot, part))
+        return None if file is None else file.buffer
+
     def set_mtime(self, node: Node, part: Part, mtime_ns: int) -> None:
-        """Set a file's time: it was written, or a tool says so."""
-        self._mtimes[node.slot, part] = mtime_ns
+        """Set a file's time, as a tool says; that of a text on its way goes with the text."""
+        buffer = self._buffer_of(node, part)
+        if buffer is not None and buffer.dirty and not buffer.has_failed:
+            buffer.mtime_ns = mtime_ns
+        else:
+            self._mtimes[node.slot, part] = mtime_ns
+
+    def take_time(self, node: Node, file: MetadataFile, mtime_ns: int | None = None) -> None:
+        """Give a file the time of what was saved, unless an earlier save is not put right.
+
+        Args:
+            node: The asset.
+            file: The file.
+            mtime_ns: In nanoseconds since the epoch; None: its buffer has it.
+        """
+        buffer = file.buffer
+        if mtime_ns is None and buffer is not None:
+            mtime_ns = buffer.mtime_ns
+            if not buffer.dirty:
+                buffer.mtime_ns = None
+        current = self._files.get((node.slot, file.part)) is file
+        if mtime_ns is not None and current and not self.failures.tells_of(node, file.part):
+            self._mtimes[node.slot, file.part] = mtime_ns
+
+    def forget_time(self, node: Node, file: MetadataFile) -> None:
+        """Make the kernel ask again for a file's time: a save of it failed, or went well late."""
+        if self._files.get((node.slot, file.part)) is file:
+            self.notices.forget_inode(file.inode, attributes_only=True)
 
     # --- Metadata files
 
@@ -302,12 +345,8 @@ class Volume:
 
     def tidy(self, file: MetadataFile) -> None:
         """Show what the platform has, and let a file's state go, when nobody needs it any more."""
-        buffer = file.buffer
-        if buffer is not None and not file.writers and not file.detached:
-            unsent = buffer.dirty and buffer.refusal is None and not self._lost(file, buffer)
-            node = self.tree.find_slot(file.slot)
-            if not unsent and node is not None and buffer.follow():
-                self.renew(node, file.part)
+        if file.buffer is not None and not file.writers and not file.detached:
+            self._follow(file, file.buffer)
         if file.handles:
             return
         if file.buffer is not None and (not file.buffer.dirty or file.detached):
@@ -322,6 +361,18 @@ class Volume:
         current = self._files.get((file.slot, file.part)) is file
         if current and first_life and file.buffer is None and file.hidden_until is None:
             del self._files[file.slot, file.part]
+
+    def _follow(self, file: MetadataFile, buffer: Buffer) -> None:
+        """Show what the platform has of a file that nobody has open for writing."""
+        unsent = buffer.dirty and buffer.refusal is None and not self._lost(file, buffer)
+        node = self.tree.find_slot(file.slot)
+        if unsent or node is None:
+            return
+        was_written = buffer.mtime_ns is not None
+        if buffer.follow():
+            self.renew(node, file.part)
+        elif was_written:
+            self.forget_time(node, file)
 
     def _lost(self, file: MetadataFile, buffer: Buffer) -> bool:
         """Tell whether a file's text met somebody else's: then theirs is shown.

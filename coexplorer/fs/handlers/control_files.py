@@ -22,6 +22,7 @@ from coexplorer.fs.kernel.inodes import Inode, Part, Place
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry
+from coexplorer.library.results import Status
 from coexplorer.names import escape_name
 
 _FIELD_FILES = "  ".join(field.file for field in FIELDS)
@@ -75,6 +76,18 @@ class UnsentText:
     at: float
 
 
+@dataclass(slots=True)
+class _Promise:
+    """The size of the status that a process was told; `is_kept` once it has opened it."""
+
+    size: int
+    at: float
+    is_kept: bool = False
+
+
+_NOTHING_KNOWN = Status(0, complete=False, synced_at=None, offline=False, syncing=False, unsent=0)
+
+
 class ControlFiles:
     """Makes the texts when they are asked for."""
 
@@ -85,14 +98,44 @@ class ControlFiles:
         self.open_handles = 0
         self._unsent: dict[bytes, UnsentText] = {}
         self._unsent_inodes: dict[tuple[int, Part], Inode] = {}
+        self._status: Status | None = None
+        self._promises: dict[int, _Promise] = {}
 
-    async def read(self, place: Place) -> bytes:
-        """Return the text of a fixed file."""
+    async def read(self, place: Place, tgid: int = 0) -> bytes:
+        """Return the text of a fixed file, for a process."""
         if place is Place.README:
             return README.encode()
         if place is Place.STATUS:
-            return _fill_up((await self._status()).encode())
+            with trio.fail_after(DEADLINE_S):
+                self._status = await self.library.status()
+            size = self.find_status_size(tgid)
+            self._promises[tgid].is_kept = True
+            return _fill_up(self._build_status(self._status), size)
         return b""
+
+    def find_status_size(self, tgid: int, *, by_name: bool = False) -> int:
+        """Return the size of the status in bytes, which is that of what a process reads next.
+
+        tar, rsync and others copy as much as a stat has told them.
+
+        Args:
+            tgid: The process.
+            by_name: It looks the name up: what it has read before may have been another size.
+        """
+        now, promise = time.monotonic(), self._promises.get(tgid)
+        if promise is None or now - promise.at > _PROMISE_S or (by_name and promise.is_kept):
+            promise = _Promise(self._measure_status(), now)
+            made = self._promises.items()
+            self._promises = {key: old for key, old in made if now - old.at <= _PROMISE_S}
+            self._promises[tgid] = promise
+        return promise.size
+
+    def _measure_status(self) -> int:
+        needed = len(self._build_status(self._status)) + _STATUS_ROOM_BYTES
+        if self._status is None:
+            needed += _STATUS_BLOCK_BYTES  # the library was not asked yet
+        blocks = -(-needed // _STATUS_BLOCK_BYTES)
+        return min(blocks * _STATUS_BLOCK_BYTES, MOST_STATUS_BYTES)
 
     async def list_unsent(self) -> list[UnsentText]:
         """Read what the journal keeps: what waits, and what was refused."""
@@ -121,10 +164,8 @@ class ControlFiles:
         content = build_text(entry.mine, part) if entry.mine is not None else b""
         return UnsentText(name.encode(), inode, content, entry.at)
 
-    async def _status(self) -> str:
-        with trio.fail_after(DEADLINE_S):
-            status = await self.library.status()
-        volume = self.volume
+    def _build_status(self, known: Status | None) -> bytes:
+        status, volume = known or _NOTHING_KNOWN, self.volume
         settings, health = self.library.settings, self.saver.health
         offline = health.is_out_of_reach or (status.offline and not health.answered_at)
         lines = {
@@ -151,7 +192,8 @@ class ControlFiles:
         if status.catalog_problem:
             lines["catalog"] = status.catalog_problem
         named = [f"kept: {path}\n" for path in kept]
-        return "".join([*(f"{key}: {value}\n" for key, value in lines.items()), *named])
+        text = "".join([*(f"{key}: {value}\n" for key, value in lines.items()), *named])
+        return text.encode()
 
     def _list_kept(self) -> list[str]:
         """List users' own files in assets' folders; by the id where the asset is not here."""
@@ -163,18 +205,21 @@ class ControlFiles:
 
 
 _LONGEST_TITLE = 60
-STATUS_BYTES = 16 << 10
-"""Size of the status: always the same, so that tar and rsync copy what a stat has promised."""
+MOST_STATUS_BYTES = 16 << 10
+_STATUS_BLOCK_BYTES = 512
+_STATUS_ROOM_BYTES = 100
+"""For figures that grow, and a file that is kept, between a stat and the reading."""
+_PROMISE_S = 5.0
 
 
-def _fill_up(text: bytes) -> bytes:
+def _fill_up(text: bytes, size: int) -> bytes:
     """Fill the last line of a status up with blanks."""
     lines = text.splitlines()
     shown, left = lines, 0
-    while len(filled := b"\n".join(shown)) > STATUS_BYTES - 1:
+    while len(filled := b"\n".join(shown)) > size - 1:
         left += 1
         shown = [*lines[:-left], f"kept: … and {left:,} more".encode()]
-    return filled.ljust(STATUS_BYTES - 1) + b"\n"
+    return filled.ljust(size - 1) + b"\n"
 
 
 def _format_time(at: float) -> str:

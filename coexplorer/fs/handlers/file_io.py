@@ -78,7 +78,7 @@ class FileIO:
         elif asset is not None:
             node, part = self.volume.tree.find_number(asset[0]), asset[1]
         else:
-            return await self._open_text(inode, writes=writes)
+            return await self._open_text(inode, pid, writes=writes)
         if node is None or node.gone:
             raise pyfuse3.FUSEError(errno.ENOENT)
         if part not in EDITABLE_PARTS or node.flags & Flag.DELETED:
@@ -228,7 +228,7 @@ class FileIO:
         name = node.file_name.decode(errors="replace")
         self.volume.report(f"refused: in {name} only {_FIELD_FILES} change")
 
-    async def _open_text(self, inode: int, *, writes: bool) -> pyfuse3.FileInfo:
+    async def _open_text(self, inode: int, pid: int, *, writes: bool) -> pyfuse3.FileInfo:
         """Open a file of the root or of ``.coexplorer``."""
         if inode == Place.REFRESH:
             if writes:
@@ -244,7 +244,7 @@ class FileIO:
             raise pyfuse3.FUSEError(errno.ENOENT)
         if inode == Place.LOG:
             return self._info(OpenFile(None, 0, 0, follows=self.volume.logbook), direct_io=True)
-        text = await self.control.read(Place(inode))
+        text = await self.control.read(Place(inode), self.volume.groups.find(pid))
         return self._info(OpenFile(None, 0, 0, snapshot=text), direct_io=True)
 
     def _open_scratch(self, scratch: Scratch, flags: int, pid: int) -> pyfuse3.FileInfo:
@@ -395,9 +395,7 @@ class FileIO:
             buffer.keep_refused(at, data)
             raise
         opened.touched = True
-        node = self.volume.tree.find_slot(target.slot)
-        if node is not None and not target.detached:
-            self.volume.set_mtime(node, target.part, time.time_ns())
+        buffer.mtime_ns = time.time_ns()
         return len(data)
 
     def _refuse(self, opened: OpenFile, file: MetadataFile, error: InvalidField | OSError) -> None:
@@ -443,8 +441,8 @@ class FileIO:
         version = buffer.version
         self.volume.details.forget_kept(node.slot, file.part)
         buffer.resize(size)
-        if buffer.version != version and not file.detached:
-            self.volume.set_mtime(node, file.part, time.time_ns())
+        if buffer.version != version:
+            buffer.mtime_ns = time.time_ns()
 
     # --- Closing
 

@@ -20,7 +20,6 @@ from coexplorer.fs.handlers.control_files import (
     CONTROL_FILES,
     FIXED_FILES,
     README,
-    STATUS_BYTES,
     ControlFiles,
     UnsentText,
 )
@@ -133,7 +132,7 @@ class Lookup:
         if parent == Place.ROOT:
             place = ROOT_NAMES.get(name)
             return None if place is None else self.attributes_of_place(place)
-        return await self._find_in_view(parent, name)
+        return await self._find_in_view(parent, name, pid)
 
     async def _find_former(
         self, folder: int, name: bytes, pid: int
@@ -159,7 +158,9 @@ class Lookup:
         scratch = self.volume.scratch.find(node.slot, name)
         return None if scratch is None else self.attributes_of_scratch(scratch)
 
-    async def _find_in_view(self, parent: int, name: bytes) -> pyfuse3.EntryAttributes | None:
+    async def _find_in_view(
+        self, parent: int, name: bytes, pid: int
+    ) -> pyfuse3.EntryAttributes | None:
         if parent == Place.TAGS:
             tag = self.tree.find_tag(name)
             return None if tag is None else self._view_attributes(tag.view)
@@ -167,13 +168,15 @@ class Lookup:
             search = self.searches.find(name)
             return None if search is None else self._view_attributes(search.view)
         if parent in (Place.CONTROL, Place.UNSENT):
-            return self._find_control(parent, name)
+            return self._find_control(parent, name, pid)
         view, node = await self._find_link(parent, name)
-        return None if node is None else self._link_attributes(view, node)
+        return None if node is None else self._link_attributes(view, node, name)
 
-    def _find_control(self, parent: int, name: bytes) -> pyfuse3.EntryAttributes | None:
+    def _find_control(self, parent: int, name: bytes, pid: int) -> pyfuse3.EntryAttributes | None:
         if parent == Place.CONTROL:
             place = Place.UNSENT if name == b"unsent" else CONTROL_FILES.get(name)
+            if place == Place.STATUS:
+                return self._status_attributes(pid, by_name=True)
             return None if place is None else self.attributes_of_place(place)
         text = self.control.find_unsent(name)
         return None if text is None else _unsent_attributes(text)
@@ -184,7 +187,7 @@ class Lookup:
             node = self.tree.find_id(AssetId(name.decode(errors="surrogateescape")))
             there = node is not None and not node.gone and not node.flags & Flag.DELETED
             return BY_ID_VIEW, node if there else None
-        node = self.tree.find_name(name)
+        node = self.tree.find_name_or_former(name, time.monotonic())
         if parent in FLAG_VIEWS:
             flag, view = FLAG_VIEWS[Place(parent)]
             return view, node if node is not None and node.flags & flag else None
@@ -196,16 +199,19 @@ class Lookup:
         if search is None:
             return view, None
         await self.searches.ensure_found(search)
-        return view, search.found.get(name)
+        former = None if node is None else search.found.get(node.file_name)
+        return view, search.found.get(name, former)
 
     # --- Attributes
 
-    def attributes(self, inode: int) -> pyfuse3.EntryAttributes:
-        """Return the attributes of an inode that the kernel knows.
+    def attributes(self, inode: int, pid: int = 0) -> pyfuse3.EntryAttributes:
+        """Return the attributes of an inode that the kernel knows, for who asks (`pid`).
 
         Raises:
             pyfuse3.FUSEError: ENOENT, when it is gone.
         """
+        if inode == Place.STATUS:
+            return self._status_attributes(pid)
         found = self._find_attributes(inode)
         if found is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
@@ -277,7 +283,7 @@ class Lookup:
                 entry.st_mode = pyfuse3.ModeT(entry.st_mode & ~0o077)
             return entry
         if place == Place.STATUS:
-            return build_text_file(Inode(place), STATUS_BYTES, started, life_s=0)
+            return self._status_attributes(0)
         if place == Place.LOG:
             log = self.volume.logbook
             return build_private_file(Inode(place), len(log.text), log.mtime_ns, life_s=0)
@@ -285,6 +291,10 @@ class Lookup:
             return build_file(Inode(place), 0, started)
         size = len(README.encode()) if place == Place.README else 0
         return build_text_file(Inode(place), size, started)
+
+    def _status_attributes(self, pid: int, *, by_name: bool = False) -> pyfuse3.EntryAttributes:
+        size = self.control.find_status_size(self.volume.groups.find(pid), by_name=by_name)
+        return build_text_file(Inode(Place.STATUS), size, self.volume.started_ns, life_s=0)
 
     def attributes_of_node(self, node: Node) -> pyfuse3.EntryAttributes:
         """Return the attributes of an asset's directory."""
@@ -321,10 +331,14 @@ class Lookup:
     def _view_attributes(self, view: int) -> pyfuse3.EntryAttributes:
         return build_directory(view_inode(view), self.volume.started_ns, life_s=BRIEF_LIFE_S)
 
-    def _link_attributes(self, view: int, node: Node) -> pyfuse3.EntryAttributes:
+    def _link_attributes(
+        self, view: int, node: Node, name: bytes | None = None
+    ) -> pyfuse3.EntryAttributes:
         size = len(self.target_of(view, node))
-        # A tag's links are told to the kernel when they change; a search's are not.
+        # A tag's links are told to the kernel when they change; a search's, and those under a
+        # former name, are not.
         brief = view == ALIAS_VIEW or self.searches.find_view(view) is not None
+        brief = brief or (view != BY_ID_VIEW and name not in (None, node.file_name))
         life_s = BRIEF_LIFE_S if brief else 60.0
         inode = link_inode(view, node.slot)
         return build_link(inode, size, self.volume.made_ns(node), life_s=life_s)

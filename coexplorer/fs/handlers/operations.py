@@ -85,7 +85,7 @@ class Operations(pyfuse3.Operations):
 
     @answers()
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
-        return self.looking.attributes(inode)
+        return self.looking.attributes(inode, ctx.pid)
 
     @answers()
     async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:

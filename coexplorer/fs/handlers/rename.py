@@ -151,7 +151,7 @@ class Renaming:
             self.volume.put_back(node, part, file)
             await self.volume.notices.wait_told()
             raise
-        self.volume.set_mtime(node, part, scratch.mtime_ns)
+        self.volume.take_time(node, trial, scratch.mtime_ns)
         self.opening.open_files.retarget(scratch, trial)
         self.volume.scratch.drop(scratch)
         scratch.name = b""

@@ -18,6 +18,7 @@ from coexplorer.fs.kernel.inodes import Place, split_view
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult
+from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId
 
 _MOST_FOLDERS = 1000
@@ -56,7 +57,9 @@ class TagLinks:
         async def send(fields: Fields) -> EditResult:
             kept = tuple(tag for tag in fields.tags if tag not in (source.tag, target.tag))
             mine = msgspec.structs.replace(fields, tags=(*kept, target.tag))
-            return await self._library.edit(node.id, fields, mine)
+            # Where a colleague has taken the one away meanwhile, nobody asked for the other.
+            fit = Fit(tags=(source.tag,))
+            return await self._library.edit(node.id, fields, mine, fit=fit)
 
         await self._saver.change(
             node, "exchanging a tag", send, build_taker(self._volume, node, old, new), renames=True
@@ -69,7 +72,7 @@ class TagLinks:
             pyfuse3.FUSEError: It is no link to an asset under its name, or it failed.
         """
         last = target.rstrip(b"/").rsplit(b"/", 1)[-1]
-        node = self._tree.find_name(last) or self._tree.find_alias(last, time.monotonic())
+        node = self._tree.find_name_or_former(last, time.monotonic())
         if node is None:
             node = self._tree.find_id(AssetId(last.decode(errors="replace")))
         if node is None or node.gone or node.flags & Flag.DELETED:
@@ -162,7 +165,7 @@ class TagLinks:
             raise refuse(self._volume, f"the tag '{tag}': it can't begin or end with a blank")
 
     def _get_member(self, folder: TagFolder, name: bytes) -> Node:
-        node = self._tree.find_name(name)
+        node = self._tree.find_name_or_former(name, time.monotonic())
         if node is None or node not in folder.members:
             raise pyfuse3.FUSEError(errno.ENOENT)
         return node

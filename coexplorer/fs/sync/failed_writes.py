@@ -11,6 +11,7 @@ from coexplorer.errors import (
     EditConflict,
     InvalidField,
     JournalError,
+    NoLongerFits,
     NotFound,
     NotSignedIn,
     Refused,
@@ -18,10 +19,10 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.fs.core.buffers import Buffer, Failure, MetadataFile
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
+from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.file_format import (
     EDITABLE_PARTS,
     FIELDS_OF_PARTS,
-    NAMES_OF_PARTS,
     build_text,
     read_anyhow,
 )
@@ -35,11 +36,6 @@ from coexplorer.library import Library
 from coexplorer.library.entries import Entry, State
 
 log = logging.getLogger(__name__)
-
-
-def name_save(part: Part) -> str:
-    """Return what a save is called where it is reported."""
-    return f"saving {NAMES_OF_PARTS[part].decode()}"
 
 
 class FailedWrites:
@@ -76,7 +72,8 @@ class FailedWrites:
         self._reach.health.note(error, node.slot)
         if isinstance(error, NotSignedIn):
             self._reach.check_sign_in()
-        self._volume.failures.note(node, what, failure.report)
+        if not isinstance(error, NoLongerFits):  # then there is nothing to put right
+            self._volume.failures.note(node, what, failure.report)
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))
         self._volume.report(f"{node.title}: {what} failed: {error.message}")

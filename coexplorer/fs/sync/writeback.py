@@ -27,6 +27,7 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import EMPTY_WAIT_S, Buffer, Failure, MetadataFile
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
+from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.file_format import (
     build_text,
     parse_text,
@@ -38,7 +39,7 @@ from coexplorer.fs.kernel.errnos import DEADLINE_S, errno_in_rename
 from coexplorer.fs.kernel.procfs import read_command
 from coexplorer.fs.kernel.request_loop import give_way
 from coexplorer.fs.sync.connectivity import Connectivity
-from coexplorer.fs.sync.failed_writes import FailedWrites, name_save
+from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult
@@ -171,6 +172,7 @@ class Writeback:
             if file.buffer is not None:
                 file.buffer.failure = attempt.failure
         if attempt.failure is not None:
+            self.volume.forget_time(node, file)
             await self.volume.notices.wait_told()
             number = attempt.failure.errno
             raise pyfuse3.FUSEError(errno_in_rename(number) if renames else number)
@@ -186,6 +188,8 @@ class Writeback:
 
         async def run(attempt: _Attempt) -> None:
             await self._send_file(node, file, tgid, base, attempt)
+            if attempt.failure is not None:
+                self.volume.forget_time(node, file)
             self.volume.tidy(file)
 
         self._start(run)
@@ -543,8 +547,11 @@ class Writeback:
         buffer, content = save.file.buffer, save.content
         if buffer is None:
             return
+        if buffer.failure is not None:  # it was late: its time is told after all
+            volume.forget_time(node, save.file)
         if reply is None:
             buffer.settle(content, save.version, buffer.sent)
+            volume.take_time(node, save.file)
             return
         if build_text(reply.fields, part) != content:
             volume.spellings.keep(node.slot, part, content)
@@ -554,6 +561,7 @@ class Writeback:
             if buffer.version == save.version:
                 volume.details.take_kept(node.slot, part)  # the kernel has what was written
         buffer.settle(content, save.version, now_there)
+        volume.take_time(node, save.file)
         volume.apply_reply(node, reply.excerpt, time.monotonic())
         volume.tell_stale()
 
