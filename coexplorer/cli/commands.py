@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import click
 from coexplorer import __version__
 from coexplorer.cli import exits
 from coexplorer.cli.everywhere import accept_everywhere
+from coexplorer.cli.narration import be_quiet
 from coexplorer.cli.values import FilledPath, check_texts
 
 if TYPE_CHECKING:
@@ -58,6 +60,25 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command → its module in `coexplorer.cli`, and its line in ``--help`` (a test compares them)."""
 
 
+ALIASES = {
+    **dict.fromkeys(("list", "find", "search", "query"), "ls"),
+    **dict.fromkeys(("delete", "remove", "del"), "rm"),
+    **dict.fromkeys(("info", "view", "cat", "describe", "stat"), "show"),
+    **dict.fromkeys(("download", "cp", "pull"), "get"),
+    **dict.fromkeys(("rename", "mv", "tag", "set", "update"), "edit"),
+    **dict.fromkeys(("history", "journal"), "log"),
+    **dict.fromkeys(("upload", "new", "add", "import"), "create"),
+    **dict.fromkeys(("refresh", "update-catalog"), "sync"),
+    **dict.fromkeys(("signin", "auth", "sign-in"), "login"),
+    **dict.fromkeys(("unmount", "fusermount"), "umount"),
+    **dict.fromkeys(("restore",), "unarchive"),
+    **dict.fromkeys(("browse", "web"), "open"),
+    **dict.fromkeys(("du", "usage", "df"), "stats"),
+    **dict.fromkeys(("version",), "--version"),
+}
+"""What people type who know other programs → what it is called here; only a hint."""
+
+
 class Root(click.Group):
     """Finds commands late, and translates every error into a sentence and an exit code."""
 
@@ -87,7 +108,9 @@ class Root(click.Group):
         except click.UsageError as error:
             import difflib
 
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            word = args[0].lower()
+            near = [ALIASES[word]] if word in ALIASES else []
+            near = near or difflib.get_close_matches(word, COMMANDS, n=1)
             if not near:
                 raise
             raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
@@ -133,6 +156,9 @@ class Root(click.Group):
     type=FilledPath(path_type=Path),
     help="Read the token from a file's first line.",
 )
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Print no progress, notes or summaries of success."
+)
 @click.option("--debug", is_flag=True, help="Write what happens to a log file (never the token).")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
@@ -142,6 +168,7 @@ def cli(
     domain: str | None,
     token_file: Path | None,
     *,
+    quiet: bool,
     debug: bool,
 ) -> None:
     """List, search, edit and tidy Code Ocean data assets.
@@ -156,8 +183,8 @@ def cli(
 
     invocation = Invocation(profile=profile, domain=domain, token_file=token_file, debug=debug)
     ctx.obj = invocation
-    if "NO_COLOR" in os.environ:
-        ctx.color = False
+    ctx.color = find_color(os.environ)
+    be_quiet(quiet=quiet)
     if debug:
         from coexplorer.config import find_paths
 
@@ -169,6 +196,22 @@ def cli(
 
 
 check_texts(cli)
+
+
+def find_color(environ: Mapping[str, str]) -> bool | None:
+    """Return whether the environment wants colours; None: wherever there is a terminal (pure).
+
+    ``NO_COLOR`` goes first (no-color.org), then ``FORCE_COLOR`` and ``CLICOLOR_FORCE``, which want
+    them in a pipe, too; then ``CLICOLOR=0``, and terminals that obey nothing.
+    """
+    if environ.get("NO_COLOR"):
+        return False
+    forced = [environ.get(name, "") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")]
+    if any(value not in {"", "0"} for value in forced):
+        return True
+    if "0" in forced or environ.get("CLICOLOR") == "0" or environ.get("TERM") == "dumb":
+        return False
+    return None
 
 
 def _find_settings(ctx: click.Context, invocation: Invocation) -> Settings:

@@ -18,8 +18,9 @@ from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import ASSET, record_values
 from coexplorer.cli.session import Invocation, pass_invocation
-from coexplorer.cli.targets import find_targets, read_targets, target_options
+from coexplorer.cli.targets import find_targets, read_targets, reading_options
 from coexplorer.cli.values import SECONDS, TEXT, FilledPath
+from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ConfigError
 from coexplorer.fields import SETS_LAST, Kind, build_new_fields
 from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
@@ -157,8 +158,8 @@ def load_keys(path: Path, section: str) -> tuple[Secret, Secret]:
         ) from None
 
 
-@click.command("wait")
-@target_options
+@click.command("wait", cls=QueryCommand)
+@reading_options
 @click.option("--timeout", "timeout_s", type=SECONDS, help="Wait so many seconds at most.")
 @format_options(ASSET)
 @pass_invocation
@@ -171,7 +172,7 @@ def wait_command(
     style: Format,
 ) -> None:
     """Wait until assets in draft are ready or failed."""
-    targets = read_targets(assets, query)
+    targets = read_targets(assets, query, reads=True)
     ids = invocation.run(lambda library: find_targets(library, targets))
     _wait(invocation, ids, timeout_s, style)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from coexplorer.cli.narration import be_quiet
 from coexplorer.cli.values import FilledPath
 
 GLOBAL = ("profile", "domain", "token_file")
@@ -24,7 +25,24 @@ def accept_everywhere(command: click.Command) -> click.Command:
             accept_everywhere(each)
     names = {parameter.name for parameter in command.params}
     command.params += [_build_option(name) for name in GLOBAL if f"global_{name}" not in names]
+    if "global_quiet" not in names:
+        command.params.append(_build_quiet())
     return command
+
+
+def _build_quiet() -> click.Option:
+    return click.Option(
+        ["-q", "--quiet", "global_quiet"],
+        is_flag=True,
+        hidden=True,
+        expose_value=False,
+        callback=_take_quiet,
+    )
+
+
+def _take_quiet(_ctx: click.Context, _option: click.Parameter, value: Any) -> None:
+    if value:
+        be_quiet(quiet=True)
 
 
 def _build_option(name: str) -> click.Option:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coexplorer.cli.completion import complete_query
 from coexplorer.cli.format import day_text, plural, size_text
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.schema import (
@@ -20,6 +21,7 @@ from coexplorer.cli.schema import (
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import asset_argument, find_targets, read_selection, read_targets
+from coexplorer.cli.words import QueryCommand, join_words
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -39,13 +41,15 @@ _LISTS = (
 )
 
 
-@click.command("stats")
-@click.option("--query", metavar="QUERY", help="Only of the assets that a query finds.")
+@click.command("stats", cls=QueryCommand)
+@click.argument("words", metavar="[QUERY]...", nargs=-1, shell_complete=complete_query)
+@click.option("--query", metavar="QUERY", help="The same as QUERY.")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
 @format_options(SHARE, columns=True)
 @pass_invocation
 def stats_command(
     invocation: Invocation,
+    words: tuple[str, ...],
     *,
     query: str | None,
     offline: bool,
@@ -56,7 +60,8 @@ def stats_command(
 
     Archived assets are counted too, unless a query leaves them out.
     """
-    asked = None if query is None else read_selection(query)
+    text = join_words(words, query)
+    asked = None if text is None else read_selection(text)
 
     async def work(library: Library) -> Stats:
         await _freshen(library, offline=offline)

@@ -31,7 +31,7 @@ from coexplorer.cli.schema import ASSET, LIGHT, Values, asset_values, record_val
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import COUNT, NUMBER
-from coexplorer.cli.words import QueryCommand
+from coexplorer.cli.words import QueryCommand, join_words
 from coexplorer.query import (
     SORT_FIELDS,
     Query,
@@ -140,8 +140,7 @@ def ls_command(
     if (refresh + offline + remote) > 1:
         raise click.UsageError("give only one of --refresh, --offline and --remote")
     style = choose_raw(style, raw=raw, columns=columns)
-    if not all(word.strip() for word in query):
-        raise click.UsageError("a word of QUERY is empty; give none to list all")
+    join_words(query, None)
     flags = {"mine": mine, "shared": shared, "favorite": favorite, "archived": archived}
     flags["any"] = everything
     given = [("tag", tag) for tag in tags]

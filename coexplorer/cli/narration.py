@@ -33,9 +33,23 @@ _CANDIDATES_SHOWN = 20
 _AROUND_CELLS = 30
 
 
+_quiet = False
+
+
+def be_quiet(*, quiet: bool) -> None:
+    """Print warnings, errors and answers alone, or progress and notes as well."""
+    global _quiet  # noqa: PLW0603 - what is printed is the process's, too
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Tell whether only warnings, errors and answers are wanted."""
+    return _quiet
+
+
 def talks() -> bool:
     """Tell whether somebody is reading standard error as it is written."""
-    return sys.stderr.isatty()
+    return sys.stderr.isatty() and not _quiet
 
 
 def note(text: str) -> None:

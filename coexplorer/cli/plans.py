@@ -10,7 +10,7 @@ import click
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
-from coexplorer.cli.narration import Progress, confirm, report_details, warn
+from coexplorer.cli.narration import Progress, confirm, is_quiet, report_details, warn
 from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.schema import OUTCOME, PLAN, outcome_values, plan_values
 from coexplorer.errors import EditConflict
@@ -154,9 +154,10 @@ def finish(
     tell_failures(report)
     if hint:
         click.echo(f"  {clean(hint)}", err=True)
-    if style is Format.TABLE:
+    code = report_code(report)
+    if style is Format.TABLE and (code or not is_quiet()):
         print_line(summarize(report, way_back or f"coexplorer undo {report.batch_id}"))
-    leave(report_code(report))
+    leave(code)
 
 
 def leave(code: int) -> None:

@@ -26,8 +26,9 @@ from coexplorer.cli.session import Invocation, load_offline, pass_invocation
 from coexplorer.cli.targets import (
     find_targets,
     read_targets,
-    target_options,
+    reading_options,
 )
+from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ApiError
 from coexplorer.fields import FIELDS, Kind
 from coexplorer.text import clean, clean_lines
@@ -41,8 +42,8 @@ _MOST_PAGES = 20
 """A browser that is sent more of them at once helps nobody."""
 
 
-@click.command("show")
-@target_options
+@click.command("show", cls=QueryCommand)
+@reading_options
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
 @raw_option
 @format_options(ASSET, columns=True)
@@ -59,7 +60,7 @@ def show_command(
 ) -> None:
     """Show everything about assets, read afresh from the platform."""
     style = choose_raw(style, raw=raw, columns=",".join(columns) or None)
-    targets = read_targets(assets, query)
+    targets = read_targets(assets, query, reads=True)
 
     async def work(library: Library) -> list[Record]:
         if offline:
@@ -142,15 +143,15 @@ def _plain_pairs(asset: Asset, membership: Membership) -> list[tuple[str, str]]:
     return pairs
 
 
-@click.command("open")
-@target_options
+@click.command("open", cls=QueryCommand)
+@reading_options
 @click.option("--print", "only_print", is_flag=True, help="Only print the links.")
 @pass_invocation
 def open_command(
     invocation: Invocation, assets: tuple[str, ...], query: str | None, *, only_print: bool
 ) -> None:
     """Open assets' web pages in the browser; over SSH, print the links."""
-    targets = read_targets(assets, query)
+    targets = read_targets(assets, query, reads=True)
 
     async def work(library: Library) -> list[str]:
         try:

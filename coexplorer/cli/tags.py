@@ -19,6 +19,8 @@ from coexplorer.cli.session import (
 )
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import read_selection
+from coexplorer.cli.values import NUMBER
+from coexplorer.cli.words import QueryGroup, join_words
 from coexplorer.errors import Refused
 from coexplorer.query import AllTags, Flag, Match, Query
 
@@ -33,25 +35,34 @@ _QUERY = click.option(
 )
 
 
-@click.group("tags", invoke_without_command=True)
-@_QUERY
+@click.group(
+    "tags",
+    cls=QueryGroup,
+    invoke_without_command=True,
+    subcommand_metavar="[QUERY]... | COMMAND [ARGS]...",
+)
+@click.option("--query", metavar="QUERY", help="The same as QUERY.")
+@click.option("-n", "--limit", type=NUMBER, metavar="N", help="Show at most N.")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
 @format_options(TAG, columns=True)
 @click.pass_context
 def tags_command(
     ctx: click.Context,
+    words: tuple[str, ...],
     query: str | None,
     *,
+    limit: int | None,
     offline: bool,
     columns: tuple[str, ...],
     style: Format,
 ) -> None:
-    """List all tags with the number of their assets, most used first."""
+    """List all tags, or those of the assets that QUERY finds, most used first."""
     if ctx.invoked_subcommand is not None:
-        if query is not None or offline or columns or style is not Format.TABLE:
+        if query is not None or limit or offline or columns or style is not Format.TABLE:
             raise click.UsageError(f"give options behind {ctx.invoked_subcommand}")
         return
-    asked = None if query is None else read_selection(query)
+    text = join_words(words, query)
+    asked = None if text is None else read_selection(text)
     invocation = ctx.find_object(Invocation)
     if invocation is None:
         raise AssertionError
@@ -63,7 +74,7 @@ def tags_command(
             await ensure_fresh(library)
         return await library.tag_counts(asked)
 
-    counts = invocation.run(work, offline=offline)
+    counts = invocation.run(work, offline=offline)[:limit]
     if style is Format.TABLE and not columns:
         rows = [(tag, f"{count:,}") for tag, count in counts]
         print_table([Column("TAG", flexible=True), Column("ASSETS", right=True)], rows)

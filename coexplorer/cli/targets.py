@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +14,7 @@ import msgspec
 from coexplorer.cli import streams
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.session import PASSING, ensure_found, ensure_fresh, look_for_new
+from coexplorer.cli.words import is_term, join_words
 from coexplorer.errors import NotFound
 from coexplorer.models import AssetId, Record
 
@@ -37,10 +38,12 @@ class Targets(msgspec.Struct, frozen=True):
     Attributes:
         named: Names, ids and beginnings of ids; of the command line or of a list.
         query: A parsed query.
+        words: What `named` is as a query, unless there is an asset of such a name.
     """
 
     named: tuple[Named, ...] = ()
     query: Query | None = None
+    words: Query | None = None
 
 
 def target_options(command: Command) -> Command:
@@ -49,6 +52,12 @@ def target_options(command: Command) -> Command:
         "--query", metavar="QUERY", help="All assets that a query finds, in place of ASSET."
     )(command)
     return click.argument("assets", metavar="ASSET...", nargs=-1)(command)
+
+
+def reading_options(command: Command) -> Command:
+    """Add ``ASSET…`` or the words of a query to a command that only reads; see `read_targets`."""
+    command = click.option("--query", metavar="QUERY", help="The same as QUERY.")(command)
+    return click.argument("assets", metavar="ASSET...|QUERY...", nargs=-1)(command)
 
 
 def asset_argument(command: Command) -> Command:
@@ -77,8 +86,14 @@ def _read_standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def read_targets(assets: tuple[str, ...], query: str | None) -> Targets:
+def read_targets(assets: tuple[str, ...], query: str | None, *, reads: bool = False) -> Targets:
     """Check what was given before anything is opened or sent.
+
+    Args:
+        assets: The arguments.
+        query: The value of ``--query``.
+        reads: The command only reads: its arguments may be a query instead, if one of them is a
+            term such as ``tag:raw``. For a command that writes, an argument is always an asset.
 
     Raises:
         click.UsageError: Nothing, or both, or a query that finds everything, or a list is to be
@@ -94,10 +109,13 @@ def read_targets(assets: tuple[str, ...], query: str | None) -> Targets:
         return Targets(query=read_selection(query))
     if not assets:
         raise click.UsageError("which assets? Give names or ids, - to read a list, or --query")
+    words = None
+    if reads and "-" not in assets and any(map(is_term, assets)):
+        words = read_selection(join_words(assets, None) or "")
     named: list[Named] = []
     for given in dict.fromkeys(assets):
         named += parse_list(_read_standard_input()) if given == "-" else [Named((given,))]
-    return Targets(named=tuple(named))
+    return Targets(named=tuple(named), words=words)
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -168,15 +186,29 @@ async def find_targets(
         NotFound: A name fits none, or a list is empty.
         UnknownAssets: The same, of several that were given.
     """
-    if targets.query is not None:
+    query = targets.query
+    if targets.words is not None and not await _is_a_name(library, targets.named):
+        query = targets.words
+    if query is not None:
         if fresh:
             await ensure_fresh(library)
-        found = await library.ids(targets.query)
+        found = await library.ids(query)
         if not found:
             warn("the query finds no assets")
         return found
     resolved = await _resolve(library, targets, guess=guess, fresh=fresh, kept=False)
     return [each.asset_id for each in resolved]
+
+
+async def _is_a_name(library: Library, named: Sequence[Named]) -> bool:
+    """Tell whether an asset has the name that looks like a term of a query."""
+    from coexplorer.query import Flag, Match, Query
+
+    for text in (each.text for each in named if is_term(each.text)):
+        rows = await library.window(Query((Flag("any"), Match("name", text))))
+        if any(row.name == text for row in rows):
+            return True
+    return False
 
 
 async def _resolve(

@@ -59,8 +59,7 @@ def complete_at(text: str, cursor: int) -> Completion | None:
     if field.kind is Kind.SORT and typed.startswith("-"):
         start, typed = start + 1, typed[1:]
     typed = typed.removeprefix('"')
-    known = field.choices or ((("never", "never used"),) if field.name == "used" else ())
-    choices = tuple(choice for choice in known if choice[0].startswith(typed.lower()))
+    choices = tuple(choice for choice in field.choices if choice[0].startswith(typed.lower()))
     return Completion("value", field.name, typed, start, cursor, choices)
 
 

@@ -72,6 +72,8 @@ _STATES = (
     (AssetState.FAILED.value, "creation failed"),
 )
 
+_DAYS = (("today", "since midnight (UTC)"), ("yesterday", "the day before (UTC)"))
+
 _TEXT, _ID = "a text", "an id, or the start of one"
 
 FIELDS: tuple[Field, ...] = (
@@ -83,13 +85,21 @@ FIELDS: tuple[Field, ...] = (
     Field("is", Kind.FLAG, "a property of the asset", "a property", "favorite", choices=FLAGS),
     Field("size", Kind.SIZE, "size of all files", "a number and a unit", ">10GB"),
     Field("files", Kind.COUNT, "number of files", "a whole number", ">100"),
-    Field("created", Kind.DATE, "when it was made", "a date or days ago", "2024-01-31 or -30d"),
+    Field(
+        "created",
+        Kind.DATE,
+        "when it was made; > is later: >1w is less than a week ago",
+        "a date, yesterday, or a time ago",
+        "2024-01-31, yesterday, 1w or -30d",
+        choices=_DAYS,
+    ),
     Field(
         "used",
         Kind.DATE,
         "last use; never counts as before every date, so < finds it too",
-        "a date, days ago or never",
-        "<2024-01, -30d or never",
+        "a date, yesterday, a time ago or never",
+        "<2024-01, yesterday, 1w, -30d or never",
+        choices=(*_DAYS, ("never", "never used")),
     ),
     Field("owner", Kind.TEXT, "part of the owner's name or address", _TEXT, "jane"),
     Field("bucket", Kind.TEXT, "the source bucket", "a bucket", "my-bucket", match="whole"),

@@ -29,7 +29,13 @@ from coexplorer.query.tree import (
     Value,
     Word,
 )
-from coexplorer.query.values import parse_count, parse_moment, parse_number, parse_size
+from coexplorer.query.values import (
+    parse_count,
+    parse_date,
+    parse_moment,
+    parse_number,
+    parse_size,
+)
 
 _OPS: tuple[Op, ...] = ("<=", ">=", "<", ">")
 
@@ -336,7 +342,7 @@ class _TermReader:
         elif field.kind is Kind.COUNT:
             parse = parse_count
         else:
-            parse = parse_moment
+            parse = parse_date
         parts = parse_comparison(piece.text, parse)
         if parts is None:
             raise _expected(field, piece.start, piece.end)

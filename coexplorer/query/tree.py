@@ -32,11 +32,17 @@ class Ago(msgspec.Struct, frozen=True):
     unit: AgoUnit
 
 
+class DayBefore(msgspec.Struct, frozen=True):
+    """A whole day in UTC, counted back from today: 0 is today, 1 yesterday."""
+
+    days: int
+
+
 class Never(msgspec.Struct, frozen=True):
     """``used:never``."""
 
 
-Value = int | float | Day | Ago | Never
+Value = int | float | Day | DayBefore | Ago | Never
 
 
 class Word(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import cast
 
 import msgspec
 
-from coexplorer.query.tree import Ago, AgoUnit, Compare, Day, Never, Value
+from coexplorer.query.tree import Ago, AgoUnit, Compare, Day, DayBefore, Never, Value
 
 LARGEST = 2**63 - 1
 """The largest whole number that the catalog can compare with."""
@@ -24,7 +24,10 @@ _UNITS = (
 _SIZE = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)([a-z]{0,3})", re.ASCII | re.IGNORECASE)
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 _AGO = re.compile(r"-(\d{1,6})([hdwmy])", re.ASCII | re.IGNORECASE)
+_SPAN = re.compile(r"(\d{1,6})([hdwmy])", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_DAYS = {"today": 0, "yesterday": 1}
+_DAY_S = 86400
 _AGO_S: dict[AgoUnit, int] = {
     "h": 3600,
     "d": 86400,
@@ -96,6 +99,15 @@ def parse_moment(text: str) -> Day | Ago | None:
         return None
 
 
+def parse_date(text: str) -> Day | DayBefore | Ago | None:
+    """Return what `parse_moment` does, or ``today``, ``yesterday``, or ``1w``, which is ``-1w``."""
+    day = _DAYS.get(text.lower())
+    if day is not None:
+        return DayBefore(day)
+    span = _SPAN.fullmatch(text)
+    return parse_moment(text if span is None else f"-{span[1]}{span[2]}")
+
+
 def format_value(value: Value, *, as_size: bool) -> str:
     """Return the text that is read back as `value`; `as_size` for the field ``size``."""
     match value:
@@ -103,6 +115,8 @@ def format_value(value: Value, *, as_size: bool) -> str:
             return "never"
         case Ago():
             return f"-{value.amount}{value.unit}"
+        case DayBefore():
+            return next(name for name, days in _DAYS.items() if days == value.days)
         case Day():
             parts = [f"{value.year:04}"]
             parts += [f"{part:02}" for part in (value.month, value.day) if part is not None]
@@ -133,6 +147,9 @@ def _span(value: Value, now: float) -> tuple[float, float, bool]:
         case Ago():
             moment = now - value.amount * _AGO_S[value.unit]
             return moment, moment, True
+        case DayBefore():
+            start_s = (now // _DAY_S - value.days) * _DAY_S
+            return start_s, start_s + _DAY_S, False
         case Day():
             start = datetime(value.year, value.month or 1, value.day or 1, tzinfo=UTC)
             if value.day is not None:

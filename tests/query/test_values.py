@@ -5,6 +5,7 @@ import pytest
 from coexplorer.query import Compare, Interval, fold, format_size, interval, parse_query, parse_size
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC).timestamp()
+TODAY = NOW
 
 
 def at(year: int, month: int = 1, day: int = 1) -> float:
@@ -48,6 +49,13 @@ def test_a_printed_size_is_exact(size_bytes: int) -> None:
         ("created:2024-02..2024-03", Interval(at(2024, 2), at(2024, 4), includes_high=False)),
         ("created:2024..2024", Interval(at(2024), at(2025), includes_high=False)),
         ("created:-30d", Interval(NOW - 30 * 86400, None)),
+        ("created:30d", Interval(NOW - 30 * 86400, None)),
+        ("created:>1w", Interval(NOW - 7 * 86400, None, includes_low=False)),
+        ("created:<2w", Interval(None, NOW - 14 * 86400, includes_high=False)),
+        ("created:today", Interval(TODAY, TODAY + 86400, includes_high=False)),
+        ("created:Yesterday", Interval(TODAY - 86400, TODAY, includes_high=False)),
+        ("created:<yesterday", Interval(None, TODAY - 86400, includes_high=False)),
+        ("created:2w..yesterday", Interval(NOW - 14 * 86400, TODAY, includes_high=False)),
         ("created:-60d..-30d", Interval(NOW - 60 * 86400, NOW - 30 * 86400)),
         ("used:never", Interval(0, 0)),
         ("used:<-2w", Interval(None, NOW - 14 * 86400, includes_high=False)),

@@ -17,6 +17,7 @@ from coexplorer.query import (
     AllTags,
     Compare,
     Day,
+    DayBefore,
     Flag,
     Match,
     Never,
@@ -172,14 +173,18 @@ def _compares(term: Compare, number: float, now: float) -> bool:
             return number >= first
         case _:
             moment = term.value if term.high is None else term.high
-            below = number < last if isinstance(moment, Day) else number <= last
+            below = number < last if isinstance(moment, Day | DayBefore) else number <= last
             return number >= first and below
 
 
-def _ends(value: float | Day | Ago | Never, now: float) -> tuple[float, float]:
+def _ends(value: float | Day | DayBefore | Ago | Never, now: float) -> tuple[float, float]:
     if isinstance(value, Ago):
         moment = now - timedelta(hours=value.amount * _HOURS[value.unit]).total_seconds()
         return moment, moment
+    if isinstance(value, DayBefore):
+        today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = today - timedelta(days=value.days)
+        return midnight.timestamp(), (midnight + timedelta(days=1)).timestamp()
     if isinstance(value, Day):
         start = datetime(value.year, value.month or 1, value.day or 1, tzinfo=UTC)
         after = start + timedelta(days=1)

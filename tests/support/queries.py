@@ -11,6 +11,7 @@ from coexplorer.query import (
     AllTags,
     Compare,
     Day,
+    DayBefore,
     Flag,
     Match,
     Never,
@@ -35,7 +36,11 @@ _days = st.one_of(
     st.builds(Day, st.integers(1969, 2027), st.integers(1, 12)),
     st.builds(Day, st.integers(1969, 2027), st.integers(1, 12), st.integers(1, 28)),
 )
-_moments = st.one_of(_days, st.builds(Ago, st.integers(0, 999), st.sampled_from("hdwmy")))
+_moments = st.one_of(
+    _days,
+    st.builds(Ago, st.integers(0, 999), st.sampled_from("hdwmy")),
+    st.builds(DayBefore, st.integers(0, 1)),
+)
 _numbers = st.one_of(
     st.integers(-5, 5), st.floats(-5, 5, allow_nan=False).filter(lambda one: not one.is_integer())
 )
@@ -49,7 +54,7 @@ def _comparisons(draw: st.DrawFn) -> Compare:
         st.sampled_from([("size", False), ("files", False), ("created", False), ("used", False)])
         | st.tuples(st.sampled_from(KEYS), st.just(value=True))
     )
-    values: st.SearchStrategy[int | float | Day | Ago]
+    values: st.SearchStrategy[int | float | Day | DayBefore | Ago]
     values = _moments if field in {"created", "used"} else _wholes
     if custom:
         values = st.one_of(_numbers, _days.filter(lambda day: day.month is not None))
