@@ -1,7 +1,7 @@
-"""Reads replies' bodies up to a bound, however little was sent for how much (RFC 9110, 8.4).
+"""Reads the bodies of replies up to a limit, however well they were compressed (RFC 9110, 8.4).
 
-A megabyte of gzip can hold a gigabyte, and gzip of gzip without an end. So unpacking stops at the
-bound, and what is packed twice is not unpacked at all.
+A megabyte of gzip can hold a gigabyte, and gzip inside gzip has no limit at all. So decompression
+stops at the limit, and a body that is compressed twice is refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is asked of the platform: models → requests of both dialects (manual; design: api.md)."""
+"""Requests to the platform: models → requests in both dialects (manual; design: api.md)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Call(msgspec.Struct, frozen=True):
         subject: What an error is about: ``asset``, ``search``, ``file``…
         act: What is done.
         writes: Whether the platform is changed by it.
-        secrets: Texts inside of `body` that no message and no log may show.
+        secrets: Texts inside `body` that no message and no log may show.
     """
 
     method: str

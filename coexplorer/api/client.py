@@ -1,4 +1,4 @@
-"""The data asset API: a method an endpoint, in whichever dialect the platform speaks."""
+"""The data asset API: one method per endpoint, in whichever dialect the platform speaks."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ class Client:
         (design: api.md, Writes).
 
         Raises:
-            ApiError: With `outcome_unknown`: it may come to be all the same.
+            ApiError: With `outcome_unknown`: it may come to be anyway.
         """
         started = time.time()
         deadline = self._transport.start_clock()
@@ -349,7 +349,7 @@ class Client:
     ) -> None:
         """Delete an asset for good; the platform expects it to be archived.
 
-        Its arguments are those of `archive`.
+        It takes the same arguments as `archive`.
 
         Raises:
             CoexplorerError: What `judge` raises; the asset was still there.

@@ -108,7 +108,7 @@ class Download:
         """Open the first connection, so that size and mark are known.
 
         Raises:
-            Conflict: The content is not that of the mark that was given.
+            Conflict: The content has another mark than the one given.
             ApiError: It can't be read.
         """
         while self._chunks is None and not self._finished():

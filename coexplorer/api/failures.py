@@ -1,6 +1,6 @@
 """HTTP's ways of saying no → one readable sentence and the right error (design: api.md, Errors).
 
-Pure: what was received goes in, an error with what may be done about it comes out.
+Pure: takes what was received, returns an error that says what to do about it.
 """
 
 from __future__ import annotations

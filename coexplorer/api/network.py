@@ -1,7 +1,7 @@
-"""The way to each address: direct or by a proxy, and whom to believe there.
+"""The route to each address: direct or through a proxy, and whose certificates to trust there.
 
-Nothing is made before it is needed, so that a setting which is wrong harms no more than the request
-that needs it, and is told like a platform that can't be reached.
+Nothing is set up before it is needed, so a wrong setting only affects the request that needs it,
+and is reported like a platform that can't be reached.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class NoTunnel(httpx.ProxyError):
 class _Talk:
     """What is said to a proxy before the platform is heard: bounded like a connection.
 
-    httpcore waits for its answer as long as for a reply's next bytes, or, with SOCKS, for ever.
+    httpcore waits for its answer as long as for a reply's next bytes, or, with SOCKS, forever.
 
     Args:
         request: To follow; its trace is this one's from now on.
@@ -208,8 +208,8 @@ def describe(
 ) -> Failure:
     """Turn what was raised on the way into a failure.
 
-    Its own text is used only where it is the operating system's or the proxy's: that of a protocol
-    error quotes headers, and that of an address may quote a password.
+    Its own text is used only if it comes from the operating system or the proxy: a protocol error
+    quotes headers, and an address error may quote a password.
 
     Args:
         error: One of `RAISED`.
@@ -315,7 +315,7 @@ def _first_line(error: Exception) -> str:
 
 
 def build_limits(concurrency: int) -> httpx.Limits:
-    """Say how many connections there may be, for so many requests at once."""
+    """Say how many connections there may be for this many requests at once."""
     return httpx.Limits(
         max_connections=concurrency + 2,
         max_keepalive_connections=concurrency,

@@ -1,6 +1,6 @@
-"""Where a walk over a search's pages goes next, and when it ends: pure decisions.
+"""Where a walk through a search's pages goes next, and when it ends: pure decisions.
 
-Platforms say ``has_more`` and give no token, repeat a token for ever, repeat rows, and stop at
+Platforms say ``has_more`` and give no token, repeat a token forever, repeat rows, and stop at
 10,000 results where there are no tokens (design: api.md, Search parameters).
 """
 
@@ -71,7 +71,7 @@ class Pager:
         self._pages = 0
 
     def keep_new(self, ids: Iterable[AssetId]) -> set[AssetId]:
-        """Return those of a page's ids that no page before it had, and remember them.
+        """Return a page's ids that no earlier page had, and remember them.
 
         It may be told of a page after the step that followed it: rows are read while the next page
         is on its way.

@@ -1,7 +1,7 @@
-"""Which proxy leads to an address, by the environment variables that every tool reads (pure).
+"""Which proxy to use for an address, from the environment variables that every tool reads (pure).
 
-Written anew instead of left to httpx, which can't build a client where NO_PROXY has an IPv6 address
-or a network, or where a password has a ``#``.
+Written here, not left to httpx, which can't build a client if NO_PROXY has an IPv6 address
+or a network, or if a password has a ``#``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Takes the rows of a page apart where no decoder reads the whole of it (pure, linear in time).
+"""Splits a page into rows when no decoder can read it as a whole (pure, linear in time).
 
-One row that is nested too deeply makes decoders refuse the page, and with it a thousand good rows.
+One row that is nested too deeply makes decoders refuse the page, and a thousand good rows with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _MARKS: Final = re.compile(rb'["\\{}\[\]]')
 
 
 class _Bracket(NamedTuple):
-    """A bracket outside of any text.
+    """A bracket outside any text.
 
     Attributes:
         depth: Brackets that are open around it and what belongs to it.

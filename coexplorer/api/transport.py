@@ -1,9 +1,10 @@
 """Carries calls to the platform and back: the one seam to HTTP.
 
-Only this room and `network`, which finds the way and says what is wrong with it, know httpx.
+Only this module and `network` (which finds the route and explains what is wrong with it) know
+httpx.
 
-Time-outs, the limit on concurrent requests, and repetition of what is safe to repeat live here. The
-token goes to the platform's own origin and nowhere else: not along with a redirect, not into
+Time-outs, the limit on concurrent requests, and retries of what is safe to retry live here. The
+token goes to the platform's own origin and nowhere else: not to a redirect's target, not into
 messages, logs or tracebacks (which is why httpx's exceptions are never chained: their frames hold
 the request's headers).
 """
@@ -323,7 +324,7 @@ class Transport:
         await look.judge(now, maybe_done)
 
     async def _attempt(self, call: Call, parse: Callable[[bytes], T], deadline: float) -> T:
-        """Send a call once; who calls this holds a place among the requests."""
+        """Send a call once; whoever calls this holds a place among the requests."""
         started = anyio.current_time()
         until = min(deadline, started + self.timeouts.attempt_s)
         reply = None
@@ -373,7 +374,7 @@ class Transport:
     async def _read(
         self, call: Call, response: httpx.Response, chunks: AsyncIterator[bytes]
     ) -> _Reply:
-        """Read a body as far as the bounds allow; that of a refusal need not be whole."""
+        """Read a body as far as the bounds allow; a refusal's body need not be whole."""
         status, headers = response.status_code, response.headers
         encoding = headers.get("Content-Encoding", "")
         bounds = self.bounds
@@ -488,7 +489,7 @@ class _Body(httpx.AsyncByteStream):
     """The body of a request, given at once.
 
     httpx's own is a generator; where the connection breaks before it is exhausted it is left to
-    the garbage collector, of which trio complains.
+    the garbage collector, which trio complains about.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -513,7 +514,7 @@ class _Once:
 
 
 class _Chunks:
-    """The body of a reply on its way, with our errors in place of httpx's."""
+    """The body of a reply on its way, with our errors instead of httpx's."""
 
     def __init__(self, response: httpx.Response, network: Network, *, writes: bool) -> None:
         self._response = response
@@ -539,9 +540,9 @@ class _Chunks:
             raise Failed(failure) from None
 
     async def aclose(self) -> None:
-        """Close the connection, then run the generators inside of httpx to their end.
+        """Close the connection, then run the generators inside httpx to their end.
 
-        It leaves those of an unfinished body to the garbage collector, of which trio complains.
+        It leaves an unfinished body to the garbage collector, which trio complains about.
         """
         with anyio.CancelScope(shield=True):
             await self._response.aclose()

@@ -1,6 +1,6 @@
-"""Whose certificates are believed: the system's, or those that the environment names.
+"""Which certificates to trust: the system's, or the ones that the environment names.
 
-The system's store is where a company puts its own authority. The variables are those of OpenSSL,
+A company puts its own authority into the system's store. The variables are the ones of OpenSSL,
 requests and curl, so that what works for other tools works here.
 """
 

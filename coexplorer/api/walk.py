@@ -1,6 +1,6 @@
-"""Walks all pages of a search, the next ones on their way while one is read.
+"""Walks all pages of a search, fetching the next ones while one is read.
 
-The decisions are `paging`'s; this is the short driver that does the waiting.
+`paging` decides; this is the short driver that does the waiting.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Walk(Generic[Row]):
         id_of: Tells which asset a row is of.
         limit: Rows a page, within 1 and 1000.
         prefetch: Pages that may be on their way or waiting, in ``async with``. Platforms that count
-            in offsets are asked for so many at once; where a token leads from page to page there is
-            one request at a time.
+            by offset are asked for this many at once; where a token leads from page to page there
+            is one request at a time.
         offset: Rows to leave out at the start.
 
     Attributes:

@@ -1,7 +1,7 @@
-"""What the platform answers: replies of both dialects → models (design: api.md).
+"""The platform's answers: replies in both dialects → models (design: api.md).
 
-Pure and tolerant: a strange row or value never breaks a reply. Only a reply of another shape
-altogether raises ValueError, which the transport turns into `errors.BadReply`.
+Pure and tolerant: a strange row or value never breaks a reply. Only a reply of a completely
+different shape raises ValueError, which the transport turns into `errors.BadReply`.
 """
 
 from __future__ import annotations

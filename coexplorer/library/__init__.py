@@ -1,4 +1,4 @@
-"""What a user can do with data assets: one face for every front end."""
+"""What a user can do with data assets: one interface for every front end."""
 
 from coexplorer.library.library import Library
 from coexplorer.library.session import open_library

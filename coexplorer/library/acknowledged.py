@@ -1,6 +1,6 @@
-"""Changes that the platform has taken, of which the catalog was never told: a crash came between.
+"""Changes that the platform has but the catalog does not, because a crash came between.
 
-Who was told that a save is done must find it at the next start, also offline.
+Whoever was told that a save is done must find it at the next start, even offline.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What goes on by itself while a front end is open: sweeps, refreshes, drafts, unknown outcomes."""
+"""What runs by itself while a front end is open: sweeps, refreshes, drafts, unknown outcomes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Background:
             await anyio.sleep(_LOOK_EVERY_S)
 
     async def _follow_file(self) -> None:
-        """Notice that the catalog was deleted and made anew by another process."""
+        """Notice that the catalog was deleted and another process made a new one."""
         while True:
             await anyio.sleep(_LOOK_EVERY_S)
             try:

@@ -137,7 +137,7 @@ class Bulk:
         """Write a batch down as a whole, then carry it out.
 
         Args:
-            drafts: Its entries; those of one asset follow each other and are sent in this order.
+            drafts: Its entries; entries of one asset follow each other and are sent in this order.
             title: One line for people.
             progress: Told after each asset.
             purpose: Why it is made.
@@ -205,7 +205,7 @@ class Bulk:
         *,
         meant: Collection[int] = (),
     ) -> BatchReport:
-        """Send those of a batch's entries that are this session's: others may be sending theirs.
+        """Send this session's entries of a batch: other sessions may be sending theirs.
 
         Those that are `meant` are sent whatever their assets are by now.
         """
@@ -247,7 +247,7 @@ class Bulk:
         """Settle what was not begun; where that can't be written, the next start does it.
 
         Returns:
-            Why it could not be written: what was done by then must be told all the same.
+            Why it could not be written: what was done by then must be told anyway.
         """
         try:
             await self._context.write_down(self._context.journal.abandon_batch, batch_id, hopeless)
@@ -278,7 +278,7 @@ class Bulk:
             if noted.state in (State.PLANNED, State.INTENDED):
                 noted = msgspec.structs.replace(noted, error=_under_way())
             known = results.get(noted.asset_id)
-            # An outcome that could not be written down is known all the same.
+            # An outcome that could not be written down is known anyway.
             open_still = noted.state in (State.PLANNED, State.INTENDED)
             trusted = known and (known.state in DONE or open_still or known.state is noted.state)
             result = known if known and trusted else noted

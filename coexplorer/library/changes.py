@@ -1,4 +1,4 @@
-"""What a bulk edit shall do, and what it would do to each asset. Pure."""
+"""What a bulk edit is meant to do, and what it would do to each asset. Pure."""
 
 from __future__ import annotations
 
@@ -114,15 +114,15 @@ class PlanItem(msgspec.Struct, frozen=True):
 
     Attributes:
         base: The fields that the diff was made from.
-        mine: What they shall be; equals `base` unless `action` is an edit.
+        mine: What they should become; equals `base` unless `action` is an edit.
         reason: Why the asset is left out; empty when it is not.
         archive_first: Archive it before it is deleted.
         needless: It is left out because it is so already: nobody misses anything.
         loss: What becomes of its files, when `action` is a delete.
-        fit: What it must still be when it is read afresh, right before it is changed.
+        fit: What it must still be when it is read again, right before it is changed.
         asked: Fields that were given as a whole.
         seen: `base`, but for tags that are asked for and seem to be so already: the merge must
-            do them all the same if somebody changed them meanwhile. None: as `base`.
+            do them anyway if somebody changes them in between. None: as `base`.
         is_unsure: It seems to be so already, by what is old: the platform is asked.
     """
 
@@ -206,9 +206,9 @@ def build_plan(
     Args:
         records: As they are known.
         change: What to do.
-        fits: What some of them must still be when they are read afresh.
+        fits: What some of them must still be when they are read again.
         is_current: Tells whether a record is young enough to leave its asset out as being so
-            already. What is too old for that is planned, and judged when it is read afresh.
+            already. What is too old for that is planned, and judged when it is read again.
 
     Raises:
         InvalidField: The change holds a value that must not be sent anywhere.

@@ -1,4 +1,4 @@
-"""What the rooms of one session share: catalog, journal, events, and the way to the platform."""
+"""What the modules of one session share: catalog, journal, events, and the client."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ T = TypeVar("T")
 FETCHED_AT_ONCE = 8
 """Assets that are asked for at once when many are."""
 TRUST_S = 60.0
-"""So long what was read is as good as asked for anew."""
+"""For this long, what was read counts as current."""
 SESSION_TRUST_S = 900.0
 """The same of what this session read."""
 _NOTHING = Membership()
 _UNKEPT = 10_000
-"""So many assets are remembered without a catalog; a mount may run for weeks."""
+"""How many assets to remember without a catalog; a mount may run for weeks."""
 _log = logging.getLogger(__name__)
 
 
@@ -74,8 +74,8 @@ class Context:
         settings: Where everything is.
         catalog: What we know.
         journal: What we did.
-        connect: Makes the api client, with a token or (None) that of the settings; called when the
-            network is first needed, and when the user signs in again.
+        connect: Makes the api client, with a token or (None) with the settings' own; called when
+            the network is first needed, and when the user signs in again.
         offline: Never use the network.
         catalog_problem: One line when the catalog had to be bypassed; else empty.
     """
@@ -100,7 +100,7 @@ class Context:
         self.asked_in_vain = False
         self._opened_at = time.time()
         self.tell: Callable[[str], None] = _log.warning
-        self._unkept: dict[AssetId, Record] = {}  # read afresh, but the catalog can't be written
+        self._unkept: dict[AssetId, Record] = {}  # read again, but the catalog can't be written
         self._connect = connect
         self._client: Client | None = None
         self._refused: Secret | None = None
@@ -169,7 +169,7 @@ class Context:
     def is_current(self, read_at: float | None) -> bool:
         """Tell whether what was read then says what the platform has now, near enough.
 
-        What is older must be asked for again before anybody is told that a change is not needed.
+        Anything older must be read again before anybody is told that a change is not needed.
 
         Args:
             read_at: Epoch seconds; None: never.

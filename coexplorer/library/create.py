@@ -1,4 +1,4 @@
-"""New assets: asked for once, found again when the reply is lost, watched until they are ready."""
+"""New assets: requested once, found again if the reply is lost, watched until they are ready."""
 
 from __future__ import annotations
 

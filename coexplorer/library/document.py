@@ -7,13 +7,13 @@
     description:
     Everything down to the next === line, as it is.
 
-A value that could not be read back as it stands is written as a JSON string; a line of a
+A value that could not be read back as it is, is written as a JSON string; a line of a
 description that looks like a ``===`` line, or starts with a backslash, gets a backslash in front.
 
-One mistake in one line changes at most the asset of that line, else the text is refused: a ``===``
-line that is lost or mistyped would make a part of one asset out of the description of another. So
-what was not in a description as it was written, and looks like a piece of the document, is refused
-unless it has that backslash.
+One mistake in one line changes at most that line's asset; otherwise the text is refused. A lost or
+mistyped ``===`` line would turn one asset's fields into part of another's description. So a line
+that was not in the description before, and looks like part of the document, is refused unless it
+has that backslash.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class _Block(msgspec.Struct, frozen=True):
     Attributes:
         fields: What it says.
         lines: All lines below the ``===`` line.
-        text: Those of the description, as they stand there.
+        text: The description's lines, as they are there.
     """
 
     fields: Fields

@@ -1,7 +1,7 @@
 """The one way to change an asset (design: catalog-and-edits.md, Changing an asset).
 
-Written down, read afresh, merged, written down again, sent, compared, written down: in this order,
-whichever front end asks and whether it is for one asset or one of a thousand.
+Write it down, read the asset again, merge, write down the intent, send, compare, write down the
+outcome: always in this order, whichever front end asks, for one asset or one of a thousand.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import Asset, AssetId, Membership, MetadataValue, Record
 
 Heard: TypeAlias = Callable[[EditResult, Asset], None]
-"""Is told what became of an edit, and what the platform has now, before the catalog is."""
+"""Hears how an edit ended and what the platform has now, before the catalog does."""
 
 _TRIES = 4
 """Merges of one edit that may meet somebody else's change before it is given up as a conflict."""
@@ -61,7 +61,7 @@ class _Attempt:
         overtaken: What was sent, and may have arrived before somebody changed it further.
         asset: What the platform has now; None where nothing was read.
         archived: Whether the asset is archived; None: nobody has asked yet.
-        update_catalog: What the catalog is told once the outcome is written down. Of an edit that
+        update_catalog: What to tell the catalog once the outcome is written down. Of an edit that
             arrives that is the platform's reply alone, not what was there before.
     """
 
@@ -329,7 +329,7 @@ class Editor:
         return False
 
     async def _is_archived(self, asset: Asset) -> bool | None:
-        """Ask the platform anew whether an asset is archived; None: it does not say."""
+        """Ask the platform again whether an asset is archived; None: it does not say."""
         try:
             return await find_archived(await self._context.client(), asset)
         except ApiError:
@@ -455,7 +455,7 @@ class Editor:
     async def _send_nothing(
         self, attempt: _Attempt, theirs: Fields, left_alone: tuple[str, ...]
     ) -> EditResult:
-        """Return what became of an edit of which there is nothing to send."""
+        """Return the outcome of an edit that has nothing to send."""
         if attempt.before is not None:  # it had arrived, and others went on from it
             journal, number = self._context.journal, attempt.entry.id
             before = attempt.before
@@ -527,7 +527,7 @@ def failed_state(error: CoexplorerError, *, sent: bool) -> State:
 
     Args:
         error: Why it failed.
-        sent: Whether the platform may have it all the same.
+        sent: Whether the platform may have it anyway.
     """
     if isinstance(error, EditConflict | Conflict):
         return State.CONFLICT

@@ -92,7 +92,7 @@ class Entry(msgspec.Struct, frozen=True):
         undone_by: The batch that undid all of it, if one did.
         reverses: The entry that this one takes back, if it is part of an undo or redo.
         needless: It was left out because it was so already: nobody misses anything.
-        fit: What the asset must still be when it is read afresh; None: anything.
+        fit: What the asset must still be when it is read again; None: anything.
         asked: Fields that were given as a whole, also where they seemed to be so already.
     """
 

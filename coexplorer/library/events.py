@@ -1,7 +1,7 @@
 """What the library tells its front ends while it works, and how they listen.
 
-Events are facts in the past tense. A front end that listens too slowly loses events, never memory:
-it then finds one `EventsDropped` in their place, and reads anew what it shows.
+Events are facts in the past tense. A front end that listens too slowly loses events, but never
+grows memory: it gets one `EventsDropped` instead, and reads again what it shows.
 """
 
 from __future__ import annotations
@@ -114,11 +114,11 @@ class AssetSettled(msgspec.Struct, frozen=True):
 
 
 class CatalogReplaced(msgspec.Struct, frozen=True):
-    """Somebody deleted the catalog, and another process made it anew: all may have changed."""
+    """Somebody deleted the catalog, and another process made a new one: all may have changed."""
 
 
 class EventsDropped(msgspec.Struct, frozen=True):
-    """This listener was too slow and missed events: read anew."""
+    """This listener was too slow and missed events: read again."""
 
 
 Event = (

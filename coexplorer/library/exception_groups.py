@@ -1,4 +1,4 @@
-"""Errors of task groups, told as the one error that they are."""
+"""Unwraps a task group's exception group into the one error that matters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An asset's files: listed, and downloaded to a folder from which nothing escapes."""
+"""An asset's files: listing them, and downloading them into a folder that nothing escapes from."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry, FileUrls, Folder
 
 _STEP_BYTES: Final = 4 * 1024 * 1024
-"""Progress is told after so many bytes, and at the end."""
+"""Report progress each time this many bytes have come, and at the end."""
 
 _DEEPEST: Final = 100
-"""Folders inside of each other; more are a platform's that lists itself for ever."""
+"""Folders inside each other; more are a platform's that lists itself forever."""
 
 _MOST_FOLDERS: Final = 200_000
 
@@ -185,7 +185,7 @@ class Files:
             found = [entry for entry in siblings.entries if entry.path == path]
             if not found:
                 for error in await self._find_gaps(asset_id, parent, siblings):
-                    _tell(error, trouble)  # it may be there all the same
+                    _tell(error, trouble)  # it may be there anyway
                 raise NotFound(
                     f"this asset has no file {path}", hint="list its folder to see what is there"
                 )

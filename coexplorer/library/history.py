@@ -23,7 +23,7 @@ from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import check_fields, tidy_fields
 
 _NAMED = 20
-"""So many entries are named by their numbers in one line."""
+"""Name at most this many entries by number in one line."""
 
 
 class History:

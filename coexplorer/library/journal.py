@@ -1,7 +1,7 @@
 """What was done from this machine, and what is not on the platform yet.
 
 Every method is one transaction, blocks, and may be called from any thread. Several processes write
-to one file. Nothing is sent unless its intent stands in here first (design: catalog-and-edits.md).
+to one file. Nothing is sent unless its intent is in here first (design: catalog-and-edits.md).
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ class Journal:
     ) -> tuple[int, list[int]]:
         """Write a batch down before anything of it is sent.
 
-        The last word wins: an earlier change that was not sent, and all of which one of `drafts`
-        asks for in its own way, is given up (see `find_given_up`).
+        The last word wins: an earlier unsent change is given up when one of `drafts` covers all of
+        it (see `find_given_up`).
 
         What `Draft.reverses` names counts as undone once that draft's entry has done it, not
         before: see `settle`. An earlier try to take it back that was not sent is given up.
@@ -122,7 +122,7 @@ class Journal:
             takes_back: The batch that it takes back: what is not sent of that is given up.
 
         Returns:
-            The batch's number and those of its entries, in the order of `drafts`.
+            The batch's number and its entries' numbers, in the order of `drafts`.
 
         Raises:
             JournalError: It can't be written: nothing may be sent.
@@ -192,9 +192,9 @@ class Journal:
         Args:
             entry_id: The entry.
             before: What the platform has.
-            after: What it shall have.
+            after: What it should have.
             base_metadata: The custom metadata that it has, if it is edited.
-            metadata: The custom metadata that it shall have, if it is edited.
+            metadata: The custom metadata that it should have, if that is edited.
 
         Raises:
             JournalError: It can't be written: nothing may be sent.

@@ -1,7 +1,7 @@
-"""The journal's file: opened privately, one transaction at a time, errors told in one sentence.
+"""The journal's file: private, one transaction at a time, each error as one sentence.
 
-Where nothing can be written (a full disk), what a journal holds can still be read, if it was closed
-properly: the user wants to see what is not sent yet.
+If nothing can be written (a full disk), a journal that was closed properly can still be read: the
+user wants to see what is not sent yet.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def tell_damaged_rows(path: Path, what: str, numbers: Sequence[int]) -> JournalError:
-    """Return what a person is told of rows that can't be read, while the others can."""
+    """Return the message about rows that can't be read although the others can."""
     named = ", ".join(map(str, sorted(numbers)[:_NAMED]))
     more = ", …" if len(numbers) > _NAMED else ""
     return JournalError(
@@ -209,7 +209,7 @@ def _is_damage(error: Exception, code: int) -> bool:
 
 
 def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent") -> JournalError:
-    """Return what a person is told about a failure, and what follows from it."""
+    """Return the message about a failure and its consequence."""
     if isinstance(error, NewerJournalError):
         return JournalError(
             f"the journal {path} was written by a newer coexplorer, so {so}",

@@ -1,8 +1,8 @@
 """The journal's tables, the meaning of each column, and how one version becomes the next.
 
-The journal is a SQLite file of its own under the state directory (mode 0600, WAL): what was done
+The journal is a separate SQLite file in the state directory (mode 0600, WAL): what was done
 from this machine, and the texts that are not on the platform yet. Unlike the catalog it can't be
-made again, so a journal of a newer version is refused, never rebuilt. It never holds a secret.
+recreated, so a journal from a newer version is refused, never rebuilt. It never holds a secret.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ _INDEXES = (
 
 
 # What was refused for good was unsent in version 1, and a change counted as undone as soon as an
-# undo was begun, whatever became of it. An old undo is told from its assets: each is there once.
+# undo was begun, whatever became of it. An old undo is recognised by its assets: each is there
+# once.
 _SECOND = (
     # the entry that this one takes back
     "ALTER TABLE entries ADD COLUMN reverses INTEGER",

@@ -1,4 +1,4 @@
-"""The one face for every front end: what a user can do with data assets.
+"""The one interface for every front end: what a user can do with data assets.
 
 A front end opens it with `coexplorer.library.open_library` and calls it from asyncio or trio.
 Reading answers from the catalog at once, offline too; `fetch` and the writes ask the platform.
@@ -85,7 +85,7 @@ class Library:
         return self._context.settings
 
     def tell_with(self, tell: Callable[[str], None]) -> None:
-        """Have sentences for people, about what they wait for, told by `tell`, on the loop."""
+        """Pass sentences about what people are waiting for to `tell`, on the loop."""
         self._context.tell = tell
 
     async def ensure_journal(self) -> None:
@@ -108,7 +108,7 @@ class Library:
         return await self._reading.count(query)
 
     async def prepare(self, query: Query) -> None:
-        """Make ready what the first search in the order of `query` would have to wait for."""
+        """Prepare what the first search in the order of `query` would have to wait for."""
         await self._reading.prepare(query)
 
     async def window(self, query: Query, *, offset: int = 0, limit: int = 200) -> list[Row]:
@@ -222,11 +222,11 @@ class Library:
     async def changed_since(self, change: int) -> tuple[int, list[AssetId]]:
         """Return the newest change's number and the rows changed after `change`, gone ones too.
 
-        When the newest number is smaller than `change`, the catalog was rebuilt: read all anew.
+        When the newest number is smaller than `change`, the catalog was rebuilt: read all again.
         """
         return await self._reading.changed_since(change)
 
-    # --- The platform, asked afresh
+    # --- The platform, asked again
 
     async def fetch(self, asset_id: AssetId) -> Record:
         """GET an asset and update the catalog with it.
@@ -321,10 +321,10 @@ class Library:
         Args:
             asset_id: The asset.
             base: The fields as the user was shown them.
-            mine: The fields as they shall be.
+            mine: The fields as they should be.
             base_metadata: Custom metadata as shown; only with `metadata`.
-            metadata: All custom metadata as it shall be; None leaves it alone.
-            fit: What the asset must still be when it is read afresh.
+            metadata: All custom metadata as it should be; None leaves it alone.
+            fit: What the asset must still be when it is read again.
             heard: Called once with the result, as soon as it is written down, and with the asset as
                 the platform has it now; the catalog is told next, before this returns. For the
                 mount, where a program waits for each save. It must not raise.
@@ -425,7 +425,7 @@ class Library:
     ) -> Plan:
         """Say what `change` would do to each asset; sends nothing.
 
-        What a query found is judged by it again when it is read afresh, right before it is changed:
+        What a query found is judged by it again when it is read again, right before it is changed:
         what no longer fits is left out, with the reason. What is to be deleted must then be just as
         the plan has it; otherwise it is left out likewise.
 
@@ -503,7 +503,7 @@ class Library:
     ) -> BatchReport:
         """Do what a batch has not done: only the failed, the interrupted and the unknown ones.
 
-        Its arguments are those of `apply`; with `refused` what was refused is tried again, too.
+        It takes the same arguments as `apply`; `refused` retries refused changes too.
         """
         return await self._bulk.resume(batch_id, progress, stopping, refused=refused)
 
@@ -543,11 +543,11 @@ class Library:
         return await self._history.unsent()
 
     async def kept(self) -> list[Entry]:
-        """Return the entries whose text is kept: those of `unsent`, and what was refused."""
+        """Return the entries whose text is kept: everything in `unsent`, and what was refused."""
         return await self._history.kept()
 
     async def apply_acknowledged(self) -> int:
-        """Show what the journal says was done, of which a crash kept the catalog from hearing.
+        """Put into the catalog what the journal says was done, if a crash came between.
 
         Returns:
             Of how many assets the catalog learned something.
@@ -636,7 +636,7 @@ class Library:
         """Take back a batch (None: the last change), by ordinary edits; an undo is done again.
 
         Tags are taken back one by one. A text that somebody changed since is left alone and named
-        in `skipped_fields`; an asset of which nothing is left to undo is ``skipped``. What was left
+        in `skipped_fields`; an asset with nothing left to undo is ``skipped``. What was left
         alone, was not sent or was refused still stands: the next undo tries it again. What of the
         batch itself was not sent is given up, and is in the report's `given_up`.
 
@@ -674,7 +674,7 @@ class Library:
     async def catch_up(self) -> SyncReport:
         """Bring the catalog to what the platform has now: what is new first, then all of it.
 
-        For who asks for news: an edit of an old asset by somebody else is news, and only a sweep
+        For whoever asks for news: an edit of an old asset by somebody else is news, and only a sweep
         that begins after the question is sure to see it (40 pages for 40,000 assets).
 
         Raises:

@@ -1,8 +1,8 @@
-"""What a person names: words of a command line, and lists on standard input. Pure.
+"""The assets that a person names: words on the command line, and lists on standard input. Pure.
 
-A line of a list is one name or id, whole. Tables, JSON and JSON lines are told by how the list
-begins; there the id counts, whatever else is in the record. What can be read in two ways is
-refused: a command that deletes may follow.
+A line of a list is one name or id, whole. Tables, JSON and JSON lines are recognised by how the
+list begins; there only the id counts. Anything that can be read in two ways is refused, because the
+command may be a delete.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _mistake(message: str, line: int) -> DocumentError:
 
 
 def _read_table(text: str, first_line: str) -> list[Named] | None:
-    """Read a table that has a title for its ids; None when it is none."""
+    """Read a table that has a title for its ids; None if it is not one."""
     readings = [
         each
         for delimiter in DELIMITERS
@@ -204,7 +204,7 @@ def _decode_json(text: str) -> object:
 
 
 def _read_json(lines: Sequence[tuple[int, str]]) -> list[Named] | None:
-    """Read an array, or objects one a line; None when it is neither, but a name with a bracket."""
+    """Read an array, or objects one per line; None when it is a name with a bracket."""
     whole = "\n".join(line for _, line in lines)
     first_number, first = lines[0]
     try:

@@ -1,7 +1,7 @@
 """One writer for each asset on this machine, across tasks and processes.
 
-The platform has no versions: between the GET and the PUT of an edit another PUT goes unseen. For
-the front ends of one user on one machine these locks close that window; for others it stays.
+The platform has no versions: between an edit's GET and PUT, another PUT goes unseen. For one user's
+front ends on one machine, these locks close that window; for others it stays open.
 """
 
 from __future__ import annotations

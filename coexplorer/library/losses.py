@@ -1,4 +1,4 @@
-"""What becomes of the files of an asset that is deleted: said here for every front end. Pure."""
+"""What happens to an asset's files when it is deleted, worded for every front end. Pure."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Merged(msgspec.Struct, frozen=True):
     """What a merge came to.
 
     Attributes:
-        fields: What the platform shall have. A field in `conflicts` holds theirs.
+        fields: What the platform should have. A field in `conflicts` holds theirs.
         conflicts: Names of the fields that both sides changed, each in its own way.
         changed: Names of the fields in which `fields` differs from theirs: what a write would do.
     """
@@ -44,7 +44,7 @@ def merge_fields(base: Fields, mine: Fields, theirs: Fields, asked: Sequence[str
         base: What was known.
         mine: What is wanted.
         theirs: What the platform has now.
-        asked: Fields that shall be as in `mine` though they seemed to be so already: if somebody
+        asked: Fields that must be as in `mine` though they seemed to be so already: if somebody
             changed one since, that is a conflict.
     """
     values: dict[str, Value] = {}
@@ -99,7 +99,7 @@ def merge_metadata(
     """Merge custom metadata key by key, as `merge_fields` does fields.
 
     Returns:
-        What the platform shall have, and the keys that both sides changed (they hold theirs).
+        What the platform should have, and the keys that both sides changed (they hold theirs).
     """
     merged = dict(theirs)
     conflicts = []

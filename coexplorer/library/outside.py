@@ -1,4 +1,4 @@
-"""What to say of the files of an external asset, which the platform neither lists nor gives."""
+"""What to say about the files of an external asset, which the platform neither lists nor serves."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def finish_part(part: Path, target: Path, asset_id: AssetId) -> None:
 
 
 def find_target(folder: Path, path: str, *, below: str) -> Path:
-    """Return where a file of an asset goes, inside of `folder`.
+    """Return where a file of an asset goes, inside `folder`.
 
     Args:
         folder: The user's folder.

@@ -1,4 +1,4 @@
-"""What the catalog answers, off the event loop. None of this asks the network."""
+"""Reading from the catalog, off the event loop. None of this uses the network."""
 
 from __future__ import annotations
 

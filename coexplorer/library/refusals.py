@@ -1,4 +1,4 @@
-"""Which failures are final: sent again as it is, the same change would be refused again. Pure."""
+"""Which failures are final: the same change would be refused again. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ls --remote``: what the platform itself finds, and the rest of the query over its answer."""
+"""``ls --remote``: asks the platform, then applies the rest of the query to its answer."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class _Answer:
         )
 
     async def judge(self, assets: Sequence[Asset]) -> list[Asset]:
-        """Return those of a page that fulfil the rest of the query; the page is not kept.
+        """Return a page's assets that match the rest of the query; the page is not kept.
 
         Otherwise each page would be judged again along with all that follow.
         """
@@ -90,7 +90,7 @@ class _Answer:
         return [asset for asset in assets if asset.id in fitting]
 
     async def sort(self, assets: Sequence[Asset]) -> list[Asset]:
-        """Return those of the assets that fulfil the rest of the query, in its order."""
+        """Return the assets that match the rest of the query, in its order."""
         by_id = {asset.id: asset for asset in assets}
         return [by_id[asset_id] for asset_id in await self._ids()]
 

@@ -1,8 +1,8 @@
 """Which asset a person means.
 
-What is given is a whole name, a whole id, or the beginning of an id. A part of a name is never
-taken for the name: names of derived assets begin with the name of the raw one, so the wrong asset
-would be hit as soon as the right one is gone. It is only offered as a hint.
+People give a whole name, a whole id, or the start of an id. Part of a name is never taken for the
+name: derived assets' names begin with the raw asset's name, so the wrong asset would be hit as soon
+as the right one is gone. It only produces a hint.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ASKED_SINGLY = 10
 _GETS_AT_ONCE = 8
 _HINTS = 3
 _HINTED = 20
-"""Of so many that are not found, each is looked into: asked for, and what may have been meant."""
+"""Up to this many names that are not found get a closer look: ask, and suggest."""
 
 _Found = dict[AssetId, str]
 """Ids with names."""
@@ -61,7 +61,7 @@ class Resolver:
 
     Args:
         context: The session's servants.
-        sync: Reads the platform anew when much of a list is not known.
+        sync: Reads the platform again when much of a list is not known.
     """
 
     def __init__(self, context: Context, sync: Sync) -> None:

@@ -1,4 +1,4 @@
-"""What the library answers with, as plain data. Pure."""
+"""The library's answers, as plain data. Pure."""
 
 from __future__ import annotations
 

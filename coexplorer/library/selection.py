@@ -1,7 +1,7 @@
-"""What an asset was selected by, to be judged again when it is read right before it is changed.
+"""What an asset was selected by; checked again when it is read right before it is changed.
 
-The catalog may be minutes old, and a plan waits for its user: what a colleague changed meanwhile
-(tagged it ``keep``, gave it another name) must count. Pure.
+The catalog may be minutes old, and a plan waits for its user: what a colleague changed in between
+(tagged it ``keep``, renamed it) must count. Pure.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
 
         Args:
             record: The asset.
-            seen: In place of `seen`, where that is known anyway.
+            seen: Replaces `seen`, where that is known anyway.
 
         Raises:
             NoLongerFits: It is not what was selected any more.

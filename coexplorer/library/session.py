@@ -1,4 +1,4 @@
-"""The composition root: opens and closes everything that a `Library` stands on, in one task."""
+"""The composition root: opens and closes everything that a `Library` needs, in one task."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
 
 _CONCURRENCY: dict[Origin, int] = {"cli": 8, "tui": 8, "mount": 64}
 """Requests under way at once. In a mount each is a program that waits for its save, within 10 s:
-one slow save must not make those of other assets wait in a queue."""
+one slow save must not make saves of other assets wait in a queue."""
 
 
 @asynccontextmanager
@@ -108,7 +108,7 @@ def _open_catalog(path: Path, stack: AsyncExitStack, *, offline: bool) -> tuple[
         why = f"the catalog {path} has no space left on its disk"
     if not why or offline:  # offline there is nothing new to write
         return catalog, catalog.problem
-    # What is read afresh must be found: in a copy, for as long as this session lasts.
+    # What is read again must be found: in a copy, for as long as this session lasts.
     try:
         copy = _open_elsewhere(CatalogError(why), stack, source=catalog)
     except CatalogError:

@@ -1,7 +1,7 @@
-"""Which processes that wrote to the journal still live: a locked file for each.
+"""Which processes that wrote to the journal are still alive: a locked file for each.
 
 The operating system lets go of the lock when its process ends, however it ends; so a session whose
-lock can be had is dead. Process ids would be given out again, heartbeats would need a clock.
+lock is free is dead. Process ids get reused, and heartbeats would need a clock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from coexplorer.config.paths import ensure_private_dir
 
 
 class NoSession:
-    """In place of a `SessionLock` where nothing can be written."""
+    """Stands in for a `SessionLock` where nothing can be written."""
 
     name = ""
 

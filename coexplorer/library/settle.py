@@ -51,7 +51,7 @@ async def settle_edits(context: Context, theirs: Asset) -> None:
 
 
 async def settle_entries(context: Context, entries: Iterable[Entry]) -> list[Entry]:
-    """Look at the platform for those of unknown outcome; return these as they are now.
+    """Ask the platform about entries of unknown outcome; return them as they are now.
 
     Raises:
         ApiError: The platform can't be asked; what is settled by then stays so.

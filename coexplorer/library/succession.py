@@ -1,8 +1,8 @@
 """Which of two changes of an asset has the last word, if the earlier one was not sent. Pure.
 
 Each change touches parts of its asset: a text field, one tag, one key of custom metadata, whether
-it is archived. What a later change touches, an earlier one that still waits must not write any
-more, in whichever order the two are sent.
+it is archived. An earlier change that still waits must no longer write what a later one touches,
+whichever is sent first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One sweep: every page of every leg into the catalog, pages on their way while others are written.
+"""One sweep: writes every page of every leg to the catalog while fetching the next ones.
 
 `sweep_plan` decides; this does the waiting. Import it late: the api brings httpx.
 """

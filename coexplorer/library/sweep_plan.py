@@ -1,6 +1,6 @@
-"""What a sweep reads and what it believes: the decisions of `sync`, pure.
+"""What a sweep reads and what it believes: the decisions for `sync`, pure.
 
-It stands on facts about the platform's search (design: api.md, Search parameters).
+It relies on facts about the platform's search (design: api.md, Search parameters).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from coexplorer.query import PlatformPart, Query, platform_part
 REFRESH_EVERY_S = 60.0
 SWEEP_EVERY_S = 15 * 60.0
 SWEEP_TIMES = 10
-"""A full sweep rests for so many times its own length, if that is longer than `SWEEP_EVERY_S`."""
+"""After a full sweep, rest for this many times its length, if longer than `SWEEP_EVERY_S`."""
 
 _FEW = 10
 """A handful of vanished rows is nothing to wonder at, unless it is all there was."""
@@ -112,11 +112,11 @@ def covers_all(leg: Leg, parts: Collection[Leg], types_seen: Collection[str]) ->
 
 
 def is_suspicious(*, known: int, vanished: int) -> bool:
-    """Tell whether so many vanished that a broken platform or token is more likely than deletions.
+    """Tell whether a broken platform or token is more likely than that many deletions.
 
     Args:
         known: Rows in the catalog before the sweep.
-        vanished: Those of them that the sweep did not see.
+        vanished: The ones that the sweep did not see.
     """
     if vanished == 0 or known == 0:
         return False

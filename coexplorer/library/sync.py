@@ -1,6 +1,6 @@
 """Keeping the catalog true: sweeps and refreshes (design: catalog-and-edits.md, Sync).
 
-One process sweeps; others wait for what it finds. The decisions are those of `sweep_plan`.
+One process sweeps; others wait for what it finds. The decisions are in `sweep_plan`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Tables as text, read as RFC 4180 says: a cell in quotes may hold delimiters and line ends. Pure.
+"""Tables as text, read as RFC 4180 says: a quoted cell may hold delimiters and line ends. Pure.
 
-What can be read in two ways is refused: a line of a description that was taken for a row of its own
-would name an asset that nobody meant.
+Anything that can be read in two ways is refused: a line of a description, taken for a row, would
+name an asset that nobody meant.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read_rows(text: str, delimiter: str) -> Iterator[Row]:
 @cache
 def _cell_pattern(delimiter: str) -> re.Pattern[str]:
     ends = re.escape(delimiter) + r"\r\n"
-    # A quote inside of a bare cell has no meaning in RFC 4180. Those who write tabs write it as it
+    # A quote inside a bare cell has no meaning in RFC 4180. Those who write tabs write it as it
     # is, for they need no quotes; in other tables it shows that something went wrong.
     bare = rf'(?! *")[^{ends}]*+' if delimiter == "\t" else rf'[^"{ends}]*+'
     return re.compile(rf' *+"([^"]*+(?:""[^"]*+)*+)" *+(?=[{ends}]|\Z)|({bare})(?=[{ends}]|\Z)')

@@ -1,4 +1,4 @@
-"""What is taken off a value, and what must be true of it, before it is sent. Pure."""
+"""What is stripped from a value, and what must be true of it, before it is sent. Pure."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def check_fields(
     """Refuse values that must not be sent.
 
     Args:
-        fields: What shall be written.
+        fields: What is to be written.
         only: Names of the fields to look at: a value that the platform already has, and that nobody
             touches, is no reason to refuse an edit of another.
         known: What the asset has or had: likewise for the members of its sets.
