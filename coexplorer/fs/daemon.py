@@ -34,7 +34,7 @@ def run_in_background(serve: Callable[[Callable[[], None]], None], log_path: Pat
     The fork comes before any thread and event loop: neither survives one.
 
     Args:
-        serve: Serves until it is told to end; calls its argument when it is ready.
+        serve: Serves until told to stop; calls its argument when it is ready.
         log_path: Where the process's output goes.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Mounts of this machine: which there are, dead ones, and how to end one. No pyfuse3 in here."""
+"""Mounts on this machine: listing them, dead ones too, and ending one. No pyfuse3 in here."""
 
 from __future__ import annotations
 

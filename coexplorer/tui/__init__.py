@@ -1,12 +1,12 @@
 """The terminal app. `run` opens it, `welcome` a first start; nothing else is called from outside.
 
-The rooms:
+The modules:
 
     commands,            what can be done: ids, keys, help, why disabled (pure). Footer, palette,
     command_registry     help screen, ``docs/keys.md`` and overrides derive from it
     keys                 which key does what, with the user's overrides and one-key actions (pure)
     browsing, views      the search in force, its order, earlier places; the strip's views (pure)
-    columns, facts,      model → cells: rows, details, Markdown (pure; all foreign text is cleaned
+    columns, facts,      model → cells: rows, details, Markdown (pure; all untrusted text is cleaned
     markdown, tagtext    here, by `coexplorer.text.clean`)
     windows              which rows of a long list are at hand (pure)
     sends                changes on their way, for an undo to wait for
@@ -19,14 +19,14 @@ The rooms:
     actions/             what each command of the main screen does: functions of the screen, by id;
                          they call the library
     screens/             base (keys → commands, workers, errors → notifications), main, and one
-                         screen a file for what covers it; they call the library
+                         screen per file for what covers it; they call the library
     quickstart/          the first frame: kept at the exit, shown while the app is still imported
-    terminal/            the one place where output leaves: cells, differences, pacing,
+    terminal/            the one place that writes output: cells, differences, pacing,
                          driver; and being a job of a shell: signals, stopping, going on
     app, session         what all screens share; the library opened around them
     welcome              the first start: sign in, or look around in the demo
 
-How things go: a key bubbles to `screens.base.CommandScreen.on_key`, which looks it up in the
+How a key works: it bubbles to `screens.base.CommandScreen.on_key`, which looks it up in the
 keymap and calls `perform(id)`: disabled → the reason is shown; else the handler runs
 (`actions.ACTIONS[id]` on the main screen, a method ``do_log_retry`` on the others). A handler that
 is async runs in a worker (`start`), where every `CoexplorerError` becomes a notification with its

@@ -235,7 +235,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
                         self.last_frame = Frame(*capture, look=look, catalog=path, change=change)
 
     async def carry_out(self, screen: MainScreen, make: MakePlan, count: int) -> bool:
-        """Show a plan as soon as it is made; carried out, its rows are read anew.
+        """Show a plan as soon as it is made; carried out, its rows are read again.
 
         Its screen is there at once, and takes the keys that are typed meanwhile. Marks stay, so
         that a second change of the same assets can follow; those of assets that are gone go with

@@ -1,4 +1,4 @@
-"""What is looked at: the search's text, its order, and the places that were left. Pure."""
+"""Where the user is: the search's text, its order, and earlier places. Pure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Browsing(msgspec.Struct):
             del self.places[:-KEPT_PLACES]
 
     def go_back(self, here: AssetId | None) -> Place | None:
-        """Swap this place with the last one; None when there is none."""
+        """Swap this place with the last one; None if there is none."""
         current = Place(self.text, self.sort, here)
         while self.places:
             place = self.places.pop()

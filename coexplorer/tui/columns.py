@@ -1,6 +1,6 @@
-"""From what the library knows to cells on the screen. Pure: no widget, no clock, no I/O.
+"""Turns what the library knows into cells on the screen. Pure: no widget, no clock, no I/O.
 
-All of strangers' text becomes cells here, through `clean`. A piece of a line is ``(text, role)``;
+All untrusted text becomes cells here, through `clean`. A piece of a line is ``(text, role)``;
 the widgets give roles their colours, and meaning is never carried by a role alone.
 """
 
@@ -36,7 +36,7 @@ Line = tuple[Piece, ...]
 NOTHING_FITS = "Nothing fits the search. Esc clears it."
 NOTHING_YET = "Nothing yet: the assets are still being read."
 NOTHING_READ = "Nothing of what was read so far fits."
-"""In place of the rows of a search without finds."""
+"""Shown instead of rows when a search finds nothing."""
 
 MARK, FLIGHT, STAR = "●", "↑", "★"
 
@@ -298,7 +298,7 @@ def cut_pieces(pieces: Iterable[Piece], cells: int) -> list[Piece]:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """Break cleaned text into pieces of so many cells, at blanks if it can; nothing is hidden."""
+    """Break cleaned text into pieces of `cells` cells, at blanks if it can; nothing is hidden."""
     parts: list[str] = []
     while True:
         head = cut(text, cells)

@@ -1,4 +1,4 @@
-"""The one registry of commands; footer, palette, help, key docs and overrides derive from it."""
+"""The one registry of commands; footer, palette, help, key docs and overrides come from it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a command is, when its keys work, and why it may be disabled. Pure.
 
-The commands themselves are in `registry`. A command is *what* can be done; the rooms `actions/` and
+The commands themselves are in `command_registry`. A command is *what* can be done; `actions/` and
 `screens/` say *how*. A test fails when a command has no handler, or when no test presses its key.
 
 Keys are written as a terminal names them: a printable key by its character (``j``, ``G``, ``+``),

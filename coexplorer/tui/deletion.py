@@ -1,4 +1,4 @@
-"""What a delete takes away, as lines: judged by what the platform has now. Pure."""
+"""What a delete removes, as lines: judged by what the platform has now. Pure."""
 
 from __future__ import annotations
 

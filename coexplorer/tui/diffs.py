@@ -1,4 +1,4 @@
-"""Changes as lines: what a plan would do, what became of it, and the log. Pure."""
+"""Changes as lines: what a plan would do, how it ended, and the log. Pure."""
 
 from __future__ import annotations
 

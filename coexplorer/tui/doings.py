@@ -1,4 +1,4 @@
-"""What was done on one screen: what `u` takes back without asking. Pure."""
+"""What was done on one screen, which `u` undoes without asking. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the app asks of the machine: $EDITOR, the clock, the config file, the mount's process."""
+"""What the app uses of the machine: $EDITOR, the clock, the config file, the mount's process."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """An asset's details as lines. Pure; the description's Markdown is rendered by `markdown`.
 
-Labels are as wide as `LABEL`; whatever the platform sent that we have no name for is shown too.
+Labels are as wide as `LABEL`; fields from the platform that we don't know are shown too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What keeps the main screen's widgets up to date: reads the library, hands rows and lines on.
+"""Keeps the main screen's widgets up to date: reads the library, passes rows and lines on.
 
-The one place, beside `actions`, that asks the library on the main screen's behalf. Reads are from
-the catalog; a search that a newer one supersedes is cancelled.
+Besides `actions`, the one place that calls the library for the main screen. It reads from the
+catalog, and cancels a search when a newer one replaces it.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ class Feeds:
     # The list
 
     def load_list(self, *, go_to: AssetId | None = None, to_top: bool = False) -> None:
-        """Read the list anew, in the background; the cursor stays on its asset.
+        """Read the list again, in the background; the cursor stays on its asset.
 
         With either argument it is another list, and keys wait for it: what is typed ahead is meant
         for the rows that come, not for those that are still shown.
 
         Args:
-            go_to: The asset that the cursor goes to in place of its own.
+            go_to: The asset that the cursor goes to instead of its own.
             to_top: Put the cursor on the first row when `go_to` is not in the list.
         """
         if go_to is not None or to_top:

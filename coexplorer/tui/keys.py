@@ -10,7 +10,7 @@ from coexplorer.tui.command_registry import BY_ID, COMMANDS
 from coexplorer.tui.commands import Command, Scope
 
 SHARED = {Scope.LOG: Scope.FORM, Scope.CONFLICT: Scope.FORM, Scope.PLAN: Scope.FORM}
-"""Scopes whose keys end with those of another one."""
+"""Scopes whose list of keys ends with another scope's."""
 
 _UNRELIABLE = ("ctrl+m", "ctrl+i", "ctrl+h", "ctrl+j", "ctrl+[", "ctrl+enter", "alt+enter")
 """Keys that some terminals send as another one, or not at all (design: tui.md, Rules)."""
@@ -66,7 +66,7 @@ class Keymap(msgspec.Struct, frozen=True):
 
 
 def _find_neighbours(scope: Scope) -> tuple[Scope, ...]:
-    """Return the scopes whose keys work where those of `scope` do."""
+    """Return the scopes whose keys work wherever the keys of `scope` do."""
     if scope is Scope.ANYWHERE:
         return tuple(Scope)
     below = (SHARED[scope],) if scope in SHARED else ()
@@ -119,7 +119,7 @@ def build_keymap(
     """Put defaults and the config file's keys together; what can't be had is said in `problems`.
 
     Args:
-        overrides: Id of a command → keys in place of its own.
+        overrides: Id of a command → keys that replace its own.
         actions: Key → ``+TAG``, ``-TAG``, ``archive`` or ``unarchive``.
     """
     overrides = overrides or {}
@@ -150,7 +150,7 @@ def build_keymap(
 
 
 def parse_quick_action(text: str) -> QuickAction | None:
-    """Read a one-key action of the config file; None when it is none."""
+    """Read a one-key action of the config file; None if it is not one."""
     text = text.strip()
     if text in ("archive", "unarchive"):
         return QuickAction(archive=text == "archive")

@@ -1,6 +1,6 @@
 """A description's Markdown as lines. Pure. Imported when the first description is shown.
 
-Strangers' text: no link is made clickable, no image fetched, nothing but layout is interpreted.
+The text is untrusted: no link is clickable, no image is fetched, only layout is interpreted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Description(Markdown):
 
 
 def render_markdown(text: str, cells: int) -> list[Line]:
-    """Return the lines of a description in so many cells."""
+    """Return the lines of a description, wrapped to a width in cells."""
     source = "\n".join(clean_lines(text[:MAX_CHARACTERS]))
     console = Console(width=cells, color_system=None, force_terminal=False, legacy_windows=False)
     rendered = _Description(source, hyperlinks=False, code_theme="ansi_dark")

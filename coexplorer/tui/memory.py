@@ -2,8 +2,8 @@
 
 ``….tui.json`` holds searches, last tags, theme and order. Each app that is editing has one draft of
 a kind, ``….draft-PID.json`` (fields in place), ``….form-PID.json`` (a new asset) and
-``….text-PID.json`` (what $EDITOR has), so that a lost connection or a crash loses nobody's words.
-A file that can't be read or written costs the memory of it, and never more.
+``….text-PID.json`` (what $EDITOR has), so a lost connection or a crash loses no text. If a file
+can't be read or written, the app forgets what is in it, and nothing else goes wrong.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Drafts(Generic[_D]):
         self.file.unlink(missing_ok=True)
 
     def take(self) -> list[tuple[Path, _D]]:
-        """Return those of apps that are no longer alive, each with its file."""
+        """Return the drafts of apps that are no longer alive, each with its file."""
         found = []
         with contextlib.suppress(OSError):
             for path in sorted(self._stem.parent.glob(f"{self._stem.name}.{self._name}-*.json")):

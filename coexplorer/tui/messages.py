@@ -34,7 +34,7 @@ class RowsMissed(Message):
 
 
 class DetailsResized(Message):
-    """The details have another width: what they show is to be laid out anew."""
+    """The details have another width: what they show is to be laid out again."""
 
 
 class ViewClicked(Message):
@@ -101,7 +101,7 @@ class FieldLeft(Message):
 
     Attributes:
         turn: Which of them.
-        followed: It stands behind what a form posted in place of the field's own messages.
+        followed: It comes after what a form posted instead of the field's own messages.
     """
 
     def __init__(self, turn: int, *, followed: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Assets as they will be once the platform has what was sent. Pure: it sends nothing."""
+"""Assets as they will be once the platform has the changes on their way. Pure: sends nothing."""
 
 from __future__ import annotations
 

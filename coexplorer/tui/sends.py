@@ -1,4 +1,4 @@
-"""Changes that are on their way to the platform, so that an undo takes the one meant."""
+"""Changes that are on their way to the platform, so that an undo takes the right one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens the library around the app, in one task, and keeps the catalog fresh meanwhile."""
+"""Opens the library around the app, in one task, and keeps the catalog fresh while it runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ the app's, and a command line of its own. They are a tenth of the app's memory."
 
 
 _GIL_S = 0.0005
-"""A search in a thread gives way to the screen after so many seconds; Python's own 5 ms would be
+"""A search in a thread gives way to the screen after this many seconds; Python's own 5 ms would be
 added to a key several times."""
 
 

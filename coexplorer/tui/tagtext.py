@@ -1,7 +1,7 @@
 """Tags as one line of text, and back. Pure.
 
-Tags are separated by commas; one that holds a comma, a quote or outer blanks stands in quotes, a
-quote in it is doubled.
+Commas separate tags; a tag with a comma, a quote or outer blanks is quoted, and quotes in it are
+doubled.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ def _unquote(text: str) -> str:
 
 
 def fit_values(values: Iterable[str], typed: str, most: int) -> list[str]:
-    """Return those that begin with what is typed, then those that hold it, without case.
+    """Return values that start with what is typed, then ones that contain it, ignoring case.
 
     Args:
         values: In the order of their worth.
         typed: Nothing fits all.
-        most: How many are enough; the rest of `values` is not looked at once so many begin so.
+        most: How many are enough; the rest of `values` is not looked at once this many match.
     """
     wanted = typed.casefold()
     begin: list[str] = []

@@ -52,15 +52,15 @@ def build_strip_line(
     """Return the strip's line, and for each view its first cell and the one after it.
 
     Names are whole. Where there is little room some go without their counts, and where there is
-    less, views far from the one in force are left out: their keys work all the same.
+    less, views far from the one in force are left out: their keys work anyway.
 
     Args:
         views: In their order.
         counts: Query → how many it finds, as far as known.
         query: The text in force: its view is highlighted.
         cells: Width.
-        part: Only a part of the assets was read: there are at least so many, and no number for
-            those of which none was seen.
+        part: Only part of the assets was read: counts are lower bounds, and a view without
+            any has no number.
     """
     text = query.strip()
     active = next((at for at, view in enumerate(views) if view.query.strip() == text), None)

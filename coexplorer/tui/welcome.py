@@ -30,7 +30,7 @@ from coexplorer.written import unwrap, unwrap_token
 
 
 class Answer(Enum):
-    """What the user wants in place of signing in."""
+    """What the user wants instead of signing in."""
 
     DEMO = "demo"
     LEAVE = "leave"
@@ -50,7 +50,7 @@ _CHOICES = (
 
 
 class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
-    """Gives the settings of a new profile, or what is wanted in place of it."""
+    """Gives the settings of a new profile, or what the user wants instead."""
 
     CSS = STYLE + "Lines { height: auto; } FormField { margin: 0 0 0 2; }"
     BINDINGS: ClassVar[list[BindingType]] = []

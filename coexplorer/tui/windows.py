@@ -1,4 +1,4 @@
-"""Which rows of a long list are at hand, and which are to be asked for. Pure: it fetches none.
+"""Which rows of a long list are loaded, and which to ask for. Pure: it fetches none.
 
 The list may have 100,000 rows; a few blocks around the visible ones are kept.
 """

@@ -1,7 +1,7 @@
 """When a save is sent: the buffer of a metadata file, and the rule. Pure.
 
-The rule (design: mount.md, When a save is sent) ended 78 of 78 save patterns of real tools in
-exactly one right PUT. Here are its decisions; `coexplorer.fs.sync.writeback` waits and sends.
+The rule (design: mount.md, When a save is sent) turned 78 of 78 save patterns of real tools into
+exactly one right PUT. This module decides; `coexplorer.fs.sync.writeback` waits and sends.
 """
 
 from __future__ import annotations
@@ -203,8 +203,8 @@ class MetadataFile:
         slot: The asset.
         inode: The inode that its name has at the moment.
         buffer: None while nobody has it open and nothing is unsent.
-        handles: Open descriptions; those of an unlinked file are counted in its own object.
-        writers: Those of them that can write.
+        handles: Open descriptions; an unlinked file counts its own.
+        writers: How many of them can write.
         hidden_until: The name was unlinked: it comes back then, if nobody creates it first.
         detached: It was unlinked or replaced: it is nobody's file any more, and never sent.
     """

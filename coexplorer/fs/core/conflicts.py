@@ -1,8 +1,8 @@
-"""Saves that met somebody else's change, until a person has looked at them. Pure.
+"""Saves that ran into somebody else's change, until a person has looked at it. Pure.
 
-Who saves the same again, or something made from what was refused, has not seen the other text: it
-is merged with what the refused one was made from, and so meets the same conflict, until somebody
-opened the asset's ``error`` or ``asset.json``, or read the file with the other text in it.
+Somebody who saves the same again, or a version of what was refused, has not seen the other text.
+Such a save is merged with the same base as the refused one, so it meets the same conflict, until
+somebody opens the asset's ``error`` or ``asset.json``, or reads the file with the other text in it.
 """
 
 from __future__ import annotations

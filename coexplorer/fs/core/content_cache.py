@@ -1,7 +1,7 @@
-"""What is known of the assets' files: read from the catalog, kept for a while, or ahead of it.
+"""What is known about the assets' files: read from the catalog, cached, or newer than the catalog.
 
-A save is answered as soon as its outcome is written down, and the catalog hears of it then. Until
-the mount has read it back from there, the platform's reply is what counts.
+A save is answered as soon as its outcome is written down; only then does the catalog hear of it.
+Until the mount has read it back from there, the platform's reply counts.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ContentCache:
             self._kept.popitem(last=False)
 
     def forget(self, slot: int) -> None:
-        """Read it anew when it is needed next."""
+        """Read it again when it is needed next."""
         self._kept.pop(slot, None)
 
     def pin(self, slot: int, excerpt: Excerpt) -> None:
@@ -70,7 +70,7 @@ class ContentCache:
     # --- Ahead of the catalog
 
     def lead(self, slot: int, excerpt: Excerpt) -> None:
-        """Show what the platform answered, which the catalog is told next."""
+        """Show what the platform answered; the catalog gets it next."""
         self.pin(slot, excerpt)
         self._ahead[slot] = math.inf
 

@@ -1,4 +1,4 @@
-"""What could not be written and was not put right yet: the text of ``error`` files. Pure."""
+"""Writes that failed and are not resolved yet: the text of ``error`` files. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Metadata ↔ the text of its file. Pure.
 
-A value's file is the value and one newline, and one newline is taken off again, so that any value
-survives the round trip; an empty value is an empty file. Tags are one a line. A file that an editor
-of another system saved, with a byte order mark and CRLF, says the same as one without.
+A file is the value plus one newline, and reading removes one newline, so any value survives the
+round trip; an empty value is an empty file. Tags come one per line. A file that an editor of
+another system saved, with a byte order mark and CRLF, means the same as one without.
 """
 
 from __future__ import annotations

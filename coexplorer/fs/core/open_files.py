@@ -1,4 +1,4 @@
-"""The descriptions that processes hold open, by the kernel's handles. Pure."""
+"""The open file descriptions that processes hold, by the kernel's handles. Pure."""
 
 from __future__ import annotations
 

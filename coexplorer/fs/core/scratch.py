@@ -1,7 +1,7 @@
-"""Files beside an asset's own: editors' swap files, backups, and what a user puts there.
+"""Extra files in an asset's folder: editors' swap files, backups, and what a user puts there.
 
 They live in memory, are listed and never sent. Refusing such names breaks 8 of 14 tools (design:
-fuse-notes.md, Scratch files). What is perhaps a user's own is on the disk as well: see
+fuse-notes.md, Scratch files). Files that may be a user's own are on the disk as well: see
 `coexplorer.fs.core.kept_files`. Pure; times are seconds of any clock that goes forward.
 """
 

@@ -1,7 +1,7 @@
-"""Texts as they were written here, as long as they still mean what the platform has. Pure.
+"""Texts exactly as they were written here, as long as they still mean what the platform has. Pure.
 
-Without a newline, or with tags in another order: the platform has no say in that, and tools compare
-sizes with what they wrote.
+For example without a final newline, or with tags in another order: the platform does not care, but
+tools compare sizes with what they wrote.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What exists where: assets, their names, their tags, and links to them. Pure; knows no FUSE.
 
-The tree is fed from the catalog's light rows, and follows it change by change. Whatever a change
-makes wrong in the kernel's caches is collected in `Tree.take_stale`.
+The tree is fed from the catalog's light rows, and follows it change by change. `Tree.take_stale`
+returns whatever a change made stale in the kernel's caches.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _MARKED = [Flag(bits) for bits in range(Flag.DELETED)]
 def build_flags(
     *, archived: bool | None, favorite: bool | None, mine: bool | None, shared: bool | None
 ) -> Flag:
-    """Return where an asset of which that is known is shown; None, not known, counts as no."""
+    """Return where an asset is shown, by whether it is archived; None counts as no."""
     bits = (archived or 0) + 2 * (favorite or 0) + 4 * (mine or 0) + 8 * (shared or 0)
     return _MARKED[bits]
 
@@ -219,7 +219,7 @@ class Tree:
         return self.find_alias(name, now) if node is None and self._aliases else node
 
     def drop_alias(self, name: bytes) -> None:
-        """Let a former name go at once: a rename was asked for, so the old name shall be gone."""
+        """Let a former name go at once: a rename was asked for, so the old name must be gone."""
         if self._aliases.pop(name, None) is not None:
             for place in (Place.ALL, Place.ARCHIVED):
                 self._mark(place, name, None)
@@ -295,7 +295,7 @@ class Tree:
             node: The asset.
             name: Its name on the platform.
             now: Seconds of a clock that goes forward.
-            alias: Whether the former name shall go on resolving for a while.
+            alias: Whether the former name keeps resolving for a while.
         """
         if not _fits(node.file_name, name, node.id):
             self._aliases.pop(names.file_name(name, node.id).encode(), None)

@@ -157,7 +157,7 @@ class Volume:
         return self.details.has(node.slot) or self.excerpt(node) is not None
 
     def glance(self, node: Node, part: Part) -> tuple[int, int] | None:
-        """Return size and time of a file of which there is nothing more to say; None: look closer.
+        """Return size and time of a file, if that is all there is to say; None: look closer.
 
         That is nearly every file, and what makes a stat fast.
         """
@@ -257,7 +257,7 @@ class Volume:
         return file
 
     def find_plain(self, node: Node, part: Part) -> bytes | None:
-        """Return the text of a file of which there is nothing to know but its text, or None."""
+        """Return the text of a file, if there is nothing to know but its text; otherwise None."""
         key = (node.slot, part)
         if key in self._files or part not in FIELDS_OF_PARTS or node.is_deleted or node.gone:
             return None
@@ -336,7 +336,7 @@ class Volume:
         self._second_lives.pop(inode, None)
 
     def bring_back(self, file: MetadataFile) -> None:
-        """Show a hidden file again: nobody created it anew."""
+        """Show a hidden file again: nobody created a new one."""
         file.hidden_until = None
         node = self.tree.find_slot(file.slot)
         if node is not None:

@@ -1,1 +1,1 @@
-"""One room for each kind of request: look up, open and read, rename, tag, control files."""
+"""One module for each kind of request: look up, open and read, rename, tag, control files."""

@@ -1,4 +1,4 @@
-"""``README.md`` and ``.coexplorer/``: what the mount says of itself, as text files."""
+"""``README.md`` and ``.coexplorer/``: what the mount says about itself, as text files."""
 
 from __future__ import annotations
 

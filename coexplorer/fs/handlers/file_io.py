@@ -1,7 +1,7 @@
 """Open files: reading, writing, and what each close means.
 
-The decisions are `coexplorer.fs.core.buffers`; the descriptions that processes hold open are
-`coexplorer.fs.core.open_files`; here are the calls that carry the decisions out.
+`coexplorer.fs.core.buffers` decides; `coexplorer.fs.core.open_files` keeps the open descriptions;
+this module carries the decisions out.
 """
 
 from __future__ import annotations
@@ -108,12 +108,12 @@ class FileIO:
         opened = OpenFile(None, pid, tgid, shown=text, snapshot=text, plain=(node, asset[1]))
         if self.volume.conflicts.find(node.slot, asset[1]) is not None:
             opened.unread = True
-            return self._info(opened)  # without the kernel's pages: a read shall be seen
+            return self._info(opened)  # without the kernel's pages: every read must be seen
         self.volume.shown.show(tgid, (node.slot, asset[1]), text)
         return self._info(opened, keep_cache=self.volume.details.take_kept(node.slot, asset[1]))
 
     def _give_state(self, node: Node, file: MetadataFile) -> None:
-        """Let a file that gets a state have those for its handles that opened it without one."""
+        """Hand a file that gets a state the handles that opened it before it had one."""
         for opened in self.open_files:
             if opened.plain is not None and opened.plain == (node, file.part):
                 opened.plain, opened.target = None, file
@@ -255,7 +255,7 @@ class FileIO:
         return self._info(self._describe(scratch, flags, pid), keep_cache=True)
 
     async def create(self, node: Node, name: bytes, mode: int, flags: int, pid: int) -> OpenFile:
-        """Create a file in an asset's directory: a metadata file anew, or an editor's own.
+        """Create a file in an asset's directory: a removed metadata file, or an editor's own.
 
         Raises:
             pyfuse3.FUSEError: EPERM for names that are not to be written; EFBIG, ENOSPC.

@@ -1,4 +1,4 @@
-"""What the rooms that change things share: refusing with a reason, and taking a change over."""
+"""Shared by the handlers that change things: refusing with a reason, and taking over a change."""
 
 from __future__ import annotations
 

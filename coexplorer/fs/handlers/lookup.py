@@ -105,7 +105,7 @@ class Lookup:
         self.control = control
         self.searches = searches
         self._folders = {int(place): names for place, names in self.tree.folders.items()}
-        # Filled in anew for each answer, which is sent before anything else happens.
+        # Filled in again for each answer, which is sent before anything else happens.
         self._directory = build_directory(Inode(0), volume.started_ns)
         self._file = build_file(Inode(0), 0, 0)
         self._text = build_text_file(Inode(0), 0, 0)
@@ -118,7 +118,7 @@ class Lookup:
         Args:
             parent: The directory.
             name: The name.
-            pid: Who asks: one that moves something there is told of no former name.
+            pid: Who asks: one that is moving something there is shown no former name.
         """
         number = find_directory_number(parent)
         if number is not None:
@@ -485,7 +485,7 @@ class Lookup:
     def fill_assets(self, listing: Listing, start: int, token: pyfuse3.ReaddirToken) -> None:
         """Answer a readdir of ``all/`` or ``archived/``: a tight loop, as there may be 100,000."""
         names, inodes, times = listing.names, listing.inodes, listing.times
-        # Only number and time differ: one entry is filled in anew each time. This line runs
+        # Only number and time differ: one entry is filled in again each time. This line runs
         # 100,000 times for an `ls`: whatever it does not need is done elsewhere.
         entry, reply = self._directory, pyfuse3.readdir_reply
         index = start

@@ -1,4 +1,4 @@
-"""The request handlers: each a few lines over the rooms that know."""
+"""The request handlers: each is a few lines that call the module that knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes where things are: renames, unlinks, links and folders, and the guards on them."""
+"""Renames, unlinks, links and folders, and the guards on them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the kernel is told and asked: inode numbers, attributes, errnos, requests, /proc."""
+"""What goes to and from the kernel: inode numbers, attributes, errnos, requests, /proc."""

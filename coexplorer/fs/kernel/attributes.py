@@ -10,7 +10,7 @@ import pyfuse3
 from coexplorer.fs.kernel.inodes import Inode
 
 ENTRY_LIFE_S = 300.0
-"""How long the kernel may believe what it was told; changes are told to it (`notify`)."""
+"""How long the kernel may keep an answer; it is told about changes (`invalidation`)."""
 
 ABSENT_LIFE_S = 5.0
 """How long the kernel may believe that a name is not there."""
@@ -91,7 +91,7 @@ def build_absent() -> pyfuse3.EntryAttributes:
 
 
 def refill(entry: pyfuse3.EntryAttributes, inode: Inode, size: int, mtime_ns: int) -> None:
-    """Make a file's attributes those of another file of the same kind."""
+    """Give a file the attributes of another file of the same kind."""
     entry.st_ino = inode
     entry.st_size = size
     entry.st_blocks = (size + 511) // 512

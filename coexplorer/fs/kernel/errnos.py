@@ -74,7 +74,7 @@ def errno_of(error: CoexplorerError) -> int:
 
 
 def errno_in_rename(number: int) -> int:
-    """Replace EINVAL, of which mv says that a directory was moved into itself."""
+    """Replace EINVAL, which mv reports as a directory moved into itself."""
     return errno.EPERM if number == errno.EINVAL else number
 
 

@@ -1,4 +1,4 @@
-"""Inode numbers, and how often the kernel holds each thing. Pure.
+"""Inode numbers, and how many references the kernel holds to each. Pure.
 
 Numbers are computed, not stored: 100,000 assets have 600,000 files, and a record for each would
 cost more memory than everything else. What a number says, below 2**53 (Node.js keeps inode numbers
@@ -205,7 +205,7 @@ class LookupCounts:
 
     @property
     def total(self) -> int:
-        """All lookups that the kernel did not forget yet, without those of the fixed places."""
+        """All lookups that the kernel has not forgotten yet, fixed places not counted."""
         return sum(count for owner, count in self._counts.items() if owner >= _FIRST_COUNTED)
 
 

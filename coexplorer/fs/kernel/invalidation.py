@@ -1,8 +1,8 @@
-"""Telling the kernel what it must not believe any longer, from one thread of its own.
+"""Telling the kernel what it must no longer believe, from a separate thread.
 
-Called from the event loop, or with a lock held that the kernel wants, a notification deadlocks
-beyond ``kill -9`` (design: fuse-notes.md, Telling the kernel what changed). Here nothing is held
-and the loop goes on.
+A notification from the event loop, or with a lock held that the kernel wants, deadlocks
+beyond ``kill -9`` (design: fuse-notes.md, Telling the kernel what changed). This thread holds
+nothing, and the loop goes on.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Invalidator:
     async def wait_told(self) -> None:
         """Wait, not for long, until the kernel was told everything so far.
 
-        Who is told that a save failed looks at once, and must not see what the kernel remembers.
+        Whoever is told that a save failed looks at once, and must not see what the kernel
+        remembers.
         """
         if self._running:
             told = threading.Event()

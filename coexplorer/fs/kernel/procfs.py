@@ -1,7 +1,7 @@
-"""What /proc says of the processes that hold our files.
+"""What /proc says about the processes that hold our files.
 
 Nothing here may look *through* a descriptor (a stat of /proc/PID/fd/N would come back to us as a
-request, and wait for ourselves): only the text in ``fdinfo`` is read.
+request, and we would wait for ourselves): we only read the text in ``fdinfo``.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def is_alive(pid: int) -> bool:
 
 
 def find_mount_id(mountpoint: Path) -> int | None:
-    """Return the id of the topmost mount at a path; None when there is none."""
+    """Return the id of the topmost mount at a path; None if there is none."""
     found = None
     for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
         fields = line.split(" ")

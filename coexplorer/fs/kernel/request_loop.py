@@ -1,10 +1,10 @@
 """Taking the kernel's requests one after another, without a turn of the event loop for each.
 
 pyfuse3 waits for every request with trio: a lock, two switches of tasks and three system calls,
-around the two that matter; that was two thirds of the time of a request. While requests come one
-after another they are taken here at once, by the same task. Every `TURN_S` the event loop gets its
-turn, with everything else that waits there. Between two of them it does not even fall asleep: to
-be woken by another core takes longer than most requests take.
+around the two that matter; that took two thirds of a request's time. Here, as long as requests keep
+coming, one task takes them directly. Every `TURN_S` the event loop gets its turn, for everything
+else that waits there. Between two requests this task does not even sleep: being woken by another
+core takes longer than most requests.
 """
 
 from __future__ import annotations

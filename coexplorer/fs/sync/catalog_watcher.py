@@ -1,4 +1,4 @@
-"""Keeping the tree what the catalog says, whoever changed it: this process, or another."""
+"""Keeping the tree in step with the catalog, whichever process changed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking the platform: for news, and whether it is there when it was not."""
+"""Asking the platform for news, and whether it is back when it was away."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOOKS = 2
 
 
 class Connectivity:
-    """What is known of the way to the platform, and who asks when that has to be known.
+    """What is known of the way to the platform, and whoever asks when that has to be known.
 
     Attributes:
         is_looking: Whether it asks the platform for news at the moment.
@@ -59,7 +59,7 @@ class Connectivity:
             self._nursery.start_soon(self._refresh)
 
     def catch_up(self) -> None:
-        """Read all assets anew in the background: who asks for news wants edits by others, too."""
+        """Read all assets again in the background: news includes edits by others."""
         now = trio.current_time()
         self.health.forget_permissions()
         if now - self._caught_up >= _SAME_TOUCH_S:

@@ -1,4 +1,4 @@
-"""What could not be sent: why not, in the asset's ``error``, and its text, in the journal."""
+"""Failed writes: the reason goes into the asset's ``error``, the text into the journal."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class FailedWrites:
     def _note_unkept(
         self, node: Node, what: str, error: CoexplorerError, tgid: int | None = None
     ) -> Failure:
-        """Note a failure of which the journal has nothing yet, whatever it has of earlier ones."""
+        """Note a failure that the journal does not have yet, whatever it has of earlier ones."""
         self.journaled.discard((node.slot, what))
         return self.note_failure(node, what, error, tgid)
 

@@ -1,4 +1,4 @@
-"""What is known against the platform already, so that an open fails in place of a close."""
+"""Known trouble with the platform, so that an open fails instead of a close."""
 
 from __future__ import annotations
 

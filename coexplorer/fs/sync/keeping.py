@@ -1,4 +1,4 @@
-"""When a user's own file in an asset's folder is written down: before its program hears of it."""
+"""Saving users' own files to the disk before their programs hear that they are written."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Sending what was written: in the background, one change of an asset at a time, with a deadline.
+"""Sending what was written: in the background, one change per asset at a time, with a deadline.
 
-A request that outlives its caller's patience goes on, and the library settles it; the caller is
-told ETIMEDOUT meanwhile, because a process that waits for FUSE can't even be killed.
+A request that takes longer than its caller can wait goes on, and the library settles it. The caller
+gets ETIMEDOUT in the meantime, because a process that waits for FUSE can't even be killed.
 """
 
 from __future__ import annotations

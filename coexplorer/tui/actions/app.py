@@ -1,4 +1,4 @@
-"""Everything else: refreshing, mounting, columns, palette, theme, help, leaving."""
+"""Everything else: refreshing, mounting, columns, palette, theme, help, quitting."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def beside(screen: MainScreen) -> None:
 
 
 async def open_details(screen: MainScreen) -> None:
-    """Show all of the asset, and fetch it afresh meanwhile."""
+    """Show all of the asset, and fetch it again meanwhile."""
     if screen.size_name == "full":
         screen.set_size("small" if screen.app.size.height >= 30 else "hidden")  # noqa: PLR2004  TALL_ENOUGH
         return

@@ -1,4 +1,4 @@
-"""Looking elsewhere: the browser, and what can be copied to the clipboard."""
+"""The browser, and copying to the clipboard."""
 
 from __future__ import annotations
 

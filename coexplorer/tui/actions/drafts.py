@@ -1,4 +1,4 @@
-"""What was being typed when an app ended in the middle of it, offered at the next start."""
+"""Text that was being typed when an app ended, offered again at the next start."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ async def open_fields(
     field: str = "name",
     kept: int | None = None,
 ) -> None:
-    """Show fields in place of the facts.
+    """Show fields instead of the facts.
 
     Args:
         screen: The main screen.
@@ -113,7 +113,7 @@ def choose_size(screen: MainScreen, editing: Editing) -> str:
 
 
 def tell_marks(screen: MainScreen) -> list[str]:
-    """Say that the fields are those of one asset, when others are marked."""
+    """Say that the fields belong to one asset, when others are marked."""
     editing = screen.editing
     others = len(screen.marked) - (editing is not None and editing.asset_id in screen.marked)
     if editing is None or not others:
@@ -126,7 +126,7 @@ def tell_marks(screen: MainScreen) -> list[str]:
 async def know_tags(screen: MainScreen) -> dict[str, int]:
     """Return all tags with their counts, most used first.
 
-    When assets have changed since they are read anew, for the next one who asks: what is typed does
+    Assets that have changed since are read again, for the next caller: what is typed does
     not wait for that.
     """
     if screen.tags_stale:

@@ -1,4 +1,4 @@
-"""Assets as a text in $EDITOR: what was changed there becomes a plan."""
+"""Assets as a text in $EDITOR: the changes made there become a plan."""
 
 from __future__ import annotations
 

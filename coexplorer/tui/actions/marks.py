@@ -1,4 +1,4 @@
-"""Marking: what every action then works on."""
+"""Marking the assets that actions then apply to."""
 
 from __future__ import annotations
 

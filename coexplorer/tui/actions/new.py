@@ -1,4 +1,4 @@
-"""Making assets, and deleting them for ever."""
+"""Creating assets, and deleting them permanently."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def delete(screen: MainScreen) -> None:
     while True:
         records = await screen.app.push_screen_wait(ConfirmScreen(screen.library, known))
         if not records:
-            screen.feeds.load_list()  # it may have been read anew, or found to be gone
+            screen.feeds.load_list()  # it may have been read again, or found to be gone
             return
         first = any(not record.membership.archived for record in records)
         if len(records) > 1:

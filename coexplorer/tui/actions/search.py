@@ -96,7 +96,7 @@ async def _find_values(screen: MainScreen, field: str) -> Iterable[str]:
 
 
 def offer_history(screen: MainScreen) -> None:
-    """Offer earlier searches in place of completions."""
+    """Offer earlier searches instead of completions."""
     searches = screen.coexplorer.memory.remembered.searches
     field = screen.search.field
     if field is not None:

@@ -1,4 +1,4 @@
-"""Triage: one key for one asset and on to the next; the same over all that are marked."""
+"""Triage: one key acts on an asset and moves to the next; or acts on all marked ones."""
 
 from __future__ import annotations
 

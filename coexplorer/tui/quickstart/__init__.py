@@ -1,1 +1,1 @@
-"""The first frame of the next start: kept at the exit, shown before the app is imported."""
+"""The first frame: saved at exit, shown at the next start before the app is imported."""

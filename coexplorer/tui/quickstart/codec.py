@@ -1,4 +1,4 @@
-"""Pure: rows of cells ↔ bytes, for the frame that the next start opens with."""
+"""Rows of cells ↔ bytes, for the frame that the next start opens with. Pure."""
 
 from __future__ import annotations
 

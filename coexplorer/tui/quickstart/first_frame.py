@@ -1,16 +1,16 @@
-"""The first frame: painted before anything is imported that is not needed to paint it.
+"""The first frame: painted before importing anything that painting it does not need.
 
-Importing a toolkit takes ten times as long as painting a screen. So the app, when it is left, keeps
-the screen with which it will open again (`keep`), and the next start writes it as one raw frame
-(`paint`), while the app is still being imported. The app then takes over (`take`): the output
-layer knows what is on the screen, so nothing flickers. Keys typed meanwhile are kept for it, and a
-search is shown as it is typed, with its finds: see `_Typing`. From the first byte until the app has
-the terminal, whatever signal comes gives the terminal back: see `standing`.
+Importing a toolkit takes ten times as long as painting a screen. So the app, when it ends, saves
+the screen that it will open with (`keep`), and the next start writes it as one raw frame (`paint`),
+while the app is still being imported. The app then takes over (`take`): the output layer knows what
+is on the screen, so nothing flickers. Keys typed before that are kept for it, and a search is shown
+as it is typed, with its results: see `_Typing`. From the first byte until the app has the terminal,
+any signal restores the terminal: see `standing`.
 
-A frame is painted only when it would be what the app shows: the same terminal, size, settings and
-program. Where the catalog has changed since, only what is still true of it is painted, and the list
-as it is now (`ListBehind`). Otherwise the app opens as it always does.
-This room imports nothing but what a bare interpreter has loaded already.
+A frame is painted only if the app would show the same: same terminal, size, settings and program.
+If the catalog has changed since, only what is still true is painted, with the list as it is now
+(`ListBehind`). Otherwise the app opens as usual. This module imports only what a bare interpreter
+has already loaded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from coexplorer.tui.terminal.cells import Row
 
     class ListBehind(Protocol):
-        """Draws the list anew on a screen that is painted; see `list_view`."""
+        """Draws the list again on a screen that is painted; see `list_view`."""
 
         @property
         def rows(self) -> Sequence[Row]:
@@ -352,7 +352,7 @@ def stop(*, group: bool) -> bool:
 
 
 def go_on() -> None:
-    """After a stop that can't be caught, paint what stands anew."""
+    """After a stop that can't be caught, repaint the first frame."""
     if _standing is not None:
         _standing.go_on()
 

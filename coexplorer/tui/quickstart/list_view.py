@@ -1,8 +1,8 @@
 """The list on the first frame, drawn while the app is still being imported.
 
-The frame that was kept says how the list looks and where it is (`ListLook`); its rows are read from
-the catalog. So a search that is typed before the app is there has its finds at once, and a catalog
-that has changed is shown as it is now. The app takes over what is drawn here, cell for cell.
+The saved frame says how the list looks and where it is (`ListLook`); its rows are read from the
+catalog. So a search typed before the app is there shows results at once, and a changed catalog is
+shown as it is now. The app takes over what is drawn here, cell for cell.
 """
 
 from __future__ import annotations

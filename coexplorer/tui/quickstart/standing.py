@@ -1,4 +1,4 @@
-"""A first frame that stands, and the terminal below it, until the app has them."""
+"""The first frame and its terminal, looked after until the app takes over."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Standing:
                 signal.signal(number, handler)
 
     def stop(self, *, group: bool) -> None:
-        """Give the terminal to the shell until it is ours again; then paint anew."""
+        """Give the terminal to the shell until it is ours again; then repaint."""
         with self.writing:
             self.leave()
             self._go_on(jobs.stop(_STDIN, group=group))
@@ -91,7 +91,7 @@ class Standing:
         self.stop(group=False)
 
     def go_on(self) -> None:
-        """Paint anew after a stop that can't be caught: the shell had the screen meanwhile."""
+        """Repaint after a stop that can't be caught: the shell had the screen."""
         with self.writing:
             self._go_on(jobs.await_foreground(_STDIN))
 

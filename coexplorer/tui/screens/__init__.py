@@ -1,1 +1,1 @@
-"""Screens: they put widgets together, start workers, and turn errors into notifications."""
+"""Screens: they arrange widgets, start workers, and turn errors into notifications."""

@@ -273,7 +273,7 @@ class CommandScreen(TerminalScreen[Result]):
             self.call_after_refresh(self.release_keys, OPEN)
 
     def iter_footer(self) -> list[Command]:
-        """Return the commands of the footer: those of this scope that can run now."""
+        """Return the footer's commands: the ones in this scope that can run now."""
         now = self.situation()
         scope = self.key_scope
         closes = "screen.close" if scope in SHARED else ""
@@ -300,7 +300,7 @@ class CommandScreen(TerminalScreen[Result]):
         return self.run_worker(partial(self._guard, work), name=name)
 
     def restart(self, name: str, work: Work) -> Worker[None]:
-        """Likewise, in place of what was started by this name before, which is cancelled."""
+        """Likewise, but cancel what was started under this name before."""
         return self.run_worker(partial(self._guard, work), name=name, group=name, exclusive=True)
 
     async def _begin(self, work: Work) -> None:

@@ -1,4 +1,4 @@
-"""The confirmation of a delete: says what will be gone, and has it typed."""
+"""Confirming a delete: says what will be lost, and asks for a typed confirmation."""
 
 from __future__ import annotations
 

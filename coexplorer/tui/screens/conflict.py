@@ -1,4 +1,4 @@
-"""A conflict: the common base, theirs and mine beside each other, field by field."""
+"""A conflict: the common base, theirs and mine side by side, field by field."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The form for a new asset, then its way from draft to ready or failed.
+"""The form for a new asset, then its progress from draft to ready or failed.
 
-What is typed is kept as a draft until it is sent: from then on the journal has it. The AWS keys go
-to the platform and nowhere else: into no draft, no log, no message.
+What is typed is kept as a draft until it is sent; after that the journal has it. The AWS keys go to
+the platform and nowhere else: not into drafts, logs or messages.
 """
 
 from __future__ import annotations

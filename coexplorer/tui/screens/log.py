@@ -1,7 +1,7 @@
-"""The log: every change, one a line, unfolded into its assets; undone, sent again or given up here.
+"""The log: every change on one line, which unfolds into its assets; undo, resend or discard.
 
-Changes and their assets are read a page at a time, as the cursor comes near the end of what is
-shown: a journal of years opens as fast as one of a day.
+Changes and their assets are read a page at a time, as the cursor nears the end of what is shown: a
+journal of years opens as fast as one of a day.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class LogScreen(CommandScreen[Entry | None]):
     # Reading
 
     async def _load(self) -> None:
-        """Read what is shown anew, and keep the cursor where it is."""
+        """Read what is shown again, and keep the cursor where it is."""
         pinned = list(dict.fromkeys(e.batch_id for e in reversed(await self._library.kept())))
         on_top = [await self._library.batch(number) for number in pinned[:PAGE]]
         rest = await self._library.batches(limit=max(PAGE, self._read))

@@ -1,4 +1,4 @@
-"""A bulk edit: its plan as a diff, then its progress and what became of each asset."""
+"""A bulk edit: its plan as a diff, then its progress and each asset's outcome."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         library: Carries it out.
         make: Makes the plan; None when there is a batch to go on with.
         count: How many assets it is about.
-        title: Said above the plan in place of its own title.
-        start: Carries it out in place of `Library.apply`.
+        title: Said above the plan instead of its own title.
+        start: Carries it out instead of `Library.apply`.
         way_back: What is said of taking it back.
         resumes: The batch to go on with: what it has not done, what was refused too, is done at
             once.

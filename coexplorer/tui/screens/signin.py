@@ -1,4 +1,4 @@
-"""Sign in again, without losing what is being typed: the other screens wait below."""
+"""Signing in again without losing what is being typed: the other screens wait below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base of the app: every frame leaves through the layer, when the link has room for it."""
+"""The base of the app: every frame leaves through the output layer, when the link is free."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LONGEST_HOLD_S = 2.0
 
 
 _SIZE_WAITS_S = 1.0
-"""After so long a terminal that still says no size is told what is waited for."""
+"""After this long, a terminal that still reports no size is told what the app waits for."""
 
 _NO_SIZE = (
     "\x1b[H\x1b[2Jcoexplorer waits: this terminal says no size yet.\r\n"

@@ -1,8 +1,8 @@
-"""Text that was pasted without brackets, told from keys that were typed ahead. Pure.
+"""Telling text that was pasted without brackets from keys that were typed ahead. Pure.
 
 GNU screen, and a terminal without bracketed paste, send what is pasted as if it were typed, in one
-piece. On the list that would be commands. Keys that a slow link brings in one packet look much
-alike, so this tells them apart by what they are: words are no sequence of commands.
+piece. On the list that would be commands. Keys that a slow link brings in one packet look much the
+same, so this goes by content: words are not a sequence of commands.
 """
 
 from __future__ import annotations

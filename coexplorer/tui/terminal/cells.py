@@ -1,8 +1,8 @@
-"""Pure: what a terminal's cell holds, and the shortest way from one style to the next.
+"""What a terminal's cell holds, and the shortest way from one style to the next. Pure.
 
-A row of the screen is a list of cells. A character that is two columns wide stands in the first of
-its two cells; the second holds the empty string. Combining characters stand with the character that
-they combine with. This room imports nothing: it is used before the first frame.
+A row of the screen is a list of cells. A character that is two columns wide is in the first of its
+two cells; the second holds an empty string. Combining characters stay with the character that they
+combine with. This module imports nothing: it is used before the first frame.
 """
 
 from __future__ import annotations
@@ -213,6 +213,6 @@ def is_plain_blank(cell: Cell) -> bool:
 def is_risky(text: str) -> bool:
     """Tell whether terminals disagree about how many columns this text takes.
 
-    After such a cell the cursor is addressed anew, so that a wrong guess moves nothing else.
+    After such a cell the cursor is addressed again, so that a wrong guess moves nothing else.
     """
     return text >= _FIRST_WIDE or (len(text) > 1 and not text.isascii())

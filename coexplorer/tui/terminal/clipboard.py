@@ -1,4 +1,4 @@
-"""Pure: what puts a text on the clipboard of the terminal at the user's end (OSC 52)."""
+"""The sequence that puts a text on the clipboard at the user's end (OSC 52). Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def build_copies(text: str, env: Mapping[str, str]) -> list[str]:
 
     Args:
         text: What is to be copied.
-        env: The process's environment. In tmux inside of screen, or the other way round, nobody
+        env: The process's environment. In tmux inside screen, or the other way round, nobody
             can tell which is which, so that both forms are sent: each ignores the other's.
     """
     if env.get("TERM", "").startswith(_WITHOUT):

@@ -1,9 +1,9 @@
-"""Draws the rows that changed, and asks each widget for no more than its part of them.
+"""Draws the rows that changed, and asks each widget only for its part of them.
 
-Textual's compositor asks every widget that overlaps the changed part for all of its lines, and
-cuts and joins all rows of the screen. Most changes are of a few rows: a letter in the search, a
-cursor that moves, a list that scrolls. They are drawn here row by row, from the widget in front to
-those behind it, until the row is full.
+Textual's compositor asks every widget that overlaps the changed part for all of its lines, and cuts
+and joins all rows of the screen. Most changes affect a few rows: a letter in the search, a cursor
+that moves, a list that scrolls. They are drawn here row by row, from the front widget to the ones
+behind it, until the row is full.
 """
 
 from __future__ import annotations

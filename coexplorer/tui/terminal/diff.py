@@ -1,6 +1,6 @@
-"""Pure: a model of what the terminal shows, and the fewest bytes that make it show the next screen.
+"""A model of what the terminal shows, and the fewest bytes that make it show the next screen. Pure.
 
-Three ways to save, in order of what they are worth: cells that are there already are not sent;
+Three ways to save bytes, best first: cells that are already there are not sent;
 a block of full-width rows that moved is moved by the terminal itself (DECSTBM with LF and RI, which
 a VT100 has too); blanks are erased (EL up to the end of a row, ECH before it). Cursor addressing
 and SGR take their shortest form.
@@ -46,7 +46,7 @@ class Capabilities(NamedTuple):
         erases_with_background: Terminfo's ``bce``: erased cells have the pen's background. Where
             they don't, only blanks of the terminal's own background are erased.
         scrolls: Terminfo's ``csr``, ``ind`` and ``ri``: scroll regions that can be moved both ways.
-        erases_within: Terminfo's ``ech``: so many cells from the cursor on can be erased.
+        erases_within: Terminfo's ``ech``: can erase this many cells from the cursor on.
     """
 
     erases_with_background: bool
@@ -111,7 +111,7 @@ class ScreenModel:
         return written
 
     def _render_moved(self, changed: Mapping[int, Row]) -> str | None:
-        """Move a block by a scroll region; None when that leaves most rows to be sent all the same.
+        """Move a block by a scroll region; None when that leaves most rows to be sent anyway.
 
         Half of the rows in place pay for the region and for the blank rows that it brings in.
         """

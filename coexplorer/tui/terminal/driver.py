@@ -1,4 +1,4 @@
-"""Textual's driver with manners for a slow link: what it switches on, how it reads and ends."""
+"""Textual's driver, adapted to slow links: what it switches on, how it reads and ends."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ class QuietDriver(LinuxDriver):
             self.is_active = False
 
     def take_again(self) -> None:
-        """Set the terminal's modes anew: whoever had it while this process was stopped set them."""
+        """Set the terminal's modes again: another program had it while this one was stopped."""
         jobs.silence(self.fileno)
         modes = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h"
         self.write(f"{modes}\x1b[?1000h\x1b[?1006h" if self._mouse else modes)

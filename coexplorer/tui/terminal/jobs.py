@@ -1,6 +1,6 @@
-"""Being one job among others of a shell: signals that end it, stopping, and going on.
+"""Being a shell's job: signals that end the program, stopping it, and resuming.
 
-This room imports nothing of the project: the first frame uses it, before there is an app.
+This module imports nothing from the project: the first frame uses it, before there is an app.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def is_in_foreground(terminal: int) -> bool:
 
 
 def read_settings(terminal: int) -> list[Any] | None:
-    """Return the terminal's settings; None when it is none, or gone."""
+    """Return the terminal's settings; None if it is not one, or gone."""
     try:
         return termios.tcgetattr(terminal)
     except termios.error:

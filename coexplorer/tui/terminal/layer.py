@@ -1,7 +1,7 @@
-"""From what Textual wants shown to what the terminal must be sent.
+"""Turns what Textual wants to show into what to send to the terminal.
 
-This room knows Textual's private shapes (`LayoutUpdate`, `ChopsUpdate`, `Strip.render_ansi`), so
-that no other has to; `tests/tui/terminal/test_surface.py` names the one that an upgrade changed.
+Only this module knows Textual's private shapes (`LayoutUpdate`, `ChopsUpdate`,
+`Strip.render_ansi`); `tests/tui/terminal/test_surface.py` names the one that an upgrade changed.
 """
 
 from __future__ import annotations

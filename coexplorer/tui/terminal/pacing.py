@@ -1,10 +1,10 @@
-"""Pure: when the next frame may leave, so that a slow link never lags behind the keys.
+"""When to send the next frame, so that a slow link never lags behind the keys. Pure.
 
 Every frame ends with a question that any terminal answers (DSR, ``CSI 5 n`` → ``CSI 0 n``). The
 answer has come back through everything between here and the user's eyes, so it tells whether frames
-queue anywhere on the way: then two of them are the most that are unanswered, and until an answer
-comes, newer screens replace the waiting one. Where answers come as fast as they ever did, the link
-is long, not full, and holds a few more: the last one of a held key need not wait for an answer.
+queue anywhere on the way. If they do, at most two may be unanswered, and until an answer comes,
+newer screens replace the waiting one. If answers come as fast as ever, the link is long, not full,
+and holds a few more: the last frame of a held key need not wait for an answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ANSWER = b"\x1b[0n"
 
 _FEWEST_UNANSWERED, _MOST_UNANSWERED = 2, 4
 _LATE, _LATE_S = 2.0, 0.03
-"""An answer that takes so many times as long as the fastest one, and so much longer, has waited
+"""An answer that takes this many times as long as the fastest one, and this much longer, has waited
 behind other frames."""
 _TIMEOUT_S = 2.0
 _LAST_ANSWER_S, _FIRST_ANSWER_S = 1.0, 0.1

@@ -1,7 +1,7 @@
-"""Text that the terminal brackets because it was pasted, taken out of the input. Pure.
+"""Takes bracketed pastes out of the terminal's input. Pure.
 
-Textual's parser reads on for escape sequences within it, and hands on as keys what it takes for a
-broken one: an ESC in pasted text would run commands.
+Textual's parser looks for escape sequences inside a paste, and passes on a broken one as keys: an
+ESC in pasted text would run commands.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lines that are shown as they are drawn.
 
 Textual passes each line of each widget through borders, padding, tint and opacity, and keeps the
-result by its place: a list that scrolls has every line made anew. A pane that has none of these
+result by its place: a list that scrolls gets every line made again. A pane that has none of these
 keeps its own lines, and the output layer knows them again at another place.
 """
 

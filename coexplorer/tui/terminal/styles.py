@@ -1,8 +1,8 @@
-"""Component styles that are worked out when something is drawn with them.
+"""Component styles, computed only when something is drawn with them.
 
-Textual works out every component class of every widget whenever a style of an ancestor may have
-changed, by a node of the DOM for each: with a dozen roles on eight panes that is most of the time
-between the start of the app and its first keys. A pane draws with a few of them.
+Textual computes every component class of every widget whenever an ancestor's style may have
+changed, with a DOM node for each. With a dozen roles on eight panes that takes most of the time
+between the app's start and its first keys. A pane draws with only a few of them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class LazyStyles(Widget):
         return node.styles
 
     def notify_style_update(self) -> None:
-        """Draw anew where the styles in use became others."""
+        """Draw again where the styles in use have changed."""
         before = dict(self._component_styles)
         self._component_styles.clear()
         super().notify_style_update()

@@ -1,7 +1,7 @@
-"""The virtualised list: a cursor over windows of rows, never a widget or an object a row.
+"""The virtualised list: a cursor over windows of rows, never a widget or an object per row.
 
-It draws the rows that are visible and at hand; for others it posts `RowsMissed` and leaves blanks
-until they come. A move of the cursor draws two lines.
+It draws the visible rows that are loaded; for others it posts `RowsMissed` and leaves blanks until
+they come. Moving the cursor draws two lines.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
             rows: Those from `offset` on.
             offset: A block's start.
             cursor: Where the cursor goes; None leaves it where it is, as far as the list goes.
-            note: What to say in place of the rows when there are none.
+            note: What to say instead of the rows when there are none.
         """
         self.windows.reset(count, rows, offset)
         self._asked = None
@@ -177,7 +177,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
             self.post_message(RowHighlighted(index))
 
     def move_by(self, rows: int) -> None:
-        """Move the cursor by so many rows."""
+        """Move the cursor by a number of rows."""
         self.move_to(self.cursor + rows)
 
     def _scroll_into_view(self) -> bool:
@@ -193,7 +193,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
     # Drawing
 
     def on_resize(self) -> None:
-        """Lay the columns out anew."""
+        """Lay the columns out again."""
         self._lay_out()
 
     def on_focus(self) -> None:

@@ -39,7 +39,7 @@ class Choices(Lines):
     """A few choices around the highlighted one; nothing at all when there are none.
 
     Args:
-        fills: They take all the height that there is, in place of a few lines.
+        fills: They take all the height that there is, instead of a few lines.
     """
 
     DEFAULT_CSS = """

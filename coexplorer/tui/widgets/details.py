@@ -74,5 +74,5 @@ class Details(Lines, can_focus=True):
             self.move_by(steps[event.key])
 
     def move_by(self, rows: int) -> None:
-        """Scroll by so many lines."""
+        """Scroll by a number of lines."""
         self.scroll_to(y=self.scroll_offset.y + rows, animate=False, immediate=True, force=True)

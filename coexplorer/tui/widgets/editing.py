@@ -1,4 +1,4 @@
-"""Editing keys that act in their order.
+"""Editing keys that act in the order they were pressed.
 
 Textual runs a widget's bindings after the keys that follow them in the same read: ``ctrl+u`` and a
 word sent in one packet, as slow links do, would erase the word. So fields run their own.

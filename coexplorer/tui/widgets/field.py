@@ -61,7 +61,7 @@ class Field(Input):
     """
 
     takes_keys = True
-    # A longer text scrolls within the field: nothing else is laid out anew at each key.
+    # A longer text scrolls within the field: nothing else is laid out again at each key.
     virtual_size: Reactive[Size] = Reactive(Size(0, 0))
     BINDINGS: ClassVar[list[BindingType]] = []
     DEFAULT_CSS = """
@@ -224,7 +224,7 @@ class Field(Input):
 
     @property
     def _goes_on(self) -> bool:
-        """Whether there is a choice that Tab takes, in place of going to the next field.
+        """Whether there is a choice that Tab takes, instead of going to the next field.
 
         In a form that is one that was chosen, or goes on from what is typed: not any that holds it.
         """

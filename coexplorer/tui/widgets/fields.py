@@ -1,4 +1,4 @@
-"""The editable fields of an asset, edited where they are shown. They are saved together."""
+"""An asset's editable fields, edited where they are shown and saved together."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ class FieldsEditor(Vertical):
         self.post_message(FieldsTyped(self.mine))
 
     def on_field_left(self, event: FieldLeft) -> None:
-        """Follow what is posted in place of a field's own messages."""
+        """Follow what is posted instead of a field's own messages."""
         if not event.followed:
             event.stop()
             self.post_message(FieldLeft(event.turn, followed=True))

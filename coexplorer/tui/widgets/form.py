@@ -1,4 +1,4 @@
-"""Rows of a form: a label with a field, or with something to switch on."""
+"""Rows of a form: a label with a field or a switch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first line: where we are, and how fresh what is shown is.
+"""The first line: where we are, and how fresh the list is.
 
 It shows clock times, not ages, so that an idle screen stays still.
 """

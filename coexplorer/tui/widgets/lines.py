@@ -1,4 +1,4 @@
-"""Lines of pieces, drawn with the Line API: what changed is drawn again, and nothing else."""
+"""Lines of pieces, drawn with the Line API: only what changed is drawn again."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Lines(PlainLines, LazyStyles, ScrollView, can_focus=False):
         return style
 
     def notify_style_update(self) -> None:
-        """Look the colours up anew."""
+        """Look the colours up again."""
         self._base = None
         self._styles.clear()
         super().notify_style_update()

@@ -1,4 +1,4 @@
-"""The search: its text, what it finds, its mistake at its place, and its choices below."""
+"""The search line: its text, what it finds, where its mistake is, and completions below."""
 
 from __future__ import annotations
 
