@@ -425,7 +425,7 @@ class Library:
     ) -> Plan:
         """Say what `change` would do to each asset; sends nothing.
 
-        What a query found is judged by it again when it is read again, right before it is changed:
+        What a query found is judged by it again when it is read, right before it is changed:
         what no longer fits is left out, with the reason. What is to be deleted must then be just as
         the plan has it; otherwise it is left out likewise.
 
@@ -674,7 +674,7 @@ class Library:
     async def catch_up(self) -> SyncReport:
         """Bring the catalog to what the platform has now: what is new first, then all of it.
 
-        For whoever asks for news: an edit of an old asset by somebody else is news, and only a sweep
+        For users who ask for news: somebody else's edit of an old asset is news, and only a sweep
         that begins after the question is sure to see it (40 pages for 40,000 assets).
 
         Raises:
