@@ -18,6 +18,8 @@ from coexplorer.errors import CoexplorerError
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
+    from coexplorer.fs.mounts import Mount
+    from coexplorer.models import AssetId
 
 _DEFAULT_DELETIONS = 10
 _MOST_NAMED = 100
@@ -152,29 +154,58 @@ def umount_command(folder: Path, *, force: bool) -> None:
 
     # No resolve: that would ask the mount, which may hang.
     paths, place = find_paths(), expand_home(folder).absolute()
-    journals = [mount.journal for mount in list_mounts(paths) if mount.folder == str(place)]
+    mounts = [mount for mount in list_mounts(paths) if mount.folder == str(place)]
     unmount(paths, place, force=force)
     click.echo(f"unmounted {folder}", err=True)
-    for journal in filter(None, journals):
-        _tell_kept(Path(journal))
+    for mount in mounts:
+        if mount.journal:
+            _tell_kept(mount)
 
 
-def _tell_kept(journal_path: Path) -> None:
+def _tell_kept(mount: Mount) -> None:
     """Say which of a user's own files are not on the platform, and where they are."""
     from coexplorer.fs.core.kept_files import KeptFiles, find_kept_folder
     from coexplorer.text import clean
 
-    files = KeptFiles(find_kept_folder(journal_path))
+    files = KeptFiles(find_kept_folder(Path(mount.journal)))
     try:
-        kept = [f"{asset}/{name.decode(errors='replace')}" for asset, name in files.list()]
+        kept = files.list()
     except OSError:
         return
-    if kept:
-        click.echo(f"kept for the next mount, not on the platform, in {files.folder}:", err=True)
-        for path in kept[:_MOST_NAMED]:
-            click.echo(f"  {clean(path)}", err=True)
-        if len(kept) > _MOST_NAMED:
-            click.echo(f"  … and {len(kept) - _MOST_NAMED:,} more", err=True)
+    if not kept:
+        return
+    names = _find_names(mount, {asset_id for asset_id, _ in kept})
+    click.echo(
+        f"kept for the next mount, not on the platform (in {files.folder}, by asset id):", err=True
+    )
+    for asset_id, name in kept[:_MOST_NAMED]:
+        title = names.get(asset_id, "an asset that is not known here")
+        path = f"{title}/{name.decode(errors='replace')}"
+        click.echo(f"  {clean(path)}  ({clean(asset_id)})", err=True)
+    if len(kept) > _MOST_NAMED:
+        click.echo(f"  … and {len(kept) - _MOST_NAMED:,} more", err=True)
+
+
+def _find_names(mount: Mount, ids: set[AssetId]) -> dict[AssetId, str]:
+    """Return what assets are called, as far as the catalog of an ended mount knows."""
+    import anyio
+
+    from coexplorer.config import load_settings
+    from coexplorer.library import open_library
+
+    async def look(settings: Settings) -> dict[AssetId, str]:
+        async with open_library(settings, origin="cli", offline=True) as library:
+            found = {asset_id: library.peek(asset_id) for asset_id in ids}
+        return {asset_id: each.fields.name for asset_id, each in found.items() if each}
+
+    for profile in (mount.profile, None):  # None: that of the environment, which has no name
+        try:
+            settings = load_settings(profile=profile)
+            if str(settings.journal_path) == mount.journal:
+                return anyio.run(look, settings)
+        except CoexplorerError:
+            continue
+    return {}
 
 
 @click.command("status")

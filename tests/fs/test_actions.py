@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -465,6 +466,20 @@ def test_refresh_finds_what_somebody_changed(mounted: Mounted) -> None:
 
     tags = mounted.asset("viewed") / "tags"
     wait_until(lambda: tags.read_text() == "keep\n", "the new tags")
+
+
+def _reads(path: Path, text: str) -> bool:
+    return path.read_text() == text
+
+
+def test_no_touch_is_lost_behind_an_earlier_one(mounted: Mounted) -> None:
+    refresh, tags = mounted.folder / ".coexplorer" / "refresh", mounted.asset("viewed") / "tags"
+    for number in range(4):
+        refresh.touch()
+        mounted.server.store.update(IDS["viewed"], tags=(f"keep {number}",))
+        refresh.touch()
+        wait_until(partial(_reads, tags, f"keep {number}\n"), "the new tags")
+        refresh.touch()
 
 
 def test_refresh_finds_news(mounted: Mounted) -> None:

@@ -104,7 +104,7 @@ def test_what_is_kept_is_private_told_of_and_goes_when_it_is_removed(mounted: Mo
 
     done = mounted.cli("umount", str(mounted.folder))
     assert done.returncode == 0, done.stderr
-    assert "notes.txt" in done.stderr
+    assert f"  a1/notes.txt  ({make_id(1)})" in done.stderr
     mounted.kill()
     mounted.start()
     assert path.read_text() == "my notes\n"

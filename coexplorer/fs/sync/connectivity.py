@@ -17,7 +17,7 @@ from coexplorer.library import Library
 log = logging.getLogger(__name__)
 
 _REFRESH_S = 60.0
-_SAME_TOUCH_S = 0.5
+_SAME_TOUCH_S = 0.2
 """``touch`` opens the file and sets its times: that is one question."""
 _PROBE_S = 2.0
 _AT_ONCE_S = 0.5
@@ -38,7 +38,7 @@ class Connectivity:
         self._library = library
         self._nursery = nursery
         self._refreshed = trio.current_time()
-        self._caught_up = -_SAME_TOUCH_S
+        self._is_touched = self._is_catching_up = False
         self._asked: trio.Event | None = None
         self._told = ""
         self._refusal = ("", 0.0)
@@ -60,11 +60,22 @@ class Connectivity:
 
     def catch_up(self) -> None:
         """Read all assets again in the background: news includes edits by others."""
-        now = trio.current_time()
         self.health.forget_permissions()
-        if now - self._caught_up >= _SAME_TOUCH_S:
-            self._caught_up = self._refreshed = now
-            self._nursery.start_soon(self._look, self._library.catch_up)
+        self._refreshed = trio.current_time()
+        self._is_touched = True
+        if not self._is_catching_up:
+            self._is_catching_up = True
+            self._nursery.start_soon(self._catch_up)
+
+    async def _catch_up(self) -> None:
+        """Look until no look began before somebody asked for one: it may have missed their news."""
+        try:
+            while self._is_touched:
+                await trio.sleep(_SAME_TOUCH_S)
+                self._is_touched = False
+                await self._look(self._library.catch_up)
+        finally:
+            self._is_catching_up = False
 
     async def _refresh(self) -> None:
         try:
