@@ -35,7 +35,7 @@ sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 
 TEST_TOOLS='make:make git:git tmux:tmux vim:vim ip:iproute2 openssl:openssl nano:nano
 ed:ed nvim:neovim emacs:emacs-nox micro:micro kak:kakoune joe:joe mcedit:mc
 sponge:moreutils jq:jq rsync:rsync patch:patch gawk:gawk perl:perl dash:dash
-gio:libglib2.0-bin node:nodejs pgrep:procps'
+gio:libglib2.0-bin node:nodejs pgrep:procps zsh:zsh fish:fish mandoc:mandoc'
 
 # The mount's tests save with each editor and tool; proxies want a network of their own.
 print_missing_for_tests() {

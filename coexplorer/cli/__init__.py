@@ -42,6 +42,10 @@ def _main() -> None:
         sys.exit(code)
     from coexplorer.cli.commands import cli
 
+    if "_COEXPLORER_COMPLETE" in os.environ:
+        from coexplorer.cli.completion import register_shells
+
+        register_shells()
     try:
         cli.main(prog_name="coexplorer")
     except SystemExit as end:

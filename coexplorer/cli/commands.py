@@ -17,7 +17,7 @@ import click
 
 from coexplorer import __version__
 from coexplorer.cli import exits
-from coexplorer.cli.everywhere import accept_everywhere
+from coexplorer.cli.everywhere import accept_everywhere, complete_profile
 from coexplorer.cli.narration import be_quiet
 from coexplorer.cli.values import FilledPath, check_texts
 
@@ -149,7 +149,12 @@ class Root(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--profile", metavar="NAME", help="Which profile of config.toml to use.")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    shell_complete=complete_profile,
+    help="Which profile of config.toml to use.",
+)
 @click.option("--domain", metavar="DOMAIN", help="Which platform: its name, host or URL.")
 @click.option(
     "--token-file",

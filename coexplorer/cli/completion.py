@@ -1,11 +1,24 @@
-"""Shell completion: the script that turns it on, and what the arguments of commands complete to."""
+"""Shell completion: the script that turns it on, and what arguments and options complete to.
+
+Values come from the local catalog, the journal and the settings, as they are on the disk: nothing
+is asked of the platform, and where there is nothing yet, nothing is offered and nothing is said.
+"""
 
 from __future__ import annotations
 
-import click
-from click.shell_completion import CompletionItem, get_completion_class
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeAlias
 
-from coexplorer.query import complete_at
+import click
+from click.shell_completion import CompletionItem
+
+from coexplorer.errors import CoexplorerError
+
+if TYPE_CHECKING:
+    from coexplorer.config import Settings
+    from coexplorer.library.glimpse import Choice
+
+Items: TypeAlias = "list[CompletionItem[str]]"
 
 _WHERE = {
     "bash": "~/.local/share/bash-completion/completions/coexplorer",
@@ -14,7 +27,12 @@ _WHERE = {
 }
 
 
-_HELP = "Print what makes your shell complete commands, options and queries.\n\n\b\n" + "\n".join(
+_HELP = """Print the completion script of your shell.
+
+It completes commands, options, queries, and the names, tags and numbers that are known here.
+
+\b
+""" + "\n".join(
     f"{shell:<6} coexplorer completion {shell} > {place}" for shell, place in _WHERE.items()
 )
 
@@ -24,19 +42,185 @@ _HELP = "Print what makes your shell complete commands, options and queries.\n\n
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
     """See `_HELP`; click keeps its lines as they are behind a backspace."""
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise click.UsageError(f"{shell} is not a shell that can be served")
+    from coexplorer.cli.shells import SHELLS
+
+    kind = next(each for each in SHELLS if each.name == shell)
     completer = kind(ctx.find_root().command, {}, "coexplorer", "_COEXPLORER_COMPLETE")
-    click.echo(completer.source())
+    click.echo(completer.source(), nl=False)
 
 
-def complete_query(
-    _ctx: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Complete fields of the query language and values that are known beforehand."""
+def register_shells() -> None:
+    """Have click answer the shells in our way."""
+    from click.shell_completion import add_completion_class
+
+    from coexplorer.cli.shells import SHELLS
+
+    for kind in SHELLS:
+        add_completion_class(kind)
+
+
+def _find_settings(ctx: click.Context) -> Settings | None:
+    """Return the settings that the command line means; None when it means none."""
+    from coexplorer.config import load_settings
+
+    given = {**ctx.find_root().params, **ctx.meta.get("global", {})}
+    try:
+        return load_settings(
+            profile=given.get("profile"),
+            domain=given.get("domain"),
+            token_file=given.get("token_file"),
+        )
+    except (CoexplorerError, OSError, ValueError):
+        return None
+
+
+def _items(choices: Iterable[Choice]) -> Items:
+    return [CompletionItem(each.text, help=each.help) for each in choices]
+
+
+def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete fields of the query language and their values."""
+    from coexplorer.library.glimpse import find_values
+    from coexplorer.query import complete_at
+    from coexplorer.query.scan import is_bare, quote
+
     found = complete_at(incomplete, len(incomplete))
     if found is None:
         return []
     before = incomplete[: found.start]
-    return [CompletionItem(before + text, help=told) for text, told in found.choices]
+    items = [CompletionItem(before + text, help=told) for text, told in found.choices]
+    if found.kind == "value" and (settings := _find_settings(ctx)) is not None:
+        known = {text for text, _ in found.choices}
+        for text, told in find_values(settings.catalog_path, found.field, found.text):
+            if text not in known:
+                value = text if is_bare(text, ",)" if before.endswith("(") else "") else quote(text)
+                items.append(CompletionItem(before + value, help=told))
+    return items
+
+
+def complete_assets(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete names and ids of assets."""
+    from coexplorer.library.glimpse import find_assets
+
+    settings = _find_settings(ctx)
+    return [] if settings is None else _items(find_assets(settings.catalog_path, incomplete))
+
+
+def complete_assets_or_query(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> Items:
+    """Complete names and ids of assets, or a query, for commands that take both."""
+    found = complete_assets(ctx, parameter, incomplete)
+    if found and ":" not in incomplete:
+        return found
+    return [*found, *complete_query(ctx, parameter, incomplete)]
+
+
+def complete_tags(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete one tag."""
+    from coexplorer.library.glimpse import find_tags
+
+    settings = _find_settings(ctx)
+    return [] if settings is None else _items(find_tags(settings.catalog_path, incomplete))
+
+
+def complete_tag_list(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete the last of several tags that commas separate."""
+    before, comma, last = incomplete.rpartition(",")
+    found = complete_tags(ctx, parameter, last.lstrip())
+    return [
+        CompletionItem(f"{before}{comma}{each.value}", help=each.help)
+        for each in found
+        if "," not in str(each.value)
+    ]
+
+
+def complete_field(field: str) -> Callable[[click.Context, click.Parameter, str], Items]:
+    """Return what completes the values of a field of the query language, known or in use."""
+
+    def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+        from coexplorer.library.glimpse import find_values
+        from coexplorer.query import find_field
+
+        known = find_field(field)
+        sign = "-" if field == "sort" and incomplete.startswith("-") else ""
+        typed = incomplete.removeprefix(sign)
+        choices = known.choices if known else ()
+        items = [
+            CompletionItem(sign + text, help=told)
+            for text, told in choices
+            if text.startswith(typed.lower())
+        ]
+        if not choices and (settings := _find_settings(ctx)) is not None:
+            items += _items(find_values(settings.catalog_path, field, typed))
+        return items
+
+    return complete
+
+
+def complete_names(
+    names: Iterable[str],
+) -> Callable[[click.Context, click.Parameter, str], Items]:
+    """Return what completes the last of several names that commas separate."""
+    known = tuple(names)
+
+    def complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+        before, comma, last = incomplete.rpartition(",")
+        given = {each.strip() for each in before.split(",")}
+        return [
+            CompletionItem(f"{before}{comma}{name}")
+            for name in known
+            if name.startswith(last.strip().lower()) and name not in given
+        ]
+
+    return complete
+
+
+def complete_profiles(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete names of profiles."""
+    from coexplorer.config import find_paths
+    from coexplorer.config.file import load_config_file
+
+    try:
+        profiles = load_config_file(find_paths().config_file).profiles.values()
+    except (CoexplorerError, OSError, ValueError):
+        return []
+    return [
+        CompletionItem(each.name, help=each.domain)
+        for each in profiles
+        if each.name.startswith(incomplete)
+    ]
+
+
+def complete_changes(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete numbers of changes."""
+    from coexplorer.library.glimpse import find_changes
+
+    settings = _find_settings(ctx)
+    found = [] if settings is None else find_changes(settings.journal_path)
+    return _items(each for each in found if each.text.startswith(incomplete))
+
+
+def complete_entries(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete numbers of entries that are kept to be sent again or given up."""
+    from coexplorer.library.glimpse import find_kept_entries
+
+    settings = _find_settings(ctx)
+    found = [] if settings is None else find_kept_entries(settings.journal_path)
+    return _items(each for each in found if each.text.startswith(incomplete))
+
+
+def complete_mounts(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete folders that are mounted by us."""
+    from coexplorer.config import find_paths
+    from coexplorer.fs.mounts import list_mounts
+
+    try:
+        mounts = list_mounts(find_paths())
+    except (CoexplorerError, OSError, ValueError):
+        return []
+    return [
+        CompletionItem(mount.folder, help=mount.profile)
+        for mount in mounts
+        if mount.pid and mount.folder.startswith(incomplete)
+    ]

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from coexplorer.cli import exits
+from coexplorer.cli.completion import complete_tags
 from coexplorer.cli.format import plural
 from coexplorer.cli.narration import Progress, ask_secret, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
@@ -44,6 +45,7 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
                 field.name,
                 multiple=True,
                 metavar=field.one.upper(),
+                shell_complete=complete_tags if field.name == "tags" else None,
                 help=field.new_help,
             )
         elif field.name != "name":

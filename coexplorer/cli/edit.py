@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coexplorer.cli.completion import complete_tag_list, complete_tags
 from coexplorer.cli.editor import EditedText
 from coexplorer.cli.exits import code_of
 from coexplorer.cli.narration import confirm, report_error, warn
@@ -28,7 +29,14 @@ def field_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for every editable field."""
     for field in reversed(SETS_LAST):
         metavar = "A,B,…" if field.kind is Kind.SET else None
-        option = click.option(field.option, field.name, type=TEXT, metavar=metavar, help=field.help)
+        option = click.option(
+            field.option,
+            field.name,
+            type=TEXT,
+            metavar=metavar,
+            help=field.help,
+            shell_complete=complete_tag_list if field.name == "tags" else None,
+        )
         command = option(command)
     return command
 
@@ -52,8 +60,22 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
 @click.command("edit")
 @target_options
 @field_options
-@click.option("--add-tag", "added", multiple=True, metavar="TAG", help="Add a tag.")
-@click.option("--remove-tag", "removed", multiple=True, metavar="TAG", help="Remove a tag.")
+@click.option(
+    "--add-tag",
+    "added",
+    multiple=True,
+    metavar="TAG",
+    shell_complete=complete_tags,
+    help="Add a tag.",
+)
+@click.option(
+    "--remove-tag",
+    "removed",
+    multiple=True,
+    metavar="TAG",
+    shell_complete=complete_tags,
+    help="Remove a tag.",
+)
 @click.option("--editor", is_flag=True, help="Open all of them as one text in $EDITOR.")
 @plan_options
 @format_options(OUTCOME)

@@ -7,12 +7,15 @@ People add them at the end of a line that they have typed before. There they are
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from coexplorer.cli.narration import be_quiet
 from coexplorer.cli.values import FilledPath
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 GLOBAL = ("profile", "domain", "token_file")
 """Names of these options in `Invocation`."""
@@ -28,6 +31,15 @@ def accept_everywhere(command: click.Command) -> click.Command:
     if "global_quiet" not in names:
         command.params.append(_build_quiet())
     return command
+
+
+def complete_profile(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Complete the name of a profile; nothing is imported for it before that is asked."""
+    from coexplorer.cli.completion import complete_profiles
+
+    return complete_profiles(ctx, parameter, incomplete)
 
 
 def _build_quiet() -> click.Option:
@@ -52,6 +64,7 @@ def _build_option(name: str) -> click.Option:
         hidden=True,
         expose_value=False,
         callback=_take,
+        shell_complete=complete_profile if name == "profile" else None,
     )
 
 
@@ -64,6 +77,9 @@ def _take(ctx: click.Context, option: click.Parameter, value: Any) -> None:
     if value is None:
         return
     name = str(option.name).removeprefix("global_")
+    if ctx.resilient_parsing:  # a shell asks what may follow
+        ctx.meta.setdefault("global", {})[name] = value
+        return
     before = getattr(ctx.obj, name)
     if before not in {None, value}:
         raise click.UsageError(f"{option.opts[0]} is given twice: {before} and {value}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
+from coexplorer.cli.completion import complete_changes, complete_entries
 from coexplorer.cli.format import moment_text, plural
 from coexplorer.cli.narration import report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
@@ -49,7 +50,7 @@ _BATCH_COLUMNS = (
 
 
 @click.command("log")
-@click.argument("change", type=NUMBER, required=False)
+@click.argument("change", type=NUMBER, required=False, shell_complete=complete_changes)
 @click.option("-n", "--limit", type=NUMBER, default=30, metavar="N", help="Show at most N (30).")
 @click.option("--entries", is_flag=True, help="Every asset's own entry, not only the changes.")
 @click.option("--refused", is_flag=True, help="Only what was refused for good, and is kept.")
@@ -188,7 +189,7 @@ def _print_conflicts(entries: Sequence[Entry]) -> None:
 
 
 @click.command("undo")
-@click.argument("change", type=NUMBER, required=False)
+@click.argument("change", type=NUMBER, required=False, shell_complete=complete_changes)
 @format_options(OUTCOME)
 @pass_invocation
 def undo_command(invocation: Invocation, change: int | None, *, style: Format) -> None:
@@ -221,8 +222,16 @@ def redo_command(invocation: Invocation, *, style: Format) -> None:
 
 
 @click.command("retry")
-@click.argument("entries", metavar="[ENTRY]...", type=NUMBER, nargs=-1)
-@click.option("--batch", type=NUMBER, metavar="CHANGE", help="Go on with an interrupted change.")
+@click.argument(
+    "entries", metavar="[ENTRY]...", type=NUMBER, nargs=-1, shell_complete=complete_entries
+)
+@click.option(
+    "--batch",
+    type=NUMBER,
+    metavar="CHANGE",
+    shell_complete=complete_changes,
+    help="Go on with an interrupted change.",
+)
 @click.option("--refused", is_flag=True, help="Send what was refused, too.")
 @pass_invocation
 def retry_command(
@@ -277,7 +286,9 @@ def _is_open(batch: Batch, *, refused: bool) -> bool:
 
 
 @click.command("discard")
-@click.argument("entries", metavar="ENTRY...", type=NUMBER, nargs=-1)
+@click.argument(
+    "entries", metavar="ENTRY...", type=NUMBER, nargs=-1, shell_complete=complete_entries
+)
 @click.option("--all", "everything", is_flag=True, help="All that wait or were refused.")
 @click.option("--refused", is_flag=True, help="All that were refused.")
 @pass_invocation

@@ -43,7 +43,7 @@ _LISTS = (
 
 @click.command("stats", cls=QueryCommand)
 @click.argument("words", metavar="[QUERY]...", nargs=-1, shell_complete=complete_query)
-@click.option("--query", metavar="QUERY", help="The same as QUERY.")
+@click.option("--query", metavar="QUERY", shell_complete=complete_query, help="The same as QUERY.")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
 @format_options(SHARE, columns=True)
 @pass_invocation

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from coexplorer.cli.completion import complete_query
+from coexplorer.cli.completion import (
+    complete_field,
+    complete_names,
+    complete_query,
+    complete_tags,
+)
 from coexplorer.cli.format import count_text, day_text, plural, size_text, used_text
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
@@ -74,10 +79,33 @@ _RECORDS_AT_ONCE = 1000
 
 @click.command("ls", cls=QueryCommand)
 @click.argument("query", nargs=-1, shell_complete=complete_query)
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="With this tag (any of them).")
-@click.option("--type", "kind", metavar="TYPE", help="dataset, result, combined or model.")
-@click.option("--state", metavar="STATE", help="draft, ready or failed.")
-@click.option("--owner", metavar="TEXT", help="Part of the owner's name or address.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="TAG",
+    shell_complete=complete_tags,
+    help="With this tag (any of them).",
+)
+@click.option(
+    "--type",
+    "kind",
+    metavar="TYPE",
+    shell_complete=complete_field("type"),
+    help="dataset, result, combined or model.",
+)
+@click.option(
+    "--state",
+    metavar="STATE",
+    shell_complete=complete_field("state"),
+    help="draft, ready or failed.",
+)
+@click.option(
+    "--owner",
+    metavar="TEXT",
+    shell_complete=complete_field("owner"),
+    help="Part of the owner's name or address.",
+)
 @click.option("--mine", is_flag=True, help="Made by you.")
 @click.option("--shared", is_flag=True, help="Shared with you.")
 @click.option("--favorite", is_flag=True, help="Your favorites on the platform.")
@@ -87,6 +115,7 @@ _RECORDS_AT_ONCE = 1000
     "--sort",
     metavar="FIELD",
     multiple=True,
+    shell_complete=complete_field("sort"),
     help=f"Sort by {', '.join(name for name, _ in SORT_FIELDS)}; -FIELD: descending.",
 )
 @click.option("-n", "--limit", type=NUMBER, metavar="N", help="Show at most N.")
@@ -94,6 +123,7 @@ _RECORDS_AT_ONCE = 1000
 @click.option(
     "--columns",
     metavar="A,B,…",
+    shell_complete=complete_names(ASSET.names),
     help=f"Show only these columns, in any format: {', '.join(ASSET.names)}.",
 )
 @click.option("--refresh", is_flag=True, help="Read all assets anew first, edits by others too.")

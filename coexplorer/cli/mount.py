@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coexplorer.cli.completion import complete_mounts
 from coexplorer.cli.format import plural
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.values import FOLDER, NUMBER
@@ -145,7 +146,7 @@ def _with_token(invocation: Invocation) -> Settings:
 
 
 @click.command("umount")
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=FOLDER, shell_complete=complete_mounts)
 @click.option("--force", is_flag=True, help="Even if it is in use, or hangs.")
 def umount_command(folder: Path, *, force: bool) -> None:
     """End a mount; what is on its way is sent first, or kept in the journal."""

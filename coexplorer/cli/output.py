@@ -20,6 +20,7 @@ import msgspec
 
 from coexplorer.cells import write_row
 from coexplorer.cli.cells import csv_cell, escape_json, tsv_cell
+from coexplorer.cli.completion import complete_names
 from coexplorer.cli.format import size_text
 from coexplorer.cli.narration import terminal_width
 from coexplorer.cli.schema import Holds, Kind, Values, encode
@@ -113,7 +114,14 @@ def _build_options(
     ]
     if columns:
         told = f"Show only these columns, in any format: {', '.join(kind.names)}."
-        options.append(click.option("--columns", metavar="A,B,…", help=told))
+        options.append(
+            click.option(
+                "--columns",
+                metavar="A,B,…",
+                help=told,
+                shell_complete=complete_names(kind.names),
+            )
+        )
     return options
 
 

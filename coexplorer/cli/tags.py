@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coexplorer.cli.completion import complete_query, complete_tags
 from coexplorer.cli.output import Format, format_options, print_rows, print_table
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.schema import OUTCOME, TAG
@@ -41,7 +42,7 @@ _QUERY = click.option(
     invoke_without_command=True,
     subcommand_metavar="[QUERY]... | COMMAND [ARGS]...",
 )
-@click.option("--query", metavar="QUERY", help="The same as QUERY.")
+@click.option("--query", metavar="QUERY", shell_complete=complete_query, help="The same as QUERY.")
 @click.option("-n", "--limit", type=NUMBER, metavar="N", help="Show at most N.")
 @click.option("--offline", is_flag=True, help="Show what is known, without the network.")
 @format_options(TAG, columns=True)
@@ -84,8 +85,8 @@ def tags_command(
 
 
 @tags_command.command("rename")
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", shell_complete=complete_tags)
+@click.argument("new", shell_complete=complete_tags)
 @_QUERY
 @plan_options
 @format_options(OUTCOME)
@@ -106,8 +107,14 @@ def rename_command(
 
 
 @tags_command.command("merge")
-@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
-@click.option("--into", required=True, metavar="TAG", help="What they become; may be one of them.")
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True, shell_complete=complete_tags)
+@click.option(
+    "--into",
+    required=True,
+    metavar="TAG",
+    shell_complete=complete_tags,
+    help="What they become; may be one of them.",
+)
 @_QUERY
 @plan_options
 @format_options(OUTCOME)

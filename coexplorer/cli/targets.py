@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from coexplorer.cli import streams
+from coexplorer.cli.completion import complete_assets, complete_assets_or_query, complete_query
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.session import PASSING, ensure_found, ensure_fresh, look_for_new
 from coexplorer.cli.words import is_term, join_words
@@ -49,20 +50,32 @@ class Targets(msgspec.Struct, frozen=True):
 def target_options(command: Command) -> Command:
     """Add ``ASSET…`` and ``--query`` to a command, which reads them with `read_targets`."""
     command = click.option(
-        "--query", metavar="QUERY", help="All assets that a query finds, in place of ASSET."
+        "--query",
+        metavar="QUERY",
+        shell_complete=complete_query,
+        help="All assets that a query finds, in place of ASSET.",
     )(command)
-    return click.argument("assets", metavar="ASSET...", nargs=-1)(command)
+    return click.argument("assets", metavar="ASSET...", nargs=-1, shell_complete=complete_assets)(
+        command
+    )
 
 
 def reading_options(command: Command) -> Command:
     """Add ``ASSET…`` or the words of a query to a command that only reads; see `read_targets`."""
-    command = click.option("--query", metavar="QUERY", help="The same as QUERY.")(command)
-    return click.argument("assets", metavar="ASSET...|QUERY...", nargs=-1)(command)
+    command = click.option(
+        "--query", metavar="QUERY", shell_complete=complete_query, help="The same as QUERY."
+    )(command)
+    return click.argument(
+        "assets",
+        metavar="ASSET...|QUERY...",
+        nargs=-1,
+        shell_complete=complete_assets_or_query,
+    )(command)
 
 
 def asset_argument(command: Command) -> Command:
     """Add one ``ASSET`` to a command, or ``-`` for a list on standard input."""
-    return click.argument("asset", metavar="ASSET")(command)
+    return click.argument("asset", metavar="ASSET", shell_complete=complete_assets)(command)
 
 
 def read_selection(text: str) -> Query:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _TERM = re.compile(r'-("|[A-Za-z_][A-Za-z0-9_.-]*:)')
 """A negated field or a negated quote; a field that there is not is told by the query's parser."""
@@ -31,6 +35,13 @@ class QueryCommand(click.Command):
         """
         options, words = divide(self, ctx, args)
         return super().parse_args(ctx, [*options, "--", *words])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete an option, or a negated term that begins like one."""
+        found = super().shell_complete(ctx, incomplete)
+        return (
+            [*found, *_complete_term(self, ctx, incomplete)] if _TERM.match(incomplete) else found
+        )
 
 
 class QueryGroup(click.Group):
@@ -61,6 +72,20 @@ class QueryGroup(click.Group):
         rest = super().parse_args(ctx, options)
         ctx.params["words"] = tuple(words)
         return rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete a command, an option, or a word of a query."""
+        found = super().shell_complete(ctx, incomplete)
+        is_option = incomplete.startswith("-") and not _TERM.match(incomplete)
+        return found if is_option else [*found, *_complete_term(self, ctx, incomplete)]
+
+
+def _complete_term(
+    command: click.Command, ctx: click.Context, incomplete: str
+) -> list[CompletionItem[str]]:
+    from coexplorer.cli.completion import complete_query
+
+    return complete_query(ctx, command.params[0], incomplete)
 
 
 def divide(

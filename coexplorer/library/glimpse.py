@@ -1,0 +1,117 @@
+"""What the catalog and the journal hold that goes on from what is typed: for the shell.
+
+A shell waits for each answer with the cursor standing still, so nothing is opened but the file
+itself, for reading alone: no session, no network, no sweep. Whatever is wrong with a file, there
+is nothing to offer, and nothing is said: that is told by the command itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from coexplorer.query.fold import fold
+from coexplorer.text import plural
+
+_MOST = 100
+"""More choices than that help nobody at a prompt."""
+
+_LAST = "\U0010ffff"
+"""Behind all that begins with the same text."""
+
+_WAIT_S = 0.2
+
+_VALUES = {
+    "type": "SELECT type, '' FROM asset GROUP BY type ORDER BY count(*) DESC LIMIT ?",
+    "state": "SELECT state, '' FROM asset GROUP BY state ORDER BY count(*) DESC LIMIT ?",
+    "owner": """SELECT owner, '' FROM asset WHERE owner != '' GROUP BY owner
+    ORDER BY count(*) DESC LIMIT ?""",
+    "bucket": "SELECT DISTINCT bucket, '' FROM source WHERE bucket != '' ORDER BY 1 LIMIT ?",
+    "prefix": "SELECT DISTINCT prefix, '' FROM source WHERE prefix != '' ORDER BY 1 LIMIT ?",
+    "run_script": "SELECT DISTINCT run_script, '' FROM source WHERE run_script != '' LIMIT ?",
+    "capsule": "SELECT DISTINCT capsule, '' FROM source WHERE capsule != '' LIMIT ?",
+    "mount": "SELECT DISTINCT mount, '' FROM asset WHERE mount != '' ORDER BY 1 LIMIT ?",
+}
+_MOST_VALUES = 2000
+
+
+class Choice(NamedTuple):
+    """Something that can be typed, and what to say of it."""
+
+    text: str
+    help: str = ""
+
+
+def find_assets(catalog: Path, typed: str) -> list[Choice]:
+    """Return assets whose names or ids go on from what is typed, names first."""
+    folded, small = fold(typed), typed.lower()
+    by_name = _read(
+        catalog,
+        "SELECT name, substr(id, 1, 8) FROM asset WHERE name_folded >= ? AND name_folded < ?"
+        " ORDER BY name_folded LIMIT ?",
+        (folded, folded + _LAST, _MOST),
+    )
+    by_id = _read(
+        catalog,
+        "SELECT id, name FROM asset WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+        (small, small + _LAST, _MOST if typed else 0),
+    )
+    return [Choice(*row) for row in (*by_name, *by_id)]
+
+
+def find_tags(catalog: Path, typed: str) -> list[Choice]:
+    """Return tags that go on from what is typed, the most used first."""
+    folded = fold(typed)
+    rows = _read(
+        catalog,
+        "SELECT text, count(*) FROM tag WHERE folded >= ? AND folded < ?"
+        " GROUP BY folded, text ORDER BY 2 DESC, 1 LIMIT ?",
+        (folded, folded + _LAST, _MOST),
+    )
+    return [Choice(text, plural(int(count), "asset")) for text, count in rows]
+
+
+def find_values(catalog: Path, field: str, typed: str) -> list[Choice]:
+    """Return values of a query's field that go on from what is typed."""
+    if field in {"name", "id"}:
+        small = typed.lower()
+        return [each for each in find_assets(catalog, typed) if each.text.lower().startswith(small)]
+    if field == "tag":
+        return find_tags(catalog, typed)
+    if field not in _VALUES:
+        return []
+    folded = fold(typed)
+    rows = _read(catalog, _VALUES[field], (_MOST_VALUES,))
+    return [Choice(*row) for row in rows if fold(row[0]).startswith(folded)][:_MOST]
+
+
+def find_changes(journal: Path) -> list[Choice]:
+    """Return the numbers of the last changes, the newest first."""
+    rows = _read(journal, "SELECT id, title FROM batches ORDER BY id DESC LIMIT ?", (_MOST,))
+    return [Choice(str(number), title) for number, title in rows]
+
+
+def find_kept_entries(journal: Path) -> list[Choice]:
+    """Return the numbers of entries that can be sent again or given up, the newest first."""
+    rows = _read(
+        journal,
+        "SELECT id, action || ' ' || asset_name || ': ' || state FROM entries WHERE state IN"
+        " ('unsent', 'unknown', 'conflict', 'refused') ORDER BY id DESC LIMIT ?",
+        (_MOST,),
+    )
+    return [Choice(str(number), told) for number, told in rows]
+
+
+def _read(path: Path, statement: str, values: Sequence[object]) -> list[tuple[str, str]]:
+    """Return the rows of a file that is only read; none, and no word, if that goes wrong."""
+    address = f"file:{quote(str(path))}?mode=ro"
+    with (
+        contextlib.suppress(sqlite3.Error, OSError, UnicodeError),
+        contextlib.closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S)) as connection,
+    ):
+        return connection.execute(statement, values).fetchall()
+    return []

@@ -1,0 +1,222 @@
+"""Completion, in the shells themselves: what is typed, a Tab, and what the program then gets."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coexplorer.cli.shells import quote_for_bash, read_line
+from coexplorer.demo.asset import StoredAsset
+from coexplorer.library.glimpse import find_assets, find_changes, find_tags
+from tests.support.program import Program, program_command
+from tests.support.server import RAW, make_id
+from tests.support.terminal import Terminal, in_terminal
+
+SHELLS = ("bash", "zsh", "fish")
+ODD = ('it\'s "5" $HOME `x`', "run:1 a=b", "Zoë 鼠 data", "semi;colon & more|less", "(par)*[x]?~")
+TAGS = ("my tag", 'say "hi"', "ünï", "key:value")
+
+
+@pytest.fixture
+def known(program: Program) -> Program:
+    """A program that knows assets whose names mean something to a shell."""
+    me = program.server.users[0].email
+    program.server.store.insert(
+        StoredAsset(
+            id=make_id(0xABC00 + number),
+            name=name,
+            owner=me,
+            created=1_700_000_000,
+            mount="m",
+            tags=TAGS,
+        )
+        for number, name in enumerate(ODD)
+    )
+    program.ok("sync")
+    program.ok("edit", RAW, "--add-tag", "first")
+    return program
+
+
+class Shell:
+    """A shell at its prompt, in which ``coexplorer`` writes down what it is given."""
+
+    def __init__(self, terminal: Terminal, given: Path) -> None:
+        self._terminal = terminal
+        self._given = given
+        self._count = 0
+
+    def get(self, line: str) -> list[str]:
+        """Type a line, Enter, and return what the program was given."""
+        self._given.unlink(missing_ok=True)
+        self._count += 1
+        self._terminal.send(f"{line}\n")
+        self._terminal.send_until_so("", self._given.exists)
+        self._terminal.shown = ""
+        args: list[str] = json.loads(self._given.read_text(encoding="utf-8"))
+        return args
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest, known: Program, tmp_path: Path) -> Iterator[Shell]:
+    """Each of the three, with the script that the program prints for it."""
+    name: str = request.param
+    place, given = tmp_path / "bin", tmp_path / "given.json"
+    place.mkdir()
+    stand_in = place / "coexplorer"
+    stand_in.write_text(
+        f"""#!{sys.executable}
+import json, os, sys
+if "_COEXPLORER_COMPLETE" in os.environ:
+    os.execv(sys.executable, [*{list(program_command())!r}, *sys.argv[1:]])
+with open({str(given)!r} + ".new", "w", encoding="utf-8") as file:
+    json.dump(sys.argv[1:], file)
+os.rename({str(given)!r} + ".new", {str(given)!r})
+""",
+        encoding="utf-8",
+    )
+    stand_in.chmod(0o755)
+    script = tmp_path / "script"
+    script.write_text(known.ok("completion", name).out, encoding="utf-8")
+    begin = tmp_path / "begin"
+    begin.mkdir()
+    source = f"source {shlex.quote(str(script))}\n"
+    (begin / "bashrc").write_text(f"PS1='READY> '\n{source}")
+    (begin / ".zshrc").write_text(
+        f"autoload -Uz compinit; compinit -u -D\nPROMPT='READY> '\nunsetopt beep\n{source}"
+    )
+    (begin / "config.fish").write_text(
+        f"function fish_prompt; echo 'READY> '; end\nset -U fish_greeting ''\n{source}"
+    )
+    command = {
+        "bash": ["bash", "--noprofile", "--rcfile", str(begin / "bashrc"), "-i"],
+        "zsh": ["zsh", "-d", "-i"],
+        "fish": ["fish", "--no-config", "-i", "-C", f"source {begin / 'config.fish'}"],
+    }[name]
+    env = {
+        **known.env,
+        "HOME": str(tmp_path),
+        "PATH": f"{place}:{os.environ['PATH']}",
+        "ZDOTDIR": str(begin),
+        "LC_ALL": "C.UTF-8",
+        "INPUTRC": "/dev/null",
+    }
+    with in_terminal(command, env, columns=200) as terminal:
+        terminal.wait_for("READY> ")
+        yield Shell(terminal, given)
+        terminal.send("\x03exit\n")
+
+
+def test_a_real_shell_completes(shell: Shell) -> None:
+    for line, args in (
+        ("coexplorer unarc\t x", ["unarchive", "x"]),
+        ("coexplorer show Zebr\t", ["show", "Zebrafish atlas"]),
+        ("coexplorer show it\t", ["show", ODD[0]]),
+        ("coexplorer show run\t", ["show", ODD[1]]),
+        ("coexplorer show Zo\t", ["show", ODD[2]]),
+        ("coexplorer show semi\t", ["show", ODD[3]]),
+        ('coexplorer show "Zebrafish a\t', ["show", "Zebrafish atlas"]),
+        ("coexplorer show 'Zebrafish a\t", ["show", "Zebrafish atlas"]),
+        ("coexplorer show Zebrafish\\ a\t", ["show", "Zebrafish atlas"]),
+        ("coexplorer show 000abc02\t", ["show", make_id(0xABC02)]),
+        ("coexplorer ls ty\tres\t", ["ls", "type:result"]),
+        ("coexplorer ls tag:my\t", ["ls", 'tag:"my tag"']),
+        ("coexplorer ls tag:ün\t", ["ls", "tag:ünï"]),
+        ("coexplorer ls -tag:genom\t", ["ls", "-tag:genomics"]),
+        ("coexplorer tags tag:genom\t", ["tags", "tag:genomics"]),
+        ("coexplorer tags ren\t", ["tags", "rename"]),
+        ("coexplorer show is:favo\t", ["show", "is:favorite"]),
+        ("coexplorer edit x --add-tag my\t", ["edit", "x", "--add-tag", "my tag"]),
+        ("coexplorer edit x --add-tag=my\t", ["edit", "x", "--add-tag=my tag"]),
+        ("coexplorer edit x --remove-tag say\t", ["edit", "x", "--remove-tag", 'say "hi"']),
+        ("coexplorer edit x --remove-tag key\t", ["edit", "x", "--remove-tag", "key:value"]),
+        ("coexplorer ls --sort cre\t", ["ls", "--sort", "created"]),
+        ("coexplorer ls --columns id,descr\t", ["ls", "--columns", "id,description"]),
+        ("coexplorer ls -o jsonl\t --favor\t", ["ls", "-o", "jsonl", "--favorite"]),
+        ("coexplorer undo \t", ["undo", "1"]),
+        ("true; coexplorer log \t", ["log", "1"]),
+    ):
+        assert shell.get(line) == args, line
+
+
+@pytest.mark.parametrize("shell_name", SHELLS)
+def test_nothing_is_said_where_nothing_is_known(
+    program: Program, tmp_path: Path, shell_name: str
+) -> None:
+    damaged = tmp_path / "cache"
+    damaged.write_text("no folder")
+    for env in (
+        {},
+        {"CODEOCEAN_DOMAIN": "", "CODEOCEAN_TOKEN": ""},
+        {"XDG_CACHE_HOME": str(damaged)},
+    ):
+        for line in ("show Ze", "ls tag:r", "undo ", "umount ", "edit x --add-tag ", "--profile x"):
+            words = ["coexplorer", *line.split(" ")]
+            done = subprocess.run(
+                program_command(),
+                env={
+                    **os.environ,
+                    **program.env,
+                    **env,
+                    "_COEXPLORER_COMPLETE": f"{shell_name}_complete",
+                    "COMP_LINE": f"coexplorer {line}",
+                    "COEXPLORER_WORDS": "\x1f".join(words[:-1]),
+                    "COEXPLORER_WORD": words[-1],
+                    "COEXPLORER_RAW": words[-1],
+                },
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (done.stdout.strip(), done.stderr) == ("", ""), line
+    assert program.server.requests() == []
+
+
+def test_a_file_that_is_no_catalog_offers_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "catalog"
+    for content in (b"", b"nonsense" * 1000):
+        path.write_bytes(content)
+        assert find_assets(path, "a") == find_tags(path, "") == find_changes(path) == []
+    assert find_assets(tmp_path / "nowhere", "") == []
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "value", "quote", "fixed"),
+    [
+        ("coexplorer show ab", ("coexplorer", "show"), "ab", "", ""),
+        ("coexplorer show 'a b", ("coexplorer", "show"), "a b", "'", ""),
+        ('x "a b" "c\\"d', ("x", "a b"), 'c"d', '"', ""),
+        ("x a\\ b c:d", ("x", "a b"), "c:d", "", "c:"),
+        ('x tag:"my t', ("x",), "tag:my t", '"', "tag:"),
+        ("a | x b ", ("x", "b"), "", "", ""),
+        ("x --tag=a", ("x",), "--tag=a", "", "--tag="),
+        ("x ''", ("x",), "", "", ""),
+    ],
+)
+def test_a_line_is_read_as_the_shell_reads_it(
+    line: str, words: tuple[str, ...], value: str, quote: str, fixed: str
+) -> None:
+    assert read_line(line) == (words, value, quote, fixed)
+
+
+@pytest.mark.parametrize("text", [*ODD, *TAGS, "-x", "!y", "a\\b", "#c", "{1,2}"])
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_what_is_quoted_is_read_back_by_bash(text: str, quote: str) -> None:
+    line = f"printf %s {quote}{quote_for_bash(text, quote)}{quote}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=True)
+    assert done.stdout.decode() == text
+
+
+def test_profiles_complete_from_the_settings(program: Program, tmp_path: Path) -> None:
+    config = tmp_path / "home" / "config" / "coexplorer" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('[profiles.lab]\ndomain = "lab.example.com"\n[profiles.x]\ndomain = "x"\n')
+    config.chmod(0o600)
+    for line in ("coexplorer --profile l", "coexplorer ls --profile l", "coexplorer --profile=l"):
+        env = {"_COEXPLORER_COMPLETE": "bash_complete", "COMP_LINE": line}
+        assert program.spawn(env=env).lines == ["plain\tlab"]
