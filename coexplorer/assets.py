@@ -115,6 +115,16 @@ def asset_from_json(raw: bytes) -> Asset:
     Raises:
         ValueError: `raw` is not a JSON object, or has no usable id.
     """
+    obj, raw = read_object(raw)
+    return parse_asset(obj, raw=raw)
+
+
+def read_object(raw: bytes) -> tuple[dict[str, object], bytes]:
+    """Decode one asset; return it with its JSON text, mended where no strict decoder reads it.
+
+    Raises:
+        ValueError: `raw` is no JSON object.
+    """
     try:
         obj = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -122,7 +132,7 @@ def asset_from_json(raw: bytes) -> Asset:
         raw = encode_json(obj)
     if not isinstance(obj, dict):
         raise ValueError("an asset that is not a JSON object")
-    return parse_asset(obj, raw=raw)
+    return obj, raw
 
 
 # Reads the editable fields, where they are as the manual has them.

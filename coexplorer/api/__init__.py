@@ -3,12 +3,12 @@
 Import it late: it brings in httpx, which takes longer than the rest of the program.
 """
 
-from coexplorer.api.bodies import Bounds
 from coexplorer.api.client import Client
 from coexplorer.api.download import Download
+from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.paging import Incomplete
 from coexplorer.api.retry import Patience
-from coexplorer.api.transport import OnWait, Timeouts
+from coexplorer.api.transport import OnWait
 from coexplorer.api.walk import Walk
 from coexplorer.api.wire import Grant
 

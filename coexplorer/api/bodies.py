@@ -18,19 +18,6 @@ ACCEPTED: Final = "gzip"
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
 
-class Bounds(msgspec.Struct, frozen=True):
-    """What a platform can make us keep of one reply, in bytes after unpacking.
-
-    Attributes:
-        reply_bytes: Of a success. A page of 1,000 assets takes some megabytes, a folder of a
-            million files about 150.
-        error_bytes: Of a refusal, which is cut there: a sentence is what it is good for.
-    """
-
-    reply_bytes: int = 256 * 1024 * 1024
-    error_bytes: int = 64 * 1024
-
-
 class Body(msgspec.Struct, frozen=True):
     """What was read of a reply.
 

@@ -52,6 +52,7 @@ class Call(msgspec.Struct, frozen=True):
         subject: What an error is about: ``asset``, ``search``, ``file``…
         act: What is done.
         writes: Whether the platform is changed by it.
+        rows: How many assets the answer holds at most, or as much as that many take.
         secrets: Texts inside `body` that no message and no log may show.
     """
 
@@ -63,6 +64,7 @@ class Call(msgspec.Struct, frozen=True):
     body: bytes | None = None
     repeat: Repeat = Repeat.ALWAYS
     writes: bool = False
+    rows: int = 1
     secrets: tuple[Secret, ...] = ()
 
     def __repr__(self) -> str:
@@ -89,10 +91,10 @@ def build_search(
     if dialect is Dialect.LEGACY:
         criteria = {"start": offset, "limit": limit} | criteria
         params = tuple((key, _param(value)) for key, value in criteria.items())
-        return Call("GET", "data_assets", subject="search", params=params)
+        return Call("GET", "data_assets", subject="search", params=params, rows=limit)
     where: dict[str, object] = {"next_token": next_token} if next_token else {"offset": offset}
     body = msgspec.json.encode(where | {"limit": limit} | criteria)
-    return Call("POST", "data_assets/search", subject="search", body=body)
+    return Call("POST", "data_assets/search", subject="search", body=body, rows=limit)
 
 
 def build_get(asset_id: AssetId) -> Call:
@@ -167,7 +169,8 @@ def build_delete(asset_id: AssetId) -> Call:
 def build_list_files(asset_id: AssetId, path: str = "") -> Call:
     """Build the request for one level of an asset's files (v3.1+; internal assets only)."""
     body = msgspec.json.encode({"path": path})
-    return Call("POST", f"{_asset_path(asset_id)}/files", subject="folder", body=body)
+    place = f"{_asset_path(asset_id)}/files"
+    return Call("POST", place, subject="folder", body=body, rows=LARGEST_PAGE)
 
 
 def build_file_urls(asset_id: AssetId, path: str) -> Call:

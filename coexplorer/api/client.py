@@ -13,12 +13,12 @@ from typing import Final, Self
 import anyio
 
 from coexplorer.api import calls, wire
-from coexplorer.api.bodies import Bounds
 from coexplorer.api.download import Download, FetchUrl, open_download
 from coexplorer.api.failures import Failure, Kind
+from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.paging import Place
 from coexplorer.api.retry import Patience
-from coexplorer.api.transport import Carrier, Judge, Look, OnWait, Timeouts, Transport
+from coexplorer.api.transport import Carrier, Judge, Look, OnWait, Transport
 from coexplorer.api.walk import Walk
 from coexplorer.errors import ApiError, Conflict, NotFound
 from coexplorer.fields import Fields, same_value

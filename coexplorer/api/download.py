@@ -170,14 +170,14 @@ class Download:
         """
         self._since_progress += count
         self._waited_s += waited_s
-        limit_s = self._transport.timeouts.attempt_s
+        limit_s = self._transport.timeouts.file_s
         if self._since_progress >= _PROGRESS_BYTES:
             self._failures = 0
             self._since_progress = 0
             self._waited_s = 0.0
         elif self._waited_s > limit_s:
             reason = f"the file's storage sent next to nothing for {limit_s:.0f} s"
-            raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=False))
+            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=False))
 
     async def _open(self) -> None:
         if self.position > self._given and not self.etag:
@@ -239,7 +239,7 @@ class Download:
 
     async def _read_refusal(self, stream: Stream) -> bytes:
         """Read what the storage says, as far as a sentence needs it and soon enough."""
-        with suppress(ValueError), anyio.move_on_after(self._transport.timeouts.attempt_s):
+        with suppress(ValueError), anyio.move_on_after(self._transport.timeouts.file_s):
             encoding = stream.headers.get("Content-Encoding", "")
             most = self._transport.bounds.error_bytes
             return (await read_body(stream.chunks, encoding, most)).content

@@ -64,6 +64,8 @@ class Kind(Enum):
     """It never arrived."""
     LOST = auto()
     """It may have been carried out or not."""
+    SILENT = auto()
+    """Likewise, after a long wait."""
     SLOW_DOWN = auto()
     """Refused for now; not carried out."""
     GARBLED = auto()
@@ -190,7 +192,7 @@ def build_unreachable(reason: str, *, kind: Kind, writes: bool, hint: str = "") 
     error = Unreachable(
         f"the platform can't be reached: {reason}",
         hint=hint or "check the network and the domain, then try again",
-        outcome_unknown=writes and kind is Kind.LOST,
+        outcome_unknown=writes and kind in (Kind.LOST, Kind.SILENT),
     )
     return Failure(kind, error)
 

@@ -229,7 +229,7 @@ def describe(
         case httpx.ConnectError() | httpx.ProxyError():
             return _describe_connect(error, proxy, environment)
         case httpx.TimeoutException():
-            reason, kind = "it stopped answering", Kind.LOST
+            reason, kind = "it stopped answering", Kind.SILENT
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
             reason, kind = "the request can't be sent in this form", Kind.FINAL
         case httpx.HTTPError() | httpx.StreamError():

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from coexplorer.api.calls import Repeat
 from coexplorer.api.failures import Failure, Kind
+
+SILENT_COUNTS: Final = 2
+"""What took long and brought nothing counts as so many failures: who waits has waited enough."""
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -37,7 +42,7 @@ class Tried(msgspec.Struct, frozen=True):
     def after(self, kind: Kind) -> Tried:
         """Return the counts with one more failure of `kind`."""
         return Tried(
-            self.lost + (kind in (Kind.LOST, Kind.GARBLED)),
+            self.lost + (kind in (Kind.LOST, Kind.GARBLED)) + SILENT_COUNTS * (kind is Kind.SILENT),
             self.unsent + (kind is Kind.UNSENT),
             self.slow_downs + (kind is Kind.SLOW_DOWN),
         )

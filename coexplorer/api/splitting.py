@@ -12,6 +12,10 @@ from typing import Final, NamedTuple
 _MARKS: Final = re.compile(rb'["\\{}\[\]]')
 
 
+_MOST_MARKS: Final = 1_000_000
+"""Several times what a thousand rows have, and a second of work."""
+
+
 class _Bracket(NamedTuple):
     """A bracket outside any text.
 
@@ -26,14 +30,18 @@ class _Bracket(NamedTuple):
     text_before: bytes
 
 
-def split_page(body: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+def split_page(body: bytes, *, most: int) -> tuple[bytes, tuple[bytes, ...]]:
     """Cut the objects and lists of ``results`` out of a page.
+
+    Args:
+        body: The page.
+        most: Rows that it may have.
 
     Returns:
         The page with an empty list in their place, and each of them as it stands there.
 
     Raises:
-        ValueError: It is no such page, or it ends too early.
+        ValueError: It is no such page, it ends too early, or it has more rows.
     """
     rows: list[bytes] = []
     rows_from = row_from = -1
@@ -49,6 +57,8 @@ def split_page(body: bytes) -> tuple[bytes, tuple[bytes, ...]]:
             if bracket.opens:
                 row_from = place
             else:
+                if len(rows) >= most:
+                    raise ValueError("a page of more rows than anybody asks for")
                 rows.append(body[row_from : place + 1])
     raise ValueError("a page that ends too early, or without results")
 
@@ -58,7 +68,9 @@ def _find_brackets(body: bytes) -> Iterator[_Bracket]:
     text_from: int | None = None
     escaped = -1  # the place of a character that means itself
     text = b""
-    for mark in _MARKS.finditer(body):
+    for nth, mark in enumerate(_MARKS.finditer(body)):
+        if nth > _MOST_MARKS:
+            raise ValueError("a page that nobody can take apart in time")
         place, char = mark.start(), mark[0]
         if text_from is not None:
             if place == escaped:

@@ -26,7 +26,7 @@ import httpx
 import msgspec
 
 import coexplorer
-from coexplorer.api.bodies import ACCEPTED, Bounds, read_body
+from coexplorer.api.bodies import ACCEPTED, read_body
 from coexplorer.api.calls import Call, Repeat
 from coexplorer.api.failures import (
     Failed,
@@ -40,9 +40,10 @@ from coexplorer.api.failures import (
     classify_reply,
     parse_retry_after,
 )
+from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin, parse_base_url, parse_origin
-from coexplorer.api.retry import Patience, Tried, find_wait_s
+from coexplorer.api.retry import SILENT_COUNTS, Patience, Tried, find_wait_s
 from coexplorer.errors import NotFound
 from coexplorer.models import Asset, Secret
 
@@ -68,22 +69,6 @@ _CLEAR: Final = (200, 201, 203, 204)
 _FRESH_S: Final = 1.0
 """What was read longer ago is read again before it is written over."""
 _USER_AGENT: Final = f"coexplorer/{coexplorer.__version__}"
-
-
-class Timeouts(msgspec.Struct, frozen=True):
-    """How long to wait for what, in seconds.
-
-    Attributes:
-        connect_s: For a connection.
-        read_s: For the next bytes of a reply; a page of 1000 takes the platform about 2 s.
-        attempt_s: For a whole request and reply, so that a slow drip ends too.
-        call_s: For everything: all attempts and the waits between them.
-    """
-
-    connect_s: float = 10.0
-    read_s: float = 60.0
-    attempt_s: float = 180.0
-    call_s: float = 600.0
 
 
 class Look:
@@ -303,7 +288,8 @@ class Transport:
             nth: How often it happened in a row.
             deadline: By `start_clock`; a platform that asks for a longer wait gets none.
         """
-        tried = Tried(lost=nth, unsent=nth, slow_downs=nth)
+        lost = nth * (SILENT_COUNTS if failure.kind is Kind.SILENT else 1)
+        tried = Tried(lost=lost, unsent=nth, slow_downs=nth)
         chance = random.random()  # noqa: S311 # spreads clients out in time
         wait_s = find_wait_s(failure, Repeat.ALWAYS, tried, self._patience, chance=chance)
         if wait_s is None or anyio.current_time() + wait_s >= deadline:
@@ -326,13 +312,13 @@ class Transport:
     async def _attempt(self, call: Call, parse: Callable[[bytes], T], deadline: float) -> T:
         """Send a call once; whoever calls this holds a place among the requests."""
         started = anyio.current_time()
-        until = min(deadline, started + self.timeouts.attempt_s)
+        until = min(deadline, started + self.timeouts.find_attempt_s(call))
         reply = None
         with anyio.CancelScope(deadline=until):
             reply = await self._exchange(call)
         if reply is None:
             reason = f"there was no complete answer within {until - started:.0f} s"
-            raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=call.writes))
+            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=call.writes))
         if not reply.is_success:
             raise Failed(self._classify(call, reply))
         if reply.status not in _CLEAR:
@@ -384,11 +370,13 @@ class Transport:
                 content = (await read_body(chunks, encoding, bounds.error_bytes)).content
             return _Reply(status, headers, content)
         try:
-            body = await read_body(chunks, encoding, bounds.reply_bytes)
+            most = bounds.find_most_bytes(call)
+            hurried = _Hurried(chunks, self.timeouts, writes=call.writes)
+            body = await read_body(hurried, encoding, most)
         except ValueError as error:
             raise Failed(build_bad_reply(str(error), b"", status, writes=call.writes)) from None
         if body.cut:
-            raise Failed(build_too_long(bounds.reply_bytes, status, writes=call.writes))
+            raise Failed(build_too_long(most, status, writes=call.writes))
         return _Reply(status, headers, body.content)
 
     def _check_hop(
@@ -474,14 +462,14 @@ class Transport:
     async def _start_stream(self, request: httpx.Request) -> httpx.Response:
         response = None
         try:
-            with anyio.move_on_after(self.timeouts.attempt_s):
+            with anyio.move_on_after(self.timeouts.file_s):
                 response = await self._files_http.send(request, stream=True)
         except RAISED as error:
             failure = self._files_network.describe(error, str(request.url), writes=False)
             raise Failed(failure) from None
         if response is None:
-            reason = f"the file's storage gave no answer within {self.timeouts.attempt_s:.0f} s"
-            raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=False))
+            reason = f"the file's storage gave no answer within {self.timeouts.file_s:.0f} s"
+            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=False))
         return response
 
 
@@ -549,6 +537,28 @@ class _Chunks:
             with suppress(httpx.HTTPError, httpx.StreamError):
                 async for _chunk in self._raw:
                     pass
+
+
+class _Hurried:
+    """The body of a reply, as long as it comes fast enough to be waited for."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], timeouts: Timeouts, *, writes: bool) -> None:
+        self._chunks = chunks
+        self._timeouts = timeouts
+        self._writes = writes
+        self._started = anyio.current_time()
+        self._received = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._chunks)
+        self._received += len(chunk)
+        if self._timeouts.is_drip(self._received, anyio.current_time() - self._started):
+            reason = f"its answer comes too slowly ({self._received:,} bytes so far)"
+            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=self._writes))
+        return chunk
 
 
 def _is_below(target: httpx.URL, call: Call) -> bool:

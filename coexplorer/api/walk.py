@@ -13,6 +13,7 @@ from typing import Generic, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
+import msgspec
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
@@ -56,7 +57,7 @@ class Walk(Generic[Row]):
     def __init__(
         self,
         fetch: FetchEnvelope,
-        parse: Callable[[Sequence[bytes]], Sequence[Row]],
+        parse: Callable[[Sequence[bytes | msgspec.Raw]], Sequence[Row]],
         id_of: Callable[[Row], AssetId],
         *,
         limit: int,
@@ -139,7 +140,7 @@ class Walk(Generic[Row]):
             await anyio.lowlevel.checkpoint()
         return by_id
 
-    def _note_left_out(self, piece: Sequence[bytes]) -> None:
+    def _note_left_out(self, piece: Sequence[bytes | msgspec.Raw]) -> None:
         """Remember which rows could not be read, by their digests: they may come again."""
         for row in piece:
             if not self._parse((row,)) and len(self.left_out) < _MOST_LEFT_OUT:

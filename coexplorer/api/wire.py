@@ -12,9 +12,17 @@ from typing import Final, cast
 
 import msgspec
 
+from coexplorer.api.calls import LARGEST_PAGE
 from coexplorer.api.failures import find_page_title
 from coexplorer.api.splitting import split_page
-from coexplorer.assets import LARGEST_BYTES, asset_from_json, decode_json, encode_json
+from coexplorer.assets import (
+    LARGEST_BYTES,
+    asset_from_json,
+    decode_json,
+    encode_json,
+    parse_asset,
+    read_object,
+)
 from coexplorer.fields import FIELDS, Kind, same_value
 from coexplorer.models import (
     Asset,
@@ -28,6 +36,13 @@ from coexplorer.models import (
 )
 
 _log = logging.getLogger(__name__)
+LONGEST_ASSET: Final = 4 * 1024 * 1024
+"""Bytes of one asset. In memory, what is made of small pieces takes up to thirty times as much, so
+that nothing longer is decoded but into the few shapes that are expected."""
+
+_MANY_COMMAS: Final = 400_000
+"""A thousand rows have no more, and no more rows than commas are ever found in a page."""
+
 _LONGEST_NUMBER: Final = 20
 """Digits of the largest number that could be a size."""
 
@@ -36,11 +51,11 @@ class Envelope(msgspec.Struct, frozen=True):
     """A page whose rows are still JSON: enough to ask for the next one while these are read.
 
     Attributes:
-        rows: One JSON object each.
+        rows: One JSON object each; most are views of the page, which is not copied.
         next_token: Where the next page starts; None where the platform gives none.
     """
 
-    rows: tuple[bytes, ...]
+    rows: tuple[bytes | msgspec.Raw, ...]
     has_more: bool
     next_token: str | None
 
@@ -68,23 +83,40 @@ def parse_envelope(body: bytes) -> Envelope:
     Raises:
         ValueError: It is no page of results.
     """
+    envelope = _parse_page(body)
+    if len(envelope.rows) > LARGEST_PAGE:
+        raise ValueError("a page of more rows than anybody asks for")
+    return envelope
+
+
+def _parse_page(body: bytes) -> Envelope:
+    if body.count(b",") > _MANY_COMMAS:
+        return _take_apart(body)
     try:
         page = _ENVELOPE.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _parse_strange_page(body)
-    rows = tuple(bytes(raw) for raw in page.results or ())
-    return Envelope(rows, page.has_more, page.next_token or None)
+    return Envelope(tuple(page.results or ()), page.has_more, page.next_token or None)
 
 
 def _parse_strange_page(body: bytes) -> Envelope:
+    if len(body) > LONGEST_ASSET:
+        return _take_apart(body)
     try:
         page = decode_json(body)
     except ValueError:
         # One row may be nested so deeply that nobody reads the whole.
-        rest, rows = split_page(body)
-        envelope = _parse_strange_envelope(decode_json(rest))
-        return Envelope(rows, envelope.has_more, envelope.next_token)
+        return _take_apart(body)
     return _parse_strange_envelope(page)
+
+
+def _take_apart(body: bytes) -> Envelope:
+    """Split a page without decoding its rows: in memory these take many times their length."""
+    rest, rows = split_page(body, most=LARGEST_PAGE)
+    if len(rest) > LONGEST_ASSET:
+        raise ValueError("a page with more beside its rows than in them")
+    envelope = _parse_strange_envelope(decode_json(rest))
+    return Envelope(rows, envelope.has_more, envelope.next_token)
 
 
 def _parse_strange_envelope(page: object) -> Envelope:
@@ -111,15 +143,21 @@ def _encode_row(row: object) -> bytes:
         return b"null"  # counts as a row that names no asset
 
 
-def parse_rows(rows: Sequence[bytes]) -> tuple[Asset, ...]:
+def parse_rows(rows: Sequence[bytes | msgspec.Raw]) -> tuple[Asset, ...]:
     """Read a page's rows; those without a usable id name no asset and are left out."""
     assets = []
     for row in rows:
         try:
-            assets.append(asset_from_json(row))
+            assets.append(_parse_row(bytes(row)))
         except ValueError as error:
             _log.info("left out a row of a search: %s", error)
     return tuple(assets)
+
+
+def _parse_row(row: bytes) -> Asset:
+    if len(row) > LONGEST_ASSET:
+        raise ValueError("it is too long")
+    return asset_from_json(row)
 
 
 class _Named(msgspec.Struct):
@@ -131,10 +169,12 @@ class _Named(msgspec.Struct):
 _NAMED: Final = msgspec.json.Decoder(_Named)
 
 
-def parse_ids(rows: Sequence[bytes]) -> tuple[AssetId, ...]:
+def parse_ids(rows: Sequence[bytes | msgspec.Raw]) -> tuple[AssetId, ...]:
     """Read the ids alone of a page's rows, of those that `parse_rows` keeps."""
     ids: list[AssetId] = []
     for row in rows:
+        if len(memoryview(row)) > LONGEST_ASSET:
+            continue
         try:
             text = _NAMED.decode(row).id
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -145,8 +185,8 @@ def parse_ids(rows: Sequence[bytes]) -> tuple[AssetId, ...]:
     return tuple(ids)
 
 
-def _read_whole(body: bytes) -> Asset:
-    """Read an answer about one asset.
+def _read_whole(body: bytes) -> tuple[Asset, dict[str, object]]:
+    """Read an answer about one asset; return it, and the object that it was read from.
 
     An edit sends all fields back as it has read them, so what the answer lost would be emptied on
     the platform: each platform says at least one of `_TELLING`, and a field that can be edited is
@@ -155,8 +195,8 @@ def _read_whole(body: bytes) -> Asset:
     Raises:
         ValueError: It is no asset, or not a whole one.
     """
-    asset = asset_from_json(body)
-    obj = msgspec.json.decode(asset.raw, type=dict[str, object])
+    obj, raw = read_object(body)
+    asset = parse_asset(obj, raw=raw)
     if all(obj.get(name) is None for name in _TELLING):
         raise ValueError("it is only part of an asset")
     for field in FIELDS:
@@ -164,7 +204,7 @@ def _read_whole(body: bytes) -> Asset:
         items = value if field.kind is Kind.SET and isinstance(value, list) else [value]
         if value is not None and not all(isinstance(item, str) for item in items):
             raise ValueError(f"its {field.name} is not text")
-    return asset
+    return asset, obj
 
 
 def read_asset_of(asset_id: AssetId) -> Callable[[bytes], Asset]:
@@ -175,7 +215,7 @@ def read_asset_of(asset_id: AssetId) -> Callable[[bytes], Asset]:
     """
 
     def read(body: bytes) -> Asset:
-        asset = _read_whole(body)
+        asset, _ = _read_whole(body)
         if asset.id != asset_id:
             raise ValueError("it is about another asset")
         return asset
@@ -191,10 +231,9 @@ def read_created(new: NewAsset, since: float) -> Callable[[bytes], Asset]:
     """
 
     def read(body: bytes) -> Asset:
-        asset = _read_whole(body)
+        asset, said = _read_whole(body)
         if asset.created is not None and asset.created < since:
             raise ValueError("it is about an asset that existed before")
-        said = msgspec.json.decode(asset.raw, type=dict[str, object])
         for field in TOLD_APART:
             if said.get(field.key) is not None and not same_value(new, asset, field.name):
                 raise ValueError(f"it is about an asset with another {field.title}")
@@ -231,7 +270,7 @@ def read_folder(path: str) -> Callable[[bytes], Folder]:
     folder = path.strip("/")
 
     def read(body: bytes) -> Folder:
-        reply = _object(body)
+        reply = _object(body) if len(body) <= LONGEST_ASSET else _read_long_folder(body)
         items = reply.get("items")
         if items is None and "items" in reply:
             return Folder((), has_more=_says_more(reply), unsaid=True)
@@ -249,6 +288,30 @@ def read_folder(path: str) -> Callable[[bytes], Folder]:
     return read
 
 
+class _Item(msgspec.Struct):
+    name: str
+    path: str | None = None
+    type: str | None = None
+    size: int | None = None
+
+
+class _Items(msgspec.Struct):
+    items: list[_Item]
+    has_more: bool | None = None
+    next_token: str | None = None
+
+
+_ITEMS: Final = msgspec.json.Decoder(_Items)
+
+
+def _read_long_folder(body: bytes) -> dict[str, object]:
+    """Read a listing of many thousand files, if it is as the manual has it."""
+    try:
+        return msgspec.structs.asdict(_ITEMS.decode(body))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise ValueError("a long folder that is not as it should be") from None
+
+
 def _says_more(reply: dict[str, object]) -> bool:
     """Tell whether a reply is not the whole answer, in the words that a search has for it."""
     more = reply.get("has_more", reply.get("hasMore"))
@@ -262,6 +325,8 @@ def _is_in(path: str, folder: str) -> bool:
 
 
 def _file_entry(item: object, folder: str) -> FileEntry | None:
+    if isinstance(item, _Item):
+        item = msgspec.structs.asdict(item)
     if not isinstance(item, dict):
         return None
     path = item.get("path")

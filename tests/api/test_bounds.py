@@ -2,25 +2,38 @@
 
 import contextlib
 import gzip
+import json
+import re
+import subprocess
+import sys
 import threading
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 import anyio
 import pytest
 
 from coexplorer.api import Bounds, Client, Patience, Timeouts
 from coexplorer.api.failures import find_message, find_page_title
+from coexplorer.api.wire import parse_envelope, parse_ids, parse_rows, read_folder
 from coexplorer.errors import ApiError, BadReply, PlatformFault, Rejected, Unreachable
 from coexplorer.fields import Fields
-from coexplorer.models import AssetId, AwsSource, NewAsset, SearchRequest, Secret
+from coexplorer.models import (
+    AssetId,
+    AwsSource,
+    Dialect,
+    FileEntry,
+    NewAsset,
+    SearchRequest,
+    Secret,
+)
 from tests.support.rawserver import Asked, RawServer, head, raw_server, reply
 
 A = AssetId("a1")
 ASSET = {"id": "a1", "name": "n", "state": "ready"}
 HASTE = Patience(attempts=2, connects=1, slow_downs=2, first_wait_s=0.001, longest_wait_s=0.001)
-SMALL = Bounds(reply_bytes=1_000_000, error_bytes=10_000)
+SMALL = Bounds(asset_bytes=1_000_000, row_bytes=1_000, error_bytes=10_000)
 MEGABYTE = b"x" * 1_000_000
 
 
@@ -138,6 +151,82 @@ async def test_a_long_write_that_is_answered_without_end_has_an_unknown_outcome(
     assert caught.value.outcome_unknown
 
 
+@pytest.mark.parametrize(
+    ("use", "most"),
+    [
+        (lambda client: client.get(A), 4_200_000),
+        (lambda client: client.file_urls(A, "f"), 4_200_000),
+        (lambda client: client.metadata_schema(), 4_200_000),
+        (lambda client: client.fetch_dialect(), 4_200_000),
+        (lambda client: client.search(SearchRequest(), limit=100), 7_500_000),
+        (lambda client: client.search(SearchRequest()), 37_000_000),
+        (lambda client: client.list_files(A), 37_000_000),
+    ],
+    ids=["get", "urls", "schema", "one row", "100 rows", "1000 rows", "folder"],
+)
+async def test_no_more_is_read_than_what_was_asked_for_can_take(
+    use: Callable[[Client], Awaitable[object]], most: int
+) -> None:
+    """Without settings of a test's own."""
+    with raw_server(endless(200)) as server:
+        client = Client(server.url, Secret("cop_t"), dialect=Dialect.CURRENT)
+        async with client:
+            with pytest.raises(BadReply, match="longer than") as caught:
+                await use(client)
+    told = re.search(r"[\d,]+", caught.value.message)
+    assert told is not None
+    assert int(told[0].replace(",", "")) <= most
+
+
+UNFOLD = """
+import resource, sys
+from contextlib import suppress
+from coexplorer.api.wire import parse_envelope, parse_ids, parse_rows, read_folder
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for piece in (b"{}", b'{"a":0}', b"[[]]"):
+    many = b"[" + (piece + b",") * (8_000_000 // (len(piece) + 1)) + piece + b"]"
+    for body in (
+        b'{"results":' + many + b"}",
+        b'{"x":' + many + b',"hasMore":"no","results":[]}',
+        b'{"has_more":"no","results":[{"id":"a","x":' + many + b"}]}",
+    ):
+        with suppress(ValueError):
+            rows = parse_envelope(body).rows
+            assert len(rows) <= 1000
+            assert parse_rows(rows) == () == parse_ids(rows)
+    with suppress(ValueError):
+        read_folder("")(b'{"items":' + many + b"}")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_what_is_made_of_small_pieces_is_not_unfolded() -> None:
+    """8 MB of them would take 200 to 400 MB in memory."""
+    done = subprocess.run([sys.executable, "-c", UNFOLD], capture_output=True, check=True)
+    assert int(done.stdout) < 100_000
+
+
+def test_a_page_with_large_rows_is_read_all_the_same() -> None:
+    text = "a, b, c, " * 3000
+    rows = [{"id": f"a{nth}", "name": "n", "description": text} for nth in range(1000)]
+    page = json.dumps({"results": rows, "has_more": True, "next_token": "t"}).encode()
+    envelope = parse_envelope(page)
+    assert (envelope.has_more, envelope.next_token) == (True, "t")
+    assert len(parse_rows(envelope.rows)) == len(parse_ids(envelope.rows)) == 1000
+
+
+def test_a_long_folder_is_read() -> None:
+    items = [
+        {"name": f"f{nth}", "path": f"d/f{nth}", "type": "file", "size": nth}
+        for nth in range(100_000)
+    ]
+    body = json.dumps({"items": items, "has_more": True}).encode()
+    folder = read_folder("d")(body)
+    assert len(folder.entries) == 100_000
+    assert folder.entries[7] == FileEntry("f7", "d/f7", is_folder=False, size_bytes=7)
+    assert folder.has_more
+
+
 # --- Files
 
 
@@ -173,7 +262,7 @@ async def test_a_storage_that_sends_next_to_nothing_is_given_up() -> None:
 
     stop = threading.Event()
     with (
-        platform(drip, Timeouts(attempt_s=0.2, call_s=5.0)) as (server, client),
+        platform(drip, Timeouts(file_s=0.2, call_s=5.0)) as (server, client),
         pytest.raises(Unreachable, match="next to nothing"),
     ):
         await download(client, server.url)
@@ -187,7 +276,7 @@ async def test_a_storage_that_does_not_answer_is_given_up() -> None:
         stop.wait()
         yield b""
 
-    with platform(silent, Timeouts(attempt_s=0.1)) as (server, client):
+    with platform(silent, Timeouts(file_s=0.1)) as (server, client):
         with pytest.raises(Unreachable, match="no answer within"):
             await download(client, server.url)
         stop.set()

@@ -1,7 +1,7 @@
 """Backoff, time-outs and deadlines, by a virtual clock and a made-up network."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 from functools import partial
 
@@ -21,7 +21,7 @@ from coexplorer.errors import (
     Unreachable,
 )
 from coexplorer.fields import Fields
-from coexplorer.models import Asset, AssetId, AwsSource, NewAsset, Secret
+from coexplorer.models import Asset, AssetId, AwsSource, Dialect, NewAsset, SearchRequest, Secret
 from tests.support.http import unread
 
 ASSET = {"id": "a1", "name": "n", "state": "ready"}
@@ -51,7 +51,8 @@ class Network(httpx.AsyncBaseTransport):
         if isinstance(answer, Exception):
             raise answer
         result = answer if isinstance(answer, httpx.Response) else answer(request)
-        return unread(result if isinstance(result, httpx.Response) else await result)
+        response = result if isinstance(result, httpx.Response) else await result
+        return response if isinstance(response.stream, Slow) else unread(response)
 
     @property
     def gaps(self) -> list[float]:
@@ -170,26 +171,94 @@ async def never(_request: httpx.Request) -> httpx.Response:
     raise AssertionError
 
 
+class Slow(httpx.AsyncByteStream):
+    """A body in pieces, some seconds before each."""
+
+    def __init__(self, body: bytes, piece: int, seconds: float) -> None:
+        self._body = body
+        self._piece = piece
+        self._seconds = seconds
+        self._closed = False
+
+    async def aclose(self) -> None:
+        self._closed = True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._body), self._piece):
+            await anyio.sleep(0 if self._closed else self._seconds)
+            if self._closed:
+                return
+            yield self._body[start : start + self._piece]
+
+
+def drip(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, stream=Slow(b" " * 100_000, 1, 1.0))
+
+
+def silent_later(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, stream=Slow(b" " * 100_000, 50_000, 1000.0))
+
+
 async def test_an_attempt_ends_however_slowly_the_reply_drips() -> None:
     network = Network(never, answer(200))
-    async with connect(network, timeouts=Timeouts(attempt_s=100)) as client:
+    async with connect(network, timeouts=Timeouts(asset_s=100)) as client:
         await client.get(A1)
     assert 100 <= network.gaps[0] <= 101
 
 
 async def test_the_whole_call_has_a_deadline() -> None:
     network = Network(never)
-    async with connect(network, timeouts=Timeouts(attempt_s=100, call_s=250)) as client:
+    async with connect(network, timeouts=Timeouts(asset_s=100, call_s=150)) as client:
         start = anyio.current_time()
         with pytest.raises(Unreachable, match="no complete answer within"):
             await client.get(A1)
-    assert anyio.current_time() - start == pytest.approx(250, abs=0.1)
+    assert anyio.current_time() - start == pytest.approx(150, abs=0.1)
+    assert len(network.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("use", "most_s"),
+    [
+        (lambda client: client.get(A1), 70),
+        (lambda client: client.file_urls(A1, "f"), 70),
+        (lambda client: client.permissions(A1), 70),
+        (lambda client: client.archive(A1, archived=True), 200),
+        (lambda client: client.delete(A1), 200),
+        (lambda client: client.search(SearchRequest(), limit=1), 70),
+        (lambda client: client.search(SearchRequest(), limit=1000), 200),
+        (lambda client: client.list_files(A1), 550),  # which a network cuts short: `read_s`
+    ],
+    ids=["get", "urls", "permissions", "archive", "delete", "row", "page", "folder"],
+)
+@pytest.mark.parametrize("how", ["silent", "drip", "silent later"])
+async def test_nobody_waits_longer_than_what_was_asked_for_may_take(
+    use: Callable[[Client], Awaitable[object]], most_s: float, how: str
+) -> None:
+    """Neither for silence nor for a byte a second."""
+    answers: dict[str, Answer] = {"silent": never, "drip": drip, "silent later": silent_later}
+    network = Network(answers[how])
+    async with connect(network) as client:
+        client.on_wait = None
+        start = anyio.current_time()
+        with pytest.raises(Unreachable):
+            await use(client)
+    assert anyio.current_time() - start < most_s
     assert len(network.requests) == 3
+
+
+async def test_a_page_that_comes_slowly_but_steadily_is_read() -> None:
+    page = json.dumps({"results": [ASSET], "x": "y" * 200_000}).encode()
+    network = Network(lambda _: httpx.Response(200, stream=Slow(page, 2000, 1.0)))
+    client = Client("http://127.0.0.1:1", Secret("t"), carrier=network, dialect=Dialect.CURRENT)
+    async with client:
+        (asset,) = (await client.search(SearchRequest())).results
+    assert asset.id == A1
+    assert anyio.current_time() > 99
 
 
 async def test_a_write_that_times_out_has_an_unknown_outcome() -> None:
     network = Network(never)
-    async with connect(network, timeouts=Timeouts(attempt_s=10)) as client:
+    async with connect(network, timeouts=Timeouts(write_s=10)) as client:
         with pytest.raises(Unreachable) as caught:
             await client.update(A1, Fields("new"), before=Fields("old"))
     assert caught.value.outcome_unknown

@@ -71,7 +71,9 @@ anything = st.recursive(
     ],
 )
 def test_pages_of_every_shape_are_read(body: bytes, expected: Envelope) -> None:
-    assert parse_envelope(body) == expected
+    found = parse_envelope(body)
+    rows = tuple(bytes(row) for row in found.rows)
+    assert msgspec.structs.replace(found, rows=rows) == expected
 
 
 @pytest.mark.parametrize(
