@@ -21,7 +21,7 @@ codes (``cli``) and to notifications (``tui``).
     ├── AssetHeld                 another process here is changing the asset, and hangs
     ├── ConfigError               settings, profiles, tokens
     │   ├── NoProfile             nobody has signed in here yet
-    │   └── CantWrite             one of the program's own files can't be written
+    │   └── FileTrouble           a file or folder can't be read or written: its disk, permissions
     ├── DocumentError             an edited text, or a list, that can't be read, with the line
     ├── InvalidField              a value that must not be sent, found before anything was
     ├── EditConflict              two people changed the same field: holds base, mine and theirs
@@ -35,8 +35,9 @@ codes (``cli``) and to notifications (``tui``).
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from coexplorer.fields import Fields
@@ -195,8 +196,23 @@ class DocumentError(CoexplorerError):
         self.line = line
 
 
-class CantWrite(ConfigError):
-    """One of the program's own files can't be written: a full or read-only disk, permissions."""
+class FileTrouble(ConfigError):
+    """A file or folder on this machine can't be read or written: its disk, permissions, limits."""
+
+    @classmethod
+    def of(cls, what: object, done: str, error: OSError, *, hint: str = "") -> Self:
+        """Build one from what the operating system said.
+
+        Args:
+            what: What can't be used: a path, or ``the log PATH``.
+            done: What can't be done with it: ``read``, ``written``.
+            error: What the operating system said.
+            hint: What else helps beside mending the file or its disk.
+        """
+        reason, remedy = explain_os(error)
+        return cls(
+            f"{what} can't be {done}: {reason}", hint=f"{remedy}, {hint}" if hint else remedy
+        )
 
 
 class NoProfile(ConfigError):
@@ -306,3 +322,40 @@ class ChangedSince(Refused):
 
 class UndoRefused(CoexplorerError):
     """There is nothing to undo, it can't be undone, or somebody changed it since."""
+
+
+_PERMISSION: Final = (
+    "permission denied",
+    "check its permissions, and those of the folders above it",
+)
+_FULL_TABLE: Final = (
+    "too many files are open",
+    "end other programs, or raise the limit: ulimit -n",
+)
+_TROUBLES: Final = {
+    errno.ENOSPC: ("the disk is full", "free some disk space"),
+    errno.EDQUOT: ("your disk quota is used up", "free some of your disk space, or ask for more"),
+    errno.EROFS: ("its disk is read-only", "choose a folder that can be written"),
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.EMFILE: _FULL_TABLE,
+    errno.ENFILE: _FULL_TABLE,
+    errno.EIO: ("its disk can't be read or written", "check the disk"),
+    errno.ESTALE: ("its network disk has lost it", "mount that disk anew"),
+    errno.ENOENT: ("it is not there", "see whether its folder is there"),
+    errno.ENOTDIR: ("part of its path is a file, not a folder", "move that file away"),
+    errno.EISDIR: ("it is a folder, not a file", "move that folder away"),
+    errno.ENAMETOOLONG: ("its path is too long", "choose a shorter one"),
+    errno.ELOOP: ("its symbolic links lead in a circle", "mend the links"),
+    errno.EFBIG: ("it would be larger than a file may be", "raise the limit: ulimit -f"),
+}
+
+
+def explain_os(error: OSError) -> tuple[str, str]:
+    """Return what is wrong with a file or its disk, and what to do about it, for people.
+
+    Args:
+        error: What the operating system said; its own words are terse, and carry numbers.
+    """
+    known = _TROUBLES.get(error.errno or 0)
+    return known or (error.strerror or str(error), "check the file and its disk")

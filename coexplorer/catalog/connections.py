@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from coexplorer.catalog.disk import NoLocksError, ensure_lockable, is_full
+from coexplorer.catalog.disk import NoLocksError, code_of, ensure_lockable, explain_trouble
 from coexplorer.catalog.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from coexplorer.errors import CatalogError
 
@@ -29,7 +29,6 @@ OPEN_TIMEOUT_S = 30.0
 seconds for the largest ones."""
 
 _LOOK_AGAIN_S: Final = 0.05
-_PRIMARY_CODE: Final = 0xFF
 _DAMAGED: Final = frozenset(
     {
         sqlite3.SQLITE_CORRUPT,
@@ -65,22 +64,6 @@ _FROZEN: Final = frozenset(
     }
 )
 """With these a file may still be read, although nothing can be written beside it."""
-
-_REASONS: Final = {
-    sqlite3.SQLITE_FULL: (
-        "the disk is full",
-        "free some disk space; nothing new is kept until then",
-    ),
-    sqlite3.SQLITE_IOERR: ("its disk can't be read or written", "check the disk"),
-    sqlite3.SQLITE_BUSY: (
-        "another process has locked it",
-        "try again; if it goes on, find the process that hangs",
-    ),
-    sqlite3.SQLITE_LOCKED: ("another process has locked it", "try again"),
-    sqlite3.SQLITE_READONLY: ("it can't be written", "check the file's permissions"),
-    sqlite3.SQLITE_CANTOPEN: ("it can't be opened", "check its folder's permissions"),
-    sqlite3.SQLITE_PERM: ("it can't be opened", "check its folder's permissions"),
-}
 
 
 class Connections:
@@ -218,7 +201,7 @@ class Connections:
             # The error itself may quote a row.
             raise self._translate(error) from None
         except OSError as error:
-            reason, hint = _explain_os(error)
+            reason, hint = _explain(self.path, error)
             raise CatalogError(
                 f"the catalog {self.path} can't be used: {reason}", hint=hint
             ) from error
@@ -242,21 +225,11 @@ class Connections:
 
     def _freeze(self, error: sqlite3.Error | OSError) -> None:
         """Continue with what the file holds, without ever writing."""
-        if isinstance(error, OSError):
-            reason, hint = _explain_os(error)
-        else:
-            reason, hint = self._explain(_code_of(error), error)
+        reason, hint = _explain(self.path, error)
         self._frozen = CatalogError(
             f"the catalog {self.path} can't be written: {reason}", hint=hint
         )
         self.problem = f"{self._frozen.message}; showing what it knew before"
-
-    def _explain(self, code: int, error: Exception) -> tuple[str, str]:
-        if code == sqlite3.SQLITE_IOERR and is_full(self.path.parent):
-            code = sqlite3.SQLITE_FULL
-        return _REASONS.get(
-            code, (str(error), "the file is not to blame: keep it, and report this bug")
-        )
 
     def _translate(self, error: Exception) -> CatalogError:
         if is_damage(error):
@@ -266,7 +239,7 @@ class Connections:
             except OSError:  # where nothing can be written, nothing is rebuilt either
                 hint = f"delete {self.path}: it is only a copy of what the platform has"
             return CatalogError(f"the catalog {self.path} is damaged", hint=hint, is_damaged=True)
-        reason, hint = self._explain(_code_of(error), error)
+        reason, hint = _explain(self.path, error)
         return CatalogError(f"the catalog {self.path} can't be used: {reason}", hint=hint)
 
     def _borrow(self) -> tuple[sqlite3.Connection, int]:
@@ -364,12 +337,12 @@ def _connect_frozen(path: Path) -> sqlite3.Connection:
     )
 
 
-def _explain_os(error: OSError) -> tuple[str, str]:
-    """Return what is wrong with the disk, and what to do about it."""
+def _explain(path: Path, error: Exception) -> tuple[str, str]:
+    """Return what is wrong with the file or its disk, and what to do about it."""
     if isinstance(error, NoLocksError):
         # In the sentence itself: where the program goes on without the file, no hint is shown.
         return f"{error.strerror}; set XDG_CACHE_HOME to a folder on a local disk", ""
-    return error.strerror or str(error), "check its folder's permissions and the free disk space"
+    return explain_trouble(path, error)
 
 
 def _is_whole(path: Path, error: sqlite3.Error | OSError) -> bool:
@@ -377,7 +350,7 @@ def _is_whole(path: Path, error: sqlite3.Error | OSError) -> bool:
 
     Whatever is still in a log beside it would be missing, so there must be no log.
     """
-    if isinstance(error, sqlite3.Error) and _code_of(error) not in _FROZEN:
+    if isinstance(error, sqlite3.Error) and code_of(error) not in _FROZEN:
         return False
     log, _ = _companions(path)
     try:
@@ -395,11 +368,7 @@ def is_damage(error: Exception) -> bool:
         return False
     if not isinstance(error, sqlite3.Error):
         return isinstance(error, _UNREADABLE)
-    return _code_of(error) in _DAMAGED or any(text in str(error) for text in _DAMAGE_TEXTS)
-
-
-def _code_of(error: Exception) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    return code_of(error) in _DAMAGED or any(text in str(error) for text in _DAMAGE_TEXTS)
 
 
 def _read_version(connection: sqlite3.Connection, path: Path) -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import mmap
 import os
+import sqlite3
 from pathlib import Path
 from typing import Final
 
 from coexplorer.config.paths import ensure_private_dir
+from coexplorer.errors import explain_os
 
 _LEAST_BYTES: Final = 256 * 1024
 """With less than this SQLite can't even make the shared memory and the log of a file."""
@@ -20,6 +23,55 @@ class NoLocksError(OSError):
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.errno, f"its disk does not support locks ({error.strerror})")
+
+
+_PRIMARY_CODE: Final = 0xFF
+_REASONS: Final = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some disk space"),
+    sqlite3.SQLITE_IOERR: ("its disk can't be read or written", "check the disk"),
+    sqlite3.SQLITE_BUSY: (
+        "another process has locked it",
+        "find the process that hangs, and end it",
+    ),
+    sqlite3.SQLITE_LOCKED: (
+        "another process has locked it",
+        "find the process that hangs, and end it",
+    ),
+    sqlite3.SQLITE_READONLY: ("it can't be written", "check the file's permissions"),
+    sqlite3.SQLITE_CANTOPEN: ("it can't be opened", "check its folder's permissions"),
+    sqlite3.SQLITE_PERM: ("it can't be opened", "check its folder's permissions"),
+}
+
+
+def code_of(error: Exception) -> int:
+    """Return SQLite's primary code of an error; 0 where it is none of SQLite's."""
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+
+
+def lacks_room(path: Path, error: Exception) -> bool:
+    """Tell whether a database can't be used because nothing more fits on its disk."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if code_of(error) == sqlite3.SQLITE_FULL:
+        return True
+    return isinstance(error, sqlite3.OperationalError) and is_full(path.parent)
+
+
+def explain_trouble(path: Path, error: Exception) -> tuple[str, str]:
+    """Return what keeps a database from being used, and what to do about it, for people.
+
+    Args:
+        path: The database.
+        error: What SQLite or the operating system said; damage is told by the caller.
+    """
+    if isinstance(error, NoLocksError):
+        return str(error.strerror), ""
+    if isinstance(error, OSError):
+        return explain_os(error)
+    code = sqlite3.SQLITE_FULL if lacks_room(path, error) else code_of(error)
+    if code in _REASONS:
+        return _REASONS[code]
+    return str(error), "the file is not to blame: keep it, and report this bug"
 
 
 def is_full(folder: Path, least_bytes: int = _LEAST_BYTES) -> bool:
@@ -39,13 +91,20 @@ def ensure_lockable(path: Path) -> None:
 
     Raises:
         NoLocksError: There are no locks.
-        OSError: The file can't be made.
+        OSError: The file can't be made or written.
     """
     ensure_private_dir(path.parent)
     probe = path.with_name(path.name + ".locks")
     descriptor = os.open(probe, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         os.truncate(descriptor, 1)
+        _try_locks(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _try_locks(descriptor: int) -> None:
+    try:
         # Shared, so that nobody who tries at the same time is kept out.
         for try_lock in (fcntl.lockf, fcntl.flock):
             with contextlib.suppress(BlockingIOError):
@@ -53,5 +112,3 @@ def ensure_lockable(path: Path) -> None:
         mmap.mmap(descriptor, 1, mmap.MAP_SHARED, mmap.PROT_READ).close()
     except OSError as error:
         raise NoLocksError(error) from error
-    finally:
-        os.close(descriptor)

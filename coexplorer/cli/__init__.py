@@ -34,6 +34,9 @@ def _main() -> None:
     if not _is_unix():
         sys.exit(_refuse_windows())
     sys.excepthook = report_crash
+    # What is made is its owner's to use: a umask that takes even that would lock us out of our own
+    # files, as it would any other program. What others may do with a file is said where it is made.
+    os.umask(os.umask(0o077) & 0o077)
     missing = streams.open_missing()
     streams.guard()
     if streams.STDOUT in missing:

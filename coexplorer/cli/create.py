@@ -22,7 +22,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import find_targets, read_targets, reading_options
 from coexplorer.cli.values import SECONDS, TEXT, FilledPath
 from coexplorer.cli.words import QueryCommand
-from coexplorer.errors import ConfigError
+from coexplorer.errors import ConfigError, FileTrouble
 from coexplorer.fields import SETS_LAST, Kind, build_new_fields
 from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
 
@@ -142,7 +142,8 @@ def load_keys(path: Path, section: str) -> tuple[Secret, Secret]:
     """Read AWS keys from a file like ``~/.aws/credentials``.
 
     Raises:
-        ConfigError: It can't be read, is open to others, or does not hold them.
+        FileTrouble: It can't be read.
+        ConfigError: It is open to others, or does not hold them.
     """
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -152,7 +153,7 @@ def load_keys(path: Path, section: str) -> tuple[Secret, Secret]:
         found = parser[section]
         return Secret(found["aws_access_key_id"]), Secret(found["aws_secret_access_key"])
     except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error.strerror}") from None
+        raise FileTrouble.of(path, "read", error) from None
     except (configparser.Error, UnicodeDecodeError, KeyError):
         # The parser's own message would quote the line, and with it a key.
         raise ConfigError(

@@ -28,7 +28,7 @@ from coexplorer.config import find_paths, load_settings
 from coexplorer.config.embedded import EmbeddedServer, announce, claim
 from coexplorer.config.file import DEMO
 from coexplorer.config.paths import ensure_private_dir
-from coexplorer.errors import CantWrite, CoexplorerError, ConfigError
+from coexplorer.errors import CoexplorerError, ConfigError, FileTrouble
 from coexplorer.models import Secret
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def serve_command(
     from coexplorer.demo.folder import empty_folder, tell_trouble
     from coexplorer.demo.server import DemoServer, run_until_signalled
 
+    os.umask(0o077)  # all that this process makes is the platform's data, and nobody else's
     data = folder or ensure_private_dir(find_paths().state_dir / "serve")
     if fresh:
         with tell_trouble(data):
@@ -399,7 +400,7 @@ class ServerProcess:
             code = self._process.returncode
             if code > 0:
                 leave(code)  # the server has said why, on the same standard error
-            raise CantWrite(
+            raise FileTrouble(
                 f"the embedded platform did not start (it ended with {code})",
                 hint="try again; its own last words are above, if it had any",
             )

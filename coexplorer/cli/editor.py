@@ -15,7 +15,7 @@ import click
 from coexplorer.cli.narration import warn
 from coexplorer.config import find_paths
 from coexplorer.config.paths import ensure_private_dir
-from coexplorer.errors import JournalError
+from coexplorer.errors import FileTrouble, JournalError, explain_os
 
 
 class EditedText:
@@ -32,9 +32,10 @@ class EditedText:
         except OSError as error:
             if name:
                 Path(name).unlink(missing_ok=True)
+            reason, remedy = explain_os(error)
             raise JournalError(
-                f"the text can't be put into {folder}: {error.strerror}; nothing was sent",
-                hint="free some disk space, or set XDG_STATE_HOME to a writable folder",
+                f"the text can't be put into {folder}: {reason}; nothing was sent",
+                hint=f"{remedy}, or set XDG_STATE_HOME to a writable folder",
             ) from None
         self.path = Path(name)
 
@@ -52,7 +53,7 @@ class EditedText:
                 done = subprocess.run(command, stdin=tty, check=False)  # noqa: S603 - the user's own editor
         except OSError as error:
             self.remove()
-            reason = error.strerror
+            reason = explain_os(error)[0]
             raise click.UsageError(
                 f"{command[0]} can't be started here ({reason}); give the changes as options"
             ) from None
@@ -68,6 +69,8 @@ class EditedText:
             ) from None
         except FileNotFoundError:
             raise click.UsageError(f"{command[0]} removed the text; nothing was sent") from None
+        except OSError as error:
+            raise FileTrouble.of(f"the text in {self.path}", "read", error) from None
 
     def tell(self) -> None:
         """Say where the text is, if it is still there."""

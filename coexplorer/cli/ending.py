@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from coexplorer.cli import exits, streams
@@ -40,8 +41,11 @@ def end_with(error: BaseException) -> int | None:
             return code
         if isinstance(error, BrokenPipeError):
             return exits.BROKEN_PIPE
-        where = f": {error.filename}" if error.filename else ""
-        sys.stderr.write(f"coexplorer: {error.strerror or error}{where}\n")
+        from coexplorer.cli.narration import report_error
+        from coexplorer.errors import FileTrouble
+
+        what = os.fsdecode(error.filename) if error.filename else "a file"
+        report_error(FileTrouble.of(what, "used", error))
         return exits.LOCAL
     return None
 
@@ -53,8 +57,10 @@ def end_without_output() -> int | None:
         return None
     if isinstance(error, BrokenPipeError):
         return exits.BROKEN_PIPE  # the reader has seen enough: no trouble at all
+    from coexplorer.errors import explain_os
+
     sys.stderr.write(
-        f"coexplorer: the answer can't be written to standard output: {error.strerror or error}\n"
+        f"coexplorer: the answer can't be written to standard output: {explain_os(error)[0]}\n"
         "  if anything was changed, coexplorer log says what\n"
     )
     return exits.LOCAL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,10 +140,10 @@ def _save(
     account = keyring_account(profile.name, address.domain)
     if for_keyring is not None:
         save_in_keyring(account, for_keyring)
-    else:
+    save_profile(find_paths(), profile, make_default=make_default)
+    if for_keyring is None:
         # An older one there would win over the new one.
         remove_from_keyring(account)
-    save_profile(find_paths(), profile, make_default=make_default)
 
 
 @click.command("logout")
@@ -157,11 +158,11 @@ def logout_command(invocation: Invocation) -> None:
     settings = invocation.load_settings()
     if not settings.saved:
         raise ConfigError(f"profile {settings.profile} is not kept in config.toml")
-    remove_from_keyring(keyring_account(settings.profile, settings.domain))
     remove_profile(settings.paths, settings.profile)
+    remove_from_keyring(keyring_account(settings.profile, settings.domain))
     print_line(f"forgot profile {settings.profile} and its token")
     for path in (settings.catalog_path, settings.journal_path):
-        if path.exists():
+        if os.path.lexists(path):
             note(f"still here: {path}")
 
 

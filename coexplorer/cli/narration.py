@@ -24,6 +24,7 @@ from coexplorer.errors import (
 )
 from coexplorer.text import clean, cut, width
 
+_TOLD = "coexplorer.told"
 _REDRAW_S = 0.1
 _FEW = 100
 """Up to so many steps each is drawn: the last one before a long wait must be seen."""
@@ -63,15 +64,36 @@ def warn(text: str) -> None:
     click.echo(f"coexplorer: {clean(text)}", err=True)
 
 
+def warn_once(text: str) -> None:
+    """Say what must not be overlooked, unless it was said of this command before."""
+    if not _is_told(text):
+        warn(text)
+
+
+def _is_told(text: str) -> bool:
+    """Tell whether a sentence was said already; from now on it was.
+
+    A command may open the library more than once, and then end with the error it warned of.
+    """
+    context = click.get_current_context(silent=True)
+    told: set[str] = set() if context is None else context.meta.setdefault(_TOLD, set())
+    before = text in told
+    told.add(text)
+    return before
+
+
 def report_error(error: CoexplorerError, *, about: str = "") -> None:
     """Print an error: one sentence, what else belongs to it, and what to do next.
+
+    What the user was warned of already is not said again; what to do about it is.
 
     Args:
         error: The error.
         about: The asset, where several may be meant.
     """
-    sentence = clean(f"{about}: {error.message}" if about else error.message)
-    click.echo(f"{click.style('coexplorer:', fg='red')} {sentence}", err=True)
+    if not _is_told(error.message) or about:
+        sentence = clean(f"{about}: {error.message}" if about else error.message)
+        click.echo(f"{click.style('coexplorer:', fg='red')} {sentence}", err=True)
     if isinstance(error, QueryError) and error.text:
         for line in mark_place(error.text, error.start, error.end):
             click.echo(f"  {line}", err=True)

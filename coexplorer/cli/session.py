@@ -20,16 +20,17 @@ import msgspec
 from coexplorer import __version__
 from coexplorer.cli.ending import Ended
 from coexplorer.cli.format import clock_text, plural
-from coexplorer.cli.narration import Progress, note, talks, warn
+from coexplorer.cli.narration import Progress, note, talks, warn, warn_once
 from coexplorer.errors import (
     BadReply,
-    CantWrite,
     CatalogError,
     CoexplorerError,
+    FileTrouble,
     NotSignedIn,
     PlatformFault,
     RateLimited,
     Unreachable,
+    explain_os,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +75,6 @@ class Invocation:
         self.debug = debug
         self.partial = False
         self._settings: Settings | None = None
-        self._told = ""
 
     def load_settings(self) -> Settings:
         """Read the settings once, and say what is wrong in them.
@@ -111,9 +111,8 @@ class Invocation:
                 library.tell_with(warn)
                 answer = await work(library)
                 status = await library.status()
-                if status.problem and status.problem != self._told:
-                    self._told = status.problem  # a command may open the library more than once
-                    warn(status.problem)
+                if status.problem:
+                    warn_once(status.problem)
                 return answer
 
         with ungrouped():
@@ -177,7 +176,8 @@ class _LogFile(logging.FileHandler):
         """Say what went wrong with the log itself."""
         if not self.told:
             self.told = True
-            reason = getattr(sys.exc_info()[1], "strerror", None) or "it does not fit in it"
+            error = sys.exc_info()[1]
+            reason = explain_os(error)[0] if isinstance(error, OSError) else "it does not fit in it"
             warn(f"the log {self.baseFilename} can't be written: {reason}")
 
 
@@ -185,7 +185,7 @@ def start_log(path: Path) -> None:
     """Write what happens to a file that only the user can read; addresses with signatures do not.
 
     Raises:
-        CantWrite: When it can't be written.
+        FileTrouble: When it can't be written.
     """
     from coexplorer.config.paths import ensure_private_dir
 
@@ -194,12 +194,13 @@ def start_log(path: Path) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         handler = _LogFile(path, encoding="utf-8")
     except OSError as error:
-        raise CantWrite(
-            f"the log {path} can't be written: {error.strerror}",
-            hint="leave --debug out, or set XDG_STATE_HOME to a writable folder",
-        ) from None
+        hint = "or leave --debug out, or set XDG_STATE_HOME to a writable folder"
+        raise FileTrouble.of(f"the log {path}", "written", error, hint=hint) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(name)s: %(message)s"))
     logger = logging.getLogger("coexplorer")
+    for earlier in [each for each in logger.handlers if isinstance(each, _LogFile)]:
+        logger.removeHandler(earlier)
+        earlier.close()
     logger.setLevel(logging.DEBUG)
     logger.addHandler(handler)
     logger.info("%s, Python %s", __version__, platform.python_version())

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from coexplorer.config.paths import ensure_private_dir, write_private
-from coexplorer.errors import ConfigError
+from coexplorer.errors import ConfigError, FileTrouble
 from coexplorer.models import Secret
 
 _ATTEMPTS = 5
@@ -40,14 +40,21 @@ def announce(demo_dir: Path, server: EmbeddedServer) -> Iterator[None]:
     """Let the profile ``demo`` lead to a server for as long as the context lasts.
 
     Use it inside `claim`.
+
+    Raises:
+        FileTrouble: That can't be written down; another one that is there stays.
     """
     note = _Note(server.url, server.token.reveal())
     path = demo_dir / "server.json"
-    write_private(path, msgspec.json.encode(note).decode())
+    try:
+        write_private(path, msgspec.json.encode(note).decode())
+    except OSError as error:
+        raise FileTrouble.of(path, "written", error) from None
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # without the lock nobody believes what is in it
+            path.unlink()
 
 
 @contextlib.contextmanager
@@ -55,10 +62,14 @@ def claim(demo_dir: Path) -> Iterator[None]:
     """Hold the demo's folder for this process alone.
 
     Raises:
+        FileTrouble: The folder can't be made or written to.
         ConfigError: When another process has locked it.
     """
-    ensure_private_dir(demo_dir)
-    descriptor = os.open(demo_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        ensure_private_dir(demo_dir)
+        descriptor = os.open(demo_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise FileTrouble.of(demo_dir, "used", error) from None
     try:
         if not _take(descriptor):
             raise ConfigError(

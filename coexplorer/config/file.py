@@ -31,11 +31,14 @@ from pathlib import Path
 
 import msgspec
 
-from coexplorer.errors import ConfigError
+from coexplorer.errors import ConfigError, FileTrouble
 from coexplorer.models import Dialect, Secret
 
 DEMO = "demo"
 """The profile of the embedded server; it exists while that server does, and never in the file."""
+
+OTHER_FOLDER = "or set XDG_CONFIG_HOME to another folder"
+"""What helps where the file can't be read or written."""
 
 _TOP_KEYS = {"default_profile", "columns", "keys", "actions", "profiles"}
 _PROFILE_KEYS = {"domain", "token", "token_command", "dialect", "mount_folder", "views"}
@@ -73,8 +76,8 @@ def load_config_file(path: Path) -> ConfigFile:
     """Read ``config.toml``; one that does not exist is an empty one.
 
     Raises:
-        ConfigError: It can't be read, others can read or replace it, it is no TOML, or a value is
-            wrong.
+        FileTrouble: It can't be read.
+        ConfigError: Others can read or replace it, it is no TOML, or a value is wrong.
     """
     try:
         # A named pipe must not let the program wait for somebody who writes to it.
@@ -85,15 +88,15 @@ def load_config_file(path: Path) -> ConfigFile:
     except FileNotFoundError:
         return ConfigFile()
     except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error.strerror}") from None
+        raise FileTrouble.of(path, "read", error, hint=OTHER_FOLDER) from None
     if not stat.S_ISREG(mode):
         raise ConfigError(f"{path} is not a regular file", hint="put a text file in its place")
     if mode & 0o077:
         raise ConfigError(
             f"{path} is open to others, and it may hold tokens", hint=f"run: chmod 600 {path}"
         )
-    for folder in {path.parent, path.resolve().parent}:
-        if folder.stat().st_mode & 0o022:
+    for folder in {path.parent, Path(os.path.realpath(path)).parent}:
+        if _get_mode(folder) & 0o022:
             raise ConfigError(
                 f"others can replace {path}",
                 hint=f"run: chmod go-w {folder}",
@@ -105,6 +108,13 @@ def load_config_file(path: Path) -> ConfigFile:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", hint="fix that place") from None
     return parse_config(table)
+
+
+def _get_mode(folder: Path) -> int:
+    try:
+        return folder.stat().st_mode
+    except OSError as error:
+        raise FileTrouble.of(folder, "read", error, hint=OTHER_FOLDER) from None
 
 
 def parse_config(table: Mapping[str, object]) -> ConfigFile:

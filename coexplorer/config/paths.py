@@ -147,7 +147,7 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         OSError: When it can't be written; the old file is then untouched.
     """
-    target = path.resolve()
+    target = Path(os.path.realpath(path))  # resolve() raises another error where links go round
     _make_private(target.parent)
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.new")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

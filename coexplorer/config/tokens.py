@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from coexplorer.errors import ConfigError
+from coexplorer.errors import ConfigError, explain_os
 from coexplorer.models import Secret
 from coexplorer.written import trim, unwrap_token
 
@@ -104,7 +104,7 @@ class TokenFile(msgspec.Struct, frozen=True):
                 )
             text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            reason = explain_os(error)[0] if isinstance(error, OSError) else "it is not text"
             raise ConfigError(
                 f"the token file {self.path} can't be read: {reason}",
                 hint="give a file that holds the token in its first line",

@@ -15,10 +15,16 @@ import tomlkit
 from tomlkit import TOMLDocument
 from tomlkit.items import Table
 
-from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
+from coexplorer.config.file import (
+    DEMO,
+    OTHER_FOLDER,
+    Profile,
+    check_profile_name,
+    load_config_file,
+)
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.config.settings import Settings
-from coexplorer.errors import CantWrite, ConfigError
+from coexplorer.errors import ConfigError, FileTrouble
 from coexplorer.models import Dialect
 
 _HEADER = "coexplorer's settings. Only you may read this file: it can hold tokens."
@@ -123,9 +129,7 @@ def _edit(paths: Paths) -> Iterator[TOMLDocument]:
             yield document
             write_private(path, tomlkit.dumps(document))
     except OSError as error:
-        raise CantWrite(
-            f"{path} can't be written: {error.strerror}", hint="check the folder and the disk"
-        ) from None
+        raise FileTrouble.of(path, "written", error, hint=OTHER_FOLDER) from None
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from coexplorer.demo.buckets import SAMPLE_PRIVATE, SAMPLE_PUBLIC
-from coexplorer.errors import CantWrite, Refused
+from coexplorer.errors import FileTrouble, Refused
 
 STORE: Final = "store.sqlite"
 SECRETS: Final = "secrets.json"
@@ -67,7 +67,7 @@ def tell_trouble(data: Path) -> Iterator[None]:
     """Tell what a disk or a database does not do.
 
     Raises:
-        CantWrite: The disk is full, or the database can't be used.
+        FileTrouble: The disk is full, or the database can't be used.
     """
     try:
         yield
@@ -82,11 +82,11 @@ def tell_trouble(data: Path) -> Iterator[None]:
         raise _describe(data, "the disk is full", full=True) from error
 
 
-def _describe(data: Path, why: str, *, full: bool) -> CantWrite:
+def _describe(data: Path, why: str, *, full: bool) -> FileTrouble:
     hint = "free some disk space, then try again"
     if not full:
         hint = "check the folder and the disk; --fresh throws the kept data away and starts over"
-    return CantWrite(f"the embedded platform can't keep its data in {data}: {why}", hint=hint)
+    return FileTrouble(f"the embedded platform can't keep its data in {data}: {why}", hint=hint)
 
 
 def _is_full(data: Path) -> bool:

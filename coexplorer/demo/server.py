@@ -47,7 +47,7 @@ class DemoServer:
 
     Raises:
         Refused: Another server runs on the folder, or it holds other things.
-        CantWrite: The disk is full, or the database can't be used.
+        FileTrouble: The disk is full, or the database can't be used.
 
     Attributes:
         faults: Scripted trouble; rules can be added at any time.

@@ -83,7 +83,7 @@ def ensure_mountable(paths: Paths, folder: Path) -> Path:
             hint=f"end that one first: coexplorer umount --force {folder}",
         )
     _prepare(paths, folder)
-    return folder.resolve()
+    return Path(os.path.realpath(folder))
 
 
 def find_real_path(folder: Path) -> Path:
@@ -93,7 +93,7 @@ def find_real_path(folder: Path) -> Path:
     """
     path = folder
     for _ in range(_MOST_LINKS):
-        path = path.parent.resolve() / path.name
+        path = Path(os.path.realpath(path.parent)) / path.name
         if is_mountpoint(path) or not path.is_symlink():
             break
         path = path.parent / path.readlink()

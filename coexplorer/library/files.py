@@ -161,7 +161,8 @@ class Files:
                     continue
                 try:
                     target = parts.find_target(folder, entry.path, below=str(start))
-                    await self._download_file(asset_id, entry, target, progress)
+                    with parts.telling(target):
+                        await self._download_file(asset_id, entry, target, progress)
                 except (ApiError, Refused) as error:
                     if entry.path not in error.message:
                         error.message = f"{entry.path[:200]}: {error.message}"

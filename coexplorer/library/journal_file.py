@@ -6,7 +6,6 @@ user wants to see what is not sent yet.
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +14,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from coexplorer.catalog.disk import NoLocksError, ensure_lockable, is_full
+from coexplorer.catalog.disk import (
+    NoLocksError,
+    code_of,
+    ensure_lockable,
+    explain_trouble,
+    lacks_room,
+)
 from coexplorer.errors import JournalError
 from coexplorer.library.journal_schema import VERSION, NewerJournalError, migrate
 
 BUSY_TIMEOUT_S = 30.0
 _NAMED = 10
-_PRIMARY_CODE = 0xFF
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """sqlite3 decodes even the messages about a damaged schema."""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGE_TEXTS = ("Could not decode", "no such table", "no such column", "malformed")
 
 
@@ -202,8 +207,8 @@ def tell_damaged_rows(path: Path, what: str, numbers: Sequence[int]) -> JournalE
     )
 
 
-def _is_damage(error: Exception, code: int) -> bool:
-    if isinstance(error, UnicodeDecodeError) or code in _DAMAGED:
+def _is_damage(error: Exception) -> bool:
+    if isinstance(error, UnicodeDecodeError) or code_of(error) in _DAMAGED:
         return True
     return isinstance(error, sqlite3.Error) and any(text in str(error) for text in _DAMAGE_TEXTS)
 
@@ -215,24 +220,18 @@ def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent")
             f"the journal {path} was written by a newer coexplorer, so {so}",
             hint="update coexplorer; the journal is never rebuilt",
         )
-    disk_is_full = False
-    reason = getattr(error, "strerror", None) or str(error)
-    hint = "free some disk space or check the file's permissions"
-    if getattr(error, "errno", None) == errno.EROFS:
-        reason = "its disk is read-only"
-        hint = "set XDG_STATE_HOME to a writable folder"
-    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
-    if isinstance(error, NoLocksError):
-        reason, hint = f"{error.strerror}", "set XDG_STATE_HOME to a folder on a local disk"
-    elif code == sqlite3.SQLITE_BUSY:
-        reason, hint = "another process has locked it", "find the process that hangs, and end it"
-    elif _is_damage(error, code):
+    reason, remedy = explain_trouble(path, error)
+    if _is_damage(error):
         reason = "it is damaged"
         hint = "it may hold unsent changes: keep it, but move it and its -wal file away"
-    elif isinstance(error, sqlite3.OperationalError | OSError) and is_full(path.parent):
-        reason, hint, disk_is_full = "the disk is full", "free some disk space", True
+    elif isinstance(error, NoLocksError):
+        hint = "set XDG_STATE_HOME to a folder on a local disk"
+    elif code_of(error) in _HELD:
+        hint = remedy
+    else:
+        hint = f"{remedy}, or set XDG_STATE_HOME to a writable folder"
     return JournalError(
         f"the journal {path} can't be used ({reason}), so {so}",
         hint=f"{hint}, then try again",
-        disk_is_full=disk_is_full,
+        disk_is_full=lacks_room(path, error),
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import anyio
 
-from coexplorer.errors import AssetHeld
+from coexplorer.errors import AssetHeld, JournalError, explain_os
 from coexplorer.models import AssetId
 
 SLOTS = 256
@@ -40,12 +40,13 @@ async def hold_asset(
         tell: Told once, in a sentence, when another process lets us wait.
 
     Raises:
+        JournalError: There can be no lock.
         AssetHeld: Another process did not let go of it. Other tasks of this one are waited for:
             they end, and the platform may have asked them to be slow.
     """
     slot = zlib.crc32(asset_id.encode()) % SLOTS
     path = folder / f"asset-{slot:03}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _open(path)
     try:
         wait_s = _FIRST_WAIT_S
         since, told, holder = anyio.current_time(), False, None
@@ -69,6 +70,17 @@ async def hold_asset(
         yield
     finally:
         os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        reason, remedy = explain_os(error)
+        raise JournalError(
+            f"the lock {path} can't be taken ({reason}), so nothing was sent",
+            hint=f"{remedy}, then try again",
+        ) from None
 
 
 def _write_holder(descriptor: int) -> None:

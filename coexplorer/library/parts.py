@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from coexplorer.errors import Refused
+from coexplorer.errors import FileTrouble, Refused, explain_os
 from coexplorer.models import AssetId, FileEntry
 
 _ORIGIN: Final = "user.coexplorer.asset"
@@ -79,10 +79,24 @@ def _naming(target: Path) -> Iterator[None]:
         if error.errno not in _OF_THE_NAME:
             raise
         raise Refused(
-            f"{str(target)[:200]} can't be here: {error.strerror}",
+            f"{str(target)[:200]} can't be here: {explain_os(error)[0]}",
             hint="its name is too long, or another file has the name of its folder: get it alone,"
             " into another folder (--to)",
         ) from error
+
+
+@contextmanager
+def telling(target: Path) -> Iterator[None]:
+    """Say what a disk does while a file comes.
+
+    Raises:
+        FileTrouble: It can't be written; a part that is there stays.
+    """
+    try:
+        yield
+    except OSError as error:
+        hint = "then run the same again: what has come is kept"
+        raise FileTrouble.of(target, "written", error, hint=hint) from error
 
 
 def _read_origin(target: Path) -> str:
@@ -157,9 +171,14 @@ def find_target(folder: Path, path: str, *, below: str) -> Path:
     parts = () if outside else whole.parts if below == "." else whole.relative_to(below).parts
     odd = not parts or any(part in ("..", ".") or "\0" in part for part in parts)
     target = folder.joinpath(*parts)
-    if odd or not target.parent.resolve().is_relative_to(folder.resolve()):
+    if odd or not _real(target.parent).is_relative_to(_real(folder)):
         raise Refused(
             f"the platform names a file outside the target folder: {path[:80]!r}",
             hint="download its folder's files one by one, and tell the asset's owner",
         )
     return target
+
+
+def _real(folder: Path) -> Path:
+    """Follow the links of a path; those that lead in a circle are told by whoever opens it."""
+    return Path(os.path.realpath(folder))

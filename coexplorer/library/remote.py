@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from coexplorer.catalog import Catalog
+from coexplorer.errors import FileTrouble
 from coexplorer.library.context import Context, search_time
 from coexplorer.library.results import RemoteFound
 from coexplorer.models import Asset, AssetId, Record, SearchRequest
@@ -26,7 +28,7 @@ async def find_remote(
     end = None if limit is None else offset + limit
     found: list[Asset] = []
     cut = False
-    with TemporaryDirectory(prefix="coexplorer-") as folder:
+    with _make_folder() as folder:
         answer = None if part.is_whole else _Answer(context, part, Path(folder) / "answer.sqlite3")
         try:
             async for page in walk:
@@ -50,6 +52,22 @@ async def find_remote(
     enough = end is not None and len(found) >= end and not part.rest.sort
     incomplete = cut or (walk.incomplete is not None and not enough)
     return RemoteFound(tuple(found[offset:end]), incomplete, len(walk.left_out))
+
+
+@contextmanager
+def _make_folder() -> Iterator[str]:
+    """Make a folder that is gone in the end.
+
+    Raises:
+        FileTrouble: There is no room for one.
+    """
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(TemporaryDirectory(prefix="coexplorer-"))
+        except OSError as error:
+            hint = "or set TMPDIR to a folder that can be written"
+            raise FileTrouble.of("a temporary folder", "made", error, hint=hint) from None
+        yield folder
 
 
 class _Answer:

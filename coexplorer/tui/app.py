@@ -292,7 +292,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             if name:
                 views[name] = text
                 external.save_view(self.settings, name, text)
-        except (ConfigError, OSError) as error:
+        except ConfigError as error:
             screen.say(f"the view lasts until you leave: {error}", severity="warning")
         screen.strip.show_views(build_views(views), query=text)
         await screen.feeds.load_counts(pause=False)
@@ -301,7 +301,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         """Keep the choice of columns."""
         try:
             external.save_columns(self.settings, tuple(columns))
-        except (ConfigError, OSError) as error:
+        except ConfigError as error:
             self.say(f"the columns last until you leave: {error}", severity="warning")
 
     # What comes up of itself

@@ -18,7 +18,7 @@ import msgspec
 
 from coexplorer.config import Settings, fuse
 from coexplorer.config.settings import ENVIRONMENT
-from coexplorer.errors import ConfigError
+from coexplorer.errors import ConfigError, FileTrouble, explain_os
 from coexplorer.models import Secret
 
 
@@ -70,7 +70,9 @@ class Editor:
             code = await self._wait(path)
         except (OSError, ValueError) as error:
             drop_text(path)
-            return Edited(problem=f"the editor could not be run ({error}): set $EDITOR")
+            what = getattr(error, "filename", None) or "its command"
+            reason = f"{what}: {_explain(error)}"
+            return Edited(problem=f"the editor could not be run ({reason}): set $EDITOR")
         finally:
             self.is_open = False
         return _read_back(path, text, code)
@@ -97,7 +99,8 @@ def _read_back(path: Path, text: str, code: int) -> Edited:
     try:
         written = path.read_bytes().decode("utf-8")  # each line end as it is: it may be theirs
     except (OSError, UnicodeDecodeError) as error:
-        return Edited(problem=f"the text can't be read ({error}); it is kept in {path}")
+        reason = _explain(error)
+        return Edited(problem=f"the text can't be read ({reason}); it is kept in {path}")
     if code and (written != text or code < 0):
         end = f"the editor ended with {code}: the text is kept in {path}"
         return Edited(written, problem=end)
@@ -112,11 +115,28 @@ def drop_text(path: Path) -> None:
 
 
 def keep_text(text: str) -> Path:
-    """Write a text to a private file of its own."""
-    handle, name = tempfile.mkstemp(prefix="coexplorer-", suffix=".md")  # 0600
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
+    """Write a text to a private file of its own.
+
+    Raises:
+        FileTrouble: It can't be written.
+    """
+    name = ""
+    try:
+        handle, name = tempfile.mkstemp(prefix="coexplorer-", suffix=".md")  # 0600
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        hint = "or set TMPDIR to another folder"
+        raise FileTrouble.of("a file for the text", "written", error, hint=hint) from None
     return Path(name)
+
+
+def _explain(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return explain_os(error)[0] if isinstance(error, OSError) else str(error)
 
 
 def has_browser(env: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:

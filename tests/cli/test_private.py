@@ -57,12 +57,15 @@ def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path) -> None:
         ensure_private_dir(tmp_path / "coexplorer")
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022])
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
 def test_everything_that_commands_make_is_private(
     program: Program, tmp_path: Path, umask: int
 ) -> None:
-    """State and cache, after commands of all kinds: folders 0700, files 0600."""
-    places = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("STATE", "CACHE", "CONFIG")}
+    """State, cache and settings, after commands of all kinds: folders 0700, files 0600."""
+    kinds = ("STATE", "CACHE", "CONFIG")
+    places = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in kinds}
+    (tmp_path / "token").write_text(program.env["CODEOCEAN_TOKEN"])
+    (tmp_path / "token").chmod(0o600)
     script = "\n".join(
         [
             f"umask {umask:03o}",
@@ -71,21 +74,25 @@ def test_everything_that_commands_make_is_private(
                 for line in (
                     "--debug sync",
                     "edit --query is:mine --add-tag x --yes",
-                    "undo --yes",
+                    "undo",
                     "status",
-                    "login demo-platform --token-file /dev/null",
+                    f"login {program.server.url} --token-file {tmp_path / 'token'}",
+                    "serve --assets 30 --until-stdin-ends </dev/null",
                 )
             ),
         ]
     )
-    subprocess.run(
-        ["sh", "-c", script],
+    done = subprocess.run(
+        ["sh", "-ec", script],
         env={**os.environ, **program.env, **places},
         capture_output=True,
+        text=True,
         timeout=TIMEOUT_S,
         check=False,
     )
-    for kind in ("STATE", "CACHE"):
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "STATE" / "coexplorer" / "serve" / "store.sqlite").exists()
+    for kind in kinds:
         root = tmp_path / kind
         assert (root / "coexplorer").is_dir()
         for path in [root, *root.rglob("*")]:

@@ -58,7 +58,7 @@ def run_with(program: Program, streams: str, *args: str) -> Done:
 def test_a_full_standard_output_is_told(known: Program, args: tuple[str, ...]) -> None:
     done = run_with(known, ">/dev/full", *args)
     assert done.code == 9
-    assert "can't be written to standard output: No space left on device" in done.err
+    assert "can't be written to standard output: the disk is full" in done.err
     assert "Exception" not in done.err
     assert "Traceback" not in done.err
 

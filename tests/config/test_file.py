@@ -17,7 +17,7 @@ from coexplorer.config.write import (
     save_profile,
     save_view,
 )
-from coexplorer.errors import CantWrite, ConfigError
+from coexplorer.errors import ConfigError, FileTrouble
 from coexplorer.models import Dialect, Secret
 
 
@@ -244,6 +244,6 @@ def test_a_pipe_in_the_place_of_certificates_is_refused_at_once(
 def test_a_file_that_cannot_be_written_is_trouble_of_this_machine(paths: Paths) -> None:
     path = write(paths, "")
     path.with_name(f"{path.name}.{os.getpid()}.new").mkdir()  # root may write anywhere else
-    with pytest.raises(CantWrite) as caught:
+    with pytest.raises(FileTrouble) as caught:
         save_columns(paths, ["name"])
     assert code_of(caught.value) == 9

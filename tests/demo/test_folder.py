@@ -13,7 +13,7 @@ from coexplorer.demo.buckets import SAMPLE_PRIVATE, SAMPLE_PUBLIC, ensure_sample
 from coexplorer.demo.folder import empty_folder, tell_trouble
 from coexplorer.demo.samples import generate
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import CantWrite, Refused
+from coexplorer.errors import FileTrouble, Refused
 
 
 def test_data_folder_is_for_one_server_at_a_time(server: DemoServer) -> None:
@@ -156,7 +156,7 @@ def test_secrets_of_somebody_else_are_not_written_over(tmp_path: Path) -> None:
 def test_store_that_is_no_database_is_told(server: DemoServer) -> None:
     server.close()
     (server.data / "store.sqlite").write_bytes(b"no database" * 1000)
-    with pytest.raises(CantWrite, match="not a database"):
+    with pytest.raises(FileTrouble, match="not a database"):
         DemoServer(server.data)
     empty_folder(server.data)
     with DemoServer(server.data) as again:
@@ -169,7 +169,7 @@ def test_fill_that_breaks_off_leaves_no_part_of_it(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with DemoServer(tmp_path / "new") as server:
-        with pytest.raises(CantWrite, match="the disk is full"), tell_trouble(server.data):
+        with pytest.raises(FileTrouble, match="the disk is full"), tell_trouble(server.data):
             server.store.insert(break_off())
         assert server.store.count() == 0
         server.store.insert(generate(3, seed=1, now=1e9, owner="a@b.org", colleague="c@d.org"))

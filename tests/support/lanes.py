@@ -33,6 +33,7 @@ _BY_SUPPORT = {
     "tests.support.terminal": "slow",
     "tests.support.namespaces": "slow",
     "tests.support.company": "slow",
+    "tests.support.trouble": "slow",
     "benchmarks.pty_session": "slow",
 }
 _PROGRAMS = {"subprocess", "multiprocessing", "pty"}
