@@ -17,7 +17,7 @@ QUICK_WORKERS ?= 3
 # What `make quick` leaves out; tests/support/lanes.py says which tests these are.
 QUICK := not mount and not app and not slow and not second_loop
 
-.PHONY: help demo test check quick format bench bench-tui docs screenshots clean for-run for-test for-quick
+.PHONY: help demo test check quick format bench bench-tui docs man screenshots clean for-run for-test for-quick
 
 help:
 	@echo "make demo    install into $(VENV) and open the program on its embedded platform"
@@ -28,6 +28,7 @@ help:
 	@echo "make bench   measure what the docs claim"
 	@echo "make bench-tui the terminal app alone, beside a bare Textual app, mc and vim"
 	@echo "make docs    write docs/cli.md and docs/keys.md anew"
+	@echo "make man     write the manual pages into man/"
 	@echo "make screenshots  draw the pictures of screenshots/ anew"
 
 demo: for-run
@@ -69,6 +70,10 @@ docs: for-run
 	mv docs/cli.md.new docs/cli.md
 	$(BIN)/python -m coexplorer.tui.keydocs > docs/keys.md.new
 	mv docs/keys.md.new docs/keys.md
+
+# For packagers: the manual pages, from the commands themselves.
+man: for-run
+	$(BIN)/python -m coexplorer.cli.manpages man
 
 screenshots: for-quick
 	$(BIN)/python screenshots/make.py

@@ -33,7 +33,7 @@ def archive_command(
     refresh: bool,
     style: Format,
 ) -> None:
-    """Archive assets: they leave the lists and can be brought back."""
+    """Archive assets. They no longer show up in lists; unarchive brings them back."""
     from coexplorer.library.changes import Change
 
     change = Change(archive=True)
@@ -56,7 +56,7 @@ def unarchive_command(
     refresh: bool,
     style: Format,
 ) -> None:
-    """Bring assets back from the archive; a QUERY has to say is:archived to find them."""
+    """Bring assets back from the archive. A query needs is:archived to find them."""
     from coexplorer.library.changes import Change
 
     change = Change(archive=False)
@@ -67,7 +67,7 @@ def unarchive_command(
 @click.command("rm")
 @target_options
 @click.option(
-    "--archive-first", is_flag=True, help="Archive what is not archived yet, then delete."
+    "--archive-first", is_flag=True, help="Also archive assets that are not archived yet."
 )
 @plan_options
 @format_options(OUTCOME)
@@ -83,7 +83,7 @@ def rm_command(
     refresh: bool,
     style: Format,
 ) -> None:
-    """Delete archived assets for good. This can't be undone."""
+    """Delete archived assets for good. This can't be undone, so it always asks."""
     from coexplorer.library.changes import Change
 
     change = Change(delete=True, archive_first=archive_first)

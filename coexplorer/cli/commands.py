@@ -25,40 +25,55 @@ if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
     from coexplorer.config import Settings
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "ls": ("listing", "List assets that a query finds."),
-    "show": ("show", "Show everything about assets."),
-    "edit": ("edit", "Change name, description, tags and mount folder of assets."),
-    "archive": ("archive", "Archive assets."),
-    "unarchive": ("archive", "Bring assets back from the archive."),
-    "rm": ("archive", "Delete archived assets for good."),
-    "create": ("create", "Create an asset from files in S3."),
-    "wait": ("create", "Wait until assets in draft are ready or failed."),
-    "files": ("files", "List the files of assets."),
-    "get": ("files", "Download files of assets."),
-    "open": ("show", "Open assets' web pages."),
-    "tags": ("tags", "List all tags; rename and merge them."),
-    "stats": ("insight", "Count assets and bytes by state, type, owner, tag and age."),
-    "duplicates": ("insight", "Find assets that look like the same."),
-    "lineage": ("insight", "Show what an asset was made from, and what from it."),
-    "sync": ("sync", "Read all assets of the platform into the local catalog."),
-    "log": ("history", "Show what was done here; what waits for you is on top."),
-    "undo": ("history", "Take back the last change, or one of the log."),
-    "redo": ("history", "Do again what the last undo took back."),
-    "retry": ("history", "Send changes again that could not be sent."),
-    "discard": ("history", "Give up changes that could not be sent."),
-    "mount": ("mount", "Mount the assets as folders, to be edited with any tool."),
-    "umount": ("mount", "End a mount."),
-    "status": ("mount", "Show the mounts of this machine, and what they could not send."),
-    "login": ("login", "Sign in to a platform."),
-    "logout": ("login", "Forget a profile and its token."),
-    "profiles": ("login", "List the profiles."),
-    "demo": ("demo", "Look around on an embedded platform with sample data."),
-    "serve": ("demo", "Run the embedded platform alone."),
-    "completion": ("completion", "Print what makes your shell complete commands."),
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Find and read": {
+        "ls": ("listing", "List assets that match a query."),
+        "show": ("show", "Show everything about assets."),
+        "files": ("files", "List the files of assets."),
+        "get": ("files", "Download files of assets."),
+        "open": ("show", "Open assets in the browser."),
+        "stats": ("insight", "Count assets and bytes by type, owner, tag, month, …"),
+        "duplicates": ("insight", "Find assets that look alike."),
+        "lineage": ("insight", "Show what an asset was made from, and what from it."),
+    },
+    "Change": {
+        "edit": ("edit", "Change names, descriptions, tags and mount folders."),
+        "tags": ("tags", "List, rename and merge tags."),
+        "archive": ("archive", "Archive assets."),
+        "unarchive": ("archive", "Bring assets back from the archive."),
+        "rm": ("archive", "Delete archived assets for good."),
+        "create": ("create", "Create an asset from files in S3."),
+        "wait": ("create", "Wait until new assets are ready or failed."),
+    },
+    "Undo and resend": {
+        "log": ("history", "Show what you changed, and what is waiting to be sent."),
+        "undo": ("history", "Undo the last change, or any other one."),
+        "redo": ("history", "Redo what you have undone."),
+        "retry": ("history", "Resend changes that could not be sent."),
+        "discard": ("history", "Give up changes that could not be sent."),
+    },
+    "Mount": {
+        "mount": ("mount", "Mount assets as folders, for any editor and tool."),
+        "umount": ("mount", "Unmount."),
+        "status": ("mount", "Show your mounts, and what they could not send."),
+    },
+    "Set up": {
+        "login": ("login", "Sign in to a platform."),
+        "logout": ("login", "Forget a profile and its token."),
+        "profiles": ("login", "List your profiles."),
+        "sync": ("sync", "Read all assets into the local catalog."),
+        "completion": ("completion", "Print the completion script of your shell."),
+        "help": ("helping", "Show help for a command, or for search, output, exit-codes."),
+    },
+    "Try it out": {
+        "demo": ("demo", "Try everything on sample data."),
+        "serve": ("demo", "Run the embedded platform alone."),
+    },
 }
-"""Command → its module in `coexplorer.cli`, and its line in ``--help`` (a test compares them)."""
+"""Title → command → its module in `coexplorer.cli`, and its line in ``--help``."""
 
+COMMANDS = {name: told for group in GROUPS.values() for name, told in group.items()}
+"""All commands, in the order of ``--help`` (a test compares them with the modules)."""
 
 ALIASES = {
     **dict.fromkeys(("list", "find", "search", "query"), "ls"),
@@ -92,12 +107,14 @@ class Root(click.Group):
             return None
         module = importlib.import_module(f"coexplorer.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
-        return check_texts(accept_everywhere(command))
+        return check_texts(accept_everywhere(_add_examples(command, cmd_name)))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        widest = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{n:<{widest}}", line) for n, (_, line) in group.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -147,24 +164,23 @@ class Root(click.Group):
 @click.group(
     cls=Root,
     invoke_without_command=True,
+    epilog="\b\nExamples:\n  coexplorer demo\n  coexplorer ls tag:raw --sort -size",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
     "--profile",
     metavar="NAME",
     shell_complete=complete_profile,
-    help="Which profile of config.toml to use.",
+    help="Use this profile of config.toml.",
 )
-@click.option("--domain", metavar="DOMAIN", help="Which platform: its name, host or URL.")
+@click.option("--domain", metavar="DOMAIN", help="Use this platform: a name, host or URL.")
 @click.option(
     "--token-file",
     type=FilledPath(path_type=Path),
-    help="Read the token from a file's first line.",
+    help="Read the token from the first line of a file.",
 )
-@click.option(
-    "-q", "--quiet", is_flag=True, help="Print no progress, notes or summaries of success."
-)
-@click.option("--debug", is_flag=True, help="Write what happens to a log file (never the token).")
+@click.option("-q", "--quiet", is_flag=True, help="Print only answers, warnings and errors.")
+@click.option("--debug", is_flag=True, help="Write details to a log file (never the token).")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(
@@ -176,13 +192,14 @@ def cli(
     quiet: bool,
     debug: bool,
 ) -> None:
-    """List, search, edit and tidy Code Ocean data assets.
+    """Find, edit and tidy your Code Ocean data assets. Without a command, the app opens.
 
     ASSET is a whole name, an id, or the beginning of one (6 characters or more); - reads a list
     of them. QUERY is the search language: words, tag:raw, -tag:test, size:>10GB, created:-30d,
     is:mine, sort:-size, …
 
-    --profile, --domain and --token-file may stand behind the command, too.
+    --profile, --domain, --token-file and -q also work after the command. More help: coexplorer
+    help COMMAND, coexplorer help search.
     """
     from coexplorer.cli.session import Invocation, start_log
 
@@ -201,6 +218,16 @@ def cli(
 
 
 check_texts(cli)
+
+
+def _add_examples(command: click.Command, name: str) -> click.Command:
+    from coexplorer.cli.examples import format_examples
+
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _add_examples(each, f"{name} {each.name}")
+    command.epilog = format_examples(name)
+    return command
 
 
 def find_color(environ: Mapping[str, str]) -> bool | None:

@@ -60,20 +60,26 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("create")
 @click.argument("name")
 @click.option("--bucket", required=True, help="The S3 bucket that holds the files.")
-@click.option("--prefix", help="The folder in the bucket; all of it without one.")
+@click.option("--prefix", help="Folder in the bucket (default: the whole bucket).")
 @_field_options
 @click.option("--keep-on-external-storage", is_flag=True, help="Leave the files in the bucket.")
-@click.option("--index-data/--no-index-data", default=True, help="List the files, or don't.")
+@click.option("--index-data/--no-index-data", default=True, help="Index the files, or don't.")
 @click.option("--public", is_flag=True, help="The bucket is public: no keys are needed.")
 @click.option(
     "--keys-file",
     type=FilledPath(path_type=Path),
     help="Read the AWS keys from a file like ~/.aws/credentials.",
 )
-@click.option("--keys-section", default="default", help="The section of that file.")
+@click.option("--keys-section", default="default", help="Section of that file (default: default).")
 @click.option("--ask-keys", is_flag=True, help="Ask for the AWS keys.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until it is ready or failed.")
-@click.option("--timeout", "timeout_s", type=SECONDS, help="Wait so many seconds at most.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=SECONDS,
+    metavar="SECONDS",
+    help="Give up after this many seconds.",
+)
 @format_options(ASSET)
 @pass_invocation
 def create_command(
@@ -97,7 +103,7 @@ def create_command(
     """Create an asset called NAME from files in S3.
 
     AWS keys come from a file or a prompt, never from the command line, and go to the platform and
-    nowhere else: they are in no log and no journal.
+    nowhere else: no log and no journal holds them.
     """
     key_id, secret = _read_keys(keys_file, keys_section, ask=ask_keys)
     new = NewAsset(
@@ -163,7 +169,13 @@ def load_keys(path: Path, section: str) -> tuple[Secret, Secret]:
 
 @click.command("wait", cls=QueryCommand)
 @reading_options
-@click.option("--timeout", "timeout_s", type=SECONDS, help="Wait so many seconds at most.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=SECONDS,
+    metavar="SECONDS",
+    help="Give up after this many seconds.",
+)
 @format_options(ASSET)
 @pass_invocation
 def wait_command(
@@ -174,7 +186,7 @@ def wait_command(
     timeout_s: float | None,
     style: Format,
 ) -> None:
-    """Wait until assets in draft are ready or failed."""
+    """Wait until new assets (state:draft) are ready or failed."""
     targets = read_targets(assets, query, reads=True)
     ids = invocation.run(lambda library: find_targets(library, targets))
     _wait(invocation, ids, timeout_s, style)

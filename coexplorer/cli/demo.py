@@ -53,28 +53,33 @@ def _data_options(command: Command) -> Command:
             "--import",
             "export",
             type=FilledPath(exists=True, dir_okay=False, path_type=Path),
-            help="Asset objects, one a line, as ls --raw prints them, in place of samples.",
+            help="Load assets from a file, one JSON object a line, as ls --raw prints them.",
         ),
         click.option(
             "--as-admin",
             is_flag=True,
-            help="Let the first user change and delete all that --import brings, as an admin can.",
+            help="Let the first user change and delete all imported assets, as an admin can.",
         ),
         click.option(
             "--faults",
             "script",
             type=FilledPath(exists=True, dir_okay=False, path_type=Path),
-            help="Scripted trouble: see docs/embedded.md.",
+            help="Play scripted trouble; see docs/embedded.md.",
         ),
         click.option(
-            "--port", type=click.IntRange(0, 65535), default=0, help="0: any that is free."
+            "--port",
+            type=click.IntRange(0, 65535),
+            default=0,
+            help="Port (default: any that is free).",
         ),
-        click.option("--fresh", is_flag=True, help="Throw the kept data away and start over."),
+        click.option(
+            "--fresh", is_flag=True, help="Throw away the data of the last time and start over."
+        ),
         click.option(
             "--dialect",
             type=click.Choice(["legacy", "current"]),
             default="current",
-            help="Play a platform of the v2.10 manual, or one of today.",
+            help="Speak like a platform of today, or of version 2.10.",
         ),
         click.option("--seed", type=int, help="Other sample assets, the same for the same number."),
         click.option(
@@ -87,7 +92,7 @@ def _data_options(command: Command) -> Command:
             "--assets",
             "count",
             type=click.IntRange(0, _MOST_ASSETS),
-            help=f"So many sample assets; {_DEFAULT_ASSETS:,} without it.",
+            help=f"Number of sample assets (default: {_DEFAULT_ASSETS:,}).",
         ),
     ):
         command = option(command)
@@ -120,10 +125,10 @@ class Samples(msgspec.Struct, frozen=True):
     "--data",
     "folder",
     type=FilledPath(file_okay=False, path_type=Path),
-    help="Where it keeps everything.",
+    help="Folder for its data.",
 )
 @_data_options
-@click.option("--json", "as_json", is_flag=True, help="First print {url, users} on one line.")
+@click.option("--json", "as_json", is_flag=True, help="Print {url, users} on the first line.")
 @click.option("--until-stdin-ends", is_flag=True, hidden=True)
 def serve_command(
     *,
@@ -142,9 +147,8 @@ def serve_command(
 ) -> None:
     """Run the embedded platform alone, until Ctrl-C.
 
-    With --import an export of your own deployment can be rehearsed on: try a bulk edit on a copy
-    before you do it for real. A line that is no asset is named and left out, and the exit code says
-    so in the end.
+    With --import you can rehearse on a copy of your own assets: try a bulk edit there before you do
+    it for real. Lines that are not assets are named and left out; the exit code is 7 then.
     """
     from coexplorer.demo.folder import empty_folder, tell_trouble
     from coexplorer.demo.server import DemoServer, run_until_signalled
@@ -266,8 +270,10 @@ def _stop_with_parent(stop: threading.Event) -> None:
 
 @click.command("demo")
 @_data_options
-@click.option("--tour", is_flag=True, help="Show commands at work in place of the app.")
-@click.option("--no-app", is_flag=True, help="Only be there for other terminals, until Ctrl-C.")
+@click.option("--tour", is_flag=True, help="Show commands at work instead of the app.")
+@click.option(
+    "--no-app", is_flag=True, help="Serve the demo without opening the app (Ctrl-C stops it)."
+)
 @pass_invocation
 def demo_command(
     invocation: Invocation,
@@ -284,10 +290,10 @@ def demo_command(
     tour: bool,
     no_app: bool,
 ) -> None:
-    """Look around on an embedded platform with sample data; nothing leaves this machine.
+    """Try everything on an embedded platform with sample data; nothing leaves this machine.
 
-    While it runs, --profile demo leads to it from other terminals. What you change is kept until
-    the next time; --fresh starts over.
+    While it runs, --profile demo uses it from other terminals. Your changes are kept for the next
+    time; --fresh starts over.
     """
     if invocation.profile not in {None, DEMO} or invocation.domain or invocation.token_file:
         raise ConfigError(

@@ -76,7 +76,7 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
     shell_complete=complete_tags,
     help="Remove a tag.",
 )
-@click.option("--editor", is_flag=True, help="Open all of them as one text in $EDITOR.")
+@click.option("--editor", is_flag=True, help="Edit all of them as one text in $EDITOR.")
 @plan_options
 @format_options(OUTCOME)
 @pass_invocation
@@ -95,10 +95,10 @@ def edit_command(
     style: Format,
     **values: str | None,
 ) -> None:
-    """Change assets; without an option that says how, in $EDITOR.
+    """Change assets: by options, or in $EDITOR if you give none.
 
-    What others changed meanwhile is merged: tags as sets, other fields one by one. The same
-    field changed by both is a conflict: nothing is overwritten, and your text is kept (log).
+    Changes that others made meanwhile are merged: tags as sets, other fields one by one. If you
+    both changed the same field, nothing is overwritten, and your text is kept: see log.
     """
     from coexplorer.library.changes import Change
 

@@ -41,7 +41,7 @@ _OF_ONE_ASSET = (BadReply, Forbidden, NotFound, Refused, Rejected)
 @click.command("files")
 @asset_argument
 @click.argument("path", default="")
-@click.option("--recursive", is_flag=True, help="Everything below, too.")
+@click.option("--recursive", is_flag=True, help="Include everything below.")
 @format_options(FILE, columns=True)
 @pass_invocation
 def files_command(
@@ -55,7 +55,7 @@ def files_command(
 ) -> None:
     """List the files of an asset, or of the folder PATH in it.
 
-    With - as ASSET, those of all assets of the list on standard input.
+    If ASSET is -, of all assets in the list on standard input.
     """
     targets = read_targets((asset,), None)
 
@@ -104,7 +104,7 @@ def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
     "folder",
     type=FilledPath(file_okay=False, path_type=Path),
     default=Path(),
-    help="The folder to put them into; here without one.",
+    help="Destination folder (default: the current one).",
 )
 @pass_invocation
 def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> None:

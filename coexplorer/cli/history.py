@@ -51,9 +51,11 @@ _BATCH_COLUMNS = (
 
 @click.command("log")
 @click.argument("change", type=NUMBER, required=False, shell_complete=complete_changes)
-@click.option("-n", "--limit", type=NUMBER, default=30, metavar="N", help="Show at most N (30).")
-@click.option("--entries", is_flag=True, help="Every asset's own entry, not only the changes.")
-@click.option("--refused", is_flag=True, help="Only what was refused for good, and is kept.")
+@click.option(
+    "-n", "--limit", type=NUMBER, default=30, metavar="N", help="Show at most N (default: 30)."
+)
+@click.option("--entries", is_flag=True, help="Show the entry of each asset, not only the changes.")
+@click.option("--refused", is_flag=True, help="Show only what the platform refused.")
 @format_options(ENTRY)
 @pass_invocation
 def log_command(
@@ -65,9 +67,9 @@ def log_command(
     refused: bool,
     style: Format,
 ) -> None:
-    """Show what was done here; what waits for you is on top.
+    """Show what you changed from this machine; what is waiting to be sent comes first.
 
-    CHANGE is a number of the log: what became of each asset. JSON is always one object an entry.
+    CHANGE is a number from the log: shows what happened to each of its assets.
     """
     if change is not None:
         if entries or refused:
@@ -216,7 +218,7 @@ def undo_command(invocation: Invocation, change: int | None, *, style: Format) -
 @format_options(OUTCOME)
 @pass_invocation
 def redo_command(invocation: Invocation, *, style: Format) -> None:
-    """Do again what the last undo took back."""
+    """Redo what the last undo took back."""
     report = invocation.run(lambda library: follow(library, "doing again", library.redo))
     finish(report, style)
 
@@ -230,9 +232,9 @@ def redo_command(invocation: Invocation, *, style: Format) -> None:
     type=NUMBER,
     metavar="CHANGE",
     shell_complete=complete_changes,
-    help="Go on with an interrupted change.",
+    help="Finish an interrupted change.",
 )
-@click.option("--refused", is_flag=True, help="Send what was refused, too.")
+@click.option("--refused", is_flag=True, help="Also send what was refused.")
 @pass_invocation
 def retry_command(
     invocation: Invocation, entries: tuple[int, ...], *, batch: int | None, refused: bool
@@ -289,13 +291,15 @@ def _is_open(batch: Batch, *, refused: bool) -> bool:
 @click.argument(
     "entries", metavar="ENTRY...", type=NUMBER, nargs=-1, shell_complete=complete_entries
 )
-@click.option("--all", "everything", is_flag=True, help="All that wait or were refused.")
-@click.option("--refused", is_flag=True, help="All that were refused.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Everything that is waiting or was refused."
+)
+@click.option("--refused", is_flag=True, help="Everything that was refused.")
 @pass_invocation
 def discard_command(
     invocation: Invocation, entries: tuple[int, ...], *, everything: bool, refused: bool
 ) -> None:
-    """Give up changes that could not be sent; the log keeps their text."""
+    """Give up changes that could not be sent. The log keeps their text."""
     if [bool(entries), everything, refused].count(True) != 1:
         raise click.UsageError("give entries of the log, or --all, or --refused")
 

@@ -44,7 +44,7 @@ _LISTS = (
 @click.command("stats", cls=QueryCommand)
 @click.argument("words", metavar="[QUERY]...", nargs=-1, shell_complete=complete_query)
 @click.option("--query", metavar="QUERY", shell_complete=complete_query, help="The same as QUERY.")
-@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
 @format_options(SHARE, columns=True)
 @pass_invocation
 def stats_command(
@@ -104,16 +104,15 @@ async def _freshen(library: Library, *, offline: bool) -> None:
 
 
 @click.command("duplicates")
-@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
 @format_options(DUPLICATE, columns=True)
 @pass_invocation
 def duplicates_command(
     invocation: Invocation, *, offline: bool, columns: tuple[str, ...], style: Format
 ) -> None:
-    """Find assets that share their name, their place in S3, or their inputs and capsule.
+    """Find assets with the same name, the same place in S3, or the same inputs and capsule.
 
-    Every format but the table lists all but the oldest of each group, so that the list can go
-    on to archive.
+    All formats except table leave out the oldest of each group, so you can pipe them to archive.
     """
 
     async def work(library: Library) -> list[Duplicates]:
@@ -146,7 +145,7 @@ def duplicates_command(
 
 @click.command("lineage")
 @asset_argument
-@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
 @format_options(RELATIVE, columns=True)
 @pass_invocation
 def lineage_command(

@@ -109,8 +109,8 @@ _RECORDS_AT_ONCE = 1000
 @click.option("--mine", is_flag=True, help="Made by you.")
 @click.option("--shared", is_flag=True, help="Shared with you.")
 @click.option("--favorite", is_flag=True, help="Your favorites on the platform.")
-@click.option("--archived", is_flag=True, help="Only archived ones.")
-@click.option("--all", "everything", is_flag=True, help="Archived ones too.")
+@click.option("--archived", is_flag=True, help="Only archived assets.")
+@click.option("--all", "everything", is_flag=True, help="Include archived assets.")
 @click.option(
     "--sort",
     metavar="FIELD",
@@ -126,12 +126,12 @@ _RECORDS_AT_ONCE = 1000
     shell_complete=complete_names(ASSET.names),
     help=f"Show only these columns, in any format: {', '.join(ASSET.names)}.",
 )
-@click.option("--refresh", is_flag=True, help="Read all assets anew first, edits by others too.")
-@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@click.option("--refresh", is_flag=True, help="First reread all assets, to see edits by others.")
+@click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
 @click.option(
     "--remote",
     is_flag=True,
-    help="Let the platform itself search; what it can't judge is judged here.",
+    help="Search on the platform instead of in the local catalog.",
 )
 @raw_option
 @format_options(ASSET)
@@ -164,8 +164,8 @@ def ls_command(
     The local catalog answers; if it is older than a minute, the platform is asked for news first.
     Quote a query that contains special characters of your shell, such as > or *.
 
-    A word that begins with - is an option, unless it is a term such as -tag:test. After -- all
-    belongs to QUERY: coexplorer ls -- -raw lists what does not hold raw.
+    -tag:test leaves out assets with that tag. To leave out a word, write not:raw (-raw would be
+    read as options).
     """
     if (refresh + offline + remote) > 1:
         raise click.UsageError("give only one of --refresh, --offline and --remote")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @click.command("login")
 @click.argument("domain", required=False)
-@click.option("--token-command", help="A program that prints the token: pass show codeocean")
+@click.option("--token-command", help="Program that prints the token, such as: pass show codeocean")
 @click.option("--keyring", "in_keyring", is_flag=True, help="Keep the token in the keyring.")
 @click.option("--default", "make_default", is_flag=True, help="Use this profile from now on.")
 @pass_invocation
@@ -47,11 +47,11 @@ def login_command(
     in_keyring: bool,
     make_default: bool,
 ) -> None:
-    """Sign in to a platform: checks the token with a one-row search and keeps the profile.
+    """Sign in to a platform: checks your token and saves it as a profile.
 
-    DOMAIN is the platform's name (acme), host (codeocean.acme.com) or URL. The token is asked for,
-    or read from a pipe or with the global option --token-file; it never stands on the command
-    line. Make one on the platform, in your account's settings, with the scope for data assets.
+    DOMAIN is the platform's name (acme), host (codeocean.acme.com) or URL. You are
+    asked for the token; it can also come from a pipe or --token-file, but never from the command
+    line. Create one on the platform, in your account settings, with the data assets scope.
     """
     given = domain or invocation.domain or click.prompt("Platform (name, host or URL)", err=True)
     address = parse_domain(given)
@@ -149,9 +149,9 @@ def _save(
 @click.command("logout")
 @pass_invocation
 def logout_command(invocation: Invocation) -> None:
-    """Forget the profile that --profile names (or the only one) and its token.
+    """Forget the profile that --profile names (or the only one), and its token.
 
-    The local catalog and the log stay; remove them yourself if you want: see profiles.
+    The local catalog and the log stay on this machine; the command tells you where they are.
     """
     from coexplorer.config.write import remove_profile
 

@@ -42,17 +42,19 @@ class _MountCommand(click.Command):
 
 @click.command("mount", cls=_MountCommand)
 @click.argument("folder", type=FOLDER, required=False)
-@click.option("-f", "--foreground", is_flag=True, help="Stay, and report what happens here.")
-@click.option("--read-only", is_flag=True, help="Nothing can be changed.")
-@click.option("--allow-untag", is_flag=True, help="`rm tags/T/A` takes the tag away.")
+@click.option(
+    "-f", "--foreground", is_flag=True, help="Stay in the foreground, and report what happens."
+)
+@click.option("--read-only", is_flag=True, help="Refuse all changes.")
+@click.option("--allow-untag", is_flag=True, help="Let `rm tags/T/A` remove tag T from asset A.")
 @click.option(
     "--allow-delete",
     type=NUMBER,
     default=None,
     metavar="[N]",
-    help=f"`mv archived/A deleted/` deletes for good, at most N ({_DEFAULT_DELETIONS}) assets.",
+    help=f"Let `mv archived/A deleted/` delete for good, at most N assets ({_DEFAULT_DELETIONS}).",
 )
-@click.option("--allow-other", is_flag=True, help="Let other users of this machine look.")
+@click.option("--allow-other", is_flag=True, help="Let other users of this machine read it.")
 @pass_invocation
 def mount_command(
     invocation: Invocation,
@@ -64,7 +66,7 @@ def mount_command(
     allow_delete: int | None,
     allow_other: bool,
 ) -> None:
-    """Mount the assets as folders, to be edited with any tool.
+    """Mount assets as folders, for any editor and tool.
 
     FOLDER is an empty folder, or one to be made; without it, the profile's own. The mount goes to
     the background when it answers; `coexplorer umount FOLDER` ends it.
@@ -147,9 +149,9 @@ def _with_token(invocation: Invocation) -> Settings:
 
 @click.command("umount")
 @click.argument("folder", type=FOLDER, shell_complete=complete_mounts)
-@click.option("--force", is_flag=True, help="Even if it is in use, or hangs.")
+@click.option("--force", is_flag=True, help="Unmount even if it is in use, or hangs.")
 def umount_command(folder: Path, *, force: bool) -> None:
-    """End a mount; what is on its way is sent first, or kept in the journal."""
+    """Unmount. Unfinished saves are sent first, or kept for later."""
     from coexplorer.config import expand_home, find_paths
     from coexplorer.fs.mounts import list_mounts, unmount
 
@@ -211,7 +213,7 @@ def _find_names(mount: Mount, ids: set[AssetId]) -> dict[AssetId, str]:
 
 @click.command("status")
 def status_command() -> None:
-    """Show the mounts of this machine, and what they could not send."""
+    """Show your mounts, and what they could not send."""
     import time
 
     from coexplorer.config import find_paths

@@ -148,8 +148,8 @@ def confirm(question: str) -> bool:
             answer = tty.readline().decode("utf-8", "replace")
     except OSError:
         raise click.UsageError(
-            "there is nobody to ask here; say --yes if you are sure (several assets, what a query"
-            " or a tag finds, and every delete are asked about)"
+            "not a terminal, so nobody can be asked; pass --yes to go ahead without (changes of"
+            " several assets, of what a query or a tag finds, and deletes need a yes)"
         ) from None
     return answer.strip().lower() in {"y", "yes"}
 

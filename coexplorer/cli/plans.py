@@ -40,14 +40,12 @@ DONE = {
 def plan_options(command: Command) -> Command:
     """Add ``--dry-run``, ``--yes`` and ``--refresh`` to a command that changes assets."""
     command = click.option(
-        "--refresh", is_flag=True, help="Read all assets anew first, edits by others too."
+        "--refresh", is_flag=True, help="First reread all assets, to see edits by others."
     )(command)
     command = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")(
         command
     )
-    return click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")(
-        command
-    )
+    return click.option("--dry-run", is_flag=True, help="Only show what would be done.")(command)
 
 
 def carry_out(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import click
 
 from coexplorer.cli.commands import COMMANDS, cli
+from coexplorer.cli.examples import EXAMPLES
 from coexplorer.cli.exits import MEANINGS
 from coexplorer.cli.schema import KINDS, VERSION
 from coexplorer.query import FIELDS, FLAGS, SORT_FIELDS
@@ -127,6 +128,9 @@ def _describe(command: click.Command, parent: click.Context, name: str) -> Itera
     yield _clean_help(command)
     yield _usage(f"{ctx.command_path} {' '.join(command.collect_usage_pieces(ctx))}")
     yield from _options(command, ctx)
+    if examples := EXAMPLES.get(ctx.command_path.removeprefix("coexplorer ")):
+        width = max(len(line) for line, _ in examples)
+        yield _usage("\n".join(f"{line:<{width}}  # {told}" for line, told in examples))
     if isinstance(command, click.Group):
         for each in command.list_commands(ctx):
             found = command.get_command(ctx, each)

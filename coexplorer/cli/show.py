@@ -44,7 +44,7 @@ _MOST_PAGES = 20
 
 @click.command("show", cls=QueryCommand)
 @reading_options
-@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
 @raw_option
 @format_options(ASSET, columns=True)
 @pass_invocation

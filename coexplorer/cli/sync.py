@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
 
 @click.command("sync")
-@click.option("--force", is_flag=True, help="Believe it when a large part of the assets is gone.")
+@click.option(
+    "--force", is_flag=True, help="Accept the result even if many assets have disappeared."
+)
 @format_options(SYNC)
 @pass_invocation
 def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
-    """Read all assets of the platform into the local catalog."""
+    """Read all assets of the platform into the local catalog.
+
+    Other commands do this by themselves when it is needed.
+    """
 
     async def work(library: Library) -> SyncReport:
         status = await library.status()

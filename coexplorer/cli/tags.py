@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from coexplorer.library.selection import Fit
     from coexplorer.models import AssetId
 
-_QUERY = click.option(
-    "--query", metavar="QUERY", help="Only of the assets that a query finds; all without one."
-)
+_QUERY = click.option("--query", metavar="QUERY", help="Only on assets that match (default: all).")
 
 
 @click.group(
@@ -44,7 +42,7 @@ _QUERY = click.option(
 )
 @click.option("--query", metavar="QUERY", shell_complete=complete_query, help="The same as QUERY.")
 @click.option("-n", "--limit", type=NUMBER, metavar="N", help="Show at most N.")
-@click.option("--offline", is_flag=True, help="Show what is known, without the network.")
+@click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
 @format_options(TAG, columns=True)
 @click.pass_context
 def tags_command(
@@ -57,7 +55,7 @@ def tags_command(
     columns: tuple[str, ...],
     style: Format,
 ) -> None:
-    """List all tags, or those of the assets that QUERY finds, most used first."""
+    """List tags, most used first: of all assets, or of those matching QUERY."""
     if ctx.invoked_subcommand is not None:
         if query is not None or limit or offline or columns or style is not Format.TABLE:
             raise click.UsageError(f"give options behind {ctx.invoked_subcommand}")
@@ -102,7 +100,7 @@ def rename_command(
     refresh: bool,
     style: Format,
 ) -> None:
-    """Call the tag OLD by the name NEW, on archived assets too."""
+    """Rename tag OLD to NEW, on archived assets too."""
     _retag(invocation, (old,), new, query, dry_run=dry_run, yes=yes, refresh=refresh, style=style)
 
 
@@ -113,7 +111,7 @@ def rename_command(
     required=True,
     metavar="TAG",
     shell_complete=complete_tags,
-    help="What they become; may be one of them.",
+    help="The tag that replaces them; it may be one of them.",
 )
 @_QUERY
 @plan_options
@@ -130,7 +128,7 @@ def merge_command(
     refresh: bool,
     style: Format,
 ) -> None:
-    """Make one tag of several, on archived assets too."""
+    """Merge several tags into one, on archived assets too."""
     _retag(invocation, tags, into, query, dry_run=dry_run, yes=yes, refresh=refresh, style=style)
 
 

@@ -53,7 +53,7 @@ def target_options(command: Command) -> Command:
         "--query",
         metavar="QUERY",
         shell_complete=complete_query,
-        help="All assets that a query finds, in place of ASSET.",
+        help="All assets that match, instead of ASSET.",
     )(command)
     return click.argument("assets", metavar="ASSET...", nargs=-1, shell_complete=complete_assets)(
         command

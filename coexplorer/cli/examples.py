@@ -1,0 +1,111 @@
+"""One to three examples for each command: its help, the man pages and the documentation show them.
+
+A test lets each of them be read by the command itself.
+"""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "ls": (
+        ("coexplorer ls tag:raw -tag:test 'size:>10GB' --sort -size", "the largest raw data"),
+        ("coexplorer ls is:mine created:yesterday -n 5", "what you made yesterday"),
+        ("coexplorer ls used:never -o csv --columns id,name,size", "a list for a spreadsheet"),
+    ),
+    "show": (
+        ("coexplorer show 'Zebrafish atlas'", "everything about one asset"),
+        ("coexplorer show tag:raw -o json", "everything about many, for a script"),
+    ),
+    "files": (
+        ("coexplorer files 8316a00d raw --recursive", "all files below a folder"),
+        ("coexplorer ls tag:raw -o ids | coexplorer files - -o csv", "those of many assets"),
+    ),
+    "get": (
+        ("coexplorer get 8316a00d raw/ --to here", "download a folder"),
+        ("coexplorer ls tag:raw -o ids | coexplorer get - --to data", "download many assets"),
+    ),
+    "open": (("coexplorer open 8316a00d", "open its page in the browser"),),
+    "edit": (
+        ("coexplorer edit 8316a00d --name 'Zebrafish atlas 2' --add-tag atlas", "change one"),
+        ("coexplorer edit --query 'tag:raw -tag:keep' --add-tag old --dry-run", "see the plan"),
+        ("coexplorer edit --query tag:draft --editor", "change many in your editor"),
+    ),
+    "archive": (
+        ("coexplorer archive --query 'used:<1y -tag:keep' --dry-run", "see what would go"),
+        ("coexplorer duplicates -o ids | coexplorer archive - -y", "archive a list"),
+    ),
+    "unarchive": (("coexplorer unarchive --query 'is:archived tag:raw'", "bring many back"),),
+    "rm": (
+        ("coexplorer rm 8316a00d --dry-run", "see what would be lost"),
+        ("coexplorer rm --query 'is:archived state:failed'", "delete; it asks first"),
+    ),
+    "create": (
+        ("coexplorer create 'Session 12' --bucket lab-data --prefix session-12 --wait", "copy"),
+        (
+            "coexplorer create atlas --bucket open-data --public --keep-on-external-storage",
+            "leave the files where they are",
+        ),
+    ),
+    "wait": (("coexplorer wait state:draft is:mine --timeout 600", "until all are ready"),),
+    "tags": (
+        ("coexplorer tags is:mine -n 20", "the tags you use most"),
+        ("coexplorer tags rename ephys ecephys --dry-run", "see what a new name would change"),
+    ),
+    "tags rename": (("coexplorer tags rename ephys ecephys --dry-run", "see the plan"),),
+    "tags merge": (("coexplorer tags merge ephys Ecephys --into ecephys", "make one of two"),),
+    "stats": (
+        ("coexplorer stats", "where the space is"),
+        ("coexplorer stats is:mine created:2024 -o csv", "yours of one year, for a spreadsheet"),
+    ),
+    "duplicates": (("coexplorer duplicates -o ids | coexplorer archive - --dry-run", "tidy"),),
+    "lineage": (("coexplorer lineage 8316a00d", "what it was made from, and what from it"),),
+    "sync": (("coexplorer sync", "read all assets anew"),),
+    "log": (
+        ("coexplorer log -n 5", "the last five changes"),
+        ("coexplorer log 12", "what happened to each asset of change 12"),
+    ),
+    "undo": (
+        ("coexplorer undo", "take back the last change"),
+        ("coexplorer undo 12", "take back change 12"),
+    ),
+    "redo": (("coexplorer redo", "after an undo"),),
+    "retry": (
+        ("coexplorer retry", "send what could not be sent"),
+        ("coexplorer retry --batch 12", "go on with an interrupted change"),
+    ),
+    "discard": (("coexplorer discard 41 42", "give up two changes that can't be sent"),),
+    "mount": (
+        ("coexplorer mount ~/assets", "see your assets as folders"),
+        ("coexplorer mount ~/assets --read-only", "only look"),
+    ),
+    "umount": (("coexplorer umount ~/assets", "end it"),),
+    "status": (("coexplorer status", "your mounts, and what they could not send"),),
+    "login": (
+        ("coexplorer login acme", "sign in to codeocean.acme.com"),
+        ("coexplorer login acme --token-command 'pass show codeocean'", "keep the token safe"),
+    ),
+    "logout": (("coexplorer --profile acme logout", "forget one profile"),),
+    "profiles": (("coexplorer profiles", "where you are signed in"),),
+    "demo": (
+        ("coexplorer demo", "try everything on sample data"),
+        ("coexplorer demo --fresh --assets 5000", "start over with more of them"),
+    ),
+    "serve": (
+        ("coexplorer serve --assets 100", "a platform of your own"),
+        ("coexplorer serve --import export.jsonl --fresh", "rehearse on an export of your assets"),
+    ),
+    "completion": (("coexplorer completion bash", "print the script"),),
+    "help": (
+        ("coexplorer help search", "the search language"),
+        ("coexplorer help tags rename", "one command"),
+    ),
+}
+"""Command → its examples, each with what it is for."""
+
+
+def format_examples(name: str) -> str:
+    """Return the examples of a command as click prints text that is not to be wrapped."""
+    rows = EXAMPLES.get(name, ())
+    if not rows:
+        return ""
+    lines = [line for example, told in rows for line in (f"  # {told}", f"  {example}")]
+    return "\b\nExamples:\n" + "\n".join(lines)
