@@ -14,7 +14,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from coexplorer.catalog.disk import NoLocksError, code_of, ensure_lockable, explain_trouble
-from coexplorer.catalog.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from coexplorer.catalog.migrations import MIGRATIONS, VERSION
+from coexplorer.catalog.schema import APPLICATION_ID
 from coexplorer.errors import CatalogError
 
 BUSY_TIMEOUT_S: Final = 10.0

@@ -33,7 +33,6 @@ from coexplorer.catalog.compiler import (
     join_words,
 )
 from coexplorer.catalog.conditions import Condition, Test
-from coexplorer.catalog.schema import FLAG_BITS
 from coexplorer.query import Query
 
 _KEPT_SETS: Final = 48
@@ -416,8 +415,3 @@ def _measure_share(
         (*parameters, sample),
     ).fetchone()[0]
     return float(share or 0)
-
-
-def count_archived(connection: sqlite3.Connection) -> int:
-    """Return how many assets are archived."""
-    return _count_tally(connection, (f"flags & {FLAG_BITS['archived']}", ()))

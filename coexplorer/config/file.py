@@ -13,7 +13,7 @@ K = "+keep"
 domain = "codeocean.acme.com"
 token = "cop_…"              # or token_command, or in the keyring
 token_command = "pass show codeocean"
-dialect = "current"          # kept by the program itself
+dialect = "current"          # assumed until the platform was asked
 mount_folder = "~/data"
 
 [profiles.acme.views]

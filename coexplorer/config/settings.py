@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True):
         token_source: See `load_token`.
         catalog_path: The replica of this profile and domain; need not exist.
         journal_path: The journal of this profile and domain; need not exist.
-        dialect: As remembered in the profile; None: not asked yet.
+        dialect: What to assume until the platform was asked; None: nothing.
         keys: Key overrides: action → keys.
         actions: One-key actions: key → ``+TAG``, ``-TAG``, ``archive``, …
         columns: Columns of the list; empty: the program's own choice.

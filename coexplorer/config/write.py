@@ -25,7 +25,6 @@ from coexplorer.config.file import (
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.config.settings import Settings
 from coexplorer.errors import ConfigError, FileTrouble
-from coexplorer.models import Dialect
 
 _HEADER = "coexplorer's settings. Only you may read this file: it can hold tokens."
 
@@ -70,19 +69,6 @@ def remove_profile(paths: Paths, name: str) -> None:
         del profiles[name]
         if document.get("default_profile") == name:
             del document["default_profile"]
-
-
-def remember_dialect(settings: Settings, dialect: Dialect) -> None:
-    """Keep the dialect in the profile, if the file has that profile.
-
-    Raises:
-        ConfigError: When the file can't be read or written.
-    """
-    if settings.saved:
-        with _edit(settings.paths) as document:
-            _ensure_table(_ensure_table(document, "profiles", is_super=True), settings.profile)[
-                "dialect"
-            ] = str(dialect)
 
 
 def save_view(settings: Settings, name: str, query: str | None) -> None:

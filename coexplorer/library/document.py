@@ -89,22 +89,12 @@ class _Block(msgspec.Struct, frozen=True):
 
 
 def build_document(assets: Sequence[tuple[AssetId, Fields]]) -> str:
-    """Write assets as a document; `parse_document` gives the same fields back."""
+    """Write assets as a document; `find_edits` gives the same fields back."""
     count = "1 asset" if len(assets) == 1 else f"{len(assets)} assets"
     names = f"{', '.join(_KEYS[:-1])} and {_KEYS[-1]}"
     blocks = [_HEADER.format(count=count, names=names)]
     blocks += [_build_block(asset_id, fields) for asset_id, fields in assets]
     return "\n".join([*blocks, _END, ""])
-
-
-def parse_document(text: str) -> dict[AssetId, Fields]:
-    """Read a document back.
-
-    Raises:
-        DocumentError: A line is not a field, a value can't be read, an asset is in it twice, or the
-            end is missing.
-    """
-    return {asset_id: block.fields for asset_id, block in _read_blocks(text).items()}
 
 
 def find_edits(before: str, after: str) -> list[DocumentEdit]:

@@ -19,7 +19,8 @@ import pytest
 
 from coexplorer.catalog import Catalog, connections
 from coexplorer.catalog.connections import BUSY_TIMEOUT_S, IMPATIENT_S
-from coexplorer.catalog.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from coexplorer.catalog.migrations import MIGRATIONS, VERSION
+from coexplorer.catalog.schema import APPLICATION_ID
 from coexplorer.errors import CatalogError
 from coexplorer.models import AssetId, Membership
 from coexplorer.query import parse_query

@@ -11,7 +11,6 @@ from coexplorer.config.file import Profile, load_config_file
 from coexplorer.config.paths import Paths, find_paths
 from coexplorer.config.settings import load_settings
 from coexplorer.config.write import (
-    remember_dialect,
     remove_profile,
     save_columns,
     save_profile,
@@ -152,14 +151,12 @@ def test_changes_keep_comments_and_other_settings(paths: Paths) -> None:
         "token_command = 'pass show a'\nmount_folder = '/data'\n\n[keys]\n'x.y' = 'z'\n",
     )
     save_view(load_settings(env={}), "Raw", "tag:raw")
-    remember_dialect(load_settings(env={}), Dialect.CURRENT)
     save_columns(paths, ["name", "tags"])
     text = path.read_text()
     for kept in ("# mine", "# short", "# work", "pass show a", "/data", "'x.y' = 'z'"):
         assert kept in text
     settings = load_settings(env={})
     assert settings.views == {"Raw": "tag:raw"}
-    assert settings.dialect is Dialect.CURRENT
     assert settings.columns == ("name", "tags")
     save_view(settings, "Raw", None)
     assert load_settings(env={}).views == {}
@@ -208,10 +205,9 @@ def test_the_name_demo_can_not_be_taken(paths: Paths) -> None:
         save_profile(paths, Profile("demo", "a", Secret("cop_hush")))
 
 
-def test_what_is_not_in_the_file_remembers_nothing(paths: Paths) -> None:
+def test_what_is_not_in_the_file_keeps_no_view(paths: Paths) -> None:
     env = {"CODEOCEAN_DOMAIN": "acme", "CODEOCEAN_TOKEN": "cop_hush"}
     settings = load_settings(env=env)
-    remember_dialect(settings, Dialect.LEGACY)
     assert not paths.config_file.exists()
     with pytest.raises(ConfigError, match="view"):
         save_view(settings, "x", "tag:raw")
