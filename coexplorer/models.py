@@ -254,6 +254,33 @@ class FileEntry(msgspec.Struct, frozen=True):
     size_bytes: int | None = None
 
 
+SLOW_S: Final = 3.0
+"""Nobody needs to hear of an answer that is there sooner."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """What a session waits for.
+
+    Attributes:
+        seconds: How long an answer has been waited for; of a pause, how long it still is.
+        reason: Why there is a pause, as a sentence; empty: there is none, an answer is awaited.
+        asked: The platform asked for the pause; else it is ours.
+    """
+
+    seconds: float
+    reason: str = ""
+    asked: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What people are told; empty while it is too short to speak of."""
+        if not self.reason:
+            return f"waiting for the platform, {self.seconds:.0f} s" * (self.seconds >= SLOW_S)
+        if self.asked:
+            return f"{self.reason}: waiting {self.seconds:.0f} s, as it asks"
+        return f"{self.reason}: trying again in {self.seconds:.0f} s"
+
+
 class Folder(msgspec.Struct, frozen=True):
     """One level of an asset's files, and what of the platform's answer could not be used.
 

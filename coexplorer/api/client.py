@@ -19,6 +19,7 @@ from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.paging import Place
 from coexplorer.api.retry import Patience
 from coexplorer.api.transport import Carrier, Judge, Look, OnWait, Transport
+from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
 from coexplorer.errors import ApiError, Conflict, NotFound
 from coexplorer.fields import Fields, same_value
@@ -120,6 +121,11 @@ class Client:
     def dialect(self) -> Dialect | None:
         """The dialect in use, to be remembered; None before the first search."""
         return self._dialect
+
+    @property
+    def waits(self) -> Waits:
+        """What is waited for now."""
+        return self._transport.waits
 
     @property
     def on_wait(self) -> OnWait | None:

@@ -150,7 +150,8 @@ class Download:
         if self._chunks is None:
             return b""
         asked_at = anyio.current_time()
-        chunk = await anext(self._chunks, None)
+        with self._transport.waits.for_answer():
+            chunk = await anext(self._chunks, None)
         self._note_progress(len(chunk or b""), anyio.current_time() - asked_at)
         if chunk is None:
             if self.stop is None:

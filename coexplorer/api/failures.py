@@ -205,10 +205,30 @@ def build_bad_redirect(reason: str, status: int, *, writes: bool = False) -> Fai
     """
     error = BadReply(
         f"something else answered for the platform: {reason}",
-        hint="check the domain, and whether a sign-in page is in the way; the token was not sent"
-        " there",
+        hint="nothing was sent there, neither the token nor the request: check the domain, and"
+        " whether a sign-in page is in the way",
         status=status,
         outcome_unknown=writes and status in (301, 302, 303),
+    )
+    return Failure(Kind.FINAL, error)
+
+
+def build_circle(status: int, hops: int, *, writes: bool = False) -> Failure:
+    """Describe redirects that never end; each was to the platform itself, and none did anything."""
+    error = BadReply(
+        f"the platform redirects in circles: {hops} times, and still to itself",
+        hint="try again in a while, and tell who runs the platform",
+        status=status,
+        outcome_unknown=writes and status in (301, 302, 303),
+    )
+    return Failure(Kind.FINAL, error)
+
+
+def build_bad_address(reason: str) -> Failure:
+    """Describe an address of a file that is not asked for anything."""
+    error = BadReply(
+        f"the platform gives no usable address for this file: {reason}",
+        hint="tell who runs the platform",
     )
     return Failure(Kind.FINAL, error)
 

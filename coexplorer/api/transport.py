@@ -32,8 +32,10 @@ from coexplorer.api.failures import (
     Failed,
     Failure,
     Kind,
+    build_bad_address,
     build_bad_redirect,
     build_bad_reply,
+    build_circle,
     build_too_long,
     build_unclear,
     build_unreachable,
@@ -44,7 +46,8 @@ from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin, parse_base_url, parse_origin
 from coexplorer.api.retry import SILENT_COUNTS, Patience, Tried, find_wait_s
-from coexplorer.errors import NotFound
+from coexplorer.api.waits import Waits
+from coexplorer.errors import ApiError, NotFound
 from coexplorer.models import Asset, Secret
 
 T = TypeVar("T")
@@ -178,6 +181,7 @@ class Transport:
         self.base_url = parse_base_url(base_url)
         self.origin = parse_origin(self.base_url)
         self.on_wait = on_wait
+        self.waits = Waits()
         self.clock_offset_s = 0.0
         """Seconds that the platform's clock is ahead of ours, as far as it has told."""
         self._token = token
@@ -278,7 +282,7 @@ class Transport:
             wait_s = find_wait_s(failure, repeat, tried, self._patience, chance=chance)
             if wait_s is None or anyio.current_time() + wait_s >= deadline:
                 raise error from None
-            await self._wait(wait_s, error.message)
+            await self._wait(wait_s, error)
 
     async def wait_after(self, failure: Failure, nth: int, deadline: float) -> bool:
         """Wait before a repetition that the caller does itself; say whether there is to be one.
@@ -294,14 +298,16 @@ class Transport:
         wait_s = find_wait_s(failure, Repeat.ALWAYS, tried, self._patience, chance=chance)
         if wait_s is None or anyio.current_time() + wait_s >= deadline:
             return False
-        await self._wait(wait_s, failure.error.message)
+        await self._wait(wait_s, failure.error)
         return True
 
-    async def _wait(self, wait_s: float, reason: str) -> None:
-        _log.info("%s; again in %.1f s", reason, wait_s)
+    async def _wait(self, wait_s: float, error: ApiError) -> None:
+        _log.info("%s; again in %.1f s", error.message, wait_s)
         if self.on_wait is not None:
-            self.on_wait(wait_s, reason)
-        await anyio.sleep(wait_s)
+            self.on_wait(wait_s, error.message)
+        asked = error.retry_after_s is not None
+        with self.waits.for_repetition(wait_s, error.message, asked=asked):
+            await anyio.sleep(wait_s)
 
     async def _look_again(self, look: Look, deadline: float, *, maybe_done: bool) -> None:
         """Read what is written over next, and have it judged, in the place of the write itself."""
@@ -314,7 +320,7 @@ class Transport:
         started = anyio.current_time()
         until = min(deadline, started + self.timeouts.find_attempt_s(call))
         reply = None
-        with anyio.CancelScope(deadline=until):
+        with self.waits.for_answer(), anyio.CancelScope(deadline=until):
             reply = await self._exchange(call)
         if reply is None:
             reason = f"there was no complete answer within {until - started:.0f} s"
@@ -391,13 +397,15 @@ class Transport:
         same = target.path.rstrip("/") == first.path.rstrip("/")
         reads = call.method == "GET"
         if find_origin(str(target)) != self.origin:
-            reason = f"it redirects to another address, {target.host}"
+            reason = f"it redirects to another address, {_show_place(target)}"
         elif not reads and status not in (307, 308):
             reason = "it redirects a request that is not a read"
-        elif target.params != first.params or not (same or (reads and _is_below(target, call))):
+        elif not (same or (reads and _is_below(target, call))):
             reason = f"it redirects to another page, {target.path[:80]!r}"
+        elif target.params != first.params:
+            reason = "it redirects to the same page with other parameters"
         elif hops > _MAX_HOPS:
-            reason = "it redirects in circles"
+            raise Failed(build_circle(status, hops, writes=call.writes))
         if reason:
             raise Failed(build_bad_redirect(reason, status, writes=call.writes))
 
@@ -440,29 +448,37 @@ class Transport:
         request: httpx.Request | None = None
         with suppress(httpx.InvalidURL, ValueError):
             request = self._files_http.build_request("GET", url, headers=headers)
+        status = 0
         for _hop in range(_MAX_HOPS + 1):
             origin = find_origin(str(request.url)) if request is not None else None
-            if request is None or origin is None or not self._may_read(origin):
-                break
+            if request is None or origin is None:
+                raise Failed(build_bad_address("it is not one of the web"))
+            self._check_address(origin)
             request.stream = _Body(b"")
             response = await self._start_stream(request)
             async with _Chunks(response, self._files_network, writes=False) as chunks:
                 if response.next_request is None:
                     yield Stream(response.status_code, response.headers, chunks)
                     return
-                request = response.next_request
-        raise Failed(build_bad_redirect("the file's address is invalid, or not private", 0))
+                status, request = response.status_code, response.next_request
+        raise Failed(build_bad_address(f"it redirects again and again (status {status})"))
 
-    def _may_read(self, origin: Origin) -> bool:
-        """Tell whether a platform may send us there: a remote one not to this machine's servers."""
+    def _check_address(self, origin: Origin) -> None:
+        """Refuse to be sent to this machine by a remote platform, or where others can read along.
+
+        Raises:
+            Failed: It says which.
+        """
         if origin.may_be_loopback and not self.origin.is_loopback:
-            return False
-        return origin.is_private_enough
+            raise Failed(build_bad_address("it leads to this machine, to a server of your own"))
+        if not origin.is_private_enough:
+            reason = f"{origin.host} is not reached by HTTPS, and anybody could read along"
+            raise Failed(build_bad_address(reason))
 
     async def _start_stream(self, request: httpx.Request) -> httpx.Response:
         response = None
         try:
-            with anyio.move_on_after(self.timeouts.file_s):
+            with self.waits.for_answer(), anyio.move_on_after(self.timeouts.file_s):
                 response = await self._files_http.send(request, stream=True)
         except RAISED as error:
             failure = self._files_network.describe(error, str(request.url), writes=False)
@@ -559,6 +575,12 @@ class _Hurried:
             reason = f"its answer comes too slowly ({self._received:,} bytes so far)"
             raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=self._writes))
         return chunk
+
+
+def _show_place(url: httpx.URL) -> str:
+    """Name an address without what may be secret in it: its user, its path, its parameters."""
+    port = f":{url.port}" if url.port is not None else ""
+    return f"{url.scheme}://{url.host}{port}"
 
 
 def _is_below(target: httpx.URL, call: Call) -> bool:

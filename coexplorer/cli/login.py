@@ -111,12 +111,12 @@ class _Probe:
         """Return what the platform tells of the user."""
         import anyio
 
-        from coexplorer.cli.session import ungrouped
+        from coexplorer.cli.session import telling_waits, ungrouped
         from coexplorer.library import open_library
 
         async def main() -> str:
             async with open_library(self._settings, origin="cli") as library:
-                return await _describe_user(library)
+                return await telling_waits(library, lambda: _describe_user(library))
 
         with ungrouped():
             return anyio.run(main)

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+from typing import Self
 
 import click
 
@@ -173,15 +174,61 @@ def terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
+class _Bottom:
+    """The line at the bottom of the terminal: one at a time, or none.
+
+    Attributes:
+        progress: The progress that is shown there.
+        drawn: What stands there.
+    """
+
+    def __init__(self) -> None:
+        self.progress: Progress | None = None
+        self.drawn = ""
+
+    def draw(self, line: str) -> None:
+        """Replace what stands there; empty: by nothing."""
+        line = cut(line, terminal_width() - 1)
+        if line != self.drawn:
+            click.echo(f"\r{line}\x1b[K", err=True, nl=False, color=True)
+            self.drawn = line
+
+
+_BOTTOM = _Bottom()
+
+
+def draws() -> bool:
+    """Tell whether there is a terminal on which a line can be redrawn."""
+    return talks() and os.environ.get("TERM") != "dumb"
+
+
+def show_wait(sentence: str) -> None:
+    """Say at the bottom of the terminal what is waited for; empty: nothing is.
+
+    Only where `draws` says so.
+    """
+    sentence = clean(sentence)
+    if _BOTTOM.progress is not None:
+        _BOTTOM.progress.show_wait(sentence)
+    else:
+        _BOTTOM.draw(click.style(sentence, dim=True) if sentence else "")
+
+
 class Progress(contextlib.AbstractContextManager["Progress"]):
     """A line at the bottom of the terminal, redrawn in place; nothing where there is none."""
 
     def __init__(self, label: str, *, sizes: bool = False) -> None:
         self._label = clean(label)
         self._show = size_text if sizes else count_text
-        self._active = talks() and os.environ.get("TERM") != "dumb"
-        self._drawn = ""
+        self._active = draws()
+        self._line = ""
+        self._figures = ""
         self._drawn_at = 0.0
+
+    def __enter__(self) -> Self:
+        if self._active:
+            _BOTTOM.progress = self
+        return self
 
     def update(self, done: int, total: int | None, detail: str = "") -> None:
         """Show that `done` of `total` (None: not known) is there."""
@@ -190,18 +237,24 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         if not self._active or (now - self._drawn_at < _REDRAW_S and not matters):
             return
         self._drawn_at = now
-        figures = self._show(done) if total is None else f"{self._show(done)}/{self._show(total)}"
-        self._draw(render_bar(self._label, done, total, f"{figures} {clean(detail)}".rstrip()))
+        self._figures = (
+            self._show(done) if total is None else f"{self._show(done)}/{self._show(total)}"
+        )
+        figures = f"{self._figures} {clean(detail)}".rstrip()
+        self._line = render_bar(self._label, done, total, figures)
+        _BOTTOM.draw(self._line)
 
-    def _draw(self, line: str) -> None:
-        line = cut(line, terminal_width() - 1)
-        if line != self._drawn:
-            click.echo(f"\r{line}\x1b[K", err=True, nl=False, color=True)
-            self._drawn = line
+    def show_wait(self, sentence: str) -> None:
+        """Show in place of the bar what is waited for; empty: the bar again."""
+        if sentence:
+            _BOTTOM.draw(f"{self._label} {self._figures}".rstrip() + f": {sentence}")
+        else:
+            _BOTTOM.draw(self._line)
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._drawn:
-            click.echo("\r\x1b[K", err=True, nl=False, color=True)
+        if self._active:
+            _BOTTOM.progress = None
+            _BOTTOM.draw("")
 
 
 def render_bar(label: str, done: int, total: int | None, figures: str) -> str:

@@ -19,8 +19,8 @@ import msgspec
 
 from coexplorer import __version__
 from coexplorer.cli.ending import Ended
-from coexplorer.cli.format import clock_text, plural
-from coexplorer.cli.narration import Progress, note, talks, warn, warn_once
+from coexplorer.cli.format import clock_text
+from coexplorer.cli.narration import Progress, draws, note, show_wait, talks, warn, warn_once
 from coexplorer.errors import (
     BadReply,
     CatalogError,
@@ -48,6 +48,8 @@ PASSING = (Unreachable, PlatformFault, RateLimited, BadReply, NotSignedIn)
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end a command as Ctrl-C does."""
+
+_LOOK_EVERY_S = 0.5
 
 FRESH_S = 60.0
 """A catalog younger than this is not refreshed before it answers."""
@@ -109,7 +111,7 @@ class Invocation:
         async def do() -> Answer:
             async with open_library(settings, origin="cli", offline=offline) as library:
                 library.tell_with(warn)
-                answer = await work(library)
+                answer = await telling_waits(library, lambda: work(library))
                 status = await library.status()
                 if status.problem:
                     warn_once(status.problem)
@@ -117,6 +119,33 @@ class Invocation:
 
         with ungrouped():
             return anyio.run(until_signalled, do)
+
+
+async def telling_waits(library: Library, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do work, and say when it waits for the platform, if somebody is there to read it."""
+    if not draws():
+        return await work()
+    import anyio
+
+    async def watch() -> None:
+        shown = False
+        while True:
+            await anyio.sleep(_LOOK_EVERY_S)
+            wait = library.waiting()
+            sentence = "" if wait is None else wait.sentence
+            if sentence or shown:
+                show_wait(sentence)
+            shown = bool(sentence)
+
+    library.hear_answers(lambda: show_wait(""))
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch)
+        try:
+            return await work()
+        finally:
+            group.cancel_scope.cancel()
+            show_wait("")
+    raise AssertionError("nobody else cancels this scope")
 
 
 pass_invocation = click.make_pass_decorator(Invocation)
@@ -321,7 +350,7 @@ async def with_sync_progress(library: Library, work: Callable[[], Awaitable[Answ
         return await work()
     import anyio
 
-    from coexplorer.library.events import RateLimitWaited, SyncProgressed
+    from coexplorer.library.events import SyncProgressed
 
     async def show() -> None:
         async for event in events:
@@ -329,9 +358,6 @@ async def with_sync_progress(library: Library, work: Callable[[], Awaitable[Answ
                 # More than were known beforehand: nobody can tell yet how many there will be.
                 known = event.known if event.known and event.known >= event.rows else None
                 bar.update(event.rows, known, event.stage)
-            elif isinstance(event, RateLimitWaited):
-                wait_s = max(0, round(event.until - time.time()))
-                bar.update(0, None, f"the platform asks to wait {plural(wait_s, 'second')}")
 
     with Progress("reading the platform's assets") as bar, library.subscribe() as events:
         async with anyio.create_task_group() as group:

@@ -32,7 +32,7 @@ from coexplorer.library.entries import State
 from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.journal import Journal
-from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret
+from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret, Wait
 from coexplorer.query import Query
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Context:
         self.asked_in_vain = False
         self._opened_at = time.time()
         self.tell: Callable[[str], None] = _log.warning
+        self.hear_answers: Callable[[], None] | None = None
         self._unkept: dict[AssetId, Record] = {}  # read again, but the catalog can't be written
         self._connect = connect
         self._client: Client | None = None
@@ -121,6 +122,13 @@ class Context:
             if self._client is None:
                 self._client = await self._connect(None)
         return self._client
+
+    def waiting(self) -> Wait | None:
+        """Return what is waited for on the way to the platform."""
+        if self._client is None:
+            return None
+        self._client.waits.on_end = self.hear_answers
+        return self._client.waits.find()
 
     async def sign_in(self, token: Secret) -> None:
         """Go on with another token, once the platform takes it; see `Library.sign_in`."""

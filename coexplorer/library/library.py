@@ -61,6 +61,7 @@ from coexplorer.models import (
     SearchRequest,
     Secret,
     Stats,
+    Wait,
 )
 from coexplorer.query import Query
 
@@ -87,6 +88,17 @@ class Library:
     def tell_with(self, tell: Callable[[str], None]) -> None:
         """Pass sentences about what people are waiting for to `tell`, on the loop."""
         self._context.tell = tell
+
+    def waiting(self) -> Wait | None:
+        """Return what this session waits for on the way to the platform; None: nothing.
+
+        Ask from time to time, on the loop, and show its `sentence`.
+        """
+        return self._context.waiting()
+
+    def hear_answers(self, hear: Callable[[], None]) -> None:
+        """Have `hear` called on the loop when such a wait ends, before what waited goes on."""
+        self._context.hear_answers = hear
 
     async def ensure_journal(self) -> None:
         """Check that the journal tells all, and can be written.

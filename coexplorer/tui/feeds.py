@@ -48,6 +48,8 @@ COUNTS_PAUSE_S = 0.4
 COUNTED_SOON_S = 0.008
 """A count that is known so soon is shown with the rows: two frames take longer than this."""
 WAIT_OVER_S = 1.5
+WAITS_EVERY_S = 1.0
+"""So often a platform that does not answer is noticed."""
 CHANGES_PAUSE_S = 0.15
 """Changes that come in a burst are shown together."""
 
@@ -324,6 +326,19 @@ class Feeds:
         with self._library.subscribe() as events:
             async for event in events:
                 self._take(event)
+
+    async def watch_waits(self) -> None:
+        """Say in the header that the platform takes long to answer, until cancelled."""
+        shown = ""
+        while True:
+            await asyncio.sleep(WAITS_EVERY_S)
+            wait = self._library.waiting()
+            sentence = wait.sentence if wait is not None and not wait.reason else ""
+            if sentence:
+                self.show_header(sentence)
+            elif shown and self._note == shown:
+                self.show_header("")
+            shown = sentence
 
     def _take(self, event: Event) -> None:
         screen = self._screen

@@ -304,10 +304,10 @@ async def test_a_remote_platform_sends_nobody_to_this_machine() -> None:
     with raw_server(lambda _: [reply(200, b"private")]) as server:
         for host in ("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "0"):
             client = Client("https://platform.invalid", Secret("cop_t"), patience=HASTE)
-            with pytest.raises(BadReply, match="invalid, or not private"):
+            with pytest.raises(BadReply, match="leads to this machine"):
                 await download(client, f"http://{host}:{server.port}/f")
             client = Client("https://platform.invalid", Secret("cop_t"), patience=HASTE)
-            with pytest.raises(BadReply, match="invalid, or not private"):
+            with pytest.raises(BadReply, match="leads to this machine"):
                 await download(client, f"https://{host}:{server.port}/f")
     assert not server.asked
 

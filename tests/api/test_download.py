@@ -171,7 +171,7 @@ async def test_an_address_that_anybody_could_read_is_refused(client: Client, url
     async def fetch_url() -> str:
         return url
 
-    with pytest.raises(BadReply, match="address is invalid, or not private"):
+    with pytest.raises(BadReply, match="no usable address for this file"):
         async with client.open_download(fetch_url):
             pass
 

@@ -284,3 +284,54 @@ def test_a_reader_that_leaves_early_is_no_trouble(program: Program) -> None:
     )
     assert done.stderr == ""
     assert done.returncode in {0, 141}
+
+
+@pytest.mark.parametrize("slow", ["silence", "drip"])
+@pytest.mark.parametrize(
+    ("args", "method", "path"),
+    [
+        (("show", RAW), "GET", f"data_assets/{RAW}"),
+        (("sync",), "POST", "data_assets/search"),
+        (("files", RAW), "POST", f"data_assets/{RAW}/files"),
+        (("edit", RAW, "--add-tag", "w", "--yes"), "PUT", f"data_assets/{RAW}"),
+        (("ls", "--remote"), "POST", "data_assets/search"),
+        (("archive", RAW), "GET", f"data_assets/{RAW}"),
+    ],
+    ids=["show", "sync", "files", "edit", "remote", "archive"],
+)
+def test_a_platform_that_takes_long_is_said_to(
+    program: Program, args: tuple[str, ...], method: str, path: str, slow: str
+) -> None:
+    program.ok("sync")
+    options = {"piece_bytes": 1, "seconds": 1.0} if slow == "drip" else {}
+    rule = program.server.faults.add(slow, method, path, times=1, **options)  # type: ignore[arg-type]
+    with typing(program, *args, columns=120) as terminal:
+        program.server.faults.wait_struck(rule)
+        terminal.wait_for("waiting for the platform, 4 s")
+        if slow == "drip":
+            terminal.send("\x03")
+            assert terminal.wait() == 130
+        else:
+            program.server.faults.release()
+            assert terminal.wait() == 0
+    assert terminal.shown.rstrip("\r\n").rpartition("waiting for the platform")[2].count("\r\x1b[K")
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "said"),
+    [
+        (503, "", "failed with status 503: service unavailable: trying again in "),
+        (503, "2", "failed with status 503: service unavailable: waiting "),
+        (429, "2", "the platform asks us to slow down: waiting "),
+        (429, "", "the platform asks us to slow down: trying again in "),
+    ],
+)
+def test_it_is_said_whose_wait_it_is(
+    program: Program, status: int, retry_after: str, said: str
+) -> None:
+    program.ok("sync")
+    path = f"data_assets/{RAW}"
+    program.server.faults.add(status, "GET", path, times=3, retry_after=retry_after)
+    with typing(program, "show", RAW, columns=120) as terminal:
+        assert terminal.wait() == 0
+    assert said in terminal.plain

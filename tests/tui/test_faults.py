@@ -182,3 +182,16 @@ async def test_a_bulk_edit_is_stopped_in_the_middle_and_taken_up_again(
         await app.until_shown("7 done, 1 failed", "you can read but not change", "ask its owner")
         left = [row for row in app.main.marked if "keep" not in app.stored(row).tags]
         assert left == [VIEWED]
+
+
+async def test_the_header_says_that_the_platform_takes_long_as_long_as_it_does(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        rule = server.faults.add("silence", "PATCH", times=1)
+        await app.press("a")
+        await app.until(lambda: rule.struck == 1, "it is asked")
+        await app.until_shown("waiting for the platform, 4 s")
+        server.faults.release()
+        await app.until_gone("waiting for the platform")
+        assert app.stored(OUTSIDE).archived

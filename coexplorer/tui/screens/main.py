@@ -140,6 +140,7 @@ class MainScreen(CommandScreen[None]):
         self.feeds.show_header()
         self.show_footer()
         self.start("listen", self.feeds.listen)
+        self.start("waits", self.feeds.watch_waits)
         if not self.coexplorer.holds_output:
             self.restart("status", self.feeds.load_status)
             self.restart("counts", self.feeds.load_counts)
