@@ -84,7 +84,23 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer login acme --token-command 'pass show codeocean'", "keep the token safe"),
     ),
     "logout": (("coexplorer --profile acme logout", "forget one profile"),),
-    "profiles": (("coexplorer profiles", "where you are signed in"),),
+    "profiles": (
+        ("coexplorer profiles", "where you are signed in"),
+        ("coexplorer profiles --check", "and which tokens still work"),
+    ),
+    "whoami": (("coexplorer whoami", "does my token still work?"),),
+    "config": (
+        ("coexplorer config list", "what is set"),
+        ("coexplorer config set default_profile acme", "change one setting"),
+    ),
+    "config get": (("coexplorer config get profiles.acme.domain", "print one"),),
+    "config set": (
+        ("coexplorer config set columns name size tags", "the columns of the app and of ls"),
+        ("coexplorer config set profiles.acme.mount_folder ~/data", "where to mount"),
+    ),
+    "config unset": (("coexplorer config unset columns", "back to the default"),),
+    "config list": (("coexplorer config list -o json", "for a script"),),
+    "config path": (("coexplorer config path", "the file to edit"),),
     "demo": (
         ("coexplorer demo", "try everything on sample data"),
         ("coexplorer demo --fresh --assets 5000", "start over with more of them"),

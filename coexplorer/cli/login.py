@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -13,7 +13,7 @@ from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.schema import PROFILE, Values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
-from coexplorer.config import Settings, find_paths
+from coexplorer.config import Settings, find_paths, load_settings
 from coexplorer.config.domain import Address, parse_domain
 from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
 from coexplorer.config.settings import build_settings, keyring_account
@@ -167,8 +167,9 @@ def logout_command(invocation: Invocation) -> None:
 
 
 @click.command("profiles")
+@click.option("--check", is_flag=True, help="Ask each platform who you are; takes a moment.")
 @format_options(PROFILE, columns=True)
-def profiles_command(*, columns: tuple[str, ...], style: Format) -> None:
+def profiles_command(*, check: bool, columns: tuple[str, ...], style: Format) -> None:
     """List the profiles of config.toml (never their tokens)."""
     paths = find_paths()
     config = load_config_file(paths.config_file)
@@ -180,18 +181,42 @@ def profiles_command(*, columns: tuple[str, ...], style: Format) -> None:
             "domain": parse_domain(profile.domain).domain,
             "token": _where(profile),
             "default": profile.name == config.default_profile or len(config.profiles) == 1,
+            **(_check_profile(profile.name) if check else {"works": None, "user": None}),
         }
         for profile in config.profiles.values()
     ]
     if style is not Format.TABLE or columns:
         print_rows(PROFILE, rows, style, columns)
         return
-    cells = [
+    cells: list[tuple[str, ...]] = [
         ("*" if row["default"] else "", str(row["profile"]), str(row["domain"]), str(row["token"]))
         for row in rows
     ]
-    print_table([Column(""), Column("PROFILE"), Column("DOMAIN"), Column("TOKEN FROM")], cells)
+    head = [Column(""), Column("PROFILE"), Column("DOMAIN"), Column("TOKEN FROM")]
+    if check:
+        head += [Column("WORKS"), Column("USER", flexible=True)]
+        works = {True: "yes", False: "no", None: "?"}
+        for at, row in enumerate(rows):
+            cells[at] = (
+                *cells[at],
+                works[cast("bool | None", row["works"])],
+                str(row["user"] or ""),
+            )
+    print_table(head, cells)
     note(f"kept in {paths.config_file}")
+
+
+def _check_profile(name: str) -> Values:
+    from coexplorer.cli.account import check_token
+
+    try:
+        checked = check_token(load_settings(profile=name))
+    except ConfigError as error:
+        warn(f"{name}: {error.message}")
+        return {"works": False, "user": None}
+    if checked.error is not None:
+        warn(f"{name}: {checked.error.message}")
+    return {"works": checked.works, "user": checked.user}
 
 
 def _where(profile: Profile) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ import click
 
 from coexplorer.cli.completion import complete_mounts
 from coexplorer.cli.format import plural
+from coexplorer.cli.output import Format, format_options, print_rows
+from coexplorer.cli.schema import MOUNT, Values, time_text
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.values import FOLDER, NUMBER
 from coexplorer.errors import CoexplorerError
@@ -212,37 +214,63 @@ def _find_names(mount: Mount, ids: set[AssetId]) -> dict[AssetId, str]:
 
 
 @click.command("status")
-def status_command() -> None:
+@click.option("--all", "everything", is_flag=True, help="Include mounts of other users.")
+@format_options(MOUNT, columns=True)
+def status_command(*, everything: bool, columns: tuple[str, ...], style: Format) -> None:
     """Show your mounts, and what they could not send."""
-    import time
-
     from coexplorer.config import find_paths
     from coexplorer.config.fuse import can_list_mounts
-    from coexplorer.fs.mounts import answers, list_mounts
+    from coexplorer.fs.mounts import list_mounts
 
-    mounts = list_mounts(find_paths())
+    mounts = list_mounts(find_paths(), uid=None if everything else os.getuid())
+    if style is not Format.TABLE or columns:
+        print_rows(MOUNT, map(_describe_mount, mounts), style, columns)
+        return
     if not can_list_mounts():
         click.echo("nothing is mounted: the mount needs Linux, with /proc")
     elif not mounts:
         click.echo("nothing is mounted")
-    for mount in mounts:
-        if not mount.pid:
-            click.echo(f"{mount.folder}\tno record of it here: another home's mount, or a dead one")
-            continue
-        if not mount.alive:
-            click.echo(f"{mount.folder}\tdead; coexplorer umount --force {mount.folder}")
-            continue
-        if not answers(Path(mount.folder)):
-            click.echo(f"{mount.folder}\thangs; coexplorer umount --force {mount.folder}")
-            continue
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(mount.started))
-        kind = ", read-only" if mount.read_only else ""
-        waiting = _count_unsent(Path(mount.journal))
-        unsent = f"\t{plural(waiting, 'unsent edit')}; coexplorer log shows" if waiting else ""
-        click.echo(
-            f"{mount.folder}\t{mount.profile} ({mount.url}){kind}\tsince {since}"
-            f"\tpid {mount.pid}{unsent}"
-        )
+    for values in map(_describe_mount, mounts):
+        click.echo("\t".join(_tell_mount(values)))
+
+
+def _describe_mount(mount: Mount) -> Values:
+    from coexplorer.fs.mounts import answers
+
+    state = "mounted"
+    if not mount.pid:
+        state = "unknown"
+    elif not mount.alive:
+        state = "dead"
+    elif not answers(Path(mount.folder)):
+        state = "hangs"
+    known = state == "mounted"
+    return {
+        "folder": mount.folder,
+        "state": state,
+        "profile": mount.profile or None,
+        "url": mount.url or None,
+        "read_only": mount.read_only,
+        "since": time_text(mount.started or None),
+        "pid": mount.pid or None,
+        "unsent": _count_unsent(Path(mount.journal)) if known else None,
+    }
+
+
+def _tell_mount(values: Values) -> Iterator[str]:
+    yield str(values["folder"])
+    match values["state"]:
+        case "unknown":
+            yield "no record of it here: another home's mount, or a dead one"
+        case "mounted":
+            kind = ", read-only" if values["read_only"] else ""
+            yield f"{values['profile']} ({values['url']}){kind}"
+            yield f"since {values['since']}"
+            yield f"pid {values['pid']}"
+            if isinstance(unsent := values["unsent"], int) and unsent:
+                yield f"{plural(unsent, 'unsent edit')}; coexplorer log shows"
+        case state:
+            yield f"{state}; coexplorer umount --force {values['folder']}"
 
 
 def _count_unsent(journal_path: Path) -> int:

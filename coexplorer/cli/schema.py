@@ -301,6 +301,47 @@ PROFILE = Kind(
         Key("domain", Holds.TEXT, "The platform."),
         Key("token", Holds.TEXT, "Where the token comes from."),
         Key("default", Holds.FLAG, "Whether it is used without `--profile`."),
+        Key("works", Holds.FLAG, "Whether its token works, if `--check` asked.", nullable=True),
+        Key("user", Holds.TEXT, "Whose token it is, if `--check` asked.", nullable=True),
+    ),
+)
+
+USER = Kind(
+    "user",
+    ("whoami",),
+    (
+        Key("profile", Holds.TEXT, "The profile in use."),
+        Key("domain", Holds.TEXT, "The platform."),
+        Key("url", Holds.TEXT, "Its address."),
+        Key("user", Holds.TEXT, "You; null: the platform does not tell.", nullable=True),
+        Key("token", Holds.TEXT, "Where the token comes from."),
+        Key("works", Holds.FLAG, "Whether it works; null: it could not be asked.", nullable=True),
+        Key("error", Holds.TEXT, "Why it does not work.", nullable=True),
+    ),
+    single=True,
+)
+
+SETTING = Kind(
+    "setting",
+    ("config list",),
+    (
+        Key("key", Holds.TEXT, "Its path."),
+        Key("value", Holds.TEXTS, "Its value; a list of one for most."),
+    ),
+)
+
+MOUNT = Kind(
+    "mount",
+    ("status",),
+    (
+        Key("folder", Holds.TEXT, "Where it is."),
+        Key("state", Holds.TEXT, "`mounted`, `dead`, `hangs` or `unknown`."),
+        Key("profile", Holds.TEXT, "Its profile.", nullable=True),
+        Key("url", Holds.TEXT, "The platform.", nullable=True),
+        Key("read_only", Holds.FLAG, "Whether it refuses changes."),
+        Key("since", Holds.TIME, "When it was mounted.", nullable=True),
+        Key("pid", Holds.NUMBER, "Its process.", nullable=True),
+        Key("unsent", Holds.NUMBER, "Edits that could not be sent.", nullable=True),
     ),
 )
 
@@ -316,6 +357,9 @@ KINDS = (
     RELATIVE,
     SYNC,
     PROFILE,
+    USER,
+    SETTING,
+    MOUNT,
 )
 
 

@@ -26,7 +26,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -42,6 +42,10 @@ OTHER_FOLDER = "or set XDG_CONFIG_HOME to another folder"
 
 _TOP_KEYS = {"default_profile", "columns", "keys", "actions", "profiles"}
 _PROFILE_KEYS = {"domain", "token", "token_command", "dialect", "mount_folder", "views"}
+_LISTS = {"columns", "keys"}
+_TABLES = {"keys", "actions"}
+"""Settings whose names are the user's own."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -139,6 +143,74 @@ def parse_config(table: Mapping[str, object]) -> ConfigFile:
         profiles=profiles,
         warnings=tuple(reader.warnings),
     )
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """Where one value stands in ``config.toml``.
+
+    Attributes:
+        place: The keys that lead to it.
+        is_list: It is a list of texts.
+        is_secret: It is a token.
+    """
+
+    place: tuple[str, ...]
+    is_list: bool = False
+    is_secret: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its path, as people write it."""
+        return ".".join(self.place)
+
+
+def find_setting(path: str) -> Setting | None:
+    """Return the setting that a path such as ``profiles.acme.domain`` leads to (pure).
+
+    Names hold dots, too: ``keys.asset.archive``, ``profiles.my.lab.views.my.raw``.
+    """
+    first, _, rest = path.partition(".")
+    rest = rest.strip('"')
+    if first in _TABLES:
+        return Setting((first, rest), is_list=first in _LISTS) if rest else None
+    if first == "profiles":
+        name, views, view = rest.partition(".views.")
+        if views:
+            return Setting((first, name, "views", view.strip('"'))) if name and view else None
+        name, _, key = rest.rpartition(".")
+        known = name and key in _PROFILE_KEYS - {"views"}
+        return Setting((first, name, key), is_secret=key == "token") if known else None
+    return Setting((first,), is_list=first in _LISTS) if path in _TOP_KEYS else None
+
+
+def read_setting(config: ConfigFile, setting: Setting) -> str | tuple[str, ...] | None:
+    """Return the value of a setting; None where it is not set."""
+    return dict(list_settings(config)).get(setting.key)
+
+
+def list_settings(config: ConfigFile) -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    """Yield the path and the value of everything that is set; of a token only that it is there."""
+    if config.default_profile is not None:
+        yield "default_profile", config.default_profile
+    if config.columns:
+        yield "columns", config.columns
+    for action, keys in config.keys.items():
+        yield f"keys.{action}", keys
+    for key, action in config.actions.items():
+        yield f"actions.{key}", action
+    for name, profile in config.profiles.items():
+        values = {
+            "domain": profile.domain,
+            "token": "(set)" if profile.token is not None else None,
+            "token_command": profile.token_command,
+            "dialect": profile.dialect and str(profile.dialect),
+            "mount_folder": profile.mount_folder,
+        }
+        for key, value in values.items():
+            if value is not None:
+                yield f"profiles.{name}.{key}", value
+        for view, query in profile.views.items():
+            yield f"profiles.{name}.views.{view}", query
 
 
 def check_profile_name(name: str) -> str:

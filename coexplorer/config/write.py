@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
 
 import tomlkit
 from tomlkit import TOMLDocument
@@ -18,9 +19,12 @@ from tomlkit.items import Table
 from coexplorer.config.file import (
     DEMO,
     OTHER_FOLDER,
+    ConfigFile,
     Profile,
+    Setting,
     check_profile_name,
     load_config_file,
+    parse_config,
 )
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.config.settings import Settings
@@ -99,6 +103,36 @@ def save_columns(paths: Paths, columns: Sequence[str]) -> None:
     """
     with _edit(paths) as document:
         document["columns"] = list(columns)
+
+
+def change_setting(
+    paths: Paths,
+    setting: Setting,
+    value: str | tuple[str, ...] | None,
+    *,
+    check: Callable[[ConfigFile], None],
+) -> None:
+    """Set a value, or remove it (None), if the file is right afterwards; else nothing is written.
+
+    Args:
+        paths: The program's folders.
+        setting: Where the value stands.
+        value: The new one.
+        check: Looks at the whole of the new settings, and raises what is wrong with them.
+
+    Raises:
+        ConfigError: When the file can't be read or written, or would be wrong.
+    """
+    *tables, key = setting.place
+    with _edit(paths) as document:
+        table: TOMLDocument | Table = document
+        for depth, name in enumerate(tables):
+            table = _ensure_table(table, name, is_super=name == "profiles" and depth == 0)
+        if value is None:
+            table.pop(key, None)
+        else:
+            table[key] = value if isinstance(value, str) else list(value)
+        check(parse_config(tomllib.loads(tomlkit.dumps(document))))
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import signal
 import stat
@@ -22,6 +23,7 @@ from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.errors import Refused
 from coexplorer.fs.kernel.procfs import unescape_mountinfo
 
+_USER = re.compile(r"\buser_id=(\d+)")
 FSTYPE = "fuse.coexplorer"
 _END_S = 5.0
 _ANSWER_S = 1.0
@@ -170,17 +172,30 @@ def iter_mountpoints() -> Iterator[tuple[Path, str]]:
 
     Where only Linux's mounts could be, and this is none, there are none.
     """
+    for path, minor, _ in _iter_owned():
+        yield path, minor
+
+
+def _iter_owned() -> Iterator[tuple[Path, str, int | None]]:
+    """Iterate over our mounts as `iter_mountpoints` does, with the user who mounted each."""
     if not can_list_mounts():
         return
     for line in MOUNTS.read_text(errors="surrogateescape").splitlines():
         left, _, right = line.partition(" - ")
         fields = left.split(" ")
         if right.split(" ")[0] == FSTYPE:
-            yield Path(unescape_mountinfo(fields[4])), fields[2].partition(":")[2]
+            owner = _USER.search(right)
+            uid = None if owner is None else int(owner[1])
+            yield Path(unescape_mountinfo(fields[4])), fields[2].partition(":")[2], uid
 
 
-def list_mounts(paths: Paths) -> list[Mount]:
-    """List our mounts, dead ones too, and forget records of those that are gone."""
+def list_mounts(paths: Paths, *, uid: int | None = None) -> list[Mount]:
+    """List our mounts, dead ones too, and forget records of those that are gone.
+
+    Args:
+        paths: The program's folders.
+        uid: Leave out what another user mounted; None: of everybody.
+    """
     folder = _records_dir(paths)
     records: dict[str, Mount] = {}
     for file in folder.glob("*.json") if folder.is_dir() else ():
@@ -189,14 +204,15 @@ def list_mounts(paths: Paths) -> list[Mount]:
         except (OSError, msgspec.MsgspecError):
             continue
         records[record.folder] = record
-    present = {str(path) for path, _ in iter_mountpoints()}
-    for gone in set(records) - present:
+    present = {str(path): owner for path, _, owner in _iter_owned()}
+    for gone in set(records) - set(present):
         _record_file(paths, Path(gone)).unlink(missing_ok=True)
     return [
         msgspec.structs.replace(records[path], alive=_is_running(records[path].pid))
         if path in records
         else Mount(path, 0, "", "", 0.0)
-        for path in sorted(present)
+        for path, owner in sorted(present.items())
+        if path in records or uid is None or owner in {None, uid}
     ]
 
 

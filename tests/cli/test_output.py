@@ -67,6 +67,7 @@ SOURCES = {
     "duplicate": (("duplicates",),),
     "relative": (("lineage", RAW),),
     "profile": (("profiles",),),
+    "setting": (("config", "list"),),
 }
 
 
@@ -109,10 +110,11 @@ def test_every_command_prints_the_keys_of_its_kind(
         assert rich(*args, "-o", "ids").code == 2
 
 
-def test_sync_answers_with_one_object(program: Program) -> None:
-    kind = next(each for each in KINDS if each.name == "sync")
-    check([program.ok("sync", "-o", "json").json], kind)
-    assert program("sync", "-o", "csv").code == 2
+@pytest.mark.parametrize(("name", "command"), [("sync", "sync"), ("user", "whoami")])
+def test_some_commands_answer_with_one_object(program: Program, name: str, command: str) -> None:
+    kind = next(each for each in KINDS if each.name == name)
+    check([program.ok(command, "-o", "json").json], kind)
+    assert program(command, "-o", "csv").code == 2
 
 
 def test_flags_of_before_are_synonyms(program: Program) -> None:
@@ -273,5 +275,8 @@ def test_every_command_that_prints_rows_takes_a_format() -> None:
     for name in COMMANDS:
         command = cli.get_command(ctx, name)
         assert command is not None
-        takes = any("--output" in parameter.opts for parameter in command.params)
+        below = command.commands.values() if isinstance(command, click.Group) else ()
+        takes = any(
+            "--output" in parameter.opts for each in (command, *below) for parameter in each.params
+        )
         assert takes == (name in named), name

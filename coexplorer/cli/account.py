@@ -1,0 +1,89 @@
+"""``whoami``, and the check of a profile's token: who one is, where, and whether it still works."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from coexplorer.cli import exits
+from coexplorer.cli.narration import note, warn
+from coexplorer.cli.output import Format, format_options, print_line, print_object
+from coexplorer.cli.plans import leave
+from coexplorer.cli.schema import USER, Values
+from coexplorer.cli.session import Invocation, pass_invocation, ungrouped
+from coexplorer.errors import ApiError, CoexplorerError, ConfigError, NotSignedIn
+
+if TYPE_CHECKING:
+    from coexplorer.config import Settings
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What a platform says to a token.
+
+    Attributes:
+        works: Whether it takes it; None: it could not be asked.
+        user: Whose it is, as far as the platform tells: the owner of what is "mine".
+        error: Why it does not work, or could not be asked.
+    """
+
+    works: bool | None
+    user: str | None = None
+    error: CoexplorerError | None = None
+
+
+def check_token(settings: Settings) -> Checked:
+    """Ask the platform for one row."""
+    import anyio
+
+    from coexplorer.library import open_library
+    from coexplorer.models import Ownership, SearchRequest
+
+    async def ask() -> str | None:
+        async with open_library(settings, origin="cli") as library:
+            async for asset in library.search_remote(SearchRequest(ownership=Ownership.OWNED)):
+                return asset.owner or None
+            return None
+
+    try:
+        with ungrouped():
+            user = anyio.run(ask)
+    except (NotSignedIn, ConfigError) as error:
+        return Checked(works=False, error=error)
+    except ApiError as error:
+        return Checked(works=None, error=error)
+    return Checked(works=True, user=user)
+
+
+@click.command("whoami")
+@format_options(USER)
+@pass_invocation
+def whoami_command(invocation: Invocation, *, style: Format) -> None:
+    """Show who you are, on which platform, and whether your token still works.
+
+    The platform does not tell until when a token works.
+    """
+    settings = invocation.load_settings()
+    checked = check_token(settings)
+    values: Values = {
+        "profile": settings.profile,
+        "domain": settings.domain,
+        "url": settings.base_url,
+        "user": checked.user,
+        "token": settings.token_source.label,
+        "works": checked.works,
+        "error": checked.error and checked.error.message,
+    }
+    if style is not Format.TABLE:
+        print_object(USER, values)
+    else:
+        who = checked.user or ("you (no asset of yours to tell the name)" if checked.works else "?")
+        print_line(f"{who} at {settings.domain}, profile {settings.profile}")
+        works = {True: "works", False: "does not work", None: "could not be checked"}
+        print_line(f"token from {settings.token_source.label}: {works[checked.works]}")
+    if checked.error is not None:
+        warn(checked.error.message)
+        if checked.error.hint:
+            note(checked.error.hint)
+        leave(exits.code_of(checked.error))

@@ -1,0 +1,154 @@
+"""``config``: the settings of ``config.toml``, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from coexplorer.cli.narration import warn
+from coexplorer.cli.output import Format, format_options, print_line, print_rows
+from coexplorer.cli.schema import SETTING, Values
+from coexplorer.cli.values import guess_word
+from coexplorer.config import find_paths
+from coexplorer.config.domain import parse_domain
+from coexplorer.config.file import (
+    ConfigFile,
+    Setting,
+    find_setting,
+    list_settings,
+    load_config_file,
+    read_setting,
+)
+from coexplorer.errors import ConfigError, NotFound
+
+_HIDDEN = "(set)"
+
+
+@click.group("config")
+def config_command() -> None:
+    """Read and change the settings in config.toml; your comments stay.
+
+    KEY is a path such as default_profile, columns, keys.asset.archive, actions.K,
+    profiles.acme.mount_folder or profiles.acme.views.NAME. docs/config.md explains all of them.
+    """
+
+
+@config_command.command("path")
+def path_command() -> None:
+    """Print where config.toml is."""
+    click.echo(find_paths().config_file)
+
+
+@config_command.command("list")
+@format_options(SETTING, columns=True)
+def list_command(*, columns: tuple[str, ...], style: Format) -> None:
+    """List all settings that are set; tokens are not shown."""
+    config = load_config_file(find_paths().config_file)
+    for warning in config.warnings:
+        warn(warning)
+    if style is not Format.TABLE or columns:
+        print_rows(SETTING, _list_values(config), style, columns)
+        return
+    for row in _list_values(config):
+        value = row["value"]
+        print_line(f"{row['key']} = {', '.join(value) if isinstance(value, tuple) else value}")
+
+
+def _list_values(config: ConfigFile) -> Iterator[Values]:
+    for key, value in list_settings(config):
+        yield {"key": key, "value": (value,) if isinstance(value, str) else value}
+
+
+@config_command.command("get")
+@click.argument("key")
+def get_command(key: str) -> None:
+    """Print the value of KEY: one line, or one for each part of a list."""
+    setting = _find(key)
+    value = read_setting(load_config_file(find_paths().config_file), setting)
+    if value is None:
+        raise NotFound(f"{key} is not set", hint="coexplorer config list shows what is")
+    for line in (value,) if isinstance(value, str) else value:
+        print_line(line)
+
+
+@config_command.command("set")
+@click.argument("key")
+@click.argument("values", metavar="VALUE...", nargs=-1, required=True)
+def set_command(key: str, values: tuple[str, ...]) -> None:
+    """Set KEY to VALUE; a list takes several, or one with commas."""
+    from coexplorer.config.write import change_setting
+
+    setting = _find(key)
+    if setting.is_list:
+        several = tuple(each.strip() for value in values for each in value.split(","))
+        change_setting(find_paths(), setting, tuple(filter(None, several)), check=_check)
+    elif len(values) > 1:
+        raise click.UsageError(f"{key} takes one value; put it in quotes")
+    else:
+        change_setting(find_paths(), setting, values[0], check=_check)
+
+
+@config_command.command("unset")
+@click.argument("key")
+def unset_command(key: str) -> None:
+    """Remove KEY, so that the default holds again."""
+    from coexplorer.config.write import change_setting
+
+    setting = _find(key)
+    if read_setting(load_config_file(find_paths().config_file), setting) is None:
+        raise NotFound(f"{key} is not set", hint="coexplorer config list shows what is")
+    change_setting(find_paths(), setting, None, check=_check)
+
+
+def _find(key: str) -> Setting:
+    """Return the setting of a path.
+
+    Raises:
+        click.UsageError: There is none, or it is a token.
+    """
+    setting = find_setting(key)
+    if setting is None:
+        known = (
+            "default_profile",
+            "columns",
+            "keys.COMMAND",
+            "actions.KEY",
+            "profiles.NAME.domain",
+        )
+        raise click.UsageError(
+            f"there is no setting {key!r}{guess_word(key, known)}; docs/config.md lists all"
+        )
+    if setting.is_secret:
+        raise click.UsageError("tokens are neither shown nor given here: use coexplorer login")
+    return setting
+
+
+def _check(config: ConfigFile) -> None:
+    """Check what only the whole program knows: profiles, columns, commands, keys and queries.
+
+    Raises:
+        ConfigError: Something would have no effect.
+        QueryError: A view is no query.
+    """
+    from coexplorer.query import parse_query
+    from coexplorer.tui.columns import COLUMN_BY_ID
+    from coexplorer.tui.keys import build_keymap
+
+    if config.default_profile is not None and config.default_profile not in config.profiles:
+        known = ", ".join(config.profiles) or "none yet"
+        raise ConfigError(
+            f"there is no profile {config.default_profile!r}", hint=f"profiles: {known}"
+        )
+    for column in config.columns:
+        if column not in COLUMN_BY_ID:
+            guess = guess_word(column, COLUMN_BY_ID)
+            raise ConfigError(
+                f"there is no column {column!r}{guess}", hint=f"columns: {', '.join(COLUMN_BY_ID)}"
+            )
+    for problem in build_keymap(config.keys, config.actions).problems:
+        raise ConfigError(problem, hint="docs/keys.md lists commands and their keys")
+    for profile in config.profiles.values():
+        parse_domain(profile.domain)
+        for query in profile.views.values():
+            parse_query(query)

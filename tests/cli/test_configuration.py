@@ -1,0 +1,195 @@
+"""``config``, ``whoami``, ``profiles --check`` and ``status``: what is set, and if it works."""
+
+from pathlib import Path
+
+import pytest
+
+from coexplorer.config import find_paths
+from coexplorer.config.file import find_setting, list_settings, load_config_file
+from coexplorer.fs import mounts
+from coexplorer.fs.mounts import list_mounts
+from tests.support.program import Program
+
+TEXT = """# my own words
+default_profile = "acme"  # where I work
+columns = ["name", "size"]
+
+[keys]
+"asset.archive" = "x"  # as in mutt
+
+[profiles.acme]
+domain = "codeocean.acme.com"
+token = "cop_secret"
+
+[profiles.acme.views]
+"My raw" = "tag:raw is:mine"
+
+[profiles."my.lab"]
+domain = "lab.example.com"
+"""
+
+
+@pytest.fixture
+def config(program: Program) -> Path:
+    """A file with something of everything; nobody is signed in by the environment."""
+    program.env = {}
+    path = find_paths().config_file
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("key", "lines"),
+    [
+        ("default_profile", ["acme"]),
+        ("columns", ["name", "size"]),
+        ("keys.asset.archive", ["x"]),
+        ('keys."asset.archive"', ["x"]),
+        ("profiles.acme.domain", ["codeocean.acme.com"]),
+        ("profiles.my.lab.domain", ["lab.example.com"]),
+        ("profiles.acme.views.My raw", ["tag:raw is:mine"]),
+    ],
+)
+@pytest.mark.usefixtures("config")
+def test_each_setting_can_be_read(program: Program, key: str, lines: list[str]) -> None:
+    assert program.ok("config", "get", key).lines == lines
+
+
+def test_list_shows_everything_but_a_token(program: Program, config: Path) -> None:
+    out = program.ok("config", "list").out
+    assert "default_profile = acme" in out
+    assert "profiles.acme.token = (set)" in out
+    assert "cop_secret" not in out + program.ok("config", "list", "-o", "json").out
+    keys = [key for key, _ in list_settings(load_config_file(config))]
+    assert [row["key"] for row in program.ok("config", "list", "-o", "json").json] == keys
+    for key in keys:
+        assert find_setting(key) is not None, key
+
+
+@pytest.mark.parametrize(
+    ("args", "before", "after"),
+    [
+        (("default_profile", "my.lab"), '"acme"  # where', '"my.lab"  # where'),
+        (("columns", "name,tags", "size"), '["name", "size"]', '["name", "tags", "size"]'),
+        (("keys.asset.archive", "X"), '"x"  # as', '["X"]  # as'),
+        (("profiles.acme.views.My raw", "tag:x"), '"tag:raw is:mine"', '"tag:x"'),
+        (("profiles.acme.domain", "new.acme.com"), '"codeocean.acme.com"', '"new.acme.com"'),
+    ],
+)
+def test_set_changes_one_value_and_keeps_the_rest(
+    program: Program, config: Path, args: tuple[str, ...], before: str, after: str
+) -> None:
+    program.ok("config", "set", *args)
+    assert config.read_text("utf-8") == TEXT.replace(before, after, 1)
+    assert config.stat().st_mode & 0o777 == 0o600
+
+
+def test_set_and_unset_of_what_is_new(program: Program, config: Path) -> None:
+    for key, values in (
+        ("actions.K", ("+keep",)),
+        ("profiles.acme.mount_folder", ("~/data",)),
+        ("profiles.acme.views.old.ones", ("used:<1y",)),
+    ):
+        program.ok("config", "set", key, *values)
+        assert program.ok("config", "get", key).lines == list(values)
+        program.ok("config", "unset", key)
+        assert program("config", "get", key).code == 4
+    assert "# my own words" in config.read_text("utf-8")
+    config.unlink()
+    program.ok("config", "set", "columns", "name")
+    assert load_config_file(config).columns == ("name",)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (("set", "defualt_profile", "x"), 2, "did you mean default_profile?"),
+        (("set", "default_profile", "nobody"), 3, "there is no profile 'nobody'"),
+        (("set", "columns", "name", "sise"), 3, "did you mean size?"),
+        (("set", "keys.asset.archiv", "x"), 3, "there is no command asset.archiv"),
+        (("set", "actions.K", "explode"), 3, "is no action"),
+        (("set", "profiles.acme.views.bad", "size:>ten"), 2, "size: expected"),
+        (("set", "profiles.acme.domain", "a b"), 3, "a b"),
+        (("set", "profiles.acme.dialect", "klingon"), 3, "legacy or current"),
+        (("set", "profiles.new.mount_folder", "x"), 3, "profiles.new.domain is missing"),
+        (("set", "profiles.acme.token", "cop_x"), 2, "coexplorer login"),
+        (("get", "profiles.acme.token"), 2, "coexplorer login"),
+        (("set", "profiles.acme.color", "x"), 2, "no setting"),
+        (("set", "profiles", "x"), 2, "no setting"),
+        (("set", "default_profile", "a", "b"), 2, "one value"),
+        (("unset", "profiles.acme.domain"), 3, "is missing"),
+        (("unset", "actions.Q"), 4, "is not set"),
+        (("get", "actions.Q"), 4, "is not set"),
+    ],
+)
+def test_what_would_be_wrong_is_not_written(
+    program: Program, config: Path, args: tuple[str, ...], code: int, says: str
+) -> None:
+    done = program("config", *args)
+    assert (done.code, done.out) == (code, ""), done
+    assert says in done.err
+    assert config.read_text("utf-8") == TEXT
+
+
+@pytest.mark.parametrize("broken", ["not toml", "columns = 3\n", "[profiles.x]\n"])
+def test_broken_file_is_a_sentence(program: Program, config: Path, broken: str) -> None:
+    config.write_text(broken, encoding="utf-8")
+    for args in (("list",), ("get", "columns"), ("set", "columns", "name"), ("unset", "columns")):
+        done = program("config", *args)
+        assert (done.code, done.out) == (3, "")
+        assert "Traceback" not in done.err
+    assert config.read_text("utf-8") == broken
+    assert program.ok("config", "path").lines == [str(config)]
+
+
+def test_whoami_tells_who_and_where(any_program: Program) -> None:
+    user = any_program.server.users[0].email
+    out = any_program.ok("whoami").out
+    assert "CODEOCEAN_TOKEN: works" in out
+    found = any_program.ok("whoami", "-o", "json").json
+    assert found["works"] is True
+    assert found["user"] in {user, None}
+    assert found["url"] == any_program.server.url
+
+
+def test_whoami_tells_what_does_not_work(program: Program) -> None:
+    program.env["CODEOCEAN_TOKEN"] = "cop_wrong"
+    done = program("whoami", "-o", "json")
+    assert (done.code, done.json["works"]) == (3, False)
+    assert "cop_wrong" not in done.out + done.err
+    program.server.stop()
+    done = program("whoami", "-o", "json")
+    assert (done.code, done.json["works"]) == (6, None)
+    assert done.json["error"]
+
+
+def test_profiles_tell_which_work(program: Program) -> None:
+    url, users = program.server.url, program.server.users
+    program.env = {}
+    program.ok("--profile", "good", "login", url, stdin=f"{users[0].token}\n")
+    program.ok("--profile", "bad", "login", url, stdin=f"{users[1].token}\n")
+    path = find_paths().config_file
+    path.write_text(path.read_text().replace(users[1].token, "cop_old"), encoding="utf-8")
+    rows = {row["profile"]: row for row in program.ok("profiles", "-o", "json").json}
+    assert [row["works"] for row in rows.values()] == [None, None]
+    done = program.ok("profiles", "--check", "-o", "json")
+    assert {row["profile"]: row["works"] for row in done.json} == {"good": True, "bad": False}
+    assert "bad: " in done.err
+    lines = program.ok("profiles", "--check").lines
+    assert lines[0].split()[-2:] == ["WORKS", "USER"]
+
+
+def test_status_leaves_out_what_others_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = tmp_path / "mountinfo"
+    line = "36 35 0:{n} / {folder} rw - fuse.coexplorer coexplorer rw,user_id={uid},group_id=0\n"
+    listed.write_text(
+        line.format(n=50, folder="/mine", uid=1000) + line.format(n=51, folder="/theirs", uid=1001)
+    )
+    monkeypatch.setattr(mounts, "MOUNTS", listed)
+    monkeypatch.setattr(mounts, "can_list_mounts", lambda: True)
+    assert [each.folder for each in list_mounts(find_paths(), uid=1000)] == ["/mine"]
+    assert [each.folder for each in list_mounts(find_paths())] == ["/mine", "/theirs"]
