@@ -59,6 +59,11 @@ class Gate:
         """
         await anyio.to_thread.run_sync(self.wait, timeout_s, abandon_on_cancel=True)
 
+    @property
+    def was_reached(self) -> bool:
+        """Whether a request was, or is, held here."""
+        return self._arrived.done()
+
     def release(self) -> None:
         """Let the request go; one that comes later is not held."""
         if not self._released.done():

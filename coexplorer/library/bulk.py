@@ -71,7 +71,7 @@ class Bulk:
             fits = {record.asset.id: fit for record in records}
         is_current = await self._judge_age(change)
         # In a thread: with thousands of assets a front end would stand still for as long.
-        return await self._context.run(build_plan, records, change, fits, is_current)
+        return await self._context.read(build_plan, records, change, fits, is_current)
 
     async def _judge_age(self, change: Change) -> Callable[[Record], bool]:
         """Return what tells if a record is young enough to say that a change is not needed."""
@@ -79,7 +79,7 @@ class Bulk:
         if change.archive is None:
             return lambda record: context.is_current(record.fetched_at)
         # Only a search says whether an asset is archived, so only a sweep is sure to have asked.
-        state = await context.run(context.catalog.sync_state)
+        state = await context.read(context.catalog.sync_state)
         is_current = context.is_current(state.synced_at)
         return lambda _: is_current
 
@@ -87,7 +87,7 @@ class Bulk:
         """See `Library.document`."""
         records = await self._load(target)
         fields = [(record.asset.id, record.asset.fields) for record in records]
-        return await self._context.run(build_document, fields)
+        return await self._context.read(build_document, fields)
 
     def plan_document(
         self, before: str, after: str, fits: Mapping[AssetId, Fit] | None = None

@@ -476,7 +476,7 @@ class Library:
             DocumentError: The edited text can't be read; holds the line's number.
             InvalidField: It holds a value that must not be sent.
         """
-        return await self._context.run(self._bulk.plan_document, before, after, fits)
+        return await self._context.read(self._bulk.plan_document, before, after, fits)
 
     async def apply(
         self,

@@ -24,71 +24,71 @@ class Reading:
 
     async def count(self, query: Query) -> int:
         """See `Library.count`."""
-        return await self._context.run(self._catalog.count, query, now=search_time())
+        return await self._context.read(self._catalog.count, query, now=search_time())
 
     async def window(self, query: Query, offset: int, limit: int) -> list[Row]:
         """See `Library.window`."""
-        return await self._context.run(
+        return await self._context.read(
             self._catalog.window, query, offset=offset, limit=limit, now=search_time()
         )
 
     async def prepare(self, query: Query) -> None:
         """See `Library.prepare`."""
-        await self._context.run(self._catalog.prepare, query, now=search_time())
+        await self._context.read(self._catalog.prepare, query, now=search_time())
 
     async def ids(self, query: Query) -> list[AssetId]:
         """See `Library.ids`."""
-        return await self._context.run(self._catalog.ids, query, now=search_time())
+        return await self._context.read(self._catalog.ids, query, now=search_time())
 
     async def rows(self, ids: Sequence[AssetId] | None) -> list[Row]:
         """See `Library.rows`."""
         if ids is None:
-            return await self._context.run(self._catalog.iter_rows)
-        return await self._context.run(self._catalog.rows, ids)
+            return await self._context.read(self._catalog.iter_rows)
+        return await self._context.read(self._catalog.rows, ids)
 
     async def position(self, asset_id: AssetId, query: Query) -> int | None:
         """See `Library.position`."""
-        return await self._context.run(self._catalog.position, asset_id, query, now=search_time())
+        return await self._context.read(self._catalog.position, asset_id, query, now=search_time())
 
     async def tag_counts(self, query: Query | None, *, any_case: bool) -> list[tuple[str, int]]:
         """See `Library.tag_counts`."""
-        return await self._context.run(
+        return await self._context.read(
             self._catalog.tag_counts, query, any_case=any_case, now=search_time()
         )
 
     async def field_values(self, field: str) -> list[str]:
         """See `Library.field_values`."""
-        return await self._context.run(self._catalog.field_values, field)
+        return await self._context.read(self._catalog.field_values, field)
 
     async def metadata_keys(self) -> list[str]:
         """See `Library.metadata_keys`."""
-        return await self._context.run(self._catalog.metadata_keys)
+        return await self._context.read(self._catalog.metadata_keys)
 
     async def stats(self, query: Query | None) -> Stats:
         """See `Library.stats`."""
-        return await self._context.run(self._catalog.stats, query, now=search_time())
+        return await self._context.read(self._catalog.stats, query, now=search_time())
 
     async def duplicates(self) -> list[Duplicates]:
         """See `Library.duplicates`."""
-        return await self._context.run(self._catalog.duplicates)
+        return await self._context.read(self._catalog.duplicates)
 
     async def lineage(self, asset_id: AssetId) -> Lineage:
         """See `Library.lineage`."""
-        parents = await self._context.run(self._catalog.parents, asset_id)
-        children = await self._context.run(self._catalog.children, asset_id)
+        parents = await self._context.read(self._catalog.parents, asset_id)
+        children = await self._context.read(self._catalog.children, asset_id)
         return Lineage(asset_id, tuple(parents), tuple(children))
 
     async def data_version(self) -> int:
         """See `Library.data_version`."""
-        return await self._context.run(self._catalog.data_version)
+        return await self._context.read(self._catalog.data_version)
 
     async def changed_since(self, change: int) -> tuple[int, list[AssetId]]:
         """See `Library.changed_since`."""
-        return await self._context.run(self._catalog.changed_since, change)
+        return await self._context.read(self._catalog.changed_since, change)
 
     async def status(self, *, syncing: bool) -> Status:
         """See `Library.status`."""
-        state = await self._context.run(self._catalog.sync_state)
+        state = await self._context.read(self._catalog.sync_state)
         journal = self._context.journal
         try:
             unsent, refused = await self._context.run(journal.count_kept)

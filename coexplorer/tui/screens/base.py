@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -25,6 +26,7 @@ from coexplorer.tui.terminal.screen import TerminalScreen
 if TYPE_CHECKING:
     from coexplorer.tui.app import CoexplorerApp
 
+_log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 START, OPEN, LEFT, LIST, CLOSE, BACK = "start", "open", "left", "list", "close", "back"
 BEGIN = "begin"
@@ -297,11 +299,20 @@ class CommandScreen(TerminalScreen[Result]):
 
     def start(self, name: str, work: Work) -> Worker[None]:
         """Wait for something in the background; what goes wrong becomes a notification."""
-        return self.run_worker(partial(self._guard, work), name=name)
+        return self._put_to_work(name, work)
 
     def restart(self, name: str, work: Work) -> Worker[None]:
         """Likewise, but cancel what was started under this name before."""
-        return self.run_worker(partial(self._guard, work), name=name, group=name, exclusive=True)
+        return self._put_to_work(name, work, group=name)
+
+    def _put_to_work(self, name: str, work: Work, group: str = "") -> Worker[None]:
+        """Start work, by the one door that all of it goes through; none once the app has ended."""
+        guarded = partial(self._guard, work)
+        if self.coexplorer.has_ended:
+            return Worker(self, guarded, name=name)
+        if not group:
+            return self.run_worker(guarded, name=name)
+        return self.run_worker(guarded, name=name, group=group, exclusive=True)
 
     async def _begin(self, work: Work) -> None:
         # It is handled when the work waits for the first time: the cursor and marks are read then.
@@ -316,12 +327,15 @@ class CommandScreen(TerminalScreen[Result]):
 
     async def _guard(self, work: Work) -> None:
         try:
-            await work()
-        except CoexplorerError as error:
-            self.report(error)
-        except NoScreen:
-            # The app has ended meanwhile: there is nobody left to tell.
-            if self.is_running:
+            with self.coexplorer.working():
+                await work()
+        except Exception as error:
+            if self.coexplorer.has_ended:
+                # There is nobody left to tell, and nothing that it could have touched.
+                _log.debug("after the end", exc_info=True)
+            elif isinstance(error, CoexplorerError):
+                self.report(error)
+            elif not isinstance(error, NoScreen) or self.is_running:
                 raise
 
     def report(self, error: CoexplorerError) -> None:

@@ -35,6 +35,9 @@ _SYNC_WORTH_BYTES = 600
 _LONGEST_HOLD_S = 2.0
 """The first frame stands for so long at most."""
 
+_LONGEST_END_S = 0.1
+"""So long the app stays for work that was cancelled and has something to finish."""
+
 
 _SIZE_WAITS_S = 1.0
 """After this long, a terminal that still reports no size is told what the app waits for."""
@@ -79,6 +82,8 @@ class TerminalApp(App[_Result], Generic[_Result]):
         self._size_timer: asyncio.TimerHandle | None = None
         self._woken = False
         self._resumed_at = 0.0
+        self._leaving = False
+        self._work: set[asyncio.Task[Any]] = set()
         self.ended_by: int | None = None
         self.typed_search = self._painted.search if self._painted is not None else ""
 
@@ -120,6 +125,34 @@ class TerminalApp(App[_Result], Generic[_Result]):
         """Leave because of a signal."""
         self.ended_by = number
         self.exit()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the app is leaving or has left: work that goes on has nobody to tell."""
+        return self._leaving or not self.is_running
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold this around what a worker does, for the end to wait for it."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("work is done in a task")
+        self._work.add(task)
+        try:
+            yield
+        finally:
+            self._work.discard(task)
+
+    async def on_exit_app(self) -> None:
+        """End all work while everything that it touches is still there.
+
+        What can't end at once, as when a journal that another process holds is waited for, goes
+        on without the app.
+        """
+        self._leaving = True
+        self.workers.cancel_all()
+        if self._work:
+            await asyncio.wait(self._work, timeout=_LONGEST_END_S)
 
     def stop_job(self, *, group: bool = False) -> None:
         """Give the terminal back to the shell, and stop until the shell wakes this job.
