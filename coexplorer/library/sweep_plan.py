@@ -5,14 +5,14 @@ It relies on facts about the platform's search (design: api.md, Search parameter
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
 from coexplorer.errors import QueryError
-from coexplorer.models import AssetType, Membership, Ownership, SearchRequest, SortField
+from coexplorer.models import AssetId, AssetType, Membership, Ownership, SearchRequest, SortField
 from coexplorer.query import PlatformPart, Query, platform_part
 
 REFRESH_EVERY_S = 60.0
@@ -24,6 +24,9 @@ _FEW = 10
 """A handful of vanished rows is nothing to wonder at, unless it is all there was."""
 
 _LARGE_PART = 0.25
+
+MOST_ASKED = 1_000
+"""Requests that a forced sweep spends on assets that vanished."""
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -121,6 +124,21 @@ def is_suspicious(*, known: int, vanished: int) -> bool:
     if vanished == 0 or known == 0:
         return False
     return vanished >= known or (vanished > _FEW and vanished > _LARGE_PART * known)
+
+
+def pick_asked(vanished: Sequence[AssetId], *, force: bool) -> Sequence[AssetId]:
+    """Return the vanished assets that the platform is asked for, one by one.
+
+    Someone who forces a sweep says that they are gone. Where they are many, as after a platform
+    that invented them without end, a sample spread over all of them is enough to check that.
+
+    Args:
+        vanished: The ones that two sweeps did not see.
+        force: Believe that they are gone.
+    """
+    if not force or len(vanished) <= MOST_ASKED:
+        return vanished
+    return vanished[:: -(-len(vanished) // MOST_ASKED)]
 
 
 def find_searchable(query: Query) -> PlatformPart | None:

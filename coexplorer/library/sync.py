@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -27,9 +28,13 @@ from coexplorer.library.sweep_plan import (
     find_need,
     find_searchable,
     is_suspicious,
+    pick_asked,
 )
-from coexplorer.models import Membership, Record
+from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import PlatformPart, Query
+
+if TYPE_CHECKING:
+    from coexplorer.library.sweep import Sweep
 
 HEARTBEAT_S = 5.0
 
@@ -168,7 +173,7 @@ class Sync:
                     f"{len(unseen):,} of {known:,} assets vanished, so nothing was removed",
                     hint="is this the right token? if so: coexplorer sync --force",
                 )
-            gone = await sweep.find_gone(unseen) if complete else None
+            gone = await self._find_gone(sweep, unseen, force=force) if complete else None
             complete = gone is not None
             if gone:
                 await context.forget(gone)
@@ -185,6 +190,26 @@ class Sync:
         return await self._report(
             started, seen=len(sweep.seen), removed=removed, left_out=len(sweep.left_out)
         )
+
+    async def _find_gone(
+        self, sweep: Sweep, unseen: Sequence[AssetId], *, force: bool
+    ) -> Sequence[AssetId] | None:
+        """Return those of `unseen` that are gone; None: the platform stopped answering.
+
+        Raises:
+            Refused: Some of a sample live, so that nobody knows which others do.
+        """
+        asked = pick_asked(unseen, force=force)
+        gone = await sweep.find_gone(asked)
+        if gone is None or len(asked) == len(unseen):
+            return gone
+        if len(gone) < len(asked):
+            raise Refused(
+                f"{len(asked) - len(gone):,} of {len(asked):,} assets that the platform no longer"
+                " lists still exist there, so nothing was removed",
+                hint=f"to start over, delete the catalog: {self._context.settings.catalog_path}",
+            )
+        return unseen
 
     @asynccontextmanager
     async def _sweeping(self, asked_at: float) -> AsyncIterator[SyncReport | None]:

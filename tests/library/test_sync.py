@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -15,9 +16,10 @@ from coexplorer.demo.faults import Kind
 from coexplorer.demo.hooks import Gate
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotSignedIn, Refused, Unreachable
-from coexplorer.library import Library, open_library, sync
+from coexplorer.library import Library, open_library, sweep_plan, sync
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
 from coexplorer.library.results import SyncReport
+from coexplorer.library.sweep import Sweep
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, build_settings, many_assets
@@ -227,6 +229,46 @@ async def test_everything_vanished_is_looked_at_twice_and_then_refused(
     report = await library.sync(force=True)
     assert report.removed == len(everything) - 2
     assert await known(library) == {asset.id for asset in assets[:2]}
+
+
+async def test_a_forced_sweep_asks_for_a_sample_of_many_that_vanished(
+    library: Library, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A platform that invented a million assets would cost a million requests."""
+    monkeypatch.setattr(sweep_plan, "MOST_ASKED", 10)
+    ids = many_assets(server, 45)
+    await library.sync()
+    everything = await known(library)
+    for asset_id in ids:
+        server.store.delete(asset_id)
+    server.log.clear()
+    report = await library.sync(force=True)
+    assert report.removed == 45
+    assert await known(library) == everything - set(ids)
+    assert len(server.requests("GET", "**/data_assets/*")) == 9
+
+
+async def test_a_sample_of_which_some_live_removes_nothing(
+    library: Library, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_plan, "MOST_ASKED", 10)
+    ids = many_assets(server, 45)
+    await library.sync()
+    everything = await known(library)
+    assets = server.store.assets()
+    for asset_id in ids:
+        server.store.delete(asset_id)
+    real = Sweep.find_gone
+
+    async def find_gone(sweep: Sweep, asked: Sequence[AssetId]) -> list[AssetId] | None:
+        """A search that lags: the assets are back when they are asked for."""
+        server.store.insert(each for each in assets if each.id == asked[3])
+        return await real(sweep, asked)
+
+    monkeypatch.setattr(Sweep, "find_gone", find_gone)
+    with pytest.raises(Refused, match="1 of 9 assets that the platform no longer lists still"):
+        await library.sync(force=True)
+    assert await known(library) == everything
 
 
 async def test_hiccup_in_which_everything_vanished_passes_at_the_second_look(
