@@ -356,7 +356,7 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """Counts and bytes; each list but the one of ages begins with the most bytes."""
+    """Counts and bytes; each list but those of ages and months begins with the most bytes."""
 
     total: Share
     archived: Share
@@ -366,6 +366,7 @@ class Stats(msgspec.Struct, frozen=True):
     by_owner: tuple[Share, ...]
     by_tag: tuple[Share, ...]
     by_age: tuple[Share, ...]
+    by_month: tuple[Share, ...]
     by_place: tuple[Share, ...]
     largest: tuple[Row, ...]
 

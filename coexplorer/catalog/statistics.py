@@ -114,6 +114,9 @@ def list_metadata_keys(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in rows]
 
 
+_MONTH: Final = "coalesce(strftime('%Y-%m', created, 'unixepoch'), 'unknown')"
+
+
 def build_stats(
     connection: sqlite3.Connection, numbers: Sequence[int] | None, *, now: float, largest: int
 ) -> Stats:
@@ -160,6 +163,7 @@ def build_stats(
         by_owner=share("owner"),
         by_tag=share("text", "tag USING (n) JOIN asset"),
         by_age=tuple(sorted(share(age), key=lambda found: order.index(found.label))),
+        by_month=tuple(sorted(share(_MONTH), key=lambda found: found.label)),
         by_place=share("iif(external, 'external', 'internal')"),
         largest=tuple(build_row(row) for row in rows),
     )

@@ -23,15 +23,20 @@ def escape_json(encoded: bytes) -> str:
     return "".join(char if _is_sayable(char) else _json_escape(char) for char in text)
 
 
+def can_say(text: str) -> bool:
+    """Tell whether standard output's encoding has these characters."""
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _is_sayable(char: str) -> bool:
     """Tell whether a terminal can show a character and obeys nothing by it."""
     if char.isascii() or sys.stdout.encoding.lower() in _UNICODE:
         return char.isprintable()
-    try:
-        char.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:
-        return False
-    return char.isprintable()
+    return can_say(char) and char.isprintable()
 
 
 def _json_escape(char: str) -> str:

@@ -34,7 +34,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "open": ("show", "Open assets in the browser."),
         "stats": ("insight", "Count assets and bytes by type, owner, tag, month, …"),
         "duplicates": ("insight", "Find assets that look alike."),
-        "lineage": ("insight", "Show what an asset was made from, and what from it."),
+        "lineage": ("lineage", "Show what an asset was made from, and what from it."),
     },
     "Change": {
         "edit": ("edit", "Change names, descriptions, tags and mount folders."),

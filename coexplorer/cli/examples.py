@@ -54,10 +54,15 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "tags merge": (("coexplorer tags merge ephys Ecephys --into ecephys", "make one of two"),),
     "stats": (
         ("coexplorer stats", "where the space is"),
+        ("coexplorer stats tag:raw --by month", "how it grew"),
         ("coexplorer stats is:mine created:2024 -o csv", "yours of one year, for a spreadsheet"),
     ),
     "duplicates": (("coexplorer duplicates -o ids | coexplorer archive - --dry-run", "tidy"),),
-    "lineage": (("coexplorer lineage 8316a00d", "what it was made from, and what from it"),),
+    "lineage": (
+        ("coexplorer lineage 8316a00d", "what it was made from, and what from it"),
+        ("coexplorer lineage 8316a00d --tree --depth 5", "over five steps"),
+        ("coexplorer lineage 8316a00d --mermaid", "a flowchart for a Markdown page"),
+    ),
     "sync": (("coexplorer sync", "read all assets anew"),),
     "log": (
         ("coexplorer log -n 5", "the last five changes"),

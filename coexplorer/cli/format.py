@@ -10,6 +10,7 @@ __all__ = [
     "clock_text",
     "count_text",
     "day_text",
+    "draw_bar",
     "moment_text",
     "plural",
     "size_text",
@@ -43,6 +44,17 @@ def clock_text(epoch_s: float, now: float) -> str:
     """Return the local time, with the day before it unless that is today."""
     then, today = _moment(epoch_s).astimezone(), _moment(now).astimezone()
     return then.strftime("%H:%M" if then.date() == today.date() else "%Y-%m-%d %H:%M")
+
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def draw_bar(part: float, whole: float, cells: int) -> str:
+    """Return a bar of at most `cells` cells; what is there at all has the thinnest one."""
+    if whole <= 0 or part <= 0:
+        return ""
+    eighths = max(1, round(8 * cells * min(part, whole) / whole))
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
 def _moment(epoch_s: float) -> datetime:

@@ -6,36 +6,40 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coexplorer.cli.cells import can_say
 from coexplorer.cli.completion import complete_query
-from coexplorer.cli.format import day_text, plural, size_text
+from coexplorer.cli.format import day_text, draw_bar, plural, size_text
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.schema import (
     DUPLICATE,
-    RELATIVE,
     SHARE,
-    Values,
     iter_duplicates,
     iter_stats,
-    relative_values,
 )
 from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
 from coexplorer.cli.table import Column
-from coexplorer.cli.targets import asset_argument, find_targets, read_selection, read_targets
+from coexplorer.cli.targets import read_selection
+from coexplorer.cli.values import OneOf
 from coexplorer.cli.words import QueryCommand, join_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from coexplorer.library import Library
-    from coexplorer.library.results import Lineage
-    from coexplorer.models import Duplicates, Relative, Stats
+    from coexplorer.models import Duplicates, Share, Stats
 
 _TOP = 12
-"""So many lines of each list are shown to people; JSON holds all."""
+"""So many lines of each list are shown to people; other formats have all."""
+
+_MONTHS = 24
+_BAR_CELLS = 20
 
 _LISTS = (
     ("by_state", "STATE"),
     ("by_type", "TYPE"),
     ("by_owner", "OWNER"),
     ("by_age", "AGE"),
+    ("by_month", "MONTH"),
     ("by_place", "KEPT"),
     ("by_tag", "TAG"),
 )
@@ -44,6 +48,13 @@ _LISTS = (
 @click.command("stats", cls=QueryCommand)
 @click.argument("words", metavar="[QUERY]...", nargs=-1, shell_complete=complete_query)
 @click.option("--query", metavar="QUERY", shell_complete=complete_query, help="The same as QUERY.")
+@click.option(
+    "--by",
+    multiple=True,
+    type=OneOf([name.removeprefix("by_") for name, _ in _LISTS]),
+    metavar="LIST",
+    help=f"Only this list: {', '.join(name.removeprefix('by_') for name, _ in _LISTS)}.",
+)
 @click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
 @format_options(SHARE, columns=True)
 @pass_invocation
@@ -52,11 +63,14 @@ def stats_command(
     words: tuple[str, ...],
     *,
     query: str | None,
+    by: tuple[str, ...],
     offline: bool,
     columns: tuple[str, ...],
     style: Format,
 ) -> None:
-    """Count assets and bytes by state, type, owner, tag, age and place; name the largest.
+    """Count assets and bytes by state, type, owner, tag, age, month and place; name the largest.
+
+    A bar shows a line's share of the largest size in its list.
 
     Archived assets are counted too, unless a query leaves them out.
     """
@@ -69,22 +83,43 @@ def stats_command(
 
     stats = invocation.run(work, offline=offline)
     if style is not Format.TABLE or columns:
-        print_rows(SHARE, iter_stats(stats), style, columns)
+        rows = (row for row in iter_stats(stats) if not by or row["by"] in by)
+        print_rows(SHARE, rows, style, columns)
+        return
+    if by:
+        for each in by:
+            _print_shares(each.upper(), getattr(stats, f"by_{each}"))
         return
     _print_totals(stats)
     for attribute, title in _LISTS:
         shares = getattr(stats, attribute)
         if shares:
             click.echo()
-            rows = [(each.label, f"{each.assets:,}", size_text(each.size_bytes)) for each in shares]
-            head = [Column(title, flexible=True), Column("ASSETS", right=True)]
-            print_table([*head, Column("SIZE", right=True)], rows[:_TOP])
-            if len(rows) > _TOP:
-                click.echo(f"… and {len(rows) - _TOP:,} more")
+            _print_shares(title, shares)
     click.echo()
-    rows = [(row.id[:8], size_text(row.size_bytes), row.name) for row in stats.largest]
+    largest = [(row.id[:8], size_text(row.size_bytes), row.name) for row in stats.largest]
     head = [Column("LARGEST"), Column("SIZE", right=True), Column("NAME", flexible=True)]
-    print_table(head, rows)
+    print_table(head, largest)
+
+
+def _print_shares(title: str, shares: Sequence[Share]) -> None:
+    """Print a list with bars: its largest shares, or its last months."""
+    shown = shares[-_MONTHS:] if title == "MONTH" else shares[:_TOP]
+    most = max((each.size_bytes for each in shown), default=0)
+    rows = [
+        (
+            each.label,
+            f"{each.assets:,}",
+            size_text(each.size_bytes),
+            draw_bar(each.size_bytes, most, _BAR_CELLS) if can_say("█▏") else "",
+        )
+        for each in shown
+    ]
+    head = [Column(title, flexible=True, keeps=True), Column("ASSETS", right=True)]
+    print_table([*head, Column("SIZE", right=True), Column("", spare=1)], rows)
+    if len(shares) > len(shown):
+        where = "earlier" if title == "MONTH" else "more"
+        click.echo(f"… and {len(shares) - len(shown):,} {where}")
 
 
 def _print_totals(stats: Stats) -> None:
@@ -141,44 +176,3 @@ def duplicates_command(
         )
     if not groups:
         click.echo("No two assets look like the same.")
-
-
-@click.command("lineage")
-@asset_argument
-@click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
-@format_options(RELATIVE, columns=True)
-@pass_invocation
-def lineage_command(
-    invocation: Invocation, *, asset: str, offline: bool, columns: tuple[str, ...], style: Format
-) -> None:
-    """Show what an asset was made from, and what was made from it."""
-    if asset == "-":
-        raise click.UsageError("lineage is of one asset; - is a list")
-    targets = read_targets((asset,), None)
-
-    async def work(library: Library) -> tuple[Lineage, str]:
-        await _freshen(library, offline=offline)
-        (asset_id,) = await find_targets(library, targets, guess=True, fresh=False)
-        record = await library.record(asset_id)
-        return await library.lineage(asset_id), "" if record is None else record.asset.name
-
-    lineage, name = invocation.run(work, offline=offline)
-    if style is not Format.TABLE or columns:
-        rows: list[Values] = [
-            relative_values(relative, lineage.asset_id, depth)
-            for depth, relatives in ((-1, lineage.parents), (1, lineage.children))
-            for relative in relatives
-        ]
-        print_rows(RELATIVE, rows, style, columns)
-        return
-    print_line(f"{lineage.asset_id[:8]}  {name}")
-    _print_relatives("made from", lineage.parents)
-    _print_relatives("what was made from it", lineage.children)
-
-
-def _print_relatives(title: str, relatives: tuple[Relative, ...]) -> None:
-    print_line(f"{title}:" if relatives else f"{title}: nothing that is known")
-    for relative in relatives:
-        contains = "  (contained)" if relative.kind == "contains" else ""
-        name = relative.row.name if relative.row else "(not known here)"
-        print_line(f"  {relative.id[:8]}  {name}{contains}")

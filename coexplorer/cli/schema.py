@@ -526,6 +526,7 @@ def iter_stats(stats: Stats) -> Iterator[Values]:
         ("type", stats.by_type),
         ("owner", stats.by_owner),
         ("age", stats.by_age),
+        ("month", stats.by_month),
         ("place", stats.by_place),
         ("tag", stats.by_tag),
     )

@@ -29,6 +29,7 @@ from coexplorer.library.entries import Batch, Entry, Reason
 from coexplorer.library.events import Event
 from coexplorer.library.files import Files
 from coexplorer.library.history import History
+from coexplorer.library.lineage import LineageGraph, walk_lineage
 from coexplorer.library.lists import Named
 from coexplorer.library.reading import Reading
 from coexplorer.library.remote import find_remote, search_remote
@@ -226,6 +227,10 @@ class Library:
     async def lineage(self, asset_id: AssetId) -> Lineage:
         """Return what an asset was made from, and what was made from it."""
         return await self._reading.lineage(asset_id)
+
+    async def lineage_graph(self, asset_id: AssetId, depth: int) -> LineageGraph:
+        """Return what an asset was made from and what from it, over `depth` steps."""
+        return await walk_lineage(self._reading.lineage, asset_id, depth)
 
     async def data_version(self) -> int:
         """Return the number of the newest change; any process's change makes it larger."""

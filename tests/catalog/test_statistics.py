@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 
 import pytest
 
@@ -95,6 +96,12 @@ def age_of(asset: Asset) -> str:
     return "older"
 
 
+def month_of(asset: Asset) -> str:
+    if asset.created is None:
+        return "unknown"
+    return datetime.fromtimestamp(asset.created, UTC).strftime("%Y-%m")
+
+
 @pytest.mark.parametrize("text", [None, "is:any", "", "type:result", "tag:t1", "tag:nobody"])
 def test_stats_add_up(small: tuple[Catalog, list[Record]], text: str | None) -> None:
     catalog, made = small
@@ -115,6 +122,9 @@ def test_stats_add_up(small: tuple[Catalog, list[Record]], text: str | None) -> 
     )
     by_age = {each.label: (each.assets, each.size_bytes) for each in stats.by_age}
     assert by_age == add_up(some, lambda asset: [age_of(asset)])
+    by_month = {each.label: (each.assets, each.size_bytes) for each in stats.by_month}
+    assert by_month == add_up(some, lambda asset: [month_of(asset)])
+    assert [each.label for each in stats.by_month] == sorted(each.label for each in stats.by_month)
     sizes = sorted((one.asset.size_bytes for one in some if one.asset.size_bytes), reverse=True)
     assert [row.size_bytes for row in stats.largest] == sizes[:5]
 

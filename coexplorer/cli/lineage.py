@@ -1,0 +1,95 @@
+"""``lineage``: what an asset was made from, and what was made from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.cli.cells import can_say
+from coexplorer.cli.format import plural
+from coexplorer.cli.narration import warn
+from coexplorer.cli.output import Format, format_options, print_line, print_rows
+from coexplorer.cli.schema import RELATIVE, relative_values
+from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
+from coexplorer.cli.targets import asset_argument, find_targets, read_targets
+from coexplorer.cli.values import NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from coexplorer.library import Library
+    from coexplorer.library.lineage import LineageGraph, Step
+
+_PLAIN = str.maketrans("├─└│", "|-`|")
+_PICTURED = 3
+"""Steps of a tree or a picture, if nobody says how many."""
+
+
+@click.command("lineage")
+@asset_argument
+@click.option("--depth", type=NUMBER, metavar="N", help="Follow N steps (1; 3 for a tree).")
+@click.option("--tree", "shape", flag_value="tree", help="Draw a tree.")
+@click.option("--mermaid", "shape", flag_value="mermaid", help="Write a Mermaid flowchart.")
+@click.option("--dot", "shape", flag_value="dot", help="Write a Graphviz graph.")
+@click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
+@format_options(RELATIVE, columns=True)
+@pass_invocation
+def lineage_command(
+    invocation: Invocation,
+    *,
+    asset: str,
+    depth: int | None,
+    shape: str | None,
+    offline: bool,
+    columns: tuple[str, ...],
+    style: Format,
+) -> None:
+    """Show what an asset was made from, and what was made from it."""
+    if asset == "-":
+        raise click.UsageError("lineage is of one asset; - is a list")
+    rows_wanted = style is not Format.TABLE or bool(columns)
+    if shape is not None and rows_wanted:
+        raise click.UsageError(f"--{shape} has a format of its own; leave -o and --columns out")
+    targets = read_targets((asset,), None)
+    steps = depth or (_PICTURED if shape else 1)
+
+    async def work(library: Library) -> tuple[LineageGraph, str]:
+        if offline:
+            await load_offline(library)
+        else:
+            await ensure_fresh(library)
+        (asset_id,) = await find_targets(library, targets, guess=True, fresh=False)
+        record = await library.record(asset_id)
+        graph = await library.lineage_graph(asset_id, steps)
+        return graph, "" if record is None else record.asset.name
+
+    graph, name = invocation.run(work, offline=offline)
+    if rows_wanted:
+        rows = (relative_values(each.relative, each.of, each.depth) for each in graph.steps)
+        print_rows(RELATIVE, rows, style, columns)
+    else:
+        for line in _describe(graph, name, shape or ("tree" if steps > 1 else "")):
+            click.echo(line if can_say("├─└│") else line.translate(_PLAIN))
+    if graph.is_cut:
+        warn(f"only the nearest {plural(len(graph.steps), 'relation')} are shown")
+
+
+def _describe(graph: LineageGraph, name: str, shape: str) -> Iterator[str]:
+    from coexplorer.cli.graphs import draw_tree, write_dot, write_mermaid
+
+    shapes = {"tree": draw_tree, "mermaid": write_mermaid, "dot": write_dot}
+    if shape:
+        yield from shapes[shape](graph, name)
+        return
+    print_line(f"{graph.root[:8]}  {name}")
+    _print_steps("made from", graph.inputs())
+    _print_steps("what was made from it", graph.results())
+
+
+def _print_steps(title: str, steps: Sequence[Step]) -> None:
+    print_line(f"{title}:" if steps else f"{title}: nothing that is known")
+    for relative in (step.relative for step in steps):
+        contains = "  (contained)" if relative.kind == "contains" else ""
+        name = relative.row.name if relative.row else "(not known here)"
+        print_line(f"  {relative.id[:8]}  {name}{contains}")
