@@ -6,7 +6,7 @@ the widgets give roles their colours, and meaning is never carried by a role alo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
@@ -282,19 +282,6 @@ def _append(pieces: list[Piece], text: str, role: Role) -> None:
         pieces[-1] = (last_text + text, last_role)
     else:
         pieces.append((text, role))
-
-
-def cut_pieces(pieces: Iterable[Piece], cells: int) -> list[Piece]:
-    """Return pieces in at most `cells` cells, cut with an ellipsis."""
-    out: list[Piece] = []
-    left = cells
-    for text, role in pieces:
-        if left <= 0:
-            break
-        kept = cut(text, left)
-        out.append((kept, role))
-        left -= width(kept)
-    return out
 
 
 def wrap(text: str, cells: int) -> list[str]:

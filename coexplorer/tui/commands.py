@@ -77,8 +77,6 @@ class Situation(msgspec.Struct, frozen=True):
         marked: How many rows are marked.
         query_fault: What is wrong with the query, or nothing.
         can_repeat: An action was done that ``.`` can repeat.
-        can_undo: The journal holds something to undo.
-        can_redo: The journal holds something to redo.
         searching: A search or view other than the plain list is on.
         been_elsewhere: There is a last place to go back to.
         mount_fault: Why mounting is not possible here, or nothing.
@@ -91,8 +89,6 @@ class Situation(msgspec.Struct, frozen=True):
     marked: int = 0
     query_fault: str = ""
     can_repeat: bool = False
-    can_undo: bool = True
-    can_redo: bool = True
     searching: bool = False
     been_elsewhere: bool = False
     mount_fault: str = ""

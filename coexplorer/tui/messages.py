@@ -141,11 +141,3 @@ class FieldsEntered(Message):
     def __init__(self, mine: Fields) -> None:
         self.mine = mine
         super().__init__()
-
-
-class TagChosen(Message):
-    """A tag of the tags panel was chosen."""
-
-    def __init__(self, tag: str) -> None:
-        self.tag = tag
-        super().__init__()

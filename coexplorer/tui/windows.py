@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
-from coexplorer.models import AssetId, Row
+from coexplorer.models import Row
 from coexplorer.tui.optimistic import Ahead
 
 BLOCK = 128
@@ -74,7 +74,3 @@ class Windows:
         for number, block in self._blocks.items():
             for place, row in enumerate(block):
                 yield number * BLOCK + place, self.ahead.row(row)
-
-    def index_of(self, asset_id: AssetId) -> int | None:
-        """Return the index of an asset among the rows at hand."""
-        return next((index for index, row in self.iter_known() if row.id == asset_id), None)
