@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import threading
@@ -16,6 +15,7 @@ from urllib.parse import quote
 from coexplorer.catalog.disk import NoLocksError, code_of, ensure_lockable, explain_trouble
 from coexplorer.catalog.migrations import MIGRATIONS, VERSION
 from coexplorer.catalog.schema import APPLICATION_ID
+from coexplorer.config.locking import open_lock, try_lock
 from coexplorer.errors import CatalogError
 
 BUSY_TIMEOUT_S: Final = 10.0
@@ -404,10 +404,10 @@ def _companions(path: Path) -> tuple[Path, Path]:
 @contextlib.contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Let one process at a time make or rebuild the file."""
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    lock = open_lock(path.with_name(path.name + ".lock"))
     try:
         deadline = time.monotonic() + OPEN_TIMEOUT_S
-        while not _try_lock(lock):
+        while not try_lock(lock):
             if time.monotonic() > deadline:
                 raise CatalogError(
                     f"the catalog {path} can't be used: another process is still opening it",
@@ -417,11 +417,3 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _try_lock(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -106,9 +106,9 @@ def ensure_lockable(path: Path) -> None:
 def _try_locks(descriptor: int) -> None:
     try:
         # Shared, so that nobody who tries at the same time is kept out.
-        for try_lock in (fcntl.lockf, fcntl.flock):
+        for lock in (fcntl.lockf, fcntl.flock):
             with contextlib.suppress(BlockingIOError):
-                try_lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         mmap.mmap(descriptor, 1, mmap.MAP_SHARED, mmap.PROT_READ).close()
     except OSError as error:
         raise NoLocksError(error) from error

@@ -7,7 +7,6 @@ lock ends with the process, however it ends, so nobody is ever sent to a server 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from coexplorer.config.locking import open_lock, try_lock
 from coexplorer.config.paths import ensure_private_dir, write_private
 from coexplorer.errors import ConfigError, FileTrouble
 from coexplorer.models import Secret
@@ -67,7 +67,7 @@ def claim(demo_dir: Path) -> Iterator[None]:
     """
     try:
         ensure_private_dir(demo_dir)
-        descriptor = os.open(demo_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = open_lock(demo_dir / "lock")
     except OSError as error:
         raise FileTrouble.of(demo_dir, "used", error) from None
     try:
@@ -104,21 +104,15 @@ def _is_claimed(lock: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(descriptor, shared=True)
     finally:
         os.close(descriptor)
-    return False
 
 
 def _take(descriptor: int) -> bool:
     """Take the lock; another terminal's look at it (`_is_claimed`) may hold it for a moment."""
     for _ in range(_ATTEMPTS):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_PAUSE_S)
-        else:
+        if try_lock(descriptor):
             return True
+        time.sleep(_PAUSE_S)
     return False

@@ -26,6 +26,7 @@ from coexplorer.config.file import (
     load_config_file,
     parse_config,
 )
+from coexplorer.config.locking import open_lock
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.config.settings import Settings
 from coexplorer.errors import ConfigError, FileTrouble
@@ -155,7 +156,7 @@ def _edit(paths: Paths) -> Iterator[TOMLDocument]:
 @contextlib.contextmanager
 def _locked(paths: Paths) -> Iterator[None]:
     ensure_private_dir(paths.config_dir)
-    descriptor = os.open(paths.config_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_lock(paths.config_dir / ".lock")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

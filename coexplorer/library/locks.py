@@ -7,7 +7,6 @@ front ends on one machine, these locks close that window; for others it stays op
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import anyio
 
+from coexplorer.config.locking import open_lock, try_lock
 from coexplorer.errors import AssetHeld, JournalError, explain_os
 from coexplorer.models import AssetId
 
@@ -50,7 +50,7 @@ async def hold_asset(
     try:
         wait_s = _FIRST_WAIT_S
         since, told, holder = anyio.current_time(), False, None
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             found = _read_holder(descriptor)
             if found == os.getpid() or found != holder:
                 since, holder = anyio.current_time(), found
@@ -74,7 +74,7 @@ async def hold_asset(
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return open_lock(path)
     except OSError as error:
         reason, remedy = explain_os(error)
         raise JournalError(
@@ -98,11 +98,3 @@ def _read_holder(descriptor: int) -> int | None:
 
 def _describe(holder: int | None) -> str:
     return "another process" if holder is None else f"process {holder}"
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

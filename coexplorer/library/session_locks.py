@@ -7,12 +7,12 @@ lock is free is dead. Process ids get reused, and heartbeats would need a clock.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import uuid
 from pathlib import Path
 from typing import IO
 
+from coexplorer.config.locking import open_lock, try_lock
 from coexplorer.config.paths import ensure_private_dir
 
 
@@ -32,10 +32,8 @@ class SessionLock:
         ensure_private_dir(folder)
         self.name = uuid.uuid4().hex
         self._path = folder / f"{self.name}.lock"
-        self._file: IO[bytes] = os.fdopen(
-            os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b"
-        )
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._file: IO[bytes] = os.fdopen(open_lock(self._path), "r+b")
+        try_lock(self._file.fileno())
 
     def release(self) -> None:
         """End the session."""
@@ -50,12 +48,9 @@ def is_dead(folder: Path, name: str) -> bool:
     except FileNotFoundError:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(descriptor)
     finally:
         os.close(descriptor)
-    return True
 
 
 def bury(folder: Path, name: str) -> None:

@@ -105,6 +105,9 @@ def test_a_look_waits_for_the_catalog_the_journal_and_proc_alone() -> None:
     assert waited_for == {"ensure_found", "list_unsent", "run_sync"}
 
 
+LOCKS = re.compile(r"\b(?:Lock|RLock|Semaphore|CapacityLimiter|flock|try_lock|open_lock)\(")
+
+
 def test_every_lock_of_the_code_has_its_owner_on_the_page() -> None:
     named = set(find_names(PAGE))
     nameless = []
@@ -112,7 +115,7 @@ def test_every_lock_of_the_code_has_its_owner_on_the_page() -> None:
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         if module.startswith("coexplorer.demo."):  # a server of its own, for tests
             continue
-        makes = re.search(r"\b(?:Lock|RLock|Semaphore|CapacityLimiter)\(|flock\(", path.read_text())
+        makes = LOCKS.search(path.read_text())
         if makes and not any(name == module or name.startswith(f"{module}.") for name in named):
             nameless.append(module)
     # It guards what a signal may do to the terminal; any other belongs on the page.
