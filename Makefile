@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # Processes of pytest-xdist; tests wait more than they compute, so a few more than there are cores.
 WORKERS ?= 4
 PYTEST_ARGS ?=
+# How long `make soak` goes on.
+MINUTES ?= 30
 
 # Byte code is what makes the program start fast, so nothing here may forbid it.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,7 +19,7 @@ QUICK_WORKERS ?= 3
 # What `make quick` leaves out; tests/support/lanes.py says which tests these are.
 QUICK := not mount and not app and not slow and not second_loop
 
-.PHONY: help demo test check quick format bench bench-tui docs man screenshots clean for-run for-test for-quick
+.PHONY: help demo test check quick format bench soak bench-tui docs man screenshots clean for-run for-test for-quick
 
 help:
 	@echo "make demo    install into $(VENV) and open the program on its embedded platform"
@@ -26,6 +28,7 @@ help:
 	@echo "make quick   lint, and the tests that need nothing but Python: little more than a minute"
 	@echo "make format  let ruff format and mend what it can"
 	@echo "make bench   measure what the docs claim"
+	@echo "make soak    four processes edit on a platform full of faults, for MINUTES=30"
 	@echo "make bench-tui the terminal app alone, beside a bare Textual app, mc and vim"
 	@echo "make docs    write docs/cli.md and docs/keys.md anew"
 	@echo "make man     write the manual pages into man/"
@@ -61,6 +64,9 @@ format: for-quick
 
 bench: for-test
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
+
+soak: for-quick
+	PYTHONPATH=. $(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
 
 bench-tui: for-quick
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_tui.py
