@@ -241,6 +241,7 @@ class EditConflict(CoexplorerError):
         base: What the front end had shown.
         mine: What the user wants.
         theirs: What the platform has now.
+        own: The numbers of the same user's changes that did all of it; empty: somebody else.
     """
 
     def __init__(
@@ -251,10 +252,15 @@ class EditConflict(CoexplorerError):
         base: Fields,
         mine: Fields,
         theirs: Fields,
+        own: Sequence[int] = (),
     ) -> None:
         names = " and ".join(fields)
+        numbers = " and ".join(str(number) for number in dict.fromkeys(own))
+        who = f"you changed the {names} of this asset elsewhere (change {numbers})"
+        if not own:
+            who = f"somebody else changed the {names} of this asset"
         super().__init__(
-            f"somebody else changed the {names} of this asset since you read it",
+            f"{who} since you read it",
             hint="look at both versions and choose, or edit again from theirs",
         )
         self.asset_id = asset_id

@@ -1,10 +1,13 @@
 """Exit codes: each tells a script something that it would do otherwise.
 
-A bulk command whose assets had different outcomes ends with `PARTLY`; if all failed alike, with the
-code of that failure.
+One rule for all that changes assets (`of_outcomes`): `OK` when each of them is as was asked for,
+also if it was so already; the code of the failure when none is and all failed alike; otherwise
+`PARTLY`. What was left out, as it has changed since it was selected, counts as refused.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from coexplorer import errors
 
@@ -66,6 +69,19 @@ _CODES: tuple[tuple[type[errors.CoexplorerError], int], ...] = (
     (errors.JournalError, LOCAL),
     (errors.AssetHeld, LOCAL),
 )
+
+
+def of_outcomes(failures: Iterable[int], *, any_done: bool) -> int:
+    """Return the exit code of what was done to several assets (pure).
+
+    Args:
+        failures: The code of each that is not as was asked for.
+        any_done: Whether something was done, or was so already.
+    """
+    codes = set(failures)
+    if not codes:
+        return OK
+    return codes.pop() if len(codes) == 1 and not any_done else PARTLY
 
 
 def code_of(error: errors.CoexplorerError) -> int:

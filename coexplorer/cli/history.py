@@ -13,15 +13,16 @@ from coexplorer.cli.completion import complete_changes, complete_entries
 from coexplorer.cli.format import moment_text, plural
 from coexplorer.cli.narration import report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
-from coexplorer.cli.plans import DONE, finish, follow, leave, tell_left_alone
+from coexplorer.cli.plans import DONE, finish, follow, leave, print_plan, tell_left_alone
 from coexplorer.cli.schema import ENTRY, OUTCOME, entry_values, outcome_values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import NUMBER
-from coexplorer.errors import CoexplorerError, Refused
+from coexplorer.errors import CoexplorerError, Refused, UndoRefused
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
+    from coexplorer.library.changes import Plan
     from coexplorer.library.entries import Batch, Entry
     from coexplorer.library.results import BatchReport
 
@@ -190,37 +191,86 @@ def _print_conflicts(entries: Sequence[Entry]) -> None:
         )
 
 
+_DRY_RUN = click.option(
+    "--dry-run", is_flag=True, help="Show what would be taken back, and do nothing."
+)
+
+
 @click.command("undo")
 @click.argument("change", type=NUMBER, required=False, shell_complete=complete_changes)
+@_DRY_RUN
 @format_options(OUTCOME)
 @pass_invocation
-def undo_command(invocation: Invocation, change: int | None, *, style: Format) -> None:
-    """Take back the last change, or CHANGE of the log.
+def undo_command(
+    invocation: Invocation, change: int | None, *, dry_run: bool, style: Format
+) -> None:
+    """Take back the last change, or CHANGE of the log, and say which that was.
 
-    Tags are taken back one by one. A text that somebody changed since is left alone and named; it
-    is not used up, so the next undo tries it again. What of the change was not sent is given up.
-    If the last change did not go through, the one before it is named, not taken back. A delete
-    can't be undone.
+    Tags are taken back one by one. A text that was changed since, by you or somebody else, is left
+    alone and named; it is not used up, so the next undo tries it again. What of the change was not
+    sent yet is given up. If the last change failed, the one before it is named, not taken back. A
+    delete can't be undone.
     """
-
-    async def work(library: Library) -> tuple[BatchReport, Batch | None]:
-        report = await follow(library, "undoing", partial(library.undo, change))
-        stuck = change is None and not report.applied
-        reversed_one = (await library.batch(report.batch_id)).reverses if stuck else None
-        return report, await library.undoable(before=reversed_one) if reversed_one else None
-
-    report, older = invocation.run(work)
-    hint = f"the change before it: coexplorer undo {older.id} ({older.title})" if older else ""
-    finish(report, style, way_back="coexplorer redo", hint=hint)
+    _reverse(invocation, change, "undo", dry_run=dry_run, style=style)
 
 
 @click.command("redo")
+@_DRY_RUN
 @format_options(OUTCOME)
 @pass_invocation
-def redo_command(invocation: Invocation, *, style: Format) -> None:
-    """Redo what the last undo took back."""
-    report = invocation.run(lambda library: follow(library, "doing again", library.redo))
-    finish(report, style)
+def redo_command(invocation: Invocation, *, dry_run: bool, style: Format) -> None:
+    """Redo what the last undo took back; give up an undo that was not sent yet."""
+    _reverse(invocation, None, "redo", dry_run=dry_run, style=style)
+
+
+def _reverse(
+    invocation: Invocation, change: int | None, command: str, *, dry_run: bool, style: Format
+) -> None:
+    """Take a change back, or show what that would do, and say which change it is."""
+    if dry_run:
+        plan = invocation.run(lambda library: _plan_reversal(library, change, command))
+        if style is Format.TABLE:
+            print_line(plan.title)
+        print_plan(plan, style)
+        return
+
+    async def work(library: Library) -> tuple[BatchReport, Batch, Batch | None, Batch | None]:
+        newest = await library.batches(limit=1) if change is None else []
+        if command == "redo":
+            report = await follow(library, "doing again", library.redo)
+        else:
+            report = await follow(library, "undoing", partial(library.undo, change))
+        number = (await library.batch(report.batch_id)).reverses or 0
+        reversed_one = await library.batch(number)
+        stuck = change is None and command == "undo" and not report.applied
+        older = await library.undoable(before=number) if stuck else None
+        passed = newest[0] if newest and newest[0].id > number else None
+        return report, reversed_one, passed, older
+
+    report, reversed_one, passed, older = invocation.run(work)
+    if passed is not None and passed.purpose == "do":
+        warn(
+            f"change {passed.id} ({passed.title}) left nothing to undo ({passed.outcome}),"
+            f" so this is about an older one: change {reversed_one.id}"
+        )
+    finish(
+        report,
+        style,
+        way_back="coexplorer redo" if reversed_one.purpose != "undo" else None,
+        hint=f"the change before it: coexplorer undo {older.id} ({older.title})" if older else "",
+        about=f"{report.title} (change {reversed_one.id})",
+    )
+
+
+async def _plan_reversal(library: Library, change: int | None, command: str) -> Plan:
+    from coexplorer.library.entries import Purpose
+
+    if change is None:
+        last = await library.last(Purpose(command))
+        if last is None:
+            raise UndoRefused(f"there is nothing to {command}", hint="coexplorer log says why")
+        change = last.id
+    return await library.plan_undo(change)
 
 
 @click.command("retry")
@@ -371,5 +421,5 @@ def _each(
         return codes
 
     codes = invocation.run(work)
-    if codes:
-        leave(codes.pop() if len(codes) == 1 else exits.PARTLY)
+    failures = codes - {exits.OK}
+    leave(exits.of_outcomes(failures, any_done=len(failures) < len(codes)))

@@ -138,6 +138,7 @@ def finish(
     *,
     way_back: str | None = None,
     hint: str = "",
+    about: str = "",
 ) -> None:
     """Tell what became of a batch and leave with its exit code.
 
@@ -146,6 +147,7 @@ def finish(
         style: How it is written.
         way_back: The command that takes it back; None: undo with the batch's number.
         hint: What else can be done; empty: nothing.
+        about: What was done as a whole; empty: the command says so.
     """
     if style is not Format.TABLE:
         print_rows(OUTCOME, map(outcome_values, report.results), style)
@@ -154,7 +156,8 @@ def finish(
         click.echo(f"  {clean(hint)}", err=True)
     code = report_code(report)
     if style is Format.TABLE and (code or not is_quiet()):
-        print_line(summarize(report, way_back or f"coexplorer undo {report.batch_id}"))
+        line = summarize(report, way_back or f"coexplorer undo {report.batch_id}")
+        print_line(f"{about}: {line}" if about else line)
     leave(code)
 
 
@@ -193,8 +196,10 @@ def tell_failures(report: BatchReport) -> None:
 def tell_left_alone(result: EditResult) -> bool:
     """Name what an undo left alone in an asset; False when that is nothing."""
     if result.skipped_fields:
-        fields = " and ".join(result.skipped_fields)
-        warn(f"{result.asset_name}: somebody changed the {fields} since; left as it is")
+        from coexplorer.library.results import describe_left_alone
+
+        why = describe_left_alone(result.skipped_fields, result.left_to)
+        warn(f"{result.asset_name}: {why}; left alone")
     return bool(result.skipped_fields)
 
 
@@ -202,11 +207,18 @@ def summarize(report: BatchReport, way_back: str) -> str:
     """Return one line that says what a batch came to, and what takes it back (pure)."""
     applied = [result for result in report.applied if result.state == "applied"]
     missed = len({*report.missed, *report.outdated})
-    unchanged = len(report.applied) - len(applied) + len(report.skipped) - missed
+    withdrawn = [result for result in report.results if result.withdrawn]
+    applied = [result for result in applied if not result.withdrawn]
+    unchanged = len(report.applied) - len(applied) + len(report.skipped) - missed - len(withdrawn)
     action = report.results[0].action if report.results else "edit"
     parts = [f"{DONE[action]} {plural(len(applied), 'asset')}"]
+    if withdrawn and not applied:
+        parts = []
     if len(applied) == 1 and len(report.results) == 1:
         parts = [f"{DONE[action]} {applied[0].asset_name}"]
+    if withdrawn:
+        what = plural(len(withdrawn), "change")
+        parts.append(f"gave up {what} that {'was' if len(withdrawn) == 1 else 'were'} not sent")
     if unchanged:
         parts.append(f"{unchanged} left as they were")
     if missed:
@@ -228,18 +240,16 @@ def summarize(report: BatchReport, way_back: str) -> str:
             f" (coexplorer log {report.batch_id} shows your text)"
         )
     line = ", ".join(parts)
-    undoable = applied and action in {"edit", "archive", "unarchive"}
+    undoable = (applied or withdrawn) and action in {"edit", "archive", "unarchive"}
     return f"{line} (take it back: {way_back})" if undoable else line
 
 
 def report_code(report: BatchReport) -> int:
     """Return the exit code of a batch (pure): see `coexplorer.cli.exits`."""
-    bad = [*report.failed, *report.missed]
-    partly_undone = any(result.skipped_fields for result in report.applied)
-    if not bad:
-        return exits.PARTLY if partly_undone else exits.OK
-    codes = {_code_of(result) for result in bad}
-    return codes.pop() if len(codes) == 1 and not report.applied else exits.PARTLY
+    codes = [_code_of(result) for result in (*report.failed, *report.missed)]
+    codes += [exits.REFUSED for result in report.applied if result.skipped_fields]
+    needless = any(result.needless for result in report.skipped)
+    return exits.of_outcomes(codes, any_done=needless or bool(report.applied))
 
 
 def _code_of(result: EditResult) -> int:

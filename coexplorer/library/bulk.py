@@ -288,6 +288,14 @@ class Bulk:
                 result = msgspec.structs.replace(result, archived=archived)
             found.append(result)
         given_up = await self._context.run(journal.find_given_up, batch_id)
+        kept = {entry.id for entry in given_up}
+        withdrawn = {entry.id for entry in entries if entry.reverses in kept}
+        found = [
+            msgspec.structs.replace(result, withdrawn=True)
+            if result.entry_id in withdrawn and result.state in DONE
+            else result
+            for result in found
+        ]
         return BatchReport(batch_id, batch.title, tuple(found), tuple(given_up))
 
 

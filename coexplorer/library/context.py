@@ -285,6 +285,15 @@ class Context:
         newest = (self._newest(each, known.get(each)) for each in target)
         return [record for record in newest if record is not None]
 
+    async def names(self, asset_ids: Sequence[AssetId]) -> dict[AssetId, str]:
+        """Return what assets are called now, as far as that is known."""
+        try:
+            records = await self.records(asset_ids)
+        except CatalogError as error:
+            self.note_catalog_problem(error)
+            return {}
+        return {record.asset.id: record.asset.name for record in records}
+
     async def fetch(self, asset_id: AssetId) -> Record:
         """GET an asset and let the catalog know.
 

@@ -30,16 +30,17 @@ from coexplorer.errors import (
     PlatformFault,
     Refused,
 )
-from coexplorer.fields import Fields, changed_fields
+from coexplorer.fields import FIELD_BY_NAME, Fields, changed_fields, replace_values
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Draft, Entry, Purpose, State
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
 from coexplorer.library.locks import hold_asset
 from coexplorer.library.merge import Merged, merge_fields, merge_metadata, merge_reversal
 from coexplorer.library.refusals import is_final
-from coexplorer.library.results import EditResult
+from coexplorer.library.results import EditResult, describe_left_alone
 from coexplorer.library.selection import Fit, keep_shown, was_unfit
 from coexplorer.library.settle import find_archived, settle_edits
+from coexplorer.library.succession import find_ours, go_on_from_ours
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import Asset, AssetId, Membership, MetadataValue, Record
 
@@ -61,6 +62,7 @@ class _Attempt:
         overtaken: What was sent, and may have arrived before somebody changed it further.
         asset: What the platform has now; None where nothing was read.
         archived: Whether the asset is archived; None: nobody has asked yet.
+        held: Texts that an undo leaves alone, as later changes that wait set them otherwise.
         update_catalog: What to tell the catalog once the outcome is written down. Of an edit that
             arrives that is the platform's reply alone, not what was there before.
     """
@@ -74,6 +76,7 @@ class _Attempt:
         self.before: Fields | None = None
         self.overtaken: Fields | None = None
         self.asset: Asset | None = None
+        self.held: Mapping[str, Entry] = {}
         self.update_catalog: Callable[[], Awaitable[object]] | None = None
 
     def note(self, error: ApiError) -> None:
@@ -98,7 +101,15 @@ class _Attempt:
         """Merge as an edit, or take back as an undo."""
         if self.purpose is Purpose.DO:
             return merge_fields(base, mine, theirs, self.entry.asked)
-        return merge_reversal(base, mine, theirs)
+        texts = {
+            name: FIELD_BY_NAME[name].value_of(by.mine)
+            for name, by in self.held.items()
+            if by.mine is not None
+        }
+        merged = merge_reversal(base, mine, replace_values(theirs, texts))
+        left = {name: FIELD_BY_NAME[name].value_of(theirs) for name in texts}
+        restored = replace_values(merged.fields, left)
+        return Merged(restored, merged.conflicts, changed_fields(theirs, restored))
 
 
 class Editor:
@@ -233,11 +244,10 @@ class Editor:
         Raises:
             CoexplorerError: It failed; the journal says how far it got.
         """
-        if purpose is Purpose.DO:
-            left = await self._context.run(self._context.journal.leave_to_later, entry)
-            if left is None:
-                return await self._leave_to_later(entry)
-            entry = left
+        left = await self._context.run(self._context.journal.leave_to_later, entry)
+        if left is None:
+            return await self._leave_to_later(entry)
+        entry = left
         attempt = _Attempt(entry, purpose, archived=archived)
         bus = self._context.bus
         bus.publish(EditStarted(entry.id, entry.asset_id, entry.action))
@@ -395,15 +405,22 @@ class Editor:
             await settle_edits(context, theirs)
             attempt.leave_out_others(theirs.fields)
             await self._ensure_fits(attempt, theirs)
+            base = await self._prepare(attempt, base, theirs.fields)
             merged = attempt.merge(base, mine, theirs.fields)
             metadata, keys = _merge_metadata(entry, theirs)
             conflicts = (*merged.conflicts, *keys)
+            left_to = await self._find_ours(attempt, conflicts, theirs.fields) if conflicts else {}
             if conflicts and attempt.purpose is Purpose.DO:
                 raise EditConflict(
-                    entry.asset_id, conflicts, base=base, mine=mine, theirs=theirs.fields
+                    entry.asset_id,
+                    conflicts,
+                    base=base,
+                    mine=mine,
+                    theirs=theirs.fields,
+                    own=tuple(left_to.values()) if len(left_to) == len(conflicts) else (),
                 )
             if not merged.changed and metadata is None:
-                return await self._send_nothing(attempt, theirs.fields, conflicts)
+                return await self._send_nothing(attempt, theirs.fields, conflicts, left_to)
             if attempt.purpose is Purpose.DO:
                 # What is put back was on the platform, whatever we think of it.
                 check_fields(
@@ -440,11 +457,12 @@ class Editor:
             attempt.asset = reply
             attempt.update_catalog = partial(context.remember, reply)
             return msgspec.structs.replace(
-                _result(entry, State.APPLIED),
+                _result(entry, State.APPLIED, reply.fields.name),
                 before=attempt.before,
                 after=reply.fields,
                 changed=changed_fields(attempt.before, reply.fields),
                 skipped_fields=conflicts,
+                left_to=tuple(left_to.items()),
                 differs=changed_fields(merged.fields, reply.fields),
             )
         raise Conflict(
@@ -452,15 +470,43 @@ class Editor:
             hint="wait a moment, then retry it",
         )
 
+    async def _prepare(self, attempt: _Attempt, base: Fields, theirs: Fields) -> Fields:
+        """Return what an edit is merged from, and find out what an undo must leave alone.
+
+        What this user asked for before it, and had arrived though the reply was lost, is no change
+        by somebody else.
+        """
+        entry, journal = attempt.entry, self._context.journal
+        if attempt.purpose is not Purpose.DO:
+            attempt.held = await self._context.run(journal.find_held, entry)
+            return base
+        if not changed_fields(base, theirs):
+            return base
+        writes = await self._context.run(journal.find_writes, entry.asset_id)
+        return go_on_from_ours(entry, base, theirs, writes)
+
+    async def _find_ours(
+        self, attempt: _Attempt, fields: Sequence[str], theirs: Fields
+    ) -> dict[str, int]:
+        """Return the changes from here that have set fields as they are, by field."""
+        entry = attempt.entry
+        writes = await self._context.run(self._context.journal.find_writes, entry.asset_id)
+        ours = find_ours(entry, fields, theirs, writes)
+        return ours | {name: by.batch_id for name, by in attempt.held.items() if name in fields}
+
     async def _send_nothing(
-        self, attempt: _Attempt, theirs: Fields, left_alone: tuple[str, ...]
+        self,
+        attempt: _Attempt,
+        theirs: Fields,
+        left_alone: tuple[str, ...],
+        left_to: Mapping[str, int],
     ) -> EditResult:
         """Return the outcome of an edit that has nothing to send."""
         if attempt.before is not None:  # it had arrived, and others went on from it
             journal, number = self._context.journal, attempt.entry.id
             before = attempt.before
             await self._context.write_down(journal.intend, number, before=before, after=theirs)
-        return _nothing_to_send(attempt, theirs, left_alone)
+        return _nothing_to_send(attempt, theirs, left_alone, left_to)
 
     async def _archive(self, attempt: _Attempt) -> EditResult:
         entry, context = attempt.entry, self._context
@@ -487,7 +533,7 @@ class Editor:
         attempt.sent = False
         marks = Membership(archived=archived)
         attempt.update_catalog = partial(context.mark, [entry.asset_id], marks)
-        return _result(entry, State.UNCHANGED if was_so else State.APPLIED)
+        return _result(entry, State.UNCHANGED if was_so else State.APPLIED, asset.name)
 
     async def _delete(self, attempt: _Attempt) -> EditResult:
         entry, context = attempt.entry, self._context
@@ -519,7 +565,7 @@ class Editor:
                 raise
         attempt.sent = False
         attempt.update_catalog = partial(context.forget, [entry.asset_id])
-        return msgspec.structs.replace(_result(entry, State.APPLIED), before=fields)
+        return msgspec.structs.replace(_result(entry, State.APPLIED, fields.name), before=fields)
 
 
 def failed_state(error: CoexplorerError, *, sent: bool) -> State:
@@ -584,35 +630,41 @@ def build_edit_title(what: Sequence[str], base: Fields) -> str:
     return f"edit {' and '.join(what) or 'nothing'} of {base.name}"
 
 
-def _result(entry: Entry, state: State) -> EditResult:
+def _result(entry: Entry, state: State, name: str = "") -> EditResult:
     return EditResult(
         entry_id=entry.id,
         batch_id=entry.batch_id,
         asset_id=entry.asset_id,
-        asset_name=entry.asset_name,
+        asset_name=name or entry.asset_name,
         action=entry.action,
         state=state,
     )
 
 
-def _nothing_to_send(attempt: _Attempt, theirs: Fields, left_alone: tuple[str, ...]) -> EditResult:
+def _nothing_to_send(
+    attempt: _Attempt, theirs: Fields, left_alone: tuple[str, ...], left_to: Mapping[str, int]
+) -> EditResult:
     """Say why nothing was sent: it is so already, it was the lost reply, or others changed it."""
     state, error = State.UNCHANGED, None
     if attempt.before is not None:
         state = State.APPLIED
     elif left_alone:
-        names = " and ".join(left_alone)
         state = State.SKIPPED
+        ours = sorted(set(left_to.values()), reverse=True)
+        first = " ".join(f"coexplorer undo {number};" for number in ours)
         error = Refused(
-            f"somebody changed the {names} since, so it was left alone",
-            hint="sort that out and undo again, or edit the asset by hand",
+            f"{describe_left_alone(left_alone, left_to.items())}, so it was left alone",
+            hint=f"take that back first: {first} or edit the asset by hand"
+            if ours
+            else "sort that out and undo again, or edit the asset by hand",
         )
     return msgspec.structs.replace(
-        _result(attempt.entry, state),
+        _result(attempt.entry, state, theirs.name),
         before=attempt.before or theirs,
         after=theirs,
         changed=changed_fields(attempt.before, theirs) if attempt.before else (),
         skipped_fields=left_alone,
+        left_to=tuple(left_to.items()),
         error=error,
     )
 

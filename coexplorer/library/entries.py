@@ -62,6 +62,14 @@ DONE = (State.APPLIED, State.UNCHANGED)
 """States in which the platform has what was wanted."""
 
 
+FOUND = "its reply was lost, but the platform has it"
+"""`Entry.reason` of what a later look at the platform showed to have arrived."""
+
+
+GIVEN_UP = "the platform did not have it, so it was given up"
+"""`Entry.reason` of an undo that sent nothing, as what it takes back was not sent either."""
+
+
 class Purpose(StrEnum):
     """Why a batch was made."""
 
@@ -86,7 +94,7 @@ class Entry(msgspec.Struct, frozen=True):
         after: What was sent: mine merged with theirs.
         base_metadata: Custom metadata as shown, when it was edited.
         metadata: Custom metadata as sent, when it was edited.
-        reason: Why it failed or was left out: one sentence.
+        reason: Why it failed or was left out, or how else it was done: one sentence.
         hint: What to do about it.
         settled_at: Epoch seconds when `state` became final; None before.
         undone_by: The batch that undid all of it, if one did.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from coexplorer.errors import Refused, UndoRefused
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never, no_batch
@@ -9,6 +11,7 @@ from coexplorer.library.changes import Plan, PlanItem
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor, allow_unfit, build_edit_title
 from coexplorer.library.entries import (
+    GIVEN_UP,
     KEPT,
     Action,
     Batch,
@@ -22,8 +25,10 @@ from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import check_fields, tidy_fields
 
-_NAMED = 20
-"""Name at most this many entries by number in one line."""
+_GIVEN_UP = (State.UNSENT, State.CONFLICT, State.REFUSED)
+"""States of what an undo gives up: surely not on the platform, and kept."""
+
+_OPPOSITE = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
 
 
 class History:
@@ -144,10 +149,16 @@ class History:
         """See `Library.redoable`."""
         return await self._context.run(self._context.journal.find_redoable)
 
+    async def last(self, purpose: Purpose) -> Batch | None:
+        """See `Library.last`."""
+        is_undo = purpose is Purpose.UNDO
+        purposes = (Purpose.DO, Purpose.REDO) if is_undo else (Purpose.UNDO,)
+        return await self._context.run(self._context.journal.find_last, purposes)
+
     async def plan_undo(self, batch_id: int) -> Plan:
         """See `Library.plan_undo`."""
         batch = await self.batch(batch_id)
-        drafts = [build_reversal(entry) for entry in await self._find_standing(batch)]
+        drafts = await self._plan_reversal(batch)
         purpose = find_opposite(batch)
         return Plan(build_reversal_title(batch, purpose), tuple(map(_plan_draft, drafts)))
 
@@ -159,7 +170,8 @@ class History:
     ) -> BatchReport:
         """See `Library.undo`."""
         await self.ensure_journal()
-        batch = await (self._find_last() if batch_id is None else self.batch(batch_id))
+        last = self._find_last(Purpose.UNDO) if batch_id is None else self.batch(batch_id)
+        batch = await last
         try:
             return await self._reverse(batch, progress, stopping)
         except UndoRefused as error:
@@ -170,48 +182,39 @@ class History:
             hint = f"the last change that can be is number {older.id} of the log: {older.title}"
             raise UndoRefused(error.message, hint=hint) from None
 
-    async def _find_last(self) -> Batch:
-        """Return what a plain undo takes back: the last change, if anything of it was done.
+    async def _find_last(self, purpose: Purpose) -> Batch:
+        """Return what a plain undo or redo takes back: the last change or undo.
+
+        Of what was not sent yet that is to give it up.
+
+        Args:
+            purpose: Undo or redo.
 
         Raises:
             UndoRefused: There is none; or it did not go through, and nobody asked for an older one.
         """
-        journal = self._context.journal
-        last = await self._context.run(journal.find_last)
+        is_undo = purpose is Purpose.UNDO
+        last = await self.last(purpose)
         if last is None:
-            raise UndoRefused("there is nothing to undo", hint="the log shows what was done here")
-        if last.standing:
+            hint = "the log shows what was done here" if is_undo else "redo takes back an undo"
+            raise UndoRefused(f"there is nothing to {purpose}", hint=hint)
+        if last.standing or last.counts.get(State.UNSENT) or last.counts.get(State.UNKNOWN):
             return last
-        hints = [hint] if (hint := await self._name_kept(last)) else []
-        older = await self.undoable(last.id)
+        hints = [f"give it up: coexplorer undo {last.id}"] if last.kept else []
+        older = await self.undoable(last.id) if is_undo else await self.redoable()
+        what = "change" if is_undo else "undo"
         if older is not None:
-            hints.append(f"the change before it: coexplorer undo {older.id} ({older.title})")
+            hints.append(f"the {what} before it: coexplorer undo {older.id} ({older.title})")
         raise UndoRefused(
-            f"the last change, number {last.id} ({last.title}), did not go through:"
-            f" {last.outcome}; there is nothing of it to undo",
+            f"the last {what}, number {last.id} ({last.title}), did not go through:"
+            f" {last.outcome}; there is nothing of it to {purpose}",
             hint="; ".join(hints),
         )
-
-    async def _name_kept(self, batch: Batch) -> str:
-        """Say how to give up what is kept of a batch; nothing when that is nothing."""
-        if not batch.kept:
-            return ""
-        kept = await self._context.run(
-            self._context.journal.entries_of,
-            batch.id,
-            kept_first=True,
-            limit=min(batch.kept, _NAMED),
-        )
-        numbers = " ".join(str(entry.id) for entry in kept)
-        return f"give it up: coexplorer discard {numbers}{' …' if batch.kept > _NAMED else ''}"
 
     async def redo(self, progress: OnProgress | None) -> BatchReport:
         """See `Library.redo`."""
         await self.ensure_journal()
-        batch = await self.redoable()
-        if batch is None:
-            raise UndoRefused("there is nothing to redo", hint="redo takes back an undo")
-        return await self._reverse(batch, progress)
+        return await self._reverse(await self._find_last(Purpose.REDO), progress)
 
     async def _reverse(
         self, batch: Batch, progress: OnProgress | None, stopping: Stopping = never
@@ -223,10 +226,10 @@ class History:
         if batch.counts.get(State.UNKNOWN):
             lost = await self._context.run(journal.entries_of, batch.id)
             await settle_entries(self._context, lost)
-        standing = await self._find_standing(batch)
+        drafts = await self._plan_reversal(batch)
         purpose = find_opposite(batch)
         return await self._bulk.start(
-            [build_reversal(entry) for entry in standing],
+            drafts,
             build_reversal_title(batch, purpose),
             progress,
             purpose=purpose,
@@ -234,23 +237,30 @@ class History:
             stopping=stopping,
         )
 
-    async def _find_standing(self, batch: Batch) -> list[Entry]:
-        """Return what of a batch was done and not taken back, the last first.
+    async def _plan_reversal(self, batch: Batch) -> list[Draft]:
+        """Return what takes a batch back, the last first: what was done and what is kept of it.
 
         Raises:
-            UndoRefused: There is nothing of the kind.
+            UndoRefused: There is nothing of the kind, or it can't be taken back.
         """
         entries = await self._context.run(self._context.journal.entries_of, batch.id)
-        standing = [
-            entry for entry in entries if entry.state is State.APPLIED and entry.undone_by is None
-        ]
-        if not standing:
+        drafts = []
+        for entry in reversed(entries):
+            if entry.state is State.APPLIED and entry.undone_by is None:
+                drafts.append(build_reversal(entry))
+            elif entry.state in _GIVEN_UP:
+                left = await self._context.run(self._context.journal.leave_to_later, entry)
+                drafts.append(build_withdrawal(entry, left))
+        if not drafts:
             raise UndoRefused(
                 f"nothing of {batch.title!r} is left to undo",
-                hint=await self._name_kept(batch)
-                or "it was undone already, or nothing of it was sent",
+                hint="it was undone already, or nothing of it was sent",
             )
-        return standing[::-1]
+        names = await self._context.names(list({draft.asset_id for draft in drafts}))
+        return [
+            msgspec.structs.replace(draft, asset_name=names.get(draft.asset_id, draft.asset_name))
+            for draft in drafts
+        ]
 
     async def _kept(self, entry_id: int) -> Entry:
         entry = await self._context.run(self._context.journal.entry, entry_id)
@@ -298,14 +308,41 @@ def build_reversal(entry: Entry) -> Draft:
             f"creating {entry.asset_name} can't be undone",
             hint="to remove the asset, archive it and then delete it",
         )
-    opposite = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
+    # What only gave up an unsent change has sent nothing: it says itself what it was.
     return Draft(
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,
-        action=opposite.get(entry.action, Action.EDIT),
-        base=entry.after,
-        mine=entry.before,
+        action=_OPPOSITE.get(entry.action, Action.EDIT),
+        base=entry.after or entry.mine,
+        mine=entry.before or entry.base,
         base_metadata=entry.metadata,
         metadata=entry.base_metadata,
+        reverses=entry.id,
+    )
+
+
+def build_withdrawal(entry: Entry, left: Entry | None) -> Draft:
+    """Return the draft that gives up an entry that was not sent: done once it is written down.
+
+    A redo of it asks for the same again, but for no delete or create. Where the entry was itself to
+    take something back, that stands again, and there is nothing to redo.
+
+    Args:
+        entry: The entry.
+        left: What of it no later change asks for otherwise; None: nothing.
+    """
+    again = entry.reverses is None and entry.action not in (Action.DELETE, Action.CREATE)
+    if left is None:
+        again, left = False, msgspec.structs.replace(entry, mine=entry.base)
+    return Draft(
+        asset_id=entry.asset_id,
+        asset_name=entry.asset_name,
+        action=_OPPOSITE.get(entry.action, entry.action),
+        base=left.mine,
+        mine=left.base,
+        base_metadata=left.metadata,
+        metadata=left.base_metadata,
+        state=State.APPLIED if again else State.UNCHANGED,
+        reason=GIVEN_UP,
         reverses=entry.id,
     )

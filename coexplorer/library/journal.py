@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from coexplorer.errors import CoexplorerError, JournalError, UndoRefused
 from coexplorer.fields import Fields
 from coexplorer.library.entries import (
     DONE,
+    GIVEN_UP,
     KEPT,
     PENDING,
     Action,
@@ -36,7 +37,12 @@ from coexplorer.library.journal_file import (
 )
 from coexplorer.library.journal_rows import ENTRY_COLUMNS, build_entry, encode_value
 from coexplorer.library.session_locks import NoSession, SessionLock, bury, is_dead
-from coexplorer.library.succession import go_on_from, leave_to_later, takes_place_of
+from coexplorer.library.succession import (
+    go_on_from,
+    held_texts,
+    leave_to_later,
+    takes_place_of,
+)
 from coexplorer.models import AssetId, MetadataValue
 
 _OPEN = (State.PLANNED, State.INTENDED)
@@ -109,8 +115,8 @@ class Journal:
     ) -> tuple[int, list[int]]:
         """Write a batch down before anything of it is sent.
 
-        The last word wins: an earlier unsent change is given up when one of `drafts` covers all of
-        it (see `find_given_up`).
+        The last word wins, be it an edit, an undo or a redo: an earlier unsent one is given up when
+        one of `drafts` covers all of it (see `find_given_up`).
 
         What `Draft.reverses` names counts as undone once that draft's entry has done it, not
         before: see `settle`. An earlier try to take it back that was not sent is given up.
@@ -141,8 +147,6 @@ class Journal:
                     "purpose": purpose,
                 },
             )
-            if purpose is Purpose.DO:
-                drafts = _take_places(connection, drafts, batch, now)
             if takes_back is not None:
                 kept = _select(
                     connection,
@@ -150,6 +154,8 @@ class Journal:
                     (takes_back, *_NOT_THERE),
                 )
                 _give_up(connection, kept, batch, now)
+                _ensure_given_up(drafts, {entry.id for entry in kept})
+            drafts = _take_places(connection, drafts, batch, now)
             entries = [
                 insert(
                     connection,
@@ -257,6 +263,8 @@ class Journal:
                     " WHERE reversal.id = ? AND entries.id = reversal.reverses",
                     (entry_id,),
                 )
+            if state in DONE:
+                _give_up_with_asset(connection, entry_id)
 
     def claim(self, entry_ids: Iterable[int]) -> list[int]:
         """Take entries back to ``planned``, as this session's, to send them again.
@@ -415,11 +423,33 @@ class Journal:
         """Return what of a change is not up to a later one; None when that is nothing."""
         dead = (State.DISCARDED, State.REFUSED)
         later = self._entries(
-            "WHERE asset_id = ? AND entries.id > ? AND batch_id > ? AND purpose = ?"
-            " AND undone_by IS NULL AND state NOT IN (?, ?) AND (state != ? OR needless)",
-            (entry.asset_id, entry.id, entry.batch_id, Purpose.DO, *dead, State.SKIPPED),
+            "WHERE asset_id = ? AND entries.id > ? AND batch_id > ?"
+            " AND undone_by IS NULL AND state NOT IN (?, ?) AND (state != ? OR needless)"
+            # What only gave up another undo says nothing itself.
+            " AND (state != ? OR reason != ?)",
+            (
+                *(entry.asset_id, entry.id, entry.batch_id),
+                *(*dead, State.SKIPPED),
+                *(State.UNCHANGED, GIVEN_UP),
+            ),
         )
         return leave_to_later(entry, later) if later else entry
+
+    def find_held(self, reversal: Entry) -> dict[str, Entry]:
+        """Return the texts that an undo leaves to later changes that wait: see `held_texts`."""
+        waiting = self._entries(
+            "WHERE asset_id = ? AND state = ? ORDER BY entries.id",
+            (reversal.asset_id, State.UNSENT),
+        )
+        return held_texts(reversal, waiting)
+
+    def find_writes(self, asset_id: AssetId) -> list[Entry]:
+        """Return the edits of an asset that this user's platform has from here, latest last."""
+        return self._entries(
+            "WHERE asset_id = ? AND state = ? AND action = ? AND after IS NOT NULL"
+            " ORDER BY settled_at, entries.id",
+            (asset_id, State.APPLIED, Action.EDIT),
+        )
 
     def reasons_of(self, batch_id: int) -> list[Reason]:
         """Return the reasons in a batch's entries, each with how many have it, most first."""
@@ -463,7 +493,8 @@ class Journal:
     def applied_edits(self, since: float, limit: int) -> list[Entry]:
         """Return edits that were settled as applied since then (epoch seconds), newest first."""
         return self._entries(
-            "WHERE state = ? AND action = ? AND settled_at >= ? ORDER BY entries.id DESC LIMIT ?",
+            "WHERE state = ? AND action = ? AND settled_at >= ? AND after IS NOT NULL"
+            " ORDER BY entries.id DESC LIMIT ?",
             (State.APPLIED, Action.EDIT, since, limit),
         )
 
@@ -507,17 +538,21 @@ class Journal:
         but = Action.DELETE, Action.CREATE
         return self._find_batch((Purpose.DO, Purpose.REDO), but=but, before=before)
 
-    def find_last(self) -> Batch | None:
+    def find_last(self, purposes: Sequence[Purpose]) -> Batch | None:
         """Return the newest batch that did something, or that something is left to do of.
 
         What was undone, given up or not needed is passed over.
+
+        Args:
+            purposes: Why it was made.
         """
+        marks = ", ".join("?" * len(purposes))
         found = self._batches(
-            "WHERE purpose IN (?, ?) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
+            f"WHERE purpose IN ({marks}) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
             " WHERE batch_id = batches.id AND undone_by IS NULL AND"
             f" (state IN (?, {_KEPT_MARKS}) OR (state = ? AND NOT needless)))"
             " ORDER BY id DESC LIMIT 1",
-            (Purpose.DO, Purpose.REDO, State.APPLIED, *KEPT, State.SKIPPED),
+            (*purposes, State.APPLIED, *KEPT, State.SKIPPED),
         )
         return found[0] if found else None
 
@@ -606,17 +641,17 @@ def _take_places(
     Returns:
         The drafts, based on what the platform has where they were made from an unsent text.
     """
-    tail = f"state IN ({_NOT_THERE_MARKS}) AND purpose = ?"
+    tail = f"state IN ({_NOT_THERE_MARKS})"
     waiting = dict.fromkeys(
         asset
         for (asset,) in connection.execute(
-            f"SELECT asset_id FROM entries JOIN batches ON batches.id = batch_id WHERE {tail}",  # noqa: S608 - only marks
-            (*_NOT_THERE, Purpose.DO),
+            f"SELECT asset_id FROM entries WHERE {tail}",  # noqa: S608 - only marks
+            _NOT_THERE,
         )
     )
     done = []
     for draft in drafts:
-        wanted = draft.state is not State.REFUSED and (
+        wanted = draft.state not in (State.REFUSED, *DONE) and (
             draft.state is not State.SKIPPED or draft.needless
         )
         if not wanted or draft.asset_id not in waiting:
@@ -625,7 +660,7 @@ def _take_places(
         earlier = _select(
             connection,
             f"WHERE asset_id = ? AND {tail} AND batch_id != ? ORDER BY entries.id",
-            (draft.asset_id, *_NOT_THERE, Purpose.DO, batch),
+            (draft.asset_id, *_NOT_THERE, batch),
         )
         _give_up(connection, [each for each in earlier if takes_place_of(draft, each)], batch, now)
         done.append(go_on_from(draft, earlier))
@@ -640,6 +675,33 @@ def _give_up(
         "UPDATE entries SET state = ?, settled_at = ?, reason = ?, hint = '' WHERE id = ?",
         [(State.DISCARDED, now, _place_taken(batch), entry.id) for entry in entries],
     )
+
+
+def _ensure_given_up(drafts: Sequence[Draft], given_up: Collection[int]) -> None:
+    """Check that what was to be given up was still kept.
+
+    Raises:
+        UndoRefused: Another process has begun to send it since.
+    """
+    for draft in drafts:
+        done = draft.state in DONE and draft.reverses is not None
+        if done and draft.reverses not in given_up:
+            raise UndoRefused(
+                f"the change of {draft.asset_name} is being sent now, by another command or window",
+                hint="wait for it, then undo it",
+            )
+
+
+def _give_up_with_asset(connection: sqlite3.Connection, entry_id: int) -> None:
+    """Give up what is kept of an asset that an entry has deleted."""
+    found = _select(connection, "WHERE entries.id = ? AND action = ?", (entry_id, Action.DELETE))
+    for deleted in found:
+        kept = _select(
+            connection,
+            f"WHERE asset_id = ? AND entries.id != ? AND state IN ({_KEPT_MARKS})",
+            (deleted.asset_id, entry_id, *KEPT),
+        )
+        _give_up(connection, kept, deleted.batch_id, time.time())
 
 
 def _place_taken(batch_id: int) -> str:

@@ -25,7 +25,7 @@ from coexplorer.library.changes import Change, Plan
 from coexplorer.library.context import Context
 from coexplorer.library.create import Creator
 from coexplorer.library.edit import Editor, Heard
-from coexplorer.library.entries import Batch, Entry, Reason
+from coexplorer.library.entries import Batch, Entry, Purpose, Reason
 from coexplorer.library.events import Event
 from coexplorer.library.files import Files
 from coexplorer.library.history import History
@@ -618,6 +618,14 @@ class Library:
         """Give up all that is kept of a batch, at once; return how many changes that were."""
         return await self._history.discard_batch(batch_id)
 
+    async def last(self, purpose: Purpose) -> Batch | None:
+        """Return the last change (to undo) or undo (to redo); None when there is none.
+
+        It may not have been sent, or have failed: then `Batch.standing` is 0. What was undone,
+        given up or not needed is passed over.
+        """
+        return await self._history.last(purpose)
+
     async def undoable(self, *, before: int | None = None) -> Batch | None:
         """Return what `undo` would take back; None when there is nothing.
 
@@ -655,7 +663,8 @@ class Library:
         Tags are taken back one by one. A text that somebody changed since is left alone and named
         in `skipped_fields`; an asset with nothing left to undo is ``skipped``. What was left
         alone, was not sent or was refused still stands: the next undo tries it again. What of the
-        batch itself was not sent is given up, and is in the report's `given_up`.
+        batch itself was not sent is given up, and is in the report's `given_up`; a redo asks for it
+        again.
 
         Raises:
             UndoRefused: There is nothing to undo, or the last change did not go through, or it was
@@ -664,10 +673,10 @@ class Library:
         return await self._history.undo(batch_id, progress, stopping)
 
     async def redo(self, *, progress: Callable[[BatchProgress], None] | None = None) -> BatchReport:
-        """Do again what the last undo took back.
+        """Do again what the last undo took back; one that was not sent yet is given up.
 
         Raises:
-            UndoRefused: Nothing was undone.
+            UndoRefused: Nothing was undone, or the last undo did not go through.
         """
         return await self._history.redo(progress)
 

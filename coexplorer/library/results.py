@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import msgspec
 
 from coexplorer.errors import CoexplorerError, NoLongerFits
@@ -62,11 +64,14 @@ class EditResult(msgspec.Struct, frozen=True):
         before: What the platform had; None where nothing was read.
         after: What the platform has now; None likewise.
         changed: Names of the fields that the write changed.
-        skipped_fields: Fields that an undo left alone, because somebody changed them since.
+        skipped_fields: Fields that an undo left alone, because they were changed since.
+        left_to: Which of them this user changed, each with the batch that did; None: nobody knows
+            who changed them.
         differs: Fields in which the platform's reply is not what was sent.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because it was so already: nobody misses anything.
         archived: It is archived now, though the delete that was to follow failed.
+        withdrawn: Nothing was sent: it gave up a change that was not sent either.
     """
 
     entry_id: int
@@ -83,11 +88,31 @@ class EditResult(msgspec.Struct, frozen=True):
     error: CoexplorerError | None = None
     needless: bool = False
     archived: bool = False
+    left_to: tuple[tuple[str, int], ...] | None = None
+    withdrawn: bool = False
 
     @property
     def no_longer_fits(self) -> bool:
         """Whether it was left out because it has changed since it was selected."""
         return isinstance(self.error, NoLongerFits)
+
+
+def describe_left_alone(fields: Sequence[str], left_to: Iterable[tuple[str, int]] | None) -> str:
+    """Say who changed the fields that an undo leaves alone: ``you changed the name since …``.
+
+    Args:
+        fields: Their names.
+        left_to: See `EditResult.left_to`.
+    """
+    if left_to is None:
+        return f"the {' and '.join(fields)} {'was' if len(fields) == 1 else 'were'} changed since"
+    ours, parts = dict(left_to), []
+    for number in dict.fromkeys(ours.get(name) for name in fields):
+        names = " and ".join(name for name in fields if ours.get(name) == number)
+        who = "somebody" if number is None else "you"
+        which = "" if number is None else f" (change {number})"
+        parts.append(f"{who} changed the {names} since{which}")
+    return " and ".join(parts)
 
 
 def read_result(entry: Entry) -> EditResult:
@@ -99,14 +124,16 @@ def read_result(entry: Entry) -> EditResult:
         entry_id=entry.id,
         batch_id=entry.batch_id,
         asset_id=entry.asset_id,
-        asset_name=entry.asset_name,
+        asset_name=entry.after.name if entry.after is not None else entry.asset_name,
         action=entry.action,
         state=entry.state,
         before=entry.before,
         after=entry.after,
         changed=changed,
         skipped_fields=name_left_alone(entry),
-        error=CoexplorerError(entry.reason, hint=entry.hint) if entry.reason else None,
+        error=None
+        if entry.state in DONE or not entry.reason
+        else CoexplorerError(entry.reason, hint=entry.hint),
         needless=entry.needless,
     )
 
@@ -191,16 +218,8 @@ class BatchReport(msgspec.Struct, frozen=True):
 
     @property
     def missed(self) -> tuple[EditResult, ...]:
-        """What was left out though the user wants it: it is not so already.
-
-        What no longer fits is not wanted any more, unless nothing else was left.
-        """
-        left = self.applied or self.failed
-        return tuple(
-            result
-            for result in self.skipped
-            if not (result.needless or (left and result.no_longer_fits))
-        )
+        """What was left out though the user asked for it: it is not so already."""
+        return tuple(result for result in self.skipped if not result.needless)
 
     @property
     def outdated(self) -> tuple[EditResult, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from coexplorer.errors import CoexplorerError, NotFound, Refused
 from coexplorer.fields import changed_fields, same_value
 from coexplorer.library.context import Context
-from coexplorer.library.entries import Action, Entry, State
+from coexplorer.library.entries import FOUND, Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
 from coexplorer.library.results import name_left_alone
 from coexplorer.models import Asset, AssetId, Membership, SearchRequest, SortField
@@ -111,8 +111,9 @@ async def _note(
         ),
     }
     error = errors.get(state)
+    found = Refused(FOUND) if state is State.APPLIED else None
     await context.settle(
-        entry.id, state, error=error, asset_id=asset_id, whole=not name_left_alone(entry)
+        entry.id, state, error=error or found, asset_id=asset_id, whole=not name_left_alone(entry)
     )
     named = asset_id or entry.asset_id
     if error is None:

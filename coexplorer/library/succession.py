@@ -12,8 +12,17 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from coexplorer.fields import FIELDS, Fields, Kind, Value, replace_values
-from coexplorer.library.entries import Action, Draft, Entry
+from coexplorer.fields import (
+    FIELD_BY_NAME,
+    FIELDS,
+    Fields,
+    Kind,
+    Value,
+    changed_fields,
+    replace_values,
+    same_value,
+)
+from coexplorer.library.entries import FOUND, GIVEN_UP, Action, Draft, Entry
 from coexplorer.library.merge import unique
 from coexplorer.models import MetadataValue
 
@@ -50,10 +59,55 @@ def parts_of(change: Draft | Entry) -> frozenset[Part]:
     return frozenset(parts)
 
 
+def overrides(later: Draft | Entry, earlier: Entry) -> frozenset[Part]:
+    """Return the parts in which a later change has the last word.
+
+    An undo of something older than `earlier` takes back no text that `earlier` sets otherwise: it
+    would find that text on the platform, had it been sent, and leave it alone.
+    """
+    ours = parts_of(later)
+    if later.reverses is None or later.reverses > earlier.id:
+        return ours
+    if later.reason == GIVEN_UP:
+        return frozenset()  # it ends a word, and says nothing against later ones
+    if later.base is None or earlier.base is None or earlier.mine is None:
+        return ours
+    touched = parts_of(earlier)
+    held = {
+        (field.name, "")
+        for field in FIELDS
+        if field.kind is not Kind.SET
+        and (field.name, "") in touched
+        and field.text_of(earlier.mine) != field.text_of(later.base)
+    }
+    return ours - held
+
+
 def takes_place_of(later: Draft | Entry, earlier: Entry) -> bool:
     """Tell whether nothing of `earlier` is left to send once `later` is wanted."""
-    touched, ours = parts_of(earlier), parts_of(later)
+    touched, ours = parts_of(earlier), overrides(later, earlier)
     return bool(touched) and all(_is_among(part, ours) for part in touched)
+
+
+def held_texts(reversal: Entry, waiting: Iterable[Entry]) -> dict[str, Entry]:
+    """Return the texts that an undo leaves alone, as later changes that wait set them otherwise.
+
+    Args:
+        reversal: The undo or redo.
+        waiting: Changes of the same asset that were not sent, oldest first.
+
+    Returns:
+        The newest such change of each field.
+    """
+    held: dict[str, Entry] = {}
+    if reversal.reverses is None:
+        return held
+    ours = parts_of(reversal)
+    for entry in waiting:
+        if reversal.reverses < entry.id < reversal.id:
+            left = ours - overrides(reversal, entry)
+            held |= {name: entry for name, _ in left & parts_of(entry)}
+    return held
 
 
 def leave_to_later(entry: Entry, later: Iterable[Entry]) -> Entry | None:
@@ -63,7 +117,7 @@ def leave_to_later(entry: Entry, later: Iterable[Entry]) -> Entry | None:
         entry: The change.
         later: Changes of the same asset that were asked for after it.
     """
-    taken = frozenset(part for each in later for part in parts_of(each))
+    taken = frozenset(part for each in later for part in overrides(each, entry))
     touched = parts_of(entry)
     if not any(_is_among(part, taken) for part in touched):
         return entry
@@ -108,6 +162,58 @@ def go_on_from(draft: Draft, earlier: Sequence[Entry]) -> Draft:
                     _copy_key(entry.base_metadata or {}, shown_keys, key)
             draft = msgspec.structs.replace(draft, base_metadata=shown_keys)
     return draft
+
+
+def go_on_from_ours(entry: Entry, base: Fields, theirs: Fields, writes: Iterable[Entry]) -> Fields:
+    """Return `base` with the texts of earlier edits whose replies were lost, where they arrived.
+
+    Nobody knew that when `entry` was made, so its user was shown what was there before them.
+
+    Args:
+        entry: An edit that waited.
+        base: What its user had been shown.
+        theirs: What the platform has now.
+        writes: The edits of this asset that were made from here, latest last.
+    """
+    earlier = [each for each in writes if each.id < entry.id]
+    touched = parts_of(entry)
+    values: dict[str, Value] = {}
+    for name, by in _latest_writers(earlier, theirs).items():
+        late = by.settled_at is not None and by.settled_at >= entry.at
+        if (
+            late and by.reason == FOUND and (name, "") in touched
+        ):  # no tag is empty: these are texts
+            values[name] = FIELD_BY_NAME[name].value_of(theirs)
+    return replace_values(base, values)
+
+
+def find_ours(
+    entry: Entry, fields: Sequence[str], theirs: Fields, writes: Iterable[Entry]
+) -> dict[str, int]:
+    """Return which changes of this user's have set `fields` as they are, by field.
+
+    Args:
+        entry: What finds them changed: an edit, or an undo of an earlier change.
+        fields: The fields.
+        theirs: What the platform has now.
+        writes: The edits of this asset that were made from here, latest last.
+    """
+    since = entry.reverses or 0
+    writers = _latest_writers([each for each in writes if each.id > since], theirs)
+    return {name: by.batch_id for name, by in writers.items() if name in fields}
+
+
+def _latest_writers(writes: Iterable[Entry], theirs: Fields) -> dict[str, Entry]:
+    """Return the latest write of each field that is as it left it."""
+    latest: dict[str, Entry] = {}
+    for each in writes:
+        if each.before is not None and each.after is not None:
+            latest |= dict.fromkeys(changed_fields(each.before, each.after), each)
+    return {
+        name: by
+        for name, by in latest.items()
+        if by.after is not None and same_value(by.after, theirs, name)
+    }
 
 
 def _is_among(part: Part, parts: frozenset[Part]) -> bool:

@@ -46,6 +46,8 @@ def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
     done = "done again" if batch.purpose is Purpose.UNDO else "undone"
     name = name_change(batch)
     text = f"{done}: {name}" if report.applied else ""
+    if report.applied and all(result.withdrawn for result in report.applied):
+        text = f"given up, as it was not sent yet: {name}"
     left = [
         f"{' and '.join(result.skipped_fields)} of {clean(result.asset_name)}"
         for result in report.results
@@ -53,7 +55,7 @@ def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
     ]
     if left:
         more = f" and of {plural(len(left) - NAMED, 'other')}" if len(left) > NAMED else ""
-        why = f"left alone, because somebody changed it since: {', '.join(left[:NAMED])}{more}"
+        why = f"left alone, because {_tell_who(report)}: {', '.join(left[:NAMED])}{more}"
         text = f"{text}; {why}" if text else f"nothing was {done}: {why}"
     elif report.failed or report.skipped:
         bad = [*report.failed, *report.skipped]
@@ -63,6 +65,21 @@ def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
     elif not text:
         text = f"nothing was {done}: it was so already"
     return text, not (left or report.failed or report.skipped)
+
+
+def _tell_who(report: BatchReport) -> str:
+    """Say who changed what an undo left alone, as far as one sentence is true of all of it."""
+    by = {
+        dict(result.left_to or ()).get(field)
+        for result in report.results
+        for field in result.skipped_fields
+    }
+    if by == {None}:
+        return "somebody changed it since"
+    if None in by:
+        return "you or somebody else changed it since"
+    changes = " and ".join(str(number) for number in sorted(each for each in by if each))
+    return f"you changed it since (change {changes})"
 
 
 def tell_when(epoch_s: float, now: datetime) -> str:

@@ -151,7 +151,8 @@ def _reason_of(result: EditResult) -> str:
 def _build_result(result: EditResult, cells: int) -> Line:
     role = ROLES.get(result.state, Role.WARN)
     said = _name_and_reason(result.asset_name, _reason_of(result), cells - 11)
-    return cut_line(((fit(str(result.state), 11), role), (said, Role.TEXT)), cells)
+    state = "given up" if result.withdrawn else str(result.state)
+    return cut_line(((fit(state, 11), role), (said, Role.TEXT)), cells)
 
 
 def _name_and_reason(name: str, reason: str, cells: int) -> str:

@@ -315,8 +315,7 @@ def test_retry_says_what_became_of_it(program: Program) -> None:
     program.server.faults.add(503, "PUT")
     assert program("undo").code == 6
     program.server.faults.clear()
-    theirs = Program(program.server)
-    theirs.ok("edit", RAW, "--name", "theirs")
+    program.server.store.update(RAW, name="theirs")
     done = program("retry", "2")
     assert done.code == 5
     assert "somebody changed the name since" in done.err

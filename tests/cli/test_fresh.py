@@ -56,7 +56,8 @@ def test_what_no_longer_fits_the_query_is_left_out_by_name(
     retag(synced, RAW, "ecephys", "raw", "keep")
     first, *rest = command
     query = 'is:mine -tag:keep "subject id":655019'
-    done = synced.ok(first, "--query", query, *rest, "--yes")
+    done = synced(first, "--query", query, *rest, "--yes")
+    assert done.code == 7
     assert written(synced) == {DERIVED}
     assert "it no longer matches the query: its tags changed" in done.err
     assert "ecephys_655019_2023-04-03_18-17-07 (00000001)" in done.err
@@ -168,6 +169,7 @@ def test_name_of_a_long_list_is_judged_again(synced: Program) -> None:
     synced.ok("sync")
     synced.server.store.update(ids[3], name="important")
     names = "\n".join(f"run_{number}" for number in range(15))
-    done = synced.ok("archive", "-", "--yes", stdin=names)
+    done = synced("archive", "-", "--yes", stdin=names)
+    assert done.code == 7
     assert "it is called 'important' now" in done.err
     assert written(synced) == {*ids} - {ids[3]}

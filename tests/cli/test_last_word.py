@@ -84,18 +84,70 @@ def test_the_last_command_wins(
 def test_undo_names_what_is_older_and_takes_nothing(program: Program) -> None:
     program.ok("sync")
     program.ok("edit", RAW, "--description", "yesterday")
-    program.server.stop()
-    assert program("edit", DERIVED, "--add-tag", "today").code == 6
-    program.server.start()
+    program.server.faults.add(403, "PUT")
+    assert program("edit", DERIVED, "--add-tag", "today").code == 5
+    program.server.faults.clear()
     done = program("undo")
     assert done.code == 5
-    assert "the last change, number 2 (add tag today), did not go through: 1 unsent" in done.err
-    assert "coexplorer discard 2" in done.err
+    assert "the last change, number 2 (add tag today), did not go through: 1 refused" in done.err
+    assert "give it up: coexplorer undo 2" in done.err
     assert "coexplorer undo 1 (set description)" in done.err
     assert program.server.store.get(RAW).description == "yesterday"
-    assert "coexplorer discard 2" in program("undo", "2").err
+    assert "gave up 1 change that was not sent" in program.ok("undo", "2").out
     program.ok("undo", "1")
     assert program.server.store.get(RAW).description != "yesterday"
+
+
+@pytest.mark.parametrize("number", [(), ("2",)])
+def test_undo_gives_up_what_was_not_sent_and_says_so(
+    program: Program, number: tuple[str, ...]
+) -> None:
+    program.ok("sync")
+    program.ok("edit", RAW, "--description", "yesterday")
+    program.server.stop()
+    assert program("edit", DERIVED, "--add-tag", "today").code == 6
+    shown = program.ok("undo", *number, "--dry-run").out
+    assert "undo: add tag today" in shown
+    done = program.ok("undo", *number)
+    assert done.out == (
+        "undo: add tag today (change 2): gave up 1 change that was not sent"
+        " (take it back: coexplorer redo)\n"
+    )
+    program.server.start()
+    assert program.ok("retry").out == "nothing waits for you\n"
+    assert program.server.store.get(RAW).description == "yesterday"
+    assert "redo: add tag today (change 3): changed" in program.ok("redo").out
+    assert "today" in program.server.store.get(DERIVED).tags
+
+
+def test_undo_after_a_change_without_effect_names_what_it_takes_back(program: Program) -> None:
+    program.ok("sync")
+    program.ok("edit", RAW, "--description", "yesterday")
+    program.ok("edit", DERIVED, "--add-tag", "ecephys")
+    assert "undo: set description" in program.ok("undo", "--dry-run").out
+    done = program.ok("undo")
+    assert "undo: set description (change 1): changed" in done.out
+    assert "change 2 (add tag ecephys) left nothing to undo (1 skipped)" in done.err
+
+
+def test_an_undo_that_was_overtaken_is_no_failure_of_retry(program: Program) -> None:
+    program.ok("sync")
+    program.ok("edit", RAW, "--name", "first", "--description", "first")
+    program.server.stop()
+    assert program("undo").code == 6
+    program.server.start()
+    assert "given up: " not in program.ok("edit", RAW, "--name", "second").err
+    assert "changed second" in program.ok("retry").out
+    raw = program.server.store.get(RAW)
+    assert raw.name == "second"
+    assert raw.description.startswith("Raw **Neuropixels**")
+    program.ok("edit", RAW, "--name", "third")
+    program.server.stop()
+    assert program("undo").code == 6
+    program.server.start()
+    assert "given up: edit third" in program.ok("edit", RAW, "--name", "fourth").err
+    assert program.ok("retry").out == "nothing waits for you\n"
+    assert program.server.store.get(RAW).name == "fourth"
 
 
 def test_undo_says_what_of_the_change_it_gave_up(program: Program) -> None:
@@ -118,7 +170,7 @@ def test_an_undo_that_goes_out_later_says_what_it_left_alone(program: Program) -
     program.server.store.update(RAW, description="theirs")
     done = program("retry")
     assert done.code == 7
-    assert "somebody changed the description since; left as it is" in done.err
+    assert "somebody changed the description since; left alone" in done.err
 
 
 @pytest.mark.parametrize("how", ["a list", "a query"])

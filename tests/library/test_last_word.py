@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from coexplorer.demo.faults import Kind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import UndoRefused, Unreachable
 from coexplorer.fields import Fields, Value, replace_values
@@ -301,10 +302,9 @@ async def test_undo_takes_single_tags_back_and_leaves_the_others(
     assert set(server.store.get(asset).tags) == {"theirs", "bulk"}
 
 
-@pytest.mark.parametrize("how", ["unsent", "refused"])
 @pytest.mark.parametrize("with_one_before", [True, False])
 async def test_undo_never_takes_an_older_change_for_the_last(
-    library: Library, server: DemoServer, how: str, *, with_one_before: bool
+    library: Library, server: DemoServer, *, with_one_before: bool
 ) -> None:
     one, two = many_assets(server, 2)
     await library.sync()
@@ -312,23 +312,152 @@ async def test_undo_never_takes_an_older_change_for_the_last(
     if with_one_before:
         yesterday = await change(library, one, Change(values={"description": "yesterday"}))
         number = yesterday.batch_id
-    if how == "unsent":
-        server.stop()
-    else:
-        server.faults.add(403, "PUT", "**")
+    server.faults.add(403, "PUT", "**")
     today = await change(library, two, Change(add_tags=("today",)))
-    server.start()
     server.faults.clear()
     with pytest.raises(UndoRefused, match=f"number {today.batch_id} .*did not go through") as said:
         await library.undo()
-    (kept,) = await library.kept()
-    assert f"coexplorer discard {kept.id}" in said.value.hint
+    assert f"coexplorer undo {today.batch_id}" in said.value.hint
     if with_one_before:
         assert server.store.get(one).description == "yesterday"
         assert f"coexplorer undo {number} (set description)" in said.value.hint
-        await library.discard(kept.id)
+        given_up = await library.undo(today.batch_id)
+        assert [each.withdrawn for each in given_up.results] == [True]
         await library.undo()
         assert server.store.get(one).description == ""
+
+
+@pytest.mark.parametrize("by_number", [True, False])
+@pytest.mark.parametrize("word", [name for name in WORDS if name != "a description as it was"])
+async def test_undo_gives_up_what_was_not_sent_and_redo_asks_for_it_again(
+    library: Library, server: DemoServer, word: str, *, by_number: bool
+) -> None:
+    (asset,) = many_assets(server, 1)
+    await library.sync()
+    before = server.store.get(asset)
+    server.stop()
+    await is_down(library)
+    report = await change(library, asset, WORDS[word][0])
+    undone = await library.undo(report.batch_id if by_number else None)
+    assert [(each.state, each.withdrawn) for each in undone.results] == [(State.APPLIED, True)]
+    assert [each.id for each in undone.given_up] == [report.results[0].entry_id]
+    assert await library.kept() == []
+    redone = await library.redo()
+    assert [each.state for each in redone.results] == [State.UNSENT]
+    server.start()
+    assert server.store.get(asset) == before
+    (kept,) = await library.kept()
+    assert (await library.retry(kept.id)).state is State.APPLIED
+    after = server.store.get(asset)
+    assert after != before
+    await library.undo()
+    again = server.store.get(asset)
+    assert (again.name, again.description, again.tags, again.mount, again.archived) == (
+        *(before.name, before.description, before.tags, before.mount, before.archived),
+    )
+
+
+async def test_redo_gives_up_the_undo_that_was_not_sent_and_goes_past_none(
+    library: Library, server: DemoServer
+) -> None:
+    one, two = many_assets(server, 2)
+    await library.sync()
+    await change(library, one, Change(add_tags=("older",)))
+    await library.undo()
+    await change(library, two, Change(values={"description": "newer"}))
+    server.stop()
+    await is_down(library)
+    undo = await library.undo()
+    redo = await library.redo()
+    assert [each.batch_id for each in redo.given_up] == [undo.batch_id]
+    server.start()
+    assert await library.kept() == []
+    assert "older" not in server.store.get(one).tags
+    assert server.store.get(two).description == "newer"
+    await library.undo()
+    assert server.store.get(two).description == ""
+
+
+async def test_redo_never_takes_an_older_undo_for_the_last(
+    library: Library, server: DemoServer
+) -> None:
+    one, two = many_assets(server, 2)
+    await library.sync()
+    await change(library, one, Change(add_tags=("older",)))
+    older = await library.undo()
+    await change(library, two, Change(values={"description": "mine"}))
+    server.store.update(two, description="theirs")
+    last = await library.undo()
+    assert last.of(State.SKIPPED)
+    with pytest.raises(UndoRefused, match=f"the last undo, number {last.batch_id}") as said:
+        await library.redo()
+    assert f"coexplorer undo {older.batch_id}" in said.value.hint
+    assert "older" not in server.store.get(one).tags
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Change(values={"description": "first"}), Change(values={"description": "second"})),
+        (Change(values={"name": "first"}), Change(values={"name": "second"})),
+        (Change(values={"mount": "first"}), Change(values={"mount": "second"})),
+    ],
+)
+@pytest.mark.parametrize("by", ["me", "a colleague", "me, not sent yet"])
+async def test_an_undo_tells_who_changed_a_text_since(
+    library: Library, server: DemoServer, first: Change, second: Change, by: str
+) -> None:
+    (asset,) = many_assets(server, 1)
+    await library.sync()
+    done = await change(library, asset, first)
+    (field,) = first.values
+    if by == "a colleague":
+        server.store.update(asset, **second.values)
+    else:
+        rule = server.faults.add(503, "*", "**") if "not sent" in by else None
+        await change(library, asset, second)
+        server.faults.clear()
+        assert rule is None or await library.kept()
+    report = await library.undo(done.batch_id)
+    (result,) = report.results
+    assert result.state is State.SKIPPED
+    assert result.error is not None
+    who = "somebody" if by == "a colleague" else "you"
+    which = "" if by == "a colleague" else f" (change {done.batch_id + 1})"
+    assert result.error.message == f"{who} changed the {field} since{which}, so it was left alone"
+    assert result.asset_name == server.store.get(asset).name
+
+
+async def test_a_text_that_was_edited_after_a_lost_reply_is_no_conflict_with_oneself(
+    library: Library, server: DemoServer
+) -> None:
+    (asset,) = many_assets(server, 1)
+    await library.sync()
+    server.faults.add(Kind.LOST, "PUT", "data_assets/*", nth=1)
+    server.faults.add(503, "GET", "**", after=1)
+    first = await change(library, asset, Change(values={"description": "first"}))
+    assert [each.state for each in first.results] == [State.UNKNOWN]
+    server.stop()
+    await is_down(library)
+    await change(library, asset, Change(values={"description": "second"}))
+    server.faults.clear()
+    server.start()
+    assert server.store.get(asset).description == "first"
+    for entry in await library.kept():
+        assert (await library.retry(entry.id)).state is State.APPLIED
+    assert server.store.get(asset).description == "second"
+
+
+async def test_what_waits_is_given_up_with_its_asset(library: Library, server: DemoServer) -> None:
+    (asset,) = many_assets(server, 1, archived=True)
+    await library.sync()
+    server.stop()
+    await is_down(library)
+    await change(library, asset, Change(values={"description": "waits"}))
+    server.start()
+    report = await change(library, asset, Change(delete=True))
+    assert [each.action for each in report.given_up] == [Action.EDIT]
+    assert await library.kept() == []
 
 
 async def test_undo_gives_up_what_of_the_change_was_not_sent(

@@ -64,6 +64,26 @@ async def test_after_something_that_was_refused_an_older_change_is_not_undone_un
         assert app.stored(OUTSIDE).archived
 
 
+async def test_a_change_that_was_not_sent_is_named_and_given_up(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await archive_here(app)
+        await app.go_to("ecephys_655019_2023-04-03_18-17-07")
+        server.faults.add(503, "*", "**")
+        await app.press("+")
+        await app.type("later")
+        await app.press("enter")
+        await app.until_shown("unsent")
+        server.faults.clear()
+        await app.press("u")
+        await app.until_shown("which was not sent yet?")
+        await app.press("y")
+        await until_said(app, "given up, as it was not sent yet")
+        await app.until(lambda: not app.main.sends.any, "nothing on its way")
+        assert app.stored(OUTSIDE).archived
+
+
 async def test_a_change_that_changed_nothing_does_not_hand_its_undo_to_another_one(
     server: DemoServer, settings: Settings
 ) -> None:

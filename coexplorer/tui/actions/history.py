@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from coexplorer.errors import UndoRefused
 from coexplorer.fields import changed_fields
-from coexplorer.library.entries import Batch, Purpose
+from coexplorer.library.entries import Batch, Purpose, State
 from coexplorer.library.results import BatchReport
 from coexplorer.tui import external
 from coexplorer.tui.actions import edit
@@ -50,7 +50,9 @@ async def _reverse(screen: MainScreen, purpose: Purpose) -> None:
 async def _choose(screen: MainScreen, purpose: Purpose, *, waited: bool) -> None:
     """Take back what was just done at once; name anything else before it is touched."""
     library, is_undo = screen.library, purpose is Purpose.UNDO
-    batch = await (library.undoable() if is_undo else library.redoable())
+    batch = await library.last(purpose)
+    if batch is None or not (batch.standing or batch.counts.get(State.UNSENT)):
+        batch = await (library.undoable() if is_undo else library.redoable())
     if batch is None:
         why = "the log (L) says what was done here" if is_undo else "redo takes back an undo"
         screen.say(f"there is nothing to {purpose}: {why}", severity="warning")
@@ -69,7 +71,8 @@ async def _take_back(screen: MainScreen, batch: Batch, purpose: Purpose, *, wait
     library, doings = screen.library, screen.sends.doings
     is_undo = purpose is Purpose.UNDO
     meant = doings.means_undo(batch.id) if is_undo else doings.means_redo(batch.id)
-    if meant and batch.standing == 1:
+    is_single = batch.standing + batch.kept == 1
+    if meant and is_single:
         await screen.release_keys(OPEN)
     elif waited:
         screen.say(
@@ -77,8 +80,10 @@ async def _take_back(screen: MainScreen, batch: Batch, purpose: Purpose, *, wait
             severity="warning",
         )
         return
-    elif batch.standing == 1:
-        question = f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}?"
+    elif is_single:
+        unsent = "" if batch.standing else ", which was not sent yet"
+        when = describe_origin(batch, external.local_time())
+        question = f"{describe_purpose(batch)}, {when}{unsent}?"
         await library.plan_undo(batch.id)  # which says why it can't be, before anybody is asked
         if not await screen.prompt.confirm(question, yes=str(purpose), no="leave it as it is"):
             return
@@ -100,7 +105,7 @@ async def _reverse_many(screen: MainScreen, batch: Batch) -> None:
     shown = PlanScreen(
         library,
         partial(library.plan_undo, batch.id),
-        batch.standing,
+        batch.standing + batch.kept,
         title=f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}",
         start=partial(library.undo, batch.id),
         way_back="ctrl+r does it again" if batch.purpose is not Purpose.UNDO else "u undoes it",

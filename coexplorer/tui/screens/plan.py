@@ -248,11 +248,15 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def _finish(self, report: BatchReport) -> None:
         self._report = report
         self._batch_id = report.batch_id
+        given_up = sum(result.withdrawn for result in report.results)
         done, failed, skipped = len(report.applied), len(report.failed), len(report.skipped)
+        done -= given_up
         role = Role.BAD if failed else Role.GOOD
         stopped = self._stopping
         how = "not done" if stopped else "failed"
         text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
+        if given_up:
+            text += f", {given_up:,} given up that {'was' if given_up == 1 else 'were'} not sent"
         again = "goes on" if stopped else "tries the failed ones again"
         hint = f"; r {again}, Esc leaves" if report.waiting else f"; {self._tell_way_back(report)}"
         if failed and not report.waiting:

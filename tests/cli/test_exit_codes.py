@@ -1,0 +1,81 @@
+"""One rule for the exit codes of all that changes assets, whichever command it is."""
+
+import itertools
+
+import pytest
+
+from coexplorer.cli import exits
+from tests.library.conftest import many_assets
+from tests.support.program import Program
+
+CHANGES = {
+    "edit": ("edit", "--query", "tag:bulk", "--description", "new", "--yes"),
+    "archive": ("archive", "--query", "tag:bulk", "--yes"),
+    "unarchive": ("unarchive", "--query", "tag:bulk is:archived", "--yes"),
+    "rm": ("rm", "--query", "tag:bulk is:archived", "--yes"),
+    "rm --archive-first": ("rm", "--query", "tag:bulk", "--archive-first", "--yes"),
+    "tags rename": ("tags", "rename", "bulk", "renamed", "--yes"),
+    "tags merge": ("tags", "merge", "bulk", "other", "--into", "merged", "--yes"),
+}
+"""Each of them changes all assets with the tag bulk."""
+
+
+def take_away(program: Program, ids: list[str]) -> None:
+    """Let a colleague take the tag away after the catalog was brought up to date."""
+    for each in ids:
+        program.server.store.update(each, tags=("theirs",))
+
+
+@pytest.mark.parametrize("bad", [0, 1, 2])
+@pytest.mark.parametrize("how", ["changed since", "refused"])
+@pytest.mark.parametrize("command", CHANGES)
+def test_a_change_of_two_assets(program: Program, command: str, how: str, bad: int) -> None:
+    archived = command in ("unarchive", "rm")
+    ids = many_assets(program.server, 2, archived=archived)
+    program.ok("sync")
+    if how == "refused":
+        for method, each in itertools.product(("PUT", "PATCH", "DELETE"), ids[:bad]):
+            program.server.faults.add(403, method, f"data_assets/{each}**")
+    else:
+        take_away(program, ids[:bad])
+    assert program(*CHANGES[command]).code == (exits.OK, exits.PARTLY, exits.REFUSED)[bad]
+
+
+@pytest.mark.parametrize("bad", [0, 1, 2])
+@pytest.mark.parametrize("how", ["changed since", "refused"])
+@pytest.mark.parametrize("command", ["undo", "redo", "undo 1"])
+def test_taking_back_of_two_assets(program: Program, command: str, how: str, bad: int) -> None:
+    ids = many_assets(program.server, 2)
+    program.ok("sync")
+    program.ok(*CHANGES["edit"])
+    if command == "redo":
+        program.ok("undo")
+    for each in ids[:bad]:
+        if how == "refused":
+            program.server.faults.add(403, "PUT", f"data_assets/{each}**")
+        else:
+            program.server.store.update(each, description="theirs")
+    assert program(*command.split()).code == (exits.OK, exits.PARTLY, exits.REFUSED)[bad]
+
+
+@pytest.mark.parametrize("bad", [0, 1, 2])
+@pytest.mark.parametrize("command", ["retry", "retry --batch 1"])
+def test_sending_two_assets_again(program: Program, command: str, bad: int) -> None:
+    ids = many_assets(program.server, 2)
+    program.ok("sync")
+    program.server.faults.add(503, "PUT", "**")
+    assert program(*CHANGES["edit"]).code == exits.PLATFORM
+    program.server.faults.clear()
+    for each in ids[:bad]:
+        program.server.faults.add(403, "PUT", f"data_assets/{each}**")
+    assert program(*command.split()).code == (exits.OK, exits.PARTLY, exits.REFUSED)[bad]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("codes", [(), (exits.REFUSED,), (exits.PLATFORM,), (5, 6)])
+def test_the_rule(codes: tuple[int, ...], count: int) -> None:
+    failures = codes * count
+    expected = exits.PARTLY if failures else exits.OK
+    assert exits.of_outcomes(failures, any_done=True) == expected
+    alone = codes[0] if len(codes) == 1 else expected
+    assert exits.of_outcomes(failures, any_done=False) == alone
