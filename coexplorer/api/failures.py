@@ -126,10 +126,12 @@ def classify_reply(
             error.hint = "look at its current state, then try again"
         case 429:
             error = RateLimited("the platform asks us to slow down", status=status)
-            after = "a while" if retry_after_s is None else f"{retry_after_s:.0f} s"
+            after = "a while" if retry_after_s is None else _show_span(retry_after_s)
             error.hint = f"try again in {after}"
             error.retry_after_s = retry_after_s
             return Failure(Kind.SLOW_DOWN, error)
+        case _ if status < 400:  # noqa: PLR2004 # a redirect to nowhere, or what nobody asked for
+            return build_unclear(status, writes=writes)
         case _ if status >= 500:  # noqa: PLR2004 # the start of HTTP's server errors
             error = PlatformFault(
                 f"the platform failed with status {status}{because}", hint=_TRY_LATER, status=status
@@ -379,6 +381,14 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
+
+
+def _show_span(seconds: float) -> str:
+    """Say how long a wait is, in the unit that people would use."""
+    for unit, length_s in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 3 * length_s:
+            return f"{seconds / length_s:,.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _not_found(subject: str) -> str:

@@ -233,7 +233,7 @@ def describe(
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
             reason, kind = "the request can't be sent in this form", Kind.FINAL
         case httpx.HTTPError() | httpx.StreamError():
-            reason, kind = "the connection broke", Kind.LOST
+            reason, kind = _explain_break(error), Kind.LOST
         case httpx.InvalidURL() | ValueError():
             its = f"its address, or that of its proxy {proxy.place}," if proxy else "its address"
             reason, kind, hint = f"{its} can't be used", Kind.FINAL, _blame(proxy)
@@ -246,6 +246,15 @@ def describe(
         case _:
             reason = f"no connection ({_first_line(error)})"
     return build_unreachable(reason, kind=kind, writes=writes, hint=hint)
+
+
+def _explain_break(error: httpx.HTTPError | httpx.StreamError) -> str:
+    """Say whether a reply ended too early, or is something else altogether."""
+    said = str(error).lower()
+    ended = "disconnected" in said or "closed" in said
+    if isinstance(error, httpx.RemoteProtocolError) and not ended:
+        return "what it answered is not valid HTTP"
+    return "the connection broke"
 
 
 def _describe_proxy(error: httpx.ProxyError, proxy: Proxy) -> Failure:

@@ -12,6 +12,7 @@ the request's headers).
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import random
 import time
@@ -333,7 +334,7 @@ class Transport:
         try:
             return parse(reply.content)
         except ValueError as error:
-            reason = str(error)
+            reason = _explain_parsing(error, reply.content)
         body = self._log_body(call, reply)
         raise Failed(build_bad_reply(reason, body, reply.status, writes=call.writes))
 
@@ -575,6 +576,12 @@ class _Hurried:
             reason = f"its answer comes too slowly ({self._received:,} bytes so far)"
             raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=self._writes))
         return chunk
+
+
+def _explain_parsing(error: ValueError, content: bytes) -> str:
+    if not content.strip():
+        return "it is empty"
+    return "it is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def _show_place(url: httpx.URL) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from coexplorer.api import Client, Patience
-from coexplorer.errors import ApiError, BadReply
+from coexplorer.errors import ApiError, BadReply, Unreachable
 from coexplorer.fields import Fields
 from coexplorer.models import AssetId, AwsSource, NewAsset, SearchRequest, Secret
 from tests.support.rawserver import Asked, RawServer, raw_server, reply
@@ -244,6 +244,44 @@ async def test_a_part_is_no_answer_to_a_reading(status: int) -> None:
         await fails(client, lambda client: client.search(SearchRequest()))
     with platform(lambda _: reply(status, {"items": []})) as (_, client):
         await fails(client, lambda client: client.list_files(A))
+
+
+@pytest.mark.parametrize("status", [300, 302, 303, 304, 305, 399])
+async def test_a_redirect_to_nowhere_is_no_refusal(status: int) -> None:
+    """The platform says that something was done, or is elsewhere, and nobody knows where."""
+    with platform(lambda _: reply(status)) as (_, client):
+        error = await fails(client, lambda client: client.archive(A, archived=True))
+        assert error.outcome_unknown
+    with platform(lambda _: reply(status)) as (_, client):
+        await fails(client, lambda client: client.get(A))
+
+
+NO_HTTP = [
+    b"HTTP/1.1 000 X\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello",
+    b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+    reply(302, Location="http://[::1"),
+]
+
+
+@pytest.mark.parametrize("answer", NO_HTTP, ids=range(len(NO_HTTP)))
+async def test_what_is_not_http_is_said_to_be_that(answer: bytes) -> None:
+    with platform(lambda _: answer) as (_, client):
+        async with client:
+            with pytest.raises(Unreachable, match="not valid HTTP"):
+                await client.get(A)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"", "it is empty"), (b" \n", "it is empty"), (b"hello", "not JSON"), (b"{", "not JSON")],
+)
+async def test_what_makes_no_sense_is_told_plainly(body: bytes, said: str) -> None:
+    with platform(lambda _: reply(200, body)) as (_, client):
+        error = await fails(client, lambda client: client.get(A))
+    assert error.message.endswith(said)
 
 
 async def test_an_update_that_was_promised_is_believed_when_it_is_read() -> None:

@@ -17,6 +17,7 @@ from coexplorer.api.failures import (
 )
 from coexplorer.errors import (
     ApiError,
+    BadReply,
     Conflict,
     Forbidden,
     NotFound,
@@ -83,7 +84,7 @@ def test_no_body_gives_more_than_a_line(body: bytes) -> None:
         (502, PlatformFault, Kind.LOST),
         (503, PlatformFault, Kind.LOST),
         (504, PlatformFault, Kind.LOST),
-        (304, Rejected, Kind.FINAL),
+        (304, BadReply, Kind.GARBLED),
     ],
 )
 @pytest.mark.parametrize("writes", [True, False])
@@ -97,7 +98,7 @@ def test_each_status_is_its_error(
     assert failure.error.status == status
     assert failure.error.hint
     assert not failure.error.message.endswith(".")
-    assert failure.error.outcome_unknown is (writes and status >= 500)
+    assert failure.error.outcome_unknown is (writes and (status >= 500 or status < 400))
 
 
 def test_a_refused_write_says_what_the_platform_said() -> None:
