@@ -93,8 +93,8 @@ def load_secrets(path: Path) -> Secrets:
     except (msgspec.DecodeError, UnicodeDecodeError):
         if not content.startswith(SECRETS_BEGIN[: len(content)]):
             raise Refused(
-                f"{path} is not the embedded platform's",
-                hint="choose an empty folder, or one that is not there yet",
+                f"{path} does not belong to the embedded platform",
+                hint="choose an empty folder, or a new one",
             ) from None
     made = Secrets(
         tuple(

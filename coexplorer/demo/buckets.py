@@ -37,7 +37,7 @@ def make_bucket(data: Path, name: str, *, keys: tuple[str, str] | None = None) -
         ValueError: S3 does not allow the name.
     """
     if not _is_bucket_name(name):
-        raise ValueError(f"{name!r} is no name of a bucket")
+        raise ValueError(f"{name!r} is not a bucket name")
     folder = data / "buckets" / name
     folder.mkdir(mode=0o700, exist_ok=True)
     if keys is not None:

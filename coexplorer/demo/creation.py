@@ -243,7 +243,7 @@ async def run_creation(deployment: Deployment, draft: StoredAsset, asked: Create
         except Exception:  # noqa: BLE001 # see below
             # Nobody waits for this job: without an outcome the asset would stay a draft forever.
             _log.exception("the creation of %s failed", draft.id)
-            reason = "The creation failed by a mistake of the embedded platform's own"
+            reason = "The creation failed because of a bug in the embedded platform"
             changes = {"state": "failed", "failure_reason": reason}
     if deployment.store.find(draft.id) is not None:
         deployment.store.update(draft.id, creating=False, **changes)

@@ -85,7 +85,7 @@ def tell_trouble(data: Path) -> Iterator[None]:
 def _describe(data: Path, why: str, *, full: bool) -> FileTrouble:
     hint = "free some disk space, then try again"
     if not full:
-        hint = "check the folder and the disk; --fresh throws the kept data away and starts over"
+        hint = "check the folder and the disk; --fresh deletes the data there and starts over"
     return FileTrouble(f"the embedded platform can't keep its data in {data}: {why}", hint=hint)
 
 
@@ -118,7 +118,7 @@ def _check_own(data: Path, *, alone: bool = False) -> None:
     if others:
         raise Refused(
             f"{data} is not a data folder of the embedded platform: it holds {min(others)}",
-            hint="choose an empty folder, or one that is not there yet",
+            hint="choose an empty folder, or a new one",
         )
 
 

@@ -115,7 +115,7 @@ def parse_asset_line(
         ValueError: It is no JSON object, or has no good id or no name.
     """
     if text.startswith(b"["):
-        raise ValueError("an array; expected one object a line, as ls --raw prints them")
+        raise ValueError("an array; expected one object per line, as ls --raw prints them")
     try:
         items = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
         raw_membership = items.pop(MEMBERSHIP_KEY, msgspec.Raw(b"null"))

@@ -210,8 +210,8 @@ def _mount(operations: Operations, settings: Settings, folder: Path, options: Mo
 _MOUNT_HINTS = {
     "user_allow_other": "ask for a line user_allow_other in /etc/fuse.conf, or mount without it",
     "no write access": "mount on a folder of your own",
-    "/dev/fuse": "this machine lets you mount nothing: ask for access to /dev/fuse",
-    "mount failed": "this machine lets you mount nothing; a container needs --device /dev/fuse"
+    "/dev/fuse": "you may not mount on this machine: ask for access to /dev/fuse",
+    "mount failed": "you may not mount on this machine; a container needs --device /dev/fuse"
     " --cap-add SYS_ADMIN",
 }
 """What fusermount3 says → what to do about it."""

@@ -256,7 +256,7 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> None:
     folder = find_real_path(folder)
     minors = [minor for path, minor in iter_mountpoints() if path == folder]
     if not minors:
-        raise Refused(f"nothing of coexplorer is mounted at {folder}")
+        raise Refused(f"coexplorer has nothing mounted at {folder}")
     mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
     if not answers(folder):
         _unmount_hanging(folder, minors[-1], mount, force=force)
@@ -287,7 +287,7 @@ def _unmount_hanging(folder: Path, minor: str, mount: Mount | None, *, force: bo
     running = mount is not None and bool(mount.pid) and mount.alive
     if running and not force:
         raise Refused(
-            f"the mount at {folder} does not answer, so what is on its way can't be waited for",
+            f"the mount at {folder} does not answer, so it can't finish what is on its way",
             hint=f"the journal has what is not sent; end it: coexplorer umount --force {folder}",
         )
     _abort(minor)

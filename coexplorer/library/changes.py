@@ -117,13 +117,13 @@ class PlanItem(msgspec.Struct, frozen=True):
         mine: What they should become; equals `base` unless `action` is an edit.
         reason: Why the asset is left out; empty when it is not.
         archive_first: Archive it before it is deleted.
-        needless: It is left out because it is so already: nobody misses anything.
+        needless: It is left out because nothing needs to change.
         loss: What becomes of its files, when `action` is a delete.
         fit: What it must still be when it is read again, right before it is changed.
         asked: Fields that were given as a whole.
-        seen: `base`, but for tags that are asked for and seem to be so already: the merge must
+        seen: `base`, but for tags that are asked for and seem to be there already: the merge must
             do them anyway if somebody changes them in between. None: as `base`.
-        is_unsure: It seems to be so already, by what is old: the platform is asked.
+        is_unsure: It seems to need no change, but that is old news: the platform is asked.
     """
 
     asset_id: AssetId
@@ -186,7 +186,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def missed(self) -> tuple[PlanItem, ...]:
-        """What is left out though the user wants it: it is not so already."""
+        """What is left out although the user wants it and it is not done yet."""
         return tuple(item for item in self.skipped if not item.needless)
 
     @property

@@ -644,7 +644,7 @@ def _result(entry: Entry, state: State, name: str = "") -> EditResult:
 def _nothing_to_send(
     attempt: _Attempt, theirs: Fields, left_alone: tuple[str, ...], left_to: Mapping[str, int]
 ) -> EditResult:
-    """Say why nothing was sent: it is so already, it was the lost reply, or others changed it."""
+    """Say why nothing was sent: no change needed, the lost reply had it, or others changed it."""
     state, error = State.UNCHANGED, None
     if attempt.before is not None:
         state = State.APPLIED

@@ -99,9 +99,9 @@ class Entry(msgspec.Struct, frozen=True):
         settled_at: Epoch seconds when `state` became final; None before.
         undone_by: The batch that undid all of it, if one did.
         reverses: The entry that this one takes back, if it is part of an undo or redo.
-        needless: It was left out because it was so already: nobody misses anything.
+        needless: It was left out because nothing needed to change.
         fit: What the asset must still be when it is read again; None: anything.
-        asked: Fields that were given as a whole, also where they seemed to be so already.
+        asked: Fields that were given as a whole, even if they seemed to need no change.
     """
 
     id: int

@@ -59,7 +59,7 @@ _INDEXES = (
 _SECOND = (
     # the entry that this one takes back
     "ALTER TABLE entries ADD COLUMN reverses INTEGER",
-    # 1: left out because it was so already
+    # 1: left out because nothing needed to change
     "ALTER TABLE entries ADD COLUMN needless INTEGER NOT NULL DEFAULT 0",
     """UPDATE entries SET needless = 1 WHERE state = 'skipped' AND (reason GLOB 'has no tag *'
     OR reason IN ('already so', 'not changed', 'already archived', 'not archived'))""",
@@ -80,7 +80,7 @@ _SECOND = (
 _THIRD = "ALTER TABLE entries ADD COLUMN fit TEXT"
 
 
-# JSON list: fields that were given as a whole, also where they seemed to be so already.
+# JSON list: fields that were given as a whole, even if they seemed to need no change.
 _FOURTH = "ALTER TABLE entries ADD COLUMN asked TEXT"
 
 

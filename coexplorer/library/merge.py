@@ -44,7 +44,7 @@ def merge_fields(base: Fields, mine: Fields, theirs: Fields, asked: Sequence[str
         base: What was known.
         mine: What is wanted.
         theirs: What the platform has now.
-        asked: Fields that must be as in `mine` though they seemed to be so already: if somebody
+        asked: Fields that must be as in `mine` even if they seemed to need no change: if somebody
             changed one since, that is a conflict.
     """
     values: dict[str, Value] = {}

@@ -69,7 +69,7 @@ class EditResult(msgspec.Struct, frozen=True):
             who changed them.
         differs: Fields in which the platform's reply is not what was sent.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
-        needless: It was left out because it was so already: nobody misses anything.
+        needless: It was left out because nothing needed to change.
         archived: It is archived now, though the delete that was to follow failed.
         withdrawn: Nothing was sent: it gave up a change that was not sent either.
     """

@@ -63,7 +63,7 @@ def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
         why = clean(error.message) if error is not None else "the log (L) has more"
         text = f"{text}; not all of it: {why}" if text else f"not {done}: {name}: {why}"
     elif not text:
-        text = f"nothing was {done}: it was so already"
+        text = f"nothing was {done}: nothing had to change"
     return text, not (left or report.failed or report.skipped)
 
 

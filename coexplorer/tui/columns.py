@@ -33,9 +33,9 @@ class Role(StrEnum):
 Piece = tuple[str, Role]
 Line = tuple[Piece, ...]
 
-NOTHING_FITS = "Nothing fits the search. Esc clears it."
+NOTHING_FITS = "Nothing matches the search. Esc clears it."
 NOTHING_YET = "Nothing yet: the assets are still being read."
-NOTHING_READ = "Nothing of what was read so far fits."
+NOTHING_READ = "Nothing read so far matches."
 """Shown instead of rows when a search finds nothing."""
 
 MARK, FLIGHT, STAR = "●", "↑", "★"

@@ -135,7 +135,7 @@ def needs_sound_query(now: Situation) -> str:
 
 def needs_repeatable(now: Situation) -> str:
     """Something was done that can be repeated."""
-    return needs_asset(now) or ("" if now.can_repeat else "nothing was done yet to repeat")
+    return needs_asset(now) or ("" if now.can_repeat else "there is nothing to repeat yet")
 
 
 def needs_marks(now: Situation) -> str:

@@ -93,10 +93,10 @@ def build_deletion(doomed: Doomed, cells: int, *, reading: str = "", most: int =
     if not records:
         what = "This asset is" if len(doomed.known) == 1 else "These assets are"
         return _fit(
-            [((f"{what} on the platform no more, or not shared with you.", Role.WARN),)], cells
+            [((f"{what} no longer on the platform, or not shared with you.", Role.WARN),)], cells
         )
     what = "This asset" if len(records) == 1 else f"These {len(records):,} assets"
-    head = f"{what} will be gone. This cannot be undone."
+    head = f"{what} will be deleted. This cannot be undone."
     lines: list[Line] = [*(((part, Role.BAD),) for part in wrap(head, cells)), ()]
     lines += _build_one(records[0], cells) if len(records) == 1 else _build_many(doomed, cells)
     lines += [
@@ -199,7 +199,7 @@ def _notes(doomed: Doomed, reading: str) -> list[tuple[str, Role]]:
     if doomed.gone:
         there = "is" if len(doomed.gone) == 1 else "are"
         notes.append(
-            (f"{len(doomed.gone):,} {there} on the platform no more: left out.", Role.WARN)
+            (f"{len(doomed.gone):,} {there} no longer on the platform: left out.", Role.WARN)
         )
     if doomed.unread:
         many = "It" if one else plural(len(doomed.unread), "asset")

@@ -22,7 +22,7 @@ WIDE = 70
 _VERBS = {
     Action.ARCHIVE: "archive",
     Action.UNARCHIVE: "unarchive",
-    Action.DELETE: "delete for ever",
+    Action.DELETE: "delete permanently",
     Action.CREATE: "create",
 }
 ROLES = {
@@ -51,7 +51,7 @@ def build_plan_lines(plan: Plan, cells: int) -> list[Line]:
     for item in plan.todo[:MOST_ITEMS]:
         lines += _build_item(item, cells)
     if len(plan.todo) > MOST_ITEMS:
-        lines.append(((f"and {len(plan.todo) - MOST_ITEMS:,} more of the kind", Role.DIM),))
+        lines.append(((f"and {len(plan.todo) - MOST_ITEMS:,} more like these", Role.DIM),))
     if plan.skipped:
         lines += [(), (("left out", Role.LABEL),)]
         lines += [
@@ -129,7 +129,7 @@ def build_report(report: BatchReport, cells: int) -> list[Outcome]:
 
 
 def _rank(group: tuple[tuple[str, str], list[EditResult]]) -> tuple[bool, int]:
-    """Put what somebody has to look at before what was so already, and most of a kind first."""
+    """Put what somebody has to look at before what needed no change; largest groups first."""
     _, results = group
     return all(result.needless for result in results), -len(results)
 

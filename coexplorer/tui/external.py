@@ -102,10 +102,10 @@ def _read_back(path: Path, text: str, code: int) -> Edited:
         reason = _explain(error)
         return Edited(problem=f"the text can't be read ({reason}); it is kept in {path}")
     if code and (written != text or code < 0):
-        end = f"the editor ended with {code}: the text is kept in {path}"
+        end = f"the editor ended with code {code}: the text is kept in {path}"
         return Edited(written, problem=end)
     drop_text(path)
-    problem = f"the editor ended with {code}: nothing was changed" if code else ""
+    problem = f"the editor ended with code {code}: nothing was changed" if code else ""
     return Edited(written, problem=problem)
 
 
@@ -224,6 +224,6 @@ async def set_mounted(settings: Settings, *, mounted: bool) -> str:
     # The mount goes to the background with this pipe closed, so the end of both is awaited.
     _, told = await process.communicate()
     if process.returncode:
-        lines = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        lines = told.decode(errors="replace").strip().splitlines() or ["without a message"]
         return f"{command} of {folder} failed: {lines[0].removeprefix('coexplorer: ')}"
     return f"{'mounted at' if mounted else 'unmounted'} {folder}"

@@ -9,8 +9,8 @@ from coexplorer.tui.commands import Danger, Group
 from coexplorer.tui.keys import build_keymap, show_key
 
 _CLASHES = (
-    "A key that is taken already is refused, with its owner's name, and the command keeps the keys "
-    "that it had. To have another command's key, give that one keys in `[keys]` as well: with "
+    "A key that is already taken is refused, the message names its owner, and the command keeps "
+    "its old keys. To use another command's key, give that command other keys in `[keys]`: with "
     '`"move.down" = ["down"]`, `j` is free.'
 )
 

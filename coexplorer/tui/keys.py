@@ -143,7 +143,7 @@ def build_keymap(
         if owner is not None:
             problems.append(f"key {show_key(key)} is taken by {owner.title}: not given to {text}")
         elif action is None:
-            problems.append(f"{text} is no action: write +TAG, -TAG, archive or unarchive")
+            problems.append(f"{text} is not an action: write +TAG, -TAG, archive or unarchive")
         else:
             quick[key] = action
     return Keymap(builder.commands, quick, builder.keys, tuple(problems))
@@ -166,7 +166,7 @@ def _reliable(keys: Iterable[str], problems: list[str]) -> list[str]:
     kept = []
     for key in keys:
         if key in _UNRELIABLE:
-            problems.append(f"key {key} is not sent as such by every terminal: left out")
+            problems.append(f"key {key} is not sent by every terminal: left out")
         else:
             kept.append(key)
     return kept

@@ -39,11 +39,11 @@ class Answer(Enum):
 _TEXT: tuple[Line, ...] = (
     (("coexplorer", Role.ACCENT), (": browse, edit and mount Code Ocean data assets", Role.TITLE)),
     (),
-    (("Nobody has signed in here yet.", Role.TEXT),),
+    (("You are not signed in yet.", Role.TEXT),),
     (),
 )
 _CHOICES = (
-    Choice("sign in", text="sign in", key="s", help="with an access token of your platform"),
+    Choice("sign in", text="sign in", key="s", help="with an access token from your platform"),
     Choice("demo", text="look around", key="d", help="in a demo with made-up assets, offline"),
     Choice("leave", text="leave", key="q"),
 )
@@ -155,7 +155,7 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
             token = Secret(unwrap_token(self._token.value))
             self.exit(await sign_in(unwrap(self._domain.value), token))
         except NotSignedIn:
-            text = "not signed in: the platform does not take this token; try another one"
+            text = "not signed in: the platform does not accept this token; try another one"
             self._tell(text, Role.BAD)
         except CoexplorerError as error:
             self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)

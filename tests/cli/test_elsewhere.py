@@ -36,7 +36,7 @@ def test_without_proc_nothing_can_be_mounted_and_one_sentence_says_so(
 ) -> None:
     done = run_without_proc(command, str(tmp_path / "folder"))
     assert done.returncode == 5
-    said = {"mount": "the mount needs Linux", "umount": "nothing of coexplorer is mounted"}
+    said = {"mount": "the mount needs Linux", "umount": "coexplorer has nothing mounted"}
     assert done.stderr.startswith(f"coexplorer: {said[command]}")
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "folder").exists()

@@ -334,7 +334,7 @@ def test_script_reads_as_the_same_rules() -> None:
     [
         ("GET data_assets", "expected METHOD PATH FAULT"),
         ("GET ** explode", "unknown fault 'explode'"),
-        ("GET ** 999", "999 is no status"),
+        ("GET ** 999", "999 is not a status"),
         ("GET ** 500 often", "unknown option 'often'"),
         ("GET ** 500 nth=0", "nth needs a whole number"),
         ("GET ** 500 times=-1", "times needs a whole number"),

@@ -148,7 +148,7 @@ def test_others_files_of_the_same_names_are_left_alone(tmp_path: Path, path: str
 def test_secrets_of_somebody_else_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_bytes(b"")
     (tmp_path / "secrets.json").write_text('{"mine": "all"}')
-    with pytest.raises(Refused, match=r"secrets\.json is not the embedded"):
+    with pytest.raises(Refused, match=r"secrets\.json does not belong to the embedded"):
         DemoServer(tmp_path)
     assert (tmp_path / "secrets.json").read_text() == '{"mine": "all"}'
 

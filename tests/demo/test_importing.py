@@ -122,7 +122,7 @@ def nested(levels: int) -> bytes:
         (b"plain words", "not an asset object"),
         (b'"text"', "not an asset object"),
         (b"null", "not an asset object"),
-        (b'[{"id": "b"}]', "one object a line"),
+        (b'[{"id": "b"}]', "one object per line"),
         (b'{"name": "n"}', "no id"),
         (b'{"id": 7, "name": "n"}', "no id"),
         (b'{"id": "b", "name": null}', "no name"),

@@ -187,7 +187,7 @@ def test_a_conflict_is_ebusy_with_three_versions(mounted: Mounted) -> None:
     assert path.read_text() == "theirs\n"
 
     # As `error` says: put together, and saved.
-    assert "put the two texts below together in the file" in report
+    assert "combine the two texts below in the file" in report
     with path.open("r+") as file:
         assert file.read() == "theirs\n"
         file.write("and mine\n")
@@ -405,7 +405,7 @@ def test_a_writer_that_is_killed_in_the_middle_sends_nothing(mounted: Mounted, t
     assert mounted.writes(IDS["killed"]) == []
     assert path.read_text() == "old text\n"
     report = (path.parent / "error").read_text()
-    assert "ended by a signal" in report
+    assert "killed by a signal" in report
     assert text in report
     unsent = mounted.folder / ".coexplorer" / "unsent"
     kept = [f.read_text() for f in unsent.iterdir() if "-killed." in f.name]

@@ -1,4 +1,4 @@
-"""The last change to an asset wins, sent or not; and nothing is called "so already" unasked."""
+"""The last change to an asset wins, sent or not; and nothing is called unneeded without asking."""
 
 from collections.abc import Callable, Mapping
 

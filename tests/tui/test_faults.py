@@ -92,7 +92,7 @@ async def test_a_bulk_edit_says_of_each_asset_what_became_of_it(
             assert name in app.text()
             assert ("keep" in app.stored(asset_id).tags) or asset_id in pending
         if any(entry.state is State.REFUSED for entry in kept):
-            await app.until_shown("1 done, 1 failed", "what was refused stays in the log")
+            await app.until_shown("1 done, 1 failed", "refused changes stay in the log")
             for entry in kept:
                 await app.library.retry(entry.id)
         elif pending:
@@ -172,7 +172,7 @@ async def test_a_bulk_edit_is_stopped_in_the_middle_and_taken_up_again(
             await app.press("y")
             await app.until_shown(" of 8")
             await app.press("escape")
-            await app.until_shown("stopping: what is on its way ends first", "Esc again")
+            await app.until_shown("stopping after the requests on their way", "Esc again")
             await app.press("escape")
             await app.until_shown(" not done, ", "r goes on")
             gate.release()

@@ -35,7 +35,7 @@ async def test_the_log_shows_what_was_done_and_what_was_refused(
         await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
         await make_refused(app)
         await app.press("L")
-        await app.until_shown("2 changes, 1 refused", "archive", "said in this session")
+        await app.until_shown("2 changes, 1 refused", "archive", "messages of this session")
         lines = [line for line in app.text().splitlines() if " tui " in line]
         assert "refused" in lines[0]
         assert "RNA-seq reference" in lines[0]
@@ -216,7 +216,7 @@ async def test_the_log_says_that_it_is_being_read(
         await app.press("L")
         await app.until_shown("Log: reading…")
         gate.set()
-        await app.until_shown("Log: 0 changes", "nothing was done here yet")
+        await app.until_shown("Log: 0 changes", "nothing has been done here yet")
 
 
 @pytest.mark.command("log.undo")

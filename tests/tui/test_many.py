@@ -61,7 +61,7 @@ async def test_what_failed_is_shown_first_and_tried_again_unless_it_was_refused(
         await app.type("keep")
         await app.press("enter", "y")
         refused = fault == 403
-        again = "what was refused stays" if refused else "r tries the failed"
+        again = "refused changes stay" if refused else "r tries the failed"
         await app.until_shown("1 done, 1 failed", "RNA-seq reference", again)
         server.faults.clear()
         await app.press("r")
@@ -100,7 +100,7 @@ async def test_many_are_deleted_after_a_typed_confirmation(
         await app.until_shown("These 2 assets", "Type delete 2")
         await app.type("delete 2")
         await app.press("enter")
-        await app.until_shown("archive first", "delete for ever")
+        await app.until_shown("archive first", "delete permanently")
         await app.press("y")
         await app.until_shown("2 done", "this can't be undone")
         assert "undoes" not in app.text()
@@ -138,7 +138,7 @@ async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing
         for gate in gates:
             await gate.arrived()
         await app.press("escape")
-        await app.until_shown("stopping: what is on its way ends first")
+        await app.until_shown("stopping after the requests on their way")
         for gate in gates:
             gate.release()
         await app.until_shown("8 done, 12 not done, 0 left out", "r goes on")
@@ -170,7 +170,7 @@ async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
         await app.press("j", "x")
         await app.until_shown("11 unsent")
         await app.press("k", "x")
-        await app.until_shown("give up all 11")
+        await app.until_shown("discard all 11")
         await app.press("a")
         await app.until_gone("unsent")
         assert not await app.library.unsent()

@@ -72,7 +72,7 @@ async def open_sign_in(app: Running) -> None:
 async def open_delete(app: Running) -> None:
     app.main.marked[OLD] = None  # type: ignore[index]
     await app.press("D")
-    await app.until_shown("Delete for ever")
+    await app.until_shown("Delete permanently")
 
 
 def in_conflict(key: str, **theirs: object) -> Open:
@@ -242,7 +242,7 @@ async def test_without_a_field_pasted_text_is_no_command(
 ) -> None:
     async with running_app(server, settings) as app:
         app.paste("a\x1baD archive this text please\r")
-        await app.until_shown("what was pasted was not taken")
+        await app.until_shown("nothing was pasted")
         app.send(b"/")
         app.paste("atlas\r")
         await app.until(lambda: app.main.browsing.text == "atlas", "behind the key that opens it")
@@ -302,7 +302,7 @@ async def test_words_that_come_as_keys_are_no_commands(
 ) -> None:
     async with running_app(server, settings) as app:
         app.send(text.encode())
-        await app.until_shown("what was pasted was not taken")
+        await app.until_shown("nothing was pasted")
         await app.settle()
         assert app.app.screen is app.main
         assert app.main.editing is None

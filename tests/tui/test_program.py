@@ -379,7 +379,7 @@ def test_wrong_settings_of_the_network_are_told_and_the_app_stays(
 
 def test_a_first_start_signs_in_and_keeps_the_profile(server: DemoServer) -> None:
     with Session(PROGRAM) as session:
-        session.wait_for("Nobody has signed in here yet")
+        session.wait_for("You are not signed in yet")
         session.write("s")
         session.wait_for("host or URL")
         session.write(server.url + "\r")
@@ -399,7 +399,7 @@ def test_a_first_start_signs_in_by_pasting(server: DemoServer, at_once: bool) ->
     domain = f"\x1b[200~{server.url}\r\n\x1b[201~"
     token = f'\x1b[200~"{server.users[0].token}"\n\x1b[201~'
     with Session(PROGRAM) as session:
-        session.wait_for("Nobody has signed in here yet")
+        session.wait_for("You are not signed in yet")
         if at_once:
             session.write(f"s{domain}\r{token}\r")
         else:

@@ -22,7 +22,9 @@ async def test_help_shows_every_key_and_the_users_own(
 ) -> None:
     async with running_app(server, settings, size=(120, 120)) as app:
         await app.press("?")
-        await app.until_shown("Archive what is not archived", "Favourites are shown", "ctrl+r")
+        await app.until_shown(
+            "Archive assets that are not archived", "Favourites can be shown", "ctrl+r"
+        )
         await app.press("escape")
         await app.until_shown("open data")
 
@@ -174,7 +176,7 @@ async def test_delete_wants_its_words_and_archives_first(
         await app.until_shown("This cannot be undone", "open data", "Type delete")
         await app.type("yes")
         await app.press("enter")
-        await app.until_shown("that is not it")
+        await app.until_shown("that does not match")
         assert server.store.find(OUTSIDE) is not None
         await app.press("ctrl+u")
         await app.type("delete")
@@ -205,12 +207,12 @@ async def test_delete_shows_what_the_platform_has_now(
         await app.until_shown("open data", "Reading it from the platform")
         await app.type("delete")
         await app.press("enter")
-        await app.until_shown("it is being read first")
+        await app.until_shown("it is still being read")
         gate.release()
         await app.until_shown(
             "IMPORTANT keep", "Not to be deleted.", "Changed since the list was read: name, desc"
         )
-        await app.until_shown("look at it once more")
+        await app.until_shown("look again")
         assert server.store.find(OUTSIDE) is not None
         await app.press("enter")
         await app.until(lambda: server.store.find(OUTSIDE) is None, "gone")
@@ -222,7 +224,7 @@ async def test_what_changed_while_the_dialog_stood_is_not_deleted(
 ) -> None:
     async with running_app(server, settings, size=(120, 40)) as app:
         await app.press(*["space"] * marks, "D")
-        await app.until_shown("be gone. This cannot be undone.")
+        await app.until_shown("be deleted. This cannot be undone.")
         await app.until_gone("Reading")
         server.store.update(OUTSIDE, name="GOLD do not delete", tags=("keep",))
         await app.type("delete 2" if marks else "delete")
@@ -243,12 +245,12 @@ async def test_the_words_can_be_typed_on_a_small_screen(
     async with running_app(server, settings, size=size) as app:
         for marks, words in ((0, "delete"), (8, "delete 8")):
             await app.press("g", *["space"] * marks, "D")
-            await app.until_shown("will be gone", "cannot be", f" type {words}:")
+            await app.until_shown("will be deleted", "cannot be", f" type {words}:")
             await app.until_gone("Reading")
             assert f" type {words}:" in app.text()
             assert "undone." in app.text()
             await app.press("escape")
-            await app.until_gone("will be gone")
+            await app.until_gone("will be deleted")
 
 
 async def test_words_that_are_entered_early_count_when_all_is_as_it_was_shown(
@@ -271,7 +273,7 @@ async def test_delete_says_what_is_gone_already_and_what_can_not_be_read(
     async with running_app(server, settings) as app:
         server.store.delete(OUTSIDE)
         await app.press("D")
-        await app.until_shown("This asset is on the platform no more")
+        await app.until_shown("This asset is no longer on the platform")
         await app.press("escape")
         await app.until_gone("open data")
         server.store.update(COMBINED, name="both of them")

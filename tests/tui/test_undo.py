@@ -172,7 +172,7 @@ async def test_a_delete_can_not_be_undone_and_the_change_before_it_is_named(
         await app.press("enter")
         await app.until_shown("deleted open data")
         await app.press("u")
-        await until_said(app, "can't be undone: the change before it is: archive ecephys_655019")
+        await until_said(app, "can't be undone: the change before it: archive ecephys_655019")
         assert app.stored(RAW).archived
 
 

@@ -62,7 +62,7 @@ def _add_rule(
 ) -> Rule:
     if fault.isdecimal():
         if not LOWEST_STATUS <= int(fault) <= HIGHEST_STATUS:
-            raise ValueError(f"{fault} is no status")
+            raise ValueError(f"{fault} is not a status")
         options["status"] = int(fault)
         return plan.add(Kind.STATUS, method, path, **options)
     if fault == Kind.STATUS or fault not in set(Kind):

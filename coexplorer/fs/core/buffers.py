@@ -91,7 +91,7 @@ class Buffer:
         """
         end = offset + len(data)
         if end > MAX_FILE_BYTES:
-            raise OSError(errno.EFBIG, "larger than a metadata file can be")
+            raise OSError(errno.EFBIG, "too large for a metadata file")
         grown = bytearray(self.content[:offset])
         grown.extend(bytes(offset - len(grown)))
         grown.extend(data)
@@ -131,7 +131,7 @@ class Buffer:
             OSError: EFBIG, before anything is allocated.
         """
         if size > MAX_FILE_BYTES:
-            raise OSError(errno.EFBIG, "larger than a metadata file can be")
+            raise OSError(errno.EFBIG, "too large for a metadata file")
         if size == 0:
             self.written = False
             self.refusal = self.rejected = None

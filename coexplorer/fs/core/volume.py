@@ -510,4 +510,4 @@ class Volume:
             self.notices.forget_entry(node.inode, scratch.name)
             if not scratch.is_link:
                 name = scratch.name.decode(errors="replace")
-                self.report(f"{node.title}/{name}: gone, as nobody opened it for ten minutes")
+                self.report(f"{node.title}/{name}: dropped: nobody opened it for ten minutes")

@@ -32,8 +32,8 @@ README = f"""\
 Every data asset of the platform is a folder in `all/` (or `archived/`). In it:
 
     {_FIELD_FILES:<34}  what you can change: edit and save, with any tool
-    asset.json                          everything the platform says of it (read-only)
-    error                               only while a write failed: what happened and what to do
+    asset.json                          everything the platform says about it (read-only)
+    error                               only after a failed write: what happened, what to do
 
 A save is one change on the platform, or an error. Tags are one a line. Swap files and
 locks of editors stay in memory; any other file that you put here stays on this machine.

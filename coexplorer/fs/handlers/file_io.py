@@ -235,7 +235,7 @@ class FileIO:
                 self.saver.reach.catch_up()
             return self._info(OpenFile(None, 0, 0, writable=writes), direct_io=True)
         if writes:
-            self.volume.report("refused: writing a file that says what there is")
+            self.volume.report("refused: writing a read-only file")
             raise pyfuse3.FUSEError(errno.EPERM)
         unsent = self.control.find_unsent_inode(inode)
         if unsent is not None:

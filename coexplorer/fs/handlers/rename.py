@@ -127,7 +127,7 @@ class Renaming:
     async def _put_scratch(self, node: Node, scratch: Scratch, part: Part, tgid: int) -> None:
         """Save a scratch file's content as a metadata file's: the PUT is inside the rename."""
         if scratch.is_link:
-            raise refuse(self.volume, "a symbolic link in place of a metadata file")
+            raise refuse(self.volume, "replacing a metadata file with a symbolic link")
         # An editor that could not save must be able to put its backup back: nothing is sent then.
         unsent = _find_unsent(scratch, part)
         if unsent is None and scratch.content != self._text_of(node, part):
@@ -323,7 +323,7 @@ class Renaming:
         node = self.get_asset(parent)
         if node is not None:
             if name in FILE_NAMES:
-                raise refuse(self.volume, "a symbolic link in place of a metadata file")
+                raise refuse(self.volume, "replacing a metadata file with a symbolic link")
             if not is_editors_own(name):
                 raise refuse(self.volume, f"a symbolic link {_text(name)} in an asset's folder")
             scratch = Scratch(

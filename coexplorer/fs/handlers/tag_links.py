@@ -62,7 +62,7 @@ class TagLinks:
             return await self._library.edit(node.id, fields, mine, fit=fit)
 
         await self._saver.change(
-            node, "exchanging a tag", send, build_taker(self._volume, node, old, new), renames=True
+            node, "replacing a tag", send, build_taker(self._volume, node, old, new), renames=True
         )
 
     async def add(self, folder: TagFolder, parent: int, name: bytes, target: bytes) -> None:
@@ -106,7 +106,7 @@ class TagLinks:
         member = self._get_member(folder, name)
         if not self._volume.options.allow_untag:
             raise refuse(
-                self._volume, "taking a tag away: this mount was started without --allow-untag"
+                self._volume, "removing a tag: this mount was started without --allow-untag"
             )
 
         async def send(fields: Fields) -> EditResult:
@@ -116,7 +116,7 @@ class TagLinks:
 
         await self._saver.change(
             member,
-            "taking a tag away",
+            "removing a tag",
             send,
             build_taker(self._volume, member, (parent, name)),
             renames=True,

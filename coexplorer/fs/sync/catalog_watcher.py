@@ -102,7 +102,9 @@ class CatalogWatcher:
                 if isinstance(event, CatalogReplaced):
                     self._change = _NOTHING_KNOWN
                     self._changed.set()
-                    self._volume.report("the catalog was deleted and made anew: read again")
+                    self._volume.report(
+                        "the catalog was deleted and made again; reading the new one"
+                    )
                 if isinstance(event, SyncFailed):
                     self._saver.reach.note_failure(event.error)
                 elif isinstance(event, SyncFinished):

@@ -130,7 +130,7 @@ class Connectivity:
         except NotSignedIn:
             if not await self._library.sign_in_again():
                 raise
-            self._volume.report("signed in again, with the token that is there now")
+            self._volume.report("signed in again, with the new token")
             await ask()
 
     # --- Trouble

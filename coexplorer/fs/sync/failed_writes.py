@@ -130,7 +130,7 @@ class FailedWrites:
         """Say that the writing program was killed in the middle, and keep what it had written."""
         what = name_save(file.part)
         error = Refused(
-            "the program that wrote it was ended by a signal, so nothing was sent",
+            "the program that wrote it was killed by a signal, so nothing was sent",
             hint="save it again; below is what it had written",
         )
         failure = self._note_unkept(node, what, error)

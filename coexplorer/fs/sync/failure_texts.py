@@ -6,7 +6,7 @@ from coexplorer.errors import CoexplorerError, EditConflict
 from coexplorer.fields import Fields
 
 _ABOUT_CONFLICTS = (
-    "put the two texts below together in the file, and save it;\n"
+    "combine the two texts below in the file, and save it;\n"
     "or keep the platform's: coexplorer discard NUMBER (coexplorer log has the number)"
 )
 

@@ -37,7 +37,7 @@ class Keeper:
         try:
             found = await trio.to_thread.run_sync(lambda: list(self._files.read(MAX_SCRATCH_BYTES)))
         except OSError as error:
-            self._volume.report(f"the files that were kept can't be read: {error}")
+            self._volume.report(f"the kept files can't be read: {error}")
             return
         self._volume.scratch.waiting = found
         self.show_waiting()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 async def refresh(screen: MainScreen) -> None:
-    """Ask the platform for what is new, edits by others too."""
-    screen.feeds.show_header("asking for what is new")
+    """Ask the platform for new assets and other people's edits."""
+    screen.feeds.show_header("looking for changes")
     try:
         report = await screen.library.catch_up()
         screen.say(f"{report.total:,} assets, {report.removed:,} gone")
@@ -31,7 +31,7 @@ async def refresh(screen: MainScreen) -> None:
 async def sweep(screen: MainScreen) -> None:
     """Read everything again."""
     report = await screen.library.sync()
-    how = "all" if report.complete else "not all: the platform stopped"
+    how = "all" if report.complete else "not all: the platform stopped early"
     screen.say(f"{report.seen:,} assets read ({how}), {report.removed:,} gone")
 
 
@@ -104,7 +104,7 @@ async def theme(screen: MainScreen) -> None:
     """Choose the theme."""
     app = screen.coexplorer
     if os.environ.get("NO_COLOR"):
-        screen.say("NO_COLOR is set: there is only the terminal's own look", severity="warning")
+        screen.say("NO_COLOR is set: only the terminal's own look is available", severity="warning")
         return
     choices = [Choice(name, help=help_) for name, help_ in app.iter_themes()]
     chosen = await screen.prompt.choose("theme", choices)

@@ -108,7 +108,7 @@ def resize(screen: MainScreen) -> None:
 def beside(screen: MainScreen) -> None:
     """Put the details beside the list, or below."""
     if screen.app.size.width < 160:  # noqa: PLR2004 - (design: tui.md, Screen)
-        screen.say("beside the list needs 160 cells of width", severity="warning")
+        screen.say("details beside the list need a width of 160", severity="warning")
         return
     screen.toggle_class("beside")
     if not screen.details_shown:
@@ -130,7 +130,7 @@ async def open_details(screen: MainScreen) -> None:
 
 
 async def sort(screen: MainScreen) -> None:
-    """Choose what the list is sorted by."""
+    """Choose how to sort the list."""
     choices = [
         Choice(name, key=_letter(name, [n for n, _ in SORT_FIELDS[:at]]), help=text)
         for at, (name, text) in enumerate(SORT_FIELDS)

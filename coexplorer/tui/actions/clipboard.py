@@ -46,7 +46,7 @@ async def yank(screen: MainScreen) -> None:
     """Choose what to copy, of all that are marked."""
     records = await screen.library.records(screen.targets())
     if not records:
-        screen.say("nothing of it is in the catalog any more; R refreshes", severity="warning")
+        screen.say("none of it is in the catalog any more; R refreshes", severity="warning")
         return
     texts = build_texts(records, screen.settings.base_url)
     choices = [
@@ -66,7 +66,7 @@ async def yank(screen: MainScreen) -> None:
     if copied.left_out:
         said += f"; {plural(copied.left_out, 'asset')} without one"
     if len(copied.text.encode()) > SAFE_BYTES:
-        said += f"; {size_text(len(copied.text.encode()))}: not every terminal takes so much"
+        said += f"; {size_text(len(copied.text.encode()))}: not every terminal takes that much"
     screen.say(said)
 
 

@@ -49,7 +49,7 @@ async def _is_wanted(
     )
     # It came up of itself, so keys that were meant for the list may have chosen.
     if answer == "throw away" and await screen.prompt.confirm(
-        f"{question}: is what was typed not wanted any more?",
+        f"{question}: really throw away what was typed?",
         yes="throw it away",
         no="ask again at the next start",
     ):

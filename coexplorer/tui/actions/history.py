@@ -32,7 +32,7 @@ async def redo(screen: MainScreen) -> None:
 async def _reverse(screen: MainScreen, purpose: Purpose) -> None:
     sends = screen.sends
     if sends.reversing:
-        screen.say(f"{sends.reversing} is still going on: one press is enough")
+        screen.say(f"{sends.reversing} is still running: one press is enough")
         return
     # Of a change whose end nobody knows nothing can be undone: the one before it would be.
     waits = sends.any
@@ -63,7 +63,7 @@ async def _choose(screen: MainScreen, purpose: Purpose, *, waited: bool) -> None
         # Nobody asked for an older change: it is named, not taken back.
         older = await library.undoable(before=batch.id) if is_undo else None
         if older is not None:
-            error.hint = f"the change before it is: {older.title}; L undoes any that is chosen"
+            error.hint = f"the change before it: {older.title}; L can undo any change"
         raise
 
 

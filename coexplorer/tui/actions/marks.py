@@ -52,7 +52,7 @@ async def mark_all(screen: MainScreen) -> None:
 
 
 def mark_none(screen: MainScreen) -> None:
-    """Take all marks away."""
+    """Clear all marks."""
     screen.marked.clear()
     screen.range_start = None
     screen.show_marks()

@@ -55,7 +55,7 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
     with screen.sends.one() as sending:
         result = sending.result = await _do_one(screen, row, action.change(row))
     if result is not None and result.state is State.UNCHANGED:
-        screen.say(f"{action.title}: {row.name} is so already")
+        screen.say(f"{action.title}: nothing to do for {row.name}")
 
 
 async def _first_marked(screen: MainScreen) -> Row | None:
@@ -85,7 +85,7 @@ def apply_tags(base: Fields, change: Change) -> Fields:
 
 
 async def archive(screen: MainScreen) -> None:
-    """Archive what is not archived, bring back what is."""
+    """Archive assets that are not archived; unarchive the others."""
     await do(
         screen, Repeatable("archive or unarchive", lambda row: Change(archive=not row.archived))
     )

@@ -34,7 +34,7 @@ BEGIN = "begin"
 another list (what is typed into a field does not wait for that), fields that are being closed,
 what comes after another screen; and a command that has not yet looked at what it acts on."""
 
-NO_FIELD = "what was pasted was not taken: open a field for it first"
+NO_FIELD = "nothing was pasted: open a field first"
 
 LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s")
 """Keys that may move the focus out of a field."""

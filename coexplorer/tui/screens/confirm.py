@@ -93,7 +93,7 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
         if self._entered and self._doomed.is_as_known:
             self.dismiss(self._doomed.records)
         elif self._entered:
-            self._say_wrong("look at it once more: it is not as it was shown")
+            self._say_wrong("look again: it is not as it was shown")
 
     def _tell(self, read: int) -> None:
         self._read = read
@@ -106,7 +106,7 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
             many = len(doomed.known)
             what = f"{self._read:,} of {plural(many, 'asset')}" if many > 1 else "it"
             reading = f"Reading {what} from the platform, to show what is there now…"
-        self.query_one(Rule).show_title("Delete for ever")
+        self.query_one(Rule).show_title("Delete permanently")
         room = self.app.size.height - CHROME
         lines = build_deletion(doomed, self.app.size.width, reading=reading, most=room)
         self.query_one("#gone", Lines).show(lines)
@@ -123,12 +123,12 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
         if not self._doomed.records:
             self.dismiss(())
         elif trim(event.text) != self._doomed.words:
-            self._say_wrong(f"that is not it: type {self._doomed.words}, or Esc")
+            self._say_wrong(f"that does not match: type {self._doomed.words}, or Esc")
         elif self._read is None:
             self.dismiss(self._doomed.records)
         else:
             self._entered = True
-            self._say_wrong("it is being read first, to be sure; Esc leaves")
+            self._say_wrong("it is still being read, to be sure; Esc leaves")
 
     def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave everything as it is."""

@@ -206,7 +206,9 @@ class CreateScreen(CommandScreen[Record | None]):
             self.coexplorer.memory.forms.drop()  # the journal has it, before it is sent
             self._made = await self._library.create(asked)
             self._show_keys()
-            self._tell("made: the platform is reading the files; Esc leaves it to that", Role.DIM)
+            self._tell(
+                "created: the platform is reading the files; you can leave with Esc", Role.DIM
+            )
             record = await self._library.wait_ready(self._made.asset.id, progress=self._tell_wait)
         except InvalidField as error:
             self._tell(f"{error.message}; {error.hint}", Role.BAD)
@@ -234,15 +236,17 @@ class CreateScreen(CommandScreen[Record | None]):
 
     def _tell_wait(self, progress: ReadyProgress) -> None:
         self._tell(
-            f"{progress.state} for {progress.waited_s:.0f} s, next look in"
-            f" {progress.next_poll_s:.0f} s; Esc leaves it to that",
+            f"{progress.state} for {progress.waited_s:.0f} s, next check in "
+            f"{progress.next_poll_s:.0f} s; you can leave with Esc",
             Role.DIM,
         )
 
     def _tell_end(self, record: Record) -> None:
         asset = record.asset
         if asset.failure_reason or asset.state == "failed":
-            self._tell(f"failed: {asset.failure_reason or 'the platform says no more'}", Role.BAD)
+            self._tell(
+                f"failed: {asset.failure_reason or 'the platform does not say why'}", Role.BAD
+            )
         else:
             self._tell(f"{asset.name} is ready; Esc leaves", Role.GOOD)
 

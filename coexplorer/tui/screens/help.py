@@ -20,8 +20,8 @@ from coexplorer.tui.widgets.footer import Footer
 MOST_KEYS = 4
 """More of them that do the same are shown by the first and the last."""
 REMARKS = (
-    "Favourites are shown and filtered (is:favorite), not set: the API has no call for it.",
-    "Archived assets are left out unless the search says is:archived or is:any.",
+    "Favourites can be shown and filtered (is:favorite) but not set: the API has no call for that.",
+    "Archived assets are hidden unless the search says is:archived or is:any.",
 )
 
 

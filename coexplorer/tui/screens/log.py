@@ -194,12 +194,12 @@ class LogScreen(CommandScreen[Entry | None]):
             if batch.id in self._unfolded and len(read) < batch.total:
                 yield Row(batch, more=batch.total - len(read))
         if not self._batches:
-            yield Row(said=(("nothing was done here yet", Role.DIM),))
+            yield Row(said=(("nothing has been done here yet", Role.DIM),))
         if self._count is not None and self._read < self._count:
             return
         notices = self.coexplorer.notices
         if notices:
-            yield Row(said=(("said in this session", Role.LABEL),))
+            yield Row(said=(("messages of this session", Role.LABEL),))
         for at, text in reversed(notices):
             said = f"  {datetime.fromtimestamp(at, tz=now.tzinfo):%H:%M} {text}"
             yield Row(said=((cut(said, cells), Role.DIM),))
@@ -381,10 +381,10 @@ class LogScreen(CommandScreen[Entry | None]):
             return
         if len(kept) > 1:
             answer = await self._prompt.choose(
-                f"give up what is left of: {name_change(batch)}",
+                f"discard what is left of: {name_change(batch)}",
                 [
                     Choice("no", text="leave it as it is", key="n"),
-                    Choice("all", text=f"give up all {len(kept):,}", key="a"),
+                    Choice("all", text=f"discard all {len(kept):,}", key="a"),
                 ],
             )
             if answer != "all":
@@ -404,13 +404,13 @@ class LogScreen(CommandScreen[Entry | None]):
             return
         kept = await self._find_kept(batch, entry)
         if len(kept) > 1:
-            self.say("unfold it, and choose one of its assets", severity="warning")
+            self.say("unfold it and choose one of its assets", severity="warning")
         elif not kept:
             self.say("this change is not waiting for anything", severity="warning")
         elif _has_text(kept[0]):
             self.dismiss(kept[0])
         else:
-            self.say("only an edit has a text that can be taken up again", severity="warning")
+            self.say("only an edit has a text to edit again", severity="warning")
 
     def do_screen_close(self) -> None:
         """Leave; what is being sent again is stopped first."""
@@ -439,7 +439,7 @@ class LogScreen(CommandScreen[Entry | None]):
 
     def _is_working(self) -> bool:
         if self._busy:
-            self.say(f"{self._busy} is still going on: one press is enough")
+            self.say(f"{self._busy} is still running: one press is enough")
         return bool(self._busy)
 
     async def _see_through(self, shown: PlanScreen) -> None:

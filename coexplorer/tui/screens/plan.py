@@ -203,7 +203,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def do_plan_apply(self) -> None:
         """Carry the plan out."""
         if self._plan is None:
-            self.say("not yet: the plan is still being made", severity="warning")
+            self.say("not yet: the plan is not ready", severity="warning")
         elif self._report is None and not self._is_busy and self._todo:
             self._set_out("apply", self._start_plan or partial(self._library.apply, self._plan))
 
@@ -241,7 +241,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self._progress.show([build_bar(progress, self.app.size.width)])
 
     def _show_stopping(self, done: int | None = None) -> None:
-        text = "stopping: what is on its way ends first"
+        text = "stopping after the requests on their way"
         text = text if done is None else f"{text} ({done:,} done)"
         self._progress.show([((text, Role.WARN), ("; Esc again cancels it", Role.DIM))])
 
@@ -257,10 +257,10 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
         if given_up:
             text += f", {given_up:,} given up that {'was' if given_up == 1 else 'were'} not sent"
-        again = "goes on" if stopped else "tries the failed ones again"
+        again = "goes on" if stopped else "retries the failed ones"
         hint = f"; r {again}, Esc leaves" if report.waiting else f"; {self._tell_way_back(report)}"
         if failed and not report.waiting:
-            hint = "; what was refused stays in the log, Esc leaves"
+            hint = "; refused changes stay in the log, Esc leaves"
         # Where there is little room: the footer has the keys, too.
         fits = width(text + hint) <= self.app.size.width
         self._progress.show([((text, role), (hint if fits else "", Role.DIM))])

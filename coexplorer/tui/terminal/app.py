@@ -43,8 +43,8 @@ _SIZE_WAITS_S = 1.0
 """After this long, a terminal that still reports no size is told what the app waits for."""
 
 _NO_SIZE = (
-    "\x1b[H\x1b[2Jcoexplorer waits: this terminal says no size yet.\r\n"
-    "If it never does: q leaves, then `stty columns 80 rows 24`, and start again.\r\n"
+    "\x1b[H\x1b[2Jcoexplorer is waiting: this terminal reports no size yet.\r\n"
+    "If it never does: press q, run `stty columns 80 rows 24`, and start again.\r\n"
 )
 
 

@@ -170,7 +170,7 @@ def test_a_search_has_its_finds_before_the_app_is_there(signed_in: DemoServer) -
 
 
 @pytest.mark.parametrize(
-    ("typed", "shown"), [("/zzz-nothing", "Nothing fits the search"), ("/size:>many", "many")]
+    ("typed", "shown"), [("/zzz-nothing", "Nothing matches the search"), ("/size:>many", "many")]
 )
 def test_a_search_without_finds_or_with_a_mistake_says_so(
     signed_in: DemoServer, typed: str, shown: str

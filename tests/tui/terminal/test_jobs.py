@@ -114,7 +114,7 @@ def test_half_a_size_is_none(size: tuple[int, int]) -> None:
 def test_the_first_start_waits_for_a_size_too() -> None:
     with start_without_size() as session:
         session.resize(80, 24)
-        session.wait_for("Nobody has signed in here yet")
+        session.wait_for("You are not signed in yet")
         session.write("q")
         session.wait_exit()
         assert session.status == 0
@@ -323,10 +323,10 @@ def test_without_a_shell_to_go_back_to_it_says_so_and_goes_on() -> None:
 
 def test_the_first_start_stops_too() -> None:
     with Shell() as shell:
-        shell.wait_for("Nobody has signed in here yet")
+        shell.wait_for("You are not signed in yet")
         shell.stop_by("key")
         shell.go_on()
-        shell.wait_for("Nobody has signed in here yet")
+        shell.wait_for("You are not signed in yet")
         shell.leave()
 
 
