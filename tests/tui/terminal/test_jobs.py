@@ -41,7 +41,7 @@ def open_once(columns: int = 100, rows: int = 34) -> None:
 
 def start_without_size() -> Session:
     session = Session(PROGRAM, columns=0, rows=0)
-    session.wait_output(b"says no size yet")
+    session.wait_output(b"reports no size yet")
     return session
 
 
@@ -105,7 +105,7 @@ def test_a_kept_frame_is_not_painted_without_a_size(kept: tuple[int, int]) -> No
 @pytest.mark.parametrize("size", [(80, 0), (0, 24)])
 def test_half_a_size_is_none(size: tuple[int, int]) -> None:
     with Session(PROGRAM, columns=size[0], rows=size[1]) as session:
-        session.wait_output(b"says no size yet")
+        session.wait_output(b"reports no size yet")
         session.write("q")
         session.wait_exit()
         assert session.status == 0
