@@ -102,9 +102,9 @@ async def test_what_was_written_is_thrown_away_only_by_choice(
 @pytest.mark.parametrize(
     ("lines", "said", "kept"),
     [
-        (("exit 1",), "the editor ended with 1: nothing was changed", 0),
-        (("echo more >> $1", "exit 1"), "the editor ended with 1: the text is kept in", 1),
-        (("kill -KILL $$",), "the editor ended with -9: the text is kept in", 1),
+        (("exit 1",), "the editor ended with code 1: nothing was changed", 0),
+        (("echo more >> $1", "exit 1"), "the editor ended with code 1: the text is kept in", 1),
+        (("kill -KILL $$",), "the editor ended with code -9: the text is kept in", 1),
         (("printf '\\377' >> $1",), "the text can't be read", 1),
     ],
 )

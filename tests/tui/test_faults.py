@@ -96,7 +96,7 @@ async def test_a_bulk_edit_says_of_each_asset_what_became_of_it(
             for entry in kept:
                 await app.library.retry(entry.id)
         elif pending:
-            await app.until_shown("1 done, 1 failed", "r tries the failed ones again")
+            await app.until_shown("1 done, 1 failed", "r retries the failed ones")
             await app.press("r")
             await app.until_shown("2 done, 0 failed")
         assert all("keep" in app.stored(asset_id).tags for asset_id in NAMES)
@@ -109,7 +109,7 @@ async def test_a_deletion_is_done_or_said(
     async with running_app(server, settings) as app:
         server.faults.add(fault, "DELETE")
         await app.press("D")
-        await app.until_shown("This asset will be gone", "type delete:", "Esc close")
+        await app.until_shown("This asset will be deleted", "type delete:", "Esc close")
         await app.type("delete")
         await app.press("enter")
         await app.until(

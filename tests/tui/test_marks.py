@@ -58,7 +58,7 @@ async def see_tag_asked(app: Running) -> None:
 
 
 async def see_deletion(app: Running) -> None:
-    await app.until_shown("These 2 assets will be gone", "open data", "both recordings")
+    await app.until_shown("These 2 assets will be deleted", "open data", "both recordings")
 
 
 async def see_copies(app: Running) -> None:

@@ -121,7 +121,7 @@ def test_a_command_can_be_left_without_a_key() -> None:
     ("overrides", "actions", "problem"),
     [
         ({}, {"j": "+keep"}, "key j is taken by Down"),
-        ({}, {"K": "keep"}, "keep is no action"),
+        ({}, {"K": "keep"}, "keep is not an action"),
         ({"asset.fly": ("F",)}, {}, "there is no command asset.fly"),
         ({"asset.archive": ("ctrl+m",)}, {}, "key ctrl+m is not sent by every terminal"),
         ({"edit.name": ("A",), "asset.archive": ("A",)}, {}, "key A is taken by"),

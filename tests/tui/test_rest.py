@@ -282,7 +282,7 @@ async def test_delete_says_what_is_gone_already_and_what_can_not_be_read(
         await app.go_to("ecephys_655019_2023-04-03_18-17-07")
         await app.press("space", "D")
         await app.until_shown(
-            "These 2 assets will be gone",
+            "These 2 assets will be deleted",
             "The files of 1 asset are deleted: 1,021 files, 1.2 TB.",
             "1 asset combines others",
             "both of them",

@@ -64,7 +64,7 @@ async def show_tags(app: Running) -> None:
 
 async def show_confirmation(app: Running) -> None:
     await app.press("D")
-    await app.until_shown("This asset will be gone", "type delete:")
+    await app.until_shown("This asset will be deleted", "type delete:")
 
 
 SCREENS = {
