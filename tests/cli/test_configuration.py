@@ -109,7 +109,7 @@ def test_set_and_unset_of_what_is_new(program: Program, config: Path) -> None:
         (("set", "default_profile", "nobody"), 3, "there is no profile 'nobody'"),
         (("set", "columns", "name", "sise"), 3, "did you mean size?"),
         (("set", "keys.asset.archiv", "x"), 3, "there is no command asset.archiv"),
-        (("set", "actions.K", "explode"), 3, "is no action"),
+        (("set", "actions.K", "explode"), 3, "is not an action"),
         (("set", "profiles.acme.views.bad", "size:>ten"), 2, "size: expected"),
         (("set", "profiles.acme.domain", "a b"), 3, "a b"),
         (("set", "profiles.acme.dialect", "klingon"), 3, "legacy or current"),
