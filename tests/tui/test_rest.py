@@ -121,7 +121,7 @@ async def test_mounting_says_why_it_can_not_be_done_here(
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     async with running_app(server, settings) as app:
         await app.press("M")
-        await app.until_shown("the mount needs pyfuse3")
+        await app.until_shown("the mount needs FUSE")
 
 
 @pytest.mark.command("app.redraw", "app.quit")
