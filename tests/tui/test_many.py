@@ -61,7 +61,7 @@ async def test_what_failed_is_shown_first_and_tried_again_unless_it_was_refused(
         await app.type("keep")
         await app.press("enter", "y")
         refused = fault == 403
-        again = "refused changes stay" if refused else "r tries the failed"
+        again = "refused changes stay" if refused else "r retries the failed"
         await app.until_shown("1 done, 1 failed", "RNA-seq reference", again)
         server.faults.clear()
         await app.press("r")
