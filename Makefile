@@ -32,6 +32,7 @@ help:
 	@echo "make bench-tui the terminal app alone, beside a bare Textual app, mc and vim"
 	@echo "make docs    write docs/cli.md and docs/keys.md anew"
 	@echo "make man     write the manual pages into man/"
+	@echo "make walk    run README.md and the manual word by word, here and (as root) on a bare Debian"
 	@echo "make screenshots  draw the pictures of screenshots/ anew"
 
 demo: for-run
@@ -80,6 +81,10 @@ docs: for-run
 # For packagers: the manual pages, from the commands themselves.
 man: for-run
 	$(BIN)/python -m coexplorer.cli.manpages man
+
+walk: for-run
+	$(BIN)/python scripts/walk_docs.py
+	sh scripts/walk-bare.sh
 
 screenshots: for-quick
 	$(BIN)/python screenshots/make.py

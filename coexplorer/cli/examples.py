@@ -12,20 +12,20 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer ls used:never -o csv --columns id,name,size", "a list for a spreadsheet"),
     ),
     "show": (
-        ("coexplorer show 'Zebrafish atlas'", "everything about one asset"),
+        ("coexplorer show ecephys_729875_2026-03-05_14-23-38", "everything about one asset"),
         ("coexplorer show tag:raw -o json", "everything about many, for a script"),
     ),
     "files": (
-        ("coexplorer files 8316a00d raw --recursive", "all files below a folder"),
+        ("coexplorer files 6b2be3dc behavior --recursive", "all files below a folder"),
         ("coexplorer ls tag:raw -o ids | coexplorer files - -o csv", "those of many assets"),
     ),
     "get": (
-        ("coexplorer get 8316a00d raw/ --to here", "download a folder"),
+        ("coexplorer get 6b2be3dc behavior --to here", "download a folder"),
         ("coexplorer ls tag:raw -o ids | coexplorer get - --to data", "download many assets"),
     ),
-    "open": (("coexplorer open 8316a00d", "open its page in the browser"),),
+    "open": (("coexplorer open 6b2be3dc", "open its page in the browser"),),
     "edit": (
-        ("coexplorer edit 8316a00d --name 'Zebrafish atlas 2' --add-tag atlas", "change one"),
+        ("coexplorer edit 6b2be3dc --name 'Allen CCF 2022' --add-tag atlas", "change one"),
         ("coexplorer edit --query 'tag:raw -tag:keep' --add-tag old --dry-run", "see the plan"),
         ("coexplorer edit --query tag:draft --editor", "change many in your editor"),
     ),
@@ -35,7 +35,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "unarchive": (("coexplorer unarchive --query 'is:archived tag:raw'", "bring many back"),),
     "rm": (
-        ("coexplorer rm 8316a00d --dry-run", "see what would be lost"),
+        ("coexplorer rm 6b2be3dc --dry-run", "see what would be lost"),
         ("coexplorer rm --query 'is:archived state:failed'", "delete; it asks first"),
     ),
     "create": (
@@ -59,9 +59,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "duplicates": (("coexplorer duplicates -o ids | coexplorer archive - --dry-run", "tidy"),),
     "lineage": (
-        ("coexplorer lineage 8316a00d", "what it was made from, and what from it"),
-        ("coexplorer lineage 8316a00d --tree --depth 5", "over five steps"),
-        ("coexplorer lineage 8316a00d --mermaid", "a flowchart for a Markdown page"),
+        ("coexplorer lineage 6b2be3dc", "what it was made from, and what from it"),
+        ("coexplorer lineage 6b2be3dc --tree --depth 5", "over five steps"),
+        ("coexplorer lineage 6b2be3dc --mermaid", "a flowchart for a Markdown page"),
     ),
     "sync": (("coexplorer sync", "read all assets anew"),),
     "log": (

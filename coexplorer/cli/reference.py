@@ -103,6 +103,7 @@ def build_reference() -> str:
     parts = [
         "# Commands",
         _PLAIN,
+        "<!-- walk: none from here, tests/cli/test_help.py lets commands read their examples -->",
         _clean_help(cli),
         _usage("coexplorer [OPTIONS] [COMMAND]"),
         *_options(cli, root),
