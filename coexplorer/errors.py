@@ -50,7 +50,12 @@ class CoexplorerError(Exception):
     Args:
         message: One sentence, without a final full stop, that says what happened.
         hint: What the user can do next; empty when there is nothing.
+
+    Attributes:
+        about: Id of the asset whose change failed, once that is known.
     """
+
+    about: str = ""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

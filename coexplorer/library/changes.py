@@ -123,6 +123,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         asked: Fields that were given as a whole.
         seen: `base`, but for tags that are asked for and seem to be there already: the merge must
             do them anyway if somebody changes them in between. None: as `base`.
+        since: What of it has changed since the user chose it, in words.
         is_unsure: It seems to need no change, but that is old news: the platform is asked.
     """
 
@@ -139,6 +140,7 @@ class PlanItem(msgspec.Struct, frozen=True):
     asked: tuple[str, ...] = ()
     seen: Fields | None = None
     is_unsure: bool = False
+    since: tuple[str, ...] = ()
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
@@ -234,6 +236,20 @@ def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
     seen = None if item.action is Action.EDIT else item.base  # an edit keeps them anyway
     shown = item.fit.shown if item.fit else None
     return msgspec.structs.replace(item, fit=msgspec.structs.replace(fit, seen=seen, shown=shown))
+
+
+def note_changes(plan: Plan, seen: Mapping[AssetId, Mapping[str, Value]]) -> Plan:
+    """Say in a plan what has changed since its assets were chosen, as far as that was `seen`."""
+    items = []
+    for item in plan.items:
+        before = replace_values(item.base, seen.get(item.asset_id, {}))
+        changed = changed_fields(before, item.base)
+        if changed:
+            since = tuple(FIELD_BY_NAME[name].title for name in changed)
+            fit = item.fit and msgspec.structs.replace(item.fit, seen=before)
+            item = msgspec.structs.replace(item, since=since, fit=fit)  # noqa: PLW2901 - the same one
+        items.append(item)
+    return Plan(plan.title, tuple(items))
 
 
 def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import BindingType
+from textual.notifications import Notification
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -67,6 +68,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         if self.keymap.find(Scope.MAIN, "/") != search.OPENS:
             self.typed_search = ""
         self.notices: list[tuple[float, str]] = []
+        self._about: list[tuple[str, Notification]] = []
         self.shown = asyncio.Event()
         self._fields_left = asyncio.Event()
         self.last_frame: Frame | None = None
@@ -135,7 +137,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             raise TypeError(f"the first screen is {screen!r}")
         return screen
 
-    def say(self, text: str, *, severity: str = "information") -> None:
+    def say(self, text: str, *, severity: str = "information", about: str = "") -> None:
         """Show a notification and keep it for the log; foreign text in it is made harmless.
 
         What is said again while it is still shown is counted there, and takes no more room.
@@ -152,7 +154,21 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             for notification in [each for each in self._notifications if each.message in alike]:
                 self._unnotify(notification, refresh=False)
             shown = f"{shown} ({times} times)"
+        before = list(self._notifications)
         self.notify(shown, severity=level, markup=False)  # type: ignore[arg-type]  # a Literal, checked above
+        if about:
+            self._about += [(about, new) for new in self._notifications if new not in before]
+
+    def settle(self, about: str) -> None:
+        """Take away what is still shown of an asset, or an action, that went well since."""
+        for subject, notification in self._about:
+            if subject == about and notification in self._notifications:
+                self._unnotify(notification)
+        self._about = [
+            (subject, each)
+            for subject, each in self._about
+            if subject != about and each in self._notifications
+        ]
 
     def iter_themes(self) -> Iterable[tuple[str, str]]:
         """Yield the themes that are offered, each with what it is."""
@@ -254,7 +270,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         """
         from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
-        shown = PlanScreen(self.library, make, count)
+        shown = PlanScreen(self.library, make, count, outside=screen.marked.outside)
         report = await self.show_plan(screen, shown)
         return report is not None or shown.has_nothing
 
@@ -272,8 +288,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             return None
         if report is not None:
             for result in report.applied:
-                if result.asset_id in screen.marked:
-                    screen.marked[result.asset_id] = None  # it may fit no longer because of this
+                screen.marked.note_own_change(result.asset_id)
             await screen.drop_lost_marks()
         screen.feeds.load_list()
         await screen.feeds.load_status()

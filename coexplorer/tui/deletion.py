@@ -80,13 +80,16 @@ class Doomed(msgspec.Struct, frozen=True):
         return "delete" if count == 1 else f"delete {count}"
 
 
-def build_deletion(doomed: Doomed, cells: int, *, reading: str = "", most: int = 99) -> list[Line]:
+def build_deletion(
+    doomed: Doomed, cells: int, *, reading: str = "", note: str = "", most: int = 99
+) -> list[Line]:
     """Return the lines that say what will be gone.
 
     Args:
         doomed: What is to be deleted.
         cells: Width of a line.
         reading: How far the look at the platform is, while it lasts.
+        note: What else is to be said.
         most: Lines that there is room for: what says least is left out first.
     """
     records = doomed.records
@@ -101,7 +104,7 @@ def build_deletion(doomed: Doomed, cells: int, *, reading: str = "", most: int =
     lines += _build_one(records[0], cells) if len(records) == 1 else _build_many(doomed, cells)
     lines += [
         ((f"  {part}", role),)
-        for text, role in _notes(doomed, reading)
+        for text, role in [*([(note, Role.WARN)] if note else []), *_notes(doomed, reading)]
         for part in wrap(text, cells - 2)
     ]
     unarchived = sum(1 for record in records if not record.membership.archived)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -10,6 +10,7 @@ from coexplorer.library.changes import FieldDiff, Plan, PlanItem, describe_diffe
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.losses import describe_loss
 from coexplorer.library.results import BatchReport, EditResult
+from coexplorer.models import AssetId
 from coexplorer.text import clean, cut, fit, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
 
@@ -37,19 +38,23 @@ ROLES = {
 }
 
 
-def build_plan_title(plan: Plan) -> str:
-    """Return what a plan would do, in one line."""
+def build_plan_title(plan: Plan, outside: Collection[AssetId] = frozenset()) -> str:
+    """Return what a plan would do, in one line, and how much of it is not in the list."""
     todo, skipped = len(plan.todo), len(plan.skipped)
     assets = "asset" if todo == 1 else "assets"
     left = f", {skipped:,} left out" if skipped else ""
-    return f"{clean(plan.title)}: {todo:,} {assets}{left}"
+    unseen = sum(item.asset_id in outside for item in plan.todo)
+    unseen_too = f" ({unseen:,} not in the list)" if unseen else ""
+    return f"{clean(plan.title)}: {todo:,} {assets}{unseen_too}{left}"
 
 
-def build_plan_lines(plan: Plan, cells: int) -> list[Line]:
+def build_plan_lines(
+    plan: Plan, cells: int, outside: Collection[AssetId] = frozenset()
+) -> list[Line]:
     """Return the diff of every asset, then those that are left out, each with its reason."""
     lines: list[Line] = []
     for item in plan.todo[:MOST_ITEMS]:
-        lines += _build_item(item, cells)
+        lines += _build_item(item, cells, outside=item.asset_id in outside)
     if len(plan.todo) > MOST_ITEMS:
         lines.append(((f"and {len(plan.todo) - MOST_ITEMS:,} more like these", Role.DIM),))
     if plan.skipped:
@@ -61,8 +66,13 @@ def build_plan_lines(plan: Plan, cells: int) -> list[Line]:
     return lines
 
 
-def _build_item(item: PlanItem, cells: int) -> Iterator[Line]:
+def _build_item(item: PlanItem, cells: int, *, outside: bool) -> Iterator[Line]:
     yield cut_line(((clean(item.name), Role.TITLE),), cells)
+    if outside:
+        yield cut_line((("  not in the list that is shown", Role.WARN),), cells)
+    if item.since:
+        text = f"  changed since it was marked: {' and '.join(item.since)}"
+        yield cut_line(((text, Role.WARN),), cells)
     if item.archive_first:
         yield (("  archive first", Role.WARN),)
     if item.action in _VERBS:

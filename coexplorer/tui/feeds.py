@@ -172,6 +172,15 @@ class Feeds:
         self.show_found(count)
         self.show_header()
         screen.show_footer()
+        if screen.marked:
+            screen.restart("marks", self.load_outside)
+
+    async def load_outside(self) -> None:
+        """Find the marked assets that are not in the list: actions are about them, too."""
+        screen = self._screen
+        found = frozenset(await self._library.ids(screen.browsing.query))
+        screen.marked.note_outside([each for each in screen.marked if each not in found])
+        screen.show_footer()
 
     async def load_start(self, *, to_top: bool = False) -> None:
         """Read all that the screen shows when it opens, at once."""
@@ -362,11 +371,18 @@ class Feeds:
                 self.show_header(f"{clean(reason)}, again at {clock}")
                 screen.restart("wait", partial(self._forget_wait, until))
             case EditApplied() | EditFailed():
-                screen.restart("status", self.load_status)
+                self._take_outcome(event)
             case AssetSettled(asset_id=asset_id, state=state):
                 screen.start("settled", partial(screen.tell_settled, asset_id, state))
             case _:
                 pass
+
+    def _take_outcome(self, event: EditApplied | EditFailed) -> None:
+        screen = self._screen
+        if isinstance(event, EditApplied):
+            screen.marked.note_own_change(event.asset_id)
+            screen.coexplorer.settle(event.asset_id)
+        screen.restart("status", self.load_status)
 
     def _tell_failure(self, error: CoexplorerError) -> None:
         self.show_header("")

@@ -195,3 +195,38 @@ async def test_the_header_says_that_the_platform_takes_long_as_long_as_it_does(
         server.faults.release()
         await app.until_gone("waiting for the platform")
         assert app.stored(OUTSIDE).archived
+
+
+@pytest.mark.parametrize("again", ["a", "+keep\r", "r!\r"])
+async def test_a_refusal_goes_with_the_next_success_of_the_same_asset_only(
+    server: DemoServer, settings: Settings, again: str
+) -> None:
+    async with running_app(server, settings) as app:
+        row = app.main.rows.current
+        assert row is not None
+        server.faults.add(400, "PATCH")
+        await app.press("a")
+        await app.until(lambda: [n.severity for n in app.app._notifications] == ["error"], "it")
+        server.faults.clear()
+        await app.press("g", "j", "a")
+        await app.until(lambda: app.stored(COMBINED).archived, "another one")
+        await app.until_gone("↑")
+        assert [n.severity for n in app.app._notifications] == ["error"]
+        await app.press("g")
+        app.burst(again)
+        await app.until(lambda: not app.app._notifications, "the refusal gone")
+
+
+async def test_a_failure_goes_with_the_next_success_of_the_same_action(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        server.faults.add(500, "*")
+        await app.press("R")
+        await app.until(lambda: [n.severity for n in app.app._notifications] == ["error"], "it")
+        server.faults.clear()
+        await app.press("R")
+        await app.until_shown(" gone")
+        await app.until(
+            lambda: [n.severity for n in app.app._notifications] == ["information"], "gone"
+        )

@@ -14,7 +14,7 @@ from coexplorer.tui import external
 from coexplorer.tui.actions.clipboard import build_texts
 from coexplorer.tui.command_registry import COMMANDS, get_command
 from coexplorer.tui.commands import Marks, Scope, Situation
-from tests.support.server import COMBINED, DRAFT, OUTSIDE
+from tests.support.server import COMBINED, DRAFT, OUTSIDE, RAW
 from tests.support.tui import Running, running_app
 
 MARKED = (OUTSIDE, COMBINED)
@@ -168,3 +168,98 @@ def test_many_are_copied_a_line_each_and_attached_by_one_snippet() -> None:
         "data_assets": [{"id": "1", "mount": "m"}, {"id": "2", "mount": "plain"}]
     }
     assert build_texts([Record(first)], "https://co")["name"].text == "two\nlines"
+
+
+async def test_marks_that_are_not_in_the_list_are_told_before_anything_is_done_to_them(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await mark_two(app)
+        app.burst("/atlas\r")
+        await app.until_shown("2 marked, 2 not in this list")
+        await app.press("space")
+        await app.until_shown("3 marked, 2 not in this list")
+        await app.press("a")
+        await app.until_shown("archive: 3 assets (2 not in the list)")
+        await app.until(lambda: app.text().count("not in the list that is shown") == 2, "which")
+        await app.press("escape", "D")
+        await app.until_shown("2 assets of these not in the list that is shown")
+        await app.press("escape", "escape")
+        await app.until_gone("3 marked")
+
+
+@pytest.mark.parametrize("key", ["a", "+keep\r"])
+async def test_a_plan_says_what_changed_since_its_assets_were_marked(
+    server: DemoServer, settings: Settings, key: str
+) -> None:
+    async with running_app(server, settings) as app:
+        await mark_two(app)
+        server.store.update(OUTSIDE, tags=("theirs",))
+        await app.library.fetch(AssetId(OUTSIDE))
+        app.burst(key)
+        await app.until_shown(": 2 assets", "changed since it was marked: tags")
+        assert app.text().count("changed since") == 1
+
+
+async def test_what_we_changed_ourselves_is_not_told(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await mark_two(app)
+        await app.press("g")
+        app.burst("r!\r")
+        await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "the name")
+        await app.until_gone("↑")
+        await app.press("a")
+        await app.until_shown("archive: 2 assets", "open data!")
+        assert "changed since" not in app.text()
+
+
+async def test_what_left_the_search_since_it_was_marked_is_left_out_and_says_why(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("/tag:raw\r*")
+        await app.until_shown("1 marked")
+        server.store.update(RAW, tags=("keep",))
+        await app.library.fetch(AssetId(RAW))
+        await app.press("a")
+        await app.until_shown("archive: 1 asset", "changed since it was marked: tags")
+        await app.press("y")
+        await app.until_shown("it no longer matches the query: its tags changed")
+        assert not app.stored(RAW).archived
+
+
+async def test_a_text_of_what_a_search_has_marked_is_judged_by_the_search_again(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(server, settings) as app:
+
+        async def write(_before: str, text: str) -> external.Edited:
+            return external.Edited(text.replace("ecephys_655019_2023", "mine_2023"), "")
+
+        monkeypatch.setattr(app.app, "run_editor", write)
+        app.burst("/tag:raw\r*")
+        await app.until_shown("1 marked")
+        await app.press("E")
+        await app.until_shown("edit as text: 1 asset")
+        server.store.update(RAW, tags=("keep",))
+        await app.press("y")
+        await app.until_shown("it no longer matches the query: its tags changed")
+        assert not app.stored(RAW).name.startswith("mine")
+
+
+async def test_deleting_what_a_search_has_marked_judges_it_by_the_search_again(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("/tag:raw\r*")
+        await app.until_shown("1 marked")
+        server.store.update(RAW, tags=("keep",))
+        await app.press("D")
+        await app.until_shown("type delete:")
+        await app.until_gone("Reading it")
+        await app.type("delete")
+        await app.press("enter")
+        await app.until_shown("it no longer matches the query")
+        assert app.server.store.find(RAW) is not None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import CoexplorerError
+from coexplorer.fields import Value
+from coexplorer.library.changes import Plan, note_changes
+from coexplorer.library.selection import Fit
+from coexplorer.models import AssetId
 from coexplorer.tui import external
 from coexplorer.tui.widgets.choices import Choice
 
@@ -17,10 +21,17 @@ if TYPE_CHECKING:
 async def edit_external(screen: MainScreen) -> None:
     """Open the assets as a text in $EDITOR."""
     text = await screen.library.document(screen.targets())
-    await write(screen, text, text)
+    await write(screen, text, text, fits=screen.marked.fits, seen=screen.marked.seen)
 
 
-async def write(screen: MainScreen, before: str, text: str) -> None:
+async def write(
+    screen: MainScreen,
+    before: str,
+    text: str,
+    *,
+    fits: Mapping[AssetId, Fit] | None = None,
+    seen: Mapping[AssetId, Mapping[str, Value]] | None = None,
+) -> None:
     """Let the user write until there is a plan that is carried out, or the text is given up.
 
     What is written is a draft until then: an app that ends in the middle leaves it.
@@ -29,6 +40,8 @@ async def write(screen: MainScreen, before: str, text: str) -> None:
         screen: The main screen.
         before: The text as it was built from the assets.
         text: As far as it is written already.
+        fits: What its assets must still be when they are changed; see `Library.plan`.
+        seen: How they looked when they were marked.
     """
     while True:
         edited = await screen.coexplorer.run_editor(before, text)
@@ -38,7 +51,11 @@ async def write(screen: MainScreen, before: str, text: str) -> None:
             break
         text = edited.text
         question = "the plan was left"
-        make = partial(screen.library.plan_document, before, text)
+
+        async def make(text: str = text) -> Plan:
+            plan = await screen.library.plan_document(before, text, fits=fits)
+            return note_changes(plan, seen or {})
+
         try:
             if await screen.coexplorer.carry_out(screen, make, len(screen.targets())):
                 break

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
     from coexplorer.tui.screens.main import MainScreen
 
+ALL = 1 << 60
+"""More rows than any list has."""
 ONLY_ONE = "only this one, not those that are marked"
 
 
@@ -21,9 +23,9 @@ def toggle(screen: MainScreen) -> None:
     if row is None:
         return
     if row.id in screen.marked:
-        del screen.marked[row.id]
+        screen.marked.drop([row.id])
     else:
-        screen.marked[row.id] = None
+        screen.marked.add([row])
     screen.show_marks()
     screen.rows.move_by(1)
 
@@ -37,7 +39,7 @@ async def mark_range(screen: MainScreen) -> None:
     first, last = sorted((screen.range_start, screen.rows.cursor))
     screen.range_start = None
     rows = await screen.library.window(screen.browsing.query, offset=first, limit=last - first + 1)
-    screen.marked.update(dict.fromkeys(row.id for row in rows))
+    screen.marked.add(rows)
     screen.show_marks()
 
 
@@ -46,8 +48,7 @@ async def mark_all(screen: MainScreen) -> None:
     query = screen.browsing.query
     judged = query if query.terms else Query((Flag("archived", negated=True),))
     fit = fit_query(judged, time.time())
-    found = await screen.library.ids(query)
-    screen.marked.update({each: screen.marked.get(each, fit) for each in found})
+    screen.marked.add(await screen.library.window(query, limit=ALL), fit)
     screen.show_marks()
 
 

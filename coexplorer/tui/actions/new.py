@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from coexplorer.errors import ChangedSince
 from coexplorer.library.changes import Change
+from coexplorer.text import plural
 
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
@@ -37,7 +38,9 @@ async def delete(screen: MainScreen) -> None:
     if not known:
         return
     while True:
-        records = await screen.app.push_screen_wait(ConfirmScreen(screen.library, known))
+        records = await screen.app.push_screen_wait(
+            ConfirmScreen(screen.library, known, note=_tell_outside(screen))
+        )
         if not records:
             screen.feeds.load_list()  # it may have been read again, or found to be gone
             return
@@ -46,18 +49,27 @@ async def delete(screen: MainScreen) -> None:
             break
         asset = records[0].asset
         try:
+            if (fit := screen.marked.fits.get(asset.id)) is not None:
+                fit.ensure(records[0])
             await screen.library.delete(asset.id, archive_first=first, shown=asset)
         except ChangedSince as error:
             screen.report(error)
             known = list(records)  # it is shown once more, as it is now
             continue
         screen.say(f"deleted {asset.name}")
-        screen.marked.pop(asset.id, None)
+        screen.marked.drop([asset.id])
         screen.show_marks()
         screen.feeds.load_list()
         return
-    make = partial(screen.library.plan, records, Change(delete=True, archive_first=first))
+    change = Change(delete=True, archive_first=first)
+    make = partial(screen.library.plan, records, change, fits=screen.marked.fits)
     await screen.coexplorer.carry_out(screen, make, len(records))
+
+
+def _tell_outside(screen: MainScreen) -> str:
+    """Say that some of what is marked is not in the list that is shown."""
+    outside = len(screen.marked.outside)
+    return f"{plural(outside, 'asset')} of these not in the list that is shown" if outside else ""
 
 
 ACTIONS: dict[str, Action] = {

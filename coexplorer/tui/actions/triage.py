@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,10 @@ import msgspec
 
 from coexplorer.errors import JournalError
 from coexplorer.fields import Fields
-from coexplorer.library.changes import Change
+from coexplorer.library.changes import Change, Plan, note_changes
 from coexplorer.library.entries import State
 from coexplorer.library.results import EditResult
-from coexplorer.models import Row
+from coexplorer.models import AssetId, Row
 from coexplorer.tui.actions import edit
 from coexplorer.tui.keys import QuickAction
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags, quote_tag
@@ -44,9 +44,7 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
         first = await _first_marked(screen) or row
         if first is not None:
             chosen = list(screen.marked)
-            # What a search has marked must be in it still; what was marked singly is meant.
-            fits = {each: fit for each, fit in screen.marked.items() if fit is not None}
-            make = partial(screen.library.plan, chosen, action.change(first), fits=fits)
+            make = partial(_plan, screen, chosen, action.change(first))
             await screen.coexplorer.carry_out(screen, make, len(chosen))
         return
     if row is None:
@@ -56,6 +54,12 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
         result = sending.result = await _do_one(screen, row, action.change(row))
     if result is not None and result.state is State.UNCHANGED:
         screen.say(f"{action.title}: nothing to do for {row.name}")
+
+
+async def _plan(screen: MainScreen, chosen: Sequence[AssetId], change: Change) -> Plan:
+    """Plan a change of marked assets: what a search has marked must be in it still."""
+    fits, seen = screen.marked.fits, screen.marked.seen
+    return note_changes(await screen.library.plan(chosen, change, fits=fits), seen)
 
 
 async def _first_marked(screen: MainScreen) -> Row | None:

@@ -307,7 +307,7 @@ class CommandScreen(TerminalScreen[Result]):
 
     def _put_to_work(self, name: str, work: Work, group: str = "") -> Worker[None]:
         """Start work, by the one door that all of it goes through; none once the app has ended."""
-        guarded = partial(self._guard, work)
+        guarded = partial(self._guard, name, work)
         if self.coexplorer.has_ended:
             return Worker(self, guarded, name=name)
         if not group:
@@ -325,7 +325,7 @@ class CommandScreen(TerminalScreen[Result]):
         finally:
             await self.release_keys(OPEN)
 
-    async def _guard(self, work: Work) -> None:
+    async def _guard(self, name: str, work: Work) -> None:
         try:
             with self.coexplorer.working():
                 await work()
@@ -334,20 +334,29 @@ class CommandScreen(TerminalScreen[Result]):
                 # There is nobody left to tell, and nothing that it could have touched.
                 _log.debug("after the end", exc_info=True)
             elif isinstance(error, CoexplorerError):
-                self.report(error)
+                self.report(error, about=name)
             elif not isinstance(error, NoScreen) or self.is_running:
                 raise
+        else:
+            self.coexplorer.settle(name)
 
-    def report(self, error: CoexplorerError) -> None:
-        """Show an error of ours: one sentence with the way out."""
+    def report(self, error: CoexplorerError, *, about: str = "") -> None:
+        """Show an error of ours: one sentence with the way out.
+
+        Args:
+            error: What happened.
+            about: What was tried, where the error is not of one asset: once that goes well, this
+                is no longer shown. What is said of an asset goes with the asset's next success.
+        """
         hint = error.hint
         if isinstance(error, NotSignedIn):
             self.coexplorer.sign_in_again(error)
             hint = "you will be asked for a token when you are done here"
             if not self.coexplorer.typing:
                 return  # the screen that asks says why
-        self.say(f"{error.message}: {hint}" if hint else error.message, severity="error")
+        text = f"{error.message}: {hint}" if hint else error.message
+        self.say(text, severity="error", about=error.about or about)
 
-    def say(self, text: str, *, severity: str = "information") -> None:
+    def say(self, text: str, *, severity: str = "information", about: str = "") -> None:
         """Show a notification; foreign text in it is made harmless."""
-        self.coexplorer.say(text, severity=severity)
+        self.coexplorer.say(text, severity=severity, about=about)

@@ -36,6 +36,7 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
     Args:
         library: Asks the platform.
         known: What is to be deleted, as the catalog has it.
+        note: What else is to be said of it.
     """
 
     scope: ClassVar[Scope] = Scope.FORM
@@ -49,10 +50,11 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
     ConfirmScreen Field { width: 1fr; }
     """
 
-    def __init__(self, library: Library, known: Sequence[Record]) -> None:
+    def __init__(self, library: Library, known: Sequence[Record], *, note: str = "") -> None:
         super().__init__()
         self._library = library
         self._doomed = Doomed(tuple(known))
+        self._note = note
         self._read: int | None = 0
         self._entered = False
 
@@ -108,7 +110,9 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
             reading = f"Reading {what} from the platform, to show what is there now…"
         self.query_one(Rule).show_title("Delete permanently")
         room = self.app.size.height - CHROME
-        lines = build_deletion(doomed, self.app.size.width, reading=reading, most=room)
+        lines = build_deletion(
+            doomed, self.app.size.width, reading=reading, note=self._note, most=room
+        )
         self.query_one("#gone", Lines).show(lines)
         sign = f" type {doomed.words}: " if doomed.records else " "
         self.query_one("#sign", Lines).styles.width = len(sign)

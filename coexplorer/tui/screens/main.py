@@ -13,7 +13,6 @@ from textual.containers import Container, Vertical
 from coexplorer.config import Settings
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.library import Library
-from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId
 from coexplorer.query import SortKey
 from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, triage
@@ -21,6 +20,7 @@ from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Scope, Situation
 from coexplorer.tui.feeds import Feeds
+from coexplorer.tui.marks import Marks
 from coexplorer.tui.messages import (
     FieldsEntered,
     FieldsTyped,
@@ -95,7 +95,7 @@ class MainScreen(CommandScreen[None]):
         self.footer = Footer(id="footer")
         self.saved_views = dict(settings.views)
         self.browsing = Browsing()
-        self.marked: dict[AssetId, Fit | None] = {}
+        self.marked = Marks()
         self.range_start: int | None = None
         self.last_action: triage.Repeatable | None = None
         self.details_of: AssetId | None = None
@@ -262,7 +262,7 @@ class MainScreen(CommandScreen[None]):
         if self.editing is not None:
             notes += edit.tell_marks(self)
         elif self.marked:
-            notes.append(f"{len(self.marked):,} marked")
+            notes.append(self.marked.describe())
         if self.range_start is not None:
             notes.append("range: v ends it")
         self.footer.show_commands(
@@ -277,8 +277,7 @@ class MainScreen(CommandScreen[None]):
     async def drop_lost_marks(self) -> None:
         """Take away the marks of assets that are no more."""
         there = {row.id for row in await self.library.rows(list(self.marked))}
-        for lost in [marked for marked in self.marked if marked not in there]:
-            del self.marked[lost]
+        self.marked.drop([marked for marked in self.marked if marked not in there])
         self.show_marks()
 
     def report_once(self, error: CoexplorerError) -> None:

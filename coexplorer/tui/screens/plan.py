@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from coexplorer.library.changes import Plan
 from coexplorer.library.entries import Action
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchProgress, BatchReport
+from coexplorer.models import AssetId
 from coexplorer.text import width
 from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.commands import Command, Scope
@@ -62,6 +63,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         way_back: What is said of taking it back.
         resumes: The batch to go on with: what it has not done, what was refused too, is done at
             once.
+        outside: Assets that are not in the list that is shown.
     """
 
     scope: ClassVar[Scope] = Scope.PLAN
@@ -80,6 +82,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         start: Start | None = None,
         way_back: str = "u undoes all of it",
         resumes: int = 0,
+        outside: Collection[AssetId] = frozenset(),
     ) -> None:
         super().__init__()
         self._library = library
@@ -87,6 +90,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._title = title
         self._start_plan = start
         self._way_back = way_back
+        self._outside = outside
         self._outcomes: list[Outcome] = []
         self._count = count
         self._plan: Plan | None = None
@@ -166,8 +170,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             text = f"comparing {self._count:,} {assets} …"
             self._progress.show([((text, Role.TEXT), ("  Esc gives it up", Role.DIM))])
         else:
-            self._rule.show_title(self._title or build_plan_title(self._plan))
-            self._list.show(build_plan_lines(self._plan, cells))
+            self._rule.show_title(self._title or build_plan_title(self._plan, self._outside))
+            self._list.show(build_plan_lines(self._plan, cells, self._outside))
             if not self._plan.todo:
                 self._progress.show([(("nothing to do: Esc leaves", Role.WARN),)])
         self._show_outcome()
