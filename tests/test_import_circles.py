@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ OWED = {
 """Package → the beginnings of names that may still stand in a circle."""
 
 
+@functools.cache
 def read_imports() -> dict[str, set[str]]:
     """Return module → the modules of ours that it imports, ``if TYPE_CHECKING`` included."""
     files = {
@@ -56,12 +58,11 @@ def _reach(imports: dict[str, set[str]], name: str) -> set[str]:
     return reached
 
 
-IMPORTS = read_imports()
-
-
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_module_of_a_package_stands_in_a_circle(package: str) -> None:
-    inside = {name: needs for name, needs in IMPORTS.items() if name.split(".")[1:2] == [package]}
+    inside = {
+        name: needs for name, needs in read_imports().items() if name.split(".")[1:2] == [package]
+    }
     owed = tuple(f"coexplorer.{each}" for each in OWED.get(package, ()))
     circles = find_circles(inside)
     assert [name for name in sorted(circles) if not name.startswith(owed)] == []
@@ -69,7 +70,7 @@ def test_no_module_of_a_package_stands_in_a_circle(package: str) -> None:
 
 def test_no_package_stands_in_a_circle() -> None:
     packages: dict[str, set[str]] = {}
-    for name, needs in IMPORTS.items():
+    for name, needs in read_imports().items():
         package = name.split(".")[1:2] or [""]
         found = {need.split(".")[1] for need in needs if "." in need}
         packages.setdefault(package[0], set()).update(found - set(package))

@@ -1,6 +1,7 @@
 """Whatever a server sends, this machine keeps little of it and waits only a limited time."""
 
 import contextlib
+import functools
 import gzip
 import json
 import re
@@ -65,15 +66,26 @@ def endless(status: int, **headers: str) -> Callable[[Asked], Iterator[bytes]]:
 
 def bomb(status: int, layers: int, encoding: str) -> Callable[[Asked], Iterator[bytes]]:
     """Send 300 MB of blanks, packed so often."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = b"".join(packer.compress(b" " * 1_000_000) for _ in range(300)) + packer.flush()
-    for _ in range(layers - 1):
-        packed = gzip.compress(packed)
 
     def answer(_asked: Asked) -> Iterator[bytes]:
-        yield reply(status, packed, Content_Encoding=encoding)
+        yield reply(status, pack_blanks(layers), Content_Encoding=encoding)
 
     return answer
+
+
+@functools.cache
+def pack_blanks(layers: int) -> bytes:
+    """Pack 300 MB of blanks; seconds of CPU, which only who runs these tests shall spend."""
+    if layers > 1:
+        return gzip.compress(pack_blanks(layers - 1))
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(b" " * 1_000_000) for _ in range(300)) + packer.flush()
+
+
+@pytest.fixture(scope="module")
+def _packed() -> None:
+    """Pack before anybody waits for it."""
+    pack_blanks(2)
 
 
 @contextlib.contextmanager
@@ -88,6 +100,7 @@ def little_memory() -> Iterator[None]:
     assert peak < 30_000_000
 
 
+@pytest.mark.usefixtures("_packed")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -122,6 +135,7 @@ async def test_a_reply_without_end_is_a_bad_reply(
                 await client.get(A)
 
 
+@pytest.mark.usefixtures("_packed")
 @pytest.mark.parametrize(
     "answer",
     [endless(400), bomb(400, 1, "gzip"), bomb(400, 2, "gzip,gzip")],
