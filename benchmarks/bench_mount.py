@@ -12,7 +12,7 @@ ratios.
 Cold means after the kernel forgot its entries (`drop_caches`, needs root) and the daemons have
 heard of it; what they read from stays in memory: rclone's folder is in tmpfs, and our catalog is
 read once more before, as some machines (with DAMON) give the pages of idle files up after seconds.
-A row of ours alone tells what it costs when the catalog has to come from the disk, too.
+A row for our mount only shows the cost when the catalog also has to come from the disk.
 
 Goals in seconds, or in calls a second, are for a machine that does a request of the minimal file
 system in 70 µs: a row tells what this one needs. Where the minimal one misses a goal too, and ours

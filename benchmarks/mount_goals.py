@@ -40,7 +40,7 @@ def ratio(row: str, above: Figures, below: Figures) -> float | None:
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure must be: of ours alone, or as a ratio to a peer's."""
+    """What a figure must be: absolute, or relative to a peer's."""
 
     text: str
     row: str

@@ -123,7 +123,7 @@ def read_object(raw: bytes) -> tuple[dict[str, object], bytes]:
     """Decode one asset; return it with its JSON text, mended where no strict decoder reads it.
 
     Raises:
-        ValueError: `raw` is no JSON object.
+        ValueError: `raw` is not a JSON object.
     """
     try:
         obj = msgspec.json.decode(raw)
@@ -176,7 +176,7 @@ def unknown_fields(asset: Asset) -> dict[str, object]:
     Keys inside ``provenance`` and ``source_bucket`` come as ``provenance.key``.
 
     Raises:
-        ValueError: `asset.raw` is no JSON object.
+        ValueError: `asset.raw` is not a JSON object.
     """
     obj = decode_json(asset.raw)
     if not isinstance(obj, dict):

@@ -357,7 +357,7 @@ _TROUBLES: Final = {
     errno.ENOTDIR: ("part of its path is a file, not a folder", "move that file away"),
     errno.EISDIR: ("it is a folder, not a file", "move that folder away"),
     errno.ENAMETOOLONG: ("its path is too long", "choose a shorter one"),
-    errno.ELOOP: ("its symbolic links lead in a circle", "mend the links"),
+    errno.ELOOP: ("its symbolic links lead in a circle", "fix the links"),
     errno.EFBIG: ("it would be larger than a file may be", "raise the limit: ulimit -f"),
 }
 

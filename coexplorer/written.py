@@ -23,7 +23,7 @@ _UNSEEN = re.compile(
 )
 """Signs that cannot be seen and change what a word is, or the direction of what is around them.
 
-Those that join or part letters and emoji, and the marks of a direction, are part of writing.
+Characters that join or part letters and emoji, and direction marks, are part of writing.
 """
 _QUOTES = {'"': '"', "'": "'", "\N{LEFT DOUBLE QUOTATION MARK}": "\N{RIGHT DOUBLE QUOTATION MARK}"}
 _ASSIGNED = re.compile(r"(?:export\s+)?[A-Z][A-Z0-9_]*\s*=\s*(?=\S)")

@@ -66,7 +66,7 @@ class Client:
         bounds: What a platform can make us keep of one reply.
         concurrency: Requests that may be under way at once.
         on_wait: Told the seconds and the reason before each wait, for a countdown.
-        carrier: Takes the place of the network; for tests of waiting.
+        carrier: Replaces the network; for tests of waiting.
 
     Raises:
         ConfigError: `base_url` is no address, or one that would send the token in clear text.
@@ -129,7 +129,7 @@ class Client:
 
     @property
     def on_wait(self) -> OnWait | None:
-        """Who is told before each wait; may be replaced at any time."""
+        """Called before each wait; may be replaced at any time."""
         return self._transport.on_wait
 
     @on_wait.setter

@@ -99,7 +99,7 @@ def classify_reply(
     """Turn a reply that is no success into a failure.
 
     Args:
-        status: Outside of 200…299.
+        status: Outside 200…299.
         body: The reply's, of any form.
         subject: What was asked for: `Call.subject`.
         writes: Whether the platform would have been changed.
@@ -294,7 +294,7 @@ def find_message(body: bytes) -> str:
         return ""
     if page := find_page_title(body):
         return page
-    # What stands behind signed addresses is S3, whose errors are XML.
+    # Signed addresses lead to S3, whose errors are XML.
     if message := _between(body, b"<Message>", b"</Message>", after=b"<Error>"):
         return _one_line(unescape(message.decode("utf-8", "replace")))
     try:

@@ -53,7 +53,7 @@ def split_page(body: bytes, *, most: int) -> tuple[bytes, tuple[bytes, ...]]:
                 rows_from = place
         elif bracket.depth == 1:
             return body[: rows_from + 1] + body[place:], tuple(rows)
-        elif bracket.depth == 2:  # noqa: PLR2004 # inside of the page and of its list
+        elif bracket.depth == 2:  # noqa: PLR2004 # inside the page and of its list
             if bracket.opens:
                 row_from = place
             else:

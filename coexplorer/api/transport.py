@@ -161,7 +161,7 @@ class Transport:
         bounds: See `Bounds`.
         concurrency: Requests that may be under way at once.
         on_wait: See `OnWait`; may be replaced at any time.
-        carrier: Takes the place of the network; for tests of waiting.
+        carrier: Replaces the network; for tests of waiting.
 
     Raises:
         ConfigError: The address would send the token in clear text, or is none.
@@ -184,7 +184,7 @@ class Transport:
         self.on_wait = on_wait
         self.waits = Waits()
         self.clock_offset_s = 0.0
-        """Seconds that the platform's clock is ahead of ours, as far as it has told."""
+        """Seconds that the platform's clock is ahead of ours, as far as its replies tell."""
         self._token = token
         self.timeouts = timeouts
         self.bounds = bounds

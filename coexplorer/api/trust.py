@@ -33,7 +33,7 @@ def build_tls(environment: Mapping[str, str]) -> ssl.SSLContext:
     """Make the context of a client; it takes some 20 ms.
 
     ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` count first, then ``REQUESTS_CA_BUNDLE``, then
-    ``CURL_CA_BUNDLE``: what is named there takes the place of the system's.
+    ``CURL_CA_BUNDLE``: these replace the system's store.
 
     Raises:
         ConfigError: A variable names what is not there, or holds no certificate.

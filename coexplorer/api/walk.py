@@ -35,7 +35,7 @@ Row = TypeVar("Row")
 class Walk(Generic[Row]):
     """Pages of one search, in order, without the rows that the platform repeats.
 
-    Used plainly (``async for rows in walk``) it asks for one page at a time. Inside of
+    Used plainly (``async for rows in walk``) it asks for one page at a time. Inside
     ``async with walk:`` further pages are on their way while one is read.
 
     Args:

@@ -170,7 +170,7 @@ _NAMED: Final = msgspec.json.Decoder(_Named)
 
 
 def parse_ids(rows: Sequence[bytes | msgspec.Raw]) -> tuple[AssetId, ...]:
-    """Read the ids alone of a page's rows, of those that `parse_rows` keeps."""
+    """Read only the ids of a page's rows, of the ones that `parse_rows` keeps."""
     ids: list[AssetId] = []
     for row in rows:
         if len(memoryview(row)) > LONGEST_ASSET:
@@ -378,7 +378,7 @@ def parse_permissions(body: bytes) -> tuple[Grant, ...]:
     """Read who may do what: users first, then groups, then everyone.
 
     Raises:
-        ValueError: It is no JSON object.
+        ValueError: It is not a JSON object.
     """
     reply = _object(body)
     grants = [
@@ -402,7 +402,7 @@ def parse_metadata_schema(body: bytes) -> tuple[MetadataField, ...]:
     """Read the deployment's custom metadata fields; those without a name are left out.
 
     Raises:
-        ValueError: It is no JSON object.
+        ValueError: It is not a JSON object.
     """
     fields = _object(body).get("fields")
     return tuple(

@@ -95,7 +95,7 @@ class Clause(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """A walk along assets: all of them, or those that a query can find.
+    """A walk along assets: all of them, or the ones that a query can find.
 
     Attributes:
         by: The ``ORDER BY`` list over `asset`; ends in the id, so that it is total.

@@ -119,7 +119,7 @@ class Sets:
         """Return at least the first `wanted` assets; None when they are not near the start."""
 
         def is_promising(share: float) -> bool:
-            """Judge by those that were looked at; the newest are seldom like all others."""
+            """Judge by the assets seen so far; the newest are seldom like the others."""
             if share * _LOOKED_AT[-1] >= wanted or search.order.within:
                 return share * _LOOKED_AT[-1] >= wanted
             return _estimate_share(connection, search) * _LOOKED_AT[-1] >= wanted
@@ -316,14 +316,14 @@ def _look_at(
     first: Callable[[int], Sequence[int]],
     is_promising: Callable[[float], bool],
 ) -> list[int] | None:
-    """Look at assets one by one, in steps; return at least `wanted` of those that fit, or all.
+    """Look at assets one by one, in steps; return at least `wanted` matches, or all.
 
     Args:
         connection: To the catalog.
         condition: What they must fulfil.
         wanted: How many are enough.
         first: Returns the first N of them, in order, or all if there are fewer.
-        is_promising: Says whether to go on, by which part of those that were looked at fits.
+        is_promising: Says whether to go on, by the share of matches so far.
     """
     found: list[int] = []
     done = 0

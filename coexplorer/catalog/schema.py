@@ -38,7 +38,7 @@ CREATE TABLE asset (
     external INTEGER NOT NULL,    -- 1: the files stay in a bucket outside the platform
     type TEXT NOT NULL,           -- as the platform says it
     state TEXT NOT NULL,
-    name_folded TEXT NOT NULL,    -- see query.fold; sorts and finds names without case
+    name_folded TEXT NOT NULL,    -- see query.fold; sorts and finds names ignoring case
     owner_folded TEXT NOT NULL,
     mount_folded TEXT NOT NULL,   -- empty: none
     tags TEXT NOT NULL,           -- JSON list, as the platform said it

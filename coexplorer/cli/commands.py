@@ -251,7 +251,7 @@ def find_color(environ: Mapping[str, str]) -> bool | None:
 
 
 def _find_settings(ctx: click.Context, invocation: Invocation) -> Settings:
-    """Load the settings; on a first start at a terminal, greet the user in place of an error."""
+    """Load the settings; on a first start at a terminal, greet the user instead of failing."""
     from coexplorer.errors import NoProfile
 
     try:

@@ -35,7 +35,7 @@ MEANINGS = {
     USAGE: "wrong usage: an option, a mistake in a query, a value that can't be sent",
     SIGN_IN: "not signed in, or the settings are wrong",
     NOT_FOUND: "no such asset, or not shared with you, or a name that fits several; an empty list",
-    REFUSED: "the platform or a guard of ours refused it",
+    REFUSED: "the platform refused it, or coexplorer did for safety",
     PLATFORM: "trouble with the platform or the way to it; trying again later may help",
     PARTLY: "done for some assets and not for others, or answered from a part of them",
     CONFLICT: "somebody else changed the same field; your text is kept",

@@ -362,7 +362,7 @@ def discard_command(
 async def _retry(library: Library, entry_id: int) -> int:
     result = await library.retry(entry_id)
     if result.state == "discarded":
-        print_line(f"{result.asset_name}: a later change took its place; nothing was sent")
+        print_line(f"{result.asset_name}: a later change replaced it; nothing was sent")
         return exits.OK
     if result.error is not None:
         raise result.error
@@ -380,7 +380,7 @@ async def _discard(library: Library, entry_id: int) -> int:
 
 
 def _tell_nothing(kept: Sequence[Entry]) -> str:
-    """Say that nothing was done, and what is kept all the same (pure)."""
+    """Say that nothing was done, and what is kept anyway (pure)."""
     waiting = any(entry.state != "refused" or entry.action == "delete" for entry in kept)
     line = "nothing was done" if waiting else "nothing waits for you"
     if refused := sum(entry.state == "refused" for entry in kept):

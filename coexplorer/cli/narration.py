@@ -245,7 +245,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         _BOTTOM.draw(self._line)
 
     def show_wait(self, sentence: str) -> None:
-        """Show in place of the bar what is waited for; empty: the bar again."""
+        """Show what is being waited for instead of the bar; empty: the bar again."""
         if sentence:
             _BOTTOM.draw(f"{self._label} {self._figures}".rstrip() + f": {sentence}")
         else:

@@ -45,8 +45,8 @@ cells than titles, a key is in an object twice.
 An empty list is told: what changes or waits for assets ends with 4 then, for what should have
 written the list may have failed. A standard input that is closed is an error.
 
-What `--query` selects is judged by the query again when each asset is read afresh, right before
-it is changed; what no longer fits is left out and named. Before that, all assets are read anew if
+What `--query` selects is judged by the query again when each asset is read, right before
+it is changed; what no longer fits is left out and named. Before that, all assets are read again if
 that was not done within the last minute (or ten times as long as it takes); else only what the
 platform itself finds for the query. `--refresh` reads all assets anew in any case. Whether an asset
 is archived, mine, shared or a favorite is only told by searches, so of `is:mine`, `is:shared` and

@@ -280,7 +280,7 @@ async def look_for_new(library: Library, names: Sequence[str], *, kept: bool) ->
 
 
 async def ensure_found(library: Library, query: Query, *, refresh: bool, kept: bool) -> str:
-    """Bring the catalog up to date for a query whose assets are going to be changed.
+    """Bring the catalog up to date for a query whose assets will be changed.
 
     Args:
         library: The library.

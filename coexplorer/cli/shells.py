@@ -1,8 +1,8 @@
 r"""What the shell has on its command line, and how it wants what goes on from there.
 
 Names hold blanks, quotes and colons, which mean something to a shell. zsh and fish quote what they
-are given, and only want plain texts; bash puts into the line what it is given, in place of what
-stands behind the last character that it takes for the end of a word (a colon is one), so it gets
+are given, and only want plain texts; bash puts into the line what it is given, instead of what
+follows the last character that it takes for the end of a word (a colon is one), so it gets
 exactly that, quoted as the user began. Pure, but for the environment that the scripts set.
 """
 
@@ -77,7 +77,7 @@ def read_line(line: str, breaks: str = _BREAKS) -> Typed:
 
 
 def quote_for_bash(text: str, quote: str) -> str:
-    """Return a text as bash reads it back, inside a quote that is open or outside of any (pure)."""
+    """Return a text as bash reads it back, inside a quote that is open or outside any (pure)."""
     if quote == "'":
         return text.replace("'", "'\\''")
     if quote == '"':
@@ -123,7 +123,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 
     def complete(self) -> str:
-        """Return a line for each choice: what bash puts in place of the last part of the word."""
+        """Return a line for each choice: what bash puts instead of the last part of the word."""
         line = os.environ.get("COMP_LINE", "").encode("utf-8", "surrogateescape")
         point = os.environ.get("COMP_POINT", "")
         cut = line[: int(point)] if point.isdecimal() else line

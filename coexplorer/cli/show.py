@@ -58,7 +58,7 @@ def show_command(
     columns: tuple[str, ...],
     style: Format,
 ) -> None:
-    """Show everything about assets, read afresh from the platform."""
+    """Show everything about assets, read from the platform just now."""
     style = choose_raw(style, raw=raw, columns=",".join(columns) or None)
     targets = read_targets(assets, query, reads=True)
 
@@ -157,7 +157,7 @@ def open_command(
         try:
             ids = await find_targets(library, targets, guess=True)
         except ApiError:
-            # The page may open all the same: what is known here is enough for a link.
+            # The page may open anyway: what is known here is enough for a link.
             ids = await find_targets(library, targets, guess=True, fresh=False)
         return [f"{library.settings.base_url}/data-assets/{asset_id}" for asset_id in ids]
 

@@ -34,7 +34,7 @@ def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
         if not status.is_kept:
             raise CatalogError(
                 status.catalog_problem,
-                hint="mend that, or set XDG_CACHE_HOME to a folder on another disk",
+                hint="fix that, or set XDG_CACHE_HOME to a folder on another disk",
             )
         return await with_sync_progress(library, lambda: library.sync(force=force))
 

@@ -30,7 +30,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FETCHED_AFRESH = 10
 """So many named assets are asked of the platform before they are shown or changed; more come from
-the catalog: every write reads its asset afresh anyway."""
+the catalog: every write reads its asset again anyway."""
 
 
 class Targets(msgspec.Struct, frozen=True):

@@ -33,7 +33,7 @@ def parse_domain(text: str) -> Address:
     plain HTTP unless a URL says otherwise; all others must speak HTTPS.
 
     Raises:
-        ConfigError: When it is none of these, holds a user or password, or is plain HTTP elsewhere.
+        ConfigError: It is not one of these, holds a user or password, or is plain HTTP elsewhere.
     """
     stripped = text.strip()
     scheme, host, port = _split(stripped)

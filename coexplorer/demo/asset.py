@@ -92,8 +92,8 @@ class StoredAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             others.
         edited: Names of the attributes that were changed since the import.
         archived: Not in the asset object; only a search tells.
-        favorite_of: Emails of those who marked it; not in the asset object either.
-        roles: Email to role of those that it is shared with by name.
+        favorite_of: Emails of the users who marked it; not in the asset object either.
+        roles: Email to role, for users that it is shared with by name.
         shared_to: Email to whether a search for what is shared finds it for that user; who is not
             named finds what is not their own and can be read.
         everyone: ``viewer`` (all can read it), ``discoverable`` (all can find it and see its

@@ -41,7 +41,7 @@ class SignIn:
     """Checks of ``Authorization`` headers.
 
     Args:
-        users: Those who can sign in.
+        users: The people who can sign in.
     """
 
     def __init__(self, users: Sequence[User]) -> None:

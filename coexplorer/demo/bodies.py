@@ -23,7 +23,7 @@ def decode_body(body: bytes, kind: type[_Body]) -> _Body:
         kind: A struct.
 
     Raises:
-        Refusal: 400: it is no JSON, or has something of another kind.
+        Refusal: 400: it is not JSON, or has values of another kind.
     """
     try:
         return msgspec.json.decode(body or b"{}", type=kind, strict=False)

@@ -168,7 +168,7 @@ def _check_version(request: Request, dialect: Dialect) -> None:
     if wanted is None:
         return
     if not _VERSION.fullmatch(wanted.strip()):
-        raise Refusal(400, f"bad request: Min-Server-Version {wanted[:80]!r} is no version")
+        raise Refusal(400, f"bad request: Min-Server-Version {wanted[:80]!r} is not a version")
     version = VERSIONS[dialect]
     parts = tuple(int(part) for part in wanted.strip().split("."))
     if parts > version:

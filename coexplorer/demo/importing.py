@@ -77,14 +77,14 @@ def import_assets(
     on_bad_line: Callable[[BadLineError], None],
     as_admin: bool = False,
 ) -> Iterator[StoredAsset]:
-    """Stream the assets of a file; of those that repeat an id, as pages do, only the first.
+    """Stream the assets of a file; if an id repeats, as in pages, only its first.
 
     Args:
         path: The file; empty lines are skipped.
         owner: Email of the first user, whose the assets are unless the line says otherwise.
         colleague: Email of the second, who has the others and shares them.
-        on_bad_line: Told of each line that is no JSON object, or has no good id or no name; it is
-            left out.
+        on_bad_line: Called with each line that is not a JSON object, or has no good id or no name;
+            it is left out.
         as_admin: Let the first user change and delete what is not theirs, as an administrator can.
 
     Raises:
@@ -112,7 +112,7 @@ def parse_asset_line(
     """Read one asset object; whatever is strange in it counts as absent, but id and name.
 
     Raises:
-        ValueError: It is no JSON object, or has no good id or no name.
+        ValueError: It is not a JSON object, or has no good id or no name.
     """
     if text.startswith(b"["):
         raise ValueError("an array; expected one object per line, as ls --raw prints them")

@@ -39,7 +39,8 @@ def run_in_background(serve: Callable[[Callable[[], None]], None], log_path: Pat
 
     Raises:
         Refused: It ended before it was ready; message and hint are its own.
-        CatalogError, JournalError, ConfigError: Likewise; a file or folder of ours can't be used.
+        CatalogError, JournalError, ConfigError: Likewise; one of our files or folders can't be
+            used.
     """
     reader, writer = os.pipe()
     if os.fork():

@@ -135,7 +135,7 @@ def answers(folder: Path, patience_s: float = _ANSWER_S) -> bool:
 
 
 def is_mountpoint(folder: Path) -> bool:
-    """Tell whether a mount of ours is at a real path; the mount itself is not asked."""
+    """Tell whether one of our mounts is at a real path; the mount itself is not asked."""
     return any(mounted == folder for mounted, _ in iter_mountpoints())
 
 
@@ -251,7 +251,7 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> None:
         force: Detach it even if it is in use, and end a serving process that hangs.
 
     Raises:
-        Refused: Nothing of ours is mounted there, or it is in use (by whom, it says).
+        Refused: We have nothing mounted there, or it is in use (the message says by whom).
     """
     folder = find_real_path(folder)
     minors = [minor for path, minor in iter_mountpoints() if path == folder]

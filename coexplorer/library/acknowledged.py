@@ -24,7 +24,7 @@ async def apply_acknowledged(context: Context) -> int:
     """Let the catalog know what the journal says was done since it last saw an asset.
 
     Returns:
-        Of how many assets the catalog learned something.
+        How many assets the catalog learned something about.
 
     Raises:
         JournalError: The journal can't be read.

@@ -26,7 +26,7 @@ class Background:
     """Keeps the catalog fresh until it is cancelled.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
         sync: Sweeps and refreshes.
     """
 

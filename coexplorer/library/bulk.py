@@ -49,7 +49,7 @@ class Bulk:
     """Plans batches and carries them out.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
         editor: Sends one asset's change.
     """
 
@@ -139,7 +139,7 @@ class Bulk:
         Args:
             drafts: Its entries; entries of one asset follow each other and are sent in this order.
             title: One line for people.
-            progress: Told after each asset.
+            progress: Called after each asset.
             purpose: Why it is made.
             takes_back: See `Journal.begin`.
             stopping: See `Stopping`.
@@ -207,7 +207,7 @@ class Bulk:
     ) -> BatchReport:
         """Send this session's entries of a batch: other sessions may be sending theirs.
 
-        Those that are `meant` are sent whatever their assets are by now.
+        Entries that are `meant` are sent whatever their assets have become.
         """
         journal = self._context.journal
         ours = frozenset(ours)
@@ -303,7 +303,7 @@ class _Tally:
     """Counts what a batch has done, and tells it.
 
     Attributes:
-        results: Those that are known, by asset.
+        results: The known ones, by asset.
         hopeless: Why the others are not tried, when what happened would happen to them too.
     """
 

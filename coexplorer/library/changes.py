@@ -27,16 +27,17 @@ _ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
 
 
 class Change(msgspec.Struct, frozen=True):
-    """The same change of many assets; parts that are None or empty change nothing.
+    """One change to many assets; parts that are None or empty change nothing.
 
     Attributes:
         add_tags: Tags to add.
-        remove_tags: Tags to take away; renaming a tag is removing the old and adding the new.
-        only_with: Leave out assets that have none of these tags (for renaming and merging tags).
-        values: New values by the field's name; of a set, all of it.
+        remove_tags: Tags to remove; renaming a tag means removing the old one and adding the new
+            one.
+        only_with: Skip assets that have none of these tags (for renaming and merging tags).
+        values: New values by the field's name; for a set, its complete value.
         archive: True archives, False unarchives.
-        delete: Delete for good; assets that are not archived are left out.
-        archive_first: With `delete`: archive those that are not, then delete them.
+        delete: Delete for good; assets that are not archived are skipped.
+        archive_first: With `delete`: archive assets that are not archived, then delete them.
     """
 
     add_tags: tuple[str, ...] = ()
@@ -49,10 +50,10 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def action(self) -> Action:
-        """The one action that this change is.
+        """The one action that this change stands for.
 
         Raises:
-            Refused: It mixes deleting, archiving and editing, or holds nothing to do.
+            Refused: It mixes deleting, archiving and editing, or has nothing to do.
         """
         actions = [Action.EDIT] if self._edits() else []
         if self.archive is not None:
@@ -89,7 +90,7 @@ class FieldDiff(msgspec.Struct, frozen=True):
     """One field before and after; sets are joined by a comma and a blank.
 
     Attributes:
-        added, removed: What came into a set and left it, which says more than both values.
+        added, removed: What was added to a set and removed from it; tells more than the two values.
     """
 
     field: str
@@ -115,10 +116,10 @@ class PlanItem(msgspec.Struct, frozen=True):
     Attributes:
         base: The fields that the diff was made from.
         mine: What they should become; equals `base` unless `action` is an edit.
-        reason: Why the asset is left out; empty when it is not.
+        reason: Why the asset is skipped; empty if it is not.
         archive_first: Archive it before it is deleted.
         needless: It is left out because nothing needs to change.
-        loss: What becomes of its files, when `action` is a delete.
+        loss: What happens to its files, if `action` is a delete.
         fit: What it must still be when it is read again, right before it is changed.
         asked: Fields that were given as a whole.
         seen: `base`, but for tags that are asked for and seem to be there already: the merge must
@@ -148,7 +149,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         return describe_difference(self.base, self.mine)
 
     def drafts(self) -> tuple[Draft, ...]:
-        """Return what the journal writes down of it before anything is sent."""
+        """Return what the journal writes down about it before anything is sent."""
         edits = self.action is Action.EDIT
         fit = self.fit
         if fit is not None and (self.archive_first or self.action in _ARCHIVING):
@@ -183,7 +184,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def skipped(self) -> tuple[PlanItem, ...]:
-        """What is left out, each with its reason."""
+        """What is skipped, each with its reason."""
         return tuple(item for item in self.items if item.reason)
 
     @property
@@ -193,7 +194,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def losses(self) -> tuple[Loss, ...]:
-        """What becomes of the files of what would be deleted."""
+        """What happens to the files of the assets to delete."""
         return tuple(item.loss for item in self.todo if item.loss is not None)
 
 
@@ -203,18 +204,18 @@ def build_plan(
     fits: Mapping[AssetId, Fit] | None = None,
     is_current: Callable[[Record], bool] = lambda _: True,
 ) -> Plan:
-    """Say what `change` would do to each of `records`, and which it leaves out and why.
+    """Say what `change` would do to each of `records`, and which it skips and why.
 
     Args:
         records: As they are known.
         change: What to do.
         fits: What some of them must still be when they are read again.
-        is_current: Tells whether a record is young enough to leave its asset out as being so
-            already. What is too old for that is planned, and judged when it is read again.
+        is_current: Tells whether a record is recent enough to skip its asset as needing no change.
+            An older one is planned, and judged when it is read again.
 
     Raises:
-        InvalidField: The change holds a value that must not be sent anywhere.
-        Refused: It holds nothing to do, or more than one kind of change.
+        InvalidField: The change has a value that must never be sent.
+        Refused: It has nothing to do, or more than one kind of change.
     """
     action = change.action
     fits = fits or {}
@@ -230,7 +231,7 @@ def build_plan(
 
 
 def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
-    """Return an item that is only carried out while its asset fits."""
+    """Return an item that is carried out only if its asset still fits."""
     if fit is None:
         return item
     seen = None if item.action is Action.EDIT else item.base  # an edit keeps them anyway
@@ -279,7 +280,7 @@ def change_fields(fields: Fields, change: Change) -> Fields:
 
 
 def _add_asked_tags(base: Fields, change: Change, mine: Fields) -> Fields | None:
-    """Return the base from which all tags that were asked for are a change; see `PlanItem.seen`."""
+    """Return a base without the tags that were asked for; see `PlanItem.seen`."""
     removed = (tag if tag in base.tags else trim(tag) for tag in change.remove_tags)
     kept = (tag for tag in base.tags if tag not in change.add_tags)
     seen = unique([*kept, *(tag for tag in removed if tag not in mine.tags)])
@@ -300,7 +301,7 @@ def _plan_item(
         record: The asset.
         change: What to do.
         action: Its one action.
-        found: A query has found it; otherwise somebody means this very asset.
+        found: A query has found it; otherwise somebody named this very asset.
         is_current: See `build_plan`.
     """
     asset = record.asset

@@ -351,7 +351,7 @@ class Context:
             ) from error
 
     async def _get_surely(self, client: Client, asset_id: AssetId) -> Asset:
-        """GET an asset, twice if it is said to be gone: a balancer in between answers 404, too."""
+        """GET an asset, twice if it seems to be gone: a balancer in between answers 404 too."""
         try:
             return await client.get(asset_id)
         except NotFound:

@@ -24,7 +24,7 @@ _GROWTH = 1.5
 
 
 def poll_waits() -> Iterator[float]:
-    """Yield the seconds between looks at a draft: 5, then ever longer, up to a minute."""
+    """Yield the seconds between looks at a draft: 5, then longer and longer, up to a minute."""
     wait_s = FIRST_POLL_S
     while True:
         yield wait_s
@@ -35,7 +35,7 @@ class Creator:
     """Creates assets and waits for them.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
     """
 
     def __init__(self, context: Context) -> None:

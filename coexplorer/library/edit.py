@@ -116,7 +116,7 @@ class Editor:
     """Carries out journal entries, one asset at a time.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
     """
 
     def __init__(self, context: Context) -> None:
@@ -158,7 +158,7 @@ class Editor:
         draft = Draft(asset_id, base.name, Action.EDIT, base, mine)
         state = failed_state(error, sent=False)
         if isinstance(error, Refused):
-            state = State.REFUSED  # a guard of ours: nothing may send it unasked
+            state = State.REFUSED  # our own guard: nothing may send it unasked
         draft = msgspec.structs.replace(draft, state=state, reason=error.message, hint=error.hint)
         title = build_edit_title(changed_fields(base, mine), base)
         begin = self._context.journal.begin

@@ -24,7 +24,7 @@ class Action(StrEnum):
 class State(StrEnum):
     """How far an entry got.
 
-    The way is ``planned → intended → applied``; everything else is where it can end instead.
+    The path is ``planned → intended → applied``; the others are where it can end instead.
     """
 
     PLANNED = "planned"
@@ -42,7 +42,7 @@ class State(StrEnum):
     CONFLICT = "conflict"
     """Somebody changed the same field; not sent, the text is kept."""
     REFUSED = "refused"
-    """Not on the platform, which refused it for good, or a rule of ours did; the text is kept."""
+    """Refused for good, by the platform or by one of our rules; the text is kept."""
     SKIPPED = "skipped"
     """Left out, with the reason in `Entry.reason`."""
     DISCARDED = "discarded"
@@ -98,7 +98,7 @@ class Entry(msgspec.Struct, frozen=True):
         hint: What to do about it.
         settled_at: Epoch seconds when `state` became final; None before.
         undone_by: The batch that undid all of it, if one did.
-        reverses: The entry that this one takes back, if it is part of an undo or redo.
+        reverses: The entry that this one reverses, if it is part of an undo or redo.
         needless: It was left out because nothing needed to change.
         fit: What the asset must still be when it is read again; None: anything.
         asked: Fields that were given as a whole, even if they seemed to need no change.
@@ -129,7 +129,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def was_undone(self) -> bool:
-        """Whether an undo took it back."""
+        """Whether it was undone."""
         return self.undone_by is not None
 
 
@@ -162,8 +162,8 @@ class Batch(msgspec.Struct, frozen=True):
         title: One line for people, e.g. ``add tag rna``.
         purpose: Whether it was done, undone or redone.
         reverses: The batch that it undoes or redoes.
-        counts: Entries by state, in the order of `State`; states that none is in are not there.
-        undone: How many of its entries were taken back.
+        counts: Entries by state, in the order of `State`; only states that have any.
+        undone: How many of its entries were undone.
     """
 
     id: int
@@ -187,17 +187,17 @@ class Batch(msgspec.Struct, frozen=True):
 
     @property
     def standing(self) -> int:
-        """How many of its entries were done and not taken back."""
+        """How many of its entries were done and not undone."""
         return self.counts.get(State.APPLIED, 0) - self.undone
 
     @property
     def kept(self) -> int:
-        """How many of its entries are kept to be sent again, or given up."""
+        """How many of its entries are kept, to be resent or discarded."""
         return sum(self.counts.get(state, 0) for state in KEPT)
 
     @property
     def outcome(self) -> str:
-        """What became of it, in words: ``96 applied, 5,629 discarded``, ``2 applied (undone)``."""
+        """How it ended, in words: ``96 applied, 5,629 discarded``, ``2 applied (undone)``."""
         words = ", ".join(f"{count:,} {state}" for state, count in self.counts.items())
         if not self.undone:
             return words

@@ -1,4 +1,4 @@
-"""What the library tells its front ends while it works, and how they listen.
+"""Events that the library sends its front ends while it works, and how they listen.
 
 Events are facts in the past tense. A front end that listens too slowly loses events, but never
 grows memory: it gets one `EventsDropped` instead, and reads again what it shows.
@@ -23,7 +23,7 @@ class RowsChanged(msgspec.Struct, frozen=True):
     """The catalog changed.
 
     Attributes:
-        ids: The rows that changed or are gone; empty when they are too many to name.
+        ids: The rows that changed or are gone; empty if there are too many to name.
     """
 
     ids: tuple[AssetId, ...] = ()
@@ -47,7 +47,7 @@ class SyncProgressed(msgspec.Struct, frozen=True):
 
 
 class SyncFinished(msgspec.Struct, frozen=True):
-    """A sweep or refresh came to its end; `Library.status` has the new figures.
+    """A sweep or refresh ended; `Library.status` has the new figures.
 
     Attributes:
         complete: Every living asset was seen.
@@ -59,16 +59,16 @@ class SyncFinished(msgspec.Struct, frozen=True):
 
 
 class SyncFailed(msgspec.Struct, frozen=True):
-    """A sweep or refresh in the background failed; it is tried again later."""
+    """A sweep or refresh in the background failed; it will be retried later."""
 
     error: CoexplorerError
 
 
 class EditStarted(msgspec.Struct, frozen=True):
-    """A change of an asset is being sent.
+    """A change to an asset is being sent.
 
     Attributes:
-        entry_id: The journal's number of it.
+        entry_id: Its number in the journal.
         action: ``edit``, ``archive``, ``unarchive``, ``delete`` or ``create``.
     """
 
@@ -86,7 +86,7 @@ class EditApplied(msgspec.Struct, frozen=True):
 
 
 class EditFailed(msgspec.Struct, frozen=True):
-    """The change is not (known to be) on the platform; the journal keeps its text."""
+    """The change is not (or not known to be) on the platform; the journal keeps its text."""
 
     entry_id: int
     asset_id: AssetId
@@ -95,7 +95,7 @@ class EditFailed(msgspec.Struct, frozen=True):
 
 
 class RateLimitWaited(msgspec.Struct, frozen=True):
-    """A request waits: the platform asked to slow down, or failed; it goes on by itself.
+    """A request waits, because the platform asked to slow down or failed; it continues by itself.
 
     Attributes:
         until: Epoch seconds when it goes on.
@@ -118,7 +118,7 @@ class CatalogReplaced(msgspec.Struct, frozen=True):
 
 
 class EventsDropped(msgspec.Struct, frozen=True):
-    """This listener was too slow and missed events: read again."""
+    """This listener was too slow and missed events: read everything again."""
 
 
 Event = (

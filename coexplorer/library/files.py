@@ -39,7 +39,7 @@ _DEEPEST: Final = 100
 _MOST_FOLDERS: Final = 200_000
 
 _MOST_FAULTS: Final = 3
-"""So many files in a row that the platform or its storage fails at: the others would, too."""
+"""After this many failures of the platform or its storage in a row, the rest would fail too."""
 
 _TELL_OWNER: Final = "tell who runs the platform"
 _OF_ALL: Final = (NotSignedIn, RateLimited, Unreachable)
@@ -54,7 +54,7 @@ class Files:
     """Lists and downloads files.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
     """
 
     def __init__(self, context: Context) -> None:

@@ -32,10 +32,10 @@ _OPPOSITE = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
 
 
 class History:
-    """Reads the journal, and acts on what stands in it.
+    """Reads the journal, and acts on what is in it.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
         editor: Sends one asset's change.
         bulk: Carries batches out.
     """
@@ -191,7 +191,8 @@ class History:
             purpose: Undo or redo.
 
         Raises:
-            UndoRefused: There is none; or it did not go through, and nobody asked for an older one.
+            UndoRefused: There is none; or it did not go through, and an older one was not asked
+                for.
         """
         is_undo = purpose is Purpose.UNDO
         last = await self.last(purpose)
@@ -276,19 +277,19 @@ def _not_waiting(entry_id: int) -> Refused:
 
 
 def find_opposite(batch: Batch) -> Purpose:
-    """Return the purpose of taking a batch back: an undo is redone, all else undone."""
+    """Return the purpose of reversing a batch: an undo is redone, anything else undone."""
     return Purpose.REDO if batch.purpose is Purpose.UNDO else Purpose.UNDO
 
 
 def _plan_draft(draft: Draft) -> PlanItem:
-    """Return what a draft would do, to be shown before it is done."""
+    """Return what a draft would do, to show it first."""
     unchanged = Fields(draft.asset_name)
     base, mine = draft.base or unchanged, draft.mine or unchanged
     return PlanItem(draft.asset_id, draft.asset_name, draft.action, base, mine)
 
 
 def build_reversal_title(batch: Batch, purpose: Purpose) -> str:
-    """Return ``undo: add tag rna``, or ``redo: …``: of what was done, however often undone."""
+    """Return ``undo: add tag rna``, or ``redo: …``, named after the original change."""
     title = batch.title
     while batch.purpose is not Purpose.DO and title.startswith(("undo: ", "redo: ")):
         title = title[len("undo: ") :]
@@ -296,7 +297,7 @@ def build_reversal_title(batch: Batch, purpose: Purpose) -> str:
 
 
 def build_reversal(entry: Entry) -> Draft:
-    """Return the draft that takes an applied entry back.
+    """Return the draft that reverses an applied entry.
 
     Raises:
         UndoRefused: It was a delete or a create.

@@ -122,7 +122,7 @@ class Journal:
         before: see `settle`. An earlier try to take it back that was not sent is given up.
 
         Args:
-            drafts: Its entries; those that are final already are settled at once.
+            drafts: Its entries; entries that are already final are settled at once.
             title: One line for people.
             purpose: Why it is made.
             takes_back: The batch that it takes back: what is not sent of that is given up.
@@ -270,7 +270,7 @@ class Journal:
         """Take entries back to ``planned``, as this session's, to send them again.
 
         Returns:
-            Those that were still kept: two processes can't claim the same one.
+            The ones that were still kept: two processes can't claim the same one.
         """
         with self._file.transaction() as connection:
             return [
@@ -393,7 +393,7 @@ class Journal:
     ) -> list[Entry]:
         """Return a batch's entries in the order in which they were planned; -1: to the end.
 
-        With `kept_first` those that are kept come before all others.
+        With `kept_first`, kept ones come before all others.
         """
         first = f"state IN ({_KEPT_MARKS}) DESC, " if kept_first else ""
         return self._entries(
@@ -465,7 +465,7 @@ class Journal:
         ]
 
     def log(self, *, limit: int, offset: int) -> list[Entry]:
-        """Return entries: those that wait for the user on top, then newest first."""
+        """Return entries: the ones waiting for the user on top, then newest first."""
         marks, newest = ", ".join("?" * len(PENDING)), "ORDER BY entries.id DESC LIMIT ? OFFSET ?"
         # Two reads along an index; one order over both would sort all that was ever done.
         waiting = self._entries(f"WHERE state IN ({marks}) {newest}", (*PENDING, limit, offset))
@@ -480,7 +480,7 @@ class Journal:
         return self._in_states(PENDING, asset_id)
 
     def kept(self, asset_id: AssetId | None = None) -> list[Entry]:
-        """Return the entries whose text is kept: those that wait, and the refused; oldest first."""
+        """Return the entries with a kept text: waiting and refused ones, oldest first."""
         return self._in_states(KEPT, asset_id)
 
     def _in_states(self, states: tuple[State, ...], asset_id: AssetId | None) -> list[Entry]:
@@ -636,7 +636,7 @@ def _select(connection: sqlite3.Connection, tail: str, values: Sequence[object])
 def _take_places(
     connection: sqlite3.Connection, drafts: Sequence[Draft], batch: int, now: float
 ) -> list[Draft]:
-    """Give up earlier changes that were not sent and that drafts take the place of.
+    """Give up earlier unsent changes that drafts replace.
 
     Returns:
         The drafts, based on what the platform has where they were made from an unsent text.
@@ -720,7 +720,7 @@ def _build(row: Sequence[Any]) -> Entry:
 
 
 def _build_all(rows: Iterable[Sequence[Any]]) -> tuple[list[Entry], list[int]]:
-    """Return the entries of rows, and the numbers of those that can't be read."""
+    """Return the entries of rows, and the numbers of unreadable ones."""
     entries, bad = [], []
     for row in rows:
         try:

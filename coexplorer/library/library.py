@@ -1,10 +1,10 @@
 """The one interface for every front end: what a user can do with data assets.
 
 A front end opens it with `coexplorer.library.open_library` and calls it from asyncio or trio.
-Reading answers from the catalog at once, offline too; `fetch` and the writes ask the platform.
-Every method may raise `CatalogError`; those that ask the platform may raise any `ApiError`
+Reading answers from the catalog at once, even offline; `fetch` and the writes ask the platform.
+Every method may raise `CatalogError`; the ones that ask the platform may raise any `ApiError`
 (`Unreachable` at once when the session is offline). Queries are parsed by the front end
-(`coexplorer.query.parse_query`), so a mistake in one is found before anything is asked or sent.
+(`coexplorer.query.parse_query`), so a mistake is found before anything is asked or sent.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ from coexplorer.query import Query
 
 
 class Library:
-    """Everything that a user can do; made by `open_library`, gone when its context ends."""
+    """Everything that a user can do. `open_library` makes it; its context closes it."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -102,10 +102,10 @@ class Library:
         self._context.hear_answers = hear
 
     async def ensure_journal(self) -> None:
-        """Check that the journal tells all, and can be written.
+        """Check that the journal is complete and can be written.
 
         Raises:
-            JournalError: It can't be, so that nothing can be said of what is missing in it.
+            JournalError: It can't be, so nobody can tell what is missing in it.
         """
         await self._history.ensure_journal()
 
@@ -137,7 +137,7 @@ class Library:
         return await self._context.records(target)
 
     async def record(self, asset_id: AssetId) -> Record | None:
-        """Return what is known of an asset; None when the catalog does not know it."""
+        """Return what the catalog knows about an asset; None if it does not know it."""
         return await self._context.known(asset_id)
 
     def peek(self, asset_id: AssetId) -> Excerpt | None:
@@ -177,12 +177,12 @@ class Library:
         return await self._reading.metadata_keys()
 
     async def resolve(self, text: str, *, guess: bool = False) -> AssetId:
-        """Find the asset of a name, of an id, or of the beginning of an id (6 characters or more).
+        """Find an asset by name, by id, or by the start of an id (6 characters or more).
 
         Asks the platform when the catalog does not know it, unless the session is offline.
 
         Args:
-            text: What the person wrote. A name has to be the whole name, in its own case.
+            text: What the person wrote. A name must be the whole name, with the same case.
             guess: Take the beginning of a name, or a shorter one of an id, too, if it fits only one
                 asset: for who only looks at it, and says which one it is.
 
@@ -295,7 +295,7 @@ class Library:
     async def sign_in_again(self) -> bool:
         """Go on with the token that the settings have now: the user may have signed in elsewhere.
 
-        False: it is the one that was tried last.
+        False: it is the one tried last.
 
         Raises:
             NotSignedIn: The platform does not take it; the session stays as it was.
@@ -343,7 +343,7 @@ class Library:
             metadata: All custom metadata as it should be; None leaves it alone.
             fit: What the asset must still be when it is read again.
             heard: Called once with the result, as soon as it is written down, and with the asset as
-                the platform has it now; the catalog is told next, before this returns. For the
+                the platform has it now; the catalog is updated next, before this returns. For the
                 mount, where a program waits for each save. It must not raise.
 
         Returns:
@@ -369,7 +369,7 @@ class Library:
     async def keep(
         self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
     ) -> int:
-        """Keep what `edit` refused among the unsent texts: who wrote it has it nowhere else.
+        """Keep a text that `edit` refused among the unsent ones: its author has it nowhere else.
 
         For the mount: a program that saves a file and ends doesn't ask again.
 
@@ -397,11 +397,11 @@ class Library:
 
         Args:
             asset_id: The asset.
-            archive_first: Archive it before, if it is not archived.
-            shown: As the user was shown it; None: as the catalog has it.
+            archive_first: Archive it first, if it is not archived.
+            shown: What the user was shown; None: what the catalog has.
 
         Raises:
-            ChangedSince: It is not what the user was shown any more; it was not deleted.
+            ChangedSince: It is no longer what the user was shown; it was not deleted.
             Refused: It is not archived, and `archive_first` is not given; nothing was sent.
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no.
@@ -411,13 +411,13 @@ class Library:
     async def create(self, new: NewAsset) -> Record:
         """Ask the platform for a new asset; it starts in ``draft``: see `wait_ready`.
 
-        The AWS keys go to the platform and nowhere else. A lost reply is settled by looking for the
-        asset by name and mount, never by asking again.
+        The AWS keys go to the platform and nowhere else. After a lost reply, look for the asset by
+        name and mount; never ask twice.
 
         Raises:
             InvalidField: A value must not be sent; nothing was.
             JournalError: The intent could not be written down; nothing was sent.
-            ApiError: The platform said no, or nobody knows (``outcome_unknown``).
+            ApiError: The platform said no, or the outcome is unknown (``outcome_unknown``).
         """
         return await self._creator.create(new)
 
@@ -443,19 +443,19 @@ class Library:
         """Say what `change` would do to each asset; sends nothing.
 
         What a query found is judged by it again when it is read, right before it is changed:
-        what no longer fits is left out, with the reason. What is to be deleted must then be just as
-        the plan has it; otherwise it is left out likewise.
+        what no longer fits is skipped, with the reason. An asset to delete must then be exactly as
+        in the plan; otherwise it is skipped too.
 
         Args:
             target: A query, or ids, or assets as the user was shown them.
             change: What to do.
-            fits: With ids: what they were chosen by, where that is to be judged again.
+            fits: With ids: what they were chosen by, if that must be checked again.
 
         Raises:
             QueryError: The query has a mistake.
             NotFound: An id that the catalog does not know is not on the platform either.
-            InvalidField: The change holds a value that must not be sent.
-            Refused: The change holds nothing to do, or several kinds of change.
+            InvalidField: The change has a value that must not be sent.
+            Refused: The change has nothing to do, or several kinds of change.
         """
         return await self._bulk.plan(target, change, fits)
 
@@ -470,7 +470,7 @@ class Library:
     async def plan_document(
         self, before: str, after: str, *, fits: Mapping[AssetId, Fit] | None = None
     ) -> Plan:
-        """Say what the difference between a document and its edited text would do.
+        """Say what the edits in a document would do.
 
         Args:
             before: The document.
@@ -478,8 +478,8 @@ class Library:
             fits: See `plan`.
 
         Raises:
-            DocumentError: The edited text can't be read; holds the line's number.
-            InvalidField: It holds a value that must not be sent.
+            DocumentError: The edited text can't be read; has the line's number.
+            InvalidField: It has a value that must not be sent.
         """
         return await self._context.read(self._bulk.plan_document, before, after, fits)
 
@@ -490,16 +490,16 @@ class Library:
         progress: Callable[[BatchProgress], None] | None = None,
         stopping: Stopping = never,
     ) -> BatchReport:
-        """Carry a plan out: all texts into the journal first, then a few assets at a time.
+        """Carry out a plan: write everything into the journal, then send a few assets at a time.
 
-        A failure of one asset does not stop the others. When it is cancelled or killed, the journal
+        One asset's failure does not stop the others. If this is cancelled or killed, the journal
         knows what is done, what is not and what is unknown: `batch_report`, `resume`.
 
         Args:
             plan: What to do.
-            progress: Told after each asset.
-            stopping: Asked before each asset; once true, those on their way end and no other one
-                is begun.
+            progress: Called after each asset.
+            stopping: Asked before each asset; once true, assets on their way finish and no other
+                one starts.
 
         Raises:
             JournalError: The plan could not be written down; nothing was sent.
@@ -507,7 +507,7 @@ class Library:
         return await self._bulk.apply(plan, progress, stopping)
 
     async def batch_report(self, batch_id: int) -> BatchReport:
-        """Return what became of each asset of a batch."""
+        """Return each asset's outcome in a batch."""
         return await self._bulk.report(batch_id)
 
     async def resume(
@@ -518,7 +518,7 @@ class Library:
         stopping: Stopping = never,
         refused: bool = False,
     ) -> BatchReport:
-        """Do what a batch has not done: only the failed, the interrupted and the unknown ones.
+        """Do what is left of a batch: only failed, interrupted and unknown entries.
 
         It takes the same arguments as `apply`; `refused` retries refused changes too.
         """
@@ -527,7 +527,7 @@ class Library:
     # --- What was done here
 
     async def log(self, *, limit: int = 100, offset: int = 0) -> list[Entry]:
-        """Return what was done here, by any front end: pending ones on top, then newest first."""
+        """Return what was done here, by any front end: waiting entries first, then newest."""
         return await self._history.log(limit, offset)
 
     async def batches(self, *, limit: int = 100, offset: int = 0) -> list[Batch]:
@@ -549,9 +549,9 @@ class Library:
     async def entries(
         self, batch_id: int, *, limit: int = 100, offset: int = 0, kept_first: bool = False
     ) -> list[Entry]:
-        """Return the entries of a batch in the order of its plan; none of a number that is none.
+        """Return the entries of a batch in the order of its plan; none if there is no such batch.
 
-        With `kept_first` those that can be sent again come before all others.
+        With `kept_first`, ones that can be sent again come before all others.
         """
         return await self._history.entries(batch_id, limit, offset, kept_first=kept_first)
 
@@ -567,7 +567,7 @@ class Library:
         """Put into the catalog what the journal says was done, if a crash came between.
 
         Returns:
-            Of how many assets the catalog learned something.
+            How many assets the catalog learned something about.
 
         Raises:
             JournalError: The journal can't be read.
@@ -575,13 +575,13 @@ class Library:
         return await apply_acknowledged(self._context)
 
     async def settle(self) -> list[Entry]:
-        """Look at the platform for every change of unknown outcome; return them as they are now."""
+        """Ask the platform about every change of unknown outcome; return them as they are now."""
         return await self._history.settle()
 
     async def retry(self, entry_id: int) -> EditResult:
-        """Send a change again that is kept, merged as `edit` does; raises what `edit` raises.
+        """Resend a kept change, merged as `edit` does; raises what `edit` raises.
 
-        A refused one is sent again, too: it was asked for by its number.
+        This also resends a refused one, because it was named by its number.
 
         Raises:
             Refused: The entry is not kept for a retry, or its secrets were never kept.
@@ -589,16 +589,16 @@ class Library:
         return await self._history.retry(entry_id)
 
     async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool = True) -> bool:
-        """Put a newer text in the place of one that is kept; `retry` sends it.
+        """Replace a kept text with a newer one; `retry` sends it.
 
         Args:
             entry_id: The entry.
             base: The fields as the user has seen them.
             mine: The fields as the user wants them now.
-            check: Refuse what the platform would; else it is kept as it is.
+            check: Refuse what the platform would refuse; otherwise keep it as it is.
 
         Returns:
-            False if it is not kept any more, or is not an edit of the user's own.
+            False if it is no longer kept, or is not the user's own edit.
 
         Raises:
             InvalidField: A field is not allowed; nothing was written down.
@@ -607,7 +607,7 @@ class Library:
         return await self._history.amend(entry_id, base, mine, check=check)
 
     async def discard(self, entry_id: int) -> Entry:
-        """Give a change up that is kept; its text stays readable in the log.
+        """Discard a kept change; its text stays readable in the log.
 
         Raises:
             Refused: The entry is not kept.
@@ -615,7 +615,7 @@ class Library:
         return await self._history.discard(entry_id)
 
     async def discard_batch(self, batch_id: int) -> int:
-        """Give up all that is kept of a batch, at once; return how many changes that were."""
+        """Discard everything that is kept of a batch; return how many changes that was."""
         return await self._history.discard_batch(batch_id)
 
     async def last(self, purpose: Purpose) -> Batch | None:
@@ -627,23 +627,23 @@ class Library:
         return await self._history.last(purpose)
 
     async def undoable(self, *, before: int | None = None) -> Batch | None:
-        """Return what `undo` would take back; None when there is nothing.
+        """Return what `undo` would undo; None if there is nothing.
 
         Args:
-            before: Look for the newest one with a smaller number that can be taken back at all.
+            before: Look for the newest batch with a smaller number that can be undone at all.
         """
         return await self._history.undoable(before)
 
     async def redoable(self) -> Batch | None:
-        """Return what `redo` would do again; None when there is nothing."""
+        """Return what `redo` would redo; None if there is nothing."""
         return await self._history.redoable()
 
     async def reasons(self, batch_id: int) -> list[Reason]:
-        """Return why parts of a batch failed or were left out, each with its count, most first."""
+        """Return why parts of a batch failed or were skipped, with counts, most frequent first."""
         return await self._history.reasons(batch_id)
 
     async def plan_undo(self, batch_id: int) -> Plan:
-        """Say what taking a batch back would do to each asset; sends nothing.
+        """Say what undoing a batch would do to each asset; sends nothing.
 
         Raises:
             Refused: There is no batch of this number.
@@ -658,9 +658,9 @@ class Library:
         progress: Callable[[BatchProgress], None] | None = None,
         stopping: Stopping = never,
     ) -> BatchReport:
-        """Take back a batch (None: the last change), by ordinary edits; an undo is done again.
+        """Undo a batch (None: the last change) by ordinary edits; an undo is redone.
 
-        Tags are taken back one by one. A text that somebody changed since is left alone and named
+        Tags are undone one by one. A text that somebody has changed since is left alone and named
         in `skipped_fields`; an asset with nothing left to undo is ``skipped``. What was left
         alone, was not sent or was refused still stands: the next undo tries it again. What of the
         batch itself was not sent is given up, and is in the report's `given_up`; a redo asks for it
@@ -668,7 +668,7 @@ class Library:
 
         Raises:
             UndoRefused: There is nothing to undo, or the last change did not go through, or it was
-                a delete or a create, or another process takes the same back at this moment.
+                a delete or a create, or another process is undoing the same right now.
         """
         return await self._history.undo(batch_id, progress, stopping)
 
@@ -683,10 +683,10 @@ class Library:
     # --- Keeping the catalog true
 
     async def sync(self, *, force: bool = False) -> SyncReport:
-        """Sweep the platform once, or wait for the process that does; progress comes as events.
+        """Sweep the platform once, or wait for the process that does. Progress comes as events.
 
         Args:
-            force: Believe a sweep in which a large part of the assets vanished.
+            force: Accept a sweep in which a large part of the assets vanished.
 
         Raises:
             Refused: A large part vanished, twice; nothing was removed.
@@ -698,7 +698,7 @@ class Library:
         return await self._sync.refresh()
 
     async def catch_up(self) -> SyncReport:
-        """Bring the catalog to what the platform has now: what is new first, then all of it.
+        """Bring the catalog up to date: what is new first, then everything.
 
         For users who ask for news: somebody else's edit of an old asset is news, and only a sweep
         that begins after the question is sure to see it (40 pages for 40,000 assets).
@@ -709,13 +709,13 @@ class Library:
         return await self._sync.catch_up()
 
     async def ensure_found(self, query: Query) -> float | None:
-        """Bring the catalog up to date for a query whose assets are going to be changed.
+        """Bring the catalog up to date for a query whose assets will be changed.
 
-        Sweeps, unless that was done within the last minute, or within ten times the sweep's length
-        if that is longer; then only what the platform itself finds for the query is read.
+        Sweeps, unless the last sweep was less than a minute ago, or less than ten times its length
+        if that is longer; then it reads only what the platform itself finds for the query.
 
         Returns:
-            Epoch seconds of the end of the last whole sweep; None when none was complete.
+            Epoch seconds of the end of the last complete sweep; None if there was none.
         """
         return await self._sync.ensure_found(query)
 
@@ -747,11 +747,11 @@ class Library:
 
         Args:
             asset_id: The asset.
-            path: The folder; empty: all of them begin there.
-            trouble: Told of what is missing in the answer. None: that is raised.
+            path: The folder; empty: the root.
+            trouble: Called with what is missing in the answer. None: raise it.
 
         Raises:
-            BadReply: The platform lists a part of it only, or what makes no sense.
+            BadReply: The platform lists only part of it, or nonsense.
         """
         return await self._files.list_files(asset_id, path, trouble)
 
@@ -762,17 +762,17 @@ class Library:
         *,
         trouble: Callable[[CoexplorerError], None] | None = None,
     ) -> AsyncGenerator[FileEntry]:
-        """Stream all that is below a folder: after each folder what is in it.
+        """Stream everything below a folder: each folder, then what is in it.
 
         Close it with ``aclosing``.
 
         Args:
             asset_id: The asset.
-            path: The folder; empty: all of them begin there.
-            trouble: Told of what is missing, while the rest goes on. None: that is raised.
+            path: The folder; empty: the root.
+            trouble: Called with what is missing, while the rest goes on. None: raise it.
 
         Raises:
-            Refused: There is no end to folders in folders; what came before was listed.
+            Refused: Folders are nested without end; what came before was listed.
             BadReply: See `list_files`.
         """
         return self._files.walk(asset_id, path, trouble)
@@ -790,21 +790,21 @@ class Library:
         progress: Callable[[DownloadProgress], None] | None = None,
         trouble: Callable[[CoexplorerError], None] | None = None,
     ) -> list[Path]:
-        """Download a file, or a folder with all below it, into `folder`.
+        """Download a file, or a folder with everything below it, into `folder`.
 
-        What an earlier download left is continued where it ended, and a file that is there whole is
-        not fetched again; another file of its name is never overwritten. The size is checked.
+        Resumes what an earlier download left, and does not fetch a complete file again; never
+        overwrites a different file of the same name. Checks the size.
 
         Args:
             asset_id: The asset.
             path: The file or folder; empty: all of them.
             folder: Where they go.
-            progress: Told how far each file is.
-            trouble: Told of each file or folder that can't be had, while the others come. None:
-                the first of them is raised.
+            progress: Called with how far each file is.
+            trouble: Called with each file or folder that can't be read, while the others come.
+                None: raise the first one.
 
         Raises:
-            Refused: A path of the platform's would leave `folder`, or the size does not fit.
-            ApiError: No file can be had.
+            Refused: A path from the platform would leave `folder`, or the size does not match.
+            ApiError: No file can be read.
         """
         return await self._files.download(asset_id, path, folder, progress, trouble)

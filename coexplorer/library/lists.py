@@ -52,7 +52,7 @@ def is_whole_id(text: str) -> bool:
 
 
 def holds_id(text: str) -> bool:
-    """Tell whether there is a whole id in a text that is none: several on one line, say."""
+    """Tell whether a text that is not an id contains one, such as several ids on one line."""
     return not is_whole_id(text) and _AMONG_OTHERS.search(text) is not None
 
 

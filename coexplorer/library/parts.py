@@ -1,4 +1,4 @@
-"""Downloaded files on the disk: where each goes, and the parts of those that are not whole yet.
+"""Downloaded files on the disk: where each goes, and the parts of unfinished ones.
 
 Nothing here waits for the network; all of it runs in a thread.
 """

@@ -15,7 +15,7 @@ class Reading:
     """Asks the catalog.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
     """
 
     def __init__(self, context: Context) -> None:

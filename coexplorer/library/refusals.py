@@ -23,7 +23,7 @@ _REJECTED = "the platform refused this (status "
 
 
 def is_final(error: CoexplorerError) -> bool:
-    """Tell whether an error says that the platform, or a rule of ours, will never take this."""
+    """Tell whether an error says that the platform, or one of our rules, will never take this."""
     if isinstance(error, Rejected):
         return not error.outcome_unknown and error.status not in _PASSING
     return isinstance(error, Forbidden | NotFound | InvalidField)

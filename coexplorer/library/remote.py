@@ -74,7 +74,7 @@ class _Answer:
     """What the platform answered, in a catalog of its own: the whole language is judged there.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
         part: What was asked, and what is left.
         path: Of the file, which nobody else sees.
     """

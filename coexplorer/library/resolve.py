@@ -60,7 +60,7 @@ class Resolver:
     """Finds assets by names, ids and beginnings of ids.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
         sync: Reads the platform again when much of a list is not known.
     """
 
@@ -189,7 +189,7 @@ class Resolver:
         return found
 
     async def _guess(self, named: Named) -> _Found:
-        """Take what begins so, for those that only look at it."""
+        """Accept a beginning, for commands that only look."""
         rows = await self._find_beginning(named.text)
         same = [row for row in rows if fold(row.name) == fold(named.text)]
         return {row.id: row.name for row in same or rows}

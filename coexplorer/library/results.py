@@ -13,21 +13,21 @@ from coexplorer.models import Asset, AssetId, Relative
 
 
 class Status(msgspec.Struct, frozen=True):
-    """Where the library stands, for status lines.
+    """The library's state, for status lines.
 
     Attributes:
         total: Assets in the catalog, archived ones too.
         complete: Whether a sweep saw all of them; if not, there are at least `total`.
         synced_at: Epoch seconds when the last complete sweep or refresh ended; None: never.
-        offline: The network is not used, or was out of reach at the last try.
+        offline: The network is not used, or could not be reached at the last try.
         syncing: This process is sweeping or refreshing now.
         unsent: Journal entries that wait for the user: they could still go through.
-        refused: Journal entries that the platform refused for good, and that nobody gave up yet.
+        refused: Journal entries that the platform refused for good, and that are not discarded yet.
         catalog_problem: One line when the catalog had to be bypassed or rebuilt; else empty.
-        is_kept: Whether the next session finds what this one reads; not where there is no room.
+        is_kept: Whether the next session finds what this one reads; not if the disk is full.
         dialect: ``legacy`` or ``current``; empty when not known yet.
-        journal_problem: One line when the journal can't be written, so that nothing can be changed;
-            else empty.
+        journal_problem: One line if the journal can't be written, so nothing can be changed;
+            otherwise empty.
     """
 
     total: int
@@ -44,7 +44,7 @@ class Status(msgspec.Struct, frozen=True):
 
     @property
     def problem(self) -> str:
-        """One line about what does not work on this machine; else empty."""
+        """One line about what does not work on this machine; otherwise empty."""
         return self.catalog_problem or self.journal_problem
 
     @property
@@ -54,23 +54,23 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class EditResult(msgspec.Struct, frozen=True):
-    """What became of one change.
+    """The outcome of one change.
 
     Attributes:
-        entry_id: The journal's number of it.
+        entry_id: Its number in the journal.
         batch_id: What `Library.undo` takes.
         asset_id: The asset.
         state: ``applied`` or ``unchanged`` from `Library.edit`; any in the outcome of a batch.
-        before: What the platform had; None where nothing was read.
+        before: What the platform had; None if nothing was read.
         after: What the platform has now; None likewise.
         changed: Names of the fields that the write changed.
         skipped_fields: Fields that an undo left alone, because they were changed since.
         left_to: Which of them this user changed, each with the batch that did; None: nobody knows
             who changed them.
-        differs: Fields in which the platform's reply is not what was sent.
+        differs: Fields in which the platform's reply differs from what was sent.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because nothing needed to change.
-        archived: It is archived now, though the delete that was to follow failed.
+        archived: It is archived now, although the delete that was to follow failed.
         withdrawn: Nothing was sent: it gave up a change that was not sent either.
     """
 
@@ -93,7 +93,7 @@ class EditResult(msgspec.Struct, frozen=True):
 
     @property
     def no_longer_fits(self) -> bool:
-        """Whether it was left out because it has changed since it was selected."""
+        """Whether it was skipped because it has changed since it was selected."""
         return isinstance(self.error, NoLongerFits)
 
 
@@ -116,7 +116,7 @@ def describe_left_alone(fields: Sequence[str], left_to: Iterable[tuple[str, int]
 
 
 def read_result(entry: Entry) -> EditResult:
-    """Return what the journal knows of an entry as a result."""
+    """Return what the journal knows about an entry as a result."""
     changed: tuple[str, ...] = ()
     if entry.before is not None and entry.after is not None:
         changed = changed_fields(entry.before, entry.after)
@@ -139,9 +139,9 @@ def read_result(entry: Entry) -> EditResult:
 
 
 def name_left_alone(entry: Entry) -> tuple[str, ...]:
-    """Name the fields of an undo that were not sent, as somebody had changed them.
+    """Name the fields that an undo did not send because somebody had changed them.
 
-    Of a set nothing is ever left alone: it is taken back tag by tag.
+    Sets are never left alone: they are undone tag by tag.
     """
     if entry.reverses is None or entry.base is None or entry.mine is None or entry.after is None:
         return ()
@@ -157,7 +157,7 @@ class BatchProgress(msgspec.Struct, frozen=True):
     """One more asset of a batch is settled.
 
     Attributes:
-        done: Assets that are settled so far, those that failed too.
+        done: Assets that are settled so far, failed ones included.
         failed: How many of them failed.
     """
 
@@ -169,12 +169,12 @@ class BatchProgress(msgspec.Struct, frozen=True):
 
 
 class BatchReport(msgspec.Struct, frozen=True):
-    """What a batch came to: an outcome an asset, in the plan's order.
+    """How a batch ended: one outcome per asset, in the plan's order.
 
     Attributes:
         batch_id: What undo, resume and retry take; 0 when there was nothing to do.
-        results: One for each asset, those left out too (state ``skipped``).
-        given_up: Earlier changes that had not been sent, and whose place it took.
+        results: One for each asset, skipped ones included (state ``skipped``).
+        given_up: Earlier unsent changes that it replaced.
     """
 
     batch_id: int
@@ -193,7 +193,7 @@ class BatchReport(msgspec.Struct, frozen=True):
 
     @property
     def failed(self) -> tuple[EditResult, ...]:
-        """What it has not, or not surely, the `refused` too: each with its `error`."""
+        """What it does not, or may not, have, `refused` ones included: each with its `error`."""
         return self.of(State.PLANNED, State.INTENDED, *KEPT)
 
     @property
@@ -203,17 +203,17 @@ class BatchReport(msgspec.Struct, frozen=True):
 
     @property
     def refused(self) -> tuple[EditResult, ...]:
-        """What the platform refused for good: to try again as it is would end likewise."""
+        """What the platform refused for good: a retry as it is would end the same way."""
         return self.of(State.REFUSED)
 
     @property
     def in_conflict(self) -> tuple[EditResult, ...]:
-        """What met somebody else's change: sent again as it is, it meets it again."""
+        """What ran into somebody else's change, and would again if resent as it is."""
         return self.of(State.CONFLICT)
 
     @property
     def skipped(self) -> tuple[EditResult, ...]:
-        """What was left out, each with its reason in `error`."""
+        """What was skipped, each with its reason in `error`."""
         return self.of(State.SKIPPED)
 
     @property
@@ -223,22 +223,21 @@ class BatchReport(msgspec.Struct, frozen=True):
 
     @property
     def outdated(self) -> tuple[EditResult, ...]:
-        """What was left out because it has changed since it was selected."""
+        """What was skipped because it has changed since it was selected."""
         return tuple(result for result in self.skipped if result.no_longer_fits)
 
 
 class SyncReport(msgspec.Struct, frozen=True):
-    """What a sweep or refresh came to.
+    """How a sweep or refresh ended.
 
     Attributes:
         complete: Every living asset was seen; if not, nothing was removed.
         total: Assets in the catalog afterwards.
         seen: Assets that this run read.
-        removed: Rows that are gone: a GET said so for each.
+        removed: Rows that are gone: a GET confirmed each.
         duration_s: Wall-clock seconds.
         by_other: Another process did it, and this one waited.
-        left_out: Rows of the platform's that name no asset: without an id, or with one that can't
-            be one.
+        left_out: Rows from the platform that name no asset: without an id, or with an invalid one.
     """
 
     complete: bool
@@ -251,7 +250,7 @@ class SyncReport(msgspec.Struct, frozen=True):
 
 
 class DownloadProgress(msgspec.Struct, frozen=True):
-    """Bytes of one file that are on the disk so far; `total_bytes` None when not known."""
+    """Bytes of one file that are on the disk so far; `total_bytes` is None if not known."""
 
     path: str
     done_bytes: int
@@ -279,7 +278,7 @@ class RemoteFound(msgspec.Struct, frozen=True):
     """What the platform itself found.
 
     Attributes:
-        incomplete: It has more, and does not show it.
+        incomplete: It has more, but does not show it.
         left_out: Rows of its answer that name no asset.
     """
 

@@ -40,7 +40,7 @@ class Sweep:
     """Reads everything once.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
         client: The way to the platform.
         generation: The catalog's number of this sweep.
         known: Assets that the last sweep found, for progress; None on a first sync.
@@ -88,12 +88,12 @@ class Sweep:
                     group.start_soon(self._read_view, leg)
 
     async def find_gone(self, ids: Sequence[AssetId]) -> list[AssetId] | None:
-        """GET each of `ids`; return those that are gone: the platform says 404.
+        """GET each of `ids`; return the ones that are gone: the platform says 404.
 
         Some platforms say 401 of an asset that is gone. That counts too, if the token is good for a
         search right afterwards: else it has expired meanwhile, and tells nothing.
 
-        Those that live are written to the catalog as seen. None: the platform stopped answering.
+        The others are written to the catalog as seen. None: the platform stopped answering.
         """
         gone: list[AssetId] = []
         refused: list[AssetId] = []

@@ -46,7 +46,7 @@ class Sync:
     """Sweeps and refreshes the catalog.
 
     Args:
-        context: The session's servants.
+        context: What the session's modules share.
 
     Attributes:
         busy: Whether this process sweeps or refreshes now.

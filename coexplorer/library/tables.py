@@ -34,7 +34,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def read_rows(text: str, delimiter: str) -> Iterator[Row]:
-    """Yield the records of a table, without those that are blank.
+    """Yield the records of a table, without blank ones.
 
     Raises:
         DocumentError: A quote is not closed, or stands where it has no meaning.

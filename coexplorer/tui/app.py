@@ -335,7 +335,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             await self._fields_left.wait()
 
     def note_focus(self) -> None:
-        """The focus is elsewhere, or fields were closed: those who wait may look again."""
+        """The focus is elsewhere, or fields were closed: waiters may look again."""
         self._fields_left.set()
 
     def sign_in_again(self, error: NotSignedIn | None) -> None:

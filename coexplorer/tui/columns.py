@@ -193,7 +193,7 @@ def build_layout(cells: int, chosen: Sequence[str] = ()) -> Layout:
     Args:
         cells: Width of the list.
         chosen: Ids in the user's order; empty for our own choice, by the width. Unknown ones are
-            left out, and so are those that no longer fit.
+            left out, and so are ones that no longer fit.
     """
     if chosen:
         columns = [COLUMN_BY_ID[name] for name in dict.fromkeys(chosen) if name in COLUMN_BY_ID]

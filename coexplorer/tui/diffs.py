@@ -51,7 +51,7 @@ def build_plan_title(plan: Plan, outside: Collection[AssetId] = frozenset()) -> 
 def build_plan_lines(
     plan: Plan, cells: int, outside: Collection[AssetId] = frozenset()
 ) -> list[Line]:
-    """Return the diff of every asset, then those that are left out, each with its reason."""
+    """Return the diff of every asset, then the skipped ones, each with its reason."""
     lines: list[Line] = []
     for item in plan.todo[:MOST_ITEMS]:
         lines += _build_item(item, cells, outside=item.asset_id in outside)
@@ -109,7 +109,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def build_report(report: BatchReport, cells: int) -> list[Outcome]:
-    """Return an outcome a line, those that failed first; a reason that several have stands once."""
+    """Return one outcome per line, failures first; a reason that several share comes once."""
     lines: list[Outcome] = []
     failed = [*report.failed, *report.skipped]
     groups: dict[tuple[str, str], list[EditResult]] = {}

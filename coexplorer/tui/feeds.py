@@ -88,7 +88,7 @@ class Feeds:
         """Read the list again, in the background; the cursor stays on its asset.
 
         With either argument it is another list, and keys wait for it: what is typed ahead is meant
-        for the rows that come, not for those that are still shown.
+        for the rows that come, not for the ones still shown.
 
         Args:
             go_to: The asset that the cursor goes to instead of its own.

@@ -105,7 +105,7 @@ _D = TypeVar("_D", bound=_OfProcess)
 
 
 class Drafts(Generic[_D]):
-    """The drafts of one kind: this app's, and those that others left.
+    """The drafts of one kind: this app's, and the ones that others left.
 
     Args:
         stem: What the files' names begin with.

@@ -24,7 +24,7 @@ PAGES = [path.relative_to(ROOT).as_posix() for path in list_pages()]
 
 
 def list_citing() -> list[Path]:
-    """Return the files whose citations count: all but those that are about citations."""
+    """Return the files whose citations count: all but the ones about citations."""
     about = (Path(__file__), ROOT / "tests" / "support" / "pages.py")
     return [path for path in list_sources() if path not in about]
 

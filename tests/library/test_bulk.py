@@ -286,7 +286,7 @@ async def test_token_that_is_refused_ends_a_bulk_before_it_asks_for_all(
     server.log.clear()
     report = await library.apply(plan)
     assert len(report.failed) == 100
-    # Those that were on their way together, and for each the question if the token is taken at all.
+    # The ones that were on their way together, and for each a check whether the token is accepted.
     assert len(server.requests()) <= 2 * CONCURRENCY
 
 

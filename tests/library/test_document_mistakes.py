@@ -160,7 +160,7 @@ def merge(
 
 
 def choose(rng: random.Random, lines: list[str]) -> int:
-    """Choose a line: half of the time one of those that hold the document together."""
+    """Choose a line: half of the time one that holds the document together."""
     frame = [at for at, line in enumerate(lines) if line.startswith("===") or line == ""]
     return rng.choice(frame) if rng.random() < 0.5 else rng.randrange(len(lines))
 

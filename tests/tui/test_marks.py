@@ -88,7 +88,7 @@ ONE = {
     "edit.description": "only this one; E edits all 2 marked",
     "edit.mount": "only this one; E edits all 2 marked",
     "edit.tags": "only this one; + and - tag all 2 marked",
-    "asset.open": "only this one, not those that are marked",
+    "asset.open": "only this one, not the marked ones",
 }
 
 

@@ -15,7 +15,7 @@ from tests.support.tui import Running, running_app
 
 
 class Slow:
-    """Makes plans no sooner than it is told to; tells whether one was given up."""
+    """Makes plans only when told to; knows whether one was given up."""
 
     def __init__(self, app: Running, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go = asyncio.Event()

@@ -138,7 +138,7 @@ import signal, subprocess, sys
 signal.signal(signal.SIGHUP, lambda *_: None)
 sys.exit(subprocess.call([sys.executable, "-m", "coexplorer"]))
 """
-"""As make: it is told that the terminal is gone, and waits for the program."""
+"""Like make: it learns that the terminal is gone, and waits for the program."""
 
 
 def test_it_ends_with_its_terminal_although_nobody_passes_the_signal_on(server: DemoServer) -> None:

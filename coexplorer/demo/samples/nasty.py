@@ -19,7 +19,7 @@ class Nasty:
     """One kind of trouble.
 
     Attributes:
-        kind: What it is, for tests and for those who look for one.
+        kind: What it is, for tests and for people who look for one.
         name: The asset's name.
         description: Its description; most have none.
         tags: Its tags.

@@ -84,7 +84,7 @@ class ContentCache:
             self._ahead[slot] = now
 
     def is_outdated(self, slot: int, read_at: float) -> bool:
-        """Tell whether what was read from the catalog, from `read_at` on, may miss a save of ours.
+        """Tell whether a read of the catalog that began at `read_at` may miss one of our saves.
 
         Args:
             slot: The asset.

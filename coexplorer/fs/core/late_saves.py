@@ -35,7 +35,7 @@ class LateSaves:
         self._saves.pop(key, None)
 
     def is_own(self, key: Key, base: bytes, theirs: bytes) -> bool:
-        """Tell whether what the platform has is a late text of ours, made from the same base."""
+        """Tell whether the platform has one of our late texts, made from the same base."""
         saves = self._saves.get(key)
         if not saves:
             return False

@@ -46,7 +46,7 @@ _TEMPORARY = re.compile(
             rb"lu[0-9a-z]+\.tmp",  # LibreOffice
             rb"sed[A-Za-z0-9]{6}|XX[A-Za-z0-9_]{6}|(?:gawk|sponge)\.[A-Za-z0-9]{6}",
             rb"\.?tmp[A-Za-z0-9_]{4,8}",  # Python and others
-            # Made of the name of a file of ours: rsync, Qt, VS Code, git, Kakoune, patch.
+            # Made from one of our file names: rsync, Qt, VS Code, git, Kakoune, patch.
             rb"\.?" + _FIELD + rb"\.(?:kak\.)?[A-Za-z0-9]{6}",
             _FIELD + rb"\.(?:lock|tmp|vsctmp|o[A-Za-z0-9]{6})",
             rb"[0-9]{4,6}",  # Vim, to see whether it can make one

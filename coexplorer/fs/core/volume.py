@@ -202,7 +202,7 @@ class Volume:
         return None if file is None else file.buffer
 
     def set_mtime(self, node: Node, part: Part, mtime_ns: int) -> None:
-        """Set a file's time, as a tool says; that of a text on its way goes with the text."""
+        """Set a file's time, as a tool says; for a text on its way, the time goes with it."""
         buffer = self._buffer_of(node, part)
         if buffer is not None and buffer.dirty and not buffer.has_failed:
             buffer.mtime_ns = mtime_ns
@@ -430,7 +430,7 @@ class Volume:
         return node
 
     def is_outdated(self, asset_id: AssetId, read_at: float) -> bool:
-        """Tell whether what was read from the catalog, from `read_at` on, may miss a save of ours.
+        """Tell whether a read of the catalog that began at `read_at` may miss one of our saves.
 
         Args:
             asset_id: The asset.
@@ -445,7 +445,7 @@ class Volume:
         return node is not None and self.details.has(node.slot)
 
     def apply_reply(self, node: Node, reply: Excerpt, now: float) -> None:
-        """Take over what the platform answered to a save, before the catalog is told."""
+        """Take over what the platform answered to a save, before the catalog has it."""
         self.excerpts.lead(node.slot, reply)
         self._show_fields(node, reply.fields, now, alias=True)
         if self.details.has(node.slot):
@@ -454,7 +454,7 @@ class Volume:
     def learn(self, node: Node, now: float) -> None:
         """Take over what the catalog has of an asset now: the library has just looked at it."""
         if self.excerpts.is_outdated(node.slot, now):
-            return  # a save of ours is ahead of it
+            return  # one of our saves is newer
         self.excerpts.unpin(node.slot)
         excerpt = self.excerpt(node)
         if excerpt is not None:

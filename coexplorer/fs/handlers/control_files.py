@@ -35,7 +35,7 @@ Every data asset of the platform is a folder in `all/` (or `archived/`). In it:
     asset.json                          everything the platform says about it (read-only)
     error                               only after a failed write: what happened, what to do
 
-A save is one change on the platform, or an error. Tags are one a line. Swap files and
+A save is one change on the platform, or an error. Tags: one per line. Swap files and
 locks of editors stay in memory; any other file that you put here stays on this machine.
 
     mv all/A all/B               rename the asset        mv all/A archived/     archive it; and back
@@ -114,7 +114,7 @@ class ControlFiles:
         return b""
 
     def find_status_size(self, tgid: int, *, by_name: bool = False) -> int:
-        """Return the size of the status in bytes, which is that of what a process reads next.
+        """Return the size of the status in bytes: exactly what a process reads next.
 
         tar, rsync and others copy as much as a stat has told them.
 

@@ -57,7 +57,7 @@ class TagLinks:
         async def send(fields: Fields) -> EditResult:
             kept = tuple(tag for tag in fields.tags if tag not in (source.tag, target.tag))
             mine = msgspec.structs.replace(fields, tags=(*kept, target.tag))
-            # Where a colleague has taken the one away meanwhile, nobody asked for the other.
+            # If a colleague has removed the one in between, nobody asked for the other.
             fit = Fit(tags=(source.tag,))
             return await self._library.edit(node.id, fields, mine, fit=fit)
 

@@ -494,7 +494,7 @@ class Writeback:
             save: What is saved.
             base: What it is merged with.
             hear: Called with the platform's reply as soon as the outcome is written down; the
-                catalog is told behind it.
+                catalog is updated afterwards.
 
         Raises:
             CoexplorerError: See `Library.edit`; InvalidField when the text has no meaning.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ALL = 1 << 60
 """More rows than any list has."""
-ONLY_ONE = "only this one, not those that are marked"
+ONLY_ONE = "only this one, not the marked ones"
 
 
 def toggle(screen: MainScreen) -> None:

@@ -341,7 +341,7 @@ class CommandScreen(TerminalScreen[Result]):
             self.coexplorer.settle(name)
 
     def report(self, error: CoexplorerError, *, about: str = "") -> None:
-        """Show an error of ours: one sentence with the way out.
+        """Show one of our errors: one sentence with the way out.
 
         Args:
             error: What happened.

@@ -86,7 +86,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._footer = Footer()
 
     def compose(self) -> ComposeResult:
-        """The form, what is told, the keys."""
+        """The form, the messages, the keys."""
         with Vertical(id="form"):
             yield Rule()
             with VerticalScroll(can_focus=False):
@@ -104,7 +104,7 @@ class CreateScreen(CommandScreen[Record | None]):
 
     @property
     def _plain_fields(self) -> tuple[FormField, ...]:
-        """Those that hold no secret."""
+        """The fields that hold no secret."""
         return *self._rows.values(), self._bucket, self._prefix
 
     def on_mount(self) -> None:

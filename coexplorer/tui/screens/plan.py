@@ -61,7 +61,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         title: Said above the plan instead of its own title.
         start: Carries it out instead of `Library.apply`.
         way_back: What is said of taking it back.
-        resumes: The batch to go on with: what it has not done, what was refused too, is done at
+        resumes: The batch to go on with: what is left of it, refused changes included, is done at
             once.
         outside: Assets that are not in the list that is shown.
     """

@@ -143,7 +143,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
             self.refresh(Region(0, 0, self.size.width, HEAD))
 
     def show_columns(self, columns: Sequence[str]) -> None:
-        """Show these columns; empty for those that fit the width."""
+        """Show these columns; empty: the ones that fit the width."""
         self._columns = tuple(columns)
         self._lay_out()
 

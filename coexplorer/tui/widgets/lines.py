@@ -56,7 +56,7 @@ class Lines(PlainLines, LazyStyles, ScrollView, can_focus=False):
         return self._lines
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Show these lines; only those that differ are drawn again."""
+        """Show these lines; only changed ones are drawn again."""
         before, self._lines = self._lines, tuple(lines)
         if len(self._lines) != self.virtual_size.height:
             self.refresh(layout=True)
