@@ -111,9 +111,9 @@ def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> 
     """Download the files of an asset, or the file or folder PATH in it.
 
     A download that was interrupted goes on where it ended. Nothing is written outside the
-    folder, and each file's size is checked. What can't be had is named, and the rest comes all the
-    same (code 7). With - as ASSET, the files of all assets of
-    the list on standard input, each in a folder NAME~ID of its own.
+    folder, and each file's size is checked. What can't be had is named, and the rest comes anyway
+    (code 7). With - as ASSET, the files of all assets of the list on standard input, each in a
+    folder NAME~ID of its own.
     """
     targets = read_targets((asset,), None)
 

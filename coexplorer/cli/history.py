@@ -186,8 +186,8 @@ def _print_conflicts(entries: Sequence[Entry]) -> None:
         for line in describe_change(entry.base, entry.mine):
             click.echo(line)
         print_line(
-            f"theirs: coexplorer show {entry.asset_id[:8]}; edit again to have yours all the"
-            f" same, or give it up: coexplorer discard {entry.id}"
+            f"theirs: coexplorer show {entry.asset_id[:8]}; edit again to have yours anyway, or "
+            f"give it up: coexplorer discard {entry.id}"
         )
 
 
