@@ -11,7 +11,7 @@ from coexplorer.demo.importing import is_same_json
 from coexplorer.demo.samples import METADATA_FIELDS
 
 
-class Field(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class SchemaField(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One field of the schema, as it goes over the wire."""
 
     name: str
@@ -24,7 +24,7 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     required: bool = False
 
 
-FIELDS = msgspec.convert(METADATA_FIELDS, tuple[Field, ...])
+FIELDS = msgspec.convert(METADATA_FIELDS, tuple[SchemaField, ...])
 """The schema of every embedded deployment."""
 
 _BY_NAME = {field.name: field for field in FIELDS}
@@ -66,7 +66,7 @@ def find_metadata_mistake(
     return None
 
 
-def _find_mistake(field: Field | None, value: object) -> str:
+def _find_mistake(field: SchemaField | None, value: object) -> str:
     """Return what is wrong with one value, as the end of a sentence; empty when nothing is."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
     if number is None and not isinstance(value, str):
@@ -76,7 +76,7 @@ def _find_mistake(field: Field | None, value: object) -> str:
     return _find_misfit(field, value, number) if field else ""
 
 
-def _find_misfit(field: Field, value: object, number: float | None) -> str:
+def _find_misfit(field: SchemaField, value: object, number: float | None) -> str:
     """Return in what a value does not fit its field; empty when it does."""
     bounds = field.range or {}
     mistake = ""

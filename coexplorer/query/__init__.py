@@ -1,7 +1,7 @@
 """The search language: text ↔ query tree. Pure; the catalog turns the tree into SQL."""
 
 from coexplorer.query.complete import Completion, complete_at
-from coexplorer.query.fields import FIELDS, FLAGS, SORT_FIELDS, Field, Kind, find_field
+from coexplorer.query.fields import FIELDS, FLAGS, SORT_FIELDS, QueryField, ValueKind, find_field
 from coexplorer.query.fold import SEPARATOR, fold
 from coexplorer.query.format import format_query, format_term, format_text
 from coexplorer.query.judge import fulfils, group_terms, spell_value
@@ -35,16 +35,16 @@ __all__ = [
     "Completion",
     "Day",
     "DayBefore",
-    "Field",
     "Flag",
     "Interval",
-    "Kind",
     "Match",
     "Never",
     "PlatformPart",
     "Query",
+    "QueryField",
     "SortKey",
     "Term",
+    "ValueKind",
     "Word",
     "complete_at",
     "find_field",

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from coexplorer.query.fields import FIELDS, Kind, find_field
+from coexplorer.query.fields import FIELDS, ValueKind, find_field
 from coexplorer.query.scan import FIELD_START, NEGATION, find_end, skip_spaces
 
 
@@ -49,14 +49,14 @@ def complete_at(text: str, cursor: int) -> Completion | None:
     if found is None:
         return _complete_field(before, start)
     field = find_field(found[1])
-    if field is None or field.kind in {Kind.SIZE, Kind.COUNT}:
+    if field is None or field.kind in {ValueKind.SIZE, ValueKind.COUNT}:
         return None
     start, typed = found.end(), before[found.end() :]
     if field.name == "tag" and typed.startswith("all("):
         start = max(start + 4, start + typed.rfind(",") + 1)
         start = skip_spaces(before, start)
         typed = before[start:]
-    if field.kind is Kind.SORT and typed.startswith("-"):
+    if field.kind is ValueKind.SORT and typed.startswith("-"):
         start, typed = start + 1, typed[1:]
     typed = typed.removeprefix('"')
     choices = tuple(choice for choice in field.choices if choice[0].startswith(typed.lower()))

@@ -11,7 +11,7 @@ import msgspec
 from coexplorer.models import AssetState, AssetType
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """What a field's value looks like."""
 
     TEXT = "text"
@@ -23,18 +23,18 @@ class Kind(StrEnum):
     SORT = "sort"
 
 
-class Field(msgspec.Struct, frozen=True):
+class QueryField(msgspec.Struct, frozen=True):
     """A field of the query language.
 
     Attributes:
         expects: What a value must be, for the error message.
         example: A value, for the error message and the docs.
-        match: How the text of a `Kind.TEXT` field is compared, always ignoring case.
+        match: How the text of a `ValueKind.TEXT` field is compared, always ignoring case.
         choices: The values that are known in advance, each with its help.
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     help: str
     expects: str
     example: str
@@ -76,48 +76,69 @@ _DAYS = (("today", "since midnight (UTC)"), ("yesterday", "the day before (UTC)"
 
 _TEXT, _ID = "a text", "an id, or the start of one"
 
-FIELDS: tuple[Field, ...] = (
-    Field("name", Kind.TEXT, "part of the name", _TEXT, '"raw data"'),
-    Field("description", Kind.TEXT, "part of the description", _TEXT, "spikes"),
-    Field("tag", Kind.TEXT, "a whole tag; tag:all(a,b) for several", "a tag", "raw", match="whole"),
-    Field("type", Kind.CHOICE, "the kind of asset", "a type", "result", choices=_TYPES),
-    Field("state", Kind.CHOICE, "whether it is usable", "a state", "failed", choices=_STATES),
-    Field("is", Kind.FLAG, "a property of the asset", "a property", "favorite", choices=FLAGS),
-    Field("size", Kind.SIZE, "size of all files", "a number and a unit", ">10GB"),
-    Field("files", Kind.COUNT, "number of files", "a whole number", ">100"),
-    Field(
+FIELDS: tuple[QueryField, ...] = (
+    QueryField("name", ValueKind.TEXT, "part of the name", _TEXT, '"raw data"'),
+    QueryField("description", ValueKind.TEXT, "part of the description", _TEXT, "spikes"),
+    QueryField(
+        "tag",
+        ValueKind.TEXT,
+        "a whole tag; tag:all(a,b) for several",
+        "a tag",
+        "raw",
+        match="whole",
+    ),
+    QueryField("type", ValueKind.CHOICE, "the kind of asset", "a type", "result", choices=_TYPES),
+    QueryField(
+        "state", ValueKind.CHOICE, "whether it is usable", "a state", "failed", choices=_STATES
+    ),
+    QueryField(
+        "is", ValueKind.FLAG, "a property of the asset", "a property", "favorite", choices=FLAGS
+    ),
+    QueryField("size", ValueKind.SIZE, "size of all files", "a number and a unit", ">10GB"),
+    QueryField("files", ValueKind.COUNT, "number of files", "a whole number", ">100"),
+    QueryField(
         "created",
-        Kind.DATE,
+        ValueKind.DATE,
         "when it was made; > is later: >1w is less than a week ago",
         "a date, yesterday, or a time ago",
         "2024-01-31, yesterday, 1w or -30d",
         choices=_DAYS,
     ),
-    Field(
+    QueryField(
         "used",
-        Kind.DATE,
+        ValueKind.DATE,
         "last use; never counts as before every date, so < finds it too",
         "a date, yesterday, a time ago or never",
         "<2024-01, yesterday, 1w, -30d or never",
         choices=(*_DAYS, ("never", "never used")),
     ),
-    Field("owner", Kind.TEXT, "part of the owner's name or address", _TEXT, "jane"),
-    Field("bucket", Kind.TEXT, "the source bucket", "a bucket", "my-bucket", match="whole"),
-    Field("prefix", Kind.TEXT, "start of the path in it", "a path", "exp/", match="starts"),
-    Field("mount", Kind.TEXT, "part of the mount folder", _TEXT, "reads"),
-    Field("run_script", Kind.TEXT, "part of the script that made it", _TEXT, "code/run"),
-    Field("commit_id", Kind.TEXT, "start of the commit", "a commit", "1b7", match="starts"),
-    Field("contained_data_id", Kind.TEXT, "id of an input", _ID, "3f2a", match="starts"),
-    Field("capsule", Kind.TEXT, "id of the capsule that made it", _ID, "9c1e", match="starts"),
-    Field("computation", Kind.TEXT, "id of the run that made it", _ID, "77ab", match="starts"),
-    Field("id", Kind.TEXT, "the asset's id", _ID, "8b4c", match="starts"),
-    Field("sort", Kind.SORT, "order", "a field", "-created", choices=SORT_FIELDS),
+    QueryField("owner", ValueKind.TEXT, "part of the owner's name or address", _TEXT, "jane"),
+    QueryField(
+        "bucket", ValueKind.TEXT, "the source bucket", "a bucket", "my-bucket", match="whole"
+    ),
+    QueryField(
+        "prefix", ValueKind.TEXT, "start of the path in it", "a path", "exp/", match="starts"
+    ),
+    QueryField("mount", ValueKind.TEXT, "part of the mount folder", _TEXT, "reads"),
+    QueryField("run_script", ValueKind.TEXT, "part of the script that made it", _TEXT, "code/run"),
+    QueryField(
+        "commit_id", ValueKind.TEXT, "start of the commit", "a commit", "1b7", match="starts"
+    ),
+    QueryField("contained_data_id", ValueKind.TEXT, "id of an input", _ID, "3f2a", match="starts"),
+    QueryField(
+        "capsule", ValueKind.TEXT, "id of the capsule that made it", _ID, "9c1e", match="starts"
+    ),
+    QueryField(
+        "computation", ValueKind.TEXT, "id of the run that made it", _ID, "77ab", match="starts"
+    ),
+    QueryField("id", ValueKind.TEXT, "the asset's id", _ID, "8b4c", match="starts"),
+    QueryField("sort", ValueKind.SORT, "order", "a field", "-created", choices=SORT_FIELDS),
 )
 
 _BY_NAME = {field.name: field for field in FIELDS}
 
 
-def find_field(name: str) -> Field | None:
+def find_field(name: str) -> QueryField | None:
     """Return the field of that name, whatever its case; None when there is no such field."""
     return _BY_NAME.get(name.lower())
 

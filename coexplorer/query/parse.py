@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from coexplorer.errors import QueryError
-from coexplorer.query.fields import FIELD_NAMES, FLAGS, Field, Kind, find_field, find_nearest
+from coexplorer.query.fields import (
+    FIELD_NAMES,
+    FLAGS,
+    QueryField,
+    ValueKind,
+    find_field,
+    find_nearest,
+)
 from coexplorer.query.format import format_text
 from coexplorer.query.scan import (
     FIELD_START,
@@ -69,7 +76,7 @@ def parse_value(name: str, text: str) -> Term | SortKey:
     field = find_field(name)
     if field is None:
         raise _unknown_field(name, 0, len(name))
-    free = field.kind is Kind.TEXT and bool(text.strip())
+    free = field.kind is ValueKind.TEXT and bool(text.strip())
     query = f"{name}:{format_text(name, text) if free else text.strip()}"
     reader = _TermReader(query, 0, typing=False)
     try:
@@ -201,22 +208,22 @@ class _TermReader:
             )
         return True
 
-    def _read_field(self, field: Field, *, negated: bool) -> Term | SortKey:
+    def _read_field(self, field: QueryField, *, negated: bool) -> Term | SortKey:
         match field.kind:
-            case Kind.TEXT if field.name == "tag" and self.text.startswith("all(", self.pos):
+            case ValueKind.TEXT if field.name == "tag" and self.text.startswith("all(", self.pos):
                 return AllTags(self._read_all(), negated)
-            case Kind.TEXT:
+            case ValueKind.TEXT:
                 return Match(field.name, self._read_value(field).text, negated)
-            case Kind.CHOICE:
+            case ValueKind.CHOICE:
                 return Match(field.name, self._read_choice(field), negated)
-            case Kind.FLAG:
+            case ValueKind.FLAG:
                 return self._read_flag(field, negated=negated)
-            case Kind.SORT:
+            case ValueKind.SORT:
                 return self._read_sort(field, negated=negated)
             case _:
                 return self._read_compare(field, negated=negated)
 
-    def _read_value(self, field: Field) -> Piece:
+    def _read_value(self, field: QueryField) -> Piece:
         if self._at_end():
             raise _expected(field, self.start, self.pos)
         if self.text[self.pos] == '"':
@@ -290,7 +297,7 @@ class _TermReader:
             self.pos += 1
         return self.text[start : self.pos].strip()
 
-    def _read_choice(self, field: Field) -> str:
+    def _read_choice(self, field: QueryField) -> str:
         piece = self._read_value(field)
         names = tuple(name for name, _ in field.choices)
         text = piece.text.lower()
@@ -300,7 +307,7 @@ class _TermReader:
             raise _no_such(f"{field.name}: no {field.name} {piece.text!r}", piece, nearest, names)
         return text
 
-    def _read_flag(self, field: Field, *, negated: bool) -> Flag:
+    def _read_flag(self, field: QueryField, *, negated: bool) -> Flag:
         piece = self._read_value(field)
         names = tuple(name for name, _ in FLAGS)
         name = piece.text.lower()
@@ -316,7 +323,7 @@ class _TermReader:
             )
         return Flag(name, negated)
 
-    def _read_sort(self, field: Field, *, negated: bool) -> SortKey:
+    def _read_sort(self, field: QueryField, *, negated: bool) -> SortKey:
         piece = self._read_value(field)
         if negated:
             raise QueryError(
@@ -332,14 +339,14 @@ class _TermReader:
             raise _no_such(f"sort: no field {piece.text!r} to sort by", piece, nearest, names)
         return SortKey(name, piece.text.startswith("-"))
 
-    def _read_compare(self, field: Field, *, negated: bool) -> Compare:
+    def _read_compare(self, field: QueryField, *, negated: bool) -> Compare:
         piece = self._read_value(field)
         if field.name == "used" and piece.text.lower() == "never":
             return Compare(field.name, "", Never(), negated=negated)
         parse: Callable[[str], Value | None]
-        if field.kind is Kind.SIZE:
+        if field.kind is ValueKind.SIZE:
             parse = parse_size
-        elif field.kind is Kind.COUNT:
+        elif field.kind is ValueKind.COUNT:
             parse = parse_count
         else:
             parse = parse_date
@@ -396,7 +403,7 @@ def parse_comparison(
     return op, value, None
 
 
-def _expected(field: Field, start: int, end: int) -> QueryError:
+def _expected(field: QueryField, start: int, end: int) -> QueryError:
     return QueryError(
         f"{field.name}: expected {field.expects}, as in {field.example}", start=start, end=end
     )

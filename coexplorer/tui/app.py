@@ -73,7 +73,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self._fields_left = asyncio.Event()
         self.last_frame: Frame | None = None
         self.left_mounted = False
-        self._editor = external.Editor()
+        self._editor = external.EditorProcess()
         for theme in build_themes():
             self.register_theme(theme)
         self.theme = choose_theme(self.memory.remembered.theme)

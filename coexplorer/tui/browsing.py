@@ -12,7 +12,7 @@ NEWEST_FIRST = SortKey("created", descending=True)
 KEPT_PLACES = 50
 
 
-class Place(msgspec.Struct, frozen=True):
+class Visit(msgspec.Struct, frozen=True):
     """Where somebody was: a search and the asset under the cursor."""
 
     text: str
@@ -31,7 +31,7 @@ class Browsing(msgspec.Struct):
 
     text: str = ""
     sort: SortKey = NEWEST_FIRST
-    places: list[Place] = []
+    places: list[Visit] = []
     _parsed: tuple[str, Query, QueryError | None] | None = None
 
     @property
@@ -59,14 +59,14 @@ class Browsing(msgspec.Struct):
 
     def leave(self, asset_id: AssetId | None) -> None:
         """Remember this place before going to another one."""
-        place = Place(self.text, self.sort, asset_id)
+        place = Visit(self.text, self.sort, asset_id)
         if not self.places or self.places[-1] != place:
             self.places.append(place)
             del self.places[:-KEPT_PLACES]
 
-    def go_back(self, here: AssetId | None) -> Place | None:
+    def go_back(self, here: AssetId | None) -> Visit | None:
         """Swap this place with the last one; None if there is none."""
-        current = Place(self.text, self.sort, here)
+        current = Visit(self.text, self.sort, here)
         while self.places:
             place = self.places.pop()
             if place != current:

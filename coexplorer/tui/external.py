@@ -44,7 +44,7 @@ class Edited(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-class Editor:
+class EditorProcess:
     """$EDITOR, while it has the terminal: the app goes on meanwhile, without a screen."""
 
     def __init__(self) -> None:

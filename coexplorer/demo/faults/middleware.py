@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coexplorer.demo.faults.connection import EXTENSION, FaultProtocol
-from coexplorer.demo.faults.plan import FaultPlan, Kind, Rule, Verdict
+from coexplorer.demo.faults.plan import Decision, FaultPlan, Kind, Rule
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -78,7 +78,7 @@ class FaultMiddleware:
             await self._strike(verdict, verdict.rule, scope, receive, send)
 
     async def _strike(
-        self, verdict: Verdict, rule: Rule, scope: Scope, receive: Receive, send: Send
+        self, verdict: Decision, rule: Rule, scope: Scope, receive: Receive, send: Send
     ) -> None:
         connection = _get_connection(scope)
         match rule.kind:

@@ -119,7 +119,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """What to do with one request.
 
     Attributes:
@@ -232,7 +232,7 @@ class FaultPlan:
             for rule in self._rules:
                 rule.renew_tokens()
 
-    def judge(self, method: str, path: str, authorization: str = "") -> Verdict:
+    def judge(self, method: str, path: str, authorization: str = "") -> Decision:
         """Count a request in all rules that match it and say what to do with it."""
         latency_s, striking = 0.0, None
         with self._changed:
@@ -244,7 +244,7 @@ class FaultPlan:
                 elif striking is None:
                     striking = rule
             self._changed.notify_all()
-            return Verdict(latency_s, striking, self._releases)
+            return Decision(latency_s, striking, self._releases)
 
     def wait_struck(self, rule: Rule, times: int = 1, *, timeout_s: float = 30.0) -> None:
         """Block until a rule has struck this many times; a request in silence is held from then on.
@@ -262,7 +262,7 @@ class FaultPlan:
 
         Args:
             wake: Called from whatever thread releases.
-            since: `Verdict.releases` of the request.
+            since: `Decision.releases` of the request.
 
         Returns:
             What ends the subscription.
