@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The caller's own installation must not leak in.
 unexport PYTHONPATH PYTHONHOME
 
-# Each worker reads all tests first, which is 10 of its seconds: fewer are faster for the fast lane.
+# Each worker reads all tests first, which is 4 s of CPU: fewer are faster for the fast lane.
 QUICK_WORKERS ?= 3
 # What `make quick` leaves out; tests/support/lanes.py says which tests these are.
 QUICK := not mount and not app and not slow and not second_loop

@@ -42,6 +42,10 @@ _ATTRIBUTES = {"spawn": "slow", "fork": "slow", "run_test": "app"}
 _LONG = {
     # Seconds of CPU on a machine of 2026.
     "test_a_search_finds_what_a_naive_filter_finds",  # 6 times 3
+    "test_the_largest_query_is_answered_and_a_larger_one_is_a_mistake",  # 4
+    "test_what_could_not_be_sent_is_kept_and_sent_later",  # 8
+    "test_remote_finds_what_the_query_asks_and_nothing_more",  # 3
+    "test_remote_search_means_what_the_local_one_means",  # 2
     "test_no_request_is_answered_with_a_500",  # twice 2
     "test_pasted_text_is_text_however_reads_cut_it",  # 2
     "test_undo_of_a_bulk_over_500_restores_all_but_those_changed_since_and_names_them",  # 7
