@@ -9,6 +9,9 @@ The modules:
     columns, facts,      model → cells: rows, details, Markdown (pure; all untrusted text is cleaned
     markdown, tagtext    here, by `coexplorer.text.clean`)
     windows              which rows of a long list are at hand (pure)
+    desk                 what the main screen, its actions and its feeds share: the search, marks,
+                         fields that are open, what is on its way (plain state)
+    marks                what is marked, by which search, and how it looked then (pure)
     sends                changes on their way, for an undo to wait for
     memory               searches, last tags, theme and drafts, in small files beside the journal
     external             $EDITOR, the mount's process, the config file

@@ -236,7 +236,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
 
     async def keep_frame(self) -> None:
         """Keep the screen that the next start opens with, if it can be had at once."""
-        if len(self.screen_stack) > 1 or self.main.editing is not None:
+        if len(self.screen_stack) > 1 or self.main.desk.editing is not None:
             return
         with suppress(TimeoutError, CatalogError):
             async with asyncio.timeout(LONGEST_LEAVE_S):
@@ -270,7 +270,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         """
         from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
-        shown = PlanScreen(self.library, make, count, outside=screen.marked.outside)
+        shown = PlanScreen(self.library, make, count, outside=screen.desk.marked.outside)
         report = await self.show_plan(screen, shown)
         return report is not None or shown.has_nothing
 
@@ -288,7 +288,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             return None
         if report is not None:
             for result in report.applied:
-                screen.marked.note_own_change(result.asset_id)
+                screen.desk.marked.note_own_change(result.asset_id)
             await screen.drop_lost_marks()
         screen.feeds.load_list()
         await screen.feeds.load_status()
@@ -298,7 +298,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
 
     async def save_view(self, screen: MainScreen, name: str, text: str) -> None:
         """Save a search under a name; no name removes the view that has this search."""
-        views = screen.saved_views
+        views = screen.desk.saved_views
         old = next((key for key, query in views.items() if query == text), None)
         try:
             if old is not None and old != name:
@@ -325,7 +325,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
     def typing(self) -> bool:
         """Whether keys go into a field, a question or $EDITOR."""
         screen = self.screen
-        fields = isinstance(screen, MainScreen) and screen.editing is not None
+        fields = isinstance(screen, MainScreen) and screen.desk.editing is not None
         return fields or self._editor.is_open or getattr(screen.focused, "takes_keys", False)
 
     async def until_calm(self) -> None:

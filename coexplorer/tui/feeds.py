@@ -124,7 +124,7 @@ class Feeds:
 
     async def _load_list(self) -> None:
         screen, library = self._screen, self._library
-        query, goal, rows_list = screen.browsing.query, self._goal, screen.rows
+        query, goal, rows_list = screen.desk.browsing.query, self._goal, screen.rows
         current, moved = rows_list.current, rows_list.moved
         wanted = goal.asset_id if goal is not None else current.id if current is not None else None
         place = await library.position(wanted, query) if wanted is not None else None
@@ -140,7 +140,7 @@ class Feeds:
         if not rows and count:
             offset = (count - 1) // BLOCK * BLOCK
             rows = await library.window(query, offset=offset, limit=BLOCK)
-        order = screen.browsing.order
+        order = screen.desk.browsing.order
 
         def show(known: int) -> None:
             cursor = place + rows_list.moved - moved
@@ -172,14 +172,14 @@ class Feeds:
         self.show_found(count)
         self.show_header()
         screen.show_footer()
-        if screen.marked:
+        if screen.desk.marked:
             screen.restart("marks", self.load_outside)
 
     async def load_outside(self) -> None:
         """Find the marked assets that are not in the list: actions are about them, too."""
         screen = self._screen
-        found = frozenset(await self._library.ids(screen.browsing.query))
-        screen.marked.note_outside([each for each in screen.marked if each not in found])
+        found = frozenset(await self._library.ids(screen.desk.browsing.query))
+        screen.desk.marked.note_outside([each for each in screen.desk.marked if each not in found])
         screen.show_footer()
 
     async def load_start(self, *, to_top: bool = False) -> None:
@@ -202,12 +202,14 @@ class Feeds:
     async def load_rows(self, offset: int, limit: int) -> None:
         """Read rows that the list misses; if it is another list by then, it asks again."""
         generation = self._screen.rows.windows.generation
-        rows = await self._library.window(self._screen.browsing.query, offset=offset, limit=limit)
+        rows = await self._library.window(
+            self._screen.desk.browsing.query, offset=offset, limit=limit
+        )
         if generation == self._screen.rows.windows.generation:
             self._screen.rows.supply(offset, rows)
 
     def _empty_note(self) -> str:
-        if self._screen.browsing.text.strip():
+        if self._screen.desk.browsing.text.strip():
             if self.status is None or self.status.complete:
                 return NOTHING_FITS
             return NOTHING_YET if self.status.syncing else NOTHING_READ
@@ -221,8 +223,8 @@ class Feeds:
         self._found = count
         total = self.status.total if self.status else None
         plus = self.status is not None and not self.status.complete
-        text = show_count(count, total if screen.browsing.text.strip() else None, plus=plus)
-        screen.search.show_mistake(screen.browsing.fault, screen.browsing.text)
+        text = show_count(count, total if screen.desk.browsing.text.strip() else None, plus=plus)
+        screen.search.show_mistake(screen.desk.browsing.fault, screen.desk.browsing.text)
         screen.search.show_found(text)
 
     # The details
@@ -243,7 +245,7 @@ class Feeds:
 
     async def load_details(self) -> None:
         """Read the asset under the cursor."""
-        editing, row = self._screen.editing, self._screen.rows.current
+        editing, row = self._screen.desk.editing, self._screen.rows.current
         shown = editing.asset_id if editing is not None else row.id if row is not None else None
         self.record = None if shown is None else await self._library.record(shown)
         if self.record is not None:
@@ -262,9 +264,9 @@ class Feeds:
             screen.rule.show_title("")
             screen.details.show_facts((), same_asset=True)
             return
-        same = screen.details_of == record.asset.id
-        screen.details_of = record.asset.id
-        if screen.editing is not None:
+        same = screen.desk.details_of == record.asset.id
+        screen.desk.details_of = record.asset.id
+        if screen.desk.editing is not None:
             # The fields are above, as they are typed.
             screen.details.show_facts(build_rest(record, cells), same_asset=same)
             return
@@ -319,7 +321,7 @@ class Feeds:
         """Count what each view finds."""
         if pause:
             await asyncio.sleep(COUNTS_PAUSE_S)
-        views = build_views(self._screen.saved_views)
+        views = build_views(self._screen.desk.saved_views)
         for view in views:
             query, fault = parse_partial(view.query)
             if fault is None:
@@ -380,7 +382,7 @@ class Feeds:
     def _take_outcome(self, event: EditApplied | EditFailed) -> None:
         screen = self._screen
         if isinstance(event, EditApplied):
-            screen.marked.note_own_change(event.asset_id)
+            screen.desk.marked.note_own_change(event.asset_id)
             screen.coexplorer.settle(event.asset_id)
         screen.restart("status", self.load_status)
 
@@ -417,7 +419,7 @@ class Feeds:
             await asyncio.sleep(CHANGES_PAUSE_S)
         finally:
             self._changing = False
-        self._screen.tags_stale = True
+        self._screen.desk.tags_stale = True
         # Shown with the list: the header has no asset that the list has not.
         self.status = await self._library.status()
         self.load_list()

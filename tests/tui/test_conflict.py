@@ -13,7 +13,7 @@ from tests.support.tui import Running, running_app
 async def edit_against(app: Running, key: str, text: str, **theirs: object) -> None:
     """Edit a field while somebody else changes the same one."""
     await app.press(key)
-    await app.until(lambda: app.main.editing is not None, "the fields")
+    await app.until(lambda: app.main.desk.editing is not None, "the fields")
     app.server.store.update(OUTSIDE, **theirs)
     await app.type(text)
     await app.press("ctrl+s")
@@ -168,7 +168,7 @@ async def test_rounds_of_a_conflict_leave_one_line_in_the_log(
             await app.press("L")
             await app.until_shown("Log: 1 change")
             await app.press("e")
-            await app.until(lambda: app.main.editing is not None, "the fields")
+            await app.until(lambda: app.main.desk.editing is not None, "the fields")
             await app.type(text)
             await app.press("enter")
             await app.until_shown("Somebody else changed open data too")
@@ -207,7 +207,7 @@ async def test_it_waits_for_the_end_of_what_is_typed_meanwhile(
         await app.type(" mine")
         with server.hooks.before("GET", "*/data_assets/*") as gate:
             await app.press("enter")
-            await app.until(lambda: app.main.editing is None, "on its way")
+            await app.until(lambda: app.main.desk.editing is None, "on its way")
             await app.press("j", "r")
             await app.type("1")
             gate.release()

@@ -14,7 +14,7 @@ NAME = "ecephys_655019_2023-04-03_18-17-07"
 
 
 def editor_of(app: Running) -> FieldsEditor:
-    editing = app.main.editing
+    editing = app.main.desk.editing
     assert editing is not None
     return editing.editor
 
@@ -35,7 +35,7 @@ async def test_a_name_is_edited_in_place_and_saved_by_enter(
         await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "the new name")
         await app.until_shown("open data!")
         assert app.main.rows.has_focus
-        assert app.main.editing is None
+        assert app.main.desk.editing is None
 
 
 @pytest.mark.command("edit.start", "edit.save")
@@ -83,7 +83,7 @@ async def test_the_tags_end_in_a_comma_only_while_another_one_can_be_typed(
         await app.press("tab")
         await app.until_gone("pilot,")
         await app.press("ctrl+s")
-        await app.until(lambda: app.main.editing is None, "closed")
+        await app.until(lambda: app.main.desk.editing is None, "closed")
     assert server.log.find_all("PUT") == []
 
 
@@ -109,7 +109,7 @@ async def test_leaving_asks_only_when_something_was_typed(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("r", "escape")
-        await app.until(lambda: app.main.editing is None, "left at once")
+        await app.until(lambda: app.main.desk.editing is None, "left at once")
         await app.press("r")
         await app.type("x")
         await app.press("escape")
@@ -120,7 +120,7 @@ async def test_leaving_asks_only_when_something_was_typed(
         await app.press("escape")
         await app.until_shown("leave without saving?")
         await app.press("y")
-        await app.until(lambda: app.main.editing is None, "left")
+        await app.until(lambda: app.main.desk.editing is None, "left")
         assert app.stored(OUTSIDE).name == "open data"
 
 
@@ -128,7 +128,7 @@ async def test_an_empty_name_is_refused_in_place(server: DemoServer, settings: S
     async with running_app(server, settings) as app:
         await app.press("r", "ctrl+u", "enter")
         await app.until_shown("name: ", "change the name and save again")
-        await app.until(lambda: app.main.editing is not None, "the fields again")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields again")
         assert app.stored(OUTSIDE).name == "open data"
 
 
@@ -264,7 +264,7 @@ async def test_what_was_typed_when_the_app_ended_is_offered_again(
     async with running_app(server, settings) as app:
         await app.until_shown("you were editing open data", "go on")
         await app.press("enter")
-        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
         await app.press("enter")
         await app.until(lambda: app.stored(OUTSIDE).name == "open data v2", "saved at last")
         await app.until(lambda: not Memory(settings.journal_path).edits.take(), "no draft left")
@@ -297,7 +297,7 @@ async def test_what_is_typed_behind_the_tags_is_another_tag(
     async with running_app(server, settings) as app:
         await app.go_to("Zebrafish atlas")
         await app.press("t", "escape")
-        await app.until(lambda: app.main.editing is None, "left: nothing was typed")
+        await app.until(lambda: app.main.desk.editing is None, "left: nothing was typed")
         await app.press("t")
         await app.type("keep")
         await app.press("enter")
@@ -328,7 +328,7 @@ async def test_the_end_of_a_long_text_is_seen_where_it_is_typed(
         await app.type("the-end")
         await app.until_shown("long the-end")
         await app.press("escape", "y")
-        await app.until(lambda: app.main.editing is None, "closed")
+        await app.until(lambda: app.main.desk.editing is None, "closed")
         await app.press("d")
         await app.type("the-end")
         await app.until_shown("the-end")
@@ -341,14 +341,14 @@ async def test_what_could_not_be_written_down_stays_in_its_field(
     async with running_app(server, settings) as app:
         server.log.clear()
         await app.press(key)
-        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
         await app.type("kept")
         with no_room_on_the_disk():
             await app.press("ctrl+s")
             await app.until(
                 lambda: any("nothing was sent" in t for _, t in app.app.notices), "told"
             )
-            await app.until(lambda: app.main.editing is not None, "the fields again")
+            await app.until(lambda: app.main.desk.editing is not None, "the fields again")
             assert "kept" in str(getattr(editor_of(app).mine, field))
             assert editor_of(app).at == field
         assert server.log.find_all("PUT") == []
@@ -378,7 +378,7 @@ async def test_a_draft_comes_back_in_the_field_it_was_in(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("t")
-        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
         await app.type("keep")
         await app.until(lambda: editor_of(app).mine.tags == ("keep",), "typed")
         await app.settle()
@@ -390,7 +390,7 @@ async def test_a_draft_comes_back_in_the_field_it_was_in(
     async with running_app(server, settings) as app:
         await app.until_shown("you were editing open data")
         await app.press("enter")
-        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
         assert editor_of(app).at == "tags"
         await app.type("2")
         await app.press("enter")

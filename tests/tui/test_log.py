@@ -85,8 +85,8 @@ async def test_a_refused_text_is_taken_up_again_in_the_fields(
         await app.press("e")
         await app.until(
             lambda: (
-                app.main.editing is not None
-                and app.main.editing.editor.mine.name == "RNA-seq reference!"
+                app.main.desk.editing is not None
+                and app.main.desk.editing.editor.mine.name == "RNA-seq reference!"
             ),
             "the text in the fields",
         )
@@ -96,7 +96,7 @@ async def test_a_refused_text_is_taken_up_again_in_the_fields(
         await app.type("?")
         await app.press("enter")
         await app.until(lambda: app.stored(VIEWED).name == "RNA-seq reference!?", "sent")
-        await app.until(lambda: app.main.editing is None, "closed")
+        await app.until(lambda: app.main.desk.editing is None, "closed")
         assert [entry.state for entry in await app.library.log()] == ["applied"]
 
 

@@ -70,7 +70,7 @@ async def open_sign_in(app: Running) -> None:
 
 
 async def open_delete(app: Running) -> None:
-    app.main.marked[OLD] = None  # type: ignore[index]
+    app.main.desk.marked[OLD] = None  # type: ignore[index]
     await app.press("D")
     await app.until_shown("Delete permanently")
 
@@ -78,7 +78,7 @@ async def open_delete(app: Running) -> None:
 def in_conflict(key: str, **theirs: object) -> Open:
     async def open_it(app: Running) -> None:
         await app.press(key)
-        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
         app.server.store.update(OUTSIDE, **theirs)
         await app.type("mine")
         await app.press("ctrl+s")
@@ -245,7 +245,9 @@ async def test_without_a_field_pasted_text_is_no_command(
         await app.until_shown("nothing was pasted")
         app.send(b"/")
         app.paste("atlas\r")
-        await app.until(lambda: app.main.browsing.text == "atlas", "behind the key that opens it")
+        await app.until(
+            lambda: app.main.desk.browsing.text == "atlas", "behind the key that opens it"
+        )
     assert server.log.find_all("PATCH") == []
 
 
@@ -305,9 +307,9 @@ async def test_words_that_come_as_keys_are_no_commands(
         await app.until_shown("nothing was pasted")
         await app.settle()
         assert app.app.screen is app.main
-        assert app.main.editing is None
+        assert app.main.desk.editing is None
         app.send(b"/atlas\r")  # the next keys are keys again
-        await app.until(lambda: app.main.browsing.text == "atlas", "a search")
+        await app.until(lambda: app.main.desk.browsing.text == "atlas", "a search")
     assert not server.log.find_all("PATCH")
     assert not server.log.find_all("PUT")
 
@@ -317,7 +319,7 @@ async def test_lines_that_come_as_keys_stay_in_the_field(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("t")
-        await app.until(lambda: app.main.editing is not None, "the fields")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
         app.send(b"alpha\rbeta gamma\rdelta\r")
         await app.until(lambda: text_of(app) == "alpha, beta gamma, delta", "three tags")
         await app.press("enter")

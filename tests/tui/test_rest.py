@@ -143,7 +143,7 @@ async def test_the_tags_panel_narrows_the_list(server: DemoServer, settings: Set
         await app.type("atl")
         await app.until_gone("2  ecephys")
         await app.press("enter")
-        await app.until(lambda: app.main.browsing.text == "tag:atlas", "the search")
+        await app.until(lambda: app.main.desk.browsing.text == "tag:atlas", "the search")
         await app.until_shown("1 of 9")
 
 

@@ -80,7 +80,7 @@ async def test_a_change_that_was_not_sent_is_named_and_given_up(
         await app.until_shown("which was not sent yet?")
         await app.press("y")
         await until_said(app, "given up, as it was not sent yet")
-        await app.until(lambda: not app.main.sends.any, "nothing on its way")
+        await app.until(lambda: not app.main.desk.sends.any, "nothing on its way")
         assert app.stored(OUTSIDE).archived
 
 
@@ -93,7 +93,7 @@ async def test_a_change_that_changed_nothing_does_not_hand_its_undo_to_another_o
         await app.press("+")
         await app.type("raw")
         await app.press("enter")
-        await app.until(lambda: not app.main.sends.any, "nothing on its way")
+        await app.until(lambda: not app.main.desk.sends.any, "nothing on its way")
         await app.press("u")
         await app.until_shown("undo: archive open data, today ")
 

@@ -30,7 +30,7 @@ def jump(screen: MainScreen, rows: int) -> None:
     row, before = screen.rows.current, screen.rows.cursor
     move(screen, rows)
     if row is not None and screen.rows.cursor != before:
-        screen.browsing.leave(row.id)
+        screen.desk.browsing.leave(row.id)
 
 
 def move_page(screen: MainScreen, share: float) -> None:
@@ -52,7 +52,7 @@ def next_pane(screen: MainScreen) -> None:
 def go_back(screen: MainScreen) -> None:
     """Go back to the last place."""
     row = screen.rows.current
-    place = screen.browsing.go_back(row.id if row else None)
+    place = screen.desk.browsing.go_back(row.id if row else None)
     if place is not None:
         screen.search.show_text(place.text)
         screen.strip.show_views(query=place.text)
@@ -61,7 +61,7 @@ def go_back(screen: MainScreen) -> None:
 
 def open_view(screen: MainScreen, number: int) -> None:
     """Put a view's query into the search."""
-    views = build_views(screen.saved_views)
+    views = build_views(screen.desk.saved_views)
     if number > len(views):
         screen.say(f"there is no view {number}; w saves the search as one", severity="warning")
         return
@@ -71,9 +71,9 @@ def open_view(screen: MainScreen, number: int) -> None:
 def go_to(screen: MainScreen, text: str) -> None:
     """Search for `text`, remembering where we were."""
     row = screen.rows.current
-    if text != screen.browsing.text:
-        screen.browsing.leave(row.id if row else None)
-    screen.browsing.text = text
+    if text != screen.desk.browsing.text:
+        screen.desk.browsing.leave(row.id if row else None)
+    screen.desk.browsing.text = text
     screen.search.show_text(text)
     screen.strip.show_views(query=text)
     screen.feeds.load_list(to_top=True)
@@ -81,11 +81,11 @@ def go_to(screen: MainScreen, text: str) -> None:
 
 async def save_view(screen: MainScreen) -> None:
     """Ask for a name and save the search under it."""
-    text = screen.browsing.text.strip()
+    text = screen.desk.browsing.text.strip()
     if not text:
         screen.say("search for something first: a view is a search with a name", severity="warning")
         return
-    names = {query: name for name, query in screen.saved_views.items()}
+    names = {query: name for name, query in screen.desk.saved_views.items()}
     name = await screen.prompt.ask("save this search as", value=names.get(text, ""))
     if name is None:
         return
@@ -99,8 +99,8 @@ def resize(screen: MainScreen) -> None:
         order = ("hidden", "full")
     now = screen.size_name
     name = order[(order.index(now) + 1) % len(order)] if now in order else order[0]
-    screen.size_chosen = name if name != "full" else screen.size_chosen
-    screen.coexplorer.memory.remembered.details = screen.size_chosen
+    screen.desk.size_chosen = name if name != "full" else screen.desk.size_chosen
+    screen.coexplorer.memory.remembered.details = screen.desk.size_chosen
     screen.set_size(name)
     screen.restart("details", screen.feeds.load_details)
 
@@ -144,16 +144,16 @@ async def sort(screen: MainScreen) -> None:
 
 def reverse(screen: MainScreen) -> None:
     """Reverse the order."""
-    order = screen.browsing.order
+    order = screen.desk.browsing.order
     _sort(screen, SortKey(order.field, not order.descending))
 
 
 def _sort(screen: MainScreen, key: SortKey) -> None:
-    screen.browsing.sort_by(key)
+    screen.desk.browsing.sort_by(key)
     remembered = screen.coexplorer.memory.remembered
     remembered.sort, remembered.descending = key.field, key.descending
     screen.coexplorer.memory.save()
-    screen.search.show_text(screen.browsing.text)
+    screen.search.show_text(screen.desk.browsing.text)
     row = screen.rows.current
     screen.feeds.load_list(go_to=row.id if row else None)
 

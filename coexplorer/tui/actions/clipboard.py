@@ -54,7 +54,7 @@ async def yank(screen: MainScreen) -> None:
         for name, copied in texts.items()
     ]
     count = len(records)
-    title = f"copy of {count:,} marked" if screen.marked else "copy"
+    title = f"copy of {count:,} marked" if screen.desk.marked else "copy"
     chosen = await screen.prompt.choose(title, choices)
     if chosen is None:
         return

@@ -21,6 +21,7 @@ from coexplorer.fields import EDITABLE, Fields, Value, replace_values, with_fiel
 from coexplorer.library.entries import Entry, State
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
+from coexplorer.tui.desk import Editing
 from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
@@ -28,29 +29,8 @@ from coexplorer.tui.widgets.choices import Choice
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
     from coexplorer.tui.screens.main import MainScreen
-    from coexplorer.tui.widgets.fields import FieldsEditor
 
 MOST_TAGS = 50
-
-
-class Editing(msgspec.Struct):
-    """The asset whose fields are open.
-
-    Attributes:
-        size_before: How large the details were.
-        height_before: How high the terminal was, in lines.
-        field: The one that was opened.
-        kept: The entry of the journal that has an earlier text of it: saving sends that one.
-    """
-
-    asset_id: AssetId
-    name: str
-    base: Fields
-    editor: FieldsEditor
-    size_before: str
-    height_before: int
-    field: str
-    kept: int | None = None
 
 
 async def start(screen: MainScreen, field: str) -> None:
@@ -91,14 +71,14 @@ async def open_fields(
     # The editors are imported when they are first needed, not before the first frame.
     from coexplorer.tui.widgets.fields import FieldsEditor  # noqa: PLC0415
 
-    if screen.editing is not None:
+    if screen.desk.editing is not None:
         await _close(screen)
     editor = FieldsEditor(base, mine=mine, first=field)
     # Painted once, with everything in its place.
     with screen.app.batch_update():
         size, height = screen.size_name, screen.app.size.height
-        screen.editing = Editing(asset_id, name, base, editor, size, height, field, kept)
-        screen.set_size(choose_size(screen, screen.editing))
+        screen.desk.editing = Editing(asset_id, name, base, editor, size, height, field, kept)
+        screen.set_size(choose_size(screen, screen.desk.editing))
         screen.rule.show_title(name)
         await screen.side.mount(editor, after=screen.rule)
         screen.show_footer()
@@ -114,13 +94,15 @@ def choose_size(screen: MainScreen, editing: Editing) -> str:
 
 def tell_marks(screen: MainScreen) -> list[str]:
     """Say that the fields belong to one asset, when others are marked."""
-    editing = screen.editing
-    others = len(screen.marked) - (editing is not None and editing.asset_id in screen.marked)
+    editing = screen.desk.editing
+    others = len(screen.desk.marked) - (
+        editing is not None and editing.asset_id in screen.desk.marked
+    )
     if editing is None or not others:
         return []
     if editing.field == "tags":
-        return [f"only this one; + and - tag all {len(screen.marked):,} marked"]
-    return [f"only this one; E edits all {len(screen.marked):,} marked"]
+        return [f"only this one; + and - tag all {len(screen.desk.marked):,} marked"]
+    return [f"only this one; E edits all {len(screen.desk.marked):,} marked"]
 
 
 async def know_tags(screen: MainScreen) -> dict[str, int]:
@@ -129,22 +111,22 @@ async def know_tags(screen: MainScreen) -> dict[str, int]:
     Assets that have changed since are read again, for the next caller: what is typed does
     not wait for that.
     """
-    if screen.tags_stale:
-        screen.tags_stale = False
-        if screen.tags_known:
+    if screen.desk.tags_stale:
+        screen.desk.tags_stale = False
+        if screen.desk.tags_known:
             screen.restart("tags", functools.partial(_read_tags, screen))
         else:
             await _read_tags(screen)
-    return screen.tags_known
+    return screen.desk.tags_known
 
 
 async def _read_tags(screen: MainScreen) -> None:
-    screen.tags_known = dict(await screen.library.tag_counts())
+    screen.desk.tags_known = dict(await screen.library.tag_counts())
 
 
 def keep_draft(screen: MainScreen, mine: Fields) -> None:
     """Write down what was typed, if it is anything."""
-    editing = screen.editing
+    editing = screen.desk.editing
     if editing is None:
         return
     memory = screen.coexplorer.memory
@@ -158,18 +140,18 @@ def keep_draft(screen: MainScreen, mine: Fields) -> None:
 
 def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
     """Offer the tags that go on from what is typed."""
-    if screen.editing is None:
+    if screen.desk.editing is None:
         return
     start, end, typed = find_tag_at(text, cursor)
     choices = fit_tags(screen, typed, without=frozenset(parse_tags(text))) if typed else ()
-    screen.editing.editor.offer_tags(choices, of=text, span=(start, end))
+    screen.desk.editing.editor.offer_tags(choices, of=text, span=(start, end))
 
 
 def fit_tags(
     screen: MainScreen, typed: str, *, without: frozenset[str] = frozenset()
 ) -> list[Choice]:
     """Return the known tags that hold what is typed: those used last, then the most used."""
-    counts = screen.tags_known
+    counts = screen.desk.tags_known
     last = screen.coexplorer.memory.remembered.tags
     tags = (tag for tag in dict.fromkeys([*last, *counts]) if tag not in without)
     fitting = fit_values(tags, typed, MOST_TAGS)
@@ -178,14 +160,14 @@ def fit_tags(
 
 def press_save(screen: MainScreen) -> None:
     """Save what is in the fields."""
-    if screen.editing is not None:
-        save(screen, screen.editing.editor.mine)
+    if screen.desk.editing is not None:
+        save(screen, screen.desk.editing.editor.mine)
 
 
 def press_leave(screen: MainScreen) -> None:
     """Leave the fields."""
-    if screen.editing is not None:
-        typed = screen.editing.editor.typed
+    if screen.desk.editing is not None:
+        typed = screen.desk.editing.editor.typed
         screen.hold_keys(OPEN if typed else CLOSE)
         screen.start("leave", functools.partial(leave, screen, typed=typed))
 
@@ -201,7 +183,7 @@ async def leave(screen: MainScreen, *, typed: bool) -> None:
 
 
 async def _close(screen: MainScreen) -> None:
-    editing, screen.editing = screen.editing, None
+    editing, screen.desk.editing = screen.desk.editing, None
     if editing is None:
         await screen.release_keys(CLOSE)
         return
@@ -222,7 +204,7 @@ async def _close(screen: MainScreen) -> None:
 
 def save(screen: MainScreen, mine: Fields) -> None:
     """Close the fields and send them; the row shows at once what it will be."""
-    editing = screen.editing
+    editing = screen.desk.editing
     if editing is None:
         return
     screen.hold_keys(CLOSE)
@@ -263,7 +245,7 @@ async def _save(
     conflict: EditConflict | None = None
     try:
         # Counted before the fields close: an undo that is typed ahead takes this change.
-        with screen.sends.one() as sending:
+        with screen.desk.sends.one() as sending:
             async with shown_ahead(screen, asset_id, msgspec.structs.asdict(mine)):
                 await _close(screen)
                 sent = await _send(screen, asset_id, base, mine, kept)
@@ -332,7 +314,7 @@ async def _send_text(
 
 def _drop_draft(screen: MainScreen, asset_id: AssetId) -> None:
     """Forget the draft of what was sent; fields that were opened since keep theirs."""
-    if screen.editing is None or screen.editing.asset_id != asset_id:
+    if screen.desk.editing is None or screen.desk.editing.asset_id != asset_id:
         screen.coexplorer.memory.drop_draft(asset_id)
 
 
@@ -354,7 +336,7 @@ async def shown_ahead(
     sent = ahead.begin(asset_id, values)
     try:
         screen.rows.redraw_rows()
-        if screen.editing is None:  # else they follow when the fields close
+        if screen.desk.editing is None:  # else they follow when the fields close
             await _show_details_of(screen, asset_id)
         yield
     finally:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def edit_external(screen: MainScreen) -> None:
     """Open the assets as a text in $EDITOR."""
     text = await screen.library.document(screen.targets())
-    await write(screen, text, text, fits=screen.marked.fits, seen=screen.marked.seen)
+    await write(screen, text, text, fits=screen.desk.marked.fits, seen=screen.desk.marked.seen)
 
 
 async def write(

@@ -30,7 +30,7 @@ async def redo(screen: MainScreen) -> None:
 
 
 async def _reverse(screen: MainScreen, purpose: Purpose) -> None:
-    sends = screen.sends
+    sends = screen.desk.sends
     if sends.reversing:
         screen.say(f"{sends.reversing} is still running: one press is enough")
         return
@@ -68,7 +68,7 @@ async def _choose(screen: MainScreen, purpose: Purpose, *, waited: bool) -> None
 
 
 async def _take_back(screen: MainScreen, batch: Batch, purpose: Purpose, *, waited: bool) -> None:
-    library, doings = screen.library, screen.sends.doings
+    library, doings = screen.library, screen.desk.sends.doings
     is_undo = purpose is Purpose.UNDO
     meant = doings.means_undo(batch.id) if is_undo else doings.means_redo(batch.id)
     is_single = batch.standing + batch.kept == 1
@@ -90,8 +90,8 @@ async def _take_back(screen: MainScreen, batch: Batch, purpose: Purpose, *, wait
     else:
         await _reverse_many(screen, batch)
         return
-    screen.sends.reversing = describe_purpose(batch)
-    screen.feeds.show_header(screen.sends.reversing)
+    screen.desk.sends.reversing = describe_purpose(batch)
+    screen.feeds.show_header(screen.desk.sends.reversing)
     report = await library.undo(batch.id)
     _note(screen, batch, report)
     _tell(screen, batch, report)
@@ -116,7 +116,7 @@ async def _reverse_many(screen: MainScreen, batch: Batch) -> None:
 
 
 def _note(screen: MainScreen, batch: Batch, report: BatchReport) -> None:
-    doings = screen.sends.doings
+    doings = screen.desk.sends.doings
     if not report.applied:
         doings.note(None)
     elif batch.purpose is Purpose.UNDO:

@@ -22,40 +22,42 @@ def toggle(screen: MainScreen) -> None:
     row = screen.rows.current
     if row is None:
         return
-    if row.id in screen.marked:
-        screen.marked.drop([row.id])
+    if row.id in screen.desk.marked:
+        screen.desk.marked.drop([row.id])
     else:
-        screen.marked.add([row])
+        screen.desk.marked.add([row])
     screen.show_marks()
     screen.rows.move_by(1)
 
 
 async def mark_range(screen: MainScreen) -> None:
     """Start a range, or mark from its start to here."""
-    if screen.range_start is None:
-        screen.range_start = screen.rows.cursor
+    if screen.desk.range_start is None:
+        screen.desk.range_start = screen.rows.cursor
         screen.show_footer()
         return
-    first, last = sorted((screen.range_start, screen.rows.cursor))
-    screen.range_start = None
-    rows = await screen.library.window(screen.browsing.query, offset=first, limit=last - first + 1)
-    screen.marked.add(rows)
+    first, last = sorted((screen.desk.range_start, screen.rows.cursor))
+    screen.desk.range_start = None
+    rows = await screen.library.window(
+        screen.desk.browsing.query, offset=first, limit=last - first + 1
+    )
+    screen.desk.marked.add(rows)
     screen.show_marks()
 
 
 async def mark_all(screen: MainScreen) -> None:
     """Mark everything that the search finds."""
-    query = screen.browsing.query
+    query = screen.desk.browsing.query
     judged = query if query.terms else Query((Flag("archived", negated=True),))
     fit = fit_query(judged, time.time())
-    screen.marked.add(await screen.library.window(query, limit=ALL), fit)
+    screen.desk.marked.add(await screen.library.window(query, limit=ALL), fit)
     screen.show_marks()
 
 
 def mark_none(screen: MainScreen) -> None:
     """Clear all marks."""
-    screen.marked.clear()
-    screen.range_start = None
+    screen.desk.marked.clear()
+    screen.desk.range_start = None
     screen.show_marks()
 
 

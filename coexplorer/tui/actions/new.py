@@ -49,7 +49,7 @@ async def delete(screen: MainScreen) -> None:
             break
         asset = records[0].asset
         try:
-            if (fit := screen.marked.fits.get(asset.id)) is not None:
+            if (fit := screen.desk.marked.fits.get(asset.id)) is not None:
                 fit.ensure(records[0])
             await screen.library.delete(asset.id, archive_first=first, shown=asset)
         except ChangedSince as error:
@@ -57,18 +57,18 @@ async def delete(screen: MainScreen) -> None:
             known = list(records)  # it is shown once more, as it is now
             continue
         screen.say(f"deleted {asset.name}")
-        screen.marked.drop([asset.id])
+        screen.desk.marked.drop([asset.id])
         screen.show_marks()
         screen.feeds.load_list()
         return
     change = Change(delete=True, archive_first=first)
-    make = partial(screen.library.plan, records, change, fits=screen.marked.fits)
+    make = partial(screen.library.plan, records, change, fits=screen.desk.marked.fits)
     await screen.coexplorer.carry_out(screen, make, len(records))
 
 
 def _tell_outside(screen: MainScreen) -> str:
     """Say that some of what is marked is not in the list that is shown."""
-    outside = len(screen.marked.outside)
+    outside = len(screen.desk.marked.outside)
     return f"{plural(outside, 'asset')} of these not in the list that is shown" if outside else ""
 
 

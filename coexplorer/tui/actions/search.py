@@ -34,10 +34,10 @@ async def open_with(screen: MainScreen, text: str) -> None:
 async def open_search(screen: MainScreen) -> None:
     """Open the search field."""
     row = screen.rows.current
-    screen.browsing.leave(row.id if row else None)
-    screen.values_known.clear()
+    screen.desk.browsing.leave(row.id if row else None)
+    screen.desk.values_known.clear()
     # What is typed is another term, not the end of the last one.
-    text = screen.browsing.text.strip()
+    text = screen.desk.browsing.text.strip()
     await screen.search.open_field(f"{text} " if text else "")
     screen.restart("values", partial(_read_ahead, screen))
 
@@ -46,11 +46,11 @@ def take_text(screen: MainScreen, text: str, cursor: int) -> None:
     """Filter by what is typed, and offer what goes on from it."""
     if not screen.search.typing:
         return
-    changed = text != screen.browsing.text
-    screen.browsing.text = text
+    changed = text != screen.desk.browsing.text
+    screen.desk.browsing.text = text
     if changed:
         screen.strip.show_views(query=text)
-        screen.search.show_mistake(screen.browsing.fault, text)
+        screen.search.show_mistake(screen.desk.browsing.fault, text)
         screen.feeds.load_list(to_top=True)
     screen.restart("complete", partial(_complete, screen, text, cursor))
 
@@ -66,7 +66,7 @@ async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
     choices = [Choice(value, help=note) for value, note in found.choices]
     if found.kind == "value" and found.field in _LISTED and not choices:
         values = await _find_values(screen, found.field)
-        uses = screen.tags_known if found.field == "tag" else {}
+        uses = screen.desk.tags_known if found.field == "tag" else {}
         choices = [
             Choice(
                 format_text(found.field, value),
@@ -81,7 +81,7 @@ async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
 
 async def _read_ahead(screen: MainScreen) -> None:
     """Have ready what the first keys would have to wait for: the order of all assets, and tags."""
-    await screen.library.prepare(screen.browsing.query)
+    await screen.library.prepare(screen.desk.browsing.query)
     await _find_values(screen, "tag")
 
 
@@ -89,9 +89,9 @@ async def _find_values(screen: MainScreen, field: str) -> Iterable[str]:
     """Return the values of a field; they are read once while a search is typed."""
     if field == "tag":
         return await edit.know_tags(screen)
-    known = screen.values_known.get(field)
+    known = screen.desk.values_known.get(field)
     if known is None:
-        known = screen.values_known[field] = await screen.library.field_values(field)
+        known = screen.desk.values_known[field] = await screen.library.field_values(field)
     return known
 
 
@@ -107,8 +107,8 @@ def offer_history(screen: MainScreen) -> None:
 def finish(screen: MainScreen, text: str) -> None:
     """Close the field and keep the search in force."""
     text = text.strip()
-    if text != screen.browsing.text:
-        screen.browsing.text = text
+    if text != screen.desk.browsing.text:
+        screen.desk.browsing.text = text
         screen.feeds.load_list(to_top=True)
     screen.coexplorer.memory.remember_search(text)
     _close(screen)
@@ -118,8 +118,8 @@ def abandon(screen: MainScreen) -> None:
     """Close the field and clear the search."""
     row = screen.rows.current
     _close(screen)
-    if screen.browsing.text:
-        screen.browsing.text = ""
+    if screen.desk.browsing.text:
+        screen.desk.browsing.text = ""
         screen.feeds.load_list(go_to=row.id if row else None, to_top=True)
         _show(screen)
 
@@ -130,16 +130,16 @@ def clear(screen: MainScreen) -> None:
         screen.perform("details.open")
     elif screen.focused is screen.details:
         screen.set_focus(screen.rows)
-    elif screen.range_start is not None:
-        screen.range_start = None
+    elif screen.desk.range_start is not None:
+        screen.desk.range_start = None
         screen.show_footer()
-    elif screen.marked:
-        screen.marked.clear()
+    elif screen.desk.marked:
+        screen.desk.marked.clear()
         screen.show_marks()
-    elif screen.browsing.text:
+    elif screen.desk.browsing.text:
         row = screen.rows.current
-        screen.browsing.leave(row.id if row else None)
-        screen.browsing.text = ""
+        screen.desk.browsing.leave(row.id if row else None)
+        screen.desk.browsing.text = ""
         _show(screen)
         screen.feeds.load_list(go_to=row.id if row else None, to_top=True)
 
@@ -148,7 +148,7 @@ async def open_tags(screen: MainScreen) -> None:
     """Show all tags with their counts, of what the search finds."""
     from coexplorer.tui.screens.tags import TagsScreen  # noqa: PLC0415  needed here only
 
-    browsing = screen.browsing
+    browsing = screen.desk.browsing
     counts = TagsScreen(screen.library, browsing.query, searching=bool(browsing.text.strip()))
     _narrow(screen, await screen.app.push_screen_wait(counts))
 
@@ -157,14 +157,14 @@ def _narrow(screen: MainScreen, tag: str | None) -> None:
     if tag is None:
         return
     row = screen.rows.current
-    screen.browsing.leave(row.id if row else None)
-    screen.browsing.text = narrow_text(screen.browsing.text, tag)
+    screen.desk.browsing.leave(row.id if row else None)
+    screen.desk.browsing.text = narrow_text(screen.desk.browsing.text, tag)
     _show(screen)
     screen.feeds.load_list(to_top=True)
 
 
 def _show(screen: MainScreen) -> None:
-    text = screen.browsing.text
+    text = screen.desk.browsing.text
     screen.search.show_text(text)
     screen.strip.show_views(query=text)
 

@@ -15,6 +15,7 @@ from coexplorer.library.entries import State
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId, Row
 from coexplorer.tui.actions import edit
+from coexplorer.tui.desk import Repeatable
 from coexplorer.tui.keys import QuickAction
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
@@ -24,33 +25,21 @@ if TYPE_CHECKING:
     from coexplorer.tui.screens.main import MainScreen
 
 
-class Repeatable(msgspec.Struct, frozen=True):
-    """An action that ``.`` does again.
-
-    Attributes:
-        title: What it does, in words.
-        change: What it does to an asset; it may depend on the asset.
-    """
-
-    title: str
-    change: Callable[[Row], Change]
-
-
 async def do(screen: MainScreen, action: Repeatable) -> None:
     """Do an action to the marked assets, as a plan, or to the one under the cursor, at once."""
-    screen.last_action = action
+    screen.desk.last_action = action
     row = screen.rows.current
-    if screen.marked:
+    if screen.desk.marked:
         first = await _first_marked(screen) or row
         if first is not None:
-            chosen = list(screen.marked)
+            chosen = list(screen.desk.marked)
             make = partial(_plan, screen, chosen, action.change(first))
             await screen.coexplorer.carry_out(screen, make, len(chosen))
         return
     if row is None:
         return
     screen.rows.move_by(1)
-    with screen.sends.one() as sending:
+    with screen.desk.sends.one() as sending:
         result = sending.result = await _do_one(screen, row, action.change(row))
     if result is not None and result.state is State.UNCHANGED:
         screen.say(f"{action.title}: nothing to do for {row.name}")
@@ -58,14 +47,14 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
 
 async def _plan(screen: MainScreen, chosen: Sequence[AssetId], change: Change) -> Plan:
     """Plan a change of marked assets: what a search has marked must be in it still."""
-    fits, seen = screen.marked.fits, screen.marked.seen
+    fits, seen = screen.desk.marked.fits, screen.desk.marked.seen
     return note_changes(await screen.library.plan(chosen, change, fits=fits), seen)
 
 
 async def _first_marked(screen: MainScreen) -> Row | None:
     """Return the first marked row at hand, which says what a toggle does to all of them."""
     known = {row.id: row for _, row in screen.rows.windows.iter_known()}
-    return next((known[marked] for marked in screen.marked if marked in known), None)
+    return next((known[marked] for marked in screen.desk.marked if marked in known), None)
 
 
 async def _do_one(screen: MainScreen, row: Row, change: Change) -> EditResult | None:
@@ -107,7 +96,7 @@ async def add_tag(screen: MainScreen) -> None:
 async def remove_tag(screen: MainScreen) -> None:
     """Ask for tags and take them away."""
     row = screen.rows.current
-    own = row.tags if row and not screen.marked else ()
+    own = row.tags if row and not screen.desk.marked else ()
     await _change_tags(screen, "remove tag", lambda tags: Change(remove_tags=tags), own=own)
 
 
@@ -156,8 +145,8 @@ async def _ask_tags(
 
 async def repeat(screen: MainScreen) -> None:
     """Do the last action again."""
-    if screen.last_action is not None:
-        await do(screen, screen.last_action)
+    if screen.desk.last_action is not None:
+        await do(screen, screen.desk.last_action)
 
 
 async def quick(screen: MainScreen, action: QuickAction) -> None:

@@ -19,8 +19,8 @@ from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, triage
 from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Scope, Situation
+from coexplorer.tui.desk import Desk
 from coexplorer.tui.feeds import Feeds
-from coexplorer.tui.marks import Marks
 from coexplorer.tui.messages import (
     FieldsEntered,
     FieldsTyped,
@@ -33,7 +33,6 @@ from coexplorer.tui.messages import (
     ViewClicked,
 )
 from coexplorer.tui.screens.base import START, CommandScreen, Handler
-from coexplorer.tui.sends import Sends
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.assetlist import HEAD, AssetList
@@ -93,24 +92,13 @@ class MainScreen(CommandScreen[None]):
         self.details = Details(id="details")
         self.prompt = Prompt(id="prompt")
         self.footer = Footer(id="footer")
-        self.saved_views = dict(settings.views)
-        self.browsing = Browsing()
-        self.marked = Marks()
-        self.range_start: int | None = None
-        self.last_action: triage.Repeatable | None = None
-        self.details_of: AssetId | None = None
-        self.size_chosen = ""
-        self.tags_known: dict[str, int] = {}
-        self.tags_stale = True
-        self.values_known: dict[str, list[str]] = {}
-        self.editing: edit.Editing | None = None
-        self.sends = Sends()
+        self.desk = Desk(settings.views)
         self._said: set[str] = set()
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         # Before anything is in it: a class that comes later has all styles worked out again.
-        self.size_chosen = self.coexplorer.memory.remembered.details
+        self.desk.size_chosen = self.coexplorer.memory.remembered.details
         self._show_size(self.choose_size())
         yield self.header
         yield self.strip
@@ -126,7 +114,7 @@ class MainScreen(CommandScreen[None]):
     def on_mount(self) -> None:
         """Read the first rows; everything else follows them."""
         remembered = self.coexplorer.memory.remembered
-        self.browsing.sort = SortKey(remembered.sort, remembered.descending)
+        self.desk.browsing.sort = SortKey(remembered.sort, remembered.descending)
         self.set_size(self.choose_size())
         self.set_focus(self.rows)
         if self.coexplorer.holds_output:
@@ -136,7 +124,7 @@ class MainScreen(CommandScreen[None]):
         self.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:
-        self.strip.show_views(build_views(self.saved_views), query=self.browsing.text)
+        self.strip.show_views(build_views(self.desk.saved_views), query=self.desk.browsing.text)
         self.feeds.show_header()
         self.show_footer()
         self.start("listen", self.feeds.listen)
@@ -150,7 +138,7 @@ class MainScreen(CommandScreen[None]):
         """Let the first frame go when everything that it shows can be shown."""
         try:
             if text := self.coexplorer.typed_search:
-                self.browsing.text = text
+                self.desk.browsing.text = text
                 await asyncio.gather(self.feeds.load_searched(), search.open_with(self, text))
                 await self.release_keys(START)
             else:
@@ -160,11 +148,11 @@ class MainScreen(CommandScreen[None]):
 
     async def show_start(self) -> None:
         """Show what the next start opens with."""
-        self.browsing = Browsing(sort=self.browsing.sort)
-        self.marked.clear()
-        self.range_start = None
+        self.desk.browsing = Browsing(sort=self.desk.browsing.sort)
+        self.desk.marked.clear()
+        self.desk.range_start = None
         self.search.show_text("")
-        self.strip.show_views(build_views(self.saved_views), query="")
+        self.strip.show_views(build_views(self.desk.saved_views), query="")
         self.show_marks()
         self.set_focus(self.rows)
         await self.feeds.load_start(to_top=True)
@@ -181,7 +169,7 @@ class MainScreen(CommandScreen[None]):
                 width=place.width,
                 height=place.height - HEAD,
                 columns=self.rows.columns,
-                sort=self.browsing.sort,
+                sort=self.desk.browsing.sort,
                 pens={role: pen_of(self.rows.find_style(f"role--{role}")) for role in Role},
                 text=pen_of(self.rows.find_style("")),
                 cursor=pen_of(self.rows.find_style("list--cursor")),
@@ -196,7 +184,7 @@ class MainScreen(CommandScreen[None]):
     @property
     def key_scope(self) -> Scope:
         """Keys belong to the fields while they are edited."""
-        return Scope.EDIT if self.editing is not None else Scope.MAIN
+        return Scope.EDIT if self.desk.editing is not None else Scope.MAIN
 
     @property
     def size_name(self) -> str:
@@ -216,25 +204,25 @@ class MainScreen(CommandScreen[None]):
     def targets(self) -> list[AssetId]:
         """Return what an action works on: the marked ones, else the one under the cursor."""
         row = self.rows.current
-        return list(self.marked) or ([row.id] if row else [])
+        return list(self.desk.marked) or ([row.id] if row else [])
 
     @property
     def marks_others(self) -> bool:
         """Whether others than the asset under the cursor are marked."""
         row = self.rows.current
-        return any(row is None or marked != row.id for marked in self.marked)
+        return any(row is None or marked != row.id for marked in self.desk.marked)
 
     def situation(self) -> Situation:
         """Say what decides whether commands can run."""
-        fault = self.browsing.fault
+        fault = self.desk.browsing.fault
         return Situation(
             connected=True,
             current=self.rows.current is not None,
             rows=self.rows.windows.count,
-            marked=len(self.marked),
+            marked=len(self.desk.marked),
             query_fault=fault.message if fault else "",
-            can_repeat=self.last_action is not None,
-            been_elsewhere=bool(self.browsing.places),
+            can_repeat=self.desk.last_action is not None,
+            been_elsewhere=bool(self.desk.browsing.places),
             mount_fault=self.coexplorer.mount_fault,
         )
 
@@ -244,7 +232,7 @@ class MainScreen(CommandScreen[None]):
         self.coexplorer.begin_output()
         if super().run_key(key):
             return True
-        action = self.coexplorer.keymap.quick.get(key) if self.editing is None else None
+        action = self.coexplorer.keymap.quick.get(key) if self.desk.editing is None else None
         if action is not None and self.rows.current is not None:
             self.begin(key, functools.partial(triage.quick, self, action))
         return action is not None
@@ -259,11 +247,11 @@ class MainScreen(CommandScreen[None]):
     def show_footer(self) -> None:
         """Show the keys that matter now."""
         notes = []
-        if self.editing is not None:
+        if self.desk.editing is not None:
             notes += edit.tell_marks(self)
-        elif self.marked:
-            notes.append(self.marked.describe())
-        if self.range_start is not None:
+        elif self.desk.marked:
+            notes.append(self.desk.marked.describe())
+        if self.desk.range_start is not None:
             notes.append("range: v ends it")
         self.footer.show_commands(
             self.iter_footer(), self.coexplorer.keymap, note=" · ".join(notes)
@@ -271,13 +259,13 @@ class MainScreen(CommandScreen[None]):
 
     def show_marks(self) -> None:
         """Show what is marked."""
-        self.rows.show_marks(frozenset(self.marked))
+        self.rows.show_marks(frozenset(self.desk.marked))
         self.show_footer()
 
     async def drop_lost_marks(self) -> None:
         """Take away the marks of assets that are no more."""
-        there = {row.id for row in await self.library.rows(list(self.marked))}
-        self.marked.drop([marked for marked in self.marked if marked not in there])
+        there = {row.id for row in await self.library.rows(list(self.desk.marked))}
+        self.desk.marked.drop([marked for marked in self.desk.marked if marked not in there])
         self.show_marks()
 
     def report_once(self, error: CoexplorerError) -> None:
@@ -296,9 +284,9 @@ class MainScreen(CommandScreen[None]):
 
     def on_resize(self) -> None:
         """Fit what is shown to the terminal."""
-        if self.editing is not None:
+        if self.desk.editing is not None:
             # The fields stay, and keep the keys.
-            self._show_size(edit.choose_size(self, self.editing))
+            self._show_size(edit.choose_size(self, self.desk.editing))
         else:
             self.set_size(self.choose_size())
         self.call_after_refresh(self._fit)
@@ -311,7 +299,7 @@ class MainScreen(CommandScreen[None]):
         """Return how large the details are by themselves, in the terminal as it is."""
         if self.app.size.height < TALL_ENOUGH:
             return "hidden"
-        return self.size_chosen or "small"
+        return self.desk.size_chosen or "small"
 
     def _show_size(self, name: str) -> None:
         """Change all classes at once: with each change all styles are worked out again."""
@@ -333,7 +321,7 @@ class MainScreen(CommandScreen[None]):
 
     def on_row_highlighted(self) -> None:
         """Let the details follow, when the cursor rests."""
-        if self.editing is None:
+        if self.desk.editing is None:
             self.feeds.follow_cursor()
 
     async def on_details_resized(self) -> None:

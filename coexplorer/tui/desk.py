@@ -1,0 +1,89 @@
+"""What the main screen, its actions and its feeds share: plain state, without a widget's methods.
+
+Who changes it shows it: the desk tells nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from coexplorer.fields import Fields
+from coexplorer.library.changes import Change
+from coexplorer.models import AssetId, Row
+from coexplorer.tui.browsing import Browsing
+from coexplorer.tui.marks import Marks
+from coexplorer.tui.sends import Sends
+
+if TYPE_CHECKING:
+    from coexplorer.tui.widgets.fields import FieldsEditor
+
+
+class Editing(msgspec.Struct):
+    """The asset whose fields are open.
+
+    Attributes:
+        size_before: How large the details were.
+        height_before: How high the terminal was, in lines.
+        field: The one that was opened.
+        kept: The entry of the journal that has an earlier text of it: saving sends that one.
+    """
+
+    asset_id: AssetId
+    name: str
+    base: Fields
+    editor: FieldsEditor
+    size_before: str
+    height_before: int
+    field: str
+    kept: int | None = None
+
+
+class Repeatable(msgspec.Struct, frozen=True):
+    """An action that ``.`` does again.
+
+    Attributes:
+        title: What it does, in words.
+        change: What it does to an asset; it may depend on the asset.
+    """
+
+    title: str
+    change: Callable[[Row], Change]
+
+
+class Desk:
+    """Where the work lies.
+
+    Args:
+        saved_views: Name → query of the views that the user has saved.
+
+    Attributes:
+        browsing: What is searched for, and in which order.
+        marked: What actions work on instead of the row under the cursor.
+        range_start: The row where a range of marks began; None: none has.
+        last_action: What ``.`` does again.
+        editing: The asset whose fields are open.
+        details_of: The asset whose details were shown last.
+        size_chosen: How large the user wants the details; empty: our own choice.
+        saved_views: See above.
+        tags_known: All tags with their counts, as they were read last.
+        tags_stale: Whether assets have changed since.
+        values_known: Field → its values; they are read once while a search is typed.
+        sends: What is on its way to the platform.
+    """
+
+    def __init__(self, saved_views: Mapping[str, str]) -> None:
+        self.browsing = Browsing()
+        self.marked = Marks()
+        self.range_start: int | None = None
+        self.last_action: Repeatable | None = None
+        self.editing: Editing | None = None
+        self.details_of: AssetId | None = None
+        self.size_chosen = ""
+        self.saved_views = dict(saved_views)
+        self.tags_known: dict[str, int] = {}
+        self.tags_stale = True
+        self.values_known: dict[str, list[str]] = {}
+        self.sends = Sends()
