@@ -88,7 +88,7 @@ def test_what_the_catalog_does_not_know_yet_stays_as_it_was_saved(tmp_path: Path
             first, second = AssetId(make_id(1)), AssetId(make_id(2))
             node = volume.tree.find_id(first)
             assert node is not None
-            known = volume.excerpt(node)
+            known = volume.texts.excerpt(node)
             assert known is not None
 
             async def rename(asset_id: AssetId, name: str) -> None:
@@ -104,12 +104,12 @@ def test_what_the_catalog_does_not_know_yet_stays_as_it_was_saved(tmp_path: Path
             await rename(first, "older")
             await rename(second, "seen")
             await wait_for(b"seen")
-            assert (node.file_name, volume.excerpt(node)) == (b"saved", saved)
+            assert (node.file_name, volume.texts.excerpt(node)) == (b"saved", saved)
 
             volume.excerpts.end_lead(node.slot, time.monotonic())
             await rename(first, "newer")
             await wait_for(b"newer")
-            now = volume.excerpt(node)
+            now = volume.texts.excerpt(node)
             assert now is not None
             assert (node.file_name, now.fields.name) == (b"newer", "newer")
             nursery.cancel_scope.cancel()

@@ -95,7 +95,6 @@ class ControlFiles:
         self.volume = volume
         self.library = library
         self.saver = saver
-        self.open_handles = 0
         self._unsent: dict[bytes, UnsentText] = {}
         self._unsent_inodes: dict[tuple[int, Part], Inode] = {}
         self._status: Status | None = None
@@ -183,7 +182,7 @@ class ControlFiles:
             "read only": "yes" if volume.options.read_only else "no",
             "deletions left": str(max(0, volume.options.allow_delete - volume.deleted)),
             "in flight": str(self.saver.busy),
-            "open files": str(self.open_handles),
+            "open files": str(len(volume.open_files)),
             "lookups": str(volume.counts.total),
             "scratch bytes": str(volume.scratch.used_bytes),
         }

@@ -28,7 +28,7 @@ from coexplorer.fs.core.file_format import (
     NAMES_OF_PARTS,
     build_json,
 )
-from coexplorer.fs.core.open_files import OpenFile, OpenFiles
+from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.core.tree import Flag, Node
 from coexplorer.fs.core.volume import Volume
@@ -53,8 +53,7 @@ class FileIO:
         self.saver = saver
         self.control = control
         self.keeper = saver.keeper
-        self.open_files = OpenFiles()
-        volume.on_state = self._give_state
+        self.open_files = volume.open_files
 
     # --- Opening
 
@@ -70,7 +69,7 @@ class FileIO:
             return self._open_scratch(scratch, flags, pid)
         if writes:
             await self._check_inode(inode)
-        file = self.volume.find_second_life(inode)
+        file = self.volume.files.find_second_life(inode)
         asset = split_asset(inode)
         if file is not None:
             node = self.volume.tree.find_slot(file.slot)
@@ -84,7 +83,7 @@ class FileIO:
         if part not in EDITABLE_PARTS or node.flags & Flag.DELETED:
             return self._open_derived(node, part, writes=writes)
         if file is None:
-            file = self.volume.ensure_file(node, part)
+            file = self.volume.files.ensure(node, part)
             if file.inode != inode:  # opened by a name that was taken away meanwhile
                 raise pyfuse3.FUSEError(errno.ENOENT)
         return self._open_metadata(node, file, flags, pid)
@@ -100,7 +99,7 @@ class FileIO:
         if asset is None:
             return None
         node = self.volume.tree.find_number(asset[0])
-        text = None if node is None else self.volume.find_plain(node, asset[1])
+        text = None if node is None else self.volume.files.find_plain(node, asset[1])
         if node is None or text is None:
             return None
         self.saver.reach.refresh_soon()
@@ -110,23 +109,7 @@ class FileIO:
             opened.unread = True
             return self._info(opened)  # without the kernel's pages: every read must be seen
         self.volume.shown.show(tgid, (node.slot, asset[1]), text)
-        return self._info(opened, keep_cache=self.volume.details.take_kept(node.slot, asset[1]))
-
-    def _give_state(self, node: Node, file: MetadataFile) -> None:
-        """Hand a file that gets a state the handles that opened it before it had one."""
-        for opened in self.open_files:
-            if opened.plain is not None and opened.plain == (node, file.part):
-                opened.plain, opened.target = None, file
-                if file.buffer is None:
-                    self._fill(node, file, opened.snapshot)
-                file.handles += 1
-
-    def _fill(self, node: Node, file: MetadataFile, otherwise: bytes) -> None:
-        """Give a file its buffer: of what the platform has, as far as that is known here."""
-        excerpt = self.volume.excerpt(node)
-        if excerpt is not None:
-            otherwise = self.volume.spellings.text_of(node.slot, file.part, excerpt.fields)
-        file.buffer = Buffer.of(otherwise)
+        return self._info(opened, keep_cache=self.volume.sizes.take_kept(node.slot, asset[1]))
 
     def _open_metadata(
         self, node: Node, file: MetadataFile, flags: int, pid: int
@@ -137,7 +120,7 @@ class FileIO:
             raise pyfuse3.FUSEError(errno.EIO)
         opened = self._describe(file, flags, pid)
         opened.base = buffer.base
-        details = self.volume.details
+        details = self.volume.sizes
         keep_cache = details.take_kept(node.slot, file.part, buffer.content)
         if flags & os.O_TRUNC:
             opened.base = buffer.sent
@@ -154,7 +137,7 @@ class FileIO:
 
     async def _check_inode(self, inode: int) -> None:
         """Refuse an open for writing of a metadata file where `check_writable` does."""
-        file = self.volume.find_second_life(inode)
+        file = self.volume.files.find_second_life(inode)
         asset = split_asset(inode)
         node = None
         if file is not None:
@@ -188,13 +171,12 @@ class FileIO:
         if file.buffer is not None and (file.buffer.dirty or file.handles):
             return  # others have it open: all see the same
         self.saver.reach.refresh_soon()
-        excerpt = self.volume.excerpt(node)
-        if excerpt is None:
+        text = self.volume.texts.text_of(node, file.part)
+        if text is None:
             raise NotFound("the asset is gone from the platform")
-        text = self.volume.spellings.text_of(node.slot, file.part, excerpt.fields)
         file.buffer = Buffer.of(text)
         # Another process may have changed the catalog a moment ago.
-        self.volume.note_texts(node, {file.part: text})
+        self.volume.files.note_texts(node, {file.part: text})
 
     def _show(self, opened: OpenFile, file: MetadataFile, buffer: Buffer) -> None:
         """Note what a process reads: that is what its next save is merged with."""
@@ -213,15 +195,15 @@ class FileIO:
             self.saver.health.forget_permission(node.slot)
             text = self.volume.failures.text_of(node)
         else:
-            excerpt = self.volume.excerpt(node)
+            excerpt = self.volume.texts.excerpt(node)
             if excerpt is None:
                 raise pyfuse3.FUSEError(errno.ENOENT)
             text = build_json(excerpt.raw)
         opened = OpenFile(None, 0, 0, snapshot=text)
         if part == Part.ERROR:
             return self._info(opened, direct_io=True)
-        self.volume.note_texts(node, {part: text})
-        return self._info(opened, keep_cache=self.volume.details.take_kept(node.slot, part))
+        self.volume.files.note_texts(node, {part: text})
+        return self._info(opened, keep_cache=self.volume.sizes.take_kept(node.slot, part))
 
     def _refuse_derived(self, node: Node) -> None:
         """Write the reason into the log."""
@@ -278,7 +260,7 @@ class FileIO:
             self._refuse_derived(node)
             raise pyfuse3.FUSEError(errno.EPERM)
         await self.check_writable(node)
-        file = self.volume.ensure_file(node, part)
+        file = self.volume.files.ensure(node, part)
         file.hidden_until = None
         self.load(node, file)
         if file.buffer is None:
@@ -308,7 +290,6 @@ class FileIO:
         self, opened: OpenFile, *, keep_cache: bool = False, direct_io: bool = False
     ) -> pyfuse3.FileInfo:
         handle = self.open_files.add(opened)
-        self.control.open_handles = len(self.open_files)
         return pyfuse3.FileInfo(
             fh=pyfuse3.FileHandleT(handle), keep_cache=keep_cache, direct_io=direct_io
         )
@@ -340,7 +321,7 @@ class FileIO:
 
     def _look_again(self, opened: OpenFile, node: Node, part: Part) -> None:
         """Read what is there now: it may have changed since the open."""
-        text = self.volume.find_plain(node, part)
+        text = self.volume.files.find_plain(node, part)
         if text is not None and (opened.unread or text != opened.snapshot):
             opened.snapshot = text
             if opened.unread:
@@ -387,7 +368,7 @@ class FileIO:
         if buffer is None:
             raise OSError(errno.EIO, "the file lost its buffer")
         at = len(buffer.content) if opened.appends else offset
-        self.volume.details.forget_kept(target.slot, target.part)
+        self.volume.sizes.forget_kept(target.slot, target.part)
         try:
             buffer.write(at, data, target.part)
         except (InvalidField, OSError) as error:
@@ -439,7 +420,7 @@ class FileIO:
 
     def _cut(self, node: Node, file: MetadataFile, buffer: Buffer, size: int) -> None:
         version = buffer.version
-        self.volume.details.forget_kept(node.slot, file.part)
+        self.volume.sizes.forget_kept(node.slot, file.part)
         buffer.resize(size)
         if buffer.version != version:
             buffer.mtime_ns = time.time_ns()
@@ -492,7 +473,6 @@ class FileIO:
     def release(self, handle: int) -> None:
         """Let an open description go; what is still unsent is sent now, or after a moment."""
         opened = self.open_files.by_handle.pop(handle)
-        self.control.open_handles = len(self.open_files)
         target = opened.target
         if isinstance(target, Scratch):
             self.volume.scratch.release(target, time.monotonic())
@@ -508,7 +488,7 @@ class FileIO:
                 self.saver.save_now(node, target, opened.tgid, opened.base)
             elif verdict is Verdict.WAIT:
                 self.saver.save_later(node, target, opened.base)
-        self.volume.tidy(target)
+        self.volume.files.tidy(target)
 
     def _note_backup(self, scratch: Scratch, tgid: int) -> None:
         """See `MergeBases.note_backup`: who copies a file to a backup was not shown it."""

@@ -106,7 +106,7 @@ class Lookup:
         self.searches = searches
         self._folders = {int(place): names for place, names in self.tree.folders.items()}
         # Filled in again for each answer, which is sent before anything else happens.
-        self._directory = build_directory(Inode(0), volume.started_ns)
+        self._directory = build_directory(Inode(0), volume.times.started_ns)
         self._file = build_file(Inode(0), 0, 0)
         self._text = build_text_file(Inode(0), 0, 0)
 
@@ -147,12 +147,12 @@ class Lookup:
         """Return what a name in an asset's directory is."""
         part = FILE_NAMES.get(name)
         if part is not None:
-            seen = self.volume.glance(node, part)
+            seen = self.volume.files.glance(node, part)
             if seen is not None:
                 entry = self._text if part == Part.JSON else self._file
                 refill(entry, asset_inode(node.number, part), *seen)
                 return entry
-            if not self._has_part(node, part) or not self.volume.ensure_details(node):
+            if not self._has_part(node, part) or not self.volume.texts.ensure_measured(node):
                 return None
             return self.attributes_of_part(node, part)
         scratch = self.volume.scratch.find(node.slot, name)
@@ -243,7 +243,7 @@ class Lookup:
             return None
         if part == Part.DIRECTORY:
             return self.attributes_of_node(node)
-        if not self.volume.ensure_details(node):
+        if not self.volume.texts.ensure_measured(node):
             return None
         return self.attributes_of_part(node, part, inode)
 
@@ -252,7 +252,7 @@ class Lookup:
         scratch = self.volume.scratch.find_inode(inode)
         if scratch is not None:
             return self.attributes_of_scratch(scratch)
-        file = self.volume.find_unlinked(inode)
+        file = self.volume.files.find_unlinked(inode)
         if file is None or file.buffer is None:
             return None
         entry = build_file(file.inode, len(file.buffer.content), time.time_ns())
@@ -260,10 +260,10 @@ class Lookup:
         return entry
 
     def _find_counted(self, inode: int) -> pyfuse3.EntryAttributes | None:
-        file = self.volume.find_second_life(inode)
+        file = self.volume.files.find_second_life(inode)
         if file is not None:
             node = self.tree.find_slot(file.slot)
-            if node is None or not self.volume.ensure_details(node):
+            if node is None or not self.volume.texts.ensure_measured(node):
                 return None
             return self.attributes_of_part(node, file.part, Inode(inode))
         text = self.control.find_unsent_inode(inode)
@@ -271,7 +271,7 @@ class Lookup:
 
     def attributes_of_place(self, place: Place) -> pyfuse3.EntryAttributes:
         """Return the attributes of what is always there."""
-        started = self.volume.started_ns
+        started = self.volume.times.started_ns
         if place in _DIRECTORY_PLACES:
             links = 2
             if place in _ASSET_FOLDERS:
@@ -294,13 +294,13 @@ class Lookup:
 
     def _status_attributes(self, pid: int, *, by_name: bool = False) -> pyfuse3.EntryAttributes:
         size = self.control.find_status_size(self.volume.groups.find(pid), by_name=by_name)
-        return build_text_file(Inode(Place.STATUS), size, self.volume.started_ns, life_s=0)
+        return build_text_file(Inode(Place.STATUS), size, self.volume.times.started_ns, life_s=0)
 
     def attributes_of_node(self, node: Node) -> pyfuse3.EntryAttributes:
         """Return the attributes of an asset's directory."""
         entry = self._directory
         entry.st_ino = node.inode
-        entry.st_mtime_ns = self.volume.made_ns(node)
+        entry.st_mtime_ns = self.volume.times.made_ns(node)
         return entry
 
     def attributes_of_part(
@@ -308,14 +308,14 @@ class Lookup:
     ) -> pyfuse3.EntryAttributes:
         """Return the attributes of a file of an asset; its sizes must be known."""
         volume = self.volume
-        size, mtime_ns = volume.size_of(node, part), volume.mtime_of(node, part)
+        size, mtime_ns = volume.files.size_of(node, part), volume.files.mtime_of(node, part)
         if part in (Part.JSON, Part.ERROR):
             inode = asset_inode(node.number, part)
             if part == Part.ERROR:
                 # A script asks for it right after a save: the kernel must not remember it.
                 return build_private_file(inode, size, mtime_ns, life_s=0.0)
             return build_text_file(inode, size, mtime_ns)
-        current = volume.inode_of(node, part)
+        current = volume.files.inode_of(node, part)
         return build_file(current if inode is None else inode, size, mtime_ns)
 
     def attributes_of_scratch(self, scratch: Scratch) -> pyfuse3.EntryAttributes:
@@ -329,7 +329,7 @@ class Lookup:
         return entry
 
     def _view_attributes(self, view: int) -> pyfuse3.EntryAttributes:
-        return build_directory(view_inode(view), self.volume.started_ns, life_s=BRIEF_LIFE_S)
+        return build_directory(view_inode(view), self.volume.times.started_ns, life_s=BRIEF_LIFE_S)
 
     def _link_attributes(
         self, view: int, node: Node, name: bytes | None = None
@@ -341,7 +341,7 @@ class Lookup:
         brief = brief or (view != BY_ID_VIEW and name not in (None, node.file_name))
         life_s = BRIEF_LIFE_S if brief else 60.0
         inode = link_inode(view, node.slot)
-        return build_link(inode, size, self.volume.made_ns(node), life_s=life_s)
+        return build_link(inode, size, self.volume.times.made_ns(node), life_s=life_s)
 
     def target_of(self, view: int, node: Node) -> bytes:
         """Return where a link in a view points to."""
@@ -376,7 +376,7 @@ class Lookup:
             return part == Part.JSON
         if part == Part.ERROR:
             return self.volume.failures.has(node)
-        return not self.volume.is_hidden(node, part, time.monotonic())
+        return not self.volume.files.is_hidden(node, part, time.monotonic())
 
     # --- Listings
 
@@ -401,7 +401,7 @@ class Lookup:
 
     def _list_assets(self, folder: Place) -> Listing:
         nodes = self.tree.folders[folder].values()
-        started = self.volume.started_ns
+        started = self.volume.times.started_ns
         return Listing(
             [FileNameT(node.file_name) for node in nodes],
             inodes=directory_inodes(node.number for node in nodes),
@@ -410,7 +410,7 @@ class Lookup:
 
     def _list_asset(self, node: Node) -> Listing:
         listing = Listing()
-        if not self.volume.ensure_details(node):
+        if not self.volume.texts.ensure_measured(node):
             raise pyfuse3.FUSEError(errno.ENOENT)
         for part in (*EDITABLE_PARTS, Part.JSON, Part.ERROR):
             if self._has_part(node, part):
@@ -467,7 +467,7 @@ class Lookup:
         """
         places = [(b".", listing.inode), (b"..", self._parent_of(listing.inode))]
         for index, (name, inode) in enumerate(places[start:], start):
-            entry = build_directory(Inode(inode), self.volume.started_ns)
+            entry = build_directory(Inode(inode), self.volume.times.started_ns)
             if not pyfuse3.readdir_reply(token, FileNameT(name), entry, index + 1):
                 return False
         return True

@@ -212,8 +212,8 @@ class Operations(pyfuse3.Operations):
             if fields.update_size:
                 self.opening.resize(node, file, attr.st_size, fh)
             if fields.update_mtime:
-                self.volume.set_mtime(node, file.part, attr.st_mtime_ns)
-            self.volume.tidy(file)
+                self.volume.files.set_mtime(node, file.part, attr.st_mtime_ns)
+            self.volume.files.tidy(file)
         elif fields.update_size:
             raise pyfuse3.FUSEError(errno.EPERM)
         return self.looking.attributes(inode)
@@ -325,7 +325,7 @@ class Operations(pyfuse3.Operations):
     def _find_file(self, inode: int) -> tuple[MetadataFile | None, Node | None]:
         """Return the metadata file that has an inode, and its asset."""
         tree = self.volume.tree
-        file = self.volume.find_second_life(inode)
+        file = self.volume.files.find_second_life(inode)
         if file is not None:
             return file, tree.find_slot(file.slot)
         asset = split_asset(inode)
@@ -334,7 +334,7 @@ class Operations(pyfuse3.Operations):
             return None, None
         if node.gone or node.flags & Flag.DELETED:
             return None, None
-        file = self.volume.ensure_file(node, asset[1])
+        file = self.volume.files.ensure(node, asset[1])
         return (file, node) if file.inode == Inode(inode) else (None, None)
 
     @property

@@ -101,7 +101,7 @@ class Renaming:
         source, target = FILE_NAMES.get(old), FILE_NAMES.get(new)
         now = time.monotonic()
         taken = self.volume.scratch.find(node.slot, new) is not None or (
-            target is not None and not self.volume.is_hidden(node, target, now)
+            target is not None and not self.volume.files.is_hidden(node, target, now)
         )
         if taken and not replace:
             raise pyfuse3.FUSEError(errno.EEXIST)
@@ -132,7 +132,7 @@ class Renaming:
         unsent = _find_unsent(scratch, part)
         if unsent is None and scratch.content != self._text_of(node, part):
             await self.opening.check_writable(node)
-        file = self.volume.ensure_file(node, part)
+        file = self.volume.files.ensure(node, part)
         self.opening.load(node, file)
         former = file.buffer
         base = former.sent if former is not None else b""
@@ -140,7 +140,7 @@ class Renaming:
         if unsent is None:
             replacement.replace(bytes(scratch.content))
         # While it is on its way it is the file's buffer; a failure puts the old one back.
-        trial = self.volume.adopt(node, part, scratch.inode)
+        trial = self.volume.files.adopt(node, part, scratch.inode)
         trial.buffer = replacement
         try:
             if unsent is None:
@@ -148,37 +148,37 @@ class Renaming:
         except pyfuse3.FUSEError:
             if not replacement.dirty:
                 replacement.failure = None
-            self.volume.put_back(node, part, file)
+            self.volume.files.put_back(node, part, file)
             await self.volume.notices.wait_told()
             raise
-        self.volume.take_time(node, trial, scratch.mtime_ns)
-        self.opening.open_files.retarget(scratch, trial)
+        self.volume.files.take_time(node, trial, scratch.mtime_ns)
+        self.volume.open_files.retarget(scratch, trial)
         self.volume.scratch.drop(scratch)
         scratch.name = b""
         await self.opening.keeper.keep(scratch)
         if trial.handles:
             self.opening.load(node, trial)
-        self.volume.tidy(trial)
-        self.volume.tidy(file)
+        self.volume.files.tidy(trial)
+        self.volume.files.tidy(file)
 
     def _text_of(self, node: Node, part: Part) -> bytes:
         """Return what the platform has, as far as it is known here."""
-        file = self.volume.ensure_file(node, part)
+        file = self.volume.files.ensure(node, part)
         self.opening.load(node, file)
         text = file.buffer.sent if file.buffer is not None else b""
-        self.volume.tidy(file)
+        self.volume.files.tidy(file)
         return text
 
     async def _move_away(self, node: Node, part: Part, new: bytes) -> None:
         """Make a metadata file a scratch file: an editor's backup. Nothing is sent."""
-        file = self.volume.ensure_file(node, part)
+        file = self.volume.files.ensure(node, part)
         self.opening.load(node, file)
         content = bytes(file.buffer.content) if file.buffer is not None else b""
         scratch = Scratch(
             file.inode,
             node.slot,
             new,
-            mtime_ns=self.volume.mtime_of(node, part),
+            mtime_ns=self.volume.files.mtime_of(node, part),
             used=time.monotonic(),
             content=bytearray(content),
         )
@@ -186,14 +186,14 @@ class Renaming:
             scratch.unsent = part, file.buffer
         self.volume.scratch.add(scratch)
         self._hide(node, part)
-        self.volume.drop_second_life(file.inode)
-        self.opening.open_files.retarget(file, scratch)
-        self.volume.tidy(file)
+        self.volume.files.drop_second_life(file.inode)
+        self.volume.open_files.retarget(file, scratch)
+        self.volume.files.tidy(file)
         await self.opening.keeper.keep(scratch)
 
     def _hide(self, node: Node, part: Part) -> None:
         """Take a metadata file's name away for a few seconds."""
-        self.volume.retire(node, part, time.monotonic() + HIDDEN_S)
+        self.volume.files.retire(node, part, time.monotonic() + HIDDEN_S)
 
     # --- Assets
 
@@ -279,7 +279,7 @@ class Renaming:
             raise refuse(
                 self.volume, f"this mount has deleted {volume.deleted} assets: no more are allowed"
             )
-        excerpt = volume.excerpt(node)
+        excerpt = volume.texts.excerpt(node)
         if excerpt is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         shown = asset_from_json(excerpt.raw)
@@ -362,10 +362,10 @@ class Renaming:
     async def _unlink_file(self, node: Node, name: bytes) -> None:
         part = FILE_NAMES.get(name)
         if part in EDITABLE_PARTS:
-            file = self.volume.find_file(node, part)
+            file = self.volume.files.find(node, part)
             self._hide(node, part)
             if file is not None:
-                self.volume.tidy(file)
+                self.volume.files.tidy(file)
         elif part is not None:
             raise refuse(self.volume, f"removing {_text(name)}")
         else:

@@ -125,7 +125,7 @@ class CatalogWatcher:
     async def _apply(self, ids: list[AssetId]) -> None:
         # During a first sync nobody has seen a text yet: light rows do, without their JSON.
         volume, read_at = self._volume, time.monotonic()
-        seen = [asset_id for asset_id in ids if volume.has_details(asset_id)]
+        seen = [asset_id for asset_id in ids if volume.is_measured(asset_id)]
         unseen = list(set(ids).difference(seen))
         records = {r.asset.id: r for r in await self._library.records(seen)} if seen else {}
         rows = {row.id: row for row in await self._library.rows(unseen)} if unseen else {}
@@ -158,7 +158,7 @@ class CatalogWatcher:
     async def measure(self) -> None:
         """Learn the sizes of all files in the background, so that a stat finds them in memory."""
         nodes = list(self._volume.tree.iter_nodes())
-        details = self._volume.details
+        details = self._volume.sizes
         for start in range(0, len(nodes), _MEASURED_BATCH):
             batch = {
                 node.id: node
@@ -173,7 +173,7 @@ class CatalogWatcher:
                 log.warning("the catalog can't be read: %s", error)
                 return
             for record in records:
-                self._volume.measure(batch[record.asset.id], record.asset.excerpt)
+                self._volume.texts.measure(batch[record.asset.id], record.asset.excerpt)
             await trio.sleep(_MEASURE_PAUSE_S)
 
     # --- Housekeeping
@@ -198,9 +198,9 @@ class CatalogWatcher:
                 self._collect()
 
     def _bring_back(self, now: float) -> None:
-        for file in self._volume.list_open():
+        for file in self._volume.files.list_open():
             if file.hidden_until is not None and now >= file.hidden_until:
-                self._volume.bring_back(file)
+                self._volume.files.bring_back(file)
 
 
 def _known(row: Row) -> Known:

@@ -115,7 +115,7 @@ class FailedWrites:
         if theirs is None:
             theirs = build_text(self.fields_of(node), part)
         volume.shown.rebase((node.slot, part), conflict.base, theirs)
-        file = volume.find_file(node, part)
+        file = volume.files.find(node, part)
         if file is not None and file.buffer is not None and file.buffer.dirty:
             file.buffer.base = theirs
 
@@ -166,7 +166,7 @@ class FailedWrites:
 
     def fields_of(self, node: Node) -> Fields:
         """Return an asset's fields as they are known here; hardly any when it is gone."""
-        excerpt = self._volume.excerpt(node)
+        excerpt = self._volume.texts.excerpt(node)
         return Fields(name=node.title) if excerpt is None else excerpt.fields
 
     async def keep(
@@ -288,15 +288,14 @@ class FailedWrites:
         volume.failures.clear(node, what)
         self.journaled.discard((node.slot, what))
         for part in EDITABLE_PARTS:
-            file = volume.find_file(node, part)
+            file = volume.files.find(node, part)
             if what == name_save(part):
                 self._end_conflict(node, part)
             if file is None or file.buffer is None or what != name_save(part):
                 continue
-            excerpt = volume.excerpt(node)
-            if excerpt is None or file.buffer.failure is None:
+            text = volume.texts.text_of(node, part)
+            if text is None or file.buffer.failure is None:
                 continue
-            text = volume.spellings.text_of(node.slot, part, excerpt.fields)
             file.buffer = Buffer.of(text) if file.handles else None
-            volume.renew(node, part)
-            volume.tidy(file)
+            volume.files.renew(node, part)
+            volume.files.tidy(file)

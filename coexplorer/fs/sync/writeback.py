@@ -172,7 +172,7 @@ class Writeback:
             if file.buffer is not None:
                 file.buffer.failure = attempt.failure
         if attempt.failure is not None:
-            self.volume.forget_time(node, file)
+            self.volume.files.forget_time(node, file)
             await self.volume.notices.wait_told()
             number = attempt.failure.errno
             raise pyfuse3.FUSEError(errno_in_rename(number) if renames else number)
@@ -189,8 +189,8 @@ class Writeback:
         async def run(attempt: _Attempt) -> None:
             await self._send_file(node, file, tgid, base, attempt)
             if attempt.failure is not None:
-                self.volume.forget_time(node, file)
-            self.volume.tidy(file)
+                self.volume.files.forget_time(node, file)
+            self.volume.files.tidy(file)
 
         self._start(run)
 
@@ -221,7 +221,7 @@ class Writeback:
         async def run(attempt: _Attempt) -> None:
             async with self._lock(node.slot):
                 try:
-                    excerpt = self.volume.excerpt(node)
+                    excerpt = self.volume.texts.excerpt(node)
                     if excerpt is None:
                         raise NotFound("the asset is gone from the platform")
                     result = await send(excerpt.fields)
@@ -330,7 +330,7 @@ class Writeback:
     async def _keep_open(self) -> None:
         """Write down what was written and not closed yet: the mount ends."""
         queued = {each.file for each in self._queued}
-        for file in self.volume.list_open():
+        for file in self.volume.files.list_open():
             node, buffer = self.volume.tree.find_slot(file.slot), file.buffer
             open_still = file.writers and buffer is not None and buffer.failure is None
             if node is not None and buffer is not None and open_still and file not in queued:
@@ -505,7 +505,7 @@ class Writeback:
             return False
         before = read_anyhow(base, part, self.unsent.fields_of(node))
         try:
-            if self.volume.excerpt(node) is None:
+            if self.volume.texts.excerpt(node) is None:
                 gone = NotFound("the asset is gone from the platform")
                 await keep(node, part, before, read_anyhow(content, part, before), gone)
                 raise gone
@@ -539,7 +539,7 @@ class Writeback:
         if self.unsent.note_success(node, file.part, save.tgid, was_sent=sent):
             self._nursery.start_soon(self.unsent.drop_superseded, node, file.part)
         self._take_over(save, reply)
-        self.volume.tidy(file)
+        self.volume.files.tidy(file)
 
     def _take_over(self, save: _Save, reply: Asset | None) -> None:
         """Make the platform's answer what is shown from now on."""
@@ -548,20 +548,20 @@ class Writeback:
         if buffer is None:
             return
         if buffer.failure is not None:  # it was late: its time is told after all
-            volume.forget_time(node, save.file)
+            volume.files.forget_time(node, save.file)
         if reply is None:
             buffer.settle(content, save.version, buffer.sent)
-            volume.take_time(node, save.file)
+            volume.files.take_time(node, save.file)
             return
         if build_text(reply.fields, part) != content:
             volume.spellings.keep(node.slot, part, content)
         now_there = volume.spellings.text_of(node.slot, part, reply.fields)
-        if now_there == content and volume.find_file(node, part) is save.file:
-            volume.details.note(node.slot, {part: content})
+        if now_there == content and volume.files.find(node, part) is save.file:
+            volume.sizes.note(node.slot, {part: content})
             if buffer.version == save.version:
-                volume.details.take_kept(node.slot, part)  # the kernel has what was written
+                volume.sizes.take_kept(node.slot, part)  # the kernel has what was written
         buffer.settle(content, save.version, now_there)
-        volume.take_time(node, save.file)
+        volume.files.take_time(node, save.file)
         volume.apply_reply(node, reply.excerpt, time.monotonic())
         volume.tell_stale()
 
