@@ -33,6 +33,7 @@ from coexplorer.fs.kernel.procfs import find_mount_id
 from coexplorer.fs.kernel.request_loop import take_in_turns
 from coexplorer.fs.mounts import Mount, remove_record, write_record
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
+from coexplorer.fs.sync.upstream import Upstream, build_upstream
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library, open_library
 from coexplorer.models import AssetId, Excerpt
@@ -104,15 +105,16 @@ async def _serve(
         notifier = Invalidator()
         volume = Volume(LibrarySource(library), notifier, options)
         async with trio.open_nursery() as nursery:
-            saver = Writeback(volume, library, nursery)
+            upstream = build_upstream(volume, library, nursery)
+            saver = upstream.saver
             if options.allow_other:
                 MODES.let_others_look()
-            follower = CatalogWatcher(volume, library, saver)
+            follower = CatalogWatcher(volume, library, upstream)
             await _apply_acknowledged(library)
             await follower.load()
-            await saver.unsent.recall()
-            await saver.keeper.load()
-            _mount(_build(volume, library, saver), settings, folder, options)
+            await upstream.unsent.recall()
+            await upstream.keeper.load()
+            _mount(build_operations(volume, library, upstream), settings, folder, options)
             unmounts = True
             try:
                 notifier.start()
@@ -173,11 +175,12 @@ async def _answer_until_end(
     return signalled
 
 
-def _build(volume: Volume, library: Library, saver: Writeback) -> Operations:
-    control = ControlFiles(volume, library, saver)
-    opening = FileIO(volume, saver, control)
+def build_operations(volume: Volume, library: Library, upstream: Upstream) -> Operations:
+    """Put the handlers together."""
+    control = ControlFiles(volume, library, upstream)
+    opening = FileIO(volume, upstream, control)
     looking = Lookup(volume, control, SearchFolders(volume, library))
-    moving = Renaming(volume, library, saver, opening)
+    moving = Renaming(volume, library, upstream, opening)
     return Operations(volume, looking, opening, moving)
 
 

@@ -20,7 +20,7 @@ from coexplorer.fs.kernel.inodes import FIELD_PARTS, asset_inode
 from coexplorer.fs.kernel.invalidation import Invalidator
 from coexplorer.fs.mount import LibrarySource
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
-from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.fs.sync.upstream import Upstream, build_upstream
 from coexplorer.library import Library, open_library
 from coexplorer.models import AssetId, Excerpt
 from tests.support.mounted import make_asset
@@ -31,7 +31,7 @@ from tests.support.tui import build_settings
 @asynccontextmanager
 async def _rooms(
     server: DemoServer, home: Path
-) -> AsyncIterator[tuple[Library, Writeback, trio.Nursery]]:
+) -> AsyncIterator[tuple[Library, Volume, Upstream, trio.Nursery]]:
     """Build a mount's rooms over a synced catalog, without a mount."""
     async with (
         open_library(build_settings(server, home), origin="mount") as library,
@@ -39,16 +39,15 @@ async def _rooms(
     ):
         await library.sync()
         volume = Volume(LibrarySource(library), Invalidator(), MountOptions())
-        yield library, Writeback(volume, library, nursery), nursery
+        yield library, volume, build_upstream(volume, library, nursery), nursery
 
 
 def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
     clock = trio.testing.MockClock(rate=1.0)
 
     async def main(server: DemoServer) -> None:
-        async with _rooms(server, tmp_path) as (library, saver, _):
-            volume = saver.volume
-            opening = FileIO(volume, saver, ControlFiles(volume, library, saver))
+        async with _rooms(server, tmp_path) as (library, volume, upstream, _):
+            opening = FileIO(volume, upstream, ControlFiles(volume, library, upstream))
             node = volume.tree.apply(Known(AssetId(make_id(1)), "a1"), 0.0)
 
             async def open_often() -> None:
@@ -56,7 +55,7 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
                     info = opening.open_plain(asset_inode(node.number, part), 0, 1)
                     assert info is not None
                     opening.release(info.fh)
-                while saver.reach.is_looking:
+                while upstream.reach.is_looking:
                     await trio.lowlevel.checkpoint()
 
             server.log.clear()
@@ -80,9 +79,8 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
 
 def test_what_the_catalog_does_not_know_yet_stays_as_it_was_saved(tmp_path: Path) -> None:
     async def main(server: DemoServer) -> None:
-        async with _rooms(server, tmp_path) as (library, saver, nursery):
-            volume = saver.volume
-            follower = CatalogWatcher(volume, library, saver)
+        async with _rooms(server, tmp_path) as (library, volume, upstream, nursery):
+            follower = CatalogWatcher(volume, library, upstream)
             await follower.load()
             nursery.start_soon(follower.follow)
             first, second = AssetId(make_id(1)), AssetId(make_id(2))

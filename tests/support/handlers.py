@@ -16,9 +16,9 @@ from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
 from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.operations import Operations
-from coexplorer.fs.mount import LibrarySource, _build
+from coexplorer.fs.mount import LibrarySource, build_operations
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
-from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.fs.sync.upstream import build_upstream
 from coexplorer.library import open_library
 
 
@@ -171,9 +171,9 @@ async def handling(
     async with open_library(settings, origin="mount") as library, trio.open_nursery() as nursery:
         await library.sync()
         volume = Volume(LibrarySource(library), notices, options or MountOptions())
-        saver = Writeback(volume, library, nursery)
-        watcher = CatalogWatcher(volume, library, saver)
+        upstream = build_upstream(volume, library, nursery)
+        watcher = CatalogWatcher(volume, library, upstream)
         await watcher.load()
-        yield Handlers(_build(volume, library, saver), notices)
-        await saver.finish(10)
+        yield Handlers(build_operations(volume, library, upstream), notices)
+        await upstream.saver.finish(10)
         nursery.cancel_scope.cancel()

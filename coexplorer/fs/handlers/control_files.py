@@ -19,7 +19,7 @@ from coexplorer.fs.core.file_format import (
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.inodes import Inode, Part, Place
-from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry
 from coexplorer.library.results import Status
@@ -91,10 +91,11 @@ _NOTHING_KNOWN = Status(0, complete=False, synced_at=None, offline=False, syncin
 class ControlFiles:
     """Makes the texts when they are asked for."""
 
-    def __init__(self, volume: Volume, library: Library, saver: Writeback) -> None:
+    def __init__(self, volume: Volume, library: Library, upstream: Upstream) -> None:
         self.volume = volume
         self.library = library
-        self.saver = saver
+        self._health = upstream.reach.health
+        self._saver = upstream.saver
         self._unsent: dict[bytes, UnsentText] = {}
         self._unsent_inodes: dict[tuple[int, Part], Inode] = {}
         self._status: Status | None = None
@@ -165,7 +166,7 @@ class ControlFiles:
 
     def _build_status(self, known: Status | None) -> bytes:
         status, volume = known or _NOTHING_KNOWN, self.volume
-        settings, health = self.library.settings, self.saver.health
+        settings, health = self.library.settings, self._health
         offline = health.is_out_of_reach or (status.offline and not health.answered_at)
         lines = {
             "profile": settings.profile,
@@ -181,7 +182,7 @@ class ControlFiles:
             "errors": str(len(volume.failures)),
             "read only": "yes" if volume.options.read_only else "no",
             "deletions left": str(max(0, volume.options.allow_delete - volume.deleted)),
-            "in flight": str(self.saver.busy),
+            "in flight": str(self._saver.busy),
             "open files": str(len(volume.open_files)),
             "lookups": str(volume.counts.total),
             "scratch bytes": str(volume.scratch.used_bytes),

@@ -36,7 +36,7 @@ from coexplorer.fs.handlers.control_files import ControlFiles
 from coexplorer.fs.handlers.guards import refusing_space
 from coexplorer.fs.kernel.inodes import Part, Place, split_asset
 from coexplorer.fs.kernel.procfs import has_writable, is_killed, read_command
-from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.fs.sync.upstream import Upstream
 
 _WRITES = os.O_WRONLY | os.O_RDWR
 _NOT_PLAIN = _WRITES | os.O_TRUNC | os.O_APPEND
@@ -48,11 +48,13 @@ _FIELD_FILES = f"{', '.join(_FILES[:-1])} and {_FILES[-1]}"
 class FileIO:
     """Opens, reads, writes and closes files."""
 
-    def __init__(self, volume: Volume, saver: Writeback, control: ControlFiles) -> None:
+    def __init__(self, volume: Volume, upstream: Upstream, control: ControlFiles) -> None:
         self.volume = volume
-        self.saver = saver
+        self.saver = upstream.saver
+        self.reach = upstream.reach
+        self.unsent = upstream.unsent
         self.control = control
-        self.keeper = saver.keeper
+        self.keeper = upstream.keeper
         self.open_files = volume.open_files
 
     # --- Opening
@@ -102,7 +104,7 @@ class FileIO:
         text = None if node is None else self.volume.files.find_plain(node, asset[1])
         if node is None or text is None:
             return None
-        self.saver.reach.refresh_soon()
+        self.reach.refresh_soon()
         tgid = self.volume.groups.find(pid)
         opened = OpenFile(None, pid, tgid, shown=text, snapshot=text, plain=(node, asset[1]))
         if self.volume.conflicts.find(node.slot, asset[1]) is not None:
@@ -162,7 +164,7 @@ class FileIO:
         """
         if self.volume.options.read_only:
             raise pyfuse3.FUSEError(errno.EROFS)
-        number = await self.saver.reach.find_refusal(node, queues=queues)
+        number = await self.reach.find_refusal(node, queues=queues)
         if number:
             raise pyfuse3.FUSEError(number)
 
@@ -170,7 +172,7 @@ class FileIO:
         """Make sure that a file has its buffer."""
         if file.buffer is not None and (file.buffer.dirty or file.handles):
             return  # others have it open: all see the same
-        self.saver.reach.refresh_soon()
+        self.reach.refresh_soon()
         text = self.volume.texts.text_of(node, file.part)
         if text is None:
             raise NotFound("the asset is gone from the platform")
@@ -190,9 +192,9 @@ class FileIO:
             self._refuse_derived(node)
             raise pyfuse3.FUSEError(errno.EPERM)
         if self.volume.conflicts:
-            self.saver.unsent.note_look(node, part)
+            self.unsent.note_look(node, part)
         if part == Part.ERROR:
-            self.saver.health.forget_permission(node.slot)
+            self.reach.health.forget_permission(node.slot)
             text = self.volume.failures.text_of(node)
         else:
             excerpt = self.volume.texts.excerpt(node)
@@ -214,7 +216,7 @@ class FileIO:
         """Open a file of the root or of ``.coexplorer``."""
         if inode == Place.REFRESH:
             if writes:
-                self.saver.reach.catch_up()
+                self.reach.catch_up()
             return self._info(OpenFile(None, 0, 0, writable=writes), direct_io=True)
         if writes:
             self.volume.report("refused: writing a read-only file")
@@ -389,7 +391,7 @@ class FileIO:
             number = error.errno or errno.EIO
             error = InvalidField(FIELDS_OF_PARTS[file.part], str(error.strerror))
         opened.touched = file.buffer.dirty = True
-        file.buffer.refusal = self.saver.unsent.note_refusal(node, file, opened.tgid, error, number)
+        file.buffer.refusal = self.unsent.note_refusal(node, file, opened.tgid, error, number)
 
     def resize(self, node: Node, file: MetadataFile, size: int, handle: int | None) -> None:
         """Cut or grow a metadata file; without a handle, after `check_writable`.
@@ -444,7 +446,7 @@ class FileIO:
         buffer = target.buffer
         node = self.volume.tree.find_slot(target.slot)
         if opened.touched and buffer.refusal is not None and node is not None:
-            await self.saver.unsent.keep_rejected(node, target, opened.base)
+            await self.unsent.keep_rejected(node, target, opened.base)
         other = (
             opened.touched and buffer.dirty and not wants_sync and self._writes_on(opened, target)
         )
@@ -458,8 +460,8 @@ class FileIO:
             return
         unheard = verdict is Verdict.SEND or (opened.touched and buffer.is_empty_wait)
         if unheard and not wants_sync and is_killed(opened.pid):
-            buffer.refusal = self.saver.unsent.note_interruption(node, target, buffer)
-            await self.saver.unsent.keep_rejected(node, target, opened.base)
+            buffer.refusal = self.unsent.note_interruption(node, target, buffer)
+            await self.unsent.keep_rejected(node, target, opened.base)
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if verdict is Verdict.SEND:
             await self.saver.save(node, target, opened.tgid, opened.base)

@@ -205,7 +205,7 @@ class Operations(pyfuse3.Operations):
         scratch = self.volume.scratch.find_inode(inode)
         file, node = await self._find_to_change(inode, cuts=fields.update_size and fh is None)
         if inode == Place.REFRESH:
-            self.opening.saver.reach.catch_up()
+            self.opening.reach.catch_up()
         elif scratch is not None:
             await self._change_scratch(scratch, attr, fields)
         elif file is not None and node is not None:

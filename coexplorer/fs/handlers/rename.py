@@ -21,7 +21,7 @@ from coexplorer.fs.handlers.file_io import FileIO
 from coexplorer.fs.handlers.guards import build_taker, refuse, refusing_space
 from coexplorer.fs.handlers.tag_links import TagLinks
 from coexplorer.fs.kernel.inodes import Inode, Part, Place, split_asset, split_view
-from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
@@ -32,13 +32,16 @@ _ASSET_FOLDERS = (Place.ALL, Place.ARCHIVED)
 class Renaming:
     """Carries out what the tree's actions mean."""
 
-    def __init__(self, volume: Volume, library: Library, saver: Writeback, opening: FileIO) -> None:
+    def __init__(
+        self, volume: Volume, library: Library, upstream: Upstream, opening: FileIO
+    ) -> None:
         self.volume = volume
         self.tree = volume.tree
         self.library = library
-        self.saver = saver
+        self.saver = upstream.saver
+        self.keeper = upstream.keeper
         self.opening = opening
-        self.tagging = TagLinks(volume, library, saver, opening)
+        self.tagging = TagLinks(volume, library, upstream.saver, opening)
 
     def get_asset(self, parent: int) -> Node | None:
         """Return the asset whose directory `parent` is; None when it is no asset's.
@@ -121,8 +124,8 @@ class Renaming:
         replaced = store.find(scratch.slot, new)
         store.rename(scratch, new)
         if replaced is not None and replaced is not scratch:
-            await self.opening.keeper.keep(replaced)  # which lets its name on the disk go
-        await self.opening.keeper.keep(scratch)
+            await self.keeper.keep(replaced)  # which lets its name on the disk go
+        await self.keeper.keep(scratch)
 
     async def _put_scratch(self, node: Node, scratch: Scratch, part: Part, tgid: int) -> None:
         """Save a scratch file's content as a metadata file's: the PUT is inside the rename."""
@@ -155,7 +158,7 @@ class Renaming:
         self.volume.open_files.retarget(scratch, trial)
         self.volume.scratch.drop(scratch)
         scratch.name = b""
-        await self.opening.keeper.keep(scratch)
+        await self.keeper.keep(scratch)
         if trial.handles:
             self.opening.load(node, trial)
         self.volume.files.tidy(trial)
@@ -189,7 +192,7 @@ class Renaming:
         self.volume.files.drop_second_life(file.inode)
         self.volume.open_files.retarget(file, scratch)
         self.volume.files.tidy(file)
-        await self.opening.keeper.keep(scratch)
+        await self.keeper.keep(scratch)
 
     def _hide(self, node: Node, part: Part) -> None:
         """Take a metadata file's name away for a few seconds."""
@@ -372,7 +375,7 @@ class Renaming:
             scratch = self.volume.scratch.unlink(node.slot, name)
             if scratch is None:
                 raise pyfuse3.FUSEError(errno.ENOENT)
-            await self.opening.keeper.keep(scratch)
+            await self.keeper.keep(scratch)
 
 
 def _find_unsent(scratch: Scratch, part: Part) -> Buffer | None:

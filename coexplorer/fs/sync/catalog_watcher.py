@@ -13,7 +13,7 @@ from coexplorer.errors import CatalogError
 from coexplorer.fs.core.tree import Known, build_flags
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.procfs import is_alive
-from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
 from coexplorer.library.events import (
     CatalogReplaced,
@@ -47,10 +47,12 @@ _PURGE_S = 30.0
 class CatalogWatcher:
     """The mount's background tasks; each runs until it is cancelled."""
 
-    def __init__(self, volume: Volume, library: Library, saver: Writeback) -> None:
+    def __init__(self, volume: Volume, library: Library, upstream: Upstream) -> None:
         self._volume = volume
         self._library = library
-        self._saver = saver
+        self._reach = upstream.reach
+        self._unsent = upstream.unsent
+        self._keeper = upstream.keeper
         self._change = 0
         self._left_out = 0
         self._changed = trio.Event()
@@ -106,9 +108,9 @@ class CatalogWatcher:
                         "the catalog was deleted and made again; reading the new one"
                     )
                 if isinstance(event, SyncFailed):
-                    self._saver.reach.note_failure(event.error)
+                    self._reach.note_failure(event.error)
                 elif isinstance(event, SyncFinished):
-                    self._saver.reach.note_success()
+                    self._reach.note_success()
 
     async def _catch_up(self) -> None:
         version = await self._library.data_version()
@@ -187,10 +189,10 @@ class CatalogWatcher:
             self._bring_back(now)
             for scratch in self._volume.scratch.expire(now):
                 self._volume.forget_deep(scratch)
-            self._saver.keeper.show_waiting()
+            self._keeper.show_waiting()
             self._volume.tree.expire_aliases(now)
             self._volume.tell_stale()
-            await self._saver.unsent.notice_discards()
+            await self._unsent.notice_discards()
             if now - purged > _PURGE_S:
                 purged = now
                 self._volume.shown.purge(is_alive)

@@ -1,0 +1,105 @@
+"""What a save is merged with, and what a conflict means for the next one of its file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from coexplorer.errors import EditConflict
+from coexplorer.fs.core.buffers import Buffer, Failure, MetadataFile
+from coexplorer.fs.core.conflicts import SaveConflict, digest_of
+from coexplorer.fs.core.failures import name_save
+from coexplorer.fs.core.file_format import build_text
+from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.kernel.procfs import read_command
+from coexplorer.fs.sync.attempts import Attempt
+from coexplorer.fs.sync.failed_writes import FailedWrites
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A file as it is sent: its content, and the version of its buffer that has it."""
+
+    node: Node
+    file: MetadataFile
+    tgid: int
+    content: bytes
+    version: int
+
+    @property
+    def what(self) -> str:
+        """What is tried, for people."""
+        return name_save(self.file.part)
+
+    def extends(self, text: bytes) -> bool:
+        """Tell whether it was only appended to a text."""
+        return self.content.startswith(text)
+
+
+class SaveBases:
+    """Finds the text that each save started from."""
+
+    def __init__(self, volume: Volume, unsent: FailedWrites) -> None:
+        self._volume = volume
+        self._unsent = unsent
+
+    def note_late(
+        self, node: Node, file: MetadataFile, tgid: int, base: bytes, content: bytes
+    ) -> None:
+        """Note that a save may arrive whose program was told that it is not finished."""
+        key = node.slot, file.part
+        shown = self._volume.shown.find(tgid, key)
+        self._volume.late.note(key, base if shown is None else shown, content)
+
+    def find_base(self, save: Save, opened: bytes) -> bytes:
+        """Return what a save is merged with.
+
+        Args:
+            save: What is saved.
+            opened: What the file had when it was opened to be saved.
+        """
+        key = save.node.slot, save.file.part
+        shown = self._volume.shown.find(save.tgid, key)
+        conflict = self._volume.conflicts.find(*key)
+        base = opened if shown is None else shown
+        unseen = conflict is not None and not (
+            opened and opened != conflict.base and save.extends(opened)
+        )
+        if shown is None and unseen and conflict is not None:
+            return conflict.base  # nobody has seen the other text
+        theirs = build_text(self._unsent.fields_of(save.node), save.file.part)
+        return theirs if self._volume.late.is_own(key, base, theirs) else base
+
+    def is_refused_again(self, save: Save, base: bytes, buffer: Buffer, attempt: Attempt) -> bool:
+        """Fail a save that was refused already, and is known to be so again, without asking."""
+        node, part = save.node, save.file.part
+        conflict = self._volume.conflicts.find(node.slot, part)
+        if conflict is None or base != conflict.base:
+            return False
+        theirs = build_text(self._unsent.fields_of(node), part)
+        if not conflict.is_repeated_by(save.content, theirs):
+            return False
+        attempt.failure = conflict.failure
+        self._volume.conflicts.note_repeat(node.slot, part, time.monotonic())
+        buffer.fail(conflict.failure, save.version)
+        buffer.base = base
+        self._volume.report(f"{node.title}: {save.what} failed again: look at its `error` first")
+        return True
+
+    def note_conflict(self, save: Save, base: bytes, error: EditConflict, failure: Failure) -> None:
+        """Remember what was refused: until somebody looks, who reads it has not seen theirs."""
+        node, part, buffer = save.node, save.file.part, save.file.buffer
+        theirs = build_text(error.theirs, part)
+        if buffer is not None:
+            buffer.sent, buffer.base = theirs, base
+        conflict = SaveConflict(
+            base,
+            theirs,
+            digest_of(save.content),
+            failure,
+            tgid=save.tgid,
+            program=read_command(save.tgid) if save.tgid > 0 else b"",
+            at=time.monotonic(),
+        )
+        self._volume.conflicts.note(node.slot, part, conflict)

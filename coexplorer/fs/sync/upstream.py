@@ -1,0 +1,39 @@
+"""Who talks to the library for a mount: the only rooms that ask or tell the platform anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import trio
+
+from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.sync.connectivity import Connectivity
+from coexplorer.fs.sync.failed_writes import FailedWrites
+from coexplorer.fs.sync.keeping import Keeper
+from coexplorer.fs.sync.writeback import Writeback
+from coexplorer.library import Library
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The rooms, each for who needs it.
+
+    Attributes:
+        reach: Whether the platform is there, and news.
+        unsent: What could not be sent.
+        keeper: Users' own files, on the disk.
+        saver: Sends changes.
+    """
+
+    reach: Connectivity
+    unsent: FailedWrites
+    keeper: Keeper
+    saver: Writeback
+
+
+def build_upstream(volume: Volume, library: Library, nursery: trio.Nursery) -> Upstream:
+    """Put them together; their tasks run in the nursery."""
+    reach = Connectivity(volume, library, nursery)
+    unsent = FailedWrites(volume, library, reach)
+    saver = Writeback(volume, library, reach, unsent, nursery)
+    return Upstream(reach, unsent, Keeper(volume, library), saver)
