@@ -23,10 +23,15 @@ from coexplorer.errors import JournalError, Refused
 from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
 from coexplorer.fs.handlers.file_io import FileIO
+from coexplorer.fs.handlers.guards import WriteGuard
+from coexplorer.fs.handlers.listing import Listings
 from coexplorer.fs.handlers.lookup import Lookup
+from coexplorer.fs.handlers.opening import Opening
 from coexplorer.fs.handlers.operations import Operations
 from coexplorer.fs.handlers.rename import Renaming
 from coexplorer.fs.handlers.search_folders import SearchFolders
+from coexplorer.fs.handlers.showing import Showing
+from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import MODES
 from coexplorer.fs.kernel.invalidation import Invalidator
 from coexplorer.fs.kernel.procfs import find_mount_id
@@ -178,10 +183,21 @@ async def _answer_until_end(
 def build_operations(volume: Volume, library: Library, upstream: Upstream) -> Operations:
     """Put the handlers together."""
     control = ControlFiles(volume, library, upstream)
-    opening = FileIO(volume, upstream, control)
-    looking = Lookup(volume, control, SearchFolders(volume, library))
-    moving = Renaming(volume, library, upstream, opening)
-    return Operations(volume, looking, opening, moving)
+    searches = SearchFolders(volume, library)
+    guard = WriteGuard(volume, upstream.reach)
+    showing = Showing(volume)
+    stat = Stat(volume, control, searches)
+    return Operations(
+        volume,
+        upstream,
+        guard=guard,
+        stat=stat,
+        looking=Lookup(volume, control, searches, stat),
+        listings=Listings(volume, control, searches, stat),
+        opening=Opening(volume, upstream, control, showing, guard),
+        file_io=FileIO(volume, upstream, showing),
+        moving=Renaming(volume, library, upstream, guard),
+    )
 
 
 def _mount(operations: Operations, settings: Settings, folder: Path, options: MountOptions) -> None:

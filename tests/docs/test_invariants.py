@@ -98,10 +98,14 @@ def test_after_the_reply_to_an_edit_nothing_waits() -> None:
 
 
 def test_a_look_waits_for_the_catalog_the_journal_and_proc_alone() -> None:
-    tree = find_definition("coexplorer.fs.handlers.lookup")
-    assert tree is not None
-    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
-    waited_for = {called(wait) for wait in find_waits(tree)} - own
+    own: set[str] = set()
+    waited_for: set[str] = set()
+    for module in ("lookup", "listing", "stat"):
+        tree = find_definition(f"coexplorer.fs.handlers.{module}")
+        assert tree is not None
+        own |= {node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
+        waited_for |= {called(wait) for wait in find_waits(tree)}
+    waited_for -= own
     assert waited_for == {"ensure_found", "list_unsent", "run_sync"}
 
 

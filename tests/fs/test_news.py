@@ -16,6 +16,9 @@ from coexplorer.fs.core.tree import Known
 from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
 from coexplorer.fs.handlers.file_io import FileIO
+from coexplorer.fs.handlers.guards import WriteGuard
+from coexplorer.fs.handlers.opening import Opening
+from coexplorer.fs.handlers.showing import Showing
 from coexplorer.fs.kernel.inodes import FIELD_PARTS, asset_inode
 from coexplorer.fs.kernel.invalidation import Invalidator
 from coexplorer.fs.mount import LibrarySource
@@ -47,14 +50,17 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
 
     async def main(server: DemoServer) -> None:
         async with _rooms(server, tmp_path) as (library, volume, upstream, _):
-            opening = FileIO(volume, upstream, ControlFiles(volume, library, upstream))
+            control, showing = ControlFiles(volume, library, upstream), Showing(volume)
+            guard = WriteGuard(volume, upstream.reach)
+            opening = Opening(volume, upstream, control, showing, guard)
+            file_io = FileIO(volume, upstream, showing)
             node = volume.tree.apply(Known(AssetId(make_id(1)), "a1"), 0.0)
 
             async def open_often() -> None:
                 for part in (FIELD_PARTS["name"], FIELD_PARTS["tags"], FIELD_PARTS["mount"]) * 20:
                     info = opening.open_plain(asset_inode(node.number, part), 0, 1)
                     assert info is not None
-                    opening.release(info.fh)
+                    file_io.release(info.fh)
                 while upstream.reach.is_looking:
                     await trio.lowlevel.checkpoint()
 

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from coexplorer.errors import NotFound
 from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.conflicts import Conflicts
 from coexplorer.fs.core.failures import Failures
@@ -201,6 +202,33 @@ class FileTable:
                     text = self._texts.text_of(node, file.part)
                     file.buffer = Buffer.of(opened.snapshot if text is None else text)
                 file.handles += 1
+
+    def load(self, node: Node, file: MetadataFile) -> None:
+        """Make sure that a file has its buffer.
+
+        Raises:
+            NotFound: The asset is gone.
+        """
+        if file.buffer is not None and (file.buffer.dirty or file.handles):
+            return  # others have it open: all see the same
+        text = self._texts.text_of(node, file.part)
+        if text is None:
+            raise NotFound("the asset is gone from the platform")
+        file.buffer = Buffer.of(text)
+        # Another process may have changed the catalog a moment ago.
+        self.note_texts(node, {file.part: text})
+
+    def cut(self, node: Node, file: MetadataFile, buffer: Buffer, size: int) -> None:
+        """Cut or grow a file's buffer.
+
+        Raises:
+            OSError: EFBIG.
+        """
+        version = buffer.version
+        self._sizes.forget_kept(node.slot, file.part)
+        buffer.resize(size)
+        if buffer.version != version:
+            buffer.mtime_ns = time.time_ns()
 
     def find_plain(self, node: Node, part: Part) -> bytes | None:
         """Return the text of a file, if there is nothing to know but its text; otherwise None."""

@@ -11,6 +11,7 @@ import pyfuse3
 
 from coexplorer.fs.core.tree import Node
 from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.library.results import EditResult
 
 
@@ -42,3 +43,30 @@ def build_taker(
         volume.tell_stale(expected)
 
     return take_over
+
+
+class WriteGuard:
+    """Refuses writes that are known to be in vain, before they are made."""
+
+    def __init__(self, volume: Volume, reach: Connectivity) -> None:
+        self._options = volume.options
+        self._reach = reach
+
+    async def check_writable(self, node: Node, *, queues: bool = False) -> None:
+        """Refuse a write before it is made, where it is known to be in vain.
+
+        The mount's log says why. What is known of the asset's files may have changed meanwhile, if
+        there was trouble.
+
+        Args:
+            node: The asset.
+            queues: See `Connectivity.find_refusal`.
+
+        Raises:
+            pyfuse3.FUSEError: EROFS, ENETDOWN, ETIMEDOUT or EACCES.
+        """
+        if self._options.read_only:
+            raise pyfuse3.FUSEError(errno.EROFS)
+        number = await self._reach.find_refusal(node, queues=queues)
+        if number:
+            raise pyfuse3.FUSEError(number)

@@ -27,12 +27,16 @@ from coexplorer.fs.core.scratch import MAX_SCRATCH_TOTAL_BYTES, Scratch
 from coexplorer.fs.core.tree import Flag, Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.file_io import FileIO
-from coexplorer.fs.handlers.guards import refuse
-from coexplorer.fs.handlers.lookup import DOTS, Listing, Lookup
+from coexplorer.fs.handlers.guards import WriteGuard, refuse
+from coexplorer.fs.handlers.listing import DOTS, Listing, Listings
+from coexplorer.fs.handlers.lookup import Lookup
+from coexplorer.fs.handlers.opening import Opening
 from coexplorer.fs.handlers.rename import Renaming
+from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_absent
 from coexplorer.fs.kernel.errnos import DEADLINE_S, answers
 from coexplorer.fs.kernel.inodes import Inode, Part, Place, split_asset
+from coexplorer.fs.sync.upstream import Upstream
 
 _BLOCK_BYTES = 4096
 _LONGEST_NAME = 255
@@ -49,12 +53,31 @@ class Operations(pyfuse3.Operations):
     a search and a save within them have theirs.
     """
 
-    def __init__(self, volume: Volume, looking: Lookup, opening: FileIO, moving: Renaming) -> None:
+    def __init__(
+        self,
+        volume: Volume,
+        upstream: Upstream,
+        *,
+        guard: WriteGuard,
+        stat: Stat,
+        looking: Lookup,
+        listings: Listings,
+        opening: Opening,
+        file_io: FileIO,
+        moving: Renaming,
+    ) -> None:
         super().__init__()
         self.volume = volume
-        self.looking = looking
-        self.opening = opening
-        self.moving = moving
+        self._reach = upstream.reach
+        self._keeper = upstream.keeper
+        self._guard = guard
+        self._stat = stat
+        self._looking = looking
+        self._listed = listings
+        self._opening = opening
+        self._file_io = file_io
+        self._moving = moving
+        self._tagging = moving.tagging
         self._listings: dict[int, Listing] = {}
         self._next_listing = 1
 
@@ -64,7 +87,7 @@ class Operations(pyfuse3.Operations):
     async def lookup(
         self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
-        entry = await self.looking.find(parent_inode, name, ctx.pid)
+        entry = await self._looking.find(parent_inode, name, ctx.pid)
         if entry is None:
             _checked(name)
             if name == NAMES_OF_PARTS[Part.ERROR]:
@@ -85,15 +108,15 @@ class Operations(pyfuse3.Operations):
 
     @answers()
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
-        return self.looking.attributes(inode, ctx.pid)
+        return self._stat.attributes(inode, ctx.pid)
 
     @answers()
     async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
-        return FileNameT(self.looking.target(inode))
+        return FileNameT(self._stat.target(inode))
 
     @answers()
     async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
-        listing = await self.looking.list_directory(inode)
+        listing = await self._listed.list_directory(inode)
         listing.inode = inode
         handle = self._next_listing
         self._next_listing += 1
@@ -105,13 +128,13 @@ class Operations(pyfuse3.Operations):
         listing = self._listings[fh]
         if start_id < DOTS:
             listing = self._listings[fh] = await self._rewound(listing, start_id)
-            if not self.looking.fill_dots(listing, start_id, token):
+            if not self._listed.fill_dots(listing, start_id, token):
                 return
         start = max(start_id - DOTS, 0)
         if listing.inodes:
-            self.looking.fill_assets(listing, start, token)
+            self._listed.fill_assets(listing, start, token)
             return
-        names, entry_at = listing.names, self.looking.entry_at
+        names, entry_at = listing.names, self._listed.entry_at
         add, reply = self.volume.counts.add, pyfuse3.readdir_reply
         for index in range(start, len(names)):
             entry = entry_at(listing, index)
@@ -124,7 +147,7 @@ class Operations(pyfuse3.Operations):
         if start_id or not listing.is_begun:
             listing.is_begun = True
             return listing
-        again = await self.looking.list_directory(listing.inode)
+        again = await self._listed.list_directory(listing.inode)
         again.inode, again.is_begun = listing.inode, True
         return again
 
@@ -152,8 +175,8 @@ class Operations(pyfuse3.Operations):
 
     @answers()
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
-        plain = self.opening.open_plain(inode, flags, ctx.pid)
-        return plain if plain is not None else await self.opening.open(inode, flags, ctx.pid)
+        plain = self._opening.open_plain(inode, flags, ctx.pid)
+        return plain if plain is not None else await self._opening.open(inode, flags, ctx.pid)
 
     @answers()
     async def create(
@@ -165,32 +188,32 @@ class Operations(pyfuse3.Operations):
         ctx: RequestContext,
     ) -> tuple[FileInfo, EntryAttributes]:
         node = self._get_directory(parent_inode, name)
-        opened = await self.opening.create(node, name, mode, flags, ctx.pid)
-        entry = self.looking.find_in_asset(node, name)
+        opened = await self._opening.create(node, name, mode, flags, ctx.pid)
+        entry = self._looking.find_in_asset(node, name)
         if entry is None:
             raise pyfuse3.FUSEError(errno.EIO)
         self.volume.counts.add(entry.st_ino)
-        return self.opening.info_of(opened), entry
+        return self._opening.info_of(opened), entry
 
     @answers()
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
-        return self.opening.read(fh, off, size)
+        return self._file_io.read(fh, off, size)
 
     @answers()
     async def write(self, fh: FileHandleT, off: int, buf: bytes) -> int:
-        return self.opening.write(fh, off, buf)
+        return self._file_io.write(fh, off, buf)
 
     @answers()
     async def flush(self, fh: FileHandleT) -> None:
-        await self.opening.flush(fh)
+        await self._file_io.flush(fh)
 
     @answers()
     async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
-        await self.opening.flush(fh, wants_sync=True)
+        await self._file_io.flush(fh, wants_sync=True)
 
     @answers()
     async def release(self, fh: FileHandleT) -> None:
-        self.opening.release(fh)
+        self._file_io.release(fh)
 
     @answers()
     async def setattr(
@@ -205,31 +228,31 @@ class Operations(pyfuse3.Operations):
         scratch = self.volume.scratch.find_inode(inode)
         file, node = await self._find_to_change(inode, cuts=fields.update_size and fh is None)
         if inode == Place.REFRESH:
-            self.opening.reach.catch_up()
+            self._reach.catch_up()
         elif scratch is not None:
             await self._change_scratch(scratch, attr, fields)
         elif file is not None and node is not None:
             if fields.update_size:
-                self.opening.resize(node, file, attr.st_size, fh)
+                self._file_io.resize(node, file, attr.st_size, fh)
             if fields.update_mtime:
                 self.volume.files.set_mtime(node, file.part, attr.st_mtime_ns)
             self.volume.files.tidy(file)
         elif fields.update_size:
             raise pyfuse3.FUSEError(errno.EPERM)
-        return self.looking.attributes(inode)
+        return self._stat.attributes(inode)
 
     async def _change_scratch(
         self, scratch: Scratch, attr: EntryAttributes, fields: SetattrFields
     ) -> None:
         if fields.update_size:
-            self.opening.resize_scratch(scratch, attr.st_size)
+            self._file_io.resize_scratch(scratch, attr.st_size)
         if fields.update_mtime:
             scratch.mtime_ns = attr.st_mtime_ns
             scratch.is_written = False
         if fields.update_mode:
             scratch.mode = attr.st_mode & 0o777
         if not scratch.handles:  # else its close does it
-            await self.opening.keeper.keep(scratch)
+            await self._keeper.keep(scratch)
 
     # --- Changes
 
@@ -245,7 +268,7 @@ class Operations(pyfuse3.Operations):
     ) -> None:
         if flags & ~pyfuse3.RENAME_NOREPLACE:
             raise pyfuse3.FUSEError(errno.EINVAL)
-        await self.moving.rename(
+        await self._moving.rename(
             (parent_inode_old, name_old),
             (parent_inode_new, _checked(name_new)),
             self.volume.groups.find(ctx.pid),
@@ -254,24 +277,24 @@ class Operations(pyfuse3.Operations):
 
     @answers(DEADLINE_S)
     async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
-        await self.moving.unlink(parent_inode, name)
+        await self._moving.unlink(parent_inode, name)
 
     @answers()
     async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
-        self.moving.tagging.remove_folder(parent_inode, name)
+        self._tagging.remove_folder(parent_inode, name)
 
     @answers()
     async def mkdir(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext
     ) -> EntryAttributes:
-        self.moving.tagging.make_folder(parent_inode, _checked(name))
+        self._tagging.make_folder(parent_inode, _checked(name))
         return await self._reply_entry(parent_inode, name)
 
     @answers(DEADLINE_S)
     async def symlink(
         self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
-        await self.moving.link(parent_inode, _checked(name), target)
+        await self._moving.link(parent_inode, _checked(name), target)
         return await self._reply_entry(parent_inode, name)
 
     @answers()
@@ -294,7 +317,7 @@ class Operations(pyfuse3.Operations):
     # --- Inside
 
     async def _reply_entry(self, parent: int, name: bytes) -> EntryAttributes:
-        entry = await self.looking.find(parent, name)
+        entry = await self._looking.find(parent, name)
         if entry is None:
             raise pyfuse3.FUSEError(errno.EIO)
         self.volume.counts.add(entry.st_ino)
@@ -307,7 +330,7 @@ class Operations(pyfuse3.Operations):
             pyfuse3.FUSEError: EPERM anywhere else.
         """
         _checked(name)
-        node = self.moving.get_asset(parent)
+        node = self._moving.get_asset(parent)
         if node is None:
             raise refuse(self.volume, f"creating {os.fsdecode(name)} there")
         return node
@@ -319,7 +342,7 @@ class Operations(pyfuse3.Operations):
         file, node = self._find_file(inode)
         if node is None or not cuts:
             return file, node
-        await self.opening.check_writable(node)
+        await self._guard.check_writable(node)
         return self._find_file(inode)
 
     def _find_file(self, inode: int) -> tuple[MetadataFile | None, Node | None]:

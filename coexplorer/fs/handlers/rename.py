@@ -12,13 +12,12 @@ import pyfuse3
 from coexplorer import names
 from coexplorer.assets import asset_from_json
 from coexplorer.fields import Fields
-from coexplorer.fs.core.buffers import HIDDEN_S, Buffer
+from coexplorer.fs.core.buffers import HIDDEN_S, Buffer, MetadataFile
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES
 from coexplorer.fs.core.scratch import Scratch, is_editors_own
 from coexplorer.fs.core.tree import Flag, Node
 from coexplorer.fs.core.volume import Volume
-from coexplorer.fs.handlers.file_io import FileIO
-from coexplorer.fs.handlers.guards import build_taker, refuse, refusing_space
+from coexplorer.fs.handlers.guards import WriteGuard, build_taker, refuse, refusing_space
 from coexplorer.fs.handlers.tag_links import TagLinks
 from coexplorer.fs.kernel.inodes import Inode, Part, Place, split_asset, split_view
 from coexplorer.fs.sync.upstream import Upstream
@@ -33,15 +32,16 @@ class Renaming:
     """Carries out what the tree's actions mean."""
 
     def __init__(
-        self, volume: Volume, library: Library, upstream: Upstream, opening: FileIO
+        self, volume: Volume, library: Library, upstream: Upstream, guard: WriteGuard
     ) -> None:
         self.volume = volume
         self.tree = volume.tree
         self.library = library
         self.saver = upstream.saver
         self.keeper = upstream.keeper
-        self.opening = opening
-        self.tagging = TagLinks(volume, library, upstream.saver, opening)
+        self._reach = upstream.reach
+        self._guard = guard
+        self.tagging = TagLinks(volume, library, upstream.saver, guard)
 
     def get_asset(self, parent: int) -> Node | None:
         """Return the asset whose directory `parent` is; None when it is no asset's.
@@ -134,9 +134,9 @@ class Renaming:
         # An editor that could not save must be able to put its backup back: nothing is sent then.
         unsent = _find_unsent(scratch, part)
         if unsent is None and scratch.content != self._text_of(node, part):
-            await self.opening.check_writable(node)
+            await self._guard.check_writable(node)
         file = self.volume.files.ensure(node, part)
-        self.opening.load(node, file)
+        self._load(node, file)
         former = file.buffer
         base = former.sent if former is not None else b""
         replacement = unsent or Buffer.of(base)
@@ -160,22 +160,26 @@ class Renaming:
         scratch.name = b""
         await self.keeper.keep(scratch)
         if trial.handles:
-            self.opening.load(node, trial)
+            self._load(node, trial)
         self.volume.files.tidy(trial)
         self.volume.files.tidy(file)
 
     def _text_of(self, node: Node, part: Part) -> bytes:
         """Return what the platform has, as far as it is known here."""
         file = self.volume.files.ensure(node, part)
-        self.opening.load(node, file)
+        self._load(node, file)
         text = file.buffer.sent if file.buffer is not None else b""
         self.volume.files.tidy(file)
         return text
 
+    def _load(self, node: Node, file: MetadataFile) -> None:
+        self._reach.refresh_soon()
+        self.volume.files.load(node, file)
+
     async def _move_away(self, node: Node, part: Part, new: bytes) -> None:
         """Make a metadata file a scratch file: an editor's backup. Nothing is sent."""
         file = self.volume.files.ensure(node, part)
-        self.opening.load(node, file)
+        self._load(node, file)
         content = bytes(file.buffer.content) if file.buffer is not None else b""
         scratch = Scratch(
             file.inode,
@@ -225,7 +229,7 @@ class Renaming:
         if not self.tree.can_take(new[1]):
             raise pyfuse3.FUSEError(errno.EEXIST)
         name = self._get_name(new[1], node.id)
-        await self.opening.check_writable(node, queues=True)
+        await self._guard.check_writable(node, queues=True)
 
         async def send(fields: Fields) -> EditResult:
             mine = msgspec.structs.replace(fields, name=name)
@@ -259,7 +263,7 @@ class Renaming:
 
     async def _archive(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
         archived = new[0] == Place.ARCHIVED
-        await self.opening.check_writable(node, queues=True)
+        await self._guard.check_writable(node, queues=True)
 
         async def send(_: Fields) -> EditResult:
             return await self.library.archive(node.id, archived=archived)
@@ -286,7 +290,7 @@ class Renaming:
         if excerpt is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         shown = asset_from_json(excerpt.raw)
-        await self.opening.check_writable(node, queues=True)
+        await self._guard.check_writable(node, queues=True)
 
         async def send(_: Fields) -> EditResult:
             return await self.library.delete(node.id, shown=shown)

@@ -12,8 +12,7 @@ from coexplorer import names
 from coexplorer.fields import Fields
 from coexplorer.fs.core.tree import Flag, Node, TagFolder
 from coexplorer.fs.core.volume import Volume
-from coexplorer.fs.handlers.file_io import FileIO
-from coexplorer.fs.handlers.guards import build_taker, refuse
+from coexplorer.fs.handlers.guards import WriteGuard, build_taker, refuse
 from coexplorer.fs.kernel.inodes import Place, split_view
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library
@@ -28,12 +27,14 @@ _MOST_FOLDERS = 1000
 class TagLinks:
     """Adds, exchanges and takes away tags."""
 
-    def __init__(self, volume: Volume, library: Library, saver: Writeback, opening: FileIO) -> None:
+    def __init__(
+        self, volume: Volume, library: Library, saver: Writeback, guard: WriteGuard
+    ) -> None:
         self._volume = volume
         self._tree = volume.tree
         self._library = library
         self._saver = saver
-        self._opening = opening
+        self._guard = guard
 
     def find_folder(self, parent: int) -> TagFolder | None:
         """Return the tag whose folder an inode is."""
@@ -83,7 +84,7 @@ class TagLinks:
                 self._volume, f"a link named {_text(name)}: it must have the asset's name, {now}"
             )
         self._ensure_can_be_added(folder.tag)
-        await self._opening.check_writable(node, queues=True)
+        await self._guard.check_writable(node, queues=True)
 
         async def send(fields: Fields) -> EditResult:
             mine = msgspec.structs.replace(fields, tags=(*fields.tags, folder.tag))

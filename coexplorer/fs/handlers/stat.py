@@ -1,0 +1,236 @@
+"""What a stat answers, of everything that the kernel can ask for."""
+
+from __future__ import annotations
+
+import errno
+import time
+
+import pyfuse3
+
+from coexplorer.fs.core.scratch import Scratch
+from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW, Node
+from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.handlers.control_files import (
+    README,
+    ControlFiles,
+    UnsentText,
+)
+from coexplorer.fs.handlers.places import (
+    ASSET_FOLDERS,
+    DIRECTORY_PLACES,
+    FOLDER_NAMES,
+)
+from coexplorer.fs.handlers.search_folders import SearchFolders
+from coexplorer.fs.kernel.attributes import (
+    BRIEF_LIFE_S,
+    build_directory,
+    build_file,
+    build_link,
+    build_private_file,
+    build_text_file,
+)
+from coexplorer.fs.kernel.inodes import (
+    Inode,
+    Part,
+    Place,
+    asset_inode,
+    link_inode,
+    split_asset,
+    split_link,
+    split_view,
+    view_inode,
+)
+
+
+class Stat:
+    """Builds the answers from memory, or from the catalog."""
+
+    def __init__(self, volume: Volume, control: ControlFiles, searches: SearchFolders) -> None:
+        self._volume = volume
+        self._files = volume.files
+        self._tree = volume.tree
+        self._control = control
+        self._searches = searches
+        # Filled in again for each answer, which is sent before anything else happens.
+        self._directory = build_directory(Inode(0), volume.times.started_ns)
+
+    def attributes(self, inode: int, pid: int = 0) -> pyfuse3.EntryAttributes:
+        """Return the attributes of an inode that the kernel knows, for who asks (`pid`).
+
+        Raises:
+            pyfuse3.FUSEError: ENOENT, when it is gone.
+        """
+        if inode == Place.STATUS:
+            return self.of_status(pid)
+        found = self._find_attributes(inode)
+        if found is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        return found
+
+    def _find_attributes(self, inode: int) -> pyfuse3.EntryAttributes | None:
+        moved = self._find_moved(inode)
+        if moved is not None:
+            return moved
+        asset = split_asset(inode)
+        if asset is not None:
+            return self._find_asset_attributes(*asset, Inode(inode))
+        if inode <= max(Place):
+            return self.of_place(Place(inode))
+        link = split_link(inode)
+        if link is not None:
+            target = self._tree.find_slot(link[1])
+            return None if target is None else self.of_link(link[0], target)
+        number = split_view(inode)
+        if number is not None:
+            return self.of_view(number)
+        return self._find_counted(inode)
+
+    def _find_asset_attributes(
+        self, number: int, part: Part, inode: Inode
+    ) -> pyfuse3.EntryAttributes | None:
+        node = self._tree.find_number(number)
+        if node is None or node.gone:
+            return None
+        if part == Part.DIRECTORY:
+            return self.of_node(node)
+        if not self._volume.texts.ensure_measured(node):
+            return None
+        return self.of_part(node, part, inode)
+
+    def _find_moved(self, inode: int) -> pyfuse3.EntryAttributes | None:
+        """Return the attributes of what is, or no longer is, a metadata file by this inode."""
+        scratch = self._volume.scratch.find_inode(inode)
+        if scratch is not None:
+            return self.of_scratch(scratch)
+        file = self._files.find_unlinked(inode)
+        if file is None or file.buffer is None:
+            return None
+        entry = build_file(file.inode, len(file.buffer.content), time.time_ns())
+        entry.st_nlink = 0
+        return entry
+
+    def _find_counted(self, inode: int) -> pyfuse3.EntryAttributes | None:
+        file = self._files.find_second_life(inode)
+        if file is not None:
+            node = self._tree.find_slot(file.slot)
+            if node is None or not self._volume.texts.ensure_measured(node):
+                return None
+            return self.of_part(node, file.part, Inode(inode))
+        text = self._control.find_unsent_inode(inode)
+        return None if text is None else self.of_unsent(text)
+
+    def of_place(self, place: Place) -> pyfuse3.EntryAttributes:
+        """Return the attributes of what is always there."""
+        started = self._volume.times.started_ns
+        if place in DIRECTORY_PLACES:
+            links = 2
+            if place in ASSET_FOLDERS:
+                links += len(self._tree.folders[place])
+            elif place == Place.TAGS:
+                links += len(self._tree.list_tags())
+            entry = build_directory(Inode(place), started, links=links, life_s=BRIEF_LIFE_S)
+            if place == Place.UNSENT:  # its names tell of the owner's failures
+                entry.st_mode = pyfuse3.ModeT(entry.st_mode & ~0o077)
+            return entry
+        if place == Place.STATUS:
+            return self.of_status(0)
+        if place == Place.LOG:
+            log = self._volume.logbook
+            return build_private_file(Inode(place), len(log.text), log.mtime_ns, life_s=0)
+        if place == Place.REFRESH:
+            return build_file(Inode(place), 0, started)
+        size = len(README.encode()) if place == Place.README else 0
+        return build_text_file(Inode(place), size, started)
+
+    def of_status(self, pid: int, *, by_name: bool = False) -> pyfuse3.EntryAttributes:
+        """Return the attributes of the status, for who asks."""
+        size = self._control.find_status_size(self._volume.groups.find(pid), by_name=by_name)
+        return build_text_file(Inode(Place.STATUS), size, self._volume.times.started_ns, life_s=0)
+
+    def of_node(self, node: Node) -> pyfuse3.EntryAttributes:
+        """Return the attributes of an asset's directory."""
+        entry = self._directory
+        entry.st_ino = node.inode
+        entry.st_mtime_ns = self._volume.times.made_ns(node)
+        return entry
+
+    def of_part(
+        self, node: Node, part: Part, inode: Inode | None = None
+    ) -> pyfuse3.EntryAttributes:
+        """Return the attributes of a file of an asset; its sizes must be known."""
+        volume = self._volume
+        size, mtime_ns = volume.files.size_of(node, part), volume.files.mtime_of(node, part)
+        if part in (Part.JSON, Part.ERROR):
+            inode = asset_inode(node.number, part)
+            if part == Part.ERROR:
+                # A script asks for it right after a save: the kernel must not remember it.
+                return build_private_file(inode, size, mtime_ns, life_s=0.0)
+            return build_text_file(inode, size, mtime_ns)
+        current = volume.files.inode_of(node, part)
+        return build_file(current if inode is None else inode, size, mtime_ns)
+
+    def of_scratch(self, scratch: Scratch) -> pyfuse3.EntryAttributes:
+        """Return the attributes of an editor's own file."""
+        if scratch.is_link:
+            return build_link(scratch.inode, len(scratch.content), scratch.mtime_ns)
+        entry = build_file(scratch.inode, len(scratch.content), scratch.mtime_ns)
+        entry.st_mode = pyfuse3.ModeT((entry.st_mode & ~0o777) | (scratch.mode & 0o755))
+        if not scratch.name:
+            entry.st_nlink = 0
+        return entry
+
+    def of_view(self, view: int) -> pyfuse3.EntryAttributes:
+        """Return the attributes of the folder of a tag or of a search."""
+        return build_directory(view_inode(view), self._volume.times.started_ns, life_s=BRIEF_LIFE_S)
+
+    def of_link(self, view: int, node: Node, name: bytes | None = None) -> pyfuse3.EntryAttributes:
+        """Return the attributes of a link in a view, looked up by a name."""
+        size = len(self.target_of(view, node))
+        # A tag's links are told to the kernel when they change; a search's, and those under a
+        # former name, are not.
+        brief = view == ALIAS_VIEW or self._searches.find_view(view) is not None
+        brief = brief or (view != BY_ID_VIEW and name not in (None, node.file_name))
+        life_s = BRIEF_LIFE_S if brief else 60.0
+        inode = link_inode(view, node.slot)
+        return build_link(inode, size, self._volume.times.made_ns(node), life_s=life_s)
+
+    def has_part(self, node: Node, part: Part) -> bool:
+        """Tell whether a file of an asset is there."""
+        if node.is_deleted:
+            return part == Part.JSON
+        if part == Part.ERROR:
+            return self._volume.failures.has(node)
+        return not self._files.is_hidden(node, part, time.monotonic())
+
+    def target_of(self, view: int, node: Node) -> bytes:
+        """Return where a link in a view points to."""
+        folder = FOLDER_NAMES.get(node.folder, b"deleted")
+        up = b"../.." if self._is_deep(view) else b".."
+        return b"/".join((up, folder, node.file_name))
+
+    def target(self, inode: int) -> bytes:
+        """Return what readlink answers.
+
+        Raises:
+            pyfuse3.FUSEError: ENOENT, when it is gone.
+        """
+        link = split_link(inode)
+        if link is not None:
+            node = self._tree.find_slot(link[1])
+            if node is not None and not node.gone:
+                if link[0] == ALIAS_VIEW:
+                    self._tree.touch_aliases(node, time.monotonic())
+                return self.target_of(link[0], node)
+        scratch = self._volume.scratch.find_inode(inode)
+        if scratch is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        return bytes(scratch.content)
+
+    def _is_deep(self, view: int) -> bool:
+        """Tell whether a view's folder is two levels below the root."""
+        return view > ALIAS_VIEW
+
+    def of_unsent(self, text: UnsentText) -> pyfuse3.EntryAttributes:
+        """Return the attributes of a text in ``.coexplorer/unsent/``."""
+        at_ns = int(text.at * 1_000_000_000)
+        return build_private_file(text.inode, len(text.content), at_ns, life_s=BRIEF_LIFE_S)
