@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.fs.core.tree import Known
+from coexplorer.fs.core.nodes import Known
 from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
 from coexplorer.fs.handlers.file_io import FileIO

@@ -6,7 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from coexplorer.fs.core.tree import ALIAS_LIFE_S, NOWHERE, Flag, Known, Tree, build_flags
+from coexplorer.fs.core.nodes import NOWHERE, Flag, Known, build_flags
+from coexplorer.fs.core.tree import ALIAS_LIFE_S, Tree
 from coexplorer.fs.kernel.inodes import Place
 from coexplorer.models import AssetId
 
@@ -103,11 +104,11 @@ class TreeMachine(RuleBasedStateMachine):
             for tag in known.tags:
                 wanted.setdefault(tag, set()).add(known.id)
         found = {
-            folder.tag: {node.id for node in folder.members} for folder in self.tree.list_tags()
+            folder.tag: {node.id for node in folder.members} for folder in self.tree.tags.list()
         }
         assert found == wanted
-        for folder in self.tree.list_tags():
-            assert self.tree.find_tag(folder.file_name) is folder
+        for folder in self.tree.tags.list():
+            assert self.tree.tags.find(folder.file_name) is folder
 
     @invariant()
     def former_names_lead_to_the_living_and_hide_nobody(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coexplorer.fs.core.file_format import NAMES_OF_PARTS
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.kernel.inodes import Part
 
 

@@ -15,12 +15,13 @@ from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.conflicts import Conflicts
 from coexplorer.fs.core.failures import Failures
 from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.notices import Notices
 from coexplorer.fs.core.open_files import OpenFiles
 from coexplorer.fs.core.sizes import Sizes
 from coexplorer.fs.core.texts import Texts
 from coexplorer.fs.core.times import Times
-from coexplorer.fs.core.tree import Node, Tree
+from coexplorer.fs.core.tree import Tree
 from coexplorer.fs.kernel.inodes import Inode, InodeCounter, LookupCounts, Part, asset_inode
 
 _KEPT_TEXTS = 4096

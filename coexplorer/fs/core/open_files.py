@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from coexplorer.fs.core.buffers import MetadataFile
 from coexplorer.fs.core.logbook import Logbook
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.scratch import Scratch
-from coexplorer.fs.core.tree import Node
 from coexplorer.fs.kernel.inodes import Part
 
 

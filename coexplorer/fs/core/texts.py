@@ -8,9 +8,9 @@ from __future__ import annotations
 from coexplorer.fields import Fields
 from coexplorer.fs.core.content_cache import ContentCache
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, build_json
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.sizes import Sizes
 from coexplorer.fs.core.spellings import Spellings
-from coexplorer.fs.core.tree import Node
 from coexplorer.fs.kernel.inodes import Part
 from coexplorer.models import Excerpt
 

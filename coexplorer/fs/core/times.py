@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.kernel.inodes import Part
 
 

@@ -7,128 +7,24 @@ returns whatever a change made stale in the kernel's caches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import IntFlag
-from sys import intern
-from typing import NamedTuple
-
-import msgspec
+from dataclasses import dataclass
+from itertools import count
 
 from coexplorer import names
+from coexplorer.fs.core.nodes import Flag, Known, Node
+from coexplorer.fs.core.stale import Stale, StaleNames
+from coexplorer.fs.core.tag_folders import TagFolders
 from coexplorer.fs.kernel.inodes import (
     Inode,
-    Part,
     Place,
-    asset_inode,
     link_inode,
     next_number,
     number_of,
-    view_inode,
 )
 from coexplorer.models import AssetId
 
 ALIAS_LIFE_S = 60.0
 """A former name goes on resolving until it has not been used for so long."""
-
-
-class Flag(IntFlag):
-    """Where an asset is shown."""
-
-    ARCHIVED = 1
-    FAVORITE = 2
-    MINE = 4
-    SHARED = 8
-    DELETED = 16
-    """Deleted by this mount: only ``deleted/`` has it."""
-
-
-NOWHERE = Flag(0)
-
-# Plain numbers: a flag's own arithmetic costs a microsecond, and this is asked for every name.
-_ARCHIVED_BIT, _DELETED_BIT = int(Flag.ARCHIVED), int(Flag.DELETED)
-_MARKED = [Flag(bits) for bits in range(Flag.DELETED)]
-
-
-def build_flags(
-    *, archived: bool | None, favorite: bool | None, mine: bool | None, shared: bool | None
-) -> Flag:
-    """Return where an asset is shown, by whether it is archived; None counts as no."""
-    bits = (archived or 0) + 2 * (favorite or 0) + 4 * (mine or 0) + 8 * (shared or 0)
-    return _MARKED[bits]
-
-
-class Known(msgspec.Struct, frozen=True, gc=False):
-    """What the tree wants to know of an asset.
-
-    Attributes:
-        created: Epoch seconds; 0 when nobody said.
-    """
-
-    id: AssetId
-    name: str
-    tags: tuple[str, ...] = ()
-    created: float = 0.0
-    flags: Flag = NOWHERE
-
-
-@dataclass(slots=True, eq=False)
-class Node:
-    """An asset in the tree.
-
-    Attributes:
-        number: What its inodes are made from.
-        slot: Its place in tables; never given to another asset.
-        file_name: Its name in ``all/``, ``archived/`` and in every view.
-        gone: The platform does not have it any more, or does not show it to us.
-        is_deleted: `Flag.DELETED` of `flags`, without the price of a flag's arithmetic.
-    """
-
-    id: AssetId
-    number: int
-    slot: int
-    file_name: bytes
-    tags: tuple[str, ...]
-    created: float
-    flags: Flag
-    gone: bool = False
-    is_deleted: bool = False
-
-    @property
-    def title(self) -> str:
-        """What it is called where something is reported of it."""
-        return self.file_name.decode(errors="replace")
-
-    @property
-    def inode(self) -> Inode:
-        """The inode of its directory."""
-        return asset_inode(self.number, Part.DIRECTORY)
-
-    @property
-    def folder(self) -> Place:
-        """The folder that its directory is in."""
-        bits = int(self.flags)
-        if bits & _DELETED_BIT:
-            return Place.DELETED
-        return Place.ARCHIVED if bits & _ARCHIVED_BIT else Place.ALL
-
-
-class Stale(NamedTuple):
-    """A name in a directory that means something else now, or nothing; `inode` is what it meant."""
-
-    parent: Inode
-    name: bytes
-    inode: Inode | None = None
-
-
-@dataclass(slots=True, eq=False)
-class TagFolder:
-    """The folder of a tag: ``tags/TAG``."""
-
-    tag: str
-    file_name: bytes
-    view: int
-    made: bool = False
-    members: set[Node] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -168,12 +64,9 @@ class Tree:
         self._by_number: dict[int, Node] = {}
         self._slots: list[Node] = []
         self._aliases: dict[bytes, _Alias] = {}
-        self._tags: dict[str, TagFolder] = {}
-        self._tag_names: dict[bytes, TagFolder] = {}
-        self._tag_views: dict[int, TagFolder] = {}
-        self._next_view = _FIRST_VIEW
-        self._stale: list[Stale] = []
-        self._is_watched = True
+        self._views = count(_FIRST_VIEW)
+        self._stale = StaleNames()
+        self.tags = TagFolders(self._stale, self._views)
 
     # --- Looking
 
@@ -222,7 +115,7 @@ class Tree:
         """Let a former name go at once: a rename was asked for, so the old name must be gone."""
         if self._aliases.pop(name, None) is not None:
             for place in (Place.ALL, Place.ARCHIVED):
-                self._mark(place, name, None)
+                self._stale.mark(place, name, None)
 
     def touch_aliases(self, node: Node, now: float) -> None:
         """Note that a former name of an asset was followed."""
@@ -239,29 +132,16 @@ class Tree:
         """List the assets of ``mine/``, ``shared/`` or ``favorites/``."""
         return [node for node in self.iter_nodes() if node.flags & flag]
 
-    def find_tag(self, file_name: bytes) -> TagFolder | None:
-        """Return the folder of a tag by its name in ``tags/``."""
-        folder = self._tag_names.get(file_name)
-        return folder if folder is not None and (folder.members or folder.made) else None
-
-    def find_tag_view(self, view: int) -> TagFolder | None:
-        """Return the folder of a tag by its view."""
-        return self._tag_views.get(view)
-
-    def list_tags(self) -> list[TagFolder]:
-        """List the folders in ``tags/``: tags that an asset has, and those made here."""
-        return [folder for folder in self._tags.values() if folder.members or folder.made]
-
     # --- Following the catalog
 
     def fill(self, assets: Iterable[Known], now: float) -> None:
         """Take over what the catalog says before anybody looks: nothing becomes stale."""
-        self._is_watched = False
+        self._stale.is_watched = False
         try:
             for known in assets:
                 self.apply(known, now)
         finally:
-            self._is_watched = True
+            self._stale.is_watched = True
 
     def apply(self, known: Known, now: float) -> Node:
         """Take over what the catalog says of an asset."""
@@ -275,7 +155,7 @@ class Tree:
         if not _fits(node.file_name, known.name, known.id):
             self._rename(node, self._free_name(known.name, known.id, now), now, alias=True)
         if known.tags != node.tags:
-            self.set_tags(node, known.tags)
+            self.tags.set(node, known.tags)
         node.created = known.created
         return node
 
@@ -317,54 +197,9 @@ class Tree:
         node.is_deleted = True
         self.folders[Place.DELETED][node.file_name] = node
 
-    def set_tags(self, node: Node, tags: tuple[str, ...]) -> None:
-        """Move an asset between the folders of tags."""
-        tags = tuple(map(intern, tags))
-        for tag in set(node.tags).difference(tags):
-            folder = self._tags[tag]
-            folder.members.discard(node)
-            self._mark_link(view_inode(folder.view), node, folder.view)
-            if not folder.members and not folder.made:
-                self._mark(Place.TAGS, folder.file_name, view_inode(folder.view))
-        for tag in set(tags).difference(node.tags):
-            folder = self.ensure_tag(tag)
-            if not folder.members and not folder.made:
-                self._mark(Place.TAGS, folder.file_name, None)
-            folder.members.add(node)
-            self._mark_link(view_inode(folder.view), node, None)
-        node.tags = tags
-
-    def ensure_tag(self, tag: str) -> TagFolder:
-        """Return the folder of a tag; it is only listed once it has members or was made."""
-        folder = self._tags.get(tag)
-        if folder is None:
-            view = self.take_view()
-            digest = f"{number_of(AssetId(tag)):012x}"
-            chosen = names.choose_file_name(
-                tag, digest, lambda name: name.encode() in self._tag_names
-            )
-            file_name = chosen.encode()
-            folder = TagFolder(tag, file_name, view)
-            self._tags[tag] = self._tag_names[file_name] = self._tag_views[view] = folder
-        return folder
-
-    def remove_made_tag(self, folder: TagFolder) -> None:
-        """Take an empty tag folder away again that was made here."""
-        folder.made = False
-        self._mark(Place.TAGS, folder.file_name, view_inode(folder.view))
-        if not folder.members:
-            del self._tags[folder.tag]
-            del self._tag_names[folder.file_name]
-            del self._tag_views[folder.view]
-
-    def count_made_tags(self) -> int:
-        """Count the empty tag folders that were made here."""
-        return sum(folder.made and not folder.members for folder in self._tags.values())
-
     def take_view(self) -> int:
         """Return a number for a new view."""
-        self._next_view += 1
-        return self._next_view - 1
+        return next(self._views)
 
     def expire_aliases(self, now: float) -> None:
         """Forget former names that were not used for a minute."""
@@ -372,12 +207,11 @@ class Tree:
             if now - alias.used > ALIAS_LIFE_S:
                 del self._aliases[name]
                 for place in (Place.ALL, Place.ARCHIVED):
-                    self._mark(place, name, link_inode(ALIAS_VIEW, alias.node.slot))
+                    self._stale.mark(place, name, link_inode(ALIAS_VIEW, alias.node.slot))
 
     def take_stale(self) -> list[Stale]:
         """Return the names that changed their meaning since the last call."""
-        stale, self._stale = self._stale, []
-        return stale
+        return self._stale.take()
 
     # --- Inside
 
@@ -399,7 +233,7 @@ class Tree:
         node.file_name = wanted
         self.folders[node.folder][wanted] = node
         self._mark_views(node, None)
-        self.set_tags(node, known.tags)
+        self.tags.set(node, known.tags)
         return node
 
     def _make_room(self, wanted: bytes, known: Known) -> None:
@@ -413,7 +247,7 @@ class Tree:
             self._rename(holder, own, 0.0, alias=False)
 
     def _leave(self, node: Node) -> None:
-        self.set_tags(node, ())
+        self.tags.set(node, ())
         self._mark_views(node, node.inode)
         del self.folders[node.folder][node.file_name]
 
@@ -426,8 +260,7 @@ class Tree:
 
     def _rename(self, node: Node, file_name: bytes, now: float, *, alias: bool) -> None:
         self._mark_views(node, node.inode)
-        for tag in node.tags:
-            self._mark_link(view_inode(self._tags[tag].view), node, self._tags[tag].view)
+        self.tags.mark(node, is_coming=False)
         del self.folders[node.folder][node.file_name]
         if alias:
             self._aliases[node.file_name] = _Alias(node, now)
@@ -435,8 +268,7 @@ class Tree:
         node.file_name = file_name
         self.folders[node.folder][file_name] = node
         self._mark_views(node, None)
-        for tag in node.tags:
-            self._mark_link(view_inode(self._tags[tag].view), node, None)
+        self.tags.mark(node, is_coming=True)
 
     def _free_name(self, name: str, asset_id: AssetId, now: float) -> bytes:
         def is_taken(file_name: str) -> bool:
@@ -447,24 +279,17 @@ class Tree:
 
         return names.choose_file_name(name, asset_id, is_taken).encode()
 
-    def _mark(self, parent: int, name: bytes, inode: Inode | None) -> None:
-        if self._is_watched:
-            self._stale.append(Stale(Inode(parent), name, inode))
-
     def _mark_views(self, node: Node, inode: Inode | None) -> None:
         """Mark an asset's name in its folder and in the views that its flags put it in."""
-        if not self._is_watched:
+        if not self._stale.is_watched:
             return
-        self._mark(node.folder, node.file_name, inode)
+        self._stale.mark(node.folder, node.file_name, inode)
         bits = int(node.flags)
         for place, flag_bits, view in _FLAG_BITS:
             if bits & flag_bits:
-                self._mark_link(place, node, None if inode is None else view)
+                self._stale.mark_link(place, node, None if inode is None else view)
         link = link_inode(BY_ID_VIEW, node.slot)
-        self._mark(Place.BY_ID, node.id.encode(), link if inode is not None else None)
-
-    def _mark_link(self, parent: int, node: Node, view: int | None) -> None:
-        self._mark(parent, node.file_name, None if view is None else link_inode(view, node.slot))
+        self._stale.mark(Place.BY_ID, node.id.encode(), link if inode is not None else None)
 
 
 def _fits(file_name: bytes, name: str, asset_id: AssetId) -> bool:

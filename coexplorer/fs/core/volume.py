@@ -19,14 +19,16 @@ from coexplorer.fs.core.file_table import FileTable
 from coexplorer.fs.core.late_saves import LateSaves
 from coexplorer.fs.core.logbook import Logbook
 from coexplorer.fs.core.merge_bases import MergeBases
+from coexplorer.fs.core.nodes import Known, Node, build_flags
 from coexplorer.fs.core.notices import Notices
 from coexplorer.fs.core.open_files import OpenFiles
 from coexplorer.fs.core.scratch import Scratch, ScratchStore
 from coexplorer.fs.core.sizes import Sizes
 from coexplorer.fs.core.spellings import Spellings
+from coexplorer.fs.core.stale import Stale
 from coexplorer.fs.core.texts import Texts
 from coexplorer.fs.core.times import Times
-from coexplorer.fs.core.tree import Known, Node, Stale, Tree, build_flags
+from coexplorer.fs.core.tree import Tree
 from coexplorer.fs.kernel.inodes import Inode, InodeCounter, LookupCounts
 from coexplorer.fs.kernel.procfs import ThreadGroups
 from coexplorer.models import AssetId, Excerpt, Record
@@ -195,7 +197,7 @@ class Volume:
             self.files.note_texts(node, self.texts.build_editable(node, fields))
 
     def _show_fields(self, node: Node, fields: Fields, now: float, *, alias: bool) -> None:
-        self.tree.set_tags(node, fields.tags)
+        self.tree.tags.set(node, fields.tags)
         self.tree.rename(node, fields.name, now, alias=alias)
 
     def remove(self, asset_id: AssetId) -> None:

@@ -22,9 +22,9 @@ from coexplorer.fs.core.file_format import (
     FIELDS_OF_PARTS,
     NAMES_OF_PARTS,
 )
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
-from coexplorer.fs.core.tree import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.guards import refusing_space
 from coexplorer.fs.handlers.showing import Showing

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pyfuse3
 
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.library.results import EditResult

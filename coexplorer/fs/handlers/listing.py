@@ -11,7 +11,8 @@ import pyfuse3
 from pyfuse3 import FileNameT
 
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, NAMES_OF_PARTS
-from coexplorer.fs.core.tree import BY_ID_VIEW, FLAG_VIEWS, Node
+from coexplorer.fs.core.nodes import Node
+from coexplorer.fs.core.tree import BY_ID_VIEW, FLAG_VIEWS
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.control_files import (
     ControlFiles,
@@ -69,6 +70,7 @@ class Listings:
     ) -> None:
         self._volume = volume
         self._tree = volume.tree
+        self._tags = volume.tree.tags
         self._control = control
         self._searches = searches
         self._stat = stat
@@ -115,7 +117,7 @@ class Listings:
         return listing
 
     async def _list_view(self, view: int) -> Listing:
-        tag = self._tree.find_tag_view(view)
+        tag = self._tags.find_view(view)
         if tag is not None:
             return self._list_links(view, list(tag.members))
         search = self._searches.find_view(view)
@@ -137,7 +139,7 @@ class Listings:
             return Listing(ids, nodes=nodes, view=BY_ID_VIEW)
         listing = Listing()
         if place == Place.TAGS:
-            for tag in self._tree.list_tags():
+            for tag in self._tags.list():
                 listing.add(tag.file_name, _later(self._stat.of_view, tag.view))
         elif place == Place.UNSENT:
             for text in await self._control.list_unsent():
@@ -174,7 +176,7 @@ class Listings:
             return node.folder
         view = split_view(inode)
         if view is not None:
-            return Place.TAGS if self._tree.find_tag_view(view) is not None else Place.SEARCH
+            return Place.TAGS if self._tags.find_view(view) is not None else Place.SEARCH
         return Place.CONTROL if inode == Place.UNSENT else Place.ROOT
 
     def fill_assets(self, listing: Listing, start: int, token: pyfuse3.ReaddirToken) -> None:

@@ -8,7 +8,8 @@ import pyfuse3
 import trio
 
 from coexplorer.fs.core.file_format import FILE_NAMES
-from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW, FLAG_VIEWS, Flag, Node
+from coexplorer.fs.core.nodes import Flag, Node
+from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW, FLAG_VIEWS
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.control_files import (
     CONTROL_FILES,
@@ -48,6 +49,7 @@ class Lookup:
         self._volume = volume
         self._files = volume.files
         self._tree = volume.tree
+        self._tags = volume.tree.tags
         self._control = control
         self._searches = searches
         self._stat = stat
@@ -108,7 +110,7 @@ class Lookup:
         self, parent: int, name: bytes, pid: int
     ) -> pyfuse3.EntryAttributes | None:
         if parent == Place.TAGS:
-            tag = self._tree.find_tag(name)
+            tag = self._tags.find(name)
             return None if tag is None else self._stat.of_view(tag.view)
         if parent == Place.SEARCH:
             search = self._searches.find(name)
@@ -138,7 +140,7 @@ class Lookup:
             flag, view = FLAG_VIEWS[Place(parent)]
             return view, node if node is not None and node.flags & flag else None
         view = split_view(parent) or 0
-        tag = self._tree.find_tag_view(view)
+        tag = self._tags.find_view(view)
         if tag is not None:
             return view, node if node in tag.members else None
         search = self._searches.find_view(view)

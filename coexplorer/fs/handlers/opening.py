@@ -17,9 +17,9 @@ from coexplorer.fs.core.file_format import (
     NAMES_OF_PARTS,
     build_json,
 )
+from coexplorer.fs.core.nodes import Flag, Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
-from coexplorer.fs.core.tree import Flag, Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
 from coexplorer.fs.handlers.guards import WriteGuard, refusing_space

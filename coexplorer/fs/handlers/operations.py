@@ -23,8 +23,8 @@ from pyfuse3 import (
 
 from coexplorer.fs.core.buffers import MetadataFile
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, NAMES_OF_PARTS
+from coexplorer.fs.core.nodes import Flag, Node
 from coexplorer.fs.core.scratch import MAX_SCRATCH_TOTAL_BYTES, Scratch
-from coexplorer.fs.core.tree import Flag, Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.file_io import FileIO
 from coexplorer.fs.handlers.guards import WriteGuard, refuse

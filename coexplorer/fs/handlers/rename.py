@@ -14,8 +14,8 @@ from coexplorer.assets import asset_from_json
 from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import HIDDEN_S, Buffer, MetadataFile
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES
+from coexplorer.fs.core.nodes import Flag, Node
 from coexplorer.fs.core.scratch import Scratch, is_editors_own
-from coexplorer.fs.core.tree import Flag, Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.guards import WriteGuard, build_taker, refuse, refusing_space
 from coexplorer.fs.handlers.tag_links import TagLinks

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import trio
 
 from coexplorer.errors import QueryError
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.inodes import view_inode

@@ -10,9 +10,9 @@ import time
 from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.conflicts import AGAIN_S
 from coexplorer.fs.core.file_format import EDITABLE_PARTS
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
-from coexplorer.fs.core.tree import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.kernel.procfs import read_command

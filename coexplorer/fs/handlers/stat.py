@@ -7,8 +7,9 @@ import time
 
 import pyfuse3
 
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.scratch import Scratch
-from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW, Node
+from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.control_files import (
     README,
@@ -49,6 +50,7 @@ class Stat:
         self._volume = volume
         self._files = volume.files
         self._tree = volume.tree
+        self._tags = volume.tree.tags
         self._control = control
         self._searches = searches
         # Filled in again for each answer, which is sent before anything else happens.
@@ -127,7 +129,7 @@ class Stat:
             if place in ASSET_FOLDERS:
                 links += len(self._tree.folders[place])
             elif place == Place.TAGS:
-                links += len(self._tree.list_tags())
+                links += len(self._tags.list())
             entry = build_directory(Inode(place), started, links=links, life_s=BRIEF_LIFE_S)
             if place == Place.UNSENT:  # its names tell of the owner's failures
                 entry.st_mode = pyfuse3.ModeT(entry.st_mode & ~0o077)

@@ -10,7 +10,8 @@ import pyfuse3
 
 from coexplorer import names
 from coexplorer.fields import Fields
-from coexplorer.fs.core.tree import Flag, Node, TagFolder
+from coexplorer.fs.core.nodes import Flag, Node
+from coexplorer.fs.core.tag_folders import TagFolder
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.guards import WriteGuard, build_taker, refuse
 from coexplorer.fs.kernel.inodes import Place, split_view
@@ -32,6 +33,7 @@ class TagLinks:
     ) -> None:
         self._volume = volume
         self._tree = volume.tree
+        self._tags = volume.tree.tags
         self._library = library
         self._saver = saver
         self._guard = guard
@@ -39,7 +41,7 @@ class TagLinks:
     def find_folder(self, parent: int) -> TagFolder | None:
         """Return the tag whose folder an inode is."""
         view = split_view(parent)
-        return None if view is None else self._tree.find_tag_view(view)
+        return None if view is None else self._tags.find_view(view)
 
     async def exchange(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
         """Answer a rename of a link from one tag's folder into another's.
@@ -131,7 +133,7 @@ class TagLinks:
         """
         if parent != Place.TAGS:
             raise refuse(self._volume, f"making a folder {_text(name)}")
-        if self._tree.find_tag(name) is not None:
+        if self._tags.find(name) is not None:
             raise pyfuse3.FUSEError(errno.EEXIST)
         try:
             tag = names.unescape_name(name.decode())
@@ -140,10 +142,10 @@ class TagLinks:
         self._ensure_can_be_added(tag)
         if names.escape_name(tag).encode() != name:
             raise refuse(self._volume, f"the tag {_text(name)}")
-        if self._tree.count_made_tags() >= _MOST_FOLDERS:
+        if self._tags.count_made() >= _MOST_FOLDERS:
             reason = f"the tag {_text(name)}: there are {_MOST_FOLDERS:,} empty tag folders already"
             raise refuse(self._volume, reason, errno.ENOSPC)
-        folder = self._tree.ensure_tag(tag)
+        folder = self._tags.ensure(tag)
         folder.made = True
         return folder
 
@@ -153,12 +155,12 @@ class TagLinks:
         Raises:
             pyfuse3.FUSEError: Anything else.
         """
-        folder = self._tree.find_tag(name) if parent == Place.TAGS else None
+        folder = self._tags.find(name) if parent == Place.TAGS else None
         if folder is None:
             raise refuse(self._volume, f"removing the directory {_text(name)}")
         if folder.members:
             raise pyfuse3.FUSEError(errno.ENOTEMPTY)
-        self._tree.remove_made_tag(folder)
+        self._tags.remove_made(folder)
 
     def _ensure_can_be_added(self, tag: str) -> None:
         """Refuse a tag that would get another name on its way."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import trio
 
 from coexplorer.fs.core.buffers import Failure
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.request_loop import give_way

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from coexplorer.errors import CatalogError
-from coexplorer.fs.core.tree import Known, build_flags
+from coexplorer.fs.core.nodes import Known, build_flags
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.procfs import is_alive
 from coexplorer.fs.sync.upstream import Upstream

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from coexplorer.errors import CoexplorerError, NotSignedIn
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.sync.health import Health
 from coexplorer.library import Library

@@ -26,7 +26,7 @@ from coexplorer.fs.core.file_format import (
     build_text,
     read_anyhow,
 )
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_of
 from coexplorer.fs.kernel.inodes import Part

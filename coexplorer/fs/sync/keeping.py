@@ -10,6 +10,7 @@ from functools import partial
 import trio
 
 from coexplorer.fs.core.kept_files import KeptFiles, find_kept_folder
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.scratch import (
     MAX_SCRATCH_BYTES,
     KeptFile,
@@ -17,7 +18,6 @@ from coexplorer.fs.core.scratch import (
     is_editors_own,
     is_perhaps_temporary,
 )
-from coexplorer.fs.core.tree import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.library import Library
 

@@ -10,7 +10,7 @@ from coexplorer.fs.core.buffers import Buffer, Failure, MetadataFile
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
 from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.file_format import build_text
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.procfs import read_command
 from coexplorer.fs.sync.attempts import Attempt

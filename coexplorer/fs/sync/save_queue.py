@@ -11,7 +11,7 @@ import trio
 from coexplorer.errors import CoexplorerError, Unreachable
 from coexplorer.fs.core.buffers import MetadataFile
 from coexplorer.fs.core.file_format import read_anyhow
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.sync.attempts import Attempts
 from coexplorer.fs.sync.failed_writes import FailedWrites

@@ -28,7 +28,7 @@ from coexplorer.fs.core.file_format import (
     parse_text,
     read_anyhow,
 )
-from coexplorer.fs.core.tree import Node
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_in_rename
 from coexplorer.fs.sync.attempts import Attempt, Attempts
