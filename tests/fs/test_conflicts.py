@@ -123,7 +123,8 @@ def try_way(mounted: Mounted, name: str, way: Way) -> int:
 
 
 def change(mounted: Mounted, name: str, text: str = THEIRS) -> None:
-    """Change a description on the platform, as a colleague does."""
+    """Change a description on the platform, as a colleague does, and let the mount not know."""
+    wait_until(lambda: mounted.status()["reading news"] == "no", "the news read")
     mounted.server.store.update(IDS[name], description=text)
 
 
@@ -192,7 +193,7 @@ def test_after_any_failed_rename_the_platforms_text_is_shown(
     assert look(path) == "old text\n"
     assert look(path.with_name("mount")) == "somewhere-else\n"
     assert '"somewhere-else"' in look(path.with_name("asset.json"))
-    (mounted.folder / ".coexplorer" / "refresh").touch()
+    assert (path.parent / "error").read_text()  # and what is forbidden is tried again
     assert try_way(mounted, name, way) == 0
     assert "MINE" in there(mounted, name)
 

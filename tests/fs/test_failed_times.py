@@ -71,6 +71,7 @@ def test_a_tool_that_goes_by_times_is_told_again(mounted: Mounted, fault: str, t
     name = f"{fault}_{tool.id}"
     path = mounted.asset(name) / "description.md"
     before = path.stat()
+    wait_until(lambda: mounted.status()["reading news"] == "no", "the news read")
     if fault == "conflict":
         mounted.server.store.update(IDS[name], description=THEIRS)
     else:
@@ -89,7 +90,6 @@ def test_a_tool_that_goes_by_times_is_told_again(mounted: Mounted, fault: str, t
     assert path.read_text() == "old text\n" or path.stat().st_mtime_ns > before.st_mtime_ns
 
     assert (path.parent / "error").read_text()  # which is a look at theirs
-    (mounted.folder / ".coexplorer" / "refresh").touch()
     assert run(mounted, name, tool.script) == 0
     assert there(mounted, name) == "MINE text"
     wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
@@ -104,6 +104,7 @@ def test_a_text_that_changes_once_more_is_no_younger_than_the_refused_one(
     name = "twice"
     path = mounted.asset(name) / "description.md"
     assert path.read_text() == "old text\n"
+    wait_until(lambda: mounted.status()["reading news"] == "no", "the news read")
     mounted.server.store.update(IDS[name], description=THEIRS)
     assert run(mounted, name, 'cp -u "$NEW" "$D"') != 0
     mounted.server.store.update(IDS[name], description=f"{THEIRS} again")

@@ -148,7 +148,9 @@ class FileTable:
             self._times.set(node, part, mtime_ns)
 
     def take_time(self, node: Node, file: MetadataFile, mtime_ns: int | None = None) -> None:
-        """Give a file the time of what was saved, unless an earlier save is not put right.
+        """Give a file the time of what was saved; no younger one while a save is not put right.
+
+        An editor that could not save puts its backup back, and expects the time of that.
 
         Args:
             node: The asset.
@@ -160,9 +162,11 @@ class FileTable:
             mtime_ns = buffer.mtime_ns
             if not buffer.dirty:
                 buffer.mtime_ns = None
-        current = self._files.get((node.slot, file.part)) is file
-        if mtime_ns is not None and current and not self._failures.tells_of(node, file.part):
-            self._times.set(node, file.part, mtime_ns)
+        if mtime_ns is None or self._files.get((node.slot, file.part)) is not file:
+            return
+        if self._failures.tells_of(node, file.part):
+            mtime_ns = min(mtime_ns, self._times.seen_ns(node, file.part))
+        self._times.set(node, file.part, mtime_ns)
 
     def forget_time(self, node: Node, file: MetadataFile) -> None:
         """Make the kernel ask again for a file's time: a save of it failed, or went well late."""

@@ -94,6 +94,7 @@ class ControlFiles:
     def __init__(self, volume: Volume, library: Library, upstream: Upstream) -> None:
         self.volume = volume
         self.library = library
+        self._reach = upstream.reach
         self._health = upstream.reach.health
         self._saver = upstream.saver
         self._unsent: dict[bytes, UnsentText] = {}
@@ -173,6 +174,7 @@ class ControlFiles:
             "platform": settings.base_url,
             "assets": status.count_text,
             "synced": _format_time(status.synced_at or 0.0),
+            "reading news": "yes" if status.syncing or self._reach.is_reading else "no",
             # What is known; nobody is asked for it, so it has an age.
             "network": "offline" if offline else "online",
             "signed in": "no; coexplorer login" if health.trouble == errno.EACCES else "yes",

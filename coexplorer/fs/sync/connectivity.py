@@ -28,7 +28,7 @@ class Connectivity:
     """What is known of the way to the platform, and whoever asks when that has to be known.
 
     Attributes:
-        is_looking: Whether it asks the platform for news at the moment.
+        is_looking: Whether it asks the platform for what is new at the moment.
     """
 
     def __init__(self, volume: Volume, library: Library, nursery: trio.Nursery) -> None:
@@ -76,6 +76,11 @@ class Connectivity:
                 await self._look(self._library.catch_up)
         finally:
             self._is_catching_up = False
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether what is new, or everything, is being read from the platform."""
+        return self.is_looking or self._is_catching_up
 
     async def _refresh(self) -> None:
         try:
