@@ -270,7 +270,8 @@ def test_without_pyfuse3_one_sentence_says_what_to_do(mounted: Mounted, tmp_path
     done = mounted.run(f"PYTHONPATH='{tmp_path}' '{sys.executable}' -m coexplorer mount x")
 
     assert done.returncode != 0
-    assert "pip install 'coexplorer[fuse]'" in done.stderr
+    assert "pyfuse3 can't be loaded (no such library)" in done.stderr
+    assert "pip install 'pyfuse3" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -292,5 +293,6 @@ def test_without_fusermount_one_sentence_says_what_to_do(mounted: Mounted, tmp_p
     done = mounted.run(f"PATH='{bare}' '{sys.executable}' -m coexplorer mount x")
 
     assert done.returncode != 0
-    assert "fuse3" in done.stderr
+    assert "fusermount3 is missing" in done.stderr
+    assert "install it: FUSE 3" in done.stderr
     assert "Traceback" not in done.stderr
