@@ -14,13 +14,7 @@ from coexplorer import names
 from coexplorer.fs.core.nodes import Flag, Known, Node
 from coexplorer.fs.core.stale import Stale, StaleNames
 from coexplorer.fs.core.tag_folders import TagFolders
-from coexplorer.fs.kernel.inodes import (
-    Inode,
-    Place,
-    link_inode,
-    next_number,
-    number_of,
-)
+from coexplorer.fs.kernel.inodes import Inode, Place, link_inode, next_number, number_of
 from coexplorer.models import AssetId
 
 ALIAS_LIFE_S = 60.0

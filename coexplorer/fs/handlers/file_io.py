@@ -12,16 +12,8 @@ import time
 import pyfuse3
 
 from coexplorer.errors import InvalidField
-from coexplorer.fs.core.buffers import (
-    MetadataFile,
-    Verdict,
-    decide_flush,
-    decide_release,
-)
-from coexplorer.fs.core.file_format import (
-    FIELDS_OF_PARTS,
-    NAMES_OF_PARTS,
-)
+from coexplorer.fs.core.buffers import MetadataFile, Verdict, decide_flush, decide_release
+from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch

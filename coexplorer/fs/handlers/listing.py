@@ -14,18 +14,11 @@ from coexplorer.fs.core.file_format import EDITABLE_PARTS, NAMES_OF_PARTS
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.tree import BY_ID_VIEW, FLAG_VIEWS
 from coexplorer.fs.core.volume import Volume
-from coexplorer.fs.handlers.control_files import (
-    ControlFiles,
-)
-from coexplorer.fs.handlers.places import (
-    ASSET_FOLDERS,
-    FIXED_LISTINGS,
-)
+from coexplorer.fs.handlers.control_files import ControlFiles
+from coexplorer.fs.handlers.places import ASSET_FOLDERS, FIXED_LISTINGS
 from coexplorer.fs.handlers.search_folders import SearchFolders
 from coexplorer.fs.handlers.stat import Stat
-from coexplorer.fs.kernel.attributes import (
-    build_directory,
-)
+from coexplorer.fs.kernel.attributes import build_directory
 from coexplorer.fs.kernel.inodes import (
     Inode,
     Part,

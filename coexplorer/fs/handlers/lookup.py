@@ -11,21 +11,11 @@ from coexplorer.fs.core.file_format import FILE_NAMES
 from coexplorer.fs.core.nodes import Flag, Node
 from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW, FLAG_VIEWS
 from coexplorer.fs.core.volume import Volume
-from coexplorer.fs.handlers.control_files import (
-    CONTROL_FILES,
-    ControlFiles,
-)
-from coexplorer.fs.handlers.places import (
-    ASSET_FOLDERS,
-    ROOT_NAMES,
-)
+from coexplorer.fs.handlers.control_files import CONTROL_FILES, ControlFiles
+from coexplorer.fs.handlers.places import ASSET_FOLDERS, ROOT_NAMES
 from coexplorer.fs.handlers.search_folders import SearchFolders
 from coexplorer.fs.handlers.stat import Stat
-from coexplorer.fs.kernel.attributes import (
-    build_file,
-    build_text_file,
-    refill,
-)
+from coexplorer.fs.kernel.attributes import build_file, build_text_file, refill
 from coexplorer.fs.kernel.inodes import (
     Inode,
     Part,

@@ -8,15 +8,8 @@ import time
 
 import pyfuse3
 
-from coexplorer.fs.core.buffers import (
-    MetadataFile,
-)
-from coexplorer.fs.core.file_format import (
-    EDITABLE_PARTS,
-    FILE_NAMES,
-    NAMES_OF_PARTS,
-    build_json,
-)
+from coexplorer.fs.core.buffers import MetadataFile
+from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES, NAMES_OF_PARTS, build_json
 from coexplorer.fs.core.nodes import Flag, Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch

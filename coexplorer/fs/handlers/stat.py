@@ -11,16 +11,8 @@ from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW
 from coexplorer.fs.core.volume import Volume
-from coexplorer.fs.handlers.control_files import (
-    README,
-    ControlFiles,
-    UnsentText,
-)
-from coexplorer.fs.handlers.places import (
-    ASSET_FOLDERS,
-    DIRECTORY_PLACES,
-    FOLDER_NAMES,
-)
+from coexplorer.fs.handlers.control_files import README, ControlFiles, UnsentText
+from coexplorer.fs.handlers.places import ASSET_FOLDERS, DIRECTORY_PLACES, FOLDER_NAMES
 from coexplorer.fs.handlers.search_folders import SearchFolders
 from coexplorer.fs.kernel.attributes import (
     BRIEF_LIFE_S,

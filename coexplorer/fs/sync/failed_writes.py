@@ -20,12 +20,7 @@ from coexplorer.fields import Fields, changed_fields
 from coexplorer.fs.core.buffers import Buffer, Failure, MetadataFile
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
 from coexplorer.fs.core.failures import name_save
-from coexplorer.fs.core.file_format import (
-    EDITABLE_PARTS,
-    FIELDS_OF_PARTS,
-    build_text,
-    read_anyhow,
-)
+from coexplorer.fs.core.file_format import EDITABLE_PARTS, FIELDS_OF_PARTS, build_text, read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_of

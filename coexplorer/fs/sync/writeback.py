@@ -13,21 +13,11 @@ from collections.abc import Awaitable, Callable
 import pyfuse3
 import trio
 
-from coexplorer.errors import (
-    ApiError,
-    CoexplorerError,
-    EditConflict,
-    InvalidField,
-    NotFound,
-)
+from coexplorer.errors import ApiError, CoexplorerError, EditConflict, InvalidField, NotFound
 from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import EMPTY_WAIT_S, MetadataFile
 from coexplorer.fs.core.failures import name_save
-from coexplorer.fs.core.file_format import (
-    build_text,
-    parse_text,
-    read_anyhow,
-)
+from coexplorer.fs.core.file_format import build_text, parse_text, read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_in_rename
