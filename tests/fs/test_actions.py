@@ -172,7 +172,7 @@ def test_an_exchange_of_a_tag_that_is_not_there_any_more_adds_none(
     assert mounted.writes(IDS[name]) == []
     assert (mounted.asset(name) / "tags").read_text() == "exchanged one\n"
     assert not (mounted.asset(name) / "error").exists()
-    assert f"{name}: exchanging a tag failed: it has no tag alpha" in mounted.log_text()
+    assert f"{name}: replacing a tag failed: it has no tag alpha" in mounted.log_text()
 
 
 def test_an_empty_tag_folder_lives_and_can_go(mounted: Mounted) -> None:
