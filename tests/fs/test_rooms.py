@@ -284,9 +284,9 @@ def test_new_content_ends_a_failure_and_emptying_ends_a_refusal() -> None:
 
 def test_nothing_is_allocated_for_what_is_too_large() -> None:
     buffer = dirty()
-    with pytest.raises(OSError, match="larger"):
+    with pytest.raises(OSError, match="too large"):
         buffer.resize(MAX_FILE_BYTES + 1)
-    with pytest.raises(OSError, match="larger"):
+    with pytest.raises(OSError, match="too large"):
         buffer.write(1 << 62, b"x", FIELD_PARTS["description"])
 
 
