@@ -18,7 +18,7 @@ import click
 from coexplorer import __version__
 from coexplorer.cli import exits
 from coexplorer.cli.everywhere import accept_everywhere, complete_profile
-from coexplorer.cli.narration import be_quiet
+from coexplorer.cli.quiet import be_quiet
 from coexplorer.cli.values import FilledPath, check_texts
 
 if TYPE_CHECKING:

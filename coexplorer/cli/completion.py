@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
-from click.shell_completion import CompletionItem
 
 from coexplorer.errors import CoexplorerError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from coexplorer.config import Settings
     from coexplorer.library.glimpse import Choice
 
@@ -59,6 +60,13 @@ def register_shells() -> None:
         add_completion_class(kind)
 
 
+def _item(text: str, help: str | None = None) -> CompletionItem[str]:  # noqa: A002 - click's name
+    # Commands come by here when they run, too, and need nothing of it then.
+    from click.shell_completion import CompletionItem
+
+    return CompletionItem(text, help=help)
+
+
 def _find_settings(ctx: click.Context) -> Settings | None:
     """Return the settings that the command line means; None when it means none."""
     from coexplorer.config import load_settings
@@ -75,7 +83,7 @@ def _find_settings(ctx: click.Context) -> Settings | None:
 
 
 def _items(choices: Iterable[Choice]) -> Items:
-    return [CompletionItem(each.text, help=each.help) for each in choices]
+    return [_item(each.text, help=each.help) for each in choices]
 
 
 def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
@@ -88,13 +96,13 @@ def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: 
     if found is None:
         return []
     before = incomplete[: found.start]
-    items = [CompletionItem(before + text, help=told) for text, told in found.choices]
+    items = [_item(before + text, help=told) for text, told in found.choices]
     if found.kind == "value" and (settings := _find_settings(ctx)) is not None:
         known = {text for text, _ in found.choices}
         for text, told in find_values(settings.catalog_path, found.field, found.text):
             if text not in known:
                 value = text if is_bare(text, ",)" if before.endswith("(") else "") else quote(text)
-                items.append(CompletionItem(before + value, help=told))
+                items.append(_item(before + value, help=told))
     return items
 
 
@@ -129,7 +137,7 @@ def complete_tag_list(ctx: click.Context, parameter: click.Parameter, incomplete
     before, comma, last = incomplete.rpartition(",")
     found = complete_tags(ctx, parameter, last.lstrip())
     return [
-        CompletionItem(f"{before}{comma}{each.value}", help=each.help)
+        _item(f"{before}{comma}{each.value}", help=each.help)
         for each in found
         if "," not in str(each.value)
     ]
@@ -147,7 +155,7 @@ def complete_field(field: str) -> Callable[[click.Context, click.Parameter, str]
         typed = incomplete.removeprefix(sign)
         choices = known.choices if known else ()
         items = [
-            CompletionItem(sign + text, help=told)
+            _item(sign + text, help=told)
             for text, told in choices
             if text.startswith(typed.lower())
         ]
@@ -168,7 +176,7 @@ def complete_names(
         before, comma, last = incomplete.rpartition(",")
         given = {each.strip() for each in before.split(",")}
         return [
-            CompletionItem(f"{before}{comma}{name}")
+            _item(f"{before}{comma}{name}")
             for name in known
             if name.startswith(last.strip().lower()) and name not in given
         ]
@@ -186,10 +194,20 @@ def complete_profiles(_ctx: click.Context, _parameter: click.Parameter, incomple
     except (CoexplorerError, OSError, ValueError):
         return []
     return [
-        CompletionItem(each.name, help=each.domain)
-        for each in profiles
-        if each.name.startswith(incomplete)
+        _item(each.name, help=each.domain) for each in profiles if each.name.startswith(incomplete)
     ]
+
+
+def complete_settings(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete paths of settings: those that are set, and those that each profile may have."""
+    from coexplorer.config import find_paths
+    from coexplorer.config.file import list_possible, load_config_file
+
+    try:
+        config = load_config_file(find_paths().config_file)
+    except (CoexplorerError, OSError, ValueError):
+        return []
+    return [_item(key) for key in list_possible(config) if key.startswith(incomplete)]
 
 
 def complete_changes(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
@@ -220,7 +238,7 @@ def complete_mounts(_ctx: click.Context, _parameter: click.Parameter, incomplete
     except (CoexplorerError, OSError, ValueError):
         return []
     return [
-        CompletionItem(mount.folder, help=mount.profile)
+        _item(mount.folder, help=mount.profile)
         for mount in mounts
         if mount.pid and mount.folder.startswith(incomplete)
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 
+from coexplorer.cli.completion import complete_settings
 from coexplorer.cli.narration import warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.schema import SETTING, Values
@@ -61,7 +62,7 @@ def _list_values(config: ConfigFile) -> Iterator[Values]:
 
 
 @config_command.command("get")
-@click.argument("key")
+@click.argument("key", shell_complete=complete_settings)
 def get_command(key: str) -> None:
     """Print the value of KEY: one line, or one for each part of a list."""
     setting = _find(key)
@@ -73,7 +74,7 @@ def get_command(key: str) -> None:
 
 
 @config_command.command("set")
-@click.argument("key")
+@click.argument("key", shell_complete=complete_settings)
 @click.argument("values", metavar="VALUE...", nargs=-1, required=True)
 def set_command(key: str, values: tuple[str, ...]) -> None:
     """Set KEY to VALUE; a list takes several, or one with commas."""
@@ -90,7 +91,7 @@ def set_command(key: str, values: tuple[str, ...]) -> None:
 
 
 @config_command.command("unset")
-@click.argument("key")
+@click.argument("key", shell_complete=complete_settings)
 def unset_command(key: str) -> None:
     """Remove KEY, so that the default holds again."""
     from coexplorer.config.write import change_setting

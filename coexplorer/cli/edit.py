@@ -10,7 +10,7 @@ import click
 from coexplorer.cli.completion import complete_tag_list, complete_tags
 from coexplorer.cli.editor import EditedText
 from coexplorer.cli.exits import code_of
-from coexplorer.cli.narration import confirm, report_error, warn
+from coexplorer.cli.narration import NobodyToAskError, confirm, report_error, warn
 from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.schema import OUTCOME
@@ -192,5 +192,5 @@ def _planner(before: str, after: str, chosen: Chosen) -> Callable[[Library], Awa
 def _again() -> bool:
     try:
         return confirm("Open it again?")
-    except click.UsageError:
+    except NobodyToAskError:
         return False

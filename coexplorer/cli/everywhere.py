@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coexplorer.cli.narration import be_quiet
+from coexplorer.cli.quiet import be_quiet
 from coexplorer.cli.values import FilledPath
 
 if TYPE_CHECKING:

@@ -11,11 +11,13 @@ import os
 import shutil
 import sys
 import time
-from typing import Self
+from typing import IO, Any, Self
 
 import click
 
+from coexplorer.cli import exits
 from coexplorer.cli.format import count_text, size_text
+from coexplorer.cli.quiet import is_quiet
 from coexplorer.errors import (
     AmbiguousAsset,
     CoexplorerError,
@@ -35,23 +37,9 @@ _CANDIDATES_SHOWN = 20
 _AROUND_CELLS = 30
 
 
-_quiet = False
-
-
-def be_quiet(*, quiet: bool) -> None:
-    """Print warnings, errors and answers alone, or progress and notes as well."""
-    global _quiet  # noqa: PLW0603 - what is printed is the process's, too
-    _quiet = quiet
-
-
-def is_quiet() -> bool:
-    """Tell whether only warnings, errors and answers are wanted."""
-    return _quiet
-
-
 def talks() -> bool:
     """Tell whether somebody is reading standard error as it is written."""
-    return sys.stderr.isatty() and not _quiet
+    return sys.stderr.isatty() and not is_quiet()
 
 
 def note(text: str) -> None:
@@ -137,21 +125,34 @@ def mark_place(text: str, start: int, end: int) -> tuple[str, str]:
     return before + marked + after, " " * width(before) + "^" * max(1, width(marked))
 
 
+class NobodyToAskError(click.ClickException):
+    """There is no terminal to ask a question on; told without the usage, which is right."""
+
+    exit_code = exits.USAGE
+
+    def __init__(self) -> None:
+        super().__init__(
+            "not a terminal, so nobody can be asked: pass --yes to go ahead without"
+            " (changes of several assets, or of what a query or tag finds, and deletes need a yes)"
+        )
+
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click's signature
+        """Say it."""
+        warn(self.message)
+
+
 def confirm(question: str) -> bool:
     """Ask on the terminal itself, so that ids may come on standard input meanwhile.
 
     Raises:
-        click.UsageError: When there is no terminal to ask on.
+        NobodyToAskError: When there is no terminal to ask on.
     """
     try:
         with open("/dev/tty", "r+b", buffering=0) as tty:  # noqa: PTH123 - a device, not a path
             tty.write(f"{clean(question)} [y/N] ".encode())
             answer = tty.readline().decode("utf-8", "replace")
     except OSError:
-        raise click.UsageError(
-            "not a terminal, so nobody can be asked; pass --yes to go ahead without (changes of"
-            " several assets, of what a query or a tag finds, and deletes need a yes)"
-        ) from None
+        raise NobodyToAskError from None
     return answer.strip().lower() in {"y", "yes"}
 
 

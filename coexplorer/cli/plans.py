@@ -10,8 +10,9 @@ import click
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
-from coexplorer.cli.narration import Progress, confirm, is_quiet, report_details, warn
+from coexplorer.cli.narration import Progress, confirm, report_details, warn
 from coexplorer.cli.output import Format, print_line, print_rows
+from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.schema import OUTCOME, PLAN, outcome_values, plan_values
 from coexplorer.errors import EditConflict
 from coexplorer.text import clean, clean_lines

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     from coexplorer.library.selection import Fit
     from coexplorer.models import AssetId
 
-_QUERY = click.option("--query", metavar="QUERY", help="Only on assets that match (default: all).")
+_QUERY = click.option(
+    "--query",
+    metavar="QUERY",
+    shell_complete=complete_query,
+    help="Only on assets that match (default: all).",
+)
 
 
 @click.group(

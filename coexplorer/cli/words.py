@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
@@ -62,6 +61,8 @@ class QueryGroup(click.Group):
         if first in self.commands:  # there are options before it
             ctx.params["words"] = ()
             return super().parse_args(ctx, args)
+        from difflib import get_close_matches
+
         near = get_close_matches(first, self.commands, n=1, cutoff=_NEARLY)
         if near and not ctx.resilient_parsing:
             raise click.UsageError(

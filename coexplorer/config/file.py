@@ -213,6 +213,18 @@ def list_settings(config: ConfigFile) -> Iterator[tuple[str, str | tuple[str, ..
             yield f"profiles.{name}.views.{view}", query
 
 
+def list_possible(config: ConfigFile) -> list[str]:
+    """Return the paths of what is set, and of what has a name already and could be (pure)."""
+    fixed = sorted(_TOP_KEYS - _TABLES - {"profiles"})
+    of_profiles = [
+        f"profiles.{name}.{key}"
+        for name in config.profiles
+        for key in sorted(_PROFILE_KEYS - {"token", "views"})
+    ]
+    known = [key for key, _ in list_settings(config) if not key.endswith(".token")]
+    return list(dict.fromkeys([*fixed, *of_profiles, *known]))
+
+
 def check_profile_name(name: str) -> str:
     """Return the name of a profile if it can be one: it becomes part of files' names.
 

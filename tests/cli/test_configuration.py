@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from coexplorer.config import find_paths
-from coexplorer.config.file import find_setting, list_settings, load_config_file
+from coexplorer.config.file import (
+    find_setting,
+    list_possible,
+    list_settings,
+    load_config_file,
+)
 from coexplorer.fs import mounts
 from coexplorer.fs.mounts import list_mounts
 from tests.support.program import Program
@@ -142,6 +147,21 @@ def test_broken_file_is_a_sentence(program: Program, config: Path, broken: str) 
         assert "Traceback" not in done.err
     assert config.read_text("utf-8") == broken
     assert program.ok("config", "path").lines == [str(config)]
+
+
+@pytest.mark.usefixtures("config")
+def test_paths_of_settings_complete(program: Program) -> None:
+    env = {"_COEXPLORER_COMPLETE": "bash_complete"}
+    for typed, found in (
+        ("def", ["default_profile"]),
+        ("keys.", ["keys.asset.archive"]),
+        ("profiles.acme.mo", ["profiles.acme.mount_folder"]),
+        ("profiles.acme.to", ["profiles.acme.token_command"]),
+    ):
+        lines = program.spawn(env={**env, "COMP_LINE": f"coexplorer config set {typed}"}).lines
+        assert [line.partition("\t")[2] for line in lines] == found
+    for key in list_possible(load_config_file(find_paths().config_file)):
+        assert find_setting(key) is not None
 
 
 def test_whoami_tells_who_and_where(any_program: Program) -> None:

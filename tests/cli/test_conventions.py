@@ -116,6 +116,15 @@ def test_short_yes_and_quiet(program: Program) -> None:
     assert done.err != "", "what went wrong is always said"
 
 
+def test_where_nobody_can_be_asked_it_is_one_sentence(program: Program) -> None:
+    for args in (("archive", RAW, DERIVED), ("rm", OLD)):
+        done = program.spawn(*args, env={"COLUMNS": "200"})
+        assert done.code == 2
+        assert "pass --yes" in done.err
+        assert "Usage" not in done.err
+        assert program.server.requests("PATCH") == program.server.requests("DELETE") == []
+
+
 @pytest.mark.parametrize("word", ALIASES)
 def test_words_of_other_programs_lead_to_ours(program: Program, word: str) -> None:
     done = program(word)
