@@ -21,7 +21,7 @@ from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.actions import search
 from coexplorer.tui.commands import Scope
-from coexplorer.tui.keys import build_keymap, name_key
+from coexplorer.tui.keys import build_keymap, name_key, put_in_force
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.messages import FieldLeft
 from coexplorer.tui.quickstart.first_frame import Frame
@@ -65,6 +65,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.settings = settings
         self.memory = Memory(settings.journal_path)
         self.keymap = build_keymap(settings.keys, settings.actions)
+        put_in_force(self.keymap)
         if self.keymap.find(Scope.MAIN, "/") != search.OPENS:
             self.typed_search = ""
         self.notices: list[tuple[float, str]] = []

@@ -10,6 +10,7 @@ from coexplorer.library.results import BatchReport
 from coexplorer.text import clean, cut, fit, plural, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
 from coexplorer.tui.diffs import ROLES, cut_line, describe_entry
+from coexplorer.tui.keys import key_of
 
 WIDE = 70
 """Cells from which a line has room for the day."""
@@ -60,7 +61,11 @@ def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
     elif report.failed or report.skipped:
         bad = [*report.failed, *report.skipped]
         error = next((result.error for result in bad if result.error is not None), None)
-        why = clean(error.message) if error is not None else "the log (L) has more"
+        why = (
+            clean(error.message)
+            if error is not None
+            else f"the log ({key_of('log.open')}) has more"
+        )
         text = f"{text}; not all of it: {why}" if text else f"not {done}: {name}: {why}"
     elif not text:
         text = f"nothing was {done}: nothing had to change"

@@ -13,6 +13,7 @@ from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.models import AssetId
 from coexplorer.text import clean, cut, fit, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
+from coexplorer.tui.keys import key_of
 
 MOST_ITEMS = 300
 """Items of a plan that are shown one by one."""
@@ -202,7 +203,15 @@ def build_entry_details(entry: Entry, cells: int) -> list[Line]:
             lines.append(cut_line(((clean(text), role),), cells))
     if entry.state is State.CONFLICT and entry.action is Action.EDIT:
         lines.append(
-            cut_line((("e opens it: save, then choose theirs or yours", Role.ACCENT),), cells)
+            cut_line(
+                (
+                    (
+                        f"{key_of('log.edit')} opens it: save, then choose theirs or yours",
+                        Role.ACCENT,
+                    ),
+                ),
+                cells,
+            )
         )
     return lines
 

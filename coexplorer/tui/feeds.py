@@ -34,6 +34,7 @@ from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.columns import FLIGHT, NOTHING_FITS, NOTHING_READ, NOTHING_YET, Line, show_count
 from coexplorer.tui.facts import LABEL, build_facts, build_rest
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import LIST, START
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.header import build_header, show_clock
@@ -215,7 +216,7 @@ class Feeds:
             return NOTHING_YET if self.status.syncing else NOTHING_READ
         if self.status is None or self.status.synced_at is None:
             return self._failure or "Reading the assets from the platform…"
-        return "There are no assets yet. N makes one."
+        return f"There are no assets yet. {key_of('asset.create')} makes one."
 
     def show_found(self, count: int) -> None:
         """Show how many assets the search finds, or what is wrong with it."""

@@ -184,6 +184,22 @@ def name_key(key: str, character: str | None) -> str:
     return key
 
 
+_in_force: list[Keymap] = []
+"""The app's keymap: one in a process, so that what builds a text need not be handed it."""
+
+
+def put_in_force(keymap: Keymap) -> None:
+    """Let texts name the keys of this keymap from now on."""
+    _in_force[:] = [keymap]
+
+
+def key_of(command_id: str) -> str:
+    """Return the key that runs a command, as texts name it; without one, what the palette takes."""
+    keymap = _in_force[0] if _in_force else build_keymap()
+    key = keymap.first(command_id)
+    return show_key(key) if key else f": {BY_ID[command_id].title}"
+
+
 _SHOWN = {
     "escape": "Esc",
     "enter": "Enter",

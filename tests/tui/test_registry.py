@@ -10,7 +10,13 @@ from coexplorer.tui.actions import ACTIONS
 from coexplorer.tui.command_registry import BY_ID, COMMANDS
 from coexplorer.tui.commands import Scope, Situation
 from coexplorer.tui.keydocs import build_key_docs
-from coexplorer.tui.keys import build_keymap, name_key, parse_quick_action
+from coexplorer.tui.keys import (
+    build_keymap,
+    key_of,
+    name_key,
+    parse_quick_action,
+    put_in_force,
+)
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -156,3 +162,48 @@ def test_keys_are_named_as_they_are_typed() -> None:
     assert name_key("upper_g", "G") == "G"
     assert name_key("space", " ") == "space"
     assert name_key("ctrl+s", "\x13") == "ctrl+s"
+
+
+HARD_CODED = re.compile(r"(?:^|[;:,(] ?)(?:[A-Zbcd-z+-]|ctrl\+[a-z])(?: [a-z]+s\b| and [-+] |\))")
+"""A key and what it does, as texts name it: ``L shows it``, ``(L)``."""
+ELSEWHERE = {"command_registry.py", "commands.py", "keys.py", "themes.py"}
+
+
+def iter_texts(path: Path) -> list[str]:
+    """Return the parts of a module's strings that are no docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in documented
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "coexplorer" / "tui").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_texts_take_their_keys_from_the_keymap(path: Path) -> None:
+    if path.name not in ELSEWHERE:
+        assert [text for text in iter_texts(path) if HARD_CODED.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["kept: L shows it", "the log (L) has", "; ctrl+r does", "u undoes"]
+)
+def test_hard_coded_keys_are_found(text: str) -> None:
+    assert HARD_CODED.search(text)
+
+
+def test_a_text_names_the_key_in_force_and_the_palette_where_there_is_none() -> None:
+    try:
+        put_in_force(build_keymap({"log.open": ("Q",), "asset.create": ()}))
+        assert key_of("log.open") == "Q"
+        assert key_of("asset.create") == f": {BY_ID['asset.create'].title}"
+    finally:
+        put_in_force(build_keymap())
+    assert key_of("log.open") == "L"

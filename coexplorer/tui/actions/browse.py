@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from coexplorer.query import SORT_FIELDS, SortKey
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.widgets.details import Details
@@ -63,7 +64,10 @@ def open_view(screen: MainScreen, number: int) -> None:
     """Put a view's query into the search."""
     views = build_views(screen.desk.saved_views)
     if number > len(views):
-        screen.say(f"there is no view {number}; w saves the search as one", severity="warning")
+        screen.say(
+            f"there is no view {number}; {key_of('view.save')} saves the search as one",
+            severity="warning",
+        )
         return
     go_to(screen, views[number - 1].query)
 

@@ -11,6 +11,7 @@ from coexplorer.models import Asset, Record
 from coexplorer.text import plural, size_text
 from coexplorer.tui import external
 from coexplorer.tui.actions.marks import ONLY_ONE
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ async def open_page(screen: MainScreen) -> None:
     if row is None:
         return
     link = build_link(screen.settings.base_url, row.id)
-    alone = f" ({ONLY_ONE}; y copies all links)" if screen.marks_others else ""
+    alone = f" ({ONLY_ONE}; {key_of('asset.yank')} copies all links)" if screen.marks_others else ""
     if external.has_browser():
         screen.app.open_url(link)
         screen.say(f"opened {link}{alone}")
@@ -46,7 +47,10 @@ async def yank(screen: MainScreen) -> None:
     """Choose what to copy, of all that are marked."""
     records = await screen.library.records(screen.targets())
     if not records:
-        screen.say("none of it is in the catalog any more; R refreshes", severity="warning")
+        screen.say(
+            f"none of it is in the catalog any more; {key_of('sync.refresh')} refreshes",
+            severity="warning",
+        )
         return
     texts = build_texts(records, screen.settings.base_url)
     choices = [

@@ -22,6 +22,7 @@ from coexplorer.library.entries import Entry, State
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
 from coexplorer.tui.desk import Editing
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import CLOSE, OPEN
 from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
@@ -40,7 +41,9 @@ async def start(screen: MainScreen, field: str) -> None:
         return
     record = await screen.library.record(row.id)
     if record is None:
-        screen.say("this asset is gone; R refreshes the list", severity="warning")
+        screen.say(
+            f"this asset is gone; {key_of('sync.refresh')} refreshes the list", severity="warning"
+        )
         return
     # What is on its way is sent first: who goes on from what is shown must not conflict with it.
     shown = screen.rows.windows.ahead.asset(record.asset)
@@ -100,9 +103,10 @@ def tell_marks(screen: MainScreen) -> list[str]:
     )
     if editing is None or not others:
         return []
+    marked = f"all {len(screen.desk.marked):,} marked"
     if editing.field == "tags":
-        return [f"only this one; + and - tag all {len(screen.desk.marked):,} marked"]
-    return [f"only this one; E edits all {len(screen.desk.marked):,} marked"]
+        return [f"only this one; {key_of('tag.add')} and {key_of('tag.remove')} tag {marked}"]
+    return [f"only this one; {key_of('edit.external')} edits {marked}"]
 
 
 async def know_tags(screen: MainScreen) -> dict[str, int]:
@@ -378,7 +382,9 @@ async def resolve(
     chosen = await screen.app.push_screen_wait(shown)
     if chosen is None:
         await _keep_as_unsent(screen, conflict, shown.written, kept)
-        screen.say("your text is kept as unsent: L shows it", severity="warning")
+        screen.say(
+            f"your text is kept as unsent: {key_of('log.open')} shows it", severity="warning"
+        )
         return
     # Of the fields in conflict the user has now seen theirs; the others are merged as before.
     base = with_fields_of(conflict.base, conflict.theirs, conflict.fields)

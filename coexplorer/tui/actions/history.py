@@ -12,6 +12,7 @@ from coexplorer.library.results import BatchReport
 from coexplorer.tui import external
 from coexplorer.tui.actions import edit
 from coexplorer.tui.changes import describe_origin, describe_purpose, describe_reversal
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import OPEN
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ async def _choose(screen: MainScreen, purpose: Purpose, *, waited: bool) -> None
     if batch is None or not (batch.standing or batch.counts.get(State.UNSENT)):
         batch = await (library.undoable() if is_undo else library.redoable())
     if batch is None:
-        why = "the log (L) says what was done here" if is_undo else "redo takes back an undo"
+        why = (
+            f"the log ({key_of('log.open')}) says what was done here"
+            if is_undo
+            else "redo takes back an undo"
+        )
         screen.say(f"there is nothing to {purpose}: {why}", severity="warning")
         return
     try:
@@ -108,7 +113,9 @@ async def _reverse_many(screen: MainScreen, batch: Batch) -> None:
         batch.standing + batch.kept,
         title=f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}",
         start=partial(library.undo, batch.id),
-        way_back="ctrl+r does it again" if batch.purpose is not Purpose.UNDO else "u undoes it",
+        way_back=f"{key_of('change.redo')} does it again"
+        if batch.purpose is not Purpose.UNDO
+        else f"{key_of('change.undo')} undoes it",
     )
     done = await screen.coexplorer.show_plan(screen, shown)
     if done is not None:

@@ -14,6 +14,7 @@ from coexplorer.fields import FIELD_BY_NAME, Kind, Value
 from coexplorer.text import clean, clean_lines, fit
 from coexplorer.tui.columns import Line, Role, wrap
 from coexplorer.tui.commands import Command, Scope
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
@@ -110,11 +111,18 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         self._versions.show(build_versions(self._conflict, self._field, self.app.size.width))
 
     def _field_line(self, name: str) -> Line:
+        keys = [key_of(f"conflict.{each}") for each in ("theirs", "mine", "edit")]
         if name not in self._chosen and name in self._written:
-            text = f"{name}: not chosen yet (t theirs, m mine, e goes on with the third)"
+            third = f"{keys[2]} goes on with the third"
+            text = f"{name}: not chosen yet ({keys[0]} theirs, {keys[1]} mine, {third})"
             return ((text, Role.WARN),)
         if name not in self._chosen:
-            return ((f"{name}: not chosen yet (t theirs, m mine, e a third)", Role.WARN),)
+            return (
+                (
+                    f"{name}: not chosen yet ({keys[0]} theirs, {keys[1]} mine, {keys[2]} a third)",
+                    Role.WARN,
+                ),
+            )
         value = self._chosen[name]
         if value == getattr(self._conflict.theirs, name):
             return ((f"{name}: theirs", Role.GOOD),)

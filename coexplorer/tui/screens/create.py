@@ -21,6 +21,7 @@ from coexplorer.models import AwsSource, NewAsset, Record, Secret
 from coexplorer.text import clean
 from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.memory import FormDraft
 from coexplorer.tui.messages import Switched, TextEntered, TextTyped
 from coexplorer.tui.screens.base import OPEN, CommandScreen
@@ -207,7 +208,9 @@ class CreateScreen(CommandScreen[Record | None]):
             self._made = await self._library.create(asked)
             self._show_keys()
             self._tell(
-                "created: the platform is reading the files; you can leave with Esc", Role.DIM
+                "created: the platform is reading the files; you can leave with "
+                f"{key_of('screen.close')}",
+                Role.DIM,
             )
             record = await self._library.wait_ready(self._made.asset.id, progress=self._tell_wait)
         except InvalidField as error:
@@ -237,7 +240,7 @@ class CreateScreen(CommandScreen[Record | None]):
     def _tell_wait(self, progress: ReadyProgress) -> None:
         self._tell(
             f"{progress.state} for {progress.waited_s:.0f} s, next check in "
-            f"{progress.next_poll_s:.0f} s; you can leave with Esc",
+            f"{progress.next_poll_s:.0f} s; you can leave with {key_of('screen.close')}",
             Role.DIM,
         )
 
@@ -248,7 +251,7 @@ class CreateScreen(CommandScreen[Record | None]):
                 f"failed: {asset.failure_reason or 'the platform does not say why'}", Role.BAD
             )
         else:
-            self._tell(f"{asset.name} is ready; Esc leaves", Role.GOOD)
+            self._tell(f"{asset.name} is ready; {key_of('screen.close')} leaves", Role.GOOD)
 
     @property
     def _typed(self) -> bool:

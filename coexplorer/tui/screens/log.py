@@ -33,6 +33,7 @@ from coexplorer.tui.changes import (
 from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.diffs import build_entry_details
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.plan import PlanScreen
 from coexplorer.tui.widgets.choices import Choice
@@ -329,7 +330,13 @@ class LogScreen(CommandScreen[Entry | None]):
             self.say("this change is not waiting for anything", severity="warning")
         elif len(kept) > 1:
             await self._see_through(
-                PlanScreen(self._library, None, len(kept), resumes=batch.id, way_back="u undoes it")
+                PlanScreen(
+                    self._library,
+                    None,
+                    len(kept),
+                    resumes=batch.id,
+                    way_back=f"{key_of('change.undo')} undoes it",
+                )
             )
         else:
             async with _Work(self, f"sending {kept[0].asset_name}"):
@@ -357,7 +364,9 @@ class LogScreen(CommandScreen[Entry | None]):
             for at, entry in enumerate(unsent):
                 if self._stopping:
                     break
-                self._busy = f"sending {at + 1:,} of {len(unsent):,}; Esc stops"
+                self._busy = (
+                    f"sending {at + 1:,} of {len(unsent):,}; {key_of('screen.close')} stops"
+                )
                 self._show_title()
                 try:
                     await self._library.retry(entry.id)
@@ -416,7 +425,7 @@ class LogScreen(CommandScreen[Entry | None]):
         """Leave; what is being sent again is stopped first."""
         if self._busy and not self._stopping:
             self._stopping = True
-            self._busy = "stopping; Esc again leaves"
+            self._busy = f"stopping; {key_of('screen.close')} again leaves"
             self._show_title()
         else:
             self.dismiss(None)

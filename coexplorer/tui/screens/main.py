@@ -21,6 +21,7 @@ from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Scope, Situation
 from coexplorer.tui.desk import Desk
 from coexplorer.tui.feeds import Feeds
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import (
     FieldsEntered,
     FieldsTyped,
@@ -252,7 +253,7 @@ class MainScreen(CommandScreen[None]):
         elif self.desk.marked:
             notes.append(self.desk.marked.describe())
         if self.desk.range_start is not None:
-            notes.append("range: v ends it")
+            notes.append(f"range: {key_of('mark.range')} ends it")
         self.footer.show_commands(
             self.iter_footer(), self.coexplorer.keymap, note=" · ".join(notes)
         )

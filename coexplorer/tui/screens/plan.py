@@ -27,6 +27,7 @@ from coexplorer.tui.diffs import (
     build_plan_title,
     build_report,
 )
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
@@ -80,7 +81,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         *,
         title: str = "",
         start: Start | None = None,
-        way_back: str = "u undoes all of it",
+        way_back: str = "",
         resumes: int = 0,
         outside: Collection[AssetId] = frozenset(),
     ) -> None:
@@ -89,7 +90,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._make = make
         self._title = title
         self._start_plan = start
-        self._way_back = way_back
+        self._way_back = way_back or f"{key_of('change.undo')} undoes all of it"
         self._outside = outside
         self._outcomes: list[Outcome] = []
         self._count = count
@@ -168,12 +169,12 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self._rule.show_title(self._title or "Plan")
             assets = "asset" if self._count == 1 else "assets"
             text = f"comparing {self._count:,} {assets} …"
-            self._progress.show([((text, Role.TEXT), ("  Esc gives it up", Role.DIM))])
+            self._progress.show([((text, Role.TEXT), (f"  {key_of(CLOSE)} gives it up", Role.DIM))])
         else:
             self._rule.show_title(self._title or build_plan_title(self._plan, self._outside))
             self._list.show(build_plan_lines(self._plan, cells, self._outside))
             if not self._plan.todo:
-                self._progress.show([(("nothing to do: Esc leaves", Role.WARN),)])
+                self._progress.show([((f"nothing to do: {key_of(CLOSE)} leaves", Role.WARN),)])
         self._show_outcome()
 
     def on_picker_moved(self) -> None:
@@ -247,7 +248,9 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def _show_stopping(self, done: int | None = None) -> None:
         text = "stopping after the requests on their way"
         text = text if done is None else f"{text} ({done:,} done)"
-        self._progress.show([((text, Role.WARN), ("; Esc again cancels it", Role.DIM))])
+        self._progress.show(
+            [((text, Role.WARN), (f"; {key_of(CLOSE)} again cancels it", Role.DIM))]
+        )
 
     def _finish(self, report: BatchReport) -> None:
         self._report = report
@@ -261,10 +264,15 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
         if given_up:
             text += f", {given_up:,} given up that {'was' if given_up == 1 else 'were'} not sent"
+        leaves = f"{key_of(CLOSE)} leaves"
         again = "goes on" if stopped else "retries the failed ones"
-        hint = f"; r {again}, Esc leaves" if report.waiting else f"; {self._tell_way_back(report)}"
+        hint = (
+            f"; {key_of('plan.retry')} {again}, {leaves}"
+            if report.waiting
+            else f"; {self._tell_way_back(report)}"
+        )
         if failed and not report.waiting:
-            hint = "; refused changes stay in the log, Esc leaves"
+            hint = f"; refused changes stay in the log, {leaves}"
         # Where there is little room: the footer has the keys, too.
         fits = width(text + hint) <= self.app.size.width
         self._progress.show([((text, role), (hint if fits else "", Role.DIM))])
@@ -275,8 +283,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def _tell_way_back(self, report: BatchReport) -> str:
         """Return how it is taken back, as far as it can be."""
         if any(result.action in NO_WAY_BACK for result in report.applied):
-            return "this can't be undone, Esc leaves"
-        return self._way_back if report.applied else "Esc leaves"
+            return f"this can't be undone, {key_of(CLOSE)} leaves"
+        return self._way_back if report.applied else f"{key_of(CLOSE)} leaves"
 
     def do_screen_close(self) -> None:
         """Let what runs end where it is, then cancel it; leave when nothing runs."""

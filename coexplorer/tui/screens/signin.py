@@ -14,6 +14,7 @@ from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.columns import Line, Role, wrap
 from coexplorer.tui.commands import Scope
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import TextEntered, TextTyped
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Rule
@@ -103,7 +104,11 @@ class SignInScreen(CommandScreen[bool]):
             return
         said = external.keep_token(self._settings, token)
         unsent = len(await self._library.unsent())
-        self.say(f"{said}; {unsent:,} unsent: L shows and sends them" if unsent else said)
+        self.say(
+            f"{said}; {unsent:,} unsent: {key_of('log.open')} shows and sends them"
+            if unsent
+            else said
+        )
         self.dismiss(result=True)
 
     def do_screen_close(self) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from coexplorer.library.results import Status
 from coexplorer.text import clean, fit, width
 from coexplorer.tui.columns import Line, Role
+from coexplorer.tui.keys import key_of
 from coexplorer.tui.widgets.lines import Lines
 
 
@@ -59,7 +60,7 @@ def _freshness(status: Status | None, note: str, now_local: datetime) -> str:
         parts = [f"synced {known}" if known else "not synced yet"]
     parts.append(f"{status.count_text} assets")
     if status.unsent:
-        parts.append(f"{status.unsent:,} unsent (L)")
+        parts.append(f"{status.unsent:,} unsent ({key_of('log.open')})")
     return " · ".join(parts)
 
 
