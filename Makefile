@@ -19,7 +19,7 @@ QUICK_WORKERS ?= 3
 # What `make quick` leaves out; tests/support/lanes.py says which tests these are.
 QUICK := not mount and not app and not slow and not second_loop
 
-.PHONY: help demo test check quick format bench soak bench-tui docs man screenshots clean for-run for-test for-quick
+.PHONY: help demo test check quick format bench soak bench-tui docs man walk screenshots clean for-run for-test for-quick
 
 help:
 	@echo "make demo    install into $(VENV) and open the program on its embedded platform"

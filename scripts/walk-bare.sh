@@ -13,15 +13,20 @@ if [ "${1-}" != inside ]; then
     [ "$(id -u)" -eq 0 ] || { echo "walk-bare.sh: only root can make a bare system" >&2; exit 1; }
     command -v debootstrap >/dev/null || sh scripts/system-packages.sh install debootstrap
     root=$(mktemp -d)
-    # The mounts are the namespace's and end with it; so nothing below can be anybody else's.
+    # Mounts and processes are the namespace's and end with it, however this ends.
     trap 'rm -rf "$root"' EXIT
-    unshare --mount --propagation private -- sh scripts/walk-bare.sh inside "$root"
+    trap 'kill "$!"; wait "$!"; exit 143' INT TERM
+    unshare --mount --propagation private --pid --fork --kill-child -- \
+        sh scripts/walk-bare.sh inside "$root" &
+    wait $!
     exit
 fi
 root=$2
 
+started=$(date +%s)
+
 step() {
-    printf '\n== %s\n' "$*"
+    printf '\n== %s (%s s)\n' "$*" "$(($(date +%s) - started))"
 }
 
 step "A bare Debian 12"
@@ -37,7 +42,7 @@ else
     mkdir -p "$(dirname "$BARE")"
     tar -cf "$BARE.new" -C "$root" . && mv "$BARE.new" "$BARE"
 fi
-mount -t proc proc "$root/proc"
+mount -t proc proc "$root/proc" # of its own processes
 mount -t tmpfs -o mode=755 dev "$root/dev"
 mkdir "$root/dev/shm" "$root/dev/pts"
 mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
@@ -49,6 +54,8 @@ for device in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 fuse:10:
     mknod -m 666 "$root/dev/$name" c "${numbers%:*}" "${numbers#*:}"
 done
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
+# Debian's installer makes this one; fusermount3 reads it.
+ln -sf ../proc/self/mounts "$root/etc/mtab"
 [ ! -e /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
 
@@ -126,7 +133,10 @@ as_maya "$environment" sh -c "$command" >"$root/tmp/installed" || { tail "$root/
 
 step "README.md with FUSE"
 walk "$root/tmp/second"
-if grep -q 'nothing can be mounted here' "$root/tmp/second"; then
+# The demo has noticed what is there now; the next one has nothing to do.
+grep -q 'Installing coexplorer with the mount' "$root/tmp/second"
+as_maya "$environment" make demo DEMO_ARGS=--help >"$root/tmp/third"
+if grep -q 'nothing can be mounted here' "$root/tmp/second" || grep -q Installing "$root/tmp/third"; then
     exit 1
 fi
-printf '\nREADME.md is true on a bare Debian.\n'
+step "README.md is true on a bare Debian"

@@ -427,7 +427,7 @@ class Walk:
     def _start_demo(self, command: Command) -> None:
         """Open the demo without the app, which would want the terminal for itself."""
         text = command.text.partition("#")[0].strip()
-        text = f"{text} DEMO_ARGS=--no-app" if text.startswith("make") else f"{text} --no-app"
+        text = f"{text} DEMO_ARGS='--no-app --fresh'"
         if not self.set_up:
             text = f"{Path(sys.executable).parent}/coexplorer demo --no-app"
         self._start(text, "--profile demo ls")
