@@ -1,7 +1,7 @@
 """Everything that can go wrong, as one small tree.
 
 Each error is one sentence for a person, and a hint that says what to do next. Errors are translated
-once at each edge: HTTP to these (``api.transport``), these to errno (``fs.kernel.errnos``), to exit
+once at each edge: HTTP to these (``api.failures``), these to errno (``fs.kernel.errnos``), to exit
 codes (``cli``) and to notifications (``tui``).
 
     CoexplorerError

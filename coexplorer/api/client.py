@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from operator import attrgetter
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import anyio
 
 from coexplorer.api import calls, wire
+from coexplorer.api.creation import create_asset
 from coexplorer.api.download import Download, FetchUrl, open_download
+from coexplorer.api.exchange import Carrier
 from coexplorer.api.failures import Failure, Kind
 from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.paging import Place
 from coexplorer.api.retry import Patience
-from coexplorer.api.transport import Carrier, Judge, Look, OnWait, Transport
+from coexplorer.api.search import NOT_HERE, Search
+from coexplorer.api.storage import Storage
+from coexplorer.api.transport import Judge, Look, OnWait, Transport
 from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
-from coexplorer.errors import ApiError, Conflict, NotFound
-from coexplorer.fields import Fields, same_value
+from coexplorer.errors import ApiError, Conflict
+from coexplorer.fields import Fields
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -35,19 +38,7 @@ from coexplorer.models import (
     Page,
     SearchRequest,
     Secret,
-    SortField,
 )
-
-_NOT_HERE: Final = (404, 405)
-"""What a platform answers to the other dialect's search (design: api.md, Calls)."""
-
-_NEWEST: Final = 100
-"""Rows among which a create of unknown outcome is looked for."""
-
-_LOOKS: Final = 3
-"""How often it is looked for: what was just created may take a moment to be found."""
-
-_CLOCK_SLACK_S: Final = 120.0
 
 
 class Client:
@@ -95,15 +86,20 @@ class Client:
             on_wait=on_wait,
             carrier=carrier,
         )
-        self._patience = patience
-        self._dialect = dialect
-        self._asking: anyio.Lock
+        self._storage = Storage(
+            self._transport.origin,
+            self._transport.waits,
+            timeouts=timeouts,
+            concurrency=concurrency,
+            carrier=carrier,
+        )
+        self._search = Search(self._transport, dialect)
         self._stack: AsyncExitStack
 
     async def __aenter__(self) -> Self:
-        self._asking = anyio.Lock()
         self._stack = AsyncExitStack()
         await self._stack.enter_async_context(self._transport)
+        await self._stack.enter_async_context(self._storage)
         return self
 
     async def __aexit__(
@@ -112,7 +108,8 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._stack.__aexit__(kind, error, traceback)
+        with anyio.CancelScope(shield=True):
+            await self._stack.__aexit__(kind, error, traceback)
 
     def __repr__(self) -> str:
         return f"Client({self._transport.base_url!r})"
@@ -120,7 +117,7 @@ class Client:
     @property
     def dialect(self) -> Dialect | None:
         """The dialect in use, to be remembered; None before the first search."""
-        return self._dialect
+        return self._search.dialect
 
     @property
     def waits(self) -> Waits:
@@ -136,31 +133,13 @@ class Client:
     def on_wait(self, listener: OnWait | None) -> None:
         self._transport.on_wait = listener
 
-    async def fetch_dialect(self, *, deadline: float | None = None) -> Dialect:
+    async def fetch_dialect(self) -> Dialect:
         """Ask the platform how its search is spoken to: a search for one row, in each dialect.
 
         Raises:
             NotFound: It speaks neither; probably it is no Code Ocean.
-
-        Args:
-            deadline: Of what this is a part of; None: it is the whole.
         """
-        deadline = self._transport.start_clock() if deadline is None else deadline
-        for dialect in (Dialect.CURRENT, Dialect.LEGACY):
-            call = calls.build_search(SearchRequest(), dialect, limit=1)
-            try:
-                await self._transport.send(call, wire.parse_envelope, deadline=deadline)
-            except ApiError as error:
-                if error.status not in _NOT_HERE:
-                    raise
-            else:
-                self._dialect = dialect
-                return dialect
-        raise NotFound(
-            "no data asset API was found at this address",
-            hint="check the domain: it should be a Code Ocean deployment",
-            status=404,
-        )
+        return await self._search.fetch_dialect()
 
     async def search(
         self,
@@ -181,7 +160,7 @@ class Client:
         Raises:
             ValueError: There is no such page.
         """
-        envelope = await self._fetch_envelope(request, Place(offset, limit, next_token))
+        envelope = await self._search.fetch(request, Place(offset, limit, next_token))
         return Page(wire.parse_rows(envelope.rows), envelope.has_more, envelope.next_token)
 
     def iter_pages(
@@ -206,7 +185,7 @@ class Client:
             prefetch: Pages that may be on their way while one is read.
         """
         return Walk(
-            partial(self._fetch_envelope, request),
+            partial(self._search.fetch, request),
             wire.parse_rows,
             attrgetter("id"),
             limit=limit,
@@ -217,7 +196,7 @@ class Client:
     def iter_ids(self, request: SearchRequest, *, prefetch: int = 1) -> Walk[AssetId]:
         """Walk likewise over the ids of what is found, which are much quicker to read."""
         return Walk(
-            partial(self._fetch_envelope, request),
+            partial(self._search.fetch, request),
             wire.parse_ids,
             AssetId,
             limit=calls.LARGEST_PAGE,
@@ -245,24 +224,7 @@ class Client:
         Raises:
             ApiError: With `outcome_unknown`: it may come to be anyway.
         """
-        started = time.time()
-        deadline = self._transport.start_clock()
-        call = calls.build_create(new)
-
-        def read(body: bytes) -> Asset:
-            return wire.read_created(new, self._since(started))(body)
-
-        try:
-            return await self._transport.send(call, read, deadline=deadline)
-        except ApiError as error:
-            if not error.outcome_unknown:
-                raise
-            lost = error
-        found = await self._find_created(new, started, lost, deadline)
-        if found is not None:
-            return found
-        lost.hint = "look for it in the list before you create it again; it may have been created"
-        raise lost
+        return await create_asset(self._transport, self._search, new)
 
     async def update(
         self,
@@ -380,14 +342,14 @@ class Client:
             call = calls.build_file_urls(asset_id, path)
             return await self._transport.send(call, wire.parse_file_urls, deadline=deadline)
         except ApiError as error:
-            if error.status not in _NOT_HERE:
+            if error.status not in NOT_HERE:
                 raise
             newest = error
         try:
             call = calls.build_download_url(asset_id, path)
             return await self._transport.send(call, wire.parse_file_urls, deadline=deadline)
         except ApiError as error:
-            if error.status not in _NOT_HERE:
+            if error.status not in NOT_HERE:
                 raise
         raise newest
 
@@ -420,7 +382,13 @@ class Client:
             Conflict: The content has changed since.
         """
         return open_download(
-            self._transport, fetch_url, start=start, stop=stop, most=most, etag=etag
+            self._transport,
+            self._storage,
+            fetch_url,
+            start=start,
+            stop=stop,
+            most=most,
+            etag=etag,
         )
 
     async def permissions(self, asset_id: AssetId) -> tuple[wire.Grant, ...]:
@@ -432,66 +400,6 @@ class Client:
         """Fetch the deployment's custom metadata fields."""
         call = calls.build_metadata_schema()
         return await self._transport.send(call, wire.parse_metadata_schema)
-
-    async def _fetch_envelope(
-        self, request: SearchRequest, place: Place, deadline: float | None = None
-    ) -> wire.Envelope:
-        deadline = self._transport.start_clock() if deadline is None else deadline
-        dialect = await self._ensure_dialect(deadline)
-        try:
-            return await self._send_search(request, dialect, place, deadline)
-        except ApiError as error:
-            if error.status not in _NOT_HERE:
-                raise
-            misfit = error
-        now = await self._replace_dialect(dialect, deadline)
-        if now is dialect:
-            raise misfit
-        return await self._send_search(request, now, place, deadline)
-
-    async def _send_search(
-        self, request: SearchRequest, dialect: Dialect, place: Place, deadline: float
-    ) -> wire.Envelope:
-        call = calls.build_search(
-            request, dialect, offset=place.offset, limit=place.limit, next_token=place.token
-        )
-        envelope = await self._transport.send(call, wire.parse_envelope, deadline=deadline)
-        if dialect is Dialect.LEGACY:  # whose search takes no token, should it give one
-            return wire.Envelope(envelope.rows, envelope.has_more, None)
-        return envelope
-
-    async def _ensure_dialect(self, deadline: float) -> Dialect:
-        async with self._asking:
-            return self._dialect or await self.fetch_dialect(deadline=deadline)
-
-    async def _replace_dialect(self, misfit: Dialect, deadline: float) -> Dialect:
-        """Ask again, unless somebody else just did."""
-        async with self._asking:
-            if self._dialect not in (None, misfit):
-                return self._dialect
-            return await self.fetch_dialect(deadline=deadline)
-
-    def _since(self, started: float) -> float:
-        """Return since when an asset may have been made that was asked for at `started`."""
-        return started + self._transport.clock_offset_s - _CLOCK_SLACK_S
-
-    async def _find_created(
-        self, new: NewAsset, started: float, lost: ApiError, deadline: float
-    ) -> Asset | None:
-        """Look for an asset that a lost create may have made; the platform may take a moment."""
-        newest = SearchRequest(archived=None, sort_field=SortField.CREATED, descending=True)
-        for nth in range(1, _LOOKS + 1):
-            if not await self._transport.wait_after(Failure(Kind.LOST, lost), nth, deadline):
-                return None
-            try:
-                envelope = await self._fetch_envelope(newest, Place(0, _NEWEST), deadline)
-            except ApiError:
-                return None
-            for asset in wire.parse_rows(envelope.rows):
-                is_it = all(same_value(asset, new, field.name) for field in wire.TOLD_APART)
-                if is_it and (asset.created is None or asset.created >= self._since(started)):
-                    return asset
-        return None
 
     async def _get_after(self, lost: ApiError, asset_id: AssetId, deadline: float) -> Asset:
         """Read an asset whose update may have arrived.

@@ -14,7 +14,7 @@ from typing import Final, Self
 import anyio
 import msgspec
 
-from coexplorer.api.bodies import read_body
+from coexplorer.api.exchange import read_body
 from coexplorer.api.failures import (
     Failed,
     Failure,
@@ -23,7 +23,8 @@ from coexplorer.api.failures import (
     classify_reply,
     parse_retry_after,
 )
-from coexplorer.api.transport import Stream, Transport
+from coexplorer.api.storage import Storage, Stream
+from coexplorer.api.transport import Transport
 from coexplorer.errors import ApiError, BadReply, Conflict
 
 FetchUrl = Callable[[], Awaitable[str]]
@@ -75,6 +76,7 @@ class Download:
     def __init__(
         self,
         transport: Transport,
+        storage: Storage,
         fetch_url: FetchUrl,
         *,
         start: int,
@@ -86,6 +88,7 @@ class Download:
         self.total_bytes: int | None = None
         self.etag = etag
         self._transport = transport
+        self._storage = storage
         self._fetch_url = fetch_url
         self._stop = stop
         self._most = most
@@ -203,7 +206,7 @@ class Download:
             url = await self._fetch_url()
         except ApiError as error:  # its own repetitions are over
             raise Failed(Failure(Kind.FINAL, error)) from None
-        stream = await self._stack.enter_async_context(self._transport.open_stream(url, headers))
+        stream = await self._stack.enter_async_context(self._storage.open_stream(url, headers))
         await self._accept(stream)
 
     async def _accept(self, stream: Stream) -> None:
@@ -274,6 +277,7 @@ class Download:
 @asynccontextmanager
 async def open_download(
     transport: Transport,
+    storage: Storage,
     fetch_url: FetchUrl,
     *,
     start: int = 0,
@@ -284,7 +288,8 @@ async def open_download(
     """Open a file's bytes from `start` up to, not including, `stop`.
 
     Args:
-        transport: The way there; its token is not used.
+        transport: Tells how long to wait, and waits before a repetition.
+        storage: Where the file is.
         fetch_url: Asked for a signed address, and for another when one has expired.
         start: Offset of the first byte.
         stop: Offset after the last one; None: to the end.
@@ -295,7 +300,7 @@ async def open_download(
         Conflict: The content has changed since.
         ApiError: It can't be read.
     """
-    download = Download(transport, fetch_url, start=start, stop=stop, most=most, etag=etag)
+    download = Download(transport, storage, fetch_url, start=start, stop=stop, most=most, etag=etag)
     try:
         await download.start()
         yield download

@@ -1,12 +1,8 @@
-"""Carries calls to the platform and back: the one seam to HTTP.
+"""Carries calls to the platform and back: as often as it takes, and as it is safe.
 
-Only this module and `network` (which finds the route and explains what is wrong with it) know
-httpx.
-
-Time-outs, the limit on concurrent requests, and retries of what is safe to retry live here. The
-token goes to the platform's own origin and nowhere else: not to a redirect's target, not into
-messages, logs or tracebacks (which is why httpx's exceptions are never chained: their frames hold
-the request's headers).
+It limits the requests that are under way at once, waits before a repetition, and looks at an asset
+again before a write that had to wait. One request and its reply are `exchange`'s; how long to wait,
+and when to give up, are decided in `retry`.
 """
 
 from __future__ import annotations
@@ -16,44 +12,31 @@ import json
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import anyio
-import httpx
-import msgspec
 
-import coexplorer
-from coexplorer.api.bodies import ACCEPTED, read_body
 from coexplorer.api.calls import Call, Repeat
+from coexplorer.api.exchange import Carrier, Exchange, Reply
 from coexplorer.api.failures import (
     Failed,
     Failure,
     Kind,
-    build_bad_address,
-    build_bad_redirect,
     build_bad_reply,
-    build_circle,
-    build_too_long,
     build_unclear,
     build_unreachable,
     classify_reply,
     parse_retry_after,
 )
 from coexplorer.api.limits import Bounds, Timeouts
-from coexplorer.api.network import RAISED, Network, build_limits
-from coexplorer.api.origin import Origin, find_origin, parse_base_url, parse_origin
 from coexplorer.api.retry import SILENT_COUNTS, Patience, Tried, find_wait_s
 from coexplorer.api.waits import Waits
 from coexplorer.errors import ApiError, NotFound
 from coexplorer.models import Asset, Secret
 
 T = TypeVar("T")
-Carrier = httpx.AsyncBaseTransport
-"""What takes requests to the network, or in tests of waiting does not."""
 OnWait = Callable[[float, str], None]
 """Told before each wait: its seconds, and why, as a sentence for a person."""
 
@@ -64,15 +47,10 @@ It raises to stop the write. It must not ask the platform for anything: it holds
 """
 
 _log = logging.getLogger(__name__)
-# It logs every address at INFO, and the signed ones are as good as a key.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-
-_MAX_HOPS: Final = 3
 _CLEAR: Final = (200, 201, 203, 204)
 """What says that all was done, or that the answer is whole (RFC 9110, 15.3)."""
 _FRESH_S: Final = 1.0
 """What was read longer ago is read again before it is written over."""
-_USER_AGENT: Final = f"coexplorer/{coexplorer.__version__}"
 
 
 class Look:
@@ -116,40 +94,6 @@ class Look:
         self._read_at = None
 
 
-class Stream(msgspec.Struct, frozen=True):
-    """A reply whose body is still on its way."""
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: AsyncIterator[bytes]
-
-
-class _Reply(msgspec.Struct, frozen=True):
-    """A reply, read as far as the bounds allow."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    @property
-    def is_success(self) -> bool:
-        return 200 <= self.status < 300  # noqa: PLR2004 # RFC 9110, 15.3
-
-
-class _TokenAuth(httpx.Auth):
-    """HTTP Basic with the token as user name and no password, for one origin only."""
-
-    def __init__(self, token: Secret, base_url: str) -> None:
-        self._token = token
-        self._origin = parse_origin(base_url)
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if parse_origin(str(request.url)) == self._origin:
-            pair = base64.b64encode(f"{self._token.reveal()}:".encode()).decode()
-            request.headers["Authorization"] = f"Basic {pair}"
-        yield request
-
-
 class Transport:
     """An open way to one platform.
 
@@ -179,37 +123,31 @@ class Transport:
         on_wait: OnWait | None = None,
         carrier: Carrier | None = None,
     ) -> None:
-        self.base_url = parse_base_url(base_url)
-        self.origin = parse_origin(self.base_url)
+        self._exchange = Exchange(
+            base_url,
+            token,
+            timeouts=timeouts,
+            bounds=bounds,
+            concurrency=concurrency,
+            carrier=carrier,
+        )
+        self.base_url = self._exchange.base_url
+        self.origin = self._exchange.origin
         self.on_wait = on_wait
         self.waits = Waits()
-        self.clock_offset_s = 0.0
-        """Seconds that the platform's clock is ahead of ours, as far as its replies tell."""
         self._token = token
         self.timeouts = timeouts
         self.bounds = bounds
         self._patience = patience
         self._concurrency = concurrency
-        # Apart, so that long downloads never keep calls from a connection.
-        self._network = Network(build_limits(concurrency))
-        self._files_network = Network(build_limits(concurrency))
-        self._carrier = carrier
         self._slots: anyio.Semaphore
-        self._http: httpx.AsyncClient
-        self._files_http: httpx.AsyncClient
-        self._stack: AsyncExitStack
 
     def __repr__(self) -> str:
         return f"Transport({self.base_url!r})"
 
     async def __aenter__(self) -> Self:
         self._slots = anyio.Semaphore(self._concurrency)
-        token = _TokenAuth(self._token, self.base_url)
-        self._http = self._build_http(token, self._network)
-        self._files_http = self._build_http(None, self._files_network)
-        self._stack = AsyncExitStack()
-        await self._stack.enter_async_context(self._http)
-        await self._stack.enter_async_context(self._files_http)
+        await self._exchange.__aenter__()
         return self
 
     async def __aexit__(
@@ -218,20 +156,12 @@ class Transport:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with anyio.CancelScope(shield=True):
-            await self._stack.__aexit__(kind, error, traceback)
+        await self._exchange.__aexit__(kind, error, traceback)
 
-    def _build_http(self, auth: httpx.Auth | None, network: Network) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            auth=auth,
-            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": ACCEPTED},
-            timeout=httpx.Timeout(self.timeouts.read_s, connect=self.timeouts.connect_s),
-            # Nobody needs a cookie here, so none is kept.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            # `Network` reads the environment, and no .netrc is to add a password.
-            trust_env=False,
-            transport=self._carrier or network,
-        )
+    @property
+    def clock_offset_s(self) -> float:
+        """Seconds that the platform's clock is ahead of ours, as far as its replies tell."""
+        return self._exchange.clock_offset_s
 
     def start_clock(self) -> float:
         """Return the deadline of a call that starts now, for `send` and `wait_after`."""
@@ -322,7 +252,7 @@ class Transport:
         until = min(deadline, started + self.timeouts.find_attempt_s(call))
         reply = None
         with self.waits.for_answer(), anyio.CancelScope(deadline=until):
-            reply = await self._exchange(call)
+            reply = await self._exchange.run(call)
         if reply is None:
             reason = f"there was no complete answer within {until - started:.0f} s"
             raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=call.writes))
@@ -338,79 +268,7 @@ class Transport:
         body = self._log_body(call, reply)
         raise Failed(build_bad_reply(reason, body, reply.status, writes=call.writes))
 
-    async def _exchange(self, call: Call) -> _Reply:
-        address = self.base_url + call.path
-        hops = 0
-        try:
-            url = httpx.URL(address)
-            if call.params:
-                url = url.copy_merge_params(call.params)
-            first = url
-            headers = {"Content-Type": "application/json"} if call.body is not None else {}
-            while True:
-                request = self._http.build_request(
-                    call.method, url, content=call.body, headers=headers
-                )
-                request.stream = _Body(call.body or b"")
-                response = await self._http.send(request, stream=True, follow_redirects=False)
-                self._learn_clock(response)
-                async with _Chunks(response, self._network, writes=call.writes) as chunks:
-                    target = response.next_request
-                    if target is None:
-                        return await self._read(call, response, chunks)
-                hops += 1
-                self._check_hop(call, response.status_code, first, target.url, hops)
-                url = target.url
-        except RAISED as error:
-            raise Failed(self._network.describe(error, address, writes=call.writes)) from None
-
-    async def _read(
-        self, call: Call, response: httpx.Response, chunks: AsyncIterator[bytes]
-    ) -> _Reply:
-        """Read a body as far as the bounds allow; a refusal's body need not be whole."""
-        status, headers = response.status_code, response.headers
-        encoding = headers.get("Content-Encoding", "")
-        bounds = self.bounds
-        if not response.is_success:
-            content = b""
-            with suppress(ValueError):
-                content = (await read_body(chunks, encoding, bounds.error_bytes)).content
-            return _Reply(status, headers, content)
-        try:
-            most = bounds.find_most_bytes(call)
-            hurried = _Hurried(chunks, self.timeouts, writes=call.writes)
-            body = await read_body(hurried, encoding, most)
-        except ValueError as error:
-            raise Failed(build_bad_reply(str(error), b"", status, writes=call.writes)) from None
-        if body.cut:
-            raise Failed(build_too_long(most, status, writes=call.writes))
-        return _Reply(status, headers, body.content)
-
-    def _check_hop(
-        self, call: Call, status: int, first: httpx.URL, target: httpx.URL, hops: int
-    ) -> None:
-        """Refuse redirects that would carry the token away, or change what is asked or done.
-
-        What is followed leads to the same path and parameters below the same or another prefix, and
-        for what is no reading to the very same, but for a slash at the end.
-        """
-        reason = ""
-        same = target.path.rstrip("/") == first.path.rstrip("/")
-        reads = call.method == "GET"
-        if find_origin(str(target)) != self.origin:
-            reason = f"it redirects to another address, {_show_place(target)}"
-        elif not reads and status not in (307, 308):
-            reason = "it redirects a request that is not a read"
-        elif not (same or (reads and _is_below(target, call))):
-            reason = f"it redirects to another page, {target.path[:80]!r}"
-        elif target.params != first.params:
-            reason = "it redirects to the same page with other parameters"
-        elif hops > _MAX_HOPS:
-            raise Failed(build_circle(status, hops, writes=call.writes))
-        if reason:
-            raise Failed(build_bad_redirect(reason, status, writes=call.writes))
-
-    def _classify(self, call: Call, reply: _Reply) -> Failure:
+    def _classify(self, call: Call, reply: Reply) -> Failure:
         retry_after_s = parse_retry_after(
             reply.headers.get("Retry-After"), now=time.time() + self.clock_offset_s
         )
@@ -423,12 +281,7 @@ class Transport:
             retry_after_s=retry_after_s,
         )
 
-    def _learn_clock(self, response: httpx.Response) -> None:
-        told_s = parse_retry_after(response.headers.get("Date"), now=0.0)
-        if told_s:
-            self.clock_offset_s = told_s - time.time()
-
-    def _log_body(self, call: Call, reply: _Reply) -> bytes:
+    def _log_body(self, call: Call, reply: Reply) -> bytes:
         """Log what the platform said, and return it, without secrets that it may have repeated."""
         body = reply.content
         for secret in (self._token, *call.secrets):
@@ -439,157 +292,8 @@ class Transport:
         _log.info("%r: %d: %r", call, reply.status, text)
         return body
 
-    @asynccontextmanager
-    async def open_stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Stream]:
-        """Read an address that is not the API's, such as a signed one: the token stays here.
-
-        Raises:
-            Failed: There was no reply, or the address is not private enough; so do the chunks.
-        """
-        request: httpx.Request | None = None
-        with suppress(httpx.InvalidURL, ValueError):
-            request = self._files_http.build_request("GET", url, headers=headers)
-        status = 0
-        for _hop in range(_MAX_HOPS + 1):
-            origin = find_origin(str(request.url)) if request is not None else None
-            if request is None or origin is None:
-                raise Failed(build_bad_address("it is not one of the web"))
-            self._check_address(origin)
-            request.stream = _Body(b"")
-            response = await self._start_stream(request)
-            async with _Chunks(response, self._files_network, writes=False) as chunks:
-                if response.next_request is None:
-                    yield Stream(response.status_code, response.headers, chunks)
-                    return
-                status, request = response.status_code, response.next_request
-        raise Failed(build_bad_address(f"it redirects again and again (status {status})"))
-
-    def _check_address(self, origin: Origin) -> None:
-        """Refuse to be sent to this machine by a remote platform, or where others can read along.
-
-        Raises:
-            Failed: It says which.
-        """
-        if origin.may_be_loopback and not self.origin.is_loopback:
-            raise Failed(build_bad_address("it leads to this machine, to a server of your own"))
-        if not origin.is_private_enough:
-            reason = f"{origin.host} is not reached by HTTPS, and anybody could read along"
-            raise Failed(build_bad_address(reason))
-
-    async def _start_stream(self, request: httpx.Request) -> httpx.Response:
-        response = None
-        try:
-            with self.waits.for_answer(), anyio.move_on_after(self.timeouts.file_s):
-                response = await self._files_http.send(request, stream=True)
-        except RAISED as error:
-            failure = self._files_network.describe(error, str(request.url), writes=False)
-            raise Failed(failure) from None
-        if response is None:
-            reason = f"the file's storage gave no answer within {self.timeouts.file_s:.0f} s"
-            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=False))
-        return response
-
-
-class _Body(httpx.AsyncByteStream):
-    """The body of a request, given at once.
-
-    httpx's own is a generator; where the connection breaks before it is exhausted it is left to
-    the garbage collector, which trio complains about.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return _Once(self._content)
-
-
-class _Once:
-    def __init__(self, content: bytes) -> None:
-        self._content: bytes | None = content
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        content, self._content = self._content, None
-        if not content:
-            raise StopAsyncIteration
-        return content
-
-
-class _Chunks:
-    """The body of a reply on its way, with our errors instead of httpx's."""
-
-    def __init__(self, response: httpx.Response, network: Network, *, writes: bool) -> None:
-        self._response = response
-        self._network = network
-        self._writes = writes
-        self._raw = response.aiter_raw()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._raw)
-        except RAISED as error:
-            url = str(self._response.url)
-            failure = self._network.describe(error, url, writes=self._writes)
-            raise Failed(failure) from None
-
-    async def aclose(self) -> None:
-        """Close the connection, then run the generators inside httpx to their end.
-
-        It leaves an unfinished body to the garbage collector, which trio complains about.
-        """
-        with anyio.CancelScope(shield=True):
-            await self._response.aclose()
-            with suppress(httpx.HTTPError, httpx.StreamError):
-                async for _chunk in self._raw:
-                    pass
-
-
-class _Hurried:
-    """The body of a reply, as long as it comes fast enough to be waited for."""
-
-    def __init__(self, chunks: AsyncIterator[bytes], timeouts: Timeouts, *, writes: bool) -> None:
-        self._chunks = chunks
-        self._timeouts = timeouts
-        self._writes = writes
-        self._started = anyio.current_time()
-        self._received = 0
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        chunk = await anext(self._chunks)
-        self._received += len(chunk)
-        if self._timeouts.is_drip(self._received, anyio.current_time() - self._started):
-            reason = f"its answer comes too slowly ({self._received:,} bytes so far)"
-            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=self._writes))
-        return chunk
-
 
 def _explain_parsing(error: ValueError, content: bytes) -> str:
     if not content.strip():
         return "it is empty"
     return "it is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
-
-
-def _show_place(url: httpx.URL) -> str:
-    """Name an address without what may be secret in it: its user, its path, its parameters."""
-    port = f":{url.port}" if url.port is not None else ""
-    return f"{url.scheme}://{url.host}{port}"
-
-
-def _is_below(target: httpx.URL, call: Call) -> bool:
-    """Tell whether a path ends in what was asked for, in whichever prefix."""
-    return target.raw_path.partition(b"?")[0].rstrip(b"/").endswith(b"/" + call.path.encode())

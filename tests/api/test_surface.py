@@ -28,6 +28,7 @@ NAMES = {
     "PoolTimeout",
     "Proxy",
     "ProxyError",
+    "RemoteProtocolError",
     "Request",
     "Response",
     "StreamError",
@@ -47,6 +48,7 @@ TREE = [
     (httpx.NetworkError, httpx.TransportError),
     (httpx.ProxyError, httpx.TransportError),
     (httpx.LocalProtocolError, httpx.TransportError),
+    (httpx.RemoteProtocolError, httpx.TransportError),
     (httpx.UnsupportedProtocol, httpx.TransportError),
     (httpx.TransportError, httpx.HTTPError),
 ]

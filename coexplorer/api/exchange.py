@@ -1,0 +1,386 @@
+"""One request to the platform and its reply, bounded in size, time and redirects.
+
+The token goes to the platform's own origin and nowhere else: not to a redirect's target, not into
+messages, logs or tracebacks (which is why httpx's exceptions are never chained: their frames hold
+the request's headers).
+
+A megabyte of gzip can hold a gigabyte, and gzip inside gzip has no limit at all. So decompression
+stops at the limit, and a body that is compressed twice is refused (RFC 9110, 8.4).
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import time
+import zlib
+from collections.abc import AsyncIterator, Generator, Mapping
+from contextlib import suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import Final, Self
+
+import anyio
+import httpx
+import msgspec
+
+import coexplorer
+from coexplorer.api.calls import Call
+from coexplorer.api.failures import (
+    Failed,
+    Kind,
+    build_bad_redirect,
+    build_bad_reply,
+    build_circle,
+    build_too_long,
+    build_unreachable,
+    parse_retry_after,
+)
+from coexplorer.api.limits import Bounds, Timeouts
+from coexplorer.api.network import RAISED, Network, build_limits
+from coexplorer.api.origin import Origin, find_origin, parse_base_url, parse_origin
+from coexplorer.models import Secret
+
+Carrier = httpx.AsyncBaseTransport
+"""What takes requests to the network, or in tests of waiting does not."""
+
+MAX_HOPS: Final = 3
+"""Redirects that are followed one after another."""
+
+_ACCEPTED: Final = "gzip"
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_USER_AGENT: Final = f"coexplorer/{coexplorer.__version__}"
+
+# It logs every address at INFO, and the signed ones are as good as a key.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A reply, read as far as the bounds allow."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it is one of those of success; not all of them say that all is done."""
+        return 200 <= self.status < 300  # noqa: PLR2004 # RFC 9110, 15.3
+
+
+class _TokenAuth(httpx.Auth):
+    """HTTP Basic with the token as user name and no password, for one origin only."""
+
+    def __init__(self, token: Secret, origin: Origin) -> None:
+        self._token = token
+        self._origin = origin
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if parse_origin(str(request.url)) == self._origin:
+            pair = base64.b64encode(f"{self._token.reveal()}:".encode()).decode()
+            request.headers["Authorization"] = f"Basic {pair}"
+        yield request
+
+
+def build_http(auth: httpx.Auth | None, timeouts: Timeouts, carrier: Carrier) -> httpx.AsyncClient:
+    """Make what builds requests and sends them, with nothing of the environment's in them."""
+    return httpx.AsyncClient(
+        auth=auth,
+        headers={"User-Agent": _USER_AGENT, "Accept-Encoding": _ACCEPTED},
+        timeout=httpx.Timeout(timeouts.read_s, connect=timeouts.connect_s),
+        # Nobody needs a cookie here, so none is kept.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        # `Network` reads the environment, and no .netrc is to add a password.
+        trust_env=False,
+        transport=carrier,
+    )
+
+
+class Exchange:
+    """Sends a call once, with the token, and reads what comes back.
+
+    Args:
+        base_url: The deployment's address, with or without ``/api/v1``.
+        token: Goes along as the user name of HTTP Basic (manual).
+        timeouts: See `Timeouts`.
+        bounds: See `Bounds`.
+        concurrency: Connections that are kept.
+        carrier: Replaces the network; for tests of waiting.
+
+    Attributes:
+        base_url: The API's own address.
+        origin: Whose it is.
+        clock_offset_s: Seconds that the platform's clock is ahead of ours, as its replies tell.
+
+    Raises:
+        ConfigError: The address would send the token in clear text, or is none.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: Secret,
+        *,
+        timeouts: Timeouts,
+        bounds: Bounds,
+        concurrency: int,
+        carrier: Carrier | None,
+    ) -> None:
+        self.base_url = parse_base_url(base_url)
+        self.origin = parse_origin(self.base_url)
+        self.clock_offset_s = 0.0
+        self._token = token
+        self._timeouts = timeouts
+        self._bounds = bounds
+        self._network = Network(build_limits(concurrency))
+        self._carrier = carrier
+        self._http: httpx.AsyncClient
+
+    async def __aenter__(self) -> Self:
+        auth = _TokenAuth(self._token, self.origin)
+        self._http = build_http(auth, self._timeouts, self._carrier or self._network)
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._http.__aexit__(kind, error, traceback)
+
+    async def run(self, call: Call) -> Reply:
+        """Send a call, follow it to where it is answered, and read the reply.
+
+        Raises:
+            Failed: There was no reply, or none that may be read.
+        """
+        address = self.base_url + call.path
+        hops = 0
+        try:
+            url = httpx.URL(address)
+            if call.params:
+                url = url.copy_merge_params(call.params)
+            first = url
+            headers = {"Content-Type": "application/json"} if call.body is not None else {}
+            while True:
+                request = self._http.build_request(
+                    call.method, url, content=call.body, headers=headers
+                )
+                request.stream = GivenBody(call.body or b"")
+                response = await self._http.send(request, stream=True, follow_redirects=False)
+                self._learn_clock(response)
+                async with Chunks(response, self._network, writes=call.writes) as chunks:
+                    target = response.next_request
+                    if target is None:
+                        return await self._read(call, response, chunks)
+                hops += 1
+                self._check_hop(call, response.status_code, first, target.url, hops)
+                url = target.url
+        except RAISED as error:
+            raise Failed(self._network.describe(error, address, writes=call.writes)) from None
+
+    async def _read(
+        self, call: Call, response: httpx.Response, chunks: AsyncIterator[bytes]
+    ) -> Reply:
+        """Read a body as far as the bounds allow; a refusal's body need not be whole."""
+        status, headers = response.status_code, response.headers
+        encoding = headers.get("Content-Encoding", "")
+        bounds = self._bounds
+        if not response.is_success:
+            content = b""
+            with suppress(ValueError):
+                content = (await read_body(chunks, encoding, bounds.error_bytes)).content
+            return Reply(status, headers, content)
+        try:
+            most = bounds.find_most_bytes(call)
+            hurried = _Hurried(chunks, self._timeouts, writes=call.writes)
+            body = await read_body(hurried, encoding, most)
+        except ValueError as error:
+            raise Failed(build_bad_reply(str(error), b"", status, writes=call.writes)) from None
+        if body.cut:
+            raise Failed(build_too_long(most, status, writes=call.writes))
+        return Reply(status, headers, body.content)
+
+    def _check_hop(
+        self, call: Call, status: int, first: httpx.URL, target: httpx.URL, hops: int
+    ) -> None:
+        """Refuse redirects that would carry the token away, or change what is asked or done.
+
+        What is followed leads to the same path and parameters below the same or another prefix, and
+        for what is no reading to the very same, but for a slash at the end.
+        """
+        reason = ""
+        same = target.path.rstrip("/") == first.path.rstrip("/")
+        reads = call.method == "GET"
+        if find_origin(str(target)) != self.origin:
+            reason = f"it redirects to another address, {_show_place(target)}"
+        elif not reads and status not in (307, 308):
+            reason = "it redirects a request that is not a read"
+        elif not (same or (reads and _is_below(target, call))):
+            reason = f"it redirects to another page, {target.path[:80]!r}"
+        elif target.params != first.params:
+            reason = "it redirects to the same page with other parameters"
+        elif hops > MAX_HOPS:
+            raise Failed(build_circle(status, hops, writes=call.writes))
+        if reason:
+            raise Failed(build_bad_redirect(reason, status, writes=call.writes))
+
+    def _learn_clock(self, response: httpx.Response) -> None:
+        told_s = parse_retry_after(response.headers.get("Date"), now=0.0)
+        if told_s:
+            self.clock_offset_s = told_s - time.time()
+
+
+class GivenBody(httpx.AsyncByteStream):
+    """The body of a request, given at once.
+
+    httpx's own is a generator; where the connection breaks before it is exhausted it is left to
+    the garbage collector, which trio complains about.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Once(self._content)
+
+
+class _Once:
+    def __init__(self, content: bytes) -> None:
+        self._content: bytes | None = content
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        content, self._content = self._content, None
+        if not content:
+            raise StopAsyncIteration
+        return content
+
+
+class Chunks:
+    """The body of a reply on its way, with our errors instead of httpx's."""
+
+    def __init__(self, response: httpx.Response, network: Network, *, writes: bool) -> None:
+        self._response = response
+        self._network = network
+        self._writes = writes
+        self._raw = response.aiter_raw()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._raw)
+        except RAISED as error:
+            url = str(self._response.url)
+            failure = self._network.describe(error, url, writes=self._writes)
+            raise Failed(failure) from None
+
+    async def aclose(self) -> None:
+        """Close the connection, then run the generators inside httpx to their end.
+
+        It leaves an unfinished body to the garbage collector, which trio complains about.
+        """
+        with anyio.CancelScope(shield=True):
+            await self._response.aclose()
+            with suppress(httpx.HTTPError, httpx.StreamError):
+                async for _chunk in self._raw:
+                    pass
+
+
+class _Hurried:
+    """The body of a reply, as long as it comes fast enough to be waited for."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], timeouts: Timeouts, *, writes: bool) -> None:
+        self._chunks = chunks
+        self._timeouts = timeouts
+        self._writes = writes
+        self._started = anyio.current_time()
+        self._received = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._chunks)
+        self._received += len(chunk)
+        if self._timeouts.is_drip(self._received, anyio.current_time() - self._started):
+            reason = f"its answer comes too slowly ({self._received:,} bytes so far)"
+            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=self._writes))
+        return chunk
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """What was read of a reply.
+
+    Attributes:
+        cut: There was more.
+    """
+
+    content: bytes
+    cut: bool
+
+
+async def read_body(chunks: AsyncIterator[bytes], encoding: str, most: int) -> _Read:
+    """Read a body up to `most` bytes.
+
+    Args:
+        chunks: As they came.
+        encoding: The header ``Content-Encoding``.
+        most: Bytes after unpacking.
+
+    Raises:
+        ValueError: It is packed in a way that was not asked for, or wrongly.
+    """
+    unpacker = _find_unpacker(encoding)
+    content = bytearray()
+    packed = False
+    async for chunk in chunks:
+        packed = packed or bool(chunk)
+        room = most - len(content) + 1
+        content += chunk[:room] if unpacker is None else _unpack(unpacker, chunk, room)
+        if len(content) > most:
+            return _Read(bytes(content[:most]), cut=True)
+    if unpacker is not None and packed and not unpacker.eof:
+        raise ValueError("a reply that ends too early")
+    return _Read(bytes(content), cut=False)
+
+
+def _find_unpacker(encoding: str) -> zlib._Decompress | None:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            return zlib.decompressobj(_GZIP_OR_ZLIB)
+    raise ValueError("a reply compressed in a way that was not asked for")
+
+
+def _unpack(unpacker: zlib._Decompress, chunk: bytes, room: int) -> bytes:
+    if unpacker.eof:
+        return b""
+    try:
+        return unpacker.decompress(chunk, room)
+    except zlib.error:
+        raise ValueError("a reply that can't be decompressed") from None
+
+
+def _show_place(url: httpx.URL) -> str:
+    """Name an address without what may be secret in it: its user, its path, its parameters."""
+    port = f":{url.port}" if url.port is not None else ""
+    return f"{url.scheme}://{url.host}{port}"
+
+
+def _is_below(target: httpx.URL, call: Call) -> bool:
+    """Tell whether a path ends in what was asked for, in whichever prefix."""
+    return target.raw_path.partition(b"?")[0].rstrip(b"/").endswith(b"/" + call.path.encode())

@@ -1,0 +1,110 @@
+"""Searches in the dialect that the platform speaks.
+
+It is asked for once, and again when it stops fitting. Walking over all pages is for `walk`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import anyio
+
+from coexplorer.api import calls, wire
+from coexplorer.api.paging import Place
+from coexplorer.api.transport import Transport
+from coexplorer.errors import ApiError, NotFound
+from coexplorer.models import Dialect, SearchRequest
+
+NOT_HERE: Final = (404, 405)
+"""What a platform answers to a call that it has in another form (design: api.md, Calls)."""
+
+
+class Search:
+    """Fetches pages, whichever dialect it takes.
+
+    Args:
+        transport: The way to the platform.
+        dialect: As remembered; None to ask the platform.
+
+    Attributes:
+        dialect: The one in use; None before the first search.
+    """
+
+    def __init__(self, transport: Transport, dialect: Dialect | None) -> None:
+        self.dialect = dialect
+        self._transport = transport
+        self._asking = anyio.Lock()
+
+    async def fetch_dialect(self, *, deadline: float | None = None) -> Dialect:
+        """Ask the platform how its search is spoken to: a search for one row, in each dialect.
+
+        Raises:
+            NotFound: It speaks neither; probably it is no Code Ocean.
+
+        Args:
+            deadline: Of what this is a part of; None: it is the whole.
+        """
+        deadline = self._transport.start_clock() if deadline is None else deadline
+        for dialect in (Dialect.CURRENT, Dialect.LEGACY):
+            call = calls.build_search(SearchRequest(), dialect, limit=1)
+            try:
+                await self._transport.send(call, wire.parse_envelope, deadline=deadline)
+            except ApiError as error:
+                if error.status not in NOT_HERE:
+                    raise
+            else:
+                self.dialect = dialect
+                return dialect
+        raise NotFound(
+            "no data asset API was found at this address",
+            hint="check the domain: it should be a Code Ocean deployment",
+            status=404,
+        )
+
+    async def fetch(
+        self, request: SearchRequest, place: Place, deadline: float | None = None
+    ) -> wire.Envelope:
+        """Fetch one page.
+
+        Args:
+            request: What to look for.
+            place: Where the page starts, and how long it is.
+            deadline: Of what this is a part of; None: it is the whole.
+
+        Raises:
+            NotFound: The platform has no search; probably it is no Code Ocean.
+        """
+        deadline = self._transport.start_clock() if deadline is None else deadline
+        dialect = await self._ensure_dialect(deadline)
+        try:
+            return await self._send_search(request, dialect, place, deadline)
+        except ApiError as error:
+            if error.status not in NOT_HERE:
+                raise
+            misfit = error
+        now = await self._replace_dialect(dialect, deadline)
+        if now is dialect:
+            raise misfit
+        return await self._send_search(request, now, place, deadline)
+
+    async def _send_search(
+        self, request: SearchRequest, dialect: Dialect, place: Place, deadline: float
+    ) -> wire.Envelope:
+        call = calls.build_search(
+            request, dialect, offset=place.offset, limit=place.limit, next_token=place.token
+        )
+        envelope = await self._transport.send(call, wire.parse_envelope, deadline=deadline)
+        if dialect is Dialect.LEGACY:  # whose search takes no token, should it give one
+            return wire.Envelope(envelope.rows, envelope.has_more, None)
+        return envelope
+
+    async def _ensure_dialect(self, deadline: float) -> Dialect:
+        async with self._asking:
+            return self.dialect or await self.fetch_dialect(deadline=deadline)
+
+    async def _replace_dialect(self, misfit: Dialect, deadline: float) -> Dialect:
+        """Ask again, unless somebody else just did."""
+        async with self._asking:
+            if self.dialect not in (None, misfit):
+                return self.dialect
+            return await self.fetch_dialect(deadline=deadline)

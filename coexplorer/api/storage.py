@@ -1,0 +1,122 @@
+"""Reads files at signed addresses, in a storage that is not the platform: the token stays out.
+
+This room has never seen the token, and its connections are its own, so that long downloads never
+keep calls from one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Self
+
+import anyio
+import httpx
+import msgspec
+
+from coexplorer.api.exchange import MAX_HOPS, Carrier, Chunks, GivenBody, build_http
+from coexplorer.api.failures import Failed, Kind, build_bad_address, build_unreachable
+from coexplorer.api.limits import Timeouts
+from coexplorer.api.network import RAISED, Network, build_limits
+from coexplorer.api.origin import Origin, find_origin
+from coexplorer.api.waits import Waits
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """A reply whose body is still on its way."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+class Storage:
+    """The ways to wherever the platform keeps its files.
+
+    Args:
+        platform: Whose signed addresses these are.
+        waits: Notes what is waited for.
+        timeouts: See `Timeouts`.
+        concurrency: Connections that are kept.
+        carrier: Replaces the network; for tests of waiting.
+    """
+
+    def __init__(
+        self,
+        platform: Origin,
+        waits: Waits,
+        *,
+        timeouts: Timeouts,
+        concurrency: int,
+        carrier: Carrier | None,
+    ) -> None:
+        self._platform = platform
+        self._waits = waits
+        self._timeouts = timeouts
+        self._network = Network(build_limits(concurrency))
+        self._carrier = carrier
+        self._http: httpx.AsyncClient
+
+    async def __aenter__(self) -> Self:
+        self._http = build_http(None, self._timeouts, self._carrier or self._network)
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._http.__aexit__(kind, error, traceback)
+
+    @asynccontextmanager
+    async def open_stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Stream]:
+        """Ask for what is at an address, and follow redirects.
+
+        Raises:
+            Failed: There was no reply, or the address is not private enough; so do the chunks.
+        """
+        request: httpx.Request | None = None
+        with suppress(httpx.InvalidURL, ValueError):
+            request = self._http.build_request("GET", url, headers=headers)
+        status = 0
+        for _hop in range(MAX_HOPS + 1):
+            origin = find_origin(str(request.url)) if request is not None else None
+            if request is None or origin is None:
+                raise Failed(build_bad_address("it is not one of the web"))
+            self._check_address(origin)
+            request.stream = GivenBody(b"")
+            response = await self._start_stream(request)
+            async with Chunks(response, self._network, writes=False) as chunks:
+                if response.next_request is None:
+                    yield Stream(response.status_code, response.headers, chunks)
+                    return
+                status, request = response.status_code, response.next_request
+        raise Failed(build_bad_address(f"it redirects again and again (status {status})"))
+
+    def _check_address(self, origin: Origin) -> None:
+        """Refuse to be sent to this machine by a remote platform, or where others can read along.
+
+        Raises:
+            Failed: It says which.
+        """
+        if origin.may_be_loopback and not self._platform.is_loopback:
+            raise Failed(build_bad_address("it leads to this machine, to a server of your own"))
+        if not origin.is_private_enough:
+            reason = f"{origin.host} is not reached by HTTPS, and anybody could read along"
+            raise Failed(build_bad_address(reason))
+
+    async def _start_stream(self, request: httpx.Request) -> httpx.Response:
+        response = None
+        try:
+            with self._waits.for_answer(), anyio.move_on_after(self._timeouts.file_s):
+                response = await self._http.send(request, stream=True)
+        except RAISED as error:
+            failure = self._network.describe(error, str(request.url), writes=False)
+            raise Failed(failure) from None
+        if response is None:
+            reason = f"the file's storage gave no answer within {self._timeouts.file_s:.0f} s"
+            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=False))
+        return response
