@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from coexplorer.errors import Forbidden
-from coexplorer.library.entries import Action, Batch, Purpose, Reason, State
+from coexplorer.fields import Fields
+from coexplorer.library.changes import Plan, PlanItem
+from coexplorer.library.entries import Action, Batch, Entry, Purpose, Reason, State
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.models import AssetId
 from coexplorer.text import width
@@ -22,7 +24,8 @@ from coexplorer.tui.changes import (
     tell_when,
 )
 from coexplorer.tui.columns import Line
-from coexplorer.tui.diffs import build_report
+from coexplorer.tui.diffs import build_entry_details, build_plan_title, build_report
+from coexplorer.tui.keys import key_of
 
 NOW = datetime(2026, 11, 28, 13, 0, tzinfo=UTC)
 DENIED = Forbidden("you can read but not change this asset", hint="ask its owner")
@@ -144,3 +147,34 @@ def test_what_could_not_be_undone_is_told_with_its_reason(
 ) -> None:
     report = BatchReport(7, "x", tuple(results))
     assert describe_reversal(batch("rename", applied=1), report) == (said, is_well)
+
+
+def test_thousands_have_a_comma() -> None:
+    assert build_log_title(1_234, 5_678, 9_012) == "Log: 1,234 changes, 5,678 unsent, 9,012 refused"
+    fields = Fields(name="an asset", description="", tags=(), mount="")
+    item = PlanItem(AssetId("1"), "an asset", Action.ARCHIVE, fields, fields)
+    left = msgspec.structs.replace(item, reason="it is archived already")
+    plan = Plan("archive", (item,) * 1_200 + (left,) * 3_400)
+    outside = frozenset({AssetId("1")})
+    assert (
+        build_plan_title(plan, outside)
+        == "archive: 1,200 assets (1,200 not in the list), 3,400 left out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "named"),
+    [
+        (Action.EDIT, State.CONFLICT, True),
+        (Action.EDIT, State.UNSENT, False),
+        (Action.DELETE, State.CONFLICT, False),
+    ],
+)
+def test_a_conflict_names_the_key_that_opens_it(
+    action: Action,
+    state: State,
+    named: bool,  # noqa: FBT001  a parameter
+) -> None:
+    entry = Entry(1, 1, NOW.timestamp(), "tui", AssetId("1"), "an asset", action, state)
+    said = "\n".join(text_of(line) for line in build_entry_details(entry, 80))
+    assert (f"{key_of('log.edit')} opens it" in said) is named

@@ -137,6 +137,7 @@ async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing
         await tag_all(app)
         for gate in gates:
             await gate.arrived()
+        await app.until_shown("Esc stop")
         await app.press("escape")
         await app.until_shown("stopping after the requests on their way")
         for gate in gates:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui.widgets.choices import NOTHING
 from tests.support.server import OUTSIDE
 from tests.support.tui import Running, running_app
 
@@ -45,11 +47,21 @@ async def show_form(app: Running) -> None:
     await app.until_shown("prefix", "ctrl+s")
 
 
+async def until_read(app: Running, *sentences: str) -> None:
+    """Wait until whole sentences are shown, in however many lines."""
+    await app.until(
+        lambda: all(each in " ".join(app.text().split()) for each in sentences),
+        f"{sentences} in whole",
+    )
+
+
 async def show_sign_in(app: Running) -> None:
     await app.press(":")
     await app.type("sign in")
     await app.press("enter")
     await app.until_shown("Sign in to", "token", "ctrl+s")
+    make = "Make a token in your account's settings on 127.0.0.1."
+    await until_read(app, make, "What you were typing is kept.")
 
 
 async def show_help(app: Running) -> None:
@@ -171,3 +183,21 @@ async def test_a_question_keeps_the_keys_when_the_size_changes(
         await app.type("ep")
         await app.press("enter")
         await app.until(lambda: app.stored(OUTSIDE).tags == ("keep",), "the tag")
+
+
+@pytest.mark.parametrize("key", ["N", "Q"])
+async def test_an_empty_list_says_which_key_makes_an_asset(
+    server: DemoServer, settings: Settings, key: str
+) -> None:
+    server.store.clear()
+    own = msgspec.structs.replace(settings, keys={"asset.create": (key,)})
+    async with running_app(server, own, synced=False) as app:
+        await app.library.sync()
+        await app.until_shown(f"There are no assets yet. {key} makes one.")
+
+
+async def test_a_menu_without_a_choice_says_so(server: DemoServer, settings: Settings) -> None:
+    async with running_app(server, settings) as app:
+        await app.press(":")
+        await app.type("zzz")
+        await app.until_shown(NOTHING)
