@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     """From rows and look of a frame, the catalog and the size; None when there can be none."""
 
 FORMAT = "coexplorer frame 2"
+SWITCH = "COEXPLORER_STOCK_OUTPUT"
+"""Environment variable: when set, there is no first frame, and the app writes as Textual does."""
 _ASKED = ("TERM", "COLORTERM", "NO_COLOR", "TEXTUAL_THEME", "CODEOCEAN_DOMAIN")
 _STDIN, _STDERR = 0, 2
 SEARCH_ROW, SEARCH_COLUMN = 2, 2
@@ -269,7 +271,7 @@ def paint(env: Mapping[str, str], version: str, open_list: OpenList) -> bool:
         open_list: Opens the list that is behind the frame.
     """
     global _on_screen, _typing, _standing  # noqa: PLW0603 - one process, one terminal
-    if not (os.isatty(_STDIN) and os.isatty(1) and os.isatty(_STDERR)):
+    if env.get(SWITCH) or not (os.isatty(_STDIN) and os.isatty(1) and os.isatty(_STDERR)):
         return False
     try:
         with open(find_frame_file(env), "rb") as file:

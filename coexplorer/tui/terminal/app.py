@@ -56,8 +56,8 @@ class Capture(NamedTuple):
     painting: bytes
 
 
-STOCK_OUTPUT = "COEXPLORER_STOCK_OUTPUT"
-"""Environment variable: when set, frames leave as Textual writes them, without the layer."""
+STOCK_OUTPUT = first_frame.SWITCH
+"""Also turns the layer off: frames leave as Textual writes them."""
 
 
 class TerminalApp(App[_Result], Generic[_Result]):

@@ -18,6 +18,7 @@ from coexplorer.tui.quickstart.codec import decode_rows, encode_rows
 from coexplorer.tui.quickstart.first_frame import (
     SEARCH_COLUMN,
     SEARCH_ROW,
+    SWITCH,
     find_config_file,
     find_frame_file,
 )
@@ -228,6 +229,23 @@ def test_another_size_opens_without_it(signed_in: DemoServer, columns: int, rows
     with Session(COMMAND, columns=columns, rows=rows) as session:
         assert len(first_frame(session)) < 300
         session.wait_for("1 All")
+
+
+def test_with_stock_output_there_is_none_and_none_is_kept(
+    signed_in: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert signed_in.url
+    shown = open_once()
+    kept = Path(find_frame_file(os.environ)).read_bytes()
+    monkeypatch.setenv(SWITCH, "1")
+    with Session(COMMAND, columns=100, rows=34) as session:
+        assert len(first_frame(session)) < 300
+        session.wait_for("created ")
+        session.wait_idle()
+        assert session.text().splitlines()[1:] == shown.splitlines()[1:]
+        session.write("q")
+        session.wait_exit()
+    assert Path(find_frame_file(os.environ)).read_bytes() == kept
 
 
 def test_a_missing_catalog_or_a_broken_frame_opens_without_it(signed_in: DemoServer) -> None:
