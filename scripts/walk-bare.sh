@@ -132,6 +132,8 @@ command=$(sed -n 's/^ *install it: //p' "$root/tmp/said")
 as_maya "$environment" sh -c "$command" >"$root/tmp/installed" || { tail "$root/tmp/installed"; exit 1; }
 
 step "README.md with FUSE"
+# What a reader keeps of the first time is in the way of the second.
+as_maya "$environment" rm -r rehearsal export.jsonl here
 walk "$root/tmp/second"
 # The demo has noticed what is there now; the next one has nothing to do.
 grep -q 'Installing coexplorer with the mount' "$root/tmp/second"
