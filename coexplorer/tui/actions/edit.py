@@ -21,17 +21,14 @@ from coexplorer.fields import EDITABLE, Fields, Value, replace_values, with_fiel
 from coexplorer.library.entries import Entry, State
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
+from coexplorer.tui.actions import tagging
 from coexplorer.tui.desk import Editing
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import CLOSE, OPEN
-from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
-from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
     from coexplorer.tui.actions import Action
     from coexplorer.tui.screens.main import MainScreen
-
-MOST_TAGS = 50
 
 
 async def start(screen: MainScreen, field: str) -> None:
@@ -86,7 +83,7 @@ async def open_fields(
         await screen.side.mount(editor, after=screen.rule)
         screen.show_footer()
     await screen.feeds.show_details()
-    await know_tags(screen)
+    await tagging.know_tags(screen)
 
 
 def choose_size(screen: MainScreen, editing: Editing) -> str:
@@ -109,25 +106,6 @@ def tell_marks(screen: MainScreen) -> list[str]:
     return [f"only this one; {key_of('edit.external')} edits {marked}"]
 
 
-async def know_tags(screen: MainScreen) -> dict[str, int]:
-    """Return all tags with their counts, most used first.
-
-    Assets that have changed since are read again, for the next caller: what is typed does
-    not wait for that.
-    """
-    if screen.desk.tags_stale:
-        screen.desk.tags_stale = False
-        if screen.desk.tags_known:
-            screen.restart("tags", functools.partial(_read_tags, screen))
-        else:
-            await _read_tags(screen)
-    return screen.desk.tags_known
-
-
-async def _read_tags(screen: MainScreen) -> None:
-    screen.desk.tags_known = dict(await screen.library.tag_counts())
-
-
 def keep_draft(screen: MainScreen, mine: Fields) -> None:
     """Write down what was typed, if it is anything."""
     editing = screen.desk.editing
@@ -140,26 +118,6 @@ def keep_draft(screen: MainScreen, mine: Fields) -> None:
         at = editing.editor.at
         kept = editing.kept
         memory.save_draft(editing.asset_id, editing.name, editing.base, mine, at, kept=kept)
-
-
-def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
-    """Offer the tags that go on from what is typed."""
-    if screen.desk.editing is None:
-        return
-    start, end, typed = find_tag_at(text, cursor)
-    choices = fit_tags(screen, typed, without=frozenset(parse_tags(text))) if typed else ()
-    screen.desk.editing.editor.offer_tags(choices, of=text, span=(start, end))
-
-
-def fit_tags(
-    screen: MainScreen, typed: str, *, without: frozenset[str] = frozenset()
-) -> list[Choice]:
-    """Return the known tags that hold what is typed: those used last, then the most used."""
-    counts = screen.desk.tags_known
-    last = screen.coexplorer.memory.remembered.tags
-    tags = (tag for tag in dict.fromkeys([*last, *counts]) if tag not in without)
-    fitting = fit_values(tags, typed, MOST_TAGS)
-    return [Choice(quote_tag(tag), text=tag, help=f"{counts.get(tag, 0):>7,}") for tag in fitting]
 
 
 def press_save(screen: MainScreen) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.query import complete_at, format_text, narrow_text
-from coexplorer.tui.actions import edit
+from coexplorer.tui.actions import tagging
 from coexplorer.tui.tagtext import fit_values
 from coexplorer.tui.widgets.choices import Choice
 
@@ -88,7 +88,7 @@ async def _read_ahead(screen: MainScreen) -> None:
 async def _find_values(screen: MainScreen, field: str) -> Iterable[str]:
     """Return the values of a field; they are read once while a search is typed."""
     if field == "tag":
-        return await edit.know_tags(screen)
+        return await tagging.know_tags(screen)
     known = screen.desk.values_known.get(field)
     if known is None:
         known = screen.desk.values_known[field] = await screen.library.field_values(field)

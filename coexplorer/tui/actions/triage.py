@@ -14,7 +14,7 @@ from coexplorer.library.changes import Change, Plan, note_changes
 from coexplorer.library.entries import State
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId, Row
-from coexplorer.tui.actions import edit
+from coexplorer.tui.actions import edit, tagging
 from coexplorer.tui.desk import Repeatable
 from coexplorer.tui.keys import QuickAction
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags, quote_tag
@@ -128,13 +128,13 @@ async def _change_tags(
 async def _ask_tags(
     screen: MainScreen, title: str, *, own: tuple[str, ...], text: str
 ) -> tuple[str, ...]:
-    await edit.know_tags(screen)
+    await tagging.know_tags(screen)
 
     def complete(typed: str) -> list[Choice]:
         if own:
             folded = typed.casefold()
             return [Choice(quote_tag(tag), text=tag) for tag in own if folded in tag.casefold()]
-        return edit.fit_tags(screen, typed)
+        return tagging.fit_tags(screen, typed)
 
     answer = await screen.prompt.ask(title, value=text, complete=complete, paste=join_pasted)
     tags = parse_tags(answer or "")

@@ -15,7 +15,7 @@ from coexplorer.errors import CoexplorerError
 from coexplorer.library.library import Library
 from coexplorer.models import AssetId
 from coexplorer.query import SortKey
-from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, triage
+from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, tagging, triage
 from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Scope, Situation
@@ -346,7 +346,7 @@ class MainScreen(CommandScreen[None]):
         if event.field == "search":
             search.take_text(self, event.text, event.cursor)
         elif event.field == "tags":
-            edit.complete_tags(self, event.text, event.cursor)
+            tagging.complete_tags(self, event.text, event.cursor)
 
     def on_text_entered(self, event: TextEntered) -> None:
         """Leave the search, with its text in force."""

@@ -1,0 +1,53 @@
+"""The tags that are known: read once, and offered as they are typed."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
+from coexplorer.tui.widgets.choices import Choice
+
+if TYPE_CHECKING:
+    from coexplorer.tui.screens.main import MainScreen
+
+MOST_TAGS = 50
+
+
+async def know_tags(screen: MainScreen) -> dict[str, int]:
+    """Return all tags with their counts, most used first.
+
+    Assets that have changed since are read again, for the next caller: what is typed does
+    not wait for that.
+    """
+    if screen.desk.tags_stale:
+        screen.desk.tags_stale = False
+        if screen.desk.tags_known:
+            screen.restart("tags", functools.partial(_read_tags, screen))
+        else:
+            await _read_tags(screen)
+    return screen.desk.tags_known
+
+
+async def _read_tags(screen: MainScreen) -> None:
+    screen.desk.tags_known = dict(await screen.library.tag_counts())
+
+
+def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
+    """Offer the tags that go on from what is typed."""
+    if screen.desk.editing is None:
+        return
+    start, end, typed = find_tag_at(text, cursor)
+    choices = fit_tags(screen, typed, without=frozenset(parse_tags(text))) if typed else ()
+    screen.desk.editing.editor.offer_tags(choices, of=text, span=(start, end))
+
+
+def fit_tags(
+    screen: MainScreen, typed: str, *, without: frozenset[str] = frozenset()
+) -> list[Choice]:
+    """Return the known tags that hold what is typed: those used last, then the most used."""
+    counts = screen.desk.tags_known
+    last = screen.coexplorer.memory.remembered.tags
+    tags = (tag for tag in dict.fromkeys([*last, *counts]) if tag not in without)
+    fitting = fit_values(tags, typed, MOST_TAGS)
+    return [Choice(quote_tag(tag), text=tag, help=f"{counts.get(tag, 0):>7,}") for tag in fitting]
