@@ -195,7 +195,7 @@ class Exchange:
             return Reply(status, headers, content)
         try:
             most = bounds.find_most_bytes(call)
-            hurried = _Hurried(chunks, self._timeouts, writes=call.writes)
+            hurried = _Hurried(chunks, self._timeouts, bounds, writes=call.writes)
             body = await read_body(hurried, encoding, most)
         except ValueError as error:
             raise Failed(build_bad_reply(str(error), b"", status, writes=call.writes)) from None
@@ -300,14 +300,18 @@ class Chunks:
 
 
 class _Hurried:
-    """The body of a reply, as long as it comes fast enough to be waited for."""
+    """The body of a reply, as long as it comes fast enough, and in pieces worth reading."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], timeouts: Timeouts, *, writes: bool) -> None:
+    def __init__(
+        self, chunks: AsyncIterator[bytes], timeouts: Timeouts, bounds: Bounds, *, writes: bool
+    ) -> None:
         self._chunks = chunks
         self._timeouts = timeouts
+        self._bounds = bounds
         self._writes = writes
         self._started = anyio.current_time()
         self._received = 0
+        self._pieces = 0
 
     def __aiter__(self) -> Self:
         return self
@@ -315,6 +319,9 @@ class _Hurried:
     async def __anext__(self) -> bytes:
         chunk = await anext(self._chunks)
         self._received += len(chunk)
+        self._pieces += 1
+        if self._bounds.is_crumbled(self._pieces, self._received):
+            raise ValueError(f"it comes in {self._pieces:,} pieces of a few bytes")
         if self._timeouts.is_drip(self._received, anyio.current_time() - self._started):
             reason = f"its answer comes too slowly ({self._received:,} bytes so far)"
             raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=self._writes))

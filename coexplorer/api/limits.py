@@ -11,6 +11,9 @@ from coexplorer.api.calls import LARGEST_PAGE, Call
 _FLOOR_BYTES_S: Final = 1024
 """A reply that comes more slowly than this counts as none."""
 
+_MANY_PIECES: Final = 10_000
+_CRUMB_BYTES: Final = 16
+
 
 class Timeouts(msgspec.Struct, frozen=True):
     """How long to wait for what, in seconds.
@@ -65,6 +68,16 @@ class Bounds(msgspec.Struct, frozen=True):
     asset_bytes: int = 4 * 1024 * 1024
     row_bytes: int = 32 * 1024
     error_bytes: int = 64 * 1024
+
+    @staticmethod
+    def is_crumbled(pieces: int, received_bytes: int) -> bool:
+        """Tell whether a reply comes in so small pieces that reading them costs more than it holds.
+
+        Args:
+            pieces: That have come.
+            received_bytes: How much they hold.
+        """
+        return pieces > _MANY_PIECES and received_bytes < _CRUMB_BYTES * pieces
 
     def find_most_bytes(self, call: Call) -> int:
         """Say how long the answer to a call may be."""

@@ -20,6 +20,7 @@ import httpcore
 import httpx
 
 from coexplorer.api.failures import LONGEST_LINE, Failure, Kind, build_unreachable
+from coexplorer.api.heads import Backend, NoReply
 from coexplorer.api.origin import parse_origin
 from coexplorer.api.proxies import Proxy, find_proxy
 from coexplorer.api.trust import build_tls, find_sources
@@ -42,6 +43,7 @@ _PROXY_S: Final = 10.0
 
 _FAILS: Final = "certificate verify failed: "
 _DOCS: Final = "see docs/network.md"
+_NO_PLATFORM: Final = "check the domain and its port, and whether a proxy is in the way"
 
 
 class NoTunnel(httpx.ProxyError):
@@ -183,6 +185,8 @@ class Network(httpx.AsyncBaseTransport):
         way = httpx.AsyncHTTPTransport(
             verify=context, trust_env=False, limits=self._limits, proxy=by
         )
+        # httpx has no parameter for it: tests/api/test_surface.py.
+        way._pool._network_backend = Backend(way._pool._network_backend)  # noqa: SLF001
         self._ways[proxy, tls] = way
         return way
 
@@ -233,7 +237,8 @@ def describe(
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
             reason, kind = "the request can't be sent in this form", Kind.FINAL
         case httpx.HTTPError() | httpx.StreamError():
-            reason, kind = _explain_break(error), Kind.LOST
+            reason, hint = _explain_break(error)
+            kind = Kind.LOST
         case httpx.InvalidURL() | ValueError():
             its = f"its address, or that of its proxy {proxy.place}," if proxy else "its address"
             reason, kind, hint = f"{its} can't be used", Kind.FINAL, _blame(proxy)
@@ -248,13 +253,15 @@ def describe(
     return build_unreachable(reason, kind=kind, writes=writes, hint=hint)
 
 
-def _explain_break(error: httpx.HTTPError | httpx.StreamError) -> str:
-    """Say whether a reply ended too early, or is something else altogether."""
+def _explain_break(error: httpx.HTTPError | httpx.StreamError) -> tuple[str, str]:
+    """Say whether a reply ended too early, or is something else altogether; and what to do."""
+    if isinstance(error, NoReply):
+        return error.what, _NO_PLATFORM
     said = str(error).lower()
     ended = "disconnected" in said or "closed" in said
     if isinstance(error, httpx.RemoteProtocolError) and not ended:
-        return "what it answered is not valid HTTP"
-    return "the connection broke"
+        return "what it answered is not valid HTTP", _NO_PLATFORM
+    return "the connection broke", ""
 
 
 def _describe_proxy(error: httpx.ProxyError, proxy: Proxy) -> Failure:

@@ -261,7 +261,7 @@ NO_HTTP = [
     b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
     b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello",
-    b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+    b"HTTP/1.1 \xff\xfe\r\n\r\n",
     reply(302, Location="http://[::1"),
 ]
 

@@ -84,7 +84,15 @@ async def test_silent_proxy_is_named_within_the_time_for_a_connection(
 
 
 @pytest.mark.parametrize(
-    "says", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"\xff\xfe\x00\x00" * 9, b"HTTP/1.1 ", b"\x00\x5a"]
+    "says",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"\xff\xfe\x00\x00" * 9,
+        b"HTTP/1.1 ",
+        b"\x00\x5a",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
+    ],
 )
 async def test_proxy_that_talks_nonsense_is_named(variable: tuple[str, str], says: bytes) -> None:
     name, scheme = variable

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
+import httpcore
 import httpx
 import pytest
 
@@ -91,6 +92,13 @@ def test_httpx_still_takes_what_it_is_given(
     function: Callable[..., object], parameters: set[str]
 ) -> None:
     assert parameters <= set(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:1", "socks5://127.0.0.1:1"])
+def test_connections_are_still_made_by_what_can_be_replaced(proxy: str | None) -> None:
+    """Nothing else tells what comes before a reply: `coexplorer.api.heads`."""
+    pool = httpx.AsyncHTTPTransport(proxy=proxy)._pool
+    assert isinstance(pool._network_backend, httpcore.AsyncNetworkBackend)
 
 
 def test_a_reply_is_still_read_as_it_came() -> None:
