@@ -10,7 +10,6 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,9 +18,12 @@ from coexplorer import __version__
 from coexplorer.cli import exits
 from coexplorer.cli.everywhere import accept_everywhere, complete_profile
 from coexplorer.cli.quiet import be_quiet
+from coexplorer.cli.screen import terminal_width
 from coexplorer.cli.values import FilledPath, check_texts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from coexplorer.cli.session import Invocation
     from coexplorer.config import Settings
 
@@ -98,6 +100,9 @@ ALIASES = {
 """What people type who know other programs → what it is called here; only a hint."""
 
 
+_WIDEST_HELP = 100
+
+
 class Root(click.Group):
     """Finds commands late, and translates every error into a sentence and an exit code."""
 
@@ -140,6 +145,8 @@ class Root(click.Group):
         """Parse the command line; its help goes to a standard output that may be broken, too."""
         from coexplorer.cli.ending import end_with
 
+        if click.formatting.FORCED_WIDTH is None:
+            extra.setdefault("terminal_width", _help_width())
         try:
             return super().make_context(*args, **extra)
         except OSError as error:
@@ -169,7 +176,7 @@ class Root(click.Group):
     cls=Root,
     invoke_without_command=True,
     epilog="\b\nExamples:\n  coexplorer demo\n  coexplorer ls tag:raw --sort -size",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST_HELP},
 )
 @click.option(
     "--profile",
@@ -180,7 +187,7 @@ class Root(click.Group):
 @click.option("--domain", metavar="DOMAIN", help="Use this platform: a name, host or URL.")
 @click.option(
     "--token-file",
-    type=FilledPath(path_type=Path),
+    type=FilledPath(),
     help="Read the token from the first line of a file.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only answers, warnings and errors.")
@@ -205,13 +212,14 @@ def cli(
     --profile, --domain, --token-file and -q also work after the command. More help: coexplorer
     help COMMAND, coexplorer help search.
     """
-    from coexplorer.cli.session import Invocation, start_log
+    from coexplorer.cli.session import Invocation
 
     invocation = Invocation(profile=profile, domain=domain, token_file=token_file, debug=debug)
     ctx.obj = invocation
     ctx.color = find_color(os.environ)
     be_quiet(quiet=quiet)
     if debug:
+        from coexplorer.cli.log_file import start_log
         from coexplorer.config import find_paths
 
         start_log(find_paths().log_file)
@@ -222,6 +230,11 @@ def cli(
 
 
 check_texts(cli)
+
+
+def _help_width() -> int:
+    """Return the width of help as click would; its way there imports all of `shutil`."""
+    return max(min(terminal_width(), _WIDEST_HELP) - 2, 50)
 
 
 def _add_examples(command: click.Command, name: str) -> click.Command:

@@ -67,7 +67,7 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--public", is_flag=True, help="The bucket is public: no keys are needed.")
 @click.option(
     "--keys-file",
-    type=FilledPath(path_type=Path),
+    type=FilledPath(),
     help="Read the AWS keys from a file like ~/.aws/credentials.",
 )
 @click.option("--keys-section", default="default", help="Section of that file (default: default).")

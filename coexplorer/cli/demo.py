@@ -52,7 +52,7 @@ def _data_options(command: Command) -> Command:
         click.option(
             "--import",
             "export",
-            type=FilledPath(exists=True, dir_okay=False, path_type=Path),
+            type=FilledPath(exists=True, dir_okay=False),
             help="Load assets from a file, one JSON object a line, as ls --raw prints them.",
         ),
         click.option(
@@ -63,7 +63,7 @@ def _data_options(command: Command) -> Command:
         click.option(
             "--faults",
             "script",
-            type=FilledPath(exists=True, dir_okay=False, path_type=Path),
+            type=FilledPath(exists=True, dir_okay=False),
             help="Play scripted trouble; see docs/embedded.md.",
         ),
         click.option(
@@ -124,7 +124,7 @@ class Samples(msgspec.Struct, frozen=True):
 @click.option(
     "--data",
     "folder",
-    type=FilledPath(file_okay=False, path_type=Path),
+    type=FilledPath(file_okay=False),
     help="Folder for its data.",
 )
 @_data_options

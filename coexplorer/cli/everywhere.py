@@ -6,7 +6,6 @@ People add them at the end of a line that they have typed before. There they are
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,7 +59,7 @@ def _take_quiet(_ctx: click.Context, _option: click.Parameter, value: Any) -> No
 def _build_option(name: str) -> click.Option:
     return click.Option(
         [f"--{name.replace('_', '-')}", f"global_{name}"],
-        type=FilledPath(path_type=Path) if name == "token_file" else str,
+        type=FilledPath() if name == "token_file" else str,
         hidden=True,
         expose_value=False,
         callback=_take,

@@ -102,7 +102,7 @@ def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
 @click.option(
     "--to",
     "folder",
-    type=FilledPath(file_okay=False, path_type=Path),
+    type=FilledPath(file_okay=False),
     default=Path(),
     help="Destination folder (default: the current one).",
 )

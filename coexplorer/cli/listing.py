@@ -48,6 +48,7 @@ from coexplorer.query import (
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
+    from coexplorer.library.known import Known
     from coexplorer.library.results import RemoteFound
     from coexplorer.models import Asset, AssetId, Record, Row
 
@@ -188,14 +189,18 @@ def ls_command(
         _list_remote(invocation, asked, answer, limit=limit, offset=offset)
         return
 
+    async def read(known: Known) -> None:
+        await load_offline(known)
+        await _list(known, asked, answer, limit=limit, offset=offset)
+
     async def work(library: Library) -> None:
-        if offline:
-            await load_offline(library)
-        else:
-            await ensure_fresh(library, refresh=refresh)
+        await ensure_fresh(library, refresh=refresh)
         await _list(library, asked, answer, limit=limit, offset=offset)
 
-    invocation.run(work, offline=offline)
+    if offline:
+        invocation.read(read)
+    else:
+        invocation.run(work)
 
 
 def read_query(words: tuple[str, ...], given: list[tuple[str, str]]) -> Query:
@@ -229,7 +234,7 @@ def _read_columns(text: str | None, *, is_table: bool) -> tuple[str, ...]:
 
 
 async def _list(
-    library: Library, query: Query, answer: _Answer, *, limit: int | None, offset: int
+    library: Library | Known, query: Query, answer: _Answer, *, limit: int | None, offset: int
 ) -> None:
     style = answer.style
     if style is Format.TABLE:
@@ -260,19 +265,21 @@ async def _list(
             writer.write(map(record_values, records))
 
 
-async def _iter_records(library: Library, ids: list[AssetId]) -> AsyncIterator[list[Record]]:
+async def _iter_records(
+    library: Library | Known, ids: list[AssetId]
+) -> AsyncIterator[list[Record]]:
     """Yield full records, so many at once as memory is to hold."""
     for start in range(0, len(ids), _RECORDS_AT_ONCE):
         yield await library.records(ids[start : start + _RECORDS_AT_ONCE])
 
 
 async def _find_ids(
-    library: Library, query: Query, *, limit: int | None, offset: int
+    library: Library | Known, query: Query, *, limit: int | None, offset: int
 ) -> list[AssetId]:
     return (await library.ids(query))[offset : None if limit is None else offset + limit]
 
 
-async def _print_table(library: Library, rows: list[Row], chosen: tuple[str, ...]) -> None:
+async def _print_table(library: Library | Known, rows: list[Row], chosen: tuple[str, ...]) -> None:
     """Print rows for people; ids are short as long as that leaves them unique."""
     names = chosen or _own_columns(library.settings.columns)
     details: dict[str, Values] = {}
@@ -280,9 +287,8 @@ async def _print_table(library: Library, rows: list[Row], chosen: tuple[str, ...
         records = await library.records([row.id for row in rows])
         details = {record.asset.id: record_values(record) for record in records}
     short = len({row.id[:_SHORT_ID] for row in rows}) == len(rows)
-    cells = [
-        [_cell(row, name, details.get(row.id), short_id=short) for name in names] for row in rows
-    ]
+    tellers = [_find_teller(name, details, short_id=short) for name in names]
+    cells = [[tell(row) for tell in tellers] for row in rows]
     print_table([_build_column(name, asked=bool(chosen)) for name in names], cells)
 
 
@@ -305,19 +311,22 @@ def _tell_count(shown: int, total: int) -> None:
     note(found if shown == total else f"{shown:,} of {found}")
 
 
-def _cell(row: Row, name: str, details: Values | None, *, short_id: bool) -> str:
+def _find_teller(name: str, details: dict[str, Values], *, short_id: bool) -> Callable[[Row], str]:
+    """Return what makes the cell of a column out of a row."""
     if name == "id":
-        return row.id[:_SHORT_ID] if short_id else row.id
-    shown = _CELLS.get(name)
-    if shown is not None:
-        return shown(row)
+        return (lambda row: row.id[:_SHORT_ID]) if short_id else (lambda row: row.id)
+    if name in _CELLS:
+        return _CELLS[name]
     key = ASSET.find_key(name)
     if key is None:
         raise AssertionError
-    return tell_value((details or row_values(row)).get(name), key.holds)
+    return lambda row: tell_value((details.get(row.id) or row_values(row)).get(name), key.holds)
 
 
 _CELLS: dict[str, Callable[[Row], str]] = {
+    "name": lambda row: row.name,
+    "type": lambda row: row.type,
+    "state": lambda row: row.state,
     "mark": lambda row: ("★" if row.favorite else "") + ("⌂" if row.archived else ""),
     "size": lambda row: size_text(row.size_bytes),
     "files": lambda row: count_text(row.files),

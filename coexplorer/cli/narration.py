@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import time
 from typing import IO, Any, Self
@@ -18,6 +17,7 @@ import click
 from coexplorer.cli import exits
 from coexplorer.cli.format import count_text, size_text
 from coexplorer.cli.quiet import is_quiet
+from coexplorer.cli.screen import terminal_width
 from coexplorer.errors import (
     AmbiguousAsset,
     CoexplorerError,
@@ -168,11 +168,6 @@ def ask_secret(question: str) -> str:
     if not line:
         raise click.UsageError(f"{question}: nothing came on standard input")
     return line
-
-
-def terminal_width() -> int:
-    """Return the terminal's width in cells."""
-    return shutil.get_terminal_size().columns
 
 
 class _Bottom:

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
-import platform
-import signal
-import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
-from coexplorer import __version__
 from coexplorer.cli.ending import Ended
 from coexplorer.cli.format import clock_text
-from coexplorer.cli.narration import Progress, draws, note, show_wait, talks, warn, warn_once
+from coexplorer.cli.narration import Progress, draws, show_wait, talks, warn, warn_once
 from coexplorer.errors import (
     BadReply,
     CatalogError,
     CoexplorerError,
-    FileTrouble,
     NotSignedIn,
     PlatformFault,
     RateLimited,
     Unreachable,
-    explain_os,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +31,7 @@ if TYPE_CHECKING:
 
     from coexplorer.config import Settings
     from coexplorer.library import Library
+    from coexplorer.library.known import Known
     from coexplorer.query import Query
 
 Answer = TypeVar("Answer")
@@ -46,7 +39,7 @@ Answer = TypeVar("Answer")
 PASSING = (Unreachable, PlatformFault, RateLimited, BadReply, NotSignedIn)
 """Failures after which the same may go through later."""
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+ENDING = ("SIGTERM", "SIGHUP")
 """Signals that end a command as Ctrl-C does."""
 
 _LOOK_EVERY_S = 0.5
@@ -120,6 +113,23 @@ class Invocation:
         with ungrouped():
             return anyio.run(until_signalled, do)
 
+    def read(self, work: Callable[[Known], Coroutine[Any, Any, Answer]]) -> Answer:
+        """Do work that asks the catalog of the chosen profile alone, without a session.
+
+        Raises:
+            CoexplorerError: Whatever the work raises.
+        """
+        import gc
+
+        from coexplorer.library.known import answer_now, open_known
+
+        gc.disable()  # rows of a list make no cycles, and the process ends with them
+        with open_known(self.load_settings()) as known:
+            answer = answer_now(work(known))
+            if problem := answer_now(known.status()).problem:
+                warn_once(problem)
+            return answer
+
 
 async def telling_waits(library: Library, work: Callable[[], Awaitable[Answer]]) -> Answer:
     """Do work, and say when it waits for the platform, if somebody is there to read it."""
@@ -157,10 +167,13 @@ async def until_signalled(work: Callable[[], Awaitable[Answer]]) -> Answer:
     Raises:
         Ended: A signal ended it.
     """
+    import signal
+
     import anyio
 
     # What is ignored stays so (nohup); what somebody else takes is theirs.
-    numbers = [each for each in ENDING if signal.getsignal(each) is signal.SIG_DFL]
+    ending = [signal.Signals[name] for name in ENDING]
+    numbers = [each for each in ending if signal.getsignal(each) is signal.SIG_DFL]
     if not numbers or threading.current_thread() is not threading.main_thread():
         return await work()
     ended_by = 0
@@ -194,46 +207,6 @@ def ungrouped() -> Iterator[None]:
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         raise first from None
-
-
-class _LogFile(logging.FileHandler):
-    """A log whose disk may be full: that is told once, in a sentence."""
-
-    told = False
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's name
-        """Say what went wrong with the log itself."""
-        if not self.told:
-            self.told = True
-            error = sys.exc_info()[1]
-            reason = explain_os(error)[0] if isinstance(error, OSError) else "it does not fit in it"
-            warn(f"the log {self.baseFilename} can't be written: {reason}")
-
-
-def start_log(path: Path) -> None:
-    """Write what happens to a file that only the user can read; addresses with signatures do not.
-
-    Raises:
-        FileTrouble: When it can't be written.
-    """
-    from coexplorer.config.paths import ensure_private_dir
-
-    try:
-        ensure_private_dir(path.parent)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-        handler = _LogFile(path, encoding="utf-8")
-    except OSError as error:
-        hint = "or leave --debug out, or set XDG_STATE_HOME to a writable folder"
-        raise FileTrouble.of(f"the log {path}", "written", error, hint=hint) from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(name)s: %(message)s"))
-    logger = logging.getLogger("coexplorer")
-    for earlier in [each for each in logger.handlers if isinstance(each, _LogFile)]:
-        logger.removeHandler(earlier)
-        earlier.close()
-    logger.setLevel(logging.DEBUG)
-    logger.addHandler(handler)
-    logger.info("%s, Python %s", __version__, platform.python_version())
-    note(f"details go to {path}")
 
 
 async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
@@ -336,7 +309,7 @@ async def _freshen(
     return failure
 
 
-async def _tell_part(library: Library) -> None:
+async def _tell_part(library: Library | Known) -> None:
     """Say when an answer is made from a part of the assets only."""
     status = await library.status()
     if not status.complete:
@@ -367,7 +340,7 @@ async def with_sync_progress(library: Library, work: Callable[[], Awaitable[Answ
         return answer
 
 
-async def load_offline(library: Library) -> None:
+async def load_offline(library: Library | Known) -> None:
     """Check that there is something to show without the network.
 
     Raises:

@@ -44,11 +44,9 @@ def render_table(
         rows: Cells as they came, strangers' text included.
         max_width: Cells of the terminal; None: as wide as it gets, nothing is cut.
     """
-    cleaned = [[clean(cell) for cell in row] for row in rows]
-    widths = [
-        max([width(column.title), *(width(row[index]) for row in cleaned)])
-        for index, column in enumerate(columns)
-    ]
+    titles = [column.title for column in columns]
+    cleaned = [titles, *([clean(cell) for cell in row] for row in rows)]
+    widths = [max(map(width, cells)) for cells in zip(*cleaned, strict=True)]
     if max_width is not None:
         shown = _choose(columns, widths, max_width)
         columns = [columns[index] for index in shown]
@@ -56,19 +54,20 @@ def render_table(
         widths = _shrink(columns, [widths[index] for index in shown], max_width)
     else:
         widths = [min(size, _WIDEST_PADDED) for size in widths]
-    titles = [column.title for column in columns]
-    return [_render_row(columns, cells, widths, max_width) for cells in (titles, *cleaned)]
+    return [_render_row(columns, cells, widths, max_width) for cells in cleaned]
 
 
 def _render_row(
     columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int], max_width: int | None
 ) -> str:
-    fitted = (
-        cell
-        if max_width is None and width(cell) > cells_wide
-        else fit(cell, cells_wide, right=column.right)
-        for column, cell, cells_wide in zip(columns, cells, widths, strict=True)
-    )
+    fitted: list[str] = []
+    for column, cell, cells_wide in zip(columns, cells, widths, strict=True):
+        spare = cells_wide - width(cell)
+        if spare < 0:
+            whole = max_width is None
+            fitted.append(cell if whole else fit(cell, cells_wide, right=column.right))
+        else:
+            fitted.append(" " * spare + cell if column.right else cell + " " * spare)
     line = _GAP.join(fitted).rstrip()
     return line if max_width is None else cut(line, max_width)
 

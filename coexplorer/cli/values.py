@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:  # a path is made of what was given, and nothing was for --help
+    from pathlib import Path
 
 _LARGEST = 2**63 - 1
 """SQLite holds no larger number."""
@@ -33,7 +36,7 @@ NUMBER = _Whole(min=1)
 
 
 def _is_filled(value: Any) -> bool:
-    return not isinstance(value, str | Path) or bool(str(value).strip())
+    return not isinstance(value, str | os.PathLike) or bool(str(value).strip())
 
 
 _EMPTY = "it is empty; leave it out if nothing is meant"
@@ -74,7 +77,7 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
-class _Folder(click.ParamType[Path]):
+class _Folder(click.ParamType["Path"]):
     """A path that is not looked at: a stat of a mount that hangs would never come back."""
 
     name = "path"
@@ -85,6 +88,8 @@ class _Folder(click.ParamType[Path]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> Path:
+        from pathlib import Path
+
         if not _is_filled(value):
             self.fail(_EMPTY, param, ctx)
         return Path(value)
@@ -94,10 +99,12 @@ class FilledPath(click.Path):
     """A path that is not empty: as such it would be the folder that one is in."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse what is empty."""
+        """Refuse what is empty; return a `pathlib.Path`."""
+        from pathlib import Path
+
         if not _is_filled(value):
             self.fail(_EMPTY, param, ctx)
-        return super().convert(value, param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
 class SamplesDate(click.ParamType[str]):

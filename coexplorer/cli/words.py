@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TERM = re.compile(r'-("|[A-Za-z_][A-Za-z0-9_.-]*:)')
 """A negated field or a negated quote; a field that there is not is told by the query's parser."""
 
-_FIELD = re.compile(r'(?:-|not:)?(?:([A-Za-z_][A-Za-z0-9_]*):(?!//)|"[^"]+":)', re.IGNORECASE)
+_FIELD = r'(?:-|not:)?(?:([A-Za-z_][A-Za-z0-9_]*):(?!//)|"[^"]+":)'
 _NEARLY = 0.8
 """How like the name of a command a word is that is taken for a slip."""
 
@@ -152,7 +152,7 @@ def is_term(word: str) -> bool:
     """Tell whether an argument is the term of a query, rather than a name (pure)."""
     from coexplorer.query import find_field
 
-    found = _FIELD.match(word)
+    found = re.match(_FIELD, word, re.IGNORECASE)
     return found is not None and (found[1] is None or find_field(found[1]) is not None)
 
 

@@ -1,4 +1,4 @@
-"""Where things are kept on this machine (XDG, by platformdirs), and how tightly.
+"""Where things are kept on this machine (XDG; elsewhere, what platformdirs says), and how tightly.
 
 Folders are 0700 and files 0600: a catalog is somebody's unpublished work.
 """
@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shlex
+import sys
 from pathlib import Path
 
 import msgspec
-import platformdirs
 
 from coexplorer.errors import ConfigError
 
@@ -69,11 +68,8 @@ def find_paths() -> Paths:
         ConfigError: The user has no home folder, and nothing else says where they are.
     """
     try:
-        paths = Paths(
-            config_dir=platformdirs.user_config_path(APP, appauthor=False),
-            cache_dir=platformdirs.user_cache_path(APP, appauthor=False),
-            state_dir=platformdirs.user_state_path(APP, appauthor=False),
-        )
+        is_plain = sys.platform == "linux" and os.path.isabs(os.environ.get("HOME", ""))  # noqa: PTH117 - likewise
+        paths = _find_xdg() if is_plain else _find_elsewhere()
     except RuntimeError:  # a user id that no list of users has
         raise _NO_HOME from None
     # A relative one, or a ~ that nobody expands, would be another folder wherever the shell is.
@@ -82,8 +78,37 @@ def find_paths() -> Paths:
     return paths
 
 
+def _find_xdg() -> Paths:
+    """Return the folders of the XDG base directory specification, as platformdirs has them.
+
+    It imports more than a whole ``ls`` needs (a test compares the two).
+    """
+
+    def find(name: str, usual: str) -> Path:
+        given = os.environ.get(name, "")
+        return (Path(given) if os.path.isabs(given) else Path(usual).expanduser()) / APP  # noqa: PTH117 - an empty one is none
+
+    return Paths(
+        config_dir=find("XDG_CONFIG_HOME", "~/.config"),
+        cache_dir=find("XDG_CACHE_HOME", "~/.cache"),
+        state_dir=find("XDG_STATE_HOME", "~/.local/state"),
+    )
+
+
+def _find_elsewhere() -> Paths:
+    import platformdirs  # noqa: PLC0415 - see `_find_xdg`
+
+    return Paths(
+        config_dir=platformdirs.user_config_path(APP, appauthor=False),
+        cache_dir=platformdirs.user_cache_path(APP, appauthor=False),
+        state_dir=platformdirs.user_state_path(APP, appauthor=False),
+    )
+
+
 def name_in_shell(path: Path) -> str:
     """Write a path as a shell takes it, the shortest way: with ``~`` for the user's home."""
+    import shlex  # noqa: PLC0415 - only hints need it
+
     home = os.environ.get("HOME", "")
     if home not in {"", "/"} and path.is_relative_to(home) and path != Path(home):
         return f"~/{shlex.quote(str(path.relative_to(home)))}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import stat
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +12,6 @@ import msgspec
 
 from coexplorer.errors import ConfigError, explain_os
 from coexplorer.models import Secret
-from coexplorer.written import trim, unwrap_token
 
 KEYRING_SERVICE = "coexplorer"
 """The service's name in a keyring; the account there is ``PROFILE@DOMAIN``."""
@@ -135,6 +133,8 @@ class TokenCommand(msgspec.Struct, frozen=True):
 
     def load(self) -> Secret | None:
         """See `TokenSource`. The program keeps the terminal: it may ask for a passphrase."""
+        import subprocess  # noqa: PLC0415 - few profiles have a command
+
         try:
             done = subprocess.run(  # noqa: S602 - the user's own line, from their own 0600 file
                 self.command,
@@ -234,6 +234,8 @@ def _build_secret(text: str, label: str) -> Secret:
     Raises:
         ConfigError: When it is empty or can't be a token; the text itself is never shown.
     """
+    from coexplorer.written import trim, unwrap_token  # noqa: PLC0415 - what only reads needs none
+
     token = unwrap_token(trim(text).partition("\n")[0])
     if not token:
         raise ConfigError(f"{label} holds no token", hint="put the token in its first line")

@@ -32,6 +32,8 @@ from coexplorer.library.entries import State
 from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.journal import Journal
+from coexplorer.library.reading import search_time
+from coexplorer.library.status import Status
 from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret, Wait
 from coexplorer.query import Query
 
@@ -60,11 +62,6 @@ def _join(newer: Membership, older: Membership) -> Membership:
         if getattr(newer, name) is None
     }
     return msgspec.structs.replace(newer, **known)
-
-
-def search_time() -> float:
-    """Return what relative dates count back from: whole minutes, so that what was found is kept."""
-    return time.time() // 60 * 60
 
 
 class Context:
@@ -264,6 +261,28 @@ class Context:
             return known
         return msgspec.structs.replace(
             unkept, membership=_join(unkept.membership, known.membership)
+        )
+
+    async def status(self, *, syncing: bool) -> Status:
+        """Return what `Library.status` returns."""
+        state = await self.read(self.catalog.sync_state)
+        try:
+            unsent, refused = await self.run(self.journal.count_kept)
+        except JournalError:  # nothing is known of what is not sent; `problem` says so
+            unsent = refused = 0
+        problem = self.journal.problem or self.journal.damage
+        return Status(
+            total=state.assets,
+            complete=state.complete,
+            synced_at=state.refreshed_at if state.complete else state.synced_at,
+            offline=self.offline or self.out_of_reach,
+            syncing=syncing,
+            unsent=unsent,
+            catalog_problem=self.catalog_problem,
+            is_kept=self.catalog.path == self.settings.catalog_path,
+            journal_problem=problem.message if problem else "",
+            dialect=state.dialect or "",
+            refused=refused,
         )
 
     def peek(self, asset_id: AssetId) -> Excerpt | None:

@@ -42,10 +42,10 @@ from coexplorer.library.results import (
     Lineage,
     ReadyProgress,
     RemoteFound,
-    Status,
     SyncReport,
 )
 from coexplorer.library.selection import Fit
+from coexplorer.library.status import Status
 from coexplorer.library.sync import Sync
 from coexplorer.models import (
     Asset,
@@ -72,7 +72,7 @@ class Library:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._reading = Reading(context)
+        self._reading = Reading(context.catalog, context.read)
         self._editor = Editor(context)
         self._creator = Creator(context)
         self._bulk = Bulk(context, self._editor)
@@ -214,7 +214,7 @@ class Library:
 
     async def status(self) -> Status:
         """Return the figures of the status line; never asks the network."""
-        return await self._reading.status(syncing=self._sync.busy)
+        return await self._context.status(syncing=self._sync.busy)
 
     async def stats(self, query: Query | None = None) -> Stats:
         """Return counts and bytes by state, type, owner, tag, age and place."""

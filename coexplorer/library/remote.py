@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 from coexplorer.catalog import Catalog
 from coexplorer.errors import FileTrouble
-from coexplorer.library.context import Context, search_time
+from coexplorer.library.context import Context
+from coexplorer.library.reading import search_time
 from coexplorer.library.results import RemoteFound
 from coexplorer.models import Asset, AssetId, Record, SearchRequest
 from coexplorer.query import Flag, PlatformPart, Query, platform_part

@@ -1,28 +1,45 @@
-"""The search language: text ↔ query tree. Pure; the catalog turns the tree into SQL."""
+"""The search language: text ↔ query tree. Pure; the catalog turns the tree into SQL.
 
-from coexplorer.query.complete import Completion, complete_at
-from coexplorer.query.fields import FIELDS, FLAGS, SORT_FIELDS, QueryField, ValueKind, find_field
-from coexplorer.query.fold import SEPARATOR, fold
-from coexplorer.query.format import format_query, format_term, format_text
-from coexplorer.query.judge import fulfils, group_terms, spell_value
-from coexplorer.query.narrow import narrow_text, narrow_to_tag
-from coexplorer.query.parse import parse_partial, parse_query, parse_value
-from coexplorer.query.remote import PlatformPart, platform_part
-from coexplorer.query.tree import (
-    Ago,
-    AllTags,
-    Compare,
-    Day,
-    DayBefore,
-    Flag,
-    Match,
-    Never,
-    Query,
-    SortKey,
-    Term,
-    Word,
-)
-from coexplorer.query.values import Interval, format_size, interval, parse_size
+Names are imported on first use: a list needs neither completion nor the platform's part.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from coexplorer.query.fold import SEPARATOR, fold  # the function, not the module of its name
+
+if TYPE_CHECKING:
+    from coexplorer.query.complete import Completion, complete_at
+    from coexplorer.query.fields import (
+        FIELDS,
+        FLAGS,
+        SORT_FIELDS,
+        QueryField,
+        ValueKind,
+        find_field,
+    )
+    from coexplorer.query.format import format_query, format_term, format_text
+    from coexplorer.query.judge import fulfils, group_terms, spell_value
+    from coexplorer.query.narrow import narrow_text, narrow_to_tag
+    from coexplorer.query.parse import parse_partial, parse_query, parse_value
+    from coexplorer.query.remote import PlatformPart, platform_part
+    from coexplorer.query.tree import (
+        Ago,
+        AllTags,
+        Compare,
+        Day,
+        DayBefore,
+        Flag,
+        Match,
+        Never,
+        Query,
+        SortKey,
+        Term,
+        Word,
+    )
+    from coexplorer.query.values import Interval, format_size, interval, parse_size
 
 __all__ = [
     "FIELDS",
@@ -65,3 +82,42 @@ __all__ = [
     "platform_part",
     "spell_value",
 ]
+
+_ROOMS = {
+    **dict.fromkeys(("Completion", "complete_at"), "complete"),
+    **dict.fromkeys(
+        ("FIELDS", "FLAGS", "SORT_FIELDS", "QueryField", "ValueKind", "find_field"), "fields"
+    ),
+    **dict.fromkeys(("format_query", "format_term", "format_text"), "format"),
+    **dict.fromkeys(("fulfils", "group_terms", "spell_value"), "judge"),
+    **dict.fromkeys(("narrow_text", "narrow_to_tag"), "narrow"),
+    **dict.fromkeys(("parse_partial", "parse_query", "parse_value"), "parse"),
+    **dict.fromkeys(("PlatformPart", "platform_part"), "remote"),
+    **dict.fromkeys(
+        (
+            "Ago",
+            "AllTags",
+            "Compare",
+            "Day",
+            "DayBefore",
+            "Flag",
+            "Match",
+            "Never",
+            "Query",
+            "SortKey",
+            "Term",
+            "Word",
+        ),
+        "tree",
+    ),
+    **dict.fromkeys(("Interval", "format_size", "interval", "parse_size"), "values"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    globals()[name] = found
+    return found

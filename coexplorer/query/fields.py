@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Literal
 
@@ -145,6 +144,8 @@ def find_field(name: str) -> QueryField | None:
 
 def find_nearest(text: str, names: tuple[str, ...]) -> str | None:
     """Return the one of `names` that was probably meant by `text`."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it
+
     near = get_close_matches(text.lower(), names, n=1, cutoff=0.6)
     starting = [name for name in names if text and name.startswith(text.lower())]
     return near[0] if near else (starting[0] if starting else None)

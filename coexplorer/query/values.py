@@ -21,11 +21,11 @@ _UNITS = (
     | {f"{letter}ib": 1024**power for power, letter in enumerate("kmgtp", start=1)}
     | {letter: 1000**power for power, letter in enumerate("kmgtp", start=1)}
 )
-_SIZE = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)([a-z]{0,3})", re.ASCII | re.IGNORECASE)
-_DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
-_AGO = re.compile(r"-(\d{1,6})([hdwmy])", re.ASCII | re.IGNORECASE)
-_SPAN = re.compile(r"(\d{1,6})([hdwmy])", re.ASCII | re.IGNORECASE)
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_SIZE = r"(\d{1,20}(?:\.\d{1,20})?)([a-z]{0,3})"
+_DAY = r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
+_AGO = r"-(\d{1,6})([hdwmy])"
+_SPAN = r"(\d{1,6})([hdwmy])"
+_NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 _DAYS = {"today": 0, "yesterday": 1}
 _DAY_S = 86400
 _AGO_S: dict[AgoUnit, int] = {
@@ -42,7 +42,7 @@ def parse_size(text: str) -> int | None:
 
     A number without a unit is no size, so that a half-typed one never acts as bytes.
     """
-    found = _SIZE.fullmatch(text)
+    found = re.fullmatch(_SIZE, text, re.ASCII | re.IGNORECASE)
     if found is None:
         return None
     number, unit = Decimal(found[1]), found[2].lower()
@@ -74,7 +74,7 @@ def parse_count(text: str) -> int | None:
 
 def parse_number(text: str) -> int | float | None:
     """Return a number as custom metadata may hold it; None if it is not one or too large."""
-    if len(text) > 40 or _NUMBER.fullmatch(text) is None:  # noqa: PLR2004 - longer is no number
+    if len(text) > 40 or re.fullmatch(_NUMBER, text, re.ASCII | re.IGNORECASE) is None:  # noqa: PLR2004 - longer is no number
         return None
     number = float(text)
     if not math.isfinite(number):
@@ -85,10 +85,10 @@ def parse_number(text: str) -> int | float | None:
 
 def parse_moment(text: str) -> Day | Ago | None:
     """Return ``2024``, ``2024-01``, ``2024-01-31`` or ``-30d``; None when it is neither."""
-    ago = _AGO.fullmatch(text)
+    ago = re.fullmatch(_AGO, text, re.ASCII | re.IGNORECASE)
     if ago is not None:
         return Ago(int(ago[1]), cast("AgoUnit", ago[2].lower()))
-    found = _DAY.fullmatch(text)
+    found = re.fullmatch(_DAY, text, re.ASCII)
     if found is None:
         return None
     year, month, day = (None if part is None else int(part) for part in found.groups())
@@ -104,7 +104,7 @@ def parse_date(text: str) -> Day | DayBefore | Ago | None:
     day = _DAYS.get(text.lower())
     if day is not None:
         return DayBefore(day)
-    span = _SPAN.fullmatch(text)
+    span = re.fullmatch(_SPAN, text, re.ASCII | re.IGNORECASE)
     return parse_moment(text if span is None else f"-{span[1]}{span[2]}")
 
 

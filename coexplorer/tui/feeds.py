@@ -27,7 +27,7 @@ from coexplorer.library.events import (
     SyncFinished,
     SyncProgressed,
 )
-from coexplorer.library.results import Status
+from coexplorer.library.status import Status
 from coexplorer.models import Asset, AssetId, Record
 from coexplorer.query import parse_partial
 from coexplorer.text import clean

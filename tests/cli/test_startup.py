@@ -12,15 +12,18 @@ from coexplorer.cli.commands import COMMANDS, cli
 from coexplorer.cli.reference import build_reference
 from tests.support.program import TIMEOUT_S, Program, program_command
 
-HEAVY = ("httpx", "textual", "anyio", "trio", "msgspec", "starlette", "uvicorn", "sqlite3")
+NETWORK = ("httpx", "asyncio", "anyio", "trio", "ssl", "socket")
+LATE = ("logging", "subprocess", "tempfile", "shutil", "platformdirs", "difflib", "hashlib", "json")
+HEAVY = ("textual", "starlette", "uvicorn", *NETWORK, *LATE)
+OWN_MODULES = {"--help": 16, "ls": 75}
+"""How many of ours may be imported, a few more than are needed: what is added is to be noticed."""
 
 
 def imported_by(*args: str, env: dict[str, str] | None = None) -> set[str]:
-    """Return the top packages that a run of the program imports."""
+    """Return the modules that a run of the program imports."""
     code = (
         "import sys, atexit\n"
-        "say = lambda: print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)\n"
-        "atexit.register(say)\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
         f"sys.argv = ['coexplorer', *{args!r}]\n"
         "from coexplorer.cli import main\nmain()"
     )
@@ -37,11 +40,16 @@ def imported_by(*args: str, env: dict[str, str] | None = None) -> set[str]:
     return set(done.stderr.split())
 
 
+def own(modules: set[str]) -> set[str]:
+    return {name for name in modules if name.partition(".")[0] == "coexplorer"}
+
+
 @pytest.mark.parametrize("args", [("--help",), ("--version",)])
 def test_help_and_version_import_no_library(args: tuple[str, ...]) -> None:
     found = imported_by(*args)
     assert "click" in found
-    assert found.isdisjoint(HEAVY)
+    assert found.isdisjoint((*HEAVY, "msgspec", "sqlite3", "pathlib", "tomllib"))
+    assert len(own(found)) <= OWN_MODULES["--help"]
 
 
 def test_completing_a_command_imports_no_library() -> None:
@@ -56,7 +64,11 @@ def test_listing_what_is_known_imports_neither_client_nor_app(program: Program) 
     program.ok("sync")
     found = imported_by("ls", "tag:raw", "--offline", env=program.env)
     assert "sqlite3" in found
-    assert found.isdisjoint({"httpx", "textual", "trio", "starlette", "uvicorn"})
+    assert found.isdisjoint(HEAVY)
+    assert len(own(found)) <= OWN_MODULES["ls"]
+    assert found.isdisjoint(
+        f"coexplorer.{name}" for name in ("api", "demo", "fs", "tui", "library.session")
+    )
 
 
 def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -147,3 +159,24 @@ main()
     )
     looks_at = int(done.stdout.rpartition("looks at ")[2])
     assert looks_at < 2000
+
+
+@pytest.mark.parametrize(
+    ("args", "code"), [(["--version"], 0), (["--unknown"], 2), (["ls", "--sort", "x"], 2)]
+)
+@pytest.mark.parametrize("wide", [1, 100_000])
+def test_what_was_printed_and_the_exit_code_outlive_the_quick_end(
+    args: list[str], code: int, wide: int
+) -> None:
+    script = f"""
+import atexit, sys
+atexit.register(lambda: print("x" * {wide}, file=sys.stdout))
+sys.argv = ['coexplorer', *{args!r}]
+from coexplorer.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert done.stdout.endswith("x" * wide + "\n")

@@ -4,8 +4,8 @@ import msgspec
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import Library
-from coexplorer.library.context import search_time
 from coexplorer.library.entries import State
+from coexplorer.library.reading import search_time
 from coexplorer.models import AssetId, SearchRequest
 from coexplorer.query import parse_query
 from tests.support.server import COMBINED, DERIVED, RAW

@@ -22,7 +22,7 @@ from coexplorer.fs.kernel.inodes import Inode, Part, Place
 from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry
-from coexplorer.library.results import Status
+from coexplorer.library.status import Status
 from coexplorer.names import escape_name
 
 _FIELD_FILES = "  ".join(field.file for field in FIELDS)

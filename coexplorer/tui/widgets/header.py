@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from coexplorer.library.results import Status
+from coexplorer.library.status import Status
 from coexplorer.text import clean, fit, width
 from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.keys import key_of

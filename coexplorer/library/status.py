@@ -1,0 +1,46 @@
+"""Where the library stands: the figures of status lines. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The library's state, for status lines.
+
+    Attributes:
+        total: Assets in the catalog, archived ones too.
+        complete: Whether a sweep saw all of them; if not, there are at least `total`.
+        synced_at: Epoch seconds when the last complete sweep or refresh ended; None: never.
+        offline: The network is not used, or could not be reached at the last try.
+        syncing: This process is sweeping or refreshing now.
+        unsent: Journal entries that wait for the user: they could still go through.
+        refused: Journal entries that the platform refused for good, and that are not discarded yet.
+        catalog_problem: One line when the catalog had to be bypassed or rebuilt; else empty.
+        is_kept: Whether the next session finds what this one reads; not if the disk is full.
+        dialect: ``legacy`` or ``current``; empty when not known yet.
+        journal_problem: One line if the journal can't be written, so nothing can be changed;
+            otherwise empty.
+    """
+
+    total: int
+    complete: bool
+    synced_at: float | None
+    offline: bool
+    syncing: bool
+    unsent: int
+    catalog_problem: str = ""
+    is_kept: bool = True
+    dialect: str = ""
+    journal_problem: str = ""
+    refused: int = 0
+
+    @property
+    def problem(self) -> str:
+        """One line about what does not work on this machine; otherwise empty."""
+        return self.catalog_problem or self.journal_problem
+
+    @property
+    def count_text(self) -> str:
+        """The number of assets for people: ``40,213``, or ``at least 10,000``."""
+        return f"{self.total:,}" if self.complete else f"at least {self.total:,}"
