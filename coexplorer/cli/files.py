@@ -120,16 +120,24 @@ def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> 
     async def work(library: Library) -> int:
         async def one(asset_id: AssetId, trouble: _Trouble) -> bool:
             place = await _find_place(library, asset_id, folder) if asset == "-" else folder
-            with Progress("downloading", sizes=True) as bar:
+            written: list[Path] = []
+            try:
+                with Progress("downloading", sizes=True) as bar:
 
-                def show(progress: DownloadProgress) -> None:
-                    bar.update(progress.done_bytes, progress.total_bytes, progress.path)
+                    def show(progress: DownloadProgress) -> None:
+                        bar.update(progress.done_bytes, progress.total_bytes, progress.path)
 
-                written = await library.download(
-                    asset_id, path, place, progress=show, trouble=trouble.note
-                )
-            for each in written:
-                print_line(str(each))
+                    await library.download(
+                        asset_id,
+                        path,
+                        place,
+                        progress=show,
+                        trouble=trouble.note,
+                        arrived=written.append,
+                    )
+            finally:  # What is there is named, also if the rest can't be had.
+                for each in written:
+                    print_line(str(each))
             return bool(written)
 
         ids = await find_targets(library, targets, guess=True, fresh=False)

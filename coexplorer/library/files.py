@@ -48,6 +48,7 @@ _OF_ALL: Final = (NotSignedIn, RateLimited, Unreachable)
 OnProgress = Callable[[DownloadProgress], None]
 OnTrouble = Callable[[CoexplorerError], None]
 """Told of what can't be had while the rest goes on."""
+OnArrival = Callable[[Path], None]
 
 
 class Files:
@@ -147,8 +148,10 @@ class Files:
         asset_id: AssetId,
         path: str,
         folder: Path,
+        *,
         progress: OnProgress | None,
         trouble: OnTrouble | None,
+        arrived: OnArrival | None,
     ) -> list[Path]:
         """See `Library.download`."""
         path = path.strip("/")
@@ -173,6 +176,8 @@ class Files:
                 else:
                     faults = 0
                     written.append(target)
+                    if arrived is not None:
+                        arrived(target)
         return written
 
     async def _walk_from(

@@ -789,6 +789,7 @@ class Library:
         *,
         progress: Callable[[DownloadProgress], None] | None = None,
         trouble: Callable[[CoexplorerError], None] | None = None,
+        arrived: Callable[[Path], None] | None = None,
     ) -> list[Path]:
         """Download a file, or a folder with everything below it, into `folder`.
 
@@ -802,9 +803,13 @@ class Library:
             progress: Called with how far each file is.
             trouble: Called with each file or folder that can't be read, while the others come.
                 None: raise the first one.
+            arrived: Called with each file once all of it is there, also of a download that ends
+                with an error.
 
         Raises:
             Refused: A path from the platform would leave `folder`, or the size does not match.
             ApiError: No file can be read.
         """
-        return await self._files.download(asset_id, path, folder, progress, trouble)
+        return await self._files.download(
+            asset_id, path, folder, progress=progress, trouble=trouble, arrived=arrived
+        )

@@ -211,3 +211,39 @@ def test_a_part_of_an_asset_never_ends_with_0(
     assert done.code == (6 if kind == "null" else 7)
     assert done.err.startswith("coexplorer: the platform ")
     assert ("a.txt" in done.out) is (kind != "null")
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        (reply(401), 3),
+        (reply(500), 6),
+        (b"", 6),
+        (b"\0" * 100, 6),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 20, 6),
+    ],
+    ids=["401", "500", "nothing", "no HTTP", "put off"],
+)
+def test_what_came_before_the_end_is_named(
+    program: Program, answers: bytes, code: int, tmp_path: Path
+) -> None:
+    """Trouble that every other file would meet ends the download; what is there stays there."""
+
+    def answer(asked: Asked) -> Iterable[bytes]:
+        if asked.path == "/storage":
+            return [reply(200, b"alpha")]
+        if asked.path.endswith("/files/urls"):
+            there = "path=a.txt" in asked.target
+            return [reply(200, {"download_url": f"{server.url}/storage"}) if there else answers]
+        if not asked.path.endswith("/files"):
+            return [reply(200, {"id": DERIVED, "name": "n", "state": "ready"})]
+        names = ("a.txt", "b.txt", "c.txt", "d.txt")
+        return [reply(200, {"items": [{"name": name, "size": 5} for name in names]})]
+
+    with raw_server(answer) as server:
+        program.env["CODEOCEAN_DOMAIN"] = server.url
+        done = program("get", DERIVED, "--to", str(tmp_path / "to"))
+    assert done.code == code
+    assert done.lines == [str(tmp_path / "to" / "a.txt")], done.err
+    assert (tmp_path / "to" / "a.txt").read_bytes() == b"alpha"
+    assert not (tmp_path / "to" / "b.txt").exists()
