@@ -45,12 +45,12 @@ def talks() -> bool:
 def note(text: str) -> None:
     """Say what is going on, if somebody is there to read it."""
     if talks():
-        click.echo(click.style(clean(text), dim=True), err=True)
+        _say(click.style(clean(text), dim=True))
 
 
 def warn(text: str) -> None:
     """Say what must not be overlooked."""
-    click.echo(f"coexplorer: {clean(text)}", err=True)
+    _say(f"coexplorer: {clean(text)}")
 
 
 def warn_once(text: str) -> None:
@@ -82,7 +82,7 @@ def report_error(error: CoexplorerError, *, about: str = "") -> None:
     """
     if not _is_told(error.message) or about:
         sentence = clean(f"{about}: {error.message}" if about else error.message)
-        click.echo(f"{click.style('coexplorer:', fg='red')} {sentence}", err=True)
+        _say(f"{click.style('coexplorer:', fg='red')} {sentence}")
     if isinstance(error, QueryError) and error.text:
         for line in mark_place(error.text, error.start, error.end):
             click.echo(f"  {line}", err=True)
@@ -191,6 +191,13 @@ class _Bottom:
 
 
 _BOTTOM = _Bottom()
+
+
+def _say(line: str) -> None:
+    """Print a line where the one at the bottom was, which is drawn again below it."""
+    if _BOTTOM.drawn:
+        _BOTTOM.draw("")
+    click.echo(line, err=True)
 
 
 def draws() -> bool:
