@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import ASSET, record_values
 from coexplorer.cli.session import Invocation, pass_invocation
-from coexplorer.cli.targets import find_targets, read_targets, reading_options
+from coexplorer.cli.targets import Targets, find_targets, read_targets, reading_options
 from coexplorer.cli.values import SECONDS, TEXT, FilledPath
 from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ConfigError, FileTrouble
@@ -188,15 +189,37 @@ def wait_command(
 ) -> None:
     """Wait until new assets (state:draft) are ready or failed."""
     targets = read_targets(assets, query, reads=True)
-    ids = invocation.run(lambda library: find_targets(library, targets))
-    _wait(invocation, ids, timeout_s, style)
+    started = time.monotonic()
+    ids = invocation.run(lambda library: _find_in_time(library, targets, timeout_s))
+    if ids is None:
+        warn(f"still looking for the assets after {timeout_s:g} s")
+        leave(exits.TIMED_OUT)
+        return
+    _wait(invocation, ids, timeout_s, style, passed_s=time.monotonic() - started)
+
+
+async def _find_in_time(
+    library: Library, targets: Targets, timeout_s: float | None
+) -> list[AssetId] | None:
+    """Find what is meant, which may take a sweep; None: the time was over before."""
+    import anyio
+
+    with anyio.move_on_after(timeout_s):
+        return await find_targets(library, targets)
+    return None
 
 
 def _wait(
-    invocation: Invocation, ids: list[AssetId], timeout_s: float | None, style: Format
+    invocation: Invocation,
+    ids: list[AssetId],
+    timeout_s: float | None,
+    style: Format,
+    *,
+    passed_s: float = 0.0,
 ) -> None:
     """Wait for all of them, tell, and leave with the exit code that it deserves."""
-    records, timed_out = invocation.run(lambda library: wait_for(library, ids, timeout_s))
+    left_s = None if timeout_s is None else max(0.0, timeout_s - passed_s)
+    records, timed_out = invocation.run(lambda library: wait_for(library, ids, left_s))
     _print(records, style)
     for record in records:
         if record.asset.state == AssetState.FAILED:

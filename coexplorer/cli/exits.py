@@ -41,7 +41,7 @@ MEANINGS = {
     CONFLICT: "somebody else changed the same field; your text is kept",
     LOCAL: "trouble on this machine: a full disk, a file that can't be read or written",
     ASSET_FAILED: "the asset that was waited for ended in failed",
-    TIMED_OUT: "the time that --timeout gave is over; the asset is still in draft",
+    TIMED_OUT: "the time that --timeout gave is over; the asset may still be in draft",
     HUNG_UP: "the terminal went away (SIGHUP)",
     INTERRUPTED: "interrupted with Ctrl-C",
     BROKEN_PIPE: "the reader of the output went away",

@@ -110,4 +110,15 @@ def test_wait_tells_ready_and_failed_apart(program: Program) -> None:
 def test_wait_gives_up_when_it_was_told_to(program: Program) -> None:
     done = program("wait", DRAFT, "--timeout", "0.1")
     assert done.code == 11
-    assert "still in draft" in done.err
+    assert done.err.rstrip().endswith(" after 0.1 s")
+
+
+@pytest.mark.parametrize("target", [DRAFT, "state:draft", "no-name-of-any"])
+def test_wait_gives_up_in_time_although_the_platform_is_silent(
+    program: Program, target: str
+) -> None:
+    """Finding the assets may take a sweep, and a sweep the platform's patience."""
+    program.server.faults.add("silence")
+    done = program("wait", target, "--timeout", "0.5")
+    assert done.code == 11
+    assert done.err.rstrip().endswith("still looking for the assets after 0.5 s")
