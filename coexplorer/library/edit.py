@@ -40,7 +40,7 @@ from coexplorer.library.refusals import is_final
 from coexplorer.library.results import EditResult, describe_left_alone
 from coexplorer.library.selection import Fit, keep_shown, was_unfit
 from coexplorer.library.settle import find_archived, settle_edits
-from coexplorer.library.succession import find_ours, go_on_from_ours
+from coexplorer.library.succession import find_ours, go_on_from_ours, go_on_from_shown
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import Asset, AssetId, Membership, MetadataValue, Record
 
@@ -478,6 +478,7 @@ class Editor:
         by somebody else.
         """
         entry, journal = attempt.entry, self._context.journal
+        base = go_on_from_shown(entry, base, theirs)
         if attempt.purpose is not Purpose.DO:
             attempt.held = await self._context.run(journal.find_held, entry)
             return base

@@ -88,7 +88,8 @@ class Entry(msgspec.Struct, frozen=True):
         origin: The front end that did it: ``cli``, ``tui`` or ``mount``.
         asset_id: Empty for a create that has no id yet.
         asset_name: The asset's name when it was written down.
-        base: What the user had been shown; None unless `action` is an edit.
+        base: What the edit is merged from: what the user had been shown, as far as the platform
+            had it; None unless `action` is an edit.
         mine: What the user wants; None unless `action` is an edit or a create.
         before: What the platform had right before the write.
         after: What was sent: mine merged with theirs.
@@ -102,6 +103,7 @@ class Entry(msgspec.Struct, frozen=True):
         needless: It was left out because nothing needed to change.
         fit: What the asset must still be when it is read again; None: anything.
         asked: Fields that were given as a whole, even if they seemed to need no change.
+        shown: What the user had been shown, if some of it was not sent yet; None: `base` is that.
     """
 
     id: int
@@ -126,6 +128,7 @@ class Entry(msgspec.Struct, frozen=True):
     needless: bool = False
     fit: Fit | None = None
     asked: tuple[str, ...] = ()
+    shown: Fields | None = None
 
     @property
     def was_undone(self) -> bool:
@@ -150,6 +153,7 @@ class Draft(msgspec.Struct, frozen=True):
     needless: bool = False
     fit: Fit | None = None
     asked: tuple[str, ...] = ()
+    shown: Fields | None = None
 
 
 class Batch(msgspec.Struct, frozen=True):

@@ -178,6 +178,7 @@ class Journal:
                         "needless": draft.needless,
                         "fit": encode_value(draft.fit),
                         "asked": encode_value(draft.asked or None),
+                        "shown": encode_value(draft.shown),
                     },
                 )
                 for draft in drafts
@@ -301,7 +302,7 @@ class Journal:
         """
         with self._file.transaction() as connection:
             found = connection.execute(
-                "UPDATE entries SET base = ?, mine = ?, fit = NULL,"  # noqa: S608 - only marks
+                "UPDATE entries SET base = ?, mine = ?, shown = NULL, fit = NULL,"  # noqa: S608 - only marks
                 " state = CASE state WHEN ? THEN ? ELSE state END"
                 f" WHERE id = ? AND action = ? AND state IN ({_KEPT_MARKS})"
                 " AND (SELECT purpose FROM batches WHERE id = entries.batch_id) = ?",
@@ -419,16 +420,21 @@ class Journal:
             (batch_id, State.DISCARDED, _place_taken(batch_id)),
         )
 
-    def leave_to_later(self, entry: Entry) -> Entry | None:
-        """Return what of a change is not up to a later one; None when that is nothing."""
+    def leave_to_later(self, entry: Entry, *, but: int | None = None) -> Entry | None:
+        """Return what of a change is not up to a later one; None when that is nothing.
+
+        Args:
+            entry: The change.
+            but: A later entry that is not asked.
+        """
         dead = (State.DISCARDED, State.REFUSED)
         later = self._entries(
-            "WHERE asset_id = ? AND entries.id > ? AND batch_id > ?"
-            " AND undone_by IS NULL AND state NOT IN (?, ?) AND (state != ? OR needless)"
+            "WHERE asset_id = ? AND entries.id > ? AND batch_id > ? AND entries.id IS NOT ?"
+            " AND state NOT IN (?, ?) AND (state != ? OR needless)"
             # What only gave up another undo says nothing itself.
             " AND (state != ? OR reason != ?)",
             (
-                *(entry.asset_id, entry.id, entry.batch_id),
+                *(entry.asset_id, entry.id, entry.batch_id, but),
                 *(*dead, State.SKIPPED),
                 *(State.UNCHANGED, GIVEN_UP),
             ),
@@ -441,15 +447,13 @@ class Journal:
             "WHERE asset_id = ? AND state = ? ORDER BY entries.id",
             (reversal.asset_id, State.UNSENT),
         )
-        return held_texts(reversal, waiting)
+        # What a later change has overruled in one of them is never sent.
+        left = [self.leave_to_later(entry, but=reversal.id) for entry in waiting]
+        return held_texts(reversal, [entry for entry in left if entry is not None])
 
     def find_writes(self, asset_id: AssetId) -> list[Entry]:
         """Return the edits of an asset that this user's platform has from here, latest last."""
-        return self._entries(
-            "WHERE asset_id = ? AND state = ? AND action = ? AND after IS NOT NULL"
-            " ORDER BY settled_at, entries.id",
-            (asset_id, State.APPLIED, Action.EDIT),
-        )
+        return self._entries(_WRITES, _writes_of(asset_id))
 
     def reasons_of(self, batch_id: int) -> list[Reason]:
         """Return the reasons in a batch's entries, each with how many have it, most first."""
@@ -629,6 +633,16 @@ _SELECT = (
 )
 
 
+_WRITES = (
+    "WHERE asset_id = ? AND state = ? AND action = ? AND after IS NOT NULL"
+    " ORDER BY settled_at, entries.id"
+)
+
+
+def _writes_of(asset_id: AssetId) -> Sequence[object]:
+    return (asset_id, State.APPLIED, Action.EDIT)
+
+
 def _select(connection: sqlite3.Connection, tail: str, values: Sequence[object]) -> list[Entry]:
     return _build_all(connection.execute(f"{_SELECT} {tail}", values).fetchall())[0]
 
@@ -663,7 +677,8 @@ def _take_places(
             (draft.asset_id, *_NOT_THERE, batch),
         )
         _give_up(connection, [each for each in earlier if takes_place_of(draft, each)], batch, now)
-        done.append(go_on_from(draft, earlier))
+        writes = _select(connection, _WRITES, _writes_of(draft.asset_id))
+        done.append(go_on_from(draft, earlier, writes))
     return done
 
 

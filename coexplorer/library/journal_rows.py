@@ -35,6 +35,7 @@ ENTRY_COLUMNS = (
     "needless",
     "fit",
     "asked",
+    "shown",
 )
 """Columns of `entries` in the order that `build_entry` takes them, before ``at`` and ``origin``."""
 
@@ -42,7 +43,7 @@ ENTRY_COLUMNS = (
 def build_entry(row: Sequence[Any]) -> Entry:
     """Return the entry of `ENTRY_COLUMNS`, ``at`` and ``origin``."""
     values = dict(zip((*ENTRY_COLUMNS, "at", "origin"), row, strict=True))
-    for column in ("base", "mine", "before", "after"):
+    for column in ("base", "mine", "before", "after", "shown"):
         values[column] = _decode(values[column], Fields)
     for column in ("base_metadata", "metadata"):
         values[column] = _decode(values[column], dict[str, MetadataValue])

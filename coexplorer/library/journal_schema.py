@@ -11,7 +11,7 @@ import sqlite3
 
 from coexplorer.library.refusals import was_final
 
-VERSION = 4
+VERSION = 5
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -32,7 +32,7 @@ CREATE TABLE entries (
     asset_name    TEXT NOT NULL,  -- as it was then, for people
     action        TEXT NOT NULL,  -- edit, archive, unarchive, delete, create
     state         TEXT NOT NULL,  -- see entries.State
-    base          TEXT,           -- JSON of Fields: what the user had been shown
+    base          TEXT,           -- JSON of Fields: what the edit is merged from
     mine          TEXT,           -- JSON of Fields: what the user wants
     before        TEXT,           -- JSON of Fields: what the platform had right before the write
     after         TEXT,           -- JSON of Fields: what was sent
@@ -84,6 +84,11 @@ _THIRD = "ALTER TABLE entries ADD COLUMN fit TEXT"
 _FOURTH = "ALTER TABLE entries ADD COLUMN asked TEXT"
 
 
+# JSON of Fields: what the user had been shown, where `base` had to be put back to what the platform
+# had, as the text that was shown was not sent yet.
+_FIFTH = "ALTER TABLE entries ADD COLUMN shown TEXT"
+
+
 class NewerJournalError(Exception):
     """A newer coexplorer wrote this journal."""
 
@@ -113,5 +118,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute(_THIRD)
     if found < 4:  # noqa: PLR2004 - the version
         connection.execute(_FOURTH)
+    if found < 5:  # noqa: PLR2004 - the version
+        connection.execute(_FIFTH)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

@@ -70,7 +70,8 @@ def overrides(later: Draft | Entry, earlier: Entry) -> frozenset[Part]:
         return ours
     if later.reason == GIVEN_UP:
         return frozenset()  # it ends a word, and says nothing against later ones
-    if later.base is None or earlier.base is None or earlier.mine is None:
+    found = later.shown or later.base
+    if found is None or earlier.base is None or earlier.mine is None:
         return ours
     touched = parts_of(earlier)
     held = {
@@ -78,7 +79,7 @@ def overrides(later: Draft | Entry, earlier: Entry) -> frozenset[Part]:
         for field in FIELDS
         if field.kind is not Kind.SET
         and (field.name, "") in touched
-        and field.text_of(earlier.mine) != field.text_of(later.base)
+        and field.text_of(earlier.mine) != field.text_of(found)
     }
     return ours - held
 
@@ -136,24 +137,29 @@ def leave_to_later(entry: Entry, later: Iterable[Entry]) -> Entry | None:
     return entry
 
 
-def go_on_from(draft: Draft, earlier: Sequence[Entry]) -> Draft:
+def go_on_from(draft: Draft, earlier: Sequence[Entry], writes: Iterable[Entry]) -> Draft:
     """Base a change on what the platform has, where it was made from a text that was not sent.
+
+    It keeps what was shown: that, not its base, tells later which words it is against.
 
     Args:
         draft: The later change.
         earlier: Changes of the same asset that were not sent, oldest first.
+        writes: The edits of this asset that were made from here, latest last.
     """
     if draft.action is not Action.EDIT:
         return draft
-    ours = parts_of(draft)
+    ours, shown = parts_of(draft), draft.base
+    # An undo may wait although a part of it was done before: that text is there.
+    there = set() if shown is None else set(_latest_writers(writes, shown))
     for entry in reversed(earlier):
         if draft.base is not None and entry.base is not None and entry.mine is not None:
-            values: dict[str, Value] = {}
-            for field in FIELDS:
-                if field.kind is not Kind.SET and (field.name, "") in ours & parts_of(entry):
-                    unsent, shown = field.text_of(entry.mine), field.text_of(draft.base)
-                    if unsent == shown:
-                        values[field.name] = field.value_of(entry.base)
+            texts = {name for name, of in ours & parts_of(entry) if not of} & set(FIELD_BY_NAME)
+            values = {
+                name: FIELD_BY_NAME[name].value_of(entry.base)
+                for name in texts - there
+                if same_value(entry.mine, draft.base, name)
+            }
             draft = msgspec.structs.replace(draft, base=replace_values(draft.base, values))
         if draft.metadata is not None and entry.metadata is not None:
             shown_keys = dict(draft.base_metadata or {})
@@ -161,7 +167,17 @@ def go_on_from(draft: Draft, earlier: Sequence[Entry]) -> Draft:
                 if name == _METADATA and shown_keys.get(key) == entry.metadata.get(key):
                     _copy_key(entry.base_metadata or {}, shown_keys, key)
             draft = msgspec.structs.replace(draft, base_metadata=shown_keys)
-    return draft
+    return draft if draft.base == shown else msgspec.structs.replace(draft, shown=shown)
+
+
+def go_on_from_shown(entry: Entry, base: Fields, theirs: Fields) -> Fields:
+    """Return `base` with the texts that the user was shown and the platform has after all."""
+    if entry.shown is None:
+        return base
+    names = changed_fields(base, entry.shown)
+    there = [name for name in names if same_value(entry.shown, theirs, name)]
+    values = {name: FIELD_BY_NAME[name].value_of(theirs) for name in there}
+    return replace_values(base, values)
 
 
 def go_on_from_ours(entry: Entry, base: Fields, theirs: Fields, writes: Iterable[Entry]) -> Fields:

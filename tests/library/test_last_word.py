@@ -1,7 +1,9 @@
 """The last change to an asset wins, sent or not; and nothing is called unneeded without asking."""
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
+import msgspec
 import pytest
 
 from coexplorer.demo.faults import Kind
@@ -13,7 +15,14 @@ from coexplorer.library.bulk import CONCURRENCY
 from coexplorer.library.changes import Change
 from coexplorer.library.entries import Action, Draft, Entry, State
 from coexplorer.library.results import BatchReport
-from coexplorer.library.succession import ALL, go_on_from, leave_to_later, parts_of
+from coexplorer.library.succession import (
+    ALL,
+    go_on_from,
+    go_on_from_shown,
+    leave_to_later,
+    overrides,
+    parts_of,
+)
 from coexplorer.models import AssetId
 from tests.library.conftest import OpenSession, many_assets
 
@@ -81,7 +90,40 @@ def test_a_text_made_from_an_unsent_one_is_based_on_what_the_platform_has() -> N
     draft = Draft(
         A, "n", Action.EDIT, unsent.mine, replace_values(unsent.mine, {"description": "v2"})
     )
-    assert go_on_from(draft, [unsent]).base == replace_values(unsent.mine, {"description": "d"})
+    assert go_on_from(draft, [unsent], []).base == replace_values(unsent.mine, {"description": "d"})
+
+
+def test_a_text_that_was_written_before_is_no_unsent_one() -> None:
+    unsent = edit_entry({"mount": "v1"})
+    written = msgspec.structs.replace(
+        edit_entry({"mount": "v1"}), state=State.APPLIED, before=BASE, after=unsent.mine
+    )
+    assert unsent.mine is not None
+    draft = Draft(A, "n", Action.EDIT, unsent.mine, replace_values(unsent.mine, {"mount": "v2"}))
+    assert go_on_from(draft, [unsent], [written]) == draft
+
+
+def test_an_undo_takes_back_the_text_that_was_shown_whatever_it_is_merged_from() -> None:
+    waiting = edit_entry({"description": "v1", "name": "v1"}, number=5)
+    assert waiting.mine is not None
+    older = replace_values(waiting.mine, {"description": "v0"})
+    draft = Draft(A, "n", Action.EDIT, waiting.mine, older, reverses=1)
+    based = go_on_from(draft, [waiting], [])
+    assert (based.base, based.shown) == (
+        replace_values(waiting.mine, {"description": "d"}),
+        waiting.mine,
+    )
+    assert overrides(based, waiting) == {("description", "")}
+
+
+def test_what_the_user_was_shown_is_no_conflict_if_the_platform_has_it() -> None:
+    entry = msgspec.structs.replace(
+        edit_entry({"description": "v2", "name": "v2"}),
+        shown=replace_values(BASE, {"description": "v1", "name": "v1"}),
+    )
+    theirs = replace_values(BASE, {"description": "v1", "name": "other"})
+    found = go_on_from_shown(entry, BASE, theirs)
+    assert found == replace_values(BASE, {"description": "v1"})
 
 
 WORDS: dict[str, tuple[Change, Change, Callable[[DemoServer, str], object], object]] = {
@@ -191,6 +233,89 @@ async def test_the_last_word_wins_whenever_and_in_whichever_order_both_are_sent(
         assert result.state in (State.APPLIED, State.UNCHANGED, State.DISCARDED)
     assert look(server, asset) == wanted
     assert await library.kept() == []
+
+
+Step: TypeAlias = Change | int | str
+"""A change; to undo the change of this number; or ``down``, ``up``, ``undo``, ``redo``."""
+
+PARTLY_COVERED: dict[str, tuple[list[Step], dict[str, object]]] = {
+    "a text of an undo that waits": (
+        [
+            Change(values={"description": "d1"}),
+            Change(values={"description": "d2", "name": "n2"}),
+            *("down", 2, "up", 1),
+        ],
+        {"description": "", "name": "session 00000"},
+    ),
+    "a text of an undo that waits, both without the platform": (
+        [
+            Change(values={"description": "d1"}),
+            Change(values={"description": "d2", "name": "n2"}),
+            *("down", 2, 1, "up"),
+        ],
+        {"description": "", "name": "session 00000"},
+    ),
+    "a tag, by a change that was undone": (
+        [
+            "down",
+            Change(values={"name": "n1"}, add_tags=("two",)),
+            "up",
+            Change(add_tags=("three",), remove_tags=("two",)),
+            "undo",
+        ],
+        {"name": "n1", "tags": ("bulk",)},
+    ),
+    "a text of a redo that was done in part before": (
+        [
+            Change(values={"name": "n1", "mount": "m1"}),
+            "undo",
+            Change(values={"name": "n2"}),
+            *("redo", "down", "redo"),
+            Change(values={"mount": "m2"}),
+            *("undo", "redo", "up"),
+        ],
+        {"name": "n2", "mount": "m2"},
+    ),
+    "a text under one that was given up": (
+        [
+            Change(values={"description": "d1"}),
+            Change(values={"description": "d2"}),
+            "down",
+            Change(values={"description": "d3", "name": "n3"}),
+            Change(values={"description": "d4"}),
+            *("undo", 2, "up"),
+        ],
+        {"description": "d1", "name": "n3"},
+    ),
+}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("case", PARTLY_COVERED)
+async def test_a_change_that_is_covered_in_part_loses_no_later_word(
+    library: Library, server: DemoServer, case: str, order: int
+) -> None:
+    steps, wanted = PARTLY_COVERED[case]
+    (asset,) = many_assets(server, 1)
+    await library.sync()
+    for step in steps:
+        if isinstance(step, Change):
+            await change(library, asset, step)
+        elif isinstance(step, int):
+            await library.undo(step)
+        elif step == "down":
+            server.stop()
+            await is_down(library)
+        elif step == "up":
+            server.start()
+            await library.sync()
+        else:
+            await (library.undo() if step == "undo" else library.redo())
+    for entry in (await library.kept())[::order]:
+        await library.retry(entry.id)
+    assert await library.kept() == []
+    stored = server.store.get(asset)
+    assert {name: getattr(stored, name) for name in wanted} == wanted
 
 
 async def test_a_change_says_what_it_took_the_place_of(
