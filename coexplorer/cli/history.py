@@ -207,9 +207,10 @@ def undo_command(
     """Take back the last change, or CHANGE of the log, and say which that was.
 
     Tags are taken back one by one. A text that was changed since, by you or somebody else, is left
-    alone and named; it is not used up, so the next undo tries it again. What of the change was not
-    sent yet is given up. If the last change failed, the one before it is named, not taken back. A
-    delete can't be undone.
+    alone and named; it is not used up, so the next undo tries it again. What of the change the
+    platform does not have is given up; where nobody knows, because the reply was lost and the
+    platform can't be asked, nothing is taken back. If the last change failed, the one before it is
+    named, not taken back. A delete can't be undone.
     """
     _reverse(invocation, change, "undo", dry_run=dry_run, style=style)
 

@@ -189,9 +189,9 @@ def tell_failures(report: BatchReport) -> None:
             # Or shows none at all: old platforms' replies are without the mount.
             warn(f"{result.asset_name}: the platform's reply does not show the new {fields}")
     for entry in report.given_up[:_SHOWN]:
-        warn(f"given up: {entry.action} {entry.asset_name} (entry {entry.id}, not sent)")
+        warn(f"given up: {entry.action} {entry.asset_name} (entry {entry.id})")
     if len(report.given_up) > _SHOWN:
-        warn(f"given up: {len(report.given_up) - _SHOWN:,} more that were not sent")
+        warn(f"given up: {len(report.given_up) - _SHOWN:,} more")
 
 
 def tell_left_alone(result: EditResult) -> bool:
@@ -219,7 +219,9 @@ def summarize(report: BatchReport, way_back: str) -> str:
         parts = [f"{DONE[action]} {applied[0].asset_name}"]
     if withdrawn:
         what = plural(len(withdrawn), "change")
-        parts.append(f"gave up {what} that {'was' if len(withdrawn) == 1 else 'were'} not sent")
+        parts.append(
+            f"gave up {what} that {'was' if len(withdrawn) == 1 else 'were'} not on the platform"
+        )
     if unchanged:
         parts.append(f"{unchanged} left as they were")
     if missed:

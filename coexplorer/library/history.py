@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from coexplorer.errors import Refused, UndoRefused
+from coexplorer.errors import ApiError, Refused, UndoRefused
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never, no_batch
 from coexplorer.library.changes import Plan, PlanItem
@@ -158,6 +158,7 @@ class History:
     async def plan_undo(self, batch_id: int) -> Plan:
         """See `Library.plan_undo`."""
         batch = await self.batch(batch_id)
+        await self._find_out(batch)
         drafts = await self._plan_reversal(batch)
         purpose = find_opposite(batch)
         return Plan(build_reversal_title(batch, purpose), tuple(map(_plan_draft, drafts)))
@@ -220,13 +221,7 @@ class History:
     async def _reverse(
         self, batch: Batch, progress: OnProgress | None, stopping: Stopping = never
     ) -> BatchReport:
-        journal = self._context.journal
-        # What an earlier try left under way may have arrived: then it is not done twice.
-        await self._context.run(journal.recover)
-        await settle_entries(self._context, await self._context.run(journal.reversals_of, batch.id))
-        if batch.counts.get(State.UNKNOWN):
-            lost = await self._context.run(journal.entries_of, batch.id)
-            await settle_entries(self._context, lost)
+        await self._find_out(batch)
         drafts = await self._plan_reversal(batch)
         purpose = find_opposite(batch)
         return await self._bulk.start(
@@ -237,6 +232,26 @@ class History:
             takes_back=batch.id,
             stopping=stopping,
         )
+
+    async def _find_out(self, batch: Batch) -> None:
+        """Ask what arrived of a batch, and of earlier tries to take it back.
+
+        Raises:
+            ApiError: Nobody can tell, so nothing may be taken back.
+        """
+        journal = self._context.journal
+        await self._context.run(journal.recover)
+        lost = await self._context.run(journal.reversals_of, batch.id)
+        if batch.counts.get(State.UNKNOWN):
+            lost += await self._context.run(journal.entries_of, batch.id)
+        try:
+            await settle_entries(self._context, lost)
+        except ApiError as error:
+            error.hint = (
+                f"nobody knows yet whether change {batch.id} arrived, so nothing was taken back:"
+                " do the same again when the platform answers"
+            )
+            raise
 
     async def _plan_reversal(self, batch: Batch) -> list[Draft]:
         """Return what takes a batch back, the last first: what was done and what is kept of it.

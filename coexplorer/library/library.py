@@ -645,7 +645,10 @@ class Library:
     async def plan_undo(self, batch_id: int) -> Plan:
         """Say what undoing a batch would do to each asset; sends nothing.
 
+        If the reply to a part of it was lost, it asks the platform what arrived.
+
         Raises:
+            ApiError: The platform can't be asked.
             Refused: There is no batch of this number.
             UndoRefused: There is nothing to undo, or it was a delete or a create.
         """
@@ -667,6 +670,8 @@ class Library:
         again.
 
         Raises:
+            ApiError: The reply to a part of it was lost, and the platform can't be asked whether it
+                arrived: nothing was written down or sent.
             UndoRefused: There is nothing to undo, or the last change did not go through, or it was
                 a delete or a create, or another process is undoing the same right now.
         """

@@ -48,7 +48,7 @@ def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
     name = name_change(batch)
     text = f"{done}: {name}" if report.applied else ""
     if report.applied and all(result.withdrawn for result in report.applied):
-        text = f"given up, as it was not sent yet: {name}"
+        text = f"given up, as the platform did not have it: {name}"
     left = [
         f"{' and '.join(result.skipped_fields)} of {clean(result.asset_name)}"
         for result in report.results

@@ -93,7 +93,7 @@ def test_undo_names_what_is_older_and_takes_nothing(program: Program) -> None:
     assert "give it up: coexplorer undo 2" in done.err
     assert "coexplorer undo 1 (set description)" in done.err
     assert program.server.store.get(RAW).description == "yesterday"
-    assert "gave up 1 change that was not sent" in program.ok("undo", "2").out
+    assert "gave up 1 change that was not on the platform" in program.ok("undo", "2").out
     program.ok("undo", "1")
     assert program.server.store.get(RAW).description != "yesterday"
 
@@ -110,7 +110,7 @@ def test_undo_gives_up_what_was_not_sent_and_says_so(
     assert "undo: add tag today" in shown
     done = program.ok("undo", *number)
     assert done.out == (
-        "undo: add tag today (change 2): gave up 1 change that was not sent"
+        "undo: add tag today (change 2): gave up 1 change that was not on the platform"
         " (take it back: coexplorer redo)\n"
     )
     program.server.start()
@@ -118,6 +118,33 @@ def test_undo_gives_up_what_was_not_sent_and_says_so(
     assert program.server.store.get(RAW).description == "yesterday"
     assert "redo: add tag today (change 3): changed" in program.ok("redo").out
     assert "today" in program.server.store.get(DERIVED).tags
+
+
+@pytest.mark.parametrize("number", [(), ("1",)])
+@pytest.mark.parametrize("arrived", [True, False])
+def test_undo_of_a_change_whose_reply_was_lost_waits_for_the_platform(
+    program: Program, number: tuple[str, ...], *, arrived: bool
+) -> None:
+    program.ok("sync")
+    before = program.server.store.get(RAW).description
+    program.server.faults.add("lost" if arrived else 504, "PUT")
+    program.server.faults.add("reset", "GET", f"data_assets/{RAW}", after=2)
+    assert program("edit", RAW, "--description", "perhaps").code == 6
+    assert "1 unknown" in program.ok("log").out
+    program.server.faults.clear()
+    program.server.stop()
+    for options in ((), ("--dry-run",)):
+        done = program("undo", *number, *options)
+        assert done.code == 6, done
+        assert "nobody knows yet whether change 1 arrived, so nothing was taken back" in done.err
+    assert "1 unknown" in program.ok("log").out
+    program.server.start()
+    said = program.ok("undo", *number).out
+    assert ("gave up 1 change" in said) is not arrived
+    assert program.server.store.get(RAW).description == before
+    assert program.ok("retry").out == "nothing waits for you\n"
+    program.ok("redo")
+    assert program.server.store.get(RAW).description == "perhaps"
 
 
 def test_undo_after_a_change_without_effect_names_what_it_takes_back(program: Program) -> None:

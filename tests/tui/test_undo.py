@@ -77,9 +77,9 @@ async def test_a_change_that_was_not_sent_is_named_and_given_up(
         await app.until_shown("unsent")
         server.faults.clear()
         await app.press("u")
-        await app.until_shown("which was not sent yet?")
+        await app.until_shown("which is not on the platform?")
         await app.press("y")
-        await until_said(app, "given up, as it was not sent yet")
+        await until_said(app, "given up, as the platform did not have it")
         await app.until(lambda: not app.main.desk.sends.any, "nothing on its way")
         assert app.stored(OUTSIDE).archived
 

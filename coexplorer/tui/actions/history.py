@@ -86,7 +86,7 @@ async def _take_back(screen: MainScreen, batch: Batch, purpose: Purpose, *, wait
         )
         return
     elif is_single:
-        unsent = "" if batch.standing else ", which was not sent yet"
+        unsent = "" if batch.standing else ", which is not on the platform"
         when = describe_origin(batch, external.local_time())
         question = f"{describe_purpose(batch)}, {when}{unsent}?"
         await library.plan_undo(batch.id)  # which says why it can't be, before anybody is asked

@@ -263,7 +263,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         how = "not done" if stopped else "failed"
         text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
         if given_up:
-            text += f", {given_up:,} given up that {'was' if given_up == 1 else 'were'} not sent"
+            text += f", {given_up:,} given up"
         leaves = f"{key_of(CLOSE)} leaves"
         again = "goes on" if stopped else "retries the failed ones"
         hint = (
