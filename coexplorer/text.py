@@ -8,6 +8,7 @@ become visible escapes (``\x1b``, ``\u202e``, ``\n``), so that they mean nothing
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 ELLIPSIS = "…"
@@ -129,3 +130,11 @@ def size_text(size_bytes: int | None) -> str:
             return f"{value:.{digits}f} {unit}"
         value /= _STEP
     raise AssertionError
+
+
+def guess_word(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean …?)`` when a word is nearly a known one, else nothing (pure)."""
+    import difflib  # noqa: PLC0415 - few ask, and it is slow to import
+
+    near = difflib.get_close_matches(word.lower(), list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -11,6 +11,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from enum import Enum, auto
 from types import TracebackType
 from typing import Final
 
@@ -44,6 +45,14 @@ _PROXY_S: Final = 10.0
 _FAILS: Final = "certificate verify failed: "
 _DOCS: Final = "see docs/network.md"
 _NO_PLATFORM: Final = "check the domain and its port, and whether a proxy is in the way"
+
+
+class Stop(Enum):
+    """Who ends the way to a platform."""
+
+    PROXY = auto()
+    CERTIFICATE = auto()
+    PLATFORM = auto()
 
 
 class NoTunnel(httpx.ProxyError):
@@ -197,10 +206,21 @@ class Network(httpx.AsyncBaseTransport):
 
     def describe(self, error: Exception, url: str, *, writes: bool) -> Failure:
         """Turn what was raised on the way to `url` into a failure; see `describe`."""
-        proxy = None
-        with suppress(ValueError, ConfigError):  # told by `error` already
-            proxy = find_proxy(parse_origin(url), self._environment)
+        proxy = self._find_proxy(url)
         return describe(error, writes=writes, proxy=proxy, environment=self._environment)
+
+    def find_stop(self, error: Exception, url: str) -> Stop:
+        """Tell who ended the way to `url`."""
+        if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in str(error):
+            return Stop.CERTIFICATE
+        kinds = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+        is_proxy = isinstance(error, kinds) and self._find_proxy(url) is not None
+        return Stop.PROXY if is_proxy else Stop.PLATFORM
+
+    def _find_proxy(self, url: str) -> Proxy | None:
+        with suppress(ValueError, ConfigError):  # told by the request's own error
+            return find_proxy(parse_origin(url), self._environment)
+        return None
 
 
 def describe(

@@ -294,7 +294,7 @@ class Connections:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = _connect(self.path)
         try:
-            version = _read_version(connection, self.path)
+            version = find_version(connection, self.path)
             if version == VERSION:
                 connection.execute("SELECT name FROM sqlite_schema LIMIT 1").fetchone()
                 return
@@ -358,7 +358,7 @@ def _is_whole(path: Path, error: sqlite3.Error | OSError) -> bool:
         if not path.stat().st_size or (log.exists() and log.stat().st_size):
             return False
         with contextlib.closing(_connect_frozen(path)) as connection:
-            return _read_version(connection, path) == VERSION
+            return find_version(connection, path) == VERSION
     except (sqlite3.Error, OSError, CatalogError, *_UNREADABLE):
         return False
 
@@ -372,7 +372,7 @@ def is_damage(error: Exception) -> bool:
     return code_of(error) in _DAMAGED or any(text in str(error) for text in _DAMAGE_TEXTS)
 
 
-def _read_version(connection: sqlite3.Connection, path: Path) -> int:
+def find_version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the schema's version; 0 for an empty file.
 
     Raises:

@@ -98,12 +98,17 @@ def ensure_lockable(path: Path) -> None:
     descriptor = os.open(probe, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         os.truncate(descriptor, 1)
-        _try_locks(descriptor)
+        try_locks(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _try_locks(descriptor: int) -> None:
+def try_locks(descriptor: int) -> None:
+    """Try on an open file of at least one byte what SQLite needs of its disk.
+
+    Raises:
+        NoLocksError: There are no locks.
+    """
     try:
         # Shared, so that nobody who tries at the same time is kept out.
         for lock in (fcntl.lockf, fcntl.flock):

@@ -10,9 +10,7 @@ from coexplorer.cli.completion import complete_settings
 from coexplorer.cli.narration import warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.schema import SETTING, Values
-from coexplorer.cli.values import guess_word
 from coexplorer.config import find_paths
-from coexplorer.config.domain import parse_domain
 from coexplorer.config.file import (
     ConfigFile,
     Setting,
@@ -21,7 +19,8 @@ from coexplorer.config.file import (
     load_config_file,
     read_setting,
 )
-from coexplorer.errors import ConfigError, NotFound
+from coexplorer.errors import NotFound
+from coexplorer.text import guess_word
 
 _HIDDEN = "(set)"
 
@@ -79,15 +78,16 @@ def get_command(key: str) -> None:
 def set_command(key: str, values: tuple[str, ...]) -> None:
     """Set KEY to VALUE; a list takes several, or one with commas."""
     from coexplorer.config.write import change_setting
+    from coexplorer.doctor.settings import check_config
 
     setting = _find(key)
     if setting.is_list:
         several = tuple(each.strip() for value in values for each in value.split(","))
-        change_setting(find_paths(), setting, tuple(filter(None, several)), check=_check)
+        change_setting(find_paths(), setting, tuple(filter(None, several)), check=check_config)
     elif len(values) > 1:
         raise click.UsageError(f"{key} takes one value; put it in quotes")
     else:
-        change_setting(find_paths(), setting, values[0], check=_check)
+        change_setting(find_paths(), setting, values[0], check=check_config)
 
 
 @config_command.command("unset")
@@ -95,11 +95,12 @@ def set_command(key: str, values: tuple[str, ...]) -> None:
 def unset_command(key: str) -> None:
     """Remove KEY, so that the default holds again."""
     from coexplorer.config.write import change_setting
+    from coexplorer.doctor.settings import check_config
 
     setting = _find(key)
     if read_setting(load_config_file(find_paths().config_file), setting) is None:
         raise NotFound(f"{key} is not set", hint="coexplorer config list shows what is")
-    change_setting(find_paths(), setting, None, check=_check)
+    change_setting(find_paths(), setting, None, check=check_config)
 
 
 def _find(key: str) -> Setting:
@@ -123,33 +124,3 @@ def _find(key: str) -> Setting:
     if setting.is_secret:
         raise click.UsageError("tokens are neither shown nor given here: use coexplorer login")
     return setting
-
-
-def _check(config: ConfigFile) -> None:
-    """Check what only the whole program knows: profiles, columns, commands, keys and queries.
-
-    Raises:
-        ConfigError: Something would have no effect.
-        QueryError: A view is no query.
-    """
-    from coexplorer.query import parse_query
-    from coexplorer.tui.columns import COLUMN_BY_ID
-    from coexplorer.tui.keys import build_keymap
-
-    if config.default_profile is not None and config.default_profile not in config.profiles:
-        known = ", ".join(config.profiles) or "none yet"
-        raise ConfigError(
-            f"there is no profile {config.default_profile!r}", hint=f"profiles: {known}"
-        )
-    for column in config.columns:
-        if column not in COLUMN_BY_ID:
-            guess = guess_word(column, COLUMN_BY_ID)
-            raise ConfigError(
-                f"there is no column {column!r}{guess}", hint=f"columns: {', '.join(COLUMN_BY_ID)}"
-            )
-    for problem in build_keymap(config.keys, config.actions).problems:
-        raise ConfigError(problem, hint="docs/keys.md lists commands and their keys")
-    for profile in config.profiles.values():
-        parse_domain(profile.domain)
-        for query in profile.views.values():
-            parse_query(query)

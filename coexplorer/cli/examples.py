@@ -94,6 +94,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer profiles --check", "and which tokens still work"),
     ),
     "whoami": (("coexplorer whoami", "does my token still work?"),),
+    "doctor": (
+        ("coexplorer doctor", "what is wrong here, and what to do about it"),
+        ("coexplorer doctor -o json", "for a bug report or a script"),
+    ),
     "config": (
         ("coexplorer config list", "what is set"),
         ("coexplorer config set default_profile acme", "change one setting"),

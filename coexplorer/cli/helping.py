@@ -8,8 +8,8 @@ import click
 
 from coexplorer.cli.exits import MEANINGS
 from coexplorer.cli.schema import KINDS, VERSION
-from coexplorer.cli.values import guess_word
 from coexplorer.query import FIELDS, FLAGS, SORT_FIELDS
+from coexplorer.text import guess_word
 
 
 @click.command("help")

@@ -23,9 +23,9 @@ from coexplorer.cli.format import size_text
 from coexplorer.cli.schema import Holds, Kind, Values, encode
 from coexplorer.cli.screen import terminal_width
 from coexplorer.cli.table import Column, render_table
-from coexplorer.cli.values import OneOf, guess_word
+from coexplorer.cli.values import OneOf
 from coexplorer.models import Asset, Membership, Record
-from coexplorer.text import clean
+from coexplorer.text import clean, guess_word
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -226,6 +226,20 @@ ENTRY = Kind(
         Key("wanted", Holds.OBJECT, "The fields as you wanted them.", nullable=True, detail=True),
         Key("before", Holds.OBJECT, "The fields before it was sent.", nullable=True, detail=True),
         Key("sent", Holds.OBJECT, "The fields as they were sent.", nullable=True, detail=True),
+        Key(
+            "metadata_seen",
+            Holds.OBJECT,
+            "Custom metadata as you saw it, if it was edited.",
+            nullable=True,
+            detail=True,
+        ),
+        Key(
+            "metadata_sent",
+            Holds.OBJECT,
+            "Custom metadata as it was sent, if it was edited.",
+            nullable=True,
+            detail=True,
+        ),
     ),
     id_key="asset_id",
 )
@@ -345,6 +359,17 @@ MOUNT = Kind(
     ),
 )
 
+FINDING = Kind(
+    "finding",
+    ("doctor",),
+    (
+        Key("check", Holds.TEXT, "What was looked at; docs/troubleshooting.md lists all."),
+        Key("state", Holds.TEXT, "`ok`, `warning`, `fault` or `skipped`."),
+        Key("message", Holds.TEXT, "What was found."),
+        Key("hint", Holds.TEXT, "What you can do about it.", nullable=True),
+    ),
+)
+
 KINDS = (
     ASSET,
     FILE,
@@ -360,6 +385,7 @@ KINDS = (
     USER,
     SETTING,
     MOUNT,
+    FINDING,
 )
 
 
@@ -510,6 +536,8 @@ def entry_values(entry: Entry) -> Values:
         "wanted": show(entry.mine),
         "before": show(entry.before),
         "sent": show(entry.after),
+        "metadata_seen": entry.base_metadata,
+        "metadata_sent": entry.metadata,
     }
 
 

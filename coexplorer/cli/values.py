@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -150,17 +149,11 @@ class OneOf(click.Choice[str]):
             click.BadParameter: It is none of them.
         """
         if value not in self.choices:
+            from coexplorer.text import guess_word
+
             guess = guess_word(str(value), self.choices)
             self.fail(f"{value!r} is none of {', '.join(self.choices)}{guess}", param, ctx)
         return str(value)
-
-
-def guess_word(word: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean …?)`` when a word is nearly a known one, else nothing (pure)."""
-    import difflib
-
-    near = difflib.get_close_matches(word.lower(), list(known), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
 
 
 FOLDER = _Folder()

@@ -196,6 +196,18 @@ def list_mounts(paths: Paths, *, uid: int | None = None) -> list[Mount]:
         paths: The program's folders.
         uid: Leave out what another user mounted; None: of everybody.
     """
+    records, present = _read_records(paths), _find_present()
+    for gone in set(records) - set(present):
+        _record_file(paths, Path(gone)).unlink(missing_ok=True)
+    return _pair(records, present, uid)
+
+
+def look_at_mounts(paths: Paths, *, uid: int | None = None) -> list[Mount]:
+    """List mounts as `list_mounts` does, and change nothing."""
+    return _pair(_read_records(paths), _find_present(), uid)
+
+
+def _read_records(paths: Paths) -> dict[str, Mount]:
     folder = _records_dir(paths)
     records: dict[str, Mount] = {}
     for file in folder.glob("*.json") if folder.is_dir() else ():
@@ -204,9 +216,17 @@ def list_mounts(paths: Paths, *, uid: int | None = None) -> list[Mount]:
         except (OSError, msgspec.MsgspecError):
             continue
         records[record.folder] = record
-    present = {str(path): owner for path, _, owner in _iter_owned()}
-    for gone in set(records) - set(present):
-        _record_file(paths, Path(gone)).unlink(missing_ok=True)
+    return records
+
+
+def _find_present() -> dict[str, int | None]:
+    """Return the folders of our mounts in this namespace, each with who mounted it."""
+    return {str(path): owner for path, _, owner in _iter_owned()}
+
+
+def _pair(
+    records: dict[str, Mount], present: dict[str, int | None], uid: int | None
+) -> list[Mount]:
     return [
         msgspec.structs.replace(records[path], alive=_is_running(records[path].pid))
         if path in records

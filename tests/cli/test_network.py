@@ -4,95 +4,22 @@ Everything runs in a network of its own, with a platform, proxies, and two autho
 one, that the system believes, and a company's.
 """
 
-import json
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from tests.support.company import ENTER, HERE, HERE6, NAME, PASSWORD, USER
+from tests.support.company import HERE, HERE6, NAME, PASSWORD, USER, Company, company_network
 
 PLATFORM = 6
-ROOT = Path(__file__).parents[2]
-
-
-class Ran(msgspec.Struct, frozen=True):
-    """How a command ended, and by which proxies it went."""
-
-    code: int
-    out: str
-    err: str
-    by: list[str]
-
-
-class Company:
-    """The network, and commands in it."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.told = json.loads(self._read())
-        self.homes = 0
-
-    def _read(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, "the network could not be made; what it said is above"
-        return line
-
-    def place(self, name: str, host: str = HERE) -> str:
-        return f"{host}:{self.told[name]}"
-
-    def path(self, name: str) -> str:
-        return f"{self.told['folder']}/{name}"
-
-    def __call__(
-        self,
-        env: Mapping[str, str],
-        *argv: str,
-        trust: str = "public",
-        platform: str | None = None,
-        home: str | None = None,
-    ) -> Ran:
-        """Run the program; `env` may name the places of the network in braces."""
-        self.homes += 1
-        places = {name: self.place(name) for name in self.told}
-        filled = {
-            name: value.format(**places, dir=self.told["folder"]) for name, value in env.items()
-        }
-        own = {
-            "HOME": home or self.path(f"home{self.homes}"),
-            "CODEOCEAN_DOMAIN": platform or f"https://{self.place('platform', NAME)}",
-            "CODEOCEAN_TOKEN": self.told["token"],
-        }
-        program = [sys.executable, "-m", "coexplorer", *(argv or ("ls", "--tsv"))]
-        asked = {"argv": program, "env": {**own, **filled}, "trust": trust}
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        ran = msgspec.json.decode(self._read(), type=Ran)
-        said = ran.out + ran.err
-        assert "Traceback" not in said
-        assert "mistake in coexplorer" not in said
-        for secret in (self.told["token"], PASSWORD, "%23ss"):
-            assert secret not in said
-        return ran
 
 
 @pytest.fixture(scope="module")
 def company() -> Iterator[Company]:
-    with subprocess.Popen(
-        [*ENTER, sys.executable, "-m", "tests.support.company"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    ) as process:
-        yield Company(process)
+    with company_network() as network:
+        yield network
 
 
 QUOTED = "me:p%23ss%2Fwo%3Ard%401"

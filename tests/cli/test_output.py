@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import anyio
 import click
 import pytest
 from hypothesis import given
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 from coexplorer.cells import read_text, write_row, write_text
 from coexplorer.cli.commands import COMMANDS, cli
 from coexplorer.cli.schema import ASSET, KINDS, LIGHT, VERSION, Holds, Kind, time_text
+from coexplorer.config import load_settings
 from coexplorer.demo.asset import StoredAsset
+from coexplorer.library import open_library
 from coexplorer.library.lists import parse_list
+from coexplorer.models import AssetId
 from tests.support.program import Program
 from tests.support.server import OLD, RAW, THEIRS, VIEWED, make_id
 
@@ -280,3 +284,32 @@ def test_every_command_that_prints_rows_takes_a_format() -> None:
             "--output" in parameter.opts for each in (command, *below) for parameter in each.params
         )
         assert takes == (name in named), name
+
+
+def test_the_log_has_edits_of_custom_metadata(program: Program) -> None:
+    """Only the library makes them so far, and the log tells of them."""
+
+    async def edit() -> None:
+        async with open_library(load_settings(env=program.env), origin="cli") as library:
+            (found,) = await library.records([AssetId(RAW)])
+            asset = found.asset
+            before = asset.custom_metadata
+            await library.edit(
+                AssetId(RAW),
+                base=asset.fields,
+                mine=asset.fields,
+                base_metadata=before,
+                metadata={**before, "subject id": "700000"},
+            )
+
+    program.ok("sync")
+    anyio.run(edit)
+    (row,) = program.ok("log", "-o", "json").json
+    assert row["metadata_seen"]["subject id"] == "655019"
+    assert row["metadata_sent"]["subject id"] == "700000"
+    program.ok("edit", RAW, "--add-tag", "new")
+    rows = program.ok("log", "-o", "json", "-n", "1").json
+    assert (rows[0]["metadata_seen"], rows[0]["metadata_sent"]) == (None, None)
+    columns = ("entry", "metadata_sent")
+    told = program.ok("log", "-o", "csv").lines[0].split(",")
+    assert set(columns) & set(told) == {"entry"}

@@ -1,0 +1,76 @@
+"""``doctor``: what is wrong, and the way out; one line for each check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.cli import exits
+from coexplorer.cli.format import plural
+from coexplorer.cli.narration import note
+from coexplorer.cli.output import Format, format_options, print_rows
+from coexplorer.cli.plans import leave
+from coexplorer.cli.schema import FINDING, Values
+from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.text import clean
+
+if TYPE_CHECKING:
+    from coexplorer.doctor import Finding
+
+_COLORS = {"ok": "green", "warning": "yellow", "fault": "red", "skipped": None}
+_SIGN_IN = {"settings", "profile", "token"}
+_PLATFORM = {"network", "proxy", "certificates", "connection", "clock", "platform"}
+
+
+@click.command("doctor")
+@format_options(FINDING, columns=True)
+@pass_invocation
+def doctor_command(invocation: Invocation, *, columns: tuple[str, ...], style: Format) -> None:
+    """Find what is wrong with the settings, the network, the token, the disk or the mount.
+
+    Each check has one line, and below it what to do about it: ok, warning (it works, but not
+    everything as well as it could), fault, or skipped. Nothing is changed, and no secret is shown.
+    It also works without a profile or a network, and with broken settings.
+
+    It ends with 0 if there is no fault, else with the code of the first one: 3 for settings,
+    profile and token, 6 for the way to the platform, 9 for this machine.
+    """
+    from coexplorer.doctor import State, diagnose
+    from coexplorer.doctor.settings import Asked
+
+    note("looking…")
+    found = diagnose(Asked(invocation.profile, invocation.domain, invocation.token_file))
+    if style is not Format.TABLE or columns:
+        print_rows(FINDING, map(_describe, found), style, columns)
+    else:
+        _print_lines(found)
+    faults = [each for each in found if each.state is State.FAULT]
+    warnings = sum(each.state is State.WARNING for each in found)
+    note(f"{plural(len(faults), 'fault')}, {plural(warnings, 'warning')}")
+    if faults:
+        leave(_code_of(faults[0].check))
+
+
+def _describe(finding: Finding) -> Values:
+    return {
+        "check": finding.check,
+        "state": finding.state,
+        "message": finding.message,
+        "hint": finding.hint or None,
+    }
+
+
+def _print_lines(found: Iterable[Finding]) -> None:
+    for each in found:
+        state = click.style(f"{each.state:<7}", fg=_COLORS[each.state], bold=True)
+        click.echo(f"{state}  {each.check:<12}  {clean(each.message)}")
+        if each.hint:
+            click.echo(f"{'':23}{clean(each.hint)}")
+
+
+def _code_of(check: str) -> int:
+    if check in _SIGN_IN:
+        return exits.SIGN_IN
+    return exits.PLATFORM if check in _PLATFORM else exits.LOCAL

@@ -1,0 +1,84 @@
+"""Puts the checks together: what must be known first, what is asked side by side, what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coexplorer.config import Paths
+from coexplorer.doctor.files import (
+    look_at_catalog,
+    look_at_disk,
+    look_at_folders,
+    look_at_journal,
+    look_at_locks,
+)
+from coexplorer.doctor.findings import CHECKS, Finding, State, pass_check, skip_check
+from coexplorer.doctor.machine import look_at_fuse, look_at_mounts_here, look_at_versions
+from coexplorer.doctor.network import ANSWER_S, look_at_network, look_at_token, look_at_way
+from coexplorer.doctor.running import Check, run_checks
+from coexplorer.doctor.settings import Asked, Subject, look_at_settings
+
+_SHORT_S = 10.0
+_FILE_S = 15.0
+_WAY_S = 2 * ANSWER_S + 5
+_TOKEN_S = 120.0 + 2 * ANSWER_S
+"""A program that gives the token may be asking for a passphrase."""
+
+
+def diagnose(asked: Asked) -> list[Finding]:
+    """Look at everything, and return what was found in the order of `CHECKS`.
+
+    It takes seconds, and never longer than the longest deadline of a check. Nothing is changed.
+
+    Args:
+        asked: What the command line gives.
+    """
+    subject = Subject()
+    found = run_checks(
+        [Check(("settings", "profile"), lambda: look_at_settings(subject, asked), _SHORT_S)]
+    )
+    found += run_checks(list(_list_checks(subject)))
+    told = {each.check for each in found}
+    why = "there is no profile to look at it for"
+    found += [skip_check(name, why) for name in CHECKS if name not in told]
+    order = list(CHECKS)
+    return sorted(_explain_by_cause(found), key=lambda each: order.index(each.check))
+
+
+def _list_checks(subject: Subject) -> Iterator[Check]:
+    base_url, settings = subject.base_url, subject.settings
+    yield Check(("network",), lambda: look_at_network(base_url), _SHORT_S)
+    yield Check(
+        ("proxy", "certificates", "connection", "clock"), lambda: look_at_way(base_url), _WAY_S
+    )
+    if settings is not None:
+        yield Check(("token", "platform"), lambda: look_at_token(settings), _TOKEN_S)
+    yield Check(("fuse",), look_at_fuse, _SHORT_S)
+    yield Check(("versions",), look_at_versions, _SHORT_S)
+    if subject.paths is not None:
+        yield from _list_of_folders(subject.paths, subject)
+
+
+def _list_of_folders(paths: Paths, subject: Subject) -> Iterator[Check]:
+    settings = subject.settings
+    yield Check(("mounts",), lambda: look_at_mounts_here(paths), _SHORT_S)
+    yield Check(("folders",), lambda: look_at_folders(paths), _SHORT_S)
+    yield Check(("locks",), lambda: look_at_locks(paths), _SHORT_S)
+    yield Check(("disk",), lambda: look_at_disk(paths), _SHORT_S)
+    yield Check(("catalog",), lambda: look_at_catalog(paths, settings), _FILE_S)
+    yield Check(("journal",), lambda: look_at_journal(paths, settings), _FILE_S)
+
+
+def _explain_by_cause(found: list[Finding]) -> Iterator[Finding]:
+    """Leave a cause alone: what failed only because of it was not really looked at."""
+    states = {each.check: each.state for each in found}
+    ways = ("network", "proxy", "certificates", "connection")
+    cause = next((name for name in ways if states.get(name) is State.FAULT), "")
+    for each in found:
+        if each.check == "network" and states.get("connection") is State.OK:
+            told = "the platform answers" if each.state is State.FAULT else each.message
+            yield pass_check("network", told)
+        elif each.state is State.FAULT and each.check in {*ways, "platform"} - {cause} and cause:
+            yield skip_check(each.check, f"fix first: {cause}")
+        else:
+            yield each

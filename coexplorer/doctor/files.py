@@ -1,0 +1,221 @@
+"""This machine's disks, and what coexplorer keeps on them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from coexplorer.catalog.disk import NoLocksError, try_locks
+from coexplorer.catalog.inspection import inspect_catalog
+from coexplorer.config import Paths, Settings
+from coexplorer.doctor.findings import Finding, State, pass_check, skip_check, tell_error
+from coexplorer.errors import FileTrouble, explain_os
+from coexplorer.library.inspection import inspect_journal
+from coexplorer.text import plural, size_text
+
+LOOK_S: Final = 8.0
+"""How long a catalog or a journal is searched for damage."""
+
+_TRIED_BYTES: Final = 64 * 1024
+_LOW_BYTES: Final = 200_000_000
+_LEAST_BYTES: Final = 20_000_000
+_OLD_S: Final = 7 * 86_400.0
+_NAMED: Final = 3
+_MOST_FILES: Final = 10_000
+
+
+def _list_folders(paths: Paths) -> dict[str, Path]:
+    """Return the variable of each folder and the folder; what can't be kept matters most."""
+    return {
+        "XDG_STATE_HOME": paths.state_dir,
+        "XDG_CACHE_HOME": paths.cache_dir,
+        "XDG_CONFIG_HOME": paths.config_dir,
+    }
+
+
+def _find_existing(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that is there."""
+    for each in (folder, *folder.parents):
+        if os.path.lexists(each):
+            return each
+    return Path("/")
+
+
+def _open_nameless(folder: Path) -> IO[bytes]:
+    """Make a file without a name in a folder, or in the nearest above it that is there."""
+    return tempfile.TemporaryFile(dir=_find_existing(folder))
+
+
+def look_at_folders(paths: Paths) -> Iterator[Finding]:
+    """See whether the folders can be written, and whose they are."""
+    found = [*_find_unwritable(paths), *_find_open(paths)]
+    worst = [each for each in found if each.state is State.FAULT] or found
+    if not worst:
+        yield pass_check("folders", f"{paths.state_dir} and the others can be written")
+    yield from worst
+
+
+def _find_unwritable(paths: Paths) -> Iterator[Finding]:
+    for variable, folder in _list_folders(paths).items():
+        try:
+            with _open_nameless(folder) as file:
+                file.write(bytes(_TRIED_BYTES))
+                file.flush()
+        except OSError as error:
+            trouble = FileTrouble.of(
+                folder, "written", error, hint=f"or set {variable} to another folder"
+            )
+            is_needed = folder != paths.config_dir
+            yield tell_error("folders", trouble, State.FAULT if is_needed else State.WARNING)
+
+
+def _find_open(paths: Paths) -> Iterator[Finding]:
+    """Find what others own or may look at."""
+    own = os.geteuid()
+    strange: list[Path] = []
+    for folder in _list_folders(paths).values():
+        if not folder.is_dir():
+            continue
+        if folder.stat().st_mode & 0o077:
+            where = shlex.quote(str(folder))
+            yield Finding(
+                "folders",
+                State.WARNING,
+                f"{folder} is open to others, and what it holds is yours alone",
+                f"run: chmod -R go-rwx {where}",
+            )
+        if own:
+            strange += [path for path in _iter_files(folder) if path.lstat().st_uid != own]
+    if strange:
+        named = ", ".join(map(str, strange[:_NAMED])) + (", …" if strange[_NAMED:] else "")
+        yield Finding(
+            "folders",
+            State.FAULT,
+            f"not yours: {named}",
+            f"as root: chown {own} {' '.join(shlex.quote(str(each)) for each in strange[:_NAMED])}",
+        )
+
+
+def _iter_files(folder: Path) -> Iterator[Path]:
+    count = 0
+    for where, _, names in os.walk(folder):
+        yield Path(where)
+        for name in names:
+            yield Path(where, name)
+            count += 1
+            if count > _MOST_FILES:
+                return
+
+
+def look_at_locks(paths: Paths) -> Iterator[Finding]:
+    """Try locks on files without a name."""
+    for variable, folder in _list_folders(paths).items():
+        try:
+            with _open_nameless(folder) as file:
+                file.truncate(1)
+                try_locks(file.fileno())
+        except NoLocksError as error:
+            told = f"{folder} can't be used: {error.strerror}"
+            hint = f"set {variable} to a folder on a local disk"
+            yield Finding("locks", State.FAULT, told, hint)
+            return
+        except OSError as error:
+            yield skip_check("locks", f"they can't be tried in {folder}: {explain_os(error)[0]}")
+            return
+    yield pass_check("locks", "the disks have them")
+
+
+def look_at_disk(paths: Paths) -> Iterator[Finding]:
+    """See how much room there is."""
+    rooms: list[tuple[int, Path]] = []
+    for folder in (paths.state_dir, paths.cache_dir):
+        found = os.statvfs(_find_existing(folder))
+        if found.f_files and not found.f_favail:
+            told = f"the disk of {folder} has no room for another file"
+            yield Finding("disk", State.FAULT, told, "delete files there")
+            return
+        rooms.append((found.f_bavail * found.f_frsize, folder))
+    least, folder = min(rooms)
+    told = f"{size_text(least)} free for {folder}"
+    if least < _LOW_BYTES:
+        state = State.FAULT if least < _LEAST_BYTES else State.WARNING
+        yield Finding("disk", state, told, "free some disk space")
+    else:
+        yield pass_check("disk", told)
+
+
+def _list_files(chosen: Path | None, folder: Path) -> list[Path]:
+    """Return the profile's file, or without a profile all that are there."""
+    if chosen is not None:
+        return [chosen]
+    return sorted(folder.glob("*.sqlite3"))
+
+
+def look_at_catalog(paths: Paths, settings: Settings | None) -> Iterator[Finding]:
+    """Look at the profile's catalog, or at all of them."""
+    chosen = None if settings is None else settings.catalog_path
+    for path in _list_files(chosen, paths.cache_dir / "catalogs"):
+        found = inspect_catalog(path, limit_s=LOOK_S)
+        if found is None:
+            continue
+        if found.error is not None:
+            yield tell_error("catalog", found.error)
+        elif found.synced_at is None:
+            told = (
+                f"{path} is of an earlier version" if found.is_old else f"{path} is not filled yet"
+            )
+            hint = "the next command brings it up to date" if found.is_old else "coexplorer sync"
+            yield Finding("catalog", State.WARNING, told, hint)
+        else:
+            yield _judge_catalog(found.synced_at, found.assets or 0, complete=found.complete)
+        return
+    yield skip_check("catalog", "there is none yet")
+
+
+def _judge_catalog(synced_at: float, assets: int, *, complete: bool) -> Finding:
+    age_s = time.time() - synced_at
+    told = f"{plural(assets, 'asset')}, read {_tell_age(age_s)}"
+    if not complete:
+        return Finding(
+            "catalog", State.WARNING, f"it holds a part of the assets: {told}", "coexplorer sync"
+        )
+    if age_s > _OLD_S:
+        return Finding("catalog", State.WARNING, f"it is old: {told}", "coexplorer sync")
+    return pass_check("catalog", told)
+
+
+def _tell_age(seconds: float) -> str:
+    for unit, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= unit:
+            return f"{plural(int(seconds // unit), name)} ago"
+    return "just now"
+
+
+def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding]:
+    """Look at the profile's journal, or at all of them."""
+    chosen = None if settings is None else settings.journal_path
+    waiting = refused = seen = 0
+    for path in _list_files(chosen, paths.state_dir / "journals"):
+        found = inspect_journal(path, limit_s=LOOK_S)
+        if found is None:
+            continue
+        if found.error is not None:
+            yield tell_error("journal", found.error)
+            return
+        seen += 1
+        waiting += found.waiting
+        refused += found.refused
+    if not seen:
+        yield skip_check("journal", "nothing was changed from here yet")
+    elif waiting:
+        told = f"{plural(waiting, 'change')} could not be sent"
+        hint = "coexplorer log shows them, coexplorer retry sends them"
+        yield Finding("journal", State.WARNING, told, hint)
+    else:
+        kept = f"; {plural(refused, 'change')} refused (coexplorer log --refused)"
+        yield pass_check("journal", f"nothing waits to be sent{kept if refused else ''}")
