@@ -18,11 +18,14 @@ The modules:
     themes               colours and the shared style sheet
     messages             what widgets tell their screen, in the past tense
     widgets/             show what they are given, post messages; never call the library
-    feeds                reads the library for the main screen's widgets, follows its events
-    actions/             what each command of the main screen does: functions of the screen, by id;
-                         they call the library
-    screens/             base (keys → commands, workers, errors → notifications), main, and one
-                         screen per file for what covers it; they call the library
+    host                 what screens ask of the app: the app imports them, not they it
+    workbench            the main screen without its keys: widgets, desk, sizes, marks
+    feeds/               read the library for the widgets of the workbench, follow its events
+    actions/             what each command of the main screen does: functions of the workbench, by
+                         id; they call the library
+    screens/             base (keys → commands, workers, errors → notifications), main (leads keys
+                         and what widgets tell to actions), and one screen per file for what
+                         covers it; they call the library
     quickstart/          the first frame: kept at the exit, shown while the app is still imported
     terminal/            the one place that writes output: cells, differences, pacing,
                          driver; and being a job of a shell: signals, stopping, going on

@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from coexplorer.config import Settings
-from coexplorer.errors import CatalogError, ConfigError, NotSignedIn
+from coexplorer.errors import CatalogError, NotSignedIn
 from coexplorer.library.library import Library
 from coexplorer.text import clean
 from coexplorer.tui import external
@@ -28,14 +28,11 @@ from coexplorer.tui.quickstart.first_frame import Frame
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.main import MainScreen
 from coexplorer.tui.terminal.app import TerminalApp
-from coexplorer.tui.themes import STYLE, THEMES, build_themes, choose_theme
-from coexplorer.tui.views import build_views
+from coexplorer.tui.themes import STYLE, build_themes, choose_theme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from coexplorer.tui.host import MainHost
 
-    from coexplorer.library.results import BatchReport
-    from coexplorer.tui.screens.plan import MakePlan, PlanScreen
 
 KEPT_NOTICES = 200
 KEYS_OF_EDITORS = (signal.SIGINT, signal.SIGQUIT)
@@ -171,25 +168,12 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             if subject != about and each in self._notifications
         ]
 
-    def iter_themes(self) -> Iterable[tuple[str, str]]:
-        """Yield the themes that are offered, each with what it is."""
-        return THEMES.items()
-
     # What needs the world outside the widgets
-
-    @property
-    def mount_fault(self) -> str:
-        """Why mounting is not possible here; empty when it is."""
-        return external.find_mount_fault()
-
-    async def has_mount(self) -> bool:
-        """Tell whether the profile's folder is mounted."""
-        return await external.is_mounted(self.settings.mount_folder)
 
     async def set_mounted(self, *, mounted: bool) -> str:
         """Mount the assets in a process of its own, or unmount them; say what was done."""
         said = await external.set_mounted(self.settings, mounted=mounted)
-        self.left_mounted = mounted and await self.has_mount()
+        self.left_mounted = mounted and await external.is_mounted(self.settings.mount_folder)
         return said
 
     async def copy(self, text: str) -> bool:
@@ -251,75 +235,6 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
                         path = str(self.settings.catalog_path)
                         self.last_frame = Frame(*capture, look=look, catalog=path, change=change)
 
-    async def carry_out(self, screen: MainScreen, make: MakePlan, count: int) -> bool:
-        """Show a plan as soon as it is made; carried out, its rows are read again.
-
-        Its screen is there at once, and takes the keys that are typed meanwhile. Marks stay, so
-        that a second change of the same assets can follow; those of assets that are gone go with
-        them.
-
-        Args:
-            screen: The main screen.
-            make: Makes the plan.
-            count: Of how many assets.
-
-        Returns:
-            Whether it was carried out, as far as there was anything to do.
-
-        Raises:
-            CoexplorerError: What `make` raised.
-        """
-        from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
-
-        shown = PlanScreen(self.library, make, count, outside=screen.desk.marked.outside)
-        report = await self.show_plan(screen, shown)
-        return report is not None or shown.has_nothing
-
-    async def show_plan(self, screen: MainScreen, shown: PlanScreen) -> BatchReport | None:
-        """Show a plan's screen; return what it came to, None when it was left.
-
-        Raises:
-            CoexplorerError: The plan could not be made.
-        """
-        report = await self.push_screen_wait(shown)
-        if shown.failure is not None:
-            raise shown.failure
-        if shown.has_nothing:
-            screen.say("there is nothing to do")
-            return None
-        if report is not None:
-            for result in report.applied:
-                screen.desk.marked.note_own_change(result.asset_id)
-            await screen.drop_lost_marks()
-        screen.feeds.load_list()
-        await screen.feeds.load_status()
-        return report
-
-    # Settings that are changed from here
-
-    async def save_view(self, screen: MainScreen, name: str, text: str) -> None:
-        """Save a search under a name; no name removes the view that has this search."""
-        views = screen.desk.saved_views
-        old = next((key for key, query in views.items() if query == text), None)
-        try:
-            if old is not None and old != name:
-                del views[old]
-                external.save_view(self.settings, old, None)
-            if name:
-                views[name] = text
-                external.save_view(self.settings, name, text)
-        except ConfigError as error:
-            screen.say(f"the view lasts until you leave: {error}", severity="warning")
-        screen.strip.show_views(build_views(views), query=text)
-        await screen.feeds.load_counts(pause=False)
-
-    def save_columns(self, columns: Iterable[str]) -> None:
-        """Keep the choice of columns."""
-        try:
-            external.save_columns(self.settings, tuple(columns))
-        except ConfigError as error:
-            self.say(f"the columns last until you leave: {error}", severity="warning")
-
     # What comes up of itself
 
     @property
@@ -356,3 +271,9 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
 
         if not any(isinstance(screen, SignInScreen) for screen in self.screen_stack):
             self.push_screen(SignInScreen(self.library, self.settings, error))
+
+
+if TYPE_CHECKING:
+
+    def _is_host(app: CoexplorerApp) -> MainHost:
+        return app

@@ -289,7 +289,7 @@ async def test_keys_pressed_while_the_list_is_read_anew_are_not_undone(
         row = app.main.rows.current
         assert row is not None
         monkeypatch.setattr(app.library, "window", read_slowly)
-        app.main.feeds.load_list()
+        app.main.feeds.list.load()
         await reading.wait()
         await app.press("j", "j", "j")
         assert app.main.rows.cursor == 3
@@ -321,7 +321,7 @@ async def test_keys_pressed_before_a_reload_has_begun_are_not_undone(
     add_assets(server, 300)
     async with running_app(server, settings) as app:
         rows = app.main.rows
-        app.main.feeds.load_list()
+        app.main.feeds.list.load()
         rows.move_by(200)  # before the reload's worker had its first turn
         await app.app.workers.wait_for_complete(
             [worker for worker in app.app.workers if worker.name == "list"]
@@ -335,7 +335,7 @@ async def test_keys_pressed_over_rows_that_are_gone_end_on_the_asset_that_was_se
     async with running_app(server, settings) as app:
         slow = Slow(app, monkeypatch, "window")
         await app.library.archive(AssetId(COMBINED))
-        app.main.feeds.load_list()
+        app.main.feeds.list.load()
         await slow.begun.wait()
         await app.press("j", "j")
         assert name_of(app) == "ophys_draft"
@@ -353,7 +353,7 @@ async def test_a_reload_that_follows_another_list_goes_where_that_was_to_go(
         slow = Slow(app, monkeypatch, "window")
         await app.press("2")
         await slow.begun.wait()
-        app.main.feeds.load_list()  # as changes from elsewhere do
+        app.main.feeds.list.load()  # as changes from elsewhere do
         slow.go_on.set()
         await app.until(lambda: app.main.rows.windows.count == 6, "my assets")
         assert app.main.rows.cursor == 0
@@ -397,7 +397,7 @@ async def test_rows_that_were_read_for_an_earlier_list_are_not_shown_in_the_next
         slow = Slow(app, monkeypatch, "window")
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(app.main.feeds.load_rows, BLOCK, BLOCK)
+            tasks.start_soon(app.main.feeds.list.load_rows, BLOCK, BLOCK)
             await slow.begun.wait()
             rows.show_list(301, read)
             slow.go_on.set()
@@ -411,7 +411,7 @@ async def test_changes_are_shown_while_more_of_them_come(
         await app.library.archive(AssetId(COMBINED))
 
         def is_shown() -> bool:
-            app.main.feeds._take(RowsChanged())  # faster than they are shown
+            app.main.news.take(RowsChanged())  # faster than they are shown
             return "both recordings" not in app.text()
 
         await app.until(is_shown, "the archived asset gone")
@@ -459,7 +459,7 @@ async def test_keys_that_go_beyond_the_rows_at_hand_are_not_undone_by_reading_an
         rows = app.main.rows
         await app.until(lambda: rows.windows.count > 4 * BLOCK, "the list")
         slow = Slow(app, monkeypatch, "window")
-        app.main.feeds.load_list()  # as changes from elsewhere do
+        app.main.feeds.list.load()  # as changes from elsewhere do
         await slow.begun.wait()
         await app.press("G")
         assert rows.current is None  # it is not read yet

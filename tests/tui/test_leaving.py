@@ -64,7 +64,7 @@ async def show_ahead(app: CoexplorerApp, late: Awaitable[object]) -> None:
 
 async def read_list(app: CoexplorerApp, late: Awaitable[object]) -> None:
     await late
-    app.main.feeds.load_list(to_top=True)
+    app.main.feeds.list.load(to_top=True)
     await app.main.feeds.load_start()
 
 

@@ -5,7 +5,6 @@ They ask the library, tell the widgets, and hold no state of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from coexplorer.tui.actions import (
@@ -22,9 +21,7 @@ from coexplorer.tui.actions import (
 )
 
 if TYPE_CHECKING:
-    from coexplorer.tui.screens.main import MainScreen
-
-Action = Callable[["MainScreen"], Coroutine[None, None, None] | None]
+    from coexplorer.tui.workbench import Action
 
 ACTIONS: dict[str, Action] = {
     **browse.ACTIONS,

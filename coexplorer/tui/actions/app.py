@@ -5,48 +5,51 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from coexplorer.errors import ConfigError
+from coexplorer.tui import external
 from coexplorer.tui.columns import COLUMN_BY_ID, COLUMNS
 from coexplorer.tui.command_registry import COMMANDS
 from coexplorer.tui.commands import Group, Scope
 from coexplorer.tui.keys import show_key
+from coexplorer.tui.themes import THEMES
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
-    from coexplorer.tui.actions import Action
-    from coexplorer.tui.screens.main import MainScreen
+    from collections.abc import Iterable
+
+    from coexplorer.tui.workbench import Action, Workbench
 
 
-async def refresh(screen: MainScreen) -> None:
+async def refresh(screen: Workbench) -> None:
     """Ask the platform for new assets and other people's edits."""
-    screen.feeds.show_header("looking for changes")
+    screen.feeds.header.show("looking for changes")
     try:
         report = await screen.library.catch_up()
         screen.say(f"{report.total:,} assets, {report.removed:,} gone")
     finally:
-        screen.feeds.show_header("")
+        screen.feeds.header.show("")
         await screen.feeds.load_status()
-        screen.feeds.load_list()
+        screen.feeds.list.load()
 
 
-async def sweep(screen: MainScreen) -> None:
+async def sweep(screen: Workbench) -> None:
     """Read everything again."""
     report = await screen.library.sync()
     how = "all" if report.complete else "not all: the platform stopped early"
     screen.say(f"{report.seen:,} assets read ({how}), {report.removed:,} gone")
 
 
-async def mount(screen: MainScreen) -> None:
+async def mount(screen: Workbench) -> None:
     """Mount or unmount."""
-    app = screen.coexplorer
-    mounted = await app.has_mount()
-    screen.feeds.show_header("unmounting…" if mounted else "mounting…")
+    mounted = await external.is_mounted(screen.settings.mount_folder)
+    screen.feeds.header.show("unmounting…" if mounted else "mounting…")
     try:
-        screen.say(await app.set_mounted(mounted=not mounted))
+        screen.say(await screen.coexplorer.set_mounted(mounted=not mounted))
     finally:
-        screen.feeds.show_header("")
+        screen.feeds.header.show("")
 
 
-async def columns(screen: MainScreen) -> None:
+async def columns(screen: Workbench) -> None:
     """Choose columns: one after the other is put in or taken out."""
     shown = list(screen.rows.columns)
     while True:
@@ -64,11 +67,18 @@ async def columns(screen: MainScreen) -> None:
         else:
             shown = [c for c in COLUMN_BY_ID if c in shown or c == chosen]
         screen.rows.show_columns(shown)
-        screen.coexplorer.save_columns(shown)
+        _keep_columns(screen, shown)
         shown = list(screen.rows.columns)
 
 
-async def palette(screen: MainScreen) -> None:
+def _keep_columns(screen: Workbench, columns: Iterable[str]) -> None:
+    try:
+        external.save_columns(screen.settings, tuple(columns))
+    except ConfigError as error:
+        screen.say(f"the columns last until you leave: {error}", severity="warning")
+
+
+async def palette(screen: Workbench) -> None:
     """Find a command by its words."""
     keymap = screen.coexplorer.keymap
     now = screen.situation()
@@ -100,33 +110,33 @@ async def palette(screen: MainScreen) -> None:
         screen.say(f"there is no command {chosen}", severity="warning")
 
 
-async def theme(screen: MainScreen) -> None:
+async def theme(screen: Workbench) -> None:
     """Choose the theme."""
-    app = screen.coexplorer
     if os.environ.get("NO_COLOR"):
         screen.say("NO_COLOR is set: only the terminal's own look is available", severity="warning")
         return
-    choices = [Choice(name, help=help_) for name, help_ in app.iter_themes()]
+    choices = [Choice(name, help=help_) for name, help_ in THEMES.items()]
     chosen = await screen.prompt.choose("theme", choices)
     if chosen is not None:
-        app.theme = chosen
-        app.memory.remembered.theme = chosen
-        app.memory.save()
+        screen.app.theme = chosen
+        memory = screen.coexplorer.memory
+        memory.remembered.theme = chosen
+        memory.save()
 
 
-def sign_in(screen: MainScreen) -> None:
+def sign_in(screen: Workbench) -> None:
     """Give another domain or token."""
     screen.coexplorer.sign_in_again(None)
 
 
-def show_help(screen: MainScreen) -> None:
+def show_help(screen: Workbench) -> None:
     """Show all keys."""
     from coexplorer.tui.screens.help import HelpScreen  # noqa: PLC0415  needed here only
 
     screen.app.push_screen(HelpScreen())
 
 
-async def leave(screen: MainScreen) -> None:
+async def leave(screen: Workbench) -> None:
     """Leave the app; what is being typed stays as a draft."""
     await screen.coexplorer.keep_frame()
     screen.app.exit()

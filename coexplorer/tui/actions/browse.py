@@ -5,20 +5,22 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from coexplorer.errors import ConfigError
 from coexplorer.query import SORT_FIELDS, SortKey
+from coexplorer.tui import external
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.widgets.details import Details
+from coexplorer.tui.workbench import TALL_ENOUGH, TWO_PANES, WIDE_ENOUGH
 
 if TYPE_CHECKING:
-    from coexplorer.tui.actions import Action
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Action, Workbench
 
 END = 1 << 60
 
 
-def move(screen: MainScreen, rows: int) -> None:
+def move(screen: Workbench, rows: int) -> None:
     """Move the cursor, or scroll the details while they have the focus."""
     if isinstance(screen.focused, Details):
         screen.details.move_by(rows)
@@ -26,7 +28,7 @@ def move(screen: MainScreen, rows: int) -> None:
         screen.rows.move_by(rows)
 
 
-def jump(screen: MainScreen, rows: int) -> None:
+def jump(screen: Workbench, rows: int) -> None:
     """Go to an end; the place that is left can be gone back to."""
     row, before = screen.rows.current, screen.rows.cursor
     move(screen, rows)
@@ -34,7 +36,7 @@ def jump(screen: MainScreen, rows: int) -> None:
         screen.desk.browsing.leave(row.id)
 
 
-def move_page(screen: MainScreen, share: float) -> None:
+def move_page(screen: Workbench, share: float) -> None:
     """Move by a share of a page."""
     details = isinstance(screen.focused, Details)
     page = screen.details.size.height if details else screen.rows.page_rows
@@ -42,7 +44,7 @@ def move_page(screen: MainScreen, share: float) -> None:
     move(screen, rows if share > 0 else -rows)
 
 
-def next_pane(screen: MainScreen) -> None:
+def next_pane(screen: Workbench) -> None:
     """Go from the list to the details, or back."""
     if screen.focused is screen.rows and screen.details_shown:
         screen.set_focus(screen.details)
@@ -50,17 +52,17 @@ def next_pane(screen: MainScreen) -> None:
         screen.set_focus(screen.rows)
 
 
-def go_back(screen: MainScreen) -> None:
+def go_back(screen: Workbench) -> None:
     """Go back to the last place."""
     row = screen.rows.current
     place = screen.desk.browsing.go_back(row.id if row else None)
     if place is not None:
         screen.search.show_text(place.text)
         screen.strip.show_views(query=place.text)
-        screen.feeds.load_list(go_to=place.asset_id, to_top=True)
+        screen.feeds.list.load(go_to=place.asset_id, to_top=True)
 
 
-def open_view(screen: MainScreen, number: int) -> None:
+def open_view(screen: Workbench, number: int) -> None:
     """Put a view's query into the search."""
     views = build_views(screen.desk.saved_views)
     if number > len(views):
@@ -72,7 +74,7 @@ def open_view(screen: MainScreen, number: int) -> None:
     go_to(screen, views[number - 1].query)
 
 
-def go_to(screen: MainScreen, text: str) -> None:
+def go_to(screen: Workbench, text: str) -> None:
     """Search for `text`, remembering where we were."""
     row = screen.rows.current
     if text != screen.desk.browsing.text:
@@ -80,10 +82,10 @@ def go_to(screen: MainScreen, text: str) -> None:
     screen.desk.browsing.text = text
     screen.search.show_text(text)
     screen.strip.show_views(query=text)
-    screen.feeds.load_list(to_top=True)
+    screen.feeds.list.load(to_top=True)
 
 
-async def save_view(screen: MainScreen) -> None:
+async def save_view(screen: Workbench) -> None:
     """Ask for a name and save the search under it."""
     text = screen.desk.browsing.text.strip()
     if not text:
@@ -93,47 +95,64 @@ async def save_view(screen: MainScreen) -> None:
     name = await screen.prompt.ask("save this search as", value=names.get(text, ""))
     if name is None:
         return
-    await screen.coexplorer.save_view(screen, name.strip(), text)
+    await _keep_view(screen, name.strip(), text)
 
 
-def resize(screen: MainScreen) -> None:
+async def _keep_view(screen: Workbench, name: str, text: str) -> None:
+    """Save a search under a name; no name removes the view that has this search."""
+    views = screen.desk.saved_views
+    old = next((key for key, query in views.items() if query == text), None)
+    try:
+        if old is not None and old != name:
+            del views[old]
+            external.save_view(screen.settings, old, None)
+        if name:
+            views[name] = text
+            external.save_view(screen.settings, name, text)
+    except ConfigError as error:
+        screen.say(f"the view lasts until you leave: {error}", severity="warning")
+    screen.strip.show_views(build_views(views), query=text)
+    await screen.feeds.header.load_counts(pause=False)
+
+
+def resize(screen: Workbench) -> None:
     """Make the details taller, then full, then hide them, then small."""
     order: tuple[str, ...] = ("hidden", "small", "tall", "full")
-    if screen.app.size.height < 20:  # noqa: PLR2004  two panes do not fit
+    if screen.app.size.height < TWO_PANES:
         order = ("hidden", "full")
     now = screen.size_name
     name = order[(order.index(now) + 1) % len(order)] if now in order else order[0]
     screen.desk.size_chosen = name if name != "full" else screen.desk.size_chosen
     screen.coexplorer.memory.remembered.details = screen.desk.size_chosen
     screen.set_size(name)
-    screen.restart("details", screen.feeds.load_details)
+    screen.restart("details", screen.feeds.details.load)
 
 
-def beside(screen: MainScreen) -> None:
+def beside(screen: Workbench) -> None:
     """Put the details beside the list, or below."""
-    if screen.app.size.width < 160:  # noqa: PLR2004 - (design: tui.md, Screen)
-        screen.say("details beside the list need a width of 160", severity="warning")
+    if screen.app.size.width < WIDE_ENOUGH:
+        screen.say(f"details beside the list need a width of {WIDE_ENOUGH}", severity="warning")
         return
     screen.toggle_class("beside")
     if not screen.details_shown:
         screen.set_size("small")
-    screen.call_after_refresh(screen.feeds.show_details)
+    screen.call_after_refresh(screen.feeds.details.show)
 
 
-async def open_details(screen: MainScreen) -> None:
+async def open_details(screen: Workbench) -> None:
     """Show all of the asset, and fetch it again meanwhile."""
     if screen.size_name == "full":
-        screen.set_size("small" if screen.app.size.height >= 30 else "hidden")  # noqa: PLR2004  TALL_ENOUGH
+        screen.set_size("small" if screen.app.size.height >= TALL_ENOUGH else "hidden")
         return
     screen.set_size("full")
-    await screen.feeds.load_details()
+    await screen.feeds.details.load()
     row = screen.rows.current
     if row is not None:
         await screen.library.fetch(row.id)
-        await screen.feeds.load_details()
+        await screen.feeds.details.load()
 
 
-async def sort(screen: MainScreen) -> None:
+async def sort(screen: Workbench) -> None:
     """Choose how to sort the list."""
     choices = [
         Choice(name, key=_letter(name, [n for n, _ in SORT_FIELDS[:at]]), help=text)
@@ -146,20 +165,20 @@ async def sort(screen: MainScreen) -> None:
     _sort(screen, SortKey(field, descending))
 
 
-def reverse(screen: MainScreen) -> None:
+def reverse(screen: Workbench) -> None:
     """Reverse the order."""
     order = screen.desk.browsing.order
     _sort(screen, SortKey(order.field, not order.descending))
 
 
-def _sort(screen: MainScreen, key: SortKey) -> None:
+def _sort(screen: Workbench, key: SortKey) -> None:
     screen.desk.browsing.sort_by(key)
     remembered = screen.coexplorer.memory.remembered
     remembered.sort, remembered.descending = key.field, key.descending
     screen.coexplorer.memory.save()
     screen.search.show_text(screen.desk.browsing.text)
     row = screen.rows.current
-    screen.feeds.load_list(go_to=row.id if row else None)
+    screen.feeds.list.load(go_to=row.id if row else None)
 
 
 def _letter(name: str, before: list[str]) -> str:

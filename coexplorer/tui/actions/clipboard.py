@@ -15,8 +15,7 @@ from coexplorer.tui.keys import key_of
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
-    from coexplorer.tui.actions import Action
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Action, Workbench
 
 SAFE_BYTES = 74_994
 """What every terminal that knows OSC 52 takes; some take no more."""
@@ -28,7 +27,7 @@ def build_link(base_url: str, asset_id: str) -> str:
     return f"{base_url}/data-assets/{asset_id}"
 
 
-async def open_page(screen: MainScreen) -> None:
+async def open_page(screen: Workbench) -> None:
     """Open the web page; where there is no browser, as over SSH, copy its link."""
     row = screen.rows.current
     if row is None:
@@ -43,7 +42,7 @@ async def open_page(screen: MainScreen) -> None:
         screen.say(f"{'copied' if copied else NO_CLIPBOARD} {link}{alone}")
 
 
-async def yank(screen: MainScreen) -> None:
+async def yank(screen: Workbench) -> None:
     """Choose what to copy, of all that are marked."""
     records = await screen.library.records(screen.targets())
     if not records:

@@ -10,10 +10,10 @@ from coexplorer.tui.memory import Draft, FormDraft, TextDraft, drop_file
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Workbench
 
 
-async def offer_all(screen: MainScreen) -> None:
+async def offer_all(screen: Workbench) -> None:
     """Offer one draft after the other, until one is taken up."""
     memory = screen.coexplorer.memory
     for path, edited in memory.edits.take():
@@ -36,7 +36,7 @@ async def offer_all(screen: MainScreen) -> None:
 
 
 async def _is_wanted(
-    screen: MainScreen, path: Path, question: str, text: TextDraft | None = None
+    screen: Workbench, path: Path, question: str, text: TextDraft | None = None
 ) -> bool:
     await screen.coexplorer.until_calm()  # no key that a field was to get answers the question
     answer = await screen.prompt.choose(
@@ -57,7 +57,7 @@ async def _is_wanted(
     return answer == "go on"
 
 
-async def _edit_on(screen: MainScreen, path: Path, draft: Draft) -> None:
+async def _edit_on(screen: Workbench, path: Path, draft: Draft) -> None:
     await edit.open_fields(
         screen,
         draft.asset_id,
@@ -72,7 +72,7 @@ async def _edit_on(screen: MainScreen, path: Path, draft: Draft) -> None:
         drop_file(path)
 
 
-async def _fill_in_on(screen: MainScreen, path: Path, draft: FormDraft) -> None:
+async def _fill_in_on(screen: Workbench, path: Path, draft: FormDraft) -> None:
     memory = screen.coexplorer.memory
     memory.save_form(draft.texts, draft.switched, draft.field)
     if memory.forms.file != path:

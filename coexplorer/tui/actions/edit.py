@@ -27,11 +27,10 @@ from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import CLOSE, OPEN
 
 if TYPE_CHECKING:
-    from coexplorer.tui.actions import Action
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Action, Workbench
 
 
-async def start(screen: MainScreen, field: str) -> None:
+async def start(screen: Workbench, field: str) -> None:
     """Open the fields of the asset under the cursor at one of them."""
     row = screen.rows.current
     if row is None:
@@ -48,7 +47,7 @@ async def start(screen: MainScreen, field: str) -> None:
 
 
 async def open_fields(
-    screen: MainScreen,
+    screen: Workbench,
     asset_id: AssetId,
     name: str,
     base: Fields,
@@ -78,35 +77,15 @@ async def open_fields(
     with screen.app.batch_update():
         size, height = screen.size_name, screen.app.size.height
         screen.desk.editing = Editing(asset_id, name, base, editor, size, height, field, kept)
-        screen.set_size(choose_size(screen, screen.desk.editing))
+        screen.set_size(screen.choose_size_of_fields(screen.desk.editing))
         screen.rule.show_title(name)
         await screen.side.mount(editor, after=screen.rule)
         screen.show_footer()
-    await screen.feeds.show_details()
+    await screen.feeds.details.show()
     await tagging.know_tags(screen)
 
 
-def choose_size(screen: MainScreen, editing: Editing) -> str:
-    """Return how large the details are while their fields are open, in the terminal as it is."""
-    low = screen.app.size.height < 20  # noqa: PLR2004  two panes do not fit
-    return "full" if low or editing.size_before == "full" else "tall"
-
-
-def tell_marks(screen: MainScreen) -> list[str]:
-    """Say that the fields belong to one asset, when others are marked."""
-    editing = screen.desk.editing
-    others = len(screen.desk.marked) - (
-        editing is not None and editing.asset_id in screen.desk.marked
-    )
-    if editing is None or not others:
-        return []
-    marked = f"all {len(screen.desk.marked):,} marked"
-    if editing.field == "tags":
-        return [f"only this one; {key_of('tag.add')} and {key_of('tag.remove')} tag {marked}"]
-    return [f"only this one; {key_of('edit.external')} edits {marked}"]
-
-
-def keep_draft(screen: MainScreen, mine: Fields) -> None:
+def keep_draft(screen: Workbench, mine: Fields) -> None:
     """Write down what was typed, if it is anything."""
     editing = screen.desk.editing
     if editing is None:
@@ -120,13 +99,13 @@ def keep_draft(screen: MainScreen, mine: Fields) -> None:
         memory.save_draft(editing.asset_id, editing.name, editing.base, mine, at, kept=kept)
 
 
-def press_save(screen: MainScreen) -> None:
+def press_save(screen: Workbench) -> None:
     """Save what is in the fields."""
     if screen.desk.editing is not None:
         save(screen, screen.desk.editing.editor.mine)
 
 
-def press_leave(screen: MainScreen) -> None:
+def press_leave(screen: Workbench) -> None:
     """Leave the fields."""
     if screen.desk.editing is not None:
         typed = screen.desk.editing.editor.typed
@@ -134,7 +113,7 @@ def press_leave(screen: MainScreen) -> None:
         screen.start("leave", functools.partial(leave, screen, typed=typed))
 
 
-async def leave(screen: MainScreen, *, typed: bool) -> None:
+async def leave(screen: Workbench, *, typed: bool) -> None:
     """Leave the fields; ask if something would be lost."""
     if typed and not await screen.prompt.confirm(
         "leave without saving?", yes="throw away what was typed", no="go on editing"
@@ -144,7 +123,7 @@ async def leave(screen: MainScreen, *, typed: bool) -> None:
     await _close(screen)
 
 
-async def _close(screen: MainScreen) -> None:
+async def _close(screen: Workbench) -> None:
     editing, screen.desk.editing = screen.desk.editing, None
     if editing is None:
         await screen.release_keys(CLOSE)
@@ -161,10 +140,10 @@ async def _close(screen: MainScreen) -> None:
         screen.show_footer()
     screen.coexplorer.note_focus()
     await screen.release_keys(CLOSE)
-    await screen.feeds.load_details()
+    await screen.feeds.details.load()
 
 
-def save(screen: MainScreen, mine: Fields) -> None:
+def save(screen: Workbench, mine: Fields) -> None:
     """Close the fields and send them; the row shows at once what it will be."""
     editing = screen.desk.editing
     if editing is None:
@@ -187,7 +166,7 @@ def save(screen: MainScreen, mine: Fields) -> None:
     screen.start("save", work)
 
 
-async def _close_unchanged(screen: MainScreen, kept: int | None) -> None:
+async def _close_unchanged(screen: Workbench, kept: int | None) -> None:
     """Nothing is to be sent: neither is what was kept."""
     await _close(screen)
     if kept is not None:
@@ -195,7 +174,7 @@ async def _close_unchanged(screen: MainScreen, kept: int | None) -> None:
 
 
 async def _save(
-    screen: MainScreen,
+    screen: Workbench,
     asset_id: AssetId,
     name: str,
     base: Fields,
@@ -228,7 +207,7 @@ async def _save(
 
 
 async def _send(
-    screen: MainScreen, asset_id: AssetId, base: Fields, mine: Fields, kept: int | None
+    screen: Workbench, asset_id: AssetId, base: Fields, mine: Fields, kept: int | None
 ) -> EditResult | EditConflict:
     try:
         result = await _send_text(screen, asset_id, base, mine, kept)
@@ -257,7 +236,7 @@ async def _send(
 
 
 async def _send_text(
-    screen: MainScreen, asset_id: AssetId, base: Fields, mine: Fields, kept: int | None
+    screen: Workbench, asset_id: AssetId, base: Fields, mine: Fields, kept: int | None
 ) -> EditResult:
     """Send a text: as the entry that has an earlier one, if there is one."""
     library = screen.library
@@ -274,13 +253,13 @@ async def _send_text(
     return result
 
 
-def _drop_draft(screen: MainScreen, asset_id: AssetId) -> None:
+def _drop_draft(screen: Workbench, asset_id: AssetId) -> None:
     """Forget the draft of what was sent; fields that were opened since keep theirs."""
     if screen.desk.editing is None or screen.desk.editing.asset_id != asset_id:
         screen.coexplorer.memory.drop_draft(asset_id)
 
 
-async def _find_kept(screen: MainScreen, asset_id: AssetId) -> Entry | None:
+async def _find_kept(screen: Workbench, asset_id: AssetId) -> Entry | None:
     """Return the newest text of an asset that the journal keeps."""
     kept = [entry for entry in await screen.library.kept() if entry.asset_id == asset_id]
     return kept[-1] if kept else None
@@ -288,7 +267,7 @@ async def _find_kept(screen: MainScreen, asset_id: AssetId) -> Entry | None:
 
 @contextlib.asynccontextmanager
 async def shown_ahead(
-    screen: MainScreen, asset_id: AssetId, values: Mapping[str, object]
+    screen: Workbench, asset_id: AssetId, values: Mapping[str, object]
 ) -> AsyncIterator[None]:
     """Show an asset as it will be once the platform has these values; see `Ahead.begin`.
 
@@ -303,18 +282,18 @@ async def shown_ahead(
         yield
     finally:
         ahead.end(sent)
-        screen.feeds.load_list()
+        screen.feeds.list.load()
         await _show_details_of(screen, asset_id)
 
 
-async def _show_details_of(screen: MainScreen, asset_id: AssetId) -> None:
+async def _show_details_of(screen: Workbench, asset_id: AssetId) -> None:
     row = screen.rows.current
     if row is not None and row.id == asset_id:
-        await screen.feeds.load_details()
+        await screen.feeds.details.load()
 
 
 async def resolve(
-    screen: MainScreen, name: str, conflict: EditConflict, *, kept: int | None = None
+    screen: Workbench, name: str, conflict: EditConflict, *, kept: int | None = None
 ) -> None:
     """Let the user choose between theirs and mine, and save what was chosen.
 
@@ -351,7 +330,7 @@ async def resolve(
 
 
 async def _keep_as_unsent(
-    screen: MainScreen, conflict: EditConflict, written: Mapping[str, Value], kept: int | None
+    screen: Workbench, conflict: EditConflict, written: Mapping[str, Value], kept: int | None
 ) -> None:
     """Let the journal have what was written in a conflict; its draft stays where that fails."""
     if written:
@@ -363,7 +342,7 @@ async def _keep_as_unsent(
         _drop_draft(screen, asset_id)
 
 
-async def _give_up(screen: MainScreen, kept: int | None) -> None:
+async def _give_up(screen: Workbench, kept: int | None) -> None:
     """Give up what the journal kept of an asset: there is a newer text of it."""
     if kept is not None:
         with contextlib.suppress(Refused):  # it was sent or given up meanwhile

@@ -11,21 +11,21 @@ from coexplorer.library.changes import Plan, note_changes
 from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId
 from coexplorer.tui import external
+from coexplorer.tui.actions.plans import carry_out
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
-    from coexplorer.tui.actions import Action
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Action, Workbench
 
 
-async def edit_external(screen: MainScreen) -> None:
+async def edit_external(screen: Workbench) -> None:
     """Open the assets as a text in $EDITOR."""
     text = await screen.library.document(screen.targets())
     await write(screen, text, text, fits=screen.desk.marked.fits, seen=screen.desk.marked.seen)
 
 
 async def write(
-    screen: MainScreen,
+    screen: Workbench,
     before: str,
     text: str,
     *,
@@ -57,7 +57,7 @@ async def write(
             return note_changes(plan, seen or {})
 
         try:
-            if await screen.coexplorer.carry_out(screen, make, len(screen.targets())):
+            if await carry_out(screen, make, len(screen.targets())):
                 break
         except CoexplorerError as error:
             question = error.message
@@ -66,7 +66,7 @@ async def write(
     screen.coexplorer.memory.texts.drop()
 
 
-async def _write_on(screen: MainScreen, question: str, text: str) -> bool:
+async def _write_on(screen: Workbench, question: str, text: str) -> bool:
     """Ask whether a text goes back to the editor; only a choice throws it away."""
     answer = await screen.prompt.choose(
         question,

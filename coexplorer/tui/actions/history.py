@@ -11,26 +11,26 @@ from coexplorer.library.entries import Batch, Purpose, State
 from coexplorer.library.results import BatchReport
 from coexplorer.tui import external
 from coexplorer.tui.actions import edit
+from coexplorer.tui.actions.plans import show_plan
 from coexplorer.tui.changes import describe_origin, describe_purpose, describe_reversal
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import OPEN
 
 if TYPE_CHECKING:
-    from coexplorer.tui.actions import Action
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Action, Workbench
 
 
-async def undo(screen: MainScreen) -> None:
+async def undo(screen: Workbench) -> None:
     """Take the last change back, also when it is still on its way."""
     await _reverse(screen, Purpose.UNDO)
 
 
-async def redo(screen: MainScreen) -> None:
+async def redo(screen: Workbench) -> None:
     """Do again what was taken back."""
     await _reverse(screen, Purpose.REDO)
 
 
-async def _reverse(screen: MainScreen, purpose: Purpose) -> None:
+async def _reverse(screen: Workbench, purpose: Purpose) -> None:
     sends = screen.desk.sends
     if sends.reversing:
         screen.say(f"{sends.reversing} is still running: one press is enough")
@@ -38,17 +38,17 @@ async def _reverse(screen: MainScreen, purpose: Purpose) -> None:
     # Of a change whose end nobody knows nothing can be undone: the one before it would be.
     waits = sends.any
     if waits:
-        screen.feeds.show_header("waiting for what is on its way")
+        screen.feeds.header.show("waiting for what is on its way")
         await screen.release_keys(OPEN)
     try:
         async with sends.alone():
             await _choose(screen, purpose, waited=waits)
     finally:
         sends.reversing = ""
-        screen.feeds.show_header("")
+        screen.feeds.header.show("")
 
 
-async def _choose(screen: MainScreen, purpose: Purpose, *, waited: bool) -> None:
+async def _choose(screen: Workbench, purpose: Purpose, *, waited: bool) -> None:
     """Take back what was just done at once; name anything else before it is touched."""
     library, is_undo = screen.library, purpose is Purpose.UNDO
     batch = await library.last(purpose)
@@ -72,7 +72,7 @@ async def _choose(screen: MainScreen, purpose: Purpose, *, waited: bool) -> None
         raise
 
 
-async def _take_back(screen: MainScreen, batch: Batch, purpose: Purpose, *, waited: bool) -> None:
+async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waited: bool) -> None:
     library, doings = screen.library, screen.desk.sends.doings
     is_undo = purpose is Purpose.UNDO
     meant = doings.means_undo(batch.id) if is_undo else doings.means_redo(batch.id)
@@ -96,13 +96,13 @@ async def _take_back(screen: MainScreen, batch: Batch, purpose: Purpose, *, wait
         await _reverse_many(screen, batch)
         return
     screen.desk.sends.reversing = describe_purpose(batch)
-    screen.feeds.show_header(screen.desk.sends.reversing)
+    screen.feeds.header.show(screen.desk.sends.reversing)
     report = await library.undo(batch.id)
     _note(screen, batch, report)
     _tell(screen, batch, report)
 
 
-async def _reverse_many(screen: MainScreen, batch: Batch) -> None:
+async def _reverse_many(screen: Workbench, batch: Batch) -> None:
     """Show all that would be taken back, and do it from there: with a bar, and Esc stops it."""
     from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
@@ -117,12 +117,12 @@ async def _reverse_many(screen: MainScreen, batch: Batch) -> None:
         if batch.purpose is not Purpose.UNDO
         else f"{key_of('change.undo')} undoes it",
     )
-    done = await screen.coexplorer.show_plan(screen, shown)
+    done = await show_plan(screen, shown)
     if done is not None:
         _note(screen, batch, done)
 
 
-def _note(screen: MainScreen, batch: Batch, report: BatchReport) -> None:
+def _note(screen: Workbench, batch: Batch, report: BatchReport) -> None:
     doings = screen.desk.sends.doings
     if not report.applied:
         doings.note(None)
@@ -132,20 +132,20 @@ def _note(screen: MainScreen, batch: Batch, report: BatchReport) -> None:
         doings.note_undo(batch.id, report.batch_id)
 
 
-def _tell(screen: MainScreen, batch: Batch, report: BatchReport) -> None:
+def _tell(screen: Workbench, batch: Batch, report: BatchReport) -> None:
     """Say what was taken back, and what was not and why."""
     text, is_well = describe_reversal(batch, report)
     screen.say(text, severity="information" if is_well else "warning")
-    screen.feeds.load_list()
+    screen.feeds.list.load()
 
 
-async def open_log(screen: MainScreen) -> None:
+async def open_log(screen: Workbench) -> None:
     """Show the log; an unsent edit that is taken up again comes back here."""
     from coexplorer.tui.screens.log import LogScreen  # noqa: PLC0415  needed here only
 
     entry = await screen.app.push_screen_wait(LogScreen(screen.library))
     await screen.feeds.load_status()
-    screen.feeds.load_list()
+    screen.feeds.list.load()
     if entry is None or entry.base is None or entry.mine is None:
         return
     await edit.open_fields(

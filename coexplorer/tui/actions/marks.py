@@ -9,15 +9,14 @@ from coexplorer.library.selection import fit_query
 from coexplorer.query import Flag, Query
 
 if TYPE_CHECKING:
-    from coexplorer.tui.actions import Action
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Action, Workbench
 
 ALL = 1 << 60
 """More rows than any list has."""
 ONLY_ONE = "only this one, not the marked ones"
 
 
-def toggle(screen: MainScreen) -> None:
+def toggle(screen: Workbench) -> None:
     """Mark or unmark the asset under the cursor, and move on."""
     row = screen.rows.current
     if row is None:
@@ -30,7 +29,7 @@ def toggle(screen: MainScreen) -> None:
     screen.rows.move_by(1)
 
 
-async def mark_range(screen: MainScreen) -> None:
+async def mark_range(screen: Workbench) -> None:
     """Start a range, or mark from its start to here."""
     if screen.desk.range_start is None:
         screen.desk.range_start = screen.rows.cursor
@@ -45,7 +44,7 @@ async def mark_range(screen: MainScreen) -> None:
     screen.show_marks()
 
 
-async def mark_all(screen: MainScreen) -> None:
+async def mark_all(screen: Workbench) -> None:
     """Mark everything that the search finds."""
     query = screen.desk.browsing.query
     judged = query if query.terms else Query((Flag("archived", negated=True),))
@@ -54,7 +53,7 @@ async def mark_all(screen: MainScreen) -> None:
     screen.show_marks()
 
 
-def mark_none(screen: MainScreen) -> None:
+def mark_none(screen: Workbench) -> None:
     """Clear all marks."""
     screen.desk.marked.clear()
     screen.desk.range_start = None

@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 from coexplorer.errors import ChangedSince
 from coexplorer.library.changes import Change
 from coexplorer.text import plural
+from coexplorer.tui.actions.plans import carry_out
 
 if TYPE_CHECKING:
-    from coexplorer.tui.actions import Action
     from coexplorer.tui.memory import FormDraft
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Action, Workbench
 
 
-async def create(screen: MainScreen) -> None:
+async def create(screen: Workbench) -> None:
     """Open the form; it stays until the asset is ready or failed, or is left before."""
     await fill_in(screen)
 
 
-async def fill_in(screen: MainScreen, draft: FormDraft | None = None) -> None:
+async def fill_in(screen: Workbench, draft: FormDraft | None = None) -> None:
     """Open the form, with what was typed already if anything was."""
     from coexplorer.tui.screens.create import CreateScreen  # noqa: PLC0415  needed here only
 
     made = await screen.app.push_screen_wait(CreateScreen(screen.library, draft))
     if made is not None:
-        screen.feeds.load_list(go_to=made.asset.id)
+        screen.feeds.list.load(go_to=made.asset.id)
 
 
-async def delete(screen: MainScreen) -> None:
+async def delete(screen: Workbench) -> None:
     """Delete after a typed confirmation that says what will be gone."""
     from coexplorer.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415  needed here only
 
@@ -42,7 +42,7 @@ async def delete(screen: MainScreen) -> None:
             ConfirmScreen(screen.library, known, note=_tell_outside(screen))
         )
         if not records:
-            screen.feeds.load_list()  # it may have been read again, or found to be gone
+            screen.feeds.list.load()  # it may have been read again, or found to be gone
             return
         first = any(not record.membership.archived for record in records)
         if len(records) > 1:
@@ -59,14 +59,14 @@ async def delete(screen: MainScreen) -> None:
         screen.say(f"deleted {asset.name}")
         screen.desk.marked.drop([asset.id])
         screen.show_marks()
-        screen.feeds.load_list()
+        screen.feeds.list.load()
         return
     change = Change(delete=True, archive_first=first)
     make = partial(screen.library.plan, records, change, fits=screen.desk.marked.fits)
-    await screen.coexplorer.carry_out(screen, make, len(records))
+    await carry_out(screen, make, len(records))
 
 
-def _tell_outside(screen: MainScreen) -> str:
+def _tell_outside(screen: Workbench) -> str:
     """Say that some of what is marked is not in the list that is shown."""
     outside = len(screen.desk.marked.outside)
     return f"{plural(outside, 'asset')} of these not in the list that is shown" if outside else ""

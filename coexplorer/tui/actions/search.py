@@ -13,8 +13,7 @@ from coexplorer.tui.widgets.choices import Choice
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from coexplorer.tui.actions import Action
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Action, Workbench
 
 OPENS = "find.search"
 """The command that opens the field."""
@@ -23,7 +22,7 @@ _LISTED = {"tag", "owner", "bucket", "type", "state"}
 """Fields whose values come from the catalog."""
 
 
-async def open_with(screen: MainScreen, text: str) -> None:
+async def open_with(screen: Workbench, text: str) -> None:
     """Open the search field with a text that was typed before there was a field."""
     await screen.search.open_field(text)
     screen.strip.show_views(query=text)
@@ -31,7 +30,7 @@ async def open_with(screen: MainScreen, text: str) -> None:
     screen.restart("complete", partial(_complete, screen, text, len(text)))
 
 
-async def open_search(screen: MainScreen) -> None:
+async def open_search(screen: Workbench) -> None:
     """Open the search field."""
     row = screen.rows.current
     screen.desk.browsing.leave(row.id if row else None)
@@ -42,7 +41,7 @@ async def open_search(screen: MainScreen) -> None:
     screen.restart("values", partial(_read_ahead, screen))
 
 
-def take_text(screen: MainScreen, text: str, cursor: int) -> None:
+def take_text(screen: Workbench, text: str, cursor: int) -> None:
     """Filter by what is typed, and offer what goes on from it."""
     if not screen.search.typing:
         return
@@ -51,11 +50,11 @@ def take_text(screen: MainScreen, text: str, cursor: int) -> None:
     if changed:
         screen.strip.show_views(query=text)
         screen.search.show_mistake(screen.desk.browsing.fault, text)
-        screen.feeds.load_list(to_top=True)
+        screen.feeds.list.load(to_top=True)
     screen.restart("complete", partial(_complete, screen, text, cursor))
 
 
-async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
+async def _complete(screen: Workbench, text: str, cursor: int) -> None:
     found = complete_at(text, cursor)
     field = screen.search.field
     if field is None:
@@ -79,13 +78,13 @@ async def _complete(screen: MainScreen, text: str, cursor: int) -> None:
         field.offer(choices, of=text, span=(found.start, found.end))
 
 
-async def _read_ahead(screen: MainScreen) -> None:
+async def _read_ahead(screen: Workbench) -> None:
     """Have ready what the first keys would have to wait for: the order of all assets, and tags."""
     await screen.library.prepare(screen.desk.browsing.query)
     await _find_values(screen, "tag")
 
 
-async def _find_values(screen: MainScreen, field: str) -> Iterable[str]:
+async def _find_values(screen: Workbench, field: str) -> Iterable[str]:
     """Return the values of a field; they are read once while a search is typed."""
     if field == "tag":
         return await tagging.know_tags(screen)
@@ -95,7 +94,7 @@ async def _find_values(screen: MainScreen, field: str) -> Iterable[str]:
     return known
 
 
-def offer_history(screen: MainScreen) -> None:
+def offer_history(screen: Workbench) -> None:
     """Offer earlier searches instead of completions."""
     searches = screen.coexplorer.memory.remembered.searches
     field = screen.search.field
@@ -104,27 +103,27 @@ def offer_history(screen: MainScreen) -> None:
         field.step_choice(1)
 
 
-def finish(screen: MainScreen, text: str) -> None:
+def finish(screen: Workbench, text: str) -> None:
     """Close the field and keep the search in force."""
     text = text.strip()
     if text != screen.desk.browsing.text:
         screen.desk.browsing.text = text
-        screen.feeds.load_list(to_top=True)
+        screen.feeds.list.load(to_top=True)
     screen.coexplorer.memory.remember_search(text)
     _close(screen)
 
 
-def abandon(screen: MainScreen) -> None:
+def abandon(screen: Workbench) -> None:
     """Close the field and clear the search."""
     row = screen.rows.current
     _close(screen)
     if screen.desk.browsing.text:
         screen.desk.browsing.text = ""
-        screen.feeds.load_list(go_to=row.id if row else None, to_top=True)
+        screen.feeds.list.load(go_to=row.id if row else None, to_top=True)
         _show(screen)
 
 
-def clear(screen: MainScreen) -> None:
+def clear(screen: Workbench) -> None:
     """Close what is open, then clear the range, the marks, the search."""
     if screen.size_name == "full":
         screen.perform("details.open")
@@ -141,10 +140,10 @@ def clear(screen: MainScreen) -> None:
         screen.desk.browsing.leave(row.id if row else None)
         screen.desk.browsing.text = ""
         _show(screen)
-        screen.feeds.load_list(go_to=row.id if row else None, to_top=True)
+        screen.feeds.list.load(go_to=row.id if row else None, to_top=True)
 
 
-async def open_tags(screen: MainScreen) -> None:
+async def open_tags(screen: Workbench) -> None:
     """Show all tags with their counts, of what the search finds."""
     from coexplorer.tui.screens.tags import TagsScreen  # noqa: PLC0415  needed here only
 
@@ -153,23 +152,23 @@ async def open_tags(screen: MainScreen) -> None:
     _narrow(screen, await screen.app.push_screen_wait(counts))
 
 
-def _narrow(screen: MainScreen, tag: str | None) -> None:
+def _narrow(screen: Workbench, tag: str | None) -> None:
     if tag is None:
         return
     row = screen.rows.current
     screen.desk.browsing.leave(row.id if row else None)
     screen.desk.browsing.text = narrow_text(screen.desk.browsing.text, tag)
     _show(screen)
-    screen.feeds.load_list(to_top=True)
+    screen.feeds.list.load(to_top=True)
 
 
-def _show(screen: MainScreen) -> None:
+def _show(screen: Workbench) -> None:
     text = screen.desk.browsing.text
     screen.search.show_text(text)
     screen.strip.show_views(query=text)
 
 
-def _close(screen: MainScreen) -> None:
+def _close(screen: Workbench) -> None:
     screen.search.close_field()
     _show(screen)
     screen.set_focus(screen.rows)

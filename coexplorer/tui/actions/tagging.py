@@ -9,12 +9,12 @@ from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_ta
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Workbench
 
 MOST_TAGS = 50
 
 
-async def know_tags(screen: MainScreen) -> dict[str, int]:
+async def know_tags(screen: Workbench) -> dict[str, int]:
     """Return all tags with their counts, most used first.
 
     Assets that have changed since are read again, for the next caller: what is typed does
@@ -29,11 +29,11 @@ async def know_tags(screen: MainScreen) -> dict[str, int]:
     return screen.desk.tags_known
 
 
-async def _read_tags(screen: MainScreen) -> None:
+async def _read_tags(screen: Workbench) -> None:
     screen.desk.tags_known = dict(await screen.library.tag_counts())
 
 
-def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
+def complete_tags(screen: Workbench, text: str, cursor: int) -> None:
     """Offer the tags that go on from what is typed."""
     if screen.desk.editing is None:
         return
@@ -43,7 +43,7 @@ def complete_tags(screen: MainScreen, text: str, cursor: int) -> None:
 
 
 def fit_tags(
-    screen: MainScreen, typed: str, *, without: frozenset[str] = frozenset()
+    screen: Workbench, typed: str, *, without: frozenset[str] = frozenset()
 ) -> list[Choice]:
     """Return the known tags that hold what is typed: those used last, then the most used."""
     counts = screen.desk.tags_known

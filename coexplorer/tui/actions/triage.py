@@ -15,17 +15,17 @@ from coexplorer.library.entries import State
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId, Row
 from coexplorer.tui.actions import edit, tagging
+from coexplorer.tui.actions.plans import carry_out
 from coexplorer.tui.desk import Repeatable
 from coexplorer.tui.keys import QuickAction
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
-    from coexplorer.tui.actions import Action
-    from coexplorer.tui.screens.main import MainScreen
+    from coexplorer.tui.workbench import Action, Workbench
 
 
-async def do(screen: MainScreen, action: Repeatable) -> None:
+async def do(screen: Workbench, action: Repeatable) -> None:
     """Do an action to the marked assets, as a plan, or to the one under the cursor, at once."""
     screen.desk.last_action = action
     row = screen.rows.current
@@ -34,7 +34,7 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
         if first is not None:
             chosen = list(screen.desk.marked)
             make = partial(_plan, screen, chosen, action.change(first))
-            await screen.coexplorer.carry_out(screen, make, len(chosen))
+            await carry_out(screen, make, len(chosen))
         return
     if row is None:
         return
@@ -45,19 +45,19 @@ async def do(screen: MainScreen, action: Repeatable) -> None:
         screen.say(f"{action.title}: nothing to do for {row.name}")
 
 
-async def _plan(screen: MainScreen, chosen: Sequence[AssetId], change: Change) -> Plan:
+async def _plan(screen: Workbench, chosen: Sequence[AssetId], change: Change) -> Plan:
     """Plan a change of marked assets: what a search has marked must be in it still."""
     fits, seen = screen.desk.marked.fits, screen.desk.marked.seen
     return note_changes(await screen.library.plan(chosen, change, fits=fits), seen)
 
 
-async def _first_marked(screen: MainScreen) -> Row | None:
+async def _first_marked(screen: Workbench) -> Row | None:
     """Return the first marked row at hand, which says what a toggle does to all of them."""
     known = {row.id: row for _, row in screen.rows.windows.iter_known()}
     return next((known[marked] for marked in screen.desk.marked if marked in known), None)
 
 
-async def _do_one(screen: MainScreen, row: Row, change: Change) -> EditResult | None:
+async def _do_one(screen: Workbench, row: Row, change: Change) -> EditResult | None:
     if change.archive is not None:
         async with edit.shown_ahead(screen, row.id, {"archived": change.archive}):
             return await screen.library.archive(row.id, archived=change.archive)
@@ -77,7 +77,7 @@ def apply_tags(base: Fields, change: Change) -> Fields:
     return msgspec.structs.replace(base, tags=(*kept, *added))
 
 
-async def archive(screen: MainScreen) -> None:
+async def archive(screen: Workbench) -> None:
     """Archive assets that are not archived; unarchive the others."""
     await do(
         screen, Repeatable("archive or unarchive", lambda row: Change(archive=not row.archived))
@@ -88,12 +88,12 @@ def _always(change: Change) -> Callable[[Row], Change]:
     return lambda _row: change
 
 
-async def add_tag(screen: MainScreen) -> None:
+async def add_tag(screen: Workbench) -> None:
     """Ask for tags and add them."""
     await _change_tags(screen, "add tag", lambda tags: Change(add_tags=tags))
 
 
-async def remove_tag(screen: MainScreen) -> None:
+async def remove_tag(screen: Workbench) -> None:
     """Ask for tags and take them away."""
     row = screen.rows.current
     own = row.tags if row and not screen.desk.marked else ()
@@ -101,7 +101,7 @@ async def remove_tag(screen: MainScreen) -> None:
 
 
 async def _change_tags(
-    screen: MainScreen,
+    screen: Workbench,
     title: str,
     build: Callable[[tuple[str, ...]], Change],
     *,
@@ -126,7 +126,7 @@ async def _change_tags(
 
 
 async def _ask_tags(
-    screen: MainScreen, title: str, *, own: tuple[str, ...], text: str
+    screen: Workbench, title: str, *, own: tuple[str, ...], text: str
 ) -> tuple[str, ...]:
     await tagging.know_tags(screen)
 
@@ -143,13 +143,13 @@ async def _ask_tags(
     return tags
 
 
-async def repeat(screen: MainScreen) -> None:
+async def repeat(screen: Workbench) -> None:
     """Do the last action again."""
     if screen.desk.last_action is not None:
         await do(screen, screen.desk.last_action)
 
 
-async def quick(screen: MainScreen, action: QuickAction) -> None:
+async def quick(screen: Workbench, action: QuickAction) -> None:
     """Do what the user gave a key of their own."""
     change = Change(
         add_tags=(action.add_tag,) if action.add_tag else (),

@@ -22,9 +22,9 @@ TYPE_CHECKING = False  # typing itself costs more than the frame
 if TYPE_CHECKING:
     from _thread import RLock
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Protocol
+    from typing import Protocol
 
-    from coexplorer.tui.quickstart.standing import Standing
+    from coexplorer.tui.quickstart.standing import Painted, Standing
     from coexplorer.tui.terminal.cells import Row
 
     class ListBehind(Protocol):
@@ -55,29 +55,6 @@ SEARCH_ROW, SEARCH_COLUMN = 2, 2
 """Where the app shows the text of a search (a test compares them)."""
 _SEARCH_ROOM = 20
 """Columns right of it, for the count."""
-
-
-class Painted:
-    """A first frame that is on the screen.
-
-    Attributes:
-        size: Columns and rows.
-        rows: The rows as `keep` was given them.
-        drawn: The rows that are on the screen, when they are others by now.
-        terminal: The terminal's settings before the frame, for `termios.tcsetattr`.
-        typed: What was typed on it, as the terminal sent it.
-        search: The text of the search that it is, without its sign; empty when it is anything else.
-        unknown: Numbers of rows that show something else by now.
-    """
-
-    def __init__(self, size: tuple[int, int], rows: bytes, terminal: list[Any]) -> None:
-        self.size = size
-        self.rows = rows
-        self.drawn: Sequence[Row] | None = None
-        self.terminal = terminal
-        self.typed = b""
-        self.search = ""
-        self.unknown: tuple[int, ...] = ()
 
 
 class _Typing:
@@ -297,7 +274,7 @@ def paint(env: Mapping[str, str], version: str, open_list: OpenList) -> bool:
     def open_behind() -> ListBehind | None:
         return open_list(kept, look, catalog, (columns, rows))
 
-    _on_screen = Painted((columns, rows), kept, terminal)
+    _on_screen = standing.Painted((columns, rows), kept, terminal)
     _standing = standing.Standing(terminal, _on_screen)
     _standing.begin()
     behind = None

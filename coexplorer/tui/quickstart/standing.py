@@ -10,13 +10,37 @@ from coexplorer.tui.terminal import jobs
 
 TYPE_CHECKING = False  # typing itself costs more than the frame
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
-    from coexplorer.tui.quickstart.first_frame import Painted
+    from coexplorer.tui.terminal.cells import Row
 
 ENTER = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[H\x1b[2J"
 LEAVE = b"\x1b[m\x1b[?7h\x1b[?1049l\x1b[?25h"
 _STDIN, _STDERR = 0, 2
+
+
+class Painted:
+    """A first frame that is on the screen.
+
+    Attributes:
+        size: Columns and rows.
+        rows: The rows as `first_frame.keep` was given them.
+        drawn: The rows that are on the screen, when they are others by now.
+        terminal: The terminal's settings before the frame, for `termios.tcsetattr`.
+        typed: What was typed on it, as the terminal sent it.
+        search: The text of the search that it is, without its sign; empty when it is anything else.
+        unknown: Numbers of rows that show something else by now.
+    """
+
+    def __init__(self, size: tuple[int, int], rows: bytes, terminal: list[Any]) -> None:
+        self.size = size
+        self.rows = rows
+        self.drawn: Sequence[Row] | None = None
+        self.terminal = terminal
+        self.typed = b""
+        self.search = ""
+        self.unknown: tuple[int, ...] = ()
 
 
 class Standing:

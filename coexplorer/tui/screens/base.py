@@ -24,7 +24,7 @@ from coexplorer.tui.terminal.bursts import find_burst, find_rest, looks_pasted
 from coexplorer.tui.terminal.screen import TerminalScreen
 
 if TYPE_CHECKING:
-    from coexplorer.tui.app import CoexplorerApp
+    from coexplorer.tui.host import Host
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -69,9 +69,9 @@ class CommandScreen(TerminalScreen[Result]):
         self.leaving_turn = 0
 
     @property
-    def coexplorer(self) -> CoexplorerApp:
-        """The app, by its own type."""
-        return cast("CoexplorerApp", self.app)
+    def coexplorer(self) -> Host:
+        """The app, as far as it is a screen's business."""
+        return cast("Host", self.app)
 
     @property
     def key_scope(self) -> Scope:

@@ -8,20 +8,15 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical
+from textual.containers import Container
 
 from coexplorer.config import Settings
-from coexplorer.errors import CoexplorerError
 from coexplorer.library.library import Library
-from coexplorer.models import AssetId
 from coexplorer.query import SortKey
 from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, tagging, triage
 from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.columns import Role
-from coexplorer.tui.commands import Scope, Situation
-from coexplorer.tui.desk import Desk
-from coexplorer.tui.feeds import Feeds
-from coexplorer.tui.keys import key_of
+from coexplorer.tui.feeds.news import News
 from coexplorer.tui.messages import (
     FieldsEntered,
     FieldsTyped,
@@ -33,16 +28,11 @@ from coexplorer.tui.messages import (
     TextTyped,
     ViewClicked,
 )
-from coexplorer.tui.screens.base import START, CommandScreen, Handler
+from coexplorer.tui.screens.base import START, Handler
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.views import build_views
-from coexplorer.tui.widgets.assetlist import HEAD, AssetList
-from coexplorer.tui.widgets.details import Details, Rule
-from coexplorer.tui.widgets.footer import Footer
-from coexplorer.tui.widgets.header import Header
-from coexplorer.tui.widgets.prompt import Prompt
-from coexplorer.tui.widgets.searchline import SearchLine
-from coexplorer.tui.widgets.viewstrip import ViewStrip
+from coexplorer.tui.widgets.assetlist import HEAD
+from coexplorer.tui.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,17 +41,10 @@ if TYPE_CHECKING:
 
     from coexplorer.tui.terminal.cells import Pen
 
-TALL_ENOUGH = 30
-"""Lines from which details are shown below the list by themselves."""
-WIDE_ENOUGH = 160
-"""Cells from which they can sit beside it."""
-SIZES = ("small", "tall", "full", "hidden")
 
-
-class MainScreen(CommandScreen[None]):
+class MainScreen(Workbench):
     """Browse, search, edit in place, triage."""
 
-    scope: ClassVar[Scope] = Scope.MAIN
     loads_first: ClassVar[bool] = True
     DEFAULT_CSS = """
     MainScreen { layout: vertical; }
@@ -80,27 +63,14 @@ class MainScreen(CommandScreen[None]):
     """
 
     def __init__(self, library: Library, settings: Settings) -> None:
-        super().__init__()
-        self.library = library
-        self.settings = settings
-        self.feeds = Feeds(self)
-        self.header = Header(id="header")
-        self.strip = ViewStrip(id="views")
-        self.search = SearchLine(id="search")
-        self.rows = AssetList(columns=settings.columns, id="list")
-        self.side = Vertical(id="side")
-        self.rule = Rule(id="rule")
-        self.details = Details(id="details")
-        self.prompt = Prompt(id="prompt")
-        self.footer = Footer(id="footer")
-        self.desk = Desk(settings.views)
-        self._said: set[str] = set()
+        super().__init__(library, settings)
+        self.news = News(self, self.feeds)
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         # Before anything is in it: a class that comes later has all styles worked out again.
         self.desk.size_chosen = self.coexplorer.memory.remembered.details
-        self._show_size(self.choose_size())
+        self.show_size(self.choose_size())
         yield self.header
         yield self.strip
         yield self.search
@@ -121,18 +91,18 @@ class MainScreen(CommandScreen[None]):
         if self.coexplorer.holds_output:
             self.start("take over", self._take_over)
         else:
-            self.feeds.load_list(to_top=True)
+            self.feeds.list.load(to_top=True)
         self.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:
         self.strip.show_views(build_views(self.desk.saved_views), query=self.desk.browsing.text)
-        self.feeds.show_header()
+        self.feeds.header.show()
         self.show_footer()
-        self.start("listen", self.feeds.listen)
-        self.start("waits", self.feeds.watch_waits)
+        self.start("listen", self.news.listen)
+        self.start("waits", self.news.watch_waits)
         if not self.coexplorer.holds_output:
             self.restart("status", self.feeds.load_status)
-            self.restart("counts", self.feeds.load_counts)
+            self.restart("counts", self.feeds.header.load_counts)
         self.start("drafts", functools.partial(drafts.offer_all, self))
 
     async def _take_over(self) -> None:
@@ -180,52 +150,7 @@ class MainScreen(CommandScreen[None]):
             )
         )
 
-    # What is going on
-
-    @property
-    def key_scope(self) -> Scope:
-        """Keys belong to the fields while they are edited."""
-        return Scope.EDIT if self.desk.editing is not None else Scope.MAIN
-
-    @property
-    def size_name(self) -> str:
-        """How large the details are: one of `SIZES`."""
-        return next(name for name in SIZES if self.has_class(name))
-
-    @property
-    def details_shown(self) -> bool:
-        """Whether details can be seen."""
-        return self.size_name != "hidden"
-
-    @property
-    def details_small(self) -> bool:
-        """Whether they have room for the main facts only."""
-        return self.size_name == "small" and not self.has_class("beside")
-
-    def targets(self) -> list[AssetId]:
-        """Return what an action works on: the marked ones, else the one under the cursor."""
-        row = self.rows.current
-        return list(self.desk.marked) or ([row.id] if row else [])
-
-    @property
-    def marks_others(self) -> bool:
-        """Whether others than the asset under the cursor are marked."""
-        row = self.rows.current
-        return any(row is None or marked != row.id for marked in self.desk.marked)
-
-    def situation(self) -> Situation:
-        """Say what decides whether commands can run."""
-        fault = self.desk.browsing.fault
-        return Situation(
-            connected=True,
-            current=self.rows.current is not None,
-            rows=self.rows.windows.count,
-            marked=len(self.desk.marked),
-            query_fault=fault.message if fault else "",
-            can_repeat=self.desk.last_action is not None,
-            been_elsewhere=bool(self.desk.browsing.places),
-            mount_fault=self.coexplorer.mount_fault,
-        )
+    # Keys
 
     def run_key(self, key: str) -> bool:
         """Run a command, or what the user gave a key of their own."""
@@ -245,93 +170,37 @@ class MainScreen(CommandScreen[None]):
             super().find_handler(command_id) if action is None else functools.partial(action, self)
         )
 
-    def show_footer(self) -> None:
-        """Show the keys that matter now."""
-        notes = []
-        if self.desk.editing is not None:
-            notes += edit.tell_marks(self)
-        elif self.desk.marked:
-            notes.append(self.desk.marked.describe())
-        if self.desk.range_start is not None:
-            notes.append(f"range: {key_of('mark.range')} ends it")
-        self.footer.show_commands(
-            self.iter_footer(), self.coexplorer.keymap, note=" · ".join(notes)
-        )
-
-    def show_marks(self) -> None:
-        """Show what is marked."""
-        self.rows.show_marks(frozenset(self.desk.marked))
-        self.show_footer()
-
-    async def drop_lost_marks(self) -> None:
-        """Take away the marks of assets that are no more."""
-        there = {row.id for row in await self.library.rows(list(self.desk.marked))}
-        self.desk.marked.drop([marked for marked in self.desk.marked if marked not in there])
-        self.show_marks()
-
-    def report_once(self, error: CoexplorerError) -> None:
-        """Report something that goes on failing in the background, the first time only."""
-        if error.message not in self._said:
-            self._said.add(error.message)
-            self.report(error)
-
-    async def tell_settled(self, asset_id: AssetId, state: str) -> None:
-        """Tell how the making of an asset ended."""
-        record = await self.library.record(asset_id)
-        name = record.asset.name if record is not None else asset_id
-        self.say(f"{name} is {state}", severity="error" if state == "failed" else "information")
-
     # Sizes
 
     def on_resize(self) -> None:
         """Fit what is shown to the terminal."""
         if self.desk.editing is not None:
             # The fields stay, and keep the keys.
-            self._show_size(edit.choose_size(self, self.desk.editing))
+            self.show_size(self.choose_size_of_fields(self.desk.editing))
         else:
             self.set_size(self.choose_size())
         self.call_after_refresh(self._fit)
 
     async def _fit(self) -> None:
-        self.feeds.show_header()
-        await self.feeds.show_details()
-
-    def choose_size(self) -> str:
-        """Return how large the details are by themselves, in the terminal as it is."""
-        if self.app.size.height < TALL_ENOUGH:
-            return "hidden"
-        return self.desk.size_chosen or "small"
-
-    def _show_size(self, name: str) -> None:
-        """Change all classes at once: with each change all styles are worked out again."""
-        others = {"beside"} if self.app.size.width < WIDE_ENOUGH else set()
-        wanted = (self.classes - others - set(SIZES)) | {name}
-        if wanted != self.classes:
-            self.set_classes(wanted)
-
-    def set_size(self, name: str) -> None:
-        """Make the details this large."""
-        self._show_size(name)
-        if name == "full":
-            self.set_focus(self.details)
-        elif self.focused is None or self.focused is self.details:
-            self.set_focus(self.rows)
-        self.call_after_refresh(self.feeds.show_details)
+        self.feeds.header.show()
+        await self.feeds.details.show()
 
     # Facts from the widgets
 
     def on_row_highlighted(self) -> None:
         """Let the details follow, when the cursor rests."""
         if self.desk.editing is None:
-            self.feeds.follow_cursor()
+            self.feeds.details.follow_cursor()
 
     async def on_details_resized(self) -> None:
         """Lay the details out for their room: they may have had none when they were read."""
-        await self.feeds.show_details()
+        await self.feeds.details.show()
 
     def on_rows_missed(self, event: RowsMissed) -> None:
         """Read the rows that are to be shown."""
-        self.restart("rows", functools.partial(self.feeds.load_rows, event.offset, event.limit))
+        self.restart(
+            "rows", functools.partial(self.feeds.list.load_rows, event.offset, event.limit)
+        )
 
     def on_row_chosen(self, _event: RowChosen) -> None:
         """Open what was double-clicked."""

@@ -21,6 +21,7 @@ from textual.screen import Screen
 
 from coexplorer.tui.quickstart import first_frame
 from coexplorer.tui.quickstart.codec import build_painting, decode_rows, encode_rows
+from coexplorer.tui.quickstart.standing import Painted
 from coexplorer.tui.terminal import jobs
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.terminal.cells import PLAIN, Pen
@@ -332,7 +333,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
                 self._painted = None
         return self._layer
 
-    def _adopt(self, layer: OutputLayer, painted: first_frame.Painted) -> None:
+    def _adopt(self, layer: OutputLayer, painted: Painted) -> None:
         layer.resize(*painted.size)
         with suppress(ValueError):
             rows = painted.drawn or decode_rows(painted.rows)

@@ -22,8 +22,8 @@ from coexplorer.tui.quickstart.first_frame import (
     find_config_file,
     find_frame_file,
 )
-from coexplorer.tui.screens.main import TALL_ENOUGH
 from coexplorer.tui.terminal.cells import PLAIN, Cell, Pen
+from coexplorer.tui.workbench import TALL_ENOUGH
 
 FRAME_END = b"\x1b[5n"
 COMMAND = [sys.executable, "-m", "coexplorer"]

@@ -1,0 +1,56 @@
+"""Plans: shown as they are made, and carried out from their own screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coexplorer.library.results import BatchReport
+    from coexplorer.tui.screens.plan import MakePlan, PlanScreen
+    from coexplorer.tui.workbench import Workbench
+
+
+async def carry_out(screen: Workbench, make: MakePlan, count: int) -> bool:
+    """Show a plan as soon as it is made; carried out, its rows are read again.
+
+    Its screen is there at once, and takes the keys that are typed meanwhile. Marks stay, so
+    that a second change of the same assets can follow; those of assets that are gone go with
+    them.
+
+    Args:
+        screen: The main screen.
+        make: Makes the plan.
+        count: Of how many assets.
+
+    Returns:
+        Whether it was carried out, as far as there was anything to do.
+
+    Raises:
+        CoexplorerError: What `make` raised.
+    """
+    from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
+
+    shown = PlanScreen(screen.library, make, count, outside=screen.desk.marked.outside)
+    report = await show_plan(screen, shown)
+    return report is not None or shown.has_nothing
+
+
+async def show_plan(screen: Workbench, shown: PlanScreen) -> BatchReport | None:
+    """Show a plan's screen; return what it came to, None when it was left.
+
+    Raises:
+        CoexplorerError: The plan could not be made.
+    """
+    report = await screen.app.push_screen_wait(shown)
+    if shown.failure is not None:
+        raise shown.failure
+    if shown.has_nothing:
+        screen.say("there is nothing to do")
+        return None
+    if report is not None:
+        for result in report.applied:
+            screen.desk.marked.note_own_change(result.asset_id)
+        await screen.drop_lost_marks()
+    screen.feeds.list.load()
+    await screen.feeds.load_status()
+    return report

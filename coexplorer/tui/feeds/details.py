@@ -1,0 +1,93 @@
+"""The details of the asset under the cursor."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from textual.worker import Worker
+
+from coexplorer.fields import FIELDS, EditableField, Kind
+from coexplorer.models import Asset, Record
+from coexplorer.tui.columns import FLIGHT, Line
+from coexplorer.tui.facts import LABEL, build_facts, build_rest
+from coexplorer.tui.feeds.fed import Fed
+
+DETAILS_PAUSE_S = 0.12
+"""Details follow when the cursor has rested for so long: while a key is held they stay."""
+
+
+class DetailsFeed:
+    """Feeds the pane below the list, or beside it."""
+
+    def __init__(self, screen: Fed) -> None:
+        self._screen = screen
+        self._library = screen.library
+        self.record: Record | None = None
+        self._moved_at = 0.0
+        self._resting: Worker[None] | None = None
+        self._rendered: dict[str, tuple[str, int, list[Line]]] = {}
+
+    def follow_cursor(self) -> None:
+        """Read the asset under the cursor once the cursor has rested a little."""
+        self._moved_at = asyncio.get_running_loop().time()
+        # A worker for each move of a held key would take longer than the move.
+        if self._resting is None or self._resting.is_cancelled:
+            self._resting = self._screen.restart("details", self._load_rested)
+
+    async def _load_rested(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (left_s := self._moved_at + DETAILS_PAUSE_S - loop.time()) > 0:  # noqa: ASYNC110  the cursor may go on meanwhile
+            await asyncio.sleep(left_s)
+        self._resting = None
+        await self.load()
+
+    async def load(self) -> None:
+        """Read the asset under the cursor."""
+        editing, row = self._screen.desk.editing, self._screen.rows.current
+        shown = editing.asset_id if editing is not None else row.id if row is not None else None
+        self.record = None if shown is None else await self._library.record(shown)
+        if self.record is not None:
+            asset = self._screen.rows.windows.ahead.asset(self.record.asset)
+            self.record = msgspec.structs.replace(self.record, asset=asset)
+        await self.show()
+
+    async def show(self) -> None:
+        """Show what was read last, in the pane's width."""
+        screen = self._screen
+        cells = screen.details.size.width
+        if not screen.details_shown or not cells:
+            return
+        record = self.record
+        if record is None:
+            screen.rule.show_title("")
+            screen.details.show_facts((), same_asset=True)
+            return
+        same = screen.desk.details_of == record.asset.id
+        screen.desk.details_of = record.asset.id
+        if screen.desk.editing is not None:
+            # The fields are above, as they are typed.
+            screen.details.show_facts(build_rest(record, cells), same_asset=same)
+            return
+        texts = {
+            field.name: self._render_text(field, record.asset, cells - LABEL)
+            for field in FIELDS
+            if field.kind is Kind.TEXT
+        }
+        facts = build_facts(record, cells, texts, short=screen.details_small)
+        flight = f"{FLIGHT} " if record.asset.id in screen.rows.windows.ahead else ""
+        screen.rule.show_title(f"{flight}{record.asset.name}")
+        screen.details.show_facts(facts, same_asset=same)
+
+    def _render_text(self, field: EditableField, asset: Asset, cells: int) -> list[Line]:
+        text = field.text_of(asset)
+        if not text:
+            return []
+        rendered = self._rendered.get(field.name)
+        if rendered is None or rendered[:2] != (text, cells):
+            # Markdown is imported when the first description is shown, not before the first frame.
+            from coexplorer.tui.markdown import render_markdown  # noqa: PLC0415
+
+            rendered = (text, cells, render_markdown(text, max(10, cells)))
+            self._rendered[field.name] = rendered
+        return rendered[2]

@@ -1,0 +1,193 @@
+"""The main screen without its keys: widgets, desk, sizes, marks. Actions and feeds work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.containers import Vertical
+
+from coexplorer.config import Settings
+from coexplorer.errors import CoexplorerError
+from coexplorer.library.library import Library
+from coexplorer.models import AssetId
+from coexplorer.tui import external
+from coexplorer.tui.commands import Scope, Situation
+from coexplorer.tui.desk import Desk, Editing
+from coexplorer.tui.feeds.feeds import Feeds
+from coexplorer.tui.keys import key_of
+from coexplorer.tui.screens.base import CommandScreen
+from coexplorer.tui.widgets.assetlist import AssetList
+from coexplorer.tui.widgets.details import Details, Rule
+from coexplorer.tui.widgets.footer import Footer
+from coexplorer.tui.widgets.header import Header
+from coexplorer.tui.widgets.prompt import Prompt
+from coexplorer.tui.widgets.searchline import SearchLine
+from coexplorer.tui.widgets.viewstrip import ViewStrip
+
+if TYPE_CHECKING:
+    from coexplorer.tui.host import MainHost
+
+TALL_ENOUGH = 30
+"""Lines from which details are shown below the list by themselves."""
+WIDE_ENOUGH = 160
+"""Cells from which they can sit beside it (design: tui.md, Screen)."""
+TWO_PANES = 20
+"""Lines below which there is no room for list and details at once."""
+SIZES = ("small", "tall", "full", "hidden")
+
+
+class Workbench(CommandScreen[None]):
+    """What actions and feeds work on; `screens.main.MainScreen` adds what leads to the actions."""
+
+    scope: ClassVar[Scope] = Scope.MAIN
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        super().__init__()
+        self.library = library
+        self.settings = settings
+        self.header = Header(id="header")
+        self.strip = ViewStrip(id="views")
+        self.search = SearchLine(id="search")
+        self.rows = AssetList(columns=settings.columns, id="list")
+        self.side = Vertical(id="side")
+        self.rule = Rule(id="rule")
+        self.details = Details(id="details")
+        self.prompt = Prompt(id="prompt")
+        self.footer = Footer(id="footer")
+        self.desk = Desk(settings.views)
+        self.feeds = Feeds(self)
+        self._said: set[str] = set()
+
+    @property
+    def coexplorer(self) -> MainHost:
+        """The app, as far as it is the main screen's business."""
+        return cast("MainHost", self.app)
+
+    # What is going on
+
+    @property
+    def key_scope(self) -> Scope:
+        """Keys belong to the fields while they are edited."""
+        return Scope.EDIT if self.desk.editing is not None else Scope.MAIN
+
+    @property
+    def size_name(self) -> str:
+        """How large the details are: one of `SIZES`."""
+        return next(name for name in SIZES if self.has_class(name))
+
+    @property
+    def details_shown(self) -> bool:
+        """Whether details can be seen."""
+        return self.size_name != "hidden"
+
+    @property
+    def details_small(self) -> bool:
+        """Whether they have room for the main facts only."""
+        return self.size_name == "small" and not self.has_class("beside")
+
+    def targets(self) -> list[AssetId]:
+        """Return what an action works on: the marked ones, else the one under the cursor."""
+        row = self.rows.current
+        return list(self.desk.marked) or ([row.id] if row else [])
+
+    @property
+    def marks_others(self) -> bool:
+        """Whether others than the asset under the cursor are marked."""
+        row = self.rows.current
+        return any(row is None or marked != row.id for marked in self.desk.marked)
+
+    def situation(self) -> Situation:
+        """Say what decides whether commands can run."""
+        fault = self.desk.browsing.fault
+        return Situation(
+            connected=True,
+            current=self.rows.current is not None,
+            rows=self.rows.windows.count,
+            marked=len(self.desk.marked),
+            query_fault=fault.message if fault else "",
+            can_repeat=self.desk.last_action is not None,
+            been_elsewhere=bool(self.desk.browsing.places),
+            mount_fault=external.find_mount_fault(),
+        )
+
+    def show_footer(self) -> None:
+        """Show the keys that matter now."""
+        notes = []
+        if self.desk.editing is not None:
+            notes += self._tell_marks()
+        elif self.desk.marked:
+            notes.append(self.desk.marked.describe())
+        if self.desk.range_start is not None:
+            notes.append(f"range: {key_of('mark.range')} ends it")
+        self.footer.show_commands(
+            self.iter_footer(), self.coexplorer.keymap, note=" · ".join(notes)
+        )
+
+    def _tell_marks(self) -> list[str]:
+        """Say that the fields belong to one asset, when others are marked."""
+        editing, marked = self.desk.editing, self.desk.marked
+        others = len(marked) - (editing is not None and editing.asset_id in marked)
+        if editing is None or not others:
+            return []
+        all_marked = f"all {len(marked):,} marked"
+        if editing.field == "tags":
+            add, remove = key_of("tag.add"), key_of("tag.remove")
+            return [f"only this one; {add} and {remove} tag {all_marked}"]
+        return [f"only this one; {key_of('edit.external')} edits {all_marked}"]
+
+    def show_marks(self) -> None:
+        """Show what is marked."""
+        self.rows.show_marks(frozenset(self.desk.marked))
+        self.show_footer()
+
+    async def drop_lost_marks(self) -> None:
+        """Take away the marks of assets that are no more."""
+        there = {row.id for row in await self.library.rows(list(self.desk.marked))}
+        self.desk.marked.drop([marked for marked in self.desk.marked if marked not in there])
+        self.show_marks()
+
+    def report_once(self, error: CoexplorerError) -> None:
+        """Report something that goes on failing in the background, the first time only."""
+        if error.message not in self._said:
+            self._said.add(error.message)
+            self.report(error)
+
+    async def tell_settled(self, asset_id: AssetId, state: str) -> None:
+        """Tell how the making of an asset ended."""
+        record = await self.library.record(asset_id)
+        name = record.asset.name if record is not None else asset_id
+        self.say(f"{name} is {state}", severity="error" if state == "failed" else "information")
+
+    # Sizes
+
+    def choose_size(self) -> str:
+        """Return how large the details are by themselves, in the terminal as it is."""
+        if self.app.size.height < TALL_ENOUGH:
+            return "hidden"
+        return self.desk.size_chosen or "small"
+
+    def choose_size_of_fields(self, editing: Editing) -> str:
+        """Return how large the details are while fields are open, in the terminal as it is."""
+        low = self.app.size.height < TWO_PANES
+        return "full" if low or editing.size_before == "full" else "tall"
+
+    def show_size(self, name: str) -> None:
+        """Change all classes at once: with each change all styles are worked out again."""
+        others = {"beside"} if self.app.size.width < WIDE_ENOUGH else set()
+        wanted = (self.classes - others - set(SIZES)) | {name}
+        if wanted != self.classes:
+            self.set_classes(wanted)
+
+    def set_size(self, name: str) -> None:
+        """Make the details this large."""
+        self.show_size(name)
+        if name == "full":
+            self.set_focus(self.details)
+        elif self.focused is None or self.focused is self.details:
+            self.set_focus(self.rows)
+        self.call_after_refresh(self.feeds.details.show)
+
+
+Action = Callable[[Workbench], Coroutine[None, None, None] | None]
+"""What a command of the main screen does."""
