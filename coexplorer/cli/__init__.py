@@ -11,10 +11,6 @@ import sys
 
 import coexplorer
 
-TYPE_CHECKING = False  # the quick start comes by here
-if TYPE_CHECKING:
-    from coexplorer.tui.quickstart.first_frame import ListBehind
-
 
 def main() -> None:
     """Run the console script."""
@@ -113,20 +109,13 @@ def _refuse_silence() -> int:
 
 def _open_painted() -> int | None:
     """Paint the first frame and open the app behind it; None when there is no such frame."""
-    from coexplorer.tui.quickstart import first_frame
+    from coexplorer.tui import opening
 
-    if not first_frame.paint(os.environ, coexplorer.__version__, _open_list):
+    if not opening.paint(coexplorer.__version__):
         return None
     try:
         from coexplorer.cli.launch import open_painted
 
         return open_painted()
     finally:
-        first_frame.give_up()
-
-
-def _open_list(rows: bytes, look: bytes, catalog: str, size: tuple[int, int]) -> ListBehind | None:
-    """Open the list behind the first frame."""
-    from coexplorer.tui.quickstart.list_view import open_list
-
-    return open_list(rows, look, catalog, size)
+        opening.give_up()

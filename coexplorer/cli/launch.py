@@ -58,9 +58,9 @@ def open_painted() -> int | None:
         return run(msgspec.structs.replace(settings, token_source=ReadOnce(settings.token_source)))
     except (Exception, KeyboardInterrupt) as error:
         from coexplorer.cli.ending import end_with
-        from coexplorer.tui.quickstart import first_frame
+        from coexplorer.tui import opening
 
-        first_frame.give_up()  # what is said on its screen would go with it
+        opening.give_up()  # what is said on its screen would go with it
         code = end_with(error)
         if code is None:
             raise

@@ -1,4 +1,4 @@
-"""Where things are kept on this machine (XDG; elsewhere, what platformdirs says), and how tightly.
+"""Where things are kept on this machine, and how tightly.
 
 Folders are 0700 and files 0600: a catalog is somebody's unpublished work.
 """
@@ -14,8 +14,7 @@ from pathlib import Path
 import msgspec
 
 from coexplorer.errors import ConfigError
-
-APP = "coexplorer"
+from coexplorer.folders import APP, find_folders
 
 
 class Paths(msgspec.Struct, frozen=True):
@@ -68,8 +67,8 @@ def find_paths() -> Paths:
         ConfigError: The user has no home folder, and nothing else says where they are.
     """
     try:
-        is_plain = sys.platform == "linux" and os.path.isabs(os.environ.get("HOME", ""))  # noqa: PTH117 - likewise
-        paths = _find_xdg() if is_plain else _find_elsewhere()
+        found = find_folders(os.environ, sys.platform)
+        paths = _find_elsewhere() if found is None else Paths(*map(Path, found))
     except RuntimeError:  # a user id that no list of users has
         raise _NO_HOME from None
     # A relative one, or a ~ that nobody expands, would be another folder wherever the shell is.
@@ -78,25 +77,8 @@ def find_paths() -> Paths:
     return paths
 
 
-def _find_xdg() -> Paths:
-    """Return the folders of the XDG base directory specification, as platformdirs has them.
-
-    It imports more than a whole ``ls`` needs (a test compares the two).
-    """
-
-    def find(name: str, usual: str) -> Path:
-        given = os.environ.get(name, "")
-        return (Path(given) if os.path.isabs(given) else Path(usual).expanduser()) / APP  # noqa: PTH117 - an empty one is none
-
-    return Paths(
-        config_dir=find("XDG_CONFIG_HOME", "~/.config"),
-        cache_dir=find("XDG_CACHE_HOME", "~/.cache"),
-        state_dir=find("XDG_STATE_HOME", "~/.local/state"),
-    )
-
-
 def _find_elsewhere() -> Paths:
-    import platformdirs  # noqa: PLC0415 - see `_find_xdg`
+    import platformdirs  # noqa: PLC0415 - see `coexplorer.folders`
 
     return Paths(
         config_dir=platformdirs.user_config_path(APP, appauthor=False),

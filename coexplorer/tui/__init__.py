@@ -27,6 +27,8 @@ The modules:
                          and what widgets tell to actions), and one screen per file for what
                          covers it; they call the library
     quickstart/          the first frame: kept at the exit, shown while the app is still imported
+    opening              the one door to it, with the switch that turns it off
+    lastscreen           what the next start needs of the screen that the app leaves (plain data)
     terminal/            the one place that writes output: cells, differences, pacing,
                          driver; and being a job of a shell: signals, stopping, going on
     app, session         what all screens share; the library opened around them

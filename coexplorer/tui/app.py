@@ -22,9 +22,9 @@ from coexplorer.tui import external
 from coexplorer.tui.actions import search
 from coexplorer.tui.commands import Scope
 from coexplorer.tui.keys import build_keymap, name_key, put_in_force
+from coexplorer.tui.lastscreen import LastScreen
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.messages import FieldLeft
-from coexplorer.tui.quickstart.first_frame import Frame
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.main import MainScreen
 from coexplorer.tui.terminal.app import TerminalApp
@@ -69,7 +69,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self._about: list[tuple[str, Notification]] = []
         self.shown = asyncio.Event()
         self._fields_left = asyncio.Event()
-        self.last_frame: Frame | None = None
+        self.last_screen: LastScreen | None = None
         self.left_mounted = False
         self._editor = external.EditorProcess()
         for theme in build_themes():
@@ -233,7 +233,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
                     if capture is not None:
                         look = self.main.build_look(self.find_pen)
                         path = str(self.settings.catalog_path)
-                        self.last_frame = Frame(*capture, look=look, catalog=path, change=change)
+                        self.last_screen = LastScreen(capture, look, path, change)
 
     # What comes up of itself
 

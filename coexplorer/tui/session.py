@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import sys
 from contextlib import suppress
 
@@ -14,8 +13,8 @@ import coexplorer
 from coexplorer.config import Settings
 from coexplorer.config.file import DEMO
 from coexplorer.library import open_library
+from coexplorer.tui import opening
 from coexplorer.tui.app import CoexplorerApp
-from coexplorer.tui.quickstart import first_frame
 from coexplorer.tui.terminal import jobs
 
 _NEVER_USED = ("trio", "httpx._main")
@@ -49,10 +48,10 @@ async def _run(settings: Settings) -> int:
         if run.ended_by is None:
             raise
     app = run.app
-    if app is not None and app.last_frame is not None:
+    if app is not None and app.last_screen is not None:
         # The catalog is closed by now, so its files stay as they are until somebody changes them.
         with suppress(OSError):
-            first_frame.keep(os.environ, coexplorer.__version__, app.last_frame)
+            opening.keep(coexplorer.__version__, app.last_screen)
     # The demo takes its mounts with it.
     if app is not None and app.left_mounted and settings.profile != DEMO:
         folder = settings.mount_folder

@@ -1,12 +1,15 @@
 """The folders are those that platformdirs gives, which is too slow to ask on Linux."""
 
+import os
 import sys
 from pathlib import Path
 
 import platformdirs
 import pytest
+from platformdirs.macos import MacOS
 
-from coexplorer.config.paths import APP, find_paths
+from coexplorer.config.paths import find_paths
+from coexplorer.folders import APP, find_folders
 
 NAMES = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
 
@@ -25,6 +28,33 @@ def test_folders_are_those_of_platformdirs(
     assert found.config_dir == platformdirs.user_config_path(APP, appauthor=False)
     assert found.cache_dir == platformdirs.user_cache_path(APP, appauthor=False)
     assert found.state_dir == platformdirs.user_state_path(APP, appauthor=False)
+
+
+@pytest.mark.parametrize("given", [None, "", "here", "/else/where", "/with a blank/"])
+@pytest.mark.parametrize("name", NAMES)
+def test_on_macos_likewise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, given: str | None
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for each in NAMES:
+        monkeypatch.delenv(each, raising=False)
+    if given is not None:
+        monkeypatch.setenv(name, given)
+    found = find_folders(os.environ, "darwin")
+    wanted = MacOS(APP, appauthor=False)
+    assert found is not None
+    assert [Path(each) for each in found] == [
+        wanted.user_config_path,
+        wanted.user_cache_path,
+        wanted.user_state_path,
+    ]
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+@pytest.mark.parametrize("home", [None, "", "home"])
+def test_without_a_home_no_folder_is_guessed(platform: str, home: str | None) -> None:
+    env = {} if home is None else {"HOME": home}
+    assert find_folders(env, platform) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the standard is Linux's")

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.pty_session import Session
 from coexplorer.demo.server import DemoServer
-from coexplorer.tui.terminal.app import STOCK_OUTPUT
+from coexplorer.tui.opening import SWITCH
 from tests.support.hostile import hostile_assets
 from tests.support.server import FAILED, OUTSIDE
 
@@ -29,7 +29,7 @@ TERMS = ["xterm-256color", "screen-256color", "tmux-256color", "linux", "vt100"]
 def _output(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the program with the output layer, and with what Textual itself would write."""
     if request.param == "stock":
-        monkeypatch.setenv(STOCK_OUTPUT, "1")
+        monkeypatch.setenv(SWITCH, "1")
 
 
 only_with_the_layer = pytest.mark.parametrize("_output", ["layer"], indirect=True)

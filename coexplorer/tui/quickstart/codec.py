@@ -7,6 +7,8 @@ from itertools import groupby
 
 import msgspec
 
+from coexplorer.tui.lastscreen import LastScreen, ListLook
+from coexplorer.tui.quickstart.first_frame import Frame
 from coexplorer.tui.terminal.cells import Cell, Pen, Row
 from coexplorer.tui.terminal.diff import Capabilities, ScreenModel
 
@@ -44,6 +46,24 @@ def decode_rows(data: bytes) -> list[Row]:
         ]
     except IndexError as error:
         raise ValueError("a look is missing") from error
+
+
+def encode_look(look: ListLook) -> bytes:
+    """Return a look as bytes of one line."""
+    return msgspec.json.encode(look)
+
+
+def build_frame(last: LastScreen) -> Frame:
+    """Return the frame that the next start opens with."""
+    capture = last.capture
+    return Frame(
+        capture.size,
+        encode_rows(capture.rows),
+        build_painting(capture.rows, capture.size, capture.terminal),
+        look=encode_look(last.look),
+        catalog=last.catalog,
+        change=last.change,
+    )
 
 
 def build_painting(rows: Sequence[Row], size: tuple[int, int], terminal: Capabilities) -> bytes:

@@ -18,6 +18,8 @@ from __future__ import annotations
 import os
 import sys
 
+from coexplorer.folders import find_folders
+
 TYPE_CHECKING = False  # typing itself costs more than the frame
 if TYPE_CHECKING:
     from _thread import RLock
@@ -47,8 +49,6 @@ if TYPE_CHECKING:
     """From rows and look of a frame, the catalog and the size; None when there can be none."""
 
 FORMAT = "coexplorer frame 2"
-SWITCH = "COEXPLORER_STOCK_OUTPUT"
-"""Environment variable: when set, there is no first frame, and the app writes as Textual does."""
 _ASKED = ("TERM", "COLORTERM", "NO_COLOR", "TEXTUAL_THEME", "CODEOCEAN_DOMAIN")
 _STDIN, _STDERR = 0, 2
 SEARCH_ROW, SEARCH_COLUMN = 2, 2
@@ -152,26 +152,32 @@ _typing: _Typing | None = None
 _standing: Standing | None = None
 
 
-def find_frame_file(env: Mapping[str, str]) -> str:
-    """Return where the frame is kept: beside the catalogs, which can be deleted at any time too."""
-    cache = env.get("XDG_CACHE_HOME", "")
-    if not cache.startswith("/"):
-        cache = os.path.join(env.get("HOME", ""), ".cache")
-    return os.path.join(cache, "coexplorer", "frame")
+def find_files(env: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return where the settings are, and where the frame is kept.
+
+    The frame stands beside the catalogs, which can be deleted at any time, too.
+
+    Returns:
+        None where it takes more to know than is at hand; then there is no frame.
+    """
+    found = find_folders(env, sys.platform)
+    if found is None:
+        return None
+    config, cache, _ = found
+    return os.path.join(config, "config.toml"), os.path.join(cache, "frame")
 
 
-def find_config_file(env: Mapping[str, str]) -> str:
-    """Return where the settings are."""
-    config = env.get("XDG_CONFIG_HOME", "")
-    if not config.startswith("/"):
-        config = os.path.join(env.get("HOME", ""), ".config")
-    return os.path.join(config, "coexplorer", "config.toml")
+def build_key(env: Mapping[str, str], size: tuple[int, int], version: str, config: str) -> str:
+    """Say what a frame depends on, beside the catalog.
 
-
-def build_key(env: Mapping[str, str], size: tuple[int, int], version: str) -> str:
-    """Say what a frame depends on, beside the catalog."""
+    Args:
+        env: The process's environment.
+        size: Columns and rows.
+        version: The program's.
+        config: Where the settings are.
+    """
     told = [f"{name}={env.get(name)!r}" for name in _ASKED]
-    return " ".join([FORMAT, version, f"{size[0]}x{size[1]}", _stamp(find_config_file(env)), *told])
+    return " ".join([FORMAT, version, f"{size[0]}x{size[1]}", _stamp(config), *told])
 
 
 def build_stamp(catalog: str) -> str:
@@ -193,9 +199,12 @@ def keep(env: Mapping[str, str], version: str, frame: Frame) -> None:
     Raises:
         OSError: The file can't be written; there will be no first frame.
     """
-    path = find_frame_file(env)
+    files = find_files(env)
+    if files is None:
+        return
+    config, path = files
     head = [
-        build_key(env, frame.size, version),
+        build_key(env, frame.size, version, config),
         frame.catalog,
         build_stamp(frame.catalog),
         str(frame.change),
@@ -248,15 +257,17 @@ def paint(env: Mapping[str, str], version: str, open_list: OpenList) -> bool:
         open_list: Opens the list that is behind the frame.
     """
     global _on_screen, _typing, _standing  # noqa: PLW0603 - one process, one terminal
-    if env.get(SWITCH) or not (os.isatty(_STDIN) and os.isatty(1) and os.isatty(_STDERR)):
+    files = find_files(env)
+    if files is None or not (os.isatty(_STDIN) and os.isatty(1) and os.isatty(_STDERR)):
         return False
+    config, frame_file = files
     try:
-        with open(find_frame_file(env), "rb") as file:
+        with open(frame_file, "rb") as file:
             data = file.read()
         size = tuple(os.get_terminal_size(_STDIN))
         key, path, stamp, change, count, look, rest = data.split(b"\n", 6)
         columns, rows = size
-        if key.decode() != build_key(env, (columns, rows), version):
+        if key.decode() != build_key(env, (columns, rows), version, config):
             return False
         catalog = path.decode()
         is_true = stamp.decode() == build_stamp(catalog) or _is_unchanged(catalog, int(change))

@@ -1,8 +1,8 @@
 """The list on the first frame, drawn while the app is still being imported.
 
-The saved frame says how the list looks and where it is (`ListLook`); its rows are read from the
-catalog. So a search typed before the app is there shows results at once, and a changed catalog is
-shown as it is now. The app takes over what is drawn here, cell for cell.
+The saved frame says how the list looks and where it is (`lastscreen.ListLook`); its rows are read
+from the catalog. So a search typed before the app is there shows results at once, and a changed
+catalog is shown as it is now. The app takes over what is drawn here, cell for cell.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from coexplorer.catalog import Catalog
 from coexplorer.errors import CatalogError
 from coexplorer.models import Row
-from coexplorer.query import Query, SortKey, parse_partial
+from coexplorer.query import Query, parse_partial
 from coexplorer.text import width
 from coexplorer.tui.columns import (
     NOTHING_FITS,
@@ -28,57 +28,21 @@ from coexplorer.tui.columns import (
     build_row,
     show_count,
 )
+from coexplorer.tui.lastscreen import ListLook
 from coexplorer.tui.quickstart.codec import decode_rows
 from coexplorer.tui.terminal.cells import BLANK, PLAIN, Cell, Pen, draw_text, sgr_between
-from coexplorer.tui.terminal.diff import Capabilities, ScreenModel
+from coexplorer.tui.terminal.diff import ScreenModel
 
 _FOUND_CELLS = 20
 """Room for the count, at the end of its row; what a longer one left there is overwritten."""
-
-
-class ListLook(msgspec.Struct, frozen=True):
-    """The list of a kept frame.
-
-    Attributes:
-        left: Column of its lines.
-        top: Row of the first line below its head.
-        width: Cells of a line.
-        height: Lines.
-        columns: Ids in the user's order; empty for our own choice.
-        sort: Its order, unless a search gives one.
-        pens: How each role looks.
-        text: How the list itself looks.
-        cursor: How the line under the cursor looks while keys go to the list.
-        blurred: And while they go to the search.
-        true_rows: Rows of the screen that are true whatever the catalog holds.
-        terminal: What the terminal can do.
-    """
-
-    left: int
-    top: int
-    width: int
-    height: int
-    columns: tuple[str, ...]
-    sort: SortKey
-    pens: dict[str, Pen]
-    text: Pen
-    cursor: Pen
-    blurred: Pen
-    true_rows: tuple[int, ...]
-    terminal: Capabilities
-
-
-def encode_look(look: ListLook) -> bytes:
-    """Return a look as bytes of one line."""
-    return msgspec.json.encode(look)
 
 
 class FirstList:
     """The screen of a kept frame, with the list as the catalog has it.
 
     Args:
-        rows: The frame's rows, from `frames.encode_rows`.
-        look: From `encode_look`.
+        rows: The frame's rows, from `codec.encode_rows`.
+        look: From `codec.encode_look`.
         catalog: Its path.
         size: Columns and rows of the screen.
 

@@ -17,6 +17,7 @@ from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, taggin
 from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.columns import Role
 from coexplorer.tui.feeds.news import News
+from coexplorer.tui.lastscreen import ListLook
 from coexplorer.tui.messages import (
     FieldsEntered,
     FieldsTyped,
@@ -128,26 +129,22 @@ class MainScreen(Workbench):
         self.set_focus(self.rows)
         await self.feeds.load_start(to_top=True)
 
-    def build_look(self, pen_of: Callable[[Style], Pen]) -> bytes:
+    def build_look(self, pen_of: Callable[[Style], Pen]) -> ListLook:
         """Return how the list looks, for the next start to draw it before the app is there."""
-        from coexplorer.tui.quickstart.list_view import ListLook, encode_look  # noqa: PLC0415  at the exit
-
         place, footer = self.rows.region, self.footer.region
-        return encode_look(
-            ListLook(
-                left=place.x,
-                top=place.y + HEAD,
-                width=place.width,
-                height=place.height - HEAD,
-                columns=self.rows.columns,
-                sort=self.desk.browsing.sort,
-                pens={role: pen_of(self.rows.find_style(f"role--{role}")) for role in Role},
-                text=pen_of(self.rows.find_style("")),
-                cursor=pen_of(self.rows.find_style("list--cursor")),
-                blurred=pen_of(self.rows.find_style("list--cursor-blurred")),
-                true_rows=(place.y, *range(footer.y, footer.bottom)),
-                terminal=read_capabilities(os.environ.get("TERM", "")),
-            )
+        return ListLook(
+            left=place.x,
+            top=place.y + HEAD,
+            width=place.width,
+            height=place.height - HEAD,
+            columns=self.rows.columns,
+            sort=self.desk.browsing.sort,
+            pens={role: pen_of(self.rows.find_style(f"role--{role}")) for role in Role},
+            text=pen_of(self.rows.find_style("")),
+            cursor=pen_of(self.rows.find_style("list--cursor")),
+            blurred=pen_of(self.rows.find_style("list--cursor-blurred")),
+            true_rows=(place.y, *range(footer.y, footer.bottom)),
+            terminal=read_capabilities(os.environ.get("TERM", "")),
         )
 
     # Keys

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rich.style import Style
 from textual import events
@@ -19,9 +19,8 @@ from textual.driver import Driver
 from textual.geometry import Offset
 from textual.screen import Screen
 
-from coexplorer.tui.quickstart import first_frame
-from coexplorer.tui.quickstart.codec import build_painting, decode_rows, encode_rows
-from coexplorer.tui.quickstart.standing import Painted
+from coexplorer.tui import opening
+from coexplorer.tui.lastscreen import Capture
 from coexplorer.tui.terminal import jobs
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.terminal.cells import PLAIN, Pen
@@ -49,22 +48,10 @@ _NO_SIZE = (
 )
 
 
-class Capture(NamedTuple):
-    """A screen as the next start can paint it: see `first_frame.Frame`."""
-
-    size: tuple[int, int]
-    rows: bytes
-    painting: bytes
-
-
-STOCK_OUTPUT = first_frame.SWITCH
-"""Also turns the layer off: frames leave as Textual writes them."""
-
-
 class TerminalApp(App[_Result], Generic[_Result]):
     """An app that sends differences, paced by the terminal's answers.
 
-    Headless (in tests) and with ``COEXPLORER_STOCK_OUTPUT`` set, frames leave as Textual writes
+    Headless (in tests) and with `opening.SWITCH` set, frames leave as Textual writes
     them.
 
     Attributes:
@@ -78,7 +65,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
         self._layer: OutputLayer | None = None
         self._frame_waits = False
         self._frame_timer: asyncio.TimerHandle | None = None
-        self._painted = first_frame.take()
+        self._painted = opening.take()
         self._holds = self._painted is not None
         self._size_timer: asyncio.TimerHandle | None = None
         self._woken = False
@@ -166,7 +153,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
             # A first frame may stand; or an editor has the terminal, and gave it back itself.
             if self.is_headless:
                 self.tell_no_shell()
-            elif not first_frame.stop(group=group):
+            elif not opening.stop(group=group):
                 self._note_stop(jobs.stop(0, group=group))
             return
         driver.suspend_application_mode()
@@ -201,7 +188,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
                 driver.take_again()
                 self.repaint()
         else:
-            first_frame.go_on()
+            opening.go_on()
 
     async def on_event(self, event: events.Event) -> None:
         """Take what is typed, unless it was meant for the shell: what follows the key that stops.
@@ -271,8 +258,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
         terminal = read_capabilities(os.environ.get("TERM", ""))
         ordered = [rows[y] for y in range(self.size.height)]
         size = (self.size.width, self.size.height)
-        painting = build_painting(ordered, size, terminal)
-        return Capture(size, encode_rows(ordered), painting)
+        return Capture(ordered, size, terminal)
 
     def find_pen(self, style: Style) -> Pen:
         """Return how a style looks on this terminal; for a screen that was captured."""
@@ -316,7 +302,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
 
     def _find_driver(self) -> QuietDriver | None:
         driver = self._driver
-        if not isinstance(driver, QuietDriver) or driver.is_inline or os.environ.get(STOCK_OUTPUT):
+        if not isinstance(driver, QuietDriver) or driver.is_inline or not opening.is_on():
             return None
         return driver
 
@@ -328,15 +314,17 @@ class TerminalApp(App[_Result], Generic[_Result]):
                 terminal,
             )
             driver.on_answer = self._send_waiting_frame
-            if self._painted is not None:
-                self._adopt(self._layer, self._painted)
-                self._painted = None
+            self._adopt(self._layer)
         return self._layer
 
-    def _adopt(self, layer: OutputLayer, painted: Painted) -> None:
+    def _adopt(self, layer: OutputLayer) -> None:
+        """Tell the layer what the first frame left on the screen."""
+        painted, self._painted = self._painted, None
+        if painted is None:
+            return
         layer.resize(*painted.size)
         with suppress(ValueError):
-            rows = painted.drawn or decode_rows(painted.rows)
+            rows = opening.read_rows(painted)
             layer.model.adopt([() if y in painted.unknown else row for y, row in enumerate(rows)])
 
     def _show(self, driver: QuietDriver, update: CompositorUpdate) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from textual.drivers.linux_driver import LinuxDriver
 
-from coexplorer.tui.quickstart import first_frame
+from coexplorer.tui import opening
 from coexplorer.tui.terminal import jobs
 from coexplorer.tui.terminal.pacing import AnswerFilter, Pacer
 from coexplorer.tui.terminal.reading import InputReader
@@ -161,7 +161,7 @@ class QuietDriver(LinuxDriver):
         if self._terminal_before is not None:
             # The first frame is on the screen; its way into the terminal is ours to go back.
             self.attrs_before, self._terminal_before = self._terminal_before, None
-            first_frame.hand_over()
+            opening.hand_over()
         if self._key_thread is None:
             # Gone before it was taken: nothing reads from it, so nothing else would tell.
             self.is_active = False

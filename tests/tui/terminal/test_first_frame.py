@@ -14,14 +14,9 @@ import pytest
 from benchmarks.pty_session import Screen, Session
 from coexplorer.config.paths import find_paths
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui.opening import SWITCH
 from coexplorer.tui.quickstart.codec import decode_rows, encode_rows
-from coexplorer.tui.quickstart.first_frame import (
-    SEARCH_COLUMN,
-    SEARCH_ROW,
-    SWITCH,
-    find_config_file,
-    find_frame_file,
-)
+from coexplorer.tui.quickstart.first_frame import SEARCH_COLUMN, SEARCH_ROW, find_files
 from coexplorer.tui.terminal.cells import PLAIN, Cell, Pen
 from coexplorer.tui.workbench import TALL_ENOUGH
 
@@ -50,6 +45,13 @@ def open_once(columns: int = 100, rows: int = 34) -> str:
         assert session.status == 0
         assert session.modes_left_on() == []
     return shown
+
+
+def find_frame() -> Path:
+    """Return where the frame is kept."""
+    files = find_files(os.environ)
+    assert files is not None
+    return Path(files[1])
 
 
 def first_frame(session: Session) -> bytes:
@@ -236,7 +238,7 @@ def test_with_stock_output_there_is_none_and_none_is_kept(
 ) -> None:
     assert signed_in.url
     shown = open_once()
-    kept = Path(find_frame_file(os.environ)).read_bytes()
+    kept = find_frame().read_bytes()
     monkeypatch.setenv(SWITCH, "1")
     with Session(COMMAND, columns=100, rows=34) as session:
         assert len(first_frame(session)) < 300
@@ -245,7 +247,37 @@ def test_with_stock_output_there_is_none_and_none_is_kept(
         assert session.text().splitlines()[1:] == shown.splitlines()[1:]
         session.write("q")
         session.wait_exit()
-    assert Path(find_frame_file(os.environ)).read_bytes() == kept
+    assert find_frame().read_bytes() == kept
+
+
+TELL_MODULES = """
+import atexit, sys
+from coexplorer.cli import main
+atexit.register(lambda: open(sys.argv.pop(), "w").write("\\n".join(sys.modules)))
+told = sys.argv[-1]
+sys.argv[1:] = []
+atexit.register(sys.argv.append, told)
+main()
+"""
+
+
+def test_with_stock_output_nothing_of_the_quick_start_is_loaded(
+    signed_in: DemoServer, tmp_path: Path
+) -> None:
+    assert signed_in.url
+    open_once()
+    told = tmp_path / "modules"
+    loaded = []
+    for switch in ("", "1"):
+        command = [sys.executable, "-c", TELL_MODULES, str(told)]
+        with Session(command, columns=100, rows=34, env={SWITCH: switch}) as session:
+            session.wait_for("created ")
+            session.write("q")
+            session.wait_exit()
+            assert session.status == 0
+        loaded.append({name for name in told.read_text().split() if "quickstart" in name})
+    assert "coexplorer.tui.quickstart.codec" in loaded[0]
+    assert loaded[1] == set()
 
 
 def test_a_missing_catalog_or_a_broken_frame_opens_without_it(signed_in: DemoServer) -> None:
@@ -254,7 +286,7 @@ def test_a_missing_catalog_or_a_broken_frame_opens_without_it(signed_in: DemoSer
     shutil.rmtree(find_paths().cache_dir / "catalogs")
     with Session(COMMAND, columns=100, rows=34) as session:
         assert len(first_frame(session)) < 300
-    Path(find_frame_file(os.environ)).write_bytes(b"coexplorer frame 1\nbroken")
+    find_frame().write_bytes(b"coexplorer frame 1\nbroken")
     with Session(COMMAND, columns=100, rows=34) as session:
         assert len(first_frame(session)) < 300
         session.wait_for("1 All")
@@ -280,6 +312,7 @@ def test_the_terminal_is_given_back_when_the_app_cannot_come(
 def test_what_paints_imports_nothing_that_costs_more_than_painting() -> None:
     code = (
         "import sys\nfrom coexplorer.cli import main\n"
+        "from coexplorer.tui import opening\n"
         "from coexplorer.tui.quickstart import first_frame\n"
         "print(*sys.modules)"
     )
@@ -293,9 +326,11 @@ def test_what_paints_imports_nothing_that_costs_more_than_painting() -> None:
 def test_a_frame_is_private_and_stands_where_the_catalogs_do(signed_in: DemoServer) -> None:
     assert signed_in.url
     open_once()
-    frame = Path(find_frame_file(os.environ))
+    frame = find_frame()
     assert frame.parent == find_paths().cache_dir
-    assert Path(find_config_file(os.environ)) == find_paths().config_file
+    files = find_files(os.environ)
+    assert files is not None
+    assert Path(files[0]) == find_paths().config_file
     assert frame.stat().st_mode & 0o777 == 0o600
 
 

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.processes import find_tree
 from benchmarks.pty_session import Session
 from coexplorer.demo.server import DemoServer
-from coexplorer.tui.quickstart.first_frame import find_frame_file
+from coexplorer.tui.quickstart.first_frame import find_files
 
 PROGRAM = [sys.executable, "-m", "coexplorer"]
 
@@ -419,7 +419,9 @@ def test_a_signal_at_any_write_leaves_no_mode_on(
     for nth in range(1, 200):
         number = NUMBERS[(first + nth) % len(NUMBERS)]
         if not first_frame:
-            Path(find_frame_file(os.environ)).unlink(missing_ok=True)
+            files = find_files(os.environ)
+            assert files is not None
+            Path(files[1]).unlink(missing_ok=True)
         session = run_with_signal(script, nth, number, when)
         if session.status != 0:
             assert session.status in (128 + number, -number), (nth, number)
