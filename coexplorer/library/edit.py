@@ -480,7 +480,7 @@ class Editor:
         entry, journal = attempt.entry, self._context.journal
         base = go_on_from_shown(entry, base, theirs)
         if attempt.purpose is not Purpose.DO:
-            attempt.held = await self._context.run(journal.find_held, entry)
+            attempt.held = await self._context.run(journal.find_held, entry, theirs)
             return base
         if not changed_fields(base, theirs):
             return base

@@ -441,7 +441,7 @@ class Journal:
         )
         return leave_to_later(entry, later) if later else entry
 
-    def find_held(self, reversal: Entry) -> dict[str, Entry]:
+    def find_held(self, reversal: Entry, theirs: Fields) -> dict[str, Entry]:
         """Return the texts that an undo leaves to later changes that wait: see `held_texts`."""
         waiting = self._entries(
             "WHERE asset_id = ? AND state = ? ORDER BY entries.id",
@@ -449,7 +449,7 @@ class Journal:
         )
         # What a later change has overruled in one of them is never sent.
         left = [self.leave_to_later(entry, but=reversal.id) for entry in waiting]
-        return held_texts(reversal, [entry for entry in left if entry is not None])
+        return held_texts(reversal, [entry for entry in left if entry is not None], theirs)
 
     def find_writes(self, asset_id: AssetId) -> list[Entry]:
         """Return the edits of an asset that this user's platform has from here, latest last."""

@@ -22,7 +22,7 @@ from coexplorer.fields import (
     replace_values,
     same_value,
 )
-from coexplorer.library.entries import FOUND, GIVEN_UP, Action, Draft, Entry
+from coexplorer.library.entries import FOUND, GIVEN_UP, Action, Draft, Entry, State
 from coexplorer.library.merge import unique
 from coexplorer.models import MetadataValue
 
@@ -63,7 +63,8 @@ def overrides(later: Draft | Entry, earlier: Entry) -> frozenset[Part]:
     """Return the parts in which a later change has the last word.
 
     An undo of something older than `earlier` takes back no text that `earlier` sets otherwise: it
-    would find that text on the platform, had it been sent, and leave it alone.
+    would find that text on the platform, had it been sent, and leave it alone. What it has written
+    it has found as it wanted it.
     """
     ours = parts_of(later)
     if later.reverses is None or later.reverses > earlier.id:
@@ -81,7 +82,16 @@ def overrides(later: Draft | Entry, earlier: Entry) -> frozenset[Part]:
         and (field.name, "") in touched
         and field.text_of(earlier.mine) != field.text_of(found)
     }
-    return ours - held
+    return ours - (held - _written_by(later))
+
+
+def _written_by(change: Draft | Entry) -> set[Part]:
+    """Return the fields that a change has written."""
+    if isinstance(change, Draft) or change.state is not State.APPLIED:
+        return set()
+    if change.before is None or change.after is None:
+        return set()
+    return {(name, "") for name in changed_fields(change.before, change.after)}
 
 
 def takes_place_of(later: Draft | Entry, earlier: Entry) -> bool:
@@ -90,12 +100,13 @@ def takes_place_of(later: Draft | Entry, earlier: Entry) -> bool:
     return bool(touched) and all(_is_among(part, ours) for part in touched)
 
 
-def held_texts(reversal: Entry, waiting: Iterable[Entry]) -> dict[str, Entry]:
+def held_texts(reversal: Entry, waiting: Iterable[Entry], theirs: Fields) -> dict[str, Entry]:
     """Return the texts that an undo leaves alone, as later changes that wait set them otherwise.
 
     Args:
         reversal: The undo or redo.
         waiting: Changes of the same asset that were not sent, oldest first.
+        theirs: What the platform has now.
 
     Returns:
         The newest such change of each field.
@@ -106,9 +117,17 @@ def held_texts(reversal: Entry, waiting: Iterable[Entry]) -> dict[str, Entry]:
     ours = parts_of(reversal)
     for entry in waiting:
         if reversal.reverses < entry.id < reversal.id:
-            left = ours - overrides(reversal, entry)
-            held |= {name: entry for name, _ in left & parts_of(entry)}
+            left = (ours - overrides(reversal, entry)) & parts_of(entry)
+            held |= {name: entry for name, _ in left if _would_set(entry, name, theirs)}
     return held
+
+
+def _would_set(entry: Entry, name: str, theirs: Fields) -> bool:
+    """Tell whether a waiting change would set a text: an undo does only where it finds its own."""
+    if entry.reverses is None:
+        return True
+    expected = [fields for fields in (entry.base, entry.shown) if fields is not None]
+    return any(same_value(fields, theirs, name) for fields in expected)
 
 
 def leave_to_later(entry: Entry, later: Iterable[Entry]) -> Entry | None:

@@ -276,6 +276,24 @@ PARTLY_COVERED: dict[str, tuple[list[Step], dict[str, object]]] = {
         ],
         {"name": "n2", "mount": "m2"},
     ),
+    "a text that another undo will leave alone": (
+        [
+            Change(values={"description": "d1", "name": "n1"}),
+            Change(values={"description": "d2"}),
+            Change(values={"description": "d3"}),
+            *("down", 1, 3, "redo", 3, "up"),
+        ],
+        {"description": "d2", "name": "session 00000"},
+    ),
+    "a text that another undo has taken back meanwhile": (
+        [
+            Change(values={"description": "d1"}),
+            "undo",
+            Change(values={"description": "d3"}),
+            *("down", 2, 3, "up"),
+        ],
+        {"description": ""},
+    ),
     "a text under one that was given up": (
         [
             Change(values={"description": "d1"}),
