@@ -1,16 +1,18 @@
-"""Journal entries ↔ the columns of its tables. Pure."""
+"""Journal entries ↔ the columns of its tables, and how they are read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from coexplorer.fields import Fields
-from coexplorer.library.entries import Action, Entry, State
+from coexplorer.library.entries import KEPT, Action, Entry, Purpose, State
+from coexplorer.library.journal_file import is_sound
 from coexplorer.library.selection import Fit
-from coexplorer.models import MetadataValue
+from coexplorer.models import AssetId, MetadataValue
 
 T = TypeVar("T")
 
@@ -62,3 +64,62 @@ def encode_value(value: object) -> str | None:
 
 def _decode(text: str | None, kind: type[T]) -> T | None:
     return None if text is None else msgspec.json.decode(text, type=kind)
+
+
+OPEN = (State.PLANNED, State.INTENDED)
+"""States of what is on its way."""
+
+NOT_THERE = (State.UNSENT, State.CONFLICT, State.REFUSED)
+"""States that are kept, and surely not on the platform."""
+
+KEPT_MARKS = ", ".join("?" * len(KEPT))
+NOT_THERE_MARKS = ", ".join("?" * len(NOT_THERE))
+
+SELECT = (
+    f"SELECT {', '.join(f'entries.{name}' for name in ENTRY_COLUMNS)}, batches.at, batches.origin"  # noqa: S608 - constants
+    " FROM entries JOIN batches ON batches.id = batch_id"
+)
+
+
+def select(connection: sqlite3.Connection, tail: str, values: Sequence[object]) -> list[Entry]:
+    """Return the readable entries of a query, inside a transaction."""
+    return build_all(connection.execute(f"{SELECT} {tail}", values).fetchall())[0]
+
+
+def _build(row: Sequence[Any]) -> Entry:
+    """Return an entry.
+
+    Raises:
+        ValueError: Its bytes are not what was written.
+    """
+    if not is_sound(row):
+        raise ValueError
+    return build_entry(row)
+
+
+def build_all(rows: Iterable[Sequence[Any]]) -> tuple[list[Entry], list[int]]:
+    """Return the entries of rows, and the numbers of unreadable ones."""
+    entries, bad = [], []
+    for row in rows:
+        try:
+            entries.append(_build(row))
+        except (ValueError, TypeError):  # msgspec's errors are ValueErrors
+            bad.append(row[0])
+    return entries, bad
+
+
+def is_batch(row: Sequence[Any]) -> bool:
+    """Tell whether a row of a batch is as it was written."""
+    return is_sound(row) and row[4] in set(Purpose) and isinstance(row[1], int | float)
+
+
+WRITES = (
+    "WHERE asset_id = ? AND state = ? AND action = ? AND after IS NOT NULL"
+    " ORDER BY settled_at, entries.id"
+)
+"""The edits of an asset that the platform has from here, latest last."""
+
+
+def writes_of(asset_id: AssetId) -> Sequence[object]:
+    """Return the values that `WRITES` takes."""
+    return (asset_id, State.APPLIED, Action.EDIT)

@@ -1,0 +1,294 @@
+"""What the journal holds, read: its entries, its batches, what an undo would be about.
+
+Every method is one read, blocks, and may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from coexplorer.errors import JournalError
+from coexplorer.fields import Fields
+from coexplorer.library.entries import (
+    GIVEN_UP,
+    KEPT,
+    PENDING,
+    Action,
+    Batch,
+    Entry,
+    Purpose,
+    Reason,
+    State,
+)
+from coexplorer.library.journal_file import JournalFile, is_sound, tell_damaged_rows
+from coexplorer.library.journal_rows import (
+    KEPT_MARKS,
+    SELECT,
+    WRITES,
+    build_all,
+    is_batch,
+    writes_of,
+)
+from coexplorer.library.journal_successors import place_taken
+from coexplorer.library.succession import held_texts, leave_to_later
+from coexplorer.models import AssetId
+
+
+class JournalReader:
+    """What can be asked of a journal.
+
+    Args:
+        path: The SQLite file.
+        must_write: See `coexplorer.library.journal.Journal`.
+
+    Attributes:
+        damage: Which rows could not be read and were left out; None when none were.
+    """
+
+    def __init__(self, path: Path, *, must_write: bool) -> None:
+        self.damage: JournalError | None = None
+        self._path = path
+        self._file = JournalFile(path, must_write=must_write)
+
+    def entry(self, entry_id: int) -> Entry | None:
+        """Return an entry; None when there is no such number."""
+        found = self._entries("WHERE entries.id = ?", (entry_id,))
+        return found[0] if found else None
+
+    def entries_of(
+        self, batch_id: int, *, limit: int = -1, offset: int = 0, kept_first: bool = False
+    ) -> list[Entry]:
+        """Return a batch's entries in the order in which they were planned; -1: to the end.
+
+        With `kept_first`, kept ones come before all others.
+        """
+        first = f"state IN ({KEPT_MARKS}) DESC, " if kept_first else ""
+        return self._entries(
+            f"WHERE batch_id = ? ORDER BY {first}entries.id LIMIT ? OFFSET ?",
+            (batch_id, *(KEPT if kept_first else ()), limit, offset),
+        )
+
+    def reversals_of(self, batch_id: int) -> list[Entry]:
+        """Return the entries that were to take a batch back and have not, but are kept."""
+        reversed_ones = "reverses IN (SELECT id FROM entries WHERE batch_id = ?)"
+        return self._entries(
+            f"WHERE {reversed_ones} AND state IN ({KEPT_MARKS}) ORDER BY entries.id",
+            (batch_id, *KEPT),
+        )
+
+    def find_given_up(self, batch_id: int) -> list[Entry]:
+        """Return the earlier changes that were given up as a batch took their place."""
+        return self._entries(
+            "WHERE (asset_id IN (SELECT asset_id FROM entries WHERE batch_id = ?1) OR batch_id IN"
+            " (SELECT reversed.batch_id FROM entries JOIN entries AS reversed"
+            " ON reversed.id = entries.reverses WHERE entries.batch_id = ?1))"
+            " AND state = ?2 AND reason = ?3 ORDER BY entries.id",
+            (batch_id, State.DISCARDED, place_taken(batch_id)),
+        )
+
+    def leave_to_later(self, entry: Entry, *, but: int | None = None) -> Entry | None:
+        """Return what of a change is not up to a later one; None when that is nothing.
+
+        Args:
+            entry: The change.
+            but: A later entry that is not asked.
+        """
+        dead = (State.DISCARDED, State.REFUSED)
+        later = self._entries(
+            "WHERE asset_id = ? AND entries.id > ? AND batch_id > ? AND entries.id IS NOT ?"
+            " AND state NOT IN (?, ?) AND (state != ? OR needless)"
+            # What only gave up another undo says nothing itself.
+            " AND (state != ? OR reason != ?)",
+            (
+                *(entry.asset_id, entry.id, entry.batch_id, but),
+                *(*dead, State.SKIPPED),
+                *(State.UNCHANGED, GIVEN_UP),
+            ),
+        )
+        return leave_to_later(entry, later) if later else entry
+
+    def find_held(self, reversal: Entry, theirs: Fields) -> dict[str, Entry]:
+        """Return the texts that an undo leaves to later changes that wait: see `held_texts`."""
+        waiting = self._entries(
+            "WHERE asset_id = ? AND state = ? ORDER BY entries.id",
+            (reversal.asset_id, State.UNSENT),
+        )
+        # What a later change has overruled in one of them is never sent.
+        left = [self.leave_to_later(entry, but=reversal.id) for entry in waiting]
+        return held_texts(reversal, [entry for entry in left if entry is not None], theirs)
+
+    def find_writes(self, asset_id: AssetId) -> list[Entry]:
+        """Return the edits of an asset that this user's platform has from here, latest last."""
+        return self._entries(WRITES, writes_of(asset_id))
+
+    def reasons_of(self, batch_id: int) -> list[Reason]:
+        """Return the reasons in a batch's entries, each with how many have it, most first."""
+        rows = self._file.read(
+            "SELECT state, reason, hint, count(*) FROM entries WHERE batch_id = ? AND reason != ''"
+            " GROUP BY state, reason, hint ORDER BY 4 DESC, min(id)",
+            (batch_id,),
+        )
+        return [
+            Reason(State(state), text, hint, count)
+            for state, text, hint, count in rows
+            if state in set(State) and is_sound((text, hint))
+        ]
+
+    def log(self, *, limit: int, offset: int) -> list[Entry]:
+        """Return entries: the ones waiting for the user on top, then newest first."""
+        marks, newest = ", ".join("?" * len(PENDING)), "ORDER BY entries.id DESC LIMIT ? OFFSET ?"
+        # Two reads along an index; one order over both would sort all that was ever done.
+        waiting = self._entries(f"WHERE state IN ({marks}) {newest}", (*PENDING, limit, offset))
+        if len(waiting) == limit:
+            return waiting
+        past = max(0, offset - self.count_pending())
+        others = (*PENDING, limit - len(waiting), past)
+        return waiting + self._entries(f"WHERE state NOT IN ({marks}) {newest}", others)
+
+    def pending(self, asset_id: AssetId | None = None) -> list[Entry]:
+        """Return the entries that wait for the user, oldest first."""
+        return self._in_states(PENDING, asset_id)
+
+    def kept(self, asset_id: AssetId | None = None) -> list[Entry]:
+        """Return the entries with a kept text: waiting and refused ones, oldest first."""
+        return self._in_states(KEPT, asset_id)
+
+    def _in_states(self, states: tuple[State, ...], asset_id: AssetId | None) -> list[Entry]:
+        marks = ", ".join("?" * len(states))
+        return self._entries(
+            f"WHERE state IN ({marks}) AND (? IS NULL OR asset_id = ?) ORDER BY entries.id",
+            (*states, asset_id, asset_id),
+        )
+
+    def applied_edits(self, since: float, limit: int) -> list[Entry]:
+        """Return edits that were settled as applied since then (epoch seconds), newest first."""
+        return self._entries(
+            "WHERE state = ? AND action = ? AND settled_at >= ? AND after IS NOT NULL"
+            " ORDER BY entries.id DESC LIMIT ?",
+            (State.APPLIED, Action.EDIT, since, limit),
+        )
+
+    def count_pending(self) -> int:
+        """Return how many entries wait for the user."""
+        return self.count_kept()[0]
+
+    def count_kept(self) -> tuple[int, int]:
+        """Return how many entries wait for the user, and how many were refused and are kept."""
+        rows = self._file.read(
+            f"SELECT state = ?, count(*) FROM entries WHERE state IN ({KEPT_MARKS}) GROUP BY 1",  # noqa: S608 - only marks
+            (State.REFUSED, *KEPT),
+        )
+        counts: dict[int, int] = dict(rows)
+        return counts.get(0, 0), counts.get(1, 0)
+
+    def batch(self, batch_id: int) -> Batch | None:
+        """Return a batch; None when there is no such number."""
+        found = self._batches("WHERE id = ?", (batch_id,))
+        return found[0] if found else None
+
+    def batches(self, *, limit: int, offset: int = 0) -> list[Batch]:
+        """Return batches, newest first."""
+        return self._batches("ORDER BY id DESC LIMIT ? OFFSET ?", (limit, offset))
+
+    def count_batches(self) -> int:
+        """Return how many batches there are."""
+        count: int = self._file.read("SELECT count(*) FROM batches")[0][0]
+        return count
+
+    def find_undoable(self) -> Batch | None:
+        """Return the newest batch that did something and was not undone; None if there is none."""
+        return self._find_batch((Purpose.DO, Purpose.REDO))
+
+    def find_reversible(self, *, before: int | None = None) -> Batch | None:
+        """Return the newest one of them that something can take back: no delete, no create.
+
+        Args:
+            before: Only of batches with smaller numbers.
+        """
+        but = Action.DELETE, Action.CREATE
+        return self._find_batch((Purpose.DO, Purpose.REDO), but=but, before=before)
+
+    def find_last(self, purposes: Sequence[Purpose]) -> Batch | None:
+        """Return the newest batch that did something, or that something is left to do of.
+
+        What was undone, given up or not needed is passed over.
+
+        Args:
+            purposes: Why it was made.
+        """
+        marks = ", ".join("?" * len(purposes))
+        found = self._batches(
+            f"WHERE purpose IN ({marks}) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
+            " WHERE batch_id = batches.id AND undone_by IS NULL AND"
+            f" (state IN (?, {KEPT_MARKS}) OR (state = ? AND NOT needless)))"
+            " ORDER BY id DESC LIMIT 1",
+            (*purposes, State.APPLIED, *KEPT, State.SKIPPED),
+        )
+        return found[0] if found else None
+
+    def find_redoable(self) -> Batch | None:
+        """Return the newest undo that was not redone; None if there is none."""
+        return self._find_batch((Purpose.UNDO,))
+
+    # --- Inside
+
+    def _find_batch(
+        self,
+        purposes: tuple[Purpose, ...],
+        *,
+        but: tuple[Action, ...] = (),
+        before: int | None = None,
+    ) -> Batch | None:
+        marks, others = ", ".join("?" * len(purposes)), ", ".join("?" * len(but))
+        found = self._batches(
+            f"WHERE purpose IN ({marks}) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
+            " WHERE batch_id = batches.id AND state = ? AND undone_by IS NULL"
+            f" AND action NOT IN ({others})) AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT 1",
+            (*purposes, State.APPLIED, *but, before, before),
+        )
+        return found[0] if found else None
+
+    def _entries(self, tail: str, values: Sequence[object]) -> list[Entry]:
+        entries, bad = build_all(self._file.read(f"{SELECT} {tail}", values))
+        self._note_damage("entry", bad)
+        return entries
+
+    def _note_damage(self, what: str, numbers: Sequence[int]) -> None:
+        if numbers:
+            self.damage = tell_damaged_rows(self._path, what, numbers)
+
+    def _batches(self, tail: str, values: Sequence[object]) -> list[Batch]:
+        columns = (
+            "id, at, origin, title, purpose,"
+            " (SELECT max(taken_back.batch_id) FROM entries"
+            " JOIN entries AS taken_back ON taken_back.id = entries.reverses"
+            " WHERE entries.batch_id = batches.id)"
+        )
+        rows = self._file.read(f"SELECT {columns} FROM batches {tail}", values)  # noqa: S608 - constants
+        self._note_damage("change", [row[0] for row in rows if not is_batch(row)])
+        rows = [row for row in rows if is_batch(row)]
+        numbers = [row[0] for row in rows]
+        counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
+        undone = dict.fromkeys(numbers, 0)
+        for number, state, count, taken_back in self._file.read(
+            "SELECT batch_id, state, count(*), count(undone_by) FROM entries"
+            " WHERE batch_id BETWEEN ? AND ? GROUP BY batch_id, state",
+            (min(numbers, default=0), max(numbers, default=0)),
+        ):
+            if number in counts:
+                counts[number][state] = count
+                undone[number] += taken_back
+        return [
+            Batch(
+                id=row[0],
+                at=row[1],
+                origin=row[2],
+                title=row[3],
+                purpose=Purpose(row[4]),
+                reverses=row[5],
+                counts={state: found for state in State if (found := counts[row[0]].get(state))},
+                undone=undone[row[0]],
+            )
+            for row in rows
+        ]

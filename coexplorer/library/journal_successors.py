@@ -1,0 +1,145 @@
+"""Which kept changes a new one replaces, in the journal: inside its transaction.
+
+`coexplorer.library.succession` says which has the last word; this gives the others up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Collection, Sequence
+
+from coexplorer.errors import UndoRefused
+from coexplorer.library.entries import DONE, KEPT, Action, Draft, Entry, State
+from coexplorer.library.journal_rows import (
+    KEPT_MARKS,
+    NOT_THERE,
+    NOT_THERE_MARKS,
+    OPEN,
+    WRITES,
+    select,
+    writes_of,
+)
+from coexplorer.library.succession import go_on_from, takes_place_of
+
+
+def take_places(
+    connection: sqlite3.Connection, drafts: Sequence[Draft], batch: int, now: float
+) -> list[Draft]:
+    """Give up earlier unsent changes that drafts replace.
+
+    Returns:
+        The drafts, based on what the platform has where they were made from an unsent text.
+    """
+    tail = f"state IN ({NOT_THERE_MARKS})"
+    waiting = dict.fromkeys(
+        asset
+        for (asset,) in connection.execute(
+            f"SELECT asset_id FROM entries WHERE {tail}",  # noqa: S608 - only marks
+            NOT_THERE,
+        )
+    )
+    done = []
+    for draft in drafts:
+        wanted = draft.state not in (State.REFUSED, *DONE) and (
+            draft.state is not State.SKIPPED or draft.needless
+        )
+        if not wanted or draft.asset_id not in waiting:
+            done.append(draft)
+            continue
+        earlier = select(
+            connection,
+            f"WHERE asset_id = ? AND {tail} AND batch_id != ? ORDER BY entries.id",
+            (draft.asset_id, *NOT_THERE, batch),
+        )
+        give_up(connection, [each for each in earlier if takes_place_of(draft, each)], batch, now)
+        writes = select(connection, WRITES, writes_of(draft.asset_id))
+        done.append(go_on_from(draft, earlier, writes))
+    return done
+
+
+def give_up(
+    connection: sqlite3.Connection, entries: Sequence[Entry], batch: int, now: float
+) -> None:
+    """Give entries up, as a batch takes their place."""
+    connection.executemany(
+        "UPDATE entries SET state = ?, settled_at = ?, reason = ?, hint = '' WHERE id = ?",
+        [(State.DISCARDED, now, place_taken(batch), entry.id) for entry in entries],
+    )
+
+
+def _ensure_given_up(drafts: Sequence[Draft], given_up: Collection[int]) -> None:
+    """Check that what was to be given up was still kept.
+
+    Raises:
+        UndoRefused: Another process has begun to send it since.
+    """
+    for draft in drafts:
+        done = draft.state in DONE and draft.reverses is not None
+        if done and draft.reverses not in given_up:
+            raise UndoRefused(
+                f"the change of {draft.asset_name} is being sent now, by another command or window",
+                hint="wait for it, then undo it",
+            )
+
+
+def give_up_with_asset(connection: sqlite3.Connection, entry_id: int) -> None:
+    """Give up what is kept of an asset that an entry has deleted."""
+    found = select(connection, "WHERE entries.id = ? AND action = ?", (entry_id, Action.DELETE))
+    for deleted in found:
+        kept = select(
+            connection,
+            f"WHERE asset_id = ? AND entries.id != ? AND state IN ({KEPT_MARKS})",
+            (deleted.asset_id, entry_id, *KEPT),
+        )
+        give_up(connection, kept, deleted.batch_id, time.time())
+
+
+def place_taken(batch_id: int) -> str:
+    """Return the reason of what was given up as a batch took its place."""
+    return f"change {batch_id} replaced it"
+
+
+def supersede(connection: sqlite3.Connection, entries: Sequence[int], now: float) -> None:
+    """Give up earlier tries to take `entries` back that were not sent."""
+    for entry in entries:
+        (under_way,) = connection.execute(
+            "SELECT (SELECT undone_by IS NOT NULL FROM entries WHERE id = ?1) OR EXISTS"
+            " (SELECT 1 FROM entries WHERE reverses = ?1 AND state IN (?2, ?3, ?4))",
+            (entry, *OPEN, State.UNKNOWN),
+        ).fetchone()
+        if under_way:
+            raise UndoRefused(
+                "another command or window is already undoing it",
+                hint="wait for it, then see the log",
+            )
+        connection.execute(
+            "UPDATE entries SET state = ?, settled_at = ?, reason = ?"
+            " WHERE reverses = ? AND state IN (?, ?, ?)",
+            (
+                State.DISCARDED,
+                now,
+                "a later undo replaced it",
+                entry,
+                State.UNSENT,
+                State.CONFLICT,
+                State.REFUSED,
+            ),
+        )
+
+
+def withdraw(
+    connection: sqlite3.Connection, drafts: Sequence[Draft], takes_back: int, batch: int, now: float
+) -> None:
+    """Give up what is not sent of a batch that another one takes back.
+
+    Raises:
+        UndoRefused: Another process has begun to send it since.
+    """
+    kept = select(
+        connection,
+        f"WHERE batch_id = ? AND state IN ({NOT_THERE_MARKS})",
+        (takes_back, *NOT_THERE),
+    )
+    give_up(connection, kept, batch, now)
+    _ensure_given_up(drafts, {entry.id for entry in kept})
