@@ -21,9 +21,10 @@ from coexplorer.fields import changed_fields
 from coexplorer.library.changes import Change, Plan, PlanItem, build_plan, keep_fit
 from coexplorer.library.context import Context
 from coexplorer.library.document import build_document, find_edits
-from coexplorer.library.edit import Editor, allow_unfit
+from coexplorer.library.edit import Editor
 from coexplorer.library.entries import DONE, Action, Draft, Entry, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
+from coexplorer.library.judge import allow_unfit
 from coexplorer.library.reading import search_time
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
 from coexplorer.library.selection import Fit, fit_query

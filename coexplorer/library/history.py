@@ -9,7 +9,7 @@ from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never, no_batch
 from coexplorer.library.changes import Plan, PlanItem
 from coexplorer.library.context import Context
-from coexplorer.library.edit import Editor, allow_unfit, build_edit_title
+from coexplorer.library.edit import Editor, build_edit_title
 from coexplorer.library.entries import (
     GIVEN_UP,
     KEPT,
@@ -21,6 +21,7 @@ from coexplorer.library.entries import (
     Reason,
     State,
 )
+from coexplorer.library.judge import allow_unfit
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import check_fields, tidy_fields

@@ -1,0 +1,130 @@
+"""One journal entry on its way to the platform: what is known of it, and its result. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from coexplorer.errors import ApiError, Conflict, Refused
+from coexplorer.fields import FIELD_BY_NAME, Fields, changed_fields, replace_values
+from coexplorer.library.entries import Entry, Purpose, State
+from coexplorer.library.merge import Merged, merge_fields, merge_metadata, merge_reversal
+from coexplorer.library.results import EditResult, describe_left_alone
+from coexplorer.models import Asset, MetadataValue
+
+
+class Attempt:
+    """One entry on its way.
+
+    Args:
+        entry: The entry.
+        purpose: Whether it is done or taken back.
+        archived: See below.
+
+    Attributes:
+        sent: Whether the platform may have it: a request was sent and no reply came yet.
+        answered: Whether what went wrong is the platform's answer to a write.
+        before: What the platform had before the first request; None also once it is sure that
+            nothing arrived.
+        overtaken: What was sent, and may have arrived before somebody changed it further.
+        asset: What the platform has now; None where nothing was read.
+        archived: Whether the asset is archived; None: nobody has asked yet.
+        held: Texts that an undo leaves alone, as later changes that wait set them otherwise.
+        update_catalog: What to tell the catalog once the outcome is written down. Of an edit that
+            arrives that is the platform's reply alone, not what was there before.
+    """
+
+    def __init__(self, entry: Entry, purpose: Purpose, *, archived: bool | None) -> None:
+        self.entry = entry
+        self.purpose = purpose
+        self.archived = archived
+        self.sent = False
+        self.answered = False
+        self.before: Fields | None = None
+        self.overtaken: Fields | None = None
+        self.asset: Asset | None = None
+        self.held: Mapping[str, Entry] = {}
+        self.update_catalog: Callable[[], Awaitable[object]] | None = None
+
+    def note(self, error: ApiError) -> None:
+        """Note how a write failed."""
+        self.sent = error.outcome_unknown
+        self.answered = True
+
+    def note_overtaken(self, sent: Fields, error: Conflict) -> None:
+        """Note that somebody was faster, whether or not ours had arrived before that."""
+        self.sent = error.outcome_unknown
+        if error.outcome_unknown or self.overtaken is not None:
+            self.overtaken = sent
+        else:
+            self.before = None
+
+    def leave_out_others(self, now: Fields) -> None:
+        """Count what others did since the first request as there before: no undo takes it back."""
+        if self.overtaken is not None and self.before is not None:
+            self.before = merge_fields(self.overtaken, self.before, now).fields
+
+    def merge(self, base: Fields, mine: Fields, theirs: Fields) -> Merged:
+        """Merge as an edit, or take back as an undo."""
+        if self.purpose is Purpose.DO:
+            return merge_fields(base, mine, theirs, self.entry.asked)
+        texts = {
+            name: FIELD_BY_NAME[name].value_of(by.mine)
+            for name, by in self.held.items()
+            if by.mine is not None
+        }
+        merged = merge_reversal(base, mine, replace_values(theirs, texts))
+        left = {name: FIELD_BY_NAME[name].value_of(theirs) for name in texts}
+        restored = replace_values(merged.fields, left)
+        return Merged(restored, merged.conflicts, changed_fields(theirs, restored))
+
+    def merge_metadata(
+        self, theirs: Asset
+    ) -> tuple[dict[str, MetadataValue] | None, tuple[str, ...]]:
+        """Merge custom metadata if the entry edits it; None when nothing of it is to be sent."""
+        entry, now = self.entry, theirs.custom_metadata
+        if entry.metadata is None:
+            return None, ()
+        merged, conflicts = merge_metadata(entry.base_metadata or {}, entry.metadata, now)
+        return (None if merged == now else merged), conflicts
+
+
+def build_result(entry: Entry, state: State, name: str = "") -> EditResult:
+    """Return the result of an entry; `name` is what its asset is called now."""
+    return EditResult(
+        entry_id=entry.id,
+        batch_id=entry.batch_id,
+        asset_id=entry.asset_id,
+        asset_name=name or entry.asset_name,
+        action=entry.action,
+        state=state,
+    )
+
+
+def nothing_to_send(
+    attempt: Attempt, theirs: Fields, left_alone: tuple[str, ...], left_to: Mapping[str, int]
+) -> EditResult:
+    """Say why nothing was sent: no change needed, the lost reply had it, or others changed it."""
+    state, error = State.UNCHANGED, None
+    if attempt.before is not None:
+        state = State.APPLIED
+    elif left_alone:
+        state = State.SKIPPED
+        ours = sorted(set(left_to.values()), reverse=True)
+        first = " ".join(f"coexplorer undo {number};" for number in ours)
+        error = Refused(
+            f"{describe_left_alone(left_alone, left_to.items())}, so it was left alone",
+            hint=f"take that back first: {first} or edit the asset by hand"
+            if ours
+            else "sort that out and undo again, or edit the asset by hand",
+        )
+    return msgspec.structs.replace(
+        build_result(attempt.entry, state, theirs.name),
+        before=attempt.before or theirs,
+        after=theirs,
+        changed=changed_fields(attempt.before, theirs) if attempt.before else (),
+        skipped_fields=left_alone,
+        left_to=tuple(left_to.items()),
+        error=error,
+    )

@@ -1,0 +1,151 @@
+"""Whether an asset, read again around a write, is still what the change was meant for."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import msgspec
+
+from coexplorer.errors import (
+    ApiError,
+    BadReply,
+    ChangedSince,
+    CoexplorerError,
+    NoLongerFits,
+    NotFound,
+    PlatformFault,
+    Refused,
+)
+from coexplorer.fields import changed_fields
+from coexplorer.library.attempt import Attempt
+from coexplorer.library.context import Context
+from coexplorer.library.entries import Action, Entry, Purpose, State
+from coexplorer.library.selection import was_unfit
+from coexplorer.library.settle import find_archived
+from coexplorer.models import Asset, AssetId, Membership, Record
+
+
+class Judge:
+    """Asks the platform about one asset, and judges the answer.
+
+    Args:
+        context: What the session's modules share.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def confirm_gone(self, asset_id: AssetId, error: CoexplorerError) -> CoexplorerError:
+        """Ask once more for an asset that a write did not find; return what is true of it then.
+
+        A balancer or a router in between answers 404, too, and then the change could still go
+        through.
+        """
+        if not isinstance(error, NotFound):
+            return error
+        try:
+            await self._context.look(asset_id)
+        except CoexplorerError as confirmed:
+            return error if isinstance(confirmed, NotFound) else confirmed
+        return PlatformFault(
+            "the platform shows this asset, but says that it does not exist",
+            hint="try again in a while; if this goes on, you can probably read this asset"
+            " but not change it",
+            status=error.status,
+        )
+
+    async def is_gone(self, asset_id: AssetId) -> bool:
+        """Tell whether the platform says that there is no such asset."""
+        try:
+            await self._context.look(asset_id)
+        except ApiError as error:
+            return isinstance(error, NotFound)
+        return False
+
+    async def is_archived(self, asset: Asset) -> bool | None:
+        """Ask the platform again whether an asset is archived; None: it does not say."""
+        try:
+            return await find_archived(await self._context.client(), asset)
+        except ApiError:
+            return None
+
+    async def ensure_fits(self, attempt: Attempt, asset: Asset) -> None:
+        """Judge an asset that was just read by what it was selected by.
+
+        Raises:
+            NoLongerFits: It has changed since.
+            ChangedSince: It is to be deleted, and is not as it was shown.
+        """
+        entry = attempt.entry
+        if entry.fit is not None and attempt.purpose is Purpose.DO and attempt.before is None:
+            known = await self._context.known(asset.id)
+            membership = Membership() if known is None else known.membership
+            if entry.fit.depends_on_archived:
+                archived = await self.find_archived(attempt, asset)
+                membership = msgspec.structs.replace(membership, archived=archived)
+            entry.fit.ensure(Record(asset, membership), entry.base)
+        if entry.action is Action.DELETE and (entry.fit is None or entry.fit.shown is None):
+            _ensure_as_noted(entry, asset)
+
+    async def judge_again(self, attempt: Attempt, asset: Asset, maybe_done: bool) -> None:  # noqa: FBT001 # a `Judge`
+        """Judge an asset that was read once more, right before an archive or delete is repeated."""
+        attempt.archived = None
+        try:
+            await self.ensure_fits(attempt, asset)
+        except Refused:
+            # What is still there was not deleted; only a search tells whether it was archived.
+            attempt.sent = maybe_done and attempt.entry.action is not Action.DELETE
+            attempt.update_catalog = partial(self._context.remember, asset)
+            raise
+
+    async def find_archived(self, attempt: Attempt, asset: Asset) -> bool:
+        """Ask the platform whether an asset is archived, once in an attempt: a search tells."""
+        if attempt.archived is None:
+            asked = time.time()
+            attempt.archived = await find_archived(await self._context.client(), asset)
+            marks = Membership(archived=attempt.archived)
+            attempt.update_catalog = partial(self._context.remember, asset, marks, at=asked)
+        return attempt.archived
+
+
+def is_unclear(error: ApiError) -> bool:
+    """Tell whether the platform answered a write in a way that leaves open whether it was done."""
+    return isinstance(error, BadReply) and error.outcome_unknown
+
+
+def keeps_text(entry: Entry) -> bool:
+    """Tell whether the text of an entry is kept if its asset no longer fits."""
+    return entry.action is Action.EDIT and entry.fit is not None and entry.fit.keeps_text
+
+
+def keep_unfit(entry: Entry, error: NoLongerFits) -> NoLongerFits:
+    """Say how an edit is sent although its asset is not what it was any more."""
+    return NoLongerFits(
+        error.message,
+        hint=f"your edit is kept: coexplorer retry {entry.id} sends it anyway,"
+        f" discard {entry.id} throws it away",
+    )
+
+
+def allow_unfit(entry: Entry) -> Entry:
+    """Return an entry as it is sent on request: who knows that it does not fit means it still."""
+    if entry.state is State.REFUSED and was_unfit(entry.reason) and keeps_text(entry):
+        return msgspec.structs.replace(entry, fit=None)
+    return entry
+
+
+def _ensure_as_noted(entry: Entry, asset: Asset) -> None:
+    """Judge what is to be deleted by the little that is known of what was shown.
+
+    Nothing was written down of it where the catalog did not know the asset, or by older versions.
+
+    Raises:
+        ChangedSince: It is not the same any more.
+    """
+    if entry.before is not None:
+        what: tuple[str, ...] = changed_fields(entry.before, asset.fields)
+    else:
+        what = ("name",) if entry.asset_name not in (asset.name, asset.id) else ()
+    if what:
+        raise ChangedSince(what, asset.name if "name" in what else "")

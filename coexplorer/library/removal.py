@@ -1,0 +1,92 @@
+"""To archive an asset, to bring it back, and to delete it: what one entry of these does."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import anyio
+import msgspec
+
+from coexplorer.errors import ApiError, NotFound, NotSignedIn, Refused
+from coexplorer.library.attempt import Attempt, build_result
+from coexplorer.library.context import Context
+from coexplorer.library.entries import Action, State
+from coexplorer.library.judge import Judge, is_unclear
+from coexplorer.library.results import EditResult
+from coexplorer.models import Membership
+
+
+class Removal:
+    """Sends one entry that archives or deletes.
+
+    Args:
+        context: What the session's modules share.
+        judge: Says whether the asset is still what was shown.
+    """
+
+    def __init__(self, context: Context, judge: Judge) -> None:
+        self._context = context
+        self._judge = judge
+
+    async def archive(self, attempt: Attempt) -> EditResult:
+        """Archive an asset, or bring it back."""
+        entry, context = attempt.entry, self._context
+        archived = entry.action is Action.ARCHIVE
+        client = await context.client()
+        asset = await context.look(entry.asset_id)
+        read_at = anyio.current_time()
+        # What a colleague did a moment ago is theirs: our undo must not take it back.
+        was_so = await self._judge.find_archived(attempt, asset) is archived
+        await self._judge.ensure_fits(attempt, asset)
+        judge = None if entry.fit is None else partial(self._judge.judge_again, attempt)
+        await context.write_down(context.journal.intend, entry.id)
+        attempt.sent = True
+        try:
+            await client.archive(entry.asset_id, archived, judge=judge, read_at=read_at)
+        except NotSignedIn:
+            attempt.sent = False
+            await context.look(entry.asset_id)  # which says so if only this asset is refused
+            raise
+        except ApiError as error:
+            attempt.note(error)
+            if not (is_unclear(error) and await self._judge.is_archived(asset) is archived):
+                raise
+        attempt.sent = False
+        marks = Membership(archived=archived)
+        attempt.update_catalog = partial(context.mark, [entry.asset_id], marks)
+        return build_result(entry, State.UNCHANGED if was_so else State.APPLIED, asset.name)
+
+    async def delete(self, attempt: Attempt) -> EditResult:
+        """Delete an asset, if it is archived and just as it was shown."""
+        entry, context = attempt.entry, self._context
+        client = await context.client()
+        try:
+            record = await context.fetch(entry.asset_id)
+        except NotFound:
+            return build_result(entry, State.UNCHANGED)  # somebody else deleted it
+        read_at = anyio.current_time()
+        archived = await self._judge.find_archived(attempt, record.asset)
+        await self._judge.ensure_fits(attempt, record.asset)
+        if not archived:
+            raise Refused(
+                "this asset is not archived, and only archived assets can be deleted",
+                hint="archive it first, or ask for both at once",
+            )
+        fields = record.asset.fields
+        await context.write_down(context.journal.intend, entry.id, before=fields)
+        attempt.sent = True
+        try:
+            judge = partial(self._judge.judge_again, attempt)
+            await client.delete(entry.asset_id, judge=judge, read_at=read_at)
+        except ApiError as error:
+            attempt.note(error)
+            if isinstance(await self._judge.confirm_gone(entry.asset_id, error), NotFound):
+                attempt.update_catalog = partial(context.forget, [entry.asset_id])
+                return build_result(entry, State.UNCHANGED)  # somebody was faster
+            if not (is_unclear(error) and await self._judge.is_gone(entry.asset_id)):
+                raise
+        attempt.sent = False
+        attempt.update_catalog = partial(context.forget, [entry.asset_id])
+        return msgspec.structs.replace(
+            build_result(entry, State.APPLIED, fields.name), before=fields
+        )
