@@ -94,7 +94,7 @@ def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: 
 
     found = complete_at(incomplete, len(incomplete))
     if found is None:
-        return []
+        return _complete_metadata(ctx, incomplete)
     before = incomplete[: found.start]
     items = [_item(before + text, help=told) for text, told in found.choices]
     if found.kind == "value" and (settings := _find_settings(ctx)) is not None:
@@ -104,6 +104,29 @@ def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: 
                 value = text if is_bare(text, ",)" if before.endswith("(") else "") else quote(text)
                 items.append(_item(before + value, help=told))
     return items
+
+
+def _complete_metadata(ctx: click.Context, incomplete: str) -> Items:
+    """Complete a key of custom metadata, which stands in quotes, or its value."""
+    from coexplorer.library.glimpse import find_metadata_keys, find_metadata_values
+    from coexplorer.query import find_key_at
+    from coexplorer.query.scan import is_bare, quote
+
+    typed, settings = find_key_at(incomplete, len(incomplete)), _find_settings(ctx)
+    if typed is None or settings is None:
+        return []
+    start, key, value = typed
+    before = incomplete[:start]
+    if value is None:
+        choices = find_metadata_keys(settings.catalog_path, key)
+        return [_item(f"{before}{quote(each.text)}:", help=each.help) for each in choices]
+    return [
+        _item(
+            f"{before}{quote(key)}:{each.text if is_bare(each.text) else quote(each.text)}",
+            help=each.help,
+        )
+        for each in find_metadata_values(settings.catalog_path, key, value)
+    ]
 
 
 def complete_assets(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 import click
 
@@ -14,7 +15,7 @@ from coexplorer.cli.schema import PROFILE, Values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.config import Settings, find_paths, load_settings
-from coexplorer.config.domain import Address, parse_domain
+from coexplorer.config.domain import Address, is_loopback, parse_domain
 from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
 from coexplorer.config.settings import build_settings, keyring_account
 from coexplorer.config.tokens import (
@@ -55,7 +56,7 @@ def login_command(
     """
     given = domain or invocation.domain or click.prompt("Platform (name, host or URL)", err=True)
     address = parse_domain(given)
-    name = invocation.profile or address.domain.split(".")[0].split(":")[0]
+    name = invocation.profile or name_profile(address)
     if name == DEMO:
         raise ConfigError("the demo signs in by itself", hint="coexplorer demo")
     check_profile_name(name)
@@ -74,6 +75,21 @@ def login_command(
     rows = _check(profile, address, token)
     _save(profile, address, token if in_keyring else None, make_default=make_default)
     print_line(f"signed in to {address.domain} as profile {name}: {rows}")
+
+
+def name_profile(address: Address) -> str:
+    """Return what a profile is called that nobody has named: the first part of its host (pure).
+
+    An address of numbers, and this machine, have no such part, so the whole is taken.
+    """
+    host = (urlsplit(address.base_url).hostname or "").rstrip(".")
+    if host == "localhost" or is_loopback(host):
+        port = urlsplit(address.base_url).port
+        return f"localhost-{port}" if port else "localhost"
+    first, _, _ = host.partition(".")
+    is_number = ":" in host or host.replace(".", "").isdigit()
+    name = host.replace(":", "-").strip("-") if is_number else first
+    return f"ip{name}" if not name[:1].isalnum() else name
 
 
 def _token_source(token_command: str | None, token_file: Path | None) -> TokenSource:

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
-from click.shell_completion import CompletionItem, ShellComplete
+from click import Option
+from click.shell_completion import CompletionItem, ShellComplete, _resolve_context
 
 from coexplorer.text import clean
 
@@ -93,12 +94,30 @@ class _Shell(ShellComplete):
 
     def choices(self, args: Sequence[str], value: str) -> list[CompletionItem[str]]:
         """Return what goes on from `value`, each as the whole word."""
-        items = self.get_completions([*args], value)
+        items = self._complete_value(args, value) or self.get_completions([*args], value)
         option, equals, _ = value.partition("=")
         if equals and option.startswith("--"):
             for item in items:
                 item.value = f"{option}={item.value}"
         return [item for item in items if item.type != "plain" or str(item.value).isprintable()]
+
+    def _complete_value(self, args: Sequence[str], value: str) -> list[CompletionItem[str]]:
+        """Complete the value of the option before it where that begins with a dash: `-size`.
+
+        click takes it for an option.
+        """
+        name, equals, typed = value.partition("=")
+        if equals and name.startswith("--"):
+            before = [*args]
+        else:
+            before, name, typed = [*args[:-1]], args[-1] if args else "", value
+        if not (name.startswith("-") and typed.startswith("-")):
+            return []
+        ctx = _resolve_context(self.cli, self.ctx_args, self.prog_name, before)
+        option = next((each for each in ctx.command.get_params(ctx) if name in each.opts), None)
+        if not isinstance(option, Option) or option.is_flag or option.count:
+            return []
+        return option.shell_complete(ctx, typed)
 
 
 class BashShell(_Shell):

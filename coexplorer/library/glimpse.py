@@ -89,6 +89,30 @@ def find_values(catalog: Path, field: str, typed: str) -> list[Choice]:
     return [Choice(*row) for row in rows if fold(row[0]).startswith(folded)][:_MOST]
 
 
+def find_metadata_keys(catalog: Path, typed: str) -> list[Choice]:
+    """Return the keys of custom metadata that go on from what is typed, the most used first."""
+    folded = fold(typed)
+    rows = _read(
+        catalog,
+        "SELECT name, count(DISTINCT n) FROM metadata WHERE key >= ? AND key < ?"
+        " GROUP BY key, name ORDER BY 2 DESC, 1 LIMIT ?",
+        (folded, folded + _LAST, _MOST),
+    )
+    return [Choice(name, plural(int(count), "asset")) for name, count in rows]
+
+
+def find_metadata_values(catalog: Path, key: str, typed: str) -> list[Choice]:
+    """Return the values of a key of custom metadata that go on from what is typed."""
+    folded = fold(typed)
+    rows = _read(
+        catalog,
+        "SELECT text, count(*) FROM metadata WHERE key = ? AND text >= ? AND text < ?"
+        " GROUP BY text ORDER BY 2 DESC, 1 LIMIT ?",
+        (fold(key), folded, folded + _LAST, _MOST),
+    )
+    return [Choice(text, plural(int(count), "asset")) for text, count in rows]
+
+
 def find_changes(journal: Path) -> list[Choice]:
     """Return the numbers of the last changes, the newest first."""
     rows = _read(journal, "SELECT id, title FROM batches ORDER BY id DESC LIMIT ?", (_MOST,))

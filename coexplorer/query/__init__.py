@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from coexplorer.query.fold import SEPARATOR, fold  # the function, not the module of its name
 
 if TYPE_CHECKING:
-    from coexplorer.query.complete import Completion, complete_at
+    from coexplorer.query.complete import Completion, complete_at, find_key_at
     from coexplorer.query.fields import (
         FIELDS,
         FLAGS,
@@ -65,6 +65,7 @@ __all__ = [
     "Word",
     "complete_at",
     "find_field",
+    "find_key_at",
     "fold",
     "format_query",
     "format_size",
@@ -84,7 +85,7 @@ __all__ = [
 ]
 
 _ROOMS = {
-    **dict.fromkeys(("Completion", "complete_at"), "complete"),
+    **dict.fromkeys(("Completion", "complete_at", "find_key_at"), "complete"),
     **dict.fromkeys(
         ("FIELDS", "FLAGS", "SORT_FIELDS", "QueryField", "ValueKind", "find_field"), "fields"
     ),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
 
 from coexplorer.query.fields import FIELDS, ValueKind, find_field
 from coexplorer.query.scan import FIELD_START, NEGATION, find_end, skip_spaces
+
+_KEY = re.compile(r'"(?P<key>(?:\\.|[^"\\])*)(?:":(?P<value>.*))?')
+"""A key in quotes that is not closed, or is closed and has a value."""
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -61,6 +65,27 @@ def complete_at(text: str, cursor: int) -> Completion | None:
     typed = typed.removeprefix('"')
     choices = tuple(choice for choice in field.choices if choice[0].startswith(typed.lower()))
     return Completion("value", field.name, typed, start, cursor, choices)
+
+
+def find_key_at(text: str, cursor: int) -> tuple[int, str, str | None] | None:
+    """Return what is typed at `cursor` of a key of custom metadata in quotes, or of its value.
+
+    Returns:
+        Where the key's quote is, the key, and the value; None for the value: the key is not ended.
+        None for all of it where no such key is typed.
+    """
+    before = text[:cursor]
+    start = _last_token(before)
+    negation = NEGATION.match(before, start)
+    start = start if negation is None else negation.end()
+    if not before.startswith('"', start):
+        return None
+    found = _KEY.fullmatch(before, start)
+    if found is None:
+        return None
+    value = found["value"]
+    key = re.sub(r'\\(["\\])', r"\1", found["key"])
+    return start, key, None if value is None else value.removeprefix('"')
 
 
 def _complete_field(before: str, start: int) -> Completion:

@@ -13,6 +13,8 @@ import pytest
 from coexplorer.cli.shells import quote_for_bash, read_line
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.library.glimpse import find_assets, find_changes, find_tags
+from coexplorer.query import SORT_FIELDS
+from tests.support.mounted import make_asset, mounting
 from tests.support.program import Program, program_command
 from tests.support.server import RAW, make_id
 from tests.support.terminal import Terminal, in_terminal
@@ -135,6 +137,8 @@ def test_a_real_shell_completes(shell: Shell) -> None:
         ("coexplorer edit x --remove-tag say\t", ["edit", "x", "--remove-tag", 'say "hi"']),
         ("coexplorer edit x --remove-tag key\t", ["edit", "x", "--remove-tag", "key:value"]),
         ("coexplorer ls --sort cre\t", ["ls", "--sort", "created"]),
+        ("coexplorer ls --sort -cre\t", ["ls", "--sort", "-created"]),
+        ("coexplorer ls --sort=-cre\t", ["ls", "--sort=-created"]),
         ("coexplorer ls --columns id,descr\t", ["ls", "--columns", "id,description"]),
         ("coexplorer ls -o jsonl\t --favor\t", ["ls", "-o", "jsonl", "--favorite"]),
         ("coexplorer undo \t", ["undo", "1"]),
@@ -220,3 +224,50 @@ def test_profiles_complete_from_the_settings(program: Program, tmp_path: Path) -
     for line in ("coexplorer --profile l", "coexplorer ls --profile l", "coexplorer --profile=l"):
         env = {"_COEXPLORER_COMPLETE": "bash_complete", "COMP_LINE": line}
         assert program.spawn(env=env).lines == ["plain\tlab"]
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("ls --sort -n", ["-name"]),
+        ("ls --sort -", [f"-{name}" for name, _ in SORT_FIELDS]),
+        ("ls --sort=-n", ["--sort=-name"]),
+        ('ls "a', []),
+        ("ls '\"quality", ['"quality score":']),
+        ("ls 'tag:raw \"ag", ['tag:raw "age":']),
+        ('ls \'"modality":e', ['"modality":ecephys']),
+        ('ls \'"no such":', []),
+        ('ls \'"age":6', ['"age":61']),
+    ],
+)
+def test_values_that_begin_with_a_dash_or_a_quote_complete(
+    program: Program, line: str, values: list[str]
+) -> None:
+    program.ok("sync")
+    words = read_line(f"coexplorer {line}")
+    env = {
+        "_COEXPLORER_COMPLETE": "zsh_complete",
+        "COEXPLORER_WORDS": "\x1f".join(words.words),
+        "COEXPLORER_WORD": words.value,
+    }
+    found = [each.split("\t")[1] for each in program.spawn(env=env).lines if each]
+    assert found == values
+
+
+@pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="nothing can mount")
+def test_folders_of_real_mounts_complete(tmp_path: Path) -> None:
+    with mounting(tmp_path, [make_asset(1, "a1")]) as mount:
+        for typed in ("", str(mount.folder)[:-2], str(tmp_path / "other")):
+            done = subprocess.run(
+                program_command(),
+                env={
+                    **mount.env,
+                    "_COEXPLORER_COMPLETE": "bash_complete",
+                    "COMP_LINE": f"coexplorer umount {typed}",
+                },
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            is_offered = f"plain\t{mount.folder}" in done.stdout.splitlines()
+            assert is_offered is not typed.endswith("other"), done.stdout

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from coexplorer.cli.login import name_profile
 from coexplorer.config import find_paths
+from coexplorer.config.domain import parse_domain
+from coexplorer.config.file import check_profile_name
 from tests.support.program import Program
 from tests.support.server import RAW
 
@@ -87,3 +90,24 @@ def test_unknown_settings_are_named(visitor: Program) -> None:
     path = find_paths().config_file
     path.write_text('colour = "red"\n' + path.read_text())
     assert visitor.ok("edit", RAW, "--add-tag", "keep").err.count("colour is not a setting") == 1
+
+
+@pytest.mark.parametrize(
+    ("domain", "name"),
+    [
+        ("acme", "acme"),
+        ("https://codeocean.acme.com", "codeocean"),
+        ("http://127.0.0.1:8000", "localhost-8000"),
+        ("http://localhost:8000/", "localhost-8000"),
+        ("localhost", "localhost"),
+        ("https://demo.localhost", "localhost"),
+        ("http://[::1]:8000", "localhost-8000"),
+        ("https://10.1.2.3", "10.1.2.3"),
+        ("https://10.1.2.3:8443", "10.1.2.3"),
+        ("https://[fd07::5]", "fd07--5"),
+        ("https://_lab.acme.com", "ip_lab"),
+    ],
+)
+def test_a_profile_is_named_after_its_host(domain: str, name: str) -> None:
+    assert name_profile(parse_domain(domain)) == name
+    assert check_profile_name(name) == name
