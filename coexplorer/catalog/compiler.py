@@ -98,7 +98,7 @@ class Order(msgspec.Struct, frozen=True):
     """A walk along assets: all of them, or the ones that a query can find.
 
     Attributes:
-        by: The ``ORDER BY`` list over `asset`; ends in the id, so that it is total.
+        by: The ``ORDER BY`` list over `asset`; ends in the number, so that it is total.
         within: What the query asks of the column that it is sorted by; empty: nothing.
     """
 
@@ -301,15 +301,15 @@ def _tally_test(term: Term) -> Test | None:
             return None
 
 
-_TIME_ORDERS = frozenset({"created, id", "created DESC, id DESC"})
+_TIME_ORDERS = frozenset({"created, n", "created DESC, n DESC"})
 """These only hold other assets when one comes, goes, or was made at another time."""
 
 
 def _order(query: Query, now: float) -> Order:
-    """Return the order of a query; the id goes the way of the last key, as the indexes do."""
+    """Return the order of a query; the number goes the way of the last key, as the indexes do."""
     sort = query.sort or _NEWEST_FIRST
     keys = [(_SORT_COLUMNS[key.field], key.descending) for key in sort]
-    keys.append(("id", sort[-1].descending))
+    keys.append(("n", sort[-1].descending))
     by = ", ".join(f"{column}{' DESC' if descending else ''}" for column, descending in keys)
     ends = [
         between(COMPARED[term.field], interval(term, now))

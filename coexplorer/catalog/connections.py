@@ -55,6 +55,8 @@ _DAMAGE_TEXTS: Final = (
 _UNREADABLE: Final = (ValueError, TypeError, IndexError, OverflowError, MemoryError)
 """What comes of rows that hold what we never wrote: no UTF-8, no JSON, absurd numbers. msgspec's
 errors are ValueErrors."""
+_ROOM: Final = ("freelist_count", "page_count")
+_MOST_FREE: Final = 0.1
 _FROZEN: Final = frozenset(
     {
         sqlite3.SQLITE_FULL,
@@ -305,8 +307,18 @@ class Connections:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")
+            if version:
+                _give_back_room(connection)
         finally:
             connection.close()
+
+
+def _give_back_room(connection: sqlite3.Connection) -> None:
+    """Make the file smaller, if a migration left much of it empty and nobody reads it just now."""
+    free, pages = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _ROOM)
+    if free > pages * _MOST_FREE:
+        with contextlib.suppress(sqlite3.OperationalError):  # locked, or a disk without room for it
+            connection.execute("VACUUM")
 
 
 def _identify(path: Path) -> tuple[int, int] | None:

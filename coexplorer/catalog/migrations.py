@@ -10,9 +10,12 @@ import sqlite3
 from collections.abc import Callable
 
 from coexplorer.catalog.letters import letters_of
+from coexplorer.catalog.packing import Packer
 from coexplorer.catalog.schema import TABLES
 from coexplorer.catalog.writing import delete_rows
 from coexplorer.models import is_asset_id
+
+_SAMPLED = 1000
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -80,6 +83,111 @@ def _forget_bad_ids(connection: sqlite3.Connection) -> None:
         connection.execute(f"DELETE FROM {table} WHERE NOT is_asset_id({column})")
 
 
+_SHARED = """
+CREATE TABLE tag_word (            -- each spelling of each tag once
+    k INTEGER PRIMARY KEY,
+    folded TEXT NOT NULL,
+    text TEXT NOT NULL,            -- as the platform spells it
+    UNIQUE (folded, text)
+);
+CREATE TABLE tag_use (             -- which asset has it
+    k INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (k, n)
+) WITHOUT ROWID;
+INSERT INTO tag_word (folded, text) SELECT DISTINCT folded, text FROM tag;
+INSERT INTO tag_use SELECT k, n FROM tag JOIN tag_word USING (folded, text) ORDER BY k, n;
+DROP TABLE tag;
+CREATE VIEW tag (folded, n, text) AS SELECT folded, n, text FROM tag_word JOIN tag_use USING (k);
+CREATE TRIGGER tag_comes INSTEAD OF INSERT ON tag BEGIN
+    INSERT OR IGNORE INTO tag_word (folded, text) VALUES (new.folded, new.text);
+    INSERT OR IGNORE INTO tag_use
+    SELECT k, new.n FROM tag_word WHERE folded = new.folded AND text = new.text;
+END;
+CREATE TRIGGER tag_goes INSTEAD OF DELETE ON tag BEGIN
+    DELETE FROM tag_use WHERE n = old.n AND k =
+    (SELECT k FROM tag_word WHERE folded = old.folded AND text = old.text);
+END;
+
+CREATE TABLE metadata_value (      -- each value of each key once
+    v INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,             -- folded
+    text TEXT NOT NULL,            -- folded; how the value is written
+    number REAL,                   -- NULL when the value is no number
+    name TEXT NOT NULL,            -- the key as the platform spells it
+    UNIQUE (key, text, name, number)
+);
+CREATE INDEX metadata_by_number ON metadata_value (key, number) WHERE number IS NOT NULL;
+CREATE TABLE metadata_use (        -- which asset has it
+    n INTEGER NOT NULL,
+    v INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (n, v, position)
+) WITHOUT ROWID;
+CREATE INDEX metadata_by_value ON metadata_use (v);
+"""
+"""Most tags and values are those of many assets: kept once, they take a tenth of the room. Views
+have the names and columns of the tables from before, for those who read and write them."""
+
+_SHARED_METADATA = """
+INSERT INTO metadata_value (key, text, number, name)
+SELECT DISTINCT key, text, number, name FROM metadata_before;
+INSERT INTO metadata_use SELECT n, v, position FROM metadata_before AS b JOIN metadata_value AS m
+ON m.key = b.key AND m.text = b.text AND m.name = b.name AND m.number IS b.number ORDER BY n, v;
+DROP TABLE metadata_before;
+CREATE VIEW metadata (key, n, position, text, number, name) AS
+SELECT key, n, position, text, number, name FROM metadata_value JOIN metadata_use USING (v);
+CREATE TRIGGER metadata_comes INSTEAD OF INSERT ON metadata BEGIN
+    INSERT INTO metadata_value (key, text, number, name)
+    SELECT new.key, new.text, new.number, new.name WHERE NOT EXISTS (
+        SELECT 1 FROM metadata_value
+        WHERE key = new.key AND text = new.text AND name = new.name AND number IS new.number
+    );
+    INSERT INTO metadata_use SELECT new.n, v, new.position FROM metadata_value
+    WHERE key = new.key AND text = new.text AND name = new.name AND number IS new.number;
+END;
+CREATE TRIGGER metadata_goes INSTEAD OF DELETE ON metadata BEGIN
+    DELETE FROM metadata_use WHERE n = old.n AND position = old.position AND v IN (
+        SELECT v FROM metadata_value
+        WHERE key = old.key AND text = old.text AND name = old.name AND number IS old.number
+    );
+END;
+"""
+
+_ORDERED = {
+    "created": "created", "used": "last_used", "size": "size_bytes", "files": "files",
+    "name": "name_folded", "type": "type", "state": "state", "owner": "owner_folded",
+}  # fmt: skip
+
+
+def _keep_once(connection: sqlite3.Connection) -> None:
+    """Keep what many assets share once, and their objects compressed.
+
+    Indexes end in the number, which SQLite adds by itself, in place of the id.
+    """
+    connection.execute("DROP INDEX metadata_by_asset")
+    connection.execute("DROP INDEX metadata_by_number")
+    connection.execute("ALTER TABLE metadata RENAME TO metadata_before")
+    for statement in _split(_SHARED + _SHARED_METADATA):
+        connection.execute(statement)
+    for name, column in _ORDERED.items():
+        connection.execute(f"DROP INDEX asset_by_{name}")
+        connection.execute(f"CREATE INDEX asset_by_{name} ON asset ({column})")
+    _pack_all(connection)
+
+
+def _pack_all(connection: sqlite3.Connection) -> None:
+    numbers = [n for (n,) in connection.execute("SELECT n FROM content ORDER BY n")]
+    step = max(1, len(numbers) // _SAMPLED)
+    few = [
+        bytes(connection.execute("SELECT raw FROM content WHERE n = ?", (n,)).fetchone()[0])
+        for n in numbers[::step]
+    ]
+    packer = Packer(connection, few)
+    connection.create_function("pack", 1, packer.pack)
+    connection.execute("UPDATE content SET raw = pack(raw) WHERE n > 0")
+
+
 def _split(script: str) -> list[str]:
     """Return the statements of a script; `executescript` would commit the transaction."""
     statements: list[str] = []
@@ -98,6 +206,7 @@ MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("count what changes the order of all assets", _count_places),
     ("tally types and owners", _tally_more),
     ("forget what has no usable id", _forget_bad_ids),
+    ("keep once what many assets share", _keep_once),
 )
 """Each takes the file from the version of its index to the next, inside one transaction."""
 

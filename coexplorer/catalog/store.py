@@ -14,6 +14,7 @@ from coexplorer.assets import asset_from_json, excerpt_from_json
 from coexplorer.catalog import statistics, sweeps, writing
 from coexplorer.catalog.connections import Connections
 from coexplorer.catalog.executor import Sets, read_change
+from coexplorer.catalog.packing import SAMPLE_NUMBER, mark_of, unpack
 from coexplorer.catalog.rows import ROW_COLUMNS, build_row
 from coexplorer.catalog.sweeps import SyncState
 from coexplorer.catalog.writing import Flag
@@ -35,6 +36,7 @@ _RECORD = (
     " FROM asset JOIN content USING (n) JOIN seen USING (n)"
 )
 _EXCERPT = "SELECT raw FROM content WHERE n = (SELECT n FROM asset WHERE id = ?)"
+_SAMPLE = "SELECT raw FROM content WHERE n = ?"
 BeginsSo = tuple[str, Row]
 """A text, and an asset whose id begins with it."""
 
@@ -54,6 +56,7 @@ class Catalog:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._sets = Sets()
+        self._sample = (b"", mark_of(b""))
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -147,7 +150,7 @@ class Catalog:
         """Return what is known of an asset; None when it is not known."""
         with self._connections.told():
             row = self._connections.fetch_one(f"{_RECORD} WHERE asset.id = ?", (asset_id,))
-            return None if row is None else _build_record(row)
+            return None if row is None else self._build_record(row)
 
     def excerpt(self, asset_id: AssetId) -> Excerpt | None:
         """Return what an asset's files are made from, as cheaply as possible.
@@ -156,7 +159,7 @@ class Catalog:
         """
         with self._connections.told():
             row = self._connections.fetch_one(_EXCERPT, (asset_id,))
-            return None if row is None else excerpt_from_json(row[0])
+            return None if row is None else excerpt_from_json(self._unpack(row[0]))
 
     def records(self, target: Query | Sequence[AssetId], *, now: float = 0.0) -> list[Record]:
         """Return the records of what a query finds, or of ids (unknown ones are left out)."""
@@ -170,7 +173,25 @@ class Catalog:
                 " ORDER BY wanted.key",
                 (wanted,),
             )
-            return [_build_record(row) for row in rows]
+            return [self._build_record(row) for row in rows]
+
+    def _build_record(self, columns: Sequence[Any]) -> Record:
+        kept, archived, favorite, mine, shared, fetched_at = columns
+        flags = [None if flag is None else flag == 1 for flag in (archived, favorite, mine, shared)]
+        return Record(asset_from_json(self._unpack(kept)), Membership(*flags), fetched_at)
+
+    def _unpack(self, kept: bytes) -> bytes:
+        """Return an object as it came, by the sample that was used last, or the one that is there.
+
+        Another process may have made it, or another file.
+        """
+        try:
+            return unpack(kept, *self._sample)
+        except ValueError:
+            row = self._connections.fetch_one(_SAMPLE, (SAMPLE_NUMBER,))
+            sample = row[0] if row else b""
+            self._sample = (sample, mark_of(sample))
+            return unpack(kept, *self._sample)
 
     def rows(self, ids: Sequence[AssetId]) -> list[Row]:
         """Return light rows of some assets, in the order of `ids`; unknown ones are left out."""
@@ -408,9 +429,3 @@ def _load_rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[R
         (_json(numbers),),
     )
     return [build_row(row) for row in rows]
-
-
-def _build_record(columns: Sequence[Any]) -> Record:
-    raw, archived, favorite, mine, shared, fetched_at = columns
-    flags = [None if flag is None else flag == 1 for flag in (archived, favorite, mine, shared)]
-    return Record(asset_from_json(raw), Membership(*flags), fetched_at)

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from coexplorer.catalog.executor import read_change
+from coexplorer.catalog.packing import Packer
 from coexplorer.catalog.rows import Columns, build_columns, digest
 from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import fold
@@ -137,7 +138,11 @@ def _write_batch(connection: sqlite3.Connection, batch: _Batch) -> None:
         "UPDATE asset SET archived = ?, favorite = ?, mine = ?, shared = ?, change = ? WHERE n = ?",
         batch.flags,
     )
-    connection.executemany("INSERT INTO content VALUES (?, ?, ?)", batch.contents)
+    packer = Packer(connection, [raw for _, raw, _ in batch.contents])
+    connection.executemany(
+        "INSERT INTO content VALUES (?, ?, ?)",
+        ((n, packer.pack(raw), fresh) for n, raw, fresh in batch.contents),
+    )
     folded = [(n, *columns.folded) for n, columns in batch.columns]
     connection.executemany("INSERT INTO folded VALUES (?, ?, ?, ?)", folded)
     connection.executemany(

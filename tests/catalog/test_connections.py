@@ -359,12 +359,19 @@ def test_closed_catalog_says_so(filled: Path) -> None:
         catalog.upsert(make_records(1, 1))
 
 
-def test_catalog_of_an_older_schema_is_brought_up_to_date_with_all_it_knows(path: Path) -> None:
+def test_catalog_of_an_older_schema_is_brought_up_to_date_with_all_it_knows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One letter is found by a column, and the order by a counter, that the first schema lacked."""
     records = make_records(40, 3)
-    with Catalog.open(path) as catalog:
-        catalog.upsert(records)
-        before = {text: catalog.ids(parse_query(text), now=NOW) for text in ("a", "-a", "is:any")}
+    with monkeypatch.context() as patch:
+        patch.setattr(connections, "MIGRATIONS", MIGRATIONS[:5])
+        patch.setattr(connections, "VERSION", 5)
+        with Catalog.open(path) as catalog:
+            catalog.upsert(records)
+            before = {
+                text: catalog.ids(parse_query(text), now=NOW) for text in ("a", "-a", "is:any")
+            }
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for event in ("insert", "delete", "update"):
             connection.execute(f"DROP TRIGGER place_{event}")
