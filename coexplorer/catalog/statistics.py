@@ -103,15 +103,6 @@ def list_values(connection: sqlite3.Connection, field: str, limit: int) -> list[
     return [value for (value,) in rows]
 
 
-def list_metadata_keys(connection: sqlite3.Connection) -> list[str]:
-    """Return the keys of custom metadata that are in use."""
-    rows = connection.execute(
-        "SELECT DISTINCT name FROM metadata_value AS m"
-        " WHERE EXISTS (SELECT 1 FROM metadata_use AS u WHERE u.v = m.v) ORDER BY name"
-    )
-    return [name for (name,) in rows]
-
-
 _UNKNOWN: Final = "unknown"
 _AGES: Final = (("last 30 days", 30), ("last year", 365), ("last 3 years", 3 * 365))
 

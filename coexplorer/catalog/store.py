@@ -271,11 +271,6 @@ class Catalog:
         with self._connections.reading() as connection:
             return statistics.list_values(connection, field, limit)
 
-    def metadata_keys(self) -> list[str]:
-        """Return the keys of custom metadata that are in use."""
-        with self._connections.reading() as connection:
-            return statistics.list_metadata_keys(connection)
-
     def stats(self, query: Query | None = None, *, now: float, largest: int = 10) -> Stats:
         """Return counts and bytes of what `query` finds (None: of all assets)."""
         with self._connections.reading() as connection:

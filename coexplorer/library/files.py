@@ -28,7 +28,7 @@ from coexplorer.library import parts
 from coexplorer.library.context import Context
 from coexplorer.library.outside import build_outside_error
 from coexplorer.library.results import DownloadProgress
-from coexplorer.models import AssetId, FileEntry, FileUrls, Folder
+from coexplorer.models import AssetId, FileEntry, Folder
 
 _STEP_BYTES: Final = 4 * 1024 * 1024
 """Report progress each time this many bytes have come, and at the end."""
@@ -120,11 +120,6 @@ class Files:
                 _tell(error, trouble)
             else:
                 waiting += [(each, depth + 1) for each in reversed(inner)]
-
-    async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
-        """See `Library.file_urls`."""
-        async with self._explaining(asset_id):
-            return await (await self._context.client()).file_urls(asset_id, path)
 
     @asynccontextmanager
     async def _explaining(self, asset_id: AssetId) -> AsyncGenerator[None]:

@@ -53,8 +53,6 @@ from coexplorer.models import (
     Duplicates,
     Excerpt,
     FileEntry,
-    FileUrls,
-    MetadataField,
     MetadataValue,
     NewAsset,
     Record,
@@ -171,10 +169,6 @@ class Library:
     async def field_values(self, field: str) -> list[str]:
         """Return the known values of a query field or metadata key, for completion."""
         return await self._reading.field_values(field)
-
-    async def metadata_keys(self) -> list[str]:
-        """Return the keys of custom metadata that are in use, for completion."""
-        return await self._reading.metadata_keys()
 
     async def resolve(self, text: str, *, guess: bool = False) -> AssetId:
         """Find an asset by name, by id, or by the start of an id (6 characters or more).
@@ -311,10 +305,6 @@ class Library:
         """
         with self._context.noting_reach():
             await (await self._context.client()).fetch_dialect()
-
-    async def metadata_schema(self) -> tuple[MetadataField, ...]:
-        """Return the deployment's custom metadata fields."""
-        return await (await self._context.client()).metadata_schema()
 
     # --- One asset
 
@@ -781,10 +771,6 @@ class Library:
             BadReply: See `list_files`.
         """
         return self._files.walk(asset_id, path, trouble)
-
-    async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
-        """Return signed, expiring addresses of one file."""
-        return await self._files.file_urls(asset_id, path)
 
     async def download(
         self,

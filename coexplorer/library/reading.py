@@ -80,10 +80,6 @@ class Reading:
         """See `Library.field_values`."""
         return await self._read(self._catalog.field_values, field)
 
-    async def metadata_keys(self) -> list[str]:
-        """See `Library.metadata_keys`."""
-        return await self._read(self._catalog.metadata_keys)
-
     async def stats(self, query: Query | None) -> Stats:
         """See `Library.stats`."""
         return await self._read(self._catalog.stats, query, now=search_time())

@@ -22,7 +22,6 @@ async def test_lists_and_figures_come_from_one_sync(library: Library, server: De
     assert len(await library.rows()) == server.store.count()
     assert ("ecephys", 2) in await library.tag_counts()
     assert "atlas" in await library.field_values("tag")
-    assert "subject id" in await library.metadata_keys()
     assert (await library.stats()).total.assets == server.store.count()
     assert await library.duplicates() == []
     lineage = await library.lineage(ID)
@@ -36,8 +35,6 @@ async def test_platform_itself_can_be_searched(library: Library, server: DemoSer
     request = SearchRequest(query="tag:ecephys")
     found = {asset.id async for asset in library.search_remote(request)}
     assert found == {RAW, DERIVED}
-    names = {field.name for field in await library.metadata_schema()}
-    assert "subject id" in names
 
 
 async def test_edit_goes_on_when_the_catalog_breaks(library: Library, server: DemoServer) -> None:
