@@ -12,6 +12,7 @@ The modules:
     desk                 what the main screen, its actions and its feeds share: the search, marks,
                          fields that are open, what is on its way (plain state)
     marks                what is marked, by which search, and how it looked then (pure)
+    logpages             what the log shows, read a page at a time
     sends                changes on their way, for an undo to wait for
     memory               searches, last tags, theme and drafts, in small files beside the journal
     external             $EDITOR, the mount's process, the config file

@@ -12,7 +12,8 @@ from coexplorer.errors import PlatformFault
 from coexplorer.library import Library
 from coexplorer.library.entries import Action, Draft, Entry
 from coexplorer.models import AssetId
-from coexplorer.tui.screens.log import PAGE, LogScreen
+from coexplorer.tui.logpages import PAGE
+from coexplorer.tui.screens.log import LogScreen
 from tests.support.server import COMBINED, OUTSIDE, VIEWED
 from tests.support.tui import Running, running_app
 

@@ -1,39 +1,32 @@
 """The log: every change on one line, which unfolds into its assets; undo, resend or discard.
 
-Changes and their assets are read a page at a time, as the cursor nears the end of what is shown: a
-journal of years opens as fast as one of a day.
+What it shows is read by `coexplorer.tui.logpages`, as the cursor nears the end of what is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
-import msgspec
 from textual.app import ComposeResult
 
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.entries import KEPT, Action, Batch, Entry
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchReport
-from coexplorer.text import cut, plural
+from coexplorer.text import plural
 from coexplorer.tui import external
 from coexplorer.tui.changes import (
-    build_change_details,
-    build_change_line,
     build_log_title,
-    build_part_line,
     describe_origin,
     describe_purpose,
     describe_reversal,
     name_change,
 )
-from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.diffs import build_entry_details
 from coexplorer.tui.keys import key_of
+from coexplorer.tui.logpages import LogPages, Row, has_text
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.plan import PlanScreen
 from coexplorer.tui.widgets.choices import Choice
@@ -43,28 +36,10 @@ from coexplorer.tui.widgets.lines import Lines
 from coexplorer.tui.widgets.picker import Picker
 from coexplorer.tui.widgets.prompt import Prompt
 
-PAGE = 200
-"""Changes, or assets of a change, that are read at once."""
 SENT_UNASKED = 5
 """Changes that are sent again at once; more are asked for."""
 LOW = 20
 """Lines of a screen below which the details are short."""
-
-
-class Row(msgspec.Struct):
-    """A line of the log.
-
-    Attributes:
-        batch: The change; None for what was said in this session.
-        entry: The asset's part of it; None for the change itself.
-        more: How many assets of the change are not read yet: the line stands for them.
-        said: A line that nothing can be done with.
-    """
-
-    batch: Batch | None = None
-    entry: Entry | None = None
-    more: int = 0
-    said: Line = ()
 
 
 class LogScreen(CommandScreen[Entry | None]):
@@ -78,12 +53,7 @@ class LogScreen(CommandScreen[Entry | None]):
     def __init__(self, library: Library) -> None:
         super().__init__()
         self._library = library
-        self._batches: list[Batch] = []
-        self._count: int | None = None
-        self._unsent = self._refused = 0
-        self._read = 0
-        self._unfolded: dict[int, list[Entry]] = {}
-        self._singles: dict[int, Entry] = {}
+        self._pages = LogPages(library)
         self._rows: list[Row] = []
         self._busy = ""
         self._stopping = False
@@ -120,40 +90,14 @@ class LogScreen(CommandScreen[Entry | None]):
 
     async def _load(self) -> None:
         """Read what is shown again, and keep the cursor where it is."""
-        pinned = list(dict.fromkeys(e.batch_id for e in reversed(await self._library.kept())))
-        on_top = [await self._library.batch(number) for number in pinned[:PAGE]]
-        rest = await self._library.batches(limit=max(PAGE, self._read))
-        self._read = len(rest)
-        self._batches = _unique([*on_top, *rest])
-        self._unfolded = {
-            number: await self._library.entries(number, limit=max(PAGE, len(read)), kept_first=True)
-            for number, read in self._unfolded.items()
-        }
-        await self._load_figures()
+        await self._pages.load()
         self._show()
-
-    async def _load_figures(self) -> None:
-        self._count = await self._library.count_batches()
-        status = await self._library.status()
-        self._unsent, self._refused = status.unsent, status.refused
 
     async def _load_more(self) -> None:
-        """Read on where the cursor is: more assets of its change, or more changes."""
+        """Read on where the cursor is."""
         row = self._row
-        if row is None:
-            return
-        if row.more and row.batch is not None:
-            read = self._unfolded[row.batch.id]
-            read += await self._library.entries(
-                row.batch.id, limit=PAGE, offset=len(read), kept_first=True
-            )
-        elif self._count is not None and self._read < self._count and self._is_near_end:
-            page = await self._library.batches(limit=PAGE, offset=self._read)
-            self._read += len(page)
-            self._batches = _unique([*self._batches, *page])
-        else:
-            return
-        self._show()
+        if row is not None and await self._pages.load_more(row, near_end=self._is_near_end):
+            self._show()
 
     @property
     def _is_near_end(self) -> bool:
@@ -163,15 +107,15 @@ class LogScreen(CommandScreen[Entry | None]):
     # Showing
 
     def _show(self) -> None:
-        if self._count is None:
+        if self._pages.count is None:
             return
         cells, now = self.app.size.width, external.local_time()
         row, at = self._row, self._list.at
         change = row.batch.id if row is not None and row.batch is not None else 0
         below = at - self._place_of(change)
-        self._rows = list(self._build_rows(cells, now))
+        self._rows = list(self._pages.iter_rows(self.coexplorer.notices, cells, now))
         self._show_title()
-        self._list.show([self._build_line(row, cells, now) for row in self._rows])
+        self._list.show([self._pages.build_line(row, cells, now) for row in self._rows])
         if change:
             # The cursor stays with its change, though new ones are above it.
             self._list.move_to(self._place_of(change) + below)
@@ -183,36 +127,9 @@ class LogScreen(CommandScreen[Entry | None]):
         return next(places, 0)
 
     def _show_title(self) -> None:
-        title = build_log_title(self._count, self._unsent, self._refused)
+        pages = self._pages
+        title = build_log_title(pages.count, pages.unsent, pages.refused)
         self._rule.show_title(f"{title} · {self._busy}" if self._busy else title)
-
-    def _build_rows(self, cells: int, now: datetime) -> Iterable[Row]:
-        for batch in self._batches:
-            yield Row(batch)
-            read = self._unfolded.get(batch.id, [])
-            for entry in read:
-                yield Row(batch, entry)
-            if batch.id in self._unfolded and len(read) < batch.total:
-                yield Row(batch, more=batch.total - len(read))
-        if not self._batches:
-            yield Row(said=(("nothing has been done here yet", Role.DIM),))
-        if self._count is not None and self._read < self._count:
-            return
-        notices = self.coexplorer.notices
-        if notices:
-            yield Row(said=(("messages of this session", Role.LABEL),))
-        for at, text in reversed(notices):
-            said = f"  {datetime.fromtimestamp(at, tz=now.tzinfo):%H:%M} {text}"
-            yield Row(said=((cut(said, cells), Role.DIM),))
-
-    def _build_line(self, row: Row, cells: int, now: datetime) -> Line:
-        if row.batch is None:
-            return row.said
-        if row.more:
-            return ((f"     and {row.more:,} more", Role.DIM),)
-        if row.entry is not None:
-            return build_part_line(row.entry, cells)
-        return build_change_line(row.batch, cells, now, unfolded=row.batch.id in self._unfolded)
 
     @property
     def _row(self) -> Row | None:
@@ -230,15 +147,9 @@ class LogScreen(CommandScreen[Entry | None]):
             self.restart("details", partial(self._load_details, row.batch))
 
     async def _load_details(self, batch: Batch) -> None:
-        """Say all of a change: of a single one what it did, of many why parts of it failed."""
+        """Say all of a change."""
         cells, now = self.app.size.width, external.local_time()
-        if batch.total == 1:
-            entries = await self._library.entries(batch.id, limit=1)
-            lines = [line for entry in entries for line in build_entry_details(entry, cells)]
-            self._singles |= {entry.batch_id: entry for entry in entries}
-        else:
-            reasons = await self._library.reasons(batch.id)
-            lines = build_change_details(batch, reasons, cells, now)
+        lines = await self._pages.load_details(batch, cells, now)
         row = self._row
         if row is not None and row.batch is batch and row.entry is None:
             self._details.show(lines)
@@ -256,15 +167,11 @@ class LogScreen(CommandScreen[Entry | None]):
         kept = batch is not None and (entry.state in KEPT if entry is not None else batch.kept > 0)
         if not kept:
             hidden |= {"log.retry", "log.edit", "log.discard"}
-        elif batch is not None and not self._is_editable(batch, entry):
+        elif batch is not None and not self._pages.is_editable(batch, entry):
             hidden.add("log.edit")
-        if not self._unsent:
+        if not self._pages.unsent:
             hidden.add("log.retry_all")
         return [command for command in super().iter_footer() if command.id not in hidden]
-
-    def _is_editable(self, batch: Batch, entry: Entry | None) -> bool:
-        entry = entry or self._singles.get(batch.id)
-        return entry is not None and _has_text(entry)
 
     def on_picker_moved(self) -> None:
         """Say all about the line under the cursor, and read on near the end."""
@@ -282,12 +189,7 @@ class LogScreen(CommandScreen[Entry | None]):
         if row.more:
             await self._load_more()
             return
-        if batch.id in self._unfolded:
-            del self._unfolded[batch.id]
-        else:
-            self._unfolded[batch.id] = await self._library.entries(
-                batch.id, limit=PAGE, kept_first=True
-            )
+        await self._pages.toggle(batch)
         self._show()
         at = next(i for i, each in enumerate(self._rows) if each.batch is batch)
         self._list.move_to(at)
@@ -325,7 +227,7 @@ class LogScreen(CommandScreen[Entry | None]):
         batch, entry = self._find_change(), self._row.entry if self._row else None
         if batch is None or self._is_working():
             return
-        kept = await self._find_kept(batch, entry)
+        kept = await self._pages.find_kept(batch, entry)
         if not kept:
             self.say("this change is not waiting for anything", severity="warning")
         elif len(kept) > 1:
@@ -358,7 +260,7 @@ class LogScreen(CommandScreen[Entry | None]):
             )
             if answer != "all":
                 return
-        deletes = self._unsent - len(unsent)
+        deletes = self._pages.unsent - len(unsent)
         sent, failures = 0, dict[str, int]()
         async with _Work(self, "sending"):
             for at, entry in enumerate(unsent):
@@ -384,7 +286,7 @@ class LogScreen(CommandScreen[Entry | None]):
         batch, entry = self._find_change(), self._row.entry if self._row else None
         if batch is None or self._is_working():
             return
-        kept = await self._find_kept(batch, entry)
+        kept = await self._pages.find_kept(batch, entry)
         if not kept:
             self.say("this change is not waiting for anything", severity="warning")
             return
@@ -411,12 +313,12 @@ class LogScreen(CommandScreen[Entry | None]):
         batch, entry = self._find_change(), self._row.entry if self._row else None
         if batch is None:
             return
-        kept = await self._find_kept(batch, entry)
+        kept = await self._pages.find_kept(batch, entry)
         if len(kept) > 1:
             self.say("unfold it and choose one of its assets", severity="warning")
         elif not kept:
             self.say("this change is not waiting for anything", severity="warning")
-        elif _has_text(kept[0]):
+        elif has_text(kept[0]):
             self.dismiss(kept[0])
         else:
             self.say("only an edit has a text to edit again", severity="warning")
@@ -436,15 +338,6 @@ class LogScreen(CommandScreen[Entry | None]):
             self.say("there is no change on this line", severity="warning")
             return None
         return row.batch
-
-    async def _find_kept(self, batch: Batch, entry: Entry | None) -> list[Entry]:
-        """Return what is kept of a change, or of one asset's part of it."""
-        if entry is not None:
-            return [entry] if entry.state in KEPT else []
-        if not batch.kept:
-            return []
-        entries = await self._library.entries(batch.id, limit=batch.kept, kept_first=True)
-        return [each for each in entries if each.state in KEPT]
 
     def _is_working(self) -> bool:
         if self._busy:
@@ -481,15 +374,3 @@ class _Work:
 
     async def __aexit__(self, *_: object) -> None:
         await self._screen.end_work()
-
-
-def _has_text(entry: Entry) -> bool:
-    return entry.action is Action.EDIT and entry.mine is not None and entry.state in KEPT
-
-
-def _unique(batches: Iterable[Batch]) -> list[Batch]:
-    """Return each change once, where it comes first."""
-    found: dict[int, Batch] = {}
-    for batch in batches:
-        found.setdefault(batch.id, batch)
-    return list(found.values())

@@ -1,31 +1,30 @@
-"""The base of the app: every frame leaves through the output layer, when the link is free."""
+"""The base of the app: every frame leaves through the output layer, when the link is free.
+
+What makes it a job of a shell is in `jobapp`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, Generic, TypeVar
+from contextlib import suppress
+from typing import Generic, TypeVar
 
 from rich.style import Style
-from textual import events
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate, LayoutUpdate
-from textual.app import App
 from textual.driver import Driver
 from textual.geometry import Offset
 from textual.screen import Screen
 
 from coexplorer.tui import opening
 from coexplorer.tui.lastscreen import Capture
-from coexplorer.tui.terminal import jobs
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.terminal.cells import PLAIN, Pen
 from coexplorer.tui.terminal.clipboard import build_copies
 from coexplorer.tui.terminal.driver import QuietDriver
+from coexplorer.tui.terminal.jobapp import JobApp
 from coexplorer.tui.terminal.layer import OutputLayer
 
 _Result = TypeVar("_Result")
@@ -34,10 +33,6 @@ _SYNC_WORTH_BYTES = 600
 
 _LONGEST_HOLD_S = 2.0
 """The first frame stands for so long at most."""
-
-_LONGEST_END_S = 0.1
-"""So long the app stays for work that was cancelled and has something to finish."""
-
 
 _SIZE_WAITS_S = 1.0
 """After this long, a terminal that still reports no size is told what the app waits for."""
@@ -48,7 +43,7 @@ _NO_SIZE = (
 )
 
 
-class TerminalApp(App[_Result], Generic[_Result]):
+class TerminalApp(JobApp[_Result], Generic[_Result]):
     """An app that sends differences, paced by the terminal's answers.
 
     Headless (in tests) and with `opening.SWITCH` set, frames leave as Textual writes
@@ -57,22 +52,16 @@ class TerminalApp(App[_Result], Generic[_Result]):
     Attributes:
         typed_search: The search that was typed on the first frame. It does not come as keys again,
             unless this is made empty before the app runs.
-        ended_by: The signal that ended the app, if one did.
     """
 
     def __init__(self) -> None:
-        super().__init__(driver_class=QuietDriver)
+        super().__init__()
         self._layer: OutputLayer | None = None
         self._frame_waits = False
         self._frame_timer: asyncio.TimerHandle | None = None
         self._painted = opening.take()
         self._holds = self._painted is not None
         self._size_timer: asyncio.TimerHandle | None = None
-        self._woken = False
-        self._resumed_at = 0.0
-        self._leaving = False
-        self._work: set[asyncio.Task[Any]] = set()
-        self.ended_by: int | None = None
         self.typed_search = self._painted.search if self._painted is not None else ""
 
     @property
@@ -89,123 +78,6 @@ class TerminalApp(App[_Result], Generic[_Result]):
         """Let the first frame stand no longer than it may, whatever keeps the app from its rows."""
         if self._holds:
             asyncio.get_running_loop().call_later(_LONGEST_HOLD_S, self.begin_output)
-
-    async def run_async(self, **how: Any) -> _Result | None:
-        """Run as a job of a shell: signals end, stop and resume the app between two messages."""
-        with self._signals():
-            return await super().run_async(**how)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in jobs.ENDING:
-            loop.add_signal_handler(number, self.end_by, number)
-        loop.add_signal_handler(signal.SIGTSTP, self.stop_job)
-        loop.add_signal_handler(signal.SIGCONT, self._go_on)
-        try:
-            yield
-        finally:
-            # Whoever runs the app goes on with those that end it.
-            loop.remove_signal_handler(signal.SIGTSTP)
-            loop.remove_signal_handler(signal.SIGCONT)
-
-    def end_by(self, number: int) -> None:
-        """Leave because of a signal."""
-        self.ended_by = number
-        self.exit()
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the app is leaving or has left: work that goes on has nobody to tell."""
-        return self._leaving or not self.is_running
-
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        """Hold this around what a worker does, for the end to wait for it."""
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("work is done in a task")
-        self._work.add(task)
-        try:
-            yield
-        finally:
-            self._work.discard(task)
-
-    async def on_exit_app(self) -> None:
-        """End all work while everything that it touches is still there.
-
-        What can't end at once, as when a journal that another process holds is waited for, goes
-        on without the app.
-        """
-        self._leaving = True
-        self.workers.cancel_all()
-        if self._work:
-            await asyncio.wait(self._work, timeout=_LONGEST_END_S)
-
-    def stop_job(self, *, group: bool = False) -> None:
-        """Give the terminal back to the shell, and stop until the shell wakes this job.
-
-        Args:
-            group: Stop all processes of the job, as the terminal's own Ctrl-Z does.
-        """
-        driver = self._driver
-        if not isinstance(driver, QuietDriver) or not driver.is_active:
-            # A first frame may stand; or an editor has the terminal, and gave it back itself.
-            if self.is_headless:
-                self.tell_no_shell()
-            elif not opening.stop(group=group):
-                self._note_stop(jobs.stop(0, group=group))
-            return
-        driver.suspend_application_mode()
-        stopped = jobs.stop(driver.fileno, group=group)
-        self._note_stop(stopped)
-        if stopped.ended_by is None:
-            driver.resume_application_mode()
-            self.repaint()
-            if not stopped.went_on:
-                self.tell_no_shell()
-
-    def tell_no_shell(self) -> None:
-        """Say that there is no shell that could wake the app."""
-
-    def _note_stop(self, stopped: jobs.Stopped) -> None:
-        if stopped.went_on:
-            self._resumed_at = time.monotonic()
-        # The loop hears of the same signal, too.
-        self._woken = stopped.went_on
-        if stopped.ended_by is not None:
-            self.end_by(stopped.ended_by)
-
-    def _go_on(self) -> None:
-        """Take the terminal again after a stop that can't be caught."""
-        driver = self._driver
-        if self._woken:
-            self._woken = False
-        elif isinstance(driver, QuietDriver) and driver.is_active:
-            stopped = jobs.await_foreground(driver.fileno)
-            self._note_stop(stopped)
-            if stopped.ended_by is None:
-                driver.take_again()
-                self.repaint()
-        else:
-            opening.go_on()
-
-    async def on_event(self, event: events.Event) -> None:
-        """Take what is typed, unless it was meant for the shell: what follows the key that stops.
-
-        Whoever types ahead has typed it before the shell had the terminal.
-        """
-        typed = isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded
-        if typed and event.time < self._resumed_at:
-            return
-        if typed and isinstance(event, events.Key | events.Paste):
-            await self.take_key(event)
-        else:
-            await super().on_event(event)
-
-    async def take_key(self, event: events.Key | events.Paste) -> None:
-        """Do what a key, or a paste, is for; by itself, hand it to what has the focus."""
-        await super().on_event(event)
 
     def on_resize(self) -> None:
         """Draw for a size that is known at last; it may be the one that was assumed."""
@@ -282,7 +154,7 @@ class TerminalApp(App[_Result], Generic[_Result]):
         """Send the whole screen again, whatever the terminal shows (ctrl+l, after an editor)."""
         if self._layer is not None:
             self._layer.model.forget()
-        self.screen.refresh(layout=True, repaint=True)
+        super().repaint()
 
     def _display(self, screen: Screen[object], renderable: object) -> None:
         driver = self._find_driver()
