@@ -33,7 +33,8 @@ class Role(StrEnum):
 Piece = tuple[str, Role]
 Line = tuple[Piece, ...]
 
-NOTHING_FITS = "Nothing matches the search. Esc clears it."
+NOTHING_FITS = "Nothing matches the search. {key} clears it."
+"""The key is the field's own Esc while a search is typed, `find.clear` afterwards."""
 NOTHING_YET = "Nothing yet: the assets are still being read."
 NOTHING_READ = "Nothing read so far matches."
 """Shown instead of rows when a search finds nothing."""

@@ -164,8 +164,13 @@ def test_keys_are_named_as_they_are_typed() -> None:
     assert name_key("ctrl+s", "\x13") == "ctrl+s"
 
 
-HARD_CODED = re.compile(r"(?:^|[;:,(] ?)(?:[A-Zbcd-z+-]|ctrl\+[a-z])(?: [a-z]+s\b| and [-+] |\))")
+KEY = r"(?:[A-Zbcd-z+-]|ctrl\+[a-z])"
+HARD_CODED = re.compile(
+    rf"(?:^|[;:,(] ?){KEY}(?: [a-z]+s\b| and [-+] |\)| can | in | on )|[;:] {KEY}$"
+)
 """A key and what it does, as texts name it: ``L shows it``, ``(L)``."""
+FIXED_ESC = {"deletion.py", "confirm.py", "list_view.py", "welcome.py", "app.py"}
+"""There it is a field's or a menu's own key, or nobody has settings yet: it can't be another."""
 ELSEWHERE = {"command_registry.py", "commands.py", "keys.py", "themes.py"}
 
 
@@ -190,10 +195,22 @@ def iter_texts(path: Path) -> list[str]:
 def test_texts_take_their_keys_from_the_keymap(path: Path) -> None:
     if path.name not in ELSEWHERE:
         assert [text for text in iter_texts(path) if HARD_CODED.search(text)] == []
+    if path.name not in ELSEWHERE | FIXED_ESC:
+        assert [text for text in iter_texts(path) if re.search(r"\bEsc\b", text)] == []
 
 
 @pytest.mark.parametrize(
-    "text", ["kept: L shows it", "the log (L) has", "; ctrl+r does", "u undoes"]
+    "text",
+    [
+        "kept: L shows it",
+        "the log (L) has",
+        "; ctrl+r does",
+        "u undoes",
+        "kept as unsent: L",
+        "; L can undo any change",
+        "u in the list undoes it",
+        " left: r on it sends it",
+    ],
 )
 def test_hard_coded_keys_are_found(text: str) -> None:
     assert HARD_CODED.search(text)

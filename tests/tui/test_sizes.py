@@ -9,6 +9,7 @@ import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui.keys import show_key
 from coexplorer.tui.widgets.choices import NOTHING
 from tests.support.server import OUTSIDE
 from tests.support.tui import Running, running_app
@@ -194,6 +195,21 @@ async def test_an_empty_list_says_which_key_makes_an_asset(
     async with running_app(server, own, synced=False) as app:
         await app.library.sync()
         await app.until_shown(f"There are no assets yet. {key} makes one.")
+
+
+@pytest.mark.parametrize("key", ["escape", "X"])
+async def test_an_empty_search_says_which_key_clears_it(
+    server: DemoServer, settings: Settings, key: str
+) -> None:
+    own = msgspec.structs.replace(settings, keys={"find.clear": (key,)})
+    async with running_app(server, own) as app:
+        await app.press("/")
+        await app.type("zzz-nothing")
+        await app.until_shown("Nothing matches the search. Esc clears it.")
+        await app.press("enter")
+        await app.until_shown(f"Nothing matches the search. {show_key(key)} clears it.")
+        await app.press(key)
+        await app.until_gone("Nothing matches")
 
 
 async def test_a_menu_without_a_choice_says_so(server: DemoServer, settings: Settings) -> None:

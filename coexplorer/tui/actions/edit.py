@@ -225,7 +225,8 @@ async def _send(
         if entry is not None:
             _drop_draft(screen, asset_id)
             how = "refused" if entry.state is State.REFUSED else "unsent"
-            error.hint = f"{error.hint}; your text is kept as {how}: L".lstrip("; ")
+            where = f"your text is kept as {how}: {key_of('log.open')}"
+            error.hint = f"{error.hint}; {where}".lstrip("; ")
         raise
     else:
         _drop_draft(screen, asset_id)

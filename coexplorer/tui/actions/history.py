@@ -68,7 +68,9 @@ async def _choose(screen: Workbench, purpose: Purpose, *, waited: bool) -> None:
         # Nobody asked for an older change: it is named, not taken back.
         older = await library.undoable(before=batch.id) if is_undo else None
         if older is not None:
-            error.hint = f"the change before it: {older.title}; L can undo any change"
+            error.hint = (
+                f"the change before it: {older.title}; {key_of('log.open')} can undo any change"
+            )
         raise
 
 

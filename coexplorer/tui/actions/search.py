@@ -106,11 +106,14 @@ def offer_history(screen: Workbench) -> None:
 def finish(screen: Workbench, text: str) -> None:
     """Close the field and keep the search in force."""
     text = text.strip()
-    if text != screen.desk.browsing.text:
-        screen.desk.browsing.text = text
-        screen.feeds.list.load(to_top=True)
+    is_other = text != screen.desk.browsing.text
+    screen.desk.browsing.text = text
     screen.coexplorer.memory.remember_search(text)
     _close(screen)
+    if is_other:
+        screen.feeds.list.load(to_top=True)
+    elif not screen.rows.windows.count:
+        screen.feeds.list.load()  # what clears the search now is another key
 
 
 def abandon(screen: Workbench) -> None:

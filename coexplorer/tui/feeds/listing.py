@@ -11,7 +11,7 @@ from coexplorer.models import AssetId
 from coexplorer.tui.columns import NOTHING_FITS, NOTHING_READ, NOTHING_YET, show_count
 from coexplorer.tui.feeds.fed import Fed
 from coexplorer.tui.feeds.header import HeaderFeed
-from coexplorer.tui.keys import key_of
+from coexplorer.tui.keys import key_of, show_key
 from coexplorer.tui.screens.base import LIST, START
 from coexplorer.tui.windows import BLOCK
 
@@ -155,7 +155,10 @@ class ListFeed:
     def _empty_note(self) -> str:
         if self._screen.desk.browsing.text.strip():
             if self._header.status is None or self._header.status.complete:
-                return NOTHING_FITS
+                typing = self._screen.search.typing
+                return NOTHING_FITS.format(
+                    key=show_key("escape") if typing else key_of("find.clear")
+                )
             return NOTHING_YET if self._header.status.syncing else NOTHING_READ
         if self._header.status is None or self._header.status.synced_at is None:
             return self.failure or "Reading the assets from the platform…"

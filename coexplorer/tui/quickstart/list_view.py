@@ -104,7 +104,11 @@ class FirstList:
             state = self._catalog.sync_state()
         except CatalogError:
             return b""
-        self._draw(rows, self._look.blurred, note=NOTHING_FITS if state.complete else NOTHING_READ)
+        self._draw(
+            rows,
+            self._look.blurred,
+            note=NOTHING_FITS.format(key="Esc") if state.complete else NOTHING_READ,
+        )
         written = self._model.render(dict(enumerate(self._rows)))
         count = show_count(found, state.assets if text.strip() else None, plus=not state.complete)
         dim = self._look.pens.get(Role.DIM, PLAIN)

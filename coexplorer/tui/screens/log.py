@@ -210,7 +210,7 @@ class LogScreen(CommandScreen[Entry | None]):
                     batch.standing,
                     title=title,
                     start=partial(library.undo, batch.id),
-                    way_back="u in the list undoes it",
+                    way_back=f"{key_of('change.undo')} in the list undoes it",
                 )
             )
             return
@@ -278,7 +278,7 @@ class LogScreen(CommandScreen[Entry | None]):
         parts = [f"{sent:,} of {len(unsent):,} sent"]
         parts += [f"{count:,} x {message}" for message, count in failures.items()]
         if deletes > 0:
-            parts.append(f"{plural(deletes, 'delete')} left: r on it sends it")
+            parts.append(f"{plural(deletes, 'delete')} left: {key_of('log.retry')} on it sends it")
         self.say("; ".join(parts), severity="warning" if failures else "information")
 
     async def do_log_discard(self) -> None:
