@@ -163,7 +163,7 @@ _ORDERED = {
 def _keep_once(connection: sqlite3.Connection) -> None:
     """Keep what many assets share once, and their objects compressed.
 
-    Indexes end in the number, which SQLite adds by itself, in place of the id.
+    Indexes end in the number, which SQLite adds by itself, instead of the id.
     """
     connection.execute("DROP INDEX metadata_by_asset")
     connection.execute("DROP INDEX metadata_by_number")
