@@ -350,7 +350,11 @@ def _is_open(batch: Batch, *, refused: bool) -> bool:
 def discard_command(
     invocation: Invocation, entries: tuple[int, ...], *, everything: bool, refused: bool
 ) -> None:
-    """Give up changes that could not be sent. The log keeps their text."""
+    """Give up changes that could not be sent. The log keeps their text.
+
+    Where a reply was lost, the platform is asked first: what had arrived is not given up (exit 7),
+    but can be undone; where nobody can tell, it is kept.
+    """
     if [bool(entries), everything, refused].count(True) != 1:
         raise click.UsageError("give entries of the log, or --all, or --refused")
 
@@ -376,8 +380,19 @@ async def _retry(library: Library, entry_id: int) -> int:
 
 async def _discard(library: Library, entry_id: int) -> int:
     entry = await library.discard(entry_id)
+    if entry.state != "discarded":
+        print_line(f"entry {entry.id} had arrived, so it was not given up: {_tell_way_back(entry)}")
+        return exits.PARTLY
     print_line(f"gave up entry {entry.id}: {entry.action} {entry.asset_name}")
     return exits.OK
+
+
+def _tell_way_back(entry: Entry) -> str:
+    """Say what takes back what had arrived (pure)."""
+    what = f"{entry.action} {entry.asset_name}"
+    if entry.action in ("delete", "create"):
+        return what
+    return f"{what} (take it back: coexplorer undo {entry.batch_id})"
 
 
 def _tell_nothing(kept: Sequence[Entry]) -> str:

@@ -10,7 +10,7 @@ from coexplorer.errors import ApiError, Conflict, Refused
 from coexplorer.fields import FIELD_BY_NAME, Fields, changed_fields, replace_values
 from coexplorer.library.entries import Entry, Purpose, State
 from coexplorer.library.merge import Merged, merge_fields, merge_metadata, merge_reversal
-from coexplorer.library.results import EditResult, describe_left_alone
+from coexplorer.library.results import EditResult, describe_left_alone, name_left_alone
 from coexplorer.models import Asset, MetadataValue
 
 
@@ -28,6 +28,7 @@ class Attempt:
         before: What the platform had before the first request; None also once it is sure that
             nothing arrived.
         overtaken: What was sent, and may have arrived before somebody changed it further.
+        overtaken_metadata: The custom metadata before and after that; None: it was not edited.
         asset: What the platform has now; None where nothing was read.
         archived: Whether the asset is archived; None: nobody has asked yet.
         held: Texts that an undo leaves alone, as later changes that wait set them otherwise.
@@ -43,6 +44,9 @@ class Attempt:
         self.answered = False
         self.before: Fields | None = None
         self.overtaken: Fields | None = None
+        self.overtaken_metadata: tuple[
+            dict[str, MetadataValue] | None, dict[str, MetadataValue] | None
+        ] = (None, None)
         self.asset: Asset | None = None
         self.held: Mapping[str, Entry] = {}
         self.update_catalog: Callable[[], Awaitable[object]] | None = None
@@ -59,6 +63,19 @@ class Attempt:
             self.overtaken = sent
         else:
             self.before = None
+
+    def as_sent(self) -> Entry | None:
+        """Return the entry as it was sent and may have arrived; None if it surely did not."""
+        if self.overtaken is None or self.before is None:
+            return None
+        base, metadata = self.overtaken_metadata
+        return msgspec.structs.replace(
+            self.entry,
+            before=self.before,
+            after=self.overtaken,
+            base_metadata=base,
+            metadata=metadata,
+        )
 
     def leave_out_others(self, now: Fields) -> None:
         """Count what others did since the first request as there before: no undo takes it back."""
@@ -127,4 +144,25 @@ def nothing_to_send(
         skipped_fields=left_alone,
         left_to=tuple(left_to.items()),
         error=error,
+    )
+
+
+def arrived_before(sent: Entry, theirs: Fields) -> EditResult:
+    """Return the outcome of an edit that had arrived, and that others have gone on from.
+
+    What was sent is noted, not what others made of it: an undo takes back what is still as it was
+    sent, and names the rest.
+    """
+    changed: tuple[str, ...] = ()
+    since: tuple[str, ...] = ()
+    if sent.before is not None and sent.after is not None:
+        changed = changed_fields(sent.before, sent.after)
+        since = changed_fields(sent.after, theirs)
+    return msgspec.structs.replace(
+        build_result(sent, State.APPLIED, theirs.name),
+        before=sent.before,
+        after=sent.after,
+        changed=changed,
+        skipped_fields=name_left_alone(sent),
+        differs=tuple(name for name in changed if name in since),
     )

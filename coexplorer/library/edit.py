@@ -27,7 +27,7 @@ from coexplorer.errors import (
     Refused,
 )
 from coexplorer.fields import Fields, changed_fields
-from coexplorer.library.attempt import Attempt, build_result, nothing_to_send
+from coexplorer.library.attempt import Attempt, arrived_before, build_result, nothing_to_send
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Draft, Entry, Purpose, State
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
@@ -37,7 +37,7 @@ from coexplorer.library.refusals import is_final
 from coexplorer.library.removal import Removal
 from coexplorer.library.results import EditResult
 from coexplorer.library.selection import Fit, keep_shown
-from coexplorer.library.settle import settle_edits
+from coexplorer.library.settle import judge_edit, settle_edits
 from coexplorer.library.succession import find_ours, go_on_from_ours, go_on_from_shown
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import Asset, AssetId, MetadataValue
@@ -269,6 +269,9 @@ class Editor:
             attempt.asset, attempt.archived = theirs, None
             attempt.update_catalog = partial(context.remember, theirs, at=asked)
             await settle_edits(context, theirs)
+            sent = attempt.as_sent()
+            if sent is not None and judge_edit(sent, theirs) is State.APPLIED:
+                return arrived_before(sent, theirs.fields)
             attempt.leave_out_others(theirs.fields)
             await self._judge.ensure_fits(attempt, theirs)
             base = await self._prepare(attempt, base, theirs.fields)
@@ -315,6 +318,8 @@ class Editor:
                 )
             except Conflict as error:  # somebody was faster: read and merge again
                 attempt.note_overtaken(merged.fields, error)
+                before = None if metadata is None else theirs.custom_metadata
+                attempt.overtaken_metadata = before, metadata
                 continue
             except ApiError as error:
                 attempt.note(error)

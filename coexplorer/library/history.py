@@ -11,6 +11,7 @@ from coexplorer.library.changes import Plan, PlanItem
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor, build_edit_title
 from coexplorer.library.entries import (
+    DONE,
     GIVEN_UP,
     KEPT,
     Action,
@@ -131,13 +132,35 @@ class History:
     async def discard(self, entry_id: int) -> Entry:
         """See `Library.discard`."""
         entry = await self._kept(entry_id)
+        if entry.state is State.UNKNOWN:
+            await self._ask_before_discard([entry])
+            settled = await self._context.run(self._context.journal.entry, entry_id)
+            if settled is not None and settled.state in DONE:
+                return settled
         if not await self._context.write_down(self._context.journal.discard, entry_id):
             raise _not_waiting(entry_id)
         return await self._context.run(self._context.journal.entry, entry_id) or entry
 
     async def discard_batch(self, batch_id: int) -> int:
         """See `Library.discard_batch`."""
+        entries = await self._context.run(self._context.journal.entries_of, batch_id)
+        await self._ask_before_discard(entries)
         return await self._context.write_down(self._context.journal.discard_batch, batch_id)
+
+    async def _ask_before_discard(self, entries: list[Entry]) -> None:
+        """Ask what arrived of entries: only what did not can be given up.
+
+        Raises:
+            ApiError: Nobody can tell.
+        """
+        try:
+            await settle_entries(self._context, entries)
+        except ApiError as error:
+            error.hint = (
+                "it may have arrived, so it was not given up:"
+                " do the same again when the platform answers"
+            )
+            raise
 
     async def undoable(self, before: int | None) -> Batch | None:
         """See `Library.undoable`."""

@@ -17,7 +17,13 @@ from coexplorer.fields import Fields
 from coexplorer.library.entries import DONE, KEPT, Action, Draft, Purpose, State
 from coexplorer.library.journal_file import insert, tell_unusable
 from coexplorer.library.journal_reader import JournalReader
-from coexplorer.library.journal_rows import KEPT_MARKS, OPEN, encode_value
+from coexplorer.library.journal_rows import (
+    KEPT_MARKS,
+    NOT_THERE,
+    NOT_THERE_MARKS,
+    OPEN,
+    encode_value,
+)
 from coexplorer.library.journal_successors import (
     give_up_with_asset,
     supersede,
@@ -292,19 +298,19 @@ class Journal(JournalReader):
         return found > 0
 
     def discard(self, entry_id: int) -> bool:
-        """Give an entry up; False if it was not kept."""
+        """Give an entry up; False if it was not kept, or may be on the platform."""
         return self._discard(entry_id=entry_id) > 0
 
     def discard_batch(self, batch_id: int) -> int:
-        """Give up all that is kept of a batch, at once; return how many entries that were."""
+        """Give up what is kept of a batch, and surely not on the platform; return how many."""
         return self._discard(batch_id=batch_id)
 
     def _discard(self, *, entry_id: int | None = None, batch_id: int | None = None) -> int:
         with self._file.transaction() as connection:
             return connection.execute(
                 "UPDATE entries SET state = ?, settled_at = ? WHERE (id = ? OR batch_id = ?)"  # noqa: S608 - only marks
-                f" AND state IN ({KEPT_MARKS})",
-                (State.DISCARDED, time.time(), entry_id, batch_id, *KEPT),
+                f" AND state IN ({NOT_THERE_MARKS})",
+                (State.DISCARDED, time.time(), entry_id, batch_id, *NOT_THERE),
             ).rowcount
 
     def abandon_batch(self, batch_id: int, error: CoexplorerError | None = None) -> None:

@@ -599,13 +599,22 @@ class Library:
     async def discard(self, entry_id: int) -> Entry:
         """Discard a kept change; its text stays readable in the log.
 
+        If its reply was lost, the platform is asked first: what had arrived stays, as ``applied``.
+
         Raises:
+            ApiError: It may have arrived, and the platform can't be asked; it is kept.
             Refused: The entry is not kept.
         """
         return await self._history.discard(entry_id)
 
     async def discard_batch(self, batch_id: int) -> int:
-        """Discard everything that is kept of a batch; return how many changes that was."""
+        """Discard everything that is kept of a batch; return how many changes that was.
+
+        What had arrived although its reply was lost stays, as with `discard`.
+
+        Raises:
+            ApiError: Some may have arrived, and the platform can't be asked; nothing is discarded.
+        """
         return await self._history.discard_batch(batch_id)
 
     async def last(self, purpose: Purpose) -> Batch | None:

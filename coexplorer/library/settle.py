@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import CoexplorerError, NotFound, Refused
-from coexplorer.fields import changed_fields, same_value
+from coexplorer.fields import FIELD_BY_NAME, Kind, changed_fields, same_value
 from coexplorer.library.context import Context
 from coexplorer.library.entries import FOUND, Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
@@ -24,21 +24,36 @@ _NAME_PREFIX = 20
 
 
 def judge_edit(entry: Entry, theirs: Asset) -> State:
-    """Say what became of an edit, by what the platform has now.
+    """Say what became of an edit, by what the platform has now: part by part.
+
+    A request sets all of its parts or none. So one text, one tag or one key of custom metadata that
+    is as it was sent shows that the request arrived, whatever others did to the rest since.
 
     Returns:
-        ``applied`` when every field that was sent is as sent; ``unsent`` when each is as it was
-        before; otherwise somebody changed it: ``conflict``.
+        ``applied`` when any part is as it was sent, or nothing was to change; ``unsent`` when each
+        is as it was before; otherwise ``conflict``: nothing of it is there, and somebody changed
+        what was there before.
     """
     if entry.before is None or entry.after is None:
         return State.UNSENT
-    fields = changed_fields(entry.before, entry.after)
-    arrived = [same_value(entry.after, theirs.fields, field) for field in fields]
-    untouched = [same_value(entry.before, theirs.fields, field) for field in fields]
-    if entry.metadata is not None and entry.metadata != entry.base_metadata:
-        arrived.append(theirs.custom_metadata == entry.metadata)
-        untouched.append(theirs.custom_metadata == (entry.base_metadata or {}))
-    if all(arrived):
+    arrived, untouched = [], []
+    for field in changed_fields(entry.before, entry.after):
+        if FIELD_BY_NAME[field].kind is Kind.SET:
+            old, new, now = (
+                set(FIELD_BY_NAME[field].set_of(each))
+                for each in (entry.before, entry.after, theirs.fields)
+            )
+            arrived += [(part in new) is (part in now) for part in old ^ new]
+            untouched += [(part in old) is (part in now) for part in old ^ new]
+        else:
+            arrived.append(same_value(entry.after, theirs.fields, field))
+            untouched.append(same_value(entry.before, theirs.fields, field))
+    if entry.metadata is not None:
+        was, sent, has = entry.base_metadata or {}, entry.metadata, theirs.custom_metadata
+        keys = [key for key in {**was, **sent} if was.get(key) != sent.get(key)]
+        arrived += [has.get(key) == sent.get(key) for key in keys]
+        untouched += [has.get(key) == was.get(key) for key in keys]
+    if any(arrived) or not arrived:
         return State.APPLIED
     return State.UNSENT if all(untouched) else State.CONFLICT
 
@@ -106,7 +121,7 @@ async def _note(
             "no such asset, or not shared with you", hint="it did not arrive before that"
         ),
         State.CONFLICT: Refused(
-            "somebody else changed this asset, so there is no telling whether it arrived",
+            "somebody else changed the same since, so nothing shows whether it had arrived",
             hint="look at the asset, then retry or discard it",
         ),
     }

@@ -147,6 +147,54 @@ def test_undo_of_a_change_whose_reply_was_lost_waits_for_the_platform(
     assert program.server.store.get(RAW).description == "perhaps"
 
 
+@pytest.mark.parametrize("theirs", [{"tags": ()}, {"description": "theirs"}])
+@pytest.mark.parametrize("first", ["undo", "discard", "retry"])
+def test_what_arrived_without_a_reply_is_told_part_by_part(
+    program: Program, theirs: dict[str, object], first: str
+) -> None:
+    program.ok("sync")
+    before = program.server.store.get(RAW).description
+    program.server.faults.add("lost", "PUT")
+    program.server.faults.add("reset", "GET", f"data_assets/{RAW}", after=2)
+    assert program("edit", RAW, "--description", "words", "--add-tag", "lost").code == 6
+    program.server.faults.clear()
+    assert "lost" in program.server.store.get(RAW).tags
+    program.server.store.update(RAW, **theirs)
+    if first == "discard":
+        done = program("discard", "1")
+        assert done.code == 7, done
+        assert "entry 1 had arrived, so it was not given up" in done.out
+        assert "coexplorer undo 1" in done.out
+    elif first == "retry":
+        program.ok("retry", "1")
+        assert ("lost" in program.server.store.get(RAW).tags) is ("tags" not in theirs)
+    done = program("undo")
+    assert done.code == (7 if "description" in theirs else 0), done
+    assert "gave up" not in done.out
+    stored = program.server.store.get(RAW)
+    assert "lost" not in stored.tags
+    assert stored.description == theirs.get("description", before)
+    assert ("description" in done.err) is ("description" in theirs)
+
+
+def test_discard_of_what_may_have_arrived_keeps_it_while_nobody_can_tell(program: Program) -> None:
+    program.ok("sync")
+    before = program.server.store.get(RAW).description
+    program.server.faults.add("lost", "PUT")
+    program.server.faults.add("reset", "GET", f"data_assets/{RAW}", after=2)
+    assert program("edit", RAW, "--description", "words").code == 6
+    program.server.faults.clear()
+    program.server.stop()
+    for what in ("1", "--all"):
+        done = program("discard", what)
+        assert done.code == 6, done
+        assert "it may have arrived, so it was not given up" in done.err
+    assert "1 unknown" in program.ok("log").out
+    program.server.start()
+    program.ok("undo")
+    assert program.server.store.get(RAW).description == before
+
+
 def test_undo_after_a_change_without_effect_names_what_it_takes_back(program: Program) -> None:
     program.ok("sync")
     program.ok("edit", RAW, "--description", "yesterday")

@@ -150,7 +150,15 @@ def test_nothing_is_taken_back_twice(journal: Journal, state: State | None) -> N
     assert journal.count_batches() == 2
 
 
-@pytest.mark.parametrize("state", KEPT)
+def test_what_may_have_arrived_is_not_discarded(journal: Journal) -> None:
+    batch, (entry,) = journal.begin([DRAFT], title="lost")
+    journal.settle(entry, State.UNKNOWN)
+    assert not journal.discard(entry)
+    assert journal.discard_batch(batch) == 0
+    assert [each.state for each in journal.kept()] == [State.UNKNOWN]
+
+
+@pytest.mark.parametrize("state", [state for state in KEPT if state is not State.UNKNOWN])
 def test_undo_that_is_given_up_leaves_the_change_standing(journal: Journal, state: State) -> None:
     _, (entry,) = journal.begin([DRAFT], title="done")
     journal.settle(entry, State.APPLIED)

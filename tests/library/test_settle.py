@@ -111,8 +111,13 @@ async def test_retry_of_what_had_arrived_sends_nothing(
         (Fields("new", "somebody else's", ("b",)), State.APPLIED),
         (Fields("old", "old", ("a",)), State.UNSENT),
         (Fields("old", "somebody else's", ("a",)), State.UNSENT),
-        (Fields("third", "old", ("b",)), State.CONFLICT),
-        (Fields("new", "old", ("a",)), State.CONFLICT),
+        (Fields("third", "old", ("b",)), State.APPLIED),
+        (Fields("new", "old", ("a",)), State.APPLIED),
+        (Fields("third", "old", ()), State.APPLIED),
+        (Fields("third", "old", ("a", "b")), State.APPLIED),
+        (Fields("third", "old", ("a",)), State.CONFLICT),
+        (Fields("third", "old", ("a", "theirs")), State.CONFLICT),
+        (Fields("old", "old", ("a", "theirs")), State.UNSENT),
     ],
 )
 def test_edit_is_judged_by_the_fields_that_it_sent(now: Fields, state: State) -> None:

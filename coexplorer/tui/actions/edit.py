@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from coexplorer.errors import (
+    ApiError,
     CoexplorerError,
     EditConflict,
     InvalidField,
@@ -346,7 +347,8 @@ async def _keep_as_unsent(
 async def _give_up(screen: Workbench, kept: int | None) -> None:
     """Give up what the journal kept of an asset: there is a newer text of it."""
     if kept is not None:
-        with contextlib.suppress(Refused):  # it was sent or given up meanwhile
+        # It was sent or given up meanwhile; or it may have arrived, and stays until that is known.
+        with contextlib.suppress(Refused, ApiError):
             await screen.library.discard(kept)
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from coexplorer.errors import CoexplorerError
-from coexplorer.library.entries import KEPT, Action, Batch, Entry
+from coexplorer.library.entries import DONE, KEPT, Action, Batch, Entry
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchReport
 from coexplorer.text import plural
@@ -303,8 +303,8 @@ class LogScreen(CommandScreen[Entry | None]):
         try:
             if len(kept) > 1:
                 await self._library.discard_batch(batch.id)
-            else:
-                await self._library.discard(kept[0].id)
+            elif (await self._library.discard(kept[0].id)).state in DONE:
+                self.say("it had arrived, so it was not given up; undo takes it back")
         finally:
             await self._load()
 

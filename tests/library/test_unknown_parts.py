@@ -1,0 +1,182 @@
+"""What arrived without a reply, and a colleague has changed in part since: told part by part."""
+
+import anyio
+import msgspec
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import ApiError
+from coexplorer.fields import Fields
+from coexplorer.library import Library
+from coexplorer.library.entries import Entry, State
+from coexplorer.models import AssetId
+from tests.library.test_settle import leave_unknown
+from tests.support.server import RAW
+
+ID = AssetId(RAW)
+PATH = f"data_assets/{RAW}"
+MINE: dict[str, object] = {"name": "mine", "description": "mine", "mount": "mine"}
+THEIRS: dict[str, dict[str, object]] = {
+    "tags": {"tags": ()},
+    "description": {"description": "theirs"},
+    "name": {"name": "theirs"},
+    "mount": {"mount": "theirs"},
+    "two": {"tags": ("theirs",), "name": "theirs"},
+    "three": {"name": "theirs", "description": "theirs", "mount": "theirs"},
+}
+CASES = pytest.mark.parametrize("what", THEIRS)
+
+
+def build_mine(base: Fields) -> Fields:
+    return msgspec.structs.replace(base, tags=(*base.tags, "lost"), **MINE)
+
+
+async def arrive_unheard(library: Library, server: DemoServer, what: str) -> tuple[Fields, Entry]:
+    """Let an edit of four fields arrive, lose its reply, and let a colleague change some."""
+    base = (await library.fetch(ID)).asset.fields
+    await leave_unknown(server, "after", "PUT", lambda: library.edit(ID, base, build_mine(base)))
+    theirs = dict(THEIRS[what])
+    if "tags" in theirs:
+        theirs["tags"] = tuple({*base.tags, *server.store.get(RAW).tags} - {"lost"})
+    server.store.update(RAW, **theirs)
+    (entry,) = await library.unsent()
+    assert entry.state is State.UNKNOWN
+    return base, entry
+
+
+def ensure_taken_back(server: DemoServer, base: Fields, what: str) -> None:
+    """Check that what is the colleague's stays, and the rest is as before the edit."""
+    stored = server.store.get(RAW)
+    assert "lost" not in stored.tags
+    for name in MINE:
+        wanted = THEIRS[what].get(name, getattr(base, name))
+        assert getattr(stored, name) == wanted, name
+
+
+@CASES
+async def test_undo_takes_back_what_is_still_mine_and_names_the_rest(
+    library: Library, server: DemoServer, what: str
+) -> None:
+    base, entry = await arrive_unheard(library, server, what)
+    plan = await library.plan_undo(entry.batch_id)
+    assert len(plan.items) == 1
+    report = await library.undo()
+    assert report.given_up == ()
+    (result,) = report.results
+    assert result.state is State.APPLIED
+    assert set(result.skipped_fields) == THEIRS[what].keys() - {"tags"}
+    ensure_taken_back(server, base, what)
+
+
+@CASES
+async def test_retry_sends_nothing_and_it_can_be_undone(
+    library: Library, server: DemoServer, what: str
+) -> None:
+    base, entry = await arrive_unheard(library, server, what)
+    before = server.store.get(RAW)
+    assert (await library.retry(entry.id)).state is State.APPLIED
+    assert len(server.requests("PUT")) == 1
+    assert server.store.get(RAW) == before
+    await library.undo()
+    ensure_taken_back(server, base, what)
+
+
+@CASES
+async def test_resume_sends_nothing(library: Library, server: DemoServer, what: str) -> None:
+    _, entry = await arrive_unheard(library, server, what)
+    (result,) = (await library.resume(entry.batch_id)).results
+    assert result.state is State.APPLIED
+    assert len(server.requests("PUT")) == 1
+
+
+@CASES
+@pytest.mark.parametrize("whole", [False, True], ids=["entry", "batch"])
+async def test_discard_leaves_it_to_undo(
+    library: Library,
+    server: DemoServer,
+    what: str,
+    whole: bool,  # noqa: FBT001 # a case
+) -> None:
+    base, entry = await arrive_unheard(library, server, what)
+    if whole:
+        assert await library.discard_batch(entry.batch_id) == 0
+    else:
+        assert (await library.discard(entry.id)).state is State.APPLIED
+    assert await library.kept() == []
+    await library.undo()
+    ensure_taken_back(server, base, what)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["entry", "batch"])
+async def test_discard_of_what_nobody_can_tell_keeps_it(
+    library: Library,
+    server: DemoServer,
+    whole: bool,  # noqa: FBT001 # a case
+) -> None:
+    base, entry = await arrive_unheard(library, server, "tags")
+    rule = server.faults.add(403, "GET", PATH)
+    with pytest.raises(ApiError) as caught:
+        await (library.discard_batch(entry.batch_id) if whole else library.discard(entry.id))
+    assert "may have arrived" in caught.value.hint
+    assert [each.state for each in await library.kept()] == [State.UNKNOWN]
+    server.faults.remove(rule)
+    await library.undo()
+    ensure_taken_back(server, base, "tags")
+
+
+async def test_discard_of_what_did_not_arrive_gives_it_up(
+    library: Library, server: DemoServer
+) -> None:
+    base = (await library.fetch(ID)).asset.fields
+    await leave_unknown(server, "before", "PUT", lambda: library.edit(ID, base, build_mine(base)))
+    (entry,) = await library.unsent()
+    assert (await library.discard(entry.id)).state is State.DISCARDED
+    assert await library.kept() == []
+    assert not server.requests("PUT") or "lost" not in server.store.get(RAW).tags
+
+
+@CASES
+async def test_newer_edit_leaves_it_to_undo(
+    library: Library, server: DemoServer, what: str
+) -> None:
+    base, entry = await arrive_unheard(library, server, what)
+    now = (await library.fetch(ID)).asset.fields
+    newer = msgspec.structs.replace(now, tags=(*now.tags, "newer"))
+    assert (await library.edit(ID, now, newer)).state is State.APPLIED
+    assert await library.kept() == []
+    await library.undo(entry.batch_id)
+    ensure_taken_back(server, base, what)
+    assert "newer" in server.store.get(RAW).tags
+
+
+@CASES
+async def test_colleague_is_faster_than_the_look_after_a_lost_reply(
+    library: Library, server: DemoServer, what: str
+) -> None:
+    """Within one edit, too: nothing is sent again over what a colleague took away."""
+    base = (await library.fetch(ID)).asset.fields
+    server.faults.add("lost", "PUT", PATH, nth=1)
+    await_look = server.hooks.before("GET", f"*/{RAW}")
+    results = []
+
+    async def edit() -> None:
+        results.append(await library.edit(ID, base, build_mine(base)))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(edit)
+        await await_look.arrived()  # the look before the write
+        look = server.hooks.before("GET", f"*/{RAW}")
+        await_look.release()
+        await look.arrived()  # the look after it
+        theirs = dict(THEIRS[what])
+        if "tags" in theirs:
+            theirs["tags"] = base.tags
+        server.store.update(RAW, **theirs)
+        look.release()
+    (result,) = results
+    assert result.state is State.APPLIED
+    assert set(result.differs) == THEIRS[what].keys()
+    assert len(server.requests("PUT")) == 1
+    report = await library.undo()
+    assert set(report.results[0].skipped_fields) == THEIRS[what].keys() - {"tags"}
+    ensure_taken_back(server, base, what)
