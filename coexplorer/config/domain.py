@@ -11,6 +11,8 @@ from coexplorer.errors import ConfigError
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+# Tokens begin like this. None is ever looked up as a host, because name servers see what is asked.
+_TOKEN = re.compile(r"(?:^|[^a-z0-9])cop_", re.IGNORECASE)
 _HINT = "give a name (acme), a host (codeocean.acme.com) or a URL (https://codeocean.acme.com)"
 
 
@@ -33,9 +35,13 @@ def parse_domain(text: str) -> Address:
     plain HTTP unless a URL says otherwise; all others must speak HTTPS.
 
     Raises:
-        ConfigError: It is not one of these, holds a user or password, or is plain HTTP elsewhere.
+        ConfigError: It is not one of these, holds a user, password or token, or is plain HTTP
+            elsewhere.
     """
     stripped = text.strip()
+    if _TOKEN.search(stripped):
+        # Not echoed either: the screen may be shared.
+        raise ConfigError("that is an access token, not the address of a platform", hint=_HINT)
     scheme, host, port = _split(stripped)
     if "." not in host and host != "localhost" and not _is_ip(host):
         host += ".codeocean.com"

@@ -48,3 +48,24 @@ def test_a_token_pasted_into_the_address_is_not_echoed() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_domain("https://cop_hush:@codeocean.acme.com")
     assert "cop_hush" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cop_1dqncUAWQDho3Ru",
+        "  COP_1dqncUAWQDho3Ru\n",
+        "cop_1dqncUAWQDho3Ru.codeocean.com",
+        "https://cop_1dqncUAWQDho3Ru",
+        "acme cop_1dqncUAWQDho3Ru",
+        "https://acme.codeocean.com/cop_1dqncUAWQDho3Ru",
+    ],
+)
+def test_a_token_is_never_taken_for_a_host_nor_echoed(text: str) -> None:
+    with pytest.raises(ConfigError, match="access token") as caught:
+        parse_domain(text)
+    assert "1dqnc" not in str(caught.value).lower() + caught.value.hint.lower()
+
+
+def test_a_host_may_hold_the_letters_of_a_token() -> None:
+    assert parse_domain("scop_1.acme.org").domain == "scop_1.acme.org"
