@@ -96,7 +96,7 @@ def give_up_with_asset(connection: sqlite3.Connection, entry_id: int) -> None:
 
 
 def place_taken(batch_id: int) -> str:
-    """Return the reason of what was given up as a batch took its place."""
+    """Return the reason that is written on a change that a batch replaced."""
     return f"change {batch_id} replaced it"
 
 
