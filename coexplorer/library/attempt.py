@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
-from coexplorer.errors import ApiError, Conflict, Refused
+from coexplorer.errors import ApiError, Conflict, Forbidden, Refused, Rejected
 from coexplorer.fields import FIELD_BY_NAME, Fields, changed_fields, replace_values
 from coexplorer.library.entries import Entry, Purpose, State
 from coexplorer.library.merge import Merged, merge_fields, merge_metadata, merge_reversal
@@ -55,6 +55,11 @@ class Attempt:
         """Note how a write failed."""
         self.sent = error.outcome_unknown
         self.answered = True
+
+    def note_refused(self, error: ApiError) -> None:
+        """Note that a look shows that no try was carried out, if the last one was refused."""
+        if isinstance(error, Forbidden | Rejected):
+            self.sent = error.outcome_unknown = False
 
     def note_overtaken(self, sent: Fields, error: Conflict) -> None:
         """Note that somebody was faster, whether or not ours had arrived before that."""

@@ -12,10 +12,12 @@ from coexplorer.errors import (
     BadReply,
     ChangedSince,
     CoexplorerError,
+    Forbidden,
     NoLongerFits,
     NotFound,
     PlatformFault,
     Refused,
+    Rejected,
 )
 from coexplorer.fields import changed_fields
 from coexplorer.library.attempt import Attempt
@@ -55,12 +57,14 @@ class Judge:
             status=error.status,
         )
 
-    async def is_gone(self, asset_id: AssetId) -> bool:
-        """Tell whether the platform says that there is no such asset."""
+    async def is_gone(self, asset_id: AssetId) -> bool | None:
+        """Tell whether the platform says that there is no such asset; None: it does not say."""
         try:
             await self._context.look(asset_id)
-        except ApiError as error:
-            return isinstance(error, NotFound)
+        except NotFound:
+            return True
+        except ApiError:
+            return None
         return False
 
     async def is_archived(self, asset: Asset) -> bool | None:
@@ -110,8 +114,11 @@ class Judge:
 
 
 def is_unclear(error: ApiError) -> bool:
-    """Tell whether the platform answered a write in a way that leaves open whether it was done."""
-    return isinstance(error, BadReply) and error.outcome_unknown
+    """Tell whether the platform answered a write in a way that leaves open whether it was done.
+
+    So does a refusal, if an earlier try of the same write may have been carried out.
+    """
+    return isinstance(error, BadReply | Forbidden | Rejected) and error.outcome_unknown
 
 
 def keeps_text(entry: Entry) -> bool:

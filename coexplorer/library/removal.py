@@ -49,7 +49,12 @@ class Removal:
             raise
         except ApiError as error:
             attempt.note(error)
-            if not (is_unclear(error) and await self._judge.is_archived(asset) is archived):
+            if not is_unclear(error):
+                raise
+            now = await self._judge.is_archived(asset)
+            if now is not archived:
+                if now is not None:
+                    attempt.note_refused(error)
                 raise
         attempt.sent = False
         marks = Membership(archived=archived)
@@ -83,7 +88,12 @@ class Removal:
             if isinstance(await self._judge.confirm_gone(entry.asset_id, error), NotFound):
                 attempt.update_catalog = partial(context.forget, [entry.asset_id])
                 return build_result(entry, State.UNCHANGED)  # somebody was faster
-            if not (is_unclear(error) and await self._judge.is_gone(entry.asset_id)):
+            if not is_unclear(error):
+                raise
+            gone = await self._judge.is_gone(entry.asset_id)
+            if not gone:
+                if gone is not None:
+                    attempt.note_refused(error)
                 raise
         attempt.sent = False
         attempt.update_catalog = partial(context.forget, [entry.asset_id])

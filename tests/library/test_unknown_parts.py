@@ -5,13 +5,13 @@ import msgspec
 import pytest
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import ApiError
+from coexplorer.errors import ApiError, Forbidden, Rejected
 from coexplorer.fields import Fields
 from coexplorer.library import Library
-from coexplorer.library.entries import Entry, State
+from coexplorer.library.entries import DONE, Entry, State
 from coexplorer.models import AssetId
 from tests.library.test_settle import leave_unknown
-from tests.support.server import RAW
+from tests.support.server import OLD, RAW
 
 ID = AssetId(RAW)
 PATH = f"data_assets/{RAW}"
@@ -180,3 +180,52 @@ async def test_colleague_is_faster_than_the_look_after_a_lost_reply(
     report = await library.undo()
     assert set(report.results[0].skipped_fields) == THEIRS[what].keys() - {"tags"}
     ensure_taken_back(server, base, what)
+
+
+@pytest.mark.parametrize("first", [429, 503])
+@pytest.mark.parametrize("then", [400, 403])
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "PUT"])
+async def test_what_is_refused_for_good_after_a_wait_is_refused(
+    library: Library, server: DemoServer, first: int, then: int, method: str
+) -> None:
+    await library.sync()
+    old = AssetId(OLD)
+    base = (await library.fetch(old)).asset.fields
+    writes = {
+        "DELETE": lambda: library.delete(old),
+        "PATCH": lambda: library.archive(old, archived=False),
+        "PUT": lambda: library.edit(old, base, msgspec.structs.replace(base, name="mine")),
+    }
+    server.faults.add(first, method, nth=1, retry_after=0)
+    struck = server.faults.add(then, method, after=1)
+    with pytest.raises((Forbidden, Rejected)):
+        await writes[method]()
+    assert struck.struck == 1
+    assert [each.state for each in await library.kept()] == [State.REFUSED]
+    assert await library.unsent() == []
+
+
+@pytest.mark.parametrize("then", [400, 403])
+async def test_delete_that_was_done_before_it_was_refused_is_done(
+    library: Library, server: DemoServer, then: int
+) -> None:
+    await library.sync()
+    server.faults.add("lost", "DELETE", nth=1)
+    server.faults.add(then, "DELETE", after=1)
+    assert (await library.delete(AssetId(OLD))).state in DONE
+    assert await library.kept() == []
+
+
+@pytest.mark.parametrize("then", [400, 403])
+async def test_delete_stays_unknown_where_no_look_tells(
+    library: Library, server: DemoServer, then: int
+) -> None:
+    await library.sync()
+    server.faults.add(503, "DELETE", nth=1, retry_after=0)
+    server.faults.add(then, "DELETE", after=1)
+    # It is read before it is deleted, and before it is deleted again.
+    look = server.faults.add(403, "GET", f"data_assets/{OLD}", after=2)
+    with pytest.raises((Forbidden, Rejected)):
+        await library.delete(AssetId(OLD))
+    assert look.struck
+    assert [each.state for each in await library.unsent()] == [State.UNKNOWN]
