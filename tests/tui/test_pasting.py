@@ -12,6 +12,7 @@ from textual.widgets import Input, TextArea
 import coexplorer.tui
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
+from coexplorer.models import AssetId
 from coexplorer.tui.tagtext import parse_tags
 from coexplorer.tui.terminal.bursts import looks_pasted
 from coexplorer.tui.widgets.field import MOST_CHARACTERS, Field
@@ -70,7 +71,7 @@ async def open_sign_in(app: Running) -> None:
 
 
 async def open_delete(app: Running) -> None:
-    app.main.desk.marked[OLD] = None  # type: ignore[index]
+    app.main.desk.marked.add(await app.library.rows([AssetId(OLD)]))
     await app.press("D")
     await app.until_shown("Delete permanently")
 
