@@ -10,6 +10,7 @@ import anyio
 import msgspec
 
 from coexplorer.errors import (
+    CatalogError,
     CoexplorerError,
     InvalidField,
     JournalError,
@@ -267,6 +268,20 @@ class Bulk:
             outcome = _read_outcome([entry for entry in noted if entry is not None])
             return msgspec.structs.replace(outcome, error=error)
 
+    async def _find_unarchived(self, groups: Iterable[Sequence[Entry]]) -> set[AssetId]:
+        """Return what was archived, to be deleted, and is known not to be archived any more."""
+        left = [
+            group[-1].asset_id
+            for group in groups
+            if group[-1].state not in DONE and any(_has_archived(entry) for entry in group)
+        ]
+        try:
+            records = await self._context.records(left) if left else []
+        except CatalogError as error:
+            self._context.note_catalog_problem(error)
+            return set()
+        return {each.asset.id for each in records if each.membership.archived is False}
+
     async def _report(self, batch_id: int, results: dict[AssetId, EditResult]) -> BatchReport:
         """Say what became of each asset; `results` know more of errors than the journal."""
         journal = self._context.journal
@@ -274,8 +289,10 @@ class Bulk:
         if batch is None:
             raise no_batch(batch_id)
         entries = await self._context.run(journal.entries_of, batch_id)
+        groups = list(_by_asset(entries))
+        unarchived = await self._find_unarchived(groups)
         found = []
-        for group in _by_asset(entries):
+        for group in groups:
             noted = _read_outcome(group)
             if noted.state in (State.PLANNED, State.INTENDED):
                 noted = msgspec.structs.replace(noted, error=_under_way())
@@ -287,6 +304,7 @@ class Bulk:
             if result.action is Action.DELETE and result.state not in DONE:
                 # The archiving before it was done: whoever looks for the asset must know.
                 archived = any(_has_archived(entry) for entry in group)
+                archived = archived and result.asset_id not in unarchived
                 result = msgspec.structs.replace(result, archived=archived)
             found.append(result)
         given_up = await self._context.run(journal.find_given_up, batch_id)

@@ -334,6 +334,24 @@ def test_what_was_archived_and_not_deleted_is_said(program: Program) -> None:
     assert program.server.store.get(RAW).archived
 
 
+@pytest.mark.parametrize("undone", [True, False])
+def test_what_a_colleague_has_unarchived_is_not_said_to_be_archived(
+    program: Program, *, undone: bool
+) -> None:
+    program.ok("sync")
+    program.server.faults.add(503, "DELETE", "**")
+    assert program("rm", RAW, DERIVED, "--archive-first", "--yes").code == 6
+    if undone:
+        program.server.faults.clear()
+    program.server.store.update(RAW, archived=False)
+    done = program("retry", "--batch", "1")
+    (line,) = [line for line in done.err.splitlines() if RAW[:8] in line]
+    assert "it is archived now" not in line
+    assert ("1 archived but not deleted" in done.out) is not undone
+    assert program.server.store.find(RAW) is not None
+    assert (program.server.store.find(DERIVED) is None) is undone
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("without_ctrl_c", [False, True])
 def test_a_signal_ends_a_batch_as_ctrl_c_does(
