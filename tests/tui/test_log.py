@@ -239,6 +239,8 @@ async def test_an_older_change_is_chosen_and_undone(server: DemoServer, settings
         await app.until_shown("undo: add tag bulk, 7 assets, today", "-bulk", "y do it")
         await app.press("y")
         await app.until_shown("7 done, 0 failed", "1 given up", "given up ")
+        # The list's own undo would be about another change.
+        await app.until_shown("u on its line in the log undoes it")
         assert not app.stored(OUTSIDE).tags
         assert app.stored(OUTSIDE).archived
         await app.press("escape")

@@ -210,7 +210,7 @@ class LogScreen(CommandScreen[Entry | None]):
                     batch.standing,
                     title=title,
                     start=partial(library.undo, batch.id),
-                    way_back=f"{key_of('change.undo')} in the list undoes it",
+                    way_back=_tell_way_back(),
                 )
             )
             return
@@ -237,7 +237,7 @@ class LogScreen(CommandScreen[Entry | None]):
                     None,
                     len(kept),
                     resumes=batch.id,
-                    way_back=f"{key_of('change.undo')} undoes it",
+                    way_back=_tell_way_back(),
                 )
             )
         else:
@@ -360,6 +360,11 @@ class LogScreen(CommandScreen[Entry | None]):
         """It is over: show how things stand."""
         self._busy = ""
         await self._load()
+
+
+def _tell_way_back() -> str:
+    """Say how to take back what the log did; the undo of the list may be about another change."""
+    return f"{key_of('log.undo')} on its line in the log undoes it"
 
 
 class _Work:
