@@ -138,7 +138,7 @@ def _entry_cells(entry: Entry) -> list[str]:
         moment_text(entry.at),
         entry.origin,
         entry.action,
-        entry.state,
+        entry.outcome,
         f"{entry.asset_name} ({entry.asset_id[:8]})" if entry.asset_id else entry.asset_name,
         entry.reason,
     ]
@@ -159,7 +159,7 @@ def _print_report(report: BatchReport, style: Format) -> None:
     rows = [
         (
             result.asset_id[:8],
-            result.state,
+            result.outcome,
             result.asset_name,
             result.error.message if result.error else "",
         )

@@ -135,6 +135,12 @@ class Entry(msgspec.Struct, frozen=True):
         """Whether it was undone."""
         return self.undone_by is not None
 
+    @property
+    def outcome(self) -> str:
+        """How it ended, in a word: its state, or ``given_up`` where an undo had nothing to send."""
+        gave_up = self.reason == GIVEN_UP and self.state in DONE
+        return "given_up" if gave_up else self.state.value
+
 
 class Draft(msgspec.Struct, frozen=True):
     """An entry before it has a number: what `Journal.begin` writes down."""
@@ -168,6 +174,7 @@ class Batch(msgspec.Struct, frozen=True):
         reverses: The batch that it undoes or redoes.
         counts: Entries by state, in the order of `State`; only states that have any.
         undone: How many of its entries were undone.
+        given_up: How many of them, by state, only gave up a change that was not on the platform.
     """
 
     id: int
@@ -178,6 +185,7 @@ class Batch(msgspec.Struct, frozen=True):
     reverses: int | None = None
     counts: dict[str, int] = {}
     undone: int = 0
+    given_up: dict[str, int] = {}
 
     @property
     def total(self) -> int:
@@ -202,7 +210,11 @@ class Batch(msgspec.Struct, frozen=True):
     @property
     def outcome(self) -> str:
         """How it ended, in words: ``96 applied, 5,629 discarded``, ``2 applied (undone)``."""
-        words = ", ".join(f"{count:,} {state}" for state, count in self.counts.items())
+        counts = {
+            state: count - self.given_up.get(state, 0) for state, count in self.counts.items()
+        }
+        counts["given up"] = sum(self.given_up.values())
+        words = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
         if not self.undone:
             return words
         return f"{words} ({'' if self.undone == self.total else f'{self.undone:,} '}undone)"

@@ -11,6 +11,7 @@ from pathlib import Path
 from coexplorer.errors import JournalError
 from coexplorer.fields import Fields
 from coexplorer.library.entries import (
+    DONE,
     GIVEN_UP,
     KEPT,
     PENDING,
@@ -270,14 +271,17 @@ class JournalReader:
         rows = [row for row in rows if is_batch(row)]
         numbers = [row[0] for row in rows]
         counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
+        given_up: dict[int, dict[str, int]] = {number: {} for number in numbers}
         undone = dict.fromkeys(numbers, 0)
-        for number, state, count, taken_back in self._file.read(
-            "SELECT batch_id, state, count(*), count(undone_by) FROM entries"
+        for number, state, count, taken_back, withdrawals in self._file.read(
+            "SELECT batch_id, state, count(*), count(undone_by), sum(reason = ?) FROM entries"
             " WHERE batch_id BETWEEN ? AND ? GROUP BY batch_id, state",
-            (min(numbers, default=0), max(numbers, default=0)),
+            (GIVEN_UP, min(numbers, default=0), max(numbers, default=0)),
         ):
             if number in counts:
                 counts[number][state] = count
+                if withdrawals and state in DONE:
+                    given_up[number][state] = withdrawals
                 undone[number] += taken_back
         return [
             Batch(
@@ -289,6 +293,7 @@ class JournalReader:
                 reverses=row[5],
                 counts={state: found for state in State if (found := counts[row[0]].get(state))},
                 undone=undone[row[0]],
+                given_up=given_up[row[0]],
             )
             for row in rows
         ]

@@ -51,6 +51,11 @@ class EditResult(msgspec.Struct, frozen=True):
     withdrawn: bool = False
 
     @property
+    def outcome(self) -> str:
+        """How it ended, in a word: its state, or ``given_up`` where an undo had nothing to send."""
+        return "given_up" if self.withdrawn else self.state.value
+
+    @property
     def no_longer_fits(self) -> bool:
         """Whether it was skipped because it has changed since it was selected."""
         return isinstance(self.error, NoLongerFits)

@@ -1,5 +1,6 @@
 """What is said about changes that were not sent, and with which exit code."""
 
+import json
 import os
 import signal
 import subprocess
@@ -145,6 +146,36 @@ def test_undo_of_a_change_whose_reply_was_lost_waits_for_the_platform(
     assert program.ok("retry").out == "nothing waits for you\n"
     program.ok("redo")
     assert program.server.store.get(RAW).description == "perhaps"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("edit", RAW, "--add-tag", "later"),
+        ("edit", RAW, "--description", "later"),
+        ("archive", RAW),
+    ],
+)
+def test_what_was_only_given_up_is_not_called_applied(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    program.ok("sync")
+    program.server.stop()
+    assert program(*command).code == 6
+    (row,) = json.loads(program.ok("undo", "-o", "json").out)
+    assert (row["state"], row["changed"]) == ("given_up", [])
+    assert json.loads(program.ok("log", "2", "-o", "json").out)[0]["state"] == "given_up"
+    assert {each["state"] for each in json.loads(program.ok("log", "-o", "json").out)} == {
+        "given_up",
+        "discarded",
+    }
+    shown = program.ok("log").out
+    assert "1 given up" in shown
+    assert "applied" not in shown
+    assert "given_up" in program.ok("log", "2").out
+    program.server.start()
+    program.ok("redo")
+    assert "1 applied" in program.ok("log").out
 
 
 @pytest.mark.parametrize("theirs", [{"tags": ()}, {"description": "theirs"}])
