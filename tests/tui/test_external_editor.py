@@ -134,7 +134,7 @@ async def test_an_editor_that_is_not_there_is_named(
     async with running_app(server, settings) as app:
         monkeypatch.setattr(app.app, "suspend", nullcontext)
         await app.press("E")
-        await app.until_shown("the editor could not be started", "no-such-editor", "set $EDITOR")
+        await app.until_shown("the editor could not be run", "no-such-editor", "set $EDITOR")
 
 
 async def test_answers_are_taken_in_while_the_editor_is_open(
