@@ -430,4 +430,5 @@ def test_a_signal_at_any_write_leaves_no_mode_on(
             break
     else:
         pytest.fail("it never came to its end")
-    assert ended >= (4 if first_frame else 7)
+    # How many writes there are depends on how much fits into each: it was at more than the first.
+    assert ended >= (2 if first_frame else 4)
