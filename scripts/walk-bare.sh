@@ -42,6 +42,7 @@ else
     mkdir -p "$(dirname "$BARE")"
     tar -cf "$BARE.new" -C "$root" . && mv "$BARE.new" "$BARE"
 fi
+chmod 755 "$root" # mktemp closes it, also to the user within
 mount -t proc proc "$root/proc" # of its own processes
 mount -t tmpfs -o mode=755 dev "$root/dev"
 mkdir "$root/dev/shm" "$root/dev/pts"
