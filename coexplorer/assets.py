@@ -30,6 +30,9 @@ LATEST_S: Final = 253_402_300_799
 LARGEST_BYTES: Final = 2**63 - 1
 """More than this is no size, and no database could hold it."""
 
+_LONGEST_ODD: Final = 40
+"""Characters that are kept of a state or type that is no text."""
+
 # Field of the model → its keys on the wire, today's first.
 _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "id": ("id",),
@@ -302,8 +305,21 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _enum(value: object, prefix: str) -> str:
-    """Read ``ready`` and ``DATA_ASSET_STATE_READY`` alike; what is unknown stays, in lower case."""
+    """Read ``ready`` and ``DATA_ASSET_STATE_READY`` alike; what is unknown stays, in lower case.
+
+    What is no text is unknown too, and not the same as nothing.
+    """
+    if isinstance(value, (bool, dict, list)):
+        return _show_odd(value)
     return _text(value).strip().removeprefix(prefix).lower()
+
+
+def _show_odd(value: object) -> str:
+    """Show the beginning of a value that is not what it should be."""
+    try:
+        return encode_json(value).decode()[:_LONGEST_ODD]
+    except ValueError:
+        return "?"
 
 
 def _number(value: object) -> int | float | None:

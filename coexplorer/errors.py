@@ -331,6 +331,10 @@ class ChangedSince(Refused):
         self.what = tuple(what)
 
 
+class TimeIsUp(CoexplorerError):
+    """The time that was given for something is over."""
+
+
 class UndoRefused(CoexplorerError):
     """There is nothing to undo, it can't be undone, or somebody changed it since."""
 

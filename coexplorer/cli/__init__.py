@@ -61,7 +61,9 @@ def _main() -> None:
     if len(sys.argv) == 1 and (code := _open_painted()) is not None:
         sys.exit(code)
     from coexplorer.cli.commands import cli
+    from coexplorer.cli.ending import Process
 
+    Process.is_ours = True
     if "_COEXPLORER_COMPLETE" in os.environ:
         from coexplorer.cli.completion import register_shells
 

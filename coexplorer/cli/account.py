@@ -12,11 +12,12 @@ from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_object
 from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import USER, Values
-from coexplorer.cli.session import Invocation, pass_invocation, ungrouped
+from coexplorer.cli.session import Invocation, pass_invocation, run_async, telling_waits
 from coexplorer.errors import ApiError, CoexplorerError, ConfigError, NotSignedIn
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
+    from coexplorer.library import Library
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -35,20 +36,21 @@ class Checked(msgspec.Struct, frozen=True):
 
 def check_token(settings: Settings) -> Checked:
     """Ask the platform for one row."""
-    import anyio
-
     from coexplorer.library import open_library
     from coexplorer.models import Ownership, SearchRequest
 
     async def ask() -> str | None:
         async with open_library(settings, origin="cli") as library:
-            async for asset in library.search_remote(SearchRequest(ownership=Ownership.OWNED)):
-                return asset.owner or None
-            return None
+            return await telling_waits(library, lambda: find_user(library))
+
+    async def find_user(library: Library) -> str | None:
+        mine = SearchRequest(ownership=Ownership.OWNED)
+        async for asset in library.search_remote(mine, rows=1):
+            return asset.owner or None
+        return None
 
     try:
-        with ungrouped():
-            user = anyio.run(ask)
+        user = run_async(ask)
     except (NotSignedIn, ConfigError) as error:
         return Checked(works=False, error=error)
     except ApiError as error:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import configparser
 import stat
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,15 @@ import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.completion import complete_tags
+from coexplorer.cli.deadline import Deadline, timeout_option
 from coexplorer.cli.format import plural
-from coexplorer.cli.narration import Progress, ask_secret, warn
+from coexplorer.cli.narration import Progress, ask_secret, warn, warn_once
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import ASSET, record_values
 from coexplorer.cli.session import Invocation, pass_invocation
-from coexplorer.cli.targets import Targets, find_targets, read_targets, reading_options
-from coexplorer.cli.values import SECONDS, TEXT, FilledPath
+from coexplorer.cli.targets import find_targets, read_targets, reading_options
+from coexplorer.cli.values import TEXT, FilledPath
 from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ConfigError, FileTrouble
 from coexplorer.fields import SETS_LAST, Kind, build_new_fields
@@ -74,13 +74,7 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--keys-section", default="default", help="Section of that file (default: default).")
 @click.option("--ask-keys", is_flag=True, help="Ask for the AWS keys.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until it is ready or failed.")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=SECONDS,
-    metavar="SECONDS",
-    help="Give up after this many seconds.",
-)
+@timeout_option
 @format_options(ASSET)
 @pass_invocation
 def create_command(
@@ -97,7 +91,7 @@ def create_command(
     keys_section: str,
     ask_keys: bool,
     waits: bool,
-    timeout_s: float | None,
+    deadline: Deadline | None,
     style: Format,
     **values: str | tuple[str, ...] | None,
 ) -> None:
@@ -123,11 +117,13 @@ def create_command(
     async def work(library: Library) -> Record:
         return await library.create(new)
 
-    record = invocation.run(work)
+    if deadline is not None:
+        deadline.doing = "no word of the new asset (coexplorer log tells what becomes of it)"
+    record = invocation.run(work, deadline=deadline)
     if waits:
         if style is Format.TABLE:
             print_line(f"created {record.asset.id} ({record.asset.state})")
-        _wait(invocation, [record.asset.id], timeout_s, style)
+        _wait(invocation, [record.asset.id], deadline, style)
         return
     _print([record], style)
 
@@ -170,13 +166,7 @@ def load_keys(path: Path, section: str) -> tuple[Secret, Secret]:
 
 @click.command("wait", cls=QueryCommand)
 @reading_options
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=SECONDS,
-    metavar="SECONDS",
-    help="Give up after this many seconds.",
-)
+@timeout_option
 @format_options(ASSET)
 @pass_invocation
 def wait_command(
@@ -184,75 +174,87 @@ def wait_command(
     assets: tuple[str, ...],
     query: str | None,
     *,
-    timeout_s: float | None,
+    deadline: Deadline | None,
     style: Format,
 ) -> None:
     """Wait until new assets (state:draft) are ready or failed."""
     targets = read_targets(assets, query, reads=True)
-    started = time.monotonic()
-    ids = invocation.run(lambda library: _find_in_time(library, targets, timeout_s))
-    if ids is None:
-        warn(f"still looking for the assets after {timeout_s:g} s")
-        leave(exits.TIMED_OUT)
-        return
-    _wait(invocation, ids, timeout_s, style, passed_s=time.monotonic() - started)
-
-
-async def _find_in_time(
-    library: Library, targets: Targets, timeout_s: float | None
-) -> list[AssetId] | None:
-    """Find what is meant, which may take a sweep; None: the time was over before."""
-    import anyio
-
-    with anyio.move_on_after(timeout_s):
-        return await find_targets(library, targets)
-    return None
+    if deadline is not None:
+        deadline.doing = "still looking for the assets"
+    ids = invocation.run(lambda library: find_targets(library, targets), deadline=deadline)
+    _wait(invocation, ids, deadline, style)
 
 
 def _wait(
-    invocation: Invocation,
-    ids: list[AssetId],
-    timeout_s: float | None,
-    style: Format,
-    *,
-    passed_s: float = 0.0,
+    invocation: Invocation, ids: list[AssetId], deadline: Deadline | None, style: Format
 ) -> None:
     """Wait for all of them, tell, and leave with the exit code that it deserves."""
-    left_s = None if timeout_s is None else max(0.0, timeout_s - passed_s)
-    records, timed_out = invocation.run(lambda library: wait_for(library, ids, left_s))
+    states: dict[AssetId, str] = {}
+    if deadline is not None:
+        deadline.doing = f"{plural(len(ids), 'asset')} not ready"
+
+    async def work(library: Library) -> list[Record]:
+        left_s = None if deadline is None else deadline.left_s
+        return await wait_for(library, ids, left_s, states)
+
+    records = invocation.run(work, deadline=deadline)
     _print(records, style)
     for record in records:
         if record.asset.state == AssetState.FAILED:
             reason = record.asset.failure_reason or "the platform gave no reason"
             warn(f"{record.asset.name} failed: {reason}")
-    if timed_out:
-        warn(f"{plural(len(ids) - len(records), 'asset')} still in draft after {timeout_s:g} s")
+    if deadline is not None and len(records) < len(ids):
+        rest = len(ids) - len(records)
+        deadline.doing = _describe_rest(rest, [states[each] for each in ids if each in states])
+        warn(deadline.sentence)
         leave(exits.TIMED_OUT)
     failed = [record for record in records if record.asset.state == AssetState.FAILED]
     if failed:
         leave(exits.ASSET_FAILED)
 
 
+def _describe_rest(count: int, states: Sequence[str]) -> str:
+    """Say what became of the assets that did not settle, as far as it is known (pure)."""
+    known = sorted(set(states))
+    if len(states) < count or not known:
+        return f"{plural(count, 'asset')} not ready"
+    return f"{plural(count, 'asset')} still in {' or '.join(known)}"
+
+
 async def wait_for(
-    library: Library, ids: list[AssetId], timeout_s: float | None
-) -> tuple[list[Record], bool]:
-    """Wait for assets side by side; return those that settled, and whether the time was over."""
+    library: Library, ids: list[AssetId], timeout_s: float | None, states: dict[AssetId, str]
+) -> list[Record]:
+    """Wait for assets side by side; return those that settled in time.
+
+    Args:
+        library: The library.
+        ids: Of the assets.
+        timeout_s: How long; None: as long as it takes.
+        states: Filled in with the states of those that have not settled.
+    """
     import anyio
 
     settled: dict[AssetId, Record] = {}
 
     def show(progress: ReadyProgress) -> None:
+        states[progress.asset_id] = progress.state
+        if progress.state != AssetState.DRAFT:
+            warn_once(
+                f"{progress.asset_id[:8]} is in a state that is not known here"
+                f" ({progress.state[:40]}): waiting until it is ready or failed"
+            )
         waited = f"{progress.state}, {progress.waited_s:.0f} s"
         bar.update(len(settled), len(ids), waited)
 
     async def wait_one(asset_id: AssetId) -> None:
         settled[asset_id] = await library.wait_ready(asset_id, progress=show)
+        states.pop(asset_id, None)
 
-    with Progress("waiting") as bar, anyio.move_on_after(timeout_s) as scope:
+    with Progress("waiting") as bar, anyio.move_on_after(timeout_s):
         async with anyio.create_task_group() as group:
             for asset_id in ids:
                 group.start_soon(wait_one, asset_id)
-    return [settled[each] for each in ids if each in settled], scope.cancelled_caught
+    return [settled[each] for each in ids if each in settled]
 
 
 def _print(records: list[Record], style: Format) -> None:

@@ -8,6 +8,13 @@ import sys
 from coexplorer.cli import exits, streams
 
 
+class Process:
+    """What this process is for."""
+
+    is_ours = False
+    """Whether it runs one command and nothing else, so that a command may end it."""
+
+
 class Ended(KeyboardInterrupt):
     """A signal ended the run, as Ctrl-C would.
 

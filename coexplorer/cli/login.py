@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 import click
 
+from coexplorer.cli import exits
 from coexplorer.cli.narration import ask_secret, note, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
+from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import PROFILE, Values
-from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.session import Invocation, pass_invocation, run_async, telling_waits
 from coexplorer.cli.table import Column
 from coexplorer.config import Settings, find_paths, load_settings
 from coexplorer.config.domain import Address, is_loopback, parse_domain
@@ -31,6 +33,9 @@ from coexplorer.models import Secret
 from coexplorer.written import unwrap_token
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coexplorer.cli.account import Checked
     from coexplorer.library import Library
 
 
@@ -125,25 +130,21 @@ class _Probe:
 
     def ask(self) -> str:
         """Return what the platform tells of the user."""
-        import anyio
-
-        from coexplorer.cli.session import telling_waits, ungrouped
         from coexplorer.library import open_library
 
         async def main() -> str:
             async with open_library(self._settings, origin="cli") as library:
                 return await telling_waits(library, lambda: _describe_user(library))
 
-        with ungrouped():
-            return anyio.run(main)
+        return run_async(main)
 
 
 async def _describe_user(library: Library) -> str:
     from coexplorer.models import Ownership, SearchRequest
 
-    async for asset in library.search_remote(SearchRequest(ownership=Ownership.OWNED)):
+    async for asset in library.search_remote(SearchRequest(ownership=Ownership.OWNED), rows=1):
         return f"you are {asset.owner}" if asset.owner else "you own assets there"
-    async for _ in library.search_remote(SearchRequest()):
+    async for _ in library.search_remote(SearchRequest(), rows=1):
         return "you see assets of others, and own none"
     return "no assets are there for you yet"
 
@@ -186,24 +187,37 @@ def logout_command(invocation: Invocation) -> None:
 @click.option("--check", is_flag=True, help="Ask each platform who you are; takes a moment.")
 @format_options(PROFILE, columns=True)
 def profiles_command(*, check: bool, columns: tuple[str, ...], style: Format) -> None:
-    """List the profiles of config.toml (never their tokens)."""
+    """List the profiles of config.toml (never their tokens).
+
+    With --check, the exit code says whether all of them work.
+    """
     paths = find_paths()
     config = load_config_file(paths.config_file)
     for warning in config.warnings:
         warn(warning)
+    checked = {name: _check_profile(name) for name in config.profiles} if check else {}
     rows: list[Values] = [
         {
             "profile": profile.name,
             "domain": parse_domain(profile.domain).domain,
             "token": _where(profile),
             "default": profile.name == config.default_profile or len(config.profiles) == 1,
-            **(_check_profile(profile.name) if check else {"works": None, "user": None}),
+            "works": None if result is None else result.works,
+            "user": None if result is None else result.user,
         }
         for profile in config.profiles.values()
+        for result in (checked.get(profile.name),)
     ]
     if style is not Format.TABLE or columns:
         print_rows(PROFILE, rows, style, columns)
-        return
+    else:
+        _print_profiles(rows, check=check)
+        note(f"kept in {paths.config_file}")
+    failures = [exits.code_of(each.error) for each in checked.values() if each.error is not None]
+    leave(exits.of_outcomes(failures, any_done=len(failures) < len(checked)))
+
+
+def _print_profiles(rows: Sequence[Values], *, check: bool) -> None:
     cells: list[tuple[str, ...]] = [
         ("*" if row["default"] else "", str(row["profile"]), str(row["domain"]), str(row["token"]))
         for row in rows
@@ -219,20 +233,18 @@ def profiles_command(*, check: bool, columns: tuple[str, ...], style: Format) ->
                 str(row["user"] or ""),
             )
     print_table(head, cells)
-    note(f"kept in {paths.config_file}")
 
 
-def _check_profile(name: str) -> Values:
-    from coexplorer.cli.account import check_token
+def _check_profile(name: str) -> Checked:
+    from coexplorer.cli.account import Checked, check_token
 
     try:
         checked = check_token(load_settings(profile=name))
     except ConfigError as error:
-        warn(f"{name}: {error.message}")
-        return {"works": False, "user": None}
+        checked = Checked(works=False, error=error)
     if checked.error is not None:
         warn(f"{name}: {checked.error.message}")
-    return {"works": checked.works, "user": checked.user}
+    return checked
 
 
 def _where(profile: Profile) -> str:

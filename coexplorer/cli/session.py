@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import anyio
     from anyio.abc import TaskStatus
 
+    from coexplorer.cli.deadline import Deadline
     from coexplorer.config import Settings
     from coexplorer.library import Library
     from coexplorer.library.known import Known
@@ -89,10 +90,22 @@ class Invocation:
             self._settings = msgspec.structs.replace(settings, token_source=source)
         return self._settings
 
-    def run(self, work: Callable[[Library], Awaitable[Answer]], *, offline: bool = False) -> Answer:
+    def run(
+        self,
+        work: Callable[[Library], Awaitable[Answer]],
+        *,
+        offline: bool = False,
+        deadline: Deadline | None = None,
+    ) -> Answer:
         """Open the library of the chosen profile and do `work` in it.
 
+        Args:
+            work: What to do.
+            offline: Never use the network.
+            deadline: When all of it has to have ended; None: it takes as long as it takes.
+
         Raises:
+            TimeIsUp: That was not in time.
             CoexplorerError: Whatever the work raises.
         """
         import anyio
@@ -110,8 +123,14 @@ class Invocation:
                     warn_once(status.problem)
                 return answer
 
-        with ungrouped():
-            return anyio.run(until_signalled, do)
+        async def do_in_time() -> Answer:
+            with anyio.move_on_after(None if deadline is None else deadline.tidy_s):
+                return await do()
+            if deadline is None:
+                raise AssertionError("nobody cancels this scope")
+            raise deadline.build_error()
+
+        return run_async(do_in_time)
 
     def read(self, work: Callable[[Known], Coroutine[Any, Any, Answer]]) -> Answer:
         """Do work that asks the catalog of the chosen profile alone, without a session.
@@ -129,6 +148,37 @@ class Invocation:
             if problem := answer_now(known.status()).problem:
                 warn_once(problem)
             return answer
+
+
+def run_async(work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do work in an event loop of its own; signals end it, and the first error leaves it.
+
+    Raises:
+        CoexplorerError: Whatever the work raises.
+    """
+    import anyio
+
+    async def do() -> Answer:
+        _leave_lookups()
+        return await work()
+
+    with ungrouped():
+        return anyio.run(until_signalled, do)
+
+
+def _leave_lookups() -> None:
+    """Have the end of this event loop not wait for a name that is still being looked up.
+
+    That can take much longer than anybody waits, and nothing can cancel it.
+    """
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    class Unwaited(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+
+    asyncio.get_running_loop().set_default_executor(Unwaited(thread_name_prefix="lookup"))
 
 
 async def telling_waits(library: Library, work: Callable[[], Awaitable[Answer]]) -> Answer:

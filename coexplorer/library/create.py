@@ -78,7 +78,8 @@ class Creator:
         started = time.monotonic()
         for wait_s in poll_waits():
             record = await self._context.fetch(asset_id)
-            if record.asset.state != AssetState.DRAFT:
+            # An unknown state may be one on the way: nobody can use an asset before it is ready.
+            if record.asset.state in (AssetState.READY, AssetState.FAILED):
                 self._context.bus.publish(AssetSettled(asset_id, record.asset.state))
                 return record
             if progress:

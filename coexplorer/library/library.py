@@ -262,9 +262,16 @@ class Library:
         """
         return await self._context.fetch_many(ids, progress)
 
-    def search_remote(self, request: SearchRequest) -> AsyncIterator[Asset]:
-        """Stream what the platform itself finds, each asset once."""
-        return search_remote(self._context, request)
+    def search_remote(
+        self, request: SearchRequest, *, rows: int | None = None
+    ) -> AsyncIterator[Asset]:
+        """Stream what the platform itself finds, each asset once.
+
+        Args:
+            request: What to look for.
+            rows: How many to ask for at a time; None: as many as the platform gives.
+        """
+        return search_remote(self._context, request, rows=rows)
 
     async def find_remote(
         self, query: Query, *, offset: int = 0, limit: int | None = None

@@ -117,9 +117,12 @@ class _Answer:
         return await self._run(self._catalog.ids, self._asked, now=self._now)
 
 
-async def search_remote(context: Context, request: SearchRequest) -> AsyncIterator[Asset]:
+async def search_remote(
+    context: Context, request: SearchRequest, *, rows: int | None = None
+) -> AsyncIterator[Asset]:
     """See `Library.search_remote`."""
     client = await context.client()
-    async for page in client.iter_pages(request):
+    walk = client.iter_pages(request) if rows is None else client.iter_pages(request, limit=rows)
+    async for page in walk:
         for asset in page:
             yield asset

@@ -194,11 +194,21 @@ def test_profiles_tell_which_work(program: Program) -> None:
     path.write_text(path.read_text().replace(users[1].token, "cop_old"), encoding="utf-8")
     rows = {row["profile"]: row for row in program.ok("profiles", "-o", "json").json}
     assert [row["works"] for row in rows.values()] == [None, None]
-    done = program.ok("profiles", "--check", "-o", "json")
+    done = program("profiles", "--check", "-o", "json")
     assert {row["profile"]: row["works"] for row in done.json} == {"good": True, "bad": False}
     assert "bad: " in done.err
-    lines = program.ok("profiles", "--check").lines
+    assert done.code == 7  # one of two
+    lines = program("profiles", "--check").lines
     assert lines[0].split()[-2:] == ["WORKS", "USER"]
+    path.write_text(path.read_text().replace("cop_old", users[1].token), encoding="utf-8")
+    program.ok("profiles", "--check")
+    path.write_text(path.read_text().replace(users[1].token, "cop_old"), encoding="utf-8")
+    program.ok("--profile", "good", "logout")
+    assert program("profiles", "--check").code == 3  # the only one does not work
+    program.server.stop()
+    assert program("profiles", "--check").code == 6
+    path.unlink()
+    program.ok("profiles", "--check")
 
 
 def test_status_leaves_out_what_others_mounted(

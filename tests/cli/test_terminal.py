@@ -297,8 +297,9 @@ def test_a_reader_that_leaves_early_is_no_trouble(program: Program) -> None:
         (("edit", RAW, "--add-tag", "w", "--yes"), "PUT", f"data_assets/{RAW}"),
         (("ls", "--remote"), "POST", "data_assets/search"),
         (("archive", RAW), "GET", f"data_assets/{RAW}"),
+        (("whoami",), "POST", "data_assets/search"),
     ],
-    ids=["show", "sync", "files", "edit", "remote", "archive"],
+    ids=["show", "sync", "files", "edit", "remote", "archive", "whoami"],
 )
 def test_a_platform_that_takes_long_is_said_to(
     program: Program, args: tuple[str, ...], method: str, path: str, slow: str
