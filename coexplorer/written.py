@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 MARK = "\ufeff"
 """The byte order mark, which some editors put before a text."""
@@ -66,10 +67,20 @@ def split_lines(text: str) -> list[str]:
 def join_lines(text: str) -> str:
     """Return text as a field of one line takes it: its lines with a blank in between.
 
-    Blanks that stand before or behind a single line are kept: a word may be pasted behind another.
+    Blanks before and behind all of it are kept: a word may be pasted behind another.
     """
+    return put_lines_together(text, " ".join)
+
+
+def put_lines_together(text: str, join: Callable[[list[str]], str]) -> str:
+    """Return text as one line; `join` puts its lines together, where there are several."""
     text = read_lines(text).strip("\n").replace("\t", " ")
-    return " ".join(split_lines(text)) if "\n" in text else text
+    if "\n" not in text:
+        return text
+    first, *_, last = text.split("\n")
+    before = first[: len(first) - len(first.lstrip())] if first.strip() else ""
+    behind = last[len(last.rstrip()) :] if last.strip() else ""
+    return before + join(split_lines(text)) + behind
 
 
 def is_text(character: str) -> bool:

@@ -7,7 +7,7 @@ combines them, so a part that ran before costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -38,6 +38,7 @@ from coexplorer.query import (
     group_terms,
     interval,
 )
+from coexplorer.query.ids import find_beginning
 
 SHORT = 2
 """Words up to this length have no trigram."""
@@ -142,7 +143,7 @@ def compile_search(query: Query, now: float) -> Search:
         now: Epoch seconds that relative dates count back from.
     """
     clauses = [
-        Clause(tuple(_part(term, now) for term in group), negated=group[0].negated)
+        Clause(tuple(_iter_parts(group, now)), negated=group[0].negated)
         for group in group_terms(query)
         for group in _split_tags(group)
     ]
@@ -154,6 +155,13 @@ def compile_search(query: Query, now: float) -> Search:
         compile_condition(query, now),
         _tally(query),
     )
+
+
+def _iter_parts(group: Sequence[Term], now: float) -> Iterator[Part]:
+    for term in group:
+        yield _part(term, now)
+        if isinstance(term, Word) and (start := find_beginning(term.text)):
+            yield _field("id", start)
 
 
 def _part(term: Term, now: float) -> Part:

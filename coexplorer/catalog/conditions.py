@@ -22,6 +22,7 @@ from coexplorer.query import (
     group_terms,
     interval,
 )
+from coexplorer.query.ids import find_beginning
 
 Parameters = tuple[object, ...]
 Test = tuple[str, Parameters]
@@ -133,6 +134,9 @@ def _test(term: Term, now: float) -> Test:
         case Word():
             tests = (f"instr(f.{column}, ?)" for column in _TEXTS)
             test, values = " OR ".join(tests), (fold(term.text),) * len(_TEXTS)
+            if start := find_beginning(term.text):
+                named, ends = text_test("id", "a.id", start)
+                test, values = f"{test} OR ({named})", (*values, *ends)
         case Match(custom=True):
             test = f"EXISTS ({_VALUE} AND instr(m.text, ?))"
             values = (fold(term.field), fold(term.text))

@@ -62,6 +62,8 @@ def tell_search() -> Iterator[str]:
             ("size:1GB..5GB", "from, to; also <, <=, >, >="),
             ("created:>1w", "a time ago: h, d, w, m (30 days), y; later than a week ago"),
             ('"subject id":655019', "custom metadata"),
+            ("8b4c61, 8b4c61d0-…", "the beginning of an id (6 characters or more), a whole id"),
+            ("https://…/data-assets/8b4c61d0-…", "an asset's web page, the same as its id"),
         ]
     )
     yield ""
@@ -74,7 +76,11 @@ def tell_search() -> Iterator[str]:
     yield "Order (a - before the field: descending):"
     yield from _columns([(f"sort:{name}", told) for name, told in SORT_FIELDS])
     yield ""
-    yield "Archived assets are left out unless the query says is:archived or is:any."
+    yield "Several whole ids or web pages find each of these assets: paste them one per line, or"
+    yield "separated by blanks or commas. In quotes an id is text, as any other word."
+    yield ""
+    yield "Archived assets are left out unless the query says is:archived or is:any, or names one"
+    yield "by its whole id."
     yield "Quote a query that contains special characters of your shell, such as > or *."
 
 

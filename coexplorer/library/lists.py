@@ -18,11 +18,11 @@ import msgspec
 from coexplorer.cells import read_text
 from coexplorer.errors import DocumentError
 from coexplorer.library.tables import DELIMITERS, HINT, LINE_END, Row, read_rows
+from coexplorer.query.ids import WHOLE, is_whole
 
-_WHOLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"[,;]*')
-_ALONE = re.compile(rf"({_WHOLE_ID.pattern})[\s{DELIMITERS}]*", re.IGNORECASE)
-_AMONG_OTHERS = re.compile(rf"(?<!\w){_WHOLE_ID.pattern}(?!\w)", re.IGNORECASE)
+_ALONE = re.compile(rf"({WHOLE})[\s{DELIMITERS}]*", re.IGNORECASE)
+_AMONG_OTHERS = re.compile(rf"(?<!\w){WHOLE}(?!\w)", re.IGNORECASE)
 _ID_TITLES = ("id", "asset_id")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -48,7 +48,7 @@ class Named(msgspec.Struct, frozen=True):
 
 def is_whole_id(text: str) -> bool:
     """Tell whether a text has the form of a whole id."""
-    return _WHOLE_ID.fullmatch(text) is not None
+    return is_whole(text)
 
 
 def holds_id(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coexplorer.query.ids import find_whole
 from coexplorer.query.scan import FIELD_START, NEGATION, is_bare, quote
 from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, SortKey, Term, Word
 from coexplorer.query.values import format_value
@@ -17,7 +18,8 @@ def format_term(term: Term) -> str:
     sign = "-" if term.negated else ""
     match term:
         case Word():
-            special = FIELD_START.match(term.text) or NEGATION.match(term.text)
+            starts = (FIELD_START.match, NEGATION.match, find_whole)
+            special = any(start(term.text) for start in starts)
             bare = is_bare(term.text) and not special
             return sign + (term.text if bare else quote(term.text))
         case Match(custom=True):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from coexplorer.models import Asset, Membership, MetadataValue, Record
 from coexplorer.query.fields import FIELDS
 from coexplorer.query.fold import fold
+from coexplorer.query.ids import find_beginning
 from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, Term, Word
 from coexplorer.query.values import interval
 
@@ -72,7 +73,9 @@ def _holds(term: Term, record: Record, now: float) -> bool:
         case Word():
             metadata = map(spell_value, _values(asset.custom_metadata))
             texts = [asset.name, asset.description, *asset.tags, *metadata]
-            return any(fold(term.text) in fold(text) for text in texts)
+            start = find_beginning(term.text)
+            named = bool(start) and asset.id.startswith(start)
+            return named or any(fold(term.text) in fold(text) for text in texts)
         case Match(custom=True):
             values = _values(asset.custom_metadata, fold(term.field))
             return any(fold(term.text) in fold(spell_value(value)) for value in values)

@@ -14,6 +14,7 @@ from coexplorer.query.fields import (
     find_nearest,
 )
 from coexplorer.query.format import format_text
+from coexplorer.query.ids import find_whole
 from coexplorer.query.scan import (
     FIELD_START,
     NEGATION,
@@ -177,6 +178,9 @@ class _TermReader:
                 return Word(piece.text, negated)
             self.pos += 1
             return self._read_custom(piece.text, negated=negated)
+        if (whole := find_whole(self.text, self.pos)) is not None:
+            asset_id, self.pos = whole
+            return Match("id", asset_id, negated)
         found = FIELD_START.match(self.text, self.pos)
         if found is None:
             return Word(self._read_bare().text, negated)

@@ -58,7 +58,9 @@ def platform_part(query: Query) -> PlatformPart:
         QueryError: A term that neither can: ``-is:favorite``, say, since an asset does not tell
             whether it is one.
     """
-    request = SearchRequest(archived=False)
+    named = query.asks_for_archived and not query.flags_archived
+    either = named and Flag("archived", negated=True) not in query.terms
+    request = SearchRequest(archived=None if either else False)
     rest: list[Term] = []
     for term in query.terms:
         if isinstance(term, Flag) and term.name in _SEARCHED | {"any"}:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from coexplorer.query.ids import is_whole
+
 Op = Literal["", "<", "<=", ">", ">=", ".."]
 """How a value is compared; empty: equal to a number, within a date, never or the last days."""
 
@@ -46,7 +48,10 @@ Value = int | float | Day | DayBefore | Ago | Never
 
 
 class Word(msgspec.Struct, frozen=True):
-    """A substring of name, description, a tag or a value of custom metadata."""
+    """A substring of name, description, a tag or a value of custom metadata.
+
+    What can be the beginning of an id (`coexplorer.query.ids`) finds the assets of such ids, too.
+    """
 
     text: str
     negated: bool = False
@@ -118,7 +123,21 @@ class Query(msgspec.Struct, frozen=True):
 
     @property
     def asks_for_archived(self) -> bool:
-        """Tell whether archived assets take part at all (``is:archived`` or ``is:any``)."""
+        """Tell whether archived assets take part at all: by a flag, or because they are named.
+
+        ``is:archived`` and ``is:any`` ask for them, and so does a whole id.
+        """
+        return self.flags_archived or any(
+            isinstance(term, Match)
+            and not (term.negated or term.custom)
+            and term.field == "id"
+            and is_whole(term.text)
+            for term in self.terms
+        )
+
+    @property
+    def flags_archived(self) -> bool:
+        """Tell whether ``is:archived`` or ``is:any`` asks for archived assets."""
         return any(
             isinstance(term, Flag) and not term.negated and term.name in {"archived", "any"}
             for term in self.terms

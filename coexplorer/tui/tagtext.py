@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from coexplorer.written import join_lines, split_lines
+from coexplorer.written import put_lines_together
 
 
 def format_tags(tags: Iterable[str]) -> str:
@@ -41,8 +41,12 @@ def find_tag_at(text: str, cursor: int) -> tuple[int, int, str]:
 
 def join_pasted(text: str) -> str:
     """Return pasted text as part of the line: several lines are several tags."""
-    if len(lines := split_lines(text)) < 2:  # noqa: PLR2004  one line is typed text
-        return join_lines(text)
+    return put_lines_together(text, _join_tags)
+
+
+def _join_tags(lines: list[str]) -> str:
+    if len(lines) == 1:
+        return lines[0]  # typed text
     # A quote without its other one would take in the lines that follow.
     return ", ".join(quote_tag(line) if line.count('"') % 2 else line for line in lines)
 

@@ -20,7 +20,9 @@ from coexplorer.query import (
     parse_partial,
     parse_query,
 )
-from tests.support.queries import queries
+from tests.support.queries import IDS, queries
+
+ONE, TWO = IDS[:2]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,25 @@ from tests.support.queries import queries
         ('"day":<2024-01-31', (Compare("day", "<", Day(2024, 1, 31), custom=True),)),
         ('"note":">5"', (Match("note", ">5", custom=True),)),
         ("s3://bucket/x 12:30", (Word("s3://bucket/x"), Word("12:30"))),
+        (ONE, (Match("id", ONE),)),
+        (f"-{ONE.upper()}", (Match("id", ONE, negated=True),)),
+        (f"{ONE} {TWO}", (Match("id", ONE), Match("id", TWO))),
+        (f"{ONE},{TWO}", (Match("id", ONE), Match("id", TWO))),
+        (f"{ONE} ; {TWO}, raw", (Match("id", ONE), Match("id", TWO), Word("raw"))),
+        (f"https://acme.org/data-assets/{ONE}", (Match("id", ONE),)),
+        (
+            f"https://acme.org:8/data-assets/{ONE}/a_name?tab=files#x raw",
+            (Match("id", ONE), Word("raw")),
+        ),
+        (
+            f"http://a/data-assets/{ONE}/,http://a/data-assets/{TWO}",
+            (Match("id", ONE), Match("id", TWO)),
+        ),
+        (f'"{ONE}"', (Word(ONE),)),
+        (f"{ONE}0", (Word(f"{ONE}0"),)),
+        (f"{ONE[:-1]}", (Word(ONE[:-1]),)),
+        (f"run_{ONE}", (Word(f"run_{ONE}"),)),
+        (f"https://acme.org/capsule/{ONE}", (Word(f"https://acme.org/capsule/{ONE}"),)),
         (r'"say \"hi\" \\ \n"', (Word(r"say " + '"hi" \\ \\n'),)),
     ],
 )
@@ -64,7 +85,16 @@ def test_sort_keys_are_kept_in_order_apart_from_the_terms() -> None:
 
 @pytest.mark.parametrize(
     ("text", "asks"),
-    [("raw", False), ("is:archived", True), ("is:any", True), ("-is:archived", False)],
+    [
+        ("raw", False),
+        ("is:archived", True),
+        ("is:any", True),
+        ("-is:archived", False),
+        (ONE, True),
+        (f"-{ONE}", False),
+        (ONE[:8], False),
+        (f"id:{ONE[:8]}", False),
+    ],
 )
 def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) -> None:  # noqa: FBT001 - a row of a table
     assert parse_query(text).asks_for_archived is asks

@@ -75,7 +75,8 @@ def _holds(term: Term, record: Record, now: float) -> bool:  # noqa: PLR0911 - o
         case Word():
             values = [value for key in asset.custom_metadata for value in _values(asset, fold(key))]
             texts = [asset.name, asset.description, *asset.tags, *map(_written, values)]
-            return any(fold(term.text) in fold(text) for text in texts)
+            begins = len(term.text) >= 6 and asset.id.startswith(term.text.lower())
+            return begins or any(fold(term.text) in fold(text) for text in texts)
         case Match(custom=True):
             texts = [_written(value) for value in _values(asset, fold(term.field))]
             return any(fold(term.text) in fold(text) for text in texts)

@@ -24,6 +24,7 @@ from coexplorer.query import (
 WORDS = (
     "a", "É", "ec", "Raw", "raw data", "ecephys", "655019", "Straße", "日本", "x:y", "-", "not:a",
     'q"uo', "all(b", "e\u0301c", "%", "_", "*", "a..b", ">5", "\\", "name:x", "I", "İ", "ﬁ",
+    "000000", "0000000a-0000", "00000003-0000-4000-8000-000000000000",
 )  # fmt: skip
 KEYS = ("subject id", "Age", "note", "size")
 IDS = tuple(f"{number:08x}-0000-4000-8000-000000000000" for number in range(12))

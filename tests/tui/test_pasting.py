@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.widgets import Input, TextArea
 
@@ -207,6 +209,11 @@ async def test_what_is_pasted_arrives_once_as_it_is(
             LINES: "alpha\nbeta gamma\n\ndelta\n",
         }
         await arrives(several, joined[kind])
+        for blank in (" ", "  ", "\t", "\u00a0"):
+            kept = blank if kind == LINES else blank.replace("\t", " ")
+            await arrives(f"{blank}x{blank}", f"{kept}x{kept}")
+            lines = {LINE: "x y", TAGS: "x, y", LINES: "x\ny"}[kind]
+            await arrives(f"{blank}x\ry{blank}", f"{kept}{lines}{kept}")
         await arrives("x\u202ey", "x\u202ey")
         assert "\u202e" not in app.text() or kind == LINES
 
@@ -220,6 +227,36 @@ async def test_what_is_typed_or_pasted_without_brackets_arrives_once_as_it_is(
         before = text_of(app)
         app.send((WORDS + "\x00\x07\x9b").encode())
         await app.until(lambda: text_of(app) == before + WORDS, f"typed, not {text_of(app)!r}")
+
+
+def _has_text(app: Running, text: str) -> bool:
+    return text_of(app) == text
+
+
+async def test_what_is_pasted_into_the_middle_keeps_its_blanks(
+    server: DemoServer, settings: Settings, name: str
+) -> None:
+    kind, open_it = FIELDS[name]
+    between = {LINE: " ", TAGS: ", ", LINES: "\n"}[kind]
+    async with running_app(server, settings) as app:
+        await open_it(app)
+        for pasted, arrived in (
+            (" x", " x"),
+            ("x ", "x "),
+            ("\u00a0x", "\u00a0x"),
+            (" x\ry ", f" x{between}y "),
+        ):
+            widget = app.app.focused
+            if isinstance(widget, DescriptionArea):
+                widget.text = "a b"
+                widget.move_cursor((0, 1))
+            elif isinstance(widget, Field):
+                widget.value = "a b"
+                widget.cursor_position = 1
+            await app.settle()
+            app.paste(pasted)
+            text = f"a{arrived} b"
+            await app.until(partial(_has_text, app, text), repr(text))
 
 
 async def test_ten_thousand_lines_are_taken_in_or_refused(
@@ -250,6 +287,37 @@ async def test_without_a_field_pasted_text_is_no_command(
             lambda: app.main.desk.browsing.text == "atlas", "behind the key that opens it"
         )
     assert server.log.find_all("PATCH") == []
+
+
+@pytest.mark.parametrize(
+    ("pasted", "found"),
+    [
+        ("{0}", 1),
+        ("{0}\r\n", 1),
+        ("{0}\r{1}\r{2}\r", 3),
+        ("{0}, {1},{2}", 3),
+        ("{0} {1}", 2),
+        ("https://acme.org/data-assets/{0}/the_name\r", 1),
+        ("https://acme.org/data-assets/{0}\rhttps://acme.org/data-assets/{1}?tab=files\r", 2),
+        ("{0:.6}", 1),
+        ("{0:.13}", 1),
+    ],
+)
+async def test_ids_and_pages_that_are_pasted_into_the_search_find_their_assets(
+    server: DemoServer, settings: Settings, pasted: str, found: int
+) -> None:
+    ids = ["4f1c2d90-0000-4000-8000-00000000000a", OLD, OUTSIDE]
+    source = server.store.find(OUTSIDE)
+    assert source is not None
+    server.store.insert([msgspec.structs.replace(source, id=ids[0], name="copied")])
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        app.paste(pasted.format(*ids))
+        await app.until(lambda: app.main.rows.windows.count == found, f"{found} found")
+        await app.press("enter")
+        assert {row.id for row in await app.library.window(app.main.desk.browsing.query)} == set(
+            ids[:found]
+        )
 
 
 async def test_lines_pasted_into_tags_are_tags_on_the_platform(
