@@ -118,7 +118,7 @@ def classify_reply(
         case 403:
             by_page = bool(find_page_title(body))
             error = classify_forbidden(said, subject=subject, act=act, by_page=by_page)
-        case 404:
+        case 404 | 410:
             error = NotFound(_not_found(subject), status=status)
             error.hint = "refresh the list; it may have been deleted"
         case 409:

@@ -185,9 +185,9 @@ def tell_failures(report: BatchReport) -> None:
     for result in report.applied:
         tell_left_alone(result)
         if result.differs:
-            fields = " and ".join(result.differs)
-            # Or shows none at all: old platforms' replies are without the mount.
-            warn(f"{result.asset_name}: the platform's reply does not show the new {fields}")
+            from coexplorer.library.results import describe_differs
+
+            warn(f"{result.asset_name}: {describe_differs(result)}")
     for entry in report.given_up[:_SHOWN]:
         warn(f"given up: {entry.action} {entry.asset_name} (entry {entry.id})")
     if len(report.given_up) > _SHOWN:

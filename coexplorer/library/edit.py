@@ -28,6 +28,7 @@ from coexplorer.errors import (
 )
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.attempt import Attempt, arrived_before, build_result, nothing_to_send
+from coexplorer.library.confirm import Wanted
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Draft, Entry, Purpose, State
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
@@ -324,17 +325,22 @@ class Editor:
             except ApiError as error:
                 attempt.note(error)
                 raise
+            wanted = Wanted(theirs, merged.fields, metadata)
+            if not wanted.is_shown_by(reply):
+                reply = await self._judge.confirm_saved(attempt, wanted, reply)
             attempt.sent = False
             attempt.asset = reply
             attempt.update_catalog = partial(context.remember, reply)
+            state = State.UNCHANGED if wanted.came_to_nothing(reply) else State.APPLIED
             return msgspec.structs.replace(
-                build_result(entry, State.APPLIED, reply.fields.name),
+                build_result(entry, state, reply.fields.name),
                 before=attempt.before,
                 after=reply.fields,
                 changed=changed_fields(attempt.before, reply.fields),
                 skipped_fields=conflicts,
                 left_to=tuple(left_to.items()),
                 differs=changed_fields(merged.fields, reply.fields),
+                became=None if wanted.is_silent_on(reply) else reply.fields,
             )
         raise Conflict(
             "others keep changing this asset, so the edit could not be merged",

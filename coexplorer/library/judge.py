@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from http import HTTPStatus
 
+import anyio
 import msgspec
 
 from coexplorer.errors import (
@@ -21,11 +23,17 @@ from coexplorer.errors import (
 )
 from coexplorer.fields import changed_fields
 from coexplorer.library.attempt import Attempt
+from coexplorer.library.confirm import Wanted, build_ignored
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Entry, Purpose, State
 from coexplorer.library.selection import was_unfit
 from coexplorer.library.settle import find_archived
 from coexplorer.models import Asset, AssetId, Membership, Record
+
+_CONFIRM_S = 10.0
+"""The longest time that an asset is looked at after a write that was answered with yes."""
+_DELETING_S = 1.0
+"""How long a platform may go on showing what it has just deleted."""
 
 
 class Judge:
@@ -55,6 +63,60 @@ class Judge:
             hint="try again in a while; if this goes on, you can probably read this asset"
             " but not change it",
             status=error.status,
+        )
+
+    async def confirm_saved(self, attempt: Attempt, wanted: Wanted, reply: Asset) -> Asset:
+        """Look at an asset whose write was answered with yes, by a reply that does not show it.
+
+        Returns:
+            What the platform has.
+
+        Raises:
+            PlatformFault: It has not what was sent, or can't be asked.
+        """
+        now, why = None, "it does not answer"
+        try:
+            # The answer was yes: whoever stops now must not leave it open.
+            with anyio.move_on_after(_CONFIRM_S, shield=True):
+                now = await self._context.look(wanted.before.id)
+        except ApiError as error:
+            why = error.message
+        if now is None:
+            if not (missing := wanted.find_missing(reply)):
+                return reply
+            unsure = build_ignored(missing, wanted, reply)
+            unsure.message += f", and it can't be asked again: {why}"
+            unsure.outcome_unknown = True
+            raise unsure
+        attempt.asset = now
+        attempt.update_catalog = partial(self._context.remember, now)
+        if missing := wanted.find_missing(now):
+            ignored = build_ignored(missing, wanted, now)
+            attempt.sent = ignored.outcome_unknown
+            raise ignored
+        return now
+
+    async def confirm_deleted(self, asset_id: AssetId) -> None:
+        """Look whether an asset is gone that the platform says it has deleted.
+
+        Raises:
+            PlatformFault: It is still there.
+        """
+        for pause_s in (_DELETING_S, 0.0):
+            # The answer was yes: whoever stops now must not leave it open.
+            gone: bool | None = None
+            with anyio.move_on_after(_CONFIRM_S, shield=True):
+                gone = await self.is_gone(asset_id)
+                if gone is False:
+                    await anyio.sleep(pause_s)
+            if gone is not False:
+                return
+        raise PlatformFault(
+            "the platform answered that this is deleted, but still shows the asset",
+            hint="look at it in a while, then delete it again; a proxy in between may have"
+            " answered",
+            status=HTTPStatus.OK,
+            outcome_unknown=True,
         )
 
     async def is_gone(self, asset_id: AssetId) -> bool | None:

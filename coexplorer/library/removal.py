@@ -95,6 +95,8 @@ class Removal:
                 if gone is not None:
                     attempt.note_refused(error)
                 raise
+        else:
+            await self._judge.confirm_deleted(entry.asset_id)
         attempt.sent = False
         attempt.update_catalog = partial(context.forget, [entry.asset_id])
         return msgspec.structs.replace(

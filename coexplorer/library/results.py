@@ -7,9 +7,19 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from coexplorer.errors import CoexplorerError, NoLongerFits
-from coexplorer.fields import FIELD_BY_NAME, Fields, Kind, changed_fields, same_value
+from coexplorer.fields import (
+    FIELD_BY_NAME,
+    Fields,
+    Kind,
+    changed_fields,
+    quote_value,
+    same_value,
+)
 from coexplorer.library.entries import DONE, KEPT, Action, Entry, State
 from coexplorer.models import Asset, AssetId, Relative
+
+_MOST_TAGS = 5
+"""Members of a set that a sentence names."""
 
 
 class EditResult(msgspec.Struct, frozen=True):
@@ -27,6 +37,7 @@ class EditResult(msgspec.Struct, frozen=True):
         left_to: Which of them this user changed, each with the batch that did; None: nobody knows
             who changed them.
         differs: Fields in which the platform's reply differs from what was sent.
+        became: What the platform made of what was sent; None where it does not say.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because nothing needed to change.
         archived: It is archived now, although the delete that was to follow failed.
@@ -49,6 +60,7 @@ class EditResult(msgspec.Struct, frozen=True):
     archived: bool = False
     left_to: tuple[tuple[str, int], ...] | None = None
     withdrawn: bool = False
+    became: Fields | None = None
 
     @property
     def outcome(self) -> str:
@@ -59,6 +71,33 @@ class EditResult(msgspec.Struct, frozen=True):
     def no_longer_fits(self) -> bool:
         """Whether it was skipped because it has changed since it was selected."""
         return isinstance(self.error, NoLongerFits)
+
+
+def describe_differs(result: EditResult) -> str:
+    """Say what the platform has instead of what was sent; empty where it has that."""
+    if not result.differs:
+        return ""
+    now = result.became
+    if now is None:
+        return f"the platform's reply does not show the new {' and '.join(result.differs)}"
+    return (
+        "the platform has "
+        + " and ".join(describe_value(name, now) for name in result.differs)
+        + " now, which is not quite what was sent"
+    )
+
+
+def describe_value(name: str, fields: Fields) -> str:
+    """Return ``the name 'x'`` or ``the tags 'a', 'b'``; of a long text only that it is another."""
+    field = FIELD_BY_NAME.get(name)
+    if field is None or field.kind is Kind.TEXT:
+        return f"another {name}"
+    if field.kind is Kind.LINE:
+        return f"the {name} {quote_value(field.text_of(fields))}"
+    members = sorted(field.set_of(fields))
+    more = f" and {len(members) - _MOST_TAGS:,} more" if len(members) > _MOST_TAGS else ""
+    listed = ", ".join(quote_value(each) for each in members[:_MOST_TAGS])
+    return f"the {name} {listed}{more}" if members else f"no {name}"
 
 
 def describe_left_alone(fields: Sequence[str], left_to: Iterable[tuple[str, int]] | None) -> str:

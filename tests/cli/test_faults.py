@@ -50,6 +50,24 @@ def test_a_token_that_is_refused_everywhere_is_a_question_of_signing_in(program:
     assert_one_sentence(done.err)
 
 
+def test_a_yes_that_did_nothing_is_no_success(program: Program) -> None:
+    program.ok("sync")
+    before = program.server.store.get(RAW)
+    rule = program.server.faults.add("ignore", "PUT", f"data_assets/{RAW}")
+    done = program(*WRITE)
+    assert done.code == 6
+    assert "the platform answered that this is saved, but the asset still shows" in done.err
+    assert "changed ecephys" not in done.out
+    assert "my words" in program.ok("log", "--entries", "-o", "json").out
+    program.server.faults.remove(rule)
+    program.ok("retry")
+    assert program.server.store.get(RAW).description == "my words"
+    program.server.faults.add("ignore", "PUT", f"data_assets/{RAW}", times=1)
+    assert program("undo").code == 6
+    program.ok("undo")
+    assert program.server.store.get(RAW).description == before.description
+
+
 @pytest.mark.parametrize("fault", [500, 502, 503, "reset", "short", "lost"])
 def test_trouble_that_passes_is_not_even_seen(program: Program, fault: str | int) -> None:
     program.ok("sync")

@@ -94,7 +94,11 @@ def test_the_intent_is_written_before_the_request_is_sent(name: str, first: str,
 def test_after_the_reply_to_an_edit_nothing_waits() -> None:
     tree = find_definition("coexplorer.library.edit.Editor._edit")
     assert tree is not None
-    assert called(find_waits(tree)[-1]) == "update"
+    # A reply that does not show the change is looked through; no cancellation ends that look.
+    assert [called(wait) for wait in find_waits(tree)][-2:] == ["update", "confirm_saved"]
+    look = find_definition("coexplorer.library.judge.Judge.confirm_saved")
+    assert look is not None
+    assert "shield=True" in ast.unparse(look)
 
 
 def test_a_look_waits_for_the_catalog_the_journal_and_proc_alone() -> None:

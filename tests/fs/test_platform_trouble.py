@@ -54,6 +54,33 @@ def test_a_server_that_answers_nothing_lets_every_call_return(alone: Mounted) ->
     assert "words" in kept or "description" in kept
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("name", "mine\n"), ("description.md", "mine\n"), ("tags", "mine\n"), ("mount", "mine\n")],
+)
+def test_a_yes_that_did_nothing_is_a_failed_save(alone: Mounted, file: str, text: str) -> None:
+    folder, before = alone.asset("a1"), alone.server.store.get(make_id(1))
+    rule = alone.server.faults.add(Kind.IGNORE, "PUT", "data_assets/*")
+    assert save(folder / file, text) == errno.EIO
+    assert (
+        "answered that this is saved, but the asset still shows" in (folder / "error").read_text()
+    )
+    assert "mine" in alone.cli("log", "--entries", "-o", "json").stdout
+    alone.server.faults.remove(rule)
+    assert alone.server.store.get(make_id(1)) == before
+    assert save(folder / file, text) == 0
+    assert "mine" in str(alone.server.store.get(make_id(1)))
+    assert not (folder / "error").exists()
+
+
+def test_a_stale_reply_to_a_save_is_looked_through(alone: Mounted) -> None:
+    folder = alone.asset("a1")
+    alone.server.faults.add(Kind.STALE, "PUT", "data_assets/*")
+    assert save(folder / "tags", "mine\n") == 0
+    assert (folder / "tags").read_text() == "mine\n"
+    assert not (folder / "error").exists()
+
+
 def test_a_save_that_nobody_waits_for_any_longer_says_how_it_ended(alone: Mounted) -> None:
     gate = alone.server.hooks.before("PUT")
     first = alone.asset("a1")

@@ -34,6 +34,10 @@ A number (``401``, ``403``, ``404``, ``409``, ``429``, ``500``, ``502``, ``503``
     The request is carried out; the connection closes (FIN) before as many bytes as announced.
 ``drip``
     The reply comes in pieces of ``bytes`` (1), ``seconds`` (0.05) apart.
+``ignore``
+    A write is answered as if it were done (a PUT with the asset as it is), and is not carried out.
+``stale``
+    A PUT is carried out; the reply shows the asset as it was before.
 ``expire``
     After ``after`` (0) requests a token answers 401, until `FaultPlan.renew` or, with ``renew=N``,
     until it was refused N times; then it has another ``after`` requests.

@@ -90,6 +90,9 @@ class FaultMiddleware:
                 if await self._hold(connection, verdict.releases):
                     await self.app(scope, receive, send)
                 return
+            case Kind.IGNORE | Kind.STALE:
+                await _send_reply(send, await self._answer_without(rule, scope, receive))
+                return
             case _:
                 reply = await self._carry_out(scope, receive)
         half = len(reply.body) // 2
@@ -119,6 +122,21 @@ class FaultMiddleware:
             return await connection.wait(released, None)
         finally:
             end()
+
+    async def _answer_without(self, rule: Rule, scope: Scope, receive: Receive) -> Reply:
+        """Return the answer to a write that shows nothing of it, whether it is carried out."""
+
+        async def receive_nothing() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        before = Reply(204, [], b"")
+        if scope["method"] == "PUT":
+            before = await self._carry_out({**scope, "method": "GET"}, receive_nothing)
+        if rule.kind is Kind.STALE:
+            await self._carry_out(scope, receive)
+        else:
+            await _drain(receive)
+        return before
 
     async def _carry_out(self, scope: Scope, receive: Receive) -> Reply:
         """Let the application do its work, and keep its reply."""

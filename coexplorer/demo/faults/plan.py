@@ -31,6 +31,8 @@ class Kind(StrEnum):
     CUT = "cut"
     SHORT = "short"
     DRIP = "drip"
+    IGNORE = "ignore"
+    STALE = "stale"
     EXPIRE = "expire"
     SAME_TOKEN = "same-token"  # noqa: S105  # a page's token, not a user's
     NO_TOKEN = "no-token"  # noqa: S105  # likewise

@@ -27,7 +27,7 @@ from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.save_bases import Save, SaveBases
 from coexplorer.fs.sync.save_queue import WAITS, QueuedSave, SaveQueue
 from coexplorer.library import Library
-from coexplorer.library.results import EditResult
+from coexplorer.library.results import EditResult, describe_differs
 from coexplorer.models import Asset
 
 log = logging.getLogger(__name__)
@@ -202,9 +202,11 @@ class Writeback:
             if self._bases.is_refused_again(save, base, buffer, attempt):
                 return
 
-            def hear(reply: Asset | None) -> None:
+            def hear(reply: Asset | None, result: EditResult | None = None) -> None:
                 attempt.arrived = True
                 self._note_saved(save, reply)
+                if result is not None and (otherwise := describe_differs(result)):
+                    self._volume.report(f"{node.title}: {save.what}: {otherwise}")
                 if attempt.given_up is None:
                     self._volume.late.forget((node.slot, file.part))
                 attempt.known.set()
@@ -223,7 +225,9 @@ class Writeback:
                 self._volume.excerpts.end_lead(node.slot, time.monotonic())
             await self._queue.forget(queued)
 
-    async def _edit(self, save: Save, base: bytes, hear: Callable[[Asset], None]) -> bool:
+    async def _edit(
+        self, save: Save, base: bytes, hear: Callable[[Asset, EditResult], None]
+    ) -> bool:
         """Send one field; False when there is nothing to send.
 
         Args:
@@ -236,6 +240,10 @@ class Writeback:
             CoexplorerError: See `Library.edit`; InvalidField when the text has no meaning.
         """
         node, part, content = save.node, save.file.part, save.content
+
+        def heard(result: EditResult, reply: Asset) -> None:
+            hear(reply, result)
+
         buffer, keep = save.file.buffer, self._unsent.keep
         if content == base or (buffer is not None and content == buffer.sent):
             return False
@@ -249,7 +257,7 @@ class Writeback:
             if mine.same_as(before):
                 return False
             try:
-                await self._library.edit(node.id, before, mine, heard=lambda _, reply: hear(reply))
+                await self._library.edit(node.id, before, mine, heard=heard)
             except EditConflict as error:
                 theirs = build_text(error.theirs, part)
                 if not self._volume.late.is_own((node.slot, part), base, theirs):
@@ -257,7 +265,7 @@ class Writeback:
                 # What came between is an earlier save from here, which was late.
                 before = read_anyhow(theirs, part, error.theirs)
                 mine = parse_text(content, part, before)
-                await self._library.edit(node.id, before, mine, heard=lambda _, reply: hear(reply))
+                await self._library.edit(node.id, before, mine, heard=heard)
                 await self._unsent.drop_superseded(node, part)
         except InvalidField as error:
             await keep(node, part, before, read_anyhow(content, part, before), error)

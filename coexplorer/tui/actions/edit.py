@@ -20,7 +20,7 @@ from coexplorer.errors import (
 )
 from coexplorer.fields import EDITABLE, Fields, Value, replace_values, with_fields_of
 from coexplorer.library.entries import Entry, State
-from coexplorer.library.results import EditResult
+from coexplorer.library.results import EditResult, describe_differs
 from coexplorer.models import AssetId
 from coexplorer.tui.actions import tagging
 from coexplorer.tui.desk import Editing
@@ -232,8 +232,7 @@ async def _send(
     else:
         _drop_draft(screen, asset_id)
         if result.differs:
-            fields = " and ".join(result.differs)
-            screen.say(f"the platform changed the {fields} while saving", severity="warning")
+            screen.say(describe_differs(result), severity="warning")
     return result
 
 

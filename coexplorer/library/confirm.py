@@ -1,0 +1,144 @@
+"""Whether a write that was answered with yes shows in the asset. Pure.
+
+A proxy that replays an old answer, or a platform that takes a request and does nothing, says yes,
+too. What the platform only spells otherwise than it was sent (blanks, the letters of a tag) counts
+as done.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import msgspec
+
+from coexplorer.errors import PlatformFault
+from coexplorer.fields import (
+    FIELD_BY_NAME,
+    EditableField,
+    Fields,
+    Kind,
+    changed_fields,
+    same_value,
+)
+from coexplorer.library.results import describe_value
+from coexplorer.models import Asset, MetadataValue
+
+METADATA = "custom metadata"
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A write that was sent.
+
+    Attributes:
+        before: What the platform had.
+        fields: What it was to have.
+        metadata: The custom metadata that it was to have; None: that was not sent.
+    """
+
+    before: Asset
+    fields: Fields
+    metadata: Mapping[str, MetadataValue] | None = None
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Names of what it was to change."""
+        fields = changed_fields(self.before.fields, self.fields)
+        return (*fields, *((METADATA,) if self._changed_keys() else ()))
+
+    def is_shown_by(self, reply: Asset) -> bool:
+        """Tell whether a reply alone shows that it was done."""
+        if self.find_missing(reply):
+            return False
+        # It may also be how the platform spells what was sent, and only a look tells.
+        before, now = self.before.fields, reply.fields
+        unlike = changed_fields(self.fields, now)
+        return not any(
+            same_value(before, now, name) and not _is_unknown(name, before, now) for name in unlike
+        )
+
+    def find_missing(self, now: Asset) -> tuple[str, ...]:
+        """Name what was to change, and is in an asset as it was before."""
+        before = self.before.fields
+        missing = [
+            name
+            for name in changed_fields(before, self.fields)
+            if not _is_unknown(name, before, now.fields)
+            and _lacks(FIELD_BY_NAME[name], before, self.fields, now.fields)
+        ]
+        was, sent, has = self.before.custom_metadata, self.metadata or {}, now.custom_metadata
+        lost = any(
+            has.get(key) == was.get(key) and has.get(key) != sent.get(key)
+            for key in self._changed_keys()
+        )
+        return (*missing, *((METADATA,) if lost else ()))
+
+    def is_silent_on(self, now: Asset) -> bool:
+        """Tell whether the platform does not say what it has of something that was to change."""
+        before = self.before.fields
+        return any(
+            _is_unknown(name, before, now.fields) for name in changed_fields(before, self.fields)
+        )
+
+    def came_to_nothing(self, now: Asset) -> bool:
+        """Tell whether the platform took what was sent for what it had already."""
+        before, sent, has = self.before.fields, self.fields, now.fields
+        return not self._changed_keys() and all(
+            same_value(before, has, name) and not _is_unknown(name, before, has)
+            for name in changed_fields(before, sent)
+        )
+
+    def _changed_keys(self) -> list[str]:
+        if self.metadata is None:
+            return []
+        was = self.before.custom_metadata
+        return [key for key in {**was, **self.metadata} if was.get(key) != self.metadata.get(key)]
+
+
+def build_ignored(missing: Sequence[str], wanted: Wanted, now: Asset) -> PlatformFault:
+    """Say that a write was answered with yes, and what the asset shows nevertheless.
+
+    What was done of it in part is not sent again; the rest is kept as unsent then.
+    """
+    shown = " and ".join(
+        describe_value(name, now.fields) if _is_short(name) else f"the old {name}"
+        for name in missing
+    )
+    done = [name for name in wanted.changed if name not in missing]
+    but = f", though it has the new {' and '.join(done)}" if done else ""
+    return PlatformFault(
+        f"the platform answered that this is saved, but the asset still shows {shown}{but}",
+        hint="look at the asset in a while, then retry or discard it; a proxy in between may"
+        " have answered, or the platform may not let this be changed",
+        status=HTTPStatus.OK,
+        outcome_unknown=not done,
+    )
+
+
+def _is_short(name: str) -> bool:
+    return name in FIELD_BY_NAME and FIELD_BY_NAME[name].kind is not Kind.TEXT
+
+
+def _is_unknown(name: str, before: Fields, now: Fields) -> bool:
+    """Tell whether the platform never says what a field holds: old ones do not with the mount."""
+    field = FIELD_BY_NAME[name]
+    return field.value_of(before) is None and field.value_of(now) is None
+
+
+def _lacks(field: EditableField, before: Fields, sent: Fields, now: Fields) -> bool:
+    """Tell whether a field that was to change shows nothing of that."""
+    if field.kind is not Kind.SET:
+        old, new, has = (_fold(field.text_of(each)) for each in (before, sent, now))
+        return has == old != new
+    old_parts, new_parts, has_parts = (
+        {_fold(part).casefold() for part in field.set_of(each)} for each in (before, sent, now)
+    )
+    if has_parts - old_parts - new_parts:
+        return False  # what the platform made of it
+    return any((part in new_parts) is not (part in has_parts) for part in old_parts ^ new_parts)
+
+
+def _fold(text: str) -> str:
+    """Return a text without what platforms tidy: blanks, and how letters are put together."""
+    return " ".join(unicodedata.normalize("NFC", text).split())

@@ -1,0 +1,267 @@
+"""Writes that are answered with yes: what the asset shows afterwards decides."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import PlatformFault
+from coexplorer.fields import Fields
+from coexplorer.library import Library
+from coexplorer.library.changes import Change
+from coexplorer.library.entries import State
+from coexplorer.models import AssetId
+from tests.support.server import OLD, RAW
+
+ID = AssetId(RAW)
+PATH = f"data_assets/{RAW}"
+CHANGES: dict[str, dict[str, Any]] = {
+    "name": {"name": "mine"},
+    "description": {"description": "mine"},
+    "mount": {"mount": "mine"},
+    "add-tag": {"tags": ("ecephys", "raw", "mine")},
+    "remove-tag": {"tags": ("raw",)},
+    "no-description": {"description": ""},
+    "two": {"name": "mine", "tags": ("mine",)},
+}
+EACH = pytest.mark.parametrize("what", CHANGES)
+
+
+async def shown(library: Library) -> Fields:
+    return (await library.fetch(ID)).asset.fields
+
+
+def settle(server: DemoServer, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Let the platform store something else than it is sent."""
+    store, plain = server.store, server.store.update
+
+    def update(asset_id: str, **changes: Any) -> Any:
+        return plain(asset_id, **change(changes))
+
+    store.update = update  # type: ignore[method-assign]
+
+
+@EACH
+async def test_a_yes_without_a_change_is_no_success(
+    library: Library, server: DemoServer, what: str
+) -> None:
+    base = await shown(library)
+    mine = msgspec.structs.replace(base, **CHANGES[what])
+    before = server.store.get(RAW)
+    rule = server.faults.add("ignore", "PUT", PATH)
+    with pytest.raises(
+        PlatformFault, match="the platform answered that this is saved, but"
+    ) as caught:
+        await library.edit(ID, base, mine)
+    for name in CHANGES[what]:
+        assert name in caught.value.message
+    (entry,) = await library.kept()
+    assert (entry.state, entry.mine) == (State.UNKNOWN, mine)
+    assert entry.reason == caught.value.message
+    assert server.store.get(RAW) == before
+    assert await library.undoable() is None
+    server.faults.remove(rule)
+    assert (await library.retry(entry.id)).state is State.APPLIED
+    assert (await shown(library)).same_as(mine)
+
+
+@EACH
+async def test_a_stale_reply_is_looked_through(
+    library: Library, server: DemoServer, what: str
+) -> None:
+    base = await shown(library)
+    mine = msgspec.structs.replace(base, **CHANGES[what])
+    server.faults.add("stale", "PUT", PATH)
+    result = await library.edit(ID, base, mine)
+    assert (result.state, result.differs) == (State.APPLIED, ())
+    assert result.after is not None
+    assert result.after.same_as(mine)
+    record = await library.record(ID)
+    assert record is not None
+    assert record.asset.fields.same_as(mine)
+    assert [undone.state for undone in (await library.undo()).results] == [State.APPLIED]
+    assert (await shown(library)).same_as(base)
+
+
+async def test_a_stale_reply_that_cannot_be_looked_through_leaves_it_open(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    server.faults.add("stale", "PUT", PATH)
+    server.faults.add(400, "GET", PATH, after=1)
+    with pytest.raises(PlatformFault, match="can't be asked again"):
+        await library.edit(ID, base, msgspec.structs.replace(base, name="mine"))
+    (entry,) = await library.kept()
+    assert entry.state is State.UNKNOWN
+    server.faults.clear()
+    await library.settle()
+    assert await library.kept() == []  # it had arrived
+
+
+async def test_a_plain_save_is_not_looked_at_again(library: Library, server: DemoServer) -> None:
+    base = await shown(library)
+    asked = len(server.requests("GET"))
+    await library.edit(ID, base, msgspec.structs.replace(base, name="mine", tags=("B", "a")))
+    assert len(server.requests("GET")) == asked + 1
+
+
+@pytest.mark.parametrize("again", ["undo", "redo"])
+async def test_an_undo_that_does_nothing_is_not_used_up(
+    library: Library, server: DemoServer, again: str
+) -> None:
+    base = await shown(library)
+    mine = msgspec.structs.replace(base, name="mine", tags=("mine",))
+    await library.edit(ID, base, mine)
+    wanted = base
+    if again == "redo":
+        await library.undo()
+        wanted = mine
+    carry = library.undo if again == "undo" else library.redo
+    rule = server.faults.add("ignore", "PUT", PATH)
+    for _ in range(2):
+        (result,) = (await carry()).results
+        assert result.state is State.UNKNOWN
+        assert isinstance(result.error, PlatformFault)
+        assert not (await shown(library)).same_as(wanted)
+    server.faults.remove(rule)
+    (result,) = (await carry()).results
+    assert result.state is State.APPLIED
+    assert (await shown(library)).same_as(wanted)
+
+
+async def test_a_batch_says_which_were_only_said_to_be_done(
+    library: Library, server: DemoServer
+) -> None:
+    server.faults.add("ignore", "PUT", PATH)
+    await library.sync()
+    plan = await library.plan([ID, AssetId(OLD)], Change(add_tags=("mine",)))
+    report = await library.apply(plan)
+    states = {result.asset_id: result.state for result in report.results}
+    assert states == {ID: State.UNKNOWN, AssetId(OLD): State.APPLIED}
+    (entry,) = await library.kept()
+    server.faults.clear()
+    (result,) = (await library.resume(entry.batch_id)).results[:1]
+    assert "mine" in server.store.get(RAW).tags
+    assert result.state is State.APPLIED
+
+
+async def test_what_arrived_only_in_part_names_the_rest_and_keeps_it(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    settle(server, lambda sent: {k: v for k, v in sent.items() if k != "tags"})
+    mine = msgspec.structs.replace(base, name="mine", tags=("mine",))
+    with pytest.raises(PlatformFault, match=r"still shows the tags .*, though it has the new name"):
+        await library.edit(ID, base, mine)
+    (entry,) = await library.kept()
+    assert entry.state is State.UNSENT
+    await shown(library)
+    assert [each.id for each in await library.kept()] == [entry.id]
+
+
+async def test_custom_metadata_that_does_not_arrive_is_named(
+    library: Library, server: DemoServer
+) -> None:
+    record = await library.fetch(ID)
+    metadata = record.asset.custom_metadata
+    settle(server, lambda sent: {k: v for k, v in sent.items() if k != "custom_metadata"})
+    with pytest.raises(PlatformFault, match="still shows the old custom metadata"):
+        await library.edit(
+            ID,
+            record.asset.fields,
+            record.asset.fields,
+            base_metadata=metadata,
+            metadata={**metadata, "age": 62},
+        )
+    (entry,) = await library.kept()
+    assert entry.state is State.UNKNOWN
+
+
+def tidy(sent: dict[str, Any]) -> dict[str, Any]:
+    """Return what a platform that tidies makes of a body."""
+    made: dict[str, Any] = {}
+    for name, value in sent.items():
+        if name == "tags":
+            made[name] = tuple(sorted({" ".join(tag.split()).lower() for tag in value}))
+        else:
+            made[name] = " ".join(value.split()) if isinstance(value, str) else value
+    return made
+
+
+@pytest.mark.parametrize(
+    ("sent", "there", "state"),
+    [
+        ({"description": "  two\n\nlines \n"}, {"description": "two lines"}, State.APPLIED),
+        ({"name": "a  b"}, {"name": "a b"}, State.APPLIED),
+        ({"tags": ("New", "raw", "ecephys")}, {"tags": ("ecephys", "new", "raw")}, State.APPLIED),
+        ({"tags": ("RAW", "raw", "ecephys")}, {"tags": ("ecephys", "raw")}, State.UNCHANGED),
+        (
+            {"description": "Raw **Neuropixels** recording.\n\n"},
+            {"description": "Raw **Neuropixels** recording."},
+            State.UNCHANGED,
+        ),
+    ],
+)
+async def test_what_the_platform_tidies_is_no_failure(
+    library: Library,
+    server: DemoServer,
+    sent: dict[str, Any],
+    there: dict[str, Any],
+    state: State,
+) -> None:
+    base = await shown(library)
+    settle(server, tidy)
+    result = await library.edit(ID, base, msgspec.structs.replace(base, **sent))
+    assert result.state is state
+    assert result.differs == tuple(sent)
+    now = await shown(library)
+    assert {name: getattr(now, name) for name in there} == there
+    assert result.became == now
+    assert await library.kept() == []
+
+
+async def test_what_the_platform_makes_of_it_is_no_failure(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    settle(server, lambda sent: {**sent, "name": sent["name"][:10], "tags": ("very-long",)})
+    mine = msgspec.structs.replace(base, name="a name that is cut", tags=("very-long-tag",))
+    result = await library.edit(ID, base, mine)
+    assert (result.state, result.differs) == (State.APPLIED, ("name", "tags"))
+    await library.undo()
+    assert (await shown(library)).name == base.name[:10]
+
+
+async def test_a_delete_is_believed_once_the_asset_is_gone(
+    library: Library, server: DemoServer
+) -> None:
+    await library.archive(ID, archived=True)
+    rule = server.faults.add("ignore", "DELETE", PATH)
+    with pytest.raises(PlatformFault, match="but still shows the asset"):
+        await library.delete(ID)
+    (entry,) = await library.kept()
+    assert entry.state is State.UNKNOWN
+    assert await library.record(ID) is not None
+    server.faults.remove(rule)
+    assert (await library.delete(ID)).state is State.APPLIED
+    assert await library.record(ID) is None
+
+
+@pytest.mark.parametrize("gone", [404, 410])
+async def test_a_delete_of_what_is_gone_needs_none(
+    library: Library, server: DemoServer, gone: int
+) -> None:
+    await library.archive(ID, archived=True)
+    server.faults.add(gone, "DELETE", PATH)
+    server.faults.add(gone, "GET", PATH, after=1)
+    assert (await library.delete(ID)).state is State.UNCHANGED
+    assert await library.record(ID) is None
+
+
+async def test_what_is_gone_by_410_is_forgotten(library: Library, server: DemoServer) -> None:
+    await library.archive(ID, archived=True)
+    server.faults.add(410, "*", PATH)
+    assert (await library.delete(ID)).state is State.UNCHANGED
+    assert await library.record(ID) is None
