@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import click
 from coexplorer.cli import exits
 from coexplorer.cli.completion import complete_changes, complete_entries
 from coexplorer.cli.format import moment_text, plural
-from coexplorer.cli.narration import report_error, warn
+from coexplorer.cli.narration import NobodyToAskError, confirm, report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.plans import DONE, finish, follow, leave, print_plan, tell_left_alone
 from coexplorer.cli.schema import ENTRY, OUTCOME, entry_values, outcome_values
@@ -26,8 +27,14 @@ if TYPE_CHECKING:
     from coexplorer.library.entries import Batch, Entry
     from coexplorer.library.results import BatchReport
 
-_OPEN = ("planned", "intended", "unsent", "unknown", "conflict")
+_OPEN = ("planned", "intended", "unsent", "stopped", "unknown", "conflict")
 """States of what a change has not done yet."""
+
+_UNASKED = ("stopped", "refused")
+"""States of what is sent only when it is named."""
+
+_MANY = 20
+"""More assets of one change are not sent again before their number was told."""
 
 _NAMED = 20
 """So many entries are named by their numbers in one line."""
@@ -117,19 +124,29 @@ def _log_change(invocation: Invocation, change: int, style: Format) -> None:
 
 
 def _print_kept(kept: Sequence[Entry], limit: int) -> None:
-    """Print what waits for the user, and how much was refused, above everything else."""
-    waiting = [entry for entry in kept if entry.state != "refused"]
+    """Print what waits for the user, and how much was stopped or refused, above all else."""
+    waiting = [entry for entry in kept if entry.state not in _UNASKED]
     if waiting:
         click.echo(click.style("Waiting for you: coexplorer retry, or discard", bold=True))
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in waiting[:limit]])
         if len(waiting) > limit:
             print_line(f"… and {len(waiting) - limit:,} more (--limit)")
         print_line("")
-    refused = len(kept) - len(waiting)
+    for batch_id, stopped in _count_stopped(kept).items():
+        print_line(
+            f"change {batch_id} was stopped, {stopped:,} not sent:"
+            f" coexplorer retry --batch {batch_id} goes on"
+        )
+    refused = sum(entry.state == "refused" for entry in kept)
     if refused:
         told = f"{plural(refused, 'change')} {'was' if refused == 1 else 'were'} refused"
         print_line(f"{told}: coexplorer log --refused shows why, discard --refused gives up")
         print_line("")
+
+
+def _count_stopped(kept: Sequence[Entry]) -> dict[int, int]:
+    """Return how much of each change its user stopped before it was sent (pure)."""
+    return dict(Counter(entry.batch_id for entry in kept if entry.state == "stopped"))
 
 
 def _entry_cells(entry: Entry) -> list[str]:
@@ -138,7 +155,7 @@ def _entry_cells(entry: Entry) -> list[str]:
         moment_text(entry.at),
         entry.origin,
         entry.action,
-        entry.outcome,
+        entry.told,
         f"{entry.asset_name} ({entry.asset_id[:8]})" if entry.asset_id else entry.asset_name,
         entry.reason,
     ]
@@ -159,7 +176,7 @@ def _print_report(report: BatchReport, style: Format) -> None:
     rows = [
         (
             result.asset_id[:8],
-            result.outcome,
+            result.told,
             result.asset_name,
             result.error.message if result.error else "",
         )
@@ -286,14 +303,15 @@ async def _plan_reversal(library: Library, change: int | None, command: str) -> 
     help="Finish an interrupted change.",
 )
 @click.option("--refused", is_flag=True, help="Also send what was refused.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before many are sent.")
 @pass_invocation
 def retry_command(
-    invocation: Invocation, entries: tuple[int, ...], *, batch: int | None, refused: bool
+    invocation: Invocation, entries: tuple[int, ...], *, batch: int | None, refused: bool, yes: bool
 ) -> None:
     """Send changes again that could not be sent: all that wait, or ENTRY of the log.
 
-    What was refused, and every delete, is sent only when you name it. Nothing to send is no
-    failure. What a later change asks for otherwise is left to that one.
+    What was refused, what you stopped, and every delete is sent only when you name it. Nothing to
+    send is no failure. What a later change asks for otherwise is left to that one.
     """
     if batch is not None:
         if entries:
@@ -310,7 +328,11 @@ def retry_command(
         return
 
     def choose(kept: Sequence[Entry]) -> list[int]:
-        chosen = [each for each in kept if refused or each.state != "refused"]
+        chosen = [
+            each
+            for each in kept
+            if each.state not in _UNASKED or (refused and each.state == "refused")
+        ]
         deletes = [each.id for each in chosen if each.action == "delete"]
         if deletes:
             numbers = " ".join(str(number) for number in deletes[:_NAMED])
@@ -318,7 +340,39 @@ def retry_command(
             warn(f"not deleted unless you name them: coexplorer retry {numbers}{more}")
         return [each.id for each in chosen if each.action != "delete"]
 
+    if not entries and not yes and not _may_send_many(invocation, refused=refused):
+        warn("nothing was sent")
+        leave(exits.REFUSED)
     _each(invocation, entries, choose, _retry)
+
+
+def _may_send_many(invocation: Invocation, *, refused: bool) -> bool:
+    """Say which changes of many assets wait, as they were cut off, and ask before they are sent.
+
+    Where there is nobody to ask, as in a script, they are told and sent.
+    """
+
+    async def count(library: Library) -> dict[str, int]:
+        kept = await library.kept()
+        sent = Counter(
+            each.batch_id
+            for each in kept
+            if each.action != "delete"
+            and (each.state not in _UNASKED or (refused and each.state == "refused"))
+        )
+        return {
+            f"change {number} ({(await library.batch(number)).title})": many
+            for number, many in sent.items()
+            if many > _MANY
+        }
+
+    waiting = invocation.run(count, offline=True)
+    for what, many in waiting.items():
+        warn(f"{many:,} assets of {what} wait to be sent")
+    try:
+        return not waiting or confirm(f"Send all {sum(waiting.values()):,}?")
+    except NobodyToAskError:
+        return True
 
 
 def _is_open(batch: Batch, *, refused: bool) -> bool:
@@ -397,8 +451,10 @@ def _tell_way_back(entry: Entry) -> str:
 
 def _tell_nothing(kept: Sequence[Entry]) -> str:
     """Say that nothing was done, and what is kept anyway (pure)."""
-    waiting = any(entry.state != "refused" or entry.action == "delete" for entry in kept)
+    waiting = any(entry.state not in _UNASKED or entry.action == "delete" for entry in kept)
     line = "nothing was done" if waiting else "nothing waits for you"
+    for batch_id, stopped in _count_stopped(kept).items():
+        line += f"; change {batch_id} was stopped, {stopped:,} not sent: retry --batch {batch_id}"
     if refused := sum(entry.state == "refused" for entry in kept):
         were = "was" if refused == 1 else "were"
         line += f"; {plural(refused, 'change')} {were} refused: coexplorer log --refused"

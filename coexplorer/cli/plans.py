@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +15,7 @@ from coexplorer.cli.narration import Progress, confirm, report_details, warn
 from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.schema import OUTCOME, PLAN, outcome_values, plan_values
-from coexplorer.errors import EditConflict
+from coexplorer.errors import CoexplorerError, EditConflict
 from coexplorer.text import clean, clean_lines
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_LOOK_S = 3.0
+"""So long it may take to look what arrived of a change that was stopped."""
 
 _SHOWN = 20
 """So many assets of a plan are shown before a question; ``--dry-run`` shows all."""
@@ -124,13 +128,25 @@ async def follow(
 
 
 async def _tell_interrupted(library: Library, batch_id: int) -> None:
+    import anyio
+
+    from coexplorer.library.entries import State
+
     if not batch_id:
         return
     report = await library.batch_report(batch_id)
-    warn(
-        f"interrupted: {len(report.applied)} done, {len(report.failed)} not or not surely;"
-        f" go on with: coexplorer retry --batch {batch_id}"
-    )
+    unknown = report.of(State.UNKNOWN)
+    if unknown:
+        # What was on its way may have arrived: whoever stops it wants to know how far it got.
+        with contextlib.suppress(CoexplorerError), anyio.move_on_after(_LOOK_S):
+            await library.settle_batch(batch_id)
+        report = await library.batch_report(batch_id)
+        unknown = report.of(State.UNKNOWN)
+    left = len(report.failed) - len(unknown)
+    told = f"{len(report.applied):,} done, {left:,} not sent"
+    if unknown:
+        told += f", {len(unknown):,} that nobody knows of yet"
+    warn(f"stopped: {told}; go on with: coexplorer retry --batch {batch_id}")
 
 
 def finish(
@@ -230,11 +246,21 @@ def summarize(report: BatchReport, way_back: str) -> str:
         parts.append(f"{len(report.refused)} refused")
     if archived := [result for result in report.results if result.archived]:
         parts.append(f"{len(archived)} archived but not deleted")
-    waiting = [result for result in report.waiting if result.state != "conflict"]
+    parts += _tell_kept(report)
+    line = ", ".join(parts)
+    undoable = (applied or withdrawn) and action in {"edit", "archive", "unarchive"}
+    return f"{line} (take it back: {way_back})" if undoable else line
+
+
+def _tell_kept(report: BatchReport) -> list[str]:
+    """Say what of a batch is not sent, and what sends it (pure)."""
+    parts, again = [], f"coexplorer retry --batch {report.batch_id}"
+    if report.stopped:
+        parts.append(f"stopped, {len(report.stopped):,} not sent: {again}")
+    waiting = [result for result in report.waiting if result.state not in ("conflict", "stopped")]
     if waiting:
         unsent = all(result.state == "unsent" for result in waiting)
         how = "kept unsent, to send" if unsent else "failed"
-        again = f"coexplorer retry --batch {report.batch_id}"
         parts.append(f"{len(waiting)} {how}: {again}")
     if report.in_conflict:
         # Sent again as it is, it would only meet the same text again.
@@ -242,9 +268,7 @@ def summarize(report: BatchReport, way_back: str) -> str:
             f"{len(report.in_conflict)} in conflict: edit again, or coexplorer discard"
             f" (coexplorer log {report.batch_id} shows your text)"
         )
-    line = ", ".join(parts)
-    undoable = (applied or withdrawn) and action in {"edit", "archive", "unarchive"}
-    return f"{line} (take it back: {way_back})" if undoable else line
+    return parts
 
 
 def report_code(report: BatchReport) -> int:

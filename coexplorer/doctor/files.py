@@ -199,7 +199,7 @@ def _tell_age(seconds: float) -> str:
 def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding]:
     """Look at the profile's journal, or at all of them."""
     chosen = None if settings is None else settings.journal_path
-    waiting = refused = seen = 0
+    waiting = refused = stopped = seen = 0
     for path in _list_files(chosen, paths.state_dir / "journals"):
         found = inspect_journal(path, limit_s=LOOK_S)
         if found is None:
@@ -210,6 +210,7 @@ def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding
         seen += 1
         waiting += found.waiting
         refused += found.refused
+        stopped += found.stopped
     if not seen:
         yield skip_check("journal", "nothing was changed from here yet")
     elif waiting:
@@ -217,5 +218,9 @@ def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding
         hint = "coexplorer log shows them, coexplorer retry sends them"
         yield Finding("journal", State.WARNING, told, hint)
     else:
-        kept = f"; {plural(refused, 'change')} refused (coexplorer log --refused)"
-        yield pass_check("journal", f"nothing waits to be sent{kept if refused else ''}")
+        kept = (
+            f"; {plural(refused, 'change')} refused (coexplorer log --refused)" if refused else ""
+        )
+        if stopped:
+            kept += f"; {plural(stopped, 'change')} not sent, as you stopped them (coexplorer log)"
+        yield pass_check("journal", f"nothing waits to be sent{kept}")

@@ -178,7 +178,7 @@ class Bulk:
         entries = await self._context.run(journal.entries_of, batch_id)
         await settle_entries(self._context, entries)
         entries = await self._context.run(journal.entries_of, batch_id)
-        again = {State.UNSENT, State.CONFLICT, *([State.REFUSED] if refused else [])}
+        again = {State.UNSENT, State.STOPPED, State.CONFLICT, *([State.REFUSED] if refused else [])}
         unsent = [entry.id for entry in entries if entry.state in again]
         meant = [entry.id for entry in entries if allow_unfit(entry) is not entry]
         claimed = await self._context.write_down(journal.claim, unsent)
@@ -210,33 +210,44 @@ class Bulk:
     ) -> BatchReport:
         """Send this session's entries of a batch: other sessions may be sending theirs.
 
-        Entries that are `meant` are sent whatever their assets have become.
+        Entries that are `meant` are sent whatever their assets have become. From the moment they
+        are written down none is left to be sent unasked, wherever the user stops it.
         """
         journal = self._context.journal
         ours = frozenset(ours)
-        entries = [
-            msgspec.structs.replace(entry, fit=None) if entry.id in meant else entry
-            for entry in await self._context.run(journal.entries_of, batch_id)
-            if entry.id in ours and entry.state is State.PLANNED
-        ]
-        groups = list(_by_asset(entries))
-        todo = iter(groups)
-        tally = _Tally(batch_id, len(groups), progress)
+        tally = _Tally(batch_id, progress)
+        groups: list[list[Entry]] = []
+        stopped = False
 
         async def work() -> None:
+            nonlocal stopped
             for group in todo:  # shared: each worker takes the next one
-                if tally.hopeless is not None or stopping():
+                if tally.hopeless is not None:
+                    return
+                if stopping():
+                    stopped = True
                     return
                 tally.add(await self._carry_out(group, purpose))
 
         try:
+            entries = [
+                msgspec.structs.replace(entry, fit=None) if entry.id in meant else entry
+                for entry in await self._context.run(journal.entries_of, batch_id)
+                if entry.id in ours and entry.state is State.PLANNED
+            ]
+            groups = list(_by_asset(entries))
+            todo = iter(groups)
+            tally.total = len(groups)
             tally.tell(None)
             with plain_errors():
                 async with anyio.create_task_group() as workers:
                     for _ in range(min(CONCURRENCY, len(groups))):
                         workers.start_soon(work)
+        except anyio.get_cancelled_exc_class():
+            stopped = True
+            raise
         finally:
-            unwritten = await self._abandon(batch_id, tally.hopeless)
+            unwritten = await self._abandon(batch_id, tally.hopeless, stopped=stopped)
         if tally.hopeless is not None:
             for group in groups:
                 if group[0].asset_id not in tally.results:
@@ -245,15 +256,21 @@ class Bulk:
         return report if unwritten is None else _tell_unsent(report, ours, unwritten)
 
     async def _abandon(
-        self, batch_id: int, hopeless: CoexplorerError | None
+        self, batch_id: int, hopeless: CoexplorerError | None, *, stopped: bool
     ) -> JournalError | None:
         """Settle what was not begun; where that can't be written, the next start does it.
+
+        Args:
+            batch_id: The batch.
+            hopeless: Why it was not begun; None: it was cut off, or its user has stopped it.
+            stopped: The latter.
 
         Returns:
             Why it could not be written: what was done by then must be told anyway.
         """
         try:
-            await self._context.write_down(self._context.journal.abandon_batch, batch_id, hopeless)
+            abandon = self._context.journal.abandon_batch
+            await self._context.write_down(abandon, batch_id, hopeless, stopped=stopped)
         except JournalError as error:
             return error
         return None
@@ -261,7 +278,7 @@ class Bulk:
     async def _carry_out(self, entries: Sequence[Entry], purpose: Purpose) -> EditResult:
         """Send one asset's entries in their order; the first that fails ends them."""
         try:
-            return await self._editor.carry_out_all(entries, purpose)
+            return await self._editor.carry_out_all(entries, purpose, cut_off=State.STOPPED)
         except CoexplorerError as error:
             read = self._context.journal.entry
             noted = [await self._context.run(read, entry.id) for entry in entries]
@@ -323,15 +340,16 @@ class _Tally:
     """Counts what a batch has done, and tells it.
 
     Attributes:
+        total: How many assets it has.
         results: The known ones, by asset.
         hopeless: Why the others are not tried, when what happened would happen to them too.
     """
 
-    def __init__(self, batch_id: int, total: int, progress: OnProgress | None) -> None:
+    def __init__(self, batch_id: int, progress: OnProgress | None) -> None:
+        self.total = 0
         self.results: dict[AssetId, EditResult] = {}
         self.hopeless: CoexplorerError | None = None
         self._batch_id = batch_id
-        self._total = total
         self._progress = progress
         self._failed = 0
 
@@ -354,7 +372,7 @@ class _Tally:
     def tell(self, result: EditResult | None) -> None:
         if self._progress:
             done = len(self.results)
-            self._progress(BatchProgress(self._batch_id, done, self._failed, self._total, result))
+            self._progress(BatchProgress(self._batch_id, done, self._failed, self.total, result))
 
 
 def _tell_unsent(report: BatchReport, ours: frozenset[int], error: JournalError) -> BatchReport:

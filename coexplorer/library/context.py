@@ -28,7 +28,7 @@ from coexplorer.errors import (
     Unreachable,
 )
 from coexplorer.fields import Fields
-from coexplorer.library.entries import State
+from coexplorer.library.entries import PENDING, State
 from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.journal import Journal
@@ -267,9 +267,9 @@ class Context:
         """Return what `Library.status` returns."""
         state = await self.read(self.catalog.sync_state)
         try:
-            unsent, refused = await self.run(self.journal.count_kept)
+            kept = await self.run(self.journal.count_kept)
         except JournalError:  # nothing is known of what is not sent; `problem` says so
-            unsent = refused = 0
+            kept = {}
         problem = self.journal.problem or self.journal.damage
         return Status(
             total=state.assets,
@@ -277,12 +277,13 @@ class Context:
             synced_at=state.refreshed_at if state.complete else state.synced_at,
             offline=self.offline or self.out_of_reach,
             syncing=syncing,
-            unsent=unsent,
+            unsent=sum(kept.get(each, 0) for each in PENDING),
             catalog_problem=self.catalog_problem,
             is_kept=self.catalog.path == self.settings.catalog_path,
             journal_problem=problem.message if problem else "",
             dialect=state.dialect or "",
-            refused=refused,
+            refused=kept.get(State.REFUSED, 0),
+            stopped=kept.get(State.STOPPED, 0),
         )
 
     def peek(self, asset_id: AssetId) -> Excerpt | None:

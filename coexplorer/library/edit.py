@@ -30,7 +30,15 @@ from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.attempt import Attempt, arrived_before, build_result, nothing_to_send
 from coexplorer.library.confirm import Wanted
 from coexplorer.library.context import Context
-from coexplorer.library.entries import Action, Draft, Entry, Purpose, State
+from coexplorer.library.entries import (
+    STOPPED,
+    STOPPED_SENDING,
+    Action,
+    Draft,
+    Entry,
+    Purpose,
+    State,
+)
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
 from coexplorer.library.judge import Judge, keep_unfit, keeps_text
 from coexplorer.library.locks import hold_asset
@@ -143,9 +151,20 @@ class Editor:
             raise
 
     async def carry_out_all(
-        self, entries: Sequence[Entry], purpose: Purpose, heard: Heard | None = None
+        self,
+        entries: Sequence[Entry],
+        purpose: Purpose,
+        heard: Heard | None = None,
+        *,
+        cut_off: State = State.UNSENT,
     ) -> EditResult:
         """Send one asset's entries in their order; return the last result.
+
+        Args:
+            entries: The entries.
+            purpose: Whether they are done or taken back.
+            heard: See `Library.edit`.
+            cut_off: See `carry_out`.
 
         Raises:
             CoexplorerError: One of them failed. Those after it are not sent: they are left out as
@@ -153,11 +172,13 @@ class Editor:
         """
         first, *others = entries
         try:
-            result = await self.carry_out(first, purpose, heard)
+            result = await self.carry_out(first, purpose, heard, cut_off=cut_off)
             for entry in others:
                 # A search may take a while to find what we have archived just now.
                 archived = True if first.action is Action.ARCHIVE else None
-                result = await self.carry_out(entry, purpose, heard, archived=archived)
+                result = await self.carry_out(
+                    entry, purpose, heard, archived=archived, cut_off=cut_off
+                )
         except CoexplorerError as error:
             if failed_state(error, sent=False) in (State.SKIPPED, State.REFUSED):
                 for entry in others:
@@ -172,6 +193,7 @@ class Editor:
         heard: Heard | None = None,
         *,
         archived: bool | None = None,
+        cut_off: State = State.UNSENT,
     ) -> EditResult:
         """Send one planned entry and write down what became of it.
 
@@ -180,6 +202,7 @@ class Editor:
             purpose: Whether it is done or taken back.
             heard: See `Library.edit`.
             archived: Whether the asset is archived, where that is known for sure.
+            cut_off: What it is if this is cancelled before it is sent.
 
         Raises:
             CoexplorerError: It failed; the journal says how far it got.
@@ -212,8 +235,11 @@ class Editor:
                 raise error from failure
             raise
         except anyio.get_cancelled_exc_class():
-            state = State.UNKNOWN if attempt.sent else State.UNSENT
-            reason = Refused("it was interrupted", hint="look at the log; retry or discard it")
+            state = State.UNKNOWN if attempt.sent else cut_off
+            why = "it was interrupted"
+            if cut_off is State.STOPPED:
+                why = STOPPED_SENDING if attempt.sent else STOPPED
+            reason = Refused(why, hint="look at the log; retry or discard it")
             await self._context.settle(entry.id, state, error=reason)
             raise
         if heard is not None and attempt.asset is not None:

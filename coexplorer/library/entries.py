@@ -41,6 +41,8 @@ class State(StrEnum):
     """It was sent and the reply was lost; a look at the platform settles it."""
     CONFLICT = "conflict"
     """Somebody changed the same field; not sent, the text is kept."""
+    STOPPED = "stopped"
+    """Never sent: its user stopped the change first. It is kept, for who names it."""
     REFUSED = "refused"
     """Refused for good, by the platform or by one of our rules; the text is kept."""
     SKIPPED = "skipped"
@@ -52,14 +54,25 @@ class State(StrEnum):
 PENDING = (State.UNSENT, State.UNKNOWN, State.CONFLICT)
 """States that wait for the user: shown on top of the log, retried or discarded on request."""
 
-KEPT = (*PENDING, State.REFUSED)
-"""States whose text is on the platform nowhere: it is kept until it is sent or discarded.
+UNASKED = (State.STOPPED, State.REFUSED)
+"""States that wait for nothing: such a change is sent only when it is named."""
 
-What was refused waits for nothing: it is sent again only when it is asked for by its number.
-"""
+KEPT = (*PENDING, *UNASKED)
+"""States whose text is on the platform nowhere: it is kept until it is sent or discarded."""
+
+NOT_THERE = (State.UNSENT, State.CONFLICT, *UNASKED)
+"""States that are kept, and surely not on the platform: an undo gives them up."""
 
 DONE = (State.APPLIED, State.UNCHANGED)
 """States in which the platform has what was wanted."""
+
+
+STOPPED = "it was stopped before this was sent"
+"""`Entry.reason` of what its user stopped."""
+
+
+STOPPED_SENDING = "it was stopped while it was being sent"
+"""`Entry.reason` of what its user stopped on its way; if it has not arrived, it is stopped."""
 
 
 FOUND = "its reply was lost, but the platform has it"
@@ -76,6 +89,16 @@ class Purpose(StrEnum):
     DO = "do"
     UNDO = "undo"
     REDO = "redo"
+
+
+def tell_outcome(outcome: str) -> str:
+    """Return how a change ended in words, for every front end: ``given up`` for ``given_up``."""
+    return str(outcome).replace("_", " ")
+
+
+def _name_end(state: State, reason: str) -> str:
+    """Return how a change ended, as a name: ``given_up`` where an undo had nothing to send."""
+    return "given_up" if reason == GIVEN_UP and state in DONE else state.value
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -138,8 +161,12 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def outcome(self) -> str:
         """How it ended, in a word: its state, or ``given_up`` where an undo had nothing to send."""
-        gave_up = self.reason == GIVEN_UP and self.state in DONE
-        return "given_up" if gave_up else self.state.value
+        return _name_end(self.state, self.reason)
+
+    @property
+    def told(self) -> str:
+        """How it ended, in words: see `tell_outcome`."""
+        return tell_outcome(self.outcome)
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -214,10 +241,13 @@ class Batch(msgspec.Struct, frozen=True):
             state: count - self.given_up.get(state, 0) for state, count in self.counts.items()
         }
         counts["given up"] = sum(self.given_up.values())
+        stopped = counts.pop(State.STOPPED, 0)
         words = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
-        if not self.undone:
-            return words
-        return f"{words} ({'' if self.undone == self.total else f'{self.undone:,} '}undone)"
+        if self.undone:
+            words += f" ({'' if self.undone == self.total else f'{self.undone:,} '}undone)"
+        if stopped:
+            words += f"{'; ' if words else ''}stopped, {stopped:,} not sent"
+        return words
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -234,3 +264,8 @@ class Reason(msgspec.Struct, frozen=True):
     text: str
     hint: str
     count: int
+
+    @property
+    def told(self) -> str:
+        """How they ended, in words."""
+        return tell_outcome(_name_end(self.state, self.text))

@@ -14,6 +14,8 @@ from coexplorer.library.entries import (
     DONE,
     GIVEN_UP,
     KEPT,
+    NOT_THERE,
+    UNASKED,
     Action,
     Batch,
     Draft,
@@ -26,9 +28,6 @@ from coexplorer.library.judge import allow_unfit
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import check_fields, tidy_fields
-
-_GIVEN_UP = (State.UNSENT, State.CONFLICT, State.REFUSED)
-"""States of what an undo gives up: surely not on the platform, and kept."""
 
 _OPPOSITE = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
 
@@ -99,6 +98,11 @@ class History:
         pending = await self._context.run(self._context.journal.pending)
         return await settle_entries(self._context, pending)
 
+    async def settle_batch(self, batch_id: int) -> None:
+        """See `Library.settle_batch`."""
+        entries = await self._context.run(self._context.journal.entries_of, batch_id)
+        await settle_entries(self._context, entries)
+
     async def retry(self, entry_id: int) -> EditResult:
         """See `Library.retry`."""
         entry = await self._kept(entry_id)
@@ -116,7 +120,9 @@ class History:
         purpose = batch.purpose if batch else Purpose.DO
         if not await self._context.write_down(self._context.journal.claim, [entry_id]):
             raise _not_waiting(entry_id)
-        return await self._editor.carry_out(allow_unfit(entry), purpose)
+        # What waited for nothing waits for nothing again, where its user stops this.
+        cut_off = State.STOPPED if entry.state in UNASKED else State.UNSENT
+        return await self._editor.carry_out(allow_unfit(entry), purpose, cut_off=cut_off)
 
     async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool) -> bool:
         """See `Library.amend`."""
@@ -224,7 +230,8 @@ class History:
         if last is None:
             hint = "the log shows what was done here" if is_undo else "redo takes back an undo"
             raise UndoRefused(f"there is nothing to {purpose}", hint=hint)
-        if last.standing or last.counts.get(State.UNSENT) or last.counts.get(State.UNKNOWN):
+        waits = (State.UNSENT, State.STOPPED, State.UNKNOWN)
+        if last.standing or any(last.counts.get(state) for state in waits):
             return last
         hints = [f"give it up: coexplorer undo {last.id}"] if last.kept else []
         older = await self.undoable(last.id) if is_undo else await self.redoable()
@@ -288,7 +295,7 @@ class History:
         for entry in reversed(entries):
             if entry.state is State.APPLIED and entry.undone_by is None:
                 drafts.append(build_reversal(entry))
-            elif entry.state in _GIVEN_UP:
+            elif entry.state in NOT_THERE:
                 left = await self._context.run(self._context.journal.leave_to_later, entry)
                 drafts.append(build_withdrawal(entry, left))
         if not drafts:

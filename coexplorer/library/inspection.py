@@ -29,6 +29,7 @@ class JournalFound(msgspec.Struct, frozen=True):
     error: JournalError | None = None
     waiting: int = 0
     refused: int = 0
+    stopped: int = 0
     was_read: bool = True
 
 
@@ -62,5 +63,6 @@ def _look(connection: sqlite3.Connection, limit_s: float) -> JournalFound:
     return JournalFound(
         waiting=sum(states.get(each, 0) for each in PENDING),
         refused=states.get(State.REFUSED, 0),
+        stopped=states.get(State.STOPPED, 0),
         was_read=problem is not None,
     )

@@ -14,12 +14,21 @@ from pathlib import Path
 
 from coexplorer.errors import CoexplorerError, JournalError
 from coexplorer.fields import Fields
-from coexplorer.library.entries import DONE, KEPT, Action, Draft, Purpose, State
+from coexplorer.library.entries import (
+    DONE,
+    KEPT,
+    NOT_THERE,
+    STOPPED,
+    STOPPED_SENDING,
+    Action,
+    Draft,
+    Purpose,
+    State,
+)
 from coexplorer.library.journal_file import insert, tell_unusable
 from coexplorer.library.journal_reader import JournalReader
 from coexplorer.library.journal_rows import (
     KEPT_MARKS,
-    NOT_THERE,
     NOT_THERE_MARKS,
     OPEN,
     encode_value,
@@ -313,15 +322,30 @@ class Journal(JournalReader):
                 (State.DISCARDED, time.time(), entry_id, batch_id, *NOT_THERE),
             ).rowcount
 
-    def abandon_batch(self, batch_id: int, error: CoexplorerError | None = None) -> None:
+    def abandon_batch(
+        self, batch_id: int, error: CoexplorerError | None = None, *, stopped: bool = False
+    ) -> None:
         """Settle what this session left half done: planned is unsent, intended is unknown.
 
         Args:
             batch_id: The batch.
             error: Why what is planned was not tried; None: it was interrupted.
+            stopped: Its user stopped it: what is planned is sent only when it is named.
         """
+        session = self._session.name
         with self._file.transaction() as connection:
-            _abandon(connection, [self._session.name], batch_id=batch_id, error=error)
+            if stopped:
+                hint, now = f"go on with: coexplorer retry --batch {batch_id}", time.time()
+                for found, state, reason in (
+                    (State.PLANNED, State.STOPPED, STOPPED),
+                    (State.INTENDED, State.UNKNOWN, STOPPED_SENDING),
+                ):
+                    connection.execute(
+                        "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?"
+                        " WHERE state = ? AND session = ? AND batch_id = ?",
+                        (state, reason, hint, now, found, session, batch_id),
+                    )
+            _abandon(connection, [session], batch_id=batch_id, error=error)
 
     def recover(self) -> int:
         """Settle what dead sessions left half done; return how many entries that were.

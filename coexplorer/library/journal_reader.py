@@ -112,8 +112,8 @@ class JournalReader:
     def find_held(self, reversal: Entry, theirs: Fields) -> dict[str, Entry]:
         """Return the texts that an undo leaves to later changes that wait: see `held_texts`."""
         waiting = self._entries(
-            "WHERE asset_id = ? AND state = ? ORDER BY entries.id",
-            (reversal.asset_id, State.UNSENT),
+            "WHERE asset_id = ? AND state IN (?, ?) ORDER BY entries.id",
+            (reversal.asset_id, State.UNSENT, State.STOPPED),
         )
         # What a later change has overruled in one of them is never sent.
         left = [self.leave_to_later(entry, but=reversal.id) for entry in waiting]
@@ -172,16 +172,16 @@ class JournalReader:
 
     def count_pending(self) -> int:
         """Return how many entries wait for the user."""
-        return self.count_kept()[0]
+        kept = self.count_kept()
+        return sum(kept.get(state, 0) for state in PENDING)
 
-    def count_kept(self) -> tuple[int, int]:
-        """Return how many entries wait for the user, and how many were refused and are kept."""
+    def count_kept(self) -> dict[str, int]:
+        """Return how many entries are kept, by state."""
         rows = self._file.read(
-            f"SELECT state = ?, count(*) FROM entries WHERE state IN ({KEPT_MARKS}) GROUP BY 1",  # noqa: S608 - only marks
-            (State.REFUSED, *KEPT),
+            f"SELECT state, count(*) FROM entries WHERE state IN ({KEPT_MARKS}) GROUP BY 1",  # noqa: S608 - only marks
+            KEPT,
         )
-        counts: dict[int, int] = dict(rows)
-        return counts.get(0, 0), counts.get(1, 0)
+        return dict(rows)
 
     def batch(self, batch_id: int) -> Batch | None:
         """Return a batch; None when there is no such number."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from coexplorer.fields import Fields
-from coexplorer.library.entries import KEPT, Action, Entry, Purpose, State
+from coexplorer.library.entries import KEPT, NOT_THERE, Action, Entry, Purpose, State
 from coexplorer.library.journal_file import is_sound
 from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId, MetadataValue
@@ -68,9 +68,6 @@ def _decode(text: str | None, kind: type[T]) -> T | None:
 
 OPEN = (State.PLANNED, State.INTENDED)
 """States of what is on its way."""
-
-NOT_THERE = (State.UNSENT, State.CONFLICT, State.REFUSED)
-"""States that are kept, and surely not on the platform."""
 
 KEPT_MARKS = ", ".join("?" * len(KEPT))
 NOT_THERE_MARKS = ", ".join("?" * len(NOT_THERE))

@@ -11,7 +11,7 @@ import sqlite3
 
 from coexplorer.library.refusals import was_final
 
-VERSION = 5
+VERSION = 6
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -89,6 +89,10 @@ _FOURTH = "ALTER TABLE entries ADD COLUMN asked TEXT"
 _FIFTH = "ALTER TABLE entries ADD COLUMN shown TEXT"
 
 
+# From here on there is a state that older programs can't read.
+_SIXTH = "CREATE INDEX entries_stopped ON entries (state) WHERE state = 'stopped'"
+
+
 class NewerJournalError(Exception):
     """A newer coexplorer wrote this journal."""
 
@@ -114,11 +118,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.create_function("was_final", 1, was_final, deterministic=True)
         for statement in _SECOND:
             connection.execute(statement)
-    if found < 3:  # noqa: PLR2004 - the version
-        connection.execute(_THIRD)
-    if found < 4:  # noqa: PLR2004 - the version
-        connection.execute(_FOURTH)
-    if found < 5:  # noqa: PLR2004 - the version
-        connection.execute(_FIFTH)
+    for version, statement in enumerate((_THIRD, _FOURTH, _FIFTH, _SIXTH), start=3):
+        if found < version:
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

@@ -10,10 +10,9 @@ import time
 from collections.abc import Collection, Sequence
 
 from coexplorer.errors import UndoRefused
-from coexplorer.library.entries import DONE, KEPT, Action, Draft, Entry, State
+from coexplorer.library.entries import DONE, KEPT, NOT_THERE, Action, Draft, Entry, State
 from coexplorer.library.journal_rows import (
     KEPT_MARKS,
-    NOT_THERE,
     NOT_THERE_MARKS,
     OPEN,
     WRITES,
@@ -114,17 +113,9 @@ def supersede(connection: sqlite3.Connection, entries: Sequence[int], now: float
                 hint="wait for it, then see the log",
             )
         connection.execute(
-            "UPDATE entries SET state = ?, settled_at = ?, reason = ?"
-            " WHERE reverses = ? AND state IN (?, ?, ?)",
-            (
-                State.DISCARDED,
-                now,
-                "a later undo replaced it",
-                entry,
-                State.UNSENT,
-                State.CONFLICT,
-                State.REFUSED,
-            ),
+            "UPDATE entries SET state = ?, settled_at = ?, reason = ?"  # noqa: S608 - only marks
+            f" WHERE reverses = ? AND state IN ({NOT_THERE_MARKS})",
+            (State.DISCARDED, now, "a later undo replaced it", entry, *NOT_THERE),
         )
 
 

@@ -575,6 +575,14 @@ class Library:
         """Ask the platform about every change of unknown outcome; return them as they are now."""
         return await self._history.settle()
 
+    async def settle_batch(self, batch_id: int) -> None:
+        """Ask the platform about what of a batch is of unknown outcome.
+
+        Raises:
+            ApiError: The platform can't be asked; what is settled by then stays so.
+        """
+        await self._history.settle_batch(batch_id)
+
     async def retry(self, entry_id: int) -> EditResult:
         """Resend a kept change, merged as `edit` does; raises what `edit` raises.
 

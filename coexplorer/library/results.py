@@ -15,7 +15,7 @@ from coexplorer.fields import (
     quote_value,
     same_value,
 )
-from coexplorer.library.entries import DONE, KEPT, Action, Entry, State
+from coexplorer.library.entries import DONE, KEPT, Action, Entry, State, tell_outcome
 from coexplorer.models import Asset, AssetId, Relative
 
 _MOST_TAGS = 5
@@ -66,6 +66,11 @@ class EditResult(msgspec.Struct, frozen=True):
     def outcome(self) -> str:
         """How it ended, in a word: its state, or ``given_up`` where an undo had nothing to send."""
         return "given_up" if self.withdrawn else self.state.value
+
+    @property
+    def told(self) -> str:
+        """How it ended, in words."""
+        return tell_outcome(self.outcome)
 
     @property
     def no_longer_fits(self) -> bool:
@@ -208,6 +213,11 @@ class BatchReport(msgspec.Struct, frozen=True):
     def refused(self) -> tuple[EditResult, ...]:
         """What the platform refused for good: a retry as it is would end the same way."""
         return self.of(State.REFUSED)
+
+    @property
+    def stopped(self) -> tuple[EditResult, ...]:
+        """What was not sent, as its user stopped it first."""
+        return self.of(State.STOPPED)
 
     @property
     def in_conflict(self) -> tuple[EditResult, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from coexplorer.errors import CoexplorerError, NotFound, Refused
 from coexplorer.fields import FIELD_BY_NAME, Kind, changed_fields, same_value
 from coexplorer.library.context import Context
-from coexplorer.library.entries import FOUND, Action, Entry, State
+from coexplorer.library.entries import FOUND, STOPPED, STOPPED_SENDING, Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
 from coexplorer.library.results import name_left_alone
 from coexplorer.models import Asset, AssetId, Membership, SearchRequest, SortField
@@ -115,7 +115,12 @@ async def _settle(context: Context, entry: Entry) -> None:
 async def _note(
     context: Context, entry: Entry, state: State, *, asset_id: AssetId | None = None
 ) -> None:
+    if state is State.UNSENT and entry.reason == STOPPED_SENDING:
+        state = State.STOPPED  # nobody wants it sent until it is named
     errors: dict[State, CoexplorerError] = {
+        State.STOPPED: Refused(
+            STOPPED, hint=f"go on with: coexplorer retry --batch {entry.batch_id}"
+        ),
         State.UNSENT: Refused("it did not reach the platform", hint="retry or discard it"),
         State.REFUSED: NotFound(
             "no such asset, or not shared with you", hint="it did not arrive before that"

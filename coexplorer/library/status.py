@@ -16,6 +16,7 @@ class Status(msgspec.Struct, frozen=True):
         syncing: This process is sweeping or refreshing now.
         unsent: Journal entries that wait for the user: they could still go through.
         refused: Journal entries that the platform refused for good, and that are not discarded yet.
+        stopped: Journal entries that the user stopped before they were sent; they wait for nobody.
         catalog_problem: One line when the catalog had to be bypassed or rebuilt; else empty.
         is_kept: Whether the next session finds what this one reads; not if the disk is full.
         dialect: ``legacy`` or ``current``; empty when not known yet.
@@ -34,6 +35,7 @@ class Status(msgspec.Struct, frozen=True):
     dialect: str = ""
     journal_problem: str = ""
     refused: int = 0
+    stopped: int = 0
 
     @property
     def problem(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from coexplorer.library.entries import PENDING, Batch, Entry, Purpose, Reason, State
+from coexplorer.library.entries import PENDING, Batch, Entry, Purpose, Reason, State, tell_outcome
 from coexplorer.library.results import BatchReport
 from coexplorer.text import clean, cut, fit, plural, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
@@ -18,6 +18,8 @@ OUTCOME = 30
 """Cells for an outcome where there is room for it."""
 NAMED = 3
 """Assets that are named one by one in a notification."""
+_WORST_FIRST = (State.REFUSED, State.UNSENT, State.CONFLICT, State.UNKNOWN, State.STOPPED)
+"""States that need a look, the one that needs it most first."""
 DAYS_NAMED = {0: "today", 1: "yesterday"}
 
 
@@ -117,20 +119,24 @@ def build_change_line(batch: Batch, cells: int, now: datetime, *, unfolded: bool
 
 
 def _single_outcome(batch: Batch) -> str:
-    return "undone" if batch.undone else next(iter(batch.counts), "")
+    given_up = next(iter(batch.given_up), None)
+    state = "given_up" if given_up else next(iter(batch.counts), "")
+    return "undone" if batch.undone else tell_outcome(state)
 
 
 def _role(batch: Batch) -> Role:
     """Return the role of what needs a look most, of all that became of a batch."""
-    for state in (State.REFUSED, State.UNSENT, State.CONFLICT, State.UNKNOWN, State.APPLIED):
-        if batch.counts.get(state) and not (state is State.APPLIED and batch.undone):
+    for state in (*_WORST_FIRST, State.APPLIED):
+        count = batch.counts.get(state, 0) - batch.given_up.get(state, 0)
+        if count and not (state is State.APPLIED and batch.undone):
             return ROLES[state]
     return Role.DIM
 
 
 def build_part_line(entry: Entry, cells: int) -> Line:
     """Return the line of one asset of an unfolded change."""
-    state = "undone" if entry.was_undone else str(entry.state)
+    state = "undone" if entry.was_undone else entry.told
+    role = Role.DIM if entry.outcome == "given_up" else ROLES.get(entry.state, Role.WARN)
     waits = entry.state in PENDING
     what = describe_entry(entry)
     head = f"{'!' if waits else ' '}    {fit(state, 10)} "
@@ -140,7 +146,7 @@ def build_part_line(entry: Entry, cells: int) -> Line:
     left = room - width(about)
     name = cut_middle(clean(entry.asset_name), left // 2 if reason else left)
     pieces: list[Piece] = [
-        (head, ROLES.get(entry.state, Role.WARN)),
+        (head, role),
         (about, Role.DIM),
         (f"{name}  {reason}".rstrip(), Role.TEXT),
     ]
@@ -157,7 +163,7 @@ def build_change_details(
     lines += [((part, Role.TEXT),) for part in wrap(said, cells)]
     for reason in reasons:
         times = f"{reason.count:,} x " if batch.total > 1 else ""
-        text = f"{times}{reason.state}: {clean(reason.text)}"
+        text = f"{times}{reason.told}: {clean(reason.text)}"
         role = ROLES.get(reason.state, Role.WARN)
         lines += [((part, role),) for part in wrap(text, cells)]
         if reason.hint:

@@ -36,6 +36,7 @@ ROLES = {
     State.REFUSED: Role.BAD,
     State.UNKNOWN: Role.WARN,
     State.CONFLICT: Role.WARN,
+    State.STOPPED: Role.WARN,
 }
 
 
@@ -115,7 +116,7 @@ def build_report(report: BatchReport, cells: int) -> list[Outcome]:
     failed = [*report.failed, *report.skipped]
     groups: dict[tuple[str, str], list[EditResult]] = {}
     for result in failed:
-        groups.setdefault((str(result.state), _reason_of(result)), []).append(result)
+        groups.setdefault((result.told, _reason_of(result)), []).append(result)
     for (state, reason), results in sorted(groups.items(), key=_rank):
         if len(results) == 1 or not reason:
             lines += [Outcome(_build_result(result, cells), result) for result in results]
@@ -162,8 +163,7 @@ def _reason_of(result: EditResult) -> str:
 def _build_result(result: EditResult, cells: int) -> Line:
     role = ROLES.get(result.state, Role.WARN)
     said = _name_and_reason(result.asset_name, _reason_of(result), cells - 11)
-    state = "given up" if result.withdrawn else str(result.state)
-    return cut_line(((fit(state, 11), role), (said, Role.TEXT)), cells)
+    return cut_line(((fit(result.told, 11), role), (said, Role.TEXT)), cells)
 
 
 def _name_and_reason(name: str, reason: str, cells: int) -> str:

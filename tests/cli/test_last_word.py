@@ -172,7 +172,7 @@ def test_what_was_only_given_up_is_not_called_applied(
     shown = program.ok("log").out
     assert "1 given up" in shown
     assert "applied" not in shown
-    assert "given_up" in program.ok("log", "2").out
+    assert "given up" in program.ok("log", "2").out
     program.server.start()
     program.ok("redo")
     assert "1 applied" in program.ok("log").out
@@ -400,10 +400,16 @@ def test_a_signal_ends_a_batch_as_ctrl_c_does(
         process.send_signal(number)
         _, said = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 128 + number
-    assert "interrupted: " in said
+    assert "stopped: " in said
     assert "coexplorer retry --batch 1" in said
     assert "Traceback" not in said
     program.server.faults.clear()
+    log = program.ok("log").out
+    assert "change 1 was stopped, " in log
+    before = program.server.store.get(DERIVED)
+    said = program.ok("retry").out
+    assert "change 1 was stopped, " in said
+    assert program.server.store.get(DERIVED) == before, "nobody has named it"
     program.ok("retry", "--batch", "1")
     assert "keep" in program.server.store.get(DERIVED).tags
 

@@ -114,7 +114,7 @@ def test_ctrl_c_in_a_batch_says_what_is_done_and_can_be_gone_on_with(program: Pr
         terminal.send("\x03")
         assert terminal.wait() == 130
     assert "retry --batch 1" in terminal.plain
-    assert "\r\x1b[Kcoexplorer: interrupted: " in terminal.shown  # not behind the bar
+    assert "\r\x1b[Kcoexplorer: stopped: " in terminal.shown  # not behind the bar
     program.server.faults.clear()
     program("retry", "--batch", "1")
     for asset_id in (RAW, DERIVED):

@@ -185,12 +185,12 @@ async def test_cancelled_bulk_says_what_is_done_and_what_is_not_and_goes_on_late
     report = await library.batch_report(batches[0])
     assert len(report.results) == 40
     for each in report.results:
-        assert each.state in (State.APPLIED, State.UNSENT, State.UNKNOWN)
+        assert each.state in (State.APPLIED, State.STOPPED, State.UNKNOWN)
         if each.state is State.APPLIED:
             assert "new" in tags_of(server, each.asset_id)
-        if each.state is State.UNSENT:
+        if each.state is State.STOPPED:
             assert "new" not in tags_of(server, each.asset_id)
-    assert report.of(State.UNSENT)
+    assert report.stopped
     assert report.of(State.UNKNOWN)
     done = await library.resume(batches[0])
     assert len(done.applied) == 40

@@ -190,7 +190,7 @@ def test_what_was_refused_is_kept_and_waits_for_nothing(journal: Journal) -> Non
     journal.settle(unsent, State.UNSENT)
     assert [entry.id for entry in journal.pending()] == [unsent]
     assert [entry.id for entry in journal.kept(AssetId("id-1"))] == [refused, unsent]
-    assert journal.count_kept() == (1, 1)
+    assert journal.count_kept() == {"unsent": 1, "refused": 1}
     assert journal.claim([refused]) == [refused]
 
 

@@ -10,7 +10,7 @@ import pytest
 from coexplorer.errors import Forbidden
 from coexplorer.fields import Fields
 from coexplorer.library.changes import Plan, PlanItem
-from coexplorer.library.entries import Action, Batch, Entry, Purpose, Reason, State
+from coexplorer.library.entries import GIVEN_UP, Action, Batch, Entry, Purpose, Reason, State
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.models import AssetId
 from coexplorer.text import width
@@ -18,6 +18,7 @@ from coexplorer.tui.changes import (
     build_change_details,
     build_change_line,
     build_log_title,
+    build_part_line,
     describe_origin,
     describe_purpose,
     describe_reversal,
@@ -178,3 +179,27 @@ def test_a_conflict_names_the_key_that_opens_it(
     entry = Entry(1, 1, NOW.timestamp(), "tui", AssetId("1"), "an asset", action, state)
     said = "\n".join(text_of(line) for line in build_entry_details(entry, 80))
     assert (f"{key_of('log.edit')} opens it" in said) is named
+
+
+@pytest.mark.parametrize("state", [*State, "given_up"])
+def test_each_outcome_is_called_the_same_in_every_list(state: str) -> None:
+    gave_up = state == "given_up"
+    end = State.APPLIED if gave_up else State(state)
+    reason = GIVEN_UP if gave_up else ""
+    entry = Entry(1, 7, 0.0, "cli", AssetId("a"), "x", Action.EDIT, end, reason=reason)
+    given_up = {end.value: 1} if gave_up else {}
+    single = Batch(7, 0.0, "cli", "x", Purpose.UNDO, None, {end.value: 1}, given_up=given_up)
+    outcome = msgspec.structs.replace(result(1, end), withdrawn=gave_up)
+    told = "given up" if gave_up else state
+    assert entry.told == outcome.told == told
+    assert text_of(build_part_line(entry, 100))[1:].split("  ")[2].strip() == told
+    assert text_of(build_change_line(single, 100, NOW)).rstrip().endswith(told)
+    reasons = [Reason(end, reason or "why", "", 1)]
+    said = [text_of(line) for line in build_change_details(single, reasons, 100, NOW)]
+    assert any(line.startswith(f"{told}: ") for line in said)
+    lines = build_report(BatchReport(7, "x", (outcome,)), 100)
+    assert all(text_of(line.line).startswith(told) for line in lines if line.result == outcome)
+    if state != State.STOPPED:
+        assert single.outcome == f"1 {told}"
+    else:
+        assert single.outcome == "stopped, 1 not sent"

@@ -1,0 +1,126 @@
+"""What its user stopped is never sent unasked, wherever it was stopped; naming it goes on."""
+
+from collections.abc import Callable
+
+import anyio
+import anyio.from_thread
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.library import Library
+from coexplorer.library.changes import Change
+from coexplorer.library.entries import PENDING, State
+from coexplorer.library.journal import Journal
+from coexplorer.library.results import BatchProgress
+from coexplorer.query import parse_query
+from tests.library.conftest import OpenSession, many_assets
+from tests.support.patience import stretched
+
+COUNT = 30
+
+
+async def plan_and_apply(
+    library: Library, task: str, *, stop: Callable[[], None], after: int
+) -> None:
+    """Change many assets, or take that back, and stop after so many of them."""
+
+    def tell(progress: BatchProgress) -> None:
+        if progress.done >= after:
+            stop()
+
+    if task == "undo":
+        await library.undo(progress=tell)
+    elif task == "resume":
+        await library.resume((await library.batches())[0].id, progress=tell)
+    else:
+        plan = await library.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+        await library.apply(plan, progress=tell)
+
+
+async def prepare(library: Library, server: DemoServer, task: str) -> None:
+    await library.sync()
+    if task == "undo":
+        plan = await library.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+        await library.apply(plan)
+    elif task == "resume":
+        plan = await library.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+        server.stop()
+        await library.apply(plan)
+        server.start()
+
+
+@pytest.mark.parametrize("task", ["bulk", "undo", "resume"])
+@pytest.mark.parametrize("how", ["written down", "cancelled", "begun"])
+async def test_what_was_stopped_waits_for_nobody_until_it_is_named(
+    open_session: OpenSession,
+    server: DemoServer,
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    how: str,
+) -> None:
+    many_assets(server, COUNT)
+    async with open_session() as library:
+        await prepare(library, server, task)
+        server.log.clear()
+        with anyio.CancelScope() as scope, anyio.fail_after(stretched(60)):
+            if how == "written down":
+                _cancel_after(monkeypatch, "claim" if task == "resume" else "begin", scope)
+            after = {"written down": COUNT + 1, "cancelled": 5, "begun": 0}[how]
+            await plan_and_apply(library, task, stop=scope.cancel, after=after)
+        monkeypatch.undo()
+        assert scope.cancelled_caught
+    server.stop()  # what was on its way is done or broken off now
+    server.start()
+    async with open_session() as library:
+        (stopped, *_) = await library.batches()
+        assert stopped.counts.get(State.STOPPED)
+        assert not stopped.counts.get(State.UNSENT)
+        assert f"stopped, {stopped.counts[State.STOPPED]} not sent" in stopped.outcome
+        await library.settle()
+        status = await library.status()
+        assert all(entry.state is not State.STOPPED for entry in await library.unsent())
+        assert all(entry.state in PENDING for entry in await library.unsent())
+        assert status.stopped >= stopped.counts[State.STOPPED], "what did not arrive is stopped too"
+        report = await library.resume(stopped.id)
+        assert len(report.applied) == COUNT
+        assert await library.kept() == []
+        wanted = task != "undo"
+        assert all(
+            ("new" in each.tags) is wanted for each in server.store.assets() if "bulk" in each.tags
+        )
+
+
+@pytest.mark.parametrize("task", ["bulk", "undo"])
+async def test_a_stop_that_lets_what_is_on_its_way_end_is_a_stop_too(
+    library: Library, server: DemoServer, task: str
+) -> None:
+    many_assets(server, COUNT)
+    await prepare(library, server, task)
+    done = 0
+
+    def tell(progress: BatchProgress) -> None:
+        nonlocal done
+        done = progress.done
+
+    if task == "undo":
+        report = await library.undo(progress=tell, stopping=lambda: done >= 3)
+    else:
+        plan = await library.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+        report = await library.apply(plan, progress=tell, stopping=lambda: done >= 3)
+    assert len(report.applied) + len(report.stopped) == COUNT
+    assert len(report.applied) >= 3
+    assert await library.unsent() == []
+    await library.undo(report.batch_id)
+    assert await library.kept() == [], "what takes it back gives up what was not sent of it"
+
+
+def _cancel_after(monkeypatch: pytest.MonkeyPatch, method: str, scope: anyio.CancelScope) -> None:
+    """Cancel as soon as a write of the journal is done, still in its thread."""
+    real = getattr(Journal, method)
+
+    def write(self: Journal, *args: object, **kwargs: object) -> object:
+        written = real(self, *args, **kwargs)
+        anyio.from_thread.run_sync(scope.cancel)
+        return written
+
+    monkeypatch.setattr(Journal, method, write)
