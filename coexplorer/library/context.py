@@ -33,7 +33,7 @@ from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.journal import Journal
 from coexplorer.library.reading import search_time
-from coexplorer.library.status import Status
+from coexplorer.library.status import Status, describe_gaps
 from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret, Wait
 from coexplorer.query import Query
 
@@ -282,6 +282,7 @@ class Context:
             is_kept=self.catalog.path == self.settings.catalog_path,
             journal_problem=problem.message if problem else "",
             dialect=state.dialect or "",
+            gaps=describe_gaps(state.gaps),
             refused=kept.get(State.REFUSED, 0),
             stopped=kept.get(State.STOPPED, 0),
         )

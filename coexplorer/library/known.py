@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from coexplorer.library.opening import open_catalog
 from coexplorer.library.reading import Reading, search_time
-from coexplorer.library.status import Status
+from coexplorer.library.status import Status, describe_gaps
 from coexplorer.models import AssetId, Record
 from coexplorer.query import Query
 
@@ -59,6 +59,7 @@ class Known(Reading):
             catalog_problem=self._problem,
             is_kept=self._catalog.path == self.settings.catalog_path,
             dialect=state.dialect or "",
+            gaps=describe_gaps(state.gaps),
         )
 
 

@@ -738,6 +738,25 @@ class Library:
         """
         return await self._sync.ensure_found(query)
 
+    async def ensure_told(self, query: Query, ids: Sequence[AssetId]) -> bool:
+        """Make sure that it is known of assets what a query asks of them that only lists tell.
+
+        Only the platform's lists of favorites, one's own and shared assets say which they are. One
+        of which it shows only a part says nothing of the rest.
+
+        Args:
+            query: What found the assets, which are going to be changed.
+            ids: The assets.
+
+        Returns:
+            Whether a list was read anew, so that the query may find other assets now.
+
+        Raises:
+            Refused: The platform does not show all of such a list.
+            ApiError: It could not be asked.
+        """
+        return await self._sync.ensure_told(query, ids)
+
     async def ensure_fresh(self, *, max_age_s: float = 60.0) -> SyncReport | None:
         """Sync or refresh if the catalog is older than `max_age_s`; None when it was not needed."""
         return await self._sync.ensure_fresh(max_age_s)
