@@ -6,12 +6,21 @@ come from (design: api.md, The asset object).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
 
-from coexplorer.fields import FIELDS, Editable, EditableField, Fields, Kind
+from coexplorer.fields import (
+    FIELD_BY_NAME,
+    FIELDS,
+    Editable,
+    EditableField,
+    Fields,
+    Kind,
+    same_value,
+)
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -67,12 +76,18 @@ _PROVENANCE_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def parse_asset(obj: Mapping[str, object], *, raw: bytes | None = None) -> Asset:
+def parse_asset(
+    obj: Mapping[str, object],
+    *,
+    raw: bytes | None = None,
+    odd: Mapping[str, object] | None = None,
+) -> Asset:
     """Read one asset object, in any spelling.
 
     Args:
         obj: The decoded JSON object.
         raw: The bytes that `obj` was decoded from; encoded again when None.
+        odd: See `Asset.odd`.
 
     Raises:
         ValueError: `id` is missing or can't be one (`is_asset_id`). Nothing else can be wrong
@@ -109,6 +124,7 @@ def parse_asset(obj: Mapping[str, object], *, raw: bytes | None = None) -> Asset
         contained=_ids(_first(obj, "contained") if contained is None else contained),
         custom_metadata=_metadata(_first(obj, "custom_metadata") if metadata is None else metadata),
         raw=raw,
+        odd=dict(odd or {}),
     )
 
 
@@ -118,24 +134,36 @@ def asset_from_json(raw: bytes) -> Asset:
     Raises:
         ValueError: `raw` is not a JSON object, or has no usable id.
     """
-    obj, raw = read_object(raw)
-    return parse_asset(obj, raw=raw)
+    obj, raw, odd = read_object(raw)
+    return parse_asset(obj, raw=raw, odd=odd)
 
 
-def read_object(raw: bytes) -> tuple[dict[str, object], bytes]:
-    """Decode one asset; return it with its JSON text, mended where no strict decoder reads it.
+def read_object(raw: bytes) -> tuple[dict[str, object], bytes, dict[str, object]]:
+    """Decode one asset.
+
+    Returns:
+        It; its JSON text, mended where no strict decoder reads it; and what that changed of the
+        editable fields, as `Asset.odd` has it.
 
     Raises:
         ValueError: `raw` is not a JSON object.
     """
+    odd: dict[str, object] = {}
     try:
         obj = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        obj = decode_json(raw)
+        loose = _decode_loosely(raw)
+        obj = _mend(loose)
         raw = encode_json(obj)
+        if isinstance(loose, dict) and isinstance(obj, dict):
+            odd = {
+                field.key: loose[field.key]
+                for field in FIELDS
+                if field.key in loose and loose[field.key] != obj[field.key]
+            }
     if not isinstance(obj, dict):
         raise ValueError("an asset that is not a JSON object")
-    return obj, raw
+    return obj, raw, odd
 
 
 # Reads the editable fields, where they are as the manual has them.
@@ -173,6 +201,89 @@ def encode_fields(fields: Editable) -> dict[str, object]:
     return {key: value for key, value in values if value is not None}
 
 
+def find_odd(asset: Asset) -> dict[str, object]:
+    """Return the editable fields, by their keys, that are not simply what the model has of them.
+
+    A tag that is a number, say, or null; or text that is none. They are as the platform said them.
+    """
+    obj = decode_json(asset.raw)
+    if not isinstance(obj, dict):
+        return {}
+    odd = {field.key: obj[field.key] for field in FIELDS if _is_odd(field, obj.get(field.key))}
+    return odd | asset.odd
+
+
+def _is_odd(field: EditableField, value: object) -> bool:
+    if value is None or (field.kind is not Kind.SET and isinstance(value, str)):
+        return False
+    is_list = field.kind is Kind.SET and isinstance(value, list)
+    return not (is_list and all(isinstance(item, str) for item in cast("list[object]", value)))
+
+
+def find_uneditable(asset: Asset) -> tuple[str, ...]:
+    """Name the fields of which nothing could be read: an edit would destroy what is there."""
+    odd = find_odd(asset)
+    return tuple(
+        field.name
+        for field in FIELDS
+        if field.key in odd
+        and _text_or_none(odd[field.key]) is None
+        and not (field.kind is Kind.SET and isinstance(odd[field.key], list))
+    )
+
+
+def encode_changed(fields: Editable, seen: Asset) -> dict[str, object]:
+    """Return the editable fields as the platform takes them; what is odd goes back as it came.
+
+    A field that is not changed goes back untouched, and of a set each member that stays; so do
+    members that nobody could read.
+
+    Args:
+        fields: As they should be.
+        seen: What the platform has.
+    """
+    body = encode_fields(fields)
+    for field in FIELDS:
+        odd = find_odd(seen).get(field.key)
+        if odd is None:
+            continue
+        if same_value(fields, seen, field.name):
+            body[field.key] = odd
+        elif isinstance(odd, list):
+            body[field.key] = _weave(field.set_of(fields), odd)
+    return body
+
+
+def _weave(members: Sequence[str], odd: Sequence[object]) -> list[object]:
+    """Return the members of a set as the platform spells those that it has."""
+    spelled: dict[str, object] = {}
+    unread = []
+    for item in odd:
+        text = _text_or_none(_mend(item))
+        if text is None:
+            unread.append(item)
+        else:
+            spelled.setdefault(text, item)
+    return [*(spelled.get(each, each) for each in members), *unread]
+
+
+def encode_metadata(metadata: Mapping[str, object], seen: Asset) -> dict[str, object]:
+    """Return custom metadata as the platform takes it; what is not changed goes back as it came.
+
+    Args:
+        metadata: As it should be.
+        seen: What the platform has.
+    """
+    obj = decode_json(seen.raw)
+    said = _first(obj, "custom_metadata") if isinstance(obj, dict) else None
+    if not isinstance(said, dict):
+        return dict(metadata)
+    return {
+        key: said.get(key, value) if seen.custom_metadata.get(key) == value else value
+        for key, value in metadata.items()
+    }
+
+
 def unknown_fields(asset: Asset) -> dict[str, object]:
     """Return, decoded, what the platform said about an asset that the model does not hold.
 
@@ -184,7 +295,7 @@ def unknown_fields(asset: Asset) -> dict[str, object]:
     obj = decode_json(asset.raw)
     if not isinstance(obj, dict):
         raise ValueError("an asset that is not a JSON object")
-    unknown = _left_over(obj, _SPELLINGS)
+    unknown = _left_over(obj, _SPELLINGS) | _left_out(obj, asset)
     for field, spellings in (("source", _SOURCE_SPELLINGS), ("provenance", _PROVENANCE_SPELLINGS)):
         for key in _SPELLINGS[field]:
             inner = obj.get(key)
@@ -192,6 +303,53 @@ def unknown_fields(asset: Asset) -> dict[str, object]:
                 rest = _left_over(inner, spellings)
                 unknown.update({f"{key}.{name}": value for name, value in rest.items()})
     return unknown
+
+
+def _left_out(obj: Mapping[str, object], asset: Asset) -> dict[str, object]:
+    """Return the values of known fields that could not be read at all, and such members of sets."""
+    left: dict[str, object] = {}
+    for name, keys in _SPELLINGS.items():
+        key = next((key for key in keys if obj.get(key) not in _EMPTY), None)
+        if key is None:
+            continue
+        value = obj[key]
+        if getattr(asset, name) in _EMPTY:
+            left[key] = value
+        elif FIELD_BY_NAME.get(name, FIELDS[0]).kind is Kind.SET and isinstance(value, list):
+            unread = [item for item in value if _text_or_none(item) is None]
+            left |= {key: unread} if unread else {}
+    return left
+
+
+_EMPTY: Final[tuple[object, ...]] = (None, "", [], (), {})
+
+
+def decode_exactly(raw: bytes) -> object:
+    """Decode like `decode_json`, but keep surrogates that stand alone: see `escape_surrogates`.
+
+    Raises:
+        ValueError: Not JSON, or nested too deeply.
+    """
+    try:
+        return cast("object", msgspec.json.decode(raw))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _decode_loosely(raw)
+
+
+def escape_surrogates(text: str) -> str:
+    r"""Return text that UTF-8 can hold: a surrogate that stands alone becomes ``\udc80``."""
+    if not any("\ud800" <= char <= "\udfff" for char in text):
+        return text
+    paired = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    return paired.encode("utf-8", "backslashreplace").decode()
+
+
+def unescape_surrogates(text: str) -> str:
+    """Return what `escape_surrogates` was given."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+_ESCAPED: Final = re.compile(r"\\u(d[89a-f][0-9a-f]{2})")
 
 
 def decode_json(raw: bytes) -> object:
@@ -206,6 +364,20 @@ def decode_json(raw: bytes) -> object:
         return cast("object", msgspec.json.decode(raw))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _decode_leniently(raw)
+
+
+def encode_exactly(obj: object) -> bytes:
+    """Encode what is sent back: lone surrogates, which no UTF-8 can hold, as they came, escaped.
+
+    Raises:
+        ValueError: It holds something that JSON can't say.
+    """
+    try:
+        return msgspec.json.encode(obj)
+    except UnicodeEncodeError:
+        import json  # noqa: PLC0415 # as below
+
+        return json.dumps(obj, allow_nan=False, separators=(",", ":")).encode()
 
 
 def encode_json(obj: object) -> bytes:
@@ -224,11 +396,23 @@ def encode_json(obj: object) -> bytes:
 
 
 def _decode_leniently(raw: bytes) -> object:
+    return _mend(_decode_loosely(raw))
+
+
+def _decode_loosely(raw: bytes) -> object:
+    """Decode what no strict decoder takes, with the surrogates that stand alone in it.
+
+    Raises:
+        ValueError: Not JSON, or nested too deeply.
+    """
     import json  # noqa: PLC0415 # needed once in a blue moon, and this module is imported everywhere
 
     text = raw.decode("utf-8-sig", "replace")
     try:
-        return _mend(json.loads(text, strict=False, parse_int=_parse_int))
+        return cast(
+            "object",
+            json.loads(text, strict=False, parse_int=_parse_int, parse_constant=lambda _: None),
+        )
     except RecursionError as error:
         raise ValueError("JSON that is nested too deeply") from error
 

@@ -113,6 +113,8 @@ class Asset(Editable, frozen=True, kw_only=True):
         size_bytes: None when unknown.
         files: Number of files; None when unknown.
         raw: The JSON object as received, compact UTF-8; unknown fields live here.
+        odd: Editable values, by their keys, that `raw` can't hold as they came: with surrogates
+            that stand alone.
     """
 
     id: AssetId
@@ -129,6 +131,7 @@ class Asset(Editable, frozen=True, kw_only=True):
     contained: tuple[AssetId, ...] = ()
     custom_metadata: dict[str, MetadataValue] = msgspec.field(default_factory=dict)
     raw: bytes = b"{}"
+    odd: dict[str, object] = msgspec.field(default_factory=dict)
 
     @property
     def fields(self) -> Fields:
@@ -246,12 +249,22 @@ class NewAsset(Editable, frozen=True, kw_only=True):
 
 
 class FileEntry(msgspec.Struct, frozen=True):
-    """A file or folder in an asset. `path` is relative to the asset's root, with ``/``."""
+    """A file or folder in an asset. `path` is relative to the asset's root, with ``/``.
+
+    Attributes:
+        asked: The path as the platform has it, where no text can hold that; else empty.
+    """
 
     name: str
     path: str
     is_folder: bool
     size_bytes: int | None = None
+    asked: str = ""
+
+    @property
+    def wire_path(self) -> str:
+        """The path to ask the platform for."""
+        return self.asked or self.path
 
 
 SLOW_S: Final = 3.0

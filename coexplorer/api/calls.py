@@ -10,10 +10,11 @@ from urllib.parse import quote
 import msgspec
 
 from coexplorer.api.failures import Act
-from coexplorer.assets import encode_fields
+from coexplorer.assets import encode_changed, encode_exactly, encode_fields, encode_metadata
 from coexplorer.errors import NotFound
 from coexplorer.fields import Fields
 from coexplorer.models import (
+    Asset,
     AssetId,
     Dialect,
     MetadataValue,
@@ -138,16 +139,26 @@ def build_update(
     asset_id: AssetId,
     fields: Fields,
     custom_metadata: Mapping[str, MetadataValue] | None = None,
+    seen: Asset | None = None,
 ) -> Call:
-    """Build a PUT of all fields that the asset has, so that every platform does the same thing."""
-    body = encode_fields(fields)
+    """Build a PUT of all fields that the asset has, so that every platform does the same thing.
+
+    Args:
+        asset_id: The asset.
+        fields: As they should be.
+        custom_metadata: The whole of it, if it was edited.
+        seen: What the platform has: what is odd in it goes back as it came.
+    """
+    body = encode_fields(fields) if seen is None else encode_changed(fields, seen)
     if custom_metadata is not None:
-        body["custom_metadata"] = dict(custom_metadata)
+        body["custom_metadata"] = (
+            dict(custom_metadata) if seen is None else encode_metadata(custom_metadata, seen)
+        )
     return Call(
         "PUT",
         _asset_path(asset_id),
         act=Act.CHANGE,
-        body=msgspec.json.encode(body),
+        body=encode_exactly(body),
         repeat=Repeat.UNSENT,
         writes=True,
     )
@@ -168,7 +179,7 @@ def build_delete(asset_id: AssetId) -> Call:
 
 def build_list_files(asset_id: AssetId, path: str = "") -> Call:
     """Build the request for one level of an asset's files (v3.1+; internal assets only)."""
-    body = msgspec.json.encode({"path": path})
+    body = encode_exactly({"path": path})
     place = f"{_asset_path(asset_id)}/files"
     return Call("POST", place, subject="folder", body=body, rows=LARGEST_PAGE)
 

@@ -24,6 +24,7 @@ from coexplorer.api.storage import Storage
 from coexplorer.api.transport import Judge, Look, OnWait, Transport
 from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
+from coexplorer.assets import find_odd
 from coexplorer.errors import ApiError, Conflict
 from coexplorer.fields import Fields
 from coexplorer.models import (
@@ -235,6 +236,7 @@ class Client:
         custom_metadata: Mapping[str, MetadataValue] | None = None,
         metadata_before: Mapping[str, MetadataValue] | None = None,
         read_at: float | None = None,
+        seen: Asset | None = None,
     ) -> Asset:
         """Set an asset's fields, and return what the platform then has.
 
@@ -249,13 +251,15 @@ class Client:
             custom_metadata: The whole of it, if it was edited.
             metadata_before: As it was on the platform when last seen, if it was edited.
             read_at: When that was, by `anyio.current_time`; None: just now.
+            seen: All of it, as it was then: values in it that are not what they should be go back
+                as they came.
 
         Raises:
             Conflict: It was changed to something else in the meantime; with `outcome_unknown`,
                 after the change may have arrived.
             ApiError: With `outcome_unknown`: it could not be read either.
         """
-        call = calls.build_update(asset_id, fields, custom_metadata)
+        call = calls.build_update(asset_id, fields, custom_metadata, seen)
         read = wire.read_asset_of(asset_id)
         deadline = self._transport.start_clock()
 
@@ -263,6 +267,7 @@ class Client:
             if now.fields.same_as(fields) and _holds(now, custom_metadata or {}):
                 raise _Arrived(now)
             is_as_before = metadata_before is None or now.custom_metadata == metadata_before
+            is_as_before = is_as_before and (seen is None or find_odd(now) == find_odd(seen))
             if not (now.fields.same_as(before) and is_as_before):
                 raise Conflict(
                     "somebody else changed this asset while the change was on its way",

@@ -19,6 +19,7 @@ from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlencode
 
 import anyio
 import httpx
@@ -161,7 +162,7 @@ class Exchange:
         try:
             url = httpx.URL(address)
             if call.params:
-                url = url.copy_merge_params(call.params)
+                url = _with_params(url, call.params)
             first = url
             headers = {"Content-Type": "application/json"} if call.body is not None else {}
             while True:
@@ -380,6 +381,18 @@ def _unpack(unpacker: zlib._Decompress, chunk: bytes, room: int) -> bytes:
         return unpacker.decompress(chunk, room)
     except zlib.error:
         raise ValueError("a reply that can't be decompressed") from None
+
+
+def _with_params(url: httpx.URL, params: tuple[tuple[str, str], ...]) -> httpx.URL:
+    """Add parameters to an address; surrogates that stand alone are encoded like other characters.
+
+    No UTF-8 can hold them, but a file's path may: JSON can.
+    """
+    try:
+        return url.copy_merge_params(params)
+    except UnicodeEncodeError:
+        query = urlencode(params, errors="surrogatepass")
+        return url.copy_with(query=query.encode())
 
 
 def _show_place(url: httpx.URL) -> str:

@@ -18,8 +18,10 @@ from coexplorer.api.splitting import split_page
 from coexplorer.assets import (
     LARGEST_BYTES,
     asset_from_json,
+    decode_exactly,
     decode_json,
     encode_json,
+    escape_surrogates,
     parse_asset,
     read_object,
 )
@@ -189,21 +191,16 @@ def _read_whole(body: bytes) -> tuple[Asset, dict[str, object]]:
     """Read an answer about one asset; return it, and the object that it was read from.
 
     An edit sends all fields back as it has read them, so what the answer lost would be emptied on
-    the platform: each platform says at least one of `_TELLING`, and a field that can be edited is
-    of its kind.
+    the platform: each platform says at least one of `_TELLING`. A value of another kind than
+    expected is no loss: it goes back as it came (`assets.encode_changed`).
 
     Raises:
         ValueError: It is no asset, or not a whole one.
     """
-    obj, raw = read_object(body)
-    asset = parse_asset(obj, raw=raw)
+    obj, raw, odd = read_object(body)
+    asset = parse_asset(obj, raw=raw, odd=odd)
     if all(obj.get(name) is None for name in _TELLING):
         raise ValueError("it is only part of an asset")
-    for field in FIELDS:
-        value = obj.get(field.key)
-        items = value if field.kind is Kind.SET and isinstance(value, list) else [value]
-        if value is not None and not all(isinstance(item, str) for item in items):
-            raise ValueError(f"its {field.name} is not text")
     return asset, obj
 
 
@@ -270,7 +267,7 @@ def read_folder(path: str) -> Callable[[bytes], Folder]:
     folder = path.strip("/")
 
     def read(body: bytes) -> Folder:
-        reply = _object(body) if len(body) <= LONGEST_ASSET else _read_long_folder(body)
+        reply = _exact_object(body) if len(body) <= LONGEST_ASSET else _read_long_folder(body)
         items = reply.get("items")
         if items is None and "items" in reply:
             return Folder((), has_more=_says_more(reply), unsaid=True)
@@ -279,9 +276,9 @@ def read_folder(path: str) -> Callable[[bytes], Folder]:
         entries = [_file_entry(item, folder) for item in items]
         named = [entry for entry in entries if entry is not None]
         return Folder(
-            tuple(each for each in named if _is_in(each.path, folder)),
+            tuple(each for each in named if _is_in(each.wire_path, folder)),
             unnamed=len(entries) - len(named),
-            elsewhere=tuple(each.path for each in named if not _is_in(each.path, folder)),
+            elsewhere=tuple(each.path for each in named if not _is_in(each.wire_path, folder)),
             has_more=_says_more(reply),
         )
 
@@ -341,9 +338,11 @@ def _file_entry(item: object, folder: str) -> FileEntry | None:
     size = item.get("size")
     if isinstance(size, str) and size.isdecimal() and len(size) <= _LONGEST_NUMBER:
         size = int(size)
+    shown = escape_surrogates(path)
     return FileEntry(
-        name=name,
-        path=path,
+        name=escape_surrogates(name),
+        path=shown,
+        asked="" if shown == path else path,
         is_folder=item.get("type") in ("folder", "directory", "dir"),
         size_bytes=size if type(size) is int and 0 <= size <= LARGEST_BYTES else None,
     )
@@ -434,6 +433,13 @@ def _metadata_field(item: dict[str, object]) -> MetadataField:
             if value is not None
         ),
     )
+
+
+def _exact_object(body: bytes) -> dict[str, object]:
+    reply = decode_exactly(body)
+    if not isinstance(reply, dict):
+        raise ValueError("a reply that is not a JSON object")
+    return cast("dict[str, object]", reply)
 
 
 def _object(body: bytes) -> dict[str, object]:

@@ -16,11 +16,13 @@ import anyio
 import anyio.lowlevel
 import msgspec
 
+from coexplorer.assets import find_uneditable
 from coexplorer.errors import (
     ApiError,
     CoexplorerError,
     Conflict,
     EditConflict,
+    InvalidField,
     JournalError,
     NoLongerFits,
     NotFound,
@@ -324,6 +326,7 @@ class Editor:
                     only=merged.changed,
                     known=(theirs.fields, base),
                 )
+            _ensure_editable(theirs, merged.changed)
             attempt.before = attempt.before or theirs.fields
             await context.write_down(
                 context.journal.intend,
@@ -342,6 +345,7 @@ class Editor:
                     custom_metadata=metadata,
                     metadata_before=None if metadata is None else theirs.custom_metadata,
                     read_at=read_at,
+                    seen=theirs,
                 )
             except Conflict as error:  # somebody was faster: read and merge again
                 attempt.note_overtaken(merged.fields, error)
@@ -411,6 +415,19 @@ class Editor:
             before = attempt.before
             await self._context.write_down(journal.intend, number, before=before, after=theirs)
         return nothing_to_send(attempt, theirs, left_alone, left_to)
+
+
+def _ensure_editable(theirs: Asset, changed: Sequence[str]) -> None:
+    """Check that what is changed is text on the platform.
+
+    Raises:
+        InvalidField: Nobody could read it, so an edit would destroy nobody knows what.
+    """
+    for name in find_uneditable(theirs):
+        if name in changed:
+            error = InvalidField(name, "what the platform has there is no text, so it stays")
+            error.hint = "coexplorer show tells what it is; mend it on the platform"
+            raise error
 
 
 def failed_state(error: CoexplorerError, *, sent: bool) -> State:

@@ -10,6 +10,7 @@ from typing import Final
 import anyio
 import anyio.to_thread
 
+from coexplorer.assets import unescape_surrogates
 from coexplorer.errors import (
     ApiError,
     BadReply,
@@ -72,7 +73,13 @@ class Files:
 
     async def _list(self, asset_id: AssetId, path: str) -> Folder:
         async with self._explaining(asset_id):
-            return await (await self._context.client()).list_files(asset_id, path)
+            client = await self._context.client()
+            try:
+                return await client.list_files(asset_id, path)
+            except NotFound:
+                if (asked := unescape_surrogates(path)) == path:
+                    raise
+            return await client.list_files(asset_id, asked)  # it was typed as it is shown
 
     async def _find_gaps(self, asset_id: AssetId, path: str, folder: Folder) -> list[BadReply]:
         """Say what a listing lacks."""
@@ -112,7 +119,7 @@ class Files:
                 _tell(endless, trouble)
                 return
             try:
-                inner = await self.list_files(asset_id, entry.path, trouble)
+                inner = await self.list_files(asset_id, entry.wire_path, trouble)
             except ApiError as error:
                 if isinstance(error, _OF_ALL):
                     raise
@@ -253,7 +260,7 @@ class Files:
         done, etag = await anyio.to_thread.run_sync(parts.resume_at, part, entry.size_bytes)
 
         async def fetch_url() -> str:
-            return (await client.file_urls(asset_id, entry.path)).download_url
+            return (await client.file_urls(asset_id, entry.wire_path)).download_url
 
         # One byte more than was announced shows that there is more, and no disk is filled with it.
         most = None if entry.size_bytes is None else entry.size_bytes + 1

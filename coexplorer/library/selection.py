@@ -129,7 +129,7 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def keep_shown(asset: Asset, fit: Fit | None = None) -> Fit:
     """Return what an asset must still be: just as it was shown, and what `fit` says."""
-    shown = msgspec.structs.replace(asset, raw=b"{}")
+    shown = msgspec.structs.replace(asset, raw=b"{}", odd={})
     return msgspec.structs.replace(fit or Fit(), shown=shown)
 
 
