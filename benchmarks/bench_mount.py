@@ -220,10 +220,10 @@ async def main():
         edits, saves = [], []
         pairs = zip(sys.argv[1::2], sys.argv[2::2])
         for number, (asset_id, path) in enumerate(pairs):
-            record = await library.record(asset_id)
+            record = await library.assets.record(asset_id)
             mine = msgspec.structs.replace(record.asset.fields, description=f"edit {number}")
             started = time.perf_counter()
-            await library.edit(asset_id, record.asset.fields, mine)
+            await library.changes.edit(asset_id, record.asset.fields, mine)
             edits.append(time.perf_counter() - started)
             started = time.perf_counter()
             Path(path).write_text(f"save {number}\\n")

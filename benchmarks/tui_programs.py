@@ -187,4 +187,4 @@ async def _sync(env: dict[str, str]) -> None:
     # Folders are found by the environment of the process.
     os.environ.update(env)
     async with open_library(load_settings(env={**os.environ, **env}), origin="cli") as library:
-        await library.sync()
+        await library.sync.sweep()

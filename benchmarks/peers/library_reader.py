@@ -36,7 +36,7 @@ async def measure(library: Library) -> dict[str, float]:
     async with anyio.create_task_group() as group:
         group.start_soon(listen)
         await checkpoint()
-        done = await library.sync()
+        done = await library.sync.sweep()
         group.cancel_scope.cancel()
     return {
         "assets": done.seen,

@@ -45,7 +45,7 @@ def check_token(settings: Settings) -> Checked:
 
     async def find_user(library: Library) -> str | None:
         mine = SearchRequest(ownership=Ownership.OWNED)
-        async for asset in library.search_remote(mine, rows=1):
+        async for asset in library.platform.search(mine, rows=1):
             return asset.owner or None
         return None
 

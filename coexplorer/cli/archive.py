@@ -14,7 +14,7 @@ from coexplorer.cli.targets import choose_targets, read_targets, target_options
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.changes import Change, Plan
+    from coexplorer.library.plans import Change, Plan
     from coexplorer.models import AssetId
 
 
@@ -34,7 +34,7 @@ def archive_command(
     style: Format,
 ) -> None:
     """Archive assets. They no longer show up in lists; unarchive brings them back."""
-    from coexplorer.library.changes import Change
+    from coexplorer.library.plans import Change
 
     change = Change(archive=True)
     plan = _plan(invocation, assets, query, change, refresh=refresh)
@@ -57,7 +57,7 @@ def unarchive_command(
     style: Format,
 ) -> None:
     """Bring assets back from the archive. A query needs is:archived to find them."""
-    from coexplorer.library.changes import Change
+    from coexplorer.library.plans import Change
 
     change = Change(archive=False)
     plan = _plan(invocation, assets, query, change, refresh=refresh)
@@ -84,7 +84,7 @@ def rm_command(
     style: Format,
 ) -> None:
     """Delete archived assets for good. This can't be undone, so it always asks."""
-    from coexplorer.library.changes import Change
+    from coexplorer.library.plans import Change
 
     change = Change(delete=True, archive_first=archive_first)
     plan = _plan(invocation, assets, query, change, refresh=refresh)
@@ -112,13 +112,13 @@ def _plan(
         chosen = await choose_targets(library, targets, refresh=refresh, kept=kept)
         if change.delete:
             await _ensure_archived_is_known(library, chosen.ids)
-        return await library.plan(chosen.ids, change, fits=chosen.fits)
+        return await library.changes.plan(chosen.ids, change, fits=chosen.fits)
 
     return invocation.run(work)
 
 
 async def _ensure_archived_is_known(library: Library, ids: list[AssetId]) -> None:
     """Sweep once if no search has said of some asset yet whether it is archived."""
-    records = await library.records(ids)
+    records = await library.assets.records(ids)
     if any(record.membership.archived is None for record in records):
-        await with_sync_progress(library, library.sync)
+        await with_sync_progress(library, library.sync.sweep)

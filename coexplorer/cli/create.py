@@ -115,7 +115,7 @@ def create_command(
     )
 
     async def work(library: Library) -> Record:
-        return await library.create(new)
+        return await library.changes.create(new)
 
     if deadline is not None:
         deadline.doing = "no word of the new asset (coexplorer log tells what becomes of it)"
@@ -247,7 +247,7 @@ async def wait_for(
         bar.update(len(settled), len(ids), waited)
 
     async def wait_one(asset_id: AssetId) -> None:
-        settled[asset_id] = await library.wait_ready(asset_id, progress=show)
+        settled[asset_id] = await library.changes.wait_ready(asset_id, progress=show)
         states.pop(asset_id, None)
 
     with Progress("waiting") as bar, anyio.move_on_after(timeout_s):

@@ -22,7 +22,7 @@ from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, Kind, Value
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.changes import Change, Plan
+    from coexplorer.library.plans import Change, Plan
 
 
 def field_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -100,7 +100,7 @@ def edit_command(
     Changes that others made meanwhile are merged: tags as sets, other fields one by one. If you
     both changed the same field, nothing is overwritten, and your text is kept: see log.
     """
-    from coexplorer.library.changes import Change
+    from coexplorer.library.plans import Change
 
     targets = read_targets(assets, query)
     change = Change(
@@ -130,7 +130,7 @@ def split_tags(text: str) -> tuple[str, ...]:
 
 async def _plan(library: Library, targets: Targets, change: Change, *, refresh: bool) -> Plan:
     chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
-    return await library.plan(chosen.ids, change, fits=chosen.fits)
+    return await library.changes.plan(chosen.ids, change, fits=chosen.fits)
 
 
 def edit_as_text(
@@ -151,11 +151,11 @@ def edit_as_text(
         carry: Carries a plan out, and calls its second argument once the plan is written down.
         refresh: See `choose_targets`.
     """
-    from coexplorer.library.changes import Plan
+    from coexplorer.library.plans import Plan
 
     async def write(library: Library) -> tuple[str, Chosen]:
         chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
-        return await library.document(chosen.ids) if chosen.ids else "", chosen
+        return await library.changes.document(chosen.ids) if chosen.ids else "", chosen
 
     before, chosen = invocation.run(write)
     if not before:
@@ -184,7 +184,7 @@ def _edit_until_read(
 
 def _planner(before: str, after: str, chosen: Chosen) -> Callable[[Library], Awaitable[Plan]]:
     async def plan(library: Library) -> Plan:
-        return await library.plan_document(before, after, fits=chosen.fits)
+        return await library.changes.plan_document(before, after, fits=chosen.fits)
 
     return plan
 

@@ -65,10 +65,10 @@ def files_command(
         async def one(asset_id: AssetId, trouble: _Trouble) -> bool:
             before = len(found)
             if not recursive:
-                entries = await library.list_files(asset_id, path, trouble=trouble.note)
+                entries = await library.files.list_folder(asset_id, path, trouble=trouble.note)
                 found.extend((asset_id, entry) for entry in entries)
             else:
-                walk = library.walk_files(asset_id, path, trouble=trouble.note)
+                walk = library.files.walk(asset_id, path, trouble=trouble.note)
                 async with aclosing(walk) as below:
                     found.extend([(asset_id, entry) async for entry in below])
             return len(found) > before
@@ -127,7 +127,7 @@ def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> 
                     def show(progress: DownloadProgress) -> None:
                         bar.update(progress.done_bytes, progress.total_bytes, progress.path)
 
-                    await library.download(
+                    await library.files.download(
                         asset_id,
                         path,
                         place,
@@ -148,7 +148,7 @@ def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> 
 
 async def _find_place(library: Library, asset_id: AssetId, folder: Path) -> Path:
     """Give an asset a folder that no other one ever gets: two may have the same name."""
-    record = await library.record(asset_id)
+    record = await library.assets.record(asset_id)
     name = "" if record is None else record.asset.name
     return folder / disambiguate(escape_name(name), asset_id)
 

@@ -23,8 +23,8 @@ from coexplorer.errors import CoexplorerError, Refused, UndoRefused
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.changes import Plan
     from coexplorer.library.entries import Batch, Entry
+    from coexplorer.library.plans import Plan
     from coexplorer.library.results import BatchReport
 
 _OPEN = ("planned", "intended", "unsent", "stopped", "unknown", "conflict")
@@ -86,14 +86,14 @@ def log_command(
         return
 
     async def work(library: Library) -> tuple[list[Entry], list[Batch], list[Entry]]:
-        kept = await library.kept()
-        if not kept and not await library.count_batches():
-            await library.ensure_journal()
+        kept = await library.log.kept()
+        if not kept and not await library.log.count_batches():
+            await library.log.ensure_journal()
         if refused:
             return [], [], [entry for entry in reversed(kept) if entry.state == "refused"][:limit]
         if entries or style is not Format.TABLE:
-            return kept, [], await library.log(limit=limit)
-        return kept, await library.batches(limit=limit), []
+            return kept, [], await library.log.entries(limit=limit)
+        return kept, await library.log.batches(limit=limit), []
 
     kept, batches, log = invocation.run(work, offline=True)
     if style is not Format.TABLE:
@@ -112,10 +112,10 @@ def _log_change(invocation: Invocation, change: int, style: Format) -> None:
     """Print what became of each asset of a change, and your text where it is in conflict."""
 
     async def read(library: Library) -> tuple[BatchReport, list[Entry]]:
-        report = await library.batch_report(change)
+        report = await library.changes.report(change)
         if not report.in_conflict:
             return report, []
-        return report, await library.entries(change, kept_first=True)
+        return report, await library.log.entries_of(change, kept_first=True)
 
     report, entries = invocation.run(read, offline=True)
     _print_report(report, style)
@@ -253,15 +253,15 @@ def _reverse(
         return
 
     async def work(library: Library) -> tuple[BatchReport, Batch, Batch | None, Batch | None]:
-        newest = await library.batches(limit=1) if change is None else []
+        newest = await library.log.batches(limit=1) if change is None else []
         if command == "redo":
-            report = await follow(library, "doing again", library.redo)
+            report = await follow(library, "doing again", library.changes.redo)
         else:
-            report = await follow(library, "undoing", partial(library.undo, change))
-        number = (await library.batch(report.batch_id)).reverses or 0
-        reversed_one = await library.batch(number)
+            report = await follow(library, "undoing", partial(library.changes.undo, change))
+        number = (await library.log.batch(report.batch_id)).reverses or 0
+        reversed_one = await library.log.batch(number)
         stuck = change is None and command == "undo" and not report.applied
-        older = await library.undoable(before=number) if stuck else None
+        older = await library.log.undoable(before=number) if stuck else None
         passed = newest[0] if newest and newest[0].id > number else None
         return report, reversed_one, passed, older
 
@@ -284,11 +284,11 @@ async def _plan_reversal(library: Library, change: int | None, command: str) -> 
     from coexplorer.library.entries import Purpose
 
     if change is None:
-        last = await library.last(Purpose(command))
+        last = await library.log.last(Purpose(command))
         if last is None:
             raise UndoRefused(f"there is nothing to {command}", hint="coexplorer log says why")
         change = last.id
-    return await library.plan_undo(change)
+    return await library.changes.plan_undo(change)
 
 
 @click.command("retry")
@@ -316,12 +316,12 @@ def retry_command(
     if batch is not None:
         if entries:
             raise click.UsageError("give entries or --batch, not both")
-        if not _is_open(invocation.run(lambda library: library.batch(batch)), refused=refused):
+        if not _is_open(invocation.run(lambda library: library.log.batch(batch)), refused=refused):
             print_line(f"nothing of change {batch} waits to be sent")
             return
         report = invocation.run(
             lambda library: follow(
-                library, "going on", partial(library.resume, batch, refused=refused)
+                library, "going on", partial(library.changes.resume, batch, refused=refused)
             )
         )
         finish(report)
@@ -353,7 +353,7 @@ def _may_send_many(invocation: Invocation, *, refused: bool) -> bool:
     """
 
     async def count(library: Library) -> dict[str, int]:
-        kept = await library.kept()
+        kept = await library.log.kept()
         sent = Counter(
             each.batch_id
             for each in kept
@@ -361,7 +361,7 @@ def _may_send_many(invocation: Invocation, *, refused: bool) -> bool:
             and (each.state not in _UNASKED or (refused and each.state == "refused"))
         )
         return {
-            f"change {number} ({(await library.batch(number)).title})": many
+            f"change {number} ({(await library.log.batch(number)).title})": many
             for number, many in sent.items()
             if many > _MANY
         }
@@ -419,7 +419,7 @@ def discard_command(
 
 
 async def _retry(library: Library, entry_id: int) -> int:
-    result = await library.retry(entry_id)
+    result = await library.changes.retry(entry_id)
     if result.state == "discarded":
         print_line(f"{result.asset_name}: a later change replaced it; nothing was sent")
         return exits.OK
@@ -433,7 +433,7 @@ async def _retry(library: Library, entry_id: int) -> int:
 
 
 async def _discard(library: Library, entry_id: int) -> int:
-    entry = await library.discard(entry_id)
+    entry = await library.changes.discard(entry_id)
     if entry.state != "discarded":
         print_line(f"entry {entry.id} had arrived, so it was not given up: {_tell_way_back(entry)}")
         return exits.PARTLY
@@ -477,10 +477,10 @@ def _each(
     """
 
     async def work(library: Library) -> set[int]:
-        kept = await library.kept()
+        kept = await library.log.kept()
         chosen = tuple(dict.fromkeys(entries)) or choose(kept)
         if not chosen:
-            await library.ensure_journal()
+            await library.log.ensure_journal()
             print_line(_tell_nothing(kept))
         names = {each.id: f"{each.asset_name} ({each.asset_id[:8]})" for each in kept}
         codes: set[int] = set()

@@ -79,7 +79,7 @@ def stats_command(
 
     async def work(library: Library) -> Stats:
         await _freshen(library, offline=offline)
-        return await library.stats(asked)
+        return await library.assets.stats(asked)
 
     stats = invocation.run(work, offline=offline)
     if style is not Format.TABLE or columns:
@@ -152,7 +152,7 @@ def duplicates_command(
 
     async def work(library: Library) -> list[Duplicates]:
         await _freshen(library, offline=offline)
-        return await library.duplicates()
+        return await library.assets.duplicates()
 
     groups = invocation.run(work, offline=offline)
     if style is Format.IDS:

@@ -60,8 +60,8 @@ def lineage_command(
         else:
             await ensure_fresh(library)
         (asset_id,) = await find_targets(library, targets, guess=True, fresh=False)
-        record = await library.record(asset_id)
-        graph = await library.lineage_graph(asset_id, steps)
+        record = await library.assets.record(asset_id)
+        graph = await library.assets.lineage_graph(asset_id, steps)
         return graph, "" if record is None else record.asset.name
 
     graph, name = invocation.run(work, offline=offline)

@@ -238,9 +238,9 @@ async def _list(
 ) -> None:
     style = answer.style
     if style is Format.TABLE:
-        total = await library.count(query)
+        total = await library.assets.count(query)
         wanted = max(0, total - offset) if limit is None else limit
-        rows = await library.window(query, offset=offset, limit=wanted) if wanted else []
+        rows = await library.assets.window(query, offset=offset, limit=wanted) if wanted else []
         await _print_table(library, rows, answer.columns)
         _tell_count(len(rows), total)
         return
@@ -250,8 +250,8 @@ async def _list(
         return
     light = style in {Format.CSV, Format.TSV} if not answer.columns else {*answer.columns} <= LIGHT
     if light and not answer.raw:
-        wanted = await library.count(query) if limit is None else limit
-        rows = await library.window(query, offset=offset, limit=wanted) if wanted else []
+        wanted = await library.assets.count(query) if limit is None else limit
+        rows = await library.assets.window(query, offset=offset, limit=wanted) if wanted else []
         print_rows(ASSET, map(row_values, rows), style, answer.columns)
         return
     ids = await _find_ids(library, query, limit=limit, offset=offset)
@@ -270,13 +270,13 @@ async def _iter_records(
 ) -> AsyncIterator[list[Record]]:
     """Yield full records, so many at once as memory is to hold."""
     for start in range(0, len(ids), _RECORDS_AT_ONCE):
-        yield await library.records(ids[start : start + _RECORDS_AT_ONCE])
+        yield await library.assets.records(ids[start : start + _RECORDS_AT_ONCE])
 
 
 async def _find_ids(
     library: Library | Known, query: Query, *, limit: int | None, offset: int
 ) -> list[AssetId]:
-    return (await library.ids(query))[offset : None if limit is None else offset + limit]
+    return (await library.assets.ids(query))[offset : None if limit is None else offset + limit]
 
 
 async def _print_table(library: Library | Known, rows: list[Row], chosen: tuple[str, ...]) -> None:
@@ -284,7 +284,7 @@ async def _print_table(library: Library | Known, rows: list[Row], chosen: tuple[
     names = chosen or _own_columns(library.settings.columns)
     details: dict[str, Values] = {}
     if not _COLUMNS.keys() | LIGHT >= {*names}:
-        records = await library.records([row.id for row in rows])
+        records = await library.assets.records([row.id for row in rows])
         details = {record.asset.id: record_values(record) for record in records}
     short = len({row.id[:_SHORT_ID] for row in rows}) == len(rows)
     tellers = [_find_teller(name, details, short_id=short) for name in names]
@@ -342,16 +342,14 @@ def _list_remote(
     platform_part(query)  # a query that can't be judged is told before the library is opened
 
     async def work(library: Library) -> RemoteFound:
-        return await library.find_remote(query, offset=offset, limit=limit)
+        return await library.platform.find(query, offset=offset, limit=limit)
 
     found = invocation.run(work)
     assets = found.assets
     if found.incomplete:
-        why = f" ({found.reason})" if found.reason else ""
-        warn(f"the platform shows only a part of what it finds{why}; narrow the query, or sync")
+        warn("the platform shows only a part of what it finds; narrow the query, or sync")
         invocation.partial = True
     if found.left_out:
-        invocation.partial = True
         warn(f"{plural(found.left_out, 'row')} of the platform's without a usable id left out")
     if answer.raw:
         print_json([encode_asset(asset, None) for asset in assets], answer.style)

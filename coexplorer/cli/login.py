@@ -142,9 +142,9 @@ class _Probe:
 async def _describe_user(library: Library) -> str:
     from coexplorer.models import Ownership, SearchRequest
 
-    async for asset in library.search_remote(SearchRequest(ownership=Ownership.OWNED), rows=1):
+    async for asset in library.platform.search(SearchRequest(ownership=Ownership.OWNED), rows=1):
         return f"you are {asset.owner}" if asset.owner else "you own assets there"
-    async for _ in library.search_remote(SearchRequest(), rows=1):
+    async for _ in library.platform.search(SearchRequest(), rows=1):
         return "you see assets of others, and own none"
     return "no assets are there for you yet"
 

@@ -200,7 +200,7 @@ def _find_names(mount: Mount, ids: set[AssetId]) -> dict[AssetId, str]:
 
     async def look(settings: Settings) -> dict[AssetId, str]:
         async with open_library(settings, origin="cli", offline=True) as library:
-            found = {asset_id: library.peek(asset_id) for asset_id in ids}
+            found = {asset_id: library.assets.peek(asset_id) for asset_id in ids}
         return {asset_id: each.fields.name for asset_id, each in found.items() if each}
 
     for profile in (mount.profile, None):  # None: that of the environment, which has no name

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
     from coexplorer.fields import Fields
     from coexplorer.library import Library
-    from coexplorer.library.changes import FieldDiff, Plan, PlanItem
+    from coexplorer.library.plans import FieldDiff, Plan, PlanItem
     from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -66,7 +66,7 @@ def carry_out(
 
     Args:
         invocation: This run.
-        plan: From `Library.plan` or `Library.plan_document`.
+        plan: From `Changes.plan` or `Changes.plan_document`.
         dry_run: Only show it, all of it.
         ask: Show it and ask before anything is sent.
         style: `Format.JSON` writes the plan (dry run) or the outcomes as JSON.
@@ -98,7 +98,7 @@ def carry_out(
 
 async def apply_with_progress(library: Library, plan: Plan) -> BatchReport:
     """Apply a plan; when it is interrupted, say what is done and how to go on."""
-    return await follow(library, plan.title, partial(library.apply, plan))
+    return await follow(library, plan.title, partial(library.changes.apply, plan))
 
 
 async def follow(
@@ -134,13 +134,13 @@ async def _tell_interrupted(library: Library, batch_id: int) -> None:
 
     if not batch_id:
         return
-    report = await library.batch_report(batch_id)
+    report = await library.changes.report(batch_id)
     unknown = report.of(State.UNKNOWN)
     if unknown:
         # What was on its way may have arrived: whoever stops it wants to know how far it got.
         with contextlib.suppress(CoexplorerError), anyio.move_on_after(_LOOK_S):
-            await library.settle_batch(batch_id)
-        report = await library.batch_report(batch_id)
+            await library.changes.settle_batch(batch_id)
+        report = await library.changes.report(batch_id)
         unknown = report.of(State.UNKNOWN)
     left = len(report.failed) - len(unknown)
     told = f"{len(report.applied):,} done, {left:,} not sent"
@@ -334,7 +334,7 @@ def _describe_item(item: PlanItem) -> list[str]:
 
 def describe_change(before: Fields, after: Fields) -> list[str]:
     """Return the fields that differ as a diff."""
-    from coexplorer.library.changes import describe_difference
+    from coexplorer.library.plans import describe_difference
 
     return [line for diff in describe_difference(before, after) for line in _describe_field(diff)]
 

@@ -18,8 +18,8 @@ import msgspec
 
 if TYPE_CHECKING:
     from coexplorer.fields import Fields
-    from coexplorer.library.changes import PlanItem
     from coexplorer.library.entries import Entry
+    from coexplorer.library.plans import PlanItem
     from coexplorer.library.results import EditResult, SyncReport
     from coexplorer.models import (
         Asset,

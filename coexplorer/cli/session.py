@@ -116,7 +116,7 @@ class Invocation:
 
         async def do() -> Answer:
             async with open_library(settings, origin="cli", offline=offline) as library:
-                library.tell_with(warn)
+                library.platform.tell_with(warn)
                 answer = await telling_waits(library, lambda: work(library))
                 status = await library.status()
                 if status.problem:
@@ -191,13 +191,13 @@ async def telling_waits(library: Library, work: Callable[[], Awaitable[Answer]])
         shown = False
         while True:
             await anyio.sleep(_LOOK_EVERY_S)
-            wait = library.waiting()
+            wait = library.platform.waiting()
             sentence = "" if wait is None else wait.sentence
             if sentence or shown:
                 show_wait(sentence)
             shown = bool(sentence)
 
-    library.hear_answers(lambda: show_wait(""))
+    library.platform.hear_answers(lambda: show_wait(""))
     async with anyio.create_task_group() as group:
         group.start_soon(watch)
         try:
@@ -271,12 +271,12 @@ async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
         CatalogError: Nothing is known yet, and nothing can be kept.
     """
     if refresh:
-        await with_sync_progress(library, library.catch_up)
+        await with_sync_progress(library, library.sync.catch_up)
         await _tell_part(library)
         return
 
     async def work() -> None:
-        await library.ensure_fresh(max_age_s=FRESH_S)
+        await library.sync.ensure_fresh(max_age_s=FRESH_S)
 
     await _freshen(library, work)
 
@@ -296,8 +296,8 @@ async def look_for_new(library: Library, names: Sequence[str], *, kept: bool) ->
         return
 
     async def work() -> None:
-        await library.refresh()
-        await library.look_for_names(names)
+        await library.sync.refresh()
+        await library.assets.look_for_names(names)
 
     await _freshen(library, work, kept=kept)
 
@@ -319,17 +319,17 @@ async def ensure_found(library: Library, query: Query, *, refresh: bool, kept: b
         ApiError: The platform could not be asked, and nothing is known here that the query finds.
     """
     if refresh:
-        await with_sync_progress(library, library.catch_up)
+        await with_sync_progress(library, library.sync.catch_up)
         await _tell_part(library)
         return ""
     swept_at: float | None = None
 
     async def work() -> None:
         nonlocal swept_at
-        swept_at = await library.ensure_found(query)
+        swept_at = await library.sync.ensure_found(query)
 
     failure = await _freshen(library, work, kept=kept)
-    if failure is not None and not await library.count(query):
+    if failure is not None and not await library.assets.count(query):
         failure.message = f"nobody knows what the query finds: {failure.message}"
         raise failure
     now = time.time()
@@ -364,9 +364,6 @@ async def _tell_part(library: Library | Known) -> None:
     status = await library.status()
     if not status.complete:
         warn(f"this is about a part of the assets: {status.count_text} are known")
-    for sentence in status.gaps:
-        warn_once(sentence)
-    if status.gaps or not status.complete:
         click.get_current_context().ensure_object(Invocation).partial = True
 
 

@@ -66,7 +66,7 @@ def show_command(
         if offline:
             await load_offline(library)
         ids = await find_targets(library, targets, guess=True, fresh=not offline)
-        return await library.records(ids)
+        return await library.assets.records(ids)
 
     records = invocation.run(work, offline=offline)
     if raw:

@@ -27,7 +27,7 @@ from coexplorer.query import AllTags, Flag, Match, Query
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.changes import Plan
+    from coexplorer.library.plans import Plan
     from coexplorer.library.selection import Fit
     from coexplorer.models import AssetId
 
@@ -76,7 +76,7 @@ def tags_command(
             await load_offline(library)
         else:
             await ensure_fresh(library)
-        return await library.tag_counts(asked)
+        return await library.assets.tag_counts(asked)
 
     counts = invocation.run(work, offline=offline)[:limit]
     if style is Format.TABLE and not columns:
@@ -148,7 +148,7 @@ def _retag(
     refresh: bool,
     style: Format,
 ) -> None:
-    from coexplorer.library.changes import Change
+    from coexplorer.library.plans import Change
     from coexplorer.library.selection import fit_query
 
     change = Change(
@@ -164,16 +164,13 @@ def _retag(
             # `all(…)` of one tag must hold beside the query; tag:… would widen one that has tags.
             narrowed = Query((*asked.terms, AllTags((tag,))))
             fit = fit_query(narrowed, time.time())
-            fitting = await library.ids(narrowed)
-            if await library.ensure_told(asked, fitting):
-                fitting = await library.ids(narrowed)
-            found |= dict.fromkeys(fitting, fit)
+            found |= dict.fromkeys(await library.assets.ids(narrowed), fit)
         if not found:
             tags = " or ".join(old)
             where = "" if query is None else " among those that the query finds"
             since = f", as far as was known at {known_at}" if known_at else ""
             hint = "coexplorer tags lists them; --refresh reads all assets anew"
             raise Refused(f"no asset{where} has the tag {tags}{since}", hint=hint)
-        return await library.plan(list(found), change, fits=found)
+        return await library.changes.plan(list(found), change, fits=found)
 
     carry_out(invocation, invocation.run(work), dry_run=dry_run, ask=not yes, style=style)

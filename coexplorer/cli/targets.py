@@ -161,9 +161,7 @@ async def choose_targets(
     if targets.query is not None:
         fit = fit_query(targets.query, time.time())
         known_at = await ensure_found(library, targets.query, refresh=refresh, kept=kept)
-        found = await library.ids(targets.query)
-        if await library.ensure_told(targets.query, found):
-            found = await library.ids(targets.query)
+        found = await library.assets.ids(targets.query)
         if not found:
             since = (
                 f", as far as was known at {known_at}; --refresh looks again" if known_at else ""
@@ -207,7 +205,7 @@ async def find_targets(
     if query is not None:
         if fresh:
             await ensure_fresh(library)
-        found = await library.ids(query)
+        found = await library.assets.ids(query)
         if not found:
             warn("the query finds no assets")
         return found
@@ -220,7 +218,7 @@ async def _is_a_name(library: Library, named: Sequence[Named]) -> bool:
     from coexplorer.query import Flag, Match, Query
 
     for text in (each.text for each in named if is_term(each.text)):
-        rows = await library.window(Query((Flag("any"), Match("name", text))))
+        rows = await library.assets.window(Query((Flag("any"), Match("name", text))))
         if any(row.name == text for row in rows):
             return True
     return False
@@ -238,7 +236,7 @@ async def _resolve(
         warn("no ids came on standard input")
         return []
     from_list = any(each.line for each in targets.named)
-    resolved = await library.resolve_all(targets.named, guess=guess and not from_list)
+    resolved = await library.assets.resolve_all(targets.named, guess=guess and not from_list)
     for each in resolved:
         if each.is_guess:
             warn(
@@ -255,9 +253,9 @@ async def _resolve(
 async def _fetch(library: Library, asset_id: AssetId, *, kept: bool) -> Record:
     """Ask the platform for an asset; see `choose_targets`."""
     try:
-        return await library.fetch(asset_id)
+        return await library.platform.fetch(asset_id)
     except PASSING:
-        known = await library.record(asset_id) if kept else None
+        known = await library.assets.record(asset_id) if kept else None
         if known is None:
             raise
         return known

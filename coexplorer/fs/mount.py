@@ -71,7 +71,7 @@ class LibrarySource:
 
     def load(self, asset_id: AssetId) -> Excerpt | None:
         """Return what the catalog has of an asset's files."""
-        return self.library.peek(asset_id)
+        return self.library.assets.peek(asset_id)
 
 
 def serve(
@@ -150,7 +150,7 @@ async def _serve(
 async def _apply_acknowledged(library: Library) -> None:
     """Show the saves of a mount that was killed before its catalog heard of them."""
     try:
-        await library.apply_acknowledged()
+        await library.changes.apply_acknowledged()
     except JournalError as error:
         log.warning("saves of an earlier mount may not be shown at once: %s", error)
 

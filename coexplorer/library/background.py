@@ -61,7 +61,7 @@ class Background:
             try:
                 need = await self._sync.need()
                 if rested and (need is Need.SWEEP or not complete):
-                    report = await self._sync.sync(force=False)
+                    report = await self._sync.sweep()
                     complete = report.complete
                     rest_until = time.monotonic() + sweep_rest_s(report.duration_s)
                 elif need is not Need.NOTHING:

@@ -19,13 +19,13 @@ from coexplorer.errors import (
     Unreachable,
 )
 from coexplorer.fields import changed_fields
-from coexplorer.library.changes import Change, Plan, PlanItem, build_plan, keep_fit
 from coexplorer.library.context import Context
 from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
 from coexplorer.library.entries import DONE, Action, Draft, Entry, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.judge import allow_unfit
+from coexplorer.library.plans import Change, Plan, PlanItem, build_plan, keep_fit
 from coexplorer.library.reading import search_time
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
 from coexplorer.library.selection import Fit, fit_query
@@ -66,7 +66,7 @@ class Bulk:
         change: Change,
         fits: Mapping[AssetId, Fit] | None = None,
     ) -> Plan:
-        """See `Library.plan`."""
+        """See `Changes.plan`."""
         records = await self._load(target)
         if isinstance(target, Query | str):
             query = parse_query(target) if isinstance(target, str) else target
@@ -87,7 +87,7 @@ class Bulk:
         return lambda _: is_current
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:
-        """See `Library.document`."""
+        """See `Changes.document`."""
         records = await self._load(target)
         fields = [(record.asset.id, record.asset.fields) for record in records]
         return await self._context.read(build_document, fields)
@@ -95,7 +95,7 @@ class Bulk:
     def plan_document(
         self, before: str, after: str, fits: Mapping[AssetId, Fit] | None = None
     ) -> Plan:
-        """See `Library.plan_document`."""
+        """See `Changes.plan_document`."""
         fits = fits or {}
         items = []
         for edit in find_edits(before, use_line_feeds(after, before=before)):
@@ -123,7 +123,7 @@ class Bulk:
     async def apply(
         self, plan: Plan, progress: OnProgress | None, stopping: Stopping = never
     ) -> BatchReport:
-        """See `Library.apply`."""
+        """See `Changes.apply`."""
         drafts = [draft for item in plan.items for draft in item.drafts()]
         return await self.start(drafts, plan.title, progress, stopping=stopping)
 
@@ -159,7 +159,7 @@ class Bulk:
         return await self._run(batch, written, purpose, progress, stopping)
 
     async def report(self, batch_id: int) -> BatchReport:
-        """See `Library.batch_report`."""
+        """See `Changes.report`."""
         return await self._report(batch_id, {})
 
     async def resume(
@@ -170,7 +170,7 @@ class Bulk:
         *,
         refused: bool = False,
     ) -> BatchReport:
-        """See `Library.resume`."""
+        """See `Changes.resume`."""
         journal = self._context.journal
         batch = await self._context.run(journal.batch, batch_id)
         if batch is None:

@@ -1,349 +1,360 @@
-"""What a bulk edit is meant to do, and what it would do to each asset. Pure."""
+"""`library.changes`: every change a user can make, and taking it back.
+
+Each is written into the journal before anything is sent: whatever happens then, `library.log` tells
+what arrived, what did not, and what nobody knows yet.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
-from coexplorer.errors import Refused
-from coexplorer.fields import (
-    FIELD_BY_NAME,
-    Fields,
-    Kind,
-    Value,
-    changed_fields,
-    replace_values,
-)
-from coexplorer.library.entries import Action, Draft, State
-from coexplorer.library.losses import Loss, find_loss
-from coexplorer.library.merge import unique
-from coexplorer.library.selection import Fit, keep_shown
-from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.models import AssetId, Record
-from coexplorer.written import trim
-
-_ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
+from coexplorer.errors import CoexplorerError
+from coexplorer.fields import Fields
+from coexplorer.library.acknowledged import apply_acknowledged
+from coexplorer.library.bulk import Bulk, Stopping, never
+from coexplorer.library.context import Context
+from coexplorer.library.create import Creator
+from coexplorer.library.edit import Editor, Heard
+from coexplorer.library.entries import Entry
+from coexplorer.library.history import History
+from coexplorer.library.log import Log
+from coexplorer.library.plans import Change, Plan
+from coexplorer.library.results import BatchProgress, BatchReport, EditResult, ReadyProgress
+from coexplorer.library.selection import Fit
+from coexplorer.models import Asset, AssetId, MetadataValue, NewAsset, Record
+from coexplorer.query import Query
 
 
-class Change(msgspec.Struct, frozen=True):
-    """One change to many assets; parts that are None or empty change nothing.
+class Changes:
+    """Changes one asset or many, now or after a plan; undoes, redoes and resends.
 
-    Attributes:
-        add_tags: Tags to add.
-        remove_tags: Tags to remove; renaming a tag means removing the old one and adding the new
-            one.
-        only_with: Skip assets that have none of these tags (for renaming and merging tags).
-        values: New values by the field's name; for a set, its complete value.
-        archive: True archives, False unarchives.
-        delete: Delete for good; assets that are not archived are skipped.
-        archive_first: With `delete`: archive assets that are not archived, then delete them.
+    Args:
+        context: What the session's modules share.
+        log: Reads the journal.
     """
 
-    add_tags: tuple[str, ...] = ()
-    remove_tags: tuple[str, ...] = ()
-    only_with: tuple[str, ...] = ()
-    values: Mapping[str, Value] = {}
-    archive: bool | None = None
-    delete: bool = False
-    archive_first: bool = False
+    def __init__(self, context: Context, log: Log) -> None:
+        self._context = context
+        self._editor = Editor(context)
+        self._creator = Creator(context)
+        self._bulk = Bulk(context, self._editor)
+        self._history = History(context, self._editor, self._bulk, log)
 
-    @property
-    def action(self) -> Action:
-        """The one action that this change stands for.
+    async def edit(
+        self,
+        asset_id: AssetId,
+        base: Fields,
+        mine: Fields,
+        *,
+        base_metadata: Mapping[str, MetadataValue] | None = None,
+        metadata: Mapping[str, MetadataValue] | None = None,
+        fit: Fit | None = None,
+        heard: Heard | None = None,
+    ) -> EditResult:
+        """Change fields of an asset, merged with what others did since `base` was read.
+
+        The intent is journaled before anything is sent; whatever fails afterwards, the text is in
+        the journal (`unsent`). Cancelled while the request is on its way, it is journaled as
+        unknown, and settled by a look at the platform.
+
+        Args:
+            asset_id: The asset.
+            base: The fields as the user was shown them.
+            mine: The fields as they should be.
+            base_metadata: Custom metadata as shown; only with `metadata`.
+            metadata: All custom metadata as it should be; None leaves it alone.
+            fit: What the asset must still be when it is read again.
+            heard: Called once with the result, as soon as it is written down, and with the asset as
+                the platform has it now; the catalog is updated next, before this returns. For the
+                mount, where a program waits for each save. It must not raise.
+
+        Returns:
+            The result, in state ``applied``, or ``unchanged`` when the platform had it already.
 
         Raises:
-            Refused: It mixes deleting, archiving and editing, or has nothing to do.
+            InvalidField: A changed value must not be sent; nothing was.
+            EditConflict: Somebody changed the same field; nothing was sent, the text is kept.
+            NoLongerFits: The asset is not what `fit` asks for any more; nothing was sent.
+            JournalError: The intent could not be written down; nothing was sent.
+            ApiError: The platform said no, or its reply was lost (``outcome_unknown``).
         """
-        actions = [Action.EDIT] if self._edits() else []
-        if self.archive is not None:
-            actions.append(Action.ARCHIVE if self.archive else Action.UNARCHIVE)
-        if self.delete:
-            actions.append(Action.DELETE)
-        if len(actions) != 1:
-            what = "nothing" if not actions else " and ".join(actions)
-            raise Refused(f"this asks for {what} at once", hint="give one kind of change at a time")
-        return actions[0]
-
-    @property
-    def title(self) -> str:
-        """One line for the log, e.g. ``add tag rna``."""
-        parts = []
-        for name, value in self.values.items():
-            if isinstance(value, tuple):
-                parts.append(f"set {name} {', '.join(value) or '(none)'}")
-        for verb, tags in (("add", self.add_tags), ("remove", self.remove_tags)):
-            if tags:
-                parts.append(f"{verb} {'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}")
-        parts += [f"set {name}" for name, value in self.values.items() if isinstance(value, str)]
-        if self.archive is not None:
-            parts.append("archive" if self.archive else "unarchive")
-        if self.delete:
-            parts.append("archive and delete" if self.archive_first else "delete")
-        return "; ".join(parts)
-
-    def _edits(self) -> bool:
-        return bool(self.add_tags or self.remove_tags or self.values)
-
-
-class FieldDiff(msgspec.Struct, frozen=True):
-    """One field before and after; sets are joined by a comma and a blank.
-
-    Attributes:
-        added, removed: What was added to a set and removed from it; tells more than the two values.
-    """
-
-    field: str
-    before: str
-    after: str
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """What people call the field."""
-        return FIELD_BY_NAME[self.field].title
-
-    @property
-    def is_set(self) -> bool:
-        """Whether it is a set that changed."""
-        return bool(self.added or self.removed)
-
-
-class PlanItem(msgspec.Struct, frozen=True):
-    """What the plan does to one asset, as far as the catalog knows.
-
-    Attributes:
-        base: The fields that the diff was made from.
-        mine: What they should become; equals `base` unless `action` is an edit.
-        reason: Why the asset is skipped; empty if it is not.
-        archive_first: Archive it before it is deleted.
-        needless: It is left out because nothing needs to change.
-        loss: What happens to its files, if `action` is a delete.
-        fit: What it must still be when it is read again, right before it is changed.
-        asked: Fields that were given as a whole.
-        seen: `base`, but for tags that are asked for and seem to be there already: the merge must
-            do them anyway if somebody changes them in between. None: as `base`.
-        since: What of it has changed since the user chose it, in words.
-        is_unsure: It seems to need no change, but that is old news: the platform is asked.
-    """
-
-    asset_id: AssetId
-    name: str
-    action: Action
-    base: Fields
-    mine: Fields
-    reason: str = ""
-    archive_first: bool = False
-    needless: bool = False
-    loss: Loss | None = None
-    fit: Fit | None = None
-    asked: tuple[str, ...] = ()
-    seen: Fields | None = None
-    is_unsure: bool = False
-    since: tuple[str, ...] = ()
-
-    @property
-    def diff(self) -> tuple[FieldDiff, ...]:
-        """The fields that change."""
-        return describe_difference(self.base, self.mine)
-
-    def drafts(self) -> tuple[Draft, ...]:
-        """Return what the journal writes down about it before anything is sent."""
-        edits = self.action is Action.EDIT
-        fit = self.fit
-        if fit is not None and (self.archive_first or self.action in _ARCHIVING):
-            fit = fit.whether_archived_or_not()
-        draft = Draft(
-            asset_id=self.asset_id,
-            asset_name=self.name,
-            action=self.action,
-            base=(self.seen or self.base) if edits else None,
-            mine=self.mine if edits else None,
-            state=State.SKIPPED if self.reason else State.PLANNED,
-            reason=self.reason,
-            needless=self.needless,
+        return await self._editor.edit(
+            asset_id,
+            base,
+            mine,
+            base_metadata=base_metadata,
+            metadata=metadata,
             fit=fit,
-            asked=self.asked,
+            heard=heard,
         )
-        if not self.archive_first:
-            return (draft,)
-        return (Draft(self.asset_id, self.name, Action.ARCHIVE, fit=self.fit), draft)
 
+    async def keep(
+        self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
+    ) -> int:
+        """Keep a text that `edit` refused among the unsent ones: its author has it nowhere else.
 
-class Plan(msgspec.Struct, frozen=True):
-    """A bulk edit before anything is sent: show it, then hand it to `Library.apply`."""
+        For the mount: a program that saves a file and ends doesn't ask again.
 
-    title: str
-    items: tuple[PlanItem, ...]
+        Returns:
+            The number of its entry.
 
-    @property
-    def todo(self) -> tuple[PlanItem, ...]:
-        """What would be sent."""
-        return tuple(item for item in self.items if not item.reason)
+        Raises:
+            JournalError: It can't be written down.
+        """
+        return await self._editor.keep(asset_id, base, mine, error)
 
-    @property
-    def skipped(self) -> tuple[PlanItem, ...]:
-        """What is skipped, each with its reason."""
-        return tuple(item for item in self.items if item.reason)
+    async def archive(self, asset_id: AssetId, *, archived: bool = True) -> EditResult:
+        """Archive or unarchive an asset.
 
-    @property
-    def missed(self) -> tuple[PlanItem, ...]:
-        """What is left out although the user wants it and it is not done yet."""
-        return tuple(item for item in self.skipped if not item.needless)
+        Raises:
+            JournalError: The intent could not be written down; nothing was sent.
+            ApiError: The platform said no.
+        """
+        return await self._editor.archive(asset_id, archived=archived)
 
-    @property
-    def losses(self) -> tuple[Loss, ...]:
-        """What happens to the files of the assets to delete."""
-        return tuple(item.loss for item in self.todo if item.loss is not None)
+    async def delete(
+        self, asset_id: AssetId, *, archive_first: bool = False, shown: Asset | None = None
+    ) -> EditResult:
+        """Delete an asset for good; this can't be undone.
 
+        Args:
+            asset_id: The asset.
+            archive_first: Archive it first, if it is not archived.
+            shown: What the user was shown; None: what the catalog has.
 
-def build_plan(
-    records: Sequence[Record],
-    change: Change,
-    fits: Mapping[AssetId, Fit] | None = None,
-    is_current: Callable[[Record], bool] = lambda _: True,
-) -> Plan:
-    """Say what `change` would do to each of `records`, and which it skips and why.
+        Raises:
+            ChangedSince: It is no longer what the user was shown; it was not deleted.
+            Refused: It is not archived, and `archive_first` is not given; nothing was sent.
+            JournalError: The intent could not be written down; nothing was sent.
+            ApiError: The platform said no.
+        """
+        return await self._editor.delete(asset_id, archive_first=archive_first, shown=shown)
 
-    Args:
-        records: As they are known.
-        change: What to do.
-        fits: What some of them must still be when they are read again.
-        is_current: Tells whether a record is recent enough to skip its asset as needing no change.
-            An older one is planned, and judged when it is read again.
+    async def create(self, new: NewAsset) -> Record:
+        """Ask the platform for a new asset; it starts in ``draft``: see `wait_ready`.
 
-    Raises:
-        InvalidField: The change has a value that must never be sent.
-        Refused: It has nothing to do, or more than one kind of change.
-    """
-    action = change.action
-    fits = fits or {}
-    items = []
-    for record in records:
-        fit = fits.get(record.asset.id)
-        if change.only_with:
-            fit = msgspec.structs.replace(fit or Fit(), tags=change.only_with)
-        found = fit is not None and bool(fit.query)
-        item = _plan_item(record, change, action, found=found, is_current=is_current)
-        items.append(keep_fit(item, fit))
-    return Plan(change.title, tuple(items))
+        The AWS keys go to the platform and nowhere else. After a lost reply, look for the asset by
+        name and mount; never ask twice.
 
+        Raises:
+            InvalidField: A value must not be sent; nothing was.
+            JournalError: The intent could not be written down; nothing was sent.
+            ApiError: The platform said no, or the outcome is unknown (``outcome_unknown``).
+        """
+        return await self._creator.create(new)
 
-def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
-    """Return an item that is carried out only if its asset still fits."""
-    if fit is None:
-        return item
-    seen = None if item.action is Action.EDIT else item.base  # an edit keeps them anyway
-    shown = item.fit.shown if item.fit else None
-    return msgspec.structs.replace(item, fit=msgspec.structs.replace(fit, seen=seen, shown=shown))
+    async def wait_ready(
+        self, asset_id: AssetId, *, progress: Callable[[ReadyProgress], None] | None = None
+    ) -> Record:
+        """Poll a draft (5 s, then slower) until it is ready or failed; the caller sets a deadline.
 
+        Returns:
+            The record, whose asset is in state ``ready`` or ``failed`` (with `failure_reason`).
+        """
+        return await self._creator.wait_ready(asset_id, progress)
 
-def note_changes(plan: Plan, seen: Mapping[AssetId, Mapping[str, Value]]) -> Plan:
-    """Say in a plan what has changed since its assets were chosen, as far as that was `seen`."""
-    items = []
-    for item in plan.items:
-        before = replace_values(item.base, seen.get(item.asset_id, {}))
-        changed = changed_fields(before, item.base)
-        if changed:
-            since = tuple(FIELD_BY_NAME[name].title for name in changed)
-            fit = item.fit and msgspec.structs.replace(item.fit, seen=before)
-            item = msgspec.structs.replace(item, since=since, fit=fit)  # noqa: PLW2901 - the same one
-        items.append(item)
-    return Plan(plan.title, tuple(items))
+    async def plan(
+        self,
+        target: Query | str | Sequence[AssetId] | Sequence[Record],
+        change: Change,
+        *,
+        fits: Mapping[AssetId, Fit] | None = None,
+    ) -> Plan:
+        """Say what `change` would do to each asset; sends nothing.
 
+        What a query found is judged by it again when it is read, right before it is changed:
+        what no longer fits is skipped, with the reason. An asset to delete must then be exactly as
+        in the plan; otherwise it is skipped too.
 
-def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
-    """Name the fields that differ, with both values."""
-    diffs = []
-    for name in changed_fields(before, after):
-        field = FIELD_BY_NAME[name]
-        if field.kind is Kind.SET:
-            old, new = field.set_of(before), field.set_of(after)
-            added = tuple(each for each in new if each not in old)
-            removed = tuple(each for each in old if each not in new)
-            texts = ", ".join(old), ", ".join(new)
-            diffs.append(FieldDiff(name, *texts, added=added, removed=removed))
-        else:
-            diffs.append(FieldDiff(name, field.text_of(before), field.text_of(after)))
-    return tuple(diffs)
+        Args:
+            target: A query, or ids, or assets as the user was shown them.
+            change: What to do.
+            fits: With ids: what they were chosen by, if that must be checked again.
 
+        Raises:
+            QueryError: The query has a mistake.
+            NotFound: An id that the catalog does not know is not on the platform either.
+            InvalidField: The change has a value that must not be sent.
+            Refused: The change has nothing to do, or several kinds of change.
+        """
+        return await self._bulk.plan(target, change, fits)
 
-def change_fields(fields: Fields, change: Change) -> Fields:
-    """Apply the editing part of `change` to `fields`."""
-    fields = replace_values(fields, change.values)
-    tags = fields.tags
-    # What is typed with something around it means the tag, unless the asset has it just so.
-    removed = {tag if tag in tags else trim(tag) for tag in change.remove_tags}
-    kept = (tag for tag in tags if tag not in removed)
-    return replace_values(fields, {"tags": unique([*kept, *change.add_tags])})
+    async def document(self, target: Query | str | Sequence[AssetId]) -> str:
+        """Write the matched assets as one text document for an editor.
 
+        Raises:
+            QueryError: The query has a mistake.
+        """
+        return await self._bulk.document(target)
 
-def _add_asked_tags(base: Fields, change: Change, mine: Fields) -> Fields | None:
-    """Return a base without the tags that were asked for; see `PlanItem.seen`."""
-    removed = (tag if tag in base.tags else trim(tag) for tag in change.remove_tags)
-    kept = (tag for tag in base.tags if tag not in change.add_tags)
-    seen = unique([*kept, *(tag for tag in removed if tag not in mine.tags)])
-    return None if set(seen) == set(base.tags) else replace_values(base, {"tags": seen})
+    async def plan_document(
+        self, before: str, after: str, *, fits: Mapping[AssetId, Fit] | None = None
+    ) -> Plan:
+        """Say what the edits in a document would do.
 
+        Args:
+            before: The document.
+            after: Its edited text.
+            fits: See `plan`.
 
-def _plan_item(
-    record: Record,
-    change: Change,
-    action: Action,
-    *,
-    found: bool,
-    is_current: Callable[[Record], bool],
-) -> PlanItem:
-    """Plan what is done to one asset.
+        Raises:
+            DocumentError: The edited text can't be read; has the line's number.
+            InvalidField: It has a value that must not be sent.
+        """
+        return await self._context.read(self._bulk.plan_document, before, after, fits)
 
-    Args:
-        record: The asset.
-        change: What to do.
-        action: Its one action.
-        found: A query has found it; otherwise somebody named this very asset.
-        is_current: See `build_plan`.
-    """
-    asset = record.asset
-    base = mine = asset.fields
-    reason = ""
-    is_unsure = False
-    seen: Fields | None = None
-    archived = record.membership.archived
-    if action is Action.EDIT:
-        mine = tidy_fields(change_fields(base, change), base)
-        if change.only_with and not set(change.only_with) & set(base.tags):
-            mine, reason = base, f"has no tag {' or '.join(change.only_with)}"
-        elif not (changed := changed_fields(base, mine)):
-            is_unsure = not is_current(record)
-            reason = "" if is_unsure else "already so"
-            seen = _add_asked_tags(base, change, mine)
-        else:
-            seen = _add_asked_tags(base, change, mine)
-            check_fields(mine, only=changed, known=(base,))
-    elif action in _ARCHIVING:
-        # What is known may be a minute old. Of assets that are meant, sending asks the platform.
-        if archived is change.archive:
-            is_unsure = not found or not is_current(record)
-            said = "already archived" if archived else "not archived"
-            reason = "" if is_unsure else said
-    elif archived is False and not change.archive_first:  # where nobody knows, sending looks again
-        reason = "not archived: archive it first"
-    needless = bool(reason) and action is not Action.DELETE
-    first = action is Action.DELETE and not archived and change.archive_first
-    deletes = action is Action.DELETE
-    return PlanItem(
-        asset.id,
-        asset.name,
-        action,
-        base,
-        mine,
-        reason,
-        first,
-        needless,
-        loss=find_loss(asset) if deletes else None,
-        fit=keep_shown(asset) if deletes else None,
-        asked=tuple(change.values),
-        seen=seen,
-        is_unsure=is_unsure,
-    )
+    async def apply(
+        self,
+        plan: Plan,
+        *,
+        progress: Callable[[BatchProgress], None] | None = None,
+        stopping: Stopping = never,
+    ) -> BatchReport:
+        """Carry out a plan: write everything into the journal, then send a few assets at a time.
+
+        One asset's failure does not stop the others. If this is cancelled or killed, the journal
+        knows what is done, what is not and what is unknown: `batch_report`, `resume`.
+
+        Args:
+            plan: What to do.
+            progress: Called after each asset.
+            stopping: Asked before each asset; once true, assets on their way finish and no other
+                one starts.
+
+        Raises:
+            JournalError: The plan could not be written down; nothing was sent.
+        """
+        return await self._bulk.apply(plan, progress, stopping)
+
+    async def resume(
+        self,
+        batch_id: int,
+        *,
+        progress: Callable[[BatchProgress], None] | None = None,
+        stopping: Stopping = never,
+        refused: bool = False,
+    ) -> BatchReport:
+        """Do what is left of a batch: only failed, interrupted and unknown entries.
+
+        It takes the same arguments as `apply`; `refused` retries refused changes too.
+        """
+        return await self._bulk.resume(batch_id, progress, stopping, refused=refused)
+
+    async def report(self, batch_id: int) -> BatchReport:
+        """Return each asset's outcome in a batch."""
+        return await self._bulk.report(batch_id)
+
+    async def retry(self, entry_id: int) -> EditResult:
+        """Resend a kept change, merged as `edit` does; raises what `edit` raises.
+
+        This also resends a refused one, because it was named by its number.
+
+        Raises:
+            Refused: The entry is not kept for a retry, or its secrets were never kept.
+        """
+        return await self._history.retry(entry_id)
+
+    async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool = True) -> bool:
+        """Replace a kept text with a newer one; `retry` sends it.
+
+        Args:
+            entry_id: The entry.
+            base: The fields as the user has seen them.
+            mine: The fields as the user wants them now.
+            check: Refuse what the platform would refuse; otherwise keep it as it is.
+
+        Returns:
+            False if it is no longer kept, or is not the user's own edit.
+
+        Raises:
+            InvalidField: A field is not allowed; nothing was written down.
+            JournalError: It can't be written down.
+        """
+        return await self._history.amend(entry_id, base, mine, check=check)
+
+    async def discard(self, entry_id: int) -> Entry:
+        """Discard a kept change; its text stays readable in the log.
+
+        If its reply was lost, the platform is asked first: what had arrived stays, as ``applied``.
+
+        Raises:
+            ApiError: It may have arrived, and the platform can't be asked; it is kept.
+            Refused: The entry is not kept.
+        """
+        return await self._history.discard(entry_id)
+
+    async def discard_batch(self, batch_id: int) -> int:
+        """Discard everything that is kept of a batch; return how many changes that was.
+
+        What had arrived although its reply was lost stays, as with `discard`.
+
+        Raises:
+            ApiError: Some may have arrived, and the platform can't be asked; nothing is discarded.
+        """
+        return await self._history.discard_batch(batch_id)
+
+    async def settle(self) -> list[Entry]:
+        """Ask the platform about every change of unknown outcome; return them as they are now."""
+        return await self._history.settle()
+
+    async def settle_batch(self, batch_id: int) -> None:
+        """Ask the platform about what of a batch is of unknown outcome.
+
+        Raises:
+            ApiError: The platform can't be asked; what is settled by then stays so.
+        """
+        await self._history.settle_batch(batch_id)
+
+    async def plan_undo(self, batch_id: int) -> Plan:
+        """Say what undoing a batch would do to each asset; sends nothing.
+
+        If the reply to a part of it was lost, it asks the platform what arrived.
+
+        Raises:
+            ApiError: The platform can't be asked.
+            Refused: There is no batch of this number.
+            UndoRefused: There is nothing to undo, or it was a delete or a create.
+        """
+        return await self._history.plan_undo(batch_id)
+
+    async def undo(
+        self,
+        batch_id: int | None = None,
+        *,
+        progress: Callable[[BatchProgress], None] | None = None,
+        stopping: Stopping = never,
+    ) -> BatchReport:
+        """Undo a batch (None: the last change) by ordinary edits; an undo is redone.
+
+        Tags are undone one by one. A text that somebody has changed since is left alone and named
+        in `skipped_fields`; an asset with nothing left to undo is ``skipped``. What was left
+        alone, was not sent or was refused still stands: the next undo tries it again. What of the
+        batch itself was not sent is given up, and is in the report's `given_up`; a redo asks for it
+        again.
+
+        Raises:
+            ApiError: The reply to a part of it was lost, and the platform can't be asked whether it
+                arrived: nothing was written down or sent.
+            UndoRefused: There is nothing to undo, or the last change did not go through, or it was
+                a delete or a create, or another process is undoing the same right now.
+        """
+        return await self._history.undo(batch_id, progress, stopping)
+
+    async def redo(self, *, progress: Callable[[BatchProgress], None] | None = None) -> BatchReport:
+        """Do again what the last undo took back; one that was not sent yet is given up.
+
+        Raises:
+            UndoRefused: Nothing was undone, or the last undo did not go through.
+        """
+        return await self._history.redo(progress)
+
+    async def apply_acknowledged(self) -> int:
+        """Put into the catalog what the journal says was done, if a crash came between.
+
+        Returns:
+            How many assets the catalog learned something about.
+
+        Raises:
+            JournalError: The journal can't be read.
+        """
+        return await apply_acknowledged(self._context)

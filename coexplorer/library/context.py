@@ -33,7 +33,7 @@ from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.journal import Journal
 from coexplorer.library.reading import search_time
-from coexplorer.library.status import Status, describe_gaps
+from coexplorer.library.status import Status
 from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret, Wait
 from coexplorer.query import Query
 
@@ -128,7 +128,7 @@ class Context:
         return self._client.waits.find()
 
     async def sign_in(self, token: Secret) -> None:
-        """Go on with another token, once the platform takes it; see `Library.sign_in`."""
+        """Go on with another token, once the platform takes it; see `Platform.sign_in`."""
         if self.offline:
             raise Unreachable(
                 "this session is offline", hint="leave out the offline option for this"
@@ -139,7 +139,7 @@ class Context:
             self._client = client
 
     async def sign_in_again(self) -> bool:
-        """Go on with the token that the settings have now; see `Library.sign_in_again`."""
+        """Go on with the token that the settings have now; see `Platform.sign_in_again`."""
         # A program that is asked for it may take long, and must not hold up the end.
         token = await anyio.to_thread.run_sync(self.settings.load_token, abandon_on_cancel=True)
         if self._refused is not None and token.reveal() == self._refused.reveal():
@@ -282,13 +282,12 @@ class Context:
             is_kept=self.catalog.path == self.settings.catalog_path,
             journal_problem=problem.message if problem else "",
             dialect=state.dialect or "",
-            gaps=describe_gaps(state.gaps),
             refused=kept.get(State.REFUSED, 0),
             stopped=kept.get(State.STOPPED, 0),
         )
 
     def peek(self, asset_id: AssetId) -> Excerpt | None:
-        """Return what `Library.peek` returns."""
+        """Return what `Assets.peek` returns."""
         try:
             return self.catalog.excerpt(asset_id)
         except CatalogError as error:
@@ -327,7 +326,7 @@ class Context:
     async def fetch_many(
         self, ids: Sequence[AssetId], heard: Callable[[int], None] | None = None
     ) -> dict[AssetId, Record | ApiError]:
-        """GET assets, a few at a time; see `Library.fetch_many`."""
+        """GET assets, a few at a time; see `Platform.fetch_many`."""
         found: dict[AssetId, Record | ApiError] = {}
         todo = iter(dict.fromkeys(ids))
         hopeless: list[ApiError] = []

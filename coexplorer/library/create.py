@@ -42,7 +42,7 @@ class Creator:
         self._context = context
 
     async def create(self, new: NewAsset) -> Record:
-        """See `Library.create`. The journal gets the editable fields, never the source's keys."""
+        """See `Changes.create`. The journal gets the editable fields, never the source's keys."""
         context = self._context
         fields = tidy_fields(fields_of(new))
         check_fields(fields)
@@ -74,7 +74,7 @@ class Creator:
     async def wait_ready(
         self, asset_id: AssetId, progress: Callable[[ReadyProgress], None] | None
     ) -> Record:
-        """See `Library.wait_ready`."""
+        """See `Changes.wait_ready`."""
         started = time.monotonic()
         for wait_s in poll_waits():
             record = await self._context.fetch(asset_id)

@@ -89,7 +89,7 @@ class Editor:
         fit: Fit | None = None,
         heard: Heard | None = None,
     ) -> EditResult:
-        """See `Library.edit`."""
+        """See `Changes.edit`."""
         mine = tidy_fields(mine, base)
         changed = changed_fields(base, mine)
         check_fields(mine, only=changed, known=(base,))
@@ -104,7 +104,7 @@ class Editor:
     async def keep(
         self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
     ) -> int:
-        """See `Library.keep`."""
+        """See `Changes.keep`."""
         draft = Draft(asset_id, base.name, Action.EDIT, base, mine)
         state = failed_state(error, sent=False)
         if isinstance(error, Refused):
@@ -116,7 +116,7 @@ class Editor:
         return numbers[0]
 
     async def archive(self, asset_id: AssetId, *, archived: bool) -> EditResult:
-        """See `Library.archive`."""
+        """See `Changes.archive`."""
         action = Action.ARCHIVE if archived else Action.UNARCHIVE
         name = await self.name_of(asset_id)
         return await self.do(Draft(asset_id, name, action), title=f"{action} {name}")
@@ -124,7 +124,7 @@ class Editor:
     async def delete(
         self, asset_id: AssetId, *, archive_first: bool, shown: Asset | None
     ) -> EditResult:
-        """See `Library.delete`."""
+        """See `Changes.delete`."""
         if shown is None:
             record = await self._context.known(asset_id)
             shown = record.asset if record else None
@@ -165,7 +165,7 @@ class Editor:
         Args:
             entries: The entries.
             purpose: Whether they are done or taken back.
-            heard: See `Library.edit`.
+            heard: See `Changes.edit`.
             cut_off: See `carry_out`.
 
         Raises:
@@ -202,7 +202,7 @@ class Editor:
         Args:
             entry: The entry.
             purpose: Whether it is done or taken back.
-            heard: See `Library.edit`.
+            heard: See `Changes.edit`.
             archived: Whether the asset is archived, where that is known for sure.
             cut_off: What it is if this is cancelled before it is sent.
 

@@ -1,4 +1,7 @@
-"""An asset's files: listing them, and downloading them into a folder that nothing escapes from."""
+"""`library.files`: listing an asset's files, and downloading them.
+
+Nothing escapes from the folder that they are downloaded into.
+"""
 
 from __future__ import annotations
 
@@ -62,10 +65,23 @@ class Files:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def list_files(
-        self, asset_id: AssetId, path: str, trouble: OnTrouble | None
+    async def list_folder(
+        self,
+        asset_id: AssetId,
+        path: str = "",
+        *,
+        trouble: OnTrouble | None = None,
     ) -> tuple[FileEntry, ...]:
-        """See `Library.list_files`."""
+        """List one folder of an internal asset's files.
+
+        Args:
+            asset_id: The asset.
+            path: The folder; empty: the root.
+            trouble: Called with what is missing in the answer. None: raise it.
+
+        Raises:
+            BadReply: The platform lists only part of it, or nonsense.
+        """
         folder = await self._list(asset_id, path)
         for error in await self._find_gaps(asset_id, path, folder):
             _tell(error, trouble)
@@ -91,11 +107,27 @@ class Files:
         return [BadReply(text, hint=_TELL_OWNER) for text in _name_gaps(folder, place, unsaid)]
 
     async def walk(
-        self, asset_id: AssetId, path: str, trouble: OnTrouble | None
+        self,
+        asset_id: AssetId,
+        path: str = "",
+        *,
+        trouble: OnTrouble | None = None,
     ) -> AsyncGenerator[FileEntry]:
-        """See `Library.walk_files`."""
+        """Stream everything below a folder: each folder, then what is in it.
+
+        Close it with ``aclosing``.
+
+        Args:
+            asset_id: The asset.
+            path: The folder; empty: the root.
+            trouble: Called with what is missing, while the rest goes on. None: raise it.
+
+        Raises:
+            Refused: Folders are nested without end; what came before was listed.
+            BadReply: See `list_folder`.
+        """
         # Depth first: each folder, then what is in it. A stack of what is still to be looked at.
-        first = await self.list_files(asset_id, path, trouble)
+        first = await self.list_folder(asset_id, path, trouble=trouble)
         waiting = [(entry, 0) for entry in reversed(first)]
         seen: dict[tuple[str, bool], FileEntry] = {}
         folders = 0
@@ -119,7 +151,7 @@ class Files:
                 _tell(endless, trouble)
                 return
             try:
-                inner = await self.list_files(asset_id, entry.wire_path, trouble)
+                inner = await self.list_folder(asset_id, entry.wire_path, trouble=trouble)
             except ApiError as error:
                 if isinstance(error, _OF_ALL):
                     raise
@@ -151,11 +183,29 @@ class Files:
         path: str,
         folder: Path,
         *,
-        progress: OnProgress | None,
-        trouble: OnTrouble | None,
-        arrived: OnArrival | None,
+        progress: OnProgress | None = None,
+        trouble: OnTrouble | None = None,
+        arrived: OnArrival | None = None,
     ) -> list[Path]:
-        """See `Library.download`."""
+        """Download a file, or a folder with everything below it, into `folder`.
+
+        Resumes what an earlier download left, and does not fetch a complete file again; never
+        overwrites a different file of the same name. Checks the size.
+
+        Args:
+            asset_id: The asset.
+            path: The file or folder; empty: all of them.
+            folder: Where they go.
+            progress: Called with how far each file is.
+            trouble: Called with each file or folder that can't be read, while the others come.
+                None: raise the first one.
+            arrived: Called with each file once all of it is there, also of a download that ends
+                with an error.
+
+        Raises:
+            Refused: A path from the platform would leave `folder`, or the size does not match.
+            ApiError: No file can be read.
+        """
         path = path.strip("/")
         start = PurePosixPath(path).parent if path else PurePosixPath()
         written = []
@@ -201,7 +251,7 @@ class Files:
             if not entry.is_folder:
                 yield entry
         if not path or any(entry.is_folder for entry in found):
-            async with aclosing(self.walk(asset_id, path, trouble)) as entries:
+            async with aclosing(self.walk(asset_id, path, trouble=trouble)) as entries:
                 async for entry in entries:
                     yield entry
 

@@ -1,4 +1,4 @@
-"""What was done here: the log, what waits for the user, undo and redo."""
+"""Acts on what is in the journal: undo, redo, retry, and giving up."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import msgspec
 
 from coexplorer.errors import ApiError, Refused, UndoRefused
 from coexplorer.fields import Fields, changed_fields
-from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never, no_batch
-from coexplorer.library.changes import Plan, PlanItem
+from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor, build_edit_title
 from coexplorer.library.entries import (
@@ -21,10 +20,11 @@ from coexplorer.library.entries import (
     Draft,
     Entry,
     Purpose,
-    Reason,
     State,
 )
 from coexplorer.library.judge import allow_unfit
+from coexplorer.library.log import Log
+from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import check_fields, tidy_fields
@@ -33,78 +33,33 @@ _OPPOSITE = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
 
 
 class History:
-    """Reads the journal, and acts on what is in it.
+    """Takes back, resends or gives up what is in the journal.
 
     Args:
         context: What the session's modules share.
         editor: Sends one asset's change.
         bulk: Carries batches out.
+        log: Reads the journal.
     """
 
-    def __init__(self, context: Context, editor: Editor, bulk: Bulk) -> None:
+    def __init__(self, context: Context, editor: Editor, bulk: Bulk, log: Log) -> None:
         self._context = context
         self._editor = editor
         self._bulk = bulk
-
-    async def ensure_journal(self) -> None:
-        """See `Library.ensure_journal`."""
-        await self._context.run(self._context.journal.ensure_settled)
-
-    async def log(self, limit: int, offset: int) -> list[Entry]:
-        """See `Library.log`."""
-        return await self._context.run(self._context.journal.log, limit=limit, offset=offset)
-
-    async def batches(self, limit: int, offset: int) -> list[Batch]:
-        """See `Library.batches`."""
-        return await self._context.run(self._context.journal.batches, limit=limit, offset=offset)
-
-    async def batch(self, batch_id: int) -> Batch:
-        """See `Library.batch`."""
-        batch = await self._context.run(self._context.journal.batch, batch_id)
-        if batch is None:
-            raise no_batch(batch_id)
-        return batch
-
-    async def count_batches(self) -> int:
-        """See `Library.count_batches`."""
-        return await self._context.run(self._context.journal.count_batches)
-
-    async def entries(
-        self, batch_id: int, limit: int, offset: int, *, kept_first: bool
-    ) -> list[Entry]:
-        """See `Library.entries`."""
-        return await self._context.run(
-            self._context.journal.entries_of,
-            batch_id,
-            limit=limit,
-            offset=offset,
-            kept_first=kept_first,
-        )
-
-    async def reasons(self, batch_id: int) -> list[Reason]:
-        """See `Library.reasons`."""
-        return await self._context.run(self._context.journal.reasons_of, batch_id)
-
-    async def unsent(self) -> list[Entry]:
-        """See `Library.unsent`."""
-        return await self._context.run(self._context.journal.pending)
-
-    async def kept(self) -> list[Entry]:
-        """See `Library.kept`."""
-        return await self._context.run(self._context.journal.kept)
+        self._log = log
 
     async def settle(self) -> list[Entry]:
-        """See `Library.settle`."""
+        """See `Changes.settle`."""
         pending = await self._context.run(self._context.journal.pending)
         return await settle_entries(self._context, pending)
 
     async def settle_batch(self, batch_id: int) -> None:
-        """See `Library.settle_batch`."""
+        """See `Changes.settle_batch`."""
         entries = await self._context.run(self._context.journal.entries_of, batch_id)
         await settle_entries(self._context, entries)
 
     async def retry(self, entry_id: int) -> EditResult:
-        """See `Library.retry`."""
+        """See `Changes.retry`."""
         entry = await self._kept(entry_id)
         if entry.state is State.UNKNOWN:
             await settle_entries(self._context, [entry])
@@ -125,7 +80,7 @@ class History:
         return await self._editor.carry_out(allow_unfit(entry), purpose, cut_off=cut_off)
 
     async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool) -> bool:
-        """See `Library.amend`."""
+        """See `Changes.amend`."""
         mine = tidy_fields(mine, base)
         changed = changed_fields(base, mine)
         if check:
@@ -136,7 +91,7 @@ class History:
         )
 
     async def discard(self, entry_id: int) -> Entry:
-        """See `Library.discard`."""
+        """See `Changes.discard`."""
         entry = await self._kept(entry_id)
         if entry.state is State.UNKNOWN:
             await self._ask_before_discard([entry])
@@ -148,7 +103,7 @@ class History:
         return await self._context.run(self._context.journal.entry, entry_id) or entry
 
     async def discard_batch(self, batch_id: int) -> int:
-        """See `Library.discard_batch`."""
+        """See `Changes.discard_batch`."""
         entries = await self._context.run(self._context.journal.entries_of, batch_id)
         await self._ask_before_discard(entries)
         return await self._context.write_down(self._context.journal.discard_batch, batch_id)
@@ -168,26 +123,9 @@ class History:
             )
             raise
 
-    async def undoable(self, before: int | None) -> Batch | None:
-        """See `Library.undoable`."""
-        journal = self._context.journal
-        if before is None:
-            return await self._context.run(journal.find_undoable)
-        return await self._context.run(journal.find_reversible, before=before)
-
-    async def redoable(self) -> Batch | None:
-        """See `Library.redoable`."""
-        return await self._context.run(self._context.journal.find_redoable)
-
-    async def last(self, purpose: Purpose) -> Batch | None:
-        """See `Library.last`."""
-        is_undo = purpose is Purpose.UNDO
-        purposes = (Purpose.DO, Purpose.REDO) if is_undo else (Purpose.UNDO,)
-        return await self._context.run(self._context.journal.find_last, purposes)
-
     async def plan_undo(self, batch_id: int) -> Plan:
-        """See `Library.plan_undo`."""
-        batch = await self.batch(batch_id)
+        """See `Changes.plan_undo`."""
+        batch = await self._log.batch(batch_id)
         await self._find_out(batch)
         drafts = await self._plan_reversal(batch)
         purpose = find_opposite(batch)
@@ -199,15 +137,15 @@ class History:
         progress: OnProgress | None,
         stopping: Stopping = never,
     ) -> BatchReport:
-        """See `Library.undo`."""
-        await self.ensure_journal()
-        last = self._find_last(Purpose.UNDO) if batch_id is None else self.batch(batch_id)
+        """See `Changes.undo`."""
+        await self._log.ensure_journal()
+        last = self._find_last(Purpose.UNDO) if batch_id is None else self._log.batch(batch_id)
         batch = await last
         try:
             return await self._reverse(batch, progress, stopping)
         except UndoRefused as error:
             # Nobody asked for an older change: it is named, not taken back.
-            older = await self.undoable(batch.id)
+            older = await self._log.undoable(before=batch.id)
             if batch_id is not None or older is None:
                 raise
             hint = f"the last change that can be is number {older.id} of the log: {older.title}"
@@ -226,7 +164,7 @@ class History:
                 for.
         """
         is_undo = purpose is Purpose.UNDO
-        last = await self.last(purpose)
+        last = await self._log.last(purpose)
         if last is None:
             hint = "the log shows what was done here" if is_undo else "redo takes back an undo"
             raise UndoRefused(f"there is nothing to {purpose}", hint=hint)
@@ -234,7 +172,7 @@ class History:
         if last.standing or any(last.counts.get(state) for state in waits):
             return last
         hints = [f"give it up: coexplorer undo {last.id}"] if last.kept else []
-        older = await self.undoable(last.id) if is_undo else await self.redoable()
+        older = await self._log.undoable(before=last.id) if is_undo else await self._log.redoable()
         what = "change" if is_undo else "undo"
         if older is not None:
             hints.append(f"the {what} before it: coexplorer undo {older.id} ({older.title})")
@@ -245,8 +183,8 @@ class History:
         )
 
     async def redo(self, progress: OnProgress | None) -> BatchReport:
-        """See `Library.redo`."""
-        await self.ensure_journal()
+        """See `Changes.redo`."""
+        await self._log.ensure_journal()
         return await self._reverse(await self._find_last(Purpose.REDO), progress)
 
     async def _reverse(

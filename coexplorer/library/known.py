@@ -7,15 +7,13 @@ journal is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from coexplorer.library.opening import open_catalog
-from coexplorer.library.reading import Reading, search_time
-from coexplorer.library.status import Status, describe_gaps
-from coexplorer.models import AssetId, Record
-from coexplorer.query import Query
+from coexplorer.library.reading import Reading
+from coexplorer.library.status import Status
 
 if TYPE_CHECKING:
     from coexplorer.catalog import Catalog
@@ -25,30 +23,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Known(Reading):
+class Known:
     """What is known of a platform's assets on this machine; made by `open_known`.
 
-    Its methods are those of `Library` that have the same names. They never wait.
+    It answers as `Library` does, without ever waiting.
 
     Args:
         settings: Whose catalog.
         catalog: It, or what has to do in its place.
         problem: Why it does; else empty.
+
+    Attributes:
+        assets: What is in the catalog.
     """
 
     def __init__(self, settings: Settings, catalog: Catalog, problem: str) -> None:
-        super().__init__(catalog, _read_now)
         self.settings = settings
+        self.assets = Reading(catalog, _read_now)
+        self._catalog = catalog
         self._problem = problem
-
-    async def records(self, target: Query | Sequence[AssetId]) -> list[Record]:
-        """See `Library.records`."""
-        asked = target if isinstance(target, Query) else list(target)
-        return await self._read(self._catalog.records, asked, now=search_time())
 
     async def status(self) -> Status:
         """See `Library.status`; of the journal nothing is said."""
-        state = await self._read(self._catalog.sync_state)
+        state = self._catalog.sync_state()
         return Status(
             total=state.assets,
             complete=state.complete,
@@ -59,7 +56,6 @@ class Known(Reading):
             catalog_problem=self._problem,
             is_kept=self._catalog.path == self.settings.catalog_path,
             dialect=state.dialect or "",
-            gaps=describe_gaps(state.gaps),
         )
 
 

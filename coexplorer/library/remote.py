@@ -23,7 +23,7 @@ _MOST_HELD = 200_000
 async def find_remote(
     context: Context, query: Query, offset: int, limit: int | None
 ) -> RemoteFound:
-    """See `Library.find_remote`."""
+    """See `Platform.find`."""
     part = platform_part(query)
     walk = (await context.client()).iter_pages(part.request)
     end = None if limit is None else offset + limit
@@ -52,8 +52,7 @@ async def find_remote(
                 answer.close()
     enough = end is not None and len(found) >= end and not part.rest.sort
     incomplete = cut or (walk.incomplete is not None and not enough)
-    reason = "" if walk.incomplete is None else walk.incomplete.value
-    return RemoteFound(tuple(found[offset:end]), incomplete, len(walk.left_out), reason)
+    return RemoteFound(tuple(found[offset:end]), incomplete, len(walk.left_out))
 
 
 @contextmanager
@@ -121,7 +120,7 @@ class _Answer:
 async def search_remote(
     context: Context, request: SearchRequest, *, rows: int | None = None
 ) -> AsyncIterator[Asset]:
-    """See `Library.search_remote`."""
+    """See `Platform.search`."""
     client = await context.client()
     walk = client.iter_pages(request) if rows is None else client.iter_pages(request, limit=rows)
     async for page in walk:

@@ -69,11 +69,11 @@ class Resolver:
         self._sync = sync
 
     async def resolve(self, text: str, *, guess: bool = False) -> AssetId:
-        """See `Library.resolve`."""
+        """See `Assets.resolve`."""
         return (await self.resolve_all([Named((text,))], guess=guess))[0].asset_id
 
     async def resolve_all(self, named: Sequence[Named], *, guess: bool = False) -> list[Resolved]:
-        """See `Library.resolve_all`."""
+        """See `Assets.resolve_all`."""
         found = await self._find(named)
         missing = [each for each in named if not found[each]]
         if missing and not self._context.offline:
@@ -101,7 +101,7 @@ class Resolver:
         return list(resolved.values())
 
     async def look_for_names(self, names: Sequence[str]) -> None:
-        """See `Library.look_for_names`."""
+        """See `Assets.look_for_names`."""
         client = await self._context.client()
         for name in names:
             query = name_query(name) if is_sayable(name) else ""
@@ -141,7 +141,7 @@ class Resolver:
     async def _look_again(self, named: Sequence[Named]) -> dict[Named, _Found]:
         """Read what many of a list, or the beginning of an id, are asked of: no search knows."""
         if len(named) > _ASKED_SINGLY:
-            await self._sync.sync(force=False)
+            await self._sync.sweep()
         elif any(_is_beginning(text) for each in named for text in each.spellings):
             await self._sync.refresh()
         return await self._find(named)

@@ -27,9 +27,9 @@ class EditResult(msgspec.Struct, frozen=True):
 
     Attributes:
         entry_id: Its number in the journal.
-        batch_id: What `Library.undo` takes.
+        batch_id: What `Changes.undo` takes.
         asset_id: The asset.
-        state: ``applied`` or ``unchanged`` from `Library.edit`; any in the outcome of a batch.
+        state: ``applied`` or ``unchanged`` from `Changes.edit`; any in the outcome of a batch.
         before: What the platform had; None if nothing was read.
         after: What the platform has now; None likewise.
         changed: Names of the fields that the write changed.
@@ -251,8 +251,6 @@ class SyncReport(msgspec.Struct, frozen=True):
         duration_s: Wall-clock seconds.
         by_other: Another process did it, and this one waited.
         left_out: Rows from the platform that name no asset: without an id, or with an invalid one.
-        gaps: What else the platform did not show, a sentence each.
-        endless: The platform listed more and more assets, and was given up.
     """
 
     complete: bool
@@ -262,8 +260,6 @@ class SyncReport(msgspec.Struct, frozen=True):
     duration_s: float
     by_other: bool = False
     left_out: int = 0
-    gaps: tuple[str, ...] = ()
-    endless: bool = False
 
 
 class DownloadProgress(msgspec.Struct, frozen=True):
@@ -296,11 +292,9 @@ class RemoteFound(msgspec.Struct, frozen=True):
 
     Attributes:
         incomplete: It has more, but does not show it.
-        reason: Why, as the end of a sentence; empty: it is more than one answer can hold.
         left_out: Rows of its answer that name no asset.
     """
 
     assets: tuple[Asset, ...]
     incomplete: bool
     left_out: int = 0
-    reason: str = ""

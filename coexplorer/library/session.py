@@ -43,7 +43,7 @@ async def open_library(
     catalog that can't be used is bypassed: `Library.status` says so in one line. So it does of a
     journal that can't be written: everything can be read then, and a change raises `JournalError`.
     What an earlier session left half done is settled as far as this machine knows: see
-    `Library.unsent`.
+    `Log.unsent`.
 
     Args:
         settings: Where the platform, the catalog and the journal are.

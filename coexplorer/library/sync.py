@@ -1,4 +1,4 @@
-"""Keeping the catalog true: sweeps and refreshes (design: catalog-and-edits.md, Sync).
+"""`library.sync`: keeping the catalog true (design: catalog-and-edits.md, Sync).
 
 One process sweeps; others wait for what it finds. The decisions are in `sweep_plan`.
 """
@@ -13,24 +13,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-import msgspec
 
-from coexplorer.catalog.sweeps import STALE_AFTER_S, Gaps
+from coexplorer.catalog.sweeps import STALE_AFTER_S
 from coexplorer.errors import CatalogError, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.results import SyncReport
-from coexplorer.library.status import describe_gaps, describe_untold
 from coexplorer.library.sweep_plan import (
     NEWEST,
     REFRESH_EVERY_S,
     SWEEP_TIMES,
-    VIEWS,
-    Leg,
     Need,
-    find_listed,
-    find_most_rows,
     find_need,
     find_searchable,
     is_suspicious,
@@ -65,12 +59,15 @@ class Sync:
         self._last: tuple[float, SyncReport] | None = None
         self.busy = False
 
-    async def sync(self, *, force: bool, anew: bool = False) -> SyncReport:
-        """See `Library.sync`.
+    async def sweep(self, *, force: bool = False, anew: bool = False) -> SyncReport:
+        """Sweep the platform once, or wait for the process that does. Progress comes as events.
 
         Args:
-            force: Believe that a large part vanished.
+            force: Accept a sweep in which a large part of the assets vanished.
             anew: A sweep that was begun before now will not do, whoever made it.
+
+        Raises:
+            Refused: A large part vanished, twice; nothing was removed.
         """
         asked_at = time.time()
         since = time.monotonic()
@@ -87,18 +84,32 @@ class Sync:
                     return report
 
     async def catch_up(self) -> SyncReport:
-        """See `Library.catch_up`."""
+        """Bring the catalog up to date: what is new first, then everything.
+
+        For users who ask for news: somebody else's edit of an old asset is news, and only a sweep
+        that begins after the question is sure to see it (40 pages for 40,000 assets).
+
+        Raises:
+            Refused: See `sweep`.
+        """
         if (await self._context.run(self._context.catalog.sync_state)).synced_at is not None:
             await self.refresh()
-        return await self.sync(force=False, anew=True)
+        return await self.sweep(anew=True)
 
     async def ensure_found(self, query: Query) -> float | None:
-        """See `Library.ensure_found`."""
+        """Bring the catalog up to date for a query whose assets will be changed.
+
+        Sweeps, unless the last sweep was less than a minute ago, or less than ten times its length
+        if that is longer; then it reads only what the platform itself finds for the query.
+
+        Returns:
+            Epoch seconds of the end of the last complete sweep; None if there was none.
+        """
         run, catalog = self._context.run, self._context.catalog
         state = await run(catalog.sync_state)
         rest_s = max(REFRESH_EVERY_S, SWEEP_TIMES * (state.duration_s or 0.0))
         if state.synced_at is None or not 0 <= time.time() - state.synced_at < rest_s:
-            await self.sync(force=False)
+            await self.sweep()
         elif (part := find_searchable(query)) is not None:
             await self._read(part)
         else:
@@ -116,47 +127,8 @@ class Sync:
                 self._context.bus.publish(RowsChanged(tuple(each.id for each in page)))
                 asked_at = time.time()
 
-    async def ensure_told(self, query: Query, ids: Sequence[AssetId]) -> bool:
-        """See `Library.ensure_told`."""
-        asked = find_listed(query)
-        run, catalog = self._context.run, self._context.catalog
-        legs = [
-            leg
-            for leg in VIEWS
-            if leg.flag in asked and await run(catalog.has_untold, leg.flag, ids)
-        ]
-        state = await run(catalog.sync_state)
-        if legs and not self._context.offline and not asked & {*state.gaps.untold}:
-            await self._read_views(legs)
-            state = await run(catalog.sync_state)
-        for flag in sorted(asked & {*state.gaps.cut, *state.gaps.untold}):
-            raise Refused(
-                f"nothing is done by this query: {describe_untold(flag)}",
-                hint="name the assets; or try again: coexplorer sync reads that list anew",
-            )
-        return bool(legs)
-
-    async def _read_views(self, legs: Sequence[Leg]) -> None:
-        """Read some of the lists of favourites and the like anew."""
-        from coexplorer.library.sweep import Sweep  # noqa: PLC0415 - brings httpx
-
-        run, catalog = self._context.run, self._context.catalog
-        with self._context.noting_reach():
-            state = await run(catalog.sync_state)
-            sweep = Sweep(self._context, await self._context.client(), state.generation, None)
-            await sweep.read_views(legs)
-        gaps, read = state.gaps, {leg.flag for leg in legs}
-        await run(
-            catalog.note_gaps,
-            msgspec.structs.replace(
-                gaps,
-                cut=(*(each for each in gaps.cut if each not in read), *sorted(sweep.cut)),
-                untold=(*(each for each in gaps.untold if each not in read), *sorted(sweep.untold)),
-            ),
-        )
-
     async def refresh(self) -> SyncReport:
-        """See `Library.refresh`."""
+        """Read the newest pages until one holds nothing new."""
         started = time.monotonic()
         seen = 0
         with self._context.noting_reach():
@@ -164,8 +136,6 @@ class Sync:
             catalog = self._context.catalog
             asked_at = time.time()
             walk = client.iter_pages(NEWEST, limit=_REFRESH_PAGE)
-            known = (await self._context.run(catalog.sync_state)).assets
-            is_cut = False
             async for page in walk:
                 marks = Membership(archived=False)
                 records = [Record(asset, marks, asked_at) for asset in page]
@@ -176,20 +146,14 @@ class Sync:
                     break
                 self._context.bus.publish(RowsChanged(tuple(each.id for each in page)))
                 asked_at = time.time()
-                if seen > find_most_rows(known):
-                    is_cut = True
-                    break
-            is_cut = is_cut or walk.incomplete is not None
-            await self._context.run(
-                catalog.note_refresh, time.time(), cut=is_cut, left_out=len(walk.left_out)
-            )
-        return await self._report(started, seen=seen, removed=0)
+            await self._context.run(catalog.note_refresh, time.time())
+        return await self._report(started, seen=seen, removed=0, left_out=len(walk.left_out))
 
-    async def ensure_fresh(self, max_age_s: float) -> SyncReport | None:
-        """See `Library.ensure_fresh`."""
+    async def ensure_fresh(self, *, max_age_s: float = 60.0) -> SyncReport | None:
+        """Sync or refresh if the catalog is older than `max_age_s`; None when it was not needed."""
         need = await self.need(max_age_s)
         if need is Need.SWEEP:
-            return await self.sync(force=False)
+            return await self.sweep()
         return await self.refresh() if need is Need.REFRESH else None
 
     async def need(self, max_age_s: float = REFRESH_EVERY_S) -> Need:
@@ -209,11 +173,9 @@ class Sync:
         started = time.monotonic()
         context, catalog = self._context, self._context.catalog
         client = await context.client()
-        state = await context.run(catalog.sync_state)
-        known = state.assets
+        known = (await context.run(catalog.sync_state)).assets
         generation = await context.run(catalog.begin_sweep)
-        most = find_most_rows(known if state.complete else None)
-        sweep = Sweep(context, client, generation, known or None, most=most)
+        sweep = Sweep(context, client, generation, known or None)
         if not known:
             await sweep.read_first_page()
         complete = await sweep.read_rows()
@@ -233,15 +195,7 @@ class Sync:
             if gone:
                 await context.forget(gone)
                 removed = len(gone)
-        if not sweep.is_endless:
-            await sweep.read_views()
-        gaps = Gaps(
-            len(sweep.left_out),
-            tuple(sorted(sweep.cut)),
-            tuple(sorted(sweep.untold)),
-        )
-        if sweep.is_endless:
-            gaps = msgspec.structs.replace(gaps, cut=("favorite", "mine", "shared"))
+        await sweep.read_views()
         await context.run(
             catalog.finish_sweep,
             complete=complete,
@@ -249,10 +203,9 @@ class Sync:
             now=time.time(),
             duration_s=time.monotonic() - started,
             dialect=client.dialect,
-            gaps=gaps,
         )
         return await self._report(
-            started, seen=len(sweep.seen), removed=removed, endless=sweep.is_endless
+            started, seen=len(sweep.seen), removed=removed, left_out=len(sweep.left_out)
         )
 
     async def _find_gone(
@@ -343,8 +296,8 @@ class Sync:
         *,
         seen: int,
         removed: int,
+        left_out: int = 0,
         by_other: bool = False,
-        endless: bool = False,
     ) -> SyncReport:
         state = await self._context.run(self._context.catalog.sync_state)
         self._context.bus.publish(SyncFinished(state.complete, state.assets))
@@ -355,7 +308,5 @@ class Sync:
             removed=removed,
             duration_s=time.monotonic() - started,
             by_other=by_other,
-            left_out=state.gaps.left_out,
-            gaps=describe_gaps(state.gaps),
-            endless=endless,
+            left_out=left_out,
         )

@@ -227,7 +227,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             async with asyncio.timeout(LONGEST_LEAVE_S):
                 # Nothing of this is painted: the screen is gone in a moment.
                 with self.batch_update():
-                    change, _ = await self.library.changed_since(NO_CHANGE)
+                    change, _ = await self.library.assets.changed_since(NO_CHANGE)
                     await self.main.show_start()
                     capture = self.capture_frame()
                     if capture is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from coexplorer.fields import Fields
-from coexplorer.library.changes import Change
+from coexplorer.library.plans import Change
 from coexplorer.models import AssetId, Row
 from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.marks import Marks

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
-from coexplorer.library.changes import FieldDiff, Plan, PlanItem, describe_difference
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.losses import describe_loss
+from coexplorer.library.plans import FieldDiff, Plan, PlanItem, describe_difference
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.models import AssetId
 from coexplorer.text import clean, cut, fit, width

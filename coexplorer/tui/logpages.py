@@ -57,16 +57,18 @@ class LogPages:
 
     async def load(self) -> None:
         """Read again as much as was read before; what is kept comes first."""
-        pinned = list(dict.fromkeys(e.batch_id for e in reversed(await self._library.kept())))
-        on_top = [await self._library.batch(number) for number in pinned[:PAGE]]
-        rest = await self._library.batches(limit=max(PAGE, self._read))
+        pinned = list(dict.fromkeys(e.batch_id for e in reversed(await self._library.log.kept())))
+        on_top = [await self._library.log.batch(number) for number in pinned[:PAGE]]
+        rest = await self._library.log.batches(limit=max(PAGE, self._read))
         self._read = len(rest)
         self._batches = _unique([*on_top, *rest])
         self._unfolded = {
-            number: await self._library.entries(number, limit=max(PAGE, len(read)), kept_first=True)
+            number: await self._library.log.entries_of(
+                number, limit=max(PAGE, len(read)), kept_first=True
+            )
             for number, read in self._unfolded.items()
         }
-        self.count = await self._library.count_batches()
+        self.count = await self._library.log.count_batches()
         status = await self._library.status()
         self.unsent, self.refused = status.unsent, status.refused
 
@@ -82,12 +84,12 @@ class LogPages:
         """
         if row.more and row.batch is not None:
             read = self._unfolded[row.batch.id]
-            read += await self._library.entries(
+            read += await self._library.log.entries_of(
                 row.batch.id, limit=PAGE, offset=len(read), kept_first=True
             )
             return True
         if near_end and self.count is not None and self._read < self.count:
-            page = await self._library.batches(limit=PAGE, offset=self._read)
+            page = await self._library.log.batches(limit=PAGE, offset=self._read)
             self._read += len(page)
             self._batches = _unique([*self._batches, *page])
             return True
@@ -98,7 +100,7 @@ class LogPages:
         if batch.id in self._unfolded:
             del self._unfolded[batch.id]
         else:
-            self._unfolded[batch.id] = await self._library.entries(
+            self._unfolded[batch.id] = await self._library.log.entries_of(
                 batch.id, limit=PAGE, kept_first=True
             )
 
@@ -108,16 +110,16 @@ class LogPages:
             return [entry] if entry.state in KEPT else []
         if not batch.kept:
             return []
-        entries = await self._library.entries(batch.id, limit=batch.kept, kept_first=True)
+        entries = await self._library.log.entries_of(batch.id, limit=batch.kept, kept_first=True)
         return [each for each in entries if each.state in KEPT]
 
     async def load_details(self, batch: Batch, cells: int, now: datetime) -> list[Line]:
         """Say all of a change: of a single one what it did, of many why parts of it failed."""
         if batch.total == 1:
-            entries = await self._library.entries(batch.id, limit=1)
+            entries = await self._library.log.entries_of(batch.id, limit=1)
             self._singles |= {entry.batch_id: entry for entry in entries}
             return [line for entry in entries for line in build_entry_details(entry, cells)]
-        reasons = await self._library.reasons(batch.id)
+        reasons = await self._library.log.reasons(batch.id)
         return list(build_change_details(batch, reasons, cells, now))
 
     def is_editable(self, batch: Batch, entry: Entry | None) -> bool:

@@ -179,6 +179,6 @@ async def sign_in(domain: str, token: Secret) -> Settings:
     given = (GivenToken("what you gave", token),)
     settings = build_settings(paths, load_config_file(paths.config_file), profile, address, given)
     async with open_library(settings, origin="tui") as library:
-        await library.sign_in(token)
+        await library.platform.sign_in(token)
     save_profile(paths, profile)
     return msgspec.structs.replace(settings, saved=True)

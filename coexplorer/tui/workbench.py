@@ -143,7 +143,7 @@ class Workbench(CommandScreen[None]):
 
     async def drop_lost_marks(self) -> None:
         """Take away the marks of assets that are no more."""
-        there = {row.id for row in await self.library.rows(list(self.desk.marked))}
+        there = {row.id for row in await self.library.assets.rows(list(self.desk.marked))}
         self.desk.marked.drop([marked for marked in self.desk.marked if marked not in there])
         self.show_marks()
 
@@ -155,7 +155,7 @@ class Workbench(CommandScreen[None]):
 
     async def tell_settled(self, asset_id: AssetId, state: str) -> None:
         """Tell how the making of an asset ended."""
-        record = await self.library.record(asset_id)
+        record = await self.library.assets.record(asset_id)
         name = record.asset.name if record is not None else asset_id
         self.say(f"{name} is {state}", severity="error" if state == "failed" else "information")
 

@@ -291,10 +291,10 @@ def test_the_log_has_edits_of_custom_metadata(program: Program) -> None:
 
     async def edit() -> None:
         async with open_library(load_settings(env=program.env), origin="cli") as library:
-            (found,) = await library.records([AssetId(RAW)])
+            (found,) = await library.assets.records([AssetId(RAW)])
             asset = found.asset
             before = asset.custom_metadata
-            await library.edit(
+            await library.changes.edit(
                 AssetId(RAW),
                 base=asset.fields,
                 mine=asset.fields,

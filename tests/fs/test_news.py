@@ -40,7 +40,7 @@ async def _rooms(
         open_library(build_settings(server, home), origin="mount") as library,
         trio.open_nursery() as nursery,
     ):
-        await library.sync()
+        await library.sync.sweep()
         volume = Volume(LibrarySource(library), Invalidator(), MountOptions())
         yield library, volume, build_upstream(volume, library, nursery), nursery
 
@@ -97,7 +97,7 @@ def test_what_the_catalog_does_not_know_yet_stays_as_it_was_saved(tmp_path: Path
 
             async def rename(asset_id: AssetId, name: str) -> None:
                 server.store.update(asset_id, name=name)
-                await library.fetch(asset_id)
+                await library.platform.fetch(asset_id)
 
             async def wait_for(name: bytes) -> None:
                 while volume.tree.find_name(name) is None:

@@ -1,7 +1,8 @@
-"""``docs/architecture.md`` checked against the program: the modules that an edit goes through."""
+"""``docs/architecture.md`` checked against the program: an edit's way, and the library's groups."""
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 import httpx
@@ -34,6 +35,26 @@ async def test_an_edit_goes_through_these_modules(
         return await send(self, request)
 
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", spy)
-    before = (await library.fetch(AssetId(RAW))).asset.fields
-    await library.edit(AssetId(RAW), before, replace_values(before, {"description": "new"}))
+    before = (await library.platform.fetch(AssetId(RAW))).asset.fields
+    await library.changes.edit(AssetId(RAW), before, replace_values(before, {"description": "new"}))
     assert seen == [f"coexplorer.{name.strip()}" for name in PATH[1:]]  # the app's own is first
+
+
+GROUPS = ("assets", "platform", "changes", "log", "files", "sync")
+
+
+async def test_a_group_of_the_library_is_in_the_module_of_its_name(library: Library) -> None:
+    groups = {name: group for name, group in vars(library).items() if not name.startswith("_")}
+    assert set(groups) == set(GROUPS)
+    for name, group in groups.items():
+        assert type(group).__module__ == f"coexplorer.library.{name}"
+        assert f"| `library.{name}` |" in PAGE
+
+
+@pytest.mark.parametrize("group", GROUPS)
+async def test_a_group_says_itself_what_its_methods_do(library: Library, group: str) -> None:
+    methods = inspect.getmembers(type(getattr(library, group)), inspect.isfunction)
+    public = {name: method for name, method in methods if not name.startswith("_")}
+    assert public
+    said = {name: method.__doc__ or "" for name, method in public.items()}
+    assert [name for name, text in said.items() if not text or text.startswith("See `")] == []

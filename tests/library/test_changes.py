@@ -3,8 +3,8 @@
 import pytest
 
 from coexplorer.errors import InvalidField, Refused
-from coexplorer.library.changes import Change, FieldDiff, build_plan
 from coexplorer.library.entries import Action
+from coexplorer.library.plans import Change, FieldDiff, build_plan
 from coexplorer.library.selection import Fit
 from coexplorer.models import Asset, AssetId, Membership, Record
 

@@ -5,15 +5,15 @@ import pytest
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import CoexplorerError, NoLongerFits
 from coexplorer.library import Library
-from coexplorer.library.changes import Change
 from coexplorer.library.entries import State
+from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
 from tests.library.conftest import many_assets
 
 
 async def prepare(server: DemoServer, library: Library, *, archived: bool) -> list[AssetId]:
     ids = [AssetId(each) for each in many_assets(server, 3, archived=archived)]
-    await library.sync()
+    await library.sync.sweep()
     return ids
 
 
@@ -27,19 +27,19 @@ async def test_undo_leaves_what_a_colleague_did_first(
 ) -> None:
     ids = await prepare(server, library, archived=not archive)
     terms = "tag:bulk" if archive else "tag:bulk is:archived"
-    plan = await library.plan(terms if how == "query" else ids, Change(archive=archive))
+    plan = await library.changes.plan(terms if how == "query" else ids, Change(archive=archive))
     server.store.update(ids[1], archived=archive)  # the colleague
     if how == "single":
-        states = [(await library.archive(each, archived=archive)).state for each in ids]
+        states = [(await library.changes.archive(each, archived=archive)).state for each in ids]
     else:
-        states = [each.state for each in (await library.apply(plan)).results]
+        states = [each.state for each in (await library.changes.apply(plan)).results]
     assert states == [State.APPLIED, State.UNCHANGED, State.APPLIED]
-    while await library.undoable():
-        await library.undo()
+    while await library.log.undoable():
+        await library.changes.undo()
     assert [server.store.get(each).archived for each in ids] == [not archive, archive, not archive]
     server.store.update(ids[0], archived=archive)  # and what is done again is not theirs either
     if how != "single":
-        redone = await library.redo()
+        redone = await library.changes.redo()
         assert sorted(each.state for each in redone.results) == [State.APPLIED, State.UNCHANGED]
 
 
@@ -51,7 +51,7 @@ async def test_named_asset_is_archived_whatever_was_known_of_it(
 ) -> None:
     ids = await prepare(server, library, archived=archive)
     server.store.update(ids[0], archived=not archive)  # the colleague, after the sync
-    report = await library.apply(await library.plan(ids, Change(archive=archive)))
+    report = await library.changes.apply(await library.changes.plan(ids, Change(archive=archive)))
     assert [each.state for each in report.results] == [State.APPLIED, *[State.UNCHANGED] * 2]
     assert [server.store.get(each).archived for each in ids] == [archive] * 3
 
@@ -65,9 +65,9 @@ async def test_edit_of_a_query_asks_whether_its_assets_are_archived_still(
 ) -> None:
     before = query.endswith(" is:archived")
     ids = await prepare(server, library, archived=before)
-    plan = await library.plan(query, change)
+    plan = await library.changes.plan(query, change)
     server.store.update(ids[2], archived=not before)
-    report = await library.apply(plan)
+    report = await library.changes.apply(plan)
     (left_out,) = report.skipped
     assert (left_out.asset_id, len(report.applied)) == (ids[2], 2)
     assert server.store.get(ids[2]).tags == ("bulk",)
@@ -81,9 +81,9 @@ async def test_edit_of_archived_and_others_asks_no_search(
     library: Library, server: DemoServer
 ) -> None:
     await prepare(server, library, archived=False)
-    plan = await library.plan("tag:bulk is:any", Change(add_tags=("new",)))
+    plan = await library.changes.plan("tag:bulk is:any", Change(add_tags=("new",)))
     before = len(server.requests("POST"))
-    assert len((await library.apply(plan)).applied) == 3
+    assert len((await library.changes.apply(plan)).applied) == 3
     assert len(server.requests("POST")) == before
 
 
@@ -91,9 +91,9 @@ async def test_asset_that_a_colleague_brings_back_is_not_deleted(
     library: Library, server: DemoServer
 ) -> None:
     ids = await prepare(server, library, archived=True)
-    plan = await library.plan(ids, Change(delete=True))
+    plan = await library.changes.plan(ids, Change(delete=True))
     server.store.update(ids[0], archived=False)
-    report = await library.apply(plan)
+    report = await library.changes.apply(plan)
     assert [each.state for each in report.results] == [State.SKIPPED, *[State.APPLIED] * 2]
     assert server.store.find(ids[0]) is not None
 
@@ -103,9 +103,9 @@ async def test_delete_of_what_was_left_out_waits_for_nothing(
     library: Library, server: DemoServer, meanwhile: dict[str, object]
 ) -> None:
     ids = await prepare(server, library, archived=False)
-    plan = await library.plan("tag:bulk", Change(delete=True, archive_first=True))
+    plan = await library.changes.plan("tag:bulk", Change(delete=True, archive_first=True))
     server.store.update(ids[1], **meanwhile)
-    report = await library.apply(plan)
+    report = await library.changes.apply(plan)
     assert [each.state for each in report.results] == [
         State.APPLIED,
         State.SKIPPED,
@@ -113,7 +113,7 @@ async def test_delete_of_what_was_left_out_waits_for_nothing(
     ]
     assert {each.action for each in report.results} == {"delete"}
     assert server.store.find(ids[1]) is not None
-    assert await library.kept() == []
+    assert await library.log.kept() == []
 
 
 async def test_delete_whose_archiving_is_refused_waits_for_nothing(
@@ -122,6 +122,6 @@ async def test_delete_whose_archiving_is_refused_waits_for_nothing(
     (asset, *_) = await prepare(server, library, archived=False)
     server.faults.add(403, "PATCH", f"*/{asset}/archive")
     with pytest.raises(CoexplorerError):
-        await library.delete(asset, archive_first=True)
-    assert await library.unsent() == []
+        await library.changes.delete(asset, archive_first=True)
+    assert await library.log.unsent() == []
     assert server.store.find(asset) is not None

@@ -33,25 +33,25 @@ def bucket(server: DemoServer) -> str:
 async def test_new_asset_is_watched_until_it_is_ready(
     library: Library, server: DemoServer, bucket: str
 ) -> None:
-    record = await library.create(new_asset(bucket))
+    record = await library.changes.create(new_asset(bucket))
     with library.subscribe() as events:
-        server_side = await library.wait_ready(record.asset.id)
+        server_side = await library.changes.wait_ready(record.asset.id)
         seen = [events.receive_nowait() for _ in range(events.statistics().current_buffer_used)]
     settled = [event for event in seen if isinstance(event, AssetSettled)]
     assert server_side.asset.state == "ready"
     assert [event.state for event in settled] == ["ready"]
     assert server.store.get(record.asset.id).name == "From a bucket"
-    (entry,) = await library.log()
+    (entry,) = await library.log.entries()
     assert (entry.action, entry.state, entry.asset_id) == ("create", State.APPLIED, record.asset.id)
 
 
 async def test_keys_are_in_no_file_of_ours(
     library: Library, server: DemoServer, bucket: str, tmp_path: Path
 ) -> None:
-    await library.create(new_asset(bucket))
+    await library.changes.create(new_asset(bucket))
     server.faults.add(400, "POST", "data_assets")
     with pytest.raises(Rejected) as caught:
-        await library.create(new_asset(bucket, "Refused"))
+        await library.changes.create(new_asset(bucket, "Refused"))
     assert WORD not in str(caught.value) + caught.value.hint
     folder = library.settings.journal_path.parent
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -66,7 +66,7 @@ async def test_creation_whose_reply_was_lost_is_found_and_not_repeated(
     library: Library, server: DemoServer, bucket: str
 ) -> None:
     server.faults.add("lost", "POST", "data_assets", times=1)
-    record = await library.create(new_asset(bucket))
+    record = await library.changes.create(new_asset(bucket))
     assert len(server.requests("POST", "*/data_assets")) == 1
     assert server.store.get(record.asset.id).name == "From a bucket"
 
@@ -76,20 +76,20 @@ async def test_refused_creation_can_not_be_sent_from_the_log(
 ) -> None:
     rule = server.faults.add(400, "POST", "data_assets")
     with pytest.raises(Rejected):
-        await library.create(new_asset(bucket))
+        await library.changes.create(new_asset(bucket))
     server.faults.remove(rule)
-    (entry,) = await library.kept()
+    (entry,) = await library.log.kept()
     assert entry.mine is not None
     assert entry.mine.name == "From a bucket"
     with pytest.raises(Refused, match="keys were never kept"):
-        await library.retry(entry.id)
+        await library.changes.retry(entry.id)
 
 
 async def test_value_that_must_not_be_sent_stops_a_creation(
     library: Library, server: DemoServer
 ) -> None:
     with pytest.raises(InvalidField):
-        await library.create(new_asset("my-bucket", "a\nb"))
+        await library.changes.create(new_asset("my-bucket", "a\nb"))
     assert server.requests() == []
 
 

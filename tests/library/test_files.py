@@ -19,7 +19,7 @@ ID = AssetId(DERIVED)
 
 async def all_files(library: Library, path: str = "") -> list[FileEntry]:
     found = []
-    for entry in await library.list_files(ID, path):
+    for entry in await library.files.list_folder(ID, path):
         found += await all_files(library, entry.path) if entry.is_folder else [entry]
     return found
 
@@ -29,7 +29,7 @@ async def test_whole_asset_is_downloaded_with_the_sizes_that_were_announced(
 ) -> None:
     entries = await all_files(library)
     told: list[DownloadProgress] = []
-    written = await library.download(ID, "", tmp_path / "out", progress=told.append)
+    written = await library.files.download(ID, "", tmp_path / "out", progress=told.append)
     sizes = {str(path.relative_to(tmp_path / "out")): path.stat().st_size for path in written}
     assert sizes == {entry.path: entry.size_bytes for entry in entries}
     assert {each.path for each in told} == set(sizes)
@@ -40,7 +40,7 @@ async def test_one_file_is_downloaded_into_the_folder_itself(
     library: Library, tmp_path: Path
 ) -> None:
     entry = max(await all_files(library), key=lambda each: each.path.count("/"))
-    (path,) = await library.download(ID, entry.path, tmp_path)
+    (path,) = await library.files.download(ID, entry.path, tmp_path)
     assert path == tmp_path / entry.name
 
 
@@ -48,18 +48,18 @@ async def test_download_goes_on_where_an_earlier_one_ended(
     library: Library, server: DemoServer, tmp_path: Path
 ) -> None:
     entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
-    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    (whole,) = await library.files.download(ID, entry.path, tmp_path / "whole")
     content = whole.read_bytes()
     part = tmp_path / "half" / name_part(ID, entry.path)
     server.faults.add(Kind.SHORT, "GET", "/storage/**", times=1)
     server.faults.add(404, "GET", "/storage/**")
     with pytest.raises(NotFound):
-        await library.download(ID, entry.path, tmp_path / "half")
+        await library.files.download(ID, entry.path, tmp_path / "half")
     half = part.stat().st_size
     assert 0 < half < len(content)
     server.faults.clear()
     server.log.clear()
-    (path,) = await library.download(ID, entry.path, tmp_path / "half")
+    (path,) = await library.files.download(ID, entry.path, tmp_path / "half")
     assert path.read_bytes() == content
     ranges = [request.headers.get("range") for request in server.requests("GET")]
     assert f"bytes={half}-" in ranges
@@ -70,12 +70,12 @@ async def test_a_part_without_the_mark_of_its_content_is_started_over(
     library: Library, server: DemoServer, tmp_path: Path
 ) -> None:
     entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
-    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    (whole,) = await library.files.download(ID, entry.path, tmp_path / "whole")
     (tmp_path / "half").mkdir()
     part = tmp_path / "half" / name_part(ID, entry.path)
     part.write_bytes(b"x" * 1000)
     server.log.clear()
-    (path,) = await library.download(ID, entry.path, tmp_path / "half")
+    (path,) = await library.files.download(ID, entry.path, tmp_path / "half")
     assert path.read_bytes() == whole.read_bytes()
     assert not any(request.headers.get("range") for request in server.requests("GET"))
 
@@ -84,13 +84,13 @@ async def test_rest_of_another_version_is_never_put_behind_a_part(
     library: Library, server: DemoServer, tmp_path: Path
 ) -> None:
     entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
-    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    (whole,) = await library.files.download(ID, entry.path, tmp_path / "whole")
     (tmp_path / "half").mkdir()
     part = tmp_path / "half" / name_part(ID, entry.path)
     part.write_bytes(b"x" * 1000)
     part.with_suffix(".etag").write_text('"an older version"')
     server.log.clear()
-    (path,) = await library.download(ID, entry.path, tmp_path / "half")
+    (path,) = await library.files.download(ID, entry.path, tmp_path / "half")
     assert path.read_bytes() == whole.read_bytes()
     asked = [request.headers for request in server.requests("GET", "/storage/*")]
     assert [(each.get("range"), each.get("if-range")) for each in asked] == [
@@ -104,17 +104,17 @@ async def test_part_that_was_broken_off_keeps_the_mark_of_its_version(
     library: Library, server: DemoServer, tmp_path: Path
 ) -> None:
     entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
-    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    (whole,) = await library.files.download(ID, entry.path, tmp_path / "whole")
     server.faults.add("short", "GET", "/storage/**", times=1)
     rule = server.faults.add(404, "GET", "/storage/**")
     with pytest.raises(NotFound):
-        await library.download(ID, entry.path, tmp_path / "half")
+        await library.files.download(ID, entry.path, tmp_path / "half")
     part = tmp_path / "half" / name_part(ID, entry.path)
     assert 0 < part.stat().st_size < whole.stat().st_size
     etag = part.with_suffix(".etag").read_text()
     server.faults.remove(rule)
     server.log.clear()
-    await library.download(ID, entry.path, tmp_path / "half")
+    await library.files.download(ID, entry.path, tmp_path / "half")
     (asked,) = server.requests("GET", "/storage/*")
     assert asked.headers["if-range"] == etag
 
@@ -128,17 +128,17 @@ async def test_file_of_the_same_size_from_another_asset_is_not_taken_for_ours(
         (server.data / folder).mkdir(parents=True)
         (server.data / folder / "metadata.json").write_text(content)
         server.store.insert([replace(server.store.get(DERIVED), id=asset_id, folder=folder)])
-    (path,) = await library.download(ids[0], "", tmp_path)
-    assert await library.download(ids[0], "", tmp_path) == [path]
+    (path,) = await library.files.download(ids[0], "", tmp_path)
+    assert await library.files.download(ids[0], "", tmp_path) == [path]
     with pytest.raises(Refused, match="a different file"):
-        await library.download(ids[1], "", tmp_path)
+        await library.files.download(ids[1], "", tmp_path)
     assert path.read_text() == "{1}"
 
 
 async def test_part_that_is_too_long_is_begun_anew(library: Library, tmp_path: Path) -> None:
     entry = min(await all_files(library), key=lambda each: each.size_bytes or 0)
     (tmp_path / name_part(ID, entry.path)).write_bytes(b"x" * ((entry.size_bytes or 0) + 1))
-    (path,) = await library.download(ID, entry.path, tmp_path)
+    (path,) = await library.files.download(ID, entry.path, tmp_path)
     assert path.stat().st_size == entry.size_bytes
 
 
@@ -146,11 +146,11 @@ async def test_part_of_another_assets_file_is_not_continued(
     library: Library, tmp_path: Path
 ) -> None:
     entry = max(await all_files(library), key=lambda each: each.size_bytes or 0)
-    (whole,) = await library.download(ID, entry.path, tmp_path / "whole")
+    (whole,) = await library.files.download(ID, entry.path, tmp_path / "whole")
     (tmp_path / "mixed").mkdir()
     for name in (name_part(AssetId("another"), entry.path), f"{entry.name}.part"):
         (tmp_path / "mixed" / name).write_bytes(b"other")
-    (path,) = await library.download(ID, entry.path, tmp_path / "mixed")
+    (path,) = await library.files.download(ID, entry.path, tmp_path / "mixed")
     assert path.read_bytes() == whole.read_bytes()
     assert (tmp_path / "mixed" / f"{entry.name}.part").read_bytes() == b"other"
 
@@ -158,9 +158,9 @@ async def test_part_of_another_assets_file_is_not_continued(
 async def test_what_is_there_whole_is_not_fetched_again(
     library: Library, server: DemoServer, tmp_path: Path
 ) -> None:
-    written = await library.download(ID, "", tmp_path)
+    written = await library.files.download(ID, "", tmp_path)
     server.log.clear()
-    assert await library.download(ID, "", tmp_path) == written
+    assert await library.files.download(ID, "", tmp_path) == written
     assert server.requests("GET", "**/files/urls*") == []
 
 
@@ -170,13 +170,13 @@ async def test_another_file_of_the_name_is_not_overwritten(
     entry = (await all_files(library))[0]
     (tmp_path / entry.name).write_text("years of work")
     with pytest.raises(Refused, match="a different file"):
-        await library.download(ID, entry.path, tmp_path)
+        await library.files.download(ID, entry.path, tmp_path)
     assert (tmp_path / entry.name).read_text() == "years of work"
 
 
 async def test_file_that_is_not_there_is_named(library: Library, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no file nothing"):
-        await library.download(ID, "nothing.txt", tmp_path)
+        await library.files.download(ID, "nothing.txt", tmp_path)
 
 
 @pytest.mark.parametrize("path", ["../evil", "a/../../evil", "a/\0", "", "a/.."])

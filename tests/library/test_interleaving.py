@@ -29,7 +29,7 @@ def gate_at(server: DemoServer, point: tuple[str, str]) -> Gate:
 
 
 async def read(library: Library) -> Fields:
-    return (await library.fetch(ID)).asset.fields
+    return (await library.platform.fetch(ID)).asset.fields
 
 
 async def edit_while_other_is_held(
@@ -40,7 +40,7 @@ async def edit_while_other_is_held(
 
     async def edit(name: str, library: Library, fields: Fields) -> None:
         try:
-            outcomes[name] = await library.edit(ID, base, fields)
+            outcomes[name] = await library.changes.edit(ID, base, fields)
         except EditConflict as conflict:
             outcomes[name] = conflict
 
@@ -84,7 +84,7 @@ async def test_two_processes_of_one_machine_conflict_in_the_same_field_at_every_
         first, second = await edit_while_other_is_held(
             one, other, gate_at(server, point), mine, others, base
         )
-        (kept,) = await other.unsent()
+        (kept,) = await other.log.unsent()
     assert isinstance(first, EditResult)
     assert isinstance(second, EditConflict)
     assert (second.base, second.mine, second.theirs.name) == (base, others, "Mine")
@@ -141,7 +141,7 @@ async def test_put_of_another_machine_in_the_window_is_the_one_that_goes_unseen(
             msgspec.structs.replace(base, description="Others'"),
             base,
         )
-        (entry,) = await two.log()
+        (entry,) = await two.log.entries()
     stored = server.store.get(RAW)
     assert (stored.name, stored.description) == ("Mine", base.description)
     assert entry.mine is not None
@@ -153,7 +153,7 @@ async def test_edit_whose_reply_was_lost_is_not_reported_as_failed(
 ) -> None:
     base = await read(library)
     server.faults.add("lost", "PUT", times=1)
-    result = await library.edit(ID, base, msgspec.structs.replace(base, name="Arrived"))
+    result = await library.changes.edit(ID, base, msgspec.structs.replace(base, name="Arrived"))
     assert result.state is State.APPLIED
     assert server.store.get(RAW).name == "Arrived"
     assert len(server.requests("PUT")) == 1
@@ -162,7 +162,7 @@ async def test_edit_whose_reply_was_lost_is_not_reported_as_failed(
 async def test_edit_that_never_arrived_is_sent_again(library: Library, server: DemoServer) -> None:
     base = await read(library)
     server.faults.add(504, "PUT", times=1)
-    result = await library.edit(ID, base, msgspec.structs.replace(base, name="Second try"))
+    result = await library.changes.edit(ID, base, msgspec.structs.replace(base, name="Second try"))
     assert result.state is State.APPLIED
     assert len(server.requests("PUT")) == 2
     assert server.store.get(RAW).name == "Second try"
@@ -177,7 +177,7 @@ async def test_lost_edit_is_never_sent_over_a_newer_change(
 
     async def edit() -> None:
         try:
-            await library.edit(ID, base, msgspec.structs.replace(base, name="Mine"))
+            await library.changes.edit(ID, base, msgspec.structs.replace(base, name="Mine"))
         except EditConflict as conflict:
             caught.append(conflict)
 
@@ -206,7 +206,7 @@ async def test_lost_edit_beside_a_newer_change_of_another_field_is_done(
 
     async def edit() -> None:
         mine = msgspec.structs.replace(base, name="Mine")
-        results.append(await library.edit(ID, base, mine))
+        results.append(await library.changes.edit(ID, base, mine))
 
     async with anyio.create_task_group() as group:
         group.start_soon(edit)
@@ -221,7 +221,7 @@ async def test_lost_edit_beside_a_newer_change_of_another_field_is_done(
     assert (stored.name, stored.description) == ("Mine", "Newer")
     assert len(server.requests("PUT")) == 1
     assert results[0].changed == ("name",)
-    await library.undo()  # which takes back nothing of theirs
+    await library.changes.undo()  # which takes back nothing of theirs
     stored = server.store.get(RAW)
     assert (stored.name, stored.description) == (base.name, "Newer")
 
@@ -234,12 +234,12 @@ async def test_unknown_outcome_is_settled_by_a_look_at_the_platform(
     server.faults.add(fault, "PUT", times=1)
     server.faults.add(403, "GET", f"data_assets/{RAW}", after=1)
     with pytest.raises(ApiError) as caught:
-        await library.edit(ID, base, msgspec.structs.replace(base, name="Perhaps"))
+        await library.changes.edit(ID, base, msgspec.structs.replace(base, name="Perhaps"))
     assert caught.value.outcome_unknown
-    (entry,) = await library.unsent()
+    (entry,) = await library.log.unsent()
     assert entry.state is State.UNKNOWN
     server.faults.clear()
-    (after,) = await library.settle()
+    (after,) = await library.changes.settle()
     assert after.state is settled
     assert len(server.requests("PUT")) == 1
 
@@ -252,10 +252,10 @@ async def test_next_edit_of_an_asset_settles_the_unknown_one_first(
     server.faults.add(403, "GET", f"data_assets/{RAW}", after=1)
     mine = msgspec.structs.replace(base, name="Arrived")
     with pytest.raises(ApiError):
-        await library.edit(ID, base, mine)
+        await library.changes.edit(ID, base, mine)
     server.faults.clear()
-    await library.edit(ID, mine, msgspec.structs.replace(mine, description="More"))
-    assert await library.unsent() == []
+    await library.changes.edit(ID, mine, msgspec.structs.replace(mine, description="More"))
+    assert await library.log.unsent() == []
     assert server.store.get(RAW).name == "Arrived"
 
 
@@ -264,10 +264,10 @@ async def test_cancelled_edit_is_unknown_and_not_lost(library: Library, server: 
     mine = msgspec.structs.replace(base, name="Mine")
     gate = server.hooks.after("PUT", PATH)
     async with anyio.create_task_group() as group:
-        group.start_soon(library.edit, ID, base, mine)
+        group.start_soon(library.changes.edit, ID, base, mine)
         await gate.arrived()
         group.cancel_scope.cancel()
     gate.release()
-    (entry,) = await library.unsent()
+    (entry,) = await library.log.unsent()
     assert (entry.state, entry.mine) == (State.UNKNOWN, mine)
-    assert [each.state for each in await library.settle()] == [State.APPLIED]
+    assert [each.state for each in await library.changes.settle()] == [State.APPLIED]

@@ -14,8 +14,8 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import Library
-from coexplorer.library.changes import Change
 from coexplorer.library.entries import Entry, State
+from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, many_assets
@@ -31,7 +31,7 @@ import anyio, msgspec
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
 from coexplorer.library import open_library
-from coexplorer.library.changes import Change
+from coexplorer.library.plans import Change
 from coexplorer.library.journal import Journal
 from coexplorer.library.journal_file import JournalFile
 from coexplorer.models import AssetId, Secret
@@ -57,17 +57,17 @@ elif die_in:
 async def main():
     async with open_library(settings, origin="mount") as library:
         if task == "bulk":
-            plan = await library.plan("tag:bulk sort:created", Change(add_tags=("new",)))
-            await library.apply(plan)
+            plan = await library.changes.plan("tag:bulk sort:created", Change(add_tags=("new",)))
+            await library.changes.apply(plan)
         elif task == "undo":
-            await library.undo()
+            await library.changes.undo()
         elif task == "redo":
-            await library.redo()
+            await library.changes.redo()
         else:
-            record = await library.record(AssetId(task))
+            record = await library.assets.record(AssetId(task))
             base = record.asset.fields
             mine = msgspec.structs.replace(base, name="My words", tags=("mine",))
-            await library.edit(AssetId(task), base, mine)
+            await library.changes.edit(AssetId(task), base, mine)
 
 anyio.run(main)
 """
@@ -115,11 +115,11 @@ def victims() -> Iterator[list[Victim]]:
 
 async def known_before(open_session: OpenSession) -> None:
     async with open_session() as library:
-        await library.sync()
+        await library.sync.sweep()
 
 
 async def pending(library: Library) -> Entry:
-    (entry,) = await library.unsent()
+    (entry,) = await library.log.unsent()
     assert entry.origin == "mount"
     assert entry.mine is not None
     assert (entry.mine.name, entry.mine.tags) == ("My words", ("mine",))
@@ -153,14 +153,14 @@ async def test_killed_while_a_request_is_under_way(
     await victims[0].kill()
     async with open_session() as library:
         assert (await pending(library)).state is found
-        after = await library.settle()
+        after = await library.changes.settle()
         assert [entry.state for entry in after] == ([settled] if settled else [])
         if settled is not State.APPLIED:
             assert server.store.get(RAW).name != "My words"
             gate.release()
-            (entry,) = await library.unsent()
-            await library.retry(entry.id)
-        assert await library.unsent() == []
+            (entry,) = await library.log.unsent()
+            await library.changes.retry(entry.id)
+        assert await library.log.unsent() == []
     stored = server.store.get(RAW)
     assert (stored.name, stored.tags) == ("My words", ("mine",))
 
@@ -189,10 +189,12 @@ async def test_killed_while_the_journal_is_written(
     await victims[0].died()
     async with open_session() as library:
         if found is None:
-            assert await library.log() == []
+            assert await library.log.entries() == []
         else:
             assert (await pending(library)).state is found
-        assert [entry.state for entry in await library.settle()] == ([settled] if settled else [])
+        assert [entry.state for entry in await library.changes.settle()] == (
+            [settled] if settled else []
+        )
     if settled is not State.APPLIED:
         assert server.requests("PUT") == []
         assert server.store.get(RAW) == before
@@ -211,8 +213,8 @@ async def test_killed_in_the_middle_of_a_bulk_of_200(
     server.stop()  # whatever was under way is done or broken off now
     server.start()
     async with open_session() as library:
-        (batch,) = await library.batches()
-        report = await library.batch_report(batch.id)
+        (batch,) = await library.log.batches()
+        report = await library.changes.report(batch.id)
         assert len(report.results) == 200
         sure = {State.APPLIED: True, State.UNSENT: False}
         for result in report.results:
@@ -222,15 +224,15 @@ async def test_killed_in_the_middle_of_a_bulk_of_200(
                 assert ("new" in stored.tags) is sure[result.state]
         assert len(report.applied) >= 80
         assert len(report.of(State.UNKNOWN)) >= 1
-        for entry in await library.settle():
+        for entry in await library.changes.settle():
             arrived = "new" in server.store.get(entry.asset_id).tags
             assert entry.state is (State.APPLIED if arrived else State.UNSENT)
         server.log.clear()
-        done = await library.resume(batch.id)
+        done = await library.changes.resume(batch.id)
         assert len(done.applied) == 200
         assert len(server.requests("PUT")) < 120
         assert all("new" in server.store.get(asset).tags for asset in ids)
-        assert len((await library.undo()).applied) == 200
+        assert len((await library.changes.undo()).applied) == 200
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -248,11 +250,11 @@ async def test_an_undo_that_was_killed_in_the_middle_goes_on(
 ) -> None:
     ids = many_assets(server, 30)
     async with open_session() as library:
-        await library.sync()
+        await library.sync.sweep()
         change = Change(add_tags=("new",))
-        await library.apply(await library.plan(parse_query("tag:bulk"), change))
+        await library.changes.apply(await library.changes.plan(parse_query("tag:bulk"), change))
         if task == "redo":
-            await library.undo()
+            await library.changes.undo()
     gate = getattr(server.hooks, when)("PUT", f"*/{ids[15]}")
     victims.append(Victim(settings, server, task))
     await gate.arrived()
@@ -261,25 +263,25 @@ async def test_an_undo_that_was_killed_in_the_middle_goes_on(
     server.start()
     server.log.clear()
     async with open_session() as library:
-        (last, *_) = await library.batches()
-        report = await library.batch_report(last.id)
+        (last, *_) = await library.log.batches()
+        report = await library.changes.report(last.id)
         assert 0 < len(report.applied) < 30
         if go_on == "again":
-            await (library.undo() if task == "undo" else library.redo())
+            await (library.changes.undo() if task == "undo" else library.changes.redo())
         elif go_on == "resume":
-            await library.resume(last.id)
+            await library.changes.resume(last.id)
         else:
-            for entry in await library.unsent():
-                await library.retry(entry.id)
+            for entry in await library.log.unsent():
+                await library.changes.retry(entry.id)
         assert all(("new" in server.store.get(asset).tags) is (task == "redo") for asset in ids)
         assert len(server.requests("PUT")) <= 30 - len(report.applied), "nothing is sent twice"
-        assert await library.kept() == []
+        assert await library.log.kept() == []
         # The way back from here is open, and it is the whole of it.
-        await (library.redo() if task == "undo" else library.undo())
-        while task == "undo" and await library.redoable() is not None:
-            await library.redo()
-        while task == "redo" and await library.undoable() is not None:
-            await library.undo()
+        await (library.changes.redo() if task == "undo" else library.changes.undo())
+        while task == "undo" and await library.log.redoable() is not None:
+            await library.changes.redo()
+        while task == "redo" and await library.log.undoable() is not None:
+            await library.changes.undo()
         assert all(("new" in server.store.get(asset).tags) is (task == "undo") for asset in ids)
 
 
@@ -291,7 +293,7 @@ async def test_plan_of_a_dead_session_stays_readable(
     victims.append(Victim(settings, server, "bulk", "entries_of"))
     await victims[0].died()
     async with open_session(offline=True) as library:
-        entries = await library.unsent()
+        entries = await library.log.unsent()
         assert len(entries) == 20
         assert {entry.state for entry in entries} == {State.UNSENT}
         for entry in entries:

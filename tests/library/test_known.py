@@ -14,18 +14,18 @@ from tests.support.server import DERIVED, RAW
 
 
 async def test_answers_are_those_of_a_session(library: Library, settings: Settings) -> None:
-    await library.sync()
+    await library.sync.sweep()
     with open_known(settings) as known:
         for text in ("", "tag:ecephys sort:created", "is:any", "zzzz"):
             query = parse_query(text)
-            assert answer_now(known.count(query)) == await library.count(query)
-            assert answer_now(known.ids(query)) == await library.ids(query)
-            window = answer_now(known.window(query, offset=1, limit=2))
-            assert window == await library.window(query, offset=1, limit=2)
-            assert answer_now(known.records(query)) == await library.records(query)
+            assert answer_now(known.assets.count(query)) == await library.assets.count(query)
+            assert answer_now(known.assets.ids(query)) == await library.assets.ids(query)
+            window = answer_now(known.assets.window(query, offset=1, limit=2))
+            assert window == await library.assets.window(query, offset=1, limit=2)
+            assert answer_now(known.assets.records(query)) == await library.assets.records(query)
         ids = [AssetId(DERIVED), AssetId("nobody"), AssetId(RAW)]
-        assert answer_now(known.records(ids)) == await library.records(ids)
-        assert answer_now(known.stats(None)) == await library.stats()
+        assert answer_now(known.assets.records(ids)) == await library.assets.records(ids)
+        assert answer_now(known.assets.stats(None)) == await library.assets.stats()
         status = await library.status()
         assert answer_now(known.status()) == msgspec.structs.replace(status, offline=True)
 
@@ -34,7 +34,7 @@ def test_nothing_is_known_where_nothing_was_read(settings: Settings) -> None:
     with open_known(settings) as known:
         status = answer_now(known.status())
         assert (status.total, status.synced_at, status.problem) == (0, None, "")
-        assert answer_now(known.count(Query())) == 0
+        assert answer_now(known.assets.count(Query())) == 0
 
 
 @pytest.mark.parametrize("content", [b"no database" * 1000, b"SQLite format 3\0" + b"\xff" * 9000])
@@ -42,7 +42,7 @@ def test_a_damaged_catalog_is_rebuilt_and_told_of(settings: Settings, content: b
     settings.catalog_path.parent.mkdir(parents=True)
     settings.catalog_path.write_bytes(content)
     with open_known(settings) as known:
-        assert answer_now(known.count(Query())) == 0
+        assert answer_now(known.assets.count(Query())) == 0
         assert "damaged" in answer_now(known.status()).problem
 
 
@@ -50,7 +50,7 @@ def test_where_the_catalog_can_not_be_an_empty_one_answers(settings: Settings) -
     settings.catalog_path.mkdir(parents=True)
     with open_known(settings) as known:
         status = answer_now(known.status())
-        assert answer_now(known.count(Query())) == 0
+        assert answer_now(known.assets.count(Query())) == 0
         assert not status.is_kept
         assert str(settings.catalog_path) in status.problem
 

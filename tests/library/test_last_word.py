@@ -12,8 +12,8 @@ from coexplorer.errors import UndoRefused, Unreachable
 from coexplorer.fields import Fields, Value, replace_values
 from coexplorer.library import Library
 from coexplorer.library.bulk import CONCURRENCY
-from coexplorer.library.changes import Change
 from coexplorer.library.entries import Action, Draft, Entry, State
+from coexplorer.library.plans import Change
 from coexplorer.library.results import BatchReport
 from coexplorer.library.succession import (
     ALL,
@@ -200,13 +200,13 @@ WORDS: dict[str, tuple[Change, Change, Callable[[DemoServer, str], object], obje
 
 
 async def change(library: Library, asset: str, what: Change) -> BatchReport:
-    return await library.apply(await library.plan([AssetId(asset)], what))
+    return await library.changes.apply(await library.changes.plan([AssetId(asset)], what))
 
 
 async def is_down(library: Library) -> None:
     """Let the session find out, as every command does before it plans."""
     with pytest.raises(Unreachable):
-        await library.ping()
+        await library.platform.ping()
 
 
 @pytest.mark.parametrize("second", ["down", "up"])
@@ -217,22 +217,22 @@ async def test_the_last_word_wins_whenever_and_in_whichever_order_both_are_sent(
 ) -> None:
     one, two, look, wanted = WORDS[word]
     (asset,) = many_assets(server, 1)
-    await library.sync()
+    await library.sync.sweep()
     server.stop()
     await is_down(library)
     first = await change(library, asset, one)
     assert [each.state for each in first.results] == [State.UNSENT]
     if second == "up":
         server.start()
-        await library.sync()
+        await library.sync.sweep()
     report = await change(library, asset, two)
     assert bool(report.waiting) is (second == "down")
     server.start()
-    for entry in (await library.kept())[::order]:
-        result = await library.retry(entry.id)
+    for entry in (await library.log.kept())[::order]:
+        result = await library.changes.retry(entry.id)
         assert result.state in (State.APPLIED, State.UNCHANGED, State.DISCARDED)
     assert look(server, asset) == wanted
-    assert await library.kept() == []
+    assert await library.log.kept() == []
 
 
 Step: TypeAlias = Change | int | str
@@ -315,23 +315,23 @@ async def test_a_change_that_is_covered_in_part_loses_no_later_word(
 ) -> None:
     steps, wanted = PARTLY_COVERED[case]
     (asset,) = many_assets(server, 1)
-    await library.sync()
+    await library.sync.sweep()
     for step in steps:
         if isinstance(step, Change):
             await change(library, asset, step)
         elif isinstance(step, int):
-            await library.undo(step)
+            await library.changes.undo(step)
         elif step == "down":
             server.stop()
             await is_down(library)
         elif step == "up":
             server.start()
-            await library.sync()
+            await library.sync.sweep()
         else:
-            await (library.undo() if step == "undo" else library.redo())
-    for entry in (await library.kept())[::order]:
-        await library.retry(entry.id)
-    assert await library.kept() == []
+            await (library.changes.undo() if step == "undo" else library.changes.redo())
+    for entry in (await library.log.kept())[::order]:
+        await library.changes.retry(entry.id)
+    assert await library.log.kept() == []
     stored = server.store.get(asset)
     assert {name: getattr(stored, name) for name in wanted} == wanted
 
@@ -340,14 +340,14 @@ async def test_a_change_says_what_it_took_the_place_of(
     library: Library, server: DemoServer
 ) -> None:
     one, two = many_assets(server, 2)
-    await library.sync()
+    await library.sync.sweep()
     server.stop()
     await is_down(library)
     await change(library, one, Change(add_tags=("later",)))
     await change(library, two, Change(add_tags=("later",)))
     report = await change(library, one, Change(remove_tags=("later",)))
     assert [(each.asset_id, each.state) for each in report.given_up] == [(one, State.DISCARDED)]
-    assert [entry.asset_id for entry in await library.kept()] == [two, one]
+    assert [entry.asset_id for entry in await library.log.kept()] == [two, one]
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ async def test_what_the_platform_was_not_asked_for_is_not_called_so_already(
 ) -> None:
     (asset,) = many_assets(server, 1)
     async with open_session() as library:
-        await library.sync()
+        await library.sync.sweep()
     server.store.update(asset, **theirs)
     server.stop()
     async with open_session() as library:
@@ -380,7 +380,7 @@ async def test_what_the_platform_was_not_asked_for_is_not_called_so_already(
         report = await change(library, asset, what)
         assert [each.state for each in report.results] == [State.UNSENT]
         server.start()
-        resumed = await library.resume(report.batch_id)
+        resumed = await library.changes.resume(report.batch_id)
         assert [each.state for each in resumed.results] == [state]
 
 
@@ -389,16 +389,16 @@ async def test_an_old_catalog_is_not_believed_that_a_change_is_not_needed(
 ) -> None:
     assets = many_assets(server, 12)
     async with open_session() as library:
-        await library.sync()
+        await library.sync.sweep()
     for asset in assets:
         server.store.update(asset, tags=("bulk", "SECRET"))
     monkeypatch.setattr("coexplorer.library.context.TRUST_S", 0.0)
     async with open_session() as library:
-        plan = await library.plan(
+        plan = await library.changes.plan(
             [AssetId(each) for each in assets], Change(remove_tags=("SECRET",))
         )
         assert all(item.is_unsure for item in plan.todo)
-        report = await library.apply(plan)
+        report = await library.changes.apply(plan)
     assert len(report.of(State.APPLIED)) == 12
     assert all(server.store.get(asset).tags == ("bulk",) for asset in assets)
 
@@ -409,17 +409,17 @@ async def test_what_was_not_tried_says_the_real_reason(
 ) -> None:
     count = CONCURRENCY * 2 + 3
     many_assets(server, count)
-    await library.sync()
-    plan = await library.plan("tag:bulk", Change(add_tags=("new",)))
+    await library.sync.sweep()
+    plan = await library.changes.plan("tag:bulk", Change(add_tags=("new",)))
     if trouble == "killed":
         server.stop()
     else:
         server.faults.add(401, "*", "**")
-    report = await library.apply(plan)
+    report = await library.changes.apply(plan)
     assert len(report.of(State.UNSENT)) == count
     kinds = {type(each.error) for each in report.results}
     assert len(kinds) == 1, "all ended alike"
-    read = await library.batch_report(report.batch_id)
+    read = await library.changes.report(report.batch_id)
     for each in (*report.results, *read.results):
         assert each.error is not None
         assert "interrupted" not in each.error.message
@@ -434,14 +434,14 @@ async def test_undo_takes_single_tags_back_and_leaves_the_others(
     library: Library, server: DemoServer
 ) -> None:
     (asset,) = many_assets(server, 1)
-    await library.sync()
+    await library.sync.sweep()
     first = await change(library, asset, Change(add_tags=("a1",), remove_tags=("bulk",)))
     await change(library, asset, Change(add_tags=("a2",)))
     server.store.update(asset, tags=(*server.store.get(asset).tags, "theirs"))
-    report = await library.undo(first.batch_id)
+    report = await library.changes.undo(first.batch_id)
     assert [(each.state, each.skipped_fields) for each in report.results] == [(State.APPLIED, ())]
     assert set(server.store.get(asset).tags) == {"a2", "theirs", "bulk"}
-    await library.undo()
+    await library.changes.undo()
     assert set(server.store.get(asset).tags) == {"theirs", "bulk"}
 
 
@@ -450,7 +450,7 @@ async def test_undo_never_takes_an_older_change_for_the_last(
     library: Library, server: DemoServer, *, with_one_before: bool
 ) -> None:
     one, two = many_assets(server, 2)
-    await library.sync()
+    await library.sync.sweep()
     number = 0
     if with_one_before:
         yesterday = await change(library, one, Change(values={"description": "yesterday"}))
@@ -459,14 +459,14 @@ async def test_undo_never_takes_an_older_change_for_the_last(
     today = await change(library, two, Change(add_tags=("today",)))
     server.faults.clear()
     with pytest.raises(UndoRefused, match=f"number {today.batch_id} .*did not go through") as said:
-        await library.undo()
+        await library.changes.undo()
     assert f"coexplorer undo {today.batch_id}" in said.value.hint
     if with_one_before:
         assert server.store.get(one).description == "yesterday"
         assert f"coexplorer undo {number} (set description)" in said.value.hint
-        given_up = await library.undo(today.batch_id)
+        given_up = await library.changes.undo(today.batch_id)
         assert [each.withdrawn for each in given_up.results] == [True]
-        await library.undo()
+        await library.changes.undo()
         assert server.store.get(one).description == ""
 
 
@@ -476,24 +476,24 @@ async def test_undo_gives_up_what_was_not_sent_and_redo_asks_for_it_again(
     library: Library, server: DemoServer, word: str, *, by_number: bool
 ) -> None:
     (asset,) = many_assets(server, 1)
-    await library.sync()
+    await library.sync.sweep()
     before = server.store.get(asset)
     server.stop()
     await is_down(library)
     report = await change(library, asset, WORDS[word][0])
-    undone = await library.undo(report.batch_id if by_number else None)
+    undone = await library.changes.undo(report.batch_id if by_number else None)
     assert [(each.state, each.withdrawn) for each in undone.results] == [(State.APPLIED, True)]
     assert [each.id for each in undone.given_up] == [report.results[0].entry_id]
-    assert await library.kept() == []
-    redone = await library.redo()
+    assert await library.log.kept() == []
+    redone = await library.changes.redo()
     assert [each.state for each in redone.results] == [State.UNSENT]
     server.start()
     assert server.store.get(asset) == before
-    (kept,) = await library.kept()
-    assert (await library.retry(kept.id)).state is State.APPLIED
+    (kept,) = await library.log.kept()
+    assert (await library.changes.retry(kept.id)).state is State.APPLIED
     after = server.store.get(asset)
     assert after != before
-    await library.undo()
+    await library.changes.undo()
     again = server.store.get(asset)
     assert (again.name, again.description, again.tags, again.mount, again.archived) == (
         *(before.name, before.description, before.tags, before.mount, before.archived),
@@ -504,20 +504,20 @@ async def test_redo_gives_up_the_undo_that_was_not_sent_and_goes_past_none(
     library: Library, server: DemoServer
 ) -> None:
     one, two = many_assets(server, 2)
-    await library.sync()
+    await library.sync.sweep()
     await change(library, one, Change(add_tags=("older",)))
-    await library.undo()
+    await library.changes.undo()
     await change(library, two, Change(values={"description": "newer"}))
     server.stop()
     await is_down(library)
-    undo = await library.undo()
-    redo = await library.redo()
+    undo = await library.changes.undo()
+    redo = await library.changes.redo()
     assert [each.batch_id for each in redo.given_up] == [undo.batch_id]
     server.start()
-    assert await library.kept() == []
+    assert await library.log.kept() == []
     assert "older" not in server.store.get(one).tags
     assert server.store.get(two).description == "newer"
-    await library.undo()
+    await library.changes.undo()
     assert server.store.get(two).description == ""
 
 
@@ -525,15 +525,15 @@ async def test_redo_never_takes_an_older_undo_for_the_last(
     library: Library, server: DemoServer
 ) -> None:
     one, two = many_assets(server, 2)
-    await library.sync()
+    await library.sync.sweep()
     await change(library, one, Change(add_tags=("older",)))
-    older = await library.undo()
+    older = await library.changes.undo()
     await change(library, two, Change(values={"description": "mine"}))
     server.store.update(two, description="theirs")
-    last = await library.undo()
+    last = await library.changes.undo()
     assert last.of(State.SKIPPED)
     with pytest.raises(UndoRefused, match=f"the last undo, number {last.batch_id}") as said:
-        await library.redo()
+        await library.changes.redo()
     assert f"coexplorer undo {older.batch_id}" in said.value.hint
     assert "older" not in server.store.get(one).tags
 
@@ -551,7 +551,7 @@ async def test_an_undo_tells_who_changed_a_text_since(
     library: Library, server: DemoServer, first: Change, second: Change, by: str
 ) -> None:
     (asset,) = many_assets(server, 1)
-    await library.sync()
+    await library.sync.sweep()
     done = await change(library, asset, first)
     (field,) = first.values
     if by == "a colleague":
@@ -560,8 +560,8 @@ async def test_an_undo_tells_who_changed_a_text_since(
         rule = server.faults.add(503, "*", "**") if "not sent" in by else None
         await change(library, asset, second)
         server.faults.clear()
-        assert rule is None or await library.kept()
-    report = await library.undo(done.batch_id)
+        assert rule is None or await library.log.kept()
+    report = await library.changes.undo(done.batch_id)
     (result,) = report.results
     assert result.state is State.SKIPPED
     assert result.error is not None
@@ -575,7 +575,7 @@ async def test_a_text_that_was_edited_after_a_lost_reply_is_no_conflict_with_one
     library: Library, server: DemoServer
 ) -> None:
     (asset,) = many_assets(server, 1)
-    await library.sync()
+    await library.sync.sweep()
     server.faults.add(Kind.LOST, "PUT", "data_assets/*", nth=1)
     server.faults.add(503, "GET", "**", after=1)
     first = await change(library, asset, Change(values={"description": "first"}))
@@ -586,37 +586,37 @@ async def test_a_text_that_was_edited_after_a_lost_reply_is_no_conflict_with_one
     server.faults.clear()
     server.start()
     assert server.store.get(asset).description == "first"
-    for entry in await library.kept():
-        assert (await library.retry(entry.id)).state is State.APPLIED
+    for entry in await library.log.kept():
+        assert (await library.changes.retry(entry.id)).state is State.APPLIED
     assert server.store.get(asset).description == "second"
 
 
 async def test_what_waits_is_given_up_with_its_asset(library: Library, server: DemoServer) -> None:
     (asset,) = many_assets(server, 1, archived=True)
-    await library.sync()
+    await library.sync.sweep()
     server.stop()
     await is_down(library)
     await change(library, asset, Change(values={"description": "waits"}))
     server.start()
     report = await change(library, asset, Change(delete=True))
     assert [each.action for each in report.given_up] == [Action.EDIT]
-    assert await library.kept() == []
+    assert await library.log.kept() == []
 
 
 async def test_undo_gives_up_what_of_the_change_was_not_sent(
     library: Library, server: DemoServer
 ) -> None:
     ids = many_assets(server, 3)
-    await library.sync()
-    plan = await library.plan("tag:bulk", Change(add_tags=("new",)))
+    await library.sync.sweep()
+    plan = await library.changes.plan("tag:bulk", Change(add_tags=("new",)))
     for asset in ids[1:]:
         server.faults.add(503, "*", f"**{asset}")
-    report = await library.apply(plan)
+    report = await library.changes.apply(plan)
     assert (len(report.applied), len(report.waiting)) == (1, 2)
     server.faults.clear()
-    undone = await library.undo()
+    undone = await library.changes.undo()
     assert {each.asset_id for each in undone.given_up} == set(ids[1:])
-    assert await library.kept() == []
+    assert await library.log.kept() == []
     assert [server.store.get(asset).tags for asset in ids] == [("bulk",)] * 3
 
 
@@ -624,14 +624,14 @@ async def test_what_an_undo_left_alone_is_named_when_it_goes_out_later(
     library: Library, server: DemoServer
 ) -> None:
     (asset,) = many_assets(server, 1)
-    await library.sync()
+    await library.sync.sweep()
     await change(library, asset, Change(values={"description": "mine", "name": "mine"}))
     server.stop()
-    await library.undo()
+    await library.changes.undo()
     server.start()
     server.store.update(asset, description="theirs")
-    (entry,) = await library.kept()
-    result = await library.retry(entry.id)
+    (entry,) = await library.log.kept()
+    result = await library.changes.retry(entry.id)
     assert (result.state, result.skipped_fields) == (State.APPLIED, ("description",))
-    read = await library.batch_report(entry.batch_id)
+    read = await library.changes.report(entry.batch_id)
     assert [each.skipped_fields for each in read.results] == [("description",)]

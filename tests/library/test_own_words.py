@@ -16,8 +16,8 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotFound, UndoRefused, Unreachable
 from coexplorer.fields import Value
 from coexplorer.library import Library
-from coexplorer.library.changes import Change, describe_difference
 from coexplorer.library.entries import Purpose, State
+from coexplorer.library.plans import Change, describe_difference
 from coexplorer.models import AssetId
 from tests.library.conftest import many_assets
 
@@ -235,7 +235,7 @@ class Person:
 
     async def delete(self) -> None:
         asset = self.assets.pop(self.dice.randrange(len(self.assets)))
-        result = await self.library.delete(AssetId(asset), archive_first=True)
+        result = await self.library.changes.delete(AssetId(asset), archive_first=True)
         self.said.append(f"{result.batch_id}: delete {asset}")
         self.model.delete(result.batch_id, asset)
 
@@ -247,11 +247,11 @@ class Person:
             self.server.start()
             if self.dice.random() < 0.3:
                 await self.retry()
-            await self.library.sync()
+            await self.library.sync.sweep()
         else:
             self.server.stop()
             with pytest.raises(Unreachable):
-                await self.library.ping()
+                await self.library.platform.ping()
 
     async def edit(self) -> None:
         chosen = self.dice.sample(self.assets, min(len(self.assets), self.dice.choice((1, 1, 2))))
@@ -265,8 +265,8 @@ class Person:
                 else:
                     values["tags", name] = self.dice.random() < 0.5
         change = build_change(values)
-        plan = await self.library.plan([AssetId(asset) for asset in chosen], change)
-        report = await self.library.apply(plan)
+        plan = await self.library.changes.plan([AssetId(asset) for asset in chosen], change)
+        report = await self.library.changes.apply(plan)
         self.said.append(f"{report.batch_id}: {change.title} of {chosen}")
         for asset in chosen:
             self.model.edit(report.batch_id, asset, values)
@@ -287,7 +287,9 @@ class Person:
             both = (Purpose.DO, Purpose.REDO)
             last = self.model.last(both if purpose is Purpose.UNDO else (Purpose.UNDO,))
             words = [] if last is None else self.model.of(last)
-            call = self.library.undo if purpose is Purpose.UNDO else self.library.redo
+            call = (
+                self.library.changes.undo if purpose is Purpose.UNDO else self.library.changes.redo
+            )
             if not any(word.can_be_taken_back for word in words):
                 self.said.append(f"{purpose} in vain")
                 try:
@@ -305,14 +307,14 @@ class Person:
             words = self.model.of(batch)
             if any(word.deletes for word in words):
                 with pytest.raises(UndoRefused):
-                    await self.library.undo(batch)
+                    await self.library.changes.undo(batch)
                 return
-            report = await self.library.undo(batch)
+            report = await self.library.changes.undo(batch)
             was_undo = words[0].purpose is Purpose.UNDO
             purpose = Purpose.REDO if was_undo else Purpose.UNDO
         number = words[0].batch
         self.said.append(f"{report.batch_id}: {purpose} of {number}")
-        noted = await self.library.batch(report.batch_id)
+        noted = await self.library.log.batch(report.batch_id)
         if (noted.purpose, noted.reverses) != (purpose, number):
             await self.fail(f"{noted} does not take {number} back")
         for word in reversed(words):
@@ -321,21 +323,21 @@ class Person:
 
     async def retry(self) -> None:
         self.said.append("retry")
-        kept = [entry.id for entry in await self.library.kept()]
+        kept = [entry.id for entry in await self.library.log.kept()]
         for number in kept[:: self.dice.choice((1, -1))]:
             try:
-                result = await self.library.retry(number)
+                result = await self.library.changes.retry(number)
             except NotFound:
                 continue
             why = result.error.message if result.error else ""
             if result.state in (State.CONFLICT, State.REFUSED) or "somebody" in why:
                 await self.fail(f"entry {number} is {result.state}: {why}")
-        assert await self.library.kept() == [], self.said
+        assert await self.library.log.kept() == [], self.said
         self.model.retry()
 
     async def fail(self, why: str) -> NoReturn:
         """Fail with all that was said and that the log says of it."""
-        entries = sorted(await self.library.log(limit=1000), key=lambda entry: entry.id)
+        entries = sorted(await self.library.log.entries(limit=1000), key=lambda entry: entry.id)
         log = [
             f"entry {each.id} of {each.batch_id}, {each.asset_id[:8]}: {each.action} {each.state}"
             f" {describe_difference(each.base, each.mine) if each.base and each.mine else ''}"
@@ -382,9 +384,9 @@ def read_asset(server: DemoServer, asset: str) -> dict[Key, Said]:
 async def test_the_last_words_win_whatever_kind_each_was(
     library: Library, server: DemoServer, seed: int
 ) -> None:
-    await library.sync()
+    await library.sync.sweep()
     person = Person(library, server, seed)
-    await library.sync()
+    await library.sync.sweep()
     for _ in range(STEPS):
         await person.step()
     await person.end()

@@ -46,18 +46,18 @@ async def test_part_of_a_name_or_too_little_of_an_id_is_not_taken_for_it(
     put(server, *names)
     for _ in range(2):  # not known here, and known
         with pytest.raises(NotFound):
-            await library.resolve(asked)
-        await library.sync()
+            await library.assets.resolve(asked)
+        await library.sync.sweep()
 
 
 async def test_what_may_have_been_meant_is_a_hint(library: Library, server: DemoServer) -> None:
     put(server, "run_10", "other run_1b")
-    await library.sync()
+    await library.sync.sweep()
     with pytest.raises(NotFound) as caught:
-        await library.resolve("run_1")
+        await library.assets.resolve("run_1")
     assert caught.value.hint == "did you mean run_10 (8316a00d)?"
     with pytest.raises(NotFound) as caught:
-        await library.resolve("r run")
+        await library.assets.resolve("r run")
     assert caught.value.hint == "did you mean other run_1b (8316a00e)?"
 
 
@@ -66,26 +66,26 @@ async def test_whole_name_whole_id_and_beginning_of_an_id_are_taken(
 ) -> None:
     ids = put(server, "run_1", "run_10", "caf\u00e9")
     async with open_session() as library:
-        assert await library.resolve("Zebrafish atlas") == THEIRS  # not known here yet
-        assert await library.resolve(RAW.upper()) == RAW
-        assert await library.resolve(ids[0][:8]) == ids[0]
-        await library.sync()
-        assert await library.resolve("run_1") == ids[0]
-        assert await library.resolve(ids[0][:8].upper()) == ids[0]
-        assert await library.resolve(ids[1][:13]) == ids[1]
-        assert await library.resolve("cafe\u0301") == ids[2]
+        assert await library.assets.resolve("Zebrafish atlas") == THEIRS  # not known here yet
+        assert await library.assets.resolve(RAW.upper()) == RAW
+        assert await library.assets.resolve(ids[0][:8]) == ids[0]
+        await library.sync.sweep()
+        assert await library.assets.resolve("run_1") == ids[0]
+        assert await library.assets.resolve(ids[0][:8].upper()) == ids[0]
+        assert await library.assets.resolve(ids[1][:13]) == ids[1]
+        assert await library.assets.resolve("cafe\u0301") == ids[2]
         with pytest.raises(AmbiguousAsset):
-            await library.resolve(ids[0][:6])
+            await library.assets.resolve(ids[0][:6])
     async with open_session(offline=True) as library:
         with pytest.raises(NotFound):
-            await library.resolve("99999999-0000-4000-8000-000000000000")
+            await library.assets.resolve("99999999-0000-4000-8000-000000000000")
 
 
 async def test_name_that_two_assets_have_or_that_may_be_an_id_is_ambiguous(
     library: Library, server: DemoServer
 ) -> None:
     ids = put(server, "same", "same", "8316a00d", "café", "cafe\u0301", RAW)
-    await library.sync()
+    await library.sync.sweep()
     for asked, meant in (
         ("same", {ids[0], ids[1]}),
         ("8316a00d", {ids[0], ids[2]}),
@@ -93,24 +93,24 @@ async def test_name_that_two_assets_have_or_that_may_be_an_id_is_ambiguous(
         (RAW, {RAW, ids[5]}),
     ):
         with pytest.raises(AmbiguousAsset) as caught:
-            await library.resolve(asked)
+            await library.assets.resolve(asked)
         assert {asset_id for asset_id, _ in caught.value.candidates} == meant
     only_an_id = Named((RAW,), line=1, is_id=True)
-    assert [each.asset_id for each in await library.resolve_all([only_an_id])] == [RAW]
+    assert [each.asset_id for each in await library.assets.resolve_all([only_an_id])] == [RAW]
 
 
 async def test_who_only_looks_may_give_the_beginning_of_one_name(
     library: Library, server: DemoServer
 ) -> None:
     ids = put(server, "run_10", "run_20", "RUN_2")
-    await library.sync()
-    (found,) = await library.resolve_all([Named(("run_1",))], guess=True)
+    await library.sync.sweep()
+    (found,) = await library.assets.resolve_all([Named(("run_1",))], guess=True)
     assert (found.asset_id, found.name, found.is_guess) == (ids[0], "run_10", True)
-    assert await library.resolve("run_2", guess=True) == ids[2]
+    assert await library.assets.resolve("run_2", guess=True) == ids[2]
     with pytest.raises(AmbiguousAsset):
-        await library.resolve("run", guess=True)
+        await library.assets.resolve("run", guess=True)
     with pytest.raises(NotFound):
-        await library.resolve("un_1", guess=True)
+        await library.assets.resolve("un_1", guess=True)
 
 
 async def test_list_is_found_in_a_few_queries_and_asked_of_the_platform_at_once(
@@ -119,12 +119,12 @@ async def test_list_is_found_in_a_few_queries_and_asked_of_the_platform_at_once(
     ids = many_assets(server, 300)
     named = [Named((each,), number) for number, each in enumerate(ids, start=1)]
     server.log.clear()
-    found = await library.resolve_all(named)  # nothing is known here yet
+    found = await library.assets.resolve_all(named)  # nothing is known here yet
     assert [each.asset_id for each in found] == ids
     assert len(server.requests()) < 20
     server.log.clear()
     names = [Named((f"session {number:05}",), number) for number in range(300)]
-    assert [each.asset_id for each in await library.resolve_all(names)] == ids
+    assert [each.asset_id for each in await library.assets.resolve_all(names)] == ids
     assert server.requests() == []
 
 
@@ -132,12 +132,12 @@ async def test_all_that_is_unknown_is_named_line_by_line(
     library: Library, server: DemoServer
 ) -> None:
     put(server, "run_10", "same", "same")
-    await library.sync()
+    await library.sync.sweep()
     gone = make_id(0xDEAD)
     named = [Named(("run_1",), 1), Named(("same",), 4), Named((gone,), 5, True), Named((RAW,), 6)]
     named += [Named(("run_10",), 7, True), Named((f"{RAW},{gone}",), 8)]
     with pytest.raises(UnknownAssets) as caught:
-        await library.resolve_all(named)
+        await library.assets.resolve_all(named)
     assert caught.value.message == "5 of 6 not found, so nothing was done"
     first, second, third, no_id, several = caught.value.problems
     assert first == "line 1: no asset 'run_1': did you mean run_10 (8316a00d)?"
@@ -150,10 +150,10 @@ async def test_all_that_is_unknown_is_named_line_by_line(
 async def test_list_of_what_is_gone_is_not_asked_for_one_by_one(
     library: Library, server: DemoServer
 ) -> None:
-    await library.sync()
+    await library.sync.sweep()
     server.log.clear()
     named = [Named((make_id(0xDEAD0000 + each),), each + 1, True) for each in range(500)]
     with pytest.raises(UnknownAssets, match=r"^500 of 500 not found") as caught:
-        await library.resolve_all(named)
+        await library.assets.resolve_all(named)
     assert len(caught.value.problems) == 500
     assert len(server.requests()) < 100

@@ -46,19 +46,19 @@ async def test_session_asks_the_network_for_nothing_by_itself(
     library: Library, server: DemoServer
 ) -> None:
     await library.status()
-    await library.count(parse_query(""))
-    await library.log()
+    await library.assets.count(parse_query(""))
+    await library.log.entries()
     assert server.requests() == []
 
 
 async def test_edit_tells_that_it_began_and_how_it_ended(
     library: Library, server: DemoServer
 ) -> None:
-    base = (await library.fetch(ID)).asset.fields
+    base = (await library.platform.fetch(ID)).asset.fields
     with library.subscribe() as events:
-        await library.edit(ID, base, msgspec.structs.replace(base, name="New"))
+        await library.changes.edit(ID, base, msgspec.structs.replace(base, name="New"))
         with pytest.raises(EditConflict):
-            await library.edit(ID, base, msgspec.structs.replace(base, name="Newer"))
+            await library.changes.edit(ID, base, msgspec.structs.replace(base, name="Newer"))
         seen = [events.receive_nowait() for _ in range(events.statistics().current_buffer_used)]
     told = [type(event) for event in seen if not isinstance(event, RowsChanged)]
     assert told == [EditStarted, EditApplied, EditStarted, EditFailed]
@@ -67,21 +67,21 @@ async def test_edit_tells_that_it_began_and_how_it_ended(
 async def test_waiting_for_the_rate_limit_is_told(library: Library, server: DemoServer) -> None:
     server.faults.add(429, "GET", f"data_assets/{RAW}", times=1, retry_after=0)
     with library.subscribe() as events:
-        await library.fetch(ID)
+        await library.platform.fetch(ID)
         assert isinstance(events.receive_nowait(), RateLimitWaited)
 
 
 async def test_other_session_sees_an_edit_in_its_catalog(open_session: OpenSession) -> None:
     async with open_session(origin="tui") as one, open_session(origin="mount") as other:
-        await one.sync()
-        version = await other.data_version()
-        base = (await one.fetch(ID)).asset.fields
-        await one.edit(ID, base, msgspec.structs.replace(base, name="Through the mount"))
-        assert await other.data_version() > version
-        newest, changed = await other.changed_since(version)
-        assert (newest, changed) == (await other.data_version(), [ID])
-        assert await other.count(parse_query('name:"Through the mount"')) == 1
-        (entry,) = await other.log()
+        await one.sync.sweep()
+        version = await other.assets.data_version()
+        base = (await one.platform.fetch(ID)).asset.fields
+        await one.changes.edit(ID, base, msgspec.structs.replace(base, name="Through the mount"))
+        assert await other.assets.data_version() > version
+        newest, changed = await other.assets.changed_since(version)
+        assert (newest, changed) == (await other.assets.data_version(), [ID])
+        assert await other.assets.count(parse_query('name:"Through the mount"')) == 1
+        (entry,) = await other.log.entries()
         assert entry.origin == "tui"
 
 
@@ -89,11 +89,11 @@ async def test_background_syncs_first_and_settles_what_an_earlier_session_left(
     open_session: OpenSession, server: DemoServer
 ) -> None:
     async with open_session() as library:
-        base = (await library.fetch(ID)).asset.fields
+        base = (await library.platform.fetch(ID)).asset.fields
         gate = server.hooks.after("PUT")
         async with anyio.create_task_group() as group:
             mine = msgspec.structs.replace(base, name="Left unknown")
-            group.start_soon(library.edit, ID, base, mine)
+            group.start_soon(library.changes.edit, ID, base, mine)
             await gate.arrived()
             group.cancel_scope.cancel()
         gate.release()
@@ -103,8 +103,8 @@ async def test_background_syncs_first_and_settles_what_an_earlier_session_left(
             awaited: set[type[Event]] = {SyncFinished, EditApplied}
             while awaited:
                 awaited.discard(type(await events.receive()))
-        assert await library.unsent() == []
-        assert await library.count(parse_query("is:any")) == server.store.count()
+        assert await library.log.unsent() == []
+        assert await library.assets.count(parse_query("is:any")) == server.store.count()
         group.cancel_scope.cancel()
 
 
@@ -113,7 +113,7 @@ async def test_drafts_are_watched_in_the_background(
 ) -> None:
     monkeypatch.setattr(create, "FIRST_POLL_S", 0.01)
     monkeypatch.setattr(background, "_LOOK_EVERY_S", 0.01)
-    await library.sync()
+    await library.sync.sweep()
     gate = server.hooks.before("GET", f"*/{DRAFT}")
     async with anyio.create_task_group() as group:
         with library.subscribe() as events, anyio.fail_after(stretched(30)):
@@ -124,7 +124,7 @@ async def test_drafts_are_watched_in_the_background(
             while await events.receive() != AssetSettled(AssetId(DRAFT), "failed"):
                 pass
         group.cancel_scope.cancel()
-    record = await library.record(AssetId(DRAFT))
+    record = await library.assets.record(AssetId(DRAFT))
     assert record is not None
     assert record.asset.failure_reason == "Access denied"
 
@@ -143,14 +143,14 @@ async def test_failure_in_the_background_is_told_and_ends_nothing(
                 if type(await events.receive()) is awaited[0]:
                     awaited.pop(0)
         group.cancel_scope.cancel()
-    assert await library.count(parse_query("is:any")) == server.store.count()
+    assert await library.assets.count(parse_query("is:any")) == server.store.count()
 
 
 async def test_draft_that_becomes_ready_is_noticed(library: Library, server: DemoServer) -> None:
-    await library.sync()
+    await library.sync.sweep()
     server.store.update(DRAFT, state="ready")
     with library.subscribe() as events:
-        record = await library.wait_ready(AssetId(DRAFT))
+        record = await library.changes.wait_ready(AssetId(DRAFT))
         assert record.asset.state == "ready"
         seen = [events.receive_nowait() for _ in range(events.statistics().current_buffer_used)]
     assert AssetSettled(AssetId(DRAFT), "ready") in seen

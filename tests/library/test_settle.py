@@ -38,9 +38,9 @@ async def leave_unknown(
 
 
 async def settle_one(library: Library) -> Entry:
-    (entry,) = await library.unsent()
+    (entry,) = await library.log.unsent()
     assert entry.state is State.UNKNOWN
-    (settled,) = await library.settle()
+    (settled,) = await library.changes.settle()
     return settled
 
 
@@ -49,35 +49,37 @@ CASES = [("after", State.APPLIED), ("before", State.UNSENT)]
 
 @pytest.mark.parametrize(("moment", "state"), CASES)
 async def test_archiving(library: Library, server: DemoServer, moment: str, state: State) -> None:
-    await library.sync()
-    await leave_unknown(server, moment, "PATCH", lambda: library.archive(ID))
+    await library.sync.sweep()
+    await leave_unknown(server, moment, "PATCH", lambda: library.changes.archive(ID))
     assert (await settle_one(library)).state is state
-    record = await library.record(ID)
+    record = await library.assets.record(ID)
     assert record is not None
     assert record.membership.archived is (state is State.APPLIED)
 
 
 @pytest.mark.parametrize(("moment", "state"), CASES)
 async def test_unarchiving(library: Library, server: DemoServer, moment: str, state: State) -> None:
-    await library.sync()
+    await library.sync.sweep()
     old = AssetId(OLD)
-    await leave_unknown(server, moment, "PATCH", lambda: library.archive(old, archived=False))
+    await leave_unknown(
+        server, moment, "PATCH", lambda: library.changes.archive(old, archived=False)
+    )
     assert (await settle_one(library)).state is state
 
 
 @pytest.mark.parametrize(("moment", "state"), CASES)
 async def test_deleting(library: Library, server: DemoServer, moment: str, state: State) -> None:
-    await library.sync()
-    await leave_unknown(server, moment, "DELETE", lambda: library.delete(AssetId(OLD)))
+    await library.sync.sweep()
+    await leave_unknown(server, moment, "DELETE", lambda: library.changes.delete(AssetId(OLD)))
     assert (await settle_one(library)).state is state
-    assert (await library.record(AssetId(OLD)) is None) is (state is State.APPLIED)
+    assert (await library.assets.record(AssetId(OLD)) is None) is (state is State.APPLIED)
 
 
 @pytest.mark.parametrize(("moment", "state"), CASES)
 async def test_creating(library: Library, server: DemoServer, moment: str, state: State) -> None:
     server.make_bucket("my-bucket", keys=("id", "word"))
-    await library.sync()  # it asks for the dialect, so that the next POST is the creation
-    await leave_unknown(server, moment, "POST", lambda: library.create(NEW))
+    await library.sync.sweep()  # it asks for the dialect, so that the next POST is the creation
+    await leave_unknown(server, moment, "POST", lambda: library.changes.create(NEW))
     settled = await settle_one(library)
     assert settled.state is state
     assert bool(settled.asset_id) is (state is State.APPLIED)
@@ -86,9 +88,9 @@ async def test_creating(library: Library, server: DemoServer, moment: str, state
 async def test_edit_of_an_asset_that_is_gone_is_refused(
     library: Library, server: DemoServer
 ) -> None:
-    base = (await library.fetch(ID)).asset.fields
+    base = (await library.platform.fetch(ID)).asset.fields
     mine = msgspec.structs.replace(base, name="x")
-    await leave_unknown(server, "before", "PUT", lambda: library.edit(ID, base, mine))
+    await leave_unknown(server, "before", "PUT", lambda: library.changes.edit(ID, base, mine))
     server.store.delete(RAW)
     assert (await settle_one(library)).state is State.REFUSED
 
@@ -96,11 +98,11 @@ async def test_edit_of_an_asset_that_is_gone_is_refused(
 async def test_retry_of_what_had_arrived_sends_nothing(
     library: Library, server: DemoServer
 ) -> None:
-    base = (await library.fetch(ID)).asset.fields
+    base = (await library.platform.fetch(ID)).asset.fields
     mine = msgspec.structs.replace(base, name="x")
-    await leave_unknown(server, "after", "PUT", lambda: library.edit(ID, base, mine))
-    (entry,) = await library.unsent()
-    assert (await library.retry(entry.id)).state is State.APPLIED
+    await leave_unknown(server, "after", "PUT", lambda: library.changes.edit(ID, base, mine))
+    (entry,) = await library.log.unsent()
+    assert (await library.changes.retry(entry.id)).state is State.APPLIED
     assert len(server.requests("PUT")) == 1
 
 

@@ -23,34 +23,34 @@ async def test_session_takes_the_token_that_is_there_now(
     source = ReadAgain(GivenToken("first", Secret(first)), lambda: TokenFile(place))
     settings = msgspec.structs.replace(build_settings(server, tmp_path), token_source=source)
     async with open_library(settings, origin="mount") as library:
-        await library.ping()
+        await library.platform.ping()
         server.sign_in.expire(first)
         with pytest.raises(NotSignedIn):
-            await library.ping()
+            await library.platform.ping()
 
         with pytest.raises(NotSignedIn):
-            await library.sign_in_again()  # the same one
+            await library.platform.sign_in_again()  # the same one
         before = len(server.requests())
-        assert not await library.sign_in_again()
+        assert not await library.platform.sign_in_again()
         assert len(server.requests()) == before, "it was refused: nobody is asked again"
 
         place.write_text(second)
-        assert await library.sign_in_again()
-        await library.ping()
+        assert await library.platform.sign_in_again()
+        await library.platform.ping()
 
         place.unlink()
         with pytest.raises(ConfigError, match="can't be read"):
-            await library.sign_in_again()
-        await library.ping()
+            await library.platform.sign_in_again()
+        await library.platform.ping()
 
 
 async def test_ping_notes_whether_the_platform_can_be_reached(
     server: DemoServer, tmp_path: Path
 ) -> None:
     async with open_library(build_settings(server, tmp_path), origin="mount") as library:
-        await library.ping()
+        await library.platform.ping()
         assert not (await library.status()).offline
         server.stop()
         with pytest.raises(Unreachable):
-            await library.ping()
+            await library.platform.ping()
         assert (await library.status()).offline

@@ -8,9 +8,9 @@ import pytest
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import Library
-from coexplorer.library.changes import Change
 from coexplorer.library.entries import PENDING, State
 from coexplorer.library.journal import Journal
+from coexplorer.library.plans import Change
 from coexplorer.library.results import BatchProgress
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, many_assets
@@ -29,23 +29,23 @@ async def plan_and_apply(
             stop()
 
     if task == "undo":
-        await library.undo(progress=tell)
+        await library.changes.undo(progress=tell)
     elif task == "resume":
-        await library.resume((await library.batches())[0].id, progress=tell)
+        await library.changes.resume((await library.log.batches())[0].id, progress=tell)
     else:
-        plan = await library.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
-        await library.apply(plan, progress=tell)
+        plan = await library.changes.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+        await library.changes.apply(plan, progress=tell)
 
 
 async def prepare(library: Library, server: DemoServer, task: str) -> None:
-    await library.sync()
+    await library.sync.sweep()
     if task == "undo":
-        plan = await library.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
-        await library.apply(plan)
+        plan = await library.changes.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+        await library.changes.apply(plan)
     elif task == "resume":
-        plan = await library.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+        plan = await library.changes.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
         server.stop()
-        await library.apply(plan)
+        await library.changes.apply(plan)
         server.start()
 
 
@@ -72,18 +72,18 @@ async def test_what_was_stopped_waits_for_nobody_until_it_is_named(
     server.stop()  # what was on its way is done or broken off now
     server.start()
     async with open_session() as library:
-        (stopped, *_) = await library.batches()
+        (stopped, *_) = await library.log.batches()
         assert stopped.counts.get(State.STOPPED)
         assert not stopped.counts.get(State.UNSENT)
         assert f"stopped, {stopped.counts[State.STOPPED]} not sent" in stopped.outcome
-        await library.settle()
+        await library.changes.settle()
         status = await library.status()
-        assert all(entry.state is not State.STOPPED for entry in await library.unsent())
-        assert all(entry.state in PENDING for entry in await library.unsent())
+        assert all(entry.state is not State.STOPPED for entry in await library.log.unsent())
+        assert all(entry.state in PENDING for entry in await library.log.unsent())
         assert status.stopped >= stopped.counts[State.STOPPED], "what did not arrive is stopped too"
-        report = await library.resume(stopped.id)
+        report = await library.changes.resume(stopped.id)
         assert len(report.applied) == COUNT
-        assert await library.kept() == []
+        assert await library.log.kept() == []
         wanted = task != "undo"
         assert all(
             ("new" in each.tags) is wanted for each in server.store.assets() if "bulk" in each.tags
@@ -103,15 +103,15 @@ async def test_a_stop_that_lets_what_is_on_its_way_end_is_a_stop_too(
         done = progress.done
 
     if task == "undo":
-        report = await library.undo(progress=tell, stopping=lambda: done >= 3)
+        report = await library.changes.undo(progress=tell, stopping=lambda: done >= 3)
     else:
-        plan = await library.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
-        report = await library.apply(plan, progress=tell, stopping=lambda: done >= 3)
+        plan = await library.changes.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+        report = await library.changes.apply(plan, progress=tell, stopping=lambda: done >= 3)
     assert len(report.applied) + len(report.stopped) == COUNT
     assert len(report.applied) >= 3
-    assert await library.unsent() == []
-    await library.undo(report.batch_id)
-    assert await library.kept() == [], "what takes it back gives up what was not sent of it"
+    assert await library.log.unsent() == []
+    await library.changes.undo(report.batch_id)
+    assert await library.log.kept() == [], "what takes it back gives up what was not sent of it"
 
 
 def _cancel_after(monkeypatch: pytest.MonkeyPatch, method: str, scope: anyio.CancelScope) -> None:

@@ -76,7 +76,7 @@ def file(path: str, size: int = 10) -> dict[str, object]:
 
 
 async def walk(library: Library) -> AsyncIterator[str]:
-    async with aclosing(library.walk_files(A)) as entries:
+    async with aclosing(library.files.walk(A)) as entries:
         async for entry in entries:
             yield entry.path
 
@@ -92,7 +92,7 @@ async def test_a_folder_that_lists_itself_is_listed_once(tmp_path: Path) -> None
     told: list[str] = []
     with platform(tmp_path, listing) as (server, settings):
         async with open_library(settings, origin="cli") as library:
-            walk = library.walk_files(A, trouble=lambda error: told.append(error.message))
+            walk = library.files.walk(A, trouble=lambda error: told.append(error.message))
             async with aclosing(walk) as entries:
                 assert [entry.path async for entry in entries] == ["a", "a/f", "b"]
             with pytest.raises(BadReply, match="where it is not"):
@@ -117,7 +117,11 @@ async def test_a_folder_that_lists_itself_is_listed_once(tmp_path: Path) -> None
 async def test_folders_without_end_are_refused(tmp_path: Path, listing: Folder, how: str) -> None:
     with platform(tmp_path, listing) as (server, settings):
         async with open_library(settings, origin="cli") as library:
-            use = list_all(library) if how == "list" else library.download(A, "", tmp_path / "to")
+            use = (
+                list_all(library)
+                if how == "list"
+                else library.files.download(A, "", tmp_path / "to")
+            )
             with pytest.raises((Refused, BadReply), match=r"without end|where it is not"):
                 await use
     assert len(server.asked) < 150
@@ -127,7 +131,7 @@ async def test_no_more_of_a_file_is_written_than_was_announced(tmp_path: Path) -
     with platform(tmp_path, lambda _: [file("f", 1000)]) as (_, settings):
         async with open_library(settings, origin="cli") as library:
             with pytest.raises(Refused, match="more than 1,000 bytes"):
-                await library.download(A, "", tmp_path / "to")
+                await library.files.download(A, "", tmp_path / "to")
     assert not list((tmp_path / "to").iterdir())
 
 
@@ -140,7 +144,7 @@ async def test_a_listing_of_another_folder_is_refused(tmp_path: Path) -> None:
             with pytest.raises(
                 BadReply, match="lists 'elsewhere/x' in 'sub/deep', where it is not"
             ):
-                await library.download(A, "sub/deep", tmp_path / "to")
+                await library.files.download(A, "sub/deep", tmp_path / "to")
 
 
 async def test_rows_without_usable_ids_are_counted_and_the_others_kept(tmp_path: Path) -> None:
@@ -154,10 +158,10 @@ async def test_rows_without_usable_ids_are_counted_and_the_others_kept(tmp_path:
     with raw_server(answer) as server:
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
             for _ in range(2):  # what the first left must not disturb the second
-                report = await library.sync()
+                report = await library.sync.sweep()
                 assert report.complete
                 assert (report.total, report.left_out) == (2, len(NO_IDS))
-            found = await library.find_remote(parse_query(""), offset=0, limit=None)
+            found = await library.platform.find(parse_query(""), offset=0, limit=None)
             assert [asset.id for asset in found.assets] == [A, B]
             assert found.left_out == len(NO_IDS)
 
@@ -175,9 +179,9 @@ async def test_an_edit_is_not_built_on_another_asset(tmp_path: Path) -> None:
     with raw_server(lambda _: [reply(200, theirs)]) as server:
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
             with pytest.raises(BadReply, match="another asset"):
-                await library.fetch(A)
+                await library.platform.fetch(A)
             with pytest.raises(BadReply, match="another asset"):
-                await library.edit(A, base=Fields("mine"), mine=Fields("new"))
+                await library.changes.edit(A, base=Fields("mine"), mine=Fields("new"))
     assert {asked.method for asked in server.asked} == {"GET"}
 
 
@@ -232,13 +236,13 @@ async def test_the_rest_of_an_asset_comes_and_what_does_not_is_told(
     to = tmp_path / "to"
     with raw_server(answer) as server:
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
-            written = await library.download(
+            written = await library.files.download(
                 A, "", to, trouble=lambda error: told.append(error.message)
             )
             assert {"a", "z"} <= {str(path.relative_to(to)) for path in written}
             assert told
             with pytest.raises(CoexplorerError):  # nobody is told, so it is not passed over
-                await library.download(A, "", tmp_path / "again")
+                await library.files.download(A, "", tmp_path / "again")
     assert all(path.read_bytes() == b"0123456789" for path in written)
     assert not list(to.rglob(".coexplorer-*"))
     assert not (tmp_path / "y").exists()
@@ -254,9 +258,9 @@ async def test_a_file_whose_siblings_are_odd_is_had_without_a_word(tmp_path: Pat
 
     with raw_server(answer) as server:
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
-            (path,) = await library.download(A, "d/f", tmp_path / "to")
+            (path,) = await library.files.download(A, "d/f", tmp_path / "to")
             with pytest.raises(BadReply, match="there is more in 'd'"):
-                await library.download(A, "d/g", tmp_path / "to")
+                await library.files.download(A, "d/g", tmp_path / "to")
     assert path == tmp_path / "to" / "f"
 
 
@@ -276,7 +280,7 @@ async def test_a_file_that_never_comes_whole_leaves_what_can_be_gone_on_with(
     with raw_server(answer) as server:
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
             with pytest.raises(PlatformFault):
-                await library.download(A, "", tmp_path / "to")
+                await library.files.download(A, "", tmp_path / "to")
     left = sorted(path.stat().st_size for path in (tmp_path / "to").iterdir())
     assert left == ([3, 400] if mark else [])
 
@@ -321,13 +325,13 @@ async def test_a_write_counts_as_done_only_when_that_is_read_back(
     with raw_server(stranger.answer) as server:
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
             if deletes:
-                use = library.delete(A, archive_first=False)
+                use = library.changes.delete(A, archive_first=False)
             else:
-                use = library.archive(A, archived=True)
+                use = library.changes.archive(A, archived=True)
             if keeps:
                 assert (await use).state == "applied"
                 return
             with pytest.raises(BadReply) as caught:
                 await use
             assert caught.value.outcome_unknown
-            assert [entry.state for entry in await library.log()] == ["unknown"]
+            assert [entry.state for entry in await library.log.entries()] == ["unknown"]

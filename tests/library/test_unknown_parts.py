@@ -33,13 +33,15 @@ def build_mine(base: Fields) -> Fields:
 
 async def arrive_unheard(library: Library, server: DemoServer, what: str) -> tuple[Fields, Entry]:
     """Let an edit of four fields arrive, lose its reply, and let a colleague change some."""
-    base = (await library.fetch(ID)).asset.fields
-    await leave_unknown(server, "after", "PUT", lambda: library.edit(ID, base, build_mine(base)))
+    base = (await library.platform.fetch(ID)).asset.fields
+    await leave_unknown(
+        server, "after", "PUT", lambda: library.changes.edit(ID, base, build_mine(base))
+    )
     theirs = dict(THEIRS[what])
     if "tags" in theirs:
         theirs["tags"] = tuple({*base.tags, *server.store.get(RAW).tags} - {"lost"})
     server.store.update(RAW, **theirs)
-    (entry,) = await library.unsent()
+    (entry,) = await library.log.unsent()
     assert entry.state is State.UNKNOWN
     return base, entry
 
@@ -58,9 +60,9 @@ async def test_undo_takes_back_what_is_still_mine_and_names_the_rest(
     library: Library, server: DemoServer, what: str
 ) -> None:
     base, entry = await arrive_unheard(library, server, what)
-    plan = await library.plan_undo(entry.batch_id)
+    plan = await library.changes.plan_undo(entry.batch_id)
     assert len(plan.items) == 1
-    report = await library.undo()
+    report = await library.changes.undo()
     assert report.given_up == ()
     (result,) = report.results
     assert result.state is State.APPLIED
@@ -74,17 +76,17 @@ async def test_retry_sends_nothing_and_it_can_be_undone(
 ) -> None:
     base, entry = await arrive_unheard(library, server, what)
     before = server.store.get(RAW)
-    assert (await library.retry(entry.id)).state is State.APPLIED
+    assert (await library.changes.retry(entry.id)).state is State.APPLIED
     assert len(server.requests("PUT")) == 1
     assert server.store.get(RAW) == before
-    await library.undo()
+    await library.changes.undo()
     ensure_taken_back(server, base, what)
 
 
 @CASES
 async def test_resume_sends_nothing(library: Library, server: DemoServer, what: str) -> None:
     _, entry = await arrive_unheard(library, server, what)
-    (result,) = (await library.resume(entry.batch_id)).results
+    (result,) = (await library.changes.resume(entry.batch_id)).results
     assert result.state is State.APPLIED
     assert len(server.requests("PUT")) == 1
 
@@ -99,11 +101,11 @@ async def test_discard_leaves_it_to_undo(
 ) -> None:
     base, entry = await arrive_unheard(library, server, what)
     if whole:
-        assert await library.discard_batch(entry.batch_id) == 0
+        assert await library.changes.discard_batch(entry.batch_id) == 0
     else:
-        assert (await library.discard(entry.id)).state is State.APPLIED
-    assert await library.kept() == []
-    await library.undo()
+        assert (await library.changes.discard(entry.id)).state is State.APPLIED
+    assert await library.log.kept() == []
+    await library.changes.undo()
     ensure_taken_back(server, base, what)
 
 
@@ -116,22 +118,28 @@ async def test_discard_of_what_nobody_can_tell_keeps_it(
     base, entry = await arrive_unheard(library, server, "tags")
     rule = server.faults.add(403, "GET", PATH)
     with pytest.raises(ApiError) as caught:
-        await (library.discard_batch(entry.batch_id) if whole else library.discard(entry.id))
+        await (
+            library.changes.discard_batch(entry.batch_id)
+            if whole
+            else library.changes.discard(entry.id)
+        )
     assert "may have arrived" in caught.value.hint
-    assert [each.state for each in await library.kept()] == [State.UNKNOWN]
+    assert [each.state for each in await library.log.kept()] == [State.UNKNOWN]
     server.faults.remove(rule)
-    await library.undo()
+    await library.changes.undo()
     ensure_taken_back(server, base, "tags")
 
 
 async def test_discard_of_what_did_not_arrive_gives_it_up(
     library: Library, server: DemoServer
 ) -> None:
-    base = (await library.fetch(ID)).asset.fields
-    await leave_unknown(server, "before", "PUT", lambda: library.edit(ID, base, build_mine(base)))
-    (entry,) = await library.unsent()
-    assert (await library.discard(entry.id)).state is State.DISCARDED
-    assert await library.kept() == []
+    base = (await library.platform.fetch(ID)).asset.fields
+    await leave_unknown(
+        server, "before", "PUT", lambda: library.changes.edit(ID, base, build_mine(base))
+    )
+    (entry,) = await library.log.unsent()
+    assert (await library.changes.discard(entry.id)).state is State.DISCARDED
+    assert await library.log.kept() == []
     assert not server.requests("PUT") or "lost" not in server.store.get(RAW).tags
 
 
@@ -140,11 +148,11 @@ async def test_newer_edit_leaves_it_to_undo(
     library: Library, server: DemoServer, what: str
 ) -> None:
     base, entry = await arrive_unheard(library, server, what)
-    now = (await library.fetch(ID)).asset.fields
+    now = (await library.platform.fetch(ID)).asset.fields
     newer = msgspec.structs.replace(now, tags=(*now.tags, "newer"))
-    assert (await library.edit(ID, now, newer)).state is State.APPLIED
-    assert await library.kept() == []
-    await library.undo(entry.batch_id)
+    assert (await library.changes.edit(ID, now, newer)).state is State.APPLIED
+    assert await library.log.kept() == []
+    await library.changes.undo(entry.batch_id)
     ensure_taken_back(server, base, what)
     assert "newer" in server.store.get(RAW).tags
 
@@ -154,13 +162,13 @@ async def test_colleague_is_faster_than_the_look_after_a_lost_reply(
     library: Library, server: DemoServer, what: str
 ) -> None:
     """Within one edit, too: nothing is sent again over what a colleague took away."""
-    base = (await library.fetch(ID)).asset.fields
+    base = (await library.platform.fetch(ID)).asset.fields
     server.faults.add("lost", "PUT", PATH, nth=1)
     await_look = server.hooks.before("GET", f"*/{RAW}")
     results = []
 
     async def edit() -> None:
-        results.append(await library.edit(ID, base, build_mine(base)))
+        results.append(await library.changes.edit(ID, base, build_mine(base)))
 
     async with anyio.create_task_group() as group:
         group.start_soon(edit)
@@ -177,7 +185,7 @@ async def test_colleague_is_faster_than_the_look_after_a_lost_reply(
     assert result.state is State.APPLIED
     assert set(result.differs) == THEIRS[what].keys()
     assert len(server.requests("PUT")) == 1
-    report = await library.undo()
+    report = await library.changes.undo()
     assert set(report.results[0].skipped_fields) == THEIRS[what].keys() - {"tags"}
     ensure_taken_back(server, base, what)
 
@@ -188,44 +196,44 @@ async def test_colleague_is_faster_than_the_look_after_a_lost_reply(
 async def test_what_is_refused_for_good_after_a_wait_is_refused(
     library: Library, server: DemoServer, first: int, then: int, method: str
 ) -> None:
-    await library.sync()
+    await library.sync.sweep()
     old = AssetId(OLD)
-    base = (await library.fetch(old)).asset.fields
+    base = (await library.platform.fetch(old)).asset.fields
     writes = {
-        "DELETE": lambda: library.delete(old),
-        "PATCH": lambda: library.archive(old, archived=False),
-        "PUT": lambda: library.edit(old, base, msgspec.structs.replace(base, name="mine")),
+        "DELETE": lambda: library.changes.delete(old),
+        "PATCH": lambda: library.changes.archive(old, archived=False),
+        "PUT": lambda: library.changes.edit(old, base, msgspec.structs.replace(base, name="mine")),
     }
     server.faults.add(first, method, nth=1, retry_after=0)
     struck = server.faults.add(then, method, after=1)
     with pytest.raises((Forbidden, Rejected)):
         await writes[method]()
     assert struck.struck == 1
-    assert [each.state for each in await library.kept()] == [State.REFUSED]
-    assert await library.unsent() == []
+    assert [each.state for each in await library.log.kept()] == [State.REFUSED]
+    assert await library.log.unsent() == []
 
 
 @pytest.mark.parametrize("then", [400, 403])
 async def test_delete_that_was_done_before_it_was_refused_is_done(
     library: Library, server: DemoServer, then: int
 ) -> None:
-    await library.sync()
+    await library.sync.sweep()
     server.faults.add("lost", "DELETE", nth=1)
     server.faults.add(then, "DELETE", after=1)
-    assert (await library.delete(AssetId(OLD))).state in DONE
-    assert await library.kept() == []
+    assert (await library.changes.delete(AssetId(OLD))).state in DONE
+    assert await library.log.kept() == []
 
 
 @pytest.mark.parametrize("then", [400, 403])
 async def test_delete_stays_unknown_where_no_look_tells(
     library: Library, server: DemoServer, then: int
 ) -> None:
-    await library.sync()
+    await library.sync.sweep()
     server.faults.add(503, "DELETE", nth=1, retry_after=0)
     server.faults.add(then, "DELETE", after=1)
     # It is read before it is deleted, and before it is deleted again.
     look = server.faults.add(403, "GET", f"data_assets/{OLD}", after=2)
     with pytest.raises((Forbidden, Rejected)):
-        await library.delete(AssetId(OLD))
+        await library.changes.delete(AssetId(OLD))
     assert look.struck
-    assert [each.state for each in await library.unsent()] == [State.UNKNOWN]
+    assert [each.state for each in await library.log.unsent()] == [State.UNKNOWN]

@@ -10,8 +10,8 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import PlatformFault
 from coexplorer.fields import Fields
 from coexplorer.library import Library
-from coexplorer.library.changes import Change
 from coexplorer.library.entries import State
+from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
 from tests.support.server import OLD, RAW
 
@@ -30,7 +30,7 @@ EACH = pytest.mark.parametrize("what", CHANGES)
 
 
 async def shown(library: Library) -> Fields:
-    return (await library.fetch(ID)).asset.fields
+    return (await library.platform.fetch(ID)).asset.fields
 
 
 def settle(server: DemoServer, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -54,16 +54,16 @@ async def test_a_yes_without_a_change_is_no_success(
     with pytest.raises(
         PlatformFault, match="the platform answered that this is saved, but"
     ) as caught:
-        await library.edit(ID, base, mine)
+        await library.changes.edit(ID, base, mine)
     for name in CHANGES[what]:
         assert name in caught.value.message
-    (entry,) = await library.kept()
+    (entry,) = await library.log.kept()
     assert (entry.state, entry.mine) == (State.UNKNOWN, mine)
     assert entry.reason == caught.value.message
     assert server.store.get(RAW) == before
-    assert await library.undoable() is None
+    assert await library.log.undoable() is None
     server.faults.remove(rule)
-    assert (await library.retry(entry.id)).state is State.APPLIED
+    assert (await library.changes.retry(entry.id)).state is State.APPLIED
     assert (await shown(library)).same_as(mine)
 
 
@@ -74,14 +74,14 @@ async def test_a_stale_reply_is_looked_through(
     base = await shown(library)
     mine = msgspec.structs.replace(base, **CHANGES[what])
     server.faults.add("stale", "PUT", PATH)
-    result = await library.edit(ID, base, mine)
+    result = await library.changes.edit(ID, base, mine)
     assert (result.state, result.differs) == (State.APPLIED, ())
     assert result.after is not None
     assert result.after.same_as(mine)
-    record = await library.record(ID)
+    record = await library.assets.record(ID)
     assert record is not None
     assert record.asset.fields.same_as(mine)
-    assert [undone.state for undone in (await library.undo()).results] == [State.APPLIED]
+    assert [undone.state for undone in (await library.changes.undo()).results] == [State.APPLIED]
     assert (await shown(library)).same_as(base)
 
 
@@ -92,18 +92,20 @@ async def test_a_stale_reply_that_cannot_be_looked_through_leaves_it_open(
     server.faults.add("stale", "PUT", PATH)
     server.faults.add(400, "GET", PATH, after=1)
     with pytest.raises(PlatformFault, match="can't be asked again"):
-        await library.edit(ID, base, msgspec.structs.replace(base, name="mine"))
-    (entry,) = await library.kept()
+        await library.changes.edit(ID, base, msgspec.structs.replace(base, name="mine"))
+    (entry,) = await library.log.kept()
     assert entry.state is State.UNKNOWN
     server.faults.clear()
-    await library.settle()
-    assert await library.kept() == []  # it had arrived
+    await library.changes.settle()
+    assert await library.log.kept() == []  # it had arrived
 
 
 async def test_a_plain_save_is_not_looked_at_again(library: Library, server: DemoServer) -> None:
     base = await shown(library)
     asked = len(server.requests("GET"))
-    await library.edit(ID, base, msgspec.structs.replace(base, name="mine", tags=("B", "a")))
+    await library.changes.edit(
+        ID, base, msgspec.structs.replace(base, name="mine", tags=("B", "a"))
+    )
     assert len(server.requests("GET")) == asked + 1
 
 
@@ -113,12 +115,12 @@ async def test_an_undo_that_does_nothing_is_not_used_up(
 ) -> None:
     base = await shown(library)
     mine = msgspec.structs.replace(base, name="mine", tags=("mine",))
-    await library.edit(ID, base, mine)
+    await library.changes.edit(ID, base, mine)
     wanted = base
     if again == "redo":
-        await library.undo()
+        await library.changes.undo()
         wanted = mine
-    carry = library.undo if again == "undo" else library.redo
+    carry = library.changes.undo if again == "undo" else library.changes.redo
     rule = server.faults.add("ignore", "PUT", PATH)
     for _ in range(2):
         (result,) = (await carry()).results
@@ -135,14 +137,14 @@ async def test_a_batch_says_which_were_only_said_to_be_done(
     library: Library, server: DemoServer
 ) -> None:
     server.faults.add("ignore", "PUT", PATH)
-    await library.sync()
-    plan = await library.plan([ID, AssetId(OLD)], Change(add_tags=("mine",)))
-    report = await library.apply(plan)
+    await library.sync.sweep()
+    plan = await library.changes.plan([ID, AssetId(OLD)], Change(add_tags=("mine",)))
+    report = await library.changes.apply(plan)
     states = {result.asset_id: result.state for result in report.results}
     assert states == {ID: State.UNKNOWN, AssetId(OLD): State.APPLIED}
-    (entry,) = await library.kept()
+    (entry,) = await library.log.kept()
     server.faults.clear()
-    (result,) = (await library.resume(entry.batch_id)).results[:1]
+    (result,) = (await library.changes.resume(entry.batch_id)).results[:1]
     assert "mine" in server.store.get(RAW).tags
     assert result.state is State.APPLIED
 
@@ -154,28 +156,28 @@ async def test_what_arrived_only_in_part_names_the_rest_and_keeps_it(
     settle(server, lambda sent: {k: v for k, v in sent.items() if k != "tags"})
     mine = msgspec.structs.replace(base, name="mine", tags=("mine",))
     with pytest.raises(PlatformFault, match=r"still shows the tags .*, though it has the new name"):
-        await library.edit(ID, base, mine)
-    (entry,) = await library.kept()
+        await library.changes.edit(ID, base, mine)
+    (entry,) = await library.log.kept()
     assert entry.state is State.UNSENT
     await shown(library)
-    assert [each.id for each in await library.kept()] == [entry.id]
+    assert [each.id for each in await library.log.kept()] == [entry.id]
 
 
 async def test_custom_metadata_that_does_not_arrive_is_named(
     library: Library, server: DemoServer
 ) -> None:
-    record = await library.fetch(ID)
+    record = await library.platform.fetch(ID)
     metadata = record.asset.custom_metadata
     settle(server, lambda sent: {k: v for k, v in sent.items() if k != "custom_metadata"})
     with pytest.raises(PlatformFault, match="still shows the old custom metadata"):
-        await library.edit(
+        await library.changes.edit(
             ID,
             record.asset.fields,
             record.asset.fields,
             base_metadata=metadata,
             metadata={**metadata, "age": 62},
         )
-    (entry,) = await library.kept()
+    (entry,) = await library.log.kept()
     assert entry.state is State.UNKNOWN
 
 
@@ -213,13 +215,13 @@ async def test_what_the_platform_tidies_is_no_failure(
 ) -> None:
     base = await shown(library)
     settle(server, tidy)
-    result = await library.edit(ID, base, msgspec.structs.replace(base, **sent))
+    result = await library.changes.edit(ID, base, msgspec.structs.replace(base, **sent))
     assert result.state is state
     assert result.differs == tuple(sent)
     now = await shown(library)
     assert {name: getattr(now, name) for name in there} == there
     assert result.became == now
-    assert await library.kept() == []
+    assert await library.log.kept() == []
 
 
 async def test_what_the_platform_makes_of_it_is_no_failure(
@@ -228,40 +230,40 @@ async def test_what_the_platform_makes_of_it_is_no_failure(
     base = await shown(library)
     settle(server, lambda sent: {**sent, "name": sent["name"][:10], "tags": ("very-long",)})
     mine = msgspec.structs.replace(base, name="a name that is cut", tags=("very-long-tag",))
-    result = await library.edit(ID, base, mine)
+    result = await library.changes.edit(ID, base, mine)
     assert (result.state, result.differs) == (State.APPLIED, ("name", "tags"))
-    await library.undo()
+    await library.changes.undo()
     assert (await shown(library)).name == base.name[:10]
 
 
 async def test_a_delete_is_believed_once_the_asset_is_gone(
     library: Library, server: DemoServer
 ) -> None:
-    await library.archive(ID, archived=True)
+    await library.changes.archive(ID, archived=True)
     rule = server.faults.add("ignore", "DELETE", PATH)
     with pytest.raises(PlatformFault, match="but still shows the asset"):
-        await library.delete(ID)
-    (entry,) = await library.kept()
+        await library.changes.delete(ID)
+    (entry,) = await library.log.kept()
     assert entry.state is State.UNKNOWN
-    assert await library.record(ID) is not None
+    assert await library.assets.record(ID) is not None
     server.faults.remove(rule)
-    assert (await library.delete(ID)).state is State.APPLIED
-    assert await library.record(ID) is None
+    assert (await library.changes.delete(ID)).state is State.APPLIED
+    assert await library.assets.record(ID) is None
 
 
 @pytest.mark.parametrize("gone", [404, 410])
 async def test_a_delete_of_what_is_gone_needs_none(
     library: Library, server: DemoServer, gone: int
 ) -> None:
-    await library.archive(ID, archived=True)
+    await library.changes.archive(ID, archived=True)
     server.faults.add(gone, "DELETE", PATH)
     server.faults.add(gone, "GET", PATH, after=1)
-    assert (await library.delete(ID)).state is State.UNCHANGED
-    assert await library.record(ID) is None
+    assert (await library.changes.delete(ID)).state is State.UNCHANGED
+    assert await library.assets.record(ID) is None
 
 
 async def test_what_is_gone_by_410_is_forgotten(library: Library, server: DemoServer) -> None:
-    await library.archive(ID, archived=True)
+    await library.changes.archive(ID, archived=True)
     server.faults.add(410, "*", PATH)
-    assert (await library.delete(ID)).state is State.UNCHANGED
-    assert await library.record(ID) is None
+    assert (await library.changes.delete(ID)).state is State.UNCHANGED
+    assert await library.assets.record(ID) is None

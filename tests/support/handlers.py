@@ -169,7 +169,7 @@ async def handling(
     server.store.insert(assets)
     notices = Notices()
     async with open_library(settings, origin="mount") as library, trio.open_nursery() as nursery:
-        await library.sync()
+        await library.sync.sweep()
         volume = Volume(LibrarySource(library), notices, options or MountOptions())
         upstream = build_upstream(volume, library, nursery)
         watcher = CatalogWatcher(volume, library, upstream)

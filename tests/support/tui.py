@@ -147,7 +147,7 @@ async def running_app(
     """Run the app on a server; its catalog is filled before the first frame."""
     async with open_library(settings, origin="tui", offline=offline) as library:
         if synced:
-            await library.sync()
+            await library.sync.sweep()
         app = CoexplorerApp(library, settings)
         async with app.run_test(size=size, notifications=True) as pilot:
             running = Running(app, pilot, library, server)

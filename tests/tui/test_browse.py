@@ -279,7 +279,7 @@ async def test_keys_pressed_while_the_list_is_read_anew_are_not_undone(
 ) -> None:
     async with running_app(server, settings) as app:
         reading, go_on = anyio.Event(), anyio.Event()
-        window = app.library.window
+        window = app.library.assets.window
 
         async def read_slowly(query: Query, *, offset: int, limit: int) -> list[Row]:
             reading.set()
@@ -288,7 +288,7 @@ async def test_keys_pressed_while_the_list_is_read_anew_are_not_undone(
 
         row = app.main.rows.current
         assert row is not None
-        monkeypatch.setattr(app.library, "window", read_slowly)
+        monkeypatch.setattr(app.library.assets, "window", read_slowly)
         app.main.feeds.list.load()
         await reading.wait()
         await app.press("j", "j", "j")
@@ -305,14 +305,14 @@ class Slow:
 
     def __init__(self, app: Running, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self.begun, self.go_on = anyio.Event(), anyio.Event()
-        original = getattr(app.library, name)
+        original = getattr(app.library.assets, name)
 
         async def wait(*args: object, **kwargs: object) -> object:
             self.begun.set()
             await self.go_on.wait()
             return await original(*args, **kwargs)
 
-        monkeypatch.setattr(app.library, name, wait)
+        monkeypatch.setattr(app.library.assets, name, wait)
 
 
 async def test_keys_pressed_before_a_reload_has_begun_are_not_undone(
@@ -334,7 +334,7 @@ async def test_keys_pressed_over_rows_that_are_gone_end_on_the_asset_that_was_se
 ) -> None:
     async with running_app(server, settings) as app:
         slow = Slow(app, monkeypatch, "window")
-        await app.library.archive(AssetId(COMBINED))
+        await app.library.changes.archive(AssetId(COMBINED))
         app.main.feeds.list.load()
         await slow.begun.wait()
         await app.press("j", "j")
@@ -393,7 +393,7 @@ async def test_rows_that_were_read_for_an_earlier_list_are_not_shown_in_the_next
     async with running_app(server, settings) as app:
         rows = app.main.rows
         await app.until(lambda: rows.windows.find(0), "the list")
-        read = await app.library.window(app.main.desk.browsing.query, offset=0, limit=BLOCK)
+        read = await app.library.assets.window(app.main.desk.browsing.query, offset=0, limit=BLOCK)
         slow = Slow(app, monkeypatch, "window")
 
         async with anyio.create_task_group() as tasks:
@@ -408,7 +408,7 @@ async def test_changes_are_shown_while_more_of_them_come(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
-        await app.library.archive(AssetId(COMBINED))
+        await app.library.changes.archive(AssetId(COMBINED))
 
         def is_shown() -> bool:
             app.main.news.take(RowsChanged())  # faster than they are shown
@@ -445,7 +445,7 @@ async def test_what_a_search_finds_is_shown_before_it_is_counted(
         assert rows.current is not None
         slow.go_on.set()
         await app.until(lambda: rows.windows.count > BLOCK, "the count")
-        found = await app.library.count(app.main.desk.browsing.query)
+        found = await app.library.assets.count(app.main.desk.browsing.query)
         assert rows.windows.count == found
         await app.press("enter", "G")
         await app.until(lambda: rows.cursor == found - 1, "the last row")

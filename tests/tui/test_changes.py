@@ -9,8 +9,8 @@ import pytest
 
 from coexplorer.errors import Forbidden
 from coexplorer.fields import Fields
-from coexplorer.library.changes import Plan, PlanItem
 from coexplorer.library.entries import GIVEN_UP, Action, Batch, Entry, Purpose, Reason, State
+from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.models import AssetId
 from coexplorer.text import width

@@ -118,7 +118,7 @@ async def test_a_third_version_is_kept_as_unsent_when_the_conflict_is_left(
             await app.press("escape")
         await app.press("escape")
         await app.until_shown("your text is kept as unsent", "1 unsent")
-        [entry] = await app.library.unsent()
+        [entry] = await app.library.log.unsent()
         assert str(getattr(entry.mine, field)).endswith("mine and third")
         assert not app.app.memory.edits.take()
         # It is taken up from there, sent as the same entry, and nothing else is left in the log.
@@ -133,7 +133,7 @@ async def test_a_third_version_is_kept_as_unsent_when_the_conflict_is_left(
         sent = {"open data mine and third!", "!mine and third"}  # a text is edited from its start
         await app.until(lambda: getattr(app.stored(OUTSIDE), field) in sent, "sent")
         await app.until(_nothing_unsent(app), "nothing left unsent")
-        assert [each.state for each in await app.library.log()] == ["applied"]
+        assert [each.state for each in await app.library.log.entries()] == ["applied"]
 
 
 @pytest.mark.parametrize(("key", "field"), [("r", "name"), ("d", "description")])
@@ -174,7 +174,7 @@ async def test_rounds_of_a_conflict_leave_one_line_in_the_log(
             await app.until_shown("Somebody else changed open data too")
         await app.press("escape")
         await app.until_shown("kept as unsent")
-        assert [(e.state, e.mine and e.mine.name) for e in await app.library.log()] == [
+        assert [(e.state, e.mine and e.mine.name) for e in await app.library.log.entries()] == [
             ("conflict", "open data mine12")
         ]
 
@@ -193,7 +193,7 @@ async def test_while_a_third_version_is_typed_no_key_is_offered_that_is_text(
 
 def _nothing_unsent(app: Running) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:
-        return not await app.library.unsent()
+        return not await app.library.log.unsent()
 
     return check
 

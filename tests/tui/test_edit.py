@@ -143,7 +143,7 @@ async def test_a_refused_edit_returns_with_its_reason_and_the_text_is_kept(
             lambda: (row := app.main.rows.current) and row.name == "RNA-seq reference", "the old"
         )
         assert app.stored(VIEWED).name == "RNA-seq reference"
-        entries = await app.library.kept()
+        entries = await app.library.log.kept()
         assert [entry.mine.name for entry in entries if entry.mine] == ["RNA-seq reference!"]
 
 

@@ -151,7 +151,7 @@ async def test_answers_are_taken_in_while_the_editor_is_open(
             await app.until(lambda: app.app.typing, "the editor")
         await app.until(lambda: not app.main.desk.sends.any, "the answer")
         assert app.app.typing
-        (entry,) = await app.library.log()
+        (entry,) = await app.library.log.entries()
         assert entry.state is State.APPLIED
         go.touch()
         await app.until_shown("nothing was changed")

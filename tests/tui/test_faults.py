@@ -44,7 +44,7 @@ def is_settled(app: Running, asset_id: str) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:
         if app.main.rows.windows.ahead or app.main.desk.sends.any:
             return False
-        entry = next((e for e in await app.library.log() if e.asset_id == asset_id), None)
+        entry = next((e for e in await app.library.log.entries() if e.asset_id == asset_id), None)
         if entry is None or entry.state not in KEPT:
             return entry is not None
         return bool(app.app.notices) or isinstance(app.app.screen, SignInScreen)
@@ -62,7 +62,7 @@ async def test_an_archiving_is_done_or_kept_and_the_list_tells_the_truth(
         await leave_sign_in(app)
         server.faults.clear()
         done = app.stored(OUTSIDE).archived
-        entry = next(e for e in await app.library.log() if e.asset_id == OUTSIDE)
+        entry = next(e for e in await app.library.log.entries() if e.asset_id == OUTSIDE)
         assert done or entry.state in KEPT
         if entry.state not in KEPT:
             await app.until_gone("open data")
@@ -70,7 +70,7 @@ async def test_an_archiving_is_done_or_kept_and_the_list_tells_the_truth(
             await app.until_shown("open data")
             waits = entry.state is not State.REFUSED
             await (app.until_shown("1 unsent") if waits else app.until_gone("unsent"))
-            await app.library.retry(entry.id)
+            await app.library.changes.retry(entry.id)
             assert app.stored(OUTSIDE).archived
 
 
@@ -86,7 +86,7 @@ async def test_a_bulk_edit_says_of_each_asset_what_became_of_it(
         await app.until_shown("add tag keep: 2 assets")
         await app.press("y")
         await app.until_shown(" done, ", " left out")
-        kept = await app.library.kept()
+        kept = await app.library.log.kept()
         pending = {entry.asset_id for entry in kept}
         for asset_id, name in NAMES.items():
             assert name in app.text()
@@ -94,13 +94,13 @@ async def test_a_bulk_edit_says_of_each_asset_what_became_of_it(
         if any(entry.state is State.REFUSED for entry in kept):
             await app.until_shown("1 done, 1 failed", "refused changes stay in the log")
             for entry in kept:
-                await app.library.retry(entry.id)
+                await app.library.changes.retry(entry.id)
         elif pending:
             await app.until_shown("1 done, 1 failed", "r retries the failed ones")
             await app.press("r")
             await app.until_shown("2 done, 0 failed")
         assert all("keep" in app.stored(asset_id).tags for asset_id in NAMES)
-        assert not await app.library.kept()
+        assert not await app.library.log.kept()
 
 
 async def test_a_deletion_is_done_or_said(
@@ -117,7 +117,7 @@ async def test_a_deletion_is_done_or_said(
         )
         await leave_sign_in(app)
         said = " ".join(text for _, text in app.app.notices)
-        entry = next((e for e in await app.library.log() if e.asset_id == OUTSIDE), None)
+        entry = next((e for e in await app.library.log.entries() if e.asset_id == OUTSIDE), None)
         if "deleted open data" in said:
             assert server.store.find(OUTSIDE) is None
         else:

@@ -18,7 +18,7 @@ from textual.keys import _character_to_key
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotSignedIn
-from coexplorer.library import bulk, changes, open_library
+from coexplorer.library import bulk, open_library, plans
 from coexplorer.models import AssetId
 from coexplorer.tui import session
 from coexplorer.tui.actions import edit, triage
@@ -124,7 +124,7 @@ async def test_what_ends_after_the_app_touches_nothing_of_it(
             ended.set()
 
     async with open_library(settings, origin="tui") as library:
-        await library.sync()
+        await library.sync.sweep()
         app = CoexplorerApp(library, settings)
         alive = Alive(app, asyncio.create_task(app.run_async(headless=True, size=(120, 36))))
         await alive.see_rows()
@@ -162,7 +162,7 @@ async def test_a_platform_that_does_not_answer_is_not_waited_for(
 ) -> None:
     async with open_library(settings, origin="cli") as library:
         if keys:
-            await library.sync()
+            await library.sync.sweep()
     with server.hooks.before("GET") as reading, server.hooks.before("POST") as searching:
         async with in_session(settings, monkeypatch) as alive:
             await alive.until(alive.app.shown.is_set, "the first screen")
@@ -180,13 +180,13 @@ async def test_what_is_computed_for_nobody_any_more_is_not_waited_for(
     server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_library(settings, origin="cli") as library:
-        await library.sync()
+        await library.sync.sweep()
     begun, done = threading.Event(), threading.Event()
 
     def take_long(*given: Any) -> Any:
         begun.set()
         done.wait()
-        return changes.build_plan(*given)
+        return plans.build_plan(*given)
 
     monkeypatch.setattr(bulk, "build_plan", take_long)
     try:

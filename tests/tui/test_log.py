@@ -9,8 +9,8 @@ from coexplorer.config import Settings
 from coexplorer.demo.asset import Role
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import PlatformFault
-from coexplorer.library import Library
 from coexplorer.library.entries import Action, Draft, Entry
+from coexplorer.library.log import Log
 from coexplorer.models import AssetId
 from coexplorer.tui.logpages import PAGE
 from coexplorer.tui.screens.log import LogScreen
@@ -58,7 +58,7 @@ async def test_a_refused_edit_is_sent_again(server: DemoServer, settings: Settin
         await app.until(lambda: app.stored(VIEWED).name == "RNA-seq reference!", "sent")
         await app.press("escape")
         await app.until_shown("RNA-seq reference!")
-        assert not await app.library.kept()
+        assert not await app.library.log.kept()
 
 
 @pytest.mark.command("log.discard")
@@ -92,13 +92,13 @@ async def test_a_refused_text_is_taken_up_again_in_the_fields(
             "the text in the fields",
         )
         # Until it is saved it is kept, and then it is sent as what it was: one line of the log.
-        assert [entry.state for entry in await app.library.kept()] == ["refused"]
+        assert [entry.state for entry in await app.library.log.kept()] == ["refused"]
         server.store.update(VIEWED, roles={server.users[0].email: Role.EDITOR})
         await app.type("?")
         await app.press("enter")
         await app.until(lambda: app.stored(VIEWED).name == "RNA-seq reference!?", "sent")
         await app.until(lambda: app.main.desk.editing is None, "closed")
-        assert [entry.state for entry in await app.library.log()] == ["applied"]
+        assert [entry.state for entry in await app.library.log.entries()] == ["applied"]
 
 
 TOKEN_MAY_NOT = "The access token doesn't have permissions to perform the request"
@@ -136,7 +136,9 @@ async def test_trouble_while_saving_loses_no_word(
 
         async def is_safe() -> bool:
             sent = app.stored(OUTSIDE).name == "open data!"
-            kept = [e for e in await app.library.kept() if e.mine and e.mine.name == "open data!"]
+            kept = [
+                e for e in await app.library.log.kept() if e.mine and e.mine.name == "open data!"
+            ]
             return sent or bool(kept)
 
         await app.until(is_safe, "sent, or kept")
@@ -206,14 +208,14 @@ async def test_the_log_says_that_it_is_being_read(
     server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = asyncio.Event()
-    original = Library.kept
+    original = Log.kept
 
-    async def wait(library: Library) -> list[Entry]:
+    async def wait(log: Log) -> list[Entry]:
         await gate.wait()
-        return await original(library)
+        return await original(log)
 
     async with running_app(server, settings) as app:
-        monkeypatch.setattr(Library, "kept", wait)
+        monkeypatch.setattr(Log, "kept", wait)
         await app.press("L")
         await app.until_shown("Log: reading…")
         gate.set()
@@ -282,12 +284,12 @@ async def test_more_than_a_few_changes_are_sent_only_after_a_question(
 ) -> None:
     async with running_app(server, settings) as app:
         base = app.main.rows.current
-        record = None if base is None else await app.library.record(base.id)
+        record = None if base is None else await app.library.assets.record(base.id)
         assert record is not None
         fields = record.asset.fields
         for number in range(6):
             mine = msgspec.structs.replace(fields, name=f"name {number}")
-            await app.library.keep(
+            await app.library.changes.keep(
                 AssetId(f"other-{number}"), fields, mine, PlatformFault("it is down")
             )
         await app.press("L")
@@ -296,7 +298,7 @@ async def test_more_than_a_few_changes_are_sent_only_after_a_question(
         await app.until_shown("send 6 changes again")
         await app.press("n")
         await app.until_gone("send 6 changes again")
-        assert len(await app.library.unsent()) == 6
+        assert len(await app.library.log.unsent()) == 6
 
 
 async def test_a_change_of_many_is_sent_again_as_a_whole(

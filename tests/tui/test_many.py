@@ -144,7 +144,7 @@ async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing
             gate.release()
         await app.until_shown("8 done, 12 not done, 0 left out", "r goes on")
         assert sum(asset.tags == ("keep",) for asset in server.store.assets()) == CONCURRENCY
-        assert {entry.state for entry in await app.library.unsent()} == {State.UNSENT}
+        assert {entry.state for entry in await app.library.log.unsent()} == {State.UNSENT}
         await app.press("r")
         await app.until_shown("20 done, 0 failed")
         assert len(server.log.find_all("PUT")) == 20
@@ -174,7 +174,7 @@ async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
         await app.until_shown("discard all 11")
         await app.press("a")
         await app.until_gone("unsent")
-        assert not await app.library.unsent()
+        assert not await app.library.log.unsent()
         await app.press("escape")
         await app.until_gone("Log: ")
         await app.until_gone("unsent")

@@ -195,7 +195,7 @@ async def test_a_plan_says_what_changed_since_its_assets_were_marked(
     async with running_app(server, settings) as app:
         await mark_two(app)
         server.store.update(OUTSIDE, tags=("theirs",))
-        await app.library.fetch(AssetId(OUTSIDE))
+        await app.library.platform.fetch(AssetId(OUTSIDE))
         app.burst(key)
         await app.until_shown(": 2 assets", "changed since it was marked: tags")
         assert app.text().count("changed since") == 1
@@ -222,7 +222,7 @@ async def test_what_left_the_search_since_it_was_marked_is_left_out_and_says_why
         app.burst("/tag:raw\r*")
         await app.until_shown("1 marked")
         server.store.update(RAW, tags=("keep",))
-        await app.library.fetch(AssetId(RAW))
+        await app.library.platform.fetch(AssetId(RAW))
         await app.press("a")
         await app.until_shown("archive: 1 asset", "changed since it was marked: tags")
         await app.press("y")

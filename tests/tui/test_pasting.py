@@ -73,7 +73,7 @@ async def open_sign_in(app: Running) -> None:
 
 
 async def open_delete(app: Running) -> None:
-    app.main.desk.marked.add(await app.library.rows([AssetId(OLD)]))
+    app.main.desk.marked.add(await app.library.assets.rows([AssetId(OLD)]))
     await app.press("D")
     await app.until_shown("Delete permanently")
 
@@ -315,9 +315,9 @@ async def test_ids_and_pages_that_are_pasted_into_the_search_find_their_assets(
         app.paste(pasted.format(*ids))
         await app.until(lambda: app.main.rows.windows.count == found, f"{found} found")
         await app.press("enter")
-        assert {row.id for row in await app.library.window(app.main.desk.browsing.query)} == set(
-            ids[:found]
-        )
+        assert {
+            row.id for row in await app.library.assets.window(app.main.desk.browsing.query)
+        } == set(ids[:found])
 
 
 async def test_lines_pasted_into_tags_are_tags_on_the_platform(

@@ -9,7 +9,7 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import CatalogError
-from coexplorer.library.changes import Plan
+from coexplorer.library.plans import Plan
 from coexplorer.tui.screens.plan import PlanScreen
 from tests.support.tui import Running, running_app
 
@@ -21,8 +21,8 @@ class Slow:
         self.go = asyncio.Event()
         self.given_up = False
         self.fails = False
-        self._plan = app.library.plan
-        monkeypatch.setattr(app.library, "plan", self.make)
+        self._plan = app.library.changes.plan
+        monkeypatch.setattr(app.library.changes, "plan", self.make)
 
     async def make(self, *args: object, **options: object) -> Plan:
         try:

@@ -76,7 +76,7 @@ async def test_what_is_yanked_goes_to_the_clipboard(
 
 async def test_the_yanked_json_is_the_platforms_own(server: DemoServer, settings: Settings) -> None:
     async with running_app(server, settings) as app:
-        record = await app.library.record(app.main.rows.current.id)  # type: ignore[union-attr]  # it is shown
+        record = await app.library.assets.record(app.main.rows.current.id)  # type: ignore[union-attr]  # it is shown
         assert record is not None
         texts = clipboard.build_texts([record], server.url)
         assert f'"id": "{OUTSIDE}"' in texts["JSON"].text

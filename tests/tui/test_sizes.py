@@ -193,7 +193,7 @@ async def test_an_empty_list_says_which_key_makes_an_asset(
     server.store.clear()
     own = msgspec.structs.replace(settings, keys={"asset.create": (key,)})
     async with running_app(server, own, synced=False) as app:
-        await app.library.sync()
+        await app.library.sync.sweep()
         await app.until_shown(f"There are no assets yet. {key} makes one.")
 
 

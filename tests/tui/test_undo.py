@@ -150,12 +150,12 @@ async def test_an_undo_of_many_has_a_bar_can_be_stopped_and_names_what_it_left(
         for gate in gates:
             gate.release()
         await app.until_shown("not done")
-        kept = await app.library.unsent()
+        kept = await app.library.log.unsent()
         assert kept
         await app.press("r")
         await app.until_shown("0 failed")
         assert not any("keep" in asset.tags for asset in server.store.assets())
-        assert len(await app.library.batches()) == 2
+        assert len(await app.library.log.batches()) == 2
         await app.press("escape", "ctrl+r")
         await app.until_shown("redo: add tag keep,")
 

@@ -142,7 +142,7 @@ class ControlFiles:
         """Read what the journal keeps: what waits, and what was refused."""
         texts = {}
         with trio.fail_after(DEADLINE_S):
-            entries = await self.library.kept()
+            entries = await self.library.log.kept()
         for entry in entries:
             for part in _parts_of(entry):
                 text = self._build_unsent(entry, part)

@@ -233,7 +233,7 @@ class Renaming:
 
         async def send(fields: Fields) -> EditResult:
             mine = msgspec.structs.replace(fields, name=name)
-            return await self.library.edit(node.id, fields, mine)
+            return await self.library.changes.edit(node.id, fields, mine)
 
         await self._change(
             node, "renaming the asset", send, build_taker(self.volume, node, old, new)
@@ -266,7 +266,7 @@ class Renaming:
         await self._guard.check_writable(node, queues=True)
 
         async def send(_: Fields) -> EditResult:
-            return await self.library.archive(node.id, archived=archived)
+            return await self.library.changes.archive(node.id, archived=archived)
 
         def take_over(_: EditResult) -> None:
             self.tree.set_archived(node, archived=archived)
@@ -293,7 +293,7 @@ class Renaming:
         await self._guard.check_writable(node, queues=True)
 
         async def send(_: Fields) -> EditResult:
-            return await self.library.delete(node.id, shown=shown)
+            return await self.library.changes.delete(node.id, shown=shown)
 
         def take_over(_: EditResult) -> None:
             volume.delete(node, excerpt)

@@ -73,7 +73,7 @@ class SearchFolders:
         if time.monotonic() - folder.at <= max_age_s:
             return
         with trio.fail_after(DEADLINE_S):
-            ids = await self._library.ids(folder.query)
+            ids = await self._library.assets.ids(folder.query)
         nodes = (self._volume.tree.find_id(asset_id) for asset_id in ids)
         folder.found = {node.file_name: node for node in nodes if node and not node.gone}
         folder.at = time.monotonic()

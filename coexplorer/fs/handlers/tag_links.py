@@ -62,7 +62,7 @@ class TagLinks:
             mine = msgspec.structs.replace(fields, tags=(*kept, target.tag))
             # If a colleague has removed the one in between, nobody asked for the other.
             fit = Fit(tags=(source.tag,))
-            return await self._library.edit(node.id, fields, mine, fit=fit)
+            return await self._library.changes.edit(node.id, fields, mine, fit=fit)
 
         await self._saver.change(
             node, "replacing a tag", send, build_taker(self._volume, node, old, new), renames=True
@@ -90,7 +90,7 @@ class TagLinks:
 
         async def send(fields: Fields) -> EditResult:
             mine = msgspec.structs.replace(fields, tags=(*fields.tags, folder.tag))
-            return await self._library.edit(node.id, fields, mine)
+            return await self._library.changes.edit(node.id, fields, mine)
 
         await self._saver.change(
             node,
@@ -115,7 +115,7 @@ class TagLinks:
         async def send(fields: Fields) -> EditResult:
             tags = tuple(tag for tag in fields.tags if tag != folder.tag)
             mine = msgspec.structs.replace(fields, tags=tags)
-            return await self._library.edit(member.id, fields, mine)
+            return await self._library.changes.edit(member.id, fields, mine)
 
         await self._saver.change(
             member,

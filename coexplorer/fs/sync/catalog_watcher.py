@@ -59,9 +59,9 @@ class CatalogWatcher:
 
     async def load(self) -> None:
         """Fill the tree from the catalog, bit by bit: all rows at once would double the memory."""
-        self._change, ids = await self._library.changed_since(0)
+        self._change, ids = await self._library.assets.changed_since(0)
         for start in range(0, len(ids), _ROWS_BATCH):
-            rows = await self._library.rows(ids[start : start + _ROWS_BATCH])
+            rows = await self._library.assets.rows(ids[start : start + _ROWS_BATCH])
             self._volume.tree.fill(map(_known, rows), time.monotonic())
         gc.collect()
         self._leave_out_tree()
@@ -113,13 +113,13 @@ class CatalogWatcher:
                     self._reach.note_success()
 
     async def _catch_up(self) -> None:
-        version = await self._library.data_version()
+        version = await self._library.assets.data_version()
         if version == self._change:
             return
         if self._change == _NOTHING_KNOWN or version < self._change:  # the catalog is another one
             await self._reload()
             return
-        newest, ids = await self._library.changed_since(self._change)
+        newest, ids = await self._library.assets.changed_since(self._change)
         for start in range(0, len(ids), _APPLIED_BATCH):
             await self._apply(ids[start : start + _APPLIED_BATCH])
         self._change = newest
@@ -129,8 +129,8 @@ class CatalogWatcher:
         volume, read_at = self._volume, time.monotonic()
         seen = [asset_id for asset_id in ids if volume.is_measured(asset_id)]
         unseen = list(set(ids).difference(seen))
-        records = {r.asset.id: r for r in await self._library.records(seen)} if seen else {}
-        rows = {row.id: row for row in await self._library.rows(unseen)} if unseen else {}
+        records = {r.asset.id: r for r in await self._library.assets.records(seen)} if seen else {}
+        rows = {row.id: row for row in await self._library.assets.rows(unseen)} if unseen else {}
         for number, asset_id in enumerate(ids, 1):
             if volume.is_outdated(asset_id, read_at):
                 continue  # the catalog tells of the save next
@@ -147,7 +147,7 @@ class CatalogWatcher:
 
     async def _reload(self) -> None:
         known = [node.id for node in self._volume.tree.iter_nodes()]
-        newest, ids = await self._library.changed_since(0)
+        newest, ids = await self._library.assets.changed_since(0)
         for start in range(0, len(ids), _APPLIED_BATCH):
             await self._apply(ids[start : start + _APPLIED_BATCH])
         for asset_id in set(known) - set(ids):
@@ -170,7 +170,7 @@ class CatalogWatcher:
             if not batch:
                 continue
             try:
-                records = await self._library.records(list(batch))
+                records = await self._library.assets.records(list(batch))
             except CatalogError as error:
                 log.warning("the catalog can't be read: %s", error)
                 return

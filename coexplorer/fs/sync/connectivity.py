@@ -73,7 +73,7 @@ class Connectivity:
             while self._is_touched:
                 await trio.sleep(_SAME_TOUCH_S)
                 self._is_touched = False
-                await self._look(self._library.catch_up)
+                await self._look(self._library.sync.catch_up)
         finally:
             self._is_catching_up = False
 
@@ -84,7 +84,7 @@ class Connectivity:
 
     async def _refresh(self) -> None:
         try:
-            await self._look(self._library.refresh)
+            await self._look(self._library.sync.refresh)
         finally:
             self.is_looking = False
 
@@ -133,7 +133,7 @@ class Connectivity:
         try:
             await ask()
         except NotSignedIn:
-            if not await self._library.sign_in_again():
+            if not await self._library.platform.sign_in_again():
                 raise
             self._volume.report("signed in again, with the new token")
             await ask()
@@ -189,7 +189,7 @@ class Connectivity:
     async def _ask(self, asked: trio.Event) -> None:
         try:
             with trio.move_on_after(_PROBE_S) as patience:
-                await self._signed_in(self._library.ping)
+                await self._signed_in(self._library.platform.ping)
                 self.note_success()
                 self.refresh_now()
             if patience.cancelled_caught:

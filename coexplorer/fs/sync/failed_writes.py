@@ -75,7 +75,7 @@ class FailedWrites:
         if isinstance(error, EditConflict):
             self._volume.apply_fields(node, error.theirs, time.monotonic(), alias=True)
         # What the library has seen on the way to a failure is in the catalog already.
-        if isinstance(error, NotFound) and self._library.peek(node.id) is None:
+        if isinstance(error, NotFound) and self._library.assets.peek(node.id) is None:
             self._volume.remove(node.id)
         else:
             self._volume.learn(node, time.monotonic())
@@ -175,7 +175,7 @@ class FailedWrites:
         if mine.same_as(before):
             return None
         try:
-            number = await self._library.keep(node.id, before, mine, error)
+            number = await self._library.changes.keep(node.id, before, mine, error)
         except JournalError as problem:
             log.warning("a text is only in the mount: %s", problem)
             return None
@@ -187,7 +187,7 @@ class FailedWrites:
         if number is None:
             return
         try:
-            await self._library.discard(number)
+            await self._library.changes.discard(number)
         except Refused:
             return  # somebody else did
         except CoexplorerError as error:
@@ -207,7 +207,7 @@ class FailedWrites:
     async def recall(self) -> None:
         """Tell of what an earlier mount could not send, as that mount did."""
         try:
-            entries = await self._library.unsent()
+            entries = await self._library.log.unsent()
         except CoexplorerError as error:
             log.warning("the journal can't be read: %s", error)
             return
@@ -241,11 +241,11 @@ class FailedWrites:
         """Discard the unsent entries of a field that is saved now: nobody needs them any more."""
         field = FIELDS_OF_PARTS[part]
         try:
-            for entry in await self._library.kept():
+            for entry in await self._library.log.kept():
                 base, mine = entry.base, entry.mine
                 ours = entry.asset_id == node.id and entry.origin == "mount"
                 if ours and base and mine and changed_fields(base, mine) == (field,):
-                    await self._library.discard(entry.id)
+                    await self._library.changes.discard(entry.id)
         except CoexplorerError as error:
             log.warning("an old unsent text stays in the journal: %s", error)
 
@@ -256,7 +256,7 @@ class FailedWrites:
         if not self.journaled:
             return
         try:
-            kept = await self._library.kept()
+            kept = await self._library.log.kept()
         except CoexplorerError as error:
             log.warning("the journal can't be read: %s", error)
             return

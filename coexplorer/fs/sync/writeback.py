@@ -237,7 +237,7 @@ class Writeback:
                 catalog is updated afterwards.
 
         Raises:
-            CoexplorerError: See `Library.edit`; InvalidField when the text has no meaning.
+            CoexplorerError: See `Changes.edit`; InvalidField when the text has no meaning.
         """
         node, part, content = save.node, save.file.part, save.content
 
@@ -257,7 +257,7 @@ class Writeback:
             if mine.same_as(before):
                 return False
             try:
-                await self._library.edit(node.id, before, mine, heard=heard)
+                await self._library.changes.edit(node.id, before, mine, heard=heard)
             except EditConflict as error:
                 theirs = build_text(error.theirs, part)
                 if not self._volume.late.is_own((node.slot, part), base, theirs):
@@ -265,7 +265,7 @@ class Writeback:
                 # What came between is an earlier save from here, which was late.
                 before = read_anyhow(theirs, part, error.theirs)
                 mine = parse_text(content, part, before)
-                await self._library.edit(node.id, before, mine, heard=heard)
+                await self._library.changes.edit(node.id, before, mine, heard=heard)
                 await self._unsent.drop_superseded(node, part)
         except InvalidField as error:
             await keep(node, part, before, read_anyhow(content, part, before), error)

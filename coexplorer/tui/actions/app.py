@@ -24,7 +24,7 @@ async def refresh(screen: Workbench) -> None:
     """Ask the platform for new assets and other people's edits."""
     screen.feeds.header.show("looking for changes")
     try:
-        report = await screen.library.catch_up()
+        report = await screen.library.sync.catch_up()
         screen.say(f"{report.total:,} assets, {report.removed:,} gone")
     finally:
         screen.feeds.header.show("")
@@ -34,7 +34,7 @@ async def refresh(screen: Workbench) -> None:
 
 async def sweep(screen: Workbench) -> None:
     """Read everything again."""
-    report = await screen.library.sync()
+    report = await screen.library.sync.sweep()
     how = "all" if report.complete else "not all: the platform stopped early"
     screen.say(f"{report.seen:,} assets read ({how}), {report.removed:,} gone")
 

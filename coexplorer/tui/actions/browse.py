@@ -148,7 +148,7 @@ async def open_details(screen: Workbench) -> None:
     await screen.feeds.details.load()
     row = screen.rows.current
     if row is not None:
-        await screen.library.fetch(row.id)
+        await screen.library.platform.fetch(row.id)
         await screen.feeds.details.load()
 
 

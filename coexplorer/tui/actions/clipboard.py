@@ -44,7 +44,7 @@ async def open_page(screen: Workbench) -> None:
 
 async def yank(screen: Workbench) -> None:
     """Choose what to copy, of all that are marked."""
-    records = await screen.library.records(screen.targets())
+    records = await screen.library.assets.records(screen.targets())
     if not records:
         screen.say(
             f"none of it is in the catalog any more; {key_of('sync.refresh')} refreshes",

@@ -36,7 +36,7 @@ async def start(screen: Workbench, field: str) -> None:
     row = screen.rows.current
     if row is None:
         return
-    record = await screen.library.record(row.id)
+    record = await screen.library.assets.record(row.id)
     if record is None:
         screen.say(
             f"this asset is gone; {key_of('sync.refresh')} refreshes the list", severity="warning"
@@ -241,10 +241,10 @@ async def _send_text(
 ) -> EditResult:
     """Send a text: as the entry that has an earlier one, if there is one."""
     library = screen.library
-    if kept is not None and await library.amend(kept, base, mine):
-        return await library.retry(kept)
+    if kept is not None and await library.changes.amend(kept, base, mine):
+        return await library.changes.retry(kept)
     try:
-        result = await library.edit(asset_id, base, mine)
+        result = await library.changes.edit(asset_id, base, mine)
     except (InvalidField, JournalError):
         raise
     except CoexplorerError:
@@ -262,7 +262,7 @@ def _drop_draft(screen: Workbench, asset_id: AssetId) -> None:
 
 async def _find_kept(screen: Workbench, asset_id: AssetId) -> Entry | None:
     """Return the newest text of an asset that the journal keeps."""
-    kept = [entry for entry in await screen.library.kept() if entry.asset_id == asset_id]
+    kept = [entry for entry in await screen.library.log.kept() if entry.asset_id == asset_id]
     return kept[-1] if kept else None
 
 
@@ -337,8 +337,8 @@ async def _keep_as_unsent(
     if written:
         library, asset_id, base = screen.library, conflict.asset_id, conflict.base
         mine = replace_values(conflict.mine, written)
-        if kept is None or not await library.amend(kept, base, mine, check=False):
-            await library.keep(asset_id, base, mine, conflict)
+        if kept is None or not await library.changes.amend(kept, base, mine, check=False):
+            await library.changes.keep(asset_id, base, mine, conflict)
             await _give_up(screen, kept)
         _drop_draft(screen, asset_id)
 
@@ -348,7 +348,7 @@ async def _give_up(screen: Workbench, kept: int | None) -> None:
     if kept is not None:
         # It was sent or given up meanwhile; or it may have arrived, and stays until that is known.
         with contextlib.suppress(Refused, ApiError):
-            await screen.library.discard(kept)
+            await screen.library.changes.discard(kept)
 
 
 ACTIONS: dict[str, Action] = {

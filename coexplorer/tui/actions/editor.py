@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from coexplorer.errors import CoexplorerError
 from coexplorer.fields import Value
-from coexplorer.library.changes import Plan, note_changes
+from coexplorer.library.plans import Plan, note_changes
 from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId
 from coexplorer.tui import external
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 async def edit_external(screen: Workbench) -> None:
     """Open the assets as a text in $EDITOR."""
-    text = await screen.library.document(screen.targets())
+    text = await screen.library.changes.document(screen.targets())
     await write(screen, text, text, fits=screen.desk.marked.fits, seen=screen.desk.marked.seen)
 
 
@@ -40,7 +40,7 @@ async def write(
         screen: The main screen.
         before: The text as it was built from the assets.
         text: As far as it is written already.
-        fits: What its assets must still be when they are changed; see `Library.plan`.
+        fits: What its assets must still be when they are changed; see `Changes.plan`.
         seen: How they looked when they were marked.
     """
     while True:
@@ -53,7 +53,7 @@ async def write(
         question = "the plan was left"
 
         async def make(text: str = text) -> Plan:
-            plan = await screen.library.plan_document(before, text, fits=fits)
+            plan = await screen.library.changes.plan_document(before, text, fits=fits)
             return note_changes(plan, seen or {})
 
         try:

@@ -51,9 +51,9 @@ async def _reverse(screen: Workbench, purpose: Purpose) -> None:
 async def _choose(screen: Workbench, purpose: Purpose, *, waited: bool) -> None:
     """Take back what was just done at once; name anything else before it is touched."""
     library, is_undo = screen.library, purpose is Purpose.UNDO
-    batch = await library.last(purpose)
+    batch = await library.log.last(purpose)
     if batch is None or not (batch.standing or batch.counts.get(State.UNSENT)):
-        batch = await (library.undoable() if is_undo else library.redoable())
+        batch = await (library.log.undoable() if is_undo else library.log.redoable())
     if batch is None:
         why = (
             f"the log ({key_of('log.open')}) says what was done here"
@@ -66,7 +66,7 @@ async def _choose(screen: Workbench, purpose: Purpose, *, waited: bool) -> None:
         await _take_back(screen, batch, purpose, waited=waited)
     except UndoRefused as error:
         # Nobody asked for an older change: it is named, not taken back.
-        older = await library.undoable(before=batch.id) if is_undo else None
+        older = await library.log.undoable(before=batch.id) if is_undo else None
         if older is not None:
             error.hint = (
                 f"the change before it: {older.title}; {key_of('log.open')} can undo any change"
@@ -91,7 +91,9 @@ async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waite
         unsent = "" if batch.standing else ", which is not on the platform"
         when = describe_origin(batch, external.local_time())
         question = f"{describe_purpose(batch)}, {when}{unsent}?"
-        await library.plan_undo(batch.id)  # which says why it can't be, before anybody is asked
+        await library.changes.plan_undo(
+            batch.id
+        )  # which says why it can't be, before anybody is asked
         if not await screen.prompt.confirm(question, yes=str(purpose), no="leave it as it is"):
             return
     else:
@@ -99,7 +101,7 @@ async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waite
         return
     screen.desk.sends.reversing = describe_purpose(batch)
     screen.feeds.header.show(screen.desk.sends.reversing)
-    report = await library.undo(batch.id)
+    report = await library.changes.undo(batch.id)
     _note(screen, batch, report)
     _tell(screen, batch, report)
 
@@ -111,10 +113,10 @@ async def _reverse_many(screen: Workbench, batch: Batch) -> None:
     library = screen.library
     shown = PlanScreen(
         library,
-        partial(library.plan_undo, batch.id),
+        partial(library.changes.plan_undo, batch.id),
         batch.standing + batch.kept,
         title=f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}",
-        start=partial(library.undo, batch.id),
+        start=partial(library.changes.undo, batch.id),
         way_back=f"{key_of('change.redo')} does it again"
         if batch.purpose is not Purpose.UNDO
         else f"{key_of('change.undo')} undoes it",

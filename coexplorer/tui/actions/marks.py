@@ -37,7 +37,7 @@ async def mark_range(screen: Workbench) -> None:
         return
     first, last = sorted((screen.desk.range_start, screen.rows.cursor))
     screen.desk.range_start = None
-    rows = await screen.library.window(
+    rows = await screen.library.assets.window(
         screen.desk.browsing.query, offset=first, limit=last - first + 1
     )
     screen.desk.marked.add(rows)
@@ -49,7 +49,7 @@ async def mark_all(screen: Workbench) -> None:
     query = screen.desk.browsing.query
     judged = query if query.terms else Query((Flag("archived", negated=True),))
     fit = fit_query(judged, time.time())
-    screen.desk.marked.add(await screen.library.window(query, limit=ALL), fit)
+    screen.desk.marked.add(await screen.library.assets.window(query, limit=ALL), fit)
     screen.show_marks()
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import ChangedSince
-from coexplorer.library.changes import Change
+from coexplorer.library.plans import Change
 from coexplorer.text import plural
 from coexplorer.tui.actions.plans import carry_out
 
@@ -34,7 +34,7 @@ async def delete(screen: Workbench) -> None:
     from coexplorer.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415  needed here only
 
     ids = screen.targets()
-    known = await screen.library.records(ids)
+    known = await screen.library.assets.records(ids)
     if not known:
         return
     while True:
@@ -51,7 +51,7 @@ async def delete(screen: Workbench) -> None:
         try:
             if (fit := screen.desk.marked.fits.get(asset.id)) is not None:
                 fit.ensure(records[0])
-            await screen.library.delete(asset.id, archive_first=first, shown=asset)
+            await screen.library.changes.delete(asset.id, archive_first=first, shown=asset)
         except ChangedSince as error:
             screen.report(error)
             known = list(records)  # it is shown once more, as it is now
@@ -62,7 +62,7 @@ async def delete(screen: Workbench) -> None:
         screen.feeds.list.load()
         return
     change = Change(delete=True, archive_first=first)
-    make = partial(screen.library.plan, records, change, fits=screen.desk.marked.fits)
+    make = partial(screen.library.changes.plan, records, change, fits=screen.desk.marked.fits)
     await carry_out(screen, make, len(records))
 
 

@@ -80,7 +80,7 @@ async def _complete(screen: Workbench, text: str, cursor: int) -> None:
 
 async def _read_ahead(screen: Workbench) -> None:
     """Have ready what the first keys would have to wait for: the order of all assets, and tags."""
-    await screen.library.prepare(screen.desk.browsing.query)
+    await screen.library.assets.prepare(screen.desk.browsing.query)
     await _find_values(screen, "tag")
 
 
@@ -90,7 +90,7 @@ async def _find_values(screen: Workbench, field: str) -> Iterable[str]:
         return await tagging.know_tags(screen)
     known = screen.desk.values_known.get(field)
     if known is None:
-        known = screen.desk.values_known[field] = await screen.library.field_values(field)
+        known = screen.desk.values_known[field] = await screen.library.assets.field_values(field)
     return known
 
 

@@ -30,7 +30,7 @@ async def know_tags(screen: Workbench) -> dict[str, int]:
 
 
 async def _read_tags(screen: Workbench) -> None:
-    screen.desk.tags_known = dict(await screen.library.tag_counts())
+    screen.desk.tags_known = dict(await screen.library.assets.tag_counts())
 
 
 def complete_tags(screen: Workbench, text: str, cursor: int) -> None:

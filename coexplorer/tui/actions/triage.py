@@ -10,8 +10,8 @@ import msgspec
 
 from coexplorer.errors import JournalError
 from coexplorer.fields import Fields
-from coexplorer.library.changes import Change, Plan, note_changes
 from coexplorer.library.entries import State
+from coexplorer.library.plans import Change, Plan, note_changes
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId, Row
 from coexplorer.tui.actions import edit, tagging
@@ -48,7 +48,7 @@ async def do(screen: Workbench, action: Repeatable) -> None:
 async def _plan(screen: Workbench, chosen: Sequence[AssetId], change: Change) -> Plan:
     """Plan a change of marked assets: what a search has marked must be in it still."""
     fits, seen = screen.desk.marked.fits, screen.desk.marked.seen
-    return note_changes(await screen.library.plan(chosen, change, fits=fits), seen)
+    return note_changes(await screen.library.changes.plan(chosen, change, fits=fits), seen)
 
 
 async def _first_marked(screen: Workbench) -> Row | None:
@@ -60,14 +60,14 @@ async def _first_marked(screen: Workbench) -> Row | None:
 async def _do_one(screen: Workbench, row: Row, change: Change) -> EditResult | None:
     if change.archive is not None:
         async with edit.shown_ahead(screen, row.id, {"archived": change.archive}):
-            return await screen.library.archive(row.id, archived=change.archive)
-    record = await screen.library.record(row.id)
+            return await screen.library.changes.archive(row.id, archived=change.archive)
+    record = await screen.library.assets.record(row.id)
     if record is None:
         return None
     base = record.asset.fields
     mine = apply_tags(base, change)
     async with edit.shown_ahead(screen, row.id, msgspec.structs.asdict(mine)):
-        return await screen.library.edit(row.id, base, mine)
+        return await screen.library.changes.edit(row.id, base, mine)
 
 
 def apply_tags(base: Fields, change: Change) -> Fields:

@@ -46,7 +46,7 @@ class DetailsFeed:
         """Read the asset under the cursor."""
         editing, row = self._screen.desk.editing, self._screen.rows.current
         shown = editing.asset_id if editing is not None else row.id if row is not None else None
-        self.record = None if shown is None else await self._library.record(shown)
+        self.record = None if shown is None else await self._library.assets.record(shown)
         if self.record is not None:
             asset = self._screen.rows.windows.ahead.asset(self.record.asset)
             self.record = msgspec.structs.replace(self.record, asset=asset)

@@ -57,7 +57,7 @@ class HeaderFeed:
         for view in views:
             query, fault = parse_partial(view.query)
             if fault is None:
-                self._counts[view.query] = await self._library.count(query)
+                self._counts[view.query] = await self._library.assets.count(query)
         # What was not read yet may be more, and none of it is not none.
         part = self.status is not None and not self.status.complete
         self._screen.strip.show_views(views, self._counts, part=part)

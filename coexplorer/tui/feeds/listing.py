@@ -88,19 +88,19 @@ class ListFeed:
         query, goal, rows_list = screen.desk.browsing.query, self._goal, screen.rows
         current, moved = rows_list.current, rows_list.moved
         wanted = goal.asset_id if goal is not None else current.id if current is not None else None
-        place = await library.position(wanted, query) if wanted is not None else None
+        place = await library.assets.position(wanted, query) if wanted is not None else None
         if place is None:
             place = 0 if goal is not None and goal.to_top else rows_list.cursor
             moved = rows_list.moved
         # Keys that are pressed meanwhile move the cursor: they count in the new list, too.
         offset = max(0, place + rows_list.moved - moved) // BLOCK * BLOCK
-        rows = await library.window(query, offset=offset, limit=BLOCK)
+        rows = await library.assets.window(query, offset=offset, limit=BLOCK)
         count = len(rows) if not offset and len(rows) < BLOCK else None
         if count is None and (goal is None or not rows):
-            count = await library.count(query)
+            count = await library.assets.count(query)
         if not rows and count:
             offset = (count - 1) // BLOCK * BLOCK
-            rows = await library.window(query, offset=offset, limit=BLOCK)
+            rows = await library.assets.window(query, offset=offset, limit=BLOCK)
         order = screen.desk.browsing.order
 
         def show(known: int) -> None:
@@ -120,7 +120,7 @@ class ListFeed:
             show(count)
         else:
             # Who searches looks at the rows: counting may take longer than finding the first ones.
-            counting = asyncio.ensure_future(library.count(query))
+            counting = asyncio.ensure_future(library.assets.count(query))
             try:
                 await asyncio.wait([counting], timeout=COUNTED_SOON_S)
                 show(counting.result() if counting.done() else offset + len(rows))
@@ -139,14 +139,14 @@ class ListFeed:
     async def load_outside(self) -> None:
         """Find the marked assets that are not in the list: actions are about them, too."""
         screen = self._screen
-        found = frozenset(await self._library.ids(screen.desk.browsing.query))
+        found = frozenset(await self._library.assets.ids(screen.desk.browsing.query))
         screen.desk.marked.note_outside([each for each in screen.desk.marked if each not in found])
         screen.show_footer()
 
     async def load_rows(self, offset: int, limit: int) -> None:
         """Read rows that the list misses; if it is another list by then, it asks again."""
         generation = self._screen.rows.windows.generation
-        rows = await self._library.window(
+        rows = await self._library.assets.window(
             self._screen.desk.browsing.query, offset=offset, limit=limit
         )
         if generation == self._screen.rows.windows.generation:

@@ -54,7 +54,7 @@ class News:
         shown = ""
         while True:
             await asyncio.sleep(WAITS_EVERY_S)
-            wait = self._library.waiting()
+            wait = self._library.platform.waiting()
             sentence = wait.sentence if wait is not None and not wait.reason else ""
             if sentence:
                 self._header.show(sentence)

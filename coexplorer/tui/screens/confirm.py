@@ -86,7 +86,7 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
     async def _look(self) -> None:
         ids = [record.asset.id for record in self._doomed.known]
         try:
-            answers = await self._library.fetch_many(ids, progress=self._tell)
+            answers = await self._library.platform.fetch_many(ids, progress=self._tell)
             self._doomed = msgspec.structs.replace(self._doomed, answers=answers)
         finally:
             self._read = None

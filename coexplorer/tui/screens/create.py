@@ -128,7 +128,7 @@ class CreateScreen(CommandScreen[Record | None]):
         return [c for c in super().iter_footer() if not (made and c.id == "form.submit")]
 
     async def _load_tags(self) -> None:
-        self._tags = [tag for tag, _ in await self._library.tag_counts()]
+        self._tags = [tag for tag, _ in await self._library.assets.tag_counts()]
 
     def on_text_typed(self, event: TextTyped) -> None:
         """Keep the draft; complete tags."""
@@ -205,14 +205,16 @@ class CreateScreen(CommandScreen[Record | None]):
             self._tell("asking the platform…", Role.DIM)
             asked = self._read()
             self.coexplorer.memory.forms.drop()  # the journal has it, before it is sent
-            self._made = await self._library.create(asked)
+            self._made = await self._library.changes.create(asked)
             self._show_keys()
             self._tell(
                 "created: the platform is reading the files; you can leave with "
                 f"{key_of('screen.close')}",
                 Role.DIM,
             )
-            record = await self._library.wait_ready(self._made.asset.id, progress=self._tell_wait)
+            record = await self._library.changes.wait_ready(
+                self._made.asset.id, progress=self._tell_wait
+            )
         except InvalidField as error:
             self._tell(f"{error.message}; {error.hint}", Role.BAD)
             self._go_to(error.field)

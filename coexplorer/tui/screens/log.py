@@ -206,16 +206,16 @@ class LogScreen(CommandScreen[Entry | None]):
             await self._see_through(
                 PlanScreen(
                     library,
-                    partial(library.plan_undo, batch.id),
+                    partial(library.changes.plan_undo, batch.id),
                     batch.standing,
                     title=title,
-                    start=partial(library.undo, batch.id),
+                    start=partial(library.changes.undo, batch.id),
                     way_back=_tell_way_back(),
                 )
             )
             return
         async with _Work(self, describe_purpose(batch)):
-            self._tell(batch, await self._library.undo(batch.id))
+            self._tell(batch, await self._library.changes.undo(batch.id))
 
     def _tell(self, batch: Batch, report: BatchReport) -> None:
         """Say how a single change was taken back."""
@@ -242,14 +242,16 @@ class LogScreen(CommandScreen[Entry | None]):
             )
         else:
             async with _Work(self, f"sending {kept[0].asset_name}"):
-                await self._library.retry(kept[0].id)
+                await self._library.changes.retry(kept[0].id)
                 self.say(f"sent: {kept[0].asset_name}")
 
     async def do_log_retry_all(self) -> None:
         """Send again all that is unsent, a change after the other; Esc stops after one of them."""
         if self._is_working():
             return
-        unsent = [each for each in await self._library.unsent() if each.action is not Action.DELETE]
+        unsent = [
+            each for each in await self._library.log.unsent() if each.action is not Action.DELETE
+        ]
         if len(unsent) > SENT_UNASKED:
             answer = await self._prompt.choose(
                 f"send {len(unsent):,} changes again",
@@ -271,7 +273,7 @@ class LogScreen(CommandScreen[Entry | None]):
                 )
                 self._show_title()
                 try:
-                    await self._library.retry(entry.id)
+                    await self._library.changes.retry(entry.id)
                     sent += 1
                 except CoexplorerError as error:
                     failures[error.message] = failures.get(error.message, 0) + 1
@@ -302,8 +304,8 @@ class LogScreen(CommandScreen[Entry | None]):
                 return
         try:
             if len(kept) > 1:
-                await self._library.discard_batch(batch.id)
-            elif (await self._library.discard(kept[0].id)).state in DONE:
+                await self._library.changes.discard_batch(batch.id)
+            elif (await self._library.changes.discard(kept[0].id)).state in DONE:
                 self.say("it had arrived, so it was not given up; undo takes it back")
         finally:
             await self._load()

@@ -12,9 +12,9 @@ from textual.worker import Worker
 
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.bulk import OnProgress, Stopping
-from coexplorer.library.changes import Plan
 from coexplorer.library.entries import Action
 from coexplorer.library.library import Library
+from coexplorer.library.plans import Plan
 from coexplorer.library.results import BatchProgress, BatchReport
 from coexplorer.models import AssetId
 from coexplorer.text import width
@@ -40,7 +40,7 @@ NO_WAY_BACK = (Action.DELETE, Action.CREATE)
 """What nothing takes back."""
 
 Start = Callable[..., Awaitable[BatchReport]]
-"""Carries a batch out; takes ``progress`` and ``stopping`` as `Library.apply` does."""
+"""Carries a batch out; takes ``progress`` and ``stopping`` as `Changes.apply` does."""
 MakePlan = Callable[[], Awaitable[Plan]]
 """Compares the assets with what is wanted."""
 
@@ -60,7 +60,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         make: Makes the plan; None when there is a batch to go on with.
         count: How many assets it is about.
         title: Said above the plan instead of its own title.
-        start: Carries it out instead of `Library.apply`.
+        start: Carries it out instead of `Changes.apply`.
         way_back: What is said of taking it back.
         resumes: The batch to go on with: what is left of it, refused changes included, is done at
             once.
@@ -125,9 +125,9 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self._worker = self.start("prepare", partial(self._prepare, self._make))
 
     async def _resume(self, *, progress: OnProgress, stopping: Stopping) -> BatchReport:
-        self._report = await self._library.batch_report(self._batch_id)
+        self._report = await self._library.changes.report(self._batch_id)
         self._show()
-        return await self._library.resume(
+        return await self._library.changes.resume(
             self._batch_id, progress=progress, stopping=stopping, refused=True
         )
 
@@ -210,13 +210,15 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if self._plan is None:
             self.say("not yet: the plan is not ready", severity="warning")
         elif self._report is None and not self._is_busy and self._todo:
-            self._set_out("apply", self._start_plan or partial(self._library.apply, self._plan))
+            self._set_out(
+                "apply", self._start_plan or partial(self._library.changes.apply, self._plan)
+            )
 
     def do_plan_retry(self) -> None:
         """Do what failed again, and nothing else."""
         if self._report is not None and self._report.waiting and not self._is_busy:
             self._batch_id = self._report.batch_id
-            self._set_out("resume", partial(self._library.resume, self._batch_id))
+            self._set_out("resume", partial(self._library.changes.resume, self._batch_id))
 
     def _set_out(self, name: str, carry_out: Start) -> None:
         self._stopping = False
@@ -236,7 +238,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self.call_after_refresh(self._show_keys)
 
     async def _load_report(self) -> None:
-        self._finish(await self._library.batch_report(self._batch_id))
+        self._finish(await self._library.changes.report(self._batch_id))
 
     def _tell(self, progress: BatchProgress) -> None:
         self._batch_id = progress.batch_id

@@ -96,14 +96,14 @@ class SignInScreen(CommandScreen[bool]):
             return
         self._tell("asking the platform…", Role.DIM)
         try:
-            await self._library.sign_in(token)
+            await self._library.platform.sign_in(token)
         except CoexplorerError as error:
             text = f"{error.message}; {error.hint}".rstrip("; ")
             self._tell(text, Role.BAD)
             self._token.field.select_all()  # what is typed or pasted next is in its place
             return
         said = external.keep_token(self._settings, token)
-        unsent = len(await self._library.unsent())
+        unsent = len(await self._library.log.unsent())
         self.say(
             f"{said}; {unsent:,} unsent: {key_of('log.open')} shows and sends them"
             if unsent

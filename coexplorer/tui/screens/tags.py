@@ -68,7 +68,7 @@ class TagsScreen(CommandScreen[str | None]):
         self.start("tags", self._load)
 
     async def _load(self) -> None:
-        self._tags = await self._library.tag_counts(self._query, any_case=True)
+        self._tags = await self._library.assets.tag_counts(self._query, any_case=True)
         of = " of what is found" if self._searching else ""
         self.query_one(Rule).show_title(f"{len(self._tags):,} tags{of}")
         self._offer("")

@@ -1,0 +1,104 @@
+"""`library.log`: what was done from this machine, and what waits for the user.
+
+It only reads the journal; `library.changes` acts on what is in it.
+"""
+
+from __future__ import annotations
+
+from coexplorer.library.bulk import no_batch
+from coexplorer.library.context import Context
+from coexplorer.library.entries import Batch, Entry, Purpose, Reason
+
+
+class Log:
+    """Reads the journal.
+
+    Args:
+        context: What the session's modules share.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def entries(self, *, limit: int = 100, offset: int = 0) -> list[Entry]:
+        """Return what was done here, by any front end: waiting entries first, then newest."""
+        return await self._context.run(self._context.journal.log, limit=limit, offset=offset)
+
+    async def batches(self, *, limit: int = 100, offset: int = 0) -> list[Batch]:
+        """Return the batches, newest first, with their outcomes counted."""
+        return await self._context.run(self._context.journal.batches, limit=limit, offset=offset)
+
+    async def batch(self, batch_id: int) -> Batch:
+        """Return one batch.
+
+        Raises:
+            Refused: There is none of this number.
+        """
+        batch = await self._context.run(self._context.journal.batch, batch_id)
+        if batch is None:
+            raise no_batch(batch_id)
+        return batch
+
+    async def count_batches(self) -> int:
+        """Return how many batches there are."""
+        return await self._context.run(self._context.journal.count_batches)
+
+    async def entries_of(
+        self, batch_id: int, *, limit: int = 100, offset: int = 0, kept_first: bool = False
+    ) -> list[Entry]:
+        """Return the entries of a batch in the order of its plan; none if there is no such batch.
+
+        With `kept_first`, ones that can be sent again come before all others.
+        """
+        return await self._context.run(
+            self._context.journal.entries_of,
+            batch_id,
+            limit=limit,
+            offset=offset,
+            kept_first=kept_first,
+        )
+
+    async def reasons(self, batch_id: int) -> list[Reason]:
+        """Return why parts of a batch failed or were skipped, with counts, most frequent first."""
+        return await self._context.run(self._context.journal.reasons_of, batch_id)
+
+    async def unsent(self) -> list[Entry]:
+        """Return the entries that wait for the user: unsent, unknown and in conflict."""
+        return await self._context.run(self._context.journal.pending)
+
+    async def kept(self) -> list[Entry]:
+        """Return the entries whose text is kept: everything in `unsent`, and what was refused."""
+        return await self._context.run(self._context.journal.kept)
+
+    async def last(self, purpose: Purpose) -> Batch | None:
+        """Return the last change (to undo) or undo (to redo); None when there is none.
+
+        It may not have been sent, or have failed: then `Batch.standing` is 0. What was undone,
+        given up or not needed is passed over.
+        """
+        is_undo = purpose is Purpose.UNDO
+        purposes = (Purpose.DO, Purpose.REDO) if is_undo else (Purpose.UNDO,)
+        return await self._context.run(self._context.journal.find_last, purposes)
+
+    async def undoable(self, *, before: int | None = None) -> Batch | None:
+        """Return what `undo` would undo; None if there is nothing.
+
+        Args:
+            before: Look for the newest batch with a smaller number that can be undone at all.
+        """
+        journal = self._context.journal
+        if before is None:
+            return await self._context.run(journal.find_undoable)
+        return await self._context.run(journal.find_reversible, before=before)
+
+    async def redoable(self) -> Batch | None:
+        """Return what `redo` would redo; None if there is nothing."""
+        return await self._context.run(self._context.journal.find_redoable)
+
+    async def ensure_journal(self) -> None:
+        """Check that the journal is complete and can be written.
+
+        Raises:
+            JournalError: It can't be, so nobody can tell what is missing in it.
+        """
+        await self._context.run(self._context.journal.ensure_settled)

@@ -1,0 +1,349 @@
+"""What a bulk edit is meant to do, and what it would do to each asset. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from coexplorer.errors import Refused
+from coexplorer.fields import (
+    FIELD_BY_NAME,
+    Fields,
+    Kind,
+    Value,
+    changed_fields,
+    replace_values,
+)
+from coexplorer.library.entries import Action, Draft, State
+from coexplorer.library.losses import Loss, find_loss
+from coexplorer.library.merge import unique
+from coexplorer.library.selection import Fit, keep_shown
+from coexplorer.library.validate import check_fields, tidy_fields
+from coexplorer.models import AssetId, Record
+from coexplorer.written import trim
+
+_ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One change to many assets; parts that are None or empty change nothing.
+
+    Attributes:
+        add_tags: Tags to add.
+        remove_tags: Tags to remove; renaming a tag means removing the old one and adding the new
+            one.
+        only_with: Skip assets that have none of these tags (for renaming and merging tags).
+        values: New values by the field's name; for a set, its complete value.
+        archive: True archives, False unarchives.
+        delete: Delete for good; assets that are not archived are skipped.
+        archive_first: With `delete`: archive assets that are not archived, then delete them.
+    """
+
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    only_with: tuple[str, ...] = ()
+    values: Mapping[str, Value] = {}
+    archive: bool | None = None
+    delete: bool = False
+    archive_first: bool = False
+
+    @property
+    def action(self) -> Action:
+        """The one action that this change stands for.
+
+        Raises:
+            Refused: It mixes deleting, archiving and editing, or has nothing to do.
+        """
+        actions = [Action.EDIT] if self._edits() else []
+        if self.archive is not None:
+            actions.append(Action.ARCHIVE if self.archive else Action.UNARCHIVE)
+        if self.delete:
+            actions.append(Action.DELETE)
+        if len(actions) != 1:
+            what = "nothing" if not actions else " and ".join(actions)
+            raise Refused(f"this asks for {what} at once", hint="give one kind of change at a time")
+        return actions[0]
+
+    @property
+    def title(self) -> str:
+        """One line for the log, e.g. ``add tag rna``."""
+        parts = []
+        for name, value in self.values.items():
+            if isinstance(value, tuple):
+                parts.append(f"set {name} {', '.join(value) or '(none)'}")
+        for verb, tags in (("add", self.add_tags), ("remove", self.remove_tags)):
+            if tags:
+                parts.append(f"{verb} {'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}")
+        parts += [f"set {name}" for name, value in self.values.items() if isinstance(value, str)]
+        if self.archive is not None:
+            parts.append("archive" if self.archive else "unarchive")
+        if self.delete:
+            parts.append("archive and delete" if self.archive_first else "delete")
+        return "; ".join(parts)
+
+    def _edits(self) -> bool:
+        return bool(self.add_tags or self.remove_tags or self.values)
+
+
+class FieldDiff(msgspec.Struct, frozen=True):
+    """One field before and after; sets are joined by a comma and a blank.
+
+    Attributes:
+        added, removed: What was added to a set and removed from it; tells more than the two values.
+    """
+
+    field: str
+    before: str
+    after: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What people call the field."""
+        return FIELD_BY_NAME[self.field].title
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it is a set that changed."""
+        return bool(self.added or self.removed)
+
+
+class PlanItem(msgspec.Struct, frozen=True):
+    """What the plan does to one asset, as far as the catalog knows.
+
+    Attributes:
+        base: The fields that the diff was made from.
+        mine: What they should become; equals `base` unless `action` is an edit.
+        reason: Why the asset is skipped; empty if it is not.
+        archive_first: Archive it before it is deleted.
+        needless: It is left out because nothing needs to change.
+        loss: What happens to its files, if `action` is a delete.
+        fit: What it must still be when it is read again, right before it is changed.
+        asked: Fields that were given as a whole.
+        seen: `base`, but for tags that are asked for and seem to be there already: the merge must
+            do them anyway if somebody changes them in between. None: as `base`.
+        since: What of it has changed since the user chose it, in words.
+        is_unsure: It seems to need no change, but that is old news: the platform is asked.
+    """
+
+    asset_id: AssetId
+    name: str
+    action: Action
+    base: Fields
+    mine: Fields
+    reason: str = ""
+    archive_first: bool = False
+    needless: bool = False
+    loss: Loss | None = None
+    fit: Fit | None = None
+    asked: tuple[str, ...] = ()
+    seen: Fields | None = None
+    is_unsure: bool = False
+    since: tuple[str, ...] = ()
+
+    @property
+    def diff(self) -> tuple[FieldDiff, ...]:
+        """The fields that change."""
+        return describe_difference(self.base, self.mine)
+
+    def drafts(self) -> tuple[Draft, ...]:
+        """Return what the journal writes down about it before anything is sent."""
+        edits = self.action is Action.EDIT
+        fit = self.fit
+        if fit is not None and (self.archive_first or self.action in _ARCHIVING):
+            fit = fit.whether_archived_or_not()
+        draft = Draft(
+            asset_id=self.asset_id,
+            asset_name=self.name,
+            action=self.action,
+            base=(self.seen or self.base) if edits else None,
+            mine=self.mine if edits else None,
+            state=State.SKIPPED if self.reason else State.PLANNED,
+            reason=self.reason,
+            needless=self.needless,
+            fit=fit,
+            asked=self.asked,
+        )
+        if not self.archive_first:
+            return (draft,)
+        return (Draft(self.asset_id, self.name, Action.ARCHIVE, fit=self.fit), draft)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A bulk edit before anything is sent: show it, then hand it to `Changes.apply`."""
+
+    title: str
+    items: tuple[PlanItem, ...]
+
+    @property
+    def todo(self) -> tuple[PlanItem, ...]:
+        """What would be sent."""
+        return tuple(item for item in self.items if not item.reason)
+
+    @property
+    def skipped(self) -> tuple[PlanItem, ...]:
+        """What is skipped, each with its reason."""
+        return tuple(item for item in self.items if item.reason)
+
+    @property
+    def missed(self) -> tuple[PlanItem, ...]:
+        """What is left out although the user wants it and it is not done yet."""
+        return tuple(item for item in self.skipped if not item.needless)
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What happens to the files of the assets to delete."""
+        return tuple(item.loss for item in self.todo if item.loss is not None)
+
+
+def build_plan(
+    records: Sequence[Record],
+    change: Change,
+    fits: Mapping[AssetId, Fit] | None = None,
+    is_current: Callable[[Record], bool] = lambda _: True,
+) -> Plan:
+    """Say what `change` would do to each of `records`, and which it skips and why.
+
+    Args:
+        records: As they are known.
+        change: What to do.
+        fits: What some of them must still be when they are read again.
+        is_current: Tells whether a record is recent enough to skip its asset as needing no change.
+            An older one is planned, and judged when it is read again.
+
+    Raises:
+        InvalidField: The change has a value that must never be sent.
+        Refused: It has nothing to do, or more than one kind of change.
+    """
+    action = change.action
+    fits = fits or {}
+    items = []
+    for record in records:
+        fit = fits.get(record.asset.id)
+        if change.only_with:
+            fit = msgspec.structs.replace(fit or Fit(), tags=change.only_with)
+        found = fit is not None and bool(fit.query)
+        item = _plan_item(record, change, action, found=found, is_current=is_current)
+        items.append(keep_fit(item, fit))
+    return Plan(change.title, tuple(items))
+
+
+def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
+    """Return an item that is carried out only if its asset still fits."""
+    if fit is None:
+        return item
+    seen = None if item.action is Action.EDIT else item.base  # an edit keeps them anyway
+    shown = item.fit.shown if item.fit else None
+    return msgspec.structs.replace(item, fit=msgspec.structs.replace(fit, seen=seen, shown=shown))
+
+
+def note_changes(plan: Plan, seen: Mapping[AssetId, Mapping[str, Value]]) -> Plan:
+    """Say in a plan what has changed since its assets were chosen, as far as that was `seen`."""
+    items = []
+    for item in plan.items:
+        before = replace_values(item.base, seen.get(item.asset_id, {}))
+        changed = changed_fields(before, item.base)
+        if changed:
+            since = tuple(FIELD_BY_NAME[name].title for name in changed)
+            fit = item.fit and msgspec.structs.replace(item.fit, seen=before)
+            item = msgspec.structs.replace(item, since=since, fit=fit)  # noqa: PLW2901 - the same one
+        items.append(item)
+    return Plan(plan.title, tuple(items))
+
+
+def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
+    """Name the fields that differ, with both values."""
+    diffs = []
+    for name in changed_fields(before, after):
+        field = FIELD_BY_NAME[name]
+        if field.kind is Kind.SET:
+            old, new = field.set_of(before), field.set_of(after)
+            added = tuple(each for each in new if each not in old)
+            removed = tuple(each for each in old if each not in new)
+            texts = ", ".join(old), ", ".join(new)
+            diffs.append(FieldDiff(name, *texts, added=added, removed=removed))
+        else:
+            diffs.append(FieldDiff(name, field.text_of(before), field.text_of(after)))
+    return tuple(diffs)
+
+
+def change_fields(fields: Fields, change: Change) -> Fields:
+    """Apply the editing part of `change` to `fields`."""
+    fields = replace_values(fields, change.values)
+    tags = fields.tags
+    # What is typed with something around it means the tag, unless the asset has it just so.
+    removed = {tag if tag in tags else trim(tag) for tag in change.remove_tags}
+    kept = (tag for tag in tags if tag not in removed)
+    return replace_values(fields, {"tags": unique([*kept, *change.add_tags])})
+
+
+def _add_asked_tags(base: Fields, change: Change, mine: Fields) -> Fields | None:
+    """Return a base without the tags that were asked for; see `PlanItem.seen`."""
+    removed = (tag if tag in base.tags else trim(tag) for tag in change.remove_tags)
+    kept = (tag for tag in base.tags if tag not in change.add_tags)
+    seen = unique([*kept, *(tag for tag in removed if tag not in mine.tags)])
+    return None if set(seen) == set(base.tags) else replace_values(base, {"tags": seen})
+
+
+def _plan_item(
+    record: Record,
+    change: Change,
+    action: Action,
+    *,
+    found: bool,
+    is_current: Callable[[Record], bool],
+) -> PlanItem:
+    """Plan what is done to one asset.
+
+    Args:
+        record: The asset.
+        change: What to do.
+        action: Its one action.
+        found: A query has found it; otherwise somebody named this very asset.
+        is_current: See `build_plan`.
+    """
+    asset = record.asset
+    base = mine = asset.fields
+    reason = ""
+    is_unsure = False
+    seen: Fields | None = None
+    archived = record.membership.archived
+    if action is Action.EDIT:
+        mine = tidy_fields(change_fields(base, change), base)
+        if change.only_with and not set(change.only_with) & set(base.tags):
+            mine, reason = base, f"has no tag {' or '.join(change.only_with)}"
+        elif not (changed := changed_fields(base, mine)):
+            is_unsure = not is_current(record)
+            reason = "" if is_unsure else "already so"
+            seen = _add_asked_tags(base, change, mine)
+        else:
+            seen = _add_asked_tags(base, change, mine)
+            check_fields(mine, only=changed, known=(base,))
+    elif action in _ARCHIVING:
+        # What is known may be a minute old. Of assets that are meant, sending asks the platform.
+        if archived is change.archive:
+            is_unsure = not found or not is_current(record)
+            said = "already archived" if archived else "not archived"
+            reason = "" if is_unsure else said
+    elif archived is False and not change.archive_first:  # where nobody knows, sending looks again
+        reason = "not archived: archive it first"
+    needless = bool(reason) and action is not Action.DELETE
+    first = action is Action.DELETE and not archived and change.archive_first
+    deletes = action is Action.DELETE
+    return PlanItem(
+        asset.id,
+        asset.name,
+        action,
+        base,
+        mine,
+        reason,
+        first,
+        needless,
+        loss=find_loss(asset) if deletes else None,
+        fit=keep_shown(asset) if deletes else None,
+        asked=tuple(change.values),
+        seen=seen,
+        is_unsure=is_unsure,
+    )
