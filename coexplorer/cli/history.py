@@ -12,14 +12,14 @@ import click
 from coexplorer.cli import exits
 from coexplorer.cli.completion import complete_changes, complete_entries
 from coexplorer.cli.format import moment_text, plural
-from coexplorer.cli.narration import NobodyToAskError, confirm, report_error, warn
+from coexplorer.cli.narration import NobodyToAskError, Progress, confirm, report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.plans import DONE, finish, follow, leave, print_plan, tell_left_alone
 from coexplorer.cli.schema import ENTRY, OUTCOME, entry_values, outcome_values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import NUMBER
-from coexplorer.errors import CoexplorerError, Refused, UndoRefused
+from coexplorer.errors import CoexplorerError, Refused
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -248,8 +248,9 @@ def _reverse(
     if dry_run:
         plan = invocation.run(lambda library: _plan_reversal(library, change, command))
         if style is Format.TABLE:
-            print_line(plan.title)
+            print_line(f"{plan.title} (change {plan.about})")
         print_plan(plan, style)
+        leave(exits.OK if plan.todo or not plan.missed else exits.REFUSED)
         return
 
     async def work(library: Library) -> tuple[BatchReport, Batch, Batch | None, Batch | None]:
@@ -281,14 +282,13 @@ def _reverse(
 
 
 async def _plan_reversal(library: Library, change: int | None, command: str) -> Plan:
+    """Plan what the same command without ``--dry-run`` would do."""
     from coexplorer.library.entries import Purpose
 
-    if change is None:
-        last = await library.log.last(Purpose(command))
-        if last is None:
-            raise UndoRefused(f"there is nothing to {command}", hint="coexplorer log says why")
-        change = last.id
-    return await library.changes.plan_undo(change)
+    with Progress("looking at the assets") as bar:
+        return await library.changes.plan_undo(
+            change, purpose=Purpose(command), heard=lambda read: bar.update(read, None)
+        )
 
 
 @click.command("retry")

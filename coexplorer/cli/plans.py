@@ -308,14 +308,29 @@ def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
         from coexplorer.library.losses import describe_losses
 
         lines += [text for _, text in describe_losses(plan.losses)]
-    counted = f"{_verb(plan)} {plural(len(plan.todo), 'asset')}"
+    for entry in plan.given_up:
+        lines.append(f"given up: {entry.action} {clean(entry.asset_name)} (entry {entry.id})")
+        if entry.base is not None and entry.mine is not None:
+            lines += describe_change(entry.base, entry.mine)
+    return [*lines, _count_plan(plan)]
+
+
+def _count_plan(plan: Plan) -> str:
+    """Return in a line how much a plan does (pure)."""
+    withdrawn = sum(item.withdraws for item in plan.todo) + len(plan.given_up)
+    sent = sum(not item.withdraws for item in plan.todo)
+    parts = [f"{_verb(plan)} {plural(sent, 'asset')}"] if sent or not withdrawn else []
+    if withdrawn:
+        be = "is" if withdrawn == 1 else "are"
+        parts.append(f"give up {plural(withdrawn, 'change')} that {be} not on the platform")
     if plan.skipped:
-        counted += f", leave {len(plan.skipped):,} out"
-    return [*lines, counted]
+        parts.append(f"leave {len(plan.skipped):,} out")
+    line = ", ".join(parts)
+    return line[0].upper() + line[1:]
 
 
 def _verb(plan: Plan) -> str:
-    actions = {item.action for item in plan.todo}
+    actions = {item.action for item in plan.todo if not item.withdraws}
     verb = actions.pop() if len(actions) == 1 else "change"
     return str(verb).capitalize()
 
@@ -323,12 +338,16 @@ def _verb(plan: Plan) -> str:
 def _describe_item(item: PlanItem) -> list[str]:
     head = click.style(clean(item.name), bold=True)
     action = "archive and delete" if item.archive_first else item.action
-    note = "" if item.action == "edit" else f": {action}"
+    note = "" if item.action == "edit" and not item.withdraws else f": {action}"
+    if item.withdraws:
+        note += " that is not on the platform: given up"
     if item.is_unsure:
         note += ": seems to be so already; the platform is asked"
     lines = [f"{head}  {item.asset_id[:8]}{note}"]
     if item.loss is not None:
         lines.append(f"  {clean(_describe_files(item))}")
+    if item.note:
+        lines.append(f"  {clean(item.note)}")
     return [*lines, *(line for diff in item.diff for line in _describe_field(diff))]
 
 

@@ -172,7 +172,14 @@ TAG = Kind(
 
 PLAN = Kind(
     "plan",
-    ("edit --dry-run", "archive --dry-run", "unarchive --dry-run", "rm --dry-run"),
+    (
+        "edit --dry-run",
+        "archive --dry-run",
+        "unarchive --dry-run",
+        "rm --dry-run",
+        "undo --dry-run",
+        "redo --dry-run",
+    ),
     (
         _ID,
         _NAME,
@@ -184,6 +191,13 @@ PLAN = Kind(
         ),
         Key("files", Holds.TEXT, "What happens to the files, if it is deleted.", nullable=True),
         Key("left_out", Holds.TEXT, "Why it is left out; null if it is not.", nullable=True),
+        Key("gives_up", Holds.FLAG, "Nothing is sent: a change that waits is given up."),
+        Key(
+            "note",
+            Holds.TEXT,
+            "What of it an undo leaves alone, or why it can't be sent.",
+            nullable=True,
+        ),
     ),
     id_key="id",
 )
@@ -494,6 +508,8 @@ def plan_values(item: PlanItem, files: str) -> Values:
         "changes": item.diff,
         "files": files or None,
         "left_out": item.reason or None,
+        "gives_up": item.withdraws,
+        "note": item.note or None,
     }
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
-from itertools import groupby
 
 import anyio
 import msgspec
@@ -135,6 +134,7 @@ class Bulk:
         *,
         purpose: Purpose = Purpose.DO,
         takes_back: int | None = None,
+        into: int | None = None,
         stopping: Stopping = never,
     ) -> BatchReport:
         """Write a batch down as a whole, then carry it out.
@@ -145,6 +145,7 @@ class Bulk:
             progress: Called after each asset.
             purpose: Why it is made.
             takes_back: See `Journal.begin`.
+            into: See `Journal.begin`.
             stopping: See `Stopping`.
 
         Raises:
@@ -154,7 +155,12 @@ class Bulk:
             return BatchReport(0, title, ())
         journal = self._context.journal
         batch, written = await self._context.write_down(
-            journal.begin, drafts, title=title, purpose=purpose, takes_back=takes_back
+            journal.begin,
+            drafts,
+            title=title,
+            purpose=purpose,
+            takes_back=takes_back,
+            into=into,
         )
         return await self._run(batch, written, purpose, progress, stopping)
 
@@ -235,7 +241,7 @@ class Bulk:
                 for entry in await self._context.run(journal.entries_of, batch_id)
                 if entry.id in ours and entry.state is State.PLANNED
             ]
-            groups = list(_by_asset(entries))
+            groups = _by_asset(entries)
             todo = iter(groups)
             tally.total = len(groups)
             tally.tell(None)
@@ -306,7 +312,7 @@ class Bulk:
         if batch is None:
             raise no_batch(batch_id)
         entries = await self._context.run(journal.entries_of, batch_id)
-        groups = list(_by_asset(entries))
+        groups = _by_asset(entries)
         unarchived = await self._find_unarchived(groups)
         found = []
         for group in groups:
@@ -402,9 +408,12 @@ def _under_way() -> Refused:
     return Refused("another process is about to send it", hint="wait for it, then see the log")
 
 
-def _by_asset(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    for _, group in groupby(entries, key=lambda entry: entry.asset_id):
-        yield list(group)
+def _by_asset(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Return the entries of each asset; what goes on with a batch adds to one that is there."""
+    groups: dict[str | int, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.asset_id or entry.id, []).append(entry)
+    return list(groups.values())
 
 
 def _read_outcome(entries: Sequence[Entry]) -> EditResult:

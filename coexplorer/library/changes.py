@@ -15,7 +15,7 @@ from coexplorer.library.bulk import Bulk, Stopping, never
 from coexplorer.library.context import Context
 from coexplorer.library.create import Creator
 from coexplorer.library.edit import Editor, Heard
-from coexplorer.library.entries import Entry
+from coexplorer.library.entries import Entry, Purpose
 from coexplorer.library.history import History
 from coexplorer.library.log import Log
 from coexplorer.library.plans import Change, Plan
@@ -305,17 +305,31 @@ class Changes:
         """
         await self._history.settle_batch(batch_id)
 
-    async def plan_undo(self, batch_id: int) -> Plan:
-        """Say what undoing a batch would do to each asset; sends nothing.
+    async def plan_undo(
+        self,
+        batch_id: int | None = None,
+        *,
+        purpose: Purpose = Purpose.UNDO,
+        look: bool = True,
+        heard: Callable[[int], None] | None = None,
+    ) -> Plan:
+        """Say what `undo` or `redo` would do to each asset if it was called now; sends nothing.
 
-        If the reply to a part of it was lost, it asks the platform what arrived.
+        If the reply to a part of the batch was lost, it asks the platform what arrived.
+
+        Args:
+            batch_id: The batch; None: what a plain undo or redo is about.
+            purpose: Of a plain one: undo or redo.
+            look: Read each asset again, so that it is exactly what would be done; otherwise say it
+                as far as the catalog knows.
+            heard: Told how many assets were read, after each.
 
         Raises:
-            ApiError: The platform can't be asked.
+            ApiError: Nobody can tell what of the batch arrived.
             Refused: There is no batch of this number.
-            UndoRefused: There is nothing to undo, or it was a delete or a create.
+            UndoRefused: See `undo`.
         """
-        return await self._history.plan_undo(batch_id)
+        return await self._history.plan_undo(batch_id, purpose, heard, look=look)
 
     async def undo(
         self,

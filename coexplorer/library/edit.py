@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -44,6 +44,7 @@ from coexplorer.library.entries import (
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
 from coexplorer.library.judge import Judge, keep_unfit, keeps_text
 from coexplorer.library.locks import hold_asset
+from coexplorer.library.merge import Merged
 from coexplorer.library.refusals import is_final
 from coexplorer.library.removal import Removal
 from coexplorer.library.results import EditResult
@@ -304,10 +305,7 @@ class Editor:
             attempt.leave_out_others(theirs.fields)
             await self._judge.ensure_fits(attempt, theirs)
             base = await self._prepare(attempt, base, theirs.fields)
-            merged = attempt.merge(base, mine, theirs.fields)
-            metadata, keys = attempt.merge_metadata(theirs)
-            conflicts = (*merged.conflicts, *keys)
-            left_to = await self._find_ours(attempt, conflicts, theirs.fields) if conflicts else {}
+            merged, metadata, conflicts, left_to = await self._merge(attempt, base, mine, theirs)
             if conflicts and attempt.purpose is Purpose.DO:
                 raise EditConflict(
                     entry.asset_id,
@@ -377,7 +375,51 @@ class Editor:
             hint="wait a moment, then retry it",
         )
 
-    async def _prepare(self, attempt: Attempt, base: Fields, theirs: Fields) -> Fields:
+    async def rehearse(
+        self, entry: Entry, purpose: Purpose, theirs: Asset, without: Collection[int]
+    ) -> EditResult:
+        """Return what an undo or redo of an edit would come to; send nothing.
+
+        Args:
+            entry: It, as it would be written down.
+            purpose: Which of them.
+            theirs: The asset as the platform has it.
+            without: Entries that it would give up.
+        """
+        if entry.base is None or entry.mine is None:
+            raise AssertionError("an edit without its fields can't be written down")
+        attempt = Attempt(entry, purpose, archived=None)
+        base = await self._prepare(attempt, entry.base, theirs.fields, without)
+        merged, metadata, left_alone, left_to = await self._merge(attempt, base, entry.mine, theirs)
+        if not merged.changed and metadata is None:
+            return nothing_to_send(attempt, theirs.fields, left_alone, left_to)
+        return msgspec.structs.replace(
+            build_result(entry, State.APPLIED, merged.fields.name),
+            before=theirs.fields,
+            after=merged.fields,
+            changed=merged.changed,
+            skipped_fields=left_alone,
+            left_to=tuple(left_to.items()),
+        )
+
+    async def _merge(
+        self, attempt: Attempt, base: Fields, mine: Fields, theirs: Asset
+    ) -> tuple[Merged, dict[str, MetadataValue] | None, tuple[str, ...], dict[str, int]]:
+        """Merge an edit with what the platform has.
+
+        Returns:
+            The merged fields; the metadata to send, if any; what was changed by others or later;
+            and which of that by this user, with the change that did.
+        """
+        merged = attempt.merge(base, mine, theirs.fields)
+        metadata, keys = attempt.merge_metadata(theirs)
+        conflicts = (*merged.conflicts, *keys)
+        left_to = await self._find_ours(attempt, conflicts, theirs.fields) if conflicts else {}
+        return merged, metadata, conflicts, left_to
+
+    async def _prepare(
+        self, attempt: Attempt, base: Fields, theirs: Fields, without: Collection[int] = ()
+    ) -> Fields:
         """Return what an edit is merged from, and find out what an undo must leave alone.
 
         What this user asked for before it, and had arrived though the reply was lost, is no change
@@ -386,7 +428,7 @@ class Editor:
         entry, journal = attempt.entry, self._context.journal
         base = go_on_from_shown(entry, base, theirs)
         if attempt.purpose is not Purpose.DO:
-            attempt.held = await self._context.run(journal.find_held, entry, theirs)
+            attempt.held = await self._context.run(journal.find_held, entry, theirs, without)
             return base
         if not changed_fields(base, theirs):
             return base

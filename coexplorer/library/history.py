@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from coexplorer.errors import ApiError, Refused, UndoRefused
@@ -11,25 +13,27 @@ from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor, build_edit_title
 from coexplorer.library.entries import (
     DONE,
-    GIVEN_UP,
     KEPT,
-    NOT_THERE,
     UNASKED,
     Action,
     Batch,
-    Draft,
     Entry,
     Purpose,
     State,
 )
 from coexplorer.library.judge import allow_unfit
 from coexplorer.library.log import Log
-from coexplorer.library.plans import Plan, PlanItem
+from coexplorer.library.plans import Plan
+from coexplorer.library.rehearsal import Rehearsal
 from coexplorer.library.results import BatchReport, EditResult, read_result
+from coexplorer.library.reversal import (
+    Reversal,
+    build_drafts,
+    build_reversal_title,
+    find_opposite,
+)
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import check_fields, tidy_fields
-
-_OPPOSITE = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
 
 
 class History:
@@ -47,6 +51,7 @@ class History:
         self._editor = editor
         self._bulk = bulk
         self._log = log
+        self._rehearsal = Rehearsal(context, editor)
 
     async def settle(self) -> list[Entry]:
         """See `Changes.settle`."""
@@ -123,13 +128,17 @@ class History:
             )
             raise
 
-    async def plan_undo(self, batch_id: int) -> Plan:
+    async def plan_undo(
+        self,
+        batch_id: int | None,
+        purpose: Purpose,
+        heard: Callable[[int], None] | None = None,
+        *,
+        look: bool,
+    ) -> Plan:
         """See `Changes.plan_undo`."""
-        batch = await self._log.batch(batch_id)
-        await self._find_out(batch)
-        drafts = await self._plan_reversal(batch)
-        purpose = find_opposite(batch)
-        return Plan(build_reversal_title(batch, purpose), tuple(map(_plan_draft, drafts)))
+        reversal = await self._prepare(batch_id, purpose)
+        return await self._rehearsal.plan(reversal, heard, look=look)
 
     async def undo(
         self,
@@ -138,15 +147,46 @@ class History:
         stopping: Stopping = never,
     ) -> BatchReport:
         """See `Changes.undo`."""
+        return await self._carry_out(await self._prepare(batch_id), progress, stopping)
+
+    async def redo(self, progress: OnProgress | None) -> BatchReport:
+        """See `Changes.redo`."""
+        return await self._carry_out(await self._prepare(None, Purpose.REDO), progress)
+
+    async def _carry_out(
+        self, reversal: Reversal, progress: OnProgress | None, stopping: Stopping = never
+    ) -> BatchReport:
+        return await self._bulk.start(
+            reversal.drafts,
+            reversal.title,
+            progress,
+            purpose=reversal.purpose,
+            takes_back=reversal.batch.id,
+            into=reversal.into,
+            stopping=stopping,
+        )
+
+    async def _prepare(self, batch_id: int | None, purpose: Purpose = Purpose.UNDO) -> Reversal:
+        """Decide what is taken back, and how.
+
+        Args:
+            batch_id: The change; None: the last one.
+            purpose: Of the last one: undo or redo.
+
+        Raises:
+            ApiError: Nobody can tell what of it arrived, so nothing may be taken back.
+            UndoRefused: There is nothing to take back, or it can't be.
+        """
         await self._log.ensure_journal()
-        last = self._find_last(Purpose.UNDO) if batch_id is None else self._log.batch(batch_id)
-        batch = await last
+        if batch_id is not None:
+            return await self._plan_reversal(await self._log.batch(batch_id))
+        last = await self._find_last(purpose)
         try:
-            return await self._reverse(batch, progress, stopping)
+            return await self._plan_reversal(last)
         except UndoRefused as error:
             # Nobody asked for an older change: it is named, not taken back.
-            older = await self._log.undoable(before=batch.id)
-            if batch_id is not None or older is None:
+            older = await self._log.undoable(before=last.id)
+            if older is None or purpose is Purpose.REDO:
                 raise
             hint = f"the last change that can be is number {older.id} of the log: {older.title}"
             raise UndoRefused(error.message, hint=hint) from None
@@ -182,26 +222,6 @@ class History:
             hint="; ".join(hints),
         )
 
-    async def redo(self, progress: OnProgress | None) -> BatchReport:
-        """See `Changes.redo`."""
-        await self._log.ensure_journal()
-        return await self._reverse(await self._find_last(Purpose.REDO), progress)
-
-    async def _reverse(
-        self, batch: Batch, progress: OnProgress | None, stopping: Stopping = never
-    ) -> BatchReport:
-        await self._find_out(batch)
-        drafts = await self._plan_reversal(batch)
-        purpose = find_opposite(batch)
-        return await self._bulk.start(
-            drafts,
-            build_reversal_title(batch, purpose),
-            progress,
-            purpose=purpose,
-            takes_back=batch.id,
-            stopping=stopping,
-        )
-
     async def _find_out(self, batch: Batch) -> None:
         """Ask what arrived of a batch, and of earlier tries to take it back.
 
@@ -222,30 +242,26 @@ class History:
             )
             raise
 
-    async def _plan_reversal(self, batch: Batch) -> list[Draft]:
-        """Return what takes a batch back, the last first: what was done and what is kept of it.
+    async def _plan_reversal(self, batch: Batch) -> Reversal:
+        """Return what takes a batch back.
 
         Raises:
-            UndoRefused: There is nothing of the kind, or it can't be taken back.
+            ApiError: See `_find_out`.
+            UndoRefused: There is nothing to take back, or it can't be.
         """
-        entries = await self._context.run(self._context.journal.entries_of, batch.id)
-        drafts = []
-        for entry in reversed(entries):
-            if entry.state is State.APPLIED and entry.undone_by is None:
-                drafts.append(build_reversal(entry))
-            elif entry.state in NOT_THERE:
-                left = await self._context.run(self._context.journal.leave_to_later, entry)
-                drafts.append(build_withdrawal(entry, left))
-        if not drafts:
-            raise UndoRefused(
-                f"nothing of {batch.title!r} is left to undo",
-                hint="it was undone already, or nothing of it was sent",
-            )
+        await self._find_out(batch)
+        run, journal = self._context.run, self._context.journal
+        entries = await run(journal.entries_of, batch.id)
+        drafts = await run(build_drafts, batch, entries, journal.leave_to_later)
         names = await self._context.names(list({draft.asset_id for draft in drafts}))
-        return [
+        drafts = [
             msgspec.structs.replace(draft, asset_name=names.get(draft.asset_id, draft.asset_name))
             for draft in drafts
         ]
+        purpose = find_opposite(batch)
+        into = await run(journal.find_cut_off, batch.id, purpose)
+        title = build_reversal_title(batch, purpose)
+        return Reversal(batch, purpose, title, tuple(drafts), into)
 
     async def _kept(self, entry_id: int) -> Entry:
         entry = await self._context.run(self._context.journal.entry, entry_id)
@@ -257,77 +273,4 @@ class History:
 def _not_waiting(entry_id: int) -> Refused:
     return Refused(
         f"entry {entry_id} is not waiting for anything", hint="the log lists what waits first"
-    )
-
-
-def find_opposite(batch: Batch) -> Purpose:
-    """Return the purpose of reversing a batch: an undo is redone, anything else undone."""
-    return Purpose.REDO if batch.purpose is Purpose.UNDO else Purpose.UNDO
-
-
-def _plan_draft(draft: Draft) -> PlanItem:
-    """Return what a draft would do, to show it first."""
-    unchanged = Fields(draft.asset_name)
-    base, mine = draft.base or unchanged, draft.mine or unchanged
-    return PlanItem(draft.asset_id, draft.asset_name, draft.action, base, mine)
-
-
-def build_reversal_title(batch: Batch, purpose: Purpose) -> str:
-    """Return ``undo: add tag rna``, or ``redo: …``, named after the original change."""
-    title = batch.title
-    while batch.purpose is not Purpose.DO and title.startswith(("undo: ", "redo: ")):
-        title = title[len("undo: ") :]
-    return f"{purpose}: {title}"
-
-
-def build_reversal(entry: Entry) -> Draft:
-    """Return the draft that reverses an applied entry.
-
-    Raises:
-        UndoRefused: It was a delete or a create.
-    """
-    if entry.action is Action.DELETE:
-        raise UndoRefused(f"deleting {entry.asset_name} can't be undone", hint="nothing was sent")
-    if entry.action is Action.CREATE:
-        raise UndoRefused(
-            f"creating {entry.asset_name} can't be undone",
-            hint="to remove the asset, archive it and then delete it",
-        )
-    # What only gave up an unsent change has sent nothing: it says itself what it was.
-    return Draft(
-        asset_id=entry.asset_id,
-        asset_name=entry.asset_name,
-        action=_OPPOSITE.get(entry.action, Action.EDIT),
-        base=entry.after or entry.mine,
-        mine=entry.before or entry.base,
-        base_metadata=entry.metadata,
-        metadata=entry.base_metadata,
-        reverses=entry.id,
-    )
-
-
-def build_withdrawal(entry: Entry, left: Entry | None) -> Draft:
-    """Return the draft that gives up an entry that was not sent: done once it is written down.
-
-    A redo of it asks for the same again, but for no delete or create. Where the entry was itself to
-    take something back, that stands again, and there is nothing to redo.
-
-    Args:
-        entry: The entry.
-        left: What of it no later change asks for otherwise; None: nothing.
-    """
-    again = entry.reverses is None and entry.action not in (Action.DELETE, Action.CREATE)
-    if left is None:
-        again, left = False, msgspec.structs.replace(entry, mine=entry.base)
-    return Draft(
-        asset_id=entry.asset_id,
-        asset_name=entry.asset_name,
-        action=_OPPOSITE.get(entry.action, entry.action),
-        base=left.mine,
-        mine=left.base,
-        base_metadata=left.metadata,
-        metadata=left.base_metadata,
-        state=State.APPLIED if again else State.UNCHANGED,
-        reason=GIVEN_UP,
-        reverses=entry.id,
     )

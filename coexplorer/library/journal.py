@@ -22,6 +22,7 @@ from coexplorer.library.entries import (
     STOPPED_SENDING,
     Action,
     Draft,
+    Entry,
     Purpose,
     State,
 )
@@ -32,6 +33,7 @@ from coexplorer.library.journal_rows import (
     NOT_THERE_MARKS,
     OPEN,
     encode_value,
+    select,
 )
 from coexplorer.library.journal_successors import (
     give_up_with_asset,
@@ -98,6 +100,7 @@ class Journal(JournalReader):
         title: str,
         purpose: Purpose = Purpose.DO,
         takes_back: int | None = None,
+        into: int | None = None,
     ) -> tuple[int, list[int]]:
         """Write a batch down before anything of it is sent.
 
@@ -112,6 +115,8 @@ class Journal(JournalReader):
             title: One line for people.
             purpose: Why it is made.
             takes_back: The batch that it takes back: what is not sent of that is given up.
+            into: The batch that it goes on with: an undo that was cut off is one change, however
+                often it is begun. Its own entries that are not done are begun again.
 
         Returns:
             The batch's number and its entries' numbers, in the order of `drafts`.
@@ -120,50 +125,98 @@ class Journal(JournalReader):
             JournalError: It can't be written: nothing may be sent.
             UndoRefused: Another process takes the same back now, or has just done so.
         """
-        now = time.time()
         with self._file.transaction() as connection:
-            supersede(connection, [d.reverses for d in drafts if d.reverses is not None], now)
-            batch = insert(
+            now = time.time()
+            batch = into
+            if batch is None:
+                values = {"at": now, "origin": self._origin, "title": title, "purpose": purpose}
+                batch = insert(connection, "batches", values)
+            return batch, self._write_drafts(connection, drafts, batch, takes_back, now)
+
+    def rehearse(
+        self,
+        drafts: Sequence[Draft],
+        *,
+        purpose: Purpose,
+        takes_back: int,
+        into: int | None,
+    ) -> tuple[list[Entry], list[Entry]]:
+        """Return what `begin` would write down, and what it would give up; write nothing.
+
+        Raises:
+            JournalError: Nothing can be written.
+            UndoRefused: See `begin`.
+        """
+        entries: list[Entry] = []
+        given_up: list[Entry] = []
+        with contextlib.suppress(_RehearsedError), self._file.transaction() as connection:
+            now = time.time()
+            batch = into
+            if batch is None:
+                values = {"at": now, "origin": self._origin, "title": "", "purpose": purpose}
+                batch = insert(connection, "batches", values)
+            numbers = self._write_drafts(connection, drafts, batch, takes_back, now)
+            written = {
+                entry.id: entry for entry in select(connection, "WHERE batch_id = ?", (batch,))
+            }
+            entries = [written[number] for number in numbers if number in written]
+            given_up = select(
                 connection,
-                "batches",
-                {
-                    "at": now,
-                    "origin": self._origin,
-                    "title": title,
-                    "purpose": purpose,
-                },
+                "WHERE state = ? AND settled_at = ? ORDER BY entries.id",
+                (State.DISCARDED, now),
             )
-            if takes_back is not None:
-                withdraw(connection, drafts, takes_back, batch, now)
-            drafts = take_places(connection, drafts, batch, now)
-            entries = [
-                insert(
-                    connection,
-                    "entries",
-                    {
-                        "batch_id": batch,
-                        "session": self._session.name,
-                        "asset_id": draft.asset_id,
-                        "asset_name": draft.asset_name,
-                        "action": draft.action,
-                        "state": draft.state,
-                        "base": encode_value(draft.base),
-                        "mine": encode_value(draft.mine),
-                        "base_metadata": encode_value(draft.base_metadata),
-                        "metadata": encode_value(draft.metadata),
-                        "reason": draft.reason,
-                        "hint": draft.hint,
-                        "settled_at": None if draft.state is State.PLANNED else now,
-                        "reverses": draft.reverses,
-                        "needless": draft.needless,
-                        "fit": encode_value(draft.fit),
-                        "asked": encode_value(draft.asked or None),
-                        "shown": encode_value(draft.shown),
-                    },
+            raise _RehearsedError
+        return entries, given_up
+
+    def _write_drafts(
+        self,
+        connection: sqlite3.Connection,
+        drafts: Sequence[Draft],
+        batch: int,
+        takes_back: int | None,
+        now: float,
+    ) -> list[int]:
+        """Write the entries of a batch, and give up what they replace."""
+        reversed_ones = [draft.reverses for draft in drafts if draft.reverses is not None]
+        again = supersede(connection, reversed_ones, batch, now)
+        if takes_back is not None:
+            withdraw(connection, drafts, takes_back, batch, now)
+        numbers = []
+        for draft in take_places(connection, drafts, batch, now):
+            values: dict[str, object] = {
+                "session": self._session.name,
+                "asset_name": draft.asset_name,
+                "action": draft.action,
+                "state": draft.state,
+                "base": encode_value(draft.base),
+                "mine": encode_value(draft.mine),
+                "base_metadata": encode_value(draft.base_metadata),
+                "metadata": encode_value(draft.metadata),
+                "reason": draft.reason,
+                "hint": draft.hint,
+                "settled_at": None if draft.state is State.PLANNED else now,
+                "needless": draft.needless,
+                "fit": encode_value(draft.fit),
+                "asked": encode_value(draft.asked or None),
+                "shown": encode_value(draft.shown),
+            }
+            number = None if draft.reverses is None else again.get(draft.reverses)
+            if number is None:
+                keys = {
+                    "batch_id": batch,
+                    "asset_id": draft.asset_id,
+                    "reverses": draft.reverses,
+                }
+                number = insert(connection, "entries", keys | values)
+            else:
+                values |= {"before": None, "after": None}
+                columns = ", ".join(f"{name} = ?" for name in values)
+                connection.execute(
+                    f"UPDATE entries SET {columns} WHERE id = ?",  # noqa: S608 - our own names
+                    (*values.values(), number),
                 )
-                for draft in drafts
-            ]
-        return batch, entries
+            numbers.append(number)
+        return numbers
 
     def intend(
         self,
@@ -376,6 +429,10 @@ class Journal(JournalReader):
         """
         self._file.ensure_writable()
         self.recover()
+
+
+class _RehearsedError(Exception):
+    """Takes back what a rehearsal has written."""
 
 
 def _abandon(

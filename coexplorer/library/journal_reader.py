@@ -5,7 +5,7 @@ Every method is one read, blocks, and may be called from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from coexplorer.errors import JournalError
@@ -14,6 +14,7 @@ from coexplorer.library.entries import (
     DONE,
     GIVEN_UP,
     KEPT,
+    NOT_THERE,
     PENDING,
     Action,
     Batch,
@@ -78,6 +79,29 @@ class JournalReader:
             (batch_id, *KEPT),
         )
 
+    def find_cut_off(self, batch_id: int, purpose: Purpose) -> int | None:
+        """Return the try to take a batch back that was cut off, if it can be gone on with.
+
+        That is where nothing newer was said of its assets, and nothing newer is taken back first.
+
+        Args:
+            batch_id: The batch that is to be taken back.
+            purpose: Why the try was made.
+        """
+        tries = [each.batch_id for each in self.reversals_of(batch_id) if each.state in NOT_THERE]
+        if not tries:
+            return None
+        last = max(tries)
+        group = (Purpose.UNDO,) if purpose is Purpose.UNDO else (Purpose.DO, Purpose.REDO)
+        marks = ", ".join("?" * len(group))
+        ((is_followed,),) = self._file.read(
+            f"SELECT EXISTS (SELECT 1 FROM batches WHERE id > ? AND purpose IN ({marks}))"  # noqa: S608 - only marks
+            " OR EXISTS (SELECT 1 FROM entries WHERE batch_id > ? AND asset_id IN"
+            " (SELECT asset_id FROM entries WHERE batch_id = ?))",
+            (last, *group, last, batch_id),
+        )
+        return None if is_followed else last
+
     def find_given_up(self, batch_id: int) -> list[Entry]:
         """Return the earlier changes that were given up as a batch took their place."""
         return self._entries(
@@ -88,35 +112,48 @@ class JournalReader:
             (batch_id, State.DISCARDED, place_taken(batch_id)),
         )
 
-    def leave_to_later(self, entry: Entry, *, but: int | None = None) -> Entry | None:
+    def leave_to_later(self, entry: Entry, *, but: Collection[int] = ()) -> Entry | None:
         """Return what of a change is not up to a later one; None when that is nothing.
 
         Args:
             entry: The change.
-            but: A later entry that is not asked.
+            but: Later entries that are not asked.
         """
         dead = (State.DISCARDED, State.REFUSED)
         later = self._entries(
-            "WHERE asset_id = ? AND entries.id > ? AND batch_id > ? AND entries.id IS NOT ?"
+            "WHERE asset_id = ? AND entries.id > ? AND batch_id > ?"
             " AND state NOT IN (?, ?) AND (state != ? OR needless)"
             # What only gave up another undo says nothing itself.
             " AND (state != ? OR reason != ?)",
             (
-                *(entry.asset_id, entry.id, entry.batch_id, but),
+                *(entry.asset_id, entry.id, entry.batch_id),
                 *(*dead, State.SKIPPED),
                 *(State.UNCHANGED, GIVEN_UP),
             ),
         )
+        later = [each for each in later if each.id not in but]
         return leave_to_later(entry, later) if later else entry
 
-    def find_held(self, reversal: Entry, theirs: Fields) -> dict[str, Entry]:
-        """Return the texts that an undo leaves to later changes that wait: see `held_texts`."""
+    def find_held(
+        self, reversal: Entry, theirs: Fields, without: Collection[int] = ()
+    ) -> dict[str, Entry]:
+        """Return the texts that an undo leaves to later changes that wait: see `held_texts`.
+
+        Args:
+            reversal: The undo or redo.
+            theirs: What the platform has.
+            without: Entries that it is going to give up.
+        """
         waiting = self._entries(
             "WHERE asset_id = ? AND state IN (?, ?) ORDER BY entries.id",
             (reversal.asset_id, State.UNSENT, State.STOPPED),
         )
         # What a later change has overruled in one of them is never sent.
-        left = [self.leave_to_later(entry, but=reversal.id) for entry in waiting]
+        left = [
+            self.leave_to_later(entry, but=(reversal.id, *without))
+            for entry in waiting
+            if entry.id not in without
+        ]
         return held_texts(reversal, [entry for entry in left if entry is not None], theirs)
 
     def find_writes(self, asset_id: AssetId) -> list[Entry]:

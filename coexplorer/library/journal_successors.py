@@ -99,8 +99,19 @@ def place_taken(batch_id: int) -> str:
     return f"change {batch_id} replaced it"
 
 
-def supersede(connection: sqlite3.Connection, entries: Sequence[int], now: float) -> None:
-    """Give up earlier tries to take `entries` back that were not sent."""
+def supersede(
+    connection: sqlite3.Connection, entries: Sequence[int], batch: int, now: float
+) -> dict[int, int]:
+    """Give up earlier tries to take `entries` back that were not sent.
+
+    Returns:
+        The tries that are of the same `batch`, by what they were to take back: they are begun again
+        as what they are.
+
+    Raises:
+        UndoRefused: Another process takes the same back now, or has just done so.
+    """
+    again: dict[int, int] = {}
     for entry in entries:
         (under_way,) = connection.execute(
             "SELECT (SELECT undone_by IS NOT NULL FROM entries WHERE id = ?1) OR EXISTS"
@@ -114,9 +125,15 @@ def supersede(connection: sqlite3.Connection, entries: Sequence[int], now: float
             )
         connection.execute(
             "UPDATE entries SET state = ?, settled_at = ?, reason = ?"  # noqa: S608 - only marks
-            f" WHERE reverses = ? AND state IN ({NOT_THERE_MARKS})",
-            (State.DISCARDED, now, "a later undo replaced it", entry, *NOT_THERE),
+            f" WHERE reverses = ? AND batch_id != ? AND state IN ({NOT_THERE_MARKS})",
+            (State.DISCARDED, now, "a later undo replaced it", entry, batch, *NOT_THERE),
         )
+        again |= connection.execute(
+            "SELECT reverses, id FROM entries"  # noqa: S608 - only marks
+            f" WHERE reverses = ? AND batch_id = ? AND state IN (?, {NOT_THERE_MARKS})",
+            (entry, batch, State.SKIPPED, *NOT_THERE),
+        )
+    return again
 
 
 def withdraw(

@@ -15,7 +15,7 @@ from coexplorer.fields import (
     changed_fields,
     replace_values,
 )
-from coexplorer.library.entries import Action, Draft, State
+from coexplorer.library.entries import Action, Draft, Entry, State
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
@@ -126,6 +126,9 @@ class PlanItem(msgspec.Struct, frozen=True):
             do them anyway if somebody changes them in between. None: as `base`.
         since: What of it has changed since the user chose it, in words.
         is_unsure: It seems to need no change, but that is old news: the platform is asked.
+        withdraws: Nothing is sent: a change that is not on the platform is given up. `base` and
+            `mine` are those of that change.
+        note: What else is to be said of it: what of it is left alone, or that it can't be sent now.
     """
 
     asset_id: AssetId
@@ -142,6 +145,8 @@ class PlanItem(msgspec.Struct, frozen=True):
     seen: Fields | None = None
     is_unsure: bool = False
     since: tuple[str, ...] = ()
+    withdraws: bool = False
+    note: str = ""
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
@@ -172,10 +177,19 @@ class PlanItem(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A bulk edit before anything is sent: show it, then hand it to `Changes.apply`."""
+    """A bulk edit before anything is sent: show it, then hand it to `Changes.apply`.
+
+    Attributes:
+        title: One line for the log.
+        items: What is done to each asset.
+        about: The batch that is taken back; None: the plan takes nothing back.
+        given_up: Other changes that are not on the platform and that it replaces.
+    """
 
     title: str
     items: tuple[PlanItem, ...]
+    about: int | None = None
+    given_up: tuple[Entry, ...] = ()
 
     @property
     def todo(self) -> tuple[PlanItem, ...]:

@@ -75,6 +75,10 @@ def _build_item(item: PlanItem, cells: int, *, outside: bool) -> Iterator[Line]:
     if item.since:
         text = f"  changed since it was marked: {' and '.join(item.since)}"
         yield cut_line(((text, Role.WARN),), cells)
+    if item.withdraws:
+        yield cut_line((("  given up, as it is not on the platform", Role.WARN),), cells)
+    if item.note:
+        yield cut_line(((f"  {clean(item.note)}", Role.WARN),), cells)
     if item.archive_first:
         yield (("  archive first", Role.WARN),)
     if item.action in _VERBS:

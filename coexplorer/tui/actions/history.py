@@ -92,7 +92,7 @@ async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waite
         when = describe_origin(batch, external.local_time())
         question = f"{describe_purpose(batch)}, {when}{unsent}?"
         await library.changes.plan_undo(
-            batch.id
+            batch.id, look=False
         )  # which says why it can't be, before anybody is asked
         if not await screen.prompt.confirm(question, yes=str(purpose), no="leave it as it is"):
             return
@@ -113,7 +113,7 @@ async def _reverse_many(screen: Workbench, batch: Batch) -> None:
     library = screen.library
     shown = PlanScreen(
         library,
-        partial(library.changes.plan_undo, batch.id),
+        partial(library.changes.plan_undo, batch.id, look=False),
         batch.standing + batch.kept,
         title=f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}",
         start=partial(library.changes.undo, batch.id),

@@ -206,7 +206,7 @@ class LogScreen(CommandScreen[Entry | None]):
             await self._see_through(
                 PlanScreen(
                     library,
-                    partial(library.changes.plan_undo, batch.id),
+                    partial(library.changes.plan_undo, batch.id, look=False),
                     batch.standing,
                     title=title,
                     start=partial(library.changes.undo, batch.id),

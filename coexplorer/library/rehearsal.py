@@ -1,0 +1,181 @@
+"""What taking a change back would do to each asset, found as the real run finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import anyio
+import msgspec
+
+from coexplorer.errors import ApiError, NotFound, NotSignedIn, Unreachable
+from coexplorer.fields import Fields
+from coexplorer.library.context import FETCHED_AT_ONCE, Context
+from coexplorer.library.edit import Editor
+from coexplorer.library.entries import GIVEN_UP, Action, Entry, Purpose, State
+from coexplorer.library.exception_groups import plain_errors
+from coexplorer.library.plans import Plan, PlanItem
+from coexplorer.library.results import describe_left_alone
+from coexplorer.library.reversal import Reversal
+from coexplorer.library.settle import find_archived, settle_edits
+from coexplorer.models import Asset, AssetId
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """What is there of an asset: itself and whether it is archived, or why nobody can tell."""
+
+    found: Asset | ApiError | None = None
+    archived: bool | None = None
+
+
+class Rehearsal:
+    """Plans undos and redos.
+
+    Args:
+        context: What the session's modules share.
+        editor: Says what an edit would come to.
+    """
+
+    def __init__(self, context: Context, editor: Editor) -> None:
+        self._context = context
+        self._editor = editor
+
+    async def plan(
+        self, reversal: Reversal, heard: Callable[[int], None] | None, *, look: bool
+    ) -> Plan:
+        """Say what a reversal would do; see `Changes.plan_undo`.
+
+        Raises:
+            JournalError: Nothing can be written, so nothing would be done.
+            UndoRefused: Another process takes the same back now.
+        """
+        journal = self._context.journal
+        entries, given_up = await self._context.write_down(
+            journal.rehearse,
+            reversal.drafts,
+            purpose=reversal.purpose,
+            takes_back=reversal.batch.id,
+            into=reversal.into,
+        )
+        planned = [entry for entry in entries if entry.state is State.PLANNED]
+        seen = await (self._look(planned, heard) if look else self._recall(planned))
+        replaced = {entry.id: entry for entry in given_up}
+        items = []
+        for entry in entries:
+            withdrawn = replaced.pop(entry.reverses or 0, None)
+            if entry.reason == GIVEN_UP and entry.state is not State.PLANNED:
+                items.append(_withdraw(entry, withdrawn))
+            elif entry.state is not State.PLANNED:
+                items.append(_build_item(entry, reason=entry.reason))
+            else:
+                there = seen.get(entry.asset_id, _Seen())
+                items.append(await self._plan_one(entry, reversal.purpose, there, given_up))
+        # Of a try that this goes on with, or begins again, nothing is lost.
+        others = [each for each in replaced.values() if each.reverses is None]
+        return Plan(reversal.title, tuple(items), reversal.batch.id, tuple(others))
+
+    async def _plan_one(
+        self, entry: Entry, purpose: Purpose, seen: _Seen, given_up: Sequence[Entry]
+    ) -> PlanItem:
+        found = seen.found
+        if isinstance(found, NotFound):
+            return _build_item(entry, reason=found.message)
+        if isinstance(found, ApiError):
+            return _build_item(entry, note=f"it would be kept unsent: {found.message}")
+        if entry.action is not Action.EDIT:
+            return _plan_archiving(entry, seen.archived)
+        if found is None:
+            return _build_item(entry)
+        without = [each.id for each in given_up]
+        result = await self._editor.rehearse(entry, purpose, found, without)
+        if result.state is not State.APPLIED:
+            reason = result.error.message if result.error else "already so"
+            return _build_item(entry, reason=reason, needless=result.error is None)
+        note = ""
+        if result.skipped_fields:
+            note = f"{describe_left_alone(result.skipped_fields, result.left_to)}; left alone"
+        return _build_item(entry, result.before, result.after, note=note)
+
+    async def _look(
+        self, entries: Sequence[Entry], heard: Callable[[int], None] | None
+    ) -> Mapping[AssetId, _Seen]:
+        """Read the assets again, a few at a time."""
+        archiving = {entry.asset_id for entry in entries if entry.action is not Action.EDIT}
+        todo = iter(dict.fromkeys(entry.asset_id for entry in entries))
+        seen: dict[AssetId, _Seen] = {}
+        hopeless: list[ApiError] = []
+
+        async def work() -> None:
+            for asset_id in todo:  # shared: each worker takes the next one
+                if hopeless:
+                    seen[asset_id] = _Seen(hopeless[0])
+                    continue
+                try:
+                    seen[asset_id] = await self._look_at(asset_id, archiving=asset_id in archiving)
+                except ApiError as error:
+                    seen[asset_id] = _Seen(error)
+                    if isinstance(error, Unreachable | NotSignedIn):
+                        hopeless.append(error)  # it would meet all others too
+                if heard is not None:
+                    heard(len(seen))
+
+        with plain_errors():
+            async with anyio.create_task_group() as workers:
+                for _ in range(min(FETCHED_AT_ONCE, len(entries))):
+                    workers.start_soon(work)
+        return seen
+
+    async def _look_at(self, asset_id: AssetId, *, archiving: bool) -> _Seen:
+        asset = (await self._context.fetch(asset_id)).asset
+        await settle_edits(self._context, asset)
+        if not archiving:
+            return _Seen(asset)
+        return _Seen(asset, await find_archived(await self._context.client(), asset))
+
+    async def _recall(self, entries: Sequence[Entry]) -> Mapping[AssetId, _Seen]:
+        """Return the assets as the catalog knows them."""
+        records = await self._context.records(list({entry.asset_id for entry in entries}))
+        return {each.asset.id: _Seen(each.asset, each.membership.archived) for each in records}
+
+
+def _plan_archiving(entry: Entry, archived: bool | None) -> PlanItem:  # noqa: FBT001 - a fact
+    """Return what archives an asset or brings it back, if it is not so already."""
+    wanted = entry.action is Action.ARCHIVE
+    if archived is not wanted:
+        return _build_item(entry)
+    said = "already archived" if wanted else "not archived"
+    return _build_item(entry, reason=said, needless=True)
+
+
+def _withdraw(entry: Entry, withdrawn: Entry | None) -> PlanItem:
+    """Return what gives up a change that is not on the platform: the text that goes is shown."""
+    shown = withdrawn or entry
+    return _build_item(entry, shown.base, shown.mine, withdraws=True)
+
+
+def _build_item(
+    entry: Entry,
+    base: Fields | None = None,
+    mine: Fields | None = None,
+    *,
+    reason: str = "",
+    needless: bool = False,
+    withdraws: bool = False,
+    note: str = "",
+) -> PlanItem:
+    """Return what an entry would do; without fields, as it would be written down."""
+    nothing = Fields(entry.asset_name)
+    if base is None or mine is None:
+        base, mine = entry.base or nothing, entry.mine or nothing
+    if reason:
+        mine = base
+    return PlanItem(
+        entry.asset_id,
+        entry.asset_name,
+        entry.action,
+        base,
+        mine,
+        reason=reason,
+        needless=needless,
+        withdraws=withdraws,
+        note=note,
+    )

@@ -1,0 +1,155 @@
+"""What takes a change back: a draft for each entry of it that something is left of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from coexplorer.errors import UndoRefused
+from coexplorer.library.entries import (
+    GIVEN_UP,
+    NOT_THERE,
+    Action,
+    Batch,
+    Draft,
+    Entry,
+    Purpose,
+    State,
+)
+
+_OPPOSITE = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
+_FOR_GOOD = (Action.DELETE, Action.CREATE)
+"""What nothing takes back."""
+
+
+class Reversal(msgspec.Struct, frozen=True):
+    """How a change is taken back: decided once, for who only looks and for who does it.
+
+    Attributes:
+        batch: The change.
+        purpose: Undo or redo.
+        title: One line for the log.
+        drafts: What is written down, the last first: what is to be sent, what is given up at once,
+            and what can't be taken back.
+        into: The earlier try that this goes on with, as it was cut off; None: it is a new change.
+    """
+
+    batch: Batch
+    purpose: Purpose
+    title: str
+    drafts: tuple[Draft, ...]
+    into: int | None = None
+
+
+def build_drafts(
+    batch: Batch, entries: Sequence[Entry], leave: Callable[[Entry], Entry | None]
+) -> list[Draft]:
+    """Return what takes a batch back: what was done and what is kept of it, the last first.
+
+    What of it can't be taken back is left out with the reason, if something else can.
+
+    Args:
+        batch: The change.
+        entries: All of its entries.
+        leave: Returns what of a kept entry no later change asks for otherwise.
+
+    Raises:
+        UndoRefused: There is nothing of the kind, or nothing of it can be taken back.
+    """
+    for_good = {
+        entry.asset_id: entry
+        for entry in reversed(entries)
+        if entry.action in _FOR_GOOD and _stands(entry)
+    }
+    drafts: list[Draft] = []
+    for entry in reversed(entries):
+        if _stands(entry):
+            blocking = for_good.get(entry.asset_id)
+            if blocking is None:
+                drafts.append(build_reversal(entry))
+            elif blocking is entry:
+                drafts.append(_leave_out(entry))
+        elif entry.state in NOT_THERE:
+            drafts.append(build_withdrawal(entry, leave(entry)))
+    if not drafts:
+        raise UndoRefused(
+            f"nothing of {batch.title!r} is left to undo",
+            hint="it was undone already, or nothing of it was sent",
+        )
+    if all(draft.state is State.SKIPPED for draft in drafts):
+        raise UndoRefused(drafts[0].reason, hint=drafts[0].hint or "nothing was sent")
+    return drafts
+
+
+def _stands(entry: Entry) -> bool:
+    return entry.state is State.APPLIED and entry.undone_by is None
+
+
+def _leave_out(entry: Entry) -> Draft:
+    """Return the draft that says that an entry can't be taken back."""
+    is_delete = entry.action is Action.DELETE
+    return Draft(
+        asset_id=entry.asset_id,
+        asset_name=entry.asset_name,
+        action=entry.action,
+        state=State.SKIPPED,
+        reason=f"{'deleting' if is_delete else 'creating'} {entry.asset_name} can't be undone",
+        hint="" if is_delete else "to remove the asset, archive it and then delete it",
+        reverses=entry.id,
+    )
+
+
+def find_opposite(batch: Batch) -> Purpose:
+    """Return the purpose of reversing a batch: an undo is redone, anything else undone."""
+    return Purpose.REDO if batch.purpose is Purpose.UNDO else Purpose.UNDO
+
+
+def build_reversal_title(batch: Batch, purpose: Purpose) -> str:
+    """Return ``undo: add tag rna``, or ``redo: …``, named after the original change."""
+    title = batch.title
+    while batch.purpose is not Purpose.DO and title.startswith(("undo: ", "redo: ")):
+        title = title[len("undo: ") :]
+    return f"{purpose}: {title}"
+
+
+def build_reversal(entry: Entry) -> Draft:
+    """Return the draft that reverses an applied entry."""
+    # What only gave up an unsent change has sent nothing: it says itself what it was.
+    return Draft(
+        asset_id=entry.asset_id,
+        asset_name=entry.asset_name,
+        action=_OPPOSITE.get(entry.action, Action.EDIT),
+        base=entry.after or entry.mine,
+        mine=entry.before or entry.base,
+        base_metadata=entry.metadata,
+        metadata=entry.base_metadata,
+        reverses=entry.id,
+    )
+
+
+def build_withdrawal(entry: Entry, left: Entry | None) -> Draft:
+    """Return the draft that gives up an entry that was not sent: done once it is written down.
+
+    A redo of it asks for the same again, but for no delete or create. Where the entry was itself to
+    take something back, that stands again, and there is nothing to redo.
+
+    Args:
+        entry: The entry.
+        left: What of it no later change asks for otherwise; None: nothing.
+    """
+    again = entry.reverses is None and entry.action not in (Action.DELETE, Action.CREATE)
+    if left is None:
+        again, left = False, msgspec.structs.replace(entry, mine=entry.base)
+    return Draft(
+        asset_id=entry.asset_id,
+        asset_name=entry.asset_name,
+        action=_OPPOSITE.get(entry.action, entry.action),
+        base=left.mine,
+        mine=left.base,
+        base_metadata=left.metadata,
+        metadata=left.base_metadata,
+        state=State.APPLIED if again else State.UNCHANGED,
+        reason=GIVEN_UP,
+        reverses=entry.id,
+    )
