@@ -91,8 +91,19 @@ IDS = {
         [
             *(way.id for way in WAYS),
             *(f"{fault}_{way.id}" for fault in FAULTS for way in WAYS if way.renames),
-            *("looked_error", "looked_json", "looked_file", "other_part", "reverted", "derived"),
+            *("looked_error", "looked_file", "other_part", "reverted", "derived"),
             *("loop_sed", "loop_perl", "loop_python"),
+            *(f"checked_{each}" for each in ("cat", "json", "cmp", "grep", "diff", "rsync")),
+            *("checked_rsync_inplace", "checked_test", "checked_python"),
+            *("copied_cp", "copied_cat", "copied_tee", "copied_mv", "copied_rsync", "copied_dd"),
+            *(
+                "copied_cmp",
+                "copied_rsync_c",
+                "copied_back_twice",
+                "copied_tags",
+                "goes_on",
+                "blind",
+            ),
             *("remount", "discard", "retry", "stream", "held", "late"),
             *("vim_auto", "vim_yes", "vim_no"),
             *("vim_plain", "vim_backup", "vim_backup_yes", "nvim", "ed"),
@@ -200,8 +211,19 @@ def test_after_any_failed_rename_the_platforms_text_is_shown(
 
 LOOKS: dict[str, Callable[[Path], object]] = {
     "looked_error": lambda folder: (folder / "error").read_text(),
-    "looked_json": lambda folder: (folder / "asset.json").read_text(),
-    "looked_file": lambda folder: (folder / "description.md").read_text(),
+}
+CHECKS: dict[str, str] = {
+    "checked_cat": 'cat "$D" > /dev/null; cp "$NEW" "$D"',
+    "checked_json": 'cat "$A/asset.json" > /dev/null; cp "$NEW" "$D"',
+    "checked_cmp": 'cmp -s "$NEW" "$D" || cp "$NEW" "$D"',
+    "checked_grep": 'grep -q MINE "$D" || cp "$NEW" "$D"',
+    "checked_diff": 'diff -q "$NEW" "$D" > /dev/null || mv -f "$NEW" "$D"',
+    "checked_rsync": 'rsync -c "$NEW" "$D"',
+    "checked_rsync_inplace": 'rsync -c --inplace "$NEW" "$D"',
+    "checked_test": '[ "$(cat "$D")" = "MINE text" ] || echo "MINE text" > "$D"',
+    "checked_python": python(
+        "t = open(p).read(); t == 'MINE text\\n' or open(p, 'w').write('MINE text\\n')"
+    ),
 }
 
 
@@ -223,6 +245,38 @@ def test_who_has_looked_may_save_the_same_again(mounted: Mounted, name: str) -> 
     assert there(mounted, name) == "MINE text"
 
 
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_script_that_compares_before_it_copies_has_not_looked(
+    mounted: Mounted, name: str
+) -> None:
+    folder = mounted.asset(name)
+    path = folder / "description.md"
+    assert look(path) == "old text\n"
+    change(mounted, name, "HERS text")  # as long as mine: sizes don't tell
+    mounted.run('cp "$NEW" "$D"', **variables(mounted, name))
+    for _ in range(3):
+        # As if it were run so much later that it can't be a loop.
+        mounted.run("exec sleep 0.01", **variables(mounted, name))
+        mounted.run(CHECKS[name], **variables(mounted, name))
+        mounted.settle()
+        assert there(mounted, name) == "HERS text"
+    assert "HERS text" in (folder / "error").read_text()
+    mounted.run('cp "$NEW" "$D"', **variables(mounted, name))
+    assert there(mounted, name) == "MINE text"
+
+
+def test_who_has_read_theirs_may_save_another_text(mounted: Mounted) -> None:
+    path = mounted.asset("looked_file") / "description.md"
+    change(mounted, "looked_file")
+    for text in ("mine\n", "mine, too\n"):
+        assert save(path, text) == errno.EBUSY
+    assert mounted.run('cat "$D"', **variables(mounted, "looked_file")).stdout == f"{THEIRS}\n"
+    assert save(path, "mine\n") == errno.EBUSY
+    assert save(path, "mine, too\n") == errno.EBUSY
+    mounted.run('echo "THEIR text and mine" > "$D"', **variables(mounted, "looked_file"))
+    assert there(mounted, "looked_file") == "THEIR text and mine"
+
+
 def test_a_conflict_holds_up_no_other_part(mounted: Mounted) -> None:
     path = mounted.asset("other_part") / "description.md"
     change(mounted, "other_part")
@@ -232,6 +286,95 @@ def test_a_conflict_holds_up_no_other_part(mounted: Mounted) -> None:
     assert save(path.with_name("tags"), "one\n") == 0
     assert save(path, "mine\n") == errno.EBUSY
     assert there(mounted, "other_part") == THEIRS
+
+
+COPIES = {
+    "copied_cp": 'cp "$NEW" "$D"',
+    "copied_cat": 'cat "$NEW" > "$D"; [ ! -e "$A/error" ]',
+    "copied_tee": 'tee "$D" < "$NEW" > /dev/null',
+    "copied_mv": 'cp "$NEW" "$A/t" && mv -f "$A/t" "$D"',
+    "copied_rsync": 'rsync -I "$NEW" "$D"',
+    "copied_dd": 'dd if="$NEW" of="$D" conv=fsync status=none',
+    "copied_cmp": 'cmp -s "$NEW" "$D" || cp "$NEW" "$D"',
+    "copied_rsync_c": 'rsync -c "$NEW" "$D"',
+}
+
+
+def hear(mounted: Mounted, name: str, text: str = THEIRS) -> None:
+    """Let the mount hear of a colleague's change by itself: nobody reads the file."""
+    change(mounted, name, text)
+    assert mounted.cli("sync").returncode == 0
+    size = len(text) + 1
+    path = mounted.asset(name) / "description.md"
+    wait_until(lambda: path.stat().st_size == size, "the news")
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_that_comes_back_tramples_no_news(mounted: Mounted, name: str) -> None:
+    names = variables(mounted, name)
+    assert mounted.run('cp "$D" "$NEW" && echo MINE >> "$NEW"', **names).returncode == 0
+    hear(mounted, name)
+
+    names = {**names, "NEW": str(mounted.home / "new")}
+    for _ in range(2):
+        assert mounted.run(COPIES[name], **names).returncode != 0
+        mounted.settle()
+        assert there(mounted, name) == THEIRS
+    report = (mounted.asset(name) / "error").read_text()
+    assert all(text in report for text in ("old text", "MINE", THEIRS))
+    assert mounted.run(COPIES[name], **names).returncode == 0
+    assert there(mounted, name) == "old text\nMINE"
+
+
+def test_a_copy_that_comes_back_twice_is_mine_in_between(mounted: Mounted) -> None:
+    name = "copied_back_twice"
+    names = variables(mounted, name)
+    assert mounted.run('cp "$D" "$NEW" && echo MINE >> "$NEW"', **names).returncode == 0
+    for _ in range(2):
+        assert mounted.run('cp "$NEW" "$D"', **names).returncode == 0
+        assert mounted.run('echo more >> "$NEW"', **names).returncode == 0
+    hear(mounted, name)
+    assert mounted.run('cp "$NEW" "$D"', **names).returncode != 0
+    assert there(mounted, name) == THEIRS
+
+
+def test_tags_that_come_back_are_merged_with_news(mounted: Mounted) -> None:
+    name = "copied_tags"
+    path = mounted.asset(name) / "tags"
+    names = {**variables(mounted, name), "D": str(path)}
+    assert mounted.run('cp "$D" "$NEW" && echo mine >> "$NEW"', **names).returncode == 0
+    mounted.server.store.update(IDS[name], tags=("alpha", "beta", "hers"))
+    assert mounted.cli("sync").returncode == 0
+    wait_until(lambda: path.stat().st_size == len("alpha\nbeta\nhers\n"), "the news")
+    assert mounted.run('cp "$NEW" "$D"', **names).returncode == 0
+    assert set(mounted.server.store.get(IDS[name]).tags) == {"alpha", "beta", "hers", "mine"}
+
+
+GOES_ON = [
+    'sed "s/THEIR/our/" "$D" > "$A/t" && mv -f "$A/t" "$D"',
+    't=$(cat "$D"); echo "$t and mine" > "$D"; [ ! -e "$A/error" ]',
+    'sort "$D" | tee "$A/t" > /dev/null && cp "$A/t" "$D"',
+    'echo appended >> "$D"; [ ! -e "$A/error" ]',
+]
+
+
+def test_a_script_that_reads_the_news_and_goes_on_from_it_is_no_conflict(mounted: Mounted) -> None:
+    names = variables(mounted, "goes_on")
+    for number, script in enumerate(GOES_ON):
+        assert mounted.run('cat "$D"', **names).returncode == 0
+        text = f"{THEIRS} {'and more ' * number}"
+        hear(mounted, "goes_on", text.strip())
+        done = mounted.run(script, **names)
+        assert done.returncode == 0, (script, done)
+        mounted.settle()
+        assert not (mounted.asset("goes_on") / "error").exists(), script
+
+
+def test_a_text_that_nobody_ever_read_is_replaced_blindly(mounted: Mounted) -> None:
+    hear(mounted, "blind")
+    path = mounted.asset("blind") / "description.md"
+    assert save(path, "mine\n") == 0
+    assert there(mounted, "blind") == "mine"
 
 
 def test_a_conflict_is_over_when_theirs_is_taken_back(mounted: Mounted) -> None:

@@ -1,14 +1,15 @@
 """Saves that ran into somebody else's change, until a person has looked at it. Pure.
 
-Somebody who saves the same again, or a version of what was refused, has not seen the other text.
-Such a save is merged with the same base as the refused one, so it meets the same conflict, until
-somebody opens the asset's ``error`` or ``asset.json``, or reads the file with the other text in it.
+Somebody who saves the same again has not seen the other text, whoever has read the file meanwhile:
+scripts compare before they copy. Such a save is merged with the same base as the refused one, so it
+meets the same conflict, until somebody opens the asset's ``error``. Another text goes through once
+somebody has read the file, or ``asset.json``, with the other text in it.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 
 from coexplorer.fs.core.buffers import Failure
@@ -17,6 +18,8 @@ from coexplorer.fs.kernel.inodes import Part
 BUDGET_BYTES = 16 << 20
 AGAIN_S = 5.0
 """How soon a loop starts a refused program again: its reading is no person's look."""
+_MOST_TEXTS = 16
+"""Refused texts of a file that are known again."""
 _ENTRY_BYTES = 300
 
 Key = tuple[int, Part]
@@ -31,6 +34,7 @@ class SaveConflict:
         base: What the refused text was made from.
         theirs: What the platform had instead; None where only the journal remembers the conflict.
         refused: A digest of the text that was refused.
+        texts: Digests of all texts that were refused before anybody had seen theirs.
         failure: What its program was told.
         is_seen: The file was read since with theirs in it. Whoever has it in an editor has perhaps
             not seen that.
@@ -43,6 +47,7 @@ class SaveConflict:
     theirs: bytes | None
     refused: tuple[int, int]
     failure: Failure
+    texts: tuple[tuple[int, int], ...] = ()
     is_seen: bool = False
     tgid: int = 0
     program: bytes = b""
@@ -59,16 +64,35 @@ class SaveConflict:
 
 
 class Conflicts:
-    """The conflicts of all files, within a budget: the oldest are forgotten first."""
+    """The conflicts of all files, within a budget: the oldest are forgotten first.
+
+    Attributes:
+        rereaders: The last processes that a loop started again, and that have read theirs.
+    """
 
     def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
         self._budget = budget_bytes
         self._conflicts: OrderedDict[Key, SaveConflict] = OrderedDict()
         self.used_bytes = 0
+        self.rereaders: deque[int] = deque(maxlen=_MOST_TEXTS)
 
-    def note(self, slot: int, part: Part, conflict: SaveConflict) -> None:
-        """Remember a conflict: the last one of a file counts."""
-        self.drop(slot, part)
+    def note(
+        self, slot: int, part: Part, conflict: SaveConflict, *, from_theirs: bool = False
+    ) -> None:
+        """Remember a conflict: the last one of a file counts, and the texts of all.
+
+        Args:
+            slot: The asset.
+            part: The file.
+            conflict: The last one.
+            from_theirs: What was refused was made from theirs, by a loop.
+        """
+        former = self.drop(slot, part)
+        texts = () if former is None else former.texts
+        if not from_theirs:
+            texts = (*(each for each in texts if each != conflict.refused), conflict.refused)
+        is_seen = former is not None and former.is_seen and former.theirs == conflict.theirs
+        conflict = replace(conflict, texts=texts[-_MOST_TEXTS:], is_seen=is_seen)
         self._conflicts[slot, part] = conflict
         self.used_bytes += _cost(conflict)
         while self.used_bytes > self._budget:
@@ -78,6 +102,14 @@ class Conflicts:
         """Return the conflict of a file that nobody has looked at."""
         found = self._conflicts.get((slot, part)) if self._conflicts else None
         return None if found is None or found.is_seen else found
+
+    def find_base(self, slot: int, part: Part, content: bytes) -> bytes | None:
+        """Return what a text that was refused was made from; None for any other text.
+
+        It is refused again, whoever has read the file since, until somebody opens ``error``.
+        """
+        found = self._conflicts.get((slot, part)) if self._conflicts else None
+        return found.base if found is not None and digest_of(content) in found.texts else None
 
     def note_repeat(self, slot: int, part: Part, now: float) -> None:
         """Note that a save was refused once more."""

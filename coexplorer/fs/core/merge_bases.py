@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from coexplorer.fs.core.last_served import LastServed
+
 BUDGET_BYTES = 16 << 20
 _ENTRY_BYTES = 200
 """About what an entry costs beyond its text."""
@@ -34,6 +36,7 @@ class MergeBases:
         self._budget = budget_bytes
         self._used = 0
         self._by_process: dict[int, OrderedDict[Key, _Entry]] = {}
+        self._last = LastServed()
 
     def show(self, tgid: int, key: Key, text: bytes, displayed: bytes | None = None) -> None:
         """Note that a process was shown a file at an open.
@@ -44,6 +47,7 @@ class MergeBases:
             text: What the platform has: the base of the merge.
             displayed: What the process reads, if that is an unsent text instead.
         """
+        self._last.note(key, text, tgid)
         if tgid <= 0:
             return  # a process of another container: all of them look the same from here
         files = self._by_process.setdefault(tgid, OrderedDict())
@@ -63,6 +67,7 @@ class MergeBases:
         One that never read the file, such as a shell, does not start from anything: whatever
         changed since, it is not what a person was shown there.
         """
+        self._last.note_told(key, text)
         files = self._by_process.get(tgid)
         if files is not None and key in files:
             self._used -= _cost(files.pop(key))
@@ -70,6 +75,7 @@ class MergeBases:
 
     def rebase(self, key: Key, old: bytes, new: bytes) -> None:
         """Note that whoever was shown `old` of a file has been told of `new` in another way."""
+        self._last.note_told(key, new)
         for files in self._by_process.values():
             entry = files.get(key)
             if entry is not None and entry.text == old:
@@ -82,6 +88,14 @@ class MergeBases:
         files = self._by_process.get(tgid)
         entry = None if files is None else files.get(key)
         return None if entry is None else entry.text
+
+    def is_news(self, key: Key, text: bytes) -> bool:
+        """Tell whether a file was read here before, with another text in it."""
+        return self._last.is_news(key, text)
+
+    def find_last(self, key: Key, content: bytes, there: bytes) -> bytes | None:
+        """See `LastServed.find`."""
+        return self._last.find(key, content, there)
 
     def note_backup(self, tgid: int, key: Key, content: bytes) -> None:
         """Take a showing back: the process only read the file to write a backup of it.

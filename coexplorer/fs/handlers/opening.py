@@ -95,7 +95,7 @@ class Opening:
         self._reach.refresh_soon()
         tgid = self._volume.groups.find(pid)
         opened = OpenFile(None, pid, tgid, shown=text, snapshot=text, plain=(node, asset[1]))
-        if self._volume.conflicts.find(node.slot, asset[1]) is not None:
+        if self._is_to_be_read(node, asset[1], text):
             opened.unread = True
             return self._info(opened)  # without the kernel's pages: every read must be seen
         self._volume.shown.show(tgid, (node.slot, asset[1]), text)
@@ -118,13 +118,19 @@ class Opening:
             self._files.cut(node, file, buffer, 0)
             opened.touched = True
         elif flags & os.O_ACCMODE != os.O_WRONLY:
-            if not buffer.dirty and self._volume.conflicts.find(node.slot, file.part) is not None:
+            if not buffer.dirty and self._is_to_be_read(node, file.part, buffer.base):
                 opened.unread, keep_cache = True, False
             else:
                 self._showing.show(opened, file, buffer)
         file.handles += 1
         file.writers += opened.writable
         return self._info(opened, keep_cache=keep_cache)
+
+    def _is_to_be_read(self, node: Node, part: Part, text: bytes) -> bool:
+        """Tell whether who only opens a file has not looked at it: it has somebody else's text."""
+        return self._volume.conflicts.find(node.slot, part) is not None or (
+            self._volume.shown.is_news((node.slot, part), text)
+        )
 
     async def _check_inode(self, inode: int) -> None:
         """Refuse an open for writing of a metadata file where `check_writable` does."""

@@ -50,6 +50,7 @@ class Showing:
         if time.monotonic() - conflict.at > AGAIN_S or read_command(opened.pid) != conflict.program:
             return False
         self._volume.shown.show(opened.tgid, (slot, part), conflict.base)
+        self._volume.conflicts.rereaders.append(opened.tgid)
         return True
 
     def note_read(self, opened: OpenFile, slot: int, part: Part) -> None:

@@ -85,14 +85,18 @@ class FailedWrites:
     def note_look(self, node: Node, part: Part) -> None:
         """Note that somebody looks at what an asset's conflicts are about.
 
-        What is saved from now on may replace the platform's text: it was seen.
+        What is saved from now on may replace the platform's text: it was seen. But only ``error``
+        has it beside what was refused: what was refused is refused again until that is opened.
 
         Args:
             node: The asset.
             part: What is opened: ``error``, which has the texts as they were, or ``asset.json``.
         """
         for conflicting in self._volume.conflicts.list_parts(node.slot):
-            self._end_conflict(node, conflicting, as_reported=part == Part.ERROR)
+            if part == Part.ERROR:
+                self._end_conflict(node, conflicting, as_reported=True)
+            else:
+                self._volume.conflicts.note_read(node.slot, conflicting)
 
     def _end_conflict(self, node: Node, part: Part, *, as_reported: bool = False) -> None:
         """Merge with the platform's text whatever is saved from now on.

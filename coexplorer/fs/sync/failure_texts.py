@@ -7,6 +7,7 @@ from coexplorer.fields import Fields
 
 _ABOUT_CONFLICTS = (
     "combine the two texts below in the file, and save it;\n"
+    "or save yours again, now that you have opened this: it replaces the platform's;\n"
     "or keep the platform's: coexplorer discard NUMBER (coexplorer log has the number)"
 )
 

@@ -60,6 +60,9 @@ class SaveBases:
             opened: What the file had when it was opened to be saved.
         """
         key = save.node.slot, save.file.part
+        refused_from = self._volume.conflicts.find_base(*key, save.content)
+        if refused_from is not None:
+            return refused_from  # a script that compares first has not looked at it
         shown = self._volume.shown.find(save.tgid, key)
         conflict = self._volume.conflicts.find(*key)
         base = opened if shown is None else shown
@@ -69,6 +72,8 @@ class SaveBases:
         if shown is None and unseen and conflict is not None:
             return conflict.base  # nobody has seen the other text
         theirs = build_text(self._unsent.fields_of(save.node), save.file.part)
+        if shown is None and not (opened and save.extends(opened)):
+            base = self._volume.shown.find_last(key, save.content, opened) or opened
         return theirs if self._volume.late.is_own(key, base, theirs) else base
 
     def is_refused_again(self, save: Save, base: bytes, buffer: Buffer, attempt: Attempt) -> bool:
@@ -102,4 +107,5 @@ class SaveBases:
             program=read_command(save.tgid) if save.tgid > 0 else b"",
             at=time.monotonic(),
         )
-        self._volume.conflicts.note(node.slot, part, conflict)
+        again = save.tgid in self._volume.conflicts.rereaders
+        self._volume.conflicts.note(node.slot, part, conflict, from_theirs=again)
