@@ -160,8 +160,15 @@ def umount_command(folder: Path, *, force: bool) -> None:
     # No resolve: that would ask the mount, which may hang.
     paths, place = find_paths(), expand_home(folder).absolute()
     mounts = [mount for mount in list_mounts(paths) if mount.folder == str(place)]
-    unmount(paths, place, force=force)
+    ended = unmount(paths, place, force=force)
     click.echo(f"unmounted {folder}", err=True)
+    if not ended:
+        from coexplorer.cli.narration import warn
+
+        warn(
+            "the mount did not end by itself, so it was killed: text that was written to a file and"
+            " not closed is lost; coexplorer log shows what was kept"
+        )
     for mount in mounts:
         if mount.journal:
             _tell_kept(mount)

@@ -29,6 +29,8 @@ _END_S = 5.0
 _ANSWER_S = 1.0
 """How long a mount may take to say how it is: it has that in memory."""
 
+_RESCUE_S = 4.0
+"""How long a mount that hangs may take to write down what it holds, woken up and told to end."""
 _UNMOUNT_S = 0.5
 """How long fusermount3 may take for a mount that hangs; else it takes as long as it wants."""
 _HOLDERS_SHOWN = 5
@@ -262,13 +264,16 @@ def log_file(paths: Paths, folder: Path) -> Path:
     return _record_file(paths, folder).with_suffix(".log")
 
 
-def unmount(paths: Paths, folder: Path, *, force: bool) -> None:
+def unmount(paths: Paths, folder: Path, *, force: bool) -> bool:
     """End a mount, and wait until what was on its way is sent or in the journal.
 
     Args:
         paths: Where records of mounts are.
         folder: Where it is mounted.
         force: Detach it even if it is in use, and end a serving process that hangs.
+
+    Returns:
+        Whether it ended by itself; False: it was killed, and what it held in memory is gone.
 
     Raises:
         Refused: We have nothing mounted there, or it is in use (the message says by whom).
@@ -279,8 +284,7 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> None:
         raise Refused(f"coexplorer has nothing mounted at {folder}")
     mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
     if not answers(folder):
-        _unmount_hanging(folder, minors[-1], mount, force=force)
-        return
+        return _unmount_hanging(folder, minors[-1], mount, force=force)
     done = _run_fusermount("-u", folder)
     if done.returncode != 0 and not force:
         holders = list_holders(folder)
@@ -294,12 +298,14 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> None:
         )
     if done.returncode != 0:
         _detach(folder)
-    if mount is not None and mount.pid:
-        _end(mount.pid, minors[-1], force=force)
+    return mount is None or not mount.pid or _end(mount.pid, minors[-1], force=force)
 
 
-def _unmount_hanging(folder: Path, minor: str, mount: Mount | None, *, force: bool) -> None:
+def _unmount_hanging(folder: Path, minor: str, mount: Mount | None, *, force: bool) -> bool:
     """End a mount that does not answer: its process hangs, was stopped, or is dead.
+
+    Returns:
+        Whether it ended by itself, or had ended already.
 
     Raises:
         Refused: It is not asked to be forced, or can't be detached.
@@ -308,15 +314,29 @@ def _unmount_hanging(folder: Path, minor: str, mount: Mount | None, *, force: bo
     if running and not force:
         raise Refused(
             f"the mount at {folder} does not answer, so it can't finish what is on its way",
-            hint=f"the journal has what is not sent; end it: coexplorer umount --force {folder}",
+            hint=f"end it: coexplorer umount --force {folder}; the journal has all texts that were"
+            " saved, and the mount is woken up to write down the others",
         )
+    ended = mount is None or not running or _wake_to_end(mount.pid)
     _abort(minor)
-    if mount is not None and running:
-        # It may be stopped, or wait for something that never comes: nothing gentler is heard.
+    if mount is not None and not ended:
+        # It waits for something that never comes: nothing gentler is heard.
         with contextlib.suppress(ProcessLookupError):
             os.kill(mount.pid, signal.SIGKILL)
         _wait_for_end(mount.pid, _ANSWER_S)
     _detach(folder)
+    return ended
+
+
+def _wake_to_end(pid: int) -> bool:
+    """Let a mount that may be stopped go on, to write down what it holds and end; False: it didn't.
+
+    What was written and not closed is nowhere but in its memory.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)  # the other one is heard first thing then
+    return _wait_for_end(pid, _RESCUE_S)
 
 
 def _abort(minor: str) -> None:
@@ -354,16 +374,18 @@ def _is_inside(path: str, folder: Path) -> bool:
     return path == str(folder) or path.startswith(f"{folder}/")
 
 
-def _end(pid: int, minor: str, *, force: bool) -> None:
-    """Wait for the end of a serving process; with `force`, make sure of it."""
+def _end(pid: int, minor: str, *, force: bool) -> bool:
+    """Wait for the end of a serving process; with `force`, make sure of it; False: killed."""
     if _wait_for_end(pid, _END_S) or not force:
-        return
+        return True
     os.kill(pid, signal.SIGTERM)
     if _wait_for_end(pid, _END_S):
-        return
+        return True
     _abort(minor)
-    if not _wait_for_end(pid, 1.0):
-        os.kill(pid, signal.SIGKILL)
+    if _wait_for_end(pid, 1.0):
+        return True
+    os.kill(pid, signal.SIGKILL)
+    return False
 
 
 def _wait_for_end(pid: int, patience_s: float) -> bool:

@@ -55,8 +55,55 @@ def test_a_mount_that_hangs_is_ended_by_force(hanging: Mounted, path: str) -> No
     assert (done.returncode, done.stderr) == (0, f"unmounted {Path(path)}\n")
     assert not os.path.ismount(hanging.folder)
     assert hanging.process is not None
-    assert hanging.process.wait(stretched(10)) == -signal.SIGKILL
+    assert hanging.process.wait(stretched(10)) == 0
     assert str(hanging.folder) not in hanging.cli("status").stdout
+
+
+def test_what_is_written_and_not_closed_outlives_a_mount_that_was_stopped(mounted: Mounted) -> None:
+    mounted.start()
+    assert mounted.process is not None
+    path = mounted.asset("a1") / "description.md"
+    writer = subprocess.Popen(
+        ["bash", "-c", 'exec 3> "$0"; echo "not closed yet" >&3; echo ready; read -r', path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"ready\n"
+        mounted.process.send_signal(signal.SIGSTOP)
+        done = mounted.cli("umount", "--force", str(mounted.folder))
+        assert (done.returncode, done.stderr) == (0, f"unmounted {mounted.folder}\n")
+        assert mounted.process.wait(stretched(10)) == 0
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert "not closed yet" in mounted.cli("log", "--entries", "-o", "json").stdout
+    assert mounted.cli("retry").returncode == 0
+    assert mounted.server.store.get(make_id(1)).description == "not closed yet"
+
+
+def test_a_mount_that_can_not_be_woken_up_is_killed_and_that_is_told(mounted: Mounted) -> None:
+    """As one whose event loop hangs: it hears no signal."""
+    mounted.start()
+    assert mounted.process is not None
+    mounted.process.send_signal(signal.SIGSTOP)
+    program = (
+        "import sys; from coexplorer.fs import mounts; from coexplorer.cli import main;"
+        "mounts.signal.SIGCONT = mounts.signal.SIGTERM; mounts._RESCUE_S = 0.2; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "umount", "--force", str(mounted.folder)],
+        env=mounted.env,
+        cwd=mounted.home,
+        capture_output=True,
+        text=True,
+        timeout=stretched(60),
+        check=False,
+    )
+    assert done.returncode == 0, done
+    assert "written to a file and not closed is lost" in done.stderr
+    assert mounted.process.wait(stretched(10)) == -signal.SIGKILL
 
 
 def test_a_mount_that_hangs_is_told_and_the_way_out_works(hanging: Mounted) -> None:
