@@ -31,6 +31,7 @@ from coexplorer.fields import Fields
 from coexplorer.library.entries import PENDING, State
 from coexplorer.library.events import EventBus, RowsChanged
 from coexplorer.library.exception_groups import plain_errors
+from coexplorer.library.finishing import finish_in_thread
 from coexplorer.library.journal import Journal
 from coexplorer.library.reading import search_time
 from coexplorer.library.status import Status
@@ -201,9 +202,7 @@ class Context:
 
     async def write_down(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a journal's write in a thread; cancelling can't lose its result."""
-        with anyio.CancelScope(shield=True):
-            return await self.run(call, *args, **kwargs)
-        raise AssertionError("nobody cancels this scope")
+        return await finish_in_thread(partial(call, *args, **kwargs))
 
     async def settle(
         self,
