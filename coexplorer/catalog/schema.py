@@ -143,6 +143,7 @@ CREATE TABLE removed (            -- so that a change of the number `change` can
 CREATE TABLE counter (            -- 'changes': one more for each transaction that changed a row
     name TEXT PRIMARY KEY,        -- 'generation': the newest sweep
     value INTEGER NOT NULL        -- 'number': the last asset.n, so that none is given twice
+                                  -- 'gap …': what the platform did not show, see sweeps.Gaps
 );
 INSERT INTO counter VALUES ('changes', 0), ('generation', 0), ('number', 0);
 

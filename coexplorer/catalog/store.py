@@ -380,6 +380,7 @@ class Catalog:
         now: float,
         duration_s: float = 0.0,
         dialect: Dialect | None = None,
+        gaps: sweeps.Gaps = sweeps.Gaps(),  # noqa: B008 # frozen
     ) -> None:
         """Note how a sweep ended; an incomplete one leaves `synced_at` as it was."""
         with self._connections.writing() as connection:
@@ -390,12 +391,23 @@ class Catalog:
                 now=now,
                 duration_s=duration_s,
                 dialect=dialect,
+                gaps=gaps,
             )
 
-    def note_refresh(self, now: float) -> None:
-        """Note that the newest pages were looked at."""
+    def note_refresh(self, now: float, *, cut: bool = False, left_out: int = 0) -> None:
+        """Note that the newest pages were looked at; see `sweeps.note_refresh`."""
         with self._connections.writing() as connection:
-            sweeps.note_refresh(connection, now)
+            sweeps.note_refresh(connection, now, cut=cut, left_out=left_out)
+
+    def note_gaps(self, gaps: sweeps.Gaps) -> None:
+        """Write down what the platform did not show."""
+        with self._connections.writing() as connection:
+            sweeps.note_gaps(connection, gaps)
+
+    def has_untold(self, flag: Flag, ids: Sequence[AssetId]) -> bool:
+        """Tell whether no search has said yet whether some of these assets have a flag."""
+        with self._connections.reading() as connection:
+            return sweeps.has_untold(connection, flag, ids)
 
     def acquire_sweep(self, owner: str, *, now: float, stale_after_s: float) -> bool:
         """Become the one sweeping process; False while another one is alive."""

@@ -6,6 +6,8 @@ Each function runs inside the caller's transaction.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from typing import Final, Literal
 
 import msgspec
 
@@ -15,6 +17,32 @@ from coexplorer.models import AssetId, Dialect
 
 STALE_AFTER_S = 30.0
 """A sweeper that gave no sign of life for so long is taken to be dead."""
+
+
+Listed = Literal["newest", "favorite", "mine", "shared"]
+"""What is read besides all assets, each in a list of its own."""
+
+_LISTED: Final[tuple[Listed, ...]] = ("newest", "favorite", "mine", "shared")
+_CUT, _UNTOLD = 1, 2
+
+
+class Gaps(msgspec.Struct, frozen=True):
+    """What the platform did not show when it was read last.
+
+    Attributes:
+        left_out: Rows that name no asset: it has more than it told.
+        cut: Lists of which it showed only a part: what is not in them may be all the same.
+        untold: Lists that it does not have.
+    """
+
+    left_out: int = 0
+    cut: tuple[Listed, ...] = ()
+    untold: tuple[Listed, ...] = ()
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether what is known is only a part of what should be."""
+        return self.left_out > 0 or bool(self.cut)
 
 
 class SyncState(msgspec.Struct, frozen=True):
@@ -31,6 +59,7 @@ class SyncState(msgspec.Struct, frozen=True):
         assets: Assets in the catalog now, archived ones too.
         sweeper: Who is sweeping, as given to `acquire`; empty: nobody.
         beat_at: Epoch seconds of the sweeper's last sign of life.
+        gaps: What the platform did not show.
     """
 
     synced_at: float | None = None
@@ -43,6 +72,7 @@ class SyncState(msgspec.Struct, frozen=True):
     assets: int = 0
     sweeper: str = ""
     beat_at: float = 0.0
+    gaps: Gaps = Gaps()
 
     def is_swept_by_other(self, owner: str, *, now: float) -> bool:
         """Tell whether somebody else sweeps, and has given a sign of life lately."""
@@ -60,7 +90,38 @@ def load_state(connection: sqlite3.Connection) -> SyncState:
     ).fetchone()
     synced_at, refreshed_at, complete, total, duration_s, dialect, *rest = row
     known = Dialect(dialect) if dialect in set(Dialect) else None
-    return SyncState(synced_at, refreshed_at, complete == 1, total, duration_s, known, *rest)
+    generation, assets, sweeper, beat_at = rest
+    return SyncState(
+        synced_at,
+        refreshed_at,
+        complete == 1,
+        total,
+        duration_s,
+        known,
+        generation,
+        assets,
+        sweeper,
+        beat_at,
+        _load_gaps(connection),
+    )
+
+
+def _load_gaps(connection: sqlite3.Connection) -> Gaps:
+    found = dict(connection.execute("SELECT name, value FROM counter WHERE name LIKE 'gap %'"))
+    return Gaps(
+        int(found.get("gap rows", 0)),
+        tuple(each for each in _LISTED if found.get(f"gap {each}") == _CUT),
+        tuple(each for each in _LISTED if found.get(f"gap {each}") == _UNTOLD),
+    )
+
+
+def note_gaps(connection: sqlite3.Connection, gaps: Gaps) -> None:
+    """Write down what the platform did not show."""
+    values = dict.fromkeys(gaps.cut, _CUT) | dict.fromkeys(gaps.untold, _UNTOLD)
+    connection.execute("DELETE FROM counter WHERE name LIKE 'gap %'")
+    connection.executemany(
+        "INSERT INTO counter VALUES ('gap ' || ?, ?)", [("rows", gaps.left_out), *values.items()]
+    )
 
 
 def begin(connection: sqlite3.Connection) -> int:
@@ -86,8 +147,10 @@ def finish(
     now: float,
     duration_s: float,
     dialect: Dialect | None,
+    gaps: Gaps,
 ) -> None:
     """Note how a sweep ended."""
+    note_gaps(connection, gaps)
     connection.execute(
         "UPDATE sync SET synced_at = iif(?1, ?2, synced_at), refreshed_at = ?2, complete = ?1,"
         " total = ?3, duration_s = ?4, dialect = coalesce(?5, dialect)",
@@ -96,9 +159,40 @@ def finish(
     set_change(connection, read_change(connection) + 1)
 
 
-def note_refresh(connection: sqlite3.Connection, now: float) -> None:
-    """Note that the newest pages were looked at."""
+def note_refresh(
+    connection: sqlite3.Connection, now: float, *, cut: bool = False, left_out: int = 0
+) -> None:
+    """Note that the newest pages were looked at.
+
+    Args:
+        connection: The catalog's.
+        now: Epoch seconds.
+        cut: The platform had more of them than it showed.
+        left_out: Rows in them that name no asset.
+    """
+    gaps = _load_gaps(connection)
+    others = tuple(each for each in gaps.cut if each != "newest")
+    changed = msgspec.structs.replace(
+        gaps,
+        left_out=max(gaps.left_out, left_out),
+        cut=("newest", *others) if cut else others,
+    )
+    if changed != gaps:
+        note_gaps(connection, changed)
     connection.execute("UPDATE sync SET refreshed_at = ?", (now,))
+
+
+def has_untold(connection: sqlite3.Connection, flag: str, ids: Iterable[AssetId]) -> bool:
+    """Tell whether no search has said yet whether some of these assets have a flag."""
+    if flag not in _LISTED:
+        raise ValueError(flag)
+    wanted = msgspec.json.encode(list(ids)).decode()
+    row = connection.execute(
+        f"SELECT 1 FROM asset WHERE {flag} IS NULL AND id IN (SELECT value FROM json_each(?))"
+        " LIMIT 1",
+        (wanted,),
+    ).fetchone()
+    return row is not None
 
 
 def acquire(

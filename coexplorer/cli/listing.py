@@ -347,9 +347,11 @@ def _list_remote(
     found = invocation.run(work)
     assets = found.assets
     if found.incomplete:
-        warn("the platform shows only a part of what it finds; narrow the query, or sync")
+        why = f" ({found.reason})" if found.reason else ""
+        warn(f"the platform shows only a part of what it finds{why}; narrow the query, or sync")
         invocation.partial = True
     if found.left_out:
+        invocation.partial = True
         warn(f"{plural(found.left_out, 'row')} of the platform's without a usable id left out")
     if answer.raw:
         print_json([encode_asset(asset, None) for asset in assets], answer.style)

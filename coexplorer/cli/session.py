@@ -364,6 +364,9 @@ async def _tell_part(library: Library | Known) -> None:
     status = await library.status()
     if not status.complete:
         warn(f"this is about a part of the assets: {status.count_text} are known")
+    for sentence in status.gaps:
+        warn_once(sentence)
+    if status.gaps or not status.complete:
         click.get_current_context().ensure_object(Invocation).partial = True
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli.format import plural
+from coexplorer.cli.narration import warn_once
 from coexplorer.cli.output import Format, format_options, print_object
 from coexplorer.cli.schema import SYNC, sync_values
 from coexplorer.cli.session import Invocation, pass_invocation, with_sync_progress
@@ -44,7 +45,9 @@ def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
         if not error.is_damaged:
             raise
         report = invocation.run(work)  # opened again, it is rebuilt
-    invocation.partial = not report.complete
+    invocation.partial = not report.complete or bool(report.gaps)
+    for sentence in report.gaps:
+        warn_once(sentence)
     if style is not Format.TABLE:
         print_object(SYNC, sync_values(report))
         return
@@ -55,10 +58,11 @@ def describe_sync(report: SyncReport) -> str:
     """Return what a sweep came to as one line (pure)."""
     total = plural(report.total, "asset")
     if not report.complete:
-        total = f"at least {total} (the platform did not show all of them)"
+        why = "did not show all of them"
+        if report.endless:
+            why = "goes on listing more than any deployment has, so it was given up"
+        total = f"at least {total} (the platform {why})"
     line = f"{total} in {report.duration_s:.1f} s"
     if report.removed:
         line += f", {report.removed:,} gone"
-    if report.left_out:
-        line += f", {plural(report.left_out, 'row')} without a usable id left out"
     return f"{line}, read by another process" if report.by_other else line

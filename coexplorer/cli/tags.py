@@ -164,7 +164,10 @@ def _retag(
             # `all(…)` of one tag must hold beside the query; tag:… would widen one that has tags.
             narrowed = Query((*asked.terms, AllTags((tag,))))
             fit = fit_query(narrowed, time.time())
-            found |= dict.fromkeys(await library.assets.ids(narrowed), fit)
+            fitting = await library.assets.ids(narrowed)
+            if await library.sync.ensure_told(asked, fitting):
+                fitting = await library.assets.ids(narrowed)
+            found |= dict.fromkeys(fitting, fit)
         if not found:
             tags = " or ".join(old)
             where = "" if query is None else " among those that the query finds"

@@ -162,6 +162,8 @@ async def choose_targets(
         fit = fit_query(targets.query, time.time())
         known_at = await ensure_found(library, targets.query, refresh=refresh, kept=kept)
         found = await library.assets.ids(targets.query)
+        if await library.sync.ensure_told(targets.query, found):
+            found = await library.assets.ids(targets.query)
         if not found:
             since = (
                 f", as far as was known at {known_at}; --refresh looks again" if known_at else ""

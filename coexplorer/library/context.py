@@ -34,7 +34,7 @@ from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.finishing import finish_in_thread
 from coexplorer.library.journal import Journal
 from coexplorer.library.reading import search_time
-from coexplorer.library.status import Status
+from coexplorer.library.status import Status, describe_gaps
 from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret, Wait
 from coexplorer.query import Query
 
@@ -281,6 +281,7 @@ class Context:
             is_kept=self.catalog.path == self.settings.catalog_path,
             journal_problem=problem.message if problem else "",
             dialect=state.dialect or "",
+            gaps=describe_gaps(state.gaps),
             refused=kept.get(State.REFUSED, 0),
             stopped=kept.get(State.STOPPED, 0),
         )

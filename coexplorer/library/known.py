@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from coexplorer.library.opening import open_catalog
 from coexplorer.library.reading import Reading
-from coexplorer.library.status import Status
+from coexplorer.library.status import Status, describe_gaps
 
 if TYPE_CHECKING:
     from coexplorer.catalog import Catalog
@@ -56,6 +56,7 @@ class Known:
             catalog_problem=self._problem,
             is_kept=self._catalog.path == self.settings.catalog_path,
             dialect=state.dialect or "",
+            gaps=describe_gaps(state.gaps),
         )
 
 

@@ -52,7 +52,8 @@ async def find_remote(
                 answer.close()
     enough = end is not None and len(found) >= end and not part.rest.sort
     incomplete = cut or (walk.incomplete is not None and not enough)
-    return RemoteFound(tuple(found[offset:end]), incomplete, len(walk.left_out))
+    reason = "" if walk.incomplete is None else walk.incomplete.value
+    return RemoteFound(tuple(found[offset:end]), incomplete, len(walk.left_out), reason)
 
 
 @contextmanager

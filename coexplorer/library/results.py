@@ -251,6 +251,8 @@ class SyncReport(msgspec.Struct, frozen=True):
         duration_s: Wall-clock seconds.
         by_other: Another process did it, and this one waited.
         left_out: Rows from the platform that name no asset: without an id, or with an invalid one.
+        gaps: What else the platform did not show, a sentence each.
+        endless: The platform listed more and more assets, and was given up.
     """
 
     complete: bool
@@ -260,6 +262,8 @@ class SyncReport(msgspec.Struct, frozen=True):
     duration_s: float
     by_other: bool = False
     left_out: int = 0
+    gaps: tuple[str, ...] = ()
+    endless: bool = False
 
 
 class DownloadProgress(msgspec.Struct, frozen=True):
@@ -292,9 +296,11 @@ class RemoteFound(msgspec.Struct, frozen=True):
 
     Attributes:
         incomplete: It has more, but does not show it.
+        reason: Why, as the end of a sentence; empty: it is more than one answer can hold.
         left_out: Rows of its answer that name no asset.
     """
 
     assets: tuple[Asset, ...]
     incomplete: bool
     left_out: int = 0
+    reason: str = ""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+from coexplorer.catalog.sweeps import Gaps
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -15,6 +19,7 @@ class Status(msgspec.Struct, frozen=True):
         offline: The network is not used, or could not be reached at the last try.
         syncing: This process is sweeping or refreshing now.
         unsent: Journal entries that wait for the user: they could still go through.
+        gaps: What the platform did not show when it was read, a sentence each.
         refused: Journal entries that the platform refused for good, and that are not discarded yet.
         stopped: Journal entries that the user stopped before they were sent; they wait for nobody.
         catalog_problem: One line when the catalog had to be bypassed or rebuilt; else empty.
@@ -36,6 +41,7 @@ class Status(msgspec.Struct, frozen=True):
     journal_problem: str = ""
     refused: int = 0
     stopped: int = 0
+    gaps: tuple[str, ...] = ()
 
     @property
     def problem(self) -> str:
@@ -46,3 +52,28 @@ class Status(msgspec.Struct, frozen=True):
     def count_text(self) -> str:
         """The number of assets for people: ``40,213``, or ``at least 10,000``."""
         return f"{self.total:,}" if self.complete else f"at least {self.total:,}"
+
+
+_LISTS: Final[dict[str, str]] = {
+    "newest": "its newest assets",
+    "favorite": "your favorites",
+    "mine": "your own assets",
+    "shared": "the assets that are shared with you",
+}
+
+
+def describe_gaps(gaps: Gaps) -> tuple[str, ...]:
+    """Say what the platform did not show, a sentence each (pure)."""
+    sentences = []
+    if gaps.left_out:
+        rows = "1 row" if gaps.left_out == 1 else f"{gaps.left_out:,} rows"
+        sentences.append(f"{rows} of the platform's without a usable id left out")
+    if gaps.cut:
+        named = " and ".join(_LISTS[each] for each in gaps.cut)
+        sentences.append(f"the platform showed only a part of {named}")
+    return tuple(sentences)
+
+
+def describe_untold(flag: str) -> str:
+    """Say what nobody knows of some assets (pure)."""
+    return f"the platform did not show all of {_LISTS[flag]}, so nobody knows which others are"

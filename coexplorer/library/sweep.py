@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -15,11 +15,21 @@ import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from coexplorer.api import Client, Incomplete
+from coexplorer.catalog.sweeps import Listed
 from coexplorer.errors import ApiError, Forbidden, NotFound, NotSignedIn, Rejected
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncProgressed
 from coexplorer.library.exception_groups import plain_errors
-from coexplorer.library.sweep_plan import NEWEST, ROWS, VIEWS, Leg, covers_all, ends_of, split_leg
+from coexplorer.library.sweep_plan import (
+    BASE_ROWS,
+    NEWEST,
+    ROWS,
+    VIEWS,
+    Leg,
+    covers_all,
+    ends_of,
+    split_leg,
+)
 from coexplorer.models import Asset, AssetId, Record, SortField
 
 PREFETCH = 4
@@ -44,24 +54,38 @@ class Sweep:
         client: The way to the platform.
         generation: The catalog's number of this sweep.
         known: Assets that the last sweep found, for progress; None on a first sync.
+        most: Assets to read before the platform counts as inventing them.
 
     Attributes:
         seen: Ids that were read.
         left_out: Rows that name no asset; see `Walk.left_out`.
+        is_endless: Whether the platform went on listing beyond `most`.
+        cut: Lists of which the platform showed only a part.
+        untold: Lists that it does not have.
     """
 
     def __init__(
-        self, context: Context, client: Client, generation: int, known: int | None
+        self,
+        context: Context,
+        client: Client,
+        generation: int,
+        known: int | None,
+        *,
+        most: int = BASE_ROWS,
     ) -> None:
         self._context = context
         self._client = client
         self._generation = generation
         self._known = known
+        self._most = most
         self._pages = 0
         self._queue: MemoryObjectSendStream[_Written]
         self._types: set[str] = set()
         self.seen: set[AssetId] = set()
         self.left_out: set[bytes] = set()
+        self.is_endless = False
+        self.cut: set[Listed] = set()
+        self.untold: set[Listed] = set()
 
     async def read_first_page(self) -> None:
         """Read the newest few, so that there is something to see long before a large page came."""
@@ -77,14 +101,17 @@ class Sweep:
             covered = [await self._cover(leg) for leg in ROWS]
         return all(covered)
 
-    async def read_views(self) -> None:
+    async def read_views(self, legs: Iterable[Leg] = VIEWS) -> None:
         """Read which assets are favourites, mine and shared.
 
         A view that the platform does not know, or shows in part only, says nothing of the others.
+
+        Args:
+            legs: The views.
         """
         with plain_errors():
             async with anyio.create_task_group() as group:
-                for leg in VIEWS:
+                for leg in legs:
                     group.start_soon(self._read_view, leg)
 
     async def find_gone(self, ids: Sequence[AssetId]) -> list[AssetId] | None:
@@ -127,16 +154,24 @@ class Sweep:
         return gone + refused
 
     async def _read_view(self, leg: Leg) -> None:
+        if leg.flag == "archived":
+            raise ValueError(leg.flag)
         found: set[AssetId] = set()
         try:
             async with self._client.iter_ids(leg.request, prefetch=PREFETCH) as walk:
                 async for ids in walk:
                     found.update(ids)
                     self._tell(leg)
+                    if len(found) > self._most:
+                        break
         except Rejected:
+            self.untold.add(leg.flag)
             return
         run, catalog = self._context.run, self._context.catalog
-        if walk.complete:
+        is_whole = walk.complete and not walk.left_out
+        if not is_whole:
+            self.cut.add(leg.flag)
+        if is_whole:
             await run(catalog.set_members, leg.flag, found)
         else:
             await run(catalog.set_membership, found, leg.marks)
@@ -145,7 +180,7 @@ class Sweep:
     async def _cover(self, leg: Leg) -> bool:
         """Read all that a leg finds, round the platform's wall; return whether that worked."""
         _, incomplete = await self._walk(leg)
-        if incomplete is not Incomplete.WALL:
+        if incomplete is not Incomplete.WALL or self.is_endless:
             return incomplete is None
         if await self._meet(leg, SortField.CREATED):
             return True
@@ -168,14 +203,16 @@ class Sweep:
         """Read a leg from both ends of a sort; return whether they meet."""
         first, last = ends_of(leg, field)
         one, incomplete = await self._walk(first)
-        if incomplete is None:
-            return True
+        if incomplete is None or self.is_endless:
+            return incomplete is None
         other, incomplete = await self._walk(last)
         return incomplete is None or not one.isdisjoint(other)
 
     async def _walk(self, leg: Leg) -> tuple[set[AssetId], Incomplete | None]:
         """Read one search; return the ids that it found, and why it ended early if it did."""
         found: set[AssetId] = set()
+        if self.is_endless:
+            return found, Incomplete.ENDLESS
         # A page may have been asked for long before it is read here. An edit in between is newer,
         # and must not be overwritten: so each page is dated by when it was asked for at the latest.
         asked_at = deque([time.time()], maxlen=2 * PREFETCH + 2)
@@ -188,8 +225,12 @@ class Sweep:
                 await self._queue.send((leg, page, asked_at[0]))
                 asked_at.append(time.time())
                 await anyio.lowlevel.checkpoint()  # parsing the next page takes a while
+                if len(self.seen) > self._most:
+                    self.is_endless = True
+                    break
         self.left_out |= walk.left_out
-        return found, walk.incomplete
+        self.is_endless = self.is_endless or walk.incomplete is Incomplete.ENDLESS
+        return found, Incomplete.ENDLESS if self.is_endless else walk.incomplete
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[None]:

@@ -13,7 +13,7 @@ import msgspec
 
 from coexplorer.errors import QueryError
 from coexplorer.models import AssetId, AssetType, Membership, Ownership, SearchRequest, SortField
-from coexplorer.query import PlatformPart, Query, platform_part
+from coexplorer.query import Flag, PlatformPart, Query, platform_part
 
 REFRESH_EVERY_S = 60.0
 SWEEP_EVERY_S = 15 * 60.0
@@ -141,6 +141,30 @@ def pick_asked(vanished: Sequence[AssetId], *, force: bool) -> Sequence[AssetId]
     return vanished[:: -(-len(vanished) // MOST_ASKED)]
 
 
+BASE_ROWS = 1_000_000
+"""So many assets are read on a first sweep: several times what any deployment has. A platform that
+lists more invents them."""
+
+_GROWTH, _SLACK_ROWS = 10, 100_000
+"""Between two sweeps, no deployment grows by more than this factor and this number."""
+
+_MOST_ROWS = 10_000_000
+
+
+def find_most_rows(known: int | None) -> int:
+    """Return how many assets a sweep reads before the platform counts as inventing them.
+
+    The platform announces no number (design: api.md, Search parameters), so the last sweep has to
+    do: ten times as many, and 100,000; a million on a first sweep; ten million at the most.
+
+    Args:
+        known: Assets that the last complete sweep saw; None: there was none.
+    """
+    if known is None:
+        return BASE_ROWS
+    return min(_GROWTH * known + _SLACK_ROWS, _MOST_ROWS)
+
+
 def find_searchable(query: Query) -> PlatformPart | None:
     """Return what the platform itself can look for of a query; None when that narrows nothing.
 
@@ -152,6 +176,12 @@ def find_searchable(query: Query) -> PlatformPart | None:
     except QueryError:  # a part that neither can judge, such as -is:mine
         return None
     return part if part.request.query else None
+
+
+def find_listed(query: Query) -> set[str]:
+    """Return the flags in a query that only a list of the platform's tells."""
+    told = {leg.flag for leg in VIEWS}
+    return {term.name for term in query.terms if isinstance(term, Flag) and term.name in told}
 
 
 class Need(StrEnum):

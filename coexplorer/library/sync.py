@@ -13,18 +13,24 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 
-from coexplorer.catalog.sweeps import STALE_AFTER_S
+from coexplorer.catalog.sweeps import STALE_AFTER_S, Gaps
 from coexplorer.errors import CatalogError, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.results import SyncReport
+from coexplorer.library.status import describe_gaps, describe_untold
 from coexplorer.library.sweep_plan import (
     NEWEST,
     REFRESH_EVERY_S,
     SWEEP_TIMES,
+    VIEWS,
+    Leg,
     Need,
+    find_listed,
+    find_most_rows,
     find_need,
     find_searchable,
     is_suspicious,
@@ -127,6 +133,60 @@ class Sync:
                 self._context.bus.publish(RowsChanged(tuple(each.id for each in page)))
                 asked_at = time.time()
 
+    async def ensure_told(self, query: Query, ids: Sequence[AssetId]) -> bool:
+        """Make sure that it is known of assets what a query asks of them that only lists tell.
+
+        Only the platform's lists of favorites, one's own and shared assets say which they are. One
+        of which it shows only a part says nothing of the rest.
+
+        Args:
+            query: What found the assets, which are going to be changed.
+            ids: The assets.
+
+        Returns:
+            Whether a list was read anew, so that the query may find other assets now.
+
+        Raises:
+            Refused: The platform does not show all of such a list.
+            ApiError: It could not be asked.
+        """
+        asked = find_listed(query)
+        run, catalog = self._context.run, self._context.catalog
+        legs = [
+            leg
+            for leg in VIEWS
+            if leg.flag in asked and await run(catalog.has_untold, leg.flag, ids)
+        ]
+        state = await run(catalog.sync_state)
+        if legs and not self._context.offline and not asked & {*state.gaps.untold}:
+            await self._read_views(legs)
+            state = await run(catalog.sync_state)
+        for flag in sorted(asked & {*state.gaps.cut, *state.gaps.untold}):
+            raise Refused(
+                f"nothing is done by this query: {describe_untold(flag)}",
+                hint="name the assets; or try again: coexplorer sync reads that list anew",
+            )
+        return bool(legs)
+
+    async def _read_views(self, legs: Sequence[Leg]) -> None:
+        """Read some of the lists of favourites and the like anew."""
+        from coexplorer.library.sweep import Sweep  # noqa: PLC0415 - brings httpx
+
+        run, catalog = self._context.run, self._context.catalog
+        with self._context.noting_reach():
+            state = await run(catalog.sync_state)
+            sweep = Sweep(self._context, await self._context.client(), state.generation, None)
+            await sweep.read_views(legs)
+        gaps, read = state.gaps, {leg.flag for leg in legs}
+        await run(
+            catalog.note_gaps,
+            msgspec.structs.replace(
+                gaps,
+                cut=(*(each for each in gaps.cut if each not in read), *sorted(sweep.cut)),
+                untold=(*(each for each in gaps.untold if each not in read), *sorted(sweep.untold)),
+            ),
+        )
+
     async def refresh(self) -> SyncReport:
         """Read the newest pages until one holds nothing new."""
         started = time.monotonic()
@@ -136,6 +196,8 @@ class Sync:
             catalog = self._context.catalog
             asked_at = time.time()
             walk = client.iter_pages(NEWEST, limit=_REFRESH_PAGE)
+            known = (await self._context.run(catalog.sync_state)).assets
+            is_cut = False
             async for page in walk:
                 marks = Membership(archived=False)
                 records = [Record(asset, marks, asked_at) for asset in page]
@@ -146,8 +208,14 @@ class Sync:
                     break
                 self._context.bus.publish(RowsChanged(tuple(each.id for each in page)))
                 asked_at = time.time()
-            await self._context.run(catalog.note_refresh, time.time())
-        return await self._report(started, seen=seen, removed=0, left_out=len(walk.left_out))
+                if seen > find_most_rows(known):
+                    is_cut = True
+                    break
+            is_cut = is_cut or walk.incomplete is not None
+            await self._context.run(
+                catalog.note_refresh, time.time(), cut=is_cut, left_out=len(walk.left_out)
+            )
+        return await self._report(started, seen=seen, removed=0)
 
     async def ensure_fresh(self, *, max_age_s: float = 60.0) -> SyncReport | None:
         """Sync or refresh if the catalog is older than `max_age_s`; None when it was not needed."""
@@ -173,9 +241,11 @@ class Sync:
         started = time.monotonic()
         context, catalog = self._context, self._context.catalog
         client = await context.client()
-        known = (await context.run(catalog.sync_state)).assets
+        state = await context.run(catalog.sync_state)
+        known = state.assets
         generation = await context.run(catalog.begin_sweep)
-        sweep = Sweep(context, client, generation, known or None)
+        most = find_most_rows(known if state.complete else None)
+        sweep = Sweep(context, client, generation, known or None, most=most)
         if not known:
             await sweep.read_first_page()
         complete = await sweep.read_rows()
@@ -195,7 +265,15 @@ class Sync:
             if gone:
                 await context.forget(gone)
                 removed = len(gone)
-        await sweep.read_views()
+        if not sweep.is_endless:
+            await sweep.read_views()
+        gaps = Gaps(
+            len(sweep.left_out),
+            tuple(sorted(sweep.cut)),
+            tuple(sorted(sweep.untold)),
+        )
+        if sweep.is_endless:
+            gaps = msgspec.structs.replace(gaps, cut=("favorite", "mine", "shared"))
         await context.run(
             catalog.finish_sweep,
             complete=complete,
@@ -203,9 +281,10 @@ class Sync:
             now=time.time(),
             duration_s=time.monotonic() - started,
             dialect=client.dialect,
+            gaps=gaps,
         )
         return await self._report(
-            started, seen=len(sweep.seen), removed=removed, left_out=len(sweep.left_out)
+            started, seen=len(sweep.seen), removed=removed, endless=sweep.is_endless
         )
 
     async def _find_gone(
@@ -296,8 +375,8 @@ class Sync:
         *,
         seen: int,
         removed: int,
-        left_out: int = 0,
         by_other: bool = False,
+        endless: bool = False,
     ) -> SyncReport:
         state = await self._context.run(self._context.catalog.sync_state)
         self._context.bus.publish(SyncFinished(state.complete, state.assets))
@@ -308,5 +387,7 @@ class Sync:
             removed=removed,
             duration_s=time.monotonic() - started,
             by_other=by_other,
-            left_out=left_out,
+            left_out=state.gaps.left_out,
+            gaps=describe_gaps(state.gaps),
+            endless=endless,
         )

@@ -1,0 +1,142 @@
+"""What the platform shows only in part is never taken for all of it, and never ends with 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from click.testing import CliRunner
+
+from coexplorer.cli.commands import cli
+from coexplorer.library import sweep_plan
+from tests.support.listing import (
+    IDS,
+    Endless,
+    Lists,
+    View,
+    cut,
+    in_circles,
+    refused,
+    spoiled,
+    whole,
+)
+from tests.support.program import Done
+from tests.support.rawserver import RawServer, raw_server
+
+PARTLY, REFUSED = 7, 5
+MARKS = {"favorite": "favorite", "mine": "owned", "shared": "shared"}
+
+
+class Signed:
+    """Runs commands signed in to a raw server."""
+
+    def __init__(self, server: RawServer) -> None:
+        self._env = {"CODEOCEAN_DOMAIN": server.url, "CODEOCEAN_TOKEN": "cop_x"}
+
+    def __call__(self, *args: str) -> Done:
+        result = CliRunner(env=self._env).invoke(cli, args, catch_exceptions=False)
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+
+@contextmanager
+def signed(lists: Lists) -> Iterator[Signed]:
+    with raw_server(lists) as server:
+        yield Signed(server)
+
+
+@pytest.fixture(autouse=True)
+def _old_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every command that can ask the platform for news do so."""
+    monkeypatch.setattr("coexplorer.cli.session.FRESH_S", 0.0)
+
+
+@pytest.mark.parametrize("view", [cut, in_circles, spoiled, Endless(1000), refused])
+@pytest.mark.parametrize("mark", list(MARKS))
+@pytest.mark.parametrize("sign", ["-", ""])
+def test_no_decision_rests_on_a_part_of_a_list(
+    monkeypatch: pytest.MonkeyPatch, mark: str, view: View, sign: str
+) -> None:
+    monkeypatch.setattr(sweep_plan, "_SLACK_ROWS", 500)
+    monkeypatch.setattr(sweep_plan, "BASE_ROWS", 500)
+    lists = Lists(**{MARKS[mark]: view})
+    with signed(lists) as program:
+        for command in (("archive",), ("edit", "--add-tag", "x")):
+            done = program(*command, "--query", f"{sign}is:{mark}", "--yes")
+            assert done.code == REFUSED, done
+            assert "the platform did not show all of" in done.err
+            assert lists.changed == []
+
+
+@pytest.mark.parametrize("mark", list(MARKS))
+def test_what_was_cut_off_is_decided_once_it_is_whole(mark: str) -> None:
+    lists = Lists(**{MARKS[mark]: cut})
+    with signed(lists) as program:
+        assert program("sync").code == PARTLY
+        lists.views[MARKS[mark]] = whole
+        assert program("sync").code == 0
+        assert program("archive", "--query", f"-is:{mark}", "--yes").code == 0
+    assert sorted(lists.changed) == IDS[4:]
+
+
+@pytest.mark.parametrize("mark", list(MARKS))
+def test_a_new_asset_is_looked_for_in_the_list_before_a_decision(mark: str) -> None:
+    """A refresh brings assets of which no list has said anything yet."""
+    lists = Lists()
+    new = {**lists.rows[0], "id": IDS[0][:-1] + "f", "name": "new", "created": 9}
+    with signed(lists) as program:
+        assert program("sync").code == 0
+        lists.rows.insert(0, new)  # among the first four
+        assert program("archive", "--query", f"-is:{mark}", "--yes").code == 0
+    assert sorted(lists.changed) == IDS[3:]
+
+
+@pytest.mark.parametrize("view", [cut, in_circles, spoiled])
+@pytest.mark.parametrize("name", ["assets", "archived", "favorite", "owned", "shared"])
+def test_a_part_never_ends_with_zero(name: str, view: View) -> None:
+    lists = Lists(**{name: view})
+    if name == "archived" and view is spoiled:
+        lists.views[name] = lambda _, asked: spoiled(lists.rows[:2], asked)
+    with signed(lists) as program:
+        for command in ("sync", "ls", "ls --json", "ls --offline", "ls --ids", "stats", "tags"):
+            done = program(*command.split())
+            assert done.code == PARTLY, (command, done)
+            said = done.err + done.out
+            assert any(words in said for words in ("part", "left out", "did not show")), done
+
+
+@pytest.mark.parametrize("view", [cut, in_circles, spoiled])
+def test_a_part_of_the_platforms_own_answer_never_ends_with_zero(view: View) -> None:
+    with signed(Lists(assets=view)) as program:
+        for more in ((), ("--json",), ("--ids",), ("asset",)):
+            done = program("ls", "--remote", *more)
+            assert done.code == PARTLY, (more, done)
+
+
+@pytest.mark.parametrize("name", ["assets", "archived"])
+def test_a_platform_that_lists_without_end_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sweep_plan, "_SLACK_ROWS", 500)
+    lists = Lists()
+    with signed(lists) as program:
+        assert program("sync").code == 0
+        lists.views[name] = endless = Endless()
+        done = program("sync")
+        assert done.code == PARTLY
+        assert "goes on listing more than any deployment has" in done.out
+        read = next(endless._numbers)
+        assert read < 2000  # ten times six, and 500, and what was on its way
+        assert program("ls", "--offline").code == PARTLY
+        lists.views[name] = whole
+        assert program("sync").code == REFUSED  # so many have vanished
+        assert program("sync", "--force").code == 0
+        assert len(program("ls", "--ids").lines) == 6
+
+
+@pytest.mark.parametrize(
+    ("known", "most"),
+    [(None, 1_000_000), (0, 100_000), (40_000, 500_000), (10**7, 10**7), (10**9, 10**7)],
+)
+def test_a_sweep_reads_a_multiple_of_what_was_there(known: int | None, most: int) -> None:
+    assert sweep_plan.find_most_rows(known) == most
