@@ -156,19 +156,12 @@ class Sweep:
     async def _read_view(self, leg: Leg) -> None:
         if leg.flag == "archived":
             raise ValueError(leg.flag)
-        found: set[AssetId] = set()
         try:
-            async with self._client.iter_ids(leg.request, prefetch=PREFETCH) as walk:
-                async for ids in walk:
-                    found.update(ids)
-                    self._tell(leg)
-                    if len(found) > self._most:
-                        break
+            found, is_whole = await self._find_members(leg)
         except Rejected:
             self.untold.add(leg.flag)
             return
         run, catalog = self._context.run, self._context.catalog
-        is_whole = walk.complete and not walk.left_out
         if not is_whole:
             self.cut.add(leg.flag)
         if is_whole:
@@ -176,6 +169,43 @@ class Sweep:
         else:
             await run(catalog.set_membership, found, leg.marks)
         self._context.bus.publish(RowsChanged())
+
+    async def _find_members(self, leg: Leg) -> tuple[set[AssetId], bool]:
+        """Return what a view finds, round the platform's wall; and whether that is all of it."""
+        found, incomplete = await self._walk_ids(leg)
+        if incomplete is not Incomplete.WALL:
+            return found, incomplete is None
+        first, last = ends_of(leg, SortField.CREATED)
+        one, incomplete = await self._walk_ids(first)
+        if incomplete is None:
+            return one, True
+        other, incomplete = await self._walk_ids(last)
+        found |= one | other
+        if incomplete is None or not one.isdisjoint(other):
+            return found, True
+        parts = split_leg(leg) if leg.request.type is None else ()
+        is_whole = bool(parts) and covers_all(leg, parts, self._types)
+        for part in parts:
+            try:
+                others, is_part_whole = await self._find_members(part)
+            except Rejected:
+                others, is_part_whole = set(), part.request.type not in self._types
+            found |= others
+            is_whole = is_whole and is_part_whole
+        return found, is_whole
+
+    async def _walk_ids(self, leg: Leg) -> tuple[set[AssetId], Incomplete | None]:
+        """Read the ids that one search finds; return them, and why that ended early if it did."""
+        found: set[AssetId] = set()
+        async with self._client.iter_ids(leg.request, prefetch=PREFETCH) as walk:
+            async for ids in walk:
+                found.update(ids)
+                self._tell(leg)
+                if len(found) > self._most:
+                    break
+        if walk.left_out or not walk.finished:
+            return found, Incomplete.ENDLESS
+        return found, walk.incomplete
 
     async def _cover(self, leg: Leg) -> bool:
         """Read all that a leg finds, round the platform's wall; return whether that worked."""

@@ -134,17 +134,17 @@ def test_an_edit_is_cancelled_in_the_middle_of_a_write_to_the_journal(
 
     async def main() -> str:
         async with opened(server, tmp_path) as library:
-            base = (await library.fetch(AssetId(RAW))).asset.fields
+            base = (await library.platform.fetch(AssetId(RAW))).asset.fields
             mine = replace_values(base, {"description": "mine"})
             monkeypatch.setattr(Journal, step, held)
-            task = asyncio.create_task(library.edit(AssetId(RAW), base, mine))
+            task = asyncio.create_task(library.changes.edit(AssetId(RAW), base, mine))
             await gate.reached()
             task.cancel()
             await asyncio.sleep(0)
             assert not task.done()
             gate.open.set()
             await asyncio.wait([task])
-            (entry,) = await library.log(limit=1)
+            (entry,) = await library.log.entries(limit=1)
             return str(entry.state)
 
     state = asyncio.run(main())

@@ -99,11 +99,14 @@ async def test_wall_is_got_round_or_the_count_says_at_least(
     async with open_library(build_settings(legacy_server, tmp_path), origin="cli") as library:
         report = await library.sync.sweep()
         status = await library.status()
+        mine = await library.assets.count(parse_query("is:mine"))
         gone = f"{5:08x}-1111-4000-8000-{5:012x}"
         legacy_server.store.delete(gone)
         again = await library.sync.sweep()
     assert report.complete is complete
     assert (report.seen >= count + 8) is complete
+    assert (mine >= count) is complete
+    assert (report.gaps == ()) is complete
     assert report.seen > 1000
     assert status.count_text.startswith("at least") is not complete
     assert again.removed == int(complete)
