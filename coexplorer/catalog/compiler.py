@@ -44,7 +44,19 @@ SHORT = 2
 """Words up to this length have no trigram."""
 
 MATCHING = "SELECT rowid AS n FROM words WHERE words MATCH ?"
-"""Numbers of the assets that a full-text expression finds."""
+"""Numbers of the assets in whose names and descriptions a full-text expression is found."""
+
+LABELLED = (
+    "SELECT n FROM (SELECT rowid AS found FROM label_words WHERE label_words MATCH ?)"
+    " CROSS JOIN label_use ON k = found"
+)
+"""Numbers of the assets in one of whose labels it is found."""
+
+_SCANNED = {
+    "name": "SELECT n FROM asset INDEXED BY asset_by_name WHERE instr(name_folded, ?)",
+    "description": "SELECT n FROM folded WHERE instr(description, ?)",
+    "labels": "SELECT n FROM folded WHERE instr(labels, ?)",
+}
 
 _SORT_COLUMNS = {
     "name": "name_folded",
@@ -64,7 +76,8 @@ class Part(msgspec.Struct, frozen=True):
 
     Attributes:
         sql: ``SELECT`` of their numbers.
-        words: Full-text expression of the same set; then `sql` is `MATCHING`.
+        words: Full-text expression of the same set, as `MATCHING` finds it.
+        labelled: Whether what `LABELLED` finds with the same parameters belongs to the set too.
         short: A word without trigrams, which `expand_short` can turn into `words`.
         column: The column that `short` is looked for in; empty for all.
         test: The set as a condition on `asset AS a`, when `rest` is there.
@@ -76,6 +89,7 @@ class Part(msgspec.Struct, frozen=True):
     sql: str
     parameters: Parameters
     words: str = ""
+    labelled: bool = False
     short: str = ""
     column: str = ""
     test: str = ""
@@ -201,29 +215,43 @@ def _phrase(text: str) -> str:
 
 def _text(field: str, text: str) -> Part:
     if len(text) > SHORT:
-        words = f"{field} : {_phrase(text)}" if field else _phrase(text)
-        return Part(MATCHING, (words,), words, reads_texts=True)
+        return _match(field, _phrase(text))
     if not field and (bit := find_bit(text)):
         sql = "SELECT n FROM asset WHERE"
         test = "letters & ?"
         return Part(f"{sql} {test}", (bit,), test=f"a.{test}", rest=f"{sql} NOT {test}")
-    columns = [field] if field else ["name", "description", "labels"]
-    test = " OR ".join(f"instr({column}, ?)" for column in columns)
-    sql = f"SELECT n FROM folded WHERE {test}"
-    return Part(sql, (text,) * len(columns), short=text, column=field, reads_texts=True)
+    scans = [_SCANNED[field]] if field else list(_SCANNED.values())
+    sql = " UNION ALL ".join(scans)
+    return Part(sql, (text,) * len(scans), short=text, column=field, reads_texts=True)
+
+
+def _match(field: str, words: str) -> Part:
+    """Return the assets of a full-text expression, in a column of `words` or in any text."""
+    if field:
+        words = f"{field} : {words}"
+        return Part(MATCHING, (words,), words, reads_texts=True)
+    return Part(MATCHING, (words,), words, labelled=True, reads_texts=True)
+
+
+def words_of(part: Part) -> Part:
+    """Return a full-text part without what its labels add."""
+    return msgspec.structs.replace(part, labelled=False)
+
+
+def labels_of(part: Part) -> Part:
+    """Return what only the labels add to a full-text part."""
+    return Part(LABELLED, (part.words,), reads_texts=True)
 
 
 def expand_short(part: Part, trigrams: Sequence[str]) -> Part | None:
     """Return a part with a short word as full-text part; None when no trigram begins with it."""
     if not trigrams:
         return None
-    words = f"({' OR '.join(map(_phrase, trigrams))})"
-    words = f"{part.column} : {words}" if part.column else words
-    return Part(MATCHING, (words,), words, reads_texts=True)
+    return _match(part.column, f"({' OR '.join(map(_phrase, trigrams))})")
 
 
 def join_words(parts: Sequence[Part], without: Sequence[Part] = ()) -> Part:
-    """Return the assets that are in all of several full-text parts, and in none of others."""
+    """Return the assets in all of several full-text parts, and in none of others; no labels."""
     words = " AND ".join(f"({part.words})" for part in parts)
     if without:
         words = " NOT ".join([f"({words})", *(f"({part.words})" for part in without)])
@@ -271,15 +299,12 @@ def _owner(text: str) -> Part:
 
 
 def _custom_text(key: str, text: str) -> Part:
-    """Return the assets with a text under a key; full text leaves few of them to be looked at."""
-    if len(text) <= SHORT:
-        scan = "SELECT n FROM metadata WHERE key = ? AND instr(text, ?)"
-        return Part(scan, (key, text), reads_texts=True)
+    """Return the assets with a text under a key; each of its values is there once."""
     sql = (
-        f"SELECT found.n FROM ({MATCHING}) AS found CROSS JOIN metadata"
-        " ON metadata.key = ? AND metadata.n = found.n AND instr(metadata.text, ?)"
+        "SELECT n FROM metadata_value CROSS JOIN metadata_use USING (v)"
+        " WHERE key = ? AND instr(text, ?)"
     )
-    return Part(sql, (f"labels : {_phrase(text)}", key, text), reads_texts=True)
+    return Part(sql, (key, text), reads_texts=True)
 
 
 def _tally(query: Query) -> Test | None:
@@ -309,15 +334,15 @@ def _tally_test(term: Term) -> Test | None:
             return None
 
 
-_TIME_ORDERS = frozenset({"created, n", "created DESC, n DESC"})
+_TIME_ORDERS = frozenset({"created, id_order, n", "created DESC, id_order DESC, n DESC"})
 """These only hold other assets when one comes, goes, or was made at another time."""
 
 
 def _order(query: Query, now: float) -> Order:
-    """Return the order of a query; the number goes the way of the last key, as the indexes do."""
+    """Return the order of a query; equals stand by their ids, in the way of the last key."""
     sort = query.sort or _NEWEST_FIRST
     keys = [(_SORT_COLUMNS[key.field], key.descending) for key in sort]
-    keys.append(("n", sort[-1].descending))
+    keys += [(column, sort[-1].descending) for column in ("id_order", "n")]
     by = ", ".join(f"{column}{' DESC' if descending else ''}" for column, descending in keys)
     ends = [
         between(COMPARED[term.field], interval(term, now))

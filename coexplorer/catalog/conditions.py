@@ -30,7 +30,7 @@ Test = tuple[str, Parameters]
 
 COMPARED = {"size": "size_bytes", "files": "files", "created": "created", "used": "last_used"}
 PLACES = {
-    "name": ("folded", "name"),
+    "name": ("asset", "name_folded"),
     "description": ("folded", "description"),
     "tag": ("tag", "folded"),
     "type": ("asset", "type"),
@@ -62,7 +62,7 @@ _BEYOND = "\U0010ffff"
 """Sorts behind every text that goes on from a beginning."""
 
 _MATCHES = {field.name: "whole" if field.choices else field.match for field in FIELDS}
-_TEXTS = ("name", "description", "labels")
+_TEXTS = ("a.name_folded", "f.description", "f.labels")
 _FOLDED = "folded AS f ON f.n = a.n"
 
 
@@ -124,7 +124,7 @@ def text_test(field: str, column: str, text: str) -> Test:
 
 
 def _reads_texts(term: Term) -> bool:
-    plain = isinstance(term, Match) and not term.custom and term.field in _TEXTS
+    plain = isinstance(term, Match) and not term.custom and term.field == "description"
     return isinstance(term, Word) or plain
 
 
@@ -132,7 +132,7 @@ def _test(term: Term, now: float) -> Test:
     values: Parameters
     match term:
         case Word():
-            tests = (f"instr(f.{column}, ?)" for column in _TEXTS)
+            tests = (f"instr({column}, ?)" for column in _TEXTS)
             test, values = " OR ".join(tests), (fold(term.text),) * len(_TEXTS)
             if start := find_beginning(term.text):
                 named, ends = text_test("id", "a.id", start)

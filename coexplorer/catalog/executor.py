@@ -24,6 +24,7 @@ import msgspec
 
 from coexplorer.catalog.compiler import (
     ARCHIVED,
+    LABELLED,
     Clause,
     Order,
     Part,
@@ -31,6 +32,8 @@ from coexplorer.catalog.compiler import (
     compile_search,
     expand_short,
     join_words,
+    labels_of,
+    words_of,
 )
 from coexplorer.catalog.conditions import Condition, Test
 from coexplorer.query import Query
@@ -214,8 +217,7 @@ class Sets:
             elif not clause.negated and found:
                 found &= self._find_any(connection, clause)
         if new and found:
-            joined = join_words(new, without) if without or len(new) > 1 else new[0]
-            found &= self._find_part(connection, joined)
+            found &= self._find_words(connection, search.condition, new, without)
         elif found == -1:
             found = self._find_part(connection, _ALL)
         asked = set(without) if new else set()
@@ -223,6 +225,37 @@ class Sets:
             if clause.negated and found and clause.parts[0] not in asked:
                 found &= ~self._find_any(connection, clause)
         return found
+
+    def _find_words(
+        self,
+        connection: sqlite3.Connection,
+        condition: Condition,
+        new: Sequence[Part],
+        without: Sequence[Part],
+    ) -> int:
+        """Return the assets in all of some full-text parts, and in none of others.
+
+        Full text joins names and descriptions fastest; what the labels add is mostly little.
+        """
+        if len(new) == 1 and not without:
+            return self._find_part(connection, new[0])
+        labelled = {part: self._find_labels(connection, part) for part in (*new, *without)}
+        more, unsure = _narrow(connection, labelled, without)
+        if unsure.bit_count() > _FEW:
+            found = -1
+            for part, labels in labelled.items():
+                one = labels | self._find_part(connection, words_of(part))
+                found &= ~one if part in without else one
+            return found
+        found = self._find_part(connection, join_words(new, without))
+        for part in without:
+            found &= ~labelled[part]
+        unsure &= ~found
+        fitting = _fitting(connection, condition, _members(unsure)) if unsure else ()
+        return found | (more & ~unsure) | _pack(list(fitting), _find_beyond(connection))
+
+    def _find_labels(self, connection: sqlite3.Connection, part: Part) -> int:
+        return self._find_part(connection, labels_of(part)) if part.labelled else 0
 
     def _find_any(self, connection: sqlite3.Connection, clause: Clause) -> int:
         found = 0
@@ -245,7 +278,10 @@ class Sets:
             if use.rest and _measure_share(connection, use.test, use.parameters) > _MOST:
                 rest = _pack(_fetch(connection, use.rest, use.parameters), beyond)
                 return self._find_part(connection, _ALL) & ~rest
-            return _pack(_fetch(connection, use.sql, use.parameters), beyond)
+            numbers = _fetch(connection, use.sql, use.parameters)
+            if use.labelled:
+                numbers += _fetch(connection, LABELLED, use.parameters)
+            return _pack(numbers, beyond)
 
         counter = "places" if part is _ALL else "changes"
         return self._keep(connection, "set", _KEPT_SETS, part, find, counter=counter)
@@ -345,9 +381,44 @@ def _fitting(
     """Return which of these assets fulfil a condition."""
     rows = connection.execute(
         f"SELECT a.n FROM json_each(?) AS wanted {condition.source} WHERE {condition.test}",
-        (_encode(numbers), *condition.parameters),
+        (_encode(sorted(numbers)), *condition.parameters),  # as they stand in the file
     )
     return {number for (number,) in rows}
+
+
+def _narrow(
+    connection: sqlite3.Connection, labelled: dict[Part, int], without: Sequence[Part]
+) -> tuple[int, int]:
+    """Return which assets are found by a label, and those among them that may not be in all parts.
+
+    Args:
+        connection: To the catalog.
+        labelled: The full-text parts with what their labels find.
+        without: Those of them that no asset may be in.
+    """
+    more = 0
+    for part, labels in labelled.items():
+        more |= 0 if part in without else labels
+    for part in without:
+        more &= ~labelled[part]
+    many = []
+    for part, labels in labelled.items():
+        words = _find_few(connection, part) if more else None
+        if words is None:
+            many.append(part)
+        else:
+            more &= ~words if part in without else labels | words
+    unsure = 0
+    for part in many:
+        unsure |= more & ~labelled[part]
+    return more, unsure
+
+
+def _find_few(connection: sqlite3.Connection, part: Part) -> int | None:
+    """Return the assets of a full-text part, apart from its labels; None if they are not few."""
+    use = words_of(part)
+    found = _fetch(connection, f"{use.sql} LIMIT {_FEW + 1}", use.parameters)
+    return _pack(found, _find_beyond(connection)) if len(found) <= _FEW else None
 
 
 def _encode(numbers: Iterable[int]) -> str:
@@ -381,14 +452,16 @@ def _find_trigrams(connection: sqlite3.Connection, word: str) -> list[str] | Non
     total = connection.execute("SELECT sum(assets) FROM tally").fetchone()[0] or 0
     terms: list[str] = []
     rows = connection.execute(
-        "SELECT term, doc FROM trigrams WHERE term >= ? AND term < ?", (word, word + "\U0010ffff")
+        "SELECT term, doc FROM trigrams WHERE term >= ?1 AND term < ?2 UNION ALL"
+        " SELECT term, doc FROM label_trigrams WHERE term >= ?1 AND term < ?2",
+        (word, word + "\U0010ffff"),
     )
     for term, assets in rows:
         terms.append(term)
         total -= assets
         if total < 0:
             return None
-    return terms
+    return list(dict.fromkeys(terms))
 
 
 def _count_tally(connection: sqlite3.Connection, test: Test) -> int:

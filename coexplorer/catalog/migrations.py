@@ -11,11 +11,14 @@ from collections.abc import Callable
 
 from coexplorer.catalog.letters import letters_of
 from coexplorer.catalog.packing import Packer
-from coexplorer.catalog.schema import TABLES
-from coexplorer.catalog.writing import delete_rows
+from coexplorer.catalog.rows import order_of, reduce_labels
+from coexplorer.catalog.schema import FLAGS, TABLES
+from coexplorer.catalog.writing import write_labels
 from coexplorer.models import is_asset_id
+from coexplorer.query import SEPARATOR
 
 _SAMPLED = 1000
+_AT_ONCE = 10_000
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -37,6 +40,10 @@ def _note_letters(connection: sqlite3.Connection) -> None:
 def _count_places(connection: sqlite3.Connection) -> None:
     """Count changes to the list of all assets by time separately: few changes affect it."""
     connection.execute("INSERT INTO counter VALUES ('places', 0)")
+    _watch_places(connection)
+
+
+def _watch_places(connection: sqlite3.Connection) -> None:
     for event, test in (
         ("INSERT", ""),
         ("DELETE", ""),
@@ -53,19 +60,25 @@ def _tally_more(connection: sqlite3.Connection) -> None:
     for event in ("came", "went", "moved"):
         connection.execute(f"DROP TRIGGER asset_{event}")
     connection.execute("DROP TABLE tally")
-    columns = ("flags", "state", "type", "owner_folded")
-    named = ", ".join(columns)
+    named = ", ".join(_TALLIED)
     connection.execute(
         "CREATE TABLE tally (flags INTEGER NOT NULL, state TEXT NOT NULL, type TEXT NOT NULL,"
         f" owner_folded TEXT NOT NULL, assets INTEGER NOT NULL, PRIMARY KEY ({named}))"
         " WITHOUT ROWID"
     )
     connection.execute(f"INSERT INTO tally SELECT {named}, count(*) FROM asset GROUP BY {named}")
-    new = ", ".join(f"new.{column}" for column in columns)
+    _watch_tally(connection)
+
+
+_TALLIED = ("flags", "state", "type", "owner_folded")
+
+
+def _watch_tally(connection: sqlite3.Connection) -> None:
+    new = ", ".join(f"new.{column}" for column in _TALLIED)
     more = f"INSERT INTO tally VALUES ({new}, 1) ON CONFLICT DO UPDATE SET assets = assets + 1"
-    old = " AND ".join(f"{column} = old.{column}" for column in columns)
+    old = " AND ".join(f"{column} = old.{column}" for column in _TALLIED)
     less = f"UPDATE tally SET assets = assets - 1 WHERE {old}"
-    other = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
+    other = " OR ".join(f"old.{column} IS NOT new.{column}" for column in _TALLIED)
     for event, when, what in (
         ("came", "INSERT ON asset", more),
         ("went", "DELETE ON asset", less),
@@ -78,7 +91,13 @@ def _forget_bad_ids(connection: sqlite3.Connection) -> None:
     """Forget rows with invalid ids: a NUL in one kept every later page from being written."""
     connection.create_function("is_asset_id", 1, is_asset_id)
     bad = connection.execute("SELECT n FROM asset WHERE NOT is_asset_id(id)").fetchall()
-    delete_rows(connection, [n for (n,) in bad])
+    connection.executemany(
+        "INSERT INTO words (words, rowid, name, description, labels)"
+        " SELECT 'delete', n, name, description, labels FROM folded WHERE n = ?",
+        bad,
+    )
+    for table in ("content", "folded", "source", "input", "metadata", "tag", "seen", "asset"):
+        connection.executemany(f"DELETE FROM {table} WHERE n = ?", bad)
     for table, column in (("input", "parent"), ("removed", "id")):
         connection.execute(f"DELETE FROM {table} WHERE NOT is_asset_id({column})")
 
@@ -188,6 +207,134 @@ def _pack_all(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE content SET raw = pack(raw) WHERE n > 0")
 
 
+_LEAN = f"""
+CREATE TABLE asset_lean (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    archived INTEGER,             -- it and the name come early: each look at a row reads them
+    name_folded TEXT NOT NULL,
+    id_order INTEGER NOT NULL,    -- where the id sorts (`rows.order_of`): the last key of each list
+    created REAL,
+    last_used REAL,
+    size_bytes INTEGER,
+    files INTEGER,
+    favorite INTEGER,
+    mine INTEGER,
+    shared INTEGER,
+    external INTEGER NOT NULL,
+    has_mount INTEGER NOT NULL,
+    change INTEGER NOT NULL,
+    letters INTEGER NOT NULL,     -- which characters its texts have (`letters`)
+    flags INTEGER GENERATED ALWAYS AS ({FLAGS}) STORED,
+    type TEXT NOT NULL,
+    state TEXT NOT NULL,
+    owner_folded TEXT NOT NULL,
+    mount_folded TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    name_spelled TEXT,            -- NULL: as it is folded
+    owner_spelled TEXT,           -- NULL: as it is folded
+    mount_spelled TEXT,           -- NULL: as the name, where both fold to the same, or folded
+    name TEXT GENERATED ALWAYS AS (ifnull(name_spelled, name_folded)) VIRTUAL,
+    owner TEXT GENERATED ALWAYS AS (ifnull(owner_spelled, owner_folded)) VIRTUAL,
+    mount TEXT GENERATED ALWAYS AS (
+        CASE WHEN NOT has_mount THEN NULL WHEN mount_spelled IS NOT NULL THEN mount_spelled
+        WHEN mount_folded = name_folded THEN ifnull(name_spelled, name_folded)
+        ELSE mount_folded END
+    ) VIRTUAL
+);
+INSERT INTO asset_lean
+SELECT n, id, archived, name_folded, order_of(id), created, last_used, size_bytes, files, favorite,
+mine, shared, external, mount IS NOT NULL, change, letters, type, state, owner_folded, mount_folded,
+tags, nullif(name, name_folded), nullif(owner, owner_folded),
+nullif(mount, CASE WHEN mount_folded = name_folded THEN name ELSE mount_folded END)
+FROM asset ORDER BY n;
+
+CREATE TABLE folded_lean (        -- folded texts, apart from the name: `asset` has it
+    n INTEGER PRIMARY KEY,
+    description TEXT NOT NULL,
+    labels TEXT NOT NULL          -- `rows.reduce_labels`, between separators
+);
+INSERT INTO folded_lean
+SELECT n, rtrim(description, char(31)), reduce_labels(name, description, labels) FROM folded
+ORDER BY n;
+DROP TABLE trigrams;
+DROP TABLE words;
+DROP TABLE folded;
+DROP TABLE asset;
+ALTER TABLE asset_lean RENAME TO asset;
+ALTER TABLE folded_lean RENAME TO folded;
+
+CREATE INDEX asset_by_created ON asset (created, id_order);
+CREATE INDEX asset_by_used ON asset (last_used, id_order);
+CREATE INDEX asset_by_size ON asset (size_bytes, id_order);
+CREATE INDEX asset_by_files ON asset (files, id_order);
+CREATE INDEX asset_by_name ON asset (name_folded, id_order);
+CREATE INDEX asset_by_type ON asset (type, id_order);
+CREATE INDEX asset_by_state ON asset (state, id_order);
+CREATE INDEX asset_by_owner ON asset (owner_folded, id_order);
+CREATE INDEX asset_by_mount ON asset (mount_folded);
+CREATE INDEX asset_by_change ON asset (change);
+CREATE INDEX asset_by_letters ON asset (letters);
+CREATE INDEX asset_favorite ON asset (created) WHERE favorite = 1;
+CREATE INDEX asset_mine ON asset (created) WHERE mine = 1;
+CREATE INDEX asset_shared ON asset (created) WHERE shared = 1;
+CREATE INDEX asset_archived ON asset (created) WHERE archived = 1;
+
+CREATE VIEW texts AS              -- what `words` is made from
+SELECT n, name_folded || char(31, 31) AS name,
+CASE description WHEN '' THEN '' ELSE description || char(31, 31) END AS description
+FROM folded JOIN asset USING (n);
+CREATE VIRTUAL TABLE words USING fts5 (
+    name, description, content = 'texts', content_rowid = 'n', columnsize = 0,
+    tokenize = 'trigram case_sensitive 1'
+);
+INSERT INTO words (words) VALUES ('rebuild');
+CREATE VIRTUAL TABLE trigrams USING fts5vocab (words, row);
+
+CREATE TABLE label (              -- each text that is a label of any asset, once
+    k INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE     -- folded
+);
+CREATE TABLE label_use (          -- which asset has it, as far as its labels are kept in `folded`
+    k INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (k, n)
+) WITHOUT ROWID;
+CREATE VIEW label_texts AS SELECT k, text || char(31, 31) AS text FROM label;
+CREATE VIRTUAL TABLE label_words USING fts5 (
+    text, content = 'label_texts', content_rowid = 'k', columnsize = 0,
+    tokenize = 'trigram case_sensitive 1'
+);
+CREATE VIRTUAL TABLE label_trigrams USING fts5vocab (label_words, row);
+"""
+"""Full text of each label once instead of in each asset, no text twice, and ids in the indexes
+again: as numbers, of which the first characters of an id are enough."""
+
+
+def _make_lean(connection: sqlite3.Connection) -> None:
+    """Keep no text of an asset twice, and have equals stand by their ids."""
+
+    def reduce(*texts: str) -> str:
+        name, description, labels = (text.rstrip(SEPARATOR) for text in texts)
+        return SEPARATOR.join(reduce_labels(name, description, labels.split(SEPARATOR)))
+
+    connection.create_function("reduce_labels", 3, reduce)
+    connection.create_function("order_of", 1, order_of)
+    for statement in _split(_LEAN):
+        connection.execute(statement)
+    _watch_places(connection)
+    _watch_tally(connection)
+    last = -1
+    while True:
+        rows = connection.execute(
+            "SELECT n, labels FROM folded WHERE n > ? ORDER BY n LIMIT ?", (last, _AT_ONCE)
+        ).fetchall()
+        if not rows:
+            return
+        write_labels(connection, [(n, text.split(SEPARATOR)) for n, text in rows if text])
+        last = rows[-1][0]
+
+
 def _split(script: str) -> list[str]:
     """Return the statements of a script; `executescript` would commit the transaction."""
     statements: list[str] = []
@@ -207,6 +354,7 @@ MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("tally types and owners", _tally_more),
     ("forget what has no usable id", _forget_bad_ids),
     ("keep once what many assets share", _keep_once),
+    ("keep no text twice", _make_lean),
 )
 """Each takes the file from the version of its index to the next, inside one transaction."""
 

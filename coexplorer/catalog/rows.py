@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -31,7 +33,8 @@ class Columns(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         asset: Named columns of `asset` that come from the platform's object.
-        folded: name, description and labels for the full-text index.
+        folded: name and description for the full-text index.
+        labels: Tags and values of custom metadata that are not found with those anyway.
         tags: ``(folded, text)``.
         metadata: ``(key, position, text, number, name)``.
         source: The columns of `source`; None when there is nothing to say.
@@ -39,7 +42,8 @@ class Columns(msgspec.Struct, frozen=True, gc=False):
     """
 
     asset: dict[str, object]
-    folded: tuple[str, str, str]
+    folded: tuple[str, str]
+    labels: tuple[str, ...]
     tags: tuple[tuple[str, str], ...]
     metadata: tuple[tuple[str, int, str, float | None, str], ...]
     source: tuple[str, ...] | None
@@ -57,12 +61,9 @@ def build_columns(asset: Asset) -> Columns:
     """Return what the catalog writes for an asset, apart from its raw JSON."""
     tags = tuple(storable(tag) for tag in asset.tags)
     metadata = tuple(_metadata(asset.custom_metadata))
-    labels = [fold(tag) for tag in tags] + [text for _, _, text, _, _ in metadata]
-    pad = SEPARATOR * 2
-    folded = (
-        fold(asset.name) + pad,
-        fold(asset.description) + pad,
-        SEPARATOR.join(labels) + pad,
+    name, description = fold(asset.name), fold(asset.description)
+    labels = reduce_labels(
+        name, description, [fold(tag) for tag in tags] + [text for _, _, text, _, _ in metadata]
     )
     source, made = asset.source, asset.provenance
     texts = (
@@ -82,19 +83,16 @@ def build_columns(asset: Asset) -> Columns:
         "external": int(source is not None and source.external),
         "type": storable(asset.type),
         "state": storable(asset.state),
-        "letters": letters_of(folded),
-        "name_folded": fold(asset.name),
-        "owner_folded": fold(asset.owner),
-        "mount_folded": fold(asset.mount or ""),
+        "letters": letters_of((name, description, *labels)),
+        "id_order": order_of(asset.id),
         "tags": msgspec.json.encode(tags).decode(),
-        "name": storable(asset.name),
-        "owner": storable(asset.owner),
-        "mount": None if asset.mount is None else storable(asset.mount),
+        **_spell(storable(asset.name), storable(asset.owner), asset.mount),
     }
     parents = made.data_assets if made else ()
     return Columns(
         asset=columns,
-        folded=folded,
+        folded=(name, description),
+        labels=labels,
         tags=tuple({(fold(tag), tag): None for tag in tags}),
         metadata=metadata,
         source=tuple(fold(text) for text in texts) if any(texts) else None,
@@ -103,6 +101,60 @@ def build_columns(asset: Asset) -> Columns:
             | {(storable(parent), "contains"): None for parent in asset.contained}
         ),
     )
+
+
+def _spell(name: str, owner: str, mount: str | None) -> dict[str, object]:
+    """Return the columns of these texts: folded, and as they are spelled where that is new."""
+    name_folded, owner_folded = fold(name), fold(owner)
+    mount = None if mount is None else storable(mount)
+    mount_folded = fold(mount or "")
+    likely = name if mount_folded == name_folded else mount_folded
+    return {
+        "name_folded": name_folded,
+        "name_spelled": None if name == name_folded else name,
+        "owner_folded": owner_folded,
+        "owner_spelled": None if owner == owner_folded else owner,
+        "mount_folded": mount_folded,
+        "mount_spelled": None if mount == likely else mount,
+        "has_mount": int(mount is not None),
+    }
+
+
+def reduce_labels(name: str, description: str, labels: Iterable[str]) -> tuple[str, ...]:
+    """Return the labels that no other text of an asset contains: a search finds the others there.
+
+    All texts are folded (`query.fold`).
+    """
+    kept: list[str] = []
+    texts = f"{name}{SEPARATOR}{description}"
+    for label in sorted(dict.fromkeys(labels), key=len, reverse=True):
+        if label not in texts:
+            kept.append(label)
+            texts = f"{texts}{SEPARATOR}{label}"
+    return tuple(kept)
+
+
+_ORDERED: Final = 12
+_KNOWN: Final = "-0123456789abcdefghijklmnopqrstuvwx"
+_DIGITS: Final = "123456789abcdefghijklmnopqrstuvwxyz"
+_PLACES: Final = dict(zip(_KNOWN, _DIGITS, strict=True))
+"""The digit of each character that ids are made of; 0 is for the end."""
+
+
+def order_of(asset_id: str) -> int:
+    """Return a number that is no smaller than those of ids before this one, and seldom equal.
+
+    It ends the keys of lists: assets that are otherwise equal stand by their ids, everywhere.
+    """
+    digits = ""
+    for character in asset_id[:_ORDERED]:
+        digit = _PLACES.get(character)
+        if digit is None:  # behind all that goes on with the nearest one before it
+            lower = max((one for one in _KNOWN if one < character), default="")
+            digits = f"{digits}{_PLACES[lower]}".ljust(_ORDERED, "z") if lower else digits
+            break
+        digits += digit
+    return int(digits.ljust(_ORDERED, "0"), 36)
 
 
 def _integer(number: int | None) -> int | None:

@@ -17,7 +17,7 @@ FLAG_BITS = {
 }
 """Bits of `asset.flags`, named as in the query language. Unknown counts as no."""
 
-_FLAGS = """
+FLAGS = """
     (archived IS 1) * 1 + (favorite IS 1) * 2 + (mine IS 1) * 4 + (shared IS 1) * 8
     + (external IS 1) * 16 + (external IS NOT 1) * 32 + (last_used IS 0) * 64
     + (tags = '[]') * 128
@@ -46,7 +46,7 @@ CREATE TABLE asset (
     owner TEXT NOT NULL,
     mount TEXT,
     change INTEGER NOT NULL,      -- the change number (counter) of its last real change
-    flags INTEGER GENERATED ALWAYS AS ({_FLAGS}) STORED -- bits, see FLAG_BITS
+    flags INTEGER GENERATED ALWAYS AS ({FLAGS}) STORED -- bits, see FLAG_BITS
 );
 CREATE INDEX asset_by_created ON asset (created, id);
 CREATE INDEX asset_by_used ON asset (last_used, id);

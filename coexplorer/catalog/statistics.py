@@ -257,10 +257,10 @@ def build_stats(
     start, parameters = _chosen(numbers)
     rows = connection.execute(
         f"{start} SELECT {ROW_COLUMNS} FROM chosen JOIN asset AS a USING (n)"
-        " WHERE a.size_bytes IS NOT NULL ORDER BY a.size_bytes DESC, a.n LIMIT ?"
+        " WHERE a.size_bytes IS NOT NULL ORDER BY a.size_bytes DESC, a.id_order DESC LIMIT ?"
         if numbers is not None
         else f"SELECT {ROW_COLUMNS} FROM asset AS a"
-        " WHERE a.size_bytes IS NOT NULL ORDER BY a.size_bytes DESC LIMIT ?",
+        " WHERE a.size_bytes IS NOT NULL ORDER BY a.size_bytes DESC, a.id_order DESC LIMIT ?",
         (*parameters, largest),
     )
     chosen = _Chosen(connection, numbers)

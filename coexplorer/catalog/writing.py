@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -12,7 +13,7 @@ from coexplorer.catalog.executor import read_change
 from coexplorer.catalog.packing import Packer
 from coexplorer.catalog.rows import Columns, build_columns, digest
 from coexplorer.models import AssetId, Membership, Record
-from coexplorer.query import fold
+from coexplorer.query import SEPARATOR, fold
 
 T = TypeVar("T")
 Flag = Literal["archived", "favorite", "mine", "shared"]
@@ -23,8 +24,13 @@ an edit while a sweep was under way. If it is older than that, the clock was set
 
 _ASSET: Final = (
     "id", "created", "last_used", "size_bytes", "files", "external", "type", "state",
-    "name_folded", "owner_folded", "mount_folded", "tags", "name", "owner", "mount", "letters",
+    "id_order", "name_folded", "name_spelled", "owner_folded", "owner_spelled", "mount_folded",
+    "mount_spelled", "has_mount", "tags", "letters",
 )  # fmt: skip
+PAD: Final = SEPARATOR * 2
+"""Ends each text in full text, so that a word of one or two characters begins a trigram wherever it
+stands."""
+
 _PART: Final = 1000
 _FLAGS: Final[tuple[Flag, ...]] = ("archived", "favorite", "mine", "shared")
 _INSERT: Final = (
@@ -143,11 +149,7 @@ def _write_batch(connection: sqlite3.Connection, batch: _Batch) -> None:
         "INSERT INTO content VALUES (?, ?, ?)",
         ((n, packer.pack(raw), fresh) for n, raw, fresh in batch.contents),
     )
-    folded = [(n, *columns.folded) for n, columns in batch.columns]
-    connection.executemany("INSERT INTO folded VALUES (?, ?, ?, ?)", folded)
-    connection.executemany(
-        "INSERT INTO words (rowid, name, description, labels) VALUES (?, ?, ?, ?)", folded
-    )
+    _write_texts(connection, [(n, columns.folded, columns.labels) for n, columns in batch.columns])
     connection.executemany(
         "INSERT INTO tag VALUES (?, ?, ?)",
         ((key, n, text) for n, columns in batch.columns for key, text in columns.tags),
@@ -169,6 +171,47 @@ def _write_batch(connection: sqlite3.Connection, batch: _Batch) -> None:
     )
     connection.execute("UPDATE counter SET value = ? WHERE name = 'number'", (batch.number,))
     set_change(connection, batch.change)
+
+
+def _write_texts(
+    connection: sqlite3.Connection,
+    texts: Sequence[tuple[int, tuple[str, str], tuple[str, ...]]],
+) -> None:
+    """Write what full text finds: the numbers of assets, name and description, labels."""
+    connection.executemany(
+        "INSERT INTO folded VALUES (?, ?, ?)",
+        ((n, description, SEPARATOR.join(labels)) for n, (_, description), labels in texts),
+    )
+    connection.executemany(
+        "INSERT INTO words (rowid, name, description) VALUES (?, ?, ?)",
+        ((n, *(text and text + PAD for text in both)) for n, both, _ in texts),
+    )
+    write_labels(connection, [(n, labels) for n, _, labels in texts])
+
+
+def write_labels(
+    connection: sqlite3.Connection, labelled: Sequence[tuple[int, Iterable[str]]]
+) -> None:
+    """Write which assets, by their numbers, are found by which labels (`rows.reduce_labels`)."""
+    known = _number_labels(connection, {label for _, labels in labelled for label in labels})
+    connection.executemany(
+        "INSERT INTO label_use VALUES (?, ?)",
+        sorted((known[label], n) for n, labels in labelled for label in labels),
+    )
+
+
+def _number_labels(connection: sqlite3.Connection, labels: AbstractSet[str]) -> dict[str, int]:
+    """Return the numbers of labels; new ones are added."""
+    find = "SELECT text, k FROM json_each(?) AS wanted CROSS JOIN label ON text = wanted.value"
+    known: dict[str, int] = dict(connection.execute(find, (_json(labels),)))
+    new = sorted(labels - known.keys())
+    connection.executemany("INSERT INTO label (text) VALUES (?)", ((label,) for label in new))
+    known.update(connection.execute(find, (_json(new),)))
+    connection.executemany(
+        "INSERT INTO label_words (rowid, text) VALUES (?, ?)",
+        ((known[label], label + PAD) for label in new),
+    )
+    return known
 
 
 def set_change(connection: sqlite3.Connection, change: int) -> None:
@@ -196,10 +239,18 @@ def _delete_details(connection: sqlite3.Connection, numbers: Sequence[int]) -> N
         return
     wanted = (_json(numbers),)
     connection.execute(
-        "INSERT INTO words (words, rowid, name, description, labels)"
-        " SELECT 'delete', n, name, description, labels FROM folded"
+        "INSERT INTO words (words, rowid, name, description)"
+        " SELECT 'delete', n, name, description FROM texts"
         " WHERE n IN (SELECT value FROM json_each(?))",
         wanted,
+    )
+    labels = connection.execute(
+        "SELECT n, labels FROM folded WHERE labels != '' AND n IN (SELECT value FROM json_each(?))",
+        wanted,
+    ).fetchall()
+    connection.executemany(
+        "DELETE FROM label_use WHERE n = ? AND k = (SELECT k FROM label WHERE text = ?)",
+        ((n, label) for n, joined in labels for label in joined.split(SEPARATOR)),
     )
     tags = connection.execute(
         "SELECT asset.n, tag.value FROM asset, json_each(asset.tags) AS tag"

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from coexplorer.catalog import Catalog, connections
@@ -138,30 +137,6 @@ def test_migration_keeps_the_rows(filled: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(connections, "VERSION", VERSION + 1)
     assert read_ids(filled) == before
     assert pragma(filled, "user_version") == VERSION + 1
-
-
-def test_what_an_older_version_took_for_an_id_is_forgotten(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A NUL in one made every later page fail, and the program say to delete the catalog."""
-    good = make_records(20, 3)
-    bad = [
-        msgspec.structs.replace(
-            record, asset=msgspec.structs.replace(record.asset, id=AssetId(f"{text}"))
-        )
-        for record, text in zip(make_records(4, 9), ["a\0b", "..", "a\nb", "x" * 300], strict=True)
-    ]
-    with monkeypatch.context() as patch:
-        patch.setattr(connections, "MIGRATIONS", MIGRATIONS[:4])
-        patch.setattr(connections, "VERSION", 4)
-        with Catalog.open(path) as catalog:
-            catalog.upsert([*good, *bad])
-    with Catalog.open(path) as catalog:
-        assert not catalog.problem
-        every = parse_query("is:any")
-        assert sorted(catalog.ids(every, now=NOW)) == sorted(each.asset.id for each in good)
-        assert catalog.count(every, now=NOW) == len(good)
-        catalog.upsert(make_records(30, 4))
 
 
 def test_migration_that_fails_leaves_the_file_as_it_was(
@@ -357,55 +332,3 @@ def test_closed_catalog_says_so(filled: Path) -> None:
         catalog.ids(EVERYTHING, now=NOW)
     with pytest.raises(CatalogError):
         catalog.upsert(make_records(1, 1))
-
-
-def test_catalog_of_an_older_schema_is_brought_up_to_date_with_all_it_knows(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One letter is found by a column, and the order by a counter, that the first schema lacked."""
-    records = make_records(40, 3)
-    with monkeypatch.context() as patch:
-        patch.setattr(connections, "MIGRATIONS", MIGRATIONS[:5])
-        patch.setattr(connections, "VERSION", 5)
-        with Catalog.open(path) as catalog:
-            catalog.upsert(records)
-            before = {
-                text: catalog.ids(parse_query(text), now=NOW) for text in ("a", "-a", "is:any")
-            }
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for event in ("insert", "delete", "update"):
-            connection.execute(f"DROP TRIGGER place_{event}")
-        connection.execute("DELETE FROM counter WHERE name = 'places'")
-        connection.execute("DROP INDEX asset_by_letters")
-        connection.execute("ALTER TABLE asset DROP COLUMN letters")
-        connection.execute("PRAGMA user_version = 1")
-    with Catalog.open(path) as catalog:
-        assert not catalog.problem
-        assert before["a"]
-        for text, ids in before.items():
-            assert catalog.ids(parse_query(text), now=NOW) == ids
-        catalog.upsert(make_records(60, 4))
-        assert catalog.count(EVERYTHING, now=NOW) > len(records)
-    assert pragma(path, "user_version") == VERSION
-
-
-def test_what_an_older_schema_did_not_tally_is_counted(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Types and owners are tallied since the fourth schema."""
-    records = make_records(60, 3)
-    with monkeypatch.context() as patch:
-        patch.setattr(connections, "MIGRATIONS", MIGRATIONS[:3])
-        patch.setattr(connections, "VERSION", 3)
-        with Catalog.open(path) as catalog:
-            catalog.upsert(records)
-    queries = [parse_query(text) for text in ("type:result", "owner:a -type:dataset", "is:any")]
-    with Catalog.open(path) as catalog:
-        for query in queries:
-            assert catalog.count(query, now=NOW) == len(catalog.ids(query, now=NOW)) > 0
-        catalog.upsert(
-            [msgspec.structs.replace(one, fetched_at=9.0) for one in make_records(60, 4)]
-        )
-        catalog.remove([records[0].asset.id])
-        for query in queries:
-            assert catalog.count(query, now=NOW) == len(catalog.ids(query, now=NOW)) > 0

@@ -283,11 +283,13 @@ def _merge(old: Record | None, new: Record) -> Record:
 
 def _assert_no_leftovers(path: Path, count: int) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+        for table in ("words", "label_words"):
+            check = f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)"  # noqa: S608
+            connection.execute(check)
         for table in ("asset", "content", "seen", "folded"):
             rows = connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own names
             assert rows.fetchone() == (count,), table
-        for table in ("tag", "metadata", "source", "input"):
+        for table in ("tag", "metadata", "label_use", "source", "input"):
             orphans = f"SELECT count(*) FROM {table} WHERE n NOT IN (SELECT n FROM asset)"  # noqa: S608
             assert connection.execute(orphans).fetchone() == (0,), table
         tallied = connection.execute("SELECT coalesce(sum(assets), 0) FROM tally").fetchone()

@@ -36,11 +36,10 @@ _HOURS = {"h": 1, "d": 24, "w": 24 * 7, "m": 24 * 30, "y": 24 * 365}
 
 
 def find_naively(records: Sequence[Record], query: Query, now: float) -> list[str]:
-    """Return the ids of the records that `query` finds, in its order; equals as they came."""
+    """Return the ids of the records that `query` finds, in its order."""
     found = [record for record in records if matches(query, record, now)]
     sort = query.sort or (SortKey("created", descending=True),)
-    if sort[-1].descending:
-        found.reverse()
+    found.sort(key=lambda record: record.asset.id, reverse=sort[-1].descending)
     for key in reversed(sort):
         found.sort(key=lambda record, key=key: _sort_key(record.asset, key.field), reverse=False)  # type: ignore[misc]  # bound at once
         if key.descending:
