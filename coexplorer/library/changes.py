@@ -257,6 +257,8 @@ class Changes:
     async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool = True) -> bool:
         """Replace a kept text with a newer one; `retry` sends it.
 
+        What may have arrived is never replaced: `edit` finds out, and goes on from it.
+
         Args:
             entry_id: The entry.
             base: The fields as the user has seen them.
@@ -264,7 +266,7 @@ class Changes:
             check: Refuse what the platform would refuse; otherwise keep it as it is.
 
         Returns:
-            False if it is no longer kept, or is not the user's own edit.
+            False if it is no longer kept, or may have arrived, or is not the user's own edit.
 
         Raises:
             InvalidField: A field is not allowed; nothing was written down.

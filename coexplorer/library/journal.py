@@ -321,8 +321,7 @@ class Journal(JournalReader):
         """Put a newer text in the place of one that is kept; False if it can't be.
 
         It is judged no longer by what a change of many was selected by: somebody looked at it.
-        What may have been sent is unsent from now on: the newer text never was. A part of an undo
-        stays what it is.
+        What may have been sent is left as it is: the newer text never was. So is a part of an undo.
 
         Args:
             entry_id: The entry.
@@ -335,18 +334,15 @@ class Journal(JournalReader):
         """
         with self._file.transaction() as connection:
             found = connection.execute(
-                "UPDATE entries SET base = ?, mine = ?, shown = NULL, fit = NULL,"  # noqa: S608 - only marks
-                " state = CASE state WHEN ? THEN ? ELSE state END"
-                f" WHERE id = ? AND action = ? AND state IN ({KEPT_MARKS})"
+                "UPDATE entries SET base = ?, mine = ?, shown = NULL, fit = NULL"  # noqa: S608 - only marks
+                f" WHERE id = ? AND action = ? AND state IN ({NOT_THERE_MARKS})"
                 " AND (SELECT purpose FROM batches WHERE id = entries.batch_id) = ?",
                 (
                     encode_value(base),
                     encode_value(mine),
-                    State.UNKNOWN,
-                    State.UNSENT,
                     entry_id,
                     Action.EDIT,
-                    *KEPT,
+                    *NOT_THERE,
                     Purpose.DO,
                 ),
             ).rowcount

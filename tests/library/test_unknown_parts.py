@@ -237,3 +237,52 @@ async def test_delete_stays_unknown_where_no_look_tells(
         await library.changes.delete(AssetId(OLD))
     assert look.struck
     assert [each.state for each in await library.log.unsent()] == [State.UNKNOWN]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("check", [True, False])
+async def test_a_newer_text_never_replaces_one_that_may_have_arrived(
+    library: Library, server: DemoServer, moment: str, *, check: bool
+) -> None:
+    base = (await library.platform.fetch(ID)).asset.fields
+    mine = build_mine(base)
+    await leave_unknown(server, moment, "PUT", lambda: library.changes.edit(ID, base, mine))
+    (entry,) = await library.log.unsent()
+    newer = msgspec.structs.replace(mine, name="newer")
+    assert not await library.changes.amend(entry.id, base, newer, check=check)
+    assert (await library.log.unsent()) == [entry], "nobody has looked yet"
+    await library.changes.edit(ID, base, newer)
+    assert server.store.get(RAW).name == "newer"
+    for kept in await library.log.kept():
+        await library.changes.retry(kept.id)
+    assert server.store.get(RAW).name == "newer", "the older text has not come back"
+    # Each of them is taken back by its own undo, back to what was there before.
+    while await library.log.undoable() is not None:
+        await library.changes.undo()
+    assert server.store.get(RAW).name == base.name
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_a_newer_text_is_kept_beside_one_that_nobody_can_judge(
+    library: Library, server: DemoServer, *, arrived: bool
+) -> None:
+    base = (await library.platform.fetch(ID)).asset.fields
+    mine = build_mine(base)
+    await leave_unknown(
+        server,
+        "after" if arrived else "before",
+        "PUT",
+        lambda: library.changes.edit(ID, base, mine),
+    )
+    (entry,) = await library.log.unsent()
+    newer = msgspec.structs.replace(mine, name="newer")
+    server.stop()
+    assert not await library.changes.amend(entry.id, base, newer)
+    with pytest.raises(ApiError):
+        await library.changes.edit(ID, base, newer)
+    assert len(await library.log.kept()) == 2
+    server.start()
+    for each in await library.log.kept():
+        await library.changes.retry(each.id)
+    assert server.store.get(RAW).name == "newer"
+    assert await library.log.kept() == []
