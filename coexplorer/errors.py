@@ -237,6 +237,11 @@ class InvalidField(CoexplorerError):
         self.field = field
 
 
+def be(names: Sequence[str]) -> str:
+    """Return the verb that follows the names of fields: ``was`` or ``were``."""
+    return "was" if len(names) == 1 and names[0] != "tags" else "were"
+
+
 class EditConflict(CoexplorerError):
     """Somebody changed the same field since it was read.
 
@@ -246,7 +251,7 @@ class EditConflict(CoexplorerError):
         base: What the front end had shown.
         mine: What the user wants.
         theirs: What the platform has now.
-        own: The numbers of the same user's changes that did all of it; empty: somebody else.
+        own: The numbers of the same user's changes that did all of it; empty: nobody knows who.
     """
 
     def __init__(
@@ -262,8 +267,8 @@ class EditConflict(CoexplorerError):
         names = " and ".join(fields)
         numbers = " and ".join(str(number) for number in dict.fromkeys(own))
         who = f"you changed the {names} of this asset elsewhere (change {numbers})"
-        if not own:
-            who = f"somebody else changed the {names} of this asset"
+        if not own:  # it may have been the same user, in a browser or on another machine
+            who = f"the {names} of this asset {be(fields)} changed elsewhere"
         super().__init__(
             f"{who} since you read it",
             hint="look at both versions and choose, or edit again from theirs",
@@ -273,6 +278,7 @@ class EditConflict(CoexplorerError):
         self.base = base
         self.mine = mine
         self.theirs = theirs
+        self.own = tuple(own)
 
 
 class AmbiguousAsset(CoexplorerError):
@@ -325,7 +331,7 @@ class ChangedSince(Refused):
     def __init__(self, what: Sequence[str], name: str = "") -> None:
         called = f"; it is called {name!r} now" if name else ""
         super().__init__(
-            f"somebody changed its {' and '.join(what)} since it was shown{called}",
+            f"its {' and '.join(what)} {be(what)} changed elsewhere since it was shown{called}",
             hint="it was not deleted: look at it again, then delete it if you still want to",
         )
         self.what = tuple(what)

@@ -270,7 +270,7 @@ class Client:
             is_as_before = is_as_before and (seen is None or find_odd(now) == find_odd(seen))
             if not (now.fields.same_as(before) and is_as_before):
                 raise Conflict(
-                    "somebody else changed this asset while the change was on its way",
+                    "this asset was changed elsewhere while the change was on its way",
                     hint="look at its current state, then edit again",
                     outcome_unknown=maybe_done,
                 )

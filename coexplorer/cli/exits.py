@@ -38,7 +38,7 @@ MEANINGS = {
     REFUSED: "the platform refused it, or coexplorer did for safety",
     PLATFORM: "trouble with the platform or the way to it; trying again later may help",
     PARTLY: "done for some assets and not for others, or answered from a part of them",
-    CONFLICT: "somebody else changed the same field; your text is kept",
+    CONFLICT: "the same field was changed elsewhere; your text is kept",
     LOCAL: "trouble on this machine: a full disk, a file that can't be read or written",
     ASSET_FAILED: "the asset that was waited for ended in failed",
     TIMED_OUT: "the time that --timeout gave is over, whatever was waited for",

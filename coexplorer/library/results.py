@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from coexplorer.errors import CoexplorerError, NoLongerFits
+from coexplorer.errors import CoexplorerError, NoLongerFits, be
 from coexplorer.fields import (
     FIELD_BY_NAME,
     Fields,
@@ -113,13 +113,13 @@ def describe_left_alone(fields: Sequence[str], left_to: Iterable[tuple[str, int]
         left_to: See `EditResult.left_to`.
     """
     if left_to is None:
-        return f"the {' and '.join(fields)} {'was' if len(fields) == 1 else 'were'} changed since"
+        return f"the {' and '.join(fields)} {be(fields)} changed since"
     ours, parts = dict(left_to), []
     for number in dict.fromkeys(ours.get(name) for name in fields):
-        names = " and ".join(name for name in fields if ours.get(name) == number)
-        who = "somebody" if number is None else "you"
-        which = "" if number is None else f" (change {number})"
-        parts.append(f"{who} changed the {names} since{which}")
+        those = [name for name in fields if ours.get(name) == number]
+        names = " and ".join(those)
+        told = f"the {names} {be(those)} changed elsewhere since"
+        parts.append(told if number is None else f"you changed the {names} since (change {number})")
     return " and ".join(parts)
 
 

@@ -126,7 +126,7 @@ async def _note(
             "no such asset, or not shared with you", hint="it did not arrive before that"
         ),
         State.CONFLICT: Refused(
-            "somebody else changed the same since, so nothing shows whether it had arrived",
+            "it was changed to something else since, so nothing shows whether it had arrived",
             hint="look at the asset, then retry or discard it",
         ),
     }

@@ -82,9 +82,9 @@ def _tell_who(report: BatchReport) -> str:
         for field in result.skipped_fields
     }
     if by == {None}:
-        return "somebody changed it since"
+        return "it was changed elsewhere since"
     if None in by:
-        return "you or somebody else changed it since"
+        return "it was changed since, by you or elsewhere"
     changes = " and ".join(str(number) for number in sorted(each for each in by if each))
     return f"you changed it since (change {changes})"
 

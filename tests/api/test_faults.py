@@ -132,7 +132,7 @@ async def test_an_update_that_met_another_is_a_conflict(server: DemoServer, clie
     before = (await client.get(A1)).fields
     server.faults.add(503, "PUT", "data_assets/*", times=1)
     server.store.update(RAW, name="theirs")
-    with pytest.raises(Conflict, match="somebody else changed this asset"):
+    with pytest.raises(Conflict, match="changed elsewhere"):
         await client.update(A1, MEANT, before=before)
     assert server.store.get(RAW).name == "theirs"
     assert len(server.requests("PUT")) == 1

@@ -210,7 +210,7 @@ def test_an_undo_that_does_nothing_says_why_and_is_not_used_up(program: Program)
         done = program("undo")
         assert done.code == 5
         assert stored(program, RAW).name in done.err
-        assert "somebody changed the description since" in done.err
+        assert "the description was changed elsewhere since" in done.err
         assert "the change before it: coexplorer undo 1 (add tag before)" in done.err
         assert "changed 0 assets, 1 left out" in done.out
         assert stored(program, RAW).description == "theirs"
@@ -319,7 +319,7 @@ def test_retry_says_what_became_of_it(program: Program) -> None:
     program.server.store.update(RAW, name="theirs")
     done = program("retry", "2")
     assert done.code == 5
-    assert "somebody changed the name since" in done.err
+    assert "the name was changed elsewhere since" in done.err
     assert "changed" not in done.out
     assert stored(program, RAW).name == "theirs"
 
@@ -344,7 +344,7 @@ def test_the_same_field_changed_by_somebody_else_is_a_conflict(program: Program)
     done = program(*args)
     program.server.faults.remove(rule)
     assert done.code == 8
-    assert "somebody else changed the name" in done.err
+    assert "the name of this asset was changed elsewhere" in done.err
     assert stored(program, RAW).name == "theirs"
     assert program.server.requests("PUT") == []
     assert "conflict" in program.ok("log").out

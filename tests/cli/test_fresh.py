@@ -153,7 +153,7 @@ def test_delete_that_could_not_be_sent_is_judged_again_when_it_is_named(
     synced.server.faults.remove(rule)
     retag(synced, OLD, "keep")
     done = synced(*how, "1")
-    assert "somebody changed its tags since it was shown" in done.err
+    assert "its tags were changed elsewhere since it was shown" in done.err
     assert synced.server.store.find(OLD) is not None
     synced.ok("rm", OLD, "--yes")
     assert synced.server.store.find(OLD) is None

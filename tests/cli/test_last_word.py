@@ -276,7 +276,7 @@ def test_an_undo_that_goes_out_later_says_what_it_left_alone(program: Program) -
     program.server.store.update(RAW, description="theirs")
     done = program("retry")
     assert done.code == 7
-    assert "somebody changed the description since; left alone" in done.err
+    assert "the description was changed elsewhere since; left alone" in done.err
 
 
 @pytest.mark.parametrize("how", ["a list", "a query"])
@@ -333,7 +333,7 @@ def test_what_fails_again_names_its_asset(program: Program) -> None:
     program.server.start()
     program.server.store.update(RAW, description="theirs")
     done = program("retry")
-    assert f"{program.server.store.get(RAW).name} ({RAW[:8]}): somebody else changed" in done.err
+    assert f"{program.server.store.get(RAW).name} ({RAW[:8]}): the " in done.err
 
 
 def test_a_conflict_says_what_ends_it(program: Program) -> None:

@@ -111,7 +111,7 @@ async def test_undo_of_what_others_changed_wholly_is_skipped_with_the_reason(
     left_alone = [(each.asset_id, each.skipped_fields) for each in report.skipped]
     assert left_alone == [(one, ("description",))]
     assert report.skipped[0].error is not None
-    assert "somebody changed the description" in report.skipped[0].error.message
+    assert "the description was changed elsewhere" in report.skipped[0].error.message
     assert server.store.get(one).description == "theirs"
     assert server.store.get(two).description == ""
     assert (await library.changes.undo()).of(State.SKIPPED), "it is not used up"

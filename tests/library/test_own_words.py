@@ -330,7 +330,7 @@ class Person:
             except NotFound:
                 continue
             why = result.error.message if result.error else ""
-            if result.state in (State.CONFLICT, State.REFUSED) or "somebody" in why:
+            if result.state in (State.CONFLICT, State.REFUSED) or "elsewhere" in why:
                 await self.fail(f"entry {number} is {result.state}: {why}")
         assert await self.library.log.kept() == [], self.said
         self.model.retry()

@@ -232,7 +232,7 @@ async def test_what_changed_while_the_dialog_stood_is_not_deleted(
         if marks:
             await app.until_shown("y do it")
             await app.press("y")
-        await app.until_shown("somebody changed its name and tags since it was")
+        await app.until_shown("its name and tags were changed elsewhere since")
         assert server.store.find(OUTSIDE) is not None
         assert not server.store.get(OUTSIDE).archived
 
