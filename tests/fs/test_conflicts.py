@@ -453,7 +453,7 @@ def test_discarding_or_sending_it_elsewhere_ends_a_conflict(mounted: Mounted, ve
     assert there(mounted, verb) == "mine after all"
 
 
-def test_a_reader_that_has_it_open_sees_theirs_after_a_failed_rename(mounted: Mounted) -> None:
+def test_a_reader_that_has_it_open_keeps_its_text_over_a_failed_rename(mounted: Mounted) -> None:
     path = mounted.asset("held") / "description.md"
     with path.open() as reader:
         assert reader.read() == "old text\n"
@@ -462,9 +462,11 @@ def test_a_reader_that_has_it_open_sees_theirs_after_a_failed_rename(mounted: Mo
         scratch.write_text("mine\n")
         with pytest.raises(OSError, check=lambda error: error.errno == errno.EBUSY):
             scratch.replace(path)
+        wait_until(lambda: path.stat().st_size == len(THEIRS) + 1, "their size by its name")
+        assert look(path) == f"{THEIRS}\n"
         reader.seek(0)
-        assert reader.read() == f"{THEIRS}\n"
-        assert os.fstat(reader.fileno()).st_size == len(THEIRS) + 1
+        assert reader.read() == "old text\n"
+        assert os.fstat(reader.fileno()).st_size == len("old text\n")
     assert look(path) == f"{THEIRS}\n"
 
 

@@ -164,7 +164,7 @@ def test_two_mounts_of_one_profile_see_each_others_edits(mounted: Mounted) -> No
         other.clean_up()
 
 
-def test_a_change_between_open_and_read_is_what_the_process_was_shown(mounted: Mounted) -> None:
+def test_what_is_open_keeps_its_text_and_is_what_the_process_was_shown(mounted: Mounted) -> None:
     mounted.start()
     path = mounted.asset("a1") / "tags"
     link = mounted.folder / "tags" / "gamma" / "a1"
@@ -173,28 +173,29 @@ def test_a_change_between_open_and_read_is_what_the_process_was_shown(mounted: M
     try:
         assert mounted.cli("edit", make_id(1), "--tags", "gamma", "--yes").returncode == 0
         wait_until(link.is_symlink, "the colleague's change")
-        assert os.read(reading, 100) == b"gamma\n"
+        assert os.read(reading, 100) == b"beta\nalpha\n"
+        assert os.fstat(reading).st_size == len("beta\nalpha\n")
     finally:
         os.close(reading)
     path.write_text("delta\n")
 
-    assert mounted.server.store.get(make_id(1)).tags == ("delta",)
+    assert sorted(mounted.server.store.get(make_id(1)).tags) == ["delta", "gamma"]
 
 
-def test_who_only_reads_sees_what_the_first_writer_does(mounted: Mounted) -> None:
+def test_who_only_reads_goes_on_reading_what_he_has_opened(mounted: Mounted) -> None:
     mounted.start()
     path = mounted.asset("a1") / "tags"
 
     with path.open("rb") as reading, path.open("rb") as other:
         assert os.pread(reading.fileno(), 100, 0) == b"beta\nalpha\n"
         path.write_text("gamma\n")
-        wait_until(lambda: os.pread(reading.fileno(), 100, 0) == b"gamma\n", "the new text")
+        assert path.read_text() == "gamma\n"
         path.unlink()
         path.write_text("delta\n")
         assert path.read_text() == "delta\n"
-        # Theirs is the file that was taken away.
-        assert os.pread(reading.fileno(), 100, 0) == b"gamma\n"
-        assert os.fstat(other.fileno()).st_size == len("gamma\n")
+        assert os.pread(reading.fileno(), 100, 0) == b"beta\nalpha\n"
+        assert os.fstat(other.fileno()).st_size == len("beta\nalpha\n")
+        assert other.read() == b"beta\nalpha\n"
 
     assert mounted.server.store.get(make_id(1)).tags == ("delta",)
     assert mounted.writes() == ["PUT", "PUT"]

@@ -49,6 +49,7 @@ from coexplorer.fs.core.sizes import Sizes
 from coexplorer.fs.kernel.errnos import errno_in_rename, errno_of
 from coexplorer.fs.kernel.inodes import (
     FIELD_PARTS,
+    LIVES,
     PARTS,
     Inode,
     LookupCounts,
@@ -71,9 +72,13 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 # --- Inode numbers
 
 
-@given(number=st.integers(0, 2**47 - 1), part=st.sampled_from(PARTS))
-def test_asset_inodes_come_apart_again(number: int, part: Part) -> None:
-    inode = asset_inode(number, part)
+@given(
+    number=st.integers(0, 2**40 - 1),
+    part=st.sampled_from(PARTS),
+    life=st.integers(0, LIVES - 1),
+)
+def test_asset_inodes_come_apart_again(number: int, part: Part, life: int) -> None:
+    inode = asset_inode(number, part, life)
 
     assert split_asset(inode) == (number, part)
     assert split_link(inode) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -92,13 +93,22 @@ class Handlers:
 
     async def read(self, path: str) -> str:
         """Open, read and close a file."""
-        info = await self.operations.open(
-            await self.inode(path), pyfuse3.FlagT(os.O_RDONLY), _CALLER
-        )
+        info = await self._open(path, os.O_RDONLY)
         content = await self.operations.read(info.fh, 0, 1 << 20)
         await self.operations.flush(info.fh)
         await self.operations.release(info.fh)
         return content.decode()
+
+    async def _open(self, path: str, flags: int) -> pyfuse3.FileInfo:
+        """Open a path; as the kernel does, look it up again after ESTALE, but only once."""
+        try:
+            inode = await self.inode(path)
+            return await self.operations.open(inode, pyfuse3.FlagT(flags), _CALLER)
+        except pyfuse3.FUSEError as error:
+            if error.errno != errno.ESTALE:
+                raise
+        inode = await self.inode(path)
+        return await self.operations.open(inode, pyfuse3.FlagT(flags), _CALLER)
 
     async def save(self, path: str, text: str) -> None:
         """Save as a shell does: empty the file, write, close.
@@ -106,8 +116,7 @@ class Handlers:
         Raises:
             pyfuse3.FUSEError: It could not be sent.
         """
-        flags = pyfuse3.FlagT(os.O_WRONLY | os.O_TRUNC)
-        info = await self.operations.open(await self.inode(path), flags, _CALLER)
+        info = await self._open(path, os.O_WRONLY | os.O_TRUNC)
         try:
             if text:
                 await self.operations.write(info.fh, 0, text.encode())

@@ -202,9 +202,9 @@ class MetadataFile:
     Attributes:
         slot: The asset.
         inode: The inode that its name has at the moment.
-        buffer: None while nobody has it open and nothing is unsent.
-        handles: Open descriptions; an unlinked file counts its own.
-        writers: How many of them can write.
+        buffer: None while nobody has it open for writing and nothing is unsent.
+        writers: Open descriptions that can write; an unlinked file counts its own.
+        closing: Those of them that are being closed, and wait for the platform.
         hidden_until: The name was unlinked: it comes back then, if nobody creates it first.
         detached: It was unlinked or replaced: it is nobody's file any more, and never sent.
     """
@@ -213,10 +213,10 @@ class MetadataFile:
     part: Part
     inode: Inode
     buffer: Buffer | None = None
-    handles: int = 0
     hidden_until: float | None = None
     detached: bool = False
     writers: int = 0
+    closing: int = 0
 
 
 def decide_flush(

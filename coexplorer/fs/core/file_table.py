@@ -1,7 +1,8 @@
 """The state of metadata files: buffers, inodes, times, and who has them open.
 
-A file has a state here while it is open, unsent, hidden or known by a second inode. Everything
-happens on the event loop; no method waits.
+A file has a state here while it is open for writing, unsent, hidden or known by a second inode. Who
+only reads has a text of his own (`coexplorer.fs.core.open_files`). Everything happens on the event
+loop; no method waits.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 
+import trio
+
 from coexplorer.errors import NotFound
 from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.conflicts import Conflicts
 from coexplorer.fs.core.failures import Failures
 from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS
+from coexplorer.fs.core.lives import Lives
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.notices import Notices
 from coexplorer.fs.core.open_files import OpenFiles
@@ -22,10 +26,19 @@ from coexplorer.fs.core.sizes import Sizes
 from coexplorer.fs.core.texts import Texts
 from coexplorer.fs.core.times import Times
 from coexplorer.fs.core.tree import Tree
-from coexplorer.fs.kernel.inodes import Inode, InodeCounter, LookupCounts, Part, asset_inode
+from coexplorer.fs.kernel.inodes import (
+    LIVES,
+    Inode,
+    InodeCounter,
+    LookupCounts,
+    Part,
+    asset_inode,
+    split_asset,
+)
 
 _KEPT_TEXTS = 4096
 _LONGEST_KEPT_TEXT = 2048
+_LONGEST_WAY_S = 1.0
 
 
 class FileTable:
@@ -68,7 +81,13 @@ class FileTable:
         self._counts = counts
         self._inodes = inodes
         self._notices = notices
+        self._lives = Lives()
+        self._errors: dict[int, bytes] = {}
         self._files: dict[tuple[int, Part], MetadataFile] = {}
+        self._replaced: dict[tuple[int, Part], MetadataFile] = {}
+        self._renames: dict[tuple[int, Part], trio.Event] = {}
+        self._expected: dict[tuple[int, Part], float] = {}
+        self._given_away: set[int] = set()
         self._second_lives: dict[int, MetadataFile] = {}
         self._unlinked: dict[int, MetadataFile] = {}
         self._plain_texts: OrderedDict[tuple[int, Part], bytes] = OrderedDict()
@@ -90,22 +109,57 @@ class FileTable:
             self.renew(node, part)
 
     def renew(self, node: Node, part: Part) -> None:
-        """Note that a file's text is another one now: a new time, and the kernel forgets the old.
+        """Note that a file's text is another one now: a new time, and a new inode.
 
         As long as a save of the file is not put right, it gets hardly any younger: ``cp -u``,
         ``rsync -u`` and ``make`` would take what is there for what they have written.
-
-        Its pages go a moment later, from another thread: an open in between must not keep them.
         """
         failed = self._failures.tells_of(node, part)
         seen_ns = self._times.seen_ns(node, part)
         self._times.set(node, part, seen_ns + 1 if failed else time.time_ns())
         self._plain_texts.pop((node.slot, part), None)
-        self._sizes.forget_kept(node.slot, part)
-        self._notices.forget_inode(self.inode_of(node, part))
+        self.move_on(node, part)
 
-    def glance(self, node: Node, part: Part) -> tuple[int, int] | None:
-        """Return size and time of a file, if that is all there is to say; None: look closer.
+    def move_on(self, node: Node, part: Part) -> None:
+        """Give a file another inode, so that who has it open goes on reading what he has.
+
+        Whoever writes it has its present inode, and keeps it until he closes it.
+        """
+        file = self._files.get((node.slot, part))
+        old = self._present_inode(node, part)
+        self._sizes.forget_kept(node.slot, part)
+        if not self._counts.holds(old):
+            return  # nobody has seen it
+        if file is None or file.writers == file.closing:
+            new = self._begin_life(node, part)
+            if file is not None:
+                file.inode = new
+            if self._open_files.has_readers(old):
+                # A look by its name must not be answered with what they have.
+                self._notices.forget_entry(node.inode, NAMES_OF_PARTS[part])
+        self._notices.forget_inode(old)
+
+    def _begin_life(self, node: Node, part: Part) -> Inode:
+        inode = Inode(0)
+        for _ in range(LIVES):
+            inode = asset_inode(node.number, part, self._lives.begin(node.slot, part))
+            taken = inode in self._given_away or inode in self._unlinked
+            if not taken and not self._open_files.has_readers(inode):
+                break
+        return inode
+
+    def note_error(self, node: Node) -> bytes:
+        """Return the text of an asset's ``error``, which gets an inode for each text, too."""
+        text = self._failures.text_of(node)
+        former = self._errors.get(node.slot, b"")
+        if former != text:
+            self._errors[node.slot] = text
+            if former:
+                self._lives.begin(node.slot, Part.ERROR)
+        return text
+
+    def glance(self, node: Node, part: Part) -> tuple[Inode, int, int] | None:
+        """Return inode, size and time of a file, if there is no more to say; None: look closer.
 
         That is nearly every file, and what makes a stat fast.
         """
@@ -115,13 +169,14 @@ class FileTable:
         size = self._sizes.find_size(node.slot, part)
         if size is None:
             return None
-        return size, self._times.seen_ns(node, part)
+        inode = asset_inode(node.number, part, self._lives.find(node.slot, part))
+        return inode, size, self._times.seen_ns(node, part)
 
     def size_of(self, node: Node, part: Part) -> int:
         """Return the size that a stat answers."""
         if part == Part.ERROR:
             return len(self._failures.text_of(node))
-        file = self._files.get((node.slot, part))
+        file = self.find_shown(node, part)
         if file is not None and file.buffer is not None:
             return len(file.buffer.content)
         return self._sizes.size(node.slot, part)
@@ -136,7 +191,7 @@ class FileTable:
         return seen_ns + 1 if buffer.has_failed else buffer.mtime_ns
 
     def _buffer_of(self, node: Node, part: Part) -> Buffer | None:
-        file = self._files.get((node.slot, part))
+        file = self.find_shown(node, part)
         return None if file is None else file.buffer
 
     def set_mtime(self, node: Node, part: Part, mtime_ns: int) -> None:
@@ -177,36 +232,67 @@ class FileTable:
 
     def inode_of(self, node: Node, part: Part) -> Inode:
         """Return the inode that a file's name has at the moment."""
+        file = self._replaced.get((node.slot, part))
+        return file.inode if file is not None else self._present_inode(node, part)
+
+    def _present_inode(self, node: Node, part: Part) -> Inode:
         file = self._files.get((node.slot, part))
-        return file.inode if file is not None else asset_inode(node.number, part)
+        if file is not None:
+            return file.inode
+        return asset_inode(node.number, part, self._lives.find(node.slot, part))
+
+    def locate(self, inode: int) -> tuple[Node, Part] | None:
+        """Return the file whose name leads to an inode, or has led there; None: it is gone."""
+        file = self._second_lives.get(inode)
+        asset = split_asset(inode)
+        if file is not None:
+            node, part = self._tree.find_slot(file.slot), file.part
+        elif asset is not None:
+            node, part = self._tree.find_number(asset[0]), asset[1]
+        else:
+            return None
+        return None if node is None or node.gone else (node, part)
+
+    def find_shown(self, node: Node, part: Part) -> MetadataFile | None:
+        """Return the state of the file that is to be seen: a rename over it may be on its way."""
+        key = (node.slot, part)
+        return self._replaced.get(key) or self._files.get(key)
+
+    def find_rename(self, node: Node, part: Part) -> trio.Event | None:
+        """Return what tells the end of a rename over a file that is on its way."""
+        return self._renames.get((node.slot, part))
+
+    def expect_writer(self, node: Node, part: Part) -> None:
+        """Let nobody use the kernel's pages of a file: one who opens it to write is on his way."""
+        self._expected[node.slot, part] = time.monotonic() + _LONGEST_WAY_S
+
+    def end_expecting(self, node: Node, part: Part) -> None:
+        """Note that he is there."""
+        self._expected.pop((node.slot, part), None)
+
+    def is_in_flux(self, node: Node, part: Part) -> bool:
+        """Tell whether what the kernel has of a file may change under who reads it."""
+        file = self.find_shown(node, part)
+        if file is not None and file.writers > file.closing:
+            return True
+        until = self._expected.get((node.slot, part))
+        if until is None or time.monotonic() < until:
+            return until is not None
+        del self._expected[node.slot, part]
+        return False
 
     def find(self, node: Node, part: Part) -> MetadataFile | None:
         """Return a file's state, if it has any."""
         return self._files.get((node.slot, part))
 
-    def find_second_life(self, inode: int) -> MetadataFile | None:
-        """Return the file that has a counted inode, because its first name was taken away."""
-        return self._second_lives.get(inode)
-
     def ensure(self, node: Node, part: Part) -> MetadataFile:
         """Return a file's state; it has none while it is closed, clean and in its first life."""
         file = self._files.get((node.slot, part))
         if file is None:
-            file = MetadataFile(node.slot, part, asset_inode(node.number, part))
+            file = MetadataFile(node.slot, part, self._present_inode(node, part))
             self._files[node.slot, part] = file
             self._plain_texts.pop((node.slot, part), None)
-            self._hand_over(node, file)
         return file
-
-    def _hand_over(self, node: Node, file: MetadataFile) -> None:
-        """Let a file that gets a state have the descriptions that opened it without one."""
-        for opened in self._open_files:
-            if opened.plain is not None and opened.plain == (node, file.part):
-                opened.plain, opened.target = None, file
-                if file.buffer is None:
-                    text = self._texts.text_of(node, file.part)
-                    file.buffer = Buffer.of(opened.snapshot if text is None else text)
-                file.handles += 1
 
     def load(self, node: Node, file: MetadataFile) -> None:
         """Make sure that a file has its buffer.
@@ -214,8 +300,10 @@ class FileTable:
         Raises:
             NotFound: The asset is gone.
         """
-        if file.buffer is not None and (file.buffer.dirty or file.handles):
-            return  # others have it open: all see the same
+        if file.buffer is not None and (file.buffer.dirty or file.writers):
+            return  # others write it: all see the same
+        if self._replaced.get((node.slot, file.part)) is file and file.buffer is not None:
+            return  # it is what it was until the rename is done
         text = self._texts.text_of(node, file.part)
         if text is None:
             raise NotFound("the asset is gone from the platform")
@@ -238,7 +326,13 @@ class FileTable:
     def find_plain(self, node: Node, part: Part) -> bytes | None:
         """Return the text of a file, if there is nothing to know but its text; otherwise None."""
         key = (node.slot, part)
-        if key in self._files or part not in FIELDS_OF_PARTS or node.is_deleted or node.gone:
+        if (
+            key in self._files
+            or key in self._expected
+            or part not in FIELDS_OF_PARTS
+            or node.is_deleted
+            or node.gone
+        ):
             return None
         text = self._plain_texts.get(key)
         if text is None:
@@ -272,29 +366,44 @@ class FileTable:
         return old
 
     def adopt(self, node: Node, part: Part, inode: Inode) -> MetadataFile:
-        """Give a file's name the inode of a scratch file that is being renamed there."""
-        self._detach(self.ensure(node, part))
+        """Give a file's name the inode of a scratch file that is being renamed there.
+
+        Until `end_adoption` or `put_back` the former is what is to be seen: the kernel lets nobody
+        else look the name up meanwhile, and goes on leading to it.
+        """
+        self._replaced[node.slot, part] = self.ensure(node, part)
+        self._renames[node.slot, part] = trio.Event()
         self._sizes.forget_kept(node.slot, part)
         file = MetadataFile(node.slot, part, inode)
         self._files[node.slot, part] = file
         self._second_lives[inode] = file
         return file
 
+    def end_adoption(self, node: Node, part: Part) -> None:
+        """Let what `adopt` put there be seen: the rename went well."""
+        old = self._replaced.pop((node.slot, part))
+        self._renames.pop((node.slot, part)).set()
+        self._detach(old)
+        self.tidy(old)
+
     def put_back(self, node: Node, part: Part, file: MetadataFile) -> None:
         """Undo `adopt`: the rename failed, and the file is what it was before.
 
         But for what was learned of the platform meanwhile: who read it may have been told nothing.
         """
-        self.drop_second_life(self._files[node.slot, part].inode)
-        file.detached = False
-        self._unlinked.pop(file.inode, None)
+        self._second_lives.pop(self._files[node.slot, part].inode, None)
+        del self._replaced[node.slot, part]
+        self._renames.pop((node.slot, part)).set()
         self._files[node.slot, part] = file
         buffer, text = file.buffer, self._texts.text_of(node, part)
+        is_changed = False
         if buffer is not None and text is not None and not buffer.dirty:
             buffer.sent = text
-            if not file.writers:
-                buffer.follow()
-        self.renew(node, part)
+            is_changed = not file.writers and buffer.follow()
+        if is_changed:
+            self.renew(node, part)
+        else:
+            self.forget_time(node, file)
         if file.hidden_until is not None:
             self.bring_back(file)
         else:
@@ -306,12 +415,13 @@ class FileTable:
 
     def _detach(self, file: MetadataFile) -> None:
         file.detached = True
-        if file.handles:
+        if file.writers:
             self._unlinked[file.inode] = file
 
-    def drop_second_life(self, inode: Inode) -> None:
+    def give_away(self, inode: Inode) -> None:
         """Note that an inode belongs to a scratch file from now on."""
         self._second_lives.pop(inode, None)
+        self._given_away.add(inode)
 
     def bring_back(self, file: MetadataFile) -> None:
         """Show a hidden file again: nobody created a new one."""
@@ -323,10 +433,10 @@ class FileTable:
 
     def tidy(self, file: MetadataFile) -> None:
         """Show what the platform has, and let a file's state go, when nobody needs it any more."""
-        if file.buffer is not None and not file.writers and not file.detached:
-            self._follow(file, file.buffer)
-        if file.handles:
+        if file.writers or self._replaced.get((file.slot, file.part)) is file:
             return
+        if file.buffer is not None and not file.detached:
+            self._follow(file, file.buffer)
         if file.buffer is not None and (not file.buffer.dirty or file.detached):
             file.buffer = None
         if file.detached:
@@ -335,8 +445,9 @@ class FileTable:
             if not self._counts.holds(file.inode):
                 self._second_lives.pop(file.inode, None)
             return
+        key = (file.slot, file.part)
         first_life = file.inode not in self._second_lives
-        current = self._files.get((file.slot, file.part)) is file
+        current = self._files.get(key) is file and key not in self._renames
         if current and first_life and file.buffer is None and file.hidden_until is None:
             del self._files[file.slot, file.part]
 
@@ -371,5 +482,7 @@ class FileTable:
     def tidy_inode(self, inode: Inode) -> None:
         """Let go of the state of a file that only the kernel held."""
         file = self._second_lives.get(inode)
-        if file is not None:
+        if file is not None and file.inode != inode:
+            del self._second_lives[inode]
+        elif file is not None:
             self.tidy(file)

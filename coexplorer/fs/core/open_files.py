@@ -21,13 +21,16 @@ class OpenFile:
         pid: The thread that opened it.
         tgid: Its process.
         touched: Something was written or cut through it.
+        closing: It was closed, as far as its process can tell, and nothing was written since.
         base: What the platform had when it was opened, or last saved.
         shown: What its process counts as having been shown by it.
-        snapshot: The text of a file that can only be read.
+        snapshot: The text that is read: all its life, whatever becomes of the file.
+        shows: The file of an asset whose text that is.
+        inode: That file's inode.
+        mtime_ns: When that text came, in nanoseconds since the epoch.
+        in_pages: Whether it is read by way of the kernel's pages.
         unread: Nothing was read through it, and who reads it sees what a save of his met: a program
             that only opens a file, as rsync does, has not looked at it.
-        plain: The file, while it is open for reading only and there is nothing to know of it but
-            its text: nearly every file. It gets a `target` with its first writer.
         follows: The log, which grows while it is open.
     """
 
@@ -37,11 +40,15 @@ class OpenFile:
     writable: bool = False
     appends: bool = False
     touched: bool = False
+    closing: bool = False
     base: bytes = b""
     shown: bytes | None = None
     snapshot: bytes = b""
     unread: bool = False
-    plain: tuple[Node, Part] | None = None
+    shows: tuple[Node, Part] | None = None
+    inode: int = 0
+    mtime_ns: int = 0
+    in_pages: bool = False
     follows: Logbook | None = None
 
 
@@ -49,11 +56,12 @@ class OpenFiles:
     """All of them.
 
     Attributes:
-        by_handle: Read and taken from directly: each read and write looks here.
+        by_handle: Read directly: each read and write looks here.
     """
 
     def __init__(self) -> None:
         self.by_handle: dict[int, OpenFile] = {}
+        self._readers: dict[int, list[OpenFile]] = {}
         self._next = 1
 
     def add(self, opened: OpenFile) -> int:
@@ -61,7 +69,42 @@ class OpenFiles:
         handle = self._next
         self._next += 1
         self.by_handle[handle] = opened
+        if opened.shows is not None:
+            self._readers.setdefault(opened.inode, []).append(opened)
         return handle
+
+    def take(self, handle: int) -> OpenFile:
+        """Remove one, and return it."""
+        opened = self.by_handle.pop(handle)
+        if opened.shows is not None:
+            readers = self._readers[opened.inode]
+            readers.remove(opened)
+            if not readers:
+                del self._readers[opened.inode]
+        return opened
+
+    def has(self, inode: int) -> bool:
+        """Tell whether anybody has that inode of an asset's own file open."""
+        return inode in self._readers or any(opened.inode == inode for opened in self)
+
+    # --- Readers: those that are open for reading only, on an asset's own file
+
+    def has_readers(self, inode: int) -> bool:
+        """Tell whether anybody reads a text by that inode."""
+        return inode in self._readers
+
+    def find_reader(self, inode: int) -> OpenFile | None:
+        """Return who was the last to open that inode for reading."""
+        readers = self._readers.get(inode)
+        return None if readers is None else readers[-1]
+
+    def reads_pages(self, inode: int) -> bool:
+        """Tell whether anybody reads a text by way of the kernel's pages of that inode."""
+        return any(opened.in_pages for opened in self._readers.get(inode, ()))
+
+    def reads_beside(self, inode: int) -> bool:
+        """Tell whether anybody reads a text of that inode that may be another than its pages."""
+        return not all(opened.in_pages for opened in self._readers.get(inode, ()))
 
     def rebase(self, file: MetadataFile, base: bytes) -> None:
         """Let whoever has a file open for writing start from what was just saved of it."""
@@ -74,15 +117,28 @@ class OpenFiles:
         for opened in self:
             if opened.target is old:
                 opened.target = new
-                old.handles -= 1
-                new.handles += 1
-                if isinstance(old, MetadataFile):
-                    old.writers -= opened.writable
-                if isinstance(new, MetadataFile):
-                    new.writers += opened.writable
+                _count(old, -1)
+                _count(new, 1)
+
+    def freeze(self, scratch: Scratch, node: Node, part: Part) -> None:
+        """Let those that read a scratch file read what it is: it becomes an asset's own."""
+        for opened in self:
+            if opened.target is scratch and not opened.writable:
+                scratch.handles -= 1
+                opened.target, opened.snapshot = None, bytes(scratch.content)
+                opened.shows, opened.inode = (node, part), scratch.inode
+                opened.mtime_ns, opened.in_pages = scratch.mtime_ns, True
+                self._readers.setdefault(opened.inode, []).append(opened)
 
     def __iter__(self) -> Iterator[OpenFile]:
         return iter(self.by_handle.values())
 
     def __len__(self) -> int:
         return len(self.by_handle)
+
+
+def _count(target: MetadataFile | Scratch, number: int) -> None:
+    if isinstance(target, MetadataFile):
+        target.writers += number
+    else:
+        target.handles += number

@@ -75,7 +75,7 @@ class TagFolders:
         folder = self._tags.get(tag)
         if folder is None:
             view = next(self._views)
-            digest = f"{number_of(AssetId(tag)):012x}"
+            digest = f"{number_of(AssetId(tag)):010x}"
             chosen = names.choose_file_name(
                 tag, digest, lambda name: name.encode() in self._tag_names
             )

@@ -42,8 +42,8 @@ class FileIO:
         opened = self._open_files.by_handle[handle]
         target = opened.target
         if target is None:
-            if opened.plain is not None and offset == 0:
-                self._showing.look_again(opened, *opened.plain)
+            if opened.unread:
+                self._showing.note_look(opened)
             if opened.follows is not None:
                 return bytes(opened.follows.text[offset : offset + size])
             return opened.snapshot[offset : offset + size]
@@ -86,6 +86,7 @@ class FileIO:
         if buffer is None:
             raise OSError(errno.EIO, "the file lost its buffer")
         at = len(buffer.content) if opened.appends else offset
+        self._note_closing(opened, closing=False)
         self._volume.sizes.forget_kept(target.slot, target.part)
         try:
             buffer.write(at, data, target.part)
@@ -124,6 +125,7 @@ class FileIO:
         self._files.cut(node, file, file.buffer, size)
         if opened is not None:
             opened.touched = True
+            self._note_closing(opened, closing=False)
         elif file.buffer.dirty:
             self._saver.save_later(node, file, file.buffer.base if size else file.buffer.sent)
 
@@ -174,25 +176,26 @@ class FileIO:
             await self._unsent.keep_rejected(node, target, opened.base)
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if verdict is Verdict.SEND:
+            self._note_closing(opened, closing=not wants_sync)
             await self._saver.save(node, target, opened.tgid, opened.base)
             self._open_files.rebase(target, buffer.base)
 
     def _writes_on(self, opened: OpenFile, target: MetadataFile) -> bool:
         """Tell whether the opener holds another descriptor that it may still write through."""
         name = NAMES_OF_PARTS[target.part]
-        return has_writable(opened.pid, target.inode, name, self._volume.mount_id)
+        return has_writable(opened.pid, opened.inode or target.inode, name, self._volume.mount_id)
 
     def release(self, handle: int) -> None:
         """Let an open description go; what is still unsent is sent now, or after a moment."""
-        opened = self._open_files.by_handle.pop(handle)
+        opened = self._open_files.take(handle)
         target = opened.target
         if isinstance(target, Scratch):
             self._volume.scratch.release(target, time.monotonic())
             return
         if target is None:
             return
-        target.handles -= 1
-        target.writers -= opened.writable
+        self._note_closing(opened, closing=False)
+        target.writers -= 1
         node = self._volume.tree.find_slot(target.slot)
         if target.buffer is not None and not target.detached and node is not None:
             verdict = decide_release(target.buffer, other_handle_writes=target.writers > 0)
@@ -201,3 +204,19 @@ class FileIO:
             elif verdict is Verdict.WAIT:
                 self._saver.save_later(node, target, opened.base)
         self._files.tidy(target)
+        if node is not None and not target.writers and not target.detached:
+            self._settle(node, target)
+
+    def _settle(self, node: Node, file: MetadataFile) -> None:
+        """Keep what was read while it was written from the kernel's pages.
+
+        A private mmap fills them, whichever way its descriptor reads.
+        """
+        if self._open_files.reads_beside(file.inode):
+            self._files.move_on(node, file.part)
+
+    def _note_closing(self, opened: OpenFile, *, closing: bool) -> None:
+        target = opened.target
+        if isinstance(target, MetadataFile) and opened.closing is not closing:
+            opened.closing = closing
+            target.closing += 1 if closing else -1

@@ -20,7 +20,6 @@ from coexplorer.fs.kernel.inodes import (
     Inode,
     Part,
     Place,
-    asset_inode,
     find_directory_number,
     split_view,
 )
@@ -88,7 +87,7 @@ class Lookup:
             seen = self._files.glance(node, part)
             if seen is not None:
                 entry = self._text if part == Part.JSON else self._file
-                refill(entry, asset_inode(node.number, part), *seen)
+                refill(entry, *seen)
                 return entry
             if not self._stat.has_part(node, part) or not self._volume.texts.ensure_measured(node):
                 return None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import time
+from dataclasses import replace
 
 import pyfuse3
 
 from coexplorer.fs.core.buffers import MetadataFile
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES, NAMES_OF_PARTS, build_json
+from coexplorer.fs.core.lives import Retries
 from coexplorer.fs.core.nodes import Flag, Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
@@ -46,6 +48,7 @@ class Opening:
         self._control = control
         self._showing = showing
         self._guard = guard
+        self._retries = Retries()
 
     async def open(self, inode: int, flags: int, pid: int) -> pyfuse3.FileInfo:
         """Open what is there.
@@ -59,24 +62,52 @@ class Opening:
             return self._open_scratch(scratch, flags, pid)
         if writes:
             await self._check_inode(inode)
-        file = self._files.find_second_life(inode)
-        asset = split_asset(inode)
-        if file is not None:
-            node = self._volume.tree.find_slot(file.slot)
-            part = file.part
-        elif asset is not None:
-            node, part = self._volume.tree.find_number(asset[0]), asset[1]
-        else:
-            return await self._open_text(inode, pid, writes=writes)
-        if node is None or node.gone:
+        located = self._files.locate(inode)
+        if located is None and (former := self._open_files.find_reader(inode)) and not writes:
+            return self._open_again(former, pid)
+        if located is None:
+            if split_asset(inode) is None:
+                return await self._open_text(inode, pid, writes=writes)
             raise pyfuse3.FUSEError(errno.ENOENT)
+        node, part = located
         if part not in EDITABLE_PARTS or node.flags & Flag.DELETED:
-            return self._open_derived(node, part, writes=writes)
-        if file is None:
-            file = self._files.ensure(node, part)
-            if file.inode != inode:  # opened by a name that was taken away meanwhile
-                raise pyfuse3.FUSEError(errno.ENOENT)
-        return self._open_metadata(node, file, flags, pid)
+            return self._open_derived(node, part, inode, pid, writes=writes)
+        if not writes:
+            return self._open_to_read(node, part, inode, pid)
+        self._files.load(node, self._files.ensure(node, part))
+        await self.make_way(node, part, inode, pid)
+        return self._open_to_write(node, part, inode, flags, pid)
+
+    def _open_again(self, former: OpenFile, pid: int) -> pyfuse3.FileInfo:
+        """Open by a descriptor's path what has no name any more."""
+        tgid = self._volume.groups.find(pid)
+        opened = replace(former, pid=pid, tgid=tgid, unread=False)
+        return self._info(opened, keep_cache=opened.in_pages, direct_io=not opened.in_pages)
+
+    async def make_way(self, node: Node, part: Part, inode: int, pid: int) -> None:
+        """Let somebody change a file in place: those who read it go on reading what they have.
+
+        Raises:
+            pyfuse3.FUSEError: ESTALE: its name leads to another inode now, which is his. The kernel
+                looks it up, and asks again by that.
+        """
+        while (renamed := self._files.find_rename(node, part)) is not None:
+            await renamed.wait()
+        present = self._files.inode_of(node, part)
+        if self._open_files.reads_pages(present) and not self._files.is_in_flux(node, part):
+            self._files.move_on(node, part)
+            self._files.expect_writer(node, part)
+        if inode != self._files.inode_of(node, part):
+            self.send_back(pid)
+
+    def send_back(self, pid: int) -> None:
+        """Have the kernel look a path up again; not if it has just done so.
+
+        Raises:
+            pyfuse3.FUSEError: ESTALE.
+        """
+        if not self._retries.take(pid):
+            raise pyfuse3.FUSEError(errno.ESTALE)
 
     def open_plain(self, inode: int, flags: int, pid: int) -> pyfuse3.FileInfo | None:
         """Open a file for reading that nobody writes; None when it has to be looked at closer.
@@ -88,28 +119,85 @@ class Opening:
         asset = split_asset(inode)
         if asset is None:
             return None
-        node = self._volume.tree.find_number(asset[0])
-        text = None if node is None else self._files.find_plain(node, asset[1])
-        if node is None or text is None:
+        node, part = self._volume.tree.find_number(asset[0]), asset[1]
+        text = None if node is None else self._files.find_plain(node, part)
+        if node is None or text is None or self._files.inode_of(node, part) != inode:
             return None
         self._reach.refresh_soon()
+        self._retries.end(pid)
         tgid = self._volume.groups.find(pid)
-        opened = OpenFile(None, pid, tgid, shown=text, snapshot=text, plain=(node, asset[1]))
-        if self._is_to_be_read(node, asset[1], text):
+        opened = OpenFile(
+            None,
+            pid,
+            tgid,
+            shown=text,
+            snapshot=text,
+            shows=(node, part),
+            inode=inode,
+            mtime_ns=self._volume.times.seen_ns(node, part),
+            in_pages=True,
+        )
+        if self._is_to_be_read(node, part, text):
             opened.unread = True
             return self._info(opened)  # without the kernel's pages: every read must be seen
-        self._volume.shown.show(tgid, (node.slot, asset[1]), text)
-        return self._info(opened, keep_cache=self._volume.sizes.take_kept(node.slot, asset[1]))
+        self._volume.shown.show(tgid, (node.slot, part), text)
+        return self._info(opened, keep_cache=self._volume.sizes.take_kept(node.slot, part))
 
-    def _open_metadata(
-        self, node: Node, file: MetadataFile, flags: int, pid: int
-    ) -> pyfuse3.FileInfo:
+    def _open_to_read(self, node: Node, part: Part, inode: int, pid: int) -> pyfuse3.FileInfo:
+        """Open a file with what it is now, for as long as it is open."""
         self._reach.refresh_soon()
+        file = self._files.find_shown(node, part) or self._files.ensure(node, part)
         self._files.load(node, file)
         buffer = file.buffer
         if buffer is None:
             raise pyfuse3.FUSEError(errno.EIO)
+        opened = OpenFile(None, pid, self._volume.groups.find(pid), shows=(node, part), inode=inode)
+        opened.snapshot, opened.shown = bytes(buffer.content), buffer.base
+        opened.mtime_ns = self._files.mtime_of(node, part)
+        keep_cache = self._place(opened, pid)
+        if not buffer.dirty and self._is_to_be_read(node, part, opened.shown):
+            opened.unread, keep_cache = True, False
+        else:
+            key = (node.slot, part)
+            self._volume.shown.show(opened.tgid, key, opened.shown, opened.snapshot)
+        self._files.tidy(file)
+        return self._info(opened, keep_cache=keep_cache, direct_io=not opened.in_pages)
+
+    def _place(self, opened: OpenFile, pid: int) -> bool:
+        """Decide how what is opened to be read is read; tell whether the kernel's pages are right.
+
+        Raises:
+            pyfuse3.FUSEError: ESTALE, see `send_back`.
+        """
+        node, part = opened.shows or (None, Part.DIRECTORY)
+        if node is None:
+            return False
+        keeps = False
+        if opened.inode == self._files.inode_of(node, part):
+            opened.in_pages = not self._files.is_in_flux(node, part)
+            if opened.in_pages and part != Part.ERROR:
+                keeps = self._volume.sizes.take_kept(node.slot, part, opened.snapshot)
+        else:
+            self.send_back(pid)
+            former = self._open_files.find_reader(opened.inode)
+            if former is not None:  # reached by a descriptor's path: it reads what that does
+                opened.snapshot = opened.shown = former.snapshot
+                opened.mtime_ns, opened.in_pages = former.mtime_ns, former.in_pages
+        self._retries.end(pid)
+        return keeps
+
+    def _open_to_write(
+        self, node: Node, part: Part, inode: int, flags: int, pid: int
+    ) -> pyfuse3.FileInfo:
+        self._reach.refresh_soon()
+        file = self._files.ensure(node, part)
+        self._files.load(node, file)
+        buffer = file.buffer
+        if buffer is None:
+            raise pyfuse3.FUSEError(errno.EIO)
+        self._retries.end(pid)
         opened = self._describe(file, flags, pid)
+        opened.inode = inode
         opened.base = buffer.base
         details = self._volume.sizes
         keep_cache = details.take_kept(node.slot, file.part, buffer.content)
@@ -122,8 +210,8 @@ class Opening:
                 opened.unread, keep_cache = True, False
             else:
                 self._showing.show(opened, file, buffer)
-        file.handles += 1
-        file.writers += opened.writable
+        file.writers += 1
+        self._files.end_expecting(node, part)
         return self._info(opened, keep_cache=keep_cache)
 
     def _is_to_be_read(self, node: Node, part: Part, text: bytes) -> bool:
@@ -134,17 +222,13 @@ class Opening:
 
     async def _check_inode(self, inode: int) -> None:
         """Refuse an open for writing of a metadata file where `check_writable` does."""
-        file = self._files.find_second_life(inode)
-        asset = split_asset(inode)
-        node = None
-        if file is not None:
-            node = self._volume.tree.find_slot(file.slot)
-        elif asset is not None and asset[1] in EDITABLE_PARTS:
-            node = self._volume.tree.find_number(asset[0])
-        if node is not None and not node.gone and not node.is_deleted:
+        node, part = self._files.locate(inode) or (None, Part.DIRECTORY)
+        if node is not None and part in EDITABLE_PARTS and not node.is_deleted:
             await self._guard.check_writable(node)
 
-    def _open_derived(self, node: Node, part: Part, *, writes: bool) -> pyfuse3.FileInfo:
+    def _open_derived(
+        self, node: Node, part: Part, inode: int, pid: int, *, writes: bool
+    ) -> pyfuse3.FileInfo:
         """Open ``asset.json`` or ``error``."""
         if writes:
             self._refuse_derived(node)
@@ -153,17 +237,17 @@ class Opening:
             self._unsent.note_look(node, part)
         if part == Part.ERROR:
             self._reach.health.forget_permission(node.slot)
-            text = self._volume.failures.text_of(node)
+            text = self._files.note_error(node)
         else:
             excerpt = self._volume.texts.excerpt(node)
             if excerpt is None:
                 raise pyfuse3.FUSEError(errno.ENOENT)
             text = build_json(excerpt.raw)
-        opened = OpenFile(None, 0, 0, snapshot=text)
-        if part == Part.ERROR:
-            return self._info(opened, direct_io=True)
-        self._files.note_texts(node, {part: text})
-        return self._info(opened, keep_cache=self._volume.sizes.take_kept(node.slot, part))
+            self._files.note_texts(node, {part: text})
+        opened = OpenFile(None, 0, 0, snapshot=text, shows=(node, part), inode=inode)
+        opened.mtime_ns = self._files.mtime_of(node, part)
+        keep_cache = self._place(opened, pid)
+        return self._info(opened, keep_cache=keep_cache, direct_io=not opened.in_pages)
 
     def _refuse_derived(self, node: Node) -> None:
         """Write the reason into the log."""
@@ -230,8 +314,7 @@ class Opening:
         opened.base = file.buffer.sent
         self._files.cut(node, file, file.buffer, 0)
         opened.touched = True
-        file.handles += 1
-        file.writers += opened.writable
+        file.writers += 1
         return opened
 
     def info_of(self, opened: OpenFile) -> pyfuse3.FileInfo:

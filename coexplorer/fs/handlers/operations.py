@@ -35,7 +35,7 @@ from coexplorer.fs.handlers.rename import Renaming
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_absent
 from coexplorer.fs.kernel.errnos import DEADLINE_S, answers
-from coexplorer.fs.kernel.inodes import Inode, Part, Place, split_asset
+from coexplorer.fs.kernel.inodes import Part, Place
 from coexplorer.fs.sync.upstream import Upstream
 
 _BLOCK_BYTES = 4096
@@ -226,7 +226,8 @@ class Operations(pyfuse3.Operations):
     ) -> EntryAttributes:
         """Cut and set times; owner and mode are accepted and change nothing."""
         scratch = self.volume.scratch.find_inode(inode)
-        file, node = await self._find_to_change(inode, cuts=fields.update_size and fh is None)
+        cuts = fields.update_size and fh is None
+        file, node = await self._find_to_change(inode, fh, ctx.pid, cuts=cuts)
         if inode == Place.REFRESH:
             self._reach.catch_up()
         elif scratch is not None:
@@ -336,29 +337,26 @@ class Operations(pyfuse3.Operations):
         return node
 
     async def _find_to_change(
-        self, inode: int, *, cuts: bool
+        self, inode: int, handle: int | None, pid: int, *, cuts: bool
     ) -> tuple[MetadataFile | None, Node | None]:
-        """Return what `_find_file` does, after a check if it is to be cut without being open."""
-        file, node = self._find_file(inode)
-        if node is None or not cuts:
-            return file, node
-        await self._guard.check_writable(node)
-        return self._find_file(inode)
+        """Return the metadata file that an inode or a handle is of, and its asset.
 
-    def _find_file(self, inode: int) -> tuple[MetadataFile | None, Node | None]:
-        """Return the metadata file that has an inode, and its asset."""
-        tree = self.volume.tree
-        file = self.volume.files.find_second_life(inode)
-        if file is not None:
-            return file, tree.find_slot(file.slot)
-        asset = split_asset(inode)
-        node = tree.find_number(asset[0]) if asset is not None else None
-        if asset is None or node is None or asset[1] not in EDITABLE_PARTS:
+        If it is to be cut without being open, after what an open does first.
+        """
+        opened = None if handle is None else self.volume.open_files.by_handle.get(handle)
+        if opened is not None and isinstance(opened.target, MetadataFile):
+            return opened.target, self.volume.tree.find_slot(opened.target.slot)
+        node, part = self.volume.files.locate(inode) or (None, Part.DIRECTORY)
+        if node is None or part not in EDITABLE_PARTS or node.flags & Flag.DELETED:
             return None, None
-        if node.gone or node.flags & Flag.DELETED:
-            return None, None
-        file = self.volume.files.ensure(node, asset[1])
-        return (file, node) if file.inode == Inode(inode) else (None, None)
+        if cuts:
+            await self._guard.check_writable(node)
+            await self._opening.make_way(node, part, inode, pid)
+        elif inode != self.volume.files.inode_of(node, part):
+            if self.volume.open_files.has_readers(inode):
+                return None, None  # who reads a former text does not change the present one
+            self._opening.send_back(pid)
+        return self.volume.files.ensure(node, part), node
 
     @property
     def open_directories(self) -> int:

@@ -142,27 +142,30 @@ class Renaming:
         replacement = unsent or Buffer.of(base)
         if unsent is None:
             replacement.replace(bytes(scratch.content))
-        # While it is on its way it is the file's buffer; a failure puts the old one back.
+        # While it is on its way it is the file's buffer, and the old one is shown; a failure leaves
+        # it at that.
         trial = self.volume.files.adopt(node, part, scratch.inode)
         trial.buffer = replacement
         try:
             if unsent is None:
                 await self.saver.save(node, trial, tgid, base, renames=True)
-        except pyfuse3.FUSEError:
+        except BaseException as error:
             if not replacement.dirty:
                 replacement.failure = None
             self.volume.files.put_back(node, part, file)
-            await self.volume.notices.wait_told()
+            if isinstance(error, pyfuse3.FUSEError):
+                await self.volume.notices.wait_told()
             raise
         self.volume.files.take_time(node, trial, scratch.mtime_ns)
+        self.volume.files.end_adoption(node, part)
+        self.volume.open_files.freeze(scratch, node, part)
         self.volume.open_files.retarget(scratch, trial)
         self.volume.scratch.drop(scratch)
         scratch.name = b""
         await self.keeper.keep(scratch)
-        if trial.handles:
+        if trial.writers:
             self._load(node, trial)
         self.volume.files.tidy(trial)
-        self.volume.files.tidy(file)
 
     def _text_of(self, node: Node, part: Part) -> bytes:
         """Return what the platform has, as far as it is known here."""
@@ -193,7 +196,7 @@ class Renaming:
             scratch.unsent = part, file.buffer
         self.volume.scratch.add(scratch)
         self._hide(node, part)
-        self.volume.files.drop_second_life(file.inode)
+        self.volume.files.give_away(file.inode)
         self.volume.open_files.retarget(file, scratch)
         self.volume.files.tidy(file)
         await self.keeper.keep(scratch)

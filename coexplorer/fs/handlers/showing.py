@@ -10,7 +10,6 @@ import time
 from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.conflicts import AGAIN_S
 from coexplorer.fs.core.file_format import EDITABLE_PARTS
-from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.core.volume import Volume
@@ -30,17 +29,15 @@ class Showing:
         key = (file.slot, file.part)
         self._volume.shown.show(opened.tgid, key, buffer.base, bytes(buffer.content))
 
-    def look_again(self, opened: OpenFile, node: Node, part: Part) -> None:
-        """Read what is there now: it may have changed since the open."""
-        text = self._volume.files.find_plain(node, part)
-        if text is not None and (opened.unread or text != opened.snapshot):
-            opened.snapshot = text
-            if opened.unread:
-                if self.reads_again(opened, node.slot, part):
-                    return
-                self.note_read(opened, node.slot, part)
-            opened.shown = text
-            self._volume.shown.show(opened.tgid, (node.slot, part), text)
+    def note_look(self, opened: OpenFile) -> None:
+        """Note that what somebody has opened only to read is read now."""
+        if opened.shows is None:
+            return
+        node, part = opened.shows
+        if not self.reads_again(opened, node.slot, part):
+            self.note_read(opened, node.slot, part)
+            opened.shown = opened.snapshot
+            self._volume.shown.show(opened.tgid, (node.slot, part), opened.snapshot)
 
     def reads_again(self, opened: OpenFile, slot: int, part: Part) -> bool:
         """Tell whether a refused program reads, started again at once: nobody has looked."""

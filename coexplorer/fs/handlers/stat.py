@@ -7,7 +7,9 @@ import time
 
 import pyfuse3
 
+from coexplorer.fs.core.lives import Retries
 from coexplorer.fs.core.nodes import Node
+from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW
 from coexplorer.fs.core.volume import Volume
@@ -26,7 +28,6 @@ from coexplorer.fs.kernel.inodes import (
     Inode,
     Part,
     Place,
-    asset_inode,
     link_inode,
     split_asset,
     split_link,
@@ -45,6 +46,7 @@ class Stat:
         self._tags = volume.tree.tags
         self._control = control
         self._searches = searches
+        self._retries = Retries()
         # Filled in again for each answer, which is sent before anything else happens.
         self._directory = build_directory(Inode(0), volume.times.started_ns)
 
@@ -56,18 +58,21 @@ class Stat:
         """
         if inode == Place.STATUS:
             return self.of_status(pid)
-        found = self._find_attributes(inode)
+        found = self._find_attributes(inode, pid)
         if found is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         return found
 
-    def _find_attributes(self, inode: int) -> pyfuse3.EntryAttributes | None:
-        moved = self._find_moved(inode)
-        if moved is not None:
-            return moved
-        asset = split_asset(inode)
-        if asset is not None:
-            return self._find_asset_attributes(*asset, Inode(inode))
+    def _find_attributes(self, inode: int, pid: int) -> pyfuse3.EntryAttributes | None:
+        return self._find_moved(inode) or self._find_named(inode, pid)
+
+    def _find_named(self, inode: int, pid: int) -> pyfuse3.EntryAttributes | None:
+        located = self._files.locate(inode)
+        reader = self._volume.open_files.find_reader(inode)
+        if located is not None:
+            return self._find_asset_attributes(*located, Inode(inode), pid)
+        if reader is not None or split_asset(inode) is not None:
+            return None if reader is None else self._of_reader(reader)
         if inode <= max(Place):
             return self.of_place(Place(inode))
         link = split_link(inode)
@@ -80,16 +85,33 @@ class Stat:
         return self._find_counted(inode)
 
     def _find_asset_attributes(
-        self, number: int, part: Part, inode: Inode
+        self, node: Node, part: Part, inode: Inode, pid: int
     ) -> pyfuse3.EntryAttributes | None:
-        node = self._tree.find_number(number)
-        if node is None or node.gone:
-            return None
         if part == Part.DIRECTORY:
             return self.of_node(node)
         if not self._volume.texts.ensure_measured(node):
             return None
-        return self.of_part(node, part, inode)
+        entry = self.of_part(node, part)
+        if entry.st_ino == inode:
+            return entry
+        # Its name leads elsewhere now. Who has it open asks by this inode; whoever looks at a path
+        # is sent back, for the kernel to look it up.
+        open_files = self._volume.open_files
+        reader = open_files.find_reader(inode)
+        if reader is not None:
+            return self._of_reader(reader)
+        if not open_files.has(inode) and not self._retries.take(pid, inode):
+            raise pyfuse3.FUSEError(errno.ESTALE)
+        entry.st_ino = inode
+        return entry
+
+    def _of_reader(self, reader: OpenFile) -> pyfuse3.EntryAttributes:
+        """Return the attributes of what somebody reads, and what no name leads to any more."""
+        is_derived = reader.shows is not None and reader.shows[1] in (Part.JSON, Part.ERROR)
+        build = build_private_file if is_derived else build_file
+        entry = build(Inode(reader.inode), len(reader.snapshot), reader.mtime_ns)
+        entry.st_nlink = 0
+        return entry
 
     def _find_moved(self, inode: int) -> pyfuse3.EntryAttributes | None:
         """Return the attributes of what is, or no longer is, a metadata file by this inode."""
@@ -104,12 +126,6 @@ class Stat:
         return entry
 
     def _find_counted(self, inode: int) -> pyfuse3.EntryAttributes | None:
-        file = self._files.find_second_life(inode)
-        if file is not None:
-            node = self._tree.find_slot(file.slot)
-            if node is None or not self._volume.texts.ensure_measured(node):
-                return None
-            return self.of_part(node, file.part, Inode(inode))
         text = self._control.find_unsent_inode(inode)
         return None if text is None else self.of_unsent(text)
 
@@ -148,20 +164,16 @@ class Stat:
         entry.st_mtime_ns = self._volume.times.made_ns(node)
         return entry
 
-    def of_part(
-        self, node: Node, part: Part, inode: Inode | None = None
-    ) -> pyfuse3.EntryAttributes:
+    def of_part(self, node: Node, part: Part) -> pyfuse3.EntryAttributes:
         """Return the attributes of a file of an asset; its sizes must be known."""
-        volume = self._volume
-        size, mtime_ns = volume.files.size_of(node, part), volume.files.mtime_of(node, part)
-        if part in (Part.JSON, Part.ERROR):
-            inode = asset_inode(node.number, part)
-            if part == Part.ERROR:
-                # A script asks for it right after a save: the kernel must not remember it.
-                return build_private_file(inode, size, mtime_ns, life_s=0.0)
-            return build_text_file(inode, size, mtime_ns)
-        current = volume.files.inode_of(node, part)
-        return build_file(current if inode is None else inode, size, mtime_ns)
+        files = self._volume.files
+        size = len(files.note_error(node)) if part == Part.ERROR else files.size_of(node, part)
+        inode, mtime_ns = files.inode_of(node, part), files.mtime_of(node, part)
+        if part == Part.ERROR:
+            # A script asks for it right after a save: the kernel must not remember it.
+            return build_private_file(inode, size, mtime_ns, life_s=0.0)
+        build = build_text_file if part == Part.JSON else build_file
+        return build(inode, size, mtime_ns)
 
     def of_scratch(self, scratch: Scratch) -> pyfuse3.EntryAttributes:
         """Return the attributes of an editor's own file."""

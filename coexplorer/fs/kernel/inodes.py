@@ -7,8 +7,10 @@ in a double):
     1 … 63                          the fixed places of `Place`
     64 … 2**40                      counted up: scratch files, unsent texts, second lives of files
     2**40 + view                    the folder of a tag or of a search
-    2**51 + number * 16 + part      an asset's directory and files; `number` comes from its id, so
-                                    that it is the same in every mount of every catalog
+    2**51 + life * 2**44 + number * 16 + part
+                                    an asset's directory and files; `number` comes from its id, so
+                                    that it is the same in every mount of every catalog, and `life`
+                                    counts the texts of a file, around and around
     2**52 + view * 2**27 + slot     a symbolic link in a view, to the asset in that slot
 """
 
@@ -72,14 +74,20 @@ _ASSET = 1 << 51
 _LINK = 1 << 52
 _PART_BITS = 4
 _SLOT_BITS = 27
-_NUMBER_BITS = 47
+_NUMBER_BITS = 40
+_LIFE_BITS = 7
 _PART_MASK = (1 << _PART_BITS) - 1
 _SLOT_MASK = (1 << _SLOT_BITS) - 1
 _NUMBER_MASK = (1 << _NUMBER_BITS) - 1
+_LIFE_SHIFT = _NUMBER_BITS + _PART_BITS
+_OWNER_MASK = _ASSET | _NUMBER_MASK << _PART_BITS
+
+LIVES: Final = 1 << _LIFE_BITS
+"""How many inodes a file has, one after another: one for each text."""
 
 
 def number_of(asset_id: AssetId) -> int:
-    """Return the number that an asset's inodes are made from (47 bits of a hash of its id)."""
+    """Return the number that an asset's inodes are made from (40 bits of a hash of its id)."""
     digest = hashlib.blake2b(asset_id.encode(errors="surrogateescape"), digest_size=8).digest()
     return int.from_bytes(digest, "big") & _NUMBER_MASK
 
@@ -89,9 +97,9 @@ def next_number(number: int) -> int:
     return (number + 1) & _NUMBER_MASK
 
 
-def asset_inode(number: int, part: Part | int) -> Inode:
-    """Return the inode of an asset's directory or of a file in it."""
-    return Inode(_ASSET | number << _PART_BITS | part)
+def asset_inode(number: int, part: Part | int, life: int = 0) -> Inode:
+    """Return the inode of an asset's directory, or of a file in it with its n-th text."""
+    return Inode(_ASSET | life << _LIFE_SHIFT | number << _PART_BITS | part)
 
 
 def directory_inodes(numbers: Iterable[int]) -> list[Inode]:
@@ -189,7 +197,7 @@ class LookupCounts:
         counts = self._counts
         others = []
         for inode, count in pairs:
-            owner = inode & ~_PART_MASK
+            owner = inode & _OWNER_MASK
             held = counts.get(owner, 0) if _ASSET <= inode < _LINK else 0
             if held == count:
                 del counts[owner]
@@ -214,5 +222,5 @@ def owner_of(inode: int) -> Inode:
     if inode >= _LINK:
         return view_inode((inode - _LINK) >> _SLOT_BITS)
     if inode >= _ASSET:
-        return Inode(inode & ~_PART_MASK)
+        return Inode(inode & _OWNER_MASK)
     return Inode(inode)

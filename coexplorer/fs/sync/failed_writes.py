@@ -295,6 +295,6 @@ class FailedWrites:
             text = volume.texts.text_of(node, part)
             if text is None or file.buffer.failure is None:
                 continue
-            file.buffer = Buffer.of(text) if file.handles else None
+            file.buffer = Buffer.of(text) if file.writers else None
             volume.files.renew(node, part)
             volume.files.tidy(file)

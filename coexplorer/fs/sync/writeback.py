@@ -185,7 +185,7 @@ class Writeback:
                     lambda mine: self._send_file(node, file, 0, base, mine)
                 )
                 await attempt.done.wait()
-            elif not file.handles:
+            elif not file.writers:
                 self.save_later(node, file, base)
         await self._unsent.discard(kept)
         waiting.set()
