@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.mount_goals import PARALLEL, PARALLEL_ROW, READ_ROW, SLOW_S, Figures, judge
 from benchmarks.mount_peers import PEERS, TEXT, FileSystem, peers
 from benchmarks.processes import need
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from tests.support.mounted import Mounted, make_asset, mounting
 from tests.support.server import make_id
 
@@ -253,7 +253,7 @@ def measure_saves(figures: Figures, mounted: Mounted) -> None:
 
 
 def measure_parallel_saves(figures: Figures, mounted: Mounted, count: int) -> None:
-    mounted.server.faults.add(Kind.LATENCY, "PUT", "data_assets/*", seconds=SLOW_S)
+    mounted.server.faults.add(FaultKind.LATENCY, "PUT", "data_assets/*", seconds=SLOW_S)
     paths = [mounted.asset(f"asset {count - n:06}") / "tags" for n in range(PARALLEL)]
     with ThreadPoolExecutor(PARALLEL) as pool:
         writing = timed(lambda: list(pool.map(lambda path: path.write_text("slow\n"), paths)))
@@ -263,7 +263,7 @@ def measure_parallel_saves(figures: Figures, mounted: Mounted, count: int) -> No
 def measure_silence(figures: Figures, mounted: Mounted, count: int) -> None:
     """Save, rename and archive at the same time while the platform answers nothing."""
     for path in ("data_assets", "data_assets/**"):
-        mounted.server.faults.add(Kind.SILENCE, "*", path)
+        mounted.server.faults.add(FaultKind.SILENCE, "*", path)
     names = [f"asset {count - PARALLEL - number:06}" for number in range(12)]
     archived = mounted.folder / "archived"
 

@@ -17,8 +17,8 @@ from coexplorer.fields import (
     FIELDS,
     Editable,
     EditableField,
+    FieldKind,
     Fields,
-    Kind,
     same_value,
 )
 from coexplorer.models import (
@@ -177,7 +177,7 @@ _DOCUMENTED: Final = msgspec.json.Decoder(
         rename={field.name: field.key for field in FIELDS},
     )
 )
-_SETS: Final = tuple(field.name for field in FIELDS if field.kind is Kind.SET)
+_SETS: Final = tuple(field.name for field in FIELDS if field.kind is FieldKind.SET)
 
 
 def excerpt_from_json(raw: bytes) -> Excerpt:
@@ -214,9 +214,9 @@ def find_odd(asset: Asset) -> dict[str, object]:
 
 
 def _is_odd(field: EditableField, value: object) -> bool:
-    if value is None or (field.kind is not Kind.SET and isinstance(value, str)):
+    if value is None or (field.kind is not FieldKind.SET and isinstance(value, str)):
         return False
-    is_list = field.kind is Kind.SET and isinstance(value, list)
+    is_list = field.kind is FieldKind.SET and isinstance(value, list)
     return not (is_list and all(isinstance(item, str) for item in cast("list[object]", value)))
 
 
@@ -228,7 +228,7 @@ def find_uneditable(asset: Asset) -> tuple[str, ...]:
         for field in FIELDS
         if field.key in odd
         and _text_or_none(odd[field.key]) is None
-        and not (field.kind is Kind.SET and isinstance(odd[field.key], list))
+        and not (field.kind is FieldKind.SET and isinstance(odd[field.key], list))
     )
 
 
@@ -315,7 +315,7 @@ def _left_out(obj: Mapping[str, object], asset: Asset) -> dict[str, object]:
         value = obj[key]
         if getattr(asset, name) in _EMPTY:
             left[key] = value
-        elif FIELD_BY_NAME.get(name, FIELDS[0]).kind is Kind.SET and isinstance(value, list):
+        elif FIELD_BY_NAME.get(name, FIELDS[0]).kind is FieldKind.SET and isinstance(value, list):
             unread = [item for item in value if _text_or_none(item) is None]
             left |= {key: unread} if unread else {}
     return left
@@ -582,7 +582,7 @@ def _metadata_value(value: object) -> MetadataValue:
 
 
 def _reader_of(field: EditableField) -> Callable[[object], Any]:
-    if field.kind is Kind.SET:
+    if field.kind is FieldKind.SET:
         return _texts
     return _text_or_none if field.can_be_absent else _text
 

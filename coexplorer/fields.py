@@ -43,7 +43,7 @@ class Fields(Editable, frozen=True):
         return not changed_fields(self, other)
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """What a field holds, and with it how it is read, tidied, merged, shown and sent."""
 
     LINE = "line"
@@ -74,7 +74,7 @@ class EditableField(msgspec.Struct, frozen=True):
     """
 
     name: str
-    kind: Kind
+    kind: FieldKind
     title: str
     help: str
     new_help: str
@@ -127,7 +127,7 @@ def quote_value(text: str, limit: int = 40) -> str:
 FIELDS: Final = (
     EditableField(
         name="name",
-        kind=Kind.LINE,
+        kind=FieldKind.LINE,
         title="name",
         help="The new name.",
         new_help="",
@@ -136,7 +136,7 @@ FIELDS: Final = (
     ),
     EditableField(
         name="description",
-        kind=Kind.TEXT,
+        kind=FieldKind.TEXT,
         title="description",
         help="The new description (Markdown).",
         new_help="Markdown.",
@@ -144,7 +144,7 @@ FIELDS: Final = (
     ),
     EditableField(
         name="tags",
-        kind=Kind.SET,
+        kind=FieldKind.SET,
         title="tags",
         help="Replace all tags by these.",
         new_help="A tag; give it again for more.",
@@ -153,7 +153,7 @@ FIELDS: Final = (
     ),
     EditableField(
         name="mount",
-        kind=Kind.LINE,
+        kind=FieldKind.LINE,
         title="mount",
         help="The new mount folder.",
         new_help="Folder inside the capsule's /data (default: the asset's name).",
@@ -169,7 +169,7 @@ FIELD_BY_NAME: Final = {field.name: field for field in FIELDS}
 EDITABLE: Final = tuple(FIELD_BY_NAME)
 """Names of the editable fields."""
 
-SETS_LAST: Final = tuple(sorted(FIELDS, key=lambda field: field.kind is Kind.SET))
+SETS_LAST: Final = tuple(sorted(FIELDS, key=lambda field: field.kind is FieldKind.SET))
 """The table with what is one value first: the order of options and of the form for a new asset."""
 
 

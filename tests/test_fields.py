@@ -13,7 +13,7 @@ import pytest
 
 import coexplorer
 from benchmarks.pty_session import Session
-from coexplorer.fields import EDITABLE, FIELDS, Editable, Kind
+from coexplorer.fields import EDITABLE, FIELDS, Editable, FieldKind
 from coexplorer.fs.kernel.inodes import PARTS, asset_inode, split_asset
 from tests.support.mounted import Mounted, wait_until
 from tests.support.onemore import KEY, NAME, KnowingServer, copy_with_one_more
@@ -69,7 +69,7 @@ def sent(server: KnowingServer, method: str = "PUT") -> list[dict[str, object]]:
 def test_the_table_and_the_struct_have_the_same_fields() -> None:
     assert Editable.__struct_fields__ == EDITABLE
     assert len({field.file for field in FIELDS}) == len({field.key for field in FIELDS})
-    assert all(bool(field.one) == (field.kind is Kind.SET) for field in FIELDS)
+    assert all(bool(field.one) == (field.kind is FieldKind.SET) for field in FIELDS)
 
 
 def test_nothing_puts_fields_together_one_by_one() -> None:

@@ -15,9 +15,9 @@ from coexplorer.api import calls, wire
 from coexplorer.api.creation import create_asset
 from coexplorer.api.download import Download, FetchUrl, open_download
 from coexplorer.api.exchange import Carrier
-from coexplorer.api.failures import Failure, Kind
+from coexplorer.api.failures import Failure, FailureKind
 from coexplorer.api.limits import Bounds, Timeouts
-from coexplorer.api.paging import Place
+from coexplorer.api.paging import PageStart
 from coexplorer.api.retry import Patience
 from coexplorer.api.search import NOT_HERE, Search
 from coexplorer.api.storage import Storage
@@ -161,7 +161,7 @@ class Client:
         Raises:
             ValueError: There is no such page.
         """
-        envelope = await self._search.fetch(request, Place(offset, limit, next_token))
+        envelope = await self._search.fetch(request, PageStart(offset, limit, next_token))
         return Page(wire.parse_rows(envelope.rows), envelope.has_more, envelope.next_token)
 
     def iter_pages(
@@ -290,7 +290,7 @@ class Client:
             except _Arrived as arrived:
                 return arrived.asset
             lost.outcome_unknown = False
-            if not await self._transport.wait_after(Failure(Kind.LOST, lost), nth, deadline):
+            if not await self._transport.wait_after(Failure(FailureKind.LOST, lost), nth, deadline):
                 raise lost
 
     async def archive(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from coexplorer.api import calls, wire
-from coexplorer.api.failures import Failure, Kind
-from coexplorer.api.paging import Place
+from coexplorer.api.failures import Failure, FailureKind
+from coexplorer.api.paging import PageStart
 from coexplorer.api.search import Search
 from coexplorer.api.transport import Transport
 from coexplorer.errors import ApiError
@@ -74,10 +74,10 @@ async def _find_created(
 ) -> Asset | None:
     """Look for an asset that a lost create may have made; the platform may take a moment."""
     for nth in range(1, _LOOKS + 1):
-        if not await transport.wait_after(Failure(Kind.LOST, lost), nth, deadline):
+        if not await transport.wait_after(Failure(FailureKind.LOST, lost), nth, deadline):
             return None
         try:
-            envelope = await search.fetch(_NEWEST, Place(0, _NEWEST_ROWS), deadline)
+            envelope = await search.fetch(_NEWEST, PageStart(0, _NEWEST_ROWS), deadline)
         except ApiError:
             return None
         for asset in wire.parse_rows(envelope.rows):

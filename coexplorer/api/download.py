@@ -18,7 +18,7 @@ from coexplorer.api.exchange import read_body
 from coexplorer.api.failures import (
     Failed,
     Failure,
-    Kind,
+    FailureKind,
     build_unreachable,
     classify_reply,
     parse_retry_after,
@@ -160,7 +160,7 @@ class Download:
             if self.stop is None:
                 return None
             reason = "the file's storage stopped before the end"
-            raise Failed(build_unreachable(reason, kind=Kind.LOST, writes=False))
+            raise Failed(build_unreachable(reason, kind=FailureKind.LOST, writes=False))
         skipped = min(self._skip, len(chunk))
         self._skip -= skipped
         wanted = None if self.stop is None else skipped + self.stop - self.position
@@ -181,14 +181,14 @@ class Download:
             self._waited_s = 0.0
         elif self._waited_s > limit_s:
             reason = f"the file's storage sent next to nothing for {limit_s:.0f} s"
-            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=False))
+            raise Failed(build_unreachable(reason, kind=FailureKind.SILENT, writes=False))
 
     async def _open(self) -> None:
         if self.position > self._given and not self.etag:
             # Nobody could tell whether the rest is of the same file.
             raise Failed(
                 Failure(
-                    Kind.FINAL,
+                    FailureKind.FINAL,
                     Conflict(
                         "the connection broke, and the download can't resume:"
                         " the file's storage names no version of it",
@@ -205,7 +205,7 @@ class Download:
         try:
             url = await self._fetch_url()
         except ApiError as error:  # its own repetitions are over
-            raise Failed(Failure(Kind.FINAL, error)) from None
+            raise Failed(Failure(FailureKind.FINAL, error)) from None
         stream = await self._stack.enter_async_context(self._storage.open_stream(url, headers))
         await self._accept(stream)
 
@@ -226,7 +226,7 @@ class Download:
             )
             # An address that has expired is refused with 400, 401 or 403: another is asked for.
             expired = stream.status in (400, 401, 403)
-            raise Failed(Failure(Kind.LOST, failure.error) if expired else failure)
+            raise Failed(Failure(FailureKind.LOST, failure.error) if expired else failure)
         try:
             extent = parse_extent(
                 stream.status,
@@ -258,7 +258,7 @@ class Download:
                 "the file changed since the first part of it was read",
                 hint="delete the partial download, then start over",
             )
-            raise Failed(Failure(Kind.FINAL, error))
+            raise Failed(Failure(FailureKind.FINAL, error))
         self.total_bytes = self.total_bytes if total_bytes is None else total_bytes
         self.etag = self.etag or etag
 
@@ -324,4 +324,4 @@ def parse_total(content_range: str) -> int | None:
 
 def _garbled(reason: str) -> Failure:
     error = BadReply(f"the file's storage makes no sense: it sent {reason}", hint="try again")
-    return Failure(Kind.GARBLED, error)
+    return Failure(FailureKind.GARBLED, error)

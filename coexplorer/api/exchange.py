@@ -29,7 +29,7 @@ import coexplorer
 from coexplorer.api.calls import Call
 from coexplorer.api.failures import (
     Failed,
-    Kind,
+    FailureKind,
     build_bad_redirect,
     build_bad_reply,
     build_circle,
@@ -325,7 +325,7 @@ class _Hurried:
             raise ValueError(f"it comes in {self._pieces:,} pieces of a few bytes")
         if self._timeouts.is_drip(self._received, anyio.current_time() - self._started):
             reason = f"its answer comes too slowly ({self._received:,} bytes so far)"
-            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=self._writes))
+            raise Failed(build_unreachable(reason, kind=FailureKind.SILENT, writes=self._writes))
         return chunk
 
 

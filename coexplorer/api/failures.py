@@ -55,7 +55,7 @@ class Act(Enum):
     DELETE = auto()
 
 
-class Kind(Enum):
+class FailureKind(Enum):
     """What a failure says about the request, which decides whether it is repeated."""
 
     FINAL = auto()
@@ -75,7 +75,7 @@ class Kind(Enum):
 class Failure(msgspec.Struct, frozen=True):
     """An error, and what it says about the request."""
 
-    kind: Kind
+    kind: FailureKind
     error: ApiError
 
 
@@ -129,7 +129,7 @@ def classify_reply(
             after = "a while" if retry_after_s is None else _show_span(retry_after_s)
             error.hint = f"try again in {after}"
             error.retry_after_s = retry_after_s
-            return Failure(Kind.SLOW_DOWN, error)
+            return Failure(FailureKind.SLOW_DOWN, error)
         case _ if status < 400:  # noqa: PLR2004 # a redirect to nowhere, or what nobody asked for
             return build_unclear(status, writes=writes)
         case _ if status >= 500:  # noqa: PLR2004 # the start of HTTP's server errors
@@ -139,11 +139,13 @@ def classify_reply(
             error.retry_after_s = retry_after_s
             error.outcome_unknown = writes
             # 501 and its like are answers, not trouble.
-            return Failure(Kind.LOST if status in (500, 502, 503, 504) else Kind.FINAL, error)
+            return Failure(
+                FailureKind.LOST if status in (500, 502, 503, 504) else FailureKind.FINAL, error
+            )
         case _:
             error = Rejected(f"the platform refused this (status {status}){because}", status=status)
             error.hint = "fix what its message names, then try again"
-    return Failure(Kind.FINAL, error)
+    return Failure(FailureKind.FINAL, error)
 
 
 def build_bad_reply(reason: str, body: bytes, status: int, *, writes: bool) -> Failure:
@@ -160,7 +162,7 @@ def build_bad_reply(reason: str, body: bytes, status: int, *, writes: bool) -> F
         status=status,
         outcome_unknown=writes,
     )
-    return Failure(Kind.GARBLED, error)
+    return Failure(FailureKind.GARBLED, error)
 
 
 def build_unclear(status: int, *, writes: bool) -> Failure:
@@ -175,7 +177,7 @@ def build_unclear(status: int, *, writes: bool) -> Failure:
         status=status,
         outcome_unknown=writes,
     )
-    return Failure(Kind.GARBLED, error)
+    return Failure(FailureKind.GARBLED, error)
 
 
 def build_too_long(most_bytes: int, status: int, *, writes: bool) -> Failure:
@@ -186,15 +188,15 @@ def build_too_long(most_bytes: int, status: int, *, writes: bool) -> Failure:
         status=status,
         outcome_unknown=writes,
     )
-    return Failure(Kind.FINAL, error)
+    return Failure(FailureKind.FINAL, error)
 
 
-def build_unreachable(reason: str, *, kind: Kind, writes: bool, hint: str = "") -> Failure:
+def build_unreachable(reason: str, *, kind: FailureKind, writes: bool, hint: str = "") -> Failure:
     """Describe a call without a reply."""
     error = Unreachable(
         f"the platform can't be reached: {reason}",
         hint=hint or "check the network and the domain, then try again",
-        outcome_unknown=writes and kind in (Kind.LOST, Kind.SILENT),
+        outcome_unknown=writes and kind in (FailureKind.LOST, FailureKind.SILENT),
     )
     return Failure(kind, error)
 
@@ -212,7 +214,7 @@ def build_bad_redirect(reason: str, status: int, *, writes: bool = False) -> Fai
         status=status,
         outcome_unknown=writes and status in (301, 302, 303),
     )
-    return Failure(Kind.FINAL, error)
+    return Failure(FailureKind.FINAL, error)
 
 
 def build_circle(status: int, hops: int, *, writes: bool = False) -> Failure:
@@ -223,7 +225,7 @@ def build_circle(status: int, hops: int, *, writes: bool = False) -> Failure:
         status=status,
         outcome_unknown=writes and status in (301, 302, 303),
     )
-    return Failure(Kind.FINAL, error)
+    return Failure(FailureKind.FINAL, error)
 
 
 def build_bad_address(reason: str) -> Failure:
@@ -232,7 +234,7 @@ def build_bad_address(reason: str) -> Failure:
         f"the platform gives no usable address for this file: {reason}",
         hint="tell who runs the platform",
     )
-    return Failure(Kind.FINAL, error)
+    return Failure(FailureKind.FINAL, error)
 
 
 def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = False) -> Forbidden:

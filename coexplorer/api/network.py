@@ -20,7 +20,7 @@ import anyio.to_thread
 import httpcore
 import httpx
 
-from coexplorer.api.failures import LONGEST_LINE, Failure, Kind, build_unreachable
+from coexplorer.api.failures import LONGEST_LINE, Failure, FailureKind, build_unreachable
 from coexplorer.api.heads import Backend, NoReply
 from coexplorer.api.origin import parse_origin
 from coexplorer.api.proxies import Proxy, find_proxy
@@ -241,10 +241,12 @@ def describe(
         proxy: That leads there, if one does.
         environment: Says whose certificates are believed.
     """
-    kind, hint = Kind.UNSENT, ""
+    kind, hint = FailureKind.UNSENT, ""
     match error:
         case ConfigError():
-            return build_unreachable(error.message, kind=Kind.FINAL, writes=False, hint=error.hint)
+            return build_unreachable(
+                error.message, kind=FailureKind.FINAL, writes=False, hint=error.hint
+            )
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             by = f" through the proxy {proxy.place}" if proxy else ""
             reason, hint = f"the connection{by} took too long", _blame(proxy)
@@ -253,19 +255,19 @@ def describe(
         case httpx.ConnectError() | httpx.ProxyError():
             return _describe_connect(error, proxy, environment)
         case httpx.TimeoutException():
-            reason, kind = "it stopped answering", Kind.SILENT
+            reason, kind = "it stopped answering", FailureKind.SILENT
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
-            reason, kind = "the request can't be sent in this form", Kind.FINAL
+            reason, kind = "the request can't be sent in this form", FailureKind.FINAL
         case httpx.HTTPError() | httpx.StreamError():
             reason, hint = _explain_break(error)
-            kind = Kind.LOST
+            kind = FailureKind.LOST
         case httpx.InvalidURL() | ValueError():
             its = f"its address, or that of its proxy {proxy.place}," if proxy else "its address"
-            reason, kind, hint = f"{its} can't be used", Kind.FINAL, _blame(proxy)
+            reason, kind, hint = f"{its} can't be used", FailureKind.FINAL, _blame(proxy)
         case ImportError():
             reason, kind = (
                 f"a Python package is missing ({error.name or 'socksio'})",
-                Kind.FINAL,
+                FailureKind.FINAL,
             )
             hint = "install coexplorer again, with all its dependencies"
         case _:
@@ -288,16 +290,16 @@ def _describe_proxy(error: httpx.ProxyError, proxy: Proxy) -> Failure:
     by = f"the proxy {proxy.place}"
     if isinstance(error, NoTunnel):
         return build_unreachable(
-            f"{by} {error.what}", kind=Kind.UNSENT, writes=False, hint=_blame(proxy)
+            f"{by} {error.what}", kind=FailureKind.UNSENT, writes=False, hint=_blame(proxy)
         )
     said = _first_line(error)
     if "407" in said or "authent" in said.lower() or "username" in said.lower():
         reason = f"{by} wants a user name and a password, or different ones ({said})"
         hint = f"put them into {proxy.variable}: http://USER:PASSWORD@{proxy.place}; {_DOCS}"
-        return build_unreachable(reason, kind=Kind.FINAL, writes=False, hint=hint)
+        return build_unreachable(reason, kind=FailureKind.FINAL, writes=False, hint=hint)
     hint = f"ask who runs the proxy, or {_blame(proxy)}"
     # What it says of the platform may pass; that it forbids it will not.
-    kind = Kind.FINAL if said.startswith("4") else Kind.UNSENT
+    kind = FailureKind.FINAL if said.startswith("4") else FailureKind.UNSENT
     return build_unreachable(f"{by} refused ({said})", kind=kind, writes=False, hint=hint)
 
 
@@ -309,18 +311,18 @@ def _describe_connect(
         why = (said.partition(_FAILS)[2].rpartition(" (_ssl")[0] or said).rstrip(".")
         return build_unreachable(
             f"its certificate is not trusted: {why}",
-            kind=Kind.FINAL,
+            kind=FailureKind.FINAL,
             writes=False,
             hint=_advise_on_certificate(why, environment),
         )
     if proxy is None:
-        return build_unreachable(f"no connection ({said})", kind=Kind.UNSENT, writes=False)
+        return build_unreachable(f"no connection ({said})", kind=FailureKind.UNSENT, writes=False)
     reason = f"no connection through the proxy {proxy.place} ({said})"
     hint = _blame(proxy)
-    kind = Kind.UNSENT
+    kind = FailureKind.UNSENT
     if "SSL" in said and proxy.url.startswith("https:"):
         hint = f"most proxies speak plain HTTP: try {proxy.variable}=http://{proxy.place}; {_DOCS}"
-        kind = Kind.FINAL
+        kind = FailureKind.FINAL
     return build_unreachable(reason, kind=kind, writes=False, hint=hint)
 
 

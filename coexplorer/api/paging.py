@@ -36,7 +36,7 @@ class Incomplete(StrEnum):
     ENDLESS = "after 1,000 pages of one search the platform still says that there is more"
 
 
-class Place(msgspec.Struct, frozen=True):
+class PageStart(msgspec.Struct, frozen=True):
     """Where a page starts: at a token, or else at an offset."""
 
     offset: int = 0
@@ -52,7 +52,7 @@ class Step(msgspec.Struct, frozen=True):
         incomplete: Why it ends here although the platform has more; None otherwise.
     """
 
-    to: Place | None = None
+    to: PageStart | None = None
     incomplete: Incomplete | None = None
 
 
@@ -81,7 +81,7 @@ class Pager:
         self._stale = 0 if new else self._stale + 1
         return new
 
-    def step(self, place: Place, *, rows: int, has_more: bool, next_token: str | None) -> Step:
+    def step(self, place: PageStart, *, rows: int, has_more: bool, next_token: str | None) -> Step:
         """Decide by what the page at `place` says of itself.
 
         Args:
@@ -104,18 +104,18 @@ class Pager:
             return Step(incomplete=Incomplete.NO_WAY_ON)
         if reached >= WALL:
             return Step(incomplete=Incomplete.WALL)
-        return Step(Place(reached, min(self._limit, WALL - reached)))
+        return Step(PageStart(reached, min(self._limit, WALL - reached)))
 
     def _follow(self, token: str, reached: int) -> Step:
         if token in self._tokens:
             return Step(incomplete=Incomplete.CIRCLE)
         self._tokens.add(token)
-        return Step(Place(reached, self._limit, token))
+        return Step(PageStart(reached, self._limit, token))
 
 
-def build_windows(start: Place, count: int) -> tuple[Place, ...]:
+def build_windows(start: PageStart, count: int) -> tuple[PageStart, ...]:
     """Guess where the pages from `start` on will begin, on platforms that count in offsets."""
     guesses = (start.offset + start.limit * n for n in range(count))
     return tuple(
-        Place(offset, min(start.limit, WALL - offset)) for offset in guesses if offset < WALL
+        PageStart(offset, min(start.limit, WALL - offset)) for offset in guesses if offset < WALL
     )

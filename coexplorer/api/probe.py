@@ -34,7 +34,7 @@ class Way(msgspec.Struct, frozen=True):
     stopped_by: Stop | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ProbeResult(msgspec.Struct, frozen=True):
     """What a platform says to a token.
 
     Attributes:
@@ -70,7 +70,7 @@ async def try_way(base_url: str, *, limit_s: float) -> Way:
             return Way(error=failure.error, stopped_by=network.find_stop(error, url))
 
 
-async def ask_platform(base_url: str, token: Secret, *, limit_s: float) -> Answer:
+async def ask_platform(base_url: str, token: Secret, *, limit_s: float) -> ProbeResult:
     """Ask once which search the platform speaks, and whose the token is.
 
     Raises:
@@ -81,4 +81,4 @@ async def ask_platform(base_url: str, token: Secret, *, limit_s: float) -> Answe
     async with Client(base_url, token, patience=_ONCE, timeouts=timeouts) as client:
         dialect = await client.fetch_dialect()
         page = await client.search(SearchRequest(ownership=Ownership.OWNED), limit=1)
-        return Answer(dialect, next((each.owner for each in page.results), ""))
+        return ProbeResult(dialect, next((each.owner for each in page.results), ""))

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from coexplorer.api.calls import Repeat
-from coexplorer.api.failures import Failure, Kind
+from coexplorer.api.failures import Failure, FailureKind
 
 SILENT_COUNTS: Final = 2
 """What took long and brought nothing counts as so many failures: who waits has waited enough."""
@@ -39,12 +39,14 @@ class Tried(msgspec.Struct, frozen=True):
     unsent: int = 0
     slow_downs: int = 0
 
-    def after(self, kind: Kind) -> Tried:
+    def after(self, kind: FailureKind) -> Tried:
         """Return the counts with one more failure of `kind`."""
         return Tried(
-            self.lost + (kind in (Kind.LOST, Kind.GARBLED)) + SILENT_COUNTS * (kind is Kind.SILENT),
-            self.unsent + (kind is Kind.UNSENT),
-            self.slow_downs + (kind is Kind.SLOW_DOWN),
+            self.lost
+            + (kind in (FailureKind.LOST, FailureKind.GARBLED))
+            + SILENT_COUNTS * (kind is FailureKind.SILENT),
+            self.unsent + (kind is FailureKind.UNSENT),
+            self.slow_downs + (kind is FailureKind.SLOW_DOWN),
         )
 
 
@@ -60,13 +62,13 @@ def find_wait_s(
         patience: The limits.
         chance: A random number within 0 and 1, so that many clients do not come back at once.
     """
-    if failure.kind is Kind.FINAL:
+    if failure.kind is FailureKind.FINAL:
         return None
-    if failure.kind is Kind.SLOW_DOWN:
+    if failure.kind is FailureKind.SLOW_DOWN:
         if tried.slow_downs > patience.slow_downs:
             return None
         nth = tried.slow_downs + 1  # slower from the start: it was asked for
-    elif failure.kind is Kind.UNSENT:
+    elif failure.kind is FailureKind.UNSENT:
         if tried.unsent >= patience.connects:
             return None
         nth = tried.unsent

@@ -10,7 +10,7 @@ from typing import Final
 import anyio
 
 from coexplorer.api import calls, wire
-from coexplorer.api.paging import Place
+from coexplorer.api.paging import PageStart
 from coexplorer.api.transport import Transport
 from coexplorer.errors import ApiError, NotFound
 from coexplorer.models import Dialect, SearchRequest
@@ -62,7 +62,7 @@ class Search:
         )
 
     async def fetch(
-        self, request: SearchRequest, place: Place, deadline: float | None = None
+        self, request: SearchRequest, place: PageStart, deadline: float | None = None
     ) -> wire.Envelope:
         """Fetch one page.
 
@@ -88,7 +88,7 @@ class Search:
         return await self._send_search(request, now, place, deadline)
 
     async def _send_search(
-        self, request: SearchRequest, dialect: Dialect, place: Place, deadline: float
+        self, request: SearchRequest, dialect: Dialect, place: PageStart, deadline: float
     ) -> wire.Envelope:
         call = calls.build_search(
             request, dialect, offset=place.offset, limit=place.limit, next_token=place.token

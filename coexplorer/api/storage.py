@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from coexplorer.api.exchange import MAX_HOPS, Carrier, Chunks, GivenBody, build_http
-from coexplorer.api.failures import Failed, Kind, build_bad_address, build_unreachable
+from coexplorer.api.failures import Failed, FailureKind, build_bad_address, build_unreachable
 from coexplorer.api.limits import Timeouts
 from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin
@@ -118,5 +118,5 @@ class Storage:
             raise Failed(failure) from None
         if response is None:
             reason = f"the file's storage gave no answer within {self._timeouts.file_s:.0f} s"
-            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=False))
+            raise Failed(build_unreachable(reason, kind=FailureKind.SILENT, writes=False))
         return response

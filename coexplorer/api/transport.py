@@ -23,7 +23,7 @@ from coexplorer.api.exchange import Carrier, Exchange, Reply
 from coexplorer.api.failures import (
     Failed,
     Failure,
-    Kind,
+    FailureKind,
     build_bad_reply,
     build_unclear,
     build_unreachable,
@@ -223,7 +223,7 @@ class Transport:
             nth: How often it happened in a row.
             deadline: By `start_clock`; a platform that asks for a longer wait gets none.
         """
-        lost = nth * (SILENT_COUNTS if failure.kind is Kind.SILENT else 1)
+        lost = nth * (SILENT_COUNTS if failure.kind is FailureKind.SILENT else 1)
         tried = Tried(lost=lost, unsent=nth, slow_downs=nth)
         chance = random.random()  # noqa: S311 # spreads clients out in time
         wait_s = find_wait_s(failure, Repeat.ALWAYS, tried, self._patience, chance=chance)
@@ -255,7 +255,7 @@ class Transport:
             reply = await self._exchange.run(call)
         if reply is None:
             reason = f"there was no complete answer within {until - started:.0f} s"
-            raise Failed(build_unreachable(reason, kind=Kind.SILENT, writes=call.writes))
+            raise Failed(build_unreachable(reason, kind=FailureKind.SILENT, writes=call.writes))
         if not reply.is_success:
             raise Failed(self._classify(call, reply))
         if reply.status not in _CLEAR:

@@ -17,12 +17,12 @@ import msgspec
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from coexplorer.api.paging import Incomplete, Pager, Place, Step, build_windows
+from coexplorer.api.paging import Incomplete, Pager, PageStart, Step, build_windows
 from coexplorer.api.wire import Envelope
 from coexplorer.errors import ApiError
 from coexplorer.models import AssetId
 
-FetchEnvelope = Callable[[Place], Awaitable[Envelope]]
+FetchEnvelope = Callable[[PageStart], Awaitable[Envelope]]
 _Item = tuple[Envelope, Step] | ApiError
 _PIECE = 10
 """Rows parsed at a time: a whole page takes 30 ms, and a mount or a screen shares this thread."""
@@ -72,7 +72,7 @@ class Walk(Generic[Row]):
         self._id_of = id_of
         self._prefetch = max(1, prefetch)
         self._pager = Pager(limit)
-        self._next: Place | None = Place(offset, limit)
+        self._next: PageStart | None = PageStart(offset, limit)
         self._group: TaskGroup | None = None
         self._send: MemoryObjectSendStream[_Item] | None = None
         self._receive: MemoryObjectReceiveStream[_Item] | None = None
@@ -146,7 +146,7 @@ class Walk(Generic[Row]):
             if not self._parse((row,)) and len(self.left_out) < _MOST_LEFT_OUT:
                 self.left_out.add(hashlib.sha256(row).digest())
 
-    def _step(self, place: Place, envelope: Envelope) -> Step:
+    def _step(self, place: PageStart, envelope: Envelope) -> Step:
         return self._pager.step(
             place,
             rows=len(envelope.rows),
@@ -169,8 +169,8 @@ class Walk(Generic[Row]):
                 await send.send(error)
 
     async def _produce_windows(
-        self, start: Place, send: MemoryObjectSendStream[_Item]
-    ) -> Place | None:
+        self, start: PageStart, send: MemoryObjectSendStream[_Item]
+    ) -> PageStart | None:
         """Fetch by offsets, several at once; return where the guesses went wrong, None at the end.
 
         Raises:
@@ -179,7 +179,7 @@ class Walk(Generic[Row]):
         guesses = deque(build_windows(start, count=10_000))
         under_way: deque[_Window] = deque()
         async with anyio.create_task_group() as group:
-            place: Place | None = start
+            place: PageStart | None = start
             while place is not None:
                 while guesses and len(under_way) < self._prefetch:
                     window = _Window(guesses.popleft())
@@ -202,7 +202,7 @@ class Walk(Generic[Row]):
 class _Window:
     """One page on its way."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: PageStart) -> None:
         self.place = place
         self._done = anyio.Event()
         self._outcome: Envelope | ApiError | None = None

@@ -25,7 +25,7 @@ from coexplorer.assets import (
     parse_asset,
     read_object,
 )
-from coexplorer.fields import FIELDS, Kind, same_value
+from coexplorer.fields import FIELDS, FieldKind, same_value
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -75,7 +75,7 @@ _TELLING = ("created", "state", "type")
 without), however little is known of the asset."""
 
 
-TOLD_APART: Final = tuple(field for field in FIELDS if field.kind is not Kind.TEXT)
+TOLD_APART: Final = tuple(field for field in FIELDS if field.kind is not FieldKind.TEXT)
 """Fields by which a new asset is known again; a long text may be tidied by the platform."""
 
 

@@ -71,7 +71,7 @@ _SORT_COLUMNS = {
 _NEWEST_FIRST = (SortKey("created", descending=True),)
 
 
-class Part(msgspec.Struct, frozen=True):
+class AssetSet(msgspec.Struct, frozen=True):
     """A set of assets.
 
     Attributes:
@@ -100,7 +100,7 @@ class Part(msgspec.Struct, frozen=True):
 class Clause(msgspec.Struct, frozen=True):
     """Assets in one of the `parts`, or, when `negated`, in none of them."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[AssetSet, ...]
     negated: bool = False
 
     @property
@@ -133,7 +133,7 @@ class Order(msgspec.Struct, frozen=True):
         return "places" if self.by in _TIME_ORDERS else "changes"
 
 
-class Search(msgspec.Struct, frozen=True):
+class CompiledQuery(msgspec.Struct, frozen=True):
     """A compiled query.
 
     Attributes:
@@ -149,7 +149,7 @@ class Search(msgspec.Struct, frozen=True):
     tally: Test | None = None
 
 
-def compile_search(query: Query, now: float) -> Search:
+def compile_search(query: Query, now: float) -> CompiledQuery:
     """Return the SQL of a query.
 
     Args:
@@ -163,7 +163,7 @@ def compile_search(query: Query, now: float) -> Search:
     ]
     if not query.asks_for_archived:
         clauses.append(Clause((ARCHIVED,), negated=True))
-    return Search(
+    return CompiledQuery(
         tuple(clauses),
         _order(query, now),
         compile_condition(query, now),
@@ -171,14 +171,14 @@ def compile_search(query: Query, now: float) -> Search:
     )
 
 
-def _iter_parts(group: Sequence[Term], now: float) -> Iterator[Part]:
+def _iter_parts(group: Sequence[Term], now: float) -> Iterator[AssetSet]:
     for term in group:
         yield _part(term, now)
         if isinstance(term, Word) and (start := find_beginning(term.text)):
             yield _field("id", start)
 
 
-def _part(term: Term, now: float) -> Part:
+def _part(term: Term, now: float) -> AssetSet:
     match term:
         case Word():
             part = _text("", fold(term.text))
@@ -193,10 +193,10 @@ def _part(term: Term, now: float) -> Part:
         case Compare(custom=True):
             test, ends = between("number", interval(term, now))
             sql = f"SELECT n FROM metadata WHERE key = ? AND {test}"
-            part = Part(sql, (fold(term.field), *ends))
+            part = AssetSet(sql, (fold(term.field), *ends))
         case _:
             test, ends = between(COMPARED[term.field], interval(term, now))
-            part = Part(f"SELECT n FROM asset WHERE {test}", ends)
+            part = AssetSet(f"SELECT n FROM asset WHERE {test}", ends)
     return part
 
 
@@ -213,66 +213,66 @@ def _phrase(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _text(field: str, text: str) -> Part:
+def _text(field: str, text: str) -> AssetSet:
     if len(text) > SHORT:
         return _match(field, _phrase(text))
     if not field and (bit := find_bit(text)):
         sql = "SELECT n FROM asset WHERE"
         test = "letters & ?"
-        return Part(f"{sql} {test}", (bit,), test=f"a.{test}", rest=f"{sql} NOT {test}")
+        return AssetSet(f"{sql} {test}", (bit,), test=f"a.{test}", rest=f"{sql} NOT {test}")
     scans = [_SCANNED[field]] if field else list(_SCANNED.values())
     sql = " UNION ALL ".join(scans)
-    return Part(sql, (text,) * len(scans), short=text, column=field, reads_texts=True)
+    return AssetSet(sql, (text,) * len(scans), short=text, column=field, reads_texts=True)
 
 
-def _match(field: str, words: str) -> Part:
+def _match(field: str, words: str) -> AssetSet:
     """Return the assets of a full-text expression, in a column of `words` or in any text."""
     if field:
         words = f"{field} : {words}"
-        return Part(MATCHING, (words,), words, reads_texts=True)
-    return Part(MATCHING, (words,), words, labelled=True, reads_texts=True)
+        return AssetSet(MATCHING, (words,), words, reads_texts=True)
+    return AssetSet(MATCHING, (words,), words, labelled=True, reads_texts=True)
 
 
-def words_of(part: Part) -> Part:
+def words_of(part: AssetSet) -> AssetSet:
     """Return a full-text part without what its labels add."""
     return msgspec.structs.replace(part, labelled=False)
 
 
-def labels_of(part: Part) -> Part:
+def labels_of(part: AssetSet) -> AssetSet:
     """Return what only the labels add to a full-text part."""
-    return Part(LABELLED, (part.words,), reads_texts=True)
+    return AssetSet(LABELLED, (part.words,), reads_texts=True)
 
 
-def expand_short(part: Part, trigrams: Sequence[str]) -> Part | None:
+def expand_short(part: AssetSet, trigrams: Sequence[str]) -> AssetSet | None:
     """Return a part with a short word as full-text part; None when no trigram begins with it."""
     if not trigrams:
         return None
     return _match(part.column, f"({' OR '.join(map(_phrase, trigrams))})")
 
 
-def join_words(parts: Sequence[Part], without: Sequence[Part] = ()) -> Part:
+def join_words(parts: Sequence[AssetSet], without: Sequence[AssetSet] = ()) -> AssetSet:
     """Return the assets in all of several full-text parts, and in none of others; no labels."""
     words = " AND ".join(f"({part.words})" for part in parts)
     if without:
         words = " NOT ".join([f"({words})", *(f"({part.words})" for part in without)])
-    return Part(MATCHING, (words,), words, reads_texts=True)
+    return AssetSet(MATCHING, (words,), words, reads_texts=True)
 
 
-def _all_tags(tags: Sequence[str]) -> Part:
+def _all_tags(tags: Sequence[str]) -> AssetSet:
     different = tuple(dict.fromkeys(tags))
     sql = " INTERSECT ".join("SELECT n FROM tag WHERE folded = ?" for _ in different)
-    return Part(f"SELECT n FROM ({sql})", different)
+    return AssetSet(f"SELECT n FROM ({sql})", different)
 
 
-def _flag(name: str) -> Part:
-    return Part(f"SELECT n FROM asset WHERE {FLAG_TESTS[name]}", ())
+def _flag(name: str) -> AssetSet:
+    return AssetSet(f"SELECT n FROM asset WHERE {FLAG_TESTS[name]}", ())
 
 
 ARCHIVED = _flag("archived")
 """What every search that does not ask for it leaves out."""
 
 
-def _field(field: str, text: str) -> Part:
+def _field(field: str, text: str) -> AssetSet:
     """Return the assets whose text field fits."""
     if field in {"name", "description"}:
         return _text(field, text)
@@ -283,10 +283,10 @@ def _field(field: str, text: str) -> Part:
     if field == "mount":  # its index is far smaller than the table
         table = "asset INDEXED BY asset_by_mount"
     reads_texts = field in {"mount", "run_script"}
-    return Part(f"SELECT n FROM {table} WHERE {test}", values, reads_texts=reads_texts)
+    return AssetSet(f"SELECT n FROM {table} WHERE {test}", values, reads_texts=reads_texts)
 
 
-def _owner(text: str) -> Part:
+def _owner(text: str) -> AssetSet:
     """Return the assets of the owners whose names hold a text; there are few owners."""
     following = "(SELECT min(owner_folded) FROM asset WHERE owner_folded > known.one)"
     sql = (
@@ -295,16 +295,16 @@ def _owner(text: str) -> Part:
         " SELECT n FROM known CROSS JOIN asset ON owner_folded = known.one"
         " WHERE instr(known.one, ?)"
     )
-    return Part(sql, (text,))
+    return AssetSet(sql, (text,))
 
 
-def _custom_text(key: str, text: str) -> Part:
+def _custom_text(key: str, text: str) -> AssetSet:
     """Return the assets with a text under a key; each of its values is there once."""
     sql = (
         "SELECT n FROM metadata_value CROSS JOIN metadata_use USING (v)"
         " WHERE key = ? AND instr(text, ?)"
     )
-    return Part(sql, (key, text), reads_texts=True)
+    return AssetSet(sql, (key, text), reads_texts=True)
 
 
 def _tally(query: Query) -> Test | None:

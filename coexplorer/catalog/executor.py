@@ -25,10 +25,10 @@ import msgspec
 from coexplorer.catalog.compiler import (
     ARCHIVED,
     LABELLED,
+    AssetSet,
     Clause,
+    CompiledQuery,
     Order,
-    Part,
-    Search,
     compile_search,
     expand_short,
     join_words,
@@ -117,7 +117,7 @@ class Sets:
         return self._ordered(connection, compile_search(query, now), None)
 
     def _look(
-        self, connection: sqlite3.Connection, search: Search, wanted: int
+        self, connection: sqlite3.Connection, search: CompiledQuery, wanted: int
     ) -> list[int] | None:
         """Return at least the first `wanted` assets; None when they are not near the start."""
 
@@ -131,7 +131,7 @@ class Sets:
         return _look_at(connection, search.condition, wanted, first, is_promising)
 
     def _look_among(
-        self, connection: sqlite3.Connection, search: Search, wanted: int
+        self, connection: sqlite3.Connection, search: CompiledQuery, wanted: int
     ) -> list[int] | None:
         """Return what `_look` does, looking only at what is found without reading texts."""
         easy = tuple(clause for clause in search.clauses if clause.is_easy)
@@ -152,7 +152,7 @@ class Sets:
         )
 
     def _ordered(
-        self, connection: sqlite3.Connection, search: Search, wanted: int | None
+        self, connection: sqlite3.Connection, search: CompiledQuery, wanted: int | None
     ) -> array[int]:
         """Return the numbers of all found assets in order, or of at least the first `wanted`."""
         found = self._find(connection, search)
@@ -205,11 +205,11 @@ class Sets:
             counter=order.counter,
         )
 
-    def _find(self, connection: sqlite3.Connection, search: Search) -> int:
+    def _find(self, connection: sqlite3.Connection, search: CompiledQuery) -> int:
         """Return the assets in all clauses; what is asked of words that is new is asked as one."""
         found = -1
-        new: list[Part] = []
-        without: list[Part] = []
+        new: list[AssetSet] = []
+        without: list[AssetSet] = []
         for clause in search.clauses:
             part = clause.parts[0]
             if len(clause.parts) == 1 and part.words and not self._has(connection, part):
@@ -230,8 +230,8 @@ class Sets:
         self,
         connection: sqlite3.Connection,
         condition: Condition,
-        new: Sequence[Part],
-        without: Sequence[Part],
+        new: Sequence[AssetSet],
+        without: Sequence[AssetSet],
     ) -> int:
         """Return the assets in all of some full-text parts, and in none of others.
 
@@ -254,7 +254,7 @@ class Sets:
         fitting = _fitting(connection, condition, _members(unsure)) if unsure else ()
         return found | (more & ~unsure) | _pack(list(fitting), _find_beyond(connection))
 
-    def _find_labels(self, connection: sqlite3.Connection, part: Part) -> int:
+    def _find_labels(self, connection: sqlite3.Connection, part: AssetSet) -> int:
         return self._find_part(connection, labels_of(part)) if part.labelled else 0
 
     def _find_any(self, connection: sqlite3.Connection, clause: Clause) -> int:
@@ -263,13 +263,13 @@ class Sets:
             found |= self._find_part(connection, part)
         return found
 
-    def _find_part(self, connection: sqlite3.Connection, part: Part) -> int:
+    def _find_part(self, connection: sqlite3.Connection, part: AssetSet) -> int:
         beyond = _find_beyond(connection)
 
         def find() -> int:
             if part is _ALL and _count_tally(connection, _ANY) == beyond - 1:
                 return int.from_bytes(b"\0" + b"\1" * (beyond - 1), "little")  # none is gone
-            use: Part | None = part
+            use: AssetSet | None = part
             if part.short:
                 trigrams = _find_trigrams(connection, part.short)
                 use = part if trigrams is None else expand_short(part, trigrams)
@@ -286,7 +286,7 @@ class Sets:
         counter = "places" if part is _ALL else "changes"
         return self._keep(connection, "set", _KEPT_SETS, part, find, counter=counter)
 
-    def _has(self, connection: sqlite3.Connection, part: Part) -> bool:
+    def _has(self, connection: sqlite3.Connection, part: AssetSet) -> bool:
         change = read_change(connection)
         with self._guard:
             kept = self._kept["set"].get(part)
@@ -319,7 +319,7 @@ class Sets:
         return made
 
 
-_ALL: Final = Part("SELECT n FROM asset", ())
+_ALL: Final = AssetSet("SELECT n FROM asset", ())
 _ANY: Final = ("1", ())
 _ASSET: Final = "CROSS JOIN asset AS a ON a.n = wanted.value"
 
@@ -387,7 +387,7 @@ def _fitting(
 
 
 def _narrow(
-    connection: sqlite3.Connection, labelled: dict[Part, int], without: Sequence[Part]
+    connection: sqlite3.Connection, labelled: dict[AssetSet, int], without: Sequence[AssetSet]
 ) -> tuple[int, int]:
     """Return which assets are found by a label, and those among them that may not be in all parts.
 
@@ -414,7 +414,7 @@ def _narrow(
     return more, unsure
 
 
-def _find_few(connection: sqlite3.Connection, part: Part) -> int | None:
+def _find_few(connection: sqlite3.Connection, part: AssetSet) -> int | None:
     """Return the assets of a full-text part, apart from its labels; None if they are not few."""
     use = words_of(part)
     found = _fetch(connection, f"{use.sql} LIMIT {_FEW + 1}", use.parameters)
@@ -469,7 +469,7 @@ def _count_tally(connection: sqlite3.Connection, test: Test) -> int:
     return int(connection.execute(sql, test[1]).fetchone()[0])
 
 
-def _estimate_share(connection: sqlite3.Connection, search: Search) -> float:
+def _estimate_share(connection: sqlite3.Connection, search: CompiledQuery) -> float:
     """Return about which part of all assets a search finds: exactly, or from a few of them."""
     if search.tally is not None:
         return _count_tally(connection, search.tally) / max(1, _count_tally(connection, _ANY))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from coexplorer.config import Settings
-    from coexplorer.library.glimpse import Choice
+    from coexplorer.library.glimpse import Candidate
 
 Items: TypeAlias = "list[CompletionItem[str]]"
 
@@ -82,7 +82,7 @@ def _find_settings(ctx: click.Context) -> Settings | None:
         return None
 
 
-def _items(choices: Iterable[Choice]) -> Items:
+def _items(choices: Iterable[Candidate]) -> Items:
     return [_item(each.text, help=each.help) for each in choices]
 
 

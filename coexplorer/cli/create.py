@@ -24,7 +24,7 @@ from coexplorer.cli.targets import find_targets, read_targets, reading_options
 from coexplorer.cli.values import TEXT, FilledPath
 from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ConfigError, FileTrouble
-from coexplorer.fields import SETS_LAST, Kind, build_new_fields
+from coexplorer.fields import SETS_LAST, FieldKind, build_new_fields
 from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ aws_secret_access_key = …"""
 def _field_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for every editable field but the name, which is the argument."""
     for field in reversed(SETS_LAST):
-        if field.kind is Kind.SET:
+        if field.kind is FieldKind.SET:
             option = click.option(
                 f"--{field.one}",
                 field.name,
@@ -50,7 +50,7 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
                 help=field.new_help,
             )
         elif field.name != "name":
-            kind = TEXT if field.kind is Kind.TEXT else None
+            kind = TEXT if field.kind is FieldKind.TEXT else None
             option = click.option(field.option, field.name, type=kind, help=field.new_help)
         else:
             continue

@@ -37,7 +37,7 @@ def doctor_command(invocation: Invocation, *, columns: tuple[str, ...], style: F
     It ends with 0 if there is no fault, else with the code of the first one: 3 for settings,
     profile and token, 6 for the way to the platform, 9 for this machine.
     """
-    from coexplorer.doctor import State, diagnose
+    from coexplorer.doctor import CheckState, diagnose
     from coexplorer.doctor.settings import Asked
 
     note("looking…")
@@ -46,8 +46,8 @@ def doctor_command(invocation: Invocation, *, columns: tuple[str, ...], style: F
         print_rows(FINDING, map(_describe, found), style, columns)
     else:
         _print_lines(found)
-    faults = [each for each in found if each.state is State.FAULT]
-    warnings = sum(each.state is State.WARNING for each in found)
+    faults = [each for each in found if each.state is CheckState.FAULT]
+    warnings = sum(each.state is CheckState.WARNING for each in found)
     note(f"{plural(len(faults), 'fault')}, {plural(warnings, 'warning')}")
     if faults:
         leave(_code_of(faults[0].check))

@@ -18,7 +18,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import Chosen, Targets, choose_targets, read_targets, target_options
 from coexplorer.cli.values import TEXT
 from coexplorer.errors import DocumentError, InvalidField
-from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, Kind, Value
+from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, FieldKind, Value
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def field_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for every editable field."""
     for field in reversed(SETS_LAST):
-        metavar = "A,B,…" if field.kind is Kind.SET else None
+        metavar = "A,B,…" if field.kind is FieldKind.SET else None
         option = click.option(
             field.option,
             field.name,
@@ -51,7 +51,7 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
     for name, text in options.items():
         if text is not None:
             field = FIELD_BY_NAME[name]
-            values[name] = split_tags(text) if field.kind is Kind.SET else text
+            values[name] = split_tags(text) if field.kind is FieldKind.SET else text
             if text and not values[name]:
                 raise click.UsageError(f"{field.option} {text!r} holds none; {''!r} takes all away")
     return values

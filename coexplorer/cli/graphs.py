@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from coexplorer.library.lineage import LineageGraph, Step
+from coexplorer.library.lineage import LineageGraph, Relation
 from coexplorer.models import AssetId
 from coexplorer.text import clean
 
@@ -17,14 +17,14 @@ def draw_tree(graph: LineageGraph, name: str) -> Iterator[str]:
     yield f"{graph.root[:_SHORT]}  {clean(name)}"
     for title, steps in (("made from", graph.inputs()), ("results", graph.results())):
         yield f"{title}:" if steps else f"{title}: none known"
-        below: dict[AssetId, list[Step]] = {}
+        below: dict[AssetId, list[Relation]] = {}
         for step in steps:
             below.setdefault(step.of, []).append(step)
         yield from _draw_branch(below, graph.root, "  ", {graph.root})
 
 
 def _draw_branch(
-    below: Mapping[AssetId, Sequence[Step]], of: AssetId, indent: str, drawn: set[AssetId]
+    below: Mapping[AssetId, Sequence[Relation]], of: AssetId, indent: str, drawn: set[AssetId]
 ) -> Iterator[str]:
     steps = below.get(of, ())
     for at, step in enumerate(steps):
@@ -70,7 +70,7 @@ def write_dot(graph: LineageGraph, name: str) -> Iterator[str]:
     yield "}"
 
 
-def _name(step: Step) -> str:
+def _name(step: Relation) -> str:
     return clean(step.relative.row.name) if step.relative.row else _UNKNOWN
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from coexplorer.library import Library
-    from coexplorer.library.lineage import LineageGraph, Step
+    from coexplorer.library.lineage import LineageGraph, Relation
 
 _PLAIN = str.maketrans("├─└│", "|-`|")
 _PICTURED = 3
@@ -87,7 +87,7 @@ def _describe(graph: LineageGraph, name: str, shape: str) -> Iterator[str]:
     _print_steps("what was made from it", graph.results())
 
 
-def _print_steps(title: str, steps: Sequence[Step]) -> None:
+def _print_steps(title: str, steps: Sequence[Relation]) -> None:
     print_line(f"{title}:" if steps else f"{title}: nothing that is known")
     for relative in (step.relative for step in steps):
         contains = "  (contained)" if relative.kind == "contains" else ""

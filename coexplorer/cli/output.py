@@ -20,7 +20,7 @@ import msgspec
 
 from coexplorer.cli.completion import complete_names
 from coexplorer.cli.format import size_text
-from coexplorer.cli.schema import Holds, Kind, Values, encode
+from coexplorer.cli.schema import Holds, RowKind, Values, encode
 from coexplorer.cli.screen import terminal_width
 from coexplorer.cli.table import Column, render_table
 from coexplorer.cli.values import OneOf
@@ -54,7 +54,7 @@ _FLAGS = {
 """Other names of formats; they work and are not in the help."""
 
 
-def format_options(kind: Kind, *, columns: bool = False) -> Callable[[Command], Command]:
+def format_options(kind: RowKind, *, columns: bool = False) -> Callable[[Command], Command]:
     """Add ``--output`` and its synonyms to a command, which gets the chosen one as ``style``.
 
     Args:
@@ -96,7 +96,7 @@ def _take_format(options: dict[str, Any]) -> Format:
 
 
 def _build_options(
-    kind: Kind, formats: Sequence[Format], *, columns: bool
+    kind: RowKind, formats: Sequence[Format], *, columns: bool
 ) -> list[Callable[[Any], Any]]:
     names = [each.value for each in formats]
     options = [
@@ -158,7 +158,7 @@ def choose_raw(style: Format, *, raw: bool, columns: str | None) -> Format:
 
 
 def read_columns(
-    kind: Kind, text: str | None, more: Mapping[str, str] | None = None
+    kind: RowKind, text: str | None, more: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Return the names of keys that ``--columns`` asks for; none when it was not given.
 
@@ -190,7 +190,7 @@ def read_columns(
 
 
 def print_rows(
-    kind: Kind, rows: Iterable[Values], style: Format, columns: Sequence[str] = ()
+    kind: RowKind, rows: Iterable[Values], style: Format, columns: Sequence[str] = ()
 ) -> None:
     """Print rows in one of the formats."""
     with RowWriter(kind, style, columns) as writer:
@@ -206,7 +206,7 @@ class RowWriter(contextlib.AbstractContextManager["RowWriter"]):
         columns: Only these keys; none: those that the format has by itself.
     """
 
-    def __init__(self, kind: Kind, style: Format, columns: Sequence[str] = ()) -> None:
+    def __init__(self, kind: RowKind, style: Format, columns: Sequence[str] = ()) -> None:
         whole = style in {Format.JSON, Format.JSON_LINES}
         self._kind, self._style = kind, style
         self._names = tuple(columns) or (kind.names if whole else kind.flat_names)
@@ -247,14 +247,14 @@ class RowWriter(contextlib.AbstractContextManager["RowWriter"]):
             self._json.__exit__(kind)
 
 
-def print_object(kind: Kind, values: Values) -> None:
+def print_object(kind: RowKind, values: Values) -> None:
     """Print the one object of a command that answers with one as JSON."""
     from coexplorer.cli.cells import escape_json
 
     click.echo(escape_json(encode(values, kind.names)))
 
 
-def build_column(kind: Kind, name: str) -> Column:
+def build_column(kind: RowKind, name: str) -> Column:
     """Return the table's column of a key."""
     key = kind.find_key(name)
     if key is None:

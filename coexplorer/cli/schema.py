@@ -72,7 +72,7 @@ class Key(msgspec.Struct, frozen=True):
     title: str = ""
 
 
-class Kind(msgspec.Struct, frozen=True):
+class RowKind(msgspec.Struct, frozen=True):
     """A kind of row.
 
     Attributes:
@@ -109,7 +109,7 @@ _SIZE = Key("size", Holds.BYTES, "Size of all its files.", nullable=True)
 _CREATED = Key("created", Holds.TIME, "When it was created.", nullable=True)
 _ERROR = Key("error", Holds.TEXT, "Why it failed or was left out.", nullable=True)
 
-ASSET = Kind(
+ASSET = RowKind(
     "asset",
     ("ls", "show", "create", "wait"),
     (
@@ -150,7 +150,7 @@ ASSET = Kind(
     id_key="id",
 )
 
-FILE = Kind(
+FILE = RowKind(
     "file",
     ("files",),
     (
@@ -161,7 +161,7 @@ FILE = Kind(
     ),
 )
 
-TAG = Kind(
+TAG = RowKind(
     "tag",
     ("tags",),
     (
@@ -170,7 +170,7 @@ TAG = Kind(
     ),
 )
 
-PLAN = Kind(
+PLAN = RowKind(
     "plan",
     (
         "edit --dry-run",
@@ -202,7 +202,7 @@ PLAN = Kind(
     id_key="id",
 )
 
-OUTCOME = Kind(
+OUTCOME = RowKind(
     "outcome",
     ("edit", "archive", "unarchive", "rm", "tags rename", "tags merge", "undo", "redo", "log N"),
     (
@@ -219,7 +219,7 @@ OUTCOME = Kind(
     id_key="id",
 )
 
-ENTRY = Kind(
+ENTRY = RowKind(
     "entry",
     ("log",),
     (
@@ -258,7 +258,7 @@ ENTRY = Kind(
     id_key="asset_id",
 )
 
-SHARE = Kind(
+SHARE = RowKind(
     "share",
     ("stats",),
     (
@@ -274,7 +274,7 @@ SHARE = Kind(
     ),
 )
 
-DUPLICATE = Kind(
+DUPLICATE = RowKind(
     "duplicate",
     ("duplicates",),
     (
@@ -290,7 +290,7 @@ DUPLICATE = Kind(
     id_key="id",
 )
 
-RELATIVE = Kind(
+RELATIVE = RowKind(
     "relative",
     ("lineage",),
     (
@@ -306,7 +306,7 @@ RELATIVE = Kind(
     id_key="id",
 )
 
-SYNC = Kind(
+SYNC = RowKind(
     "sync",
     ("sync",),
     (
@@ -321,7 +321,7 @@ SYNC = Kind(
     single=True,
 )
 
-PROFILE = Kind(
+PROFILE = RowKind(
     "profile",
     ("profiles",),
     (
@@ -334,7 +334,7 @@ PROFILE = Kind(
     ),
 )
 
-USER = Kind(
+USER = RowKind(
     "user",
     ("whoami",),
     (
@@ -349,7 +349,7 @@ USER = Kind(
     single=True,
 )
 
-SETTING = Kind(
+SETTING = RowKind(
     "setting",
     ("config list",),
     (
@@ -358,7 +358,7 @@ SETTING = Kind(
     ),
 )
 
-MOUNT = Kind(
+MOUNT = RowKind(
     "mount",
     ("status",),
     (
@@ -373,7 +373,7 @@ MOUNT = Kind(
     ),
 )
 
-FINDING = Kind(
+FINDING = RowKind(
     "finding",
     ("doctor",),
     (

@@ -30,7 +30,7 @@ from coexplorer.cli.targets import (
 )
 from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ApiError
-from coexplorer.fields import FIELDS, Kind
+from coexplorer.fields import FIELDS, FieldKind
 from coexplorer.text import clean, clean_lines
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def describe_record(record: Record) -> list[str]:
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             lines.append(f"  {label:<{_LABEL}}{clean(key)}: {clean(shown)}")
     for field in FIELDS:
-        if field.kind is Kind.TEXT and (text := field.text_of(asset)):
+        if field.kind is FieldKind.TEXT and (text := field.text_of(asset)):
             lines += ["", *(f"  {line}" for line in clean_lines(text))]
     return lines
 
@@ -104,9 +104,9 @@ def describe_record(record: Record) -> list[str]:
 def _iter_editable(asset: Asset) -> Iterator[tuple[str, str]]:
     """Yield titles and values of what stands neither above nor below: the name and texts do."""
     for field in FIELDS:
-        if field.kind is Kind.SET:
+        if field.kind is FieldKind.SET:
             yield field.title, "  ".join(field.set_of(asset))
-        elif field.kind is Kind.LINE and field.name != "name":
+        elif field.kind is FieldKind.LINE and field.name != "name":
             yield field.title, field.text_of(asset)
 
 

@@ -88,7 +88,7 @@ class CreateBody(msgspec.Struct, frozen=True):
     data_asset_ids: list[str] | None = None
 
 
-class _Failure(Exception):
+class _NotThere(Exception):
     """The request was good, and what it asks for is not there."""
 
 
@@ -236,7 +236,7 @@ async def run_creation(deployment: Deployment, draft: StoredAsset, asked: Create
     if aws is not None and draft.source is not None:
         try:
             changes |= await asyncio.to_thread(_fetch, deployment, draft, draft.source, aws)
-        except _Failure as error:
+        except _NotThere as error:
             changes = {"state": "failed", "failure_reason": str(error)}
         except OSError as error:
             changes = {"state": "failed", "failure_reason": f"Copying failed: {error.strerror}"}
@@ -283,7 +283,7 @@ def _fetch(
         # One file can be imported (manual of the web page); what stays outside is a folder.
         files, place = [place], place.parent
     if place is None or not files:
-        raise _Failure(f"Nothing found under prefix {source.prefix!r} in bucket {source.bucket}")
+        raise _NotThere(f"Nothing found under prefix {source.prefix!r} in bucket {source.bucket}")
     if source.external:
         target = place
     else:
@@ -302,12 +302,12 @@ def _open_bucket(deployment: Deployment, source: Bucket, aws: AwsBody) -> Path:
     data, name = deployment.data, source.bucket
     folder = find_bucket(data, name)
     if folder is None:
-        raise _Failure(f"The bucket {name} does not exist")
+        raise _NotThere(f"The bucket {name} does not exist")
     key_id, secret = aws.access_key_id or "", aws.secret_access_key or ""
     # Since v2.15 the platform has credentials of its own, and uses them unless told not to.
     trusted = deployment.dialect is Dialect.CURRENT and not (key_id or secret or aws.public)
     if is_private(data, name) and not trusted and not keys_open(data, name, key_id, secret):
-        raise _Failure(f"Access denied to bucket {name}: the keys are missing or wrong")
+        raise _NotThere(f"Access denied to bucket {name}: the keys are missing or wrong")
     return folder
 
 

@@ -5,6 +5,6 @@ or a network, on a disk that can't be written; and it changes nothing.
 """
 
 from coexplorer.doctor.diagnosis import diagnose
-from coexplorer.doctor.findings import CHECKS, Finding, State
+from coexplorer.doctor.findings import CHECKS, CheckState, Finding
 
-__all__ = ["CHECKS", "Finding", "State", "diagnose"]
+__all__ = ["CHECKS", "CheckState", "Finding", "diagnose"]

@@ -12,7 +12,7 @@ from coexplorer.doctor.files import (
     look_at_journal,
     look_at_locks,
 )
-from coexplorer.doctor.findings import CHECKS, Finding, State, pass_check, skip_check
+from coexplorer.doctor.findings import CHECKS, CheckState, Finding, pass_check, skip_check
 from coexplorer.doctor.machine import look_at_fuse, look_at_mounts_here, look_at_versions
 from coexplorer.doctor.network import ANSWER_S, look_at_network, look_at_token, look_at_way
 from coexplorer.doctor.running import Check, run_checks
@@ -73,12 +73,14 @@ def _explain_by_cause(found: list[Finding]) -> Iterator[Finding]:
     """Leave a cause alone: what failed only because of it was not really looked at."""
     states = {each.check: each.state for each in found}
     ways = ("network", "proxy", "certificates", "connection")
-    cause = next((name for name in ways if states.get(name) is State.FAULT), "")
+    cause = next((name for name in ways if states.get(name) is CheckState.FAULT), "")
     for each in found:
-        if each.check == "network" and states.get("connection") is State.OK:
-            told = "the platform answers" if each.state is State.FAULT else each.message
+        if each.check == "network" and states.get("connection") is CheckState.OK:
+            told = "the platform answers" if each.state is CheckState.FAULT else each.message
             yield pass_check("network", told)
-        elif each.state is State.FAULT and each.check in {*ways, "platform"} - {cause} and cause:
+        elif (
+            each.state is CheckState.FAULT and each.check in {*ways, "platform"} - {cause} and cause
+        ):
             yield skip_check(each.check, f"fix first: {cause}")
         else:
             yield each

@@ -13,7 +13,7 @@ from typing import IO, Final
 from coexplorer.catalog.disk import NoLocksError, try_locks
 from coexplorer.catalog.inspection import inspect_catalog
 from coexplorer.config import Paths, Settings
-from coexplorer.doctor.findings import Finding, State, pass_check, skip_check, tell_error
+from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
 from coexplorer.errors import FileTrouble, explain_os
 from coexplorer.library.inspection import inspect_journal
 from coexplorer.text import plural, size_text
@@ -54,7 +54,7 @@ def _open_nameless(folder: Path) -> IO[bytes]:
 def look_at_folders(paths: Paths) -> Iterator[Finding]:
     """See whether the folders can be written, and whose they are."""
     found = [*_find_unwritable(paths), *_find_open(paths)]
-    worst = [each for each in found if each.state is State.FAULT] or found
+    worst = [each for each in found if each.state is CheckState.FAULT] or found
     if not worst:
         yield pass_check("folders", f"{paths.state_dir} and the others can be written")
     yield from worst
@@ -71,7 +71,9 @@ def _find_unwritable(paths: Paths) -> Iterator[Finding]:
                 folder, "written", error, hint=f"or set {variable} to another folder"
             )
             is_needed = folder != paths.config_dir
-            yield tell_error("folders", trouble, State.FAULT if is_needed else State.WARNING)
+            yield tell_error(
+                "folders", trouble, CheckState.FAULT if is_needed else CheckState.WARNING
+            )
 
 
 def _find_open(paths: Paths) -> Iterator[Finding]:
@@ -85,7 +87,7 @@ def _find_open(paths: Paths) -> Iterator[Finding]:
             where = shlex.quote(str(folder))
             yield Finding(
                 "folders",
-                State.WARNING,
+                CheckState.WARNING,
                 f"{folder} is open to others, and what it holds is yours alone",
                 f"run: chmod -R go-rwx {where}",
             )
@@ -95,7 +97,7 @@ def _find_open(paths: Paths) -> Iterator[Finding]:
         named = ", ".join(map(str, strange[:_NAMED])) + (", …" if strange[_NAMED:] else "")
         yield Finding(
             "folders",
-            State.FAULT,
+            CheckState.FAULT,
             f"not yours: {named}",
             f"as root: chown {own} {' '.join(shlex.quote(str(each)) for each in strange[:_NAMED])}",
         )
@@ -122,7 +124,7 @@ def look_at_locks(paths: Paths) -> Iterator[Finding]:
         except NoLocksError as error:
             told = f"{folder} can't be used: {error.strerror}"
             hint = f"set {variable} to a folder on a local disk"
-            yield Finding("locks", State.FAULT, told, hint)
+            yield Finding("locks", CheckState.FAULT, told, hint)
             return
         except OSError as error:
             yield skip_check("locks", f"they can't be tried in {folder}: {explain_os(error)[0]}")
@@ -137,13 +139,13 @@ def look_at_disk(paths: Paths) -> Iterator[Finding]:
         found = os.statvfs(_find_existing(folder))
         if found.f_files and not found.f_favail:
             told = f"the disk of {folder} has no room for another file"
-            yield Finding("disk", State.FAULT, told, "delete files there")
+            yield Finding("disk", CheckState.FAULT, told, "delete files there")
             return
         rooms.append((found.f_bavail * found.f_frsize, folder))
     least, folder = min(rooms)
     told = f"{size_text(least)} free for {folder}"
     if least < _LOW_BYTES:
-        state = State.FAULT if least < _LEAST_BYTES else State.WARNING
+        state = CheckState.FAULT if least < _LEAST_BYTES else CheckState.WARNING
         yield Finding("disk", state, told, "free some disk space")
     else:
         yield pass_check("disk", told)
@@ -170,7 +172,7 @@ def look_at_catalog(paths: Paths, settings: Settings | None) -> Iterator[Finding
                 f"{path} is of an earlier version" if found.is_old else f"{path} is not filled yet"
             )
             hint = "the next command brings it up to date" if found.is_old else "coexplorer sync"
-            yield Finding("catalog", State.WARNING, told, hint)
+            yield Finding("catalog", CheckState.WARNING, told, hint)
         else:
             yield _judge_catalog(found.synced_at, found.assets or 0, complete=found.complete)
         return
@@ -182,10 +184,13 @@ def _judge_catalog(synced_at: float, assets: int, *, complete: bool) -> Finding:
     told = f"{plural(assets, 'asset')}, read {_tell_age(age_s)}"
     if not complete:
         return Finding(
-            "catalog", State.WARNING, f"it holds a part of the assets: {told}", "coexplorer sync"
+            "catalog",
+            CheckState.WARNING,
+            f"it holds a part of the assets: {told}",
+            "coexplorer sync",
         )
     if age_s > _OLD_S:
-        return Finding("catalog", State.WARNING, f"it is old: {told}", "coexplorer sync")
+        return Finding("catalog", CheckState.WARNING, f"it is old: {told}", "coexplorer sync")
     return pass_check("catalog", told)
 
 
@@ -216,7 +221,7 @@ def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding
     elif waiting:
         told = f"{plural(waiting, 'change')} could not be sent"
         hint = "coexplorer log shows them, coexplorer retry sends them"
-        yield Finding("journal", State.WARNING, told, hint)
+        yield Finding("journal", CheckState.WARNING, told, hint)
     else:
         kept = (
             f"; {plural(refused, 'change')} refused (coexplorer log --refused)" if refused else ""

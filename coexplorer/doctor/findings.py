@@ -31,7 +31,7 @@ CHECKS: Final = {
 """Every check, in the order of the answer, and what it looks at."""
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -52,21 +52,21 @@ class Finding(msgspec.Struct, frozen=True):
     """
 
     check: str
-    state: State
+    state: CheckState
     message: str
     hint: str = ""
 
 
 def pass_check(check: str, message: str) -> Finding:
     """Return that all is well."""
-    return Finding(check, State.OK, message)
+    return Finding(check, CheckState.OK, message)
 
 
 def skip_check(check: str, why: str) -> Finding:
     """Return that nothing was looked at."""
-    return Finding(check, State.SKIPPED, why)
+    return Finding(check, CheckState.SKIPPED, why)
 
 
-def tell_error(check: str, error: CoexplorerError, state: State = State.FAULT) -> Finding:
+def tell_error(check: str, error: CoexplorerError, state: CheckState = CheckState.FAULT) -> Finding:
     """Return an error as what was found."""
     return Finding(check, state, error.message, error.hint)

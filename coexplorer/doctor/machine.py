@@ -16,7 +16,7 @@ from typing import Final
 import coexplorer
 from coexplorer.config import Paths
 from coexplorer.config.fuse import DEVICE, can_list_mounts, find_mount_fault
-from coexplorer.doctor.findings import Finding, State, pass_check, skip_check
+from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check
 from coexplorer.errors import Refused, explain_os
 from coexplorer.fs.mounts import answers, look_at_mounts
 from coexplorer.text import plural
@@ -32,18 +32,20 @@ _CLAUSE: Final = re.compile(r"(>=|<=|==|<|>)\s*([0-9][0-9.]*)")
 def look_at_fuse() -> Iterator[Finding]:
     """See whether anything can be mounted. What was never installed is no fault."""
     # A library that was installed is there for somebody who mounts.
-    state = State.FAULT if can_list_mounts() and _is_installed(_LIBRARY) else State.WARNING
+    state = (
+        CheckState.FAULT if can_list_mounts() and _is_installed(_LIBRARY) else CheckState.WARNING
+    )
     fault = find_mount_fault(load=True) or _try_device()
     if fault is not None:
         told = fault.message
-        if state is State.WARNING:
+        if state is CheckState.WARNING:
             told += "; everything else works without it"
         yield Finding("fuse", state, told, fault.hint)
         return
     others = "can" if os.geteuid() == 0 or _allows_others() else "can't"
     told = f"all that a mount needs is here; --allow-other {others} be used"
     hint = "" if others == "can" else f"that needs a line user_allow_other in {_FUSE_CONF}"
-    yield Finding("fuse", State.OK, told, hint)
+    yield Finding("fuse", CheckState.OK, told, hint)
 
 
 def _is_installed(package: str) -> bool:
@@ -82,7 +84,7 @@ def look_at_mounts_here(paths: Paths) -> Iterator[Finding]:
     ]
     for folder, what in bad:
         told = f"the mount at {folder} {what}"
-        yield Finding("mounts", State.FAULT, told, f"coexplorer umount --force {folder}")
+        yield Finding("mounts", CheckState.FAULT, told, f"coexplorer umount --force {folder}")
     if not bad:
         many = f"{plural(len(mounts), 'mount')} {'answers' if len(mounts) == 1 else 'answer'}"
         told = many if mounts else "nothing is mounted"
@@ -94,7 +96,7 @@ def look_at_versions() -> Iterator[Finding]:
     problems = list(_find_misfits())
     if problems:
         hint = "install coexplorer again, with all its dependencies"
-        yield Finding("versions", State.FAULT, "; ".join(problems), hint)
+        yield Finding("versions", CheckState.FAULT, "; ".join(problems), hint)
         return
     known = [f"{name} {version}" for name in _SHOWN if (version := _find_version(name))]
     yield pass_check(

@@ -17,11 +17,11 @@ import anyio
 import coexplorer
 from coexplorer.api.network import Stop
 from coexplorer.api.origin import Origin, parse_origin
-from coexplorer.api.probe import Answer, Way, ask_platform, try_way
+from coexplorer.api.probe import ProbeResult, Way, ask_platform, try_way
 from coexplorer.api.proxies import Proxy, find_proxy
 from coexplorer.api.trust import build_tls, find_sources
 from coexplorer.config import Settings
-from coexplorer.doctor.findings import Finding, State, pass_check, skip_check, tell_error
+from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
 from coexplorer.errors import ApiError, ConfigError, Forbidden, NotFound, NotSignedIn
 from coexplorer.models import Dialect
 
@@ -78,7 +78,7 @@ def _look_up(host: str, port: int, *, by_proxy: bool) -> Finding:
         place = "its variable (docs/network.md)" if by_proxy else "the domain"
         return Finding(
             "network",
-            State.FAULT,
+            CheckState.FAULT,
             f"no address is known of {whose}, {host}: {reason}",
             f"check {place}, and whether you are on the network (or VPN) that knows it",
         )
@@ -87,7 +87,7 @@ def _look_up(host: str, port: int, *, by_proxy: bool) -> Finding:
             return _tell_offline()
         return Finding(
             "network",
-            State.FAULT,
+            CheckState.FAULT,
             f"there is no way from here to {whose}, {host}",
             "connect the network (or VPN) that it is in",
         )
@@ -120,7 +120,7 @@ def _find_addresses(host: str, port: int) -> tuple[list[str], str]:
 def _tell_offline() -> Finding:
     return Finding(
         "network",
-        State.FAULT,
+        CheckState.FAULT,
         "this machine is not connected to any network",
         "connect it; until then ls, the app and the mount show what is known here",
     )
@@ -148,7 +148,7 @@ def look_at_way(base_url: str, environment: Mapping[str, str] = os.environ) -> I
         yield skip_check("connection", "it is not known which platform is meant")
         yield _judge_clock(None)
         return
-    if told.state is State.FAULT or trusted.state is State.FAULT:
+    if told.state is CheckState.FAULT or trusted.state is CheckState.FAULT:
         yield told
         yield trusted
         yield skip_check("connection", "fix what stands above first")
@@ -199,7 +199,9 @@ def _judge_certificates(origin: Origin, environment: Mapping[str, str]) -> Findi
     try:
         build_tls(environment)
     except ConfigError as error:
-        return tell_error("certificates", error, State.FAULT if is_needed else State.WARNING)
+        return tell_error(
+            "certificates", error, CheckState.FAULT if is_needed else CheckState.WARNING
+        )
     named = " and ".join(f"{name}={value}" for name, value in find_sources(environment))
     if not is_needed:
         return pass_check("certificates", "not needed: this platform speaks plain HTTP")
@@ -213,14 +215,14 @@ def _judge_clock(offset_s: float | None) -> Finding:
     if installed - now > _DAY_S:
         day = datetime.fromtimestamp(now, UTC).date()
         told = f"this machine's clock says {day}, a day before coexplorer was installed"
-        return Finding("clock", State.FAULT, told, _SET_CLOCK)
+        return Finding("clock", CheckState.FAULT, told, _SET_CLOCK)
     if offset_s is None:
         return skip_check("clock", "there was no answer to compare it with")
     if abs(offset_s) <= _CLOCK_SLACK_S:
         return pass_check("clock", f"within {abs(offset_s):.0f} s of the platform's")
     way = "behind" if offset_s > 0 else "ahead of"
     told = f"this machine's clock is {_span(abs(offset_s))} {way} the platform's"
-    return Finding("clock", State.WARNING, told, _SET_CLOCK)
+    return Finding("clock", CheckState.WARNING, told, _SET_CLOCK)
 
 
 def _span(seconds: float) -> str:
@@ -240,7 +242,7 @@ def look_at_token(settings: Settings) -> Iterator[Finding]:
         yield skip_check("platform", "without a token it does not tell")
         return
 
-    async def ask() -> Answer:
+    async def ask() -> ProbeResult:
         return await ask_platform(settings.base_url, token, limit_s=ANSWER_S)
 
     try:
@@ -263,11 +265,13 @@ def look_at_token(settings: Settings) -> Iterator[Finding]:
 def _judge_platform(dialect: Dialect, configured: Dialect | None) -> Finding:
     if configured is not None and configured is not dialect:
         told = f"the settings say that it speaks {configured}, but it speaks {dialect}"
-        return Finding("platform", State.WARNING, told, "remove the line dialect in config.toml")
+        return Finding(
+            "platform", CheckState.WARNING, told, "remove the line dialect in config.toml"
+        )
     if dialect is Dialect.LEGACY:
         return Finding(
             "platform",
-            State.WARNING,
+            CheckState.WARNING,
             "an old platform, with the API of version 2.10",
             "everything that it has can be used; for more, ask who runs it to update it",
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from coexplorer.doctor.findings import Finding, State, skip_check
+from coexplorer.doctor.findings import CheckState, Finding, skip_check
 from coexplorer.errors import CoexplorerError
 
 Look = Callable[[], Iterator[Finding]]
@@ -54,7 +54,7 @@ class _Run:
             found += [
                 Finding(
                     name,
-                    State.FAULT if at == 0 else State.SKIPPED,
+                    CheckState.FAULT if at == 0 else CheckState.SKIPPED,
                     f"there was no answer within {limit_s:.0f} s",
                     "something hangs: a disk, a program or a network" if at == 0 else "",
                 )
@@ -66,11 +66,11 @@ class _Run:
         try:
             self._found.extend(self._check.look())
         except CoexplorerError as error:
-            self._add(Finding(self._check.names[0], State.FAULT, error.message, error.hint))
+            self._add(Finding(self._check.names[0], CheckState.FAULT, error.message, error.hint))
         except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
             # The error's own text may hold anything, a password too.
             told = f"this could not be checked ({type(error).__name__})"
-            self._add(Finding(self._check.names[0], State.FAULT, told, "please report this"))
+            self._add(Finding(self._check.names[0], CheckState.FAULT, told, "please report this"))
         said = {each.check for each in self._found}
         self._found += [
             skip_check(name, "not looked at") for name in self._check.names if name not in said

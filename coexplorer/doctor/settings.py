@@ -11,7 +11,7 @@ import msgspec
 from coexplorer.config import Paths, Settings, find_paths, load_settings
 from coexplorer.config.domain import parse_domain
 from coexplorer.config.file import ConfigFile, load_config_file
-from coexplorer.doctor.findings import Finding, State, pass_check, skip_check, tell_error
+from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
 from coexplorer.errors import CoexplorerError, ConfigError, NoProfile
 from coexplorer.query import parse_query
 from coexplorer.text import guess_word
@@ -77,7 +77,7 @@ def _look_at_profile(subject: Subject, asked: Asked) -> Iterator[Finding]:
             profile=asked.profile, domain=asked.domain, token_file=asked.token_file
         )
     except NoProfile as error:
-        yield tell_error("profile", error, State.WARNING)
+        yield tell_error("profile", error, CheckState.WARNING)
         return
     except CoexplorerError as error:
         yield tell_error("profile", error)
@@ -100,11 +100,11 @@ def _judge_config(config: ConfigFile, path: Path) -> Finding:
     try:
         check_config(config)
     except CoexplorerError as error:
-        return Finding("settings", State.WARNING, f"{path}: {error.message}", error.hint)
+        return Finding("settings", CheckState.WARNING, f"{path}: {error.message}", error.hint)
     if config.warnings:
         more = len(config.warnings) - _NAMED
         told = "; ".join(config.warnings[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
-        return Finding("settings", State.WARNING, told, "docs/config.md lists all settings")
+        return Finding("settings", CheckState.WARNING, told, "docs/config.md lists all settings")
     there = "can be read" if path.exists() else "is not there, so all settings are the default"
     return pass_check("settings", f"{path} {there}")
 

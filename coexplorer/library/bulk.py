@@ -21,7 +21,7 @@ from coexplorer.fields import changed_fields
 from coexplorer.library.context import Context
 from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
-from coexplorer.library.entries import DONE, Action, Draft, Entry, Purpose, State
+from coexplorer.library.entries import DONE, Action, Entry, EntryDraft, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.judge import allow_unfit
 from coexplorer.library.plans import Change, Plan, PlanItem, build_plan, keep_fit
@@ -128,7 +128,7 @@ class Bulk:
 
     async def start(
         self,
-        drafts: Sequence[Draft],
+        drafts: Sequence[EntryDraft],
         title: str,
         progress: OnProgress | None,
         *,

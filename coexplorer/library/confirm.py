@@ -17,8 +17,8 @@ from coexplorer.errors import PlatformFault
 from coexplorer.fields import (
     FIELD_BY_NAME,
     EditableField,
+    FieldKind,
     Fields,
-    Kind,
     changed_fields,
     same_value,
 )
@@ -117,7 +117,7 @@ def build_ignored(missing: Sequence[str], wanted: Wanted, now: Asset) -> Platfor
 
 
 def _is_short(name: str) -> bool:
-    return name in FIELD_BY_NAME and FIELD_BY_NAME[name].kind is not Kind.TEXT
+    return name in FIELD_BY_NAME and FIELD_BY_NAME[name].kind is not FieldKind.TEXT
 
 
 def _is_unknown(name: str, before: Fields, now: Fields) -> bool:
@@ -128,7 +128,7 @@ def _is_unknown(name: str, before: Fields, now: Fields) -> bool:
 
 def _lacks(field: EditableField, before: Fields, sent: Fields, now: Fields) -> bool:
     """Tell whether a field that was to change shows nothing of that."""
-    if field.kind is not Kind.SET:
+    if field.kind is not FieldKind.SET:
         old, new, has = (_fold(field.text_of(each)) for each in (before, sent, now))
         return has == old != new
     old_parts, new_parts, has_parts = (

@@ -12,7 +12,7 @@ from coexplorer.errors import ApiError, CoexplorerError
 from coexplorer.fields import fields_of
 from coexplorer.library.context import Context
 from coexplorer.library.edit import failed_state
-from coexplorer.library.entries import Action, Draft, State
+from coexplorer.library.entries import Action, EntryDraft, State
 from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
 from coexplorer.library.results import ReadyProgress
 from coexplorer.library.validate import check_fields, tidy_fields
@@ -47,7 +47,7 @@ class Creator:
         fields = tidy_fields(fields_of(new))
         check_fields(fields)
         new = msgspec.structs.replace(new, **msgspec.structs.asdict(fields))
-        draft = Draft(AssetId(""), new.name, Action.CREATE, mine=fields)
+        draft = EntryDraft(AssetId(""), new.name, Action.CREATE, mine=fields)
         _, (entry,) = await context.write_down(
             context.journal.begin, [draft], title=f"create {new.name}"
         )

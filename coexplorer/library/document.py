@@ -31,8 +31,8 @@ from coexplorer.fields import (
     FIELD_BY_NAME,
     FIELDS,
     EditableField,
+    FieldKind,
     Fields,
-    Kind,
     Value,
     replace_values,
 )
@@ -46,7 +46,7 @@ _HEADER = """\
 # what would be done. Leave the === lines as they are. An asset that you remove here is left alone.
 # A value in "double quotes" is a JSON string. Lines like this one are for reading only.
 """
-_TEXT: Final = next(field for field in FIELDS if field.kind is Kind.TEXT)
+_TEXT: Final = next(field for field in FIELDS if field.kind is FieldKind.TEXT)
 """Stands below the others, as it is. Were there another text, it would be a JSON string."""
 _LINES: Final = tuple(field for field in FIELDS if field is not _TEXT)
 _KEYS: Final = (*(field.name for field in _LINES), _TEXT.name)
@@ -198,7 +198,7 @@ def _build_block(asset_id: AssetId, fields: Fields) -> str:
 
 
 def _write_field(field: EditableField, fields: Fields) -> str:
-    if field.kind is Kind.SET:
+    if field.kind is FieldKind.SET:
         return ", ".join(_write_tag(each) for each in field.set_of(fields))
     return _write_value(field.text_of(fields))
 
@@ -273,7 +273,7 @@ def _parse_block(anchor: _Line, lines: Sequence[_Line]) -> _Block:
 
 
 def _read_field(field: EditableField, line: _Line, text: str) -> Value:
-    if field.kind is Kind.SET:
+    if field.kind is FieldKind.SET:
         return _read_tags(line, text)
     value = _read_value(line, text)
     return None if field.can_be_absent and not value else value

@@ -36,8 +36,8 @@ from coexplorer.library.entries import (
     STOPPED,
     STOPPED_SENDING,
     Action,
-    Draft,
     Entry,
+    EntryDraft,
     Purpose,
     State,
 )
@@ -94,7 +94,7 @@ class Editor:
         mine = tidy_fields(mine, base)
         changed = changed_fields(base, mine)
         check_fields(mine, only=changed, known=(base,))
-        draft = Draft(asset_id, base.name, Action.EDIT, base, mine, fit=fit)
+        draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, fit=fit)
         if metadata is not None:
             draft = msgspec.structs.replace(
                 draft, base_metadata=dict(base_metadata or {}), metadata=dict(metadata)
@@ -106,7 +106,7 @@ class Editor:
         self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
     ) -> int:
         """See `Changes.keep`."""
-        draft = Draft(asset_id, base.name, Action.EDIT, base, mine)
+        draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine)
         state = failed_state(error, sent=False)
         if isinstance(error, Refused):
             state = State.REFUSED  # our own guard: nothing may send it unasked
@@ -120,7 +120,7 @@ class Editor:
         """See `Changes.archive`."""
         action = Action.ARCHIVE if archived else Action.UNARCHIVE
         name = await self.name_of(asset_id)
-        return await self.do(Draft(asset_id, name, action), title=f"{action} {name}")
+        return await self.do(EntryDraft(asset_id, name, action), title=f"{action} {name}")
 
     async def delete(
         self, asset_id: AssetId, *, archive_first: bool, shown: Asset | None
@@ -131,13 +131,13 @@ class Editor:
             shown = record.asset if record else None
         name = shown.name if shown else asset_id
         fit = keep_shown(shown) if shown else None
-        delete = Draft(asset_id, name, Action.DELETE, fit=fit)
+        delete = EntryDraft(asset_id, name, Action.DELETE, fit=fit)
         if not archive_first:
             return await self.do(delete, title=f"delete {name}")
-        drafts = [Draft(asset_id, name, Action.ARCHIVE, fit=fit), delete]
+        drafts = [EntryDraft(asset_id, name, Action.ARCHIVE, fit=fit), delete]
         return await self.do(*drafts, title=f"archive and delete {name}")
 
-    async def do(self, *drafts: Draft, title: str, heard: Heard | None = None) -> EditResult:
+    async def do(self, *drafts: EntryDraft, title: str, heard: Heard | None = None) -> EditResult:
         """Write one asset's drafts down as a batch, carry them out, return the last result."""
         journal = self._context.journal
 

@@ -169,7 +169,7 @@ class Entry(msgspec.Struct, frozen=True):
         return tell_outcome(self.outcome)
 
 
-class Draft(msgspec.Struct, frozen=True):
+class EntryDraft(msgspec.Struct, frozen=True):
     """An entry before it has a number: what `Journal.begin` writes down."""
 
     asset_id: AssetId

@@ -39,14 +39,14 @@ _VALUES = {
 _MOST_VALUES = 2000
 
 
-class Choice(NamedTuple):
+class Candidate(NamedTuple):
     """Something that can be typed, and what to say of it."""
 
     text: str
     help: str = ""
 
 
-def find_assets(catalog: Path, typed: str) -> list[Choice]:
+def find_assets(catalog: Path, typed: str) -> list[Candidate]:
     """Return assets whose names or ids go on from what is typed, names first."""
     folded, small = fold(typed), typed.lower()
     by_name = _read(
@@ -60,10 +60,10 @@ def find_assets(catalog: Path, typed: str) -> list[Choice]:
         "SELECT id, name FROM asset WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
         (small, small + _LAST, _MOST if typed else 0),
     )
-    return [Choice(*row) for row in (*by_name, *by_id)]
+    return [Candidate(*row) for row in (*by_name, *by_id)]
 
 
-def find_tags(catalog: Path, typed: str) -> list[Choice]:
+def find_tags(catalog: Path, typed: str) -> list[Candidate]:
     """Return tags that go on from what is typed, the most used first."""
     folded = fold(typed)
     rows = _read(
@@ -72,10 +72,10 @@ def find_tags(catalog: Path, typed: str) -> list[Choice]:
         " GROUP BY folded, text ORDER BY 2 DESC, 1 LIMIT ?",
         (folded, folded + _LAST, _MOST),
     )
-    return [Choice(text, plural(int(count), "asset")) for text, count in rows]
+    return [Candidate(text, plural(int(count), "asset")) for text, count in rows]
 
 
-def find_values(catalog: Path, field: str, typed: str) -> list[Choice]:
+def find_values(catalog: Path, field: str, typed: str) -> list[Candidate]:
     """Return values of a query's field that go on from what is typed."""
     if field in {"name", "id"}:
         small = typed.lower()
@@ -86,10 +86,10 @@ def find_values(catalog: Path, field: str, typed: str) -> list[Choice]:
         return []
     folded = fold(typed)
     rows = _read(catalog, _VALUES[field], (_MOST_VALUES,))
-    return [Choice(*row) for row in rows if fold(row[0]).startswith(folded)][:_MOST]
+    return [Candidate(*row) for row in rows if fold(row[0]).startswith(folded)][:_MOST]
 
 
-def find_metadata_keys(catalog: Path, typed: str) -> list[Choice]:
+def find_metadata_keys(catalog: Path, typed: str) -> list[Candidate]:
     """Return the keys of custom metadata that go on from what is typed, the most used first."""
     folded = fold(typed)
     rows = _read(
@@ -98,10 +98,10 @@ def find_metadata_keys(catalog: Path, typed: str) -> list[Choice]:
         " GROUP BY key, name ORDER BY 2 DESC, 1 LIMIT ?",
         (folded, folded + _LAST, _MOST),
     )
-    return [Choice(name, plural(int(count), "asset")) for name, count in rows]
+    return [Candidate(name, plural(int(count), "asset")) for name, count in rows]
 
 
-def find_metadata_values(catalog: Path, key: str, typed: str) -> list[Choice]:
+def find_metadata_values(catalog: Path, key: str, typed: str) -> list[Candidate]:
     """Return the values of a key of custom metadata that go on from what is typed."""
     folded = fold(typed)
     rows = _read(
@@ -110,16 +110,16 @@ def find_metadata_values(catalog: Path, key: str, typed: str) -> list[Choice]:
         " GROUP BY text ORDER BY 2 DESC, 1 LIMIT ?",
         (fold(key), folded, folded + _LAST, _MOST),
     )
-    return [Choice(text, plural(int(count), "asset")) for text, count in rows]
+    return [Candidate(text, plural(int(count), "asset")) for text, count in rows]
 
 
-def find_changes(journal: Path) -> list[Choice]:
+def find_changes(journal: Path) -> list[Candidate]:
     """Return the numbers of the last changes, the newest first."""
     rows = _read(journal, "SELECT id, title FROM batches ORDER BY id DESC LIMIT ?", (_MOST,))
-    return [Choice(str(number), title) for number, title in rows]
+    return [Candidate(str(number), title) for number, title in rows]
 
 
-def find_kept_entries(journal: Path) -> list[Choice]:
+def find_kept_entries(journal: Path) -> list[Candidate]:
     """Return the numbers of entries that can be sent again or given up, the newest first."""
     rows = _read(
         journal,
@@ -127,7 +127,7 @@ def find_kept_entries(journal: Path) -> list[Choice]:
         " ('unsent', 'unknown', 'conflict', 'refused') ORDER BY id DESC LIMIT ?",
         (_MOST,),
     )
-    return [Choice(str(number), told) for number, told in rows]
+    return [Candidate(str(number), told) for number, told in rows]
 
 
 def _read(path: Path, statement: str, values: Sequence[object]) -> list[tuple[str, str]]:

@@ -21,8 +21,8 @@ from coexplorer.library.entries import (
     STOPPED,
     STOPPED_SENDING,
     Action,
-    Draft,
     Entry,
+    EntryDraft,
     Purpose,
     State,
 )
@@ -95,7 +95,7 @@ class Journal(JournalReader):
 
     def begin(
         self,
-        drafts: Sequence[Draft],
+        drafts: Sequence[EntryDraft],
         *,
         title: str,
         purpose: Purpose = Purpose.DO,
@@ -107,7 +107,7 @@ class Journal(JournalReader):
         The last word wins, be it an edit, an undo or a redo: an earlier unsent one is given up when
         one of `drafts` covers all of it (see `find_given_up`).
 
-        What `Draft.reverses` names counts as undone once that draft's entry has done it, not
+        What `EntryDraft.reverses` names counts as undone once that draft's entry has done it, not
         before: see `settle`. An earlier try to take it back that was not sent is given up.
 
         Args:
@@ -135,7 +135,7 @@ class Journal(JournalReader):
 
     def rehearse(
         self,
-        drafts: Sequence[Draft],
+        drafts: Sequence[EntryDraft],
         *,
         purpose: Purpose,
         takes_back: int,
@@ -171,7 +171,7 @@ class Journal(JournalReader):
     def _write_drafts(
         self,
         connection: sqlite3.Connection,
-        drafts: Sequence[Draft],
+        drafts: Sequence[EntryDraft],
         batch: int,
         takes_back: int | None,
         now: float,

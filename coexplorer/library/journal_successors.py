@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Sequence
 
 from coexplorer.errors import UndoRefused
-from coexplorer.library.entries import DONE, KEPT, NOT_THERE, Action, Draft, Entry, State
+from coexplorer.library.entries import DONE, KEPT, NOT_THERE, Action, Entry, EntryDraft, State
 from coexplorer.library.journal_rows import (
     KEPT_MARKS,
     NOT_THERE_MARKS,
@@ -23,8 +23,8 @@ from coexplorer.library.succession import go_on_from, takes_place_of
 
 
 def take_places(
-    connection: sqlite3.Connection, drafts: Sequence[Draft], batch: int, now: float
-) -> list[Draft]:
+    connection: sqlite3.Connection, drafts: Sequence[EntryDraft], batch: int, now: float
+) -> list[EntryDraft]:
     """Give up earlier unsent changes that drafts replace.
 
     Returns:
@@ -67,7 +67,7 @@ def give_up(
     )
 
 
-def _ensure_given_up(drafts: Sequence[Draft], given_up: Collection[int]) -> None:
+def _ensure_given_up(drafts: Sequence[EntryDraft], given_up: Collection[int]) -> None:
     """Check that what was to be given up was still kept.
 
     Raises:
@@ -137,7 +137,11 @@ def supersede(
 
 
 def withdraw(
-    connection: sqlite3.Connection, drafts: Sequence[Draft], takes_back: int, batch: int, now: float
+    connection: sqlite3.Connection,
+    drafts: Sequence[EntryDraft],
+    takes_back: int,
+    batch: int,
+    now: float,
 ) -> None:
     """Give up what is not sent of a batch that another one takes back.
 

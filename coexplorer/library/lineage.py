@@ -17,7 +17,7 @@ MOST_STEPS = 500
 """Relations of one graph; a picture of more helps nobody."""
 
 
-class Step(msgspec.Struct, frozen=True):
+class Relation(msgspec.Struct, frozen=True):
     """One relation of a graph.
 
     Attributes:
@@ -47,14 +47,14 @@ class LineageGraph(msgspec.Struct, frozen=True):
     """
 
     root: AssetId
-    steps: tuple[Step, ...]
+    steps: tuple[Relation, ...]
     is_cut: bool = False
 
-    def inputs(self) -> tuple[Step, ...]:
+    def inputs(self) -> tuple[Relation, ...]:
         """What it was made from."""
         return tuple(step for step in self.steps if step.depth < 0)
 
-    def results(self) -> tuple[Step, ...]:
+    def results(self) -> tuple[Relation, ...]:
         """What was made from it."""
         return tuple(step for step in self.steps if step.depth > 0)
 
@@ -69,7 +69,7 @@ async def walk_lineage(
         root: Where to begin.
         depth: How many steps to go.
     """
-    steps: list[Step] = []
+    steps: list[Relation] = []
     first = await find(root)
     for sign in (-1, 1):
         found = {root: first}
@@ -82,7 +82,7 @@ async def walk_lineage(
                 for relative in lineage.parents if sign < 0 else lineage.children:
                     if len(steps) >= MOST_STEPS:
                         return LineageGraph(root, tuple(steps), is_cut=True)
-                    steps.append(Step(sign * distance, asset_id, relative))
+                    steps.append(Relation(sign * distance, asset_id, relative))
                     if relative.id not in found and relative.id not in following:
                         following.append(relative.id)
             level = following

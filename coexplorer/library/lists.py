@@ -17,7 +17,7 @@ import msgspec
 
 from coexplorer.cells import read_text
 from coexplorer.errors import DocumentError
-from coexplorer.library.tables import DELIMITERS, HINT, LINE_END, Row, read_rows
+from coexplorer.library.tables import DELIMITERS, HINT, LINE_END, TableRow, read_rows
 from coexplorer.query.ids import WHOLE, is_whole
 
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"[,;]*')
@@ -154,7 +154,7 @@ def _read_column(text: str) -> list[Named] | None:
     return _read_ids([first, *rows], [0], 1)
 
 
-def _read_ids(rows: Iterable[Row], columns: Sequence[int], width: int) -> list[Named]:
+def _read_ids(rows: Iterable[TableRow], columns: Sequence[int], width: int) -> list[Named]:
     """Read the ids of all rows below titles."""
     found: list[Named] = []
     for row in rows:

@@ -13,8 +13,8 @@ import msgspec
 from coexplorer.fields import (
     FIELD_BY_NAME,
     FIELDS,
+    FieldKind,
     Fields,
-    Kind,
     Value,
     changed_fields,
     replace_values,
@@ -54,7 +54,7 @@ def merge_fields(base: Fields, mine: Fields, theirs: Fields, asked: Sequence[str
             if field.name in asked and not same_value(mine, theirs, field.name):
                 conflicts.append(field.name)
             continue
-        if field.kind is Kind.SET:
+        if field.kind is FieldKind.SET:
             values[field.name] = merge_tags(*(field.set_of(side) for side in (base, mine, theirs)))
             continue
         old, new, now = (field.text_of(side) for side in (base, mine, theirs))
@@ -83,7 +83,7 @@ def merge_reversal(done: Fields, earlier: Fields, theirs: Fields) -> Merged:
         field = FIELD_BY_NAME[name]
         if same_value(done, theirs, name):
             values[name] = field.value_of(earlier)
-        elif field.kind is Kind.SET:
+        elif field.kind is FieldKind.SET:
             values[name] = merge_tags(*(field.set_of(side) for side in (done, earlier, theirs)))
         elif not same_value(earlier, theirs, name):
             left_alone.append(name)

@@ -9,13 +9,13 @@ import msgspec
 from coexplorer.errors import Refused
 from coexplorer.fields import (
     FIELD_BY_NAME,
+    FieldKind,
     Fields,
-    Kind,
     Value,
     changed_fields,
     replace_values,
 )
-from coexplorer.library.entries import Action, Draft, Entry, State
+from coexplorer.library.entries import Action, Entry, EntryDraft, State
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
@@ -153,13 +153,13 @@ class PlanItem(msgspec.Struct, frozen=True):
         """The fields that change."""
         return describe_difference(self.base, self.mine)
 
-    def drafts(self) -> tuple[Draft, ...]:
+    def drafts(self) -> tuple[EntryDraft, ...]:
         """Return what the journal writes down about it before anything is sent."""
         edits = self.action is Action.EDIT
         fit = self.fit
         if fit is not None and (self.archive_first or self.action in _ARCHIVING):
             fit = fit.whether_archived_or_not()
-        draft = Draft(
+        draft = EntryDraft(
             asset_id=self.asset_id,
             asset_name=self.name,
             action=self.action,
@@ -173,7 +173,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         )
         if not self.archive_first:
             return (draft,)
-        return (Draft(self.asset_id, self.name, Action.ARCHIVE, fit=self.fit), draft)
+        return (EntryDraft(self.asset_id, self.name, Action.ARCHIVE, fit=self.fit), draft)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -272,7 +272,7 @@ def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
     diffs = []
     for name in changed_fields(before, after):
         field = FIELD_BY_NAME[name]
-        if field.kind is Kind.SET:
+        if field.kind is FieldKind.SET:
             old, new = field.set_of(before), field.set_of(after)
             added = tuple(each for each in new if each not in old)
             removed = tuple(each for each in old if each not in new)

@@ -9,8 +9,8 @@ import msgspec
 from coexplorer.errors import CoexplorerError, NoLongerFits, be
 from coexplorer.fields import (
     FIELD_BY_NAME,
+    FieldKind,
     Fields,
-    Kind,
     changed_fields,
     quote_value,
     same_value,
@@ -95,9 +95,9 @@ def describe_differs(result: EditResult) -> str:
 def describe_value(name: str, fields: Fields) -> str:
     """Return ``the name 'x'`` or ``the tags 'a', 'b'``; of a long text only that it is another."""
     field = FIELD_BY_NAME.get(name)
-    if field is None or field.kind is Kind.TEXT:
+    if field is None or field.kind is FieldKind.TEXT:
         return f"another {name}"
-    if field.kind is Kind.LINE:
+    if field.kind is FieldKind.LINE:
         return f"the {name} {quote_value(field.text_of(fields))}"
     members = sorted(field.set_of(fields))
     more = f" and {len(members) - _MOST_TAGS:,} more" if len(members) > _MOST_TAGS else ""
@@ -156,7 +156,7 @@ def name_left_alone(entry: Entry) -> tuple[str, ...]:
     return tuple(
         name
         for name in changed_fields(entry.base, entry.mine)
-        if FIELD_BY_NAME[name].kind is not Kind.SET
+        if FIELD_BY_NAME[name].kind is not FieldKind.SET
         and not same_value(entry.mine, entry.after, name)
     )
 

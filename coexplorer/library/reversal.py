@@ -12,8 +12,8 @@ from coexplorer.library.entries import (
     NOT_THERE,
     Action,
     Batch,
-    Draft,
     Entry,
+    EntryDraft,
     Purpose,
     State,
 )
@@ -38,13 +38,13 @@ class Reversal(msgspec.Struct, frozen=True):
     batch: Batch
     purpose: Purpose
     title: str
-    drafts: tuple[Draft, ...]
+    drafts: tuple[EntryDraft, ...]
     into: int | None = None
 
 
 def build_drafts(
     batch: Batch, entries: Sequence[Entry], leave: Callable[[Entry], Entry | None]
-) -> list[Draft]:
+) -> list[EntryDraft]:
     """Return what takes a batch back: what was done and what is kept of it, the last first.
 
     What of it can't be taken back is left out with the reason, if something else can.
@@ -62,7 +62,7 @@ def build_drafts(
         for entry in reversed(entries)
         if entry.action in _FOR_GOOD and _stands(entry)
     }
-    drafts: list[Draft] = []
+    drafts: list[EntryDraft] = []
     for entry in reversed(entries):
         if _stands(entry):
             blocking = for_good.get(entry.asset_id)
@@ -86,10 +86,10 @@ def _stands(entry: Entry) -> bool:
     return entry.state is State.APPLIED and entry.undone_by is None
 
 
-def _leave_out(entry: Entry) -> Draft:
+def _leave_out(entry: Entry) -> EntryDraft:
     """Return the draft that says that an entry can't be taken back."""
     is_delete = entry.action is Action.DELETE
-    return Draft(
+    return EntryDraft(
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,
         action=entry.action,
@@ -113,10 +113,10 @@ def build_reversal_title(batch: Batch, purpose: Purpose) -> str:
     return f"{purpose}: {title}"
 
 
-def build_reversal(entry: Entry) -> Draft:
+def build_reversal(entry: Entry) -> EntryDraft:
     """Return the draft that reverses an applied entry."""
     # What only gave up an unsent change has sent nothing: it says itself what it was.
-    return Draft(
+    return EntryDraft(
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,
         action=_OPPOSITE.get(entry.action, Action.EDIT),
@@ -128,7 +128,7 @@ def build_reversal(entry: Entry) -> Draft:
     )
 
 
-def build_withdrawal(entry: Entry, left: Entry | None) -> Draft:
+def build_withdrawal(entry: Entry, left: Entry | None) -> EntryDraft:
     """Return the draft that gives up an entry that was not sent: done once it is written down.
 
     A redo of it asks for the same again, but for no delete or create. Where the entry was itself to
@@ -141,7 +141,7 @@ def build_withdrawal(entry: Entry, left: Entry | None) -> Draft:
     again = entry.reverses is None and entry.action not in (Action.DELETE, Action.CREATE)
     if left is None:
         again, left = False, msgspec.structs.replace(entry, mine=entry.base)
-    return Draft(
+    return EntryDraft(
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,
         action=_OPPOSITE.get(entry.action, entry.action),

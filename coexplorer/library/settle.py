@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import CoexplorerError, NotFound, Refused
-from coexplorer.fields import FIELD_BY_NAME, Kind, changed_fields, same_value
+from coexplorer.fields import FIELD_BY_NAME, FieldKind, changed_fields, same_value
 from coexplorer.library.context import Context
 from coexplorer.library.entries import FOUND, STOPPED, STOPPED_SENDING, Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
@@ -38,7 +38,7 @@ def judge_edit(entry: Entry, theirs: Asset) -> State:
         return State.UNSENT
     arrived, untouched = [], []
     for field in changed_fields(entry.before, entry.after):
-        if FIELD_BY_NAME[field].kind is Kind.SET:
+        if FIELD_BY_NAME[field].kind is FieldKind.SET:
             old, new, now = (
                 set(FIELD_BY_NAME[field].set_of(each))
                 for each in (entry.before, entry.after, theirs.fields)

@@ -15,14 +15,14 @@ import msgspec
 from coexplorer.fields import (
     FIELD_BY_NAME,
     FIELDS,
+    FieldKind,
     Fields,
-    Kind,
     Value,
     changed_fields,
     replace_values,
     same_value,
 )
-from coexplorer.library.entries import FOUND, GIVEN_UP, Action, Draft, Entry, State
+from coexplorer.library.entries import FOUND, GIVEN_UP, Action, Entry, EntryDraft, State
 from coexplorer.library.merge import unique
 from coexplorer.models import MetadataValue
 
@@ -35,23 +35,23 @@ ALL = "\n"
 _METADATA = "custom metadata"
 _ARCHIVED = "archived"
 
-Changing = TypeVar("Changing", Draft, Entry)
+Changing = TypeVar("Changing", EntryDraft, Entry)
 
 
-def parts_of(change: Draft | Entry) -> frozenset[Part]:
+def parts_of(change: EntryDraft | Entry) -> frozenset[Part]:
     """Return what a change touches: what it changes, and what it was asked to leave as it is."""
     if change.action in (Action.ARCHIVE, Action.UNARCHIVE):
         return frozenset({(_ARCHIVED, "")})
     parts: set[Part] = set()
     if change.base is not None and change.mine is not None and change.action is Action.EDIT:
         for field in FIELDS:
-            if field.kind is Kind.SET:
+            if field.kind is FieldKind.SET:
                 differing = set(field.set_of(change.base)) ^ set(field.set_of(change.mine))
                 parts |= {(field.name, each) for each in differing}
             elif field.text_of(change.base) != field.text_of(change.mine):
                 parts.add((field.name, ""))
             if field.name in change.asked:
-                parts.add((field.name, ALL if field.kind is Kind.SET else ""))
+                parts.add((field.name, ALL if field.kind is FieldKind.SET else ""))
     if change.metadata is not None:
         before = change.base_metadata or {}
         keys = dict.fromkeys([*before, *change.metadata])
@@ -59,7 +59,7 @@ def parts_of(change: Draft | Entry) -> frozenset[Part]:
     return frozenset(parts)
 
 
-def overrides(later: Draft | Entry, earlier: Entry) -> frozenset[Part]:
+def overrides(later: EntryDraft | Entry, earlier: Entry) -> frozenset[Part]:
     """Return the parts in which a later change has the last word.
 
     An undo of something older than `earlier` takes back no text that `earlier` sets otherwise: it
@@ -78,23 +78,23 @@ def overrides(later: Draft | Entry, earlier: Entry) -> frozenset[Part]:
     held = {
         (field.name, "")
         for field in FIELDS
-        if field.kind is not Kind.SET
+        if field.kind is not FieldKind.SET
         and (field.name, "") in touched
         and field.text_of(earlier.mine) != field.text_of(found)
     }
     return ours - (held - _written_by(later))
 
 
-def _written_by(change: Draft | Entry) -> set[Part]:
+def _written_by(change: EntryDraft | Entry) -> set[Part]:
     """Return the fields that a change has written."""
-    if isinstance(change, Draft) or change.state is not State.APPLIED:
+    if isinstance(change, EntryDraft) or change.state is not State.APPLIED:
         return set()
     if change.before is None or change.after is None:
         return set()
     return {(name, "") for name in changed_fields(change.before, change.after)}
 
 
-def takes_place_of(later: Draft | Entry, earlier: Entry) -> bool:
+def takes_place_of(later: EntryDraft | Entry, earlier: Entry) -> bool:
     """Tell whether nothing of `earlier` is left to send once `later` is wanted."""
     touched, ours = parts_of(earlier), overrides(later, earlier)
     return bool(touched) and all(_is_among(part, ours) for part in touched)
@@ -156,7 +156,7 @@ def leave_to_later(entry: Entry, later: Iterable[Entry]) -> Entry | None:
     return entry
 
 
-def go_on_from(draft: Draft, earlier: Sequence[Entry], writes: Iterable[Entry]) -> Draft:
+def go_on_from(draft: EntryDraft, earlier: Sequence[Entry], writes: Iterable[Entry]) -> EntryDraft:
     """Base a change on what the platform has, where it was made from a text that was not sent.
 
     It keeps what was shown: that, not its base, tells later which words it is against.
@@ -261,7 +261,7 @@ def _keep_base(base: Fields, mine: Fields, taken: frozenset[Part]) -> Fields:
     for field in FIELDS:
         if (field.name, ALL) in taken or (field.name, "") in taken:
             values[field.name] = field.value_of(base)
-        elif field.kind is Kind.SET:
+        elif field.kind is FieldKind.SET:
             others = {each for name, each in taken if name == field.name}
             kept = (each for each in field.set_of(mine) if each not in others)
             back = (each for each in field.set_of(base) if each in others)

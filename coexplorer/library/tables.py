@@ -21,7 +21,7 @@ HINT = "nothing was done; fix the list or the program that writes it, or give on
 _QUOTED = re.compile(r' *+"[^"]*+(?:""[^"]*+)*+"')
 
 
-class Row(msgspec.Struct, frozen=True):
+class TableRow(msgspec.Struct, frozen=True):
     """One record of a table.
 
     Attributes:
@@ -33,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
     cells: tuple[str, ...]
 
 
-def read_rows(text: str, delimiter: str) -> Iterator[Row]:
+def read_rows(text: str, delimiter: str) -> Iterator[TableRow]:
     """Yield the records of a table, without blank ones.
 
     Raises:
@@ -55,7 +55,7 @@ def read_rows(text: str, delimiter: str) -> Iterator[Row]:
             pos += 1
             continue
         if any(cells):
-            yield Row(start, tuple(cells))
+            yield TableRow(start, tuple(cells))
         end = LINE_END.match(text, pos)
         if end is None:
             return

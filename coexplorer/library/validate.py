@@ -10,8 +10,8 @@ from coexplorer.fields import (
     EDITABLE,
     FIELDS,
     EditableField,
+    FieldKind,
     Fields,
-    Kind,
     Value,
     quote_value,
     replace_values,
@@ -45,7 +45,7 @@ def _tidy(field: EditableField, value: Value, base: Fields) -> Value:
         return unique(each if each in known else trim(each) for each in value)
     if value is None:
         return None
-    if field.kind is Kind.TEXT:
+    if field.kind is FieldKind.TEXT:
         return use_line_feeds(value, before=field.text_of(base))
     return trim(value)
 
@@ -68,7 +68,7 @@ def check_fields(
     for field in FIELDS:
         if field.name not in names:
             continue
-        if field.kind is not Kind.SET:
+        if field.kind is not FieldKind.SET:
             _check_value(field, field.text_of(fields))
             continue
         there = {each for side in known for each in field.set_of(side)}
@@ -81,7 +81,7 @@ def _check_value(field: EditableField, text: str) -> None:
     _check_unicode(field, text)
     if field.needed and not text.strip():
         raise InvalidField(field.name, "it can't be empty")
-    if field.kind is Kind.TEXT:
+    if field.kind is FieldKind.TEXT:
         if "\0" in text:
             raise InvalidField(field.name, "a NUL character can't be sent")
     else:

@@ -62,7 +62,7 @@ def cut_middle(text: str, cells: int) -> str:
     return cut(text, cells - width(tail)) + tail
 
 
-class Column(msgspec.Struct, frozen=True):
+class ListColumn(msgspec.Struct, frozen=True):
     """A column of the list.
 
     Attributes:
@@ -128,11 +128,13 @@ def _state(row: Row) -> str:
     return clean(f"{state} archived".strip() if row.archived else state)
 
 
-COLUMNS: tuple[Column, ...] = (
-    Column("name", "Name", 16, lambda r: clean(r.name), grows=8, sort="name"),
-    Column("type", "Type", 8, lambda r: clean(r.type), from_width=70, role=Role.DIM, sort="type"),
-    Column("state", "State", 8, _state, from_width=200, role=Role.WARN, sort="state"),
-    Column(
+COLUMNS: tuple[ListColumn, ...] = (
+    ListColumn("name", "Name", 16, lambda r: clean(r.name), grows=8, sort="name"),
+    ListColumn(
+        "type", "Type", 8, lambda r: clean(r.type), from_width=70, role=Role.DIM, sort="type"
+    ),
+    ListColumn("state", "State", 8, _state, from_width=200, role=Role.WARN, sort="state"),
+    ListColumn(
         "size",
         "Size",
         6,
@@ -141,7 +143,7 @@ COLUMNS: tuple[Column, ...] = (
         from_width=50,
         sort="size",
     ),
-    Column(
+    ListColumn(
         "files",
         "Files",
         7,
@@ -150,8 +152,10 @@ COLUMNS: tuple[Column, ...] = (
         from_width=200,
         sort="files",
     ),
-    Column("created", "Created", 10, lambda r: show_date(r.created), from_width=60, sort="created"),
-    Column(
+    ListColumn(
+        "created", "Created", 10, lambda r: show_date(r.created), from_width=60, sort="created"
+    ),
+    ListColumn(
         "used",
         "Last used",
         10,
@@ -160,7 +164,7 @@ COLUMNS: tuple[Column, ...] = (
         role=Role.DIM,
         sort="used",
     ),
-    Column(
+    ListColumn(
         "tags",
         "Tags",
         10,
@@ -169,9 +173,9 @@ COLUMNS: tuple[Column, ...] = (
         from_width=76,
         role=Role.TAG,
     ),
-    Column("owner", "Owner", 16, lambda r: clean(r.owner), from_width=180, role=Role.DIM),
-    Column("mount", "Mount", 16, lambda r: clean(r.mount or ""), grows=2, from_width=240),
-    Column("id", "Id", 36, lambda r: clean(r.id), from_width=260, role=Role.DIM),
+    ListColumn("owner", "Owner", 16, lambda r: clean(r.owner), from_width=180, role=Role.DIM),
+    ListColumn("mount", "Mount", 16, lambda r: clean(r.mount or ""), grows=2, from_width=240),
+    ListColumn("id", "Id", 36, lambda r: clean(r.id), from_width=260, role=Role.DIM),
 )
 COLUMN_BY_ID = {column.id: column for column in COLUMNS}
 
@@ -184,7 +188,7 @@ GUTTER = 4
 class Layout(msgspec.Struct, frozen=True):
     """Which columns are shown, each with its width in cells; all of a line together."""
 
-    columns: tuple[tuple[Column, int], ...]
+    columns: tuple[tuple[ListColumn, int], ...]
     width: int
 
 
@@ -214,7 +218,7 @@ def build_layout(cells: int, chosen: Sequence[str] = ()) -> Layout:
     return Layout(tuple(zip(columns, (max(1, w) for w in widths), strict=True)), cells)
 
 
-def _least(columns: Sequence[Column]) -> int:
+def _least(columns: Sequence[ListColumn]) -> int:
     return _total([column.cells for column in columns])
 
 

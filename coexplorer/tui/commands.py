@@ -54,7 +54,7 @@ class Danger(StrEnum):
     DESTROYS = "destroys"
 
 
-class Marks(StrEnum):
+class MarkUse(StrEnum):
     """What a command makes of marked assets; each that needs a row says one of them."""
 
     NONE = "none"
@@ -165,7 +165,7 @@ class Command(msgspec.Struct, frozen=True):
         scope: Where its keys work.
         short: The word in the footer; nothing keeps it out of the footer.
         danger: What it can do to the platform.
-        marks: See `Marks`.
+        marks: See `MarkUse`.
         opens: It opens a field, a menu or a screen, or marks what the next key acts on: keys typed
             ahead wait for that.
         why_disabled: See `Reason`.
@@ -179,6 +179,6 @@ class Command(msgspec.Struct, frozen=True):
     scope: Scope = Scope.MAIN
     short: str = ""
     danger: Danger = Danger.NONE
-    marks: Marks = Marks.NONE
+    marks: MarkUse = MarkUse.NONE
     opens: bool = False
     why_disabled: Reason = always

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from coexplorer.assets import unknown_fields
-from coexplorer.fields import FIELDS, Kind
+from coexplorer.fields import FIELDS, FieldKind
 from coexplorer.models import Asset, MetadataValue, Record
 from coexplorer.text import clean, cut, width
 from coexplorer.tui.columns import (
@@ -46,9 +46,9 @@ def build_facts(
     most = 1 if short else None
     lines: list[Line] = []
     for field in FIELDS:
-        if field.kind is Kind.TEXT:
+        if field.kind is FieldKind.TEXT:
             lines += _block(field.title, texts[field.name], most=3 if short else None)
-        elif field.kind is Kind.SET:
+        elif field.kind is FieldKind.SET:
             lines += _set(field.title, field.set_of(asset), cells)
         else:
             role = Role.TITLE if field.name == "name" else Role.TEXT

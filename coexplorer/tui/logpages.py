@@ -21,7 +21,7 @@ PAGE = 200
 """Changes, or assets of a change, that are read at once."""
 
 
-class Row(msgspec.Struct):
+class LogLine(msgspec.Struct):
     """A line of the log.
 
     Attributes:
@@ -72,7 +72,7 @@ class LogPages:
         status = await self._library.status()
         self.unsent, self.refused = status.unsent, status.refused
 
-    async def load_more(self, row: Row, *, near_end: bool) -> bool:
+    async def load_more(self, row: LogLine, *, near_end: bool) -> bool:
         """Read on where the cursor is: more assets of its change, or more changes.
 
         Args:
@@ -131,7 +131,7 @@ class LogPages:
 
     def iter_rows(
         self, notices: Sequence[tuple[float, str]], cells: int, now: datetime
-    ) -> Iterator[Row]:
+    ) -> Iterator[LogLine]:
         """Yield a row for each line; below the oldest change, what was said in this session.
 
         Args:
@@ -140,23 +140,23 @@ class LogPages:
             now: On the clock of the user's zone.
         """
         for batch in self._batches:
-            yield Row(batch)
+            yield LogLine(batch)
             read = self._unfolded.get(batch.id, [])
             for entry in read:
-                yield Row(batch, entry)
+                yield LogLine(batch, entry)
             if batch.id in self._unfolded and len(read) < batch.total:
-                yield Row(batch, more=batch.total - len(read))
+                yield LogLine(batch, more=batch.total - len(read))
         if not self._batches:
-            yield Row(said=(("nothing has been done here yet", Role.DIM),))
+            yield LogLine(said=(("nothing has been done here yet", Role.DIM),))
         if self.count is not None and self._read < self.count:
             return
         if notices:
-            yield Row(said=(("messages of this session", Role.LABEL),))
+            yield LogLine(said=(("messages of this session", Role.LABEL),))
         for at, text in reversed(notices):
             said = f"  {datetime.fromtimestamp(at, tz=now.tzinfo):%H:%M} {text}"
-            yield Row(said=((cut(said, cells), Role.DIM),))
+            yield LogLine(said=((cut(said, cells), Role.DIM),))
 
-    def build_line(self, row: Row, cells: int, now: datetime) -> Line:
+    def build_line(self, row: LogLine, cells: int, now: datetime) -> Line:
         """Return what a row shows."""
         if row.batch is None:
             return row.said

@@ -44,7 +44,7 @@ class Remembered(msgspec.Struct):
     details: str = ""
 
 
-class Draft(msgspec.Struct, frozen=True):
+class EditDraft(msgspec.Struct, frozen=True):
     """An edit that was being typed.
 
     Attributes:
@@ -148,7 +148,7 @@ class Memory:
     def __init__(self, journal_path: Path) -> None:
         stem = journal_path.with_suffix("")
         self._file = journal_path.with_suffix(".tui.json")
-        self.edits = Drafts(stem, "draft", Draft)
+        self.edits = Drafts(stem, "draft", EditDraft)
         self.forms = Drafts(stem, "form", FormDraft)
         self.texts = Drafts(stem, "text", TextDraft)
         self._draft_of: AssetId | None = None
@@ -178,9 +178,9 @@ class Memory:
         *,
         kept: int | None = None,
     ) -> None:
-        """Keep what is being typed, and in which field; see `Draft`."""
+        """Keep what is being typed, and in which field; see `EditDraft`."""
         self._draft_of = asset_id
-        self.edits.save(Draft(asset_id, name, base, mine, os.getpid(), field, kept))
+        self.edits.save(EditDraft(asset_id, name, base, mine, os.getpid(), field, kept))
 
     def drop_draft(self, asset_id: AssetId | None = None) -> None:
         """Forget what this app was typing, of this asset if one is given."""

@@ -9,7 +9,7 @@ import pytest
 from coexplorer.api import Client
 from coexplorer.api.download import Extent, parse_extent
 from coexplorer.demo.asset import StoredAsset
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import BadReply, Conflict, NotFound, PlatformFault, Unreachable
 from coexplorer.models import AssetId, Secret
@@ -83,15 +83,15 @@ async def test_an_empty_file_and_an_empty_rest_are_read(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("fault", [Kind.SHORT, Kind.RESET, Kind.LOST, 503])
+@pytest.mark.parametrize("fault", [FaultKind.SHORT, FaultKind.RESET, FaultKind.LOST, 503])
 async def test_a_broken_download_goes_on_where_it_ended(
-    server: DemoServer, client: Client, fault: int | Kind
+    server: DemoServer, client: Client, fault: int | FaultKind
 ) -> None:
     server.faults.add(fault, "GET", STORAGE, times=2)
     assert await read(client) == CONTENT
     ranges = [request.headers.get("range", "") for request in server.requests("GET", "/storage/*")]
     assert len(ranges) == 3
-    if fault is Kind.SHORT:  # everything before the end had arrived
+    if fault is FaultKind.SHORT:  # everything before the end had arrived
         assert len({each for each in ranges if each}) == 2
 
 
@@ -102,7 +102,7 @@ async def test_a_download_that_never_goes_on_ends(server: DemoServer, client: Cl
         await read(client)
     assert len(server.requests("GET", "/storage/*")) == IMPATIENT.attempts
     server.faults.clear()
-    server.faults.add(Kind.LOST, "GET", STORAGE)
+    server.faults.add(FaultKind.LOST, "GET", STORAGE)
     with pytest.raises(Unreachable):
         await read(client)
 
@@ -119,7 +119,7 @@ async def test_an_address_that_expired_is_asked_for_again(
 async def test_a_file_that_changed_meanwhile_is_not_glued(
     server: DemoServer, client: Client, folder: Path
 ) -> None:
-    server.faults.add(Kind.SHORT, "GET", STORAGE, times=1)
+    server.faults.add(FaultKind.SHORT, "GET", STORAGE, times=1)
 
     async def read_while_it_changes() -> None:
         async with client.open_download(asking(client)) as download:

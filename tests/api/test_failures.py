@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from coexplorer.api.failures import (
     LONGEST_LINE,
     Act,
-    Kind,
+    FailureKind,
     build_bad_reply,
     classify_reply,
     find_message,
@@ -71,25 +71,25 @@ def test_no_body_gives_more_than_a_line(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("status", "error", "kind"),
     [
-        (400, Rejected, Kind.FINAL),
-        (401, NotSignedIn, Kind.FINAL),
-        (403, Forbidden, Kind.FINAL),
-        (404, NotFound, Kind.FINAL),
-        (405, Rejected, Kind.FINAL),
-        (409, Conflict, Kind.FINAL),
-        (422, Rejected, Kind.FINAL),
-        (429, RateLimited, Kind.SLOW_DOWN),
-        (500, PlatformFault, Kind.LOST),
-        (501, PlatformFault, Kind.FINAL),
-        (502, PlatformFault, Kind.LOST),
-        (503, PlatformFault, Kind.LOST),
-        (504, PlatformFault, Kind.LOST),
-        (304, BadReply, Kind.GARBLED),
+        (400, Rejected, FailureKind.FINAL),
+        (401, NotSignedIn, FailureKind.FINAL),
+        (403, Forbidden, FailureKind.FINAL),
+        (404, NotFound, FailureKind.FINAL),
+        (405, Rejected, FailureKind.FINAL),
+        (409, Conflict, FailureKind.FINAL),
+        (422, Rejected, FailureKind.FINAL),
+        (429, RateLimited, FailureKind.SLOW_DOWN),
+        (500, PlatformFault, FailureKind.LOST),
+        (501, PlatformFault, FailureKind.FINAL),
+        (502, PlatformFault, FailureKind.LOST),
+        (503, PlatformFault, FailureKind.LOST),
+        (504, PlatformFault, FailureKind.LOST),
+        (304, BadReply, FailureKind.GARBLED),
     ],
 )
 @pytest.mark.parametrize("writes", [True, False])
 def test_each_status_is_its_error(
-    status: int, error: type[ApiError], kind: Kind, *, writes: bool
+    status: int, error: type[ApiError], kind: FailureKind, *, writes: bool
 ) -> None:
     body = b'{"message":"No way."}'
     failure = classify_reply(status, body, subject="asset", writes=writes)

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from coexplorer.api import Client, Timeouts
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import (
     ApiError,
@@ -34,23 +34,23 @@ NEW = NewAsset(
 )
 
 Options = Mapping[str, Any]
-PASSING: list[tuple[int | Kind, Options]] = [
+PASSING: list[tuple[int | FaultKind, Options]] = [
     (500, {}),
     (502, {}),
     (503, {}),
     (504, {}),
     (429, {"retry_after": 0}),
     (429, {"retry_after": "date+0"}),
-    (Kind.RESET, {}),
-    (Kind.LOST, {}),
-    (Kind.SHORT, {}),
-    (Kind.CUT, {}),
-    (Kind.HTML, {}),
-    (Kind.HTML, {"status": 502}),
+    (FaultKind.RESET, {}),
+    (FaultKind.LOST, {}),
+    (FaultKind.SHORT, {}),
+    (FaultKind.CUT, {}),
+    (FaultKind.HTML, {}),
+    (FaultKind.HTML, {"status": 502}),
 ]
 """Faults that go away, and leave no trace where repeating is safe."""
 
-Stays = tuple[int | Kind, type[ApiError], int, str]
+Stays = tuple[int | FaultKind, type[ApiError], int, str]
 STAYING: list[Stays] = [
     (401, NotSignedIn, 1, "not signed in: .*"),
     (403, Forbidden, 1, "you may not see this asset: .*"),
@@ -59,21 +59,36 @@ STAYING: list[Stays] = [
     (429, RateLimited, IMPATIENT.slow_downs + 1, "the platform asks us to slow down"),
     (500, PlatformFault, ATTEMPTS, "the platform failed with status 500: .*"),
     (503, PlatformFault, ATTEMPTS, "the platform failed with status 503: .*"),
-    (Kind.RESET, Unreachable, ATTEMPTS, "the platform can't be reached: the connection broke"),
-    (Kind.LOST, Unreachable, ATTEMPTS, "the platform can't be reached: the connection broke"),
-    (Kind.SHORT, Unreachable, ATTEMPTS, "the platform can't be reached: the connection broke"),
-    (Kind.CUT, BadReply, ATTEMPTS, "the platform's reply makes no sense: .*"),
-    (Kind.HTML, BadReply, ATTEMPTS, r"the platform answered with a web page \(.*\) instead of .*"),
+    (FaultKind.RESET, Unreachable, ATTEMPTS, "the platform can't be reached: the connection broke"),
+    (FaultKind.LOST, Unreachable, ATTEMPTS, "the platform can't be reached: the connection broke"),
+    (FaultKind.SHORT, Unreachable, ATTEMPTS, "the platform can't be reached: the connection broke"),
+    (FaultKind.CUT, BadReply, ATTEMPTS, "the platform's reply makes no sense: .*"),
+    (
+        FaultKind.HTML,
+        BadReply,
+        ATTEMPTS,
+        r"the platform answered with a web page \(.*\) instead of .*",
+    ),
 ]
 """Faults that stay: the error, how often it was tried, and the sentence."""
 
-LOSING = [500, 502, 503, 504, Kind.RESET, Kind.LOST, Kind.SHORT, Kind.CUT, Kind.HTML]
+LOSING = [
+    500,
+    502,
+    503,
+    504,
+    FaultKind.RESET,
+    FaultKind.LOST,
+    FaultKind.SHORT,
+    FaultKind.CUT,
+    FaultKind.HTML,
+]
 """Faults after which nobody knows whether a write was carried out."""
 
 
 @pytest.mark.parametrize(("fault", "options"), PASSING)
 async def test_a_passing_fault_is_not_noticed_where_repeating_is_safe(
-    server: DemoServer, client: Client, fault: int | Kind, options: Options
+    server: DemoServer, client: Client, fault: int | FaultKind, options: Options
 ) -> None:
     await client.fetch_dialect()
     server.faults.add(fault, "GET", "data_assets/*", times=2, **options)
@@ -104,9 +119,9 @@ async def test_a_fault_that_stays_is_one_clear_sentence(
     assert not str(caught.value).endswith(".")
 
 
-@pytest.mark.parametrize("fault", [Kind.LOST, Kind.RESET, Kind.SHORT, Kind.CUT])
+@pytest.mark.parametrize("fault", [FaultKind.LOST, FaultKind.RESET, FaultKind.SHORT, FaultKind.CUT])
 async def test_an_update_that_arrived_is_done_although_its_reply_was_lost(
-    server: DemoServer, client: Client, fault: Kind
+    server: DemoServer, client: Client, fault: FaultKind
 ) -> None:
     before = (await client.get(A1)).fields
     server.faults.add(fault, "PUT", "data_assets/*")
@@ -115,9 +130,9 @@ async def test_an_update_that_arrived_is_done_although_its_reply_was_lost(
     assert len(server.requests("PUT")) == 1
 
 
-@pytest.mark.parametrize("fault", [500, 503, Kind.HTML])
+@pytest.mark.parametrize("fault", [500, 503, FaultKind.HTML])
 async def test_an_update_that_did_not_arrive_is_sent_again(
-    server: DemoServer, client: Client, fault: int | Kind
+    server: DemoServer, client: Client, fault: int | FaultKind
 ) -> None:
     before = (await client.get(A1)).fields
     server.faults.add(fault, "PUT", "data_assets/*", times=1)
@@ -140,7 +155,7 @@ async def test_an_update_that_met_another_is_a_conflict(server: DemoServer, clie
 
 @pytest.mark.parametrize("fault", LOSING)
 async def test_an_update_that_nobody_can_look_after_has_an_unknown_outcome(
-    server: DemoServer, client: Client, fault: int | Kind
+    server: DemoServer, client: Client, fault: int | FaultKind
 ) -> None:
     before = (await client.get(A1)).fields
     server.faults.add(fault, "*", "data_assets/*")
@@ -162,9 +177,9 @@ async def test_a_refused_update_is_known_not_to_be_done(
     assert len(server.requests("PUT")) == 1
 
 
-@pytest.mark.parametrize("fault", [Kind.LOST, Kind.RESET, Kind.SHORT, Kind.CUT])
+@pytest.mark.parametrize("fault", [FaultKind.LOST, FaultKind.RESET, FaultKind.SHORT, FaultKind.CUT])
 async def test_a_create_whose_reply_was_lost_is_found_among_the_newest(
-    server: DemoServer, client: Client, fault: Kind
+    server: DemoServer, client: Client, fault: FaultKind
 ) -> None:
     server.faults.add(fault, "POST", "data_assets")
     asset = await client.create(NEW)
@@ -172,9 +187,9 @@ async def test_a_create_whose_reply_was_lost_is_found_among_the_newest(
     assert len(server.requests("POST", "/api/v1/data_assets")) == 1
 
 
-@pytest.mark.parametrize("fault", [500, 503, Kind.HTML])
+@pytest.mark.parametrize("fault", [500, 503, FaultKind.HTML])
 async def test_a_create_that_is_not_found_is_reported_and_never_repeated(
-    server: DemoServer, client: Client, fault: int | Kind
+    server: DemoServer, client: Client, fault: int | FaultKind
 ) -> None:
     # An older asset of the same name and mount is not mistaken for it.
     server.store.update(RAW, name=NEW.name, mount=NEW.mount)
@@ -187,7 +202,7 @@ async def test_a_create_that_is_not_found_is_reported_and_never_repeated(
 
 
 async def test_a_delete_whose_reply_was_lost_is_done(server: DemoServer, client: Client) -> None:
-    server.faults.add(Kind.LOST, "DELETE", "data_assets/*", times=1)
+    server.faults.add(FaultKind.LOST, "DELETE", "data_assets/*", times=1)
     await client.delete(AssetId(OLD))
     assert server.store.find(OLD) is None
     statuses = [request.status for request in server.requests("DELETE")]
@@ -199,9 +214,9 @@ async def test_a_delete_of_what_was_never_there_is_not_success(client: Client) -
         await client.delete(AssetId("00000000-0000-4000-8000-000000000000"))
 
 
-@pytest.mark.parametrize("fault", [500, 502, 503, 504, Kind.LOST, Kind.HTML])
+@pytest.mark.parametrize("fault", [500, 502, 503, 504, FaultKind.LOST, FaultKind.HTML])
 async def test_archiving_without_any_reply_has_an_unknown_outcome(
-    server: DemoServer, client: Client, fault: int | Kind
+    server: DemoServer, client: Client, fault: int | FaultKind
 ) -> None:
     server.faults.add(fault, "PATCH", "data_assets/*/archive")
     with pytest.raises(ApiError) as caught:
@@ -211,7 +226,7 @@ async def test_archiving_without_any_reply_has_an_unknown_outcome(
 
 
 async def test_a_silent_platform_is_given_up_after_a_while(server: DemoServer) -> None:
-    server.faults.add(Kind.SILENCE, "GET", "data_assets/*", times=1)
+    server.faults.add(FaultKind.SILENCE, "GET", "data_assets/*", times=1)
     timeouts = Timeouts(read_s=0.05)
     token = Secret(server.users[0].token)
     async with Client(server.url, token, timeouts=timeouts, patience=IMPATIENT) as client:
@@ -221,12 +236,12 @@ async def test_a_silent_platform_is_given_up_after_a_while(server: DemoServer) -
 
 
 async def test_a_reply_that_drips_is_waited_for(server: DemoServer, client: Client) -> None:
-    server.faults.add(Kind.DRIP, "GET", "data_assets/*", piece_bytes=64, seconds=0.001)
+    server.faults.add(FaultKind.DRIP, "GET", "data_assets/*", piece_bytes=64, seconds=0.001)
     assert (await client.get(A1)).id == RAW
 
 
 async def test_a_reply_that_drips_for_ever_is_given_up(server: DemoServer) -> None:
-    server.faults.add(Kind.DRIP, "GET", "data_assets/*", piece_bytes=1, seconds=0.05)
+    server.faults.add(FaultKind.DRIP, "GET", "data_assets/*", piece_bytes=1, seconds=0.05)
     timeouts = Timeouts(asset_s=0.2, call_s=0.5)
     token = Secret(server.users[0].token)
     async with Client(server.url, token, timeouts=timeouts, patience=IMPATIENT) as client:
@@ -250,7 +265,7 @@ async def test_a_platform_that_restarts_is_spoken_to_again(
 
 
 async def test_an_expired_token_is_said_and_another_works(server: DemoServer) -> None:
-    server.faults.add(Kind.EXPIRE, after=1, renew=1)
+    server.faults.add(FaultKind.EXPIRE, after=1, renew=1)
     async with connect(server) as client:
         await client.get(A1)
         with pytest.raises(NotSignedIn):

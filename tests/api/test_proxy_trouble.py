@@ -13,7 +13,7 @@ import anyio
 import httpx
 import pytest
 
-from coexplorer.api.failures import Failure, Kind
+from coexplorer.api.failures import Failure, FailureKind
 from coexplorer.api.network import RAISED, Network, build_limits
 
 URL = "https://codeocean.example.org/api/v1/data_assets"
@@ -77,7 +77,7 @@ async def test_silent_proxy_is_named_within_the_time_for_a_connection(
     name, scheme = variable
     with closing(Odd(None)) as proxy:
         failure = await fail({name: f"{scheme}://{proxy.place}"})
-    assert failure.kind is Kind.UNSENT
+    assert failure.kind is FailureKind.UNSENT
     assert f"the proxy {proxy.place} did not answer" in failure.error.message
     assert f"check {name}" in failure.error.hint
     assert not failure.error.outcome_unknown

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from coexplorer.api import Client
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import ApiError
 from coexplorer.fields import Fields
@@ -27,7 +27,19 @@ NEW = NewAsset(
     tags=(),
     source=AwsSource("b-1", access_key_id=Secret(AWS_KEY), secret_access_key=Secret(AWS_SECRET)),
 )
-FAULTS = [401, 403, 404, 409, 429, 500, Kind.RESET, Kind.LOST, Kind.SHORT, Kind.CUT, Kind.HTML]
+FAULTS = [
+    401,
+    403,
+    404,
+    409,
+    429,
+    500,
+    FaultKind.RESET,
+    FaultKind.LOST,
+    FaultKind.SHORT,
+    FaultKind.CUT,
+    FaultKind.HTML,
+]
 
 
 def forbidden_texts(token: str) -> list[str]:
@@ -51,7 +63,7 @@ def describe(error: BaseException) -> str:
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_no_fault_brings_a_secret_to_light(
-    server: DemoServer, fault: int | Kind, caplog: pytest.LogCaptureFixture
+    server: DemoServer, fault: int | FaultKind, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     token = server.users[0].token
@@ -72,7 +84,9 @@ async def test_no_fault_brings_a_secret_to_light(
         for call in calls:
             with pytest.raises(ApiError) as caught:
                 await call()
-            if isinstance(fault, Kind):  # where no platform repeats anything, locals are clean too
+            if isinstance(
+                fault, FaultKind
+            ):  # where no platform repeats anything, locals are clean too
                 assert_clean(describe(caught.value), token)
             formatted = "".join(traceback.format_exception(caught.value))
             assert_clean(formatted + str(caught.value) + caught.value.hint, token)

@@ -8,7 +8,7 @@ import pytest
 
 from coexplorer.api import Client, Incomplete, Walk
 from coexplorer.demo.asset import StoredAsset
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import PlatformFault
 from coexplorer.models import Asset, AssetId, Dialect, SearchRequest, Secret
@@ -83,7 +83,7 @@ async def test_a_repeated_token_ends_a_walk_as_incomplete(
     server: DemoServer, client: Client, prefetch: int
 ) -> None:
     fill(server, 57)
-    server.faults.add(Kind.SAME_TOKEN)
+    server.faults.add(FaultKind.SAME_TOKEN)
     found, complete = await read(client, prefetch=prefetch)
     assert len(found) == len(set(found)) >= 10
     assert not complete
@@ -95,7 +95,7 @@ async def test_a_missing_token_ends_a_walk_as_incomplete(
 ) -> None:
     fill(server, 57)
     await client.fetch_dialect()
-    server.faults.add(Kind.NO_TOKEN, after=2)
+    server.faults.add(FaultKind.NO_TOKEN, after=2)
     found, complete = await read(client, prefetch=prefetch)
     assert len(found) == 30
     assert not complete
@@ -106,7 +106,7 @@ async def test_a_platform_that_knows_no_tokens_is_walked_by_offsets(
     server: DemoServer, client: Client, prefetch: int
 ) -> None:
     fill(server, 57)
-    server.faults.add(Kind.NO_TOKEN)
+    server.faults.add(FaultKind.NO_TOKEN)
     found, complete = await read(client, prefetch=prefetch)
     assert len(found) == len(set(found)) == 57
     assert not complete  # it never stops saying that there is more

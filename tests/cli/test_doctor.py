@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from coexplorer.cli.schema import FINDING
-from coexplorer.doctor import CHECKS, Finding, State
+from coexplorer.doctor import CHECKS, CheckState, Finding
 from coexplorer.doctor.machine import fits
 from coexplorer.doctor.running import Check, run_checks
 from tests.support.company import ENTER, NAME, Company, Ran, company_network
@@ -632,28 +632,28 @@ def find_hints(mount: Mounted) -> list[str]:
 
 def test_a_check_that_hangs_or_breaks_does_not_hide_the_others() -> None:
     def hang() -> Iterator[Finding]:
-        yield Finding("disk", State.OK, "so far")
+        yield Finding("disk", CheckState.OK, "so far")
         time.sleep(3600)
-        yield Finding("locks", State.OK, "never")
+        yield Finding("locks", CheckState.OK, "never")
 
     def crash() -> Iterator[Finding]:
-        yield from (Finding(each, State.OK, "") for each in [str(int("cop_secret"))])
+        yield from (Finding(each, CheckState.OK, "") for each in [str(int("cop_secret"))])
 
     found = run_checks(
         [
             Check(("disk", "locks", "folders"), hang, 0.2),
             Check(("journal", "catalog"), crash, 60.0),
-            Check(("fuse",), lambda: iter([Finding("fuse", State.OK, "fine")]), 60.0),
+            Check(("fuse",), lambda: iter([Finding("fuse", CheckState.OK, "fine")]), 60.0),
         ]
     )
     states = {each.check: each.state for each in found}
     assert states == {
-        "disk": State.OK,
-        "locks": State.FAULT,
-        "folders": State.SKIPPED,
-        "journal": State.FAULT,
-        "catalog": State.SKIPPED,
-        "fuse": State.OK,
+        "disk": CheckState.OK,
+        "locks": CheckState.FAULT,
+        "folders": CheckState.SKIPPED,
+        "journal": CheckState.FAULT,
+        "catalog": CheckState.SKIPPED,
+        "fuse": CheckState.OK,
     }
     assert "cop_secret" not in str(found)
     assert "no answer within" in str(found)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from coexplorer.cells import read_text, write_row, write_text
 from coexplorer.cli.commands import COMMANDS, cli
-from coexplorer.cli.schema import ASSET, KINDS, LIGHT, VERSION, Holds, Kind, time_text
+from coexplorer.cli.schema import ASSET, KINDS, LIGHT, VERSION, Holds, RowKind, time_text
 from coexplorer.config import load_settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.library import open_library
@@ -39,7 +39,7 @@ def test_no_key_changes_within_a_version() -> None:
     assert now == known
 
 
-def check(rows: list[dict[str, object]], kind: Kind) -> None:
+def check(rows: list[dict[str, object]], kind: RowKind) -> None:
     """Compare rows with what the table says of their keys."""
     assert rows
     kinds = {Holds.TEXT: str, Holds.FLAG: bool, Holds.OBJECT: dict, Holds.BYTES: int}

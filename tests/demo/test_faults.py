@@ -16,11 +16,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from coexplorer.demo.faults import (
+    FaultKind,
     FaultMiddleware,
     FaultPlan,
     FaultProtocol,
     FaultScriptError,
-    Kind,
     parse_script,
 )
 from coexplorer.demo.server import DemoServer
@@ -128,7 +128,7 @@ def test_retry_after_is_given_in_seconds_or_as_a_date(
 
 
 def test_reset_comes_in_the_middle_of_the_reply(platform: Platform) -> None:
-    platform.plan.add(Kind.RESET)
+    platform.plan.add(FaultKind.RESET)
     received, was_reset = read_until_reset(platform, "GET /api/v1/data_assets/a1")
     head, _, body = received.partition(b"\r\n\r\n")
     whole = len(JSONResponse(ASSET).body)
@@ -138,14 +138,14 @@ def test_reset_comes_in_the_middle_of_the_reply(platform: Platform) -> None:
 
 
 def test_lost_write_is_carried_out_and_nothing_of_its_reply_arrives(platform: Platform) -> None:
-    platform.plan.add(Kind.LOST, "PUT", nth=1)
+    platform.plan.add(FaultKind.LOST, "PUT", nth=1)
     assert read_until_reset(platform, "PUT /api/v1/data_assets/a1") == (b"", True)
     assert platform.writes == 1
 
 
 def test_reset_is_a_read_error_for_an_http_client(platform: Platform, client: httpx.Client) -> None:
-    platform.plan.add(Kind.LOST, nth=1)
-    platform.plan.add(Kind.RESET, nth=2)
+    platform.plan.add(FaultKind.LOST, nth=1)
+    platform.plan.add(FaultKind.RESET, nth=2)
     for _ in range(2):
         with pytest.raises(httpx.ReadError):
             client.get("data_assets/a1")
@@ -155,7 +155,7 @@ def test_reset_is_a_read_error_for_an_http_client(platform: Platform, client: ht
 def test_short_reply_ends_in_good_order_before_what_was_announced(
     platform: Platform, client: httpx.Client
 ) -> None:
-    platform.plan.add(Kind.SHORT)
+    platform.plan.add(FaultKind.SHORT)
     received, was_reset = read_until_reset(platform, "GET /api/v1/data_assets/a1")
     assert not was_reset
     assert len(received.partition(b"\r\n\r\n")[2]) == len(JSONResponse(ASSET).body) // 2
@@ -166,7 +166,7 @@ def test_short_reply_ends_in_good_order_before_what_was_announced(
 def test_cut_reply_is_rightly_announced_and_no_json(
     platform: Platform, client: httpx.Client
 ) -> None:
-    platform.plan.add(Kind.CUT)
+    platform.plan.add(FaultKind.CUT)
     reply = client.get("data_assets/a1")
     assert reply.status_code == 200
     assert int(reply.headers["content-length"]) == len(reply.content) > 0
@@ -176,7 +176,7 @@ def test_cut_reply_is_rightly_announced_and_no_json(
 
 @pytest.mark.parametrize("status", [200, 502])
 def test_html_comes_in_place_of_json(platform: Platform, client: httpx.Client, status: int) -> None:
-    platform.plan.add(Kind.HTML, status=status)
+    platform.plan.add(FaultKind.HTML, status=status)
     reply = client.put("data_assets/a1", json={})
     assert reply.status_code == status
     assert reply.headers["content-type"].startswith("text/html")
@@ -187,7 +187,7 @@ def test_html_comes_in_place_of_json(platform: Platform, client: httpx.Client, s
 def test_drip_sends_the_whole_reply_piece_by_piece(
     platform: Platform, client: httpx.Client
 ) -> None:
-    platform.plan.add(Kind.DRIP, seconds=0.01, piece_bytes=200)
+    platform.plan.add(FaultKind.DRIP, seconds=0.01, piece_bytes=200)
     with client.stream("GET", "data_assets/a1") as reply:
         pieces = list(reply.iter_raw())
     assert json.loads(b"".join(pieces)) == ASSET
@@ -197,7 +197,7 @@ def test_drip_sends_the_whole_reply_piece_by_piece(
 def test_silence_lasts_until_released_and_then_the_request_is_carried_out(
     platform: Platform, client: httpx.Client
 ) -> None:
-    silence = platform.plan.add(Kind.SILENCE, "PUT")
+    silence = platform.plan.add(FaultKind.SILENCE, "PUT")
     replies: list[httpx.Response] = []
     waiting = threading.Thread(target=lambda: replies.append(client.put("data_assets/a1", json={})))
     waiting.start()
@@ -212,7 +212,7 @@ def test_silence_lasts_until_released_and_then_the_request_is_carried_out(
 def test_client_that_gives_up_in_silence_sees_a_timeout_and_nothing_is_carried_out(
     platform: Platform, client: httpx.Client
 ) -> None:
-    platform.plan.add(Kind.SILENCE, "PUT")
+    platform.plan.add(FaultKind.SILENCE, "PUT")
     with pytest.raises(httpx.ReadTimeout):
         client.put("data_assets/a1", json={}, timeout=0.2)
     platform.plan.clear()
@@ -221,7 +221,7 @@ def test_client_that_gives_up_in_silence_sees_a_timeout_and_nothing_is_carried_o
 
 
 def test_server_stops_in_the_middle_of_a_silence(server: DemoServer) -> None:
-    silence = server.faults.add(Kind.SILENCE)
+    silence = server.faults.add(FaultKind.SILENCE)
     address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
     with closing(socket.create_connection(address, timeout=stretched(30))) as raw:
         raw.sendall(b"GET /api/v1/data_assets/a1 HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -231,7 +231,7 @@ def test_server_stops_in_the_middle_of_a_silence(server: DemoServer) -> None:
 
 
 def test_demo_server_carries_out_a_write_whose_reply_is_lost(server: DemoServer) -> None:
-    server.faults.add(Kind.LOST, "PUT", "data_assets/*", nth=1)
+    server.faults.add(FaultKind.LOST, "PUT", "data_assets/*", nth=1)
     address, auth = f"{server.url}/api/v1/data_assets/{RAW}", (server.users[0].token, "")
     with pytest.raises(httpx.ReadError):
         httpx.put(address, auth=auth, json={"name": "renamed", "description": ""})
@@ -241,7 +241,7 @@ def test_demo_server_carries_out_a_write_whose_reply_is_lost(server: DemoServer)
 def test_latency_delays_and_leaves_the_request_to_the_other_rules(
     platform: Platform, client: httpx.Client
 ) -> None:
-    platform.plan.add(Kind.LATENCY, seconds=0.05)
+    platform.plan.add(FaultKind.LATENCY, seconds=0.05)
     platform.plan.add(503, nth=2)
     replies = [client.get("data_assets/a1") for _ in range(2)]
     assert [reply.status_code for reply in replies] == [200, 503]
@@ -251,7 +251,7 @@ def test_latency_delays_and_leaves_the_request_to_the_other_rules(
 def test_token_expires_after_its_requests_until_renewed(
     platform: Platform, client: httpx.Client
 ) -> None:
-    platform.plan.add(Kind.EXPIRE, after=2)
+    platform.plan.add(FaultKind.EXPIRE, after=2)
     statuses = [client.get("data_assets/a1").status_code for _ in range(4)]
     assert statuses == [200, 200, 401, 401]
     assert client.get("data_assets/a1", auth=("cop_b", "")).status_code == 200
@@ -262,19 +262,19 @@ def test_token_expires_after_its_requests_until_renewed(
 def test_expired_token_is_good_again_after_so_many_refusals(
     platform: Platform, client: httpx.Client
 ) -> None:
-    platform.plan.add(Kind.EXPIRE, after=2, renew=1)
+    platform.plan.add(FaultKind.EXPIRE, after=2, renew=1)
     statuses = [client.get("data_assets/a1").status_code for _ in range(6)]
     assert statuses == [200, 200, 401, 200, 200, 401]
 
 
 def test_search_repeats_its_token_for_ever(platform: Platform, client: httpx.Client) -> None:
-    platform.plan.add(Kind.SAME_TOKEN, "POST", "data_assets/search")
+    platform.plan.add(FaultKind.SAME_TOKEN, "POST", "data_assets/search")
     pages = [client.post("data_assets/search", json={}).json() for _ in range(4)]
     assert [(page["has_more"], page["next_token"]) for page in pages] == [(True, "t1")] * 4
 
 
 def test_search_promises_more_without_a_token(platform: Platform, client: httpx.Client) -> None:
-    platform.plan.add(Kind.NO_TOKEN, "POST", "data_assets/search")
+    platform.plan.add(FaultKind.NO_TOKEN, "POST", "data_assets/search")
     page = client.post("data_assets/search", json={}).json()
     assert page == {"results": [], "has_more": True}
 
@@ -320,13 +320,13 @@ def test_script_reads_as_the_same_rules() -> None:
     * ** expire after=5 renew=1
     """
     refused, limited, slow, drip, page, expired = parse_script(script)
-    assert (refused.kind, refused.status, refused.times) == (Kind.STATUS, 503, 2)
+    assert (refused.kind, refused.status, refused.times) == (FaultKind.STATUS, 503, 2)
     assert (limited.status, limited.every, limited.message) == (429, 10, "slow down, please")
     assert limited.build_retry_after(NOW) == "Tue, 14 Nov 2023 22:13:22 GMT"
-    assert (slow.kind, slow.seconds, slow.path) == (Kind.LATENCY, 0.5, "data_assets/search")
-    assert (drip.kind, drip.piece_bytes, drip.nth) == (Kind.DRIP, 10, 3)
-    assert (page.kind, page.status, page.after) == (Kind.HTML, 502, 4)
-    assert (expired.kind, expired.after, expired.renew) == (Kind.EXPIRE, 5, 1)
+    assert (slow.kind, slow.seconds, slow.path) == (FaultKind.LATENCY, 0.5, "data_assets/search")
+    assert (drip.kind, drip.piece_bytes, drip.nth) == (FaultKind.DRIP, 10, 3)
+    assert (page.kind, page.status, page.after) == (FaultKind.HTML, 502, 4)
+    assert (expired.kind, expired.after, expired.renew) == (FaultKind.EXPIRE, 5, 1)
 
 
 @pytest.mark.parametrize(

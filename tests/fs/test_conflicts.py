@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
 from tests.support.terminal import in_terminal
@@ -194,7 +194,7 @@ def test_after_any_failed_rename_the_platforms_text_is_shown(
     look(path.with_name("mount"))
     mounted.server.store.update(IDS[name], mount="somewhere-else")
     path_there = f"data_assets/{IDS[name]}"
-    mounted.server.faults.add(Kind.STATUS, "PUT", path_there, status=FAULTS[fault])
+    mounted.server.faults.add(FaultKind.STATUS, "PUT", path_there, status=FAULTS[fault])
     try:
         assert try_way(mounted, name, way) != 0
     finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
 
@@ -76,7 +76,7 @@ def test_a_tool_that_goes_by_times_is_told_again(mounted: Mounted, fault: str, t
         mounted.server.store.update(IDS[name], description=THEIRS)
     else:
         only = f"data_assets/{IDS[name]}"
-        mounted.server.faults.add(Kind.STATUS, "PUT", only, status=FAULTS[fault])
+        mounted.server.faults.add(FaultKind.STATUS, "PUT", only, status=FAULTS[fault])
     try:
         for attempt in range(3):
             assert run(mounted, name, tool.script) != 0, f"no error at attempt {attempt}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
 
@@ -45,7 +45,7 @@ ENDS: dict[str, Callable[[Mounted], object]] = {
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_save_behind_one_that_hangs_outlives_the_mount(mounted: Mounted, end: str) -> None:
-    mounted.server.faults.add(Kind.SILENCE, "PUT", "data_assets/*")
+    mounted.server.faults.add(FaultKind.SILENCE, "PUT", "data_assets/*")
     folder = mounted.asset("a1")
 
     assert save(folder / "description.md", "v1\n") == errno.ETIMEDOUT
@@ -135,15 +135,15 @@ def test_a_name_with_outer_blanks_is_refused_with_a_reason(mounted: Mounted) -> 
 
 
 def test_trouble_of_the_platform_is_no_time_out(mounted: Mounted) -> None:
-    mounted.server.faults.add(Kind.STATUS, "PATCH", f"data_assets/{ID}*", status=500)
-    mounted.server.faults.add(Kind.STATUS, "PATCH", f"data_assets/{ID}/**", status=500)
+    mounted.server.faults.add(FaultKind.STATUS, "PATCH", f"data_assets/{ID}*", status=500)
+    mounted.server.faults.add(FaultKind.STATUS, "PATCH", f"data_assets/{ID}/**", status=500)
     with pytest.raises(OSError, check=lambda error: error.errno == errno.EIO):
         mounted.asset("a1").rename(mounted.folder / "archived" / "a1")
 
 
 def test_who_has_read_that_it_is_forbidden_may_try_again(mounted: Mounted) -> None:
     path = mounted.asset("a1") / "description.md"
-    mounted.server.faults.add(Kind.STATUS, "PUT", "data_assets/*", status=403)
+    mounted.server.faults.add(FaultKind.STATUS, "PUT", "data_assets/*", status=403)
     assert save(path, "mine\n") == errno.EACCES
     mounted.server.faults.clear()
     assert save(path, "mine\n") == errno.EACCES

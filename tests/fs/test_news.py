@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.fs.core.nodes import Known
+from coexplorer.fs.core.nodes import KnownAsset
 from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
 from coexplorer.fs.handlers.file_io import FileIO
@@ -54,7 +54,7 @@ def test_opens_look_for_news_at_most_once_a_minute(tmp_path: Path) -> None:
             guard = WriteGuard(volume, upstream.reach)
             opening = Opening(volume, upstream, control, showing, guard)
             file_io = FileIO(volume, upstream, showing)
-            node = volume.tree.apply(Known(AssetId(make_id(1)), "a1"), 0.0)
+            node = volume.tree.apply(KnownAsset(AssetId(make_id(1)), "a1"), 0.0)
 
             async def open_often() -> None:
                 for part in (FIELD_PARTS["name"], FIELD_PARTS["tags"], FIELD_PARTS["mount"]) * 20:

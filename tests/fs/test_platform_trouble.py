@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.demo.asset import Role
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.patience import stretched
 from tests.support.server import make_id
@@ -27,8 +27,8 @@ def alone(tmp_path: Path) -> Iterator[Mounted]:
 
 def test_a_server_that_answers_nothing_lets_every_call_return(alone: Mounted) -> None:
     first, second = alone.asset("a1"), alone.asset("a2")
-    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
-    alone.server.faults.add(Kind.SILENCE, "*", "data_assets")
+    alone.server.faults.add(FaultKind.SILENCE, "*", "data_assets/**")
+    alone.server.faults.add(FaultKind.SILENCE, "*", "data_assets")
     started = time.monotonic()
 
     number = save(first / "description.md", "words\n")
@@ -60,7 +60,7 @@ def test_a_server_that_answers_nothing_lets_every_call_return(alone: Mounted) ->
 )
 def test_a_yes_that_did_nothing_is_a_failed_save(alone: Mounted, file: str, text: str) -> None:
     folder, before = alone.asset("a1"), alone.server.store.get(make_id(1))
-    rule = alone.server.faults.add(Kind.IGNORE, "PUT", "data_assets/*")
+    rule = alone.server.faults.add(FaultKind.IGNORE, "PUT", "data_assets/*")
     assert save(folder / file, text) == errno.EIO
     assert (
         "answered that this is saved, but the asset still shows" in (folder / "error").read_text()
@@ -75,7 +75,7 @@ def test_a_yes_that_did_nothing_is_a_failed_save(alone: Mounted, file: str, text
 
 def test_a_stale_reply_to_a_save_is_looked_through(alone: Mounted) -> None:
     folder = alone.asset("a1")
-    alone.server.faults.add(Kind.STALE, "PUT", "data_assets/*")
+    alone.server.faults.add(FaultKind.STALE, "PUT", "data_assets/*")
     assert save(folder / "tags", "mine\n") == 0
     assert (folder / "tags").read_text() == "mine\n"
     assert not (folder / "error").exists()
@@ -103,7 +103,7 @@ def last_refusal(mounted: Mounted) -> str:
 
 
 def test_moves_do_not_queue_behind_a_server_that_answers_nothing(alone: Mounted) -> None:
-    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
+    alone.server.faults.add(FaultKind.SILENCE, "*", "data_assets/**")
     archived = alone.folder / "archived"
 
     def move(name: str) -> int:
@@ -133,7 +133,7 @@ def test_a_silent_platform_is_asked_once_for_all_and_again_when_somebody_saves(
     alone: Mounted,
 ) -> None:
     files = [alone.asset(f"a{n}") / part for n in (1, 2, 3) for part in ("tags", "mount")]
-    alone.server.faults.add(Kind.SILENCE, "*", "data_assets/**")
+    alone.server.faults.add(FaultKind.SILENCE, "*", "data_assets/**")
     assert save(files[0], "words\n") == errno.ETIMEDOUT
     before = len(alone.server.requests(path="*/search"))
 
@@ -187,7 +187,7 @@ def test_a_server_that_is_gone_and_comes_back(alone: Mounted) -> None:
 
 def test_an_expired_token_is_eacces(alone: Mounted) -> None:
     path = alone.asset("a1") / "description.md"
-    alone.server.faults.add(Kind.STATUS, "*", "data_assets/*", status=401)
+    alone.server.faults.add(FaultKind.STATUS, "*", "data_assets/*", status=401)
 
     assert save(path, "words\n") == errno.EACCES
     with pytest.raises(PermissionError):
@@ -248,7 +248,7 @@ def test_a_mount_that_gets_no_news_says_why_and_goes_on_once_it_can(tmp_path: Pa
 
 
 def test_an_asset_that_is_answered_with_401_bars_no_other(alone: Mounted) -> None:
-    alone.server.faults.add(Kind.STATUS, "*", f"data_assets/{make_id(1)}", status=401)
+    alone.server.faults.add(FaultKind.STATUS, "*", f"data_assets/{make_id(1)}", status=401)
 
     assert save(alone.asset("a1") / "tags", "x\n") == errno.EACCES
 
@@ -278,7 +278,7 @@ def run_write(mounted: Mounted, script: str) -> int:
 def test_a_write_that_is_answered_with_404_hides_no_asset(alone: Mounted, write: str) -> None:
     method, script = WRITES[write]
     folder = alone.asset("a1")
-    alone.server.faults.add(Kind.STATUS, method, f"data_assets/{make_id(1)}**", status=404)
+    alone.server.faults.add(FaultKind.STATUS, method, f"data_assets/{make_id(1)}**", status=404)
 
     for _ in range(2):
         assert run_write(alone, script) != 0
@@ -295,7 +295,9 @@ def test_a_write_that_is_answered_with_404_hides_no_asset(alone: Mounted, write:
 
 
 def test_a_look_that_is_answered_with_404_is_put_again(alone: Mounted) -> None:
-    alone.server.faults.add(Kind.STATUS, "GET", f"data_assets/{make_id(1)}", status=404, times=1)
+    alone.server.faults.add(
+        FaultKind.STATUS, "GET", f"data_assets/{make_id(1)}", status=404, times=1
+    )
 
     assert save(alone.asset("a1") / "description.md", "words\n") == 0
 
@@ -304,7 +306,7 @@ def test_a_look_that_is_answered_with_404_is_put_again(alone: Mounted) -> None:
 
 def test_an_asset_that_is_gone_comes_back_with_what_was_written_to_it(alone: Mounted) -> None:
     path = alone.asset("a1") / "description.md"
-    alone.server.faults.add(Kind.STATUS, "*", f"data_assets/{make_id(1)}", status=404)
+    alone.server.faults.add(FaultKind.STATUS, "*", f"data_assets/{make_id(1)}", status=404)
 
     assert save(path, "words\n") == errno.ENOENT
     wait_until(lambda: not path.parent.exists(), "the asset away")

@@ -30,7 +30,7 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import (
     Buffer,
-    Failure,
+    SaveFailure,
     Verdict,
     decide_flush,
     decide_release,
@@ -236,7 +236,7 @@ def dirty(content: bytes = b"x", **changes: object) -> Buffer:
     return buffer
 
 
-FAILURE = Failure(errno.EIO, "it failed")
+FAILURE = SaveFailure(errno.EIO, "it failed")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from coexplorer.fs.core.nodes import NOWHERE, Flag, Known, build_flags
+from coexplorer.fs.core.nodes import NOWHERE, AssetFlag, KnownAsset, build_flags
 from coexplorer.fs.core.tree import ALIAS_LIFE_S, Tree
 from coexplorer.fs.kernel.inodes import Place
 from coexplorer.models import AssetId
@@ -17,7 +17,9 @@ TAGS = ["raw", "rna", "a/b", "."]
 ids = st.sampled_from(IDS)
 names = st.sampled_from(NAMES)
 tags = st.lists(st.sampled_from(TAGS), unique=True).map(tuple)
-flags = st.sampled_from([Flag(0), Flag.ARCHIVED, Flag.MINE, Flag.FAVORITE | Flag.ARCHIVED])
+flags = st.sampled_from(
+    [AssetFlag(0), AssetFlag.ARCHIVED, AssetFlag.MINE, AssetFlag.FAVORITE | AssetFlag.ARCHIVED]
+)
 
 
 class TreeMachine(RuleBasedStateMachine):
@@ -26,17 +28,17 @@ class TreeMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.tree = Tree()
-        self.model: dict[AssetId, Known] = {}
+        self.model: dict[AssetId, KnownAsset] = {}
         self.deleted: set[AssetId] = set()
         self.now = 1000.0
 
     @rule(asset_id=ids, name=names, tags=tags, flags=flags)
-    def apply(self, asset_id: AssetId, name: str, tags: tuple[str, ...], flags: Flag) -> None:
+    def apply(self, asset_id: AssetId, name: str, tags: tuple[str, ...], flags: AssetFlag) -> None:
         if asset_id in self.deleted:
             return
         before = {node.id: node.file_name for node in self.tree.iter_nodes()}
         same = asset_id in self.model and self.model[asset_id].name == name
-        known = Known(asset_id, name, tags, 1.0, flags)
+        known = KnownAsset(asset_id, name, tags, 1.0, flags)
         node = self.tree.apply(known, self.now)
         self.model[asset_id] = known
         before.pop(asset_id, None) if not same else None
@@ -58,9 +60,9 @@ class TreeMachine(RuleBasedStateMachine):
             return
         self.tree.set_archived(node, archived=archived)
         known = self.model[asset_id]
-        rest = known.flags & ~Flag.ARCHIVED
-        flags = rest | Flag.ARCHIVED if archived else rest
-        self.model[asset_id] = Known(asset_id, known.name, known.tags, known.created, flags)
+        rest = known.flags & ~AssetFlag.ARCHIVED
+        flags = rest | AssetFlag.ARCHIVED if archived else rest
+        self.model[asset_id] = KnownAsset(asset_id, known.name, known.tags, known.created, flags)
 
     @rule(asset_id=ids)
     def delete(self, asset_id: AssetId) -> None:
@@ -89,7 +91,7 @@ class TreeMachine(RuleBasedStateMachine):
         assert len({node.file_name for node in nodes.values()}) == len(nodes)
         for asset_id, node in nodes.items():
             flags = self.model[asset_id].flags
-            place = Place.ARCHIVED if flags & Flag.ARCHIVED else Place.ALL
+            place = Place.ARCHIVED if flags & AssetFlag.ARCHIVED else Place.ALL
             assert self.tree.folders[place][node.file_name] is node
             assert self.tree.find_name(node.file_name) is node
             assert self.tree.find_number(node.number) is self.tree.find_slot(node.slot) is node
@@ -123,18 +125,18 @@ TestTree.settings = settings(max_examples=60, stateful_step_count=30, deadline=N
 def test_the_oldest_keeps_the_name_as_long_as_nobody_saw_the_others() -> None:
     held: set[AssetId] = set()
     tree = Tree(is_held=lambda node: node.id in held)
-    young = tree.apply(Known(IDS[2], "twin", created=3.0), 0.0)
-    old = tree.apply(Known(IDS[0], "twin", created=1.0), 0.0)
+    young = tree.apply(KnownAsset(IDS[2], "twin", created=3.0), 0.0)
+    old = tree.apply(KnownAsset(IDS[0], "twin", created=1.0), 0.0)
     assert (old.file_name, young.file_name) == (b"twin", b"twin~00000002")
 
     held.add(old.id)
-    oldest = tree.apply(Known(IDS[1], "twin", created=0.5), 0.0)
+    oldest = tree.apply(KnownAsset(IDS[1], "twin", created=0.5), 0.0)
     assert (old.file_name, oldest.file_name) == (b"twin", b"twin~00000001")
 
 
 def test_a_former_name_resolves_until_it_is_unused_for_a_minute() -> None:
     tree = Tree()
-    node = tree.apply(Known(IDS[0], "before"), 0.0)
+    node = tree.apply(KnownAsset(IDS[0], "before"), 0.0)
     tree.rename(node, "after", 0.0, alias=True)
 
     assert tree.find_alias(b"before", 50.0) is node
@@ -145,17 +147,17 @@ def test_a_former_name_resolves_until_it_is_unused_for_a_minute() -> None:
 
 def test_a_name_that_was_just_left_is_not_given_to_a_newcomer() -> None:
     tree = Tree()
-    node = tree.apply(Known(IDS[0], "name"), 0.0)
+    node = tree.apply(KnownAsset(IDS[0], "name"), 0.0)
     tree.rename(node, "other", 0.0, alias=True)
-    assert tree.apply(Known(IDS[1], "name"), 1.0).file_name == b"name~00000001"
+    assert tree.apply(KnownAsset(IDS[1], "name"), 1.0).file_name == b"name~00000001"
 
 
 def test_what_it_is_filled_with_makes_nothing_stale_and_what_comes_later_does() -> None:
     tree = Tree()
-    tree.fill((Known(AssetId(letter), "same", ("t",)) for letter in "ab"), 0.0)
+    tree.fill((KnownAsset(AssetId(letter), "same", ("t",)) for letter in "ab"), 0.0)
     assert tree.take_stale() == []
     assert len({node.file_name for node in tree.iter_nodes()}) == len(tree) == 2
-    tree.apply(Known(AssetId("a"), "other", ("t",)), 1.0)
+    tree.apply(KnownAsset(AssetId("a"), "other", ("t",)), 1.0)
     assert {stale.name for stale in tree.take_stale()} >= {b"same", b"other"}
 
 
@@ -163,6 +165,6 @@ def test_what_is_known_of_an_asset_says_where_it_is_shown() -> None:
     nothing = {"archived": None, "favorite": False, "mine": None, "shared": False}
     assert build_flags(**nothing) == NOWHERE
     for name in nothing:
-        assert build_flags(**{**nothing, name: True}) == Flag[name.upper()]
-    everything = Flag.ARCHIVED | Flag.FAVORITE | Flag.MINE | Flag.SHARED
+        assert build_flags(**{**nothing, name: True}) == AssetFlag[name.upper()]
+    everything = AssetFlag.ARCHIVED | AssetFlag.FAVORITE | AssetFlag.MINE | AssetFlag.SHARED
     assert build_flags(archived=True, favorite=True, mine=True, shared=True) == everything

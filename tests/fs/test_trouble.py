@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
 
@@ -37,7 +37,7 @@ def mounted(shared: Mounted) -> Iterator[Mounted]:
 
 
 def fault(mounted: Mounted, name: str, status: int, method: str = "*") -> None:
-    mounted.server.faults.add(Kind.STATUS, method, f"data_assets/{IDS[name]}", status=status)
+    mounted.server.faults.add(FaultKind.STATUS, method, f"data_assets/{IDS[name]}", status=status)
 
 
 def test_a_line_break_in_a_name_is_refused_at_the_write(mounted: Mounted) -> None:
@@ -372,7 +372,7 @@ def test_trouble_of_the_platform_is_eio_and_keeps_the_text(mounted: Mounted) -> 
 
 
 def test_a_lost_reply_is_settled_by_a_look(mounted: Mounted) -> None:
-    mounted.server.faults.add(Kind.LOST, "PUT", f"data_assets/{IDS['lost']}", times=1)
+    mounted.server.faults.add(FaultKind.LOST, "PUT", f"data_assets/{IDS['lost']}", times=1)
 
     assert save(mounted.asset("lost") / "description.md", "arrived\n") == 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotFound, Refused
 from coexplorer.library import Library
@@ -51,7 +51,7 @@ async def test_download_goes_on_where_an_earlier_one_ended(
     (whole,) = await library.files.download(ID, entry.path, tmp_path / "whole")
     content = whole.read_bytes()
     part = tmp_path / "half" / name_part(ID, entry.path)
-    server.faults.add(Kind.SHORT, "GET", "/storage/**", times=1)
+    server.faults.add(FaultKind.SHORT, "GET", "/storage/**", times=1)
     server.faults.add(404, "GET", "/storage/**")
     with pytest.raises(NotFound):
         await library.files.download(ID, entry.path, tmp_path / "half")

@@ -12,19 +12,19 @@ import pytest
 
 from coexplorer.errors import Forbidden, JournalError, UndoRefused, Unreachable
 from coexplorer.fields import Fields
-from coexplorer.library.entries import KEPT, Action, Draft, Purpose, State
+from coexplorer.library.entries import KEPT, Action, EntryDraft, Purpose, State
 from coexplorer.library.journal import Journal
 from coexplorer.models import AssetId
 from tests.support.disk import no_room_on_the_disk
 from tests.support.patience import stretched
 
 OLD, NEW = Fields("old", tags=("a",)), Fields("new", "text", ("a", "b"), "m")
-DRAFT = Draft(AssetId("id-1"), "old", Action.EDIT, OLD, NEW)
+DRAFT = EntryDraft(AssetId("id-1"), "old", Action.EDIT, OLD, NEW)
 OTHER = msgspec.structs.replace(DRAFT, asset_id=AssetId("id-2"))
 
 
-def reversal_of(entry: int) -> Draft:
-    return Draft(AssetId("id-1"), "old", Action.EDIT, NEW, OLD, reverses=entry)
+def reversal_of(entry: int) -> EntryDraft:
+    return EntryDraft(AssetId("id-1"), "old", Action.EDIT, NEW, OLD, reverses=entry)
 
 
 @pytest.fixture
@@ -226,11 +226,11 @@ def test_killed_session_leaves_planned_as_unsent_and_intended_as_unknown(
     script = """
 import os, signal, sys
 from pathlib import Path
-from coexplorer.library.entries import Action, Draft
+from coexplorer.library.entries import Action, EntryDraft
 from coexplorer.library.journal import Journal
 from coexplorer.models import Fields
 journal = Journal(Path(sys.argv[1]), origin="mount")
-draft = Draft("id", "n", Action.EDIT, Fields("a"), Fields("b"))
+draft = EntryDraft("id", "n", Action.EDIT, Fields("a"), Fields("b"))
 _, (one, two) = journal.begin([draft, draft], title="two")
 journal.intend(two, before=Fields("a"), after=Fields("b"))
 os.kill(os.getpid(), signal.SIGKILL)

@@ -6,13 +6,13 @@ from typing import TypeAlias
 import msgspec
 import pytest
 
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import UndoRefused, Unreachable
 from coexplorer.fields import Fields, Value, replace_values
 from coexplorer.library import Library
 from coexplorer.library.bulk import CONCURRENCY
-from coexplorer.library.entries import Action, Draft, Entry, State
+from coexplorer.library.entries import Action, Entry, EntryDraft, State
 from coexplorer.library.plans import Change
 from coexplorer.library.results import BatchReport
 from coexplorer.library.succession import (
@@ -87,7 +87,7 @@ def test_what_a_later_change_asks_for_is_taken_out_of_the_earlier(
 def test_a_text_made_from_an_unsent_one_is_based_on_what_the_platform_has() -> None:
     unsent = edit_entry({"description": "v1", "name": "v1"})
     assert unsent.mine is not None
-    draft = Draft(
+    draft = EntryDraft(
         A, "n", Action.EDIT, unsent.mine, replace_values(unsent.mine, {"description": "v2"})
     )
     assert go_on_from(draft, [unsent], []).base == replace_values(unsent.mine, {"description": "d"})
@@ -99,7 +99,9 @@ def test_a_text_that_was_written_before_is_no_unsent_one() -> None:
         edit_entry({"mount": "v1"}), state=State.APPLIED, before=BASE, after=unsent.mine
     )
     assert unsent.mine is not None
-    draft = Draft(A, "n", Action.EDIT, unsent.mine, replace_values(unsent.mine, {"mount": "v2"}))
+    draft = EntryDraft(
+        A, "n", Action.EDIT, unsent.mine, replace_values(unsent.mine, {"mount": "v2"})
+    )
     assert go_on_from(draft, [unsent], [written]) == draft
 
 
@@ -107,7 +109,7 @@ def test_an_undo_takes_back_the_text_that_was_shown_whatever_it_is_merged_from()
     waiting = edit_entry({"description": "v1", "name": "v1"}, number=5)
     assert waiting.mine is not None
     older = replace_values(waiting.mine, {"description": "v0"})
-    draft = Draft(A, "n", Action.EDIT, waiting.mine, older, reverses=1)
+    draft = EntryDraft(A, "n", Action.EDIT, waiting.mine, older, reverses=1)
     based = go_on_from(draft, [waiting], [])
     assert (based.base, based.shown) == (
         replace_values(waiting.mine, {"description": "d"}),
@@ -577,7 +579,7 @@ async def test_a_text_that_was_edited_after_a_lost_reply_is_no_conflict_with_one
 ) -> None:
     (asset,) = many_assets(server, 1)
     await library.sync.sweep()
-    server.faults.add(Kind.LOST, "PUT", "data_assets/*", nth=1)
+    server.faults.add(FaultKind.LOST, "PUT", "data_assets/*", nth=1)
     server.faults.add(503, "GET", "**", after=1)
     first = await change(library, asset, Change(values={"description": "first"}))
     assert [each.state for each in first.results] == [State.UNKNOWN]

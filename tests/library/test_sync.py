@@ -12,7 +12,7 @@ import pytest
 from coexplorer.api import paging
 from coexplorer.catalog import Catalog, connections, sweeps
 from coexplorer.demo.asset import StoredAsset
-from coexplorer.demo.faults import Kind
+from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.hooks import Gate
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotSignedIn, Refused, Unreachable
@@ -146,7 +146,7 @@ async def test_row_goes_where_the_platform_answers_401_for_what_is_gone(
 ) -> None:
     await library.sync.sweep()
     server.store.delete(VIEWED)
-    server.faults.add(Kind.STATUS, "GET", f"data_assets/{VIEWED}", status=401)
+    server.faults.add(FaultKind.STATUS, "GET", f"data_assets/{VIEWED}", status=401)
     report = await library.sync.sweep()
     assert (report.complete, report.removed) == (True, 1)
     assert VIEWED not in await known(library)

@@ -19,7 +19,7 @@ NAME = "reference"
 ROW = """\
     EditableField(
         name="reference",
-        kind=Kind.{kind},
+        kind=FieldKind.{kind},
         title="reference",
         help="The new reference.",
         new_help="Where it is written about.",

@@ -9,7 +9,7 @@ from coexplorer.config import Settings
 from coexplorer.demo.asset import Role
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import PlatformFault
-from coexplorer.library.entries import Action, Draft, Entry
+from coexplorer.library.entries import Action, Entry, EntryDraft
 from coexplorer.library.log import Log
 from coexplorer.models import AssetId
 from coexplorer.tui.logpages import PAGE
@@ -157,7 +157,7 @@ def fill_journal(app: Running, batches: int, *, entries: int = 1) -> None:
     journal = app.library._context.journal
     for number in range(batches):
         drafts = [
-            Draft(AssetId(f"id-{number}-{each}"), f"asset {each}", Action.ARCHIVE)
+            EntryDraft(AssetId(f"id-{number}-{each}"), f"asset {each}", Action.ARCHIVE)
             for each in range(entries)
         ]
         _, written = journal.begin(drafts, title=f"archive number {number}")

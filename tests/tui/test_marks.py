@@ -13,7 +13,7 @@ from coexplorer.models import Asset, AssetId, Record, SourceBucket
 from coexplorer.tui import external
 from coexplorer.tui.actions.clipboard import build_texts
 from coexplorer.tui.command_registry import COMMANDS, get_command
-from coexplorer.tui.commands import Marks, Scope, Situation
+from coexplorer.tui.commands import MarkUse, Scope, Situation
 from tests.support.server import COMBINED, DRAFT, OUTSIDE, RAW
 from tests.support.tui import Running, running_app
 
@@ -32,7 +32,7 @@ def acts_on_a_row(command_id: str) -> bool:
 @pytest.mark.parametrize("command", [c.id for c in COMMANDS if c.scope is Scope.MAIN])
 def test_a_command_that_needs_a_row_says_what_it_makes_of_marks(command: str) -> None:
     if acts_on_a_row(command):
-        assert get_command(command).marks is not Marks.NONE
+        assert get_command(command).marks is not MarkUse.NONE
 
 
 async def mark_two(app: Running) -> None:
@@ -93,8 +93,8 @@ ONE = {
 
 
 def test_every_command_that_acts_on_marks_or_not_is_tried_here() -> None:
-    assert set(ALL) == {c.id for c in COMMANDS if c.marks is Marks.ALL}
-    assert set(ONE) == {c.id for c in COMMANDS if c.marks is Marks.ONE}
+    assert set(ALL) == {c.id for c in COMMANDS if c.marks is MarkUse.ALL}
+    assert set(ONE) == {c.id for c in COMMANDS if c.marks is MarkUse.ONE}
 
 
 @pytest.mark.parametrize("command", ALL)

@@ -53,15 +53,15 @@ the requests that match it; the first rule that strikes wins.
 
 from coexplorer.demo.faults.connection import FaultProtocol
 from coexplorer.demo.faults.middleware import FaultMiddleware
-from coexplorer.demo.faults.plan import FaultPlan, Kind, Rule
+from coexplorer.demo.faults.plan import FaultKind, FaultPlan, Rule
 from coexplorer.demo.faults.script import FaultScriptError, parse_script
 
 __all__ = [
+    "FaultKind",
     "FaultMiddleware",
     "FaultPlan",
     "FaultProtocol",
     "FaultScriptError",
-    "Kind",
     "Rule",
     "parse_script",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coexplorer.demo.faults.connection import EXTENSION, FaultProtocol
-from coexplorer.demo.faults.plan import Decision, FaultPlan, Kind, Rule
+from coexplorer.demo.faults.plan import Decision, FaultKind, FaultPlan, Rule
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -82,32 +82,32 @@ class FaultMiddleware:
     ) -> None:
         connection = _get_connection(scope)
         match rule.kind:
-            case Kind.STATUS | Kind.HTML | Kind.EXPIRE:
+            case FaultKind.STATUS | FaultKind.HTML | FaultKind.EXPIRE:
                 await _drain(receive)
                 await _send_reply(send, _build_refusal(rule, self.plan.clock()))
                 return
-            case Kind.SILENCE:
+            case FaultKind.SILENCE:
                 if await self._hold(connection, verdict.releases):
                     await self.app(scope, receive, send)
                 return
-            case Kind.IGNORE | Kind.STALE:
+            case FaultKind.IGNORE | FaultKind.STALE:
                 await _send_reply(send, await self._answer_without(rule, scope, receive))
                 return
             case _:
                 reply = await self._carry_out(scope, receive)
         half = len(reply.body) // 2
         match rule.kind:
-            case Kind.LOST:
+            case FaultKind.LOST:
                 await connection.reset()
-            case Kind.RESET:
+            case FaultKind.RESET:
                 await _send_beginning(send, reply, half)
                 await connection.reset()
-            case Kind.SHORT:
+            case FaultKind.SHORT:
                 await _send_beginning(send, reply, half)
                 await connection.hang_up()
-            case Kind.CUT:
+            case FaultKind.CUT:
                 await _send_reply(send, reply.with_body(reply.body[:half]))
-            case Kind.DRIP:
+            case FaultKind.DRIP:
                 await _send_slowly(send, reply, rule, connection)
             case _:
                 await _send_reply(send, _break_paging(rule, reply))
@@ -132,7 +132,7 @@ class FaultMiddleware:
         before = Reply(204, [], b"")
         if scope["method"] == "PUT":
             before = await self._carry_out({**scope, "method": "GET"}, receive_nothing)
-        if rule.kind is Kind.STALE:
+        if rule.kind is FaultKind.STALE:
             await self._carry_out(scope, receive)
         else:
             await _drain(receive)
@@ -176,8 +176,8 @@ async def _drain(receive: Receive) -> None:
 
 
 def _build_refusal(rule: Rule, now: float) -> Reply:
-    status = 401 if rule.kind is Kind.EXPIRE else rule.status
-    if rule.kind is Kind.HTML:
+    status = 401 if rule.kind is FaultKind.EXPIRE else rule.status
+    if rule.kind is FaultKind.HTML:
         refusal = MESSAGES.get(status, "").title()
         title = f"{status} {refusal}" if refusal else "Sign in"
         kind, body = b"text/html; charset=utf-8", HTML.format(title=title).encode()
@@ -200,7 +200,7 @@ def _break_paging(rule: Rule, reply: Reply) -> Reply:
         return reply
     page["has_more"] = True
     token = page.pop("next_token", None)
-    if rule.kind is Kind.SAME_TOKEN:
+    if rule.kind is FaultKind.SAME_TOKEN:
         rule.page_token = rule.page_token or token or "the-same-again"
         page["next_token"] = rule.page_token
     return reply.with_body(json.dumps(page).encode())

@@ -19,7 +19,7 @@ API_ROOT = "/api/v1/"
 """What a pattern that does not start with ``/`` is relative to (manual, addresses)."""
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """The faults; the package's docstring says what each does."""
 
     LATENCY = "latency"
@@ -52,16 +52,16 @@ class Rule:
     """One rule, with its counts.
 
     Attributes:
-        status: For `Kind.STATUS` and `Kind.HTML`.
-        seconds: For `Kind.LATENCY`, and between the pieces of a `Kind.DRIP`.
-        piece_bytes: Size of a piece of a `Kind.DRIP`.
+        status: For `FaultKind.STATUS` and `FaultKind.HTML`.
+        seconds: For `FaultKind.LATENCY`, and between the pieces of a `FaultKind.DRIP`.
+        piece_bytes: Size of a piece of a `FaultKind.DRIP`.
         retry_after: The header's text, or ``date+N`` for an HTTP date N seconds from the reply.
         renew: After how many refusals an expired token is good again; None: when told.
         matched: How many requests fitted method and path so far.
         struck: How many of them were struck.
     """
 
-    kind: Kind
+    kind: FaultKind
     method: str = "*"
     path: str = "**"
     nth: int | None = None
@@ -90,7 +90,7 @@ class Rule:
         self.matched += 1
         if self.times is not None and self.struck >= self.times:
             return False
-        if self.kind is Kind.EXPIRE:
+        if self.kind is FaultKind.EXPIRE:
             struck = self._expired(authorization)
         else:
             place = self.matched - self.after
@@ -152,7 +152,7 @@ class FaultPlan:
 
     def add(
         self,
-        kind: Kind | str | int,
+        kind: FaultKind | str | int,
         method: str = "*",
         path: str = "**",
         *,
@@ -176,20 +176,20 @@ class FaultPlan:
             nth: Strike only this one of the matching requests, from 1, after those spared.
             every: Strike every Nth request.
             times: Stop after N strikes.
-            after: Spare the first N; for `Kind.EXPIRE`, the first N requests of each token.
-            status: Of `Kind.HTML`, or of `Kind.STATUS`.
+            after: Spare the first N; for `FaultKind.EXPIRE`, the first N requests of each token.
+            status: Of `FaultKind.HTML`, or of `FaultKind.STATUS`.
             message: What the refusal says.
             retry_after: Seconds, or a ready header value, or ``date+N``.
             seconds: Of latency (1), or between the pieces of a drip (0.05).
             piece_bytes: Of a drip.
-            renew: See `Kind.EXPIRE`.
+            renew: See `FaultKind.EXPIRE`.
 
         Returns:
             The rule, whose counts go on and which `remove` takes.
         """
-        fault = Kind.STATUS if isinstance(kind, int) else Kind(kind)
+        fault = FaultKind.STATUS if isinstance(kind, int) else FaultKind(kind)
         if seconds is None:
-            seconds = 0.05 if fault is Kind.DRIP else 1.0
+            seconds = 0.05 if fault is FaultKind.DRIP else 1.0
         rule = Rule(
             fault,
             method.upper(),
@@ -221,7 +221,7 @@ class FaultPlan:
         self.release()
 
     def release(self) -> None:
-        """Let the requests that `Kind.SILENCE` holds now go their way."""
+        """Let the requests that `FaultKind.SILENCE` holds now go their way."""
         with self._changed:
             self._releases += 1
             wakers = list(self._wakers)
@@ -241,7 +241,7 @@ class FaultPlan:
             for rule in self._rules:
                 if not (rule.matches(method, path) and rule.strikes(authorization)):
                     continue
-                if rule.kind is Kind.LATENCY:
+                if rule.kind is FaultKind.LATENCY:
                     latency_s += rule.seconds
                 elif striking is None:
                     striking = rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TypedDict, Unpack
 
-from coexplorer.demo.faults.plan import FaultPlan, Kind, Rule
+from coexplorer.demo.faults.plan import FaultKind, FaultPlan, Rule
 
 LOWEST_STATUS, HIGHEST_STATUS = 200, 599
 
@@ -64,11 +64,11 @@ def _add_rule(
         if not LOWEST_STATUS <= int(fault) <= HIGHEST_STATUS:
             raise ValueError(f"{fault} is not a status")
         options["status"] = int(fault)
-        return plan.add(Kind.STATUS, method, path, **options)
-    if fault == Kind.STATUS or fault not in set(Kind):
-        known = ", ".join(kind for kind in Kind if kind is not Kind.STATUS)
+        return plan.add(FaultKind.STATUS, method, path, **options)
+    if fault == FaultKind.STATUS or fault not in set(FaultKind):
+        known = ", ".join(kind for kind in FaultKind if kind is not FaultKind.STATUS)
         raise ValueError(f"unknown fault {fault!r}: a status or one of {known}")
-    return plan.add(Kind(fault), method, path, **options)
+    return plan.add(FaultKind(fault), method, path, **options)
 
 
 def _parse_options(words: list[str]) -> _Options:

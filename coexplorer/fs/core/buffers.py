@@ -35,7 +35,7 @@ class Verdict(Enum):
 
 
 @dataclass(slots=True, frozen=True)
-class Failure:
+class SaveFailure:
     """Why the last save failed: the errno, and what the ``error`` file says."""
 
     errno: int
@@ -71,8 +71,8 @@ class Buffer:
     dirty: bool = False
     written: bool = False
     version: int = 0
-    failure: Failure | None = None
-    refusal: Failure | None = None
+    failure: SaveFailure | None = None
+    refusal: SaveFailure | None = None
     rejected: bytearray | None = None
     inserted: tuple[int, int] = 0, 0
     mtime_ns: int | None = None
@@ -174,7 +174,7 @@ class Buffer:
         self.content = bytearray(self.sent)
         return True
 
-    def fail(self, failure: Failure, version: int) -> None:
+    def fail(self, failure: SaveFailure, version: int) -> None:
         """Note that what was there at `version` could not be sent."""
         if self.version == version:
             self.failure = failure

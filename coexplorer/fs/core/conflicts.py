@@ -12,7 +12,7 @@ import zlib
 from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 
-from coexplorer.fs.core.buffers import Failure
+from coexplorer.fs.core.buffers import SaveFailure
 from coexplorer.fs.kernel.inodes import Part
 
 BUDGET_BYTES = 16 << 20
@@ -46,7 +46,7 @@ class SaveConflict:
     base: bytes
     theirs: bytes | None
     refused: tuple[int, int]
-    failure: Failure
+    failure: SaveFailure
     texts: tuple[tuple[int, int], ...] = ()
     is_seen: bool = False
     tgid: int = 0

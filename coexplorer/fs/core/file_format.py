@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from coexplorer.errors import InvalidField
-from coexplorer.fields import FIELD_BY_NAME, FIELDS, Fields, Kind, replace_values
+from coexplorer.fields import FIELD_BY_NAME, FIELDS, FieldKind, Fields, replace_values
 from coexplorer.fs.kernel.inodes import FIELD_PARTS, Part
 from coexplorer.written import trim, use_line_feeds
 
@@ -45,7 +45,7 @@ def build_text(fields: Fields, part: Part) -> bytes:
         KeyError: `part` is no editable file.
     """
     field = FIELD_BY_NAME[FIELDS_OF_PARTS[part]]
-    if field.kind is Kind.SET:
+    if field.kind is FieldKind.SET:
         lines = "".join(f"{_escape_tag(each)}\n" for each in field.set_of(fields))
         return lines.encode(errors="surrogatepass")
     value = field.text_of(fields)
@@ -79,7 +79,7 @@ def read_anyhow(content: bytes, part: Part, fields: Fields) -> Fields:
 
 def _parse(text: str, part: Part, fields: Fields) -> Fields:
     field = FIELD_BY_NAME[FIELDS_OF_PARTS[part]]
-    if field.kind is Kind.SET:
+    if field.kind is FieldKind.SET:
         return replace_values(fields, {field.name: _parse_tags(text, field.set_of(fields))})
     before = field.text_of(fields)
     # Editors of another system end lines with CRLF; a value that ends with a CR itself is known.
@@ -118,7 +118,7 @@ def check_written(content: bytes | bytearray, start: int, end: int, part: Part) 
         if error.reason != "unexpected end of data":
             message = f"not valid UTF-8 at byte {begin + error.start + 1}"
             raise InvalidField(field, message) from error
-    if FIELD_BY_NAME[field].kind is Kind.LINE and b"\n" in content[: end - 1]:
+    if FIELD_BY_NAME[field].kind is FieldKind.LINE and b"\n" in content[: end - 1]:
         raise InvalidField(field, "it can't hold a line break")
 
 

@@ -11,7 +11,7 @@ from coexplorer.fs.kernel.inodes import Inode, Part, Place, asset_inode
 from coexplorer.models import AssetId
 
 
-class Flag(IntFlag):
+class AssetFlag(IntFlag):
     """Where an asset is shown."""
 
     ARCHIVED = 1
@@ -22,22 +22,22 @@ class Flag(IntFlag):
     """Deleted by this mount: only ``deleted/`` has it."""
 
 
-NOWHERE = Flag(0)
+NOWHERE = AssetFlag(0)
 
 # Plain numbers: a flag's own arithmetic costs a microsecond, and this is asked for every name.
-_ARCHIVED_BIT, _DELETED_BIT = int(Flag.ARCHIVED), int(Flag.DELETED)
-_MARKED = [Flag(bits) for bits in range(Flag.DELETED)]
+_ARCHIVED_BIT, _DELETED_BIT = int(AssetFlag.ARCHIVED), int(AssetFlag.DELETED)
+_MARKED = [AssetFlag(bits) for bits in range(AssetFlag.DELETED)]
 
 
 def build_flags(
     *, archived: bool | None, favorite: bool | None, mine: bool | None, shared: bool | None
-) -> Flag:
+) -> AssetFlag:
     """Return where an asset is shown, by whether it is archived; None counts as no."""
     bits = (archived or 0) + 2 * (favorite or 0) + 4 * (mine or 0) + 8 * (shared or 0)
     return _MARKED[bits]
 
 
-class Known(msgspec.Struct, frozen=True, gc=False):
+class KnownAsset(msgspec.Struct, frozen=True, gc=False):
     """What the tree wants to know of an asset.
 
     Attributes:
@@ -48,7 +48,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     name: str
     tags: tuple[str, ...] = ()
     created: float = 0.0
-    flags: Flag = NOWHERE
+    flags: AssetFlag = NOWHERE
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +60,7 @@ class Node:
         slot: Its place in tables; never given to another asset.
         file_name: Its name in ``all/``, ``archived/`` and in every view.
         gone: The platform does not have it any more, or does not show it to us.
-        is_deleted: `Flag.DELETED` of `flags`, without the price of a flag's arithmetic.
+        is_deleted: `AssetFlag.DELETED` of `flags`, without the price of a flag's arithmetic.
     """
 
     id: AssetId
@@ -69,7 +69,7 @@ class Node:
     file_name: bytes
     tags: tuple[str, ...]
     created: float
-    flags: Flag
+    flags: AssetFlag
     gone: bool = False
     is_deleted: bool = False
 

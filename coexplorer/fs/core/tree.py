@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from coexplorer import names
-from coexplorer.fs.core.nodes import Flag, Known, Node
+from coexplorer.fs.core.nodes import AssetFlag, KnownAsset, Node
 from coexplorer.fs.core.stale import Stale, StaleNames
 from coexplorer.fs.core.tag_folders import TagFolders
 from coexplorer.fs.kernel.inodes import Inode, Place, link_inode, next_number, number_of
@@ -30,10 +30,10 @@ class _Alias:
 BY_ID_VIEW, MINE_VIEW, SHARED_VIEW, FAVORITES_VIEW, ALIAS_VIEW = range(1, 6)
 _FIRST_VIEW = 16
 
-FLAG_VIEWS: dict[Place, tuple[Flag, int]] = {
-    Place.MINE: (Flag.MINE, MINE_VIEW),
-    Place.SHARED: (Flag.SHARED, SHARED_VIEW),
-    Place.FAVORITES: (Flag.FAVORITE, FAVORITES_VIEW),
+FLAG_VIEWS: dict[Place, tuple[AssetFlag, int]] = {
+    Place.MINE: (AssetFlag.MINE, MINE_VIEW),
+    Place.SHARED: (AssetFlag.SHARED, SHARED_VIEW),
+    Place.FAVORITES: (AssetFlag.FAVORITE, FAVORITES_VIEW),
 }
 """Folders of links that a flag fills."""
 
@@ -122,13 +122,13 @@ class Tree:
         yield from self.folders[Place.ALL].values()
         yield from self.folders[Place.ARCHIVED].values()
 
-    def list_flagged(self, flag: Flag) -> list[Node]:
+    def list_flagged(self, flag: AssetFlag) -> list[Node]:
         """List the assets of ``mine/``, ``shared/`` or ``favorites/``."""
         return [node for node in self.iter_nodes() if node.flags & flag]
 
     # --- Following the catalog
 
-    def fill(self, assets: Iterable[Known], now: float) -> None:
+    def fill(self, assets: Iterable[KnownAsset], now: float) -> None:
         """Take over what the catalog says before anybody looks: nothing becomes stale."""
         self._stale.is_watched = False
         try:
@@ -137,12 +137,12 @@ class Tree:
         finally:
             self._stale.is_watched = True
 
-    def apply(self, known: Known, now: float) -> Node:
+    def apply(self, known: KnownAsset, now: float) -> Node:
         """Take over what the catalog says of an asset."""
         node = self.find_id(known.id)
         if node is None or node.gone:
             return self._add(known, node)
-        if node.flags & Flag.DELETED:
+        if node.flags & AssetFlag.DELETED:
             return node
         if known.flags != node.flags:
             self._set_flags(node, known.flags)
@@ -156,7 +156,7 @@ class Tree:
     def remove(self, asset_id: AssetId) -> Node | None:
         """Take an asset out that the platform does not have any more."""
         node = self.find_id(asset_id)
-        if node is None or node.gone or node.flags & Flag.DELETED:
+        if node is None or node.gone or node.flags & AssetFlag.DELETED:
             return None
         self._leave(node)
         node.gone = True
@@ -181,13 +181,13 @@ class Tree:
 
     def set_archived(self, node: Node, *, archived: bool) -> None:
         """Move an asset between ``all/`` and ``archived/``."""
-        flags = node.flags | Flag.ARCHIVED if archived else node.flags & ~Flag.ARCHIVED
+        flags = node.flags | AssetFlag.ARCHIVED if archived else node.flags & ~AssetFlag.ARCHIVED
         self._set_flags(node, flags)
 
     def set_deleted(self, node: Node) -> None:
         """Move an asset that was deleted from here into ``deleted/``."""
         self._leave(node)
-        node.flags = Flag.DELETED
+        node.flags = AssetFlag.DELETED
         node.is_deleted = True
         self.folders[Place.DELETED][node.file_name] = node
 
@@ -209,7 +209,7 @@ class Tree:
 
     # --- Inside
 
-    def _add(self, known: Known, former: Node | None) -> Node:
+    def _add(self, known: KnownAsset, former: Node | None) -> Node:
         if former is None:
             number = number_of(known.id)
             while number in self._by_number:
@@ -230,7 +230,7 @@ class Tree:
         self.tags.set(node, known.tags)
         return node
 
-    def _make_room(self, wanted: bytes, known: Known) -> None:
+    def _make_room(self, wanted: bytes, known: KnownAsset) -> None:
         """Give a younger asset of the same name its own, if nobody has seen it yet."""
         holder = self.find_name(wanted)
         if holder is None or holder.created <= known.created or self._is_held(holder):
@@ -245,7 +245,7 @@ class Tree:
         self._mark_views(node, node.inode)
         del self.folders[node.folder][node.file_name]
 
-    def _set_flags(self, node: Node, flags: Flag) -> None:
+    def _set_flags(self, node: Node, flags: AssetFlag) -> None:
         self._mark_views(node, node.inode)
         del self.folders[node.folder][node.file_name]
         node.flags = flags

@@ -19,7 +19,7 @@ from coexplorer.fs.core.file_table import FileTable
 from coexplorer.fs.core.late_saves import LateSaves
 from coexplorer.fs.core.logbook import Logbook
 from coexplorer.fs.core.merge_bases import MergeBases
-from coexplorer.fs.core.nodes import Known, Node, build_flags
+from coexplorer.fs.core.nodes import KnownAsset, Node, build_flags
 from coexplorer.fs.core.notices import Notices
 from coexplorer.fs.core.open_files import OpenFiles
 from coexplorer.fs.core.scratch import Scratch, ScratchStore
@@ -143,7 +143,7 @@ class Volume:
         flags = build_flags(
             archived=marks.archived, favorite=marks.favorite, mine=marks.mine, shared=marks.shared
         )
-        known = Known(asset.id, asset.name, asset.tags, asset.created or 0.0, flags)
+        known = KnownAsset(asset.id, asset.name, asset.tags, asset.created or 0.0, flags)
         node = self.apply_known(known, now)
         if self.sizes.has(node.slot):
             excerpt = asset.excerpt
@@ -151,7 +151,7 @@ class Volume:
             self.files.note_texts(node, self.texts.build_all(node, excerpt))
         return node
 
-    def apply_known(self, known: Known, now: float) -> Node:
+    def apply_known(self, known: KnownAsset, now: float) -> Node:
         """Take over where an asset is, of whose texts nothing was seen yet."""
         node = self.tree.apply(known, now)
         self.excerpts.unpin(node.slot)

@@ -8,7 +8,7 @@ import pyfuse3
 import trio
 
 from coexplorer.fs.core.file_format import FILE_NAMES
-from coexplorer.fs.core.nodes import Flag, Node
+from coexplorer.fs.core.nodes import AssetFlag, Node
 from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW, FLAG_VIEWS
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.control_files import CONTROL_FILES, ControlFiles
@@ -122,7 +122,7 @@ class Lookup:
         """Return the view of a folder of links, and the asset that a name in it leads to."""
         if parent == Place.BY_ID:
             node = self._tree.find_id(AssetId(name.decode(errors="surrogateescape")))
-            there = node is not None and not node.gone and not node.flags & Flag.DELETED
+            there = node is not None and not node.gone and not node.flags & AssetFlag.DELETED
             return BY_ID_VIEW, node if there else None
         node = self._tree.find_name_or_former(name, time.monotonic())
         if parent in FLAG_VIEWS:

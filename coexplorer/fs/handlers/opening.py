@@ -12,7 +12,7 @@ import pyfuse3
 from coexplorer.fs.core.buffers import MetadataFile
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES, NAMES_OF_PARTS, build_json
 from coexplorer.fs.core.lives import Retries
-from coexplorer.fs.core.nodes import Flag, Node
+from coexplorer.fs.core.nodes import AssetFlag, Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.core.volume import Volume
@@ -70,7 +70,7 @@ class Opening:
                 return await self._open_text(inode, pid, writes=writes)
             raise pyfuse3.FUSEError(errno.ENOENT)
         node, part = located
-        if part not in EDITABLE_PARTS or node.flags & Flag.DELETED:
+        if part not in EDITABLE_PARTS or node.flags & AssetFlag.DELETED:
             return self._open_derived(node, part, inode, pid, writes=writes)
         if not writes:
             return self._open_to_read(node, part, inode, pid)

@@ -23,7 +23,7 @@ from pyfuse3 import (
 
 from coexplorer.fs.core.buffers import MetadataFile
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, NAMES_OF_PARTS
-from coexplorer.fs.core.nodes import Flag, Node
+from coexplorer.fs.core.nodes import AssetFlag, Node
 from coexplorer.fs.core.scratch import MAX_SCRATCH_TOTAL_BYTES, Scratch
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.file_io import FileIO
@@ -347,7 +347,7 @@ class Operations(pyfuse3.Operations):
         if opened is not None and isinstance(opened.target, MetadataFile):
             return opened.target, self.volume.tree.find_slot(opened.target.slot)
         node, part = self.volume.files.locate(inode) or (None, Part.DIRECTORY)
-        if node is None or part not in EDITABLE_PARTS or node.flags & Flag.DELETED:
+        if node is None or part not in EDITABLE_PARTS or node.flags & AssetFlag.DELETED:
             return None, None
         if cuts:
             await self._guard.check_writable(node)

@@ -14,7 +14,7 @@ from coexplorer.assets import asset_from_json
 from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import HIDDEN_S, Buffer, MetadataFile
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES
-from coexplorer.fs.core.nodes import Flag, Node
+from coexplorer.fs.core.nodes import AssetFlag, Node
 from coexplorer.fs.core.scratch import Scratch, is_editors_own
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.guards import WriteGuard, build_taker, refuse, refusing_space
@@ -55,7 +55,7 @@ class Renaming:
         node = self.tree.find_number(asset[0])
         if node is None or node.gone:
             raise pyfuse3.FUSEError(errno.ENOENT)
-        if node.flags & Flag.DELETED:
+        if node.flags & AssetFlag.DELETED:
             raise refuse(self.volume, "nothing can be changed in a deleted asset")
         return node
 

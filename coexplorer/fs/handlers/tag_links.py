@@ -10,7 +10,7 @@ import pyfuse3
 
 from coexplorer import names
 from coexplorer.fields import Fields
-from coexplorer.fs.core.nodes import Flag, Node
+from coexplorer.fs.core.nodes import AssetFlag, Node
 from coexplorer.fs.core.tag_folders import TagFolder
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.guards import WriteGuard, build_taker, refuse
@@ -78,7 +78,7 @@ class TagLinks:
         node = self._tree.find_name_or_former(last, time.monotonic())
         if node is None:
             node = self._tree.find_id(AssetId(last.decode(errors="replace")))
-        if node is None or node.gone or node.flags & Flag.DELETED:
+        if node is None or node.gone or node.flags & AssetFlag.DELETED:
             raise refuse(self._volume, f"a link to {_text(target)}: there is no such asset")
         if name != node.file_name:
             now = _text(node.file_name)

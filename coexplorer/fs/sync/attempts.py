@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from coexplorer.fs.core.buffers import Failure
+from coexplorer.fs.core.buffers import SaveFailure
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
@@ -29,7 +29,7 @@ _PATIENCE_S = DEADLINE_S - 1.0
 
 
 @dataclass(eq=False)
-class Attempt:
+class SaveAttempt:
     """One change on its way.
 
     Attributes:
@@ -40,8 +40,8 @@ class Attempt:
 
     known: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
-    failure: Failure | None = None
-    given_up: Failure | None = None
+    failure: SaveFailure | None = None
+    given_up: SaveFailure | None = None
     arrived: bool = False
 
 
@@ -53,36 +53,38 @@ class Attempts:
         self._health = health
         self._nursery = nursery
         self._locks: dict[int, tuple[trio.Lock, int]] = {}
-        self._running: set[Attempt] = set()
+        self._running: set[SaveAttempt] = set()
 
-    def start(self, run: Callable[[Attempt], Awaitable[None]]) -> Attempt:
+    def start(self, run: Callable[[SaveAttempt], Awaitable[None]]) -> SaveAttempt:
         """Begin a change in a task of its own."""
-        attempt = Attempt()
+        attempt = SaveAttempt()
         self._running.add(attempt)
         give_way()
         self._nursery.start_soon(self._guard, run, attempt)
         return attempt
 
-    async def _guard(self, run: Callable[[Attempt], Awaitable[None]], attempt: Attempt) -> None:
+    async def _guard(
+        self, run: Callable[[SaveAttempt], Awaitable[None]], attempt: SaveAttempt
+    ) -> None:
         """Run an attempt so that nothing it meets ends the mount."""
         try:
             await run(attempt)
         except Exception:
             log.exception("a change failed unexpectedly")
-            attempt.failure = Failure(errno.EIO, "an unexpected error; see the log")
+            attempt.failure = SaveFailure(errno.EIO, "an unexpected error; see the log")
         finally:
             self._running.discard(attempt)
             attempt.known.set()
             attempt.done.set()
 
-    async def wait(self, attempt: Attempt) -> None:
+    async def wait(self, attempt: SaveAttempt) -> None:
         """Wait until its outcome is known, or the caller's patience is at its end."""
         # The handler may have waited already, to hear whether the platform is there.
         latest = trio.current_effective_deadline() - _REPLY_S
         with trio.move_on_at(min(trio.current_time() + _PATIENCE_S, latest)):
             await attempt.known.wait()
 
-    def give_up(self, attempt: Attempt, node: Node, what: str) -> None:
+    def give_up(self, attempt: SaveAttempt, node: Node, what: str) -> None:
         """Note that a change goes on without anybody waiting for it, and how it ends then."""
         report = (
             f"{what} is not finished: the platform did not answer within {_PATIENCE_S:.0f} s\n"
@@ -91,10 +93,10 @@ class Attempts:
         self._health.note_silence()
         self._volume.failures.note(node, what, report)
         self._volume.report(f"{node.title}: {what}: no answer within {_PATIENCE_S:.0f} s")
-        attempt.failure = attempt.given_up = Failure(errno.ETIMEDOUT, report)
+        attempt.failure = attempt.given_up = SaveFailure(errno.ETIMEDOUT, report)
         self._nursery.start_soon(self._report_end, attempt, f"{node.title}: {what}")
 
-    async def _report_end(self, attempt: Attempt, title: str) -> None:
+    async def _report_end(self, attempt: SaveAttempt, title: str) -> None:
         await attempt.done.wait()
         if attempt.arrived:  # else why it failed was said
             self._volume.report(f"{title}: arrived after all")

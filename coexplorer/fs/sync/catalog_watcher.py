@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from coexplorer.errors import CatalogError
-from coexplorer.fs.core.nodes import Known, build_flags
+from coexplorer.fs.core.nodes import KnownAsset, build_flags
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.procfs import is_alive
 from coexplorer.fs.sync.upstream import Upstream
@@ -205,8 +205,8 @@ class CatalogWatcher:
                 self._volume.files.bring_back(file)
 
 
-def _known(row: Row) -> Known:
+def _known(row: Row) -> KnownAsset:
     flags = build_flags(
         archived=row.archived, favorite=row.favorite, mine=row.mine, shared=row.shared
     )
-    return Known(row.id, row.name, row.tags, row.created or 0.0, flags)
+    return KnownAsset(row.id, row.name, row.tags, row.created or 0.0, flags)

@@ -17,7 +17,7 @@ from coexplorer.errors import (
     Refused,
 )
 from coexplorer.fields import Fields, changed_fields
-from coexplorer.fs.core.buffers import Buffer, Failure, MetadataFile
+from coexplorer.fs.core.buffers import Buffer, MetadataFile, SaveFailure
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
 from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FIELDS_OF_PARTS, build_text, read_anyhow
@@ -52,7 +52,7 @@ class FailedWrites:
 
     def note_failure(
         self, node: Node, what: str, error: CoexplorerError, tgid: int | None = None
-    ) -> Failure:
+    ) -> SaveFailure:
         """Note why something was not done, and what that says of the asset and the platform.
 
         Args:
@@ -63,7 +63,7 @@ class FailedWrites:
         """
         if tgid is not None:
             self._failed_by[node.slot, what] = tgid
-        failure = Failure(errno_of(error), build_report(what, error))
+        failure = SaveFailure(errno_of(error), build_report(what, error))
         self._reach.health.note(error, node.slot)
         if isinstance(error, NotSignedIn):
             self._reach.check_sign_in()
@@ -120,12 +120,12 @@ class FailedWrites:
 
     def note_refusal(
         self, node: Node, file: MetadataFile, tgid: int, error: InvalidField, number: int
-    ) -> Failure:
+    ) -> SaveFailure:
         """Say in the asset's ``error`` that a write was refused before anything was sent."""
         failure = self._note_unkept(node, name_save(file.part), error, tgid)
-        return Failure(number, failure.report)
+        return SaveFailure(number, failure.report)
 
-    def note_interruption(self, node: Node, file: MetadataFile, buffer: Buffer) -> Failure:
+    def note_interruption(self, node: Node, file: MetadataFile, buffer: Buffer) -> SaveFailure:
         """Say that the writing program was killed in the middle, and keep what it had written."""
         what = name_save(file.part)
         error = Refused(
@@ -140,7 +140,7 @@ class FailedWrites:
 
     def _note_unkept(
         self, node: Node, what: str, error: CoexplorerError, tgid: int | None = None
-    ) -> Failure:
+    ) -> SaveFailure:
         """Note a failure that the journal does not have yet, whatever it has of earlier ones."""
         self.journaled.discard((node.slot, what))
         return self.note_failure(node, what, error, tgid)
@@ -233,7 +233,7 @@ class FailedWrites:
             theirs = self.fields_of(node)
             fields = (FIELDS_OF_PARTS[part],)
             error = EditConflict(node.id, fields, base=base, mine=mine, theirs=theirs)
-        failure = Failure(errno_of(error), build_report(what, error))
+        failure = SaveFailure(errno_of(error), build_report(what, error))
         self._volume.failures.note(node, what, failure.report)
         self.journaled.add((node.slot, what))
         if entry.state is State.CONFLICT:

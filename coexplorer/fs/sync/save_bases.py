@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass
 
 from coexplorer.errors import EditConflict
-from coexplorer.fs.core.buffers import Buffer, Failure, MetadataFile
+from coexplorer.fs.core.buffers import Buffer, MetadataFile, SaveFailure
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
 from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.file_format import build_text
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.procfs import read_command
-from coexplorer.fs.sync.attempts import Attempt
+from coexplorer.fs.sync.attempts import SaveAttempt
 from coexplorer.fs.sync.failed_writes import FailedWrites
 
 
@@ -76,7 +76,9 @@ class SaveBases:
             base = self._volume.shown.find_last(key, save.content, opened) or opened
         return theirs if self._volume.late.is_own(key, base, theirs) else base
 
-    def is_refused_again(self, save: Save, base: bytes, buffer: Buffer, attempt: Attempt) -> bool:
+    def is_refused_again(
+        self, save: Save, base: bytes, buffer: Buffer, attempt: SaveAttempt
+    ) -> bool:
         """Fail a save that was refused already, and is known to be so again, without asking."""
         node, part = save.node, save.file.part
         conflict = self._volume.conflicts.find(node.slot, part)
@@ -92,7 +94,9 @@ class SaveBases:
         self._volume.report(f"{node.title}: {save.what} failed again: look at its `error` first")
         return True
 
-    def note_conflict(self, save: Save, base: bytes, error: EditConflict, failure: Failure) -> None:
+    def note_conflict(
+        self, save: Save, base: bytes, error: EditConflict, failure: SaveFailure
+    ) -> None:
         """Remember what was refused: until somebody looks, who reads it has not seen theirs."""
         node, part, buffer = save.node, save.file.part, save.file.buffer
         theirs = build_text(error.theirs, part)

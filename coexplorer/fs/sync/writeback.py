@@ -21,7 +21,7 @@ from coexplorer.fs.core.file_format import build_text, parse_text, read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_in_rename
-from coexplorer.fs.sync.attempts import Attempt, Attempts
+from coexplorer.fs.sync.attempts import Attempts, SaveAttempt
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.save_bases import Save, SaveBases
@@ -99,7 +99,7 @@ class Writeback:
     def save_now(self, node: Node, file: MetadataFile, tgid: int, base: bytes) -> None:
         """Send a file that nobody waits for, at once."""
 
-        async def run(attempt: Attempt) -> None:
+        async def run(attempt: SaveAttempt) -> None:
             await self._send_file(node, file, tgid, base, attempt)
             if attempt.failure is not None:
                 self._volume.files.forget_time(node, file)
@@ -131,7 +131,7 @@ class Writeback:
             pyfuse3.FUSEError: It could not be done (in time).
         """
 
-        async def run(attempt: Attempt) -> None:
+        async def run(attempt: SaveAttempt) -> None:
             async with self._attempts.hold(node.slot):
                 try:
                     excerpt = self._volume.texts.excerpt(node)
@@ -191,7 +191,7 @@ class Writeback:
         waiting.set()
 
     async def _send_file(
-        self, node: Node, file: MetadataFile, tgid: int, base: bytes, attempt: Attempt
+        self, node: Node, file: MetadataFile, tgid: int, base: bytes, attempt: SaveAttempt
     ) -> None:
         async with self._queue.turn(node, file, tgid, base) as queued:
             buffer = file.buffer
@@ -310,7 +310,7 @@ class Writeback:
         volume.tell_stale()
 
 
-def _is_to_send(queued: QueuedSave, attempt: Attempt) -> bool:
+def _is_to_send(queued: QueuedSave, attempt: SaveAttempt) -> bool:
     """Tell whether there still is something to send when a save's turn has come."""
     buffer = queued.file.buffer
     if buffer is None or not buffer.dirty or queued.file.detached:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coexplorer.tui.actions import edit, editor, new
-from coexplorer.tui.memory import Draft, FormDraft, TextDraft, drop_file
+from coexplorer.tui.memory import EditDraft, FormDraft, TextDraft, drop_file
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ async def _is_wanted(
     return answer == "go on"
 
 
-async def _edit_on(screen: Workbench, path: Path, draft: Draft) -> None:
+async def _edit_on(screen: Workbench, path: Path, draft: EditDraft) -> None:
     await edit.open_fields(
         screen,
         draft.asset_id,

@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 from textual.worker import Worker
 
-from coexplorer.fields import FIELDS, EditableField, Kind
+from coexplorer.fields import FIELDS, EditableField, FieldKind
 from coexplorer.models import Asset, Record
 from coexplorer.tui.columns import FLIGHT, Line
 from coexplorer.tui.facts import LABEL, build_facts, build_rest
@@ -72,7 +72,7 @@ class DetailsFeed:
         texts = {
             field.name: self._render_text(field, record.asset, cells - LABEL)
             for field in FIELDS
-            if field.kind is Kind.TEXT
+            if field.kind is FieldKind.TEXT
         }
         facts = build_facts(record, cells, texts, short=screen.details_small)
         flight = f"{FLIGHT} " if record.asset.id in screen.rows.windows.ahead else ""

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import TextArea
 
 from coexplorer.errors import EditConflict
-from coexplorer.fields import FIELD_BY_NAME, Kind, Value
+from coexplorer.fields import FIELD_BY_NAME, FieldKind, Value
 from coexplorer.text import clean, clean_lines, fit
 from coexplorer.tui.columns import Line, Role, wrap
 from coexplorer.tui.commands import Command, Scope
@@ -161,11 +161,11 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         # What was written and left is there again.
         text = self._written.get(self._field, show_value(value))
         kind = FIELD_BY_NAME[self._field].kind
-        if kind is Kind.TEXT:
+        if kind is FieldKind.TEXT:
             self._editor = area = DescriptionArea(text, compact=True)
             area.move_cursor(area.document.end)
         else:
-            paste = join_pasted if kind is Kind.SET else join_lines
+            paste = join_pasted if kind is FieldKind.SET else join_lines
             self._editor = Field("merge", value=text, paste=paste)
         self._opened = self._text_of(self._editor)  # an area has line ends of one kind
         await self._merge.mount(self._editor)
@@ -213,9 +213,9 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
     @staticmethod
     def _read(name: str, text: str) -> Value:
         kind = FIELD_BY_NAME[name].kind
-        if kind is Kind.SET:
+        if kind is FieldKind.SET:
             return parse_tags(text)
-        return text if kind is Kind.TEXT else text.strip()
+        return text if kind is FieldKind.TEXT else text.strip()
 
     async def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave the third version; it is kept for the next time."""

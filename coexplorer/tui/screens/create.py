@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 
 from coexplorer.errors import CoexplorerError, InvalidField, NotSignedIn
-from coexplorer.fields import SETS_LAST, EditableField, Kind, Value, build_new_fields
+from coexplorer.fields import SETS_LAST, EditableField, FieldKind, Value, build_new_fields
 from coexplorer.library.library import Library
 from coexplorer.library.results import ReadyProgress
 from coexplorer.models import AwsSource, NewAsset, Record, Secret
@@ -70,7 +70,7 @@ class CreateScreen(CommandScreen[Record | None]):
             each.name: field(
                 each.name,
                 f"{each.title} (as the name)" if each.as_name else each.title,
-                join_pasted if each.kind is Kind.SET else join_lines,
+                join_pasted if each.kind is FieldKind.SET else join_lines,
             )
             for each in SETS_LAST
         }
@@ -192,9 +192,9 @@ class CreateScreen(CommandScreen[Record | None]):
 
     def _value_of(self, field: EditableField) -> Value:
         text = self._rows[field.name].value
-        if field.kind is Kind.SET:
+        if field.kind is FieldKind.SET:
             return parse_tags(text)
-        return text if field.kind is Kind.TEXT else text.strip() or None
+        return text if field.kind is FieldKind.TEXT else text.strip() or None
 
     async def do_form_submit(self) -> None:
         """Ask the platform for the asset, then watch it."""

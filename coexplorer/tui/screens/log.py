@@ -26,7 +26,7 @@ from coexplorer.tui.changes import (
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.diffs import build_entry_details
 from coexplorer.tui.keys import key_of
-from coexplorer.tui.logpages import LogPages, Row, has_text
+from coexplorer.tui.logpages import LogLine, LogPages, has_text
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.screens.plan import PlanScreen
 from coexplorer.tui.widgets.choices import Choice
@@ -54,7 +54,7 @@ class LogScreen(CommandScreen[Entry | None]):
         super().__init__()
         self._library = library
         self._pages = LogPages(library)
-        self._rows: list[Row] = []
+        self._rows: list[LogLine] = []
         self._busy = ""
         self._stopping = False
         self._rule = Rule()
@@ -132,7 +132,7 @@ class LogScreen(CommandScreen[Entry | None]):
         self._rule.show_title(f"{title} · {self._busy}" if self._busy else title)
 
     @property
-    def _row(self) -> Row | None:
+    def _row(self) -> LogLine | None:
         at = self._list.at
         return self._rows[at] if at < len(self._rows) else None
 

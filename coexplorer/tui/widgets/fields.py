@@ -17,8 +17,8 @@ from coexplorer.fields import (
     FIELD_BY_NAME,
     FIELDS,
     EditableField,
+    FieldKind,
     Fields,
-    Kind,
     Value,
     replace_values,
 )
@@ -111,7 +111,7 @@ class FieldsEditor(Vertical):
     def _show(fields: Fields) -> dict[str, str]:
         return {
             field.name: format_tags(field.set_of(fields))
-            if field.kind is Kind.SET
+            if field.kind is FieldKind.SET
             else field.text_of(fields)
             for field in FIELDS
         }
@@ -130,14 +130,14 @@ class FieldsEditor(Vertical):
 
     def _compose_field(self, of: EditableField) -> Iterator[Field | DescriptionArea]:
         name = of.name
-        if of.kind is Kind.TEXT:
+        if of.kind is FieldKind.TEXT:
             area = DescriptionArea(self._shown[name], id=f"field-{name}", compact=True)
             area.cursor_blink = False
             # The area has line ends of one kind: where nobody typed, nothing has changed.
             self._shown[name] = area.text
             yield area
         else:
-            is_set = of.kind is Kind.SET
+            is_set = of.kind is FieldKind.SET
             field = Field(
                 name,
                 value=self._shown[name],
@@ -231,6 +231,6 @@ class FieldsEditor(Vertical):
 
 def _read(name: str, text: str) -> Value:
     kind = FIELD_BY_NAME[name].kind
-    if kind is Kind.SET:
+    if kind is FieldKind.SET:
         return parse_tags(text)
-    return text if kind is Kind.TEXT else text.strip()
+    return text if kind is FieldKind.TEXT else text.strip()
