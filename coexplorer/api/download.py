@@ -217,12 +217,9 @@ class Download:
         if stream.status not in (200, 206):
             body = await self._read_refusal(stream)
             now = time.time() + self._transport.clock_offset_s
+            told_s = parse_retry_after(stream.headers.get("Retry-After"), now=now)
             failure = classify_reply(
-                stream.status,
-                body,
-                subject="file",
-                writes=False,
-                retry_after_s=parse_retry_after(stream.headers.get("Retry-After"), now=now),
+                stream.status, body, subject="file", writes=False, retry_after_s=told_s or None
             )
             # An address that has expired is refused with 400, 401 or 403: another is asked for.
             expired = stream.status in (400, 401, 403)

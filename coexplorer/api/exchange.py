@@ -218,7 +218,7 @@ class Exchange:
         if find_origin(str(target)) != self.origin:
             reason = f"it redirects to another address, {_show_place(target)}"
         elif not reads and status not in (307, 308):
-            reason = "it redirects a request that is not a read"
+            reason = "it redirects a request that is not a read" + " to itself" * same
         elif not (same or (reads and _is_below(target, call))):
             reason = f"it redirects to another page, {target.path[:80]!r}"
         elif target.params != first.params:
@@ -226,7 +226,10 @@ class Exchange:
         elif hops > MAX_HOPS:
             raise Failed(build_circle(status, hops, writes=call.writes))
         if reason:
-            raise Failed(build_bad_redirect(reason, status, writes=call.writes))
+            same_page = same and find_origin(str(target)) == self.origin
+            raise Failed(
+                build_bad_redirect(reason, status, writes=call.writes, same_page=same_page)
+            )
 
     def _learn_clock(self, response: httpx.Response) -> None:
         told_s = parse_retry_after(response.headers.get("Date"), now=0.0)

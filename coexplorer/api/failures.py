@@ -72,6 +72,10 @@ class FailureKind(Enum):
     """Carried out, but the reply makes no sense."""
 
 
+_OWNED: Final = ("asset", "folder", "file")
+"""What somebody owns, and may delete."""
+
+
 class Failure(msgspec.Struct, frozen=True):
     """An error, and what it says about the request."""
 
@@ -120,7 +124,11 @@ def classify_reply(
             error = classify_forbidden(said, subject=subject, act=act, by_page=by_page)
         case 404 | 410:
             error = NotFound(_not_found(subject), status=status)
-            error.hint = "refresh the list; it may have been deleted"
+            error.hint = (
+                "refresh the list; it may have been deleted"
+                if subject in _OWNED
+                else "check the domain; older platforms do not have everything"
+            )
         case 409:
             error = Conflict(f"the platform reports a conflict{because}", status=status)
             error.hint = "look at its current state, then try again"
@@ -201,19 +209,33 @@ def build_unreachable(reason: str, *, kind: FailureKind, writes: bool, hint: str
     return Failure(kind, error)
 
 
-def build_bad_redirect(reason: str, status: int, *, writes: bool = False) -> Failure:
+def build_bad_redirect(
+    reason: str, status: int, *, writes: bool = False, same_page: bool = False
+) -> Failure:
     """Describe a redirect that is not followed.
 
     301 to 303 are also what a server answers that has done as it was told, and shows the result
     elsewhere. 307 and 308 say that nothing was done.
+
+    Args:
+        reason: Why it is not followed.
+        status: The reply's.
+        writes: Whether the platform would have been changed.
+        same_page: It leads to what was asked for itself, so that nobody else is in the way.
     """
-    error = BadReply(
-        f"something else answered for the platform: {reason}",
-        hint="nothing was sent there, neither the token nor the request: check the domain, and"
-        " whether a sign-in page is in the way",
-        status=status,
-        outcome_unknown=writes and status in (301, 302, 303),
+    may_be_done = writes and status in (301, 302, 303)
+    hint = (
+        "nothing was sent there, neither the token nor the request: check the domain, and whether a"
+        " sign-in page is in the way"
     )
+    if same_page:
+        hint = "try again in a while; if this goes on, tell who runs the platform"
+        if may_be_done:
+            hint = "it may have been done: look at the asset first, then try again"
+    what = (
+        "the platform answered oddly" if same_page else "something else answered for the platform"
+    )
+    error = BadReply(f"{what}: {reason}", hint=hint, status=status, outcome_unknown=may_be_done)
     return Failure(FailureKind.FINAL, error)
 
 
@@ -252,7 +274,7 @@ def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = Fal
     """
     because = f": {said}" if said else ""
     words = said.lower()
-    own = subject in ("asset", "folder", "file")  # somebody owns it
+    own = subject in _OWNED
     if by_page:
         message = f"this was refused with a web page{because}"
         hint = "check whether a proxy or a firewall is in the way, and ask who runs it"
@@ -394,7 +416,7 @@ def _show_span(seconds: float) -> str:
 
 
 def _not_found(subject: str) -> str:
-    if subject in ("asset", "folder", "file"):
+    if subject in _OWNED:
         return f"no such {subject}, or not shared with you"
     return f"the platform has no {subject} at this address"
 

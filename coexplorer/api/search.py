@@ -12,7 +12,7 @@ import anyio
 from coexplorer.api import calls, wire
 from coexplorer.api.paging import PageStart
 from coexplorer.api.transport import Transport
-from coexplorer.errors import ApiError, NotFound
+from coexplorer.errors import ApiError, NotFound, PlatformFault
 from coexplorer.models import Dialect, SearchRequest
 
 NOT_HERE: Final = (404, 405)
@@ -34,6 +34,7 @@ class Search:
         self.dialect = dialect
         self._transport = transport
         self._asking = anyio.Lock()
+        self._has_answered = False
 
     async def fetch_dialect(self, *, deadline: float | None = None) -> Dialect:
         """Ask the platform how its search is spoken to: a search for one row, in each dialect.
@@ -73,6 +74,7 @@ class Search:
 
         Raises:
             NotFound: The platform has no search; probably it is no Code Ocean.
+            PlatformFault: It had one a moment ago.
         """
         deadline = self._transport.start_clock() if deadline is None else deadline
         dialect = await self._ensure_dialect(deadline)
@@ -82,10 +84,18 @@ class Search:
             if error.status not in NOT_HERE:
                 raise
             misfit = error
-        now = await self._replace_dialect(dialect, deadline)
-        if now is dialect:
-            raise misfit
-        return await self._send_search(request, now, place, deadline)
+        try:
+            now = await self._replace_dialect(dialect, deadline)
+            return await self._send_search(request, now, place, deadline)
+        except ApiError as error:
+            if error.status not in NOT_HERE or not self._has_answered:
+                raise
+        # The address is right, since it has answered: a balancer or an update is in the way.
+        raise PlatformFault(
+            "the platform's search was there, and is not any more",
+            hint="try again in a while; if this goes on, tell who runs the platform",
+            status=misfit.status,
+        )
 
     async def _send_search(
         self, request: SearchRequest, dialect: Dialect, place: PageStart, deadline: float
@@ -94,6 +104,7 @@ class Search:
             request, dialect, offset=place.offset, limit=place.limit, next_token=place.token
         )
         envelope = await self._transport.send(call, wire.parse_envelope, deadline=deadline)
+        self._has_answered = True
         if dialect is Dialect.LEGACY:  # whose search takes no token, should it give one
             return wire.Envelope(envelope.rows, envelope.has_more, None)
         return envelope

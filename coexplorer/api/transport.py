@@ -49,6 +49,8 @@ It raises to stop the write. It must not ask the platform for anything: it holds
 _log = logging.getLogger(__name__)
 _CLEAR: Final = (200, 201, 203, 204)
 """What says that all was done, or that the answer is whole (RFC 9110, 15.3)."""
+_SHORTEST_S: Final = 0.5
+"""Nobody who is asked to slow down comes back sooner than this, whatever the platform says."""
 _FRESH_S: Final = 1.0
 """What was read longer ago is read again before it is written over."""
 
@@ -272,6 +274,8 @@ class Transport:
         retry_after_s = parse_retry_after(
             reply.headers.get("Retry-After"), now=time.time() + self.clock_offset_s
         )
+        if retry_after_s is not None and retry_after_s < _SHORTEST_S:
+            retry_after_s = None  # that is no time: ours is better, as it grows
         return classify_reply(
             reply.status,
             self._log_body(call, reply),

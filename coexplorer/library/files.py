@@ -34,6 +34,8 @@ from coexplorer.library.outside import build_outside_error
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry, Folder
 
+_SLACK_BYTES: Final = 1024**3
+
 _STEP_BYTES: Final = 4 * 1024 * 1024
 """Report progress each time this many bytes have come, and at the end."""
 
@@ -216,7 +218,8 @@ class Files:
                     continue
                 try:
                     target = parts.find_target(folder, entry.path, below=str(start))
-                    with parts.telling(target):
+                    part = target.with_name(parts.name_part(asset_id, entry.path))
+                    with parts.telling(target, part):
                         await self._download_file(asset_id, entry, target, progress)
                 except (ApiError, Refused) as error:
                     if entry.path not in error.message:
@@ -314,6 +317,7 @@ class Files:
 
         # One byte more than was announced shows that there is more, and no disk is filled with it.
         most = None if entry.size_bytes is None else entry.size_bytes + 1
+        bound = await self._find_most(asset_id) if most is None else None
         told = done
         async with (
             await anyio.open_file(part, "ab") as file,
@@ -325,12 +329,42 @@ class Files:
             async for chunk in download:
                 await file.write(chunk)
                 done += len(chunk)
-                if progress and done - told >= _STEP_BYTES:
-                    told = done
+                if done - told < _STEP_BYTES:
+                    continue
+                told = done
+                if progress:
                     progress(DownloadProgress(entry.path, done, entry.size_bytes))
+                if most is None and download.total_bytes is None:
+                    await self._ensure_room(part, done, bound)
         if progress:
             progress(DownloadProgress(entry.path, done, entry.size_bytes))
         return done
+
+    async def _find_most(self, asset_id: AssetId) -> int | None:
+        """Return how many bytes a file without a size may have: twice its asset's, and a gigabyte.
+
+        None: nobody knows.
+        """
+        known = await self._context.known(asset_id)
+        size = None if known is None else known.asset.size_bytes
+        return None if not size else 2 * size + _SLACK_BYTES
+
+    async def _ensure_room(self, part: Path, done: int, bound: int | None) -> None:
+        """Check that a file of unknown size may go on.
+
+        Raises:
+            Refused: It is larger than it can be, or leaves no room; nothing of it is kept.
+        """
+        if bound is not None and done > bound:
+            why = f"it is more than twice as large as its whole asset ({done:,} bytes came)"
+            hint = "tell the asset's owner"
+        elif not await anyio.to_thread.run_sync(parts.has_room, part):
+            why = f"nobody says how large it is, and after {done:,} bytes the disk is nearly full"
+            hint = "free some disk space, or ask the asset's owner"
+        else:
+            return
+        await anyio.to_thread.run_sync(parts.drop_part, part)
+        raise Refused(why, hint=f"nothing of it was kept; {hint}")
 
 
 def _tell(error: CoexplorerError, trouble: OnTrouble | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,9 @@ from coexplorer.models import AssetId, FileEntry
 
 _ORIGIN: Final = "user.coexplorer.asset"
 """Extended attribute of a downloaded file: the id of its asset."""
+
+_SPARE_BYTES: Final = 1024**3
+"""A file of unknown size leaves so much of the disk to others: it may have no end."""
 
 _OF_THE_NAME: Final = (
     errno.ENAMETOOLONG,
@@ -86,8 +90,12 @@ def _naming(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def telling(target: Path) -> Iterator[None]:
+def telling(target: Path, part: Path) -> Iterator[None]:
     """Say what a disk does while a file comes.
+
+    Args:
+        target: Where it goes.
+        part: What has come of it, if that was of any use.
 
     Raises:
         FileTrouble: It can't be written; a part that is there stays.
@@ -95,7 +103,8 @@ def telling(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "then run the same again: what has come is kept"
+        kept = "what has come is kept" if part.exists() else "it starts anew"
+        hint = f"then run the same again: {kept}"
         raise FileTrouble.of(target, "written", error, hint=hint) from error
 
 
@@ -145,6 +154,11 @@ def drop_useless(part: Path) -> None:
     """Delete a part with which nobody could go on: it is empty, or its content has no mark."""
     with suppress(OSError):
         resume_at(part, None)
+
+
+def has_room(part: Path) -> bool:
+    """Tell whether the disk may take more of a file whose size nobody knows."""
+    return shutil.disk_usage(part.parent).free > _SPARE_BYTES
 
 
 def finish_part(part: Path, target: Path, asset_id: AssetId) -> None:
