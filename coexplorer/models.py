@@ -294,6 +294,20 @@ class Wait(msgspec.Struct, frozen=True):
         return f"{self.reason}: trying again in {self.seconds:.0f} s"
 
 
+class Reach(msgspec.Struct):
+    """Whether a platform that several sessions of one command ask was waited for in vain.
+
+    Attributes:
+        lost_at: When that was, by `time.monotonic`; None: it was not, or it has answered since.
+        message: Why, as a sentence.
+        hint: What to do about it.
+    """
+
+    lost_at: float | None = None
+    message: str = ""
+    hint: str = ""
+
+
 class Folder(msgspec.Struct, frozen=True):
     """One level of an asset's files, and what of the platform's answer could not be used.
 

@@ -37,6 +37,7 @@ from coexplorer.models import (
     MetadataValue,
     NewAsset,
     Page,
+    Reach,
     SearchRequest,
     Secret,
 )
@@ -59,6 +60,7 @@ class Client:
         concurrency: Requests that may be under way at once.
         on_wait: Told the seconds and the reason before each wait, for a countdown.
         carrier: Replaces the network; for tests of waiting.
+        reach: See `Transport`.
 
     Raises:
         ConfigError: `base_url` is no address, or one that would send the token in clear text.
@@ -76,6 +78,7 @@ class Client:
         concurrency: int = 8,
         on_wait: OnWait | None = None,
         carrier: Carrier | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self._transport = Transport(
             base_url,
@@ -86,6 +89,7 @@ class Client:
             concurrency=concurrency,
             on_wait=on_wait,
             carrier=carrier,
+            reach=reach,
         )
         self._storage = Storage(
             self._transport.origin,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -33,8 +34,8 @@ from coexplorer.api.failures import (
 from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.retry import SILENT_COUNTS, Patience, Tried, find_wait_s
 from coexplorer.api.waits import Waits
-from coexplorer.errors import ApiError, NotFound
-from coexplorer.models import Asset, Secret
+from coexplorer.errors import ApiError, NotFound, Unreachable
+from coexplorer.models import Asset, Reach, Secret
 
 T = TypeVar("T")
 OnWait = Callable[[float, str], None]
@@ -51,6 +52,8 @@ _CLEAR: Final = (200, 201, 203, 204)
 """What says that all was done, or that the answer is whole (RFC 9110, 15.3)."""
 _SHORTEST_S: Final = 0.5
 """Nobody who is asked to slow down comes back sooner than this, whatever the platform says."""
+_DEAD_S: Final = 30.0
+"""So long a platform that could not be reached counts as dead, where people wait only once."""
 _FRESH_S: Final = 1.0
 """What was read longer ago is read again before it is written over."""
 
@@ -108,6 +111,8 @@ class Transport:
         concurrency: Requests that may be under way at once.
         on_wait: See `OnWait`; may be replaced at any time.
         carrier: Replaces the network; for tests of waiting.
+        reach: Where it is noted that a call waited in vain for a platform that says nothing at all:
+            those that begin soon afterwards do not wait again. None: each call waits.
 
     Raises:
         ConfigError: The address would send the token in clear text, or is none.
@@ -124,6 +129,7 @@ class Transport:
         concurrency: int = 8,
         on_wait: OnWait | None = None,
         carrier: Carrier | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self._exchange = Exchange(
             base_url,
@@ -142,6 +148,8 @@ class Transport:
         self.bounds = bounds
         self._patience = patience
         self._concurrency = concurrency
+        self._reach = reach
+        self._answered_at = -math.inf
         self._slots: anyio.Semaphore
 
     def __repr__(self) -> str:
@@ -189,7 +197,11 @@ class Transport:
             ApiError: `outcome_unknown` tells whether a write may have been carried out.
             CoexplorerError: What the look's judge raises.
         """
+        started = time.monotonic()
         deadline = self.start_clock() if deadline is None else deadline
+        reach = self._reach
+        if reach and reach.lost_at is not None and started - reach.lost_at < _DEAD_S:
+            raise Unreachable(reach.message, hint=reach.hint)
         tried = Tried()
         maybe_done = False
         while True:
@@ -214,8 +226,17 @@ class Transport:
             chance = random.random()  # noqa: S311 # spreads clients out in time
             wait_s = find_wait_s(failure, repeat, tried, self._patience, chance=chance)
             if wait_s is None or anyio.current_time() + wait_s >= deadline:
+                if not call.writes:  # after a write comes a look, which must go out
+                    self._note_lost(error, started)
                 raise error from None
             await self._wait(wait_s, error)
+
+    def _note_lost(self, error: ApiError, started: float) -> None:
+        """Note that a call was given up, if no other one was answered since it began."""
+        reach = self._reach
+        if reach is not None and isinstance(error, Unreachable) and self._answered_at < started:
+            reach.lost_at = time.monotonic()
+            reach.message, reach.hint = error.message, error.hint
 
     async def wait_after(self, failure: Failure, nth: int, deadline: float) -> bool:
         """Wait before a repetition that the caller does itself; say whether there is to be one.
@@ -255,6 +276,10 @@ class Transport:
         reply = None
         with self.waits.for_answer(), anyio.CancelScope(deadline=until):
             reply = await self._exchange.run(call)
+        if reply is not None:
+            self._answered_at = time.monotonic()
+            if self._reach is not None:
+                self._reach.lost_at = None
         if reply is None:
             reason = f"there was no complete answer within {until - started:.0f} s"
             raise Failed(build_unreachable(reason, kind=FailureKind.SILENT, writes=call.writes))

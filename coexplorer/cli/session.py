@@ -24,6 +24,7 @@ from coexplorer.errors import (
     RateLimited,
     Unreachable,
 )
+from coexplorer.models import Reach
 
 if TYPE_CHECKING:
     import anyio
@@ -71,6 +72,7 @@ class Invocation:
         self.debug = debug
         self.partial = False
         self._settings: Settings | None = None
+        self._reach = Reach()
 
     def load_settings(self) -> Settings:
         """Read the settings once, and say what is wrong in them.
@@ -115,7 +117,9 @@ class Invocation:
         settings = self.load_settings()
 
         async def do() -> Answer:
-            async with open_library(settings, origin="cli", offline=offline) as library:
+            async with open_library(
+                settings, origin="cli", offline=offline, reach=self._reach
+            ) as library:
                 library.platform.tell_with(warn)
                 answer = await telling_waits(library, lambda: work(library))
                 status = await library.status()

@@ -17,7 +17,7 @@ from coexplorer.library.events import RateLimitWaited
 from coexplorer.library.journal import Journal
 from coexplorer.library.library import Library
 from coexplorer.library.opening import open_catalog
-from coexplorer.models import Secret
+from coexplorer.models import Reach, Secret
 
 if TYPE_CHECKING:
     from coexplorer.api import Client
@@ -35,7 +35,12 @@ one slow save must not make saves of other assets wait in a queue."""
 
 @asynccontextmanager
 async def open_library(
-    settings: Settings, *, origin: Origin, offline: bool = False, must_write: bool = False
+    settings: Settings,
+    *,
+    origin: Origin,
+    offline: bool = False,
+    must_write: bool = False,
+    reach: Reach | None = None,
 ) -> AsyncIterator[Library]:
     """Open the library of a profile; everything ends with the context.
 
@@ -51,6 +56,8 @@ async def open_library(
         offline: Never use the network: whatever needs it raises `Unreachable` at once.
         must_write: A journal that can't be written is an error at once: a mount's programs would
             only learn of it when they save.
+        reach: Shared by the sessions of one command, which waits once for a platform that says
+            nothing; None: each request waits.
 
     Raises:
         JournalError: The journal can't be written, and must be.
@@ -68,7 +75,9 @@ async def open_library(
             _log.warning("what earlier sessions left is not settled: %s", error)
 
         async def connect(token: Secret | None) -> Client:
-            client = await _build_client(settings, context, token, _CONCURRENCY[origin])
+            client = await _build_client(
+                settings, context, token, concurrency=_CONCURRENCY[origin], reach=reach
+            )
             return await stack.enter_async_context(client)
 
         context = Context(
@@ -83,7 +92,12 @@ async def open_library(
 
 
 async def _build_client(
-    settings: Settings, context: Context, token: Secret | None, concurrency: int
+    settings: Settings,
+    context: Context,
+    token: Secret | None,
+    *,
+    concurrency: int,
+    reach: Reach | None,
 ) -> Client:
     from coexplorer.api import Client  # noqa: PLC0415 - httpx takes longer than all the rest
 
@@ -98,4 +112,5 @@ async def _build_client(
         dialect=await context.remembered_dialect() or settings.dialect,
         concurrency=concurrency,
         on_wait=tell_wait,
+        reach=reach,
     )
