@@ -16,6 +16,8 @@ import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.calling import find_call
+from coexplorer.cli.demo_data import DEFAULT_ASSETS, Samples, fill, load_faults
+from coexplorer.cli.demo_server import ServerProcess
 from coexplorer.cli.format import plural
 from coexplorer.cli.launch import is_usable, open_app
 from coexplorer.cli.narration import note, warn
@@ -23,27 +25,19 @@ from coexplorer.cli.output import print_line
 from coexplorer.cli.plans import leave
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.tour import give_tour
-from coexplorer.cli.values import FilledPath, SamplesDate, find_last_moment
+from coexplorer.cli.values import FilledPath, SamplesDate
 from coexplorer.config import find_paths, load_settings
-from coexplorer.config.embedded import EmbeddedServer, announce, claim
+from coexplorer.config.embedded import announce, claim
 from coexplorer.config.file import DEMO
 from coexplorer.config.paths import ensure_private_dir
-from coexplorer.errors import CoexplorerError, ConfigError, FileTrouble
-from coexplorer.models import Secret
+from coexplorer.errors import CoexplorerError, ConfigError
 
 if TYPE_CHECKING:
     from coexplorer.demo.server import DemoServer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_DEFAULT_ASSETS = 1200
-_DEFAULT_SEED = 1
 _MOST_ASSETS = 100_000
-_LINES_NAMED = 20
-"""So many bad lines of an export are named."""
-
-_LONGEST_END_S = 10.0
-"""The embedded server ends in milliseconds; one that does not may not keep the user."""
 
 
 def _data_options(command: Command) -> Command:
@@ -92,32 +86,11 @@ def _data_options(command: Command) -> Command:
             "--assets",
             "count",
             type=click.IntRange(0, _MOST_ASSETS),
-            help=f"Number of sample assets (default: {_DEFAULT_ASSETS:,}).",
+            help=f"Number of sample assets (default: {DEFAULT_ASSETS:,}).",
         ),
     ):
         command = option(command)
     return command
-
-
-class Samples(msgspec.Struct, frozen=True):
-    """What sample assets are wanted; None: nothing was said.
-
-    Attributes:
-        count: How many.
-        seed: Decides what they are.
-        date: Their last day.
-    """
-
-    count: int | None = None
-    seed: int | None = None
-    date: str | None = None
-
-    @property
-    def options(self) -> list[str]:
-        """The options that say this."""
-        given = {"--assets": self.count, "--seed": self.seed, "--date": self.date}
-        pairs = [(name, str(value)) for name, value in given.items() if value is not None]
-        return [word for pair in pairs for word in pair]
 
 
 @click.command("serve")
@@ -158,11 +131,11 @@ def serve_command(
     if fresh:
         with tell_trouble(data):
             empty_folder(data)
-    server = DemoServer(data, dialect=dialect, port=port, faults=_load_faults(script))
+    server = DemoServer(data, dialect=dialect, port=port, faults=load_faults(script))
     try:
         with tell_trouble(data):
             samples = Samples(count, seed, date)
-            left_out = _fill(server, samples, export=export, as_admin=as_admin)
+            left_out = fill(server, samples, export=export, as_admin=as_admin)
         stop = threading.Event()
         if until_stdin_ends:
             _stop_with_parent(stop)
@@ -170,73 +143,6 @@ def serve_command(
     finally:
         server.close()
     leave(exits.PARTLY if left_out else exits.OK)
-
-
-def _load_faults(script: Path | None) -> Any:
-    from coexplorer.demo.faults import FaultPlan, FaultScriptError, parse_script
-
-    if script is None:
-        return None
-    try:
-        return FaultPlan(parse_script(script.read_text(encoding="utf-8")))
-    except (FaultScriptError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{script}: {error}") from None
-
-
-def _fill(server: DemoServer, samples: Samples, *, export: Path | None, as_admin: bool) -> int:
-    """Put assets into a new server; one that has some keeps them.
-
-    Returns:
-        How many lines of the export were left out; each is named, but no more than a screenful.
-
-    Raises:
-        click.UsageError: Data are there already and others are asked for, or the export has no
-            asset at all.
-    """
-    from coexplorer.demo.buckets import ensure_sample_buckets
-    from coexplorer.demo.samples import CLOCK, generate
-
-    if as_admin and export is None:
-        raise click.UsageError("--as-admin is about what --import brings")
-    if export is not None and samples.options:
-        raise click.UsageError("--import brings the assets: leave --assets, --seed and --date out")
-    if server.store.count():
-        if export is not None or samples.options:
-            raise click.UsageError("there are data from the last time; --fresh throws them away")
-        return 0
-    me, colleague = (user.email for user in server.users)
-    if export is not None:
-        return _import(server, export, as_admin=as_admin)
-    wanted = _DEFAULT_ASSETS if samples.count is None else samples.count
-    seed = _DEFAULT_SEED if samples.seed is None else samples.seed
-    now = CLOCK if samples.date is None else find_last_moment(samples.date)
-    # The assets come last: where they are, nothing is filled in again.
-    ensure_sample_buckets(server.data)
-    server.store.insert(generate(wanted, seed=seed, now=now, owner=me, colleague=colleague))
-    return 0
-
-
-def _import(server: DemoServer, export: Path, *, as_admin: bool) -> int:
-    """Put the assets of an export into a server; return how many of its lines were left out.
-
-    Raises:
-        click.UsageError: None of its lines is an asset.
-    """
-    from coexplorer.demo.importing import BadLineError, import_assets
-
-    me, colleague = (user.email for user in server.users)
-    bad: list[BadLineError] = []
-    assets = import_assets(
-        export, owner=me, colleague=colleague, on_bad_line=bad.append, as_admin=as_admin
-    )
-    added = server.store.insert(assets)
-    if bad and not added:
-        raise click.UsageError(f"no asset in it: {bad[0]}")
-    for error in bad[:_LINES_NAMED]:
-        warn(f"left out: {error}")
-    if len(bad) > _LINES_NAMED:
-        warn(f"left out: {plural(len(bad) - _LINES_NAMED, 'more line')}")
-    return len(bad)
 
 
 def _tell(server: DemoServer, *, as_json: bool) -> None:
@@ -368,70 +274,3 @@ def _forget_demo(demo_dir: Path) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-
-
-class ServerProcess:
-    """The embedded platform as a process of its own, so that it never slows the app down.
-
-    Args:
-        data: Its data folder.
-        options: More options of ``serve``.
-    """
-
-    def __init__(self, data: Path, options: list[str]) -> None:
-        self._command = [
-            sys.executable,
-            "-m",
-            "coexplorer",
-            "serve",
-            "--json",
-            "--until-stdin-ends",
-        ]
-        self._command += ["--data", str(data), *options]
-
-    def __enter__(self) -> EmbeddedServer:
-        import subprocess
-
-        self._process = subprocess.Popen(  # noqa: S603 - this very program
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in the app's terminal is the app's alone
-        )
-        if self._process.stdout is None:
-            raise AssertionError
-        line = self._process.stdout.readline()
-        if not line:
-            self.__exit__()
-            code = self._process.returncode
-            if code > 0:
-                leave(code)  # the server has said why, on the same standard error
-            raise FileTrouble(
-                f"the embedded platform did not start (it ended with {code})",
-                hint="try again; its own last words are above, if it had any",
-            )
-        told = msgspec.json.decode(line, type=_Told)
-        return EmbeddedServer(told.url, Secret(told.users[0].token))
-
-    def __exit__(self, *exc_info: object) -> None:
-        import subprocess
-
-        # The end of its input ends the server.
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        try:
-            self._process.wait(_LONGEST_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-class _ToldUser(msgspec.Struct):
-    email: str
-    token: str
-
-
-class _Told(msgspec.Struct):
-    url: str
-    users: list[_ToldUser]

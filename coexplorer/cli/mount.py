@@ -74,14 +74,8 @@ def mount_command(
     the background when it answers; `coexplorer umount FOLDER` ends it.
     """
     from coexplorer.config import expand_home
-    from coexplorer.fs.mounts import (
-        check_fuse,
-        ensure_answering,
-        ensure_mountable,
-        find_real_path,
-        is_mountpoint,
-        log_file,
-    )
+    from coexplorer.fs.mountpoints import find_real_path, is_mountpoint
+    from coexplorer.fs.mounts import check_fuse, ensure_answering, ensure_mountable, log_file
 
     check_fuse()
     settings = _with_token(invocation)
@@ -242,7 +236,7 @@ def status_command(*, everything: bool, columns: tuple[str, ...], style: Format)
 
 
 def _describe_mount(mount: Mount) -> Values:
-    from coexplorer.fs.mounts import answers
+    from coexplorer.fs.mountpoints import answers
 
     state = "mounted"
     if not mount.pid:

@@ -107,6 +107,12 @@ _ID = Key("id", Holds.TEXT, "The asset's id.")
 _NAME = Key("name", Holds.TEXT, "The asset's name.")
 _SIZE = Key("size", Holds.BYTES, "Size of all its files.", nullable=True)
 _CREATED = Key("created", Holds.TIME, "When it was created.", nullable=True)
+_CHANGE = Key("change", Holds.NUMBER, "The number that `undo` and `log` take.")
+_ENTRY = Key("entry", Holds.NUMBER, "The number that `retry` and `discard` take.")
+_HINT = Key("hint", Holds.TEXT, "What you can do about it.", nullable=True)
+_DOMAIN = Key("domain", Holds.TEXT, "The platform.")
+_TOKEN = Key("token", Holds.TEXT, "Where the token comes from.")
+_ACTION = Key("action", Holds.TEXT, "`edit`, `archive`, `unarchive`, `delete` or `create`.")
 _ERROR = Key("error", Holds.TEXT, "Why it failed or was left out.", nullable=True)
 
 ASSET = RowKind(
@@ -208,13 +214,13 @@ OUTCOME = RowKind(
     (
         _ID,
         _NAME,
-        Key("action", Holds.TEXT, "`edit`, `archive`, `unarchive`, `delete` or `create`."),
+        _ACTION,
         Key("state", Holds.TEXT, "How it ended: `applied`, `unchanged`, `given_up`, `refused`, …"),
         Key("changed", Holds.TEXTS, "The fields that were changed."),
         Key("skipped_fields", Holds.TEXTS, "The fields that an undo left alone."),
         _ERROR,
-        Key("change", Holds.NUMBER, "The number that `undo` and `log` take."),
-        Key("entry", Holds.NUMBER, "The number that `retry` and `discard` take."),
+        _CHANGE,
+        _ENTRY,
     ),
     id_key="id",
 )
@@ -223,16 +229,16 @@ ENTRY = RowKind(
     "entry",
     ("log",),
     (
-        Key("entry", Holds.NUMBER, "The number that `retry` and `discard` take."),
-        Key("change", Holds.NUMBER, "The number that `undo` and `log` take."),
+        _ENTRY,
+        _CHANGE,
         Key("time", Holds.TIME, "When it was written down."),
         Key("by", Holds.TEXT, "`cli`, `tui` or `mount`."),
-        Key("action", Holds.TEXT, "`edit`, `archive`, `unarchive`, `delete` or `create`."),
+        _ACTION,
         Key("state", Holds.TEXT, "`applied`, `given_up`, `unsent`, `conflict`, `refused`, …"),
         Key("asset_id", Holds.TEXT, "The asset; null: it has no id yet.", nullable=True),
         Key("name", Holds.TEXT, "The asset's name at that time."),
         Key("reason", Holds.TEXT, "Why it failed or was left out.", nullable=True),
-        Key("hint", Holds.TEXT, "What you can do about it.", nullable=True),
+        _HINT,
         Key("settled", Holds.TIME, "When its state became final.", nullable=True),
         Key("undone_by", Holds.NUMBER, "The change that undid it.", nullable=True),
         Key("reverses", Holds.NUMBER, "The entry that it takes back.", nullable=True),
@@ -326,8 +332,8 @@ PROFILE = RowKind(
     ("profiles",),
     (
         Key("profile", Holds.TEXT, "Its name."),
-        Key("domain", Holds.TEXT, "The platform."),
-        Key("token", Holds.TEXT, "Where the token comes from."),
+        _DOMAIN,
+        _TOKEN,
         Key("default", Holds.FLAG, "Whether it is used without `--profile`."),
         Key("works", Holds.FLAG, "Whether its token works, if `--check` asked.", nullable=True),
         Key("user", Holds.TEXT, "Whose token it is, if `--check` asked.", nullable=True),
@@ -339,10 +345,10 @@ USER = RowKind(
     ("whoami",),
     (
         Key("profile", Holds.TEXT, "The profile in use."),
-        Key("domain", Holds.TEXT, "The platform."),
+        _DOMAIN,
         Key("url", Holds.TEXT, "Its address."),
         Key("user", Holds.TEXT, "You; null: the platform does not tell.", nullable=True),
-        Key("token", Holds.TEXT, "Where the token comes from."),
+        _TOKEN,
         Key("works", Holds.FLAG, "Whether it works; null: it could not be asked.", nullable=True),
         Key("error", Holds.TEXT, "Why it does not work.", nullable=True),
     ),
@@ -380,7 +386,7 @@ FINDING = RowKind(
         Key("check", Holds.TEXT, "What was looked at; docs/troubleshooting.md lists all."),
         Key("state", Holds.TEXT, "`ok`, `warning`, `fault` or `skipped`."),
         Key("message", Holds.TEXT, "What was found."),
-        Key("hint", Holds.TEXT, "What you can do about it.", nullable=True),
+        _HINT,
     ),
 )
 

@@ -18,7 +18,8 @@ from coexplorer.config import Paths
 from coexplorer.config.fuse import DEVICE, can_list_mounts, find_mount_fault
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check
 from coexplorer.errors import Refused, explain_os
-from coexplorer.fs.mounts import answers, look_at_mounts
+from coexplorer.fs.mountpoints import answers
+from coexplorer.fs.mounts import look_at_mounts
 from coexplorer.text import plural
 
 _LIBRARY: Final = "pyfuse3"

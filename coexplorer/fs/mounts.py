@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
-import re
-import shutil
 import signal
 import stat
-import subprocess
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from coexplorer.config.fuse import MOUNTS, can_list_mounts, find_mount_fault
+from coexplorer.config.fuse import find_mount_fault
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.errors import Refused
-from coexplorer.fs.kernel.procfs import unescape_mountinfo
+from coexplorer.fs.mountpoints import (
+    ANSWER_S,
+    DEAD,
+    abort,
+    answers,
+    detach,
+    find_real_path,
+    is_mountpoint,
+    iter_mountpoints,
+    iter_owned,
+    list_holders,
+    run_fusermount,
+)
 
-_USER = re.compile(r"\buser_id=(\d+)")
-FSTYPE = "fuse.coexplorer"
 _END_S = 5.0
-_ANSWER_S = 1.0
-"""How long a mount may take to say how it is: it has that in memory."""
 
 _RESCUE_S = 4.0
 """How long a mount that hangs may take to write down what it holds, woken up and told to end."""
-_UNMOUNT_S = 0.5
-"""How long fusermount3 may take for a mount that hangs; else it takes as long as it wants."""
 _HOLDERS_SHOWN = 5
-_MOST_LINKS = 40
-_DEAD = (errno.ENOTCONN, errno.ECONNABORTED)
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -90,20 +88,6 @@ def ensure_mountable(paths: Paths, folder: Path) -> Path:
     return Path(os.path.realpath(folder))
 
 
-def find_real_path(folder: Path) -> Path:
-    """Return the real path of what may be a mount, without asking the mount itself.
-
-    Links are followed as far as they lead to a mount; only what is above it is looked at.
-    """
-    path = folder
-    for _ in range(_MOST_LINKS):
-        path = Path(os.path.realpath(path.parent)) / path.name
-        if is_mountpoint(path) or not path.is_symlink():
-            break
-        path = path.parent / path.readlink()
-    return path
-
-
 def ensure_answering(folder: Path, log: Path) -> None:
     """Wait until a new mount answers.
 
@@ -112,33 +96,6 @@ def ensure_answering(folder: Path, log: Path) -> None:
     """
     if not (is_mountpoint(folder) and answers(folder, _END_S)):
         raise Refused(f"the mount at {folder} ended as soon as it began", hint=f"look at {log}")
-
-
-def answers(folder: Path, patience_s: float = _ANSWER_S) -> bool:
-    """Tell whether somebody answers at a mount, within some seconds.
-
-    The kernel remembers the root of a mount whose process is dead or hangs, but how much room it
-    has is always asked for. The question is put in a thread that is left alone if it never ends.
-    """
-    answered: list[bool] = []
-
-    def ask() -> None:
-        try:
-            os.statvfs(folder)
-        except OSError as error:
-            answered.append(error.errno not in _DEAD)
-        else:
-            answered.append(True)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(patience_s)
-    return answered == [True]
-
-
-def is_mountpoint(folder: Path) -> bool:
-    """Tell whether one of our mounts is at a real path; the mount itself is not asked."""
-    return any(mounted == folder for mounted, _ in iter_mountpoints())
 
 
 def _prepare(paths: Paths, folder: Path) -> None:
@@ -151,44 +108,22 @@ def _prepare(paths: Paths, folder: Path) -> None:
             raise Refused(f"{folder} can't be made: {error.strerror}") from error
         return
     except OSError as error:
-        if error.errno not in _DEAD:
+        if error.errno not in DEAD:
             raise Refused(f"{folder} can't be used: {error.strerror}") from error
-        _detach(folder)
+        detach(folder)
         _prepare(paths, folder)
         return
     if not stat.S_ISDIR(found.st_mode):
         raise Refused(f"{folder} is not a folder")
     if is_mountpoint(folder):
         if not _is_served(paths, folder):
-            _detach(folder)
+            detach(folder)
             _prepare(paths, folder)
             return
         hint = f"leave it as it is, or first: coexplorer umount {folder}"
         raise Refused(f"{folder} is mounted already", hint=hint)
     if next(folder.iterdir(), None) is not None:
         raise Refused(f"{folder} is not empty", hint="mount on an empty folder, or on a new one")
-
-
-def iter_mountpoints() -> Iterator[tuple[Path, str]]:
-    """Iterate over our mounts in this namespace: the folder, and the device number's minor.
-
-    Where only Linux's mounts could be, and this is none, there are none.
-    """
-    for path, minor, _ in _iter_owned():
-        yield path, minor
-
-
-def _iter_owned() -> Iterator[tuple[Path, str, int | None]]:
-    """Iterate over our mounts as `iter_mountpoints` does, with the user who mounted each."""
-    if not can_list_mounts():
-        return
-    for line in MOUNTS.read_text(errors="surrogateescape").splitlines():
-        left, _, right = line.partition(" - ")
-        fields = left.split(" ")
-        if right.split(" ")[0] == FSTYPE:
-            owner = _USER.search(right)
-            uid = None if owner is None else int(owner[1])
-            yield Path(unescape_mountinfo(fields[4])), fields[2].partition(":")[2], uid
 
 
 def list_mounts(paths: Paths, *, uid: int | None = None) -> list[Mount]:
@@ -223,7 +158,7 @@ def _read_records(paths: Paths) -> dict[str, Mount]:
 
 def _find_present() -> dict[str, int | None]:
     """Return the folders of our mounts in this namespace, each with who mounted it."""
-    return {str(path): owner for path, _, owner in _iter_owned()}
+    return {str(path): owner for path, _, owner in iter_owned()}
 
 
 def _pair(
@@ -285,7 +220,7 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> bool:
     mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
     if not answers(folder):
         return _unmount_hanging(folder, minors[-1], mount, force=force)
-    done = _run_fusermount("-u", folder)
+    done = run_fusermount("-u", folder)
     if done.returncode != 0 and not force:
         holders = list_holders(folder)
         if not holders:
@@ -297,7 +232,7 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> bool:
             hint=f"leave it there, or: coexplorer umount --force {folder}",
         )
     if done.returncode != 0:
-        _detach(folder)
+        detach(folder)
     return mount is None or not mount.pid or _end(mount.pid, minors[-1], force=force)
 
 
@@ -318,13 +253,13 @@ def _unmount_hanging(folder: Path, minor: str, mount: Mount | None, *, force: bo
             " saved, and the mount is woken up to write down the others",
         )
     ended = mount is None or not running or _wake_to_end(mount.pid)
-    _abort(minor)
+    abort(minor)
     if mount is not None and not ended:
         # It waits for something that never comes: nothing gentler is heard.
         with contextlib.suppress(ProcessLookupError):
             os.kill(mount.pid, signal.SIGKILL)
-        _wait_for_end(mount.pid, _ANSWER_S)
-    _detach(folder)
+        _wait_for_end(mount.pid, ANSWER_S)
+    detach(folder)
     return ended
 
 
@@ -339,39 +274,12 @@ def _wake_to_end(pid: int) -> bool:
     return _wait_for_end(pid, _RESCUE_S)
 
 
-def _abort(minor: str) -> None:
-    """Let every call fail that waits for an answer of a mount."""
-    with contextlib.suppress(OSError):  # no fusectl, or not allowed
-        (Path("/sys/fs/fuse/connections") / minor / "abort").write_text("1")
-
-
-def list_holders(folder: Path) -> list[tuple[int, str]]:
-    """List the processes that have a file or their working directory in a mount: pid and name."""
-    holders = []
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
-            continue
-        try:
-            links = [process / "cwd", process / "root", *(process / "fd").iterdir()]
-            # readlink reads the kernel's own text; a stat would ask the mount itself.
-            inside = any(_is_inside(str(link.readlink()), folder) for link in links)
-            if inside:
-                holders.append((int(process.name), (process / "comm").read_text().strip()))
-        except OSError:
-            continue
-    return sorted(holders)
-
-
 def _is_served(paths: Paths, folder: Path) -> bool:
     """Tell whether somebody answers at a mount; the kernel remembers the root of a dead one."""
     mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
     if mount is not None and mount.pid:
         return mount.alive
     return answers(folder)
-
-
-def _is_inside(path: str, folder: Path) -> bool:
-    return path == str(folder) or path.startswith(f"{folder}/")
 
 
 def _end(pid: int, minor: str, *, force: bool) -> bool:
@@ -381,7 +289,7 @@ def _end(pid: int, minor: str, *, force: bool) -> bool:
     os.kill(pid, signal.SIGTERM)
     if _wait_for_end(pid, _END_S):
         return True
-    _abort(minor)
+    abort(minor)
     if _wait_for_end(pid, 1.0):
         return True
     os.kill(pid, signal.SIGKILL)
@@ -404,27 +312,6 @@ def _is_running(pid: int) -> bool:
     except OSError:
         return False
     return text.rpartition(")")[2].split()[0] != "Z"
-
-
-def _detach(folder: Path) -> None:
-    """Take a mount out of the tree, whatever uses it.
-
-    Raises:
-        Refused: Even that failed.
-    """
-    done = _run_fusermount("-uz", folder)
-    if done.returncode != 0 and is_mountpoint(folder):  # auto_unmount may have been faster
-        raise Refused(
-            f"the mount at {folder} can't be detached: {done.stderr.strip()}",
-            hint=f"if it is somebody else's, ask them; or as root: umount -l {folder}",
-        )
-
-
-def _run_fusermount(option: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("fusermount3") or "/usr/bin/fusermount3"
-    return subprocess.run(  # noqa: S603 - a fixed program, and a path after --
-        [program, option, "--", str(folder)], capture_output=True, text=True, check=False
-    )
 
 
 def _records_dir(paths: Paths) -> Path:

@@ -66,13 +66,12 @@ def find_assets(catalog: Path, typed: str) -> list[Candidate]:
 def find_tags(catalog: Path, typed: str) -> list[Candidate]:
     """Return tags that go on from what is typed, the most used first."""
     folded = fold(typed)
-    rows = _read(
+    return _read_counted(
         catalog,
         "SELECT text, count(*) FROM tag WHERE folded >= ? AND folded < ?"
         " GROUP BY folded, text ORDER BY 2 DESC, 1 LIMIT ?",
         (folded, folded + _LAST, _MOST),
     )
-    return [Candidate(text, plural(int(count), "asset")) for text, count in rows]
 
 
 def find_values(catalog: Path, field: str, typed: str) -> list[Candidate]:
@@ -92,25 +91,23 @@ def find_values(catalog: Path, field: str, typed: str) -> list[Candidate]:
 def find_metadata_keys(catalog: Path, typed: str) -> list[Candidate]:
     """Return the keys of custom metadata that go on from what is typed, the most used first."""
     folded = fold(typed)
-    rows = _read(
+    return _read_counted(
         catalog,
         "SELECT name, count(DISTINCT n) FROM metadata WHERE key >= ? AND key < ?"
         " GROUP BY key, name ORDER BY 2 DESC, 1 LIMIT ?",
         (folded, folded + _LAST, _MOST),
     )
-    return [Candidate(name, plural(int(count), "asset")) for name, count in rows]
 
 
 def find_metadata_values(catalog: Path, key: str, typed: str) -> list[Candidate]:
     """Return the values of a key of custom metadata that go on from what is typed."""
     folded = fold(typed)
-    rows = _read(
+    return _read_counted(
         catalog,
         "SELECT text, count(*) FROM metadata WHERE key = ? AND text >= ? AND text < ?"
         " GROUP BY text ORDER BY 2 DESC, 1 LIMIT ?",
         (fold(key), folded, folded + _LAST, _MOST),
     )
-    return [Candidate(text, plural(int(count), "asset")) for text, count in rows]
 
 
 def find_changes(journal: Path) -> list[Candidate]:
@@ -128,6 +125,12 @@ def find_kept_entries(journal: Path) -> list[Candidate]:
         (_MOST,),
     )
     return [Candidate(str(number), told) for number, told in rows]
+
+
+def _read_counted(path: Path, statement: str, values: Sequence[object]) -> list[Candidate]:
+    """Return texts, each with how many assets have it."""
+    rows = _read(path, statement, values)
+    return [Candidate(text, plural(int(count), "asset")) for text, count in rows]
 
 
 def _read(path: Path, statement: str, values: Sequence[object]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from coexplorer.config.file import (
     list_settings,
     load_config_file,
 )
-from coexplorer.fs import mounts
+from coexplorer.fs import mountpoints
 from coexplorer.fs.mounts import list_mounts
 from tests.support.program import Program
 
@@ -219,7 +219,7 @@ def test_status_leaves_out_what_others_mounted(
     listed.write_text(
         line.format(n=50, folder="/mine", uid=1000) + line.format(n=51, folder="/theirs", uid=1001)
     )
-    monkeypatch.setattr(mounts, "MOUNTS", listed)
-    monkeypatch.setattr(mounts, "can_list_mounts", lambda: True)
+    monkeypatch.setattr(mountpoints, "MOUNTS", listed)
+    monkeypatch.setattr(mountpoints, "can_list_mounts", lambda: True)
     assert [each.folder for each in list_mounts(find_paths(), uid=1000)] == ["/mine"]
     assert [each.folder for each in list_mounts(find_paths())] == ["/mine", "/theirs"]
