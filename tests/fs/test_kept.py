@@ -177,12 +177,31 @@ def test_files_of_an_asset_that_is_away_wait_for_it(mounted: Mounted) -> None:
     assert mounted.cli("sync").returncode == 0
     mounted.start()
     assert not path.parent.exists()
-    assert mounted.status()["kept"] == f"{make_id(1)}/notes.txt"
+    assert mounted.status()["kept"] == str(kept_folder(mounted) / make_id(1) / "notes.txt")
 
     mounted.server.store.insert([asset])
     assert mounted.cli("sync").returncode == 0
     wait_until(path.exists, "the asset, with its file")
     assert path.read_text() == "my notes\n"
+
+
+@pytest.mark.parametrize("name", ["sedAbC123", "notes.txt", "tags~"])
+def test_what_is_left_of_an_asset_that_somebody_deletes_can_be_reached(
+    mounted: Mounted, name: str
+) -> None:
+    path = mounted.asset("a1") / name
+    path.write_text("what is left\n")
+    assert mounted.status()["kept"] == f"a1/{name}"
+    mounted.server.store.delete(make_id(1))
+    assert mounted.cli("sync").returncode == 0
+    wait_until(lambda: not path.parent.exists(), "the news that it is gone")
+
+    left = Path(mounted.status()["kept"])
+
+    assert left.read_text() == "what is left\n"
+    left.unlink()
+    assert mounted.status()["kept files"] == "0"
+    assert "kept" not in mounted.status()
 
 
 EDITORS_OWN = (

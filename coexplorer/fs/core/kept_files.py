@@ -48,7 +48,7 @@ class KeptFiles:
         Raises:
             OSError: It can't be written.
         """
-        ensure_private_dir(Path(os.fsdecode(self._path(file.asset_id, file.name))).parent)
+        ensure_private_dir(Path(os.fsdecode(self.find_path(file.asset_id, file.name))).parent)
         try:
             descriptor = os.open(self._unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as output:
@@ -56,7 +56,7 @@ class KeptFiles:
             os.utime(self._unfinished, ns=(file.mtime_ns, file.mtime_ns))
             left = _stamp_of(os.stat(self._unfinished))  # noqa: PTH116 - as below
             if former is not None and self._is_as_left(file.asset_id, former, stamp):
-                os.replace(self._unfinished, self._path(file.asset_id, former))  # noqa: PTH105
+                os.replace(self._unfinished, self.find_path(file.asset_id, former))  # noqa: PTH105
                 return former, left
             return self._link(self._unfinished, file.asset_id, file.name), left
         finally:
@@ -72,7 +72,7 @@ class KeptFiles:
         """
         if not self._is_as_left(asset_id, old, stamp):
             raise FileNotFoundError(errno.ENOENT, "another mount has changed it")
-        path = self._path(asset_id, old)
+        path = self.find_path(asset_id, old)
         name = self._link(path, asset_id, new)
         os.unlink(path)  # noqa: PTH108
         return name
@@ -85,7 +85,7 @@ class KeptFiles:
             mark = b"" if number == 1 else b" (%d)" % number
             beside = stem[: max(0, longest - len(mark))] + mark + extension
             try:
-                os.link(source, self._path(asset_id, beside))
+                os.link(source, self.find_path(asset_id, beside))
             except FileExistsError:
                 continue
             return beside
@@ -93,7 +93,7 @@ class KeptFiles:
 
     def _is_as_left(self, asset_id: AssetId, name: bytes, stamp: Stamp | None) -> bool:
         try:
-            found = os.stat(self._path(asset_id, name), follow_symlinks=False)  # noqa: PTH116
+            found = os.stat(self.find_path(asset_id, name), follow_symlinks=False)  # noqa: PTH116
         except FileNotFoundError:
             return False
         return stamp is None or _stamp_of(found) == stamp
@@ -104,7 +104,7 @@ class KeptFiles:
         Raises:
             OSError: It can't be removed.
         """
-        path = self._path(asset_id, name)
+        path = self.find_path(asset_id, name)
         if not self._is_as_left(asset_id, name, stamp):
             return
         try:
@@ -123,7 +123,7 @@ class KeptFiles:
             OSError: They can't be read.
         """
         for asset_id, name in self.list():
-            path = self._path(asset_id, name)
+            path = self.find_path(asset_id, name)
             found = os.stat(path, follow_symlinks=False)  # noqa: PTH116
             if found.st_size <= largest:
                 with open(path, "rb") as file:  # noqa: PTH123
@@ -146,7 +146,8 @@ class KeptFiles:
             if entry.is_file(follow_symlinks=False)
         ]
 
-    def _path(self, asset_id: AssetId, name: bytes) -> bytes:
+    def find_path(self, asset_id: AssetId, name: bytes) -> bytes:
+        """Return where a file is kept that is called so there."""
         return os.path.join(  # noqa: PTH118
             os.fsencode(self.folder), file_name(asset_id, asset_id).encode(), name
         )

@@ -97,6 +97,7 @@ class ControlFiles:
         self._reach = upstream.reach
         self._health = upstream.reach.health
         self._saver = upstream.saver
+        self._keeper = upstream.keeper
         self._unsent: dict[bytes, UnsentText] = {}
         self._unsent_inodes: dict[tuple[int, Part], Inode] = {}
         self._status: Status | None = None
@@ -198,12 +199,23 @@ class ControlFiles:
         return text.encode()
 
     def _list_kept(self) -> list[str]:
-        """List users' own files in assets' folders; by the id where the asset is not here."""
+        """List users' own files in assets' folders.
+
+        Where an asset has no folder any more, or so far, as it is on the disk: there they can be
+        taken from, or removed.
+        """
         store, find = self.volume.scratch, self.volume.tree.find_slot
-        found = [(find(each.slot), each.name) for each in store.iter_kept()]
-        paths = [(node.title, name) for node, name in found if node is not None]
-        paths += [(str(file.asset_id), file.name) for file in store.waiting]
-        return sorted(f"{title}/{escape_name(os.fsdecode(name))}" for title, name in paths)
+        found = [(find(each.slot), each.name, each.kept_as) for each in store.iter_kept()]
+        here = [(node, name) for node, name, _ in found if node is not None and not node.gone]
+        away = [(file.asset_id, file.name) for file in store.waiting]
+        away += [(node.id, kept_as) for node, _, kept_as in found if node and node.gone and kept_as]
+        folders = [(node.title, name) for node, name in here]
+        folders += [
+            (folder, name)
+            for asset_id, name in away
+            if (folder := self._keeper.find_folder(asset_id, name))
+        ]
+        return sorted(f"{folder}/{escape_name(os.fsdecode(name))}" for folder, name in folders)
 
 
 _LONGEST_TITLE = 60

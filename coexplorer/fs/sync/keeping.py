@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 from functools import partial
+from pathlib import Path
 
 import trio
 
@@ -20,6 +22,7 @@ from coexplorer.fs.core.scratch import (
 )
 from coexplorer.fs.core.volume import Volume
 from coexplorer.library import Library
+from coexplorer.models import AssetId
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,11 @@ class Keeper:
                 where = self._files.folder
                 self._volume.report(f"not all kept files are shown, look in {where}: {error}")
         store.waiting = waiting
+
+    def find_folder(self, asset_id: AssetId, name: bytes) -> str | None:
+        """Return the folder on the disk that a file is kept in; None if it was removed there."""
+        path = self._files.find_path(asset_id, name)
+        return str(Path(os.fsdecode(path)).parent) if os.path.lexists(path) else None
 
     async def keep(self, scratch: Scratch) -> None:
         """Have on the disk what a file is now: its content, under its name, or nothing.
