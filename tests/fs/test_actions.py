@@ -23,6 +23,7 @@ NAMES = [
     *("fromall", "storm", "newname", "viewed", "across", "scratch", "hidden", "changed", "kept"),
     *("strange", "alias", "mv_out", "back", "back too", "told", "ahead"),
     *(f"former {number}" for number in range(6)),
+    *("taken unseen", "taken seen", "filed unseen", "filed seen"),
     *("gone mv", "gone mv_n", "gone rename"),
 ]
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
@@ -276,6 +277,50 @@ def test_a_former_name_leads_on_in_every_view(mounted: Mounted, view: str) -> No
         done = mounted.run(f"mv '{link}' '{mounted.folder}/tags/raised/'")
         assert done.returncode == 0, done.stderr
         assert set(stored(mounted, name).tags) == {"alpha", f"only-{name}", "raised"}
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_rename_by_a_name_that_somebody_has_changed_is_refused_each_time(
+    mounted: Mounted, *, seen: bool
+) -> None:
+    name = "taken seen" if seen else "taken unseen"
+    rename_elsewhere(mounted, name, seen=seen)
+    folder = mounted.folder / "all"
+
+    for _ in range(3):
+        done = mounted.run(f"mv '{folder}/{name}' '{folder}/mine'")
+        assert done.returncode == 1
+        assert "Device or resource busy" in done.stderr
+        assert stored(mounted, name).name == f"{name} theirs"
+    log = (mounted.folder / ".coexplorer" / "log").read_text()
+    assert f"moving {name}: the asset is called {name} theirs now" in log
+    assert not (folder / "mine").exists()
+    done = mounted.run(f"mv '{folder}/{name} theirs' '{folder}/{name} mine'")
+    assert (done.returncode, stored(mounted, name).name) == (0, f"{name} mine"), done.stderr
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_an_asset_is_archived_by_the_name_that_it_just_had(mounted: Mounted, *, seen: bool) -> None:
+    name = "filed seen" if seen else "filed unseen"
+    rename_elsewhere(mounted, name, seen=seen)
+
+    done = mounted.run(f"mv '{mounted.folder}/all/{name}' '{mounted.folder}/archived/'")
+
+    assert done.returncode == 0, done.stderr
+    assert stored(mounted, name).archived
+    assert mounted.cli("sync").returncode == 0
+    there = mounted.folder / "archived" / f"{name} theirs"
+    wait_until(there.is_dir, "the asset under its new name")
+    assert stored(mounted, name).name == f"{name} theirs"
+    wait_until(lambda: not (mounted.folder / "all" / f"{name} theirs").exists(), "it in one place")
+
+
+def rename_elsewhere(mounted: Mounted, name: str, *, seen: bool) -> None:
+    """Rename an asset, as a colleague does; `seen` once the mount knows."""
+    mounted.server.store.update(IDS[name], name=f"{name} theirs")
+    if seen:
+        assert mounted.cli("sync").returncode == 0
+        wait_until(mounted.asset(f"{name} theirs").is_dir, "the new name")
 
 
 @pytest.mark.parametrize("name", ["back", "back too"])

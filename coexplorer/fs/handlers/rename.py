@@ -210,7 +210,8 @@ class Renaming:
     async def _move_asset(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
         node = self.tree.folders[Place(old[0])].get(old[1])
         if node is None:
-            raise pyfuse3.FUSEError(errno.ENOENT)
+            await self._move_former(old, new)
+            return
         if new[0] == old[0]:
             await self._rename_asset(node, old, new)
         elif new[1] != old[1]:
@@ -223,6 +224,22 @@ class Renaming:
             await self._delete(node, old, new)
         else:
             raise refuse(self.volume, f"moving the asset {_text(old[1])} there")
+
+    async def _move_former(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+        """Move an asset by a name that it had until a moment ago, which is a link now.
+
+        Whoever renames it has not seen that it has another name. To archive it is meant anyhow.
+        """
+        node = self.tree.find_alias(old[1], time.monotonic())
+        if node is None or node.folder != old[0]:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        if new[0] not in _ASSET_FOLDERS or new[0] == old[0] or new[1] != old[1]:
+            what = f"moving {_text(old[1])}: the asset is called {_text(node.file_name)} now"
+            raise refuse(self.volume, what, errno.EBUSY)
+        await self._archive(node, (old[0], node.file_name), (new[0], node.file_name), by_link=True)
+        # The kernel has moved the link; it leads on from both folders.
+        for folder, name in (old, new):
+            self.volume.notices.forget_entry(folder, name)
 
     async def _rename_asset(
         self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]
@@ -264,7 +281,14 @@ class Renaming:
             )
         return name
 
-    async def _archive(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
+    async def _archive(
+        self,
+        node: Node,
+        old: tuple[int, bytes],
+        new: tuple[int, bytes],
+        *,
+        by_link: bool = False,
+    ) -> None:
         archived = new[0] == Place.ARCHIVED
         await self._guard.check_writable(node, queues=True)
 
@@ -273,7 +297,7 @@ class Renaming:
 
         def take_over(_: EditResult) -> None:
             self.tree.set_archived(node, archived=archived)
-            self.volume.tell_stale((old, new))
+            self.volume.tell_stale(() if by_link else (old, new))
 
         await self._change(node, "archiving" if archived else "unarchiving", send, take_over)
 
