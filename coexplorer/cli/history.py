@@ -461,6 +461,14 @@ def _tell_nothing(kept: Sequence[Entry]) -> str:
     return line
 
 
+def _tell_untried(names: Sequence[str]) -> None:
+    """Name what was not tried, as what happened to one would happen to all."""
+    for name in names[:_NAMED]:
+        warn(f"{name}: not tried; it is kept as it was")
+    if len(names) > _NAMED:
+        warn(f"{len(names) - _NAMED:,} more not tried; they are kept as they were")
+
+
 def _each(
     invocation: Invocation,
     entries: tuple[int, ...],
@@ -475,6 +483,7 @@ def _each(
         choose: Which of those that are kept, where no number was given.
         do: Does it to one, says what it did, and returns its exit code.
     """
+    from coexplorer.library.bulk import concerns_all
 
     async def work(library: Library) -> set[int]:
         kept = await library.log.kept()
@@ -484,12 +493,17 @@ def _each(
             print_line(_tell_nothing(kept))
         names = {each.id: f"{each.asset_name} ({each.asset_id[:8]})" for each in kept}
         codes: set[int] = set()
-        for entry_id in chosen:
+        todo = iter(chosen)
+        for entry_id in todo:
             try:
                 codes.add(await do(library, entry_id))
             except CoexplorerError as error:
                 report_error(error, about=names.get(entry_id, ""))
                 codes.add(exits.code_of(error))
+                if concerns_all(error):
+                    # Each of the others would wait as long, and in vain.
+                    _tell_untried([names.get(each, str(each)) for each in todo])
+                    break
         return codes
 
     codes = invocation.run(work)

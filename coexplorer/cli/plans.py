@@ -318,8 +318,11 @@ def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
 def _count_plan(plan: Plan) -> str:
     """Return in a line how much a plan does (pure)."""
     withdrawn = sum(item.withdraws for item in plan.todo) + len(plan.given_up)
-    sent = sum(not item.withdraws for item in plan.todo)
-    parts = [f"{_verb(plan)} {plural(sent, 'asset')}"] if sent or not withdrawn else []
+    waiting = sum(item.waits for item in plan.todo)
+    sent = sum(not item.withdraws for item in plan.todo) - waiting
+    parts = [f"{_verb(plan)} {plural(sent, 'asset')}"] if sent or not (withdrawn or waiting) else []
+    if waiting:
+        parts.append(f"keep {plural(waiting, 'change')} unsent, as nothing can be sent now")
     if withdrawn:
         be = "is" if withdrawn == 1 else "are"
         parts.append(f"give up {plural(withdrawn, 'change')} that {be} not on the platform")

@@ -363,7 +363,7 @@ class _Tally:
         self.results[result.asset_id] = result
         if result.error is not None and result.state is not State.SKIPPED:
             self._failed += 1
-        if self.hopeless is None and result.error is not None and _concerns_all(result.error):
+        if self.hopeless is None and result.error is not None and concerns_all(result.error):
             self.hopeless = copy(result.error)
             self.hopeless.message = f"not tried: {result.error.message}"
         self.tell(result)
@@ -429,7 +429,7 @@ def _has_archived(entry: Entry) -> bool:
     return entry.action is Action.ARCHIVE and entry.state in DONE
 
 
-def _concerns_all(error: CoexplorerError) -> bool:
+def concerns_all(error: CoexplorerError) -> bool:
     """Tell whether an error would meet every other asset too, so that the rest is not tried."""
     if isinstance(error, Unreachable):
         return not error.outcome_unknown

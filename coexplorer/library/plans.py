@@ -128,6 +128,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         is_unsure: It seems to need no change, but that is old news: the platform is asked.
         withdraws: Nothing is sent: a change that is not on the platform is given up. `base` and
             `mine` are those of that change.
+        waits: It can't be sent now, and would be kept unsent.
         note: What else is to be said of it: what of it is left alone, or that it can't be sent now.
     """
 
@@ -146,6 +147,7 @@ class PlanItem(msgspec.Struct, frozen=True):
     is_unsure: bool = False
     since: tuple[str, ...] = ()
     withdraws: bool = False
+    waits: bool = False
     note: str = ""
 
     @property

@@ -80,7 +80,8 @@ class Rehearsal:
         if isinstance(found, NotFound):
             return _build_item(entry, reason=found.message)
         if isinstance(found, ApiError):
-            return _build_item(entry, note=f"it would be kept unsent: {found.message}")
+            why = f"it would be kept unsent: {found.message}"
+            return msgspec.structs.replace(_build_item(entry, note=why), waits=True)
         if entry.action is not Action.EDIT:
             return _plan_archiving(entry, seen.archived)
         if found is None:

@@ -131,14 +131,16 @@ def build_reversal(entry: Entry) -> EntryDraft:
 def build_withdrawal(entry: Entry, left: Entry | None) -> EntryDraft:
     """Return the draft that gives up an entry that was not sent: done once it is written down.
 
-    A redo of it asks for the same again, but for no delete or create. Where the entry was itself to
-    take something back, that stands again, and there is nothing to redo.
+    A redo of it asks for the same again, but for no delete or create, and for nothing that its user
+    stopped. Where the entry was itself to take something back, that stands again, and there is
+    nothing to redo.
 
     Args:
         entry: The entry.
         left: What of it no later change asks for otherwise; None: nothing.
     """
-    again = entry.reverses is None and entry.action not in (Action.DELETE, Action.CREATE)
+    again = entry.reverses is None and entry.action not in _FOR_GOOD
+    again = again and entry.state is not State.STOPPED
     if left is None:
         again, left = False, msgspec.structs.replace(entry, mine=entry.base)
     return EntryDraft(

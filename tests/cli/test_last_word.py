@@ -428,3 +428,26 @@ def test_an_ignored_signal_stays_ignored(program: Program) -> None:
         process.send_signal(signal.SIGHUP)
         assert process.wait(TIMEOUT_S) == 0
     assert "keep" in program.server.store.get(RAW).tags
+
+
+@pytest.mark.parametrize("trouble", ["away", "signed out"])
+def test_what_would_meet_every_other_change_is_met_once(program: Program, trouble: str) -> None:
+    program.ok("sync")
+    program.server.stop()
+    for number in range(5):
+        assert program("edit", RAW, "--add-tag", f"tag{number}").code == 6
+    if trouble == "signed out":
+        program.server.start()
+        program.server.faults.add(401, "*", "**")
+        program.server.log.clear()
+    done = program("retry")
+    assert done.code in (3, 6)
+    assert done.err.count(": not tried; it is kept as it was") == 4
+    assert len(json.loads(program.ok("log", "-o", "json").out)) == 5
+    if trouble == "signed out":
+        assert len(program.server.requests()) < 8
+    else:
+        program.server.start()
+    program.server.faults.clear()
+    program.ok("retry")
+    assert {f"tag{number}" for number in range(5)} <= set(program.server.store.get(RAW).tags)
