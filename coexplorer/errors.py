@@ -76,7 +76,12 @@ class ApiError(CoexplorerError):
         outcome_unknown: True when a write may have been carried out anyway (its reply was
             lost).
         retry_after_s: Seconds to wait, if the platform asked for that.
+
+    Attributes:
+        by_page: It was said with a web page, as proxies and firewalls do, never the platform.
     """
+
+    by_page: bool = False
 
     def __init__(
         self,

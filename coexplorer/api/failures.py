@@ -112,6 +112,7 @@ def classify_reply(
     """
     said = find_message(body)
     because = f": {said}" if said else ""
+    by_page = bool(find_page_title(body))
     match status:
         case 401:
             error: ApiError = NotSignedIn(
@@ -120,7 +121,6 @@ def classify_reply(
                 status=status,
             )
         case 403:
-            by_page = bool(find_page_title(body))
             error = classify_forbidden(said, subject=subject, act=act, by_page=by_page)
         case 404 | 410:
             error = NotFound(_not_found(subject), status=status)
@@ -153,6 +153,11 @@ def classify_reply(
         case _:
             error = Rejected(f"the platform refused this (status {status}){because}", status=status)
             error.hint = "fix what its message names, then try again"
+            if by_page or status in (405, 407):
+                error.hint = (
+                    "check whether a proxy or a firewall is in the way, and ask who runs it"
+                )
+    error.by_page = by_page
     return Failure(FailureKind.FINAL, error)
 
 

@@ -19,9 +19,11 @@ from coexplorer.errors import (
     BadReply,
     CatalogError,
     CoexplorerError,
+    Forbidden,
     NotSignedIn,
     PlatformFault,
     RateLimited,
+    Rejected,
     Unreachable,
 )
 from coexplorer.models import Reach
@@ -40,6 +42,8 @@ Answer = TypeVar("Answer")
 
 PASSING = (Unreachable, PlatformFault, RateLimited, BadReply, NotSignedIn)
 """Failures after which the same may go through later."""
+KEPT = (*PASSING, Rejected, Forbidden)
+"""Failures that are no reason to lose a change: it is kept if it can't be sent."""
 
 ENDING = ("SIGTERM", "SIGHUP")
 """Signals that end a command as Ctrl-C does."""
@@ -347,7 +351,9 @@ async def _freshen(
     failure: CoexplorerError | None = None
     try:
         await with_sync_progress(library, work)
-    except (*PASSING, CatalogError) as error:
+    except (*KEPT, CatalogError) as error:
+        if not kept and isinstance(error, Rejected | Forbidden):
+            raise
         status = await library.status()
         hopeless = isinstance(error, NotSignedIn | BadReply) and not kept
         if hopeless or status.synced_at is None:

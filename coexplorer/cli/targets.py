@@ -14,7 +14,7 @@ import msgspec
 from coexplorer.cli import streams
 from coexplorer.cli.completion import complete_assets, complete_assets_or_query, complete_query
 from coexplorer.cli.narration import note, warn
-from coexplorer.cli.session import PASSING, ensure_found, ensure_fresh, look_for_new
+from coexplorer.cli.session import KEPT, ensure_found, ensure_fresh, look_for_new
 from coexplorer.cli.words import is_term, join_words
 from coexplorer.errors import NotFound
 from coexplorer.models import AssetId, Record
@@ -256,7 +256,7 @@ async def _fetch(library: Library, asset_id: AssetId, *, kept: bool) -> Record:
     """Ask the platform for an asset; see `choose_targets`."""
     try:
         return await library.platform.fetch(asset_id)
-    except PASSING:
+    except KEPT:
         known = await library.assets.record(asset_id) if kept else None
         if known is None:
             raise

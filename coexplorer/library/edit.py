@@ -27,6 +27,7 @@ from coexplorer.errors import (
     NoLongerFits,
     NotFound,
     Refused,
+    Rejected,
 )
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.attempt import Attempt, arrived_before, build_result, nothing_to_send
@@ -174,6 +175,7 @@ class Editor:
                 well, unless it is kept unsent and they are with it.
         """
         first, *others = entries
+        entry = first
         try:
             result = await self.carry_out(first, purpose, heard, cut_off=cut_off)
             for entry in others:
@@ -183,9 +185,10 @@ class Editor:
                     entry, purpose, heard, archived=archived, cut_off=cut_off
                 )
         except CoexplorerError as error:
-            if failed_state(error, sent=False) in (State.SKIPPED, State.REFUSED):
-                for entry in others:
-                    await self._leave_out(entry, error)
+            noted = await self._context.run(self._context.journal.entry, entry.id)
+            if noted is not None and noted.state in (State.SKIPPED, State.REFUSED):
+                for other in others:
+                    await self._leave_out(other, error)
             raise
         return result
 
@@ -259,6 +262,8 @@ class Editor:
         if attempt.answered:
             error = await self._judge.confirm_gone(entry.asset_id, failure)
         state = failed_state(error, sent=attempt.sent)
+        if isinstance(error, Rejected) and not (attempt.answered or attempt.sent):
+            state = State.UNSENT  # nobody has refused the change: it could not be asked for yet
         if state is State.SKIPPED and isinstance(error, NoLongerFits) and keeps_text(entry):
             state, error = State.REFUSED, keep_unfit(entry, error)
         gone = isinstance(error, NotFound) and entry.reverses is not None

@@ -25,8 +25,11 @@ _REJECTED = "the platform refused this (status "
 def is_final(error: CoexplorerError) -> bool:
     """Tell whether an error says that the platform, or one of our rules, will never take this."""
     if isinstance(error, Rejected):
-        return not error.outcome_unknown and error.status not in _PASSING
-    return isinstance(error, Forbidden | NotFound | InvalidField)
+        passing = error.by_page or error.status in _PASSING
+        return not error.outcome_unknown and not passing
+    if isinstance(error, Forbidden):
+        return not error.by_page
+    return isinstance(error, NotFound | InvalidField)
 
 
 def was_final(reason: str) -> bool:

@@ -50,6 +50,43 @@ def test_a_token_that_is_refused_everywhere_is_a_question_of_signing_in(program:
     assert_one_sentence(done.err)
 
 
+@pytest.mark.parametrize("fault", [400, 405, 407, 418, 451, "page-403", "page-405"])
+def test_an_edit_that_could_not_even_be_read_for_is_kept_unsent(
+    program: Program, fault: str | int
+) -> None:
+    program.ok("sync")
+    kind = int(fault) if isinstance(fault, int) else "html"
+    status = int(str(fault).rpartition("-")[2])
+    for method in ("GET", "POST"):
+        program.server.faults.add(kind, method, "data_assets/**", status=status)
+    done = program(*WRITE)
+    assert done.code == 5
+    assert "kept unsent, to send: coexplorer retry" in done.out
+    program.server.faults.clear()
+    program.ok("retry")
+    assert program.server.store.get(RAW).description == "my words"
+
+
+@pytest.mark.parametrize("status", [403, 405, 407])
+def test_an_edit_that_a_proxy_refuses_is_kept_unsent(program: Program, status: int) -> None:
+    program.ok("sync")
+    program.server.faults.add("html", "PUT", "data_assets/*", status=status)
+    assert program(*WRITE).code == 5
+    program.server.faults.clear()
+    program.ok("retry")
+    assert program.server.store.get(RAW).description == "my words"
+
+
+def test_an_edit_that_the_platform_refuses_to_read_for_is_kept_as_refused(
+    program: Program,
+) -> None:
+    program.ok("sync")
+    program.server.faults.add(403, "GET", "data_assets/*")
+    assert program(*WRITE).code == 5
+    assert "refused" in program.ok("log", "--entries").out
+    assert "my words" in program.ok("log", "--entries", "-o", "json").out
+
+
 def test_a_yes_that_did_nothing_is_no_success(program: Program) -> None:
     program.ok("sync")
     before = program.server.store.get(RAW)
