@@ -17,7 +17,6 @@ import zlib
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode
 
@@ -143,13 +142,8 @@ class Exchange:
         await self._http.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._http.__aexit__(kind, error, traceback)
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
 
     async def run(self, call: Call) -> Reply:
         """Send a call, follow it to where it is answered, and read the reply.

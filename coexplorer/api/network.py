@@ -20,10 +20,11 @@ import anyio.to_thread
 import httpcore
 import httpx
 
-from coexplorer.api.failures import LONGEST_LINE, Failure, FailureKind, build_unreachable
+from coexplorer.api.failures import Failure, FailureKind, build_unreachable
 from coexplorer.api.heads import Backend, NoReply
 from coexplorer.api.origin import parse_origin
 from coexplorer.api.proxies import Proxy, find_proxy
+from coexplorer.api.refusal_text import LONGEST_LINE
 from coexplorer.api.trust import build_tls, find_sources
 from coexplorer.errors import ConfigError
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from types import TracebackType
 from typing import Self
 
 import anyio
@@ -63,13 +62,8 @@ class Storage:
         await self._http.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._http.__aexit__(kind, error, traceback)
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
 
     @asynccontextmanager
     async def open_stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Stream]:

@@ -14,7 +14,6 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import anyio
@@ -160,13 +159,8 @@ class Transport:
         await self._exchange.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._exchange.__aexit__(kind, error, traceback)
+    async def __aexit__(self, *_: object) -> None:
+        await self._exchange.__aexit__()
 
     @property
     def clock_offset_s(self) -> float:

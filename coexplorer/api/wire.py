@@ -13,7 +13,7 @@ from typing import Final, cast
 import msgspec
 
 from coexplorer.api.calls import LARGEST_PAGE
-from coexplorer.api.failures import find_page_title
+from coexplorer.api.refusal_text import find_page_title
 from coexplorer.api.splitting import split_page
 from coexplorer.assets import (
     LARGEST_BYTES,

@@ -1,4 +1,8 @@
-"""Connections to the catalog's file: opened safely, lent to one thread at a time."""
+"""Connections to the catalog's file: opened safely, lent to one thread at a time.
+
+Opening, freezing, rebuilding and following a file that was replaced share one state, the
+connections that are open: so all of it is here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The catalog: each method is one transaction and may be called from any thread."""
+"""The catalog: each method is one transaction and may be called from any thread.
+
+It is the face of this package, so it is long; what a method does is in the module that it calls.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What the modules of one session share: catalog, journal, events, and the client."""
+"""What the modules of one session share: catalog, journal, events, and the client.
+
+What is known of an asset is here as a whole (the catalog, and what it could not keep), since each
+reply of the platform updates both.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Text → query tree. Reports every mistake at its place, and guesses nothing."""
+"""Text → query tree. Reports every mistake at its place, and guesses nothing.
+
+One reader has the whole grammar, a method for each part of it: apart, they would need each other.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import anyio
 import pytest
 
 from coexplorer.api import Bounds, Client, Patience, Timeouts
-from coexplorer.api.failures import find_message, find_page_title
+from coexplorer.api.refusal_text import find_message, find_page_title
 from coexplorer.api.wire import parse_envelope, parse_ids, parse_rows, read_folder
 from coexplorer.errors import ApiError, BadReply, PlatformFault, Rejected, Unreachable
 from coexplorer.fields import Fields

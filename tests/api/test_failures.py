@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.api.failures import (
-    LONGEST_LINE,
     Act,
     FailureKind,
     build_bad_reply,
     classify_reply,
-    find_message,
     parse_retry_after,
 )
+from coexplorer.api.refusal_text import LONGEST_LINE, find_message
 from coexplorer.errors import (
     ApiError,
     BadReply,

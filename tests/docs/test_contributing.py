@@ -39,6 +39,7 @@ def test_an_answer_needs_no_more_than_six_files(question: str) -> None:
         "setting",
         "editable field",
         "merged",
+        "ask of the library",
         "search language",
         "how long to retry",
         "error's sentence",

@@ -205,6 +205,17 @@ async def change(library: Library, asset: str, what: Change) -> BatchReport:
     return await library.changes.apply(await library.changes.plan([AssetId(asset)], what))
 
 
+async def read_assets(library: Library, server: DemoServer, count: int) -> list[str]:
+    ids = many_assets(server, count)
+    await library.sync.sweep()
+    return ids
+
+
+async def stop(server: DemoServer, library: Library) -> None:
+    server.stop()
+    await is_down(library)
+
+
 async def is_down(library: Library) -> None:
     """Let the session find out, as every command does before it plans."""
     with pytest.raises(Unreachable):
@@ -218,10 +229,8 @@ async def test_the_last_word_wins_whenever_and_in_whichever_order_both_are_sent(
     library: Library, server: DemoServer, word: str, order: int, second: str
 ) -> None:
     one, two, look, wanted = WORDS[word]
-    (asset,) = many_assets(server, 1)
-    await library.sync.sweep()
-    server.stop()
-    await is_down(library)
+    (asset,) = await read_assets(library, server, 1)
+    await stop(server, library)
     first = await change(library, asset, one)
     assert [each.state for each in first.results] == [State.UNSENT]
     if second == "up":
@@ -316,16 +325,14 @@ async def test_a_change_that_is_covered_in_part_loses_no_later_word(
     library: Library, server: DemoServer, case: str, order: int
 ) -> None:
     steps, wanted = PARTLY_COVERED[case]
-    (asset,) = many_assets(server, 1)
-    await library.sync.sweep()
+    (asset,) = await read_assets(library, server, 1)
     for step in steps:
         if isinstance(step, Change):
             await change(library, asset, step)
         elif isinstance(step, int):
             await library.changes.undo(step)
         elif step == "down":
-            server.stop()
-            await is_down(library)
+            await stop(server, library)
         elif step == "up":
             server.start()
             await library.sync.sweep()
@@ -341,10 +348,8 @@ async def test_a_change_that_is_covered_in_part_loses_no_later_word(
 async def test_a_change_says_what_it_took_the_place_of(
     library: Library, server: DemoServer
 ) -> None:
-    one, two = many_assets(server, 2)
-    await library.sync.sweep()
-    server.stop()
-    await is_down(library)
+    one, two = await read_assets(library, server, 2)
+    await stop(server, library)
     await change(library, one, Change(add_tags=("later",)))
     await change(library, two, Change(add_tags=("later",)))
     report = await change(library, one, Change(remove_tags=("later",)))
@@ -435,8 +440,7 @@ async def test_what_was_not_tried_says_the_real_reason(
 async def test_undo_takes_single_tags_back_and_leaves_the_others(
     library: Library, server: DemoServer
 ) -> None:
-    (asset,) = many_assets(server, 1)
-    await library.sync.sweep()
+    (asset,) = await read_assets(library, server, 1)
     first = await change(library, asset, Change(add_tags=("a1",), remove_tags=("bulk",)))
     await change(library, asset, Change(add_tags=("a2",)))
     server.store.update(asset, tags=(*server.store.get(asset).tags, "theirs"))
@@ -451,8 +455,7 @@ async def test_undo_takes_single_tags_back_and_leaves_the_others(
 async def test_undo_never_takes_an_older_change_for_the_last(
     library: Library, server: DemoServer, *, with_one_before: bool
 ) -> None:
-    one, two = many_assets(server, 2)
-    await library.sync.sweep()
+    one, two = await read_assets(library, server, 2)
     number = 0
     if with_one_before:
         yesterday = await change(library, one, Change(values={"description": "yesterday"}))
@@ -477,11 +480,9 @@ async def test_undo_never_takes_an_older_change_for_the_last(
 async def test_undo_gives_up_what_was_not_sent_and_redo_asks_for_it_again(
     library: Library, server: DemoServer, word: str, *, by_number: bool
 ) -> None:
-    (asset,) = many_assets(server, 1)
-    await library.sync.sweep()
+    (asset,) = await read_assets(library, server, 1)
     before = server.store.get(asset)
-    server.stop()
-    await is_down(library)
+    await stop(server, library)
     report = await change(library, asset, WORDS[word][0])
     undone = await library.changes.undo(report.batch_id if by_number else None)
     assert [(each.state, each.withdrawn) for each in undone.results] == [(State.APPLIED, True)]
@@ -505,13 +506,11 @@ async def test_undo_gives_up_what_was_not_sent_and_redo_asks_for_it_again(
 async def test_redo_gives_up_the_undo_that_was_not_sent_and_goes_past_none(
     library: Library, server: DemoServer
 ) -> None:
-    one, two = many_assets(server, 2)
-    await library.sync.sweep()
+    one, two = await read_assets(library, server, 2)
     await change(library, one, Change(add_tags=("older",)))
     await library.changes.undo()
     await change(library, two, Change(values={"description": "newer"}))
-    server.stop()
-    await is_down(library)
+    await stop(server, library)
     undo = await library.changes.undo()
     redo = await library.changes.redo()
     assert [each.batch_id for each in redo.given_up] == [undo.batch_id]
@@ -526,8 +525,7 @@ async def test_redo_gives_up_the_undo_that_was_not_sent_and_goes_past_none(
 async def test_redo_never_takes_an_older_undo_for_the_last(
     library: Library, server: DemoServer
 ) -> None:
-    one, two = many_assets(server, 2)
-    await library.sync.sweep()
+    one, two = await read_assets(library, server, 2)
     await change(library, one, Change(add_tags=("older",)))
     older = await library.changes.undo()
     await change(library, two, Change(values={"description": "mine"}))
@@ -552,8 +550,7 @@ async def test_redo_never_takes_an_older_undo_for_the_last(
 async def test_an_undo_tells_who_changed_a_text_since(
     library: Library, server: DemoServer, first: Change, second: Change, by: str
 ) -> None:
-    (asset,) = many_assets(server, 1)
-    await library.sync.sweep()
+    (asset,) = await read_assets(library, server, 1)
     done = await change(library, asset, first)
     (field,) = first.values
     if by == "a colleague":
@@ -577,14 +574,12 @@ async def test_an_undo_tells_who_changed_a_text_since(
 async def test_a_text_that_was_edited_after_a_lost_reply_is_no_conflict_with_oneself(
     library: Library, server: DemoServer
 ) -> None:
-    (asset,) = many_assets(server, 1)
-    await library.sync.sweep()
+    (asset,) = await read_assets(library, server, 1)
     server.faults.add(FaultKind.LOST, "PUT", "data_assets/*", nth=1)
     server.faults.add(503, "GET", "**", after=1)
     first = await change(library, asset, Change(values={"description": "first"}))
     assert [each.state for each in first.results] == [State.UNKNOWN]
-    server.stop()
-    await is_down(library)
+    await stop(server, library)
     await change(library, asset, Change(values={"description": "second"}))
     server.faults.clear()
     server.start()
@@ -597,8 +592,7 @@ async def test_a_text_that_was_edited_after_a_lost_reply_is_no_conflict_with_one
 async def test_what_waits_is_given_up_with_its_asset(library: Library, server: DemoServer) -> None:
     (asset,) = many_assets(server, 1, archived=True)
     await library.sync.sweep()
-    server.stop()
-    await is_down(library)
+    await stop(server, library)
     await change(library, asset, Change(values={"description": "waits"}))
     server.start()
     report = await change(library, asset, Change(delete=True))
@@ -609,8 +603,7 @@ async def test_what_waits_is_given_up_with_its_asset(library: Library, server: D
 async def test_undo_gives_up_what_of_the_change_was_not_sent(
     library: Library, server: DemoServer
 ) -> None:
-    ids = many_assets(server, 3)
-    await library.sync.sweep()
+    ids = await read_assets(library, server, 3)
     plan = await library.changes.plan("tag:bulk", Change(add_tags=("new",)))
     for asset in ids[1:]:
         server.faults.add(503, "*", f"**{asset}")
@@ -626,8 +619,7 @@ async def test_undo_gives_up_what_of_the_change_was_not_sent(
 async def test_what_an_undo_left_alone_is_named_when_it_goes_out_later(
     library: Library, server: DemoServer
 ) -> None:
-    (asset,) = many_assets(server, 1)
-    await library.sync.sweep()
+    (asset,) = await read_assets(library, server, 1)
     await change(library, asset, Change(values={"description": "mine", "name": "mine"}))
     server.stop()
     await library.changes.undo()
