@@ -67,13 +67,15 @@ def main(assets: int, rounds: int) -> None:
         tell(costs, {title: goal for title, (_, goal) in programs.items()})
 
 
-def make_home(home: Path, catalogs: dict[str, int]) -> None:
+def make_home(home: Path, catalogs: dict[str, int], domain: str = "") -> None:
+    """Make a home with a profile and a catalog of so many assets for each name."""
     config = home / ".config/coexplorer/config.toml"
     config.parent.mkdir(parents=True)
     lines = ['default_profile = "small"']
     for name, count in catalogs.items():
-        lines += [f"[profiles.{name}]", f'domain = "{name}.example.org"', 'token = "cop_none"']
-        path = home / f".cache/coexplorer/catalogs/{name}@{name}.example.org.sqlite3"
+        at = domain or f"{name}.example.org"
+        lines += [f"[profiles.{name}]", f'domain = "{at}"', 'token = "cop_none"']
+        path = home / f".cache/coexplorer/catalogs/{name}@{at}.sqlite3"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fill(path, count)
     config.write_text("\n".join(lines), encoding="utf-8")

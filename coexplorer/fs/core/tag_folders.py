@@ -55,6 +55,11 @@ class TagFolders:
     def set(self, node: Node, tags: tuple[str, ...]) -> None:
         """Move an asset between the folders of tags."""
         tags = tuple(map(intern, tags))
+        if not node.tags and not self._stale.is_watched:  # all of them, when a mount begins
+            for tag in tags:
+                (self._tags.get(tag) or self.ensure(tag)).members.add(node)
+            node.tags = tags
+            return
         former = frozenset(node.tags)
         for tag in former.difference(tags):
             folder = self._tags[tag]

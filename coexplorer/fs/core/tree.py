@@ -69,12 +69,14 @@ class Tree:
 
     def find_id(self, asset_id: AssetId) -> Node | None:
         """Return the asset with that id."""
+        return self._find(asset_id)[1]
+
+    def _find(self, asset_id: AssetId) -> tuple[int, Node | None]:
+        """Return the number that an asset has or would get, and the asset."""
         number = number_of(asset_id)
-        while (node := self._by_number.get(number)) is not None:
-            if node.id == asset_id:
-                return node
+        while (node := self._by_number.get(number)) is not None and node.id != asset_id:
             number = next_number(number)
-        return None
+        return number, node
 
     def find_number(self, number: int) -> Node | None:
         """Return the asset whose inodes are made from `number`."""
@@ -139,9 +141,9 @@ class Tree:
 
     def apply(self, known: KnownAsset, now: float) -> Node:
         """Take over what the catalog says of an asset."""
-        node = self.find_id(known.id)
+        number, node = self._find(known.id)
         if node is None or node.gone:
-            return self._add(known, node)
+            return self._add(known, number, node)
         if node.flags & AssetFlag.DELETED:
             return node
         if known.flags != node.flags:
@@ -209,11 +211,8 @@ class Tree:
 
     # --- Inside
 
-    def _add(self, known: KnownAsset, former: Node | None) -> Node:
+    def _add(self, known: KnownAsset, number: int, former: Node | None) -> Node:
         if former is None:
-            number = number_of(known.id)
-            while number in self._by_number:
-                number = next_number(number)
             node = Node(known.id, number, len(self._slots), b"", (), known.created, known.flags)
             self._slots.append(node)
             self._by_number[number] = node
