@@ -34,13 +34,13 @@ from coexplorer.models import (
 )
 
 LATEST_S: Final = 253_402_300_799
-"""The last second of the year 9999: a later time is no time, and no calendar could show it."""
+"""The last second of the year 9999: a later time is not one, and no calendar could show it."""
 
 LARGEST_BYTES: Final = 2**63 - 1
-"""More than this is no size, and no database could hold it."""
+"""More than this is not a size, and no database could hold it."""
 
 _LONGEST_ODD: Final = 40
-"""Characters that are kept of a state or type that is no text."""
+"""Characters that are kept of a state or type that is not a text."""
 
 # Field of the model → its keys on the wire, today's first.
 _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
@@ -204,7 +204,8 @@ def encode_fields(fields: Editable) -> dict[str, object]:
 def find_odd(asset: Asset) -> dict[str, object]:
     """Return the editable fields, by their keys, that are not simply what the model has of them.
 
-    A tag that is a number, say, or null; or text that is none. They are as the platform said them.
+    A tag that is a number, say, or null; or a text that is not one. They are as the platform sent
+    them.
     """
     obj = decode_json(asset.raw)
     if not isinstance(obj, dict):
@@ -491,7 +492,7 @@ def _texts(value: object) -> tuple[str, ...]:
 def _enum(value: object, prefix: str) -> str:
     """Read ``ready`` and ``DATA_ASSET_STATE_READY`` alike; what is unknown stays, in lower case.
 
-    What is no text is unknown too, and not the same as nothing.
+    What is not a text is unknown too, and not the same as nothing.
     """
     if isinstance(value, (bool, dict, list)):
         return _show_odd(value)

@@ -31,7 +31,7 @@ class Gaps(msgspec.Struct, frozen=True):
 
     Attributes:
         left_out: Rows that name no asset: it has more than it told.
-        cut: Lists of which it showed only a part: what is not in them may be all the same.
+        cut: Lists of which it showed only a part: what is not in them may be in them anyway.
         untold: Lists that it does not have.
     """
 

@@ -473,7 +473,7 @@ def _ensure_editable(theirs: Asset, changed: Sequence[str]) -> None:
     for name in find_uneditable(theirs):
         if name in changed:
             error = InvalidField(name, "what the platform has there is no text, so it stays")
-            error.hint = "coexplorer show tells what it is; mend it on the platform"
+            error.hint = "coexplorer show tells what it is; fix it on the platform"
             raise error
 
 

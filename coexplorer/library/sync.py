@@ -144,7 +144,7 @@ class Sync:
             ids: The assets.
 
         Returns:
-            Whether a list was read anew, so that the query may find other assets now.
+            Whether a list was read again, so that the query may find other assets now.
 
         Raises:
             Refused: The platform does not show all of such a list.
@@ -164,12 +164,12 @@ class Sync:
         for flag in sorted(asked & {*state.gaps.cut, *state.gaps.untold}):
             raise Refused(
                 f"nothing is done by this query: {describe_untold(flag)}",
-                hint="name the assets; or try again: coexplorer sync reads that list anew",
+                hint="name the assets; or try again: coexplorer sync reads that list again",
             )
         return bool(legs)
 
     async def _read_views(self, legs: Sequence[Leg]) -> None:
-        """Read some of the lists of favourites and the like anew."""
+        """Read some of the lists of favourites and the like again."""
         from coexplorer.library.sweep import Sweep  # noqa: PLC0415 - brings httpx
 
         run, catalog = self._context.run, self._context.catalog
