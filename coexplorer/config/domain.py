@@ -16,6 +16,11 @@ _TOKEN = re.compile(r"(?:^|[^a-z0-9])cop_", re.IGNORECASE)
 _HINT = "give a name (acme), a host (codeocean.acme.com) or a URL (https://codeocean.acme.com)"
 
 
+def is_token(text: str) -> bool:
+    """Tell whether a text holds an access token, as it begins on Code Ocean."""
+    return _TOKEN.search(text) is not None
+
+
 class Address(NamedTuple):
     """A platform's address.
 
@@ -39,7 +44,7 @@ def parse_domain(text: str) -> Address:
             elsewhere.
     """
     stripped = text.strip()
-    if _TOKEN.search(stripped):
+    if is_token(stripped):
         # Not echoed either: the screen may be shared.
         raise ConfigError("that is an access token, not the address of a platform", hint=_HINT)
     scheme, host, port = _split(stripped)

@@ -440,6 +440,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("app.help", "Help", ("?",), "Show all keys.", Group.REST, short="help"),
     Command("app.quit", "Quit", ("q", "ctrl+c"), "Leave; nothing typed is lost.", Group.REST),
     Command(
+        "app.quit_now",
+        "Quit from anywhere",
+        ("ctrl+q",),
+        "Leave from anywhere, in fields too; what was typed is offered at the next start.",
+        Group.REST,
+        scope=Scope.ANYWHERE,
+    ),
+    Command(
         "log.unfold",
         "Unfold",
         ("enter",),
@@ -570,7 +578,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "screen.close",
         "Close",
-        ("escape", "q"),
+        ("escape", "q", "ctrl+c"),
         "Go back; a running plan stops after the requests on their way, or at once if pressed "
         "again.",
         Group.REST,

@@ -44,6 +44,9 @@ class Host(Protocol):
     async def deliver_key(self, event: events.Key | events.Paste) -> None:
         """Run a key's command, or hand it, or what was pasted, to what has the focus."""
 
+    async def copy(self, text: str) -> bool:
+        """Put a text on the clipboard; tell whether it was handed on."""
+
     def note_focus(self) -> None:
         """The focus is elsewhere, or fields were closed."""
 
@@ -77,9 +80,6 @@ class MainHost(Host, Protocol):
 
     async def set_mounted(self, *, mounted: bool) -> str:
         """Mount the assets, or unmount them; say what was done."""
-
-    async def copy(self, text: str) -> bool:
-        """Put a text on the clipboard; tell whether it was handed on."""
 
     async def run_editor(self, before: str, text: str) -> Edited:
         """Let the user change a text in $EDITOR."""

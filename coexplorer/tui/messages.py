@@ -96,6 +96,18 @@ class TextRefused(Message):
         super().__init__()
 
 
+class CopyWanted(Message):
+    """The key that copies was pressed in a field.
+
+    Attributes:
+        text: What is selected; empty: nothing.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__()
+
+
 class FieldLeft(Message):
     """A key that may have moved the focus out of a field was handled, and all that it posted.
 

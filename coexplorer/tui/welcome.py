@@ -11,22 +11,24 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from coexplorer.config import Settings, find_paths
-from coexplorer.config.domain import parse_domain
+from coexplorer.config.domain import Address, parse_domain
 from coexplorer.config.file import Profile, check_profile_name, load_config_file
 from coexplorer.config.settings import build_settings
 from coexplorer.config.tokens import GivenToken
-from coexplorer.errors import CoexplorerError, NotSignedIn
+from coexplorer.errors import CoexplorerError, ConfigError, NotSignedIn
 from coexplorer.library import open_library
 from coexplorer.models import Secret
 from coexplorer.text import clean
 from coexplorer.tui.columns import Line, Role, wrap
-from coexplorer.tui.messages import TextEntered, TextRefused
+from coexplorer.tui.credentials import Given, find_fault, read_platform, read_token
+from coexplorer.tui.messages import TextEntered, TextRefused, TextTyped
 from coexplorer.tui.terminal.app import TerminalApp
 from coexplorer.tui.themes import STYLE, build_themes, choose_theme
 from coexplorer.tui.widgets.choices import Choice, Choices
+from coexplorer.tui.widgets.field import go_on
 from coexplorer.tui.widgets.form import FormField
 from coexplorer.tui.widgets.lines import Lines
-from coexplorer.written import unwrap, unwrap_token
+from coexplorer.written import unwrap
 
 
 class Answer(Enum):
@@ -89,7 +91,7 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
 
     def _take_key(self, event: events.Key) -> bool:
         """Go through the choices; Esc goes back."""
-        if event.key in ("escape", "ctrl+c"):
+        if event.key in ("escape", "ctrl+c", "ctrl+q"):
             if self._domain.display and event.key == "escape":
                 self.on_mount()
             else:
@@ -112,10 +114,61 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
 
     def _leave_domain(self, event: events.Key) -> bool:
         """Go on to the token at once: what is typed or pasted behind the key follows."""
+        if event.key in ("tab", "shift+tab") and self.focused is not None:
+            go_on(self.focused, back=event.key == "shift+tab")
+            return True
         leaves = event.key == "enter" and self.focused is self._domain.field
         if leaves:
-            self._ask_token()
+            self.screen.set_focus(self._token.field)
+            # What was pasted before the key may still be on its way to the field.
+            self._domain.field.call_later(self._take_platform)
         return leaves
+
+    def _take_platform(self) -> None:
+        """Name where the token will go, and ask for it; or say what the platform lacks."""
+        self._part(read_platform(self._domain.value))
+        address = self._find_address()
+        if address is not None:
+            self._ask_token(address)
+
+    def _find_address(self) -> Address | None:
+        """Return the platform's address, or say what is wrong with it there."""
+        text = self._domain.value
+        try:
+            if text.strip():
+                return parse_domain(unwrap(text))
+            said = "first say which platform: its name (acme), host or URL"
+            if self._token.value:
+                said = f"that is an access token, so it was put into its field; {said}"
+        except ConfigError as error:
+            said = f"{error.message}; {error.hint}".rstrip("; ")
+        self.screen.set_focus(self._domain.field)
+        self._tell(said, Role.BAD)
+        return None
+
+    def _part(self, given: Given) -> None:
+        """Put a token that stood beside or instead of the platform where nobody can read it."""
+        if given.token and given.token != self._token.value:
+            self._token.field.value = given.token
+        if given.platform != self._domain.value and (given.platform or given.token):
+            self._domain.field.value = given.platform
+
+    def on_text_typed(self, event: TextTyped) -> None:
+        """Tell a platform and a token apart that came together, or in the other's place."""
+        if event.field == "domain":
+            given = read_platform(event.text)
+            if given.token:
+                self._part(given)
+                if given.platform:
+                    self._take_platform()
+                else:
+                    self._find_address()
+        elif event.field == "token":
+            given = read_token(event.text)
+            if given.platform and not self._domain.value.strip():
+                self._domain.field.value = given.platform
+                self._token.field.value = given.token
+                self._take_platform()
 
     def on_choices_clicked(self, event: Choices.Clicked) -> None:
         """A click chooses."""
@@ -138,39 +191,51 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
 
     def on_text_entered(self, event: TextEntered) -> None:
         """Go from the token to the platform."""
-        if event.field == "token":
-            self._tell("asking the platform…", Role.DIM)
-            self.run_worker(self._sign_in(), exclusive=True)
+        if event.field != "token":
+            return
+        address = self._find_address()
+        if address is None:
+            return
+        given = read_token(self._token.value)
+        fault = find_fault(given, address)
+        if fault:
+            self._tell(fault, Role.BAD)
+            self._token.field.select_all()  # what is typed or pasted next is in its place
+            return
+        self._tell(f"asking {address.domain}…", Role.DIM)
+        self.run_worker(self._sign_in(address, Secret(given.token)), exclusive=True)
 
-    def _ask_token(self) -> None:
-        self._tell("make one in your account's settings on the platform", Role.DIM)
+    def _ask_token(self, address: Address) -> None:
+        where = f"the token goes to {address.base_url} and nowhere else"
+        how = "Enter sends it" if self._token.value else "make one in your account's settings there"
+        self._tell(f"{where}; {how}", Role.DIM)
         self.screen.set_focus(self._token.field)
+        self._token.field.enter()
 
     def on_text_refused(self, event: TextRefused) -> None:
         """Say why a field did not take what was pasted."""
         self._tell(event.reason, Role.BAD)
 
-    async def _sign_in(self) -> None:
+    async def _sign_in(self, address: Address, token: Secret) -> None:
         try:
-            token = Secret(unwrap_token(self._token.value))
-            self.exit(await sign_in(unwrap(self._domain.value), token))
+            self.exit(await sign_in(address, token))
         except NotSignedIn:
-            text = "not signed in: the platform does not accept this token; try another one"
+            text = f"not signed in: {address.domain} does not accept this token; try another one"
             self._tell(text, Role.BAD)
+            self._token.field.select_all()
         except CoexplorerError as error:
             self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)
 
 
-async def sign_in(domain: str, token: Secret) -> Settings:
+async def sign_in(address: Address, token: Secret) -> Settings:
     """Try a token on its platform, keep the profile in the config file, return its settings.
 
     Raises:
-        ConfigError: The domain or the profile's name is none, or the file can't be written.
+        ConfigError: The profile's name is none, or the file can't be written.
         ApiError: The platform does not take the token, or can't be reached.
     """
     from coexplorer.config.write import save_profile  # noqa: PLC0415  TOML is written seldom
 
-    address = parse_domain(domain)
     name = address.domain.split(".")[0].split(":")[0]
     check_profile_name(name)
     paths = find_paths()

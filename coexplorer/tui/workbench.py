@@ -72,6 +72,13 @@ class Workbench(CommandScreen[None]):
         return Scope.EDIT if self.desk.editing is not None else Scope.MAIN
 
     @property
+    def leaving_key(self) -> str:
+        """The key that leaves the field with the cursor."""
+        if self.desk.editing is not None and not getattr(self.focused, "leaves", False):
+            return key_of("edit.leave")
+        return super().leaving_key
+
+    @property
     def size_name(self) -> str:
         """How large the details are: one of `SIZES`."""
         return next(name for name in SIZES if self.has_class(name))
@@ -120,6 +127,8 @@ class Workbench(CommandScreen[None]):
             notes.append(self.desk.marked.describe())
         if self.desk.range_start is not None:
             notes.append(f"range: {key_of('mark.range')} ends it")
+        if self.desk.editing is not None and self.coexplorer.memory.trouble:
+            notes.insert(0, f"draft not kept: {self.coexplorer.memory.trouble}")
         self.footer.show_commands(
             self.iter_footer(), self.coexplorer.keymap, note=" · ".join(notes)
         )

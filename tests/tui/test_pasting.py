@@ -361,6 +361,56 @@ async def test_a_token_may_be_pasted_with_what_is_around_it(
             await app.until(lambda: any("signed in" in t for _, t in app.app.notices), around)
 
 
+async def test_a_token_is_sent_to_the_platform_that_is_named_alone(
+    server: DemoServer, settings: Settings
+) -> None:
+    token = server.users[0].token
+    async with running_app(server, settings) as app:
+        await open_sign_in(app)
+        for pasted, said in (
+            ("https://acme.codeocean.com", "not an access token"),
+            (f"https://acme.codeocean.com\r{token}", "is another platform"),
+            (f"{token}\racme.codeocean.com", "is another platform"),
+            ("\x15", "put in the access token first"),
+        ):
+            asked = len(server.log.find_all())
+            if pasted == "\x15":
+                await app.press("ctrl+u")
+            else:
+                app.paste(pasted)
+            await app.press("enter")
+            await app.until_shown(said)
+            assert len(server.log.find_all()) == asked
+        app.paste(f"{settings.domain}\r{token}")
+        await app.press("enter")
+        await app.until(lambda: any("signed in" in t for _, t in app.app.notices), "signed in")
+
+
+@pytest.mark.command("app.quit_now")
+async def test_ctrl_c_in_a_field_copies_or_says_how_to_leave(
+    server: DemoServer, settings: Settings, name: str
+) -> None:
+    _, open_it = FIELDS[name]
+    async with running_app(server, settings) as app:
+        await open_it(app)
+        await app.type("words")
+        before = text_of(app)
+        await app.press("ctrl+c")
+        await app.until(lambda: any("ctrl+q quits" in t for _, t in app.app.notices), "how")
+        assert text_of(app) == before
+        widget = app.app.focused
+        assert isinstance(widget, Field | DescriptionArea)
+        await app.press("shift+left")
+        await app.press("ctrl+c")
+        is_secret = isinstance(widget, Field) and widget.password
+        if not is_secret:
+            await app.until(lambda: any("copied" in t for _, t in app.app.notices), "copied")
+        assert app.app.clipboard == ("" if is_secret else "s")
+        assert text_of(app) == before
+        await app.press("ctrl+q")
+        await app.until(lambda: app.app.has_ended, "the end")
+
+
 def test_a_tag_with_a_comma_may_be_pasted_in_quotes() -> None:
     assert parse_tags('"a, b", c') == ("a, b", "c")
 

@@ -417,6 +417,70 @@ def test_a_first_start_signs_in_by_pasting(server: DemoServer, at_once: bool) ->
         session.wait_for("1 of 9")
 
 
+def paste(text: str) -> str:
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+TOKEN_FIRST = "it was put into its field"
+PASTES = {
+    "both into the platform": ("{url}\r{token}", "", ""),
+    "both into the platform, the other way round": ("{token}\r\n{url}\r\n", "", ""),
+    "both as a shell file has them": ("export D={url}\nexport T='{token}'\n", "", ""),
+    "the token into the platform": ("{token}\r", TOKEN_FIRST, "{url}"),
+    "both into the token": ("\t{url}\r{token}", "", ""),
+    "the platform into the token": ("\t{url}", "", "{token}"),
+}
+
+
+@pytest.mark.parametrize("how", PASTES)
+def test_a_platform_and_a_token_go_where_they_belong(server: DemoServer, how: str) -> None:
+    first, said, then = (
+        text.format(url=server.url, token=server.users[0].token) for text in PASTES[how]
+    )
+    with Session(PROGRAM) as session:
+        session.wait_for("You are not signed in yet")
+        session.write("s")
+        session.wait_for("host or URL")
+        if first.startswith("\t"):
+            session.write("\t")
+        session.write(paste(first.lstrip("\t")))
+        if said:
+            session.wait_for(said)
+        if then:
+            session.wait_for("first say" if said else "make one in your account")
+            session.write(paste(then))
+            if said:
+                session.write("\r")
+        session.wait_for(f"goes to {server.url}")
+        session.wait_for("•" * len(server.users[0].token))
+        assert server.users[0].token not in session.text()
+        session.write("\r")
+        session.wait_for("open data")
+        assert server.users[0].token.encode() not in session.output
+
+
+@pytest.mark.parametrize(
+    ("platform", "said"),
+    [("", "first say which platform"), ("  ", "first say"), ("a b", "is not the address")],
+)
+def test_no_token_is_taken_for_a_platform_that_is_none(
+    server: DemoServer, platform: str, said: str
+) -> None:
+    with Session(PROGRAM) as session:
+        session.wait_for("You are not signed in yet")
+        session.write("s")
+        session.wait_for("host or URL")
+        session.write(f"{platform}\r")
+        session.wait_for(said)
+        session.write("ctrl+u")
+        session.write(f"{server.url}\r")
+        session.wait_for(f"goes to {server.url}")
+        session.write("\r")
+        session.wait_for("put in the access token first")
+        session.write(f"{server.users[0].token}\r")
+        session.wait_for("open data")
+
+
 def test_a_paste_with_escapes_in_it_is_one_text(server: DemoServer) -> None:
     with open_program(server) as session:
         session.wait_for("open data")

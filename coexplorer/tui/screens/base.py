@@ -18,8 +18,8 @@ from textual.worker import Worker
 from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.tui.command_registry import get_command
 from coexplorer.tui.commands import Command, Scope, Situation
-from coexplorer.tui.keys import SHARED, name_key
-from coexplorer.tui.messages import CommandClicked, FieldLeft, TextRefused
+from coexplorer.tui.keys import SHARED, key_of, name_key, show_key
+from coexplorer.tui.messages import CommandClicked, CopyWanted, FieldLeft, TextRefused
 from coexplorer.tui.terminal.bursts import find_burst, find_rest, looks_pasted
 from coexplorer.tui.terminal.screen import TerminalScreen
 
@@ -183,6 +183,31 @@ class CommandScreen(TerminalScreen[Result]):
         """Say why a field did not take what was pasted."""
         event.stop()
         self.say(event.reason, severity="warning")
+
+    def on_copy_wanted(self, event: CopyWanted) -> None:
+        """Copy what is selected; where nothing is, say how to leave: that may be what is meant."""
+        event.stop()
+        if event.text:
+            self.start("copy", partial(self._copy, event.text))
+            return
+        self.say(
+            f"nothing is selected to copy: {self.leaving_key} leaves the field,"
+            f" {key_of('app.quit_now')} quits"
+        )
+
+    async def _copy(self, text: str) -> None:
+        copied = await self.coexplorer.copy(text)
+        self.say("copied what is selected" if copied else "this terminal has no clipboard")
+
+    @property
+    def leaving_key(self) -> str:
+        """The key that leaves the field with the cursor."""
+        own = getattr(self.focused, "leaves", False)
+        return show_key("escape") if own else key_of("screen.close")
+
+    def do_app_quit_now(self) -> None:
+        """Leave, whatever is open; drafts stay."""
+        self.app.exit()
 
     def hold_keys(self, reason: str) -> None:
         """Let keys wait, in their order, until `release_keys` is called with this reason."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from coexplorer.config import Settings
+from coexplorer.config.domain import Address
 from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.library.library import Library
 from coexplorer.models import Secret
@@ -14,6 +15,7 @@ from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.columns import Line, Role, wrap
 from coexplorer.tui.commands import Scope
+from coexplorer.tui.credentials import find_fault, read_token
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import TextEntered, TextTyped
 from coexplorer.tui.screens.base import CommandScreen
@@ -21,7 +23,6 @@ from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.form import FormField
 from coexplorer.tui.widgets.lines import Lines
-from coexplorer.written import unwrap_token
 
 
 class SignInScreen(CommandScreen[bool]):
@@ -90,11 +91,14 @@ class SignInScreen(CommandScreen[bool]):
 
     async def do_form_submit(self) -> None:
         """Try the token, keep it where the old one was kept."""
-        token = Secret(unwrap_token(self._token.value))
-        if not token:
-            self._tell("type the token first", Role.WARN)
+        given = read_token(self._token.value)
+        fault = find_fault(given, Address(self._settings.base_url, self._settings.domain))
+        if fault:
+            self._tell(fault, Role.WARN)
+            self._token.field.select_all()  # what is typed or pasted next is in its place
             return
-        self._tell("asking the platform…", Role.DIM)
+        token = Secret(given.token)
+        self._tell(f"asking {self._settings.domain}…", Role.DIM)
         try:
             await self._library.platform.sign_in(token)
         except CoexplorerError as error:

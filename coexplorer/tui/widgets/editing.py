@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from coexplorer.tui.messages import CopyWanted
 
 
 def map_actions(bindings: Iterable[BindingType]) -> dict[str, str]:
@@ -32,5 +35,9 @@ async def edit_at_once(widget: Widget, actions: dict[str, str], event: events.Ke
         return False
     event.stop()
     event.prevent_default()
-    await widget.run_action(action)
+    if action == "copy" and isinstance(widget, Input | TextArea):
+        is_secret = isinstance(widget, Input) and widget.password
+        widget.post_message(CopyWanted("" if is_secret else widget.selected_text))
+    else:
+        await widget.run_action(action)
     return True

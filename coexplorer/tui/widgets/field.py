@@ -85,7 +85,7 @@ class Field(Input):
         self.cursor_blink = False
         self.field_name = name
         self._choices = choices
-        self._leaves = leaves
+        self.leaves = leaves
         self._separator = separator
         self._paste = paste
         self._span = (0, 0)
@@ -193,7 +193,7 @@ class Field(Input):
                 if choices is not None and choices.chosen is not None and self._is_fresh:
                     self.take(choices.chosen)
                 self.post_message(TextEntered(self.field_name, self.value))
-            case "escape" if self._leaves:
+            case "escape" if self.leaves:
                 self.post_message(TextAbandoned(self.field_name))
             case _ if await edit_at_once(self, _ACTIONS, event):
                 return
@@ -219,7 +219,7 @@ class Field(Input):
                 choices.step(1)
             if choices.chosen is not None:
                 self.take(choices.chosen)
-        elif not self._leaves:
+        elif not self.leaves:
             go_on(self, back=back)
 
     @property
@@ -231,7 +231,7 @@ class Field(Input):
         choices = self._choices
         if choices is None or not choices.choices:
             return False
-        if self._leaves or choices.chosen is not None:
+        if self.leaves or choices.chosen is not None:
             return True
         start, end = self._span
         typed = self.value[start:end].strip().casefold()

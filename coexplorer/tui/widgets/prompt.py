@@ -212,7 +212,7 @@ class Prompt(Vertical, can_focus=True):
         event.prevent_default()
         choices = self._choices
         match event.key:
-            case "escape":
+            case "escape" | "ctrl+c":
                 self._settle(None)
             case "enter" if choices.chosen is not None:
                 self._settle(choices.chosen.value)
