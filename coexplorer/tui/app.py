@@ -61,6 +61,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.library = library
         self.settings = settings
         self.memory = Memory(settings.journal_path)
+        self.memory.tell = partial(self.say, severity="warning")
         self.keymap = build_keymap(settings.keys, settings.actions)
         put_in_force(self.keymap)
         if self.keymap.find(Scope.MAIN, "/") != search.OPENS:

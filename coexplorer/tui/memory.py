@@ -2,23 +2,30 @@
 
 ``….tui.json`` holds searches, last tags, theme and order. Each app that is editing has one draft of
 a kind, ``….draft-PID.json`` (fields in place), ``….form-PID.json`` (a new asset) and
-``….text-PID.json`` (what $EDITOR has), so a lost connection or a crash loses no text. If a file
-can't be read or written, the app forgets what is in it, and nothing else goes wrong.
+``….text-PID.json`` (what $EDITOR has), so a lost connection or a crash loses no text.
+
+A draft that can't be written there, as on a full disk, goes to the folder for temporary files, and
+the user hears of it at once; where that fails, too, it is printed when the app ends. What else
+can't be read or written is forgotten, and nothing else goes wrong.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from coexplorer.config.paths import ensure_private_dir
-from coexplorer.fields import Fields
+from coexplorer.fields import FIELD_BY_NAME, FieldKind, Fields, changed_fields
+from coexplorer.folders import APP
 from coexplorer.models import AssetId
+from coexplorer.tui.tagtext import format_tags
 
 KEPT_SEARCHES = 100
 KEPT_TAGS = 20
@@ -111,31 +118,60 @@ class Drafts(Generic[_D]):
         stem: What the files' names begin with.
         name: What they go on with.
         kind: What is in them.
+
+    Attributes:
+        file: Where this app's is, in good times.
+        elsewhere: Where it is if it can't be there.
+        unkept: This app's, if it can't be kept at all.
+        error: Why it is not in its place.
     """
 
     def __init__(self, stem: Path, name: str, kind: type[_D]) -> None:
-        self._stem = stem
-        self._name = name
         self._kind = kind
-        self.file = stem.with_name(f"{stem.name}.{name}-{os.getpid()}.json")
+        self._folders = (stem.parent, Path(tempfile.gettempdir()))
+        self._names = (f"{stem.name}.{name}-", f"{APP}-{os.getuid()}-{stem.name}.{name}-")
+        self._files = [
+            folder / f"{begin}{os.getpid()}.json"
+            for folder, begin in zip(self._folders, self._names, strict=True)
+        ]
+        self.file = self._files[0]
+        self.unkept: _D | None = None
+        self.elsewhere: Path | None = None
+        self.error: OSError | None = None
 
     def save(self, draft: _D) -> None:
-        """Keep this app's."""
-        _save(self.file, draft)
+        """Keep this app's: in its place, or else among the temporary files."""
+        self.error = None
+        for path in self._files:
+            error = _save(path, draft, private=path is self.file)
+            if error is None:
+                self.unkept, self.elsewhere = None, None if path is self.file else path
+                if path is self.file:
+                    drop_file(self._files[1])
+                return
+            self.error = self.error or error
+        self.unkept, self.elsewhere = draft, None
 
     def drop(self) -> None:
         """Forget this app's."""
-        self.file.unlink(missing_ok=True)
+        self.unkept = self.elsewhere = self.error = None
+        for path in self._files:
+            drop_file(path)
 
     def take(self) -> list[tuple[Path, _D]]:
         """Return the drafts of apps that are no longer alive, each with its file."""
         found = []
-        with contextlib.suppress(OSError):
-            for path in sorted(self._stem.parent.glob(f"{self._stem.name}.{self._name}-*.json")):
-                draft = _load(path, self._kind)
-                if draft is not None and (draft.pid == os.getpid() or not _is_alive(draft.pid)):
-                    found.append((path, draft))
+        for folder, begin in zip(self._folders, self._names, strict=True):
+            with contextlib.suppress(OSError):
+                for path in sorted(folder.glob(f"{glob.escape(begin)}*.json")):
+                    draft = _load(path, self._kind)
+                    if draft is not None and (draft.pid == os.getpid() or not _is_alive(draft.pid)):
+                        found.append((path, draft))
         return found
+
+    def is_ours(self, path: Path) -> bool:
+        """Tell whether a file is where this app keeps its draft."""
+        return path in self._files
 
 
 class Memory:
@@ -152,6 +188,8 @@ class Memory:
         self.forms = Drafts(stem, "form", FormDraft)
         self.texts = Drafts(stem, "text", TextDraft)
         self._draft_of: AssetId | None = None
+        self._trouble = ""
+        self.tell: Callable[[str], None] = lambda _: None
         self.remembered = _load(self._file, Remembered) or Remembered()
 
     def save(self) -> None:
@@ -181,6 +219,7 @@ class Memory:
         """Keep what is being typed, and in which field; see `EditDraft`."""
         self._draft_of = asset_id
         self.edits.save(EditDraft(asset_id, name, base, mine, os.getpid(), field, kept))
+        self._tell_trouble()
 
     def drop_draft(self, asset_id: AssetId | None = None) -> None:
         """Forget what this app was typing, of this asset if one is given."""
@@ -190,15 +229,74 @@ class Memory:
     def save_form(self, texts: dict[str, str], switched: dict[str, bool], field: str) -> None:
         """Keep what is being filled in; the caller leaves secrets out."""
         self.forms.save(FormDraft(texts, switched, os.getpid(), field))
+        self._tell_trouble()
 
     def save_text(self, before: str, text: str, path: str = "") -> None:
         """Keep what is being written in $EDITOR."""
         self.texts.save(TextDraft(before, text, path, os.getpid()))
+        self._tell_trouble()
+
+    @property
+    def trouble(self) -> str:
+        """Why a draft is not in its place, in a few words; empty: nothing is wrong."""
+        for kind in (self.edits, self.forms, self.texts):
+            if kind.error is not None:
+                return (kind.error.strerror or str(kind.error)).lower()
+        return ""
+
+    def _tell_trouble(self) -> None:
+        """Say it once when a draft can't be kept in its place, and once when it can again."""
+        kinds = (self.edits, self.forms, self.texts)
+        if any(kind.unkept is not None for kind in kinds):
+            told = (
+                f"what you type can't be kept at the moment ({self.trouble}):"
+                " make room, or save it before you leave"
+            )
+        elif places := [kind.elsewhere.parent for kind in kinds if kind.elsewhere is not None]:
+            told = f"what you type is kept in {places[0]} for now ({self.trouble}): make room"
+        else:
+            told = ""
+        if told != self._trouble:
+            self._trouble = told
+            self.tell(told or "what you type is kept in its place again")
+
+    def tell_unkept(self) -> Iterator[str]:
+        """Yield lines about what is not kept in its place as the app ends, the texts included."""
+        for kind in (self.edits, self.forms, self.texts):
+            if kind.unkept is not None:
+                kind.save(kind.unkept)  # type: ignore[arg-type]  # of the same kind
+            if kind.elsewhere is not None:
+                yield f"what you were typing is in {kind.elsewhere}: the next start offers it"
+            if kind.unkept is not None:
+                yield f"what you were typing could not be kept ({self.trouble}); this is it:"
+                yield from describe_draft(kind.unkept)
 
 
 def drop_file(path: Path) -> None:
-    """Forget a draft of another run."""
-    path.unlink(missing_ok=True)
+    """Forget a draft; one that can't be removed, as on a disk that is read-only, stays."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def describe_draft(draft: EditDraft | FormDraft | TextDraft) -> Iterator[str]:
+    """Yield what was typed, line by line, as people read it."""
+    match draft:
+        case EditDraft():
+            for name in changed_fields(draft.base, draft.mine):
+                field = FIELD_BY_NAME[name]
+                of_set = field.kind is FieldKind.SET
+                text = (
+                    format_tags(field.set_of(draft.mine)) if of_set else field.text_of(draft.mine)
+                )
+                yield f"--- {name} of {draft.name}"
+                yield from text.split("\n")
+        case FormDraft():
+            for name, text in draft.texts.items():
+                if text:
+                    yield f"--- {name} of the new asset"
+                    yield from text.split("\n")
+        case TextDraft():
+            yield from draft.text.split("\n")
 
 
 def _put_first(texts: list[str], text: str, most: int) -> None:
@@ -215,21 +313,31 @@ _T = TypeVar("_T")
 
 def _load(path: Path, kind: type[_T]) -> _T | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        # The folder of temporary files is everybody's: only a plain file of ours is read there.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            if os.fstat(file.fileno()).st_uid != os.getuid():
+                return None
+            return msgspec.json.decode(file.read(), type=kind)
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def _save(path: Path, content: object) -> None:
-    with contextlib.suppress(OSError):
-        ensure_private_dir(path.parent)
+def _save(path: Path, content: object, *, private: bool = True) -> OSError | None:
+    """Write a file as a whole; return why that failed, if it did."""
+    try:
+        if private:
+            ensure_private_dir(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")  # 0600
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(msgspec.json.encode(content))
             Path(name).replace(path)
         except OSError:
-            Path(name).unlink(missing_ok=True)  # the disk is full: nothing is left behind
+            drop_file(Path(name))  # the disk is full: nothing is left behind
+            raise
+    except OSError as error:
+        return error
+    return None
 
 
 def _is_alive(pid: int) -> bool:

@@ -13,6 +13,7 @@ import coexplorer
 from coexplorer.config import Settings
 from coexplorer.config.file import DEMO
 from coexplorer.library import open_library
+from coexplorer.text import clean
 from coexplorer.tui import opening
 from coexplorer.tui.app import CoexplorerApp
 from coexplorer.tui.terminal import jobs
@@ -47,6 +48,9 @@ async def _run(settings: Settings) -> int:
     except asyncio.CancelledError:
         if run.ended_by is None:
             raise
+    finally:
+        # Also if the library could not be closed, on the same disk that took no draft.
+        run.tell_unkept()
     app = run.app
     if app is not None and app.last_screen is not None:
         # The catalog is closed by now, so its files stay as they are until somebody changes them.
@@ -82,6 +86,13 @@ class _Run:
     def code(self) -> int:
         """The exit code; of a signal as a shell tells it."""
         return self._code if self.ended_by is None else 128 + self.ended_by
+
+    def tell_unkept(self) -> None:
+        """Print what was being typed and has no place on the disk."""
+        for line in self.app.memory.tell_unkept() if self.app is not None else ():
+            # A terminal that hung up is gone: there is nobody left to tell.
+            with suppress(OSError):
+                sys.stderr.write(f"{clean(line)}\n")
 
     async def open(self, settings: Settings) -> None:
         """Open the library and the app, and stay until both are closed."""

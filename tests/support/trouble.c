@@ -4,7 +4,8 @@
  *   change  to open for writing, make, rename, remove, change the mode (a read-only disk)
  *   look    to ask for, list or open anything (rights, a network disk that is gone)
  *   data    to write or to flush what is open (a full disk)
- *   read    to read what is open (a bad disk) */
+ *   read    to read what is open (a bad disk)
+ * With TROUBLE_WHILE set, they fail only while that file is there. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -15,11 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 enum { MAKE = 1, CHANGE = 2, LOOK = 4, DATA = 8, READ = 16 };
-static char root[4096];
+static char root[4096], file[4096];
 static int kinds, number, met;
 
 int set_trouble(const char *folder, const char *calls, int with) {
@@ -34,11 +36,13 @@ int set_trouble(const char *folder, const char *calls, int with) {
 }
 
 __attribute__((constructor)) static void begin(void) {
+    snprintf(file, sizeof file, "%s", getenv("TROUBLE_WHILE") ? getenv("TROUBLE_WHILE") : "");
     const char *folder = getenv("TROUBLE"), *calls = getenv("TROUBLE_CALLS"), *with = getenv("TROUBLE_ERRNO");
     if (folder && calls && with) set_trouble(folder, calls, atoi(with));
 }
 
 static int is_below(const char *path) {
+    if (*file && syscall(SYS_faccessat, AT_FDCWD, file, F_OK)) return 0;
     size_t size = strlen(root);
     return size && path && !strncmp(path, root, size) && (!path[size] || path[size] == '/');
 }

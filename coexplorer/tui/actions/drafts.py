@@ -68,14 +68,14 @@ async def _edit_on(screen: Workbench, path: Path, draft: EditDraft) -> None:
         kept=draft.kept,
     )
     edit.keep_draft(screen, draft.mine)
-    if screen.coexplorer.memory.edits.file != path:
+    if not screen.coexplorer.memory.edits.is_ours(path):
         drop_file(path)
 
 
 async def _fill_in_on(screen: Workbench, path: Path, draft: FormDraft) -> None:
     memory = screen.coexplorer.memory
     memory.save_form(draft.texts, draft.switched, draft.field)
-    if memory.forms.file != path:
+    if not memory.forms.is_ours(path):
         drop_file(path)
     await new.fill_in(screen, draft)
 

@@ -231,7 +231,10 @@ class MainScreen(Workbench):
 
     def on_fields_typed(self, event: FieldsTyped) -> None:
         """Keep the draft: a lost connection takes nobody's words."""
+        trouble = self.coexplorer.memory.trouble
         edit.keep_draft(self, event.mine)
+        if self.coexplorer.memory.trouble != trouble:
+            self.show_footer()
 
     def on_fields_entered(self, event: FieldsEntered) -> None:
         """Save the fields."""
