@@ -171,11 +171,14 @@ def build_change_details(
     return lines
 
 
-def build_log_title(changes: int | None, unsent: int, refused: int) -> str:
+def build_log_title(
+    changes: int | None, unsent: int = 0, refused: int = 0, stopped: int = 0
+) -> str:
     """Return the title of the log; None: it is still being read."""
     if changes is None:
         return "Log: reading…"
     parts = [plural(changes, "change")]
     parts += [f"{unsent:,} unsent"] if unsent else []
+    parts += [f"{stopped:,} stopped"] if stopped else []
     parts += [f"{refused:,} refused"] if refused else []
     return f"Log: {', '.join(parts)}"

@@ -49,7 +49,7 @@ class LogPages:
     def __init__(self, library: Library) -> None:
         self._library = library
         self.count: int | None = None
-        self.unsent = self.refused = 0
+        self.unsent = self.refused = self.stopped = 0
         self._batches: list[Batch] = []
         self._read = 0
         self._unfolded: dict[int, list[Entry]] = {}
@@ -71,6 +71,7 @@ class LogPages:
         self.count = await self._library.log.count_batches()
         status = await self._library.status()
         self.unsent, self.refused = status.unsent, status.refused
+        self.stopped = status.stopped
 
     async def load_more(self, row: LogLine, *, near_end: bool) -> bool:
         """Read on where the cursor is: more assets of its change, or more changes.

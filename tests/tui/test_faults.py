@@ -174,7 +174,7 @@ async def test_a_bulk_edit_is_stopped_in_the_middle_and_taken_up_again(
             await app.press("escape")
             await app.until_shown("stopping after the requests on their way", "Esc again")
             await app.press("escape")
-            await app.until_shown(" not done, ", "r goes on")
+            await app.until_shown(" not sent", "r goes on")
             gate.release()
         assert isinstance(app.app.screen, PlanScreen)
         assert any("keep" not in app.stored(row).tags for row in app.main.desk.marked)

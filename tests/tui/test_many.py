@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
 import pytest
 
 from coexplorer.config import Settings
@@ -142,12 +145,60 @@ async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing
         await app.until_shown("stopping after the requests on their way")
         for gate in gates:
             gate.release()
-        await app.until_shown("8 done, 12 not done, 0 left out", "r goes on")
+        await app.until_shown("stopped: 8 done, 12 not sent", "r goes on")
         assert sum(asset.tags == ("keep",) for asset in server.store.assets()) == CONCURRENCY
-        assert {entry.state for entry in await app.library.log.unsent()} == {State.UNSENT}
+        assert {entry.state for entry in await app.library.log.kept()} == {State.STOPPED}
+        assert not await app.library.log.unsent()
         await app.press("r")
         await app.until_shown("20 done, 0 failed")
         assert len(server.log.find_all("PUT")) == 20
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 3, 8])
+@pytest.mark.parametrize("key", ["escape", "ctrl+c", "q"])
+async def test_a_plan_that_is_cancelled_counts_what_has_arrived(
+    server: DemoServer, settings: Settings, arrived: int, key: str
+) -> None:
+    add_assets(server)
+    async with running_app(server, settings) as app:
+        after = [server.hooks.after("PUT") for _ in range(arrived)]
+        before = [server.hooks.before("PUT") for _ in range(CONCURRENCY - arrived)]
+        await tag_all(app)
+        for gate in (*after, *before):
+            await gate.arrived()
+        await app.press(key)
+        await app.until_shown("stopping after the requests on their way")
+        await app.press(key)
+        for gate in after:
+            gate.release()
+        await app.until_shown(f"stopped: {arrived} done, {20 - arrived} not sent", "r goes on")
+        assert sum(asset.tags == ("keep",) for asset in server.store.assets()) == arrived
+        for gate in before:
+            gate.release()
+        await app.press("r")
+        await app.until_shown("20 done, 0 failed")
+        assert all(asset.tags == ("keep",) for asset in server.store.assets())
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+async def test_a_plan_that_is_stopped_while_it_is_written_down_has_sent_nothing(
+    server: DemoServer, settings: Settings, presses: int
+) -> None:
+    add_assets(server)
+    async with running_app(server, settings) as app:
+        await app.library.log.ensure_journal()
+        with contextlib.closing(sqlite3.connect(settings.journal_path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await tag_all(app)
+            await app.until_shown("Esc stop")
+            for _ in range(presses):
+                await app.press("escape")
+            other.rollback()
+        await app.until_shown("stopped: 0 done, 20 not sent", "r goes on")
+        assert not server.log.find_all("PUT")
+        assert {entry.state for entry in await app.library.log.kept()} == {State.STOPPED}
+        await app.press("r")
+        await app.until_shown("20 done, 0 failed")
 
 
 async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
@@ -163,18 +214,18 @@ async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
         for gate in gates:
             await gate.arrived()
             gate.release()
-        await app.until_shown("8 done, 12 not done, 0 left out")
+        await app.until_shown("stopped: 8 done, 12 not sent")
         await app.press("escape", "L")
-        await app.until_shown("12 unsent")
+        await app.until_shown("12 stopped")
         await app.press("enter")
-        await app.until_shown("unsent     +keep")
+        await app.until_shown("stopped    +keep")
         await app.press("j", "x")
-        await app.until_shown("11 unsent")
+        await app.until_shown("11 stopped")
         await app.press("k", "x")
         await app.until_shown("discard all 11")
         await app.press("a")
-        await app.until_gone("unsent")
-        assert not await app.library.log.unsent()
+        await app.until_gone("11 stopped")
+        assert not await app.library.log.kept()
         await app.press("escape")
         await app.until_gone("Log: ")
         await app.until_gone("unsent")

@@ -149,8 +149,8 @@ async def test_an_undo_of_many_has_a_bar_can_be_stopped_and_names_what_it_left(
         await app.until_shown("stopping")
         for gate in gates:
             gate.release()
-        await app.until_shown("not done")
-        kept = await app.library.log.unsent()
+        await app.until_shown("not sent")
+        kept = await app.library.log.kept()
         assert kept
         await app.press("r")
         await app.until_shown("0 failed")

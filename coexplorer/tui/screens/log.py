@@ -78,7 +78,7 @@ class LogScreen(CommandScreen[Entry | None]):
         self.app.clear_notifications()
         self.set_focus(self._list)
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
-        self._rule.show_title(build_log_title(None, 0, 0))
+        self._rule.show_title(build_log_title(None))
         self.start("log", self._load)
 
     def on_resize(self) -> None:
@@ -128,7 +128,7 @@ class LogScreen(CommandScreen[Entry | None]):
 
     def _show_title(self) -> None:
         pages = self._pages
-        title = build_log_title(pages.count, pages.unsent, pages.refused)
+        title = build_log_title(pages.count, pages.unsent, pages.refused, pages.stopped)
         self._rule.show_title(f"{title} · {self._busy}" if self._busy else title)
 
     @property

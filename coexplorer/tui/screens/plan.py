@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from functools import partial
 from typing import ClassVar
 
+import anyio
 import msgspec
 from textual.app import ComposeResult
 from textual.worker import Worker
 
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.bulk import OnProgress, Stopping
-from coexplorer.library.entries import Action
+from coexplorer.library.entries import Action, State
 from coexplorer.library.library import Library
 from coexplorer.library.plans import Plan
 from coexplorer.library.results import BatchProgress, BatchReport
@@ -35,6 +37,8 @@ from coexplorer.tui.widgets.lines import Lines
 from coexplorer.tui.widgets.picker import Picker
 
 BAR_CELLS = 40
+LONGEST_LOOK_S = 3.0
+"""So long it may take to look what has arrived of a change that was stopped."""
 CLOSE = "screen.close"
 NO_WAY_BACK = (Action.DELETE, Action.CREATE)
 """What nothing takes back."""
@@ -100,6 +104,9 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._batch_id = resumes
         self._report: BatchReport | None = None
         self._worker: Worker[None] | None = None
+        self._looking: Worker[None] | None = None
+        self._counts: BatchProgress | None = None
+        self._newest: int | None = None
         self._stopping = False
         self._rule = Rule()
         self._progress = Lines(id="progress")
@@ -157,7 +164,10 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     @property
     def _is_busy(self) -> bool:
-        return self._worker is not None and not self._worker.is_finished
+        return any(
+            worker is not None and not worker.is_finished
+            for worker in (self._worker, self._looking)
+        )
 
     def _show(self) -> None:
         cells = self.app.size.width
@@ -221,35 +231,54 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self._set_out("resume", partial(self._library.changes.resume, self._batch_id))
 
     def _set_out(self, name: str, carry_out: Start) -> None:
-        self._stopping = False
+        self._stopping, self._counts, self._looking = False, None, None
         self._worker = self.start(name, partial(self._carry_out, carry_out))
         self._show_keys()
 
     async def _carry_out(self, carry_out: Start) -> None:
+        self._newest = await self._find_newest()
         try:
             self._finish(await carry_out(progress=self._tell, stopping=lambda: self._stopping))
         finally:
             await self._look_back()
 
+    async def _find_newest(self) -> int:
+        batches = await self._library.log.batches(limit=1)
+        return batches[0].id if batches else 0
+
     async def _look_back(self) -> None:
         """After an error or a stop, show what is done and what is not."""
-        if self._worker is not None and self._worker.is_cancelled and self._batch_id:
-            self.start("look back", self._load_report)
+        if self._worker is not None and self._worker.is_cancelled:
+            self._looking = self.start("look back", self._load_report)
         self.call_after_refresh(self._show_keys)
 
     async def _load_report(self) -> None:
-        self._finish(await self._library.changes.report(self._batch_id))
+        """Show how far it got; of what was on its way the platform is asked first."""
+        newest = None if self._newest is None else await self._find_newest()
+        batch_id = self._batch_id or newest
+        if batch_id is None or (not self._batch_id and batch_id == self._newest):
+            self._progress.show([(("stopped before anything was sent", Role.WARN),)])
+            return
+        report = await self._library.changes.report(batch_id)
+        self._finish(report)
+        if report.of(State.UNKNOWN):
+            self._progress.show([(("stopped; asking what has arrived…", Role.WARN),)])
+            with suppress(CoexplorerError), anyio.move_on_after(LONGEST_LOOK_S):
+                await self._library.changes.settle_batch(batch_id)
+            self._finish(await self._library.changes.report(batch_id))
 
     def _tell(self, progress: BatchProgress) -> None:
-        self._batch_id = progress.batch_id
+        self._batch_id, self._counts = progress.batch_id, progress
         if self._stopping:
-            self._show_stopping(progress.done)
+            self._show_stopping()
         else:
             self._progress.show([build_bar(progress, self.app.size.width)])
 
-    def _show_stopping(self, done: int | None = None) -> None:
+    def _show_stopping(self) -> None:
         text = "stopping after the requests on their way"
-        text = text if done is None else f"{text} ({done:,} done)"
+        if self._counts is not None:
+            done = self._counts.done - self._counts.failed
+            text = f"{text} ({done:,} of {self._counts.total:,} done)"
         self._progress.show(
             [((text, Role.WARN), (f"; {key_of(CLOSE)} again cancels it", Role.DIM))]
         )
@@ -260,10 +289,14 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         given_up = sum(result.withdrawn for result in report.results)
         done, failed, skipped = len(report.applied), len(report.failed), len(report.skipped)
         done -= given_up
-        role = Role.BAD if failed else Role.GOOD
-        stopped = self._stopping
-        how = "not done" if stopped else "failed"
-        text = f"{done:,} done, {failed:,} {how}, {skipped:,} left out"
+        unknown, held = len(report.of(State.UNKNOWN)), len(report.of(State.STOPPED))
+        stopped = self._stopping or held > 0
+        failed -= unknown + held
+        text = f"{'stopped: ' if stopped else ''}{done:,} done"
+        text += f", {held:,} not sent" if stopped else ""
+        text += f", {unknown:,} that may have arrived" if unknown else ""
+        text += f", {failed:,} failed" if failed or not stopped else ""
+        text += f", {skipped:,} left out" if skipped or not stopped else ""
         if given_up:
             text += f", {given_up:,} given up"
         leaves = f"{key_of(CLOSE)} leaves"
@@ -277,6 +310,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             hint = f"; refused changes stay in the log, {leaves}"
         # Where there is little room: the footer has the keys, too.
         fits = width(text + hint) <= self.app.size.width
+        role = Role.BAD if failed or unknown else Role.WARN if held else Role.GOOD
         self._progress.show([((text, role), (hint if fits else "", Role.DIM))])
         self._list.move_to(0)
         self._show()
@@ -294,7 +328,10 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self._worker.cancel()
             self.dismiss(None)
         elif self._is_busy and self._worker is not None:
-            if self._stopping:
+            if self._looking is not None and not self._looking.is_finished:
+                self._looking.cancel()
+                self.dismiss(self._report)
+            elif self._stopping:
                 self._worker.cancel()
                 self._progress.show([(("stopped", Role.WARN),)])
             else:
