@@ -357,27 +357,37 @@ def test_an_editor_that_stops_stops_the_app_with_it(
 
 HOOK = """
 import os, signal, sys
-nth, number, when = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+mode, number, when, struck = bytes.fromhex(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5]
 del sys.argv[1:]
-written, real = 0, os.write
+real = os.write
+
+def write_all(descriptor, data):
+    while data:
+        data = data[real(descriptor, data):]
 
 def write(descriptor, data):
-    global written
     if not os.isatty(descriptor):
         return real(descriptor, data)
-    written += 1
-    if written == nth and when == "before":
-        os.kill(os.getpid(), number)
-    done = real(descriptor, data)
-    if written == nth and when == "after":
-        os.kill(os.getpid(), number)
-    return done
+    data, at = bytes(data), bytes(data).find(mode)
+    if not mode or at < 0 or os.path.exists(struck):
+        return real(descriptor, data)
+    at += len(mode) if when == "after" else 0
+    write_all(descriptor, data[:at])
+    os.close(os.open(struck, os.O_CREAT | os.O_WRONLY))
+    os.kill(os.getpid(), number)
+    write_all(descriptor, data[at:])
+    return len(data)
 
 os.write = write
 from coexplorer.cli import main
 main()
 """
-"""The program, which sends itself a signal at its nth write to the terminal."""
+"""The program, which sends itself a signal as it writes a sequence for the first time."""
+
+MODE = re.compile(rb"\x1b\[[?>=][0-9;]*[a-z]|\x1b[=>]")
+"""What sets a mode of the terminal, or takes it back."""
+FRAME = re.compile(rb"\x1b\[\?2026[hl$]")
+"""What is around each frame, and is not left on."""
 
 NUMBERS = [
     signal.SIGTERM,
@@ -389,9 +399,9 @@ NUMBERS = [
 ]
 
 
-def run_with_signal(script: Path, nth: int, number: int, when: str) -> Session:
-    """Run the program from its start to its end."""
-    argv = [sys.executable, str(script), str(nth), str(number), when]
+def run_with_signal(script: Path, mode: bytes, number: int, when: str, struck: Path) -> Session:
+    """Run the program from its start to its end, with a signal at a sequence that it writes."""
+    argv = [sys.executable, str(script), mode.hex(), str(int(number)), when, str(struck)]
     with Session(argv, columns=100, rows=34) as session:
         with suppress(TimeoutError):
             session.wait_for("synced", timeout_s=60)
@@ -400,35 +410,37 @@ def run_with_signal(script: Path, nth: int, number: int, when: str) -> Session:
                 session.write("q")  # what is typed around a stop is thrown away
                 session.wait_quiet(quiet_s=0.3)
         session.wait_exit()
-        assert session.modes_left_on() == [], (nth, number, when)
-        assert session.is_cooked(), (nth, number, when)
+        assert session.modes_left_on() == [], (mode, number, when)
+        assert session.is_cooked(), (mode, number, when)
     return session
 
 
 @pytest.mark.usefixtures("signed_in")
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("first_frame", [True, False])
-def test_a_signal_at_any_write_leaves_no_mode_on(
+def test_a_signal_at_any_mode_that_is_set_or_taken_back_leaves_none_on(
     tmp_path: Path, when: str, *, first_frame: bool
 ) -> None:
+    """Each is struck in a run of its own, however many of them one write to the terminal has."""
     script = tmp_path / "hook.py"
     script.write_text(HOOK)
     open_once()
-    ended = 0
-    first = (when == "after") * 2 + first_frame
-    for nth in range(1, 200):
-        number = NUMBERS[(first + nth) % len(NUMBERS)]
+
+    def run(mode: bytes, number: int, struck: Path) -> Session:
         if not first_frame:
             files = find_files(os.environ)
             assert files is not None
             Path(files[1]).unlink(missing_ok=True)
-        session = run_with_signal(script, nth, number, when)
-        if session.status != 0:
-            assert session.status in (128 + number, -number), (nth, number)
-            ended += 1
-        elif number != signal.SIGTSTP:
-            break
-    else:
-        pytest.fail("it never came to its end")
-    # How many writes there are depends on how much fits into each: it was at more than the first.
-    assert ended >= (2 if first_frame else 4)
+        return run_with_signal(script, mode, number, when, struck)
+
+    whole = run(b"", 0, tmp_path / "never")
+    assert whole.status == 0
+    modes = [each for each in dict.fromkeys(MODE.findall(whole.output)) if not FRAME.match(each)]
+    assert {b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?2004h"} <= set(modes)
+    for nth, mode in enumerate(modes, (when == "after") * 2 + first_frame):
+        number = NUMBERS[nth % len(NUMBERS)]
+        struck = tmp_path / f"struck-{nth}"
+        session = run(mode, number, struck)
+        assert struck.exists(), mode
+        # At the very end the exit code is decided already.
+        assert session.status in (0, 128 + number, -number), (mode, number)
