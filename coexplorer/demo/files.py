@@ -36,7 +36,7 @@ class Content(msgspec.Struct, frozen=True):
 
 
 def list_folder(asset: StoredAsset, data: Path, path: str) -> list[Entry] | None:
-    """Return one level of an asset's files, folders first, or None when it is no folder.
+    """Return one level of an asset's files, folders first, or None when it is not a folder.
 
     Args:
         asset: The asset.

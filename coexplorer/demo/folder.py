@@ -64,7 +64,7 @@ def empty_folder(data: Path) -> None:
 
 @contextmanager
 def tell_trouble(data: Path) -> Iterator[None]:
-    """Tell what a disk or a database does not do.
+    """Turn a disk's or a database's trouble into one of our errors.
 
     Raises:
         FileTrouble: The disk is full, or the database can't be used.

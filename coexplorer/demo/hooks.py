@@ -61,7 +61,7 @@ class Gate:
 
     @property
     def was_reached(self) -> bool:
-        """Whether a request was, or is, held here."""
+        """Whether a request is held here, or was."""
         return self._arrived.done()
 
     def release(self) -> None:
@@ -76,7 +76,7 @@ class Gate:
         self.release()
 
     async def hold(self) -> None:
-        """Stand still in the server's loop until released."""
+        """Wait in the server's loop until released."""
         if not self._arrived.done():
             self._arrived.set_result(None)
         # Shielded: a request that is cancelled must not release the gate.
@@ -101,7 +101,7 @@ class Hooks:
         return self._add(self._before, Gate(method, pattern))
 
     def after(self, method: str, pattern: str = "*") -> Gate:
-        """Hold the next such request when it was carried out, before its reply is sent."""
+        """Hold the next such request after it was carried out, before its reply is sent."""
         return self._add(self._after, Gate(method, pattern))
 
     def release_all(self) -> None:

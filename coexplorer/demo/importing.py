@@ -66,7 +66,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class BadLineError(ValueError):
-    """A line that is no asset; the message names the file and the line."""
+    """A line that is not an asset; the message names the file and the line."""
 
 
 def import_assets(

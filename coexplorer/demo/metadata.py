@@ -77,7 +77,7 @@ def _find_mistake(field: SchemaField | None, value: object) -> str:
 
 
 def _find_misfit(field: SchemaField, value: object, number: float | None) -> str:
-    """Return in what a value does not fit its field; empty when it does."""
+    """Return how a value does not fit its field; empty if it does."""
     bounds = field.range or {}
     mistake = ""
     if (field.type == "string") != (number is None):

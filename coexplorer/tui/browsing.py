@@ -26,7 +26,7 @@ class Browsing(msgspec.Struct):
     Attributes:
         text: As typed.
         sort: The order, unless the text gives one.
-        places: Where one was before, the last one last.
+        places: Earlier places, the latest one last.
     """
 
     text: str = ""
@@ -51,7 +51,7 @@ class Browsing(msgspec.Struct):
         return self.query.sort[0]
 
     def sort_by(self, sort: SortKey) -> None:
-        """Sort otherwise; an order in the text gives way."""
+        """Change the order; an order in the text gives way."""
         self.sort = sort
         if self._parse()[1].sort:
             words = (word for word in self.text.split(" ") if not word.startswith("sort:"))

@@ -34,7 +34,7 @@ class Doomed(msgspec.Struct, frozen=True):
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """What there is to delete: as the platform has it, or as last known where it is silent."""
+        """What there is to delete: as the platform has it, or as last known."""
         kept = []
         for record in self.known:
             answer = self.answers.get(record.asset.id)
@@ -46,7 +46,7 @@ class Doomed(msgspec.Struct, frozen=True):
 
     @property
     def gone(self) -> tuple[Record, ...]:
-        """What is on the platform no more."""
+        """What is no longer on the platform."""
         return tuple(r for r in self.known if isinstance(self.answers.get(r.asset.id), NotFound))
 
     @property
@@ -60,7 +60,7 @@ class Doomed(msgspec.Struct, frozen=True):
 
     @property
     def changes(self) -> dict[AssetId, tuple[str, ...]]:
-        """What of it is not as it was known: asset → names of what differs."""
+        """What has changed since it was known: asset → names of what differs."""
         found = {}
         for record in self.known:
             answer = self.answers.get(record.asset.id)
@@ -187,7 +187,7 @@ def _build_many(doomed: Doomed, cells: int) -> list[Line]:
 
 
 def _notes(doomed: Doomed, reading: str) -> list[tuple[str, Role]]:
-    """Say how what is shown was come by: each a sentence."""
+    """Say where what is shown comes from, one sentence each."""
     notes: list[tuple[str, Role]] = []
     changes, one = doomed.changes, len(doomed.known) == 1
     if reading:

@@ -54,7 +54,7 @@ class Repeatable(msgspec.Struct, frozen=True):
 
 
 class Desk:
-    """Where the work lies.
+    """The state of the work at hand.
 
     Args:
         saved_views: Name → query of the views that the user has saved.

@@ -145,7 +145,7 @@ def build_report(report: BatchReport, cells: int) -> list[Outcome]:
 
 
 def _rank(group: tuple[tuple[str, str], list[EditResult]]) -> tuple[bool, int]:
-    """Put what somebody has to look at before what needed no change; largest groups first."""
+    """Put what needs attention before what needed no change; largest groups first."""
     _, results = group
     return all(result.needless for result in results), -len(results)
 

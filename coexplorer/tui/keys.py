@@ -21,7 +21,7 @@ class QuickAction(msgspec.Struct, frozen=True):
 
     Attributes:
         add_tag: Tag to add, or nothing.
-        remove_tag: Tag to take away, or nothing.
+        remove_tag: Tag to remove, or nothing.
         archive: True archives, False unarchives, None leaves that alone.
     """
 
@@ -80,7 +80,7 @@ class _Builder(msgspec.Struct):
     problems: list[str] = []
 
     def find_owner(self, scope: Scope, key: str) -> Command | None:
-        """Return the command that has a key where another one wants it."""
+        """Return the command that already has a key that another one wants."""
         owners = (self.commands.get((each, key)) for each in _find_neighbours(scope))
         return next((BY_ID[owner] for owner in owners if owner is not None), None)
 

@@ -20,7 +20,7 @@ class RowChosen(Message):
 
 
 class RowsMissed(Message):
-    """The list shows rows that are not at hand.
+    """The list shows rows that are not loaded.
 
     Attributes:
         offset: The first one.

@@ -221,7 +221,7 @@ class FaultPlan:
         self.release()
 
     def release(self) -> None:
-        """Let the requests that `FaultKind.SILENCE` holds now go their way."""
+        """Let the requests go that `FaultKind.SILENCE` holds now."""
         with self._changed:
             self._releases += 1
             wakers = list(self._wakers)

@@ -11,7 +11,7 @@ LOWEST_STATUS, HIGHEST_STATUS = 200, 599
 
 
 class FaultScriptError(ValueError):
-    """A line that is no rule; the message names the line."""
+    """A line that is not a rule; the message names the line."""
 
 
 class _Options(TypedDict, total=False):
@@ -35,7 +35,7 @@ def parse_script(text: str) -> list[Rule]:
     """Read a script.
 
     Raises:
-        FaultScriptError: A line is no rule.
+        FaultScriptError: A line is not a rule.
     """
     plan = FaultPlan()
     rules = []

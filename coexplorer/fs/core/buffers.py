@@ -54,7 +54,7 @@ class Buffer:
             of it must be merged with this.
         dirty: Whether `content` waits to be sent.
         written: Whether something was written since the file was last emptied.
-        version: Counts changes, so that who waited knows whether there were any.
+        version: Counts changes, so that whoever waited knows whether there were any.
         failure: The last save failed, and nothing was changed since.
         refusal: A write was refused: what is here is only a part of what was meant, and must never
             be sent. Emptying the file, or closing it, ends that.
@@ -104,7 +104,7 @@ class Buffer:
         self._changed()
 
     def keep_refused(self, offset: int, data: bytes) -> None:
-        """Keep what was refused to be written: its program may have it nowhere else."""
+        """Keep the bytes of a refused write: its program may have them nowhere else."""
         self._reject(offset, data)
 
         start, length = self.inserted
@@ -125,7 +125,7 @@ class Buffer:
         return None if rejected is None else bytes(rejected)
 
     def resize(self, size: int) -> None:
-        """Cut or grow with NULs, as ftruncate does.
+        """Truncate, or grow with NULs, as ftruncate does.
 
         Raises:
             OSError: EFBIG, before anything is allocated.
@@ -144,7 +144,7 @@ class Buffer:
         self._changed()
 
     def replace(self, content: bytes) -> None:
-        """Take a whole new content: a scratch file was renamed here."""
+        """Take entirely new content: a scratch file was renamed here."""
         self.content = bytearray(content)
         self.written = True
         self._changed()
@@ -161,7 +161,7 @@ class Buffer:
             self.dirty = False
 
     def follow(self) -> bool:
-        """Show what the platform has; False when that is shown already.
+        """Show what the platform has; False if that is shown already.
 
         Only for a file that nobody has open for writing, and that has nothing unsent.
         """
@@ -186,7 +186,7 @@ class Buffer:
 
     @property
     def is_empty_wait(self) -> bool:
-        """Whether an empty value waits that perhaps was only emptied to be written next."""
+        """Whether an empty value waits because a program may be about to write it."""
         return self.dirty and not self.written and not self.content
 
     def _changed(self) -> None:
@@ -206,7 +206,7 @@ class MetadataFile:
         writers: Open descriptions that can write; an unlinked file counts its own.
         closing: Those of them that are being closed, and wait for the platform.
         hidden_until: The name was unlinked: it comes back then, if nobody creates it first.
-        detached: It was unlinked or replaced: it is nobody's file any more, and never sent.
+        detached: It was unlinked or replaced: it belongs to no file any more, and is never sent.
     """
 
     slot: int
@@ -226,9 +226,9 @@ def decide_flush(
 
     Args:
         buffer: The file's buffer.
-        touched: Something was written or cut through this open description.
+        touched: Something was written or truncated through this open description.
         other_writer: The opener still holds another writable descriptor of the file.
-        wants_sync: It is an fsync: somebody asks for it, whoever else writes.
+        wants_sync: It is an fsync: somebody asks for it, no matter who else is writing.
     """
     if not touched or not buffer.dirty:
         return Verdict.NOTHING
@@ -240,7 +240,7 @@ def decide_flush(
 
 
 def decide_release(buffer: Buffer, *, other_handle_writes: bool) -> Verdict:
-    """Decide what the last close of an open description does: nobody hears of its errors."""
+    """Decide what the last close of an open description does: its errors reach nobody."""
     if not buffer.dirty or buffer.has_failed or other_handle_writes:
         return Verdict.NOTHING
     return Verdict.WAIT if buffer.is_empty_wait else Verdict.SEND

@@ -1,4 +1,4 @@
-"""Saves that ran into somebody else's change, until a person has looked at it. Pure.
+"""Saves that met somebody else's change, until a person has looked at it. Pure.
 
 Somebody who saves the same again has not seen the other text, whoever has read the file meanwhile:
 scripts compare before they copy. Such a save is merged with the same base as the refused one, so it
@@ -54,7 +54,7 @@ class SaveConflict:
     at: float = 0.0
 
     def is_repeated_by(self, content: bytes, theirs: bytes) -> bool:
-        """Tell whether a save has the same outcome again, as far as that is known without asking.
+        """Tell whether a save would end the same way again, as far as is known without asking.
 
         Args:
             content: What is saved.
@@ -124,7 +124,7 @@ class Conflicts:
             self._conflicts[slot, part] = replace(found, is_seen=True)
 
     def list_parts(self, slot: int) -> list[Part]:
-        """List the files of an asset with a conflict that is not over."""
+        """List the files of an asset whose conflict is not over."""
         return [part for conflicting, part in self._conflicts if conflicting == slot]
 
     def drop(self, slot: int, part: Part) -> SaveConflict | None:
@@ -139,7 +139,7 @@ class Conflicts:
 
 
 def digest_of(content: bytes) -> tuple[int, int]:
-    """Return what tells one text from another."""
+    """Return a digest that tells one text from another."""
     return len(content), zlib.crc32(content)
 
 

@@ -23,7 +23,7 @@ class Source(Protocol):
 
 
 class ContentCache:
-    """ContentCache by their assets' slots.
+    """What is known of files, by their assets' slots.
 
     Args:
         source: The catalog.
@@ -36,25 +36,25 @@ class ContentCache:
         self._ahead: dict[int, float] = {}
 
     def find(self, slot: int) -> Excerpt | None:
-        """Return what is in memory."""
+        """Return what is in memory; the catalog is not asked."""
         return self._pinned.get(slot) or self._kept.get(slot)
 
     def load(self, slot: int, asset_id: AssetId) -> Excerpt | None:
-        """Return what the catalog has, and keep it."""
+        """Return what the catalog has, and cache it."""
         found = self._source.load(asset_id)
         if found is not None:
             self.keep(slot, found)
         return found
 
     def keep(self, slot: int, excerpt: Excerpt) -> None:
-        """Keep what the catalog has; the oldest one goes."""
+        """Cache what the catalog has; the oldest entry goes."""
         self._kept[slot] = excerpt
         self._kept.move_to_end(slot)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
 
     def forget(self, slot: int) -> None:
-        """Read it again when it is needed next."""
+        """Drop it: it is read again when it is next needed."""
         self._kept.pop(slot, None)
 
     def pin(self, slot: int, excerpt: Excerpt) -> None:

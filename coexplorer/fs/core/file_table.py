@@ -109,7 +109,7 @@ class FileTable:
             self.renew(node, part)
 
     def renew(self, node: Node, part: Part) -> None:
-        """Note that a file's text is another one now: a new time, and a new inode.
+        """Note that a file has another text now: it gets a new time and a new inode.
 
         As long as a save of the file is not put right, it gets hardly any younger: ``cp -u``,
         ``rsync -u`` and ``make`` would take what is there for what they have written.
@@ -121,7 +121,7 @@ class FileTable:
         self.move_on(node, part)
 
     def move_on(self, node: Node, part: Part) -> None:
-        """Give a file another inode, so that who has it open goes on reading what he has.
+        """Give a file another inode, so that whoever has it open keeps reading the same text.
 
         Whoever writes it has its present inode, and keeps it until he closes it.
         """
@@ -159,7 +159,7 @@ class FileTable:
         return text
 
     def glance(self, node: Node, part: Part) -> tuple[Inode, int, int] | None:
-        """Return inode, size and time of a file, if there is no more to say; None: look closer.
+        """Return a file's inode, size and time, if that is all there is to say; None: look closer.
 
         That is nearly every file, and what makes a stat fast.
         """
@@ -182,7 +182,7 @@ class FileTable:
         return self._sizes.size(node.slot, part)
 
     def mtime_of(self, node: Node, part: Part) -> int:
-        """Return when a file's present value was written or first seen here, in the same unit."""
+        """Return when a file's present value was written or first seen here, in nanoseconds."""
         seen_ns = self._times.seen_ns(node, part)
         buffer = self._buffer_of(node, part)
         if buffer is None or buffer.mtime_ns is None:
@@ -263,15 +263,15 @@ class FileTable:
         return self._renames.get((node.slot, part))
 
     def expect_writer(self, node: Node, part: Part) -> None:
-        """Let nobody use the kernel's pages of a file: one who opens it to write is on his way."""
+        """Let nobody use the kernel's pages of a file: somebody is about to open it for writing."""
         self._expected[node.slot, part] = time.monotonic() + _LONGEST_WAY_S
 
     def end_expecting(self, node: Node, part: Part) -> None:
-        """Note that he is there."""
+        """Note that the writer has arrived."""
         self._expected.pop((node.slot, part), None)
 
     def is_in_flux(self, node: Node, part: Part) -> bool:
-        """Tell whether what the kernel has of a file may change under who reads it."""
+        """Tell whether what the kernel has of a file may change under its readers."""
         file = self.find_shown(node, part)
         if file is not None and file.writers > file.closing:
             return True
@@ -312,7 +312,7 @@ class FileTable:
         self.note_texts(node, {file.part: text})
 
     def cut(self, node: Node, file: MetadataFile, buffer: Buffer, size: int) -> None:
-        """Cut or grow a file's buffer.
+        """Truncate or grow a file's buffer.
 
         Raises:
             OSError: EFBIG.
@@ -324,7 +324,7 @@ class FileTable:
             buffer.mtime_ns = time.time_ns()
 
     def find_plain(self, node: Node, part: Part) -> bytes | None:
-        """Return the text of a file, if there is nothing to know but its text; otherwise None."""
+        """Return the text of a file if nothing else about it matters; otherwise None."""
         key = (node.slot, part)
         if (
             key in self._files
@@ -432,7 +432,7 @@ class FileTable:
         self.tidy(file)
 
     def tidy(self, file: MetadataFile) -> None:
-        """Show what the platform has, and let a file's state go, when nobody needs it any more."""
+        """Show what the platform has, and drop a file's state once nobody needs it."""
         if file.writers or self._replaced.get((file.slot, file.part)) is file:
             return
         if file.buffer is not None and not file.detached:
@@ -480,7 +480,7 @@ class FileTable:
         return list(self._files.values())
 
     def tidy_inode(self, inode: Inode) -> None:
-        """Let go of the state of a file that only the kernel held."""
+        """Drop the state of a file that only the kernel held."""
         file = self._second_lives.get(inode)
         if file is not None and file.inode != inode:
             del self._second_lives[inode]

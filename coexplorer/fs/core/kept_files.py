@@ -1,6 +1,6 @@
 """A user's own files in an asset's folder, on the disk: beside the journal, for the next mount.
 
-The platform has no place for them. But who moves a file somewhere expects to find it there.
+The platform has no place for them. But whoever moves a file somewhere expects to find it there.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class KeptFiles:
         return stamp is None or _stamp_of(found) == stamp
 
     def remove(self, asset_id: AssetId, name: bytes, stamp: Stamp | None = None) -> None:
-        """Let a file go, unless another mount has changed it since.
+        """Delete a file, unless another mount has changed it since.
 
         Raises:
             OSError: It can't be removed.
@@ -117,7 +117,7 @@ class KeptFiles:
                 raise  # else there are others beside it
 
     def read(self, largest: int) -> Iterator[KeptFile]:
-        """Read all of them that are no larger than that, in bytes.
+        """Read all of them, except those that are larger than that many bytes.
 
         Raises:
             OSError: They can't be read.
@@ -147,7 +147,7 @@ class KeptFiles:
         ]
 
     def find_path(self, asset_id: AssetId, name: bytes) -> bytes:
-        """Return where a file is kept that is called so there."""
+        """Return where a file of that name is kept."""
         return os.path.join(  # noqa: PTH118
             os.fsencode(self.folder), file_name(asset_id, asset_id).encode(), name
         )

@@ -1,6 +1,6 @@
 """Saves whose program was told that they are not finished: they may arrive later. Pure.
 
-What arrives so is this mount's own text. Who saves again, from what the late text was made from,
+What arrives so is this mount's own text. Whoever saves again, from what that was made from,
 means to replace it: that is no conflict with anybody else.
 """
 
@@ -22,7 +22,7 @@ class LateSaves:
         self._saves: OrderedDict[Key, list[tuple[_Digest, _Digest]]] = OrderedDict()
 
     def note(self, key: Key, base: bytes, text: bytes) -> None:
-        """Note that nobody knows whether `text`, made from `base`, arrives."""
+        """Note that nobody knows whether `text`, made from `base`, will arrive."""
         saves = self._saves.setdefault(key, [])
         self._saves.move_to_end(key)
         saves.append((digest_of(base), digest_of(text)))

@@ -1,4 +1,4 @@
-"""What the mount says of itself, line by line, as a file that can be followed. Pure."""
+"""What the mount reports about itself, line by line, as a file that can be followed. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Logbook:
         self.mtime_ns = time.time_ns()
 
     def add(self, line: str) -> None:
-        """Add a line, with its time; where there are too many, the older half goes."""
+        """Add a line, with its time; if there are too many, the older half goes."""
         self.mtime_ns = time.time_ns()
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.mtime_ns // 1_000_000_000))
         self.text += f"{stamp} {line}\n".encode(errors="replace")

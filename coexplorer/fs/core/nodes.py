@@ -75,7 +75,7 @@ class Node:
 
     @property
     def title(self) -> str:
-        """What it is called where something is reported of it."""
+        """What it is called in reports."""
         return self.file_name.decode(errors="replace")
 
     @property

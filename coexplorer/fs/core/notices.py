@@ -1,4 +1,4 @@
-"""What the kernel is told to forget, as the rooms of the mount see it."""
+"""What the kernel is told to forget, as the modules of the mount see it."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ class Notices(Protocol):
         """Make the kernel ask again for a file's attributes, and for its content."""
 
     async def wait_told(self) -> None:
-        """Wait, not for long, until the kernel was told all of that."""
+        """Wait a short while until the kernel has been told all of that."""

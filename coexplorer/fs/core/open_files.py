@@ -94,7 +94,7 @@ class OpenFiles:
         return inode in self._readers
 
     def find_reader(self, inode: int) -> OpenFile | None:
-        """Return who was the last to open that inode for reading."""
+        """Return whoever opened that inode for reading last."""
         readers = self._readers.get(inode)
         return None if readers is None else readers[-1]
 

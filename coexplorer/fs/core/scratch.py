@@ -65,7 +65,7 @@ def is_editors_own(name: bytes) -> bool:
 
 
 def is_perhaps_temporary(name: bytes) -> bool:
-    """Tell whether tools give such names, but people, too: it is kept, without a word about it."""
+    """Tell whether tools, but people too, give such names: the file is kept, and nobody is told."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
@@ -167,7 +167,7 @@ class ScratchStore:
         self.used_bytes += len(scratch.content)
 
     def unlink(self, slot: int, name: bytes) -> Scratch | None:
-        """Take a name away; the content stays while it is open."""
+        """Remove a name; the content stays while it is open."""
         names = self._by_slot.get(slot, {})
         scratch = names.pop(name, None)
         if scratch is None:
@@ -190,14 +190,14 @@ class ScratchStore:
         names[name] = scratch
 
     def release(self, scratch: Scratch, now: float) -> None:
-        """Count one open description less."""
+        """Count one open description fewer."""
         scratch.handles -= 1
         scratch.used = now
         if not scratch.handles and not scratch.name:
             self.drop(scratch)
 
     def drop(self, scratch: Scratch) -> None:
-        """Forget a file altogether: its inode is something else now, or nothing."""
+        """Forget a file: its inode is something else now, or nothing."""
         if self._by_inode.pop(scratch.inode, None) is None:
             return
         self.used_bytes -= len(scratch.content)
@@ -234,7 +234,7 @@ class ScratchStore:
         scratch.is_written = False
 
     def expire(self, now: float) -> list[Scratch]:
-        """Remove and return what nobody opened for ten minutes, but for what is kept."""
+        """Remove and return what nobody opened for ten minutes, except what is kept."""
         late = [
             scratch
             for scratch in self._by_inode.values()

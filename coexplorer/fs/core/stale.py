@@ -38,5 +38,5 @@ class StaleNames:
             self._names.append(Stale(Inode(parent), name, inode))
 
     def mark_link(self, parent: int, node: Node, view: int | None) -> None:
-        """Note that of a link to an asset, which was in `view`, or is only coming."""
+        """Do the same for a link to an asset that was in `view`, or is about to be."""
         self.mark(parent, node.file_name, None if view is None else link_inode(view, node.slot))

@@ -1,4 +1,4 @@
-"""The texts of assets' files, as far as the catalog or a reply has told of them.
+"""The texts of assets' files, as far as the catalog or a reply has shown them.
 
 Everything happens on the event loop; no method waits.
 """

@@ -121,7 +121,7 @@ class Volume:
         self.mount_id: int | None = None
 
     def forget_inode(self, inode: Inode) -> None:
-        """Let go of what only the kernel held."""
+        """Drop what only the kernel held."""
         scratch = self.scratch.find_inode(inode)
         if scratch is not None and not scratch.name and not scratch.handles:
             self.scratch.drop(scratch)
@@ -152,7 +152,7 @@ class Volume:
         return node
 
     def apply_known(self, known: KnownAsset, now: float) -> Node:
-        """Take over where an asset is, of whose texts nothing was seen yet."""
+        """Take over where an asset is, if none of its texts has been seen yet."""
         node = self.tree.apply(known, now)
         self.excerpts.unpin(node.slot)
         return node
@@ -201,14 +201,14 @@ class Volume:
         self.tree.rename(node, fields.name, now, alias=alias)
 
     def remove(self, asset_id: AssetId) -> None:
-        """Take over that an asset is gone."""
+        """Note that an asset is gone."""
         node = self.tree.remove(asset_id)
         if node is not None:
             self.excerpts.forget(node.slot)
             self.notices.forget_inode(node.inode, attributes_only=True)
 
     def delete(self, node: Node, last: Excerpt) -> None:
-        """Take over that an asset was deleted from here; what it was stays readable."""
+        """Note that an asset was deleted from here; what it was stays readable."""
         self.excerpts.pin(node.slot, last)
         self.tree.set_deleted(node)
         self.deleted += 1

@@ -63,7 +63,7 @@ class FileIO:
         return bytes(buffer.content[offset : offset + size])
 
     def write(self, handle: int, offset: int, data: bytes) -> int:
-        """Take over what was written.
+        """Take what was written into the buffer.
 
         Raises:
             InvalidField: It can never be right.
@@ -130,7 +130,7 @@ class FileIO:
             self._saver.save_later(node, file, file.buffer.base if size else file.buffer.sent)
 
     def resize_scratch(self, scratch: Scratch, size: int) -> None:
-        """Cut or grow an editor's own file.
+        """Truncate or grow an editor's own file.
 
         Raises:
             OSError: ENOSPC.
@@ -186,7 +186,7 @@ class FileIO:
         return has_writable(opened.pid, opened.inode or target.inode, name, self._volume.mount_id)
 
     def release(self, handle: int) -> None:
-        """Let an open description go; what is still unsent is sent now, or after a moment."""
+        """Close an open description; what is still unsent is sent now, or after a moment."""
         opened = self._open_files.take(handle)
         target = opened.target
         if isinstance(target, Scratch):

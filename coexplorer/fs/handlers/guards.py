@@ -46,14 +46,14 @@ def build_taker(
 
 
 class WriteGuard:
-    """Refuses writes that are known to be in vain, before they are made."""
+    """Refuses writes that are known to fail, before they are made."""
 
     def __init__(self, volume: Volume, reach: Connectivity) -> None:
         self._options = volume.options
         self._reach = reach
 
     async def check_writable(self, node: Node, *, queues: bool = False) -> None:
-        """Refuse a write before it is made, where it is known to be in vain.
+        """Refuse a write before it is made, if it is known to fail.
 
         The mount's log says why. What is known of the asset's files may have changed meanwhile, if
         there was trouble.

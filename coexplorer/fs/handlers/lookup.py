@@ -30,7 +30,7 @@ _LONGEST_LOOK_S = 1.0
 
 
 class Lookup:
-    """Answers what is where."""
+    """Finds what a name leads to."""
 
     def __init__(
         self, volume: Volume, control: ControlFiles, searches: SearchFolders, stat: Stat
@@ -53,7 +53,7 @@ class Lookup:
         Args:
             parent: The directory.
             name: The name.
-            pid: Who asks: one that is moving something there is shown no former name.
+            pid: Who asks: a process that is moving something there is shown no former name.
         """
         number = find_directory_number(parent)
         if number is not None:

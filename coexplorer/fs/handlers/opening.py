@@ -51,7 +51,7 @@ class Opening:
         self._retries = Retries()
 
     async def open(self, inode: int, flags: int, pid: int) -> pyfuse3.FileInfo:
-        """Open what is there.
+        """Open a file that exists.
 
         Raises:
             pyfuse3.FUSEError: It is gone, read-only, or known to be unwritable now.
@@ -79,7 +79,7 @@ class Opening:
         return self._open_to_write(node, part, inode, flags, pid)
 
     def _open_again(self, former: OpenFile, pid: int) -> pyfuse3.FileInfo:
-        """Open by a descriptor's path what has no name any more."""
+        """Open something that no longer has a name, by a descriptor's path."""
         tgid = self._volume.groups.find(pid)
         opened = replace(former, pid=pid, tgid=tgid, unread=False)
         return self._info(opened, keep_cache=opened.in_pages, direct_io=not opened.in_pages)

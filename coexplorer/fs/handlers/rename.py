@@ -29,7 +29,7 @@ _ASSET_FOLDERS = (Place.ALL, Place.ARCHIVED)
 
 
 class Renaming:
-    """Carries out what the tree's actions mean."""
+    """Turns renames, links and unlinks into changes of assets."""
 
     def __init__(
         self, volume: Volume, library: Library, upstream: Upstream, guard: WriteGuard
@@ -202,7 +202,7 @@ class Renaming:
         await self.keeper.keep(scratch)
 
     def _hide(self, node: Node, part: Part) -> None:
-        """Take a metadata file's name away for a few seconds."""
+        """Hide a metadata file's name for a few seconds."""
         self.volume.files.retire(node, part, time.monotonic() + HIDDEN_S)
 
     # --- Assets
@@ -228,7 +228,7 @@ class Renaming:
     async def _move_former(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
         """Move an asset by a name that it had until a moment ago, which is a link now.
 
-        Whoever renames it has not seen that it has another name. To archive it is meant anyhow.
+        Whoever renames it has not seen that it has another name. They mean to archive it anyway.
         """
         node = self.tree.find_alias(old[1], time.monotonic())
         if node is None or node.folder != old[0]:

@@ -42,7 +42,7 @@ class SearchFolders:
         self._by_view: dict[int, SearchFolder] = {}
 
     def find(self, name: bytes) -> SearchFolder | None:
-        """Return the folder of a query; None for names that are no query, and for dot names."""
+        """Return the folder of a query; None for names that are not queries, and for dot names."""
         folder = self._by_name.get(name)
         if folder is not None:
             self._by_name.move_to_end(name)

@@ -18,7 +18,7 @@ from coexplorer.fs.kernel.procfs import read_command
 
 
 class Showing:
-    """Notes it, at opens and reads."""
+    """Notes what each process is shown, at opens and reads."""
 
     def __init__(self, volume: Volume) -> None:
         self._volume = volume

@@ -51,7 +51,7 @@ class Stat:
         self._directory = build_directory(Inode(0), volume.times.started_ns)
 
     def attributes(self, inode: int, pid: int = 0) -> pyfuse3.EntryAttributes:
-        """Return the attributes of an inode that the kernel knows, for who asks (`pid`).
+        """Return the attributes of an inode that the kernel knows; `pid` asks.
 
         Raises:
             pyfuse3.FUSEError: ENOENT, when it is gone.
@@ -130,7 +130,7 @@ class Stat:
         return None if text is None else self.of_unsent(text)
 
     def of_place(self, place: Place) -> pyfuse3.EntryAttributes:
-        """Return the attributes of what is always there."""
+        """Return the attributes of a place that is always there."""
         started = self._volume.times.started_ns
         if place in DIRECTORY_PLACES:
             links = 2
@@ -153,7 +153,7 @@ class Stat:
         return build_text_file(Inode(place), size, started)
 
     def of_status(self, pid: int, *, by_name: bool = False) -> pyfuse3.EntryAttributes:
-        """Return the attributes of the status, for who asks."""
+        """Return the attributes of the status, for the process that asks."""
         size = self._control.find_status_size(self._volume.groups.find(pid), by_name=by_name)
         return build_text_file(Inode(Place.STATUS), size, self._volume.times.started_ns, life_s=0)
 

@@ -26,7 +26,7 @@ _MOST_FOLDERS = 1000
 
 
 class TagLinks:
-    """Adds, exchanges and takes away tags."""
+    """Adds, exchanges and removes tags."""
 
     def __init__(
         self, volume: Volume, library: Library, saver: Writeback, guard: WriteGuard
@@ -72,7 +72,7 @@ class TagLinks:
         """Answer a symlink into a tag's folder.
 
         Raises:
-            pyfuse3.FUSEError: It is no link to an asset under its name, or it failed.
+            pyfuse3.FUSEError: It is not a link to an asset under its name, or it failed.
         """
         last = target.rstrip(b"/").rsplit(b"/", 1)[-1]
         node = self._tree.find_name_or_former(last, time.monotonic())

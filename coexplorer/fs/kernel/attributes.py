@@ -23,7 +23,7 @@ _LINK = pyfuse3.ModeT(stat.S_IFLNK | 0o777)
 
 
 class Modes:
-    """What things may be used for: by their owner alone, until others may look, too.
+    """File modes: for the owner alone, until others may look too.
 
     What the owner alone has written, and what the log says of it, stays theirs.
     """

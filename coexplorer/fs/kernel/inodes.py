@@ -142,7 +142,7 @@ def split_view(inode: int) -> int | None:
 
 
 class InodeCounter:
-    """Gives out numbers for what has none by nature; none is given twice in a mount."""
+    """Hands out numbers for whatever has none of its own; none is used twice in a mount."""
 
     def __init__(self) -> None:
         self._next = _FIRST_COUNTED
@@ -164,7 +164,7 @@ class LookupCounts:
         self._counts: Counter[int] = Counter()
 
     def add(self, inode: int) -> None:
-        """Note that a reply gave `inode` to the kernel once more."""
+        """Note that a reply gave `inode` to the kernel one more time."""
         owner = owner_of(inode)
         self._counts[owner] = self._counts.get(owner, 0) + 1
 
@@ -173,7 +173,7 @@ class LookupCounts:
         self._counts.update(inodes)
 
     def forget(self, inode: int, count: int) -> Inode | None:
-        """Take `count` lookups back; return the thing that nobody holds any more, if it is so.
+        """Take `count` lookups back; return the thing that nobody holds any more, if there is one.
 
         Raises:
             ValueError: The kernel forgets more than it was given: a reply was not counted.

@@ -33,12 +33,12 @@ class Invalidator:
         self._running = False
 
     def start(self) -> None:
-        """Begin; the file system must be mounted."""
+        """Start; the file system must be mounted."""
         self._running = True
         self._thread.start()
 
     def stop(self) -> None:
-        """End, before the file system is unmounted; what is still queued does not matter then."""
+        """Stop, before the file system is unmounted; what is still queued no longer matters."""
         if self._running:
             self._running = False
             self._queue.put(None)
@@ -55,7 +55,7 @@ class Invalidator:
             self._queue.put((Inode(inode), None, attributes_only))
 
     async def wait_told(self) -> None:
-        """Wait, not for long, until the kernel was told everything so far.
+        """Wait a short while until the kernel has been told everything so far.
 
         Whoever is told that a save failed looks at once, and must not see what the kernel
         remembers.

@@ -108,7 +108,7 @@ def _find_device(folder: str, mount_id: str) -> str | None:
 
 
 def is_killed(pid: int) -> bool:
-    """Tell whether a process is just being ended by a signal: what it wrote is perhaps a half.
+    """Tell whether a process is just being ended by a signal: what it wrote may be only half of it.
 
     A process closes its files when its exit code is already known, and that tells.
     """
@@ -127,7 +127,7 @@ def is_killed(pid: int) -> bool:
 
 
 def renames_to(pid: int, name: bytes) -> bool:
-    """Tell whether a process is just giving something the name that it asks for.
+    """Tell whether a process is about to give something the name that it asks for.
 
     The kernel does not say what a lookup is for. Where the process may not be looked into (Ubuntu
     keeps that to its parents), ``mv`` counts as doing so.
@@ -144,7 +144,7 @@ def renames_to(pid: int, name: bytes) -> bool:
 
 
 def _read_string(pid: int, address: int) -> bytes:
-    """Read a path out of another process, with a slash in front."""
+    """Read a path from another process's memory, with a slash in front."""
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - as above
         memory.seek(address)
         return b"/" + memory.read(_PATH_BYTES).partition(b"\0")[0]
@@ -176,7 +176,7 @@ class ThreadGroups:
         return tgid
 
     def clear(self) -> None:
-        """Forget all: numbers are given out again."""
+        """Forget everything: the kernel reuses these numbers."""
         self._known.clear()
 
 

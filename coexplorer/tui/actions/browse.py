@@ -1,4 +1,4 @@
-"""Moving about: the cursor, the panes, the views, the size of the details."""
+"""Moving around: the cursor, the panes, the views, the size of the details."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def move(screen: Workbench, rows: int) -> None:
 
 
 def jump(screen: Workbench, rows: int) -> None:
-    """Go to an end; the place that is left can be gone back to."""
+    """Go to an end; `go_back` leads back."""
     row, before = screen.rows.current, screen.rows.cursor
     move(screen, rows)
     if row is not None and screen.rows.cursor != before:
@@ -182,7 +182,7 @@ def _sort(screen: Workbench, key: SortKey) -> None:
 
 
 def _letter(name: str, before: list[str]) -> str:
-    """Return the first letter of a name that no name before it has taken."""
+    """Return the first letter of a name that no earlier name has taken."""
     taken: set[str] = set()
     for other in before:
         taken.add(next((c for c in other if c not in taken), ""))

@@ -43,7 +43,7 @@ async def open_page(screen: Workbench) -> None:
 
 
 async def yank(screen: Workbench) -> None:
-    """Choose what to copy, of all that are marked."""
+    """Choose what to copy from the marked assets."""
     records = await screen.library.assets.records(screen.targets())
     if not records:
         screen.say(
@@ -86,7 +86,7 @@ class Copied(msgspec.Struct, frozen=True):
         title: What it is: ``id``, ``52 ids``.
         key: Its key in the menu.
         text: What goes to the clipboard.
-        left_out: Of how many assets there is nothing.
+        left_out: How many assets have nothing to copy.
     """
 
     title: str
@@ -96,7 +96,7 @@ class Copied(msgspec.Struct, frozen=True):
 
 
 def build_texts(records: Sequence[Record], base_url: str) -> dict[str, Copied]:
-    """Return what can be copied of assets, by its name: a line an asset, or one text for all."""
+    """Return what can be copied of assets, by name: one line per asset, or one text for all."""
     assets = [record.asset for record in records]
     lists: dict[str, tuple[str, list[str]]] = {
         "id": ("i", [asset.id for asset in assets]),
@@ -119,7 +119,7 @@ def _count(count: int, name: str) -> str:
 
 
 def _join(values: Sequence[str]) -> str:
-    """Return a line a value; of several, none may look like two."""
+    """Return one line per value; no value may look like two."""
     if len(values) == 1:
         return values[0]
     return "\n".join(" ".join(value.splitlines()) for value in values)

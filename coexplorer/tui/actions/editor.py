@@ -39,7 +39,7 @@ async def write(
     Args:
         screen: The main screen.
         before: The text as it was built from the assets.
-        text: As far as it is written already.
+        text: What has been written so far.
         fits: What its assets must still be when they are changed; see `Changes.plan`.
         seen: How they looked when they were marked.
     """
@@ -67,7 +67,7 @@ async def write(
 
 
 async def _write_on(screen: Workbench, question: str, text: str) -> bool:
-    """Ask whether a text goes back to the editor; only a choice throws it away."""
+    """Ask whether a text goes back to the editor; it is thrown away only if the user says so."""
     answer = await screen.prompt.choose(
         question,
         [

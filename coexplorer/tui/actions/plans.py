@@ -20,7 +20,7 @@ async def carry_out(screen: Workbench, make: MakePlan, count: int) -> bool:
     Args:
         screen: The main screen.
         make: Makes the plan.
-        count: Of how many assets.
+        count: How many assets it is about.
 
     Returns:
         Whether it was carried out, as far as there was anything to do.

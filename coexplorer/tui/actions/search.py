@@ -79,7 +79,7 @@ async def _complete(screen: Workbench, text: str, cursor: int) -> None:
 
 
 async def _read_ahead(screen: Workbench) -> None:
-    """Have ready what the first keys would have to wait for: the order of all assets, and tags."""
+    """Prepare what the first keys would have to wait for: the order of all assets, and tags."""
     await screen.library.assets.prepare(screen.desk.browsing.query)
     await _find_values(screen, "tag")
 

@@ -45,7 +45,7 @@ def complete_tags(screen: Workbench, text: str, cursor: int) -> None:
 def fit_tags(
     screen: Workbench, typed: str, *, without: frozenset[str] = frozenset()
 ) -> list[Choice]:
-    """Return the known tags that hold what is typed: those used last, then the most used."""
+    """Return the known tags that contain what is typed: those used last, then the most used."""
     counts = screen.desk.tags_known
     last = screen.coexplorer.memory.remembered.tags
     tags = (tag for tag in dict.fromkeys([*last, *counts]) if tag not in without)

@@ -107,7 +107,7 @@ class News:
         self._screen.report_once(error)
 
     async def _forget_wait(self, until: float) -> None:
-        """Take the note of a wait away when it is over and no other one followed."""
+        """Remove the note of a wait once it is over and no other has followed."""
         await asyncio.sleep(max(0.0, until - external.now()) + WAIT_OVER_S)
         self._header.show("")
         await self._feeds.load_status()

@@ -36,7 +36,7 @@ def decode_rows(data: bytes) -> list[Row]:
     """Return the rows that `encode_rows` was given.
 
     Raises:
-        ValueError: The bytes are no such rows.
+        ValueError: The bytes are not such rows.
     """
     stored = msgspec.json.decode(data, type=_Stored)
     try:

@@ -63,7 +63,7 @@ class Standing:
         self._handlers: dict[int, Any] = {}
 
     def begin(self) -> None:
-        """Let keys wait unseen, and let no signal leave the terminal so."""
+        """Hold keys without showing them, and let no signal leave the terminal like that."""
         self._handlers = {number: signal.signal(number, self._end_by) for number in jobs.ENDING}
         self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._stop_by)
         self._handlers[signal.SIGCONT] = signal.signal(signal.SIGCONT, self._go_on_by)
@@ -87,7 +87,7 @@ class Standing:
         jobs.restore(_STDIN, self._terminal)
 
     def ignore_signals(self) -> None:
-        """Let signals do what they did before."""
+        """Restore the signal handlers of before."""
         for number, handler in self._handlers.items():
             # Whoever took a signal over in between keeps it.
             if getattr(signal.getsignal(number), "__self__", None) is self:
@@ -124,7 +124,7 @@ class Standing:
 
 
 def _write(data: bytes) -> None:
-    """Write all of it, to a terminal that may be gone."""
+    """Write everything, to a terminal that may be gone."""
     try:
         while data:
             data = data[os.write(_STDERR, data) :]
