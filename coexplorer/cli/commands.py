@@ -143,6 +143,14 @@ class Root(click.Group):
                 raise
             raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line once every option in it has its value."""
+        if not ctx.resilient_parsing:
+            from coexplorer.cli.given import check_values
+
+            check_values(self, ctx, args)
+        return super().parse_args(ctx, args)
+
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse the command line; its help goes to a standard output that may be broken, too."""
         from coexplorer.cli.ending import end_with

@@ -184,3 +184,42 @@ def test_relative_dates(program: Program) -> None:
     done = program("ls", "created:tomorow")
     assert done.code == 2
     assert "yesterday" in done.err
+
+
+def list_options() -> list[tuple[tuple[str, ...], str]]:
+    """Return each option that takes a value, behind its command."""
+    ctx = click.Context(cli, info_name="coexplorer")
+    found = []
+    for words in list_commands():
+        command: click.Command = cli
+        for word in words:
+            assert isinstance(command, click.Group)
+            below = command.get_command(ctx, word)
+            assert below is not None
+            command = below
+        for each in command.params:
+            if isinstance(each, click.Option) and not (each.is_flag or each.count):
+                found += [(words, name) for name in each.opts]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), list_options(), ids=lambda each: " ".join(each) if each else ""
+)
+def test_an_option_never_takes_the_next_one_for_its_value(
+    program: Program, command: tuple[str, ...], option: str
+) -> None:
+    for rest in ([], ["--"], ["--", "x"], ["-q"], ["--quiet"], ["--profile=x"], ["--nosuch"]):
+        done = program(*command, option, *rest)
+        assert (done.code, done.out) == (2, "")
+        assert f"Option '{option}' requires an argument" in done.err
+    assert program.server.requests() == []
+
+
+def test_a_value_that_looks_like_an_option_is_told_how_to_be_written(program: Program) -> None:
+    done = program("edit", RAW, "--name", "--dry-run")
+    assert "write --name=--dry-run" in done.err
+    assert "write -o--json" in program("ls", "-o", "--json").err
+    program.ok("edit", RAW, "--name=--dry-run")
+    program.ok("edit", RAW, "--name", "-fresh")
+    assert program.ok("ls", "--sort", "-size", "-n1").out
