@@ -104,7 +104,7 @@ def list_values(connection: sqlite3.Connection, field: str, limit: int) -> list[
 
 
 _UNKNOWN: Final = "unknown"
-_AGES: Final = (("last 30 days", 30), ("last year", 365), ("last 3 years", 3 * 365))
+_AGES: Final = (("last 30 days", 30), ("30 days to 1 year", 365), ("1 to 3 years", 3 * 365))
 
 _GROUPS: Final = {
     "state": "SELECT state, group_concat(n) FROM asset GROUP BY state",
@@ -190,7 +190,7 @@ class _Chosen:
         times, sizes = [created for created, _ in known], [size for _, size in known]
         shares, younger = [], Share("", 0, 0)
         bounds = [(label, now - days * _DAY_S) for label, days in _AGES]
-        for label, bound in (*bounds, ("older", -math.inf)):
+        for label, bound in (*bounds, ("over 3 years", -math.inf)):
             has = [each >= bound for each in times]
             upto = Share(label, sum(has), sum(compress(sizes, has)))
             shares.append(_subtract(upto, younger))

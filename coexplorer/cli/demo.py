@@ -27,7 +27,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.tour import give_tour
 from coexplorer.cli.values import FilledPath, SamplesDate
 from coexplorer.config import find_paths, load_settings
-from coexplorer.config.embedded import announce, claim
+from coexplorer.config.embedded import announce, claim, is_running
 from coexplorer.config.file import DEMO
 from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import CoexplorerError, ConfigError
@@ -124,8 +124,9 @@ def serve_command(
     it for real. Lines that are not assets are named and left out; the exit code is 7 then.
     """
     from coexplorer.demo.folder import empty_folder, tell_trouble
-    from coexplorer.demo.server import DemoServer, run_until_signalled
+    from coexplorer.demo.server import DemoServer, check_port, run_until_signalled
 
+    check_port(port)
     os.umask(0o077)  # all that this process makes is the platform's data, and nobody else's
     data = folder or ensure_private_dir(find_paths().state_dir / "serve")
     if fresh:
@@ -206,6 +207,10 @@ def demo_command(
             "the demo signs in by itself", hint="leave --profile, --domain and --token-file out"
         )
     paths, samples = find_paths(), Samples(count, seed, date)
+    if port and not is_running(paths.demo_dir):
+        from coexplorer.demo.server import check_port
+
+        check_port(port)
     with claim(paths.demo_dir):
         if fresh:
             _forget_demo(paths.demo_dir)

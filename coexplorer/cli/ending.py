@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from coexplorer.cli import exits, streams
@@ -49,10 +48,9 @@ def end_with(error: BaseException) -> int | None:
         if isinstance(error, BrokenPipeError):
             return exits.BROKEN_PIPE
         from coexplorer.cli.narration import report_error
-        from coexplorer.errors import FileTrouble
+        from coexplorer.errors import describe_os
 
-        what = os.fsdecode(error.filename) if error.filename else "a file"
-        report_error(FileTrouble.of(what, "used", error))
+        report_error(describe_os(error))
         return exits.LOCAL
     return None
 

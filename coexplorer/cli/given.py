@@ -14,6 +14,10 @@ import click
 _LONG = re.compile(r"--[A-Za-z]")
 
 
+class MayStandAlone(click.Option):
+    """An option whose value may be left out."""
+
+
 def check_values(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
     """Check a command line, and what it has of commands below that command.
 
@@ -38,7 +42,8 @@ def check_values(command: click.Command, ctx: click.Context, args: Sequence[str]
 def _find_options(command: click.Command, ctx: click.Context) -> dict[str, bool]:
     """Return the name of each option, and whether it takes a value."""
     return {
-        name: isinstance(each, click.Option) and not (each.is_flag or each.count)
+        name: isinstance(each, click.Option)
+        and not (each.is_flag or each.count or isinstance(each, MayStandAlone))
         for each in command.get_params(ctx)
         for name in (*each.opts, *each.secondary_opts)
         if name.startswith("-")

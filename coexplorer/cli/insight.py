@@ -40,9 +40,10 @@ _LISTS = (
     ("by_owner", "OWNER"),
     ("by_age", "AGE"),
     ("by_month", "MONTH"),
-    ("by_place", "KEPT"),
+    ("by_place", "PLACE"),
     ("by_tag", "TAG"),
 )
+_TITLES = {name.removeprefix("by_"): title for name, title in _LISTS}
 
 
 @click.command("stats", cls=QueryCommand)
@@ -72,7 +73,7 @@ def stats_command(
 
     A bar shows a line's share of the largest size in its list.
 
-    Archived assets are counted too, unless a query leaves them out.
+    Archived assets are counted too, unless you give a QUERY: then add is:any.
     """
     text = join_words(words, query)
     asked = None if text is None else read_selection(text)
@@ -88,7 +89,7 @@ def stats_command(
         return
     if by:
         for each in by:
-            _print_shares(each.upper(), getattr(stats, f"by_{each}"))
+            _print_shares(_TITLES[each], getattr(stats, f"by_{each}"))
         return
     _print_totals(stats)
     for attribute, title in _LISTS:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from coexplorer.cli import exits
-from coexplorer.cli.narration import ask_secret, note, warn
+from coexplorer.cli.narration import ask_secret, ask_text, note, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import PROFILE, Values
@@ -59,7 +59,8 @@ def login_command(
     asked for the token; it can also come from a pipe or --token-file, but never from the command
     line. Create one on the platform, in your account settings, with the data assets scope.
     """
-    given = domain or invocation.domain or click.prompt("Platform (name, host or URL)", err=True)
+    given = domain or invocation.domain
+    given = given or ask_text("Platform (name, host or URL)", instead="give DOMAIN")
     address = parse_domain(given)
     name = invocation.profile or name_profile(address)
     if name == DEMO:

@@ -13,6 +13,7 @@ import click
 
 from coexplorer.cli.completion import complete_mounts
 from coexplorer.cli.format import plural
+from coexplorer.cli.given import MayStandAlone
 from coexplorer.cli.output import Format, format_options, print_rows
 from coexplorer.cli.schema import MOUNT, Values, time_text
 from coexplorer.cli.session import Invocation, pass_invocation
@@ -51,6 +52,7 @@ class _MountCommand(click.Command):
 @click.option("--allow-untag", is_flag=True, help="Let `rm tags/T/A` remove tag T from asset A.")
 @click.option(
     "--allow-delete",
+    cls=MayStandAlone,
     type=NUMBER,
     default=None,
     metavar="[N]",

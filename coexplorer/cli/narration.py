@@ -160,13 +160,39 @@ def ask_secret(question: str) -> str:
     """Ask for something that is not shown, or read it from a pipe: one line of standard input.
 
     Raises:
-        click.UsageError: The pipe holds nothing more.
+        click.UsageError: There is nothing more to read.
     """
+    return _ask(question, hidden=True)
+
+
+def ask_text(question: str, *, instead: str) -> str:
+    """Ask for something, or read it from a pipe: one line of standard input.
+
+    Args:
+        question: What for.
+        instead: What to do where there is nobody to ask.
+
+    Raises:
+        click.UsageError: There is nothing more to read.
+    """
+    return _ask(question, instead=instead)
+
+
+def _ask(question: str, *, hidden: bool = False, instead: str = "") -> str:
+    line = ""
     if sys.stdin.isatty():
-        return str(click.prompt(question, hide_input=True, err=True))
-    line = sys.stdin.readline().strip()
+        try:
+            return str(click.prompt(question, hide_input=hidden, err=True))
+        except click.Abort as abort:
+            # Ctrl-C stays what it is; Ctrl-D is the end of what is typed.
+            if not isinstance(abort.__context__, EOFError):
+                raise
+            click.echo(err=True)
+    else:
+        line = sys.stdin.readline().strip()
     if not line:
-        raise click.UsageError(f"{question}: nothing came on standard input")
+        rest = f"; {instead}" if instead else ""
+        raise click.UsageError(f"{question}: nothing came on standard input{rest}")
     return line
 
 

@@ -81,6 +81,11 @@ def claim(demo_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_running(demo_dir: Path) -> bool:
+    """Tell whether the demo runs."""
+    return _is_claimed(demo_dir / "lock")
+
+
 def get_embedded_server(demo_dir: Path) -> EmbeddedServer:
     """Say where the demo's server is.
 
@@ -89,7 +94,7 @@ def get_embedded_server(demo_dir: Path) -> EmbeddedServer:
     """
     path = demo_dir / "server.json"
     stopped = ConfigError("the demo is not running", hint="start it: coexplorer demo")
-    if not _is_claimed(demo_dir / "lock"):
+    if not is_running(demo_dir):
         raise stopped
     try:
         note = msgspec.json.decode(path.read_bytes(), type=_Note)

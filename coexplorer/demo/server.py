@@ -6,6 +6,7 @@ Tests and the command line need only `DemoServer`.
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 import threading
@@ -29,6 +30,7 @@ from coexplorer.demo.faults import FaultMiddleware, FaultPlan, FaultProtocol
 from coexplorer.demo.folder import SECRETS, STORE, open_folder, tell_trouble
 from coexplorer.demo.hooks import GatedApp, Hooks, LoggedRequest, RecordingApp, RequestLog
 from coexplorer.demo.store import Store
+from coexplorer.errors import FileTrouble, explain_os
 
 _TICK_S = 1.0
 _START_TIMEOUT_S = 30.0
@@ -132,7 +134,7 @@ class DemoServer:
         """Listen, and answer in a thread from now on.
 
         Raises:
-            OSError: The port is taken.
+            FileTrouble: The port can't be opened.
         """
         if self._running is not None:
             return
@@ -175,7 +177,7 @@ def run_until_signalled(
         stop: Ends it too, when it is set.
 
     Raises:
-        OSError: The port is taken.
+        FileTrouble: The port can't be opened.
     """
     stop = stop or threading.Event()
 
@@ -193,6 +195,15 @@ def run_until_signalled(
             signal.signal(number, handler)
 
 
+def check_port(port: int) -> None:
+    """Check that a port can be opened, before anything is made for its sake.
+
+    Raises:
+        FileTrouble: It can't be: another program has it, or it is not for every user.
+    """
+    _listen(port).close()
+
+
 def _listen(port: int) -> socket.socket:
     # With the protocol named, as create_server does not, asyncio turns Nagle's algorithm off on
     # the connections; with it, each reply of headers and body waits 40 ms for an acknowledgement.
@@ -201,9 +212,16 @@ def _listen(port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen()
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        if error.errno == errno.EADDRINUSE:
+            raise FileTrouble(f"port {port} is in use", hint="choose another --port") from None
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            raise FileTrouble(
+                f"port {port} is not for every user", hint="choose a --port above 1023"
+            ) from None
+        reason, remedy = explain_os(error)
+        raise FileTrouble(f"port {port} can't be opened: {reason}", hint=remedy) from None
     return listener
 
 

@@ -90,10 +90,11 @@ def age_of(asset: Asset) -> str:
     if asset.created is None:
         return "unknown"
     days = (NOW - asset.created) / DAY_S
-    for label, most in (("last 30 days", 30), ("last year", 365), ("last 3 years", 3 * 365)):
+    bounds = (("last 30 days", 30), ("30 days to 1 year", 365), ("1 to 3 years", 3 * 365))
+    for label, most in bounds:
         if days <= most:
             return label
-    return "older"
+    return "over 3 years"
 
 
 def month_of(asset: Asset) -> str:

@@ -4,6 +4,7 @@ import click
 import pytest
 
 from coexplorer.cli.commands import ALIASES, COMMANDS, cli, find_color
+from coexplorer.cli.given import MayStandAlone
 from coexplorer.cli.words import is_term
 from tests.support.program import Program
 from tests.support.server import DERIVED, OLD, RAW, THEIRS
@@ -199,7 +200,8 @@ def list_options() -> list[tuple[tuple[str, ...], str]]:
             command = below
         for each in command.params:
             if isinstance(each, click.Option) and not (each.is_flag or each.count):
-                found += [(words, name) for name in each.opts]
+                lone = isinstance(each, MayStandAlone)
+                found += [(words, name) for name in each.opts if not lone]
     return found
 
 
@@ -222,4 +224,6 @@ def test_a_value_that_looks_like_an_option_is_told_how_to_be_written(program: Pr
     assert "write -o--json" in program("ls", "-o", "--json").err
     program.ok("edit", RAW, "--name=--dry-run")
     program.ok("edit", RAW, "--name", "-fresh")
+    taken = program("mount", "--allow-delete", "--nosuch")
+    assert "No such option '--nosuch'" in taken.err
     assert program.ok("ls", "--sort", "-size", "-n1").out

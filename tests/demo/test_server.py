@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from coexplorer.demo.faults import FaultProtocol
 from coexplorer.demo.server import DemoServer
+from coexplorer.errors import FileTrouble
 from tests.support.http import open_http
 from tests.support.server import RAW, make_id
 
@@ -33,7 +34,7 @@ def test_server_answers_again_at_the_same_address_after_a_restart(server: DemoSe
 def test_port_that_is_taken_is_an_error(tmp_path: Path, server: DemoServer) -> None:
     port = int(server.url.rpartition(":")[2])
     taken = DemoServer(tmp_path / "second", port=port)
-    with closing(taken), pytest.raises(OSError, match="in use"):
+    with closing(taken), pytest.raises(FileTrouble, match="in use"):
         taken.start()
 
 
