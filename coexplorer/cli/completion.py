@@ -6,12 +6,13 @@ is asked of the platform, and where there is nothing yet, nothing is offered and
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from coexplorer.errors import CoexplorerError
+from coexplorer.errors import CoexplorerError, NoProfile
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -70,14 +71,18 @@ def _item(text: str, help: str | None = None) -> CompletionItem[str]:  # noqa: A
 def _find_settings(ctx: click.Context) -> Settings | None:
     """Return the settings that the command line means; None when it means none."""
     from coexplorer.config import load_settings
+    from coexplorer.config.file import DEMO
 
     given = {**ctx.find_root().params, **ctx.meta.get("global", {})}
     try:
-        return load_settings(
-            profile=given.get("profile"),
-            domain=given.get("domain"),
-            token_file=given.get("token_file"),
-        )
+        try:
+            return load_settings(
+                profile=given.get("profile"),
+                domain=given.get("domain"),
+                token_file=given.get("token_file"),
+            )
+        except NoProfile:  # whoever tries the demo may have an alias that names it
+            return load_settings(profile=DEMO)
     except (CoexplorerError, OSError, ValueError):
         return None
 
@@ -210,15 +215,17 @@ def complete_names(
 def complete_profiles(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete names of profiles."""
     from coexplorer.config import find_paths
-    from coexplorer.config.file import load_config_file
+    from coexplorer.config.embedded import is_running
+    from coexplorer.config.file import DEMO, load_config_file
 
-    try:
+    found: dict[str, str] = {}
+    with contextlib.suppress(CoexplorerError, OSError, ValueError):
         profiles = load_config_file(find_paths().config_file).profiles.values()
-    except (CoexplorerError, OSError, ValueError):
-        return []
-    return [
-        _item(each.name, help=each.domain) for each in profiles if each.name.startswith(incomplete)
-    ]
+        found = {each.name: each.domain for each in profiles}
+    with contextlib.suppress(CoexplorerError, OSError):
+        if is_running(find_paths().demo_dir):
+            found.setdefault(DEMO, "runs now")
+    return [_item(name, help=told) for name, told in found.items() if name.startswith(incomplete)]
 
 
 def complete_settings(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:

@@ -136,6 +136,7 @@ class BashShell(_Shell):
         plain) COMPREPLY+=("$text") ;;
         esac
     done < <(COMP_LINE=$COMP_LINE COMP_POINT=$COMP_POINT COMP_BREAKS=$COMP_WORDBREAKS \\
+        COEXPLORER_ALIAS=${BASH_ALIASES[$1]} \\
         %(complete_var)s=bash_complete "$1" 2>/dev/null)
 }
 complete -o nosort -F %(complete_func)s %(prog_name)s
@@ -147,7 +148,9 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         point = os.environ.get("COMP_POINT", "")
         cut = line[: int(point)] if point.isdecimal() else line
         typed = read_line(cut.decode("utf-8", "replace"), os.environ.get("COMP_BREAKS") or _BREAKS)
-        items = self.choices(_skip_program(typed.words), typed.value)
+        alias = read_line(f"{os.environ.get('COEXPLORER_ALIAS', '')} ").words
+        args = [*_skip_program(alias), *_skip_program(typed.words)]
+        items = _prefer_exact(self.choices(args, typed.value), typed.value)
         lines = []
         for item in items:
             text = str(item.value)
@@ -166,12 +169,13 @@ class ZshShell(_Shell):
     source_template: ClassVar[str] = """\
 #compdef %(prog_name)s
 %(complete_func)s() {
-    local type text told
+    local type text told keep
     local -a texts shown parts parts_shown
     while IFS=$'\\t' read -r type text told; do
         case $type in
         dir) _path_files -/ ;;
         file) _path_files ;;
+        keep) keep=yes ;;
         part) parts+=("$text"); parts_shown+=("$text${told:+  -- $told}") ;;
         plain) texts+=("$text"); shown+=("$text${told:+  -- $told}") ;;
         esac
@@ -179,6 +183,9 @@ class ZshShell(_Shell):
         COEXPLORER_WORD="${(Q)PREFIX}" %(complete_var)s=zsh_complete ${words[1]} 2>/dev/null)
     (( $#texts )) && compadd -U -V choices -l -d shown -a texts
     (( $#parts )) && compadd -U -V parts -l -d parts_shown -S '' -a parts
+    if [[ -n $keep && $compstate[insert] == *unambiguous* ]]; then
+        compstate[insert]= compstate[list]='list force'
+    fi
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     %(complete_func)s "$@"
@@ -189,7 +196,12 @@ fi
 
     def complete(self) -> str:
         """Return a line for each choice: its whole text, and what it is."""
-        return _tell(self.choices(*_read_words()))
+        words, value = _read_words()
+        items = self.choices(words, value)
+        texts = [str(item.value) for item in items if item.type == "plain"]
+        # zsh puts what all have in common in place of what is typed, also where that is less.
+        loses = len(texts) > 1 and not _find_common(texts).startswith(value)
+        return _tell(items) + ("\nkeep\t\t" if loses else "")
 
 
 class FishShell(_Shell):
@@ -225,6 +237,24 @@ complete --no-files --keep-order --command %(prog_name)s --arguments "(%(complet
 
 
 SHELLS = (BashShell, ZshShell, FishShell)
+
+
+def _find_common(texts: Sequence[str]) -> str:
+    """Return what all texts begin with (pure)."""
+    first, last = min(texts), max(texts)
+    for at, (one, other) in enumerate(zip(first, last, strict=False)):
+        if one != other:
+            return first[:at]
+    return min(first, last, key=len)
+
+
+def _prefer_exact(items: list[CompletionItem[str]], typed: str) -> list[CompletionItem[str]]:
+    """Leave out what begins otherwise than it is typed, where there is something that begins so.
+
+    bash puts what all choices have in common in place of what is typed, also where that is less.
+    """
+    exact = [item for item in items if item.type != "plain" or str(item.value).startswith(typed)]
+    return exact or items
 
 
 def _skip_program(words: Sequence[str]) -> Sequence[str]:

@@ -3,16 +3,21 @@
 import json
 import os
 import shlex
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from coexplorer.cli.shells import quote_for_bash, read_line
+from coexplorer.config import find_paths
+from coexplorer.config.embedded import EmbeddedServer, announce, claim
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.library.glimpse import find_assets, find_changes, find_tags
+from coexplorer.models import Secret
 from coexplorer.query import SORT_FIELDS
 from tests.support.mounted import make_asset, mounting
 from tests.support.program import Program, program_command
@@ -21,7 +26,7 @@ from tests.support.terminal import Terminal, in_terminal
 
 SHELLS = ("bash", "zsh", "fish")
 ODD = ('it\'s "5" $HOME `x`', "run:1 a=b", "Zoë 鼠 data", "semi;colon & more|less", "(par)*[x]?~")
-TAGS = ("my tag", 'say "hi"', "ünï", "key:value")
+TAGS = ("my tag", 'say "hi"', "ünï", "key:value", "spelled", "SPELLED", "spElled")
 
 
 @pytest.fixture
@@ -145,6 +150,14 @@ def test_a_real_shell_completes(shell: Shell) -> None:
         ("true; coexplorer log \t", ["log", "1"]),
     ):
         assert shell.get(line) == args, line
+    # Spellings that have less in common than is typed take none of it away.
+    for line, typed in (
+        ("coexplorer ls tag:sp\t", "tag:sp"),
+        ("coexplorer ls tag:Sp\t", "tag:sp"),
+        ("coexplorer edit x --add-tag sp\t", "sp"),
+        ("coexplorer edit x --remove-tag SPE\t", "spe"),
+    ):
+        assert shell.get(line)[-1].lower().startswith(typed), line
 
 
 @pytest.mark.parametrize("shell_name", SHELLS)
@@ -271,3 +284,52 @@ def test_folders_of_real_mounts_complete(tmp_path: Path) -> None:
             )
             is_offered = f"plain\t{mount.folder}" in done.stdout.splitlines()
             assert is_offered is not typed.endswith("other"), done.stdout
+
+
+@contextmanager
+def demo_running(tmp_path: Path, program: Program) -> Iterator[dict[str, str]]:
+    """The demo, as far as completion knows it: it runs, and its catalog is filled."""
+    paths = find_paths()
+    program.ok("sync")
+    with (
+        claim(paths.demo_dir),
+        announce(paths.demo_dir, EmbeddedServer("http://127.0.0.1:1", Secret("t"))),
+    ):
+        catalog = next(paths.cache_dir.rglob("catalogs/*.sqlite3"))
+        with closing(sqlite3.connect(catalog)) as source:
+            source.execute("VACUUM INTO ?", (str(paths.demo_dir / "catalog.sqlite3"),))
+        yield {**os.environ, "CODEOCEAN_DOMAIN": "", "CODEOCEAN_TOKEN": ""}
+
+
+@pytest.mark.parametrize(
+    ("line", "alias", "profile"),
+    [
+        ("coexplorer show Zebr", "", ""),
+        ("coexplorer show Zebr", "coexplorer --profile demo", ""),
+        ("coexplorer show Zebr", "coexplorer --profile demo", "lab"),
+        ("coexplorer --profile demo show Zebr", "", "lab"),
+        ("coexplorer show --profile demo Zebr", "", "lab"),
+    ],
+)
+def test_the_demo_that_runs_is_completed(
+    tmp_path: Path, program: Program, line: str, alias: str, profile: str
+) -> None:
+    with demo_running(tmp_path, program) as env:
+        if profile:
+            program.ok("config", "set", f"profiles.{profile}.domain", "lab.example.com")
+        assert _complete(line, {**env, "COEXPLORER_ALIAS": alias}) == ["plain\tZebrafish\\ atlas"]
+        for begun in ("coexplorer --profile de", "coexplorer ls --profile=d"):
+            assert _complete(begun, env) == ["plain\tdemo"]
+    assert _complete("coexplorer --profile de", env) in ([], [""])
+    assert _complete("coexplorer show Zebr", env) in ([], [""])
+
+
+def _complete(line: str, env: Mapping[str, str]) -> list[str]:
+    done = subprocess.run(
+        program_command(),
+        env={**env, "_COEXPLORER_COMPLETE": "bash_complete", "COMP_LINE": line},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
