@@ -74,13 +74,14 @@ def _explain_by_cause(found: list[Finding]) -> Iterator[Finding]:
     states = {each.check: each.state for each in found}
     ways = ("network", "proxy", "certificates", "connection")
     cause = next((name for name in ways if states.get(name) is CheckState.FAULT), "")
+    # Certificates that can't be read are so without any network; those of a platform that was not
+    # reached are not at fault.
+    follows = {"proxy", "connection", "platform", "network"}
     for each in found:
         if each.check == "network" and states.get("connection") is CheckState.OK:
             told = "the platform answers" if each.state is CheckState.FAULT else each.message
             yield pass_check("network", told)
-        elif (
-            each.state is CheckState.FAULT and each.check in {*ways, "platform"} - {cause} and cause
-        ):
+        elif cause and each.state is CheckState.FAULT and each.check in follows - {cause}:
             yield skip_check(each.check, f"fix first: {cause}")
         else:
             yield each

@@ -680,3 +680,17 @@ def test_the_page_lists_every_check_as_it_is() -> None:
     page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
     listed = [line for line in page.splitlines() if line.startswith("| `")]
     assert listed == [f"| `{name}` | {what} |" for name, what in CHECKS.items()]
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+@pytest.mark.parametrize("proxy", ["", "http://nosuch.invalid:3128"])
+def test_certificates_that_cannot_be_read_are_told_whatever_the_network_does(
+    program: Program, variable: str, proxy: str
+) -> None:
+    program.env |= {"CODEOCEAN_DOMAIN": "https://nosuch.invalid"}
+    program.env |= {"SSL_CERT_FILE": "", "SSL_CERT_DIR": "", variable: "/nosuch.pem"}
+    program.env |= {"HTTPS_PROXY": proxy} if proxy else {}
+    rows = read(program(*DOCTOR))
+    expect(rows, "certificates", "fault", variable, "/nosuch.pem")
+    assert rows["network"]["state"] == "fault"
+    assert rows["connection"]["state"] == "skipped"
