@@ -78,7 +78,7 @@ def whoami_command(invocation: Invocation, *, style: Format) -> None:
         "error": checked.error and checked.error.message,
     }
     if style is not Format.TABLE:
-        print_object(USER, values)
+        print_object(USER, values, style)
     else:
         who = checked.user or ("you (no asset of yours to tell the name)" if checked.works else "?")
         print_line(f"{who} at {settings.domain}, profile {settings.profile}")

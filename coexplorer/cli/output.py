@@ -48,6 +48,7 @@ class Format(StrEnum):
 _FLAGS = {
     "--json": Format.JSON,
     "--json-lines": Format.JSON_LINES,
+    "--csv": Format.CSV,
     "--tsv": Format.TSV,
     "--ids": Format.IDS,
 }
@@ -62,8 +63,6 @@ def format_options(kind: RowKind, *, columns: bool = False) -> Callable[[Command
         columns: Add ``--columns`` as well; the command gets the names of keys as ``columns``.
     """
     formats = [each for each in Format if each is not Format.IDS or kind.id_key]
-    if kind.single:
-        formats = [Format.TABLE, Format.JSON]
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
@@ -247,11 +246,14 @@ class RowWriter(contextlib.AbstractContextManager["RowWriter"]):
             self._json.__exit__(kind)
 
 
-def print_object(kind: RowKind, values: Values) -> None:
-    """Print the one object of a command that answers with one as JSON."""
+def print_object(kind: RowKind, values: Values, style: Format) -> None:
+    """Print the one object of a command that answers with one; in JSON no array is around it."""
     from coexplorer.cli.cells import escape_json
 
-    click.echo(escape_json(encode(values, kind.names)))
+    if style is Format.JSON:
+        click.echo(escape_json(encode(values, kind.names)))
+    else:
+        print_rows(kind, [values], style)
 
 
 def build_column(kind: RowKind, name: str) -> Column:

@@ -73,8 +73,9 @@ _OUTPUT = f"""\
 # Output
 
 `-o` takes `table` (for people, the default), `json` (an array), `jsonl` (an object a line), `csv`,
-`tsv` and `ids`. `--json`, `--json-lines`, `--tsv` and `--ids` are other names for them. Two
-different ones are an error. `--columns A,B` chooses the keys and their order in every format.
+`tsv` and, where rows have an id, `ids`. `--json`, `--json-lines`, `--csv`, `--tsv` and `--ids` are
+other names for them. Two different ones are an error. `--columns A,B` chooses the keys and their
+order in every format.
 
 This is version {VERSION} of the keys below. A key that is renamed, removed or given another
 meaning raises the version, and the change log says so; keys may be added at any time, so don't
@@ -82,8 +83,8 @@ count on their order without `--columns`.
 
 Sizes are whole numbers of bytes. Times are RFC 3339 in UTC: `2024-01-31T10:00:00Z`. What is not
 known, or has never been, is null in JSON and empty elsewhere. An object's keys that are marked as
-details are in JSON, and in CSV or TSV only if `--columns` names them. `sync` answers with one
-object and no array.
+details are in JSON, and in CSV or TSV only if `--columns` names them. `sync` and `whoami`
+answer with one object: in JSON, without an array around it.
 
 CSV is RFC 4180 in UTF-8: commas, quotes, CRLF. A list of texts is one cell, in which commas
 separate them as in a line of CSV. So that no spreadsheet runs a name, a text that begins like a

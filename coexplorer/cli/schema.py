@@ -79,14 +79,12 @@ class RowKind(msgspec.Struct, frozen=True):
         name: What it is called in the documentation.
         commands: Which commands print it.
         id_key: Which key ``-o ids`` prints; empty: such rows have none.
-        single: The command prints one object; JSON has it without an array around it.
     """
 
     name: str
     commands: tuple[str, ...]
     keys: tuple[Key, ...]
     id_key: str = ""
-    single: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -324,7 +322,6 @@ SYNC = RowKind(
         Key("seconds", Holds.NUMBER, "How long it took."),
         Key("by_other", Holds.FLAG, "Whether another process did it."),
     ),
-    single=True,
 )
 
 PROFILE = RowKind(
@@ -352,7 +349,6 @@ USER = RowKind(
         Key("works", Holds.FLAG, "Whether it works; null: it could not be asked.", nullable=True),
         Key("error", Holds.TEXT, "Why it does not work.", nullable=True),
     ),
-    single=True,
 )
 
 SETTING = RowKind(

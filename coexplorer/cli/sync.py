@@ -49,7 +49,7 @@ def sync_command(invocation: Invocation, *, force: bool, style: Format) -> None:
     for sentence in report.gaps:
         warn_once(sentence)
     if style is not Format.TABLE:
-        print_object(SYNC, sync_values(report))
+        print_object(SYNC, sync_values(report), style)
         return
     click.echo(describe_sync(report))
 

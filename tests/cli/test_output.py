@@ -117,14 +117,22 @@ def test_every_command_prints_the_keys_of_its_kind(
 @pytest.mark.parametrize(("name", "command"), [("sync", "sync"), ("user", "whoami")])
 def test_some_commands_answer_with_one_object(program: Program, name: str, command: str) -> None:
     kind = next(each for each in KINDS if each.name == name)
-    check([program.ok(command, "-o", "json").json], kind)
-    assert program(command, "-o", "csv").code == 2
+    answer = program.ok(command, "-o", "json").json
+    check([answer], kind)
+    (line,) = program.ok(command, "-o", "jsonl").lines
+    assert json.loads(line).keys() == answer.keys()
+    for style, mark in (("csv", ","), ("tsv", "\t")):
+        head, row = program.ok(command, "-o", style).lines
+        assert tuple(head.split(mark)) == kind.flat_names
+        assert len(row.split(mark)) == len(kind.flat_names)
+    assert program(command, "-o", "ids").code == 2
 
 
 def test_flags_of_before_are_synonyms(program: Program) -> None:
     for flag, style in (
         ("--json", "json"),
         ("--json-lines", "jsonl"),
+        ("--csv", "csv"),
         ("--tsv", "tsv"),
         ("--ids", "ids"),
     ):
