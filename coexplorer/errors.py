@@ -36,7 +36,6 @@ codes (``cli``) and to notifications (``tui``).
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Self
 
@@ -388,11 +387,6 @@ _OF_THE_MACHINE: Final = {
 }
 """What is not about a file, or not about its disk."""
 
-_CURRENT_FOLDER: Final = (
-    "the current folder no longer exists",
-    "change to one that does: cd",
-)
-
 
 def explain_os(error: OSError) -> tuple[str, str]:
     """Return what is wrong with a file or its disk, and what to do about it, for people.
@@ -401,39 +395,21 @@ def explain_os(error: OSError) -> tuple[str, str]:
         error: What the operating system said; its own words are terse, and carry numbers.
     """
     number = error.errno or 0
-    if number == errno.ENOENT and _is_relative(error.filename) and is_current_folder_gone():
-        return _CURRENT_FOLDER
     known = _TROUBLES.get(number) or _OF_THE_MACHINE.get(number)
     return known or (error.strerror or str(error), "check the file and its disk")
 
 
 def describe_os(error: OSError) -> CoexplorerError:
     """Return what the operating system said, where nobody knows what it was asked for."""
-    reason, remedy = explain_os(error)
     if error.filename:
-        return FileTrouble.of(os.fsdecode(error.filename), "used", error)
-    if (reason, remedy) == _CURRENT_FOLDER:
-        return FileTrouble(reason, hint=remedy)
+        name = error.filename
+        shown = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+        return FileTrouble.of(shown, "used", error)
     if error.errno in _TROUBLES:
         return FileTrouble.of("a file", "used", error)
+    reason, remedy = explain_os(error)
     known = error.errno in _OF_THE_MACHINE
     return FileTrouble(
         f"this machine refused it: {reason}",
         hint=remedy if known else "coexplorer doctor looks for what is wrong",
     )
-
-
-def _is_relative(name: object) -> bool:
-    """Tell whether a file is looked for in the current folder."""
-    return not isinstance(name, str | bytes) or not os.path.isabs(name)  # noqa: PTH117 - maybe bytes
-
-
-def is_current_folder_gone() -> bool:
-    """Tell whether the folder that this process is in was deleted."""
-    try:
-        os.getcwd()  # noqa: PTH109 - pathlib asks the same
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -48,9 +48,11 @@ def end_with(error: BaseException) -> int | None:
         if isinstance(error, BrokenPipeError):
             return exits.BROKEN_PIPE
         from coexplorer.cli.narration import report_error
+        from coexplorer.config.paths import find_gone_folder
         from coexplorer.errors import describe_os
 
-        report_error(describe_os(error))
+        gone = None if error.filename else find_gone_folder()
+        report_error(gone or describe_os(error))
         return exits.LOCAL
     return None
 

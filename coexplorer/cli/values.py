@@ -89,9 +89,11 @@ class _Folder(click.ParamType["Path"]):
     ) -> Path:
         from pathlib import Path
 
+        from coexplorer.config.paths import check_relative
+
         if not _is_filled(value):
             self.fail(_EMPTY, param, ctx)
-        return Path(value)
+        return check_relative(Path(value))
 
 
 class FilledPath(click.Path):
@@ -101,8 +103,11 @@ class FilledPath(click.Path):
         """Refuse what is empty; return a `pathlib.Path`."""
         from pathlib import Path
 
+        from coexplorer.config.paths import check_relative
+
         if not _is_filled(value):
             self.fail(_EMPTY, param, ctx)
+        check_relative(Path(os.fsdecode(value)))
         return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 

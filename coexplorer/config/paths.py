@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from coexplorer.errors import ConfigError
+from coexplorer.errors import ConfigError, FileTrouble
 from coexplorer.folders import APP, find_folders
 
 
@@ -85,6 +85,31 @@ def _find_elsewhere() -> Paths:
         cache_dir=platformdirs.user_cache_path(APP, appauthor=False),
         state_dir=platformdirs.user_state_path(APP, appauthor=False),
     )
+
+
+def find_gone_folder() -> FileTrouble | None:
+    """Return what to say where the current folder was deleted; None: it is there."""
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib asks the same
+    except FileNotFoundError:
+        return FileTrouble(
+            "the current folder no longer exists", hint="change to one that does: cd"
+        )
+    except OSError:
+        return None
+    return None
+
+
+def check_relative(path: Path) -> Path:
+    """Return a path whose beginning is there: that of a relative one is the current folder.
+
+    Raises:
+        FileTrouble: That folder was deleted.
+    """
+    is_relative = not path.is_absolute() and not str(path).startswith("~")
+    if is_relative and (gone := find_gone_folder()) is not None:
+        raise gone
+    return path
 
 
 def name_in_shell(path: Path) -> str:
