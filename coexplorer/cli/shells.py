@@ -199,7 +199,7 @@ fi
         words, value = _read_words()
         items = self.choices(words, value)
         texts = [str(item.value) for item in items if item.type == "plain"]
-        # zsh puts what all have in common in place of what is typed, also where that is less.
+        # zsh puts what all have in common instead of what is typed, also where that is less.
         loses = len(texts) > 1 and not _find_common(texts).startswith(value)
         return _tell(items) + ("\nkeep\t\t" if loses else "")
 
@@ -251,7 +251,7 @@ def _find_common(texts: Sequence[str]) -> str:
 def _prefer_exact(items: list[CompletionItem[str]], typed: str) -> list[CompletionItem[str]]:
     """Leave out what begins otherwise than it is typed, where there is something that begins so.
 
-    bash puts what all choices have in common in place of what is typed, also where that is less.
+    bash puts what all choices have in common instead of what is typed, also where that is less.
     """
     exact = [item for item in items if item.type != "plain" or str(item.value).startswith(typed)]
     return exact or items
