@@ -69,6 +69,7 @@ def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     if len(request.param) == 2:
         monkeypatch.setattr(executor, "_REACHES", (8, 32))
         monkeypatch.setattr(executor, "_FEW", 10)
+        monkeypatch.setattr(executor, "_LABELLED", 3)
 
 
 @pytest.mark.usefixtures("steps")
