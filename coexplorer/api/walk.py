@@ -29,6 +29,9 @@ _PIECE = 10
 
 _MOST_LEFT_OUT = 10_000
 
+_HEAVY_BYTES = 4 * 1024 * 1024
+"""So much may wait to be read, of which a usual page of 1,000 rows has a third."""
+
 Row = TypeVar("Row")
 
 
@@ -76,6 +79,9 @@ class Walk(Generic[Row]):
         self._group: TaskGroup | None = None
         self._send: MemoryObjectSendStream[_Item] | None = None
         self._receive: MemoryObjectReceiveStream[_Item] | None = None
+        self._held_bytes = 0
+        self._is_heavy = False
+        self._taken = anyio.Event()
 
     @property
     def complete(self) -> bool:
@@ -119,6 +125,8 @@ class Walk(Generic[Row]):
                 self._next = None
                 raise item
             envelope, step = item
+            self._held_bytes -= _count_bytes(envelope)
+            self._taken.set()
         by_id = await self._parse_in_pieces(envelope)
         new = self._pager.keep_new(by_id)
         self._next = step.to
@@ -161,12 +169,26 @@ class Walk(Generic[Row]):
                 while place is not None:
                     envelope = await self._fetch(place)
                     step = self._step(place, envelope)
-                    await send.send((envelope, step))
+                    await self._hand_on(send, envelope, step)
+                    del envelope  # what follows may take long
                     place = step.to
                     if place is not None and place.token is None and self._prefetch > 1:
                         place = await self._produce_windows(place, send)
             except ApiError as error:
                 await send.send(error)
+
+    async def _hand_on(
+        self, send: MemoryObjectSendStream[_Item], envelope: Envelope, step: Step
+    ) -> None:
+        """Give a page to whoever reads; go on once there is not too much to be read."""
+        size = _count_bytes(envelope)
+        self._is_heavy = self._is_heavy or size > _HEAVY_BYTES
+        self._held_bytes += size
+        await send.send((envelope, step))
+        del envelope
+        while self._held_bytes > _HEAVY_BYTES:
+            self._taken = anyio.Event()
+            await self._taken.wait()
 
     async def _produce_windows(
         self, start: PageStart, send: MemoryObjectSendStream[_Item]
@@ -181,7 +203,7 @@ class Walk(Generic[Row]):
         async with anyio.create_task_group() as group:
             place: PageStart | None = start
             while place is not None:
-                while guesses and len(under_way) < self._prefetch:
+                while guesses and len(under_way) < (1 if self._is_heavy else self._prefetch):
                     window = _Window(guesses.popleft())
                     under_way.append(window)
                     group.start_soon(window.run, self._fetch)
@@ -193,10 +215,15 @@ class Walk(Generic[Row]):
                     place = None
                     break
                 step = self._step(place, outcome)
-                await send.send((outcome, step))
+                await self._hand_on(send, outcome, step)
+                del outcome
                 place = step.to
             group.cancel_scope.cancel()
         return place
+
+
+def _count_bytes(envelope: Envelope) -> int:
+    return sum(len(memoryview(row)) for row in envelope.rows)
 
 
 class _Window:

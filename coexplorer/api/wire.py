@@ -273,12 +273,20 @@ def read_folder(path: str) -> Callable[[bytes], Folder]:
             return Folder((), has_more=_says_more(reply), unsaid=True)
         if not isinstance(items, list):
             raise ValueError("a folder without items")
-        entries = [_file_entry(item, folder) for item in items]
-        named = [entry for entry in entries if entry is not None]
+        count = len(items)
+        items.reverse()
+        inside: list[FileEntry] = []
+        elsewhere: list[str] = []
+        while items:  # each is dropped once it is read: there may be half a million
+            entry = _file_entry(items.pop(), folder)
+            if entry is not None and _is_in(entry.wire_path, folder):
+                inside.append(entry)
+            elif entry is not None:
+                elsewhere.append(entry.path)
         return Folder(
-            tuple(each for each in named if _is_in(each.wire_path, folder)),
-            unnamed=len(entries) - len(named),
-            elsewhere=tuple(each.path for each in named if not _is_in(each.wire_path, folder)),
+            tuple(inside),
+            unnamed=count - len(inside) - len(elsewhere),
+            elsewhere=tuple(elsewhere),
             has_more=_says_more(reply),
         )
 
@@ -340,7 +348,7 @@ def _file_entry(item: object, folder: str) -> FileEntry | None:
         size = int(size)
     shown = escape_surrogates(path)
     return FileEntry(
-        name=escape_surrogates(name),
+        name=shown if name == path else escape_surrogates(name),  # kept once
         path=shown,
         asked="" if shown == path else path,
         is_folder=item.get("type") in ("folder", "directory", "dir"),

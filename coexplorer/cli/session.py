@@ -166,12 +166,16 @@ def run_async(work: Callable[[], Awaitable[Answer]]) -> Answer:
     """
     import anyio
 
-    async def do() -> Answer:
+    answers: list[Answer] = []
+
+    async def do() -> None:
         _leave_lookups()
-        return await work()
+        # Not as the result: asyncio makes a text of that, which can take twice its memory.
+        answers.append(await work())
 
     with ungrouped():
-        return anyio.run(until_signalled, do)
+        anyio.run(until_signalled, do)
+    return answers[0]
 
 
 def _leave_lookups() -> None:

@@ -19,6 +19,9 @@ from coexplorer.query import Flag, PlatformPart, Query, platform_part
 _MOST_HELD = 200_000
 """Assets of one answer that are held at once: all of a large deployment, in about a gigabyte."""
 
+_MOST_BYTES = 300 * 1024 * 1024
+"""Of their JSON; in memory each byte takes about two."""
+
 
 async def find_remote(
     context: Context, query: Query, offset: int, limit: int | None
@@ -29,6 +32,7 @@ async def find_remote(
     end = None if limit is None else offset + limit
     found: list[Asset] = []
     cut = False
+    held_bytes = counted = 0
     with _make_folder() as folder:
         answer = None if part.is_whole else _Answer(context, part, Path(folder) / "answer.sqlite3")
         try:
@@ -42,7 +46,9 @@ async def find_remote(
                     found += await answer.judge(page)
                 if end is not None and len(found) >= end and not part.rest.sort:
                     break
-                if len(found) >= _MOST_HELD:
+                held_bytes += sum(len(asset.raw) for asset in found[counted:])
+                counted = len(found)
+                if len(found) >= _MOST_HELD or held_bytes > _MOST_BYTES:
                     cut = True
                     break
             if answer is not None and part.rest.sort:

@@ -38,6 +38,9 @@ PREFETCH = 4
 QUEUED_PAGES = 4
 """Pages that may wait for being written: more would only take memory."""
 
+_HEAVY_BYTES = 8 * 1024 * 1024
+"""So many bytes of JSON may wait for being written: a few usual pages of 1,000 rows."""
+
 FIRST_ROWS = 100
 GETS_AT_ONCE = 8
 
@@ -79,6 +82,8 @@ class Sweep:
         self._known = known
         self._most = most
         self._pages = 0
+        self._unwritten_bytes = 0
+        self._wrote = anyio.Event()
         self._queue: MemoryObjectSendStream[_Written]
         self._types: set[str] = set()
         self.seen: set[AssetId] = set()
@@ -252,7 +257,7 @@ class Sweep:
                 found.update(ids)
                 self.seen.update(ids)
                 self._types.update(asset.type for asset in page)
-                await self._queue.send((leg, page, asked_at[0]))
+                await self._enqueue(leg, page, asked_at[0])
                 asked_at.append(time.time())
                 await anyio.lowlevel.checkpoint()  # parsing the next page takes a while
                 if len(self.seen) > self._most:
@@ -261,6 +266,14 @@ class Sweep:
         self.left_out |= walk.left_out
         self.is_endless = self.is_endless or walk.incomplete is Incomplete.ENDLESS
         return found, Incomplete.ENDLESS if self.is_endless else walk.incomplete
+
+    async def _enqueue(self, leg: Leg, page: tuple[Asset, ...], asked_at: float) -> None:
+        """Have a page written; go on once there is not too much to be written."""
+        self._unwritten_bytes += _count_bytes(page)
+        await self._queue.send((leg, page, asked_at))
+        while self._unwritten_bytes > _HEAVY_BYTES:
+            self._wrote = anyio.Event()
+            await self._wrote.wait()
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[None]:
@@ -277,6 +290,8 @@ class Sweep:
         async with receive:
             async for leg, assets, asked_at in receive:
                 await self._write([Record(asset, leg.marks, asked_at) for asset in assets])
+                self._unwritten_bytes -= _count_bytes(assets)
+                self._wrote.set()
                 self._tell(leg)
 
     async def _write(self, records: Sequence[Record]) -> None:
@@ -289,3 +304,7 @@ class Sweep:
         self._context.bus.publish(
             SyncProgressed(leg.stage, len(self.seen), self._pages, self._known)
         )
+
+
+def _count_bytes(page: Sequence[Asset]) -> int:
+    return sum(len(asset.raw) for asset in page)
