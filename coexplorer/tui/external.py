@@ -53,7 +53,7 @@ class EditorProcess:
         self.is_open = False
 
     def pass_on(self, number: int) -> bool:
-        """Hand a signal on that is to end the app; tell whether an editor is there to end first."""
+        """Pass on a signal that is to end the app; tell whether an editor has to end first."""
         self._signal = number
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)

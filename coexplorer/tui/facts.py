@@ -176,7 +176,7 @@ def _set(label: str, tags: Sequence[str], cells: int) -> list[Line]:
 
 
 def _wrap(facts: Sequence[tuple[str, str]], cells: int) -> list[Line]:
-    """Put facts beside each other, as many as fit a line."""
+    """Put facts side by side, as many as fit on a line."""
     lines: list[list[Piece]] = [[]]
     used = 0
     for label, text in facts:

@@ -36,10 +36,10 @@ class Host(Protocol):
         """Show a notification and keep it for the log."""
 
     def settle(self, about: str) -> None:
-        """Take away what is still shown of an asset, or an action, that went well since."""
+        """Remove notifications about an asset or an action that has gone well since."""
 
     def working(self) -> AbstractContextManager[None]:
-        """Hold this around what a worker does, for the end to wait for it."""
+        """Wrap what a worker does in this, so that the end waits for it."""
 
     async def deliver_key(self, event: events.Key | events.Paste) -> None:
         """Run a key's command, or hand it, or what was pasted, to what has the focus."""

@@ -74,7 +74,7 @@ class LogPages:
         self.stopped = status.stopped
 
     async def load_more(self, row: LogLine, *, near_end: bool) -> bool:
-        """Read on where the cursor is: more assets of its change, or more changes.
+        """Read more where the cursor is: more assets of its change, or more changes.
 
         Args:
             row: The line under the cursor.
@@ -115,7 +115,7 @@ class LogPages:
         return [each for each in entries if each.state in KEPT]
 
     async def load_details(self, batch: Batch, cells: int, now: datetime) -> list[Line]:
-        """Say all of a change: of a single one what it did, of many why parts of it failed."""
+        """Describe a change: a single one by what it did, many by why parts of it failed."""
         if batch.total == 1:
             entries = await self._library.log.entries_of(batch.id, limit=1)
             self._singles |= {entry.batch_id: entry for entry in entries}

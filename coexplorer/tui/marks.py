@@ -64,7 +64,7 @@ class Marks:
         self.drop(list(self._marks))
 
     def note_own_change(self, asset_id: AssetId) -> None:
-        """Note that we changed an asset: it need not look, nor fit, as it did."""
+        """Note that we changed an asset: it need not look or fit as it did any more."""
         if asset_id in self._marks:
             self._marks[asset_id] = Mark()
 
@@ -87,7 +87,7 @@ class Marks:
         }
 
     def describe(self) -> str:
-        """Return how many there are, in a few words; empty where nothing is marked."""
+        """Return how many there are, in a few words; empty if nothing is marked."""
         if not self._marks:
             return ""
         outside = f", {len(self.outside):,} not in this list" if self.outside else ""

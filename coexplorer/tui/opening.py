@@ -61,7 +61,7 @@ def read_rows(painted: Painted) -> Sequence[Row]:
     """Return the rows that are on the screen.
 
     Raises:
-        ValueError: What was kept is none.
+        ValueError: What was kept is not a frame.
     """
     from coexplorer.tui.quickstart.codec import decode_rows  # noqa: PLC0415 - behind the switch
 

@@ -49,7 +49,7 @@ class Ahead:
         return asset_id in self._sent
 
     def row(self, row: Row) -> Row:
-        """Return the row as it is shown; the same object for the same row, as long as it lasts."""
+        """Return the row as it is shown; the same object for the same row while it stays."""
         if row.id not in self._sent:
             return row
         known, shown = self._rows.get(row.id, (None, row))

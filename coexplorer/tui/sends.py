@@ -40,7 +40,7 @@ class Sends:
 
     @contextmanager
     def one(self) -> Iterator[Sending]:
-        """Hold this around a change that is sent, and put its result into what it gives."""
+        """Wrap a change that is sent in this, and put its result into what it yields."""
         self._count += 1
         self._answered.clear()
         sending = Sending()
@@ -54,7 +54,7 @@ class Sends:
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Hold this around an undo: it waits for what is on its way, and for other undos."""
+        """Wrap an undo in this: it waits for what is on its way, and for other undos."""
         async with self._turn:
             await self._answered.wait()
             yield

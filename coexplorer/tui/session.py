@@ -95,7 +95,7 @@ class _Run:
                 sys.stderr.write(f"{clean(line)}\n")
 
     async def open(self, settings: Settings) -> None:
-        """Open the library and the app, and stay until both are closed."""
+        """Open the library and the app, and return once both are closed."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
 

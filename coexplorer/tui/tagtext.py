@@ -76,8 +76,8 @@ def fit_values(values: Iterable[str], typed: str, most: int) -> list[str]:
     """Return values that start with what is typed, then ones that contain it, ignoring case.
 
     Args:
-        values: In the order of their worth.
-        typed: Nothing fits all.
+        values: Best first.
+        typed: An empty text fits all.
         most: How many are enough; the rest of `values` is not looked at once this many match.
     """
     wanted = typed.casefold()

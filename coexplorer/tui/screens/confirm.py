@@ -70,13 +70,13 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
             yield Footer()
 
     def on_mount(self) -> None:
-        """Show what will be gone, and ask whether it is so still."""
+        """Show what will be gone, and ask the platform whether that is still so."""
         self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
         self.set_focus(self.query_one(Field))
         self.start("look", self._look)
 
     def iter_footer(self) -> list[Command]:
-        """Offer to leave: what Enter takes is said above."""
+        """Offer to leave; the text above says what Enter wants."""
         return [command for command in super().iter_footer() if command.id == "screen.close"]
 
     def on_resize(self) -> None:

@@ -86,7 +86,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def iter_footer(self) -> list[Command]:
-        """Offer what can be pressed: while a third version is written most keys are text."""
+        """Offer the keys that work: most of them are text while a third version is written."""
         commands = super().iter_footer()
         if self._editor is None:
             return commands

@@ -49,7 +49,7 @@ class HelpScreen(CommandScreen[None]):
         self.query_one(Details).show(build_help(self.coexplorer.keymap, cells))
 
     def iter_footer(self) -> list[Command]:
-        """Offer to leave: there is nothing to send."""
+        """Offer to leave; nothing else can be done here."""
         return [command for command in super().iter_footer() if command.id == "screen.close"]
 
     def do_screen_close(self) -> None:
@@ -78,7 +78,7 @@ def build_help(keymap: Keymap, cells: int) -> list[Line]:
 
 
 def _iter_entries(commands: Sequence[Command], keymap: Keymap) -> Iterator[tuple[str, str]]:
-    """Yield keys and help; neighbours that do the same by number are one entry."""
+    """Yield keys and help; neighbours that differ only by a number are one entry."""
     for text, same in groupby(commands, key=lambda command: command.help):
         keys = [show_key(key) for command in same for key in keymap.keys[command.id]]
         yield (f"{keys[0]} … {keys[-1]}" if len(keys) > MOST_KEYS else " ".join(keys)), text

@@ -94,7 +94,7 @@ class LogScreen(CommandScreen[Entry | None]):
         self._show()
 
     async def _load_more(self) -> None:
-        """Read on where the cursor is."""
+        """Read more where the cursor is."""
         row = self._row
         if row is not None and await self._pages.load_more(row, near_end=self._is_near_end):
             self._show()
@@ -122,7 +122,7 @@ class LogScreen(CommandScreen[Entry | None]):
         self._show_details()
 
     def _place_of(self, change: int) -> int:
-        """Return on which line a change stands; the first one where it is not shown."""
+        """Return the line that a change is on; the first line if it is not shown."""
         places = (at for at, row in enumerate(self._rows) if row.batch and row.batch.id == change)
         return next(places, 0)
 
@@ -147,7 +147,7 @@ class LogScreen(CommandScreen[Entry | None]):
             self.restart("details", partial(self._load_details, row.batch))
 
     async def _load_details(self, batch: Batch) -> None:
-        """Say all of a change."""
+        """Show everything about a change."""
         cells, now = self.app.size.width, external.local_time()
         lines = await self._pages.load_details(batch, cells, now)
         row = self._row
@@ -174,7 +174,7 @@ class LogScreen(CommandScreen[Entry | None]):
         return [command for command in super().iter_footer() if command.id not in hidden]
 
     def on_picker_moved(self) -> None:
-        """Say all about the line under the cursor, and read on near the end."""
+        """Show everything about the line under the cursor, and read more near the end."""
         self._show_details()
         self.restart("more", self._load_more)
 
@@ -246,7 +246,7 @@ class LogScreen(CommandScreen[Entry | None]):
                 self.say(f"sent: {kept[0].asset_name}")
 
     async def do_log_retry_all(self) -> None:
-        """Send again all that is unsent, a change after the other; Esc stops after one of them."""
+        """Send everything unsent again, one change after another; Esc stops between two of them."""
         if self._is_working():
             return
         unsent = [
@@ -354,12 +354,12 @@ class LogScreen(CommandScreen[Entry | None]):
         await self._load()
 
     def begin_work(self, what: str) -> None:
-        """Say what goes on; another press begins nothing."""
+        """Say what is being done; pressing again begins nothing."""
         self._busy, self._stopping = what, False
         self._show_title()
 
     async def end_work(self) -> None:
-        """It is over: show how things stand."""
+        """Show how things stand now that it is over."""
         self._busy = ""
         await self._load()
 
@@ -370,7 +370,7 @@ def _tell_way_back() -> str:
 
 
 class _Work:
-    """Holds the log while something of it is sent."""
+    """Keeps the log busy while something of it is sent."""
 
     def __init__(self, screen: LogScreen, what: str) -> None:
         self._screen = screen

@@ -107,7 +107,7 @@ class MainScreen(Workbench):
         self.start("drafts", functools.partial(drafts.offer_all, self))
 
     async def _take_over(self) -> None:
-        """Let the first frame go when everything that it shows can be shown."""
+        """Replace the first frame once everything that it shows can be shown."""
         try:
             if text := self.coexplorer.typed_search:
                 self.desk.browsing.text = text
@@ -190,7 +190,7 @@ class MainScreen(Workbench):
             self.feeds.details.follow_cursor()
 
     async def on_details_resized(self) -> None:
-        """Lay the details out for their room: they may have had none when they were read."""
+        """Lay the details out for their room: they may have been read before they had any."""
         await self.feeds.details.show()
 
     def on_rows_missed(self, event: RowsMissed) -> None:
@@ -230,7 +230,7 @@ class MainScreen(Workbench):
             search.offer_history(self)
 
     def on_fields_typed(self, event: FieldsTyped) -> None:
-        """Keep the draft: a lost connection takes nobody's words."""
+        """Keep the draft: nobody loses words to a lost connection."""
         trouble = self.coexplorer.memory.trouble
         edit.keep_draft(self, event.mine)
         if self.coexplorer.memory.trouble != trouble:

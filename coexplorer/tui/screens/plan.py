@@ -188,7 +188,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._show_outcome()
 
     def on_picker_moved(self) -> None:
-        """Say all about the line under the cursor."""
+        """Show everything about the line under the cursor."""
         self._show_outcome()
 
     def _show_outcome(self) -> None:
@@ -342,7 +342,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
 
 def build_bar(progress: BatchProgress, cells: int) -> Line:
-    """Return a bar of how far a batch is, with its numbers: the bar alone says too little."""
+    """Return a progress bar with its numbers: the bar alone says too little."""
     done = progress.done
     failed = f", {progress.failed:,} failed" if progress.failed else ""
     text = f" {done:,} of {progress.total:,}{failed}"

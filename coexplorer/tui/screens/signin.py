@@ -76,7 +76,7 @@ class SignInScreen(CommandScreen[bool]):
         return [((part, role),) for part in wrap(clean(text), max(1, self.app.size.width))]
 
     def _tell(self, text: str, role: Role) -> None:
-        """Say how the last try went: all of it, whatever the width."""
+        """Say how the last try went, in full, at any width."""
         self._said = (text, role)
         self._told.show(self._wrap(text, role) if text else [])
 

@@ -105,7 +105,7 @@ class TagsScreen(CommandScreen[str | None]):
         self.dismiss(event.choice.value)
 
     def iter_footer(self) -> list[Command]:
-        """Offer to leave: Enter is said by the list itself."""
+        """Offer to leave; the list itself says what Enter does."""
         return [command for command in super().iter_footer() if command.id == "screen.close"]
 
     def do_screen_close(self) -> None:
@@ -113,6 +113,6 @@ class TagsScreen(CommandScreen[str | None]):
         self.dismiss(None)
 
     def on_click(self, event: events.Click) -> None:
-        """A click beside the panel leaves."""
+        """Leave at a click outside the panel."""
         if event.widget is self:
             self.dismiss(None)

@@ -75,12 +75,12 @@ class TerminalApp(JobApp[_Result], Generic[_Result]):
         return self._holds and fits and len(self.screen_stack) <= 1
 
     def on_load(self) -> None:
-        """Let the first frame stand no longer than it may, whatever keeps the app from its rows."""
+        """Remove the first frame when its time is up, whatever keeps the app from its rows."""
         if self._holds:
             asyncio.get_running_loop().call_later(_LONGEST_HOLD_S, self.begin_output)
 
     def on_resize(self) -> None:
-        """Draw for a size that is known at last; it may be the one that was assumed."""
+        """Draw for the size once it is known; it may be the one that was assumed."""
         driver = self._find_driver()
         if driver is None:
             return
@@ -99,7 +99,7 @@ class TerminalApp(JobApp[_Result], Generic[_Result]):
             driver.flush()
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Copy what was selected in a field, by the same way."""
+        """Copy what was selected in a field, in the same way."""
         self.write_copies(text)
 
     def write_copies(self, text: str) -> bool:

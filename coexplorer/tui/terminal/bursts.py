@@ -36,7 +36,7 @@ class Burst:
 
 
 def mark_keys(keys: list[events.Key], text: str) -> None:
-    """Note of each key what came with it and behind it, where each character is a key."""
+    """Note for each key what came with it and after it, if each character is a key."""
     if len(text) >= _LEAST and len(keys) == len(text):
         burst = Burst(text)
         for at, key in enumerate(keys):
@@ -50,7 +50,7 @@ def find_burst(key: events.Key) -> Burst | None:
 
 
 def find_rest(key: events.Key) -> str:
-    """Return a key's character and what came behind it in the same read."""
+    """Return a key's character and what came after it in the same read."""
     found: tuple[Burst, int] | None = vars(key).get("burst")
     return "" if found is None else found[0].text[found[1] :]
 

@@ -80,7 +80,7 @@ def is_narrow(text: str) -> bool:
 
 
 def draw_text(text: str, pen: Pen) -> list[Cell]:
-    """Return the cells of a text, without what a terminal could obey."""
+    """Return the cells of a text, without anything a terminal would obey."""
     if is_narrow(text):
         return build_narrow_cells(text, pen)
     from rich.cells import split_graphemes  # noqa: PLC0415 - most lists need no tables of widths
@@ -118,9 +118,9 @@ _FORBIDDEN = re.compile(
 
 
 def strip_controls(text: str) -> str:
-    """Take out every character that a terminal could obey: the last line of defence.
+    """Remove every character that a terminal would obey: the last line of defence.
 
-    They are zero columns wide in the layout, so taking them out keeps the columns. Whoever shows
+    They are zero columns wide in the layout, so removing them keeps the columns. Whoever shows
     foreign text has made them visible long before this.
     """
     return _FORBIDDEN.sub("", text)

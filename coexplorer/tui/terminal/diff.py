@@ -214,7 +214,7 @@ class _Writer:
         return end
 
     def _find_erasable(self, row: Row) -> int:
-        """Find from where on the row is blank and can be erased; past the end when it can't."""
+        """Find where the row's erasable blank rest begins; past the end if there is none."""
         last = row[-1]
         if not is_plain_blank(last) or (
             last.pen.background and not self._terminal.erases_with_background
@@ -256,7 +256,7 @@ class _Writer:
         self._write_columns(y, x + start, "".join(texts[start:]), pen)
 
     def _write_columns(self, y: int, x: int, text: str, pen: Pen) -> None:
-        """Send a character a column, with holes where a run of blanks is erased."""
+        """Send one character per column, with gaps where a run of blanks is erased."""
         at = 0
         for hole in _HOLES.finditer(text) if self._can_erase_within(pen) else ():
             self._write_text(y, x + at, text[at : hole.start()], pen)

@@ -129,7 +129,7 @@ class QuietDriver(LinuxDriver):
         self._typed = typed
 
     def write(self, data: str) -> None:
-        """Write what is fit for every terminal and every link."""
+        """Write only what suits every terminal and every link."""
         data = _NEVER_SENT.sub("", data)
         if self._terminal_before is not None:
             # Entering the other screen a second time would clear it.
@@ -224,7 +224,7 @@ class QuietDriver(LinuxDriver):
         return data
 
     def _wait_for_answers(self) -> None:
-        """Take in what is still on its way, so that the shell does not find it."""
+        """Read what is still on its way, so that the shell does not get it."""
         now = time.monotonic()
         deadline = now + self.pacer.patience_s(now)
         while self.pacer.unanswered and (left_s := deadline - time.monotonic()) > 0:
@@ -232,7 +232,7 @@ class QuietDriver(LinuxDriver):
             self._answered.clear()
 
     def disable_input(self) -> None:
-        """Stop reading, as soon as nothing is on its way any more."""
+        """Stop reading as soon as nothing more is on its way."""
         if not self.is_active:
             return  # it may be another job's by now, and to touch it would stop this one
         if self._key_thread is not None and self._wake is not None:

@@ -67,7 +67,7 @@ class JobApp(App[_Result], Generic[_Result]):
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Hold this around what a worker does, for the end to wait for it."""
+        """Wrap what a worker does in this, so that the end waits for it."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("work is done in a task")
@@ -137,7 +137,7 @@ class JobApp(App[_Result], Generic[_Result]):
             opening.go_on()
 
     async def on_event(self, event: events.Event) -> None:
-        """Take what is typed, unless it was meant for the shell: what follows the key that stops.
+        """Take what is typed, except what follows the key that stops: that was meant for the shell.
 
         Whoever types ahead has typed it before the shell had the terminal.
         """
@@ -150,7 +150,7 @@ class JobApp(App[_Result], Generic[_Result]):
             await super().on_event(event)
 
     async def take_key(self, event: events.Key | events.Paste) -> None:
-        """Do what a key, or a paste, is for; by itself, hand it to what has the focus."""
+        """Handle a key or a paste; this base hands it to what has the focus."""
         await super().on_event(event)
 
     def repaint(self) -> None:

@@ -113,7 +113,7 @@ class _Noting:
 
 
 def _stop_by(number: int) -> None:
-    """Stop here and now: a signal to a thread is taken before the call returns."""
+    """Stop at once: a signal to a thread is handled before the call returns."""
     signal.pthread_kill(_thread.get_ident(), number)
 
 
@@ -134,7 +134,7 @@ def read_settings(terminal: int) -> list[Any] | None:
 
 
 def silence(terminal: int) -> None:
-    """Let keys wait unseen."""
+    """Hold keys without showing them."""
     quiet = read_settings(terminal)
     if quiet is not None:
         quiet[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.IXON | termios.IXOFF)
