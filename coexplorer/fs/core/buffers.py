@@ -205,6 +205,8 @@ class MetadataFile:
         buffer: None while nobody has it open for writing and nothing is unsent.
         writers: Open descriptions that can write; an unlinked file counts its own.
         closing: Those of them that are being closed, and wait for the platform.
+        read_beside: It was read while it was written: a private mmap of that may have put another
+            text into the kernel's pages, whichever way its descriptor reads.
         hidden_until: The name was unlinked: it comes back then, if nobody creates it first.
         detached: It was unlinked or replaced: it belongs to no file any more, and is never sent.
     """
@@ -217,6 +219,7 @@ class MetadataFile:
     detached: bool = False
     writers: int = 0
     closing: int = 0
+    read_beside: bool = False
 
 
 def decide_flush(

@@ -139,6 +139,12 @@ class FileTable:
                 self._notices.forget_entry(node.inode, NAMES_OF_PARTS[part])
         self._notices.forget_inode(old)
 
+    def settle(self, node: Node, file: MetadataFile) -> None:
+        """Note that perhaps nobody writes a file any more: from now on its pages are used."""
+        if file.read_beside and file.writers == file.closing and not file.detached:
+            file.read_beside = False
+            self.move_on(node, file.part)
+
     def _begin_life(self, node: Node, part: Part) -> Inode:
         inode = Inode(0)
         for _ in range(LIVES):
@@ -279,7 +285,9 @@ class FileTable:
         if until is None or time.monotonic() < until:
             return until is not None
         del self._expected[node.slot, part]
-        return False
+        if file is not None:
+            self.settle(node, file)
+        return True  # the next one has pages again
 
     def find(self, node: Node, part: Part) -> MetadataFile | None:
         """Return a file's state, if it has any."""
@@ -447,7 +455,9 @@ class FileTable:
             return
         key = (file.slot, file.part)
         first_life = file.inode not in self._second_lives
-        current = self._files.get(key) is file and key not in self._renames
+        current = self._files.get(key) is file and not (
+            key in self._renames or key in self._expected or file.read_beside
+        )
         if current and first_life and file.buffer is None and file.hidden_until is None:
             del self._files[file.slot, file.part]
 

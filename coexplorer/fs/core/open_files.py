@@ -102,10 +102,6 @@ class OpenFiles:
         """Tell whether anybody reads a text by way of the kernel's pages of that inode."""
         return any(opened.in_pages for opened in self._readers.get(inode, ()))
 
-    def reads_beside(self, inode: int) -> bool:
-        """Tell whether anybody reads a text of that inode that may be another than its pages."""
-        return not all(opened.in_pages for opened in self._readers.get(inode, ()))
-
     def rebase(self, file: MetadataFile, base: bytes) -> None:
         """Let whoever has a file open for writing start from what was just saved of it."""
         for opened in self:

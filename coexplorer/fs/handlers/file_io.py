@@ -176,7 +176,9 @@ class FileIO:
             await self._unsent.keep_rejected(node, target, opened.base)
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if verdict is Verdict.SEND:
-            self._note_closing(opened, closing=not wants_sync)
+            if not wants_sync:
+                self._note_closing(opened, closing=True)
+                self._files.settle(node, target)
             await self._saver.save(node, target, opened.tgid, opened.base)
             self._open_files.rebase(target, buffer.base)
 
@@ -204,16 +206,8 @@ class FileIO:
             elif verdict is Verdict.WAIT:
                 self._saver.save_later(node, target, opened.base)
         self._files.tidy(target)
-        if node is not None and not target.writers and not target.detached:
-            self._settle(node, target)
-
-    def _settle(self, node: Node, file: MetadataFile) -> None:
-        """Keep what was read while it was written from the kernel's pages.
-
-        A private mmap fills them, whichever way its descriptor reads.
-        """
-        if self._open_files.reads_beside(file.inode):
-            self._files.move_on(node, file.part)
+        if node is not None:
+            self._files.settle(node, target)
 
     def _note_closing(self, opened: OpenFile, *, closing: bool) -> None:
         target = opened.target

@@ -155,6 +155,8 @@ class Opening:
         opened.snapshot, opened.shown = bytes(buffer.content), buffer.base
         opened.mtime_ns = self._files.mtime_of(node, part)
         keep_cache = self._place(opened, pid)
+        is_present = inode == self._files.inode_of(node, part)
+        file.read_beside |= is_present and not opened.in_pages
         if not buffer.dirty and self._is_to_be_read(node, part, opened.shown):
             opened.unread, keep_cache = True, False
         else:
