@@ -44,8 +44,8 @@ _KEPT_ORDERS: Final = 10
 _FEW: Final = 1000
 """SQLite sorts up to this many found assets; more are taken from the order of all assets."""
 
-_LABELLED: Final = 1500
-"""Of several words, up to this many assets that one has as a label are looked at for the others."""
+_MANY: Final = 8000
+"""Where more have one of several words as a label, each word is looked for by itself."""
 
 _LOOKED_AT: Final = (128, 384, 1024)
 """How many assets of an order are looked at one by one, in steps, before sets are made."""
@@ -243,14 +243,8 @@ class Sets:
         if len(new) == 1 and not without:
             return self._find_part(connection, new[0])
         labelled = {part: self._find_labels(connection, part) for part in (*new, *without)}
-        more = unsure = 0
-        for part in new:
-            more |= labelled[part]
-        for part in without:
-            more &= ~labelled[part]
-        for labels in labelled.values():
-            unsure |= more & ~labels
-        if unsure.bit_count() > _LABELLED:
+        more, unsure = _narrow(connection, labelled, without)
+        if unsure.bit_count() > _FEW:
             found = -1
             for part, labels in labelled.items():
                 one = labels | self._find_part(connection, words_of(part))
@@ -393,6 +387,43 @@ def _fitting(
         (_encode(sorted(numbers)), *condition.parameters),  # as they stand in the file
     )
     return {number for (number,) in rows}
+
+
+def _narrow(
+    connection: sqlite3.Connection, labelled: dict[AssetSet, int], without: Sequence[AssetSet]
+) -> tuple[int, int]:
+    """Return which assets are found by a label, and those among them that may not be in all parts.
+
+    Args:
+        connection: To the catalog.
+        labelled: The full-text parts with what their labels find.
+        without: Those of them that no asset may be in.
+    """
+    more = 0
+    for part, labels in labelled.items():
+        more |= 0 if part in without else labels
+    for part in without:
+        more &= ~labelled[part]
+    if more.bit_count() > _MANY:  # asking first how many have each would only be in vain
+        return more, more
+    many = []
+    for part, labels in labelled.items():
+        words = _find_few(connection, part) if more else None
+        if words is None:
+            many.append(part)
+        else:
+            more &= ~words if part in without else labels | words
+    unsure = 0
+    for part in many:
+        unsure |= more & ~labelled[part]
+    return more, unsure
+
+
+def _find_few(connection: sqlite3.Connection, part: AssetSet) -> int | None:
+    """Return the assets of a full-text part, apart from its labels; None if they are not few."""
+    use = words_of(part)
+    found = _fetch(connection, f"{use.sql} LIMIT {_FEW + 1}", use.parameters)
+    return _pack(found, _find_beyond(connection)) if len(found) <= _FEW else None
 
 
 def _encode(numbers: Iterable[int]) -> str:

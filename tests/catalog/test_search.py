@@ -69,7 +69,7 @@ def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     if len(request.param) == 2:
         monkeypatch.setattr(executor, "_REACHES", (8, 32))
         monkeypatch.setattr(executor, "_FEW", 10)
-        monkeypatch.setattr(executor, "_LABELLED", 3)
+        monkeypatch.setattr(executor, "_MANY", 40)
 
 
 @pytest.mark.usefixtures("steps")
