@@ -274,6 +274,17 @@ class Changes:
         """
         return await self._history.amend(entry_id, base, mine, check=check)
 
+    async def set_aside(self, entry_id: int) -> None:
+        """Keep a text, whatever is saved after it: it waits for nothing but to be read.
+
+        Args:
+            entry_id: The entry that has it.
+
+        Raises:
+            Refused: The entry is not kept.
+        """
+        await self._history.set_aside(entry_id)
+
     async def discard(self, entry_id: int) -> Entry:
         """Discard a kept change; its text stays readable in the log.
 

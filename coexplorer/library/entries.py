@@ -79,6 +79,10 @@ FOUND = "its reply was lost, but the platform has it"
 """`Entry.reason` of what a later look at the platform showed to have arrived."""
 
 
+SET_ASIDE = "another text was saved after it, which does not have it"
+"""`Entry.reason` of a text that a later save must not give up: nobody had looked at it."""
+
+
 GIVEN_UP = "the platform did not have it, so it was given up"
 """`Entry.reason` of an undo that sent nothing, as what it takes back was not sent either."""
 

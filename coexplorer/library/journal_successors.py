@@ -10,7 +10,16 @@ import time
 from collections.abc import Collection, Sequence
 
 from coexplorer.errors import UndoRefused
-from coexplorer.library.entries import DONE, KEPT, NOT_THERE, Action, Entry, EntryDraft, State
+from coexplorer.library.entries import (
+    DONE,
+    KEPT,
+    NOT_THERE,
+    SET_ASIDE,
+    Action,
+    Entry,
+    EntryDraft,
+    State,
+)
 from coexplorer.library.journal_rows import (
     KEPT_MARKS,
     NOT_THERE_MARKS,
@@ -51,6 +60,7 @@ def take_places(
             f"WHERE asset_id = ? AND {tail} AND batch_id != ? ORDER BY entries.id",
             (draft.asset_id, *NOT_THERE, batch),
         )
+        earlier = [each for each in earlier if each.reason != SET_ASIDE]
         give_up(connection, [each for each in earlier if takes_place_of(draft, each)], batch, now)
         writes = select(connection, WRITES, writes_of(draft.asset_id))
         done.append(go_on_from(draft, earlier, writes))

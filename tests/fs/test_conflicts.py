@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shlex
 from collections.abc import Callable, Iterator
@@ -104,6 +105,7 @@ IDS = {
                 "goes_on",
                 "blind",
             ),
+            *("two_appends", "two_appends_one_shell", "two_seds", "two_blind"),
             *("remount", "discard", "retry", "stream", "held", "late"),
             *("vim_auto", "vim_yes", "vim_no"),
             *("vim_plain", "vim_backup", "vim_backup_yes", "nvim", "ed"),
@@ -594,3 +596,33 @@ def test_no_editor_tramples_however_often_it_saves(mounted: Mounted, name: str) 
     assert THEIRS in (path.parent / "error").read_text()
     assert save(path, "both\n") == 0
     assert there(mounted, name) == "both"
+
+
+APPENDS = {
+    "two_appends": ('/bin/echo one >> "$D"', '/bin/echo two >> "$D"'),
+    "two_appends_one_shell": ('{ echo one >> "$D"; echo two >> "$D"; } 2> /dev/null',),
+    "two_seds": ('sed -i "s/old/one/" "$D"', 'sed -i "s/own/two/" "$D"; cp "$NEW" "$D"'),
+    "two_blind": ('echo one > "$D"', 'echo two > "$D"'),
+}
+
+
+@pytest.mark.parametrize("name", APPENDS)
+def test_no_failed_text_goes_as_another_one_is_saved(mounted: Mounted, name: str) -> None:
+    folder = mounted.asset(name)
+    assert look(folder / "description.md") == "old text\n"
+    change(mounted, name)
+    for script in APPENDS[name]:
+        mounted.run(script, **variables(mounted, name))
+    mounted.settle()
+
+    assert "one" in (folder / "error").read_text()
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    texts = [f.read_text() for f in unsent.iterdir() if f"-{name}." in f.name]
+    assert len([text for text in texts if "one" in text]) == 1
+    entries = json.loads(mounted.cli("log", "--entries", "-o", "json").stdout)
+    mine = [entry for entry in entries if IDS[name] in str(entry)]
+    assert [entry["state"] for entry in mine][-1] == "refused"
+    # Whoever has read that, and the file, may give it up by the next save.
+    look(folder / "description.md")
+    assert save(folder / "description.md", "both\n") == 0
+    wait_until(lambda: not (folder / "error").exists(), "no error any more")

@@ -235,7 +235,7 @@ class Opening:
         if writes:
             self._refuse_derived(node)
             raise pyfuse3.FUSEError(errno.EPERM)
-        if self._volume.conflicts:
+        if self._volume.conflicts or part == Part.ERROR:
             self._unsent.note_look(node, part)
         if part == Part.ERROR:
             self._reach.health.forget_permission(node.slot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection, Sequence
 
 from coexplorer.errors import (
     ApiError,
@@ -19,7 +20,7 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.fs.core.buffers import Buffer, MetadataFile, SaveFailure
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
-from coexplorer.fs.core.failures import name_save
+from coexplorer.fs.core.failures import has_words, name_save
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FIELDS_OF_PARTS, build_text, read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
@@ -28,9 +29,12 @@ from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failure_texts import build_report
 from coexplorer.library import Library
-from coexplorer.library.entries import Entry, State
+from coexplorer.library.entries import SET_ASIDE, Entry, State
 
 log = logging.getLogger(__name__)
+
+_MOST_ASIDE = 8
+"""Earlier texts of a file that are kept beside the last one."""
 
 
 class FailedWrites:
@@ -47,6 +51,7 @@ class FailedWrites:
         self._reach = reach
         self._failed_by: dict[tuple[int, str], int] = {}
         self._states: dict[int, State] = {}
+        self._unlooked: set[tuple[int, str]] = set()
 
     # --- Failures
 
@@ -71,6 +76,7 @@ class FailedWrites:
             self._volume.failures.note(node, what, failure.report)
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))
+        self._unlooked.add((node.slot, what))
         self._volume.report(f"{node.title}: {what} failed: {error.message}")
         if isinstance(error, EditConflict):
             self._volume.apply_fields(node, error.theirs, time.monotonic(), alias=True)
@@ -92,6 +98,8 @@ class FailedWrites:
             node: The asset.
             part: What is opened: ``error``, which has the texts as they were, or ``asset.json``.
         """
+        if part == Part.ERROR:
+            self._unlooked = {each for each in self._unlooked if each[0] != node.slot}
         for conflicting in self._volume.conflicts.list_parts(node.slot):
             if part == Part.ERROR:
                 self._end_conflict(node, conflicting, as_reported=True)
@@ -160,6 +168,10 @@ class FailedWrites:
             return False
         self._failed_by.pop(key, None)
         return True
+
+    def is_by(self, node: Node, what: str, tgid: int) -> bool:
+        """Tell whether a process failed to save the same before."""
+        return self._failed_by.get((node.slot, what)) == tgid
 
     # --- Texts
 
@@ -241,17 +253,80 @@ class FailedWrites:
             conflict = SaveConflict(build_text(base, part), None, refused, failure)
             self._volume.conflicts.note(node.slot, part, conflict)
 
-    async def drop_superseded(self, node: Node, part: Part) -> None:
+    async def drop_superseded(self, node: Node, part: Part, but: Collection[int] = ()) -> None:
         """Discard the unsent entries of a field that is saved now: nobody needs them any more."""
-        field = FIELDS_OF_PARTS[part]
         try:
-            for entry in await self._library.log.kept():
-                base, mine = entry.base, entry.mine
-                ours = entry.asset_id == node.id and entry.origin == "mount"
-                if ours and base and mine and changed_fields(base, mine) == (field,):
+            for entry in await self._kept_of(node, part):
+                if entry.id not in but:
                     await self._library.changes.discard(entry.id)
         except CoexplorerError as error:
             log.warning("an old unsent text stays in the journal: %s", error)
+
+    async def _kept_of(self, node: Node, part: Part) -> list[Entry]:
+        field = FIELDS_OF_PARTS[part]
+        return [
+            entry
+            for entry in await self._library.log.kept()
+            if entry.asset_id == node.id and entry.origin == "mount"
+            if entry.base and entry.mine and changed_fields(entry.base, entry.mine) == (field,)
+        ]
+
+    async def set_aside(
+        self, node: Node, part: Part, content: bytes, *, is_its_own: bool
+    ) -> list[Entry]:
+        """Keep earlier texts of a file that are not in what is saved next.
+
+        Args:
+            node: The asset.
+            part: The file.
+            content: What is saved.
+            is_its_own: An editor saves, which knows what it has saved before.
+
+        Returns:
+            Those that are kept so: nobody has opened ``error`` since they failed.
+        """
+        key = node.slot, name_save(part)
+        if key not in self.journaled or key not in self._unlooked:
+            return []
+        aside = []
+        try:
+            for entry in (await self._kept_of(node, part))[-_MOST_ASIDE:]:
+                if entry.base is None or entry.mine is None or entry.state is State.UNKNOWN:
+                    continue
+                base, mine = build_text(entry.base, part), build_text(entry.mine, part)
+                if entry.reason == SET_ASIDE or not (is_its_own or has_words(content, base, mine)):
+                    await self._library.changes.set_aside(entry.id)
+                    aside.append(entry)
+        except CoexplorerError as error:
+            log.warning("an earlier text may be given up: %s", error)
+        return aside
+
+    def report_aside(
+        self, node: Node, part: Part, aside: Sequence[Entry], report: str = ""
+    ) -> None:
+        """Say in ``error`` which earlier texts of a file are not on the platform.
+
+        Args:
+            node: The asset.
+            part: The file.
+            aside: What has them.
+            report: What else there is to say.
+        """
+        if not aside:
+            return
+        what = name_save(part)
+        texts = [report] if report else []
+        for entry in aside:
+            if entry.mine is not None:
+                mine = build_text(entry.mine, part).decode(errors="replace")
+                texts.append(
+                    f"{what}: an earlier text of yours is not on the platform\n"
+                    "what to do: add to the file what you want of it, or give it up:"
+                    f" coexplorer discard {entry.id}\n\n--- as you wrote it then:\n{mine}"
+                )
+        self._volume.failures.note(node, what, "\n".join(texts))
+        self.journaled.add((node.slot, what))
+        self._unlooked.add((node.slot, what))
 
     async def notice_discards(self) -> None:
         """Let an unsent text go that the user gave up, or sent again, in another front end."""

@@ -76,6 +76,11 @@ class SaveBases:
             base = self._volume.shown.find_last(key, save.content, opened) or opened
         return theirs if self._volume.late.is_own(key, base, theirs) else base
 
+    def goes_on_from_shown(self, save: Save, opened: bytes) -> bool:
+        """Tell whether a text was made from the one that the file shows, not written blindly."""
+        shown = self._volume.shown.find(save.tgid, (save.node.slot, save.file.part))
+        return shown is not None or bool(opened and save.extends(opened))
+
     def is_refused_again(
         self, save: Save, base: bytes, buffer: Buffer, attempt: SaveAttempt
     ) -> bool:

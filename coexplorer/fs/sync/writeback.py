@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pyfuse3
 import trio
@@ -27,6 +27,7 @@ from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.save_bases import Save, SaveBases
 from coexplorer.fs.sync.save_queue import WAITS, QueuedSave, SaveQueue
 from coexplorer.library import Library
+from coexplorer.library.entries import Entry
 from coexplorer.library.results import EditResult, describe_differs
 from coexplorer.models import Asset
 
@@ -202,9 +203,18 @@ class Writeback:
             if self._bases.is_refused_again(save, base, buffer, attempt):
                 return
 
+            goes_on = self._bases.goes_on_from_shown(save, base)
+            own = self._volume.shown.find(tgid, (node.slot, file.part)) is not None
+            aside = await self._unsent.set_aside(
+                node,
+                file.part,
+                save.content,
+                is_its_own=own and self._unsent.is_by(save.node, save.what, tgid),
+            )
+
             def hear(reply: Asset | None, result: EditResult | None = None) -> None:
                 attempt.arrived = True
-                self._note_saved(save, reply)
+                self._note_saved(save, reply, aside if goes_on else ())
                 if result is not None and (otherwise := describe_differs(result)):
                     self._volume.report(f"{node.title}: {save.what}: {otherwise}")
                 if attempt.given_up is None:
@@ -216,6 +226,7 @@ class Writeback:
                     hear(None)
             except CoexplorerError as error:
                 attempt.failure = self._unsent.note_failure(node, save.what, error, tgid)
+                self._unsent.report_aside(node, file.part, aside, attempt.failure.report)
                 buffer.fail(attempt.failure, save.version)
                 if isinstance(error, EditConflict):
                     self._bases.note_conflict(save, base, error, attempt.failure)
@@ -272,7 +283,7 @@ class Writeback:
             raise
         return True
 
-    def _note_saved(self, save: Save, reply: Asset | None) -> None:
+    def _note_saved(self, save: Save, reply: Asset | None, aside: Sequence[Entry]) -> None:
         """Take over that a file was saved; `reply` is None when there was nothing to send."""
         node, file = save.node, save.file
         if reply is not None:
@@ -281,7 +292,10 @@ class Writeback:
             self._volume.shown.note_saved(save.tgid, (node.slot, file.part), save.content)
         sent = reply is not None
         if self._unsent.note_success(node, file.part, save.tgid, was_sent=sent):
-            self._nursery.start_soon(self._unsent.drop_superseded, node, file.part)
+            but = [entry.id for entry in aside]
+            self._nursery.start_soon(self._unsent.drop_superseded, node, file.part, but)
+            if sent:
+                self._unsent.report_aside(node, file.part, aside)
         self._take_over(save, reply)
         self._volume.files.tidy(file)
 
