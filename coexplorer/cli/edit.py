@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import click
 from coexplorer.cli.completion import complete_tag_list, complete_tags
 from coexplorer.cli.editor import EditedText
 from coexplorer.cli.exits import code_of
+from coexplorer.cli.format import moment_text
 from coexplorer.cli.narration import NobodyToAskError, confirm, report_error, warn
 from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.plans import carry_out, plan_options
@@ -17,12 +19,14 @@ from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import Chosen, Targets, choose_targets, read_targets, target_options
 from coexplorer.cli.values import TEXT
-from coexplorer.errors import DocumentError, InvalidField
+from coexplorer.config import find_paths
+from coexplorer.errors import DocumentError, InvalidField, Refused
 from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, FieldKind, Value
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.plans import Change, Plan
+    from coexplorer.models import AssetId
 
 
 def field_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -77,6 +81,9 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
     help="Remove a tag.",
 )
 @click.option("--editor", is_flag=True, help="Edit all of them as one text in $EDITOR.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the text that an editor left last; log names it."
+)
 @plan_options
 @format_options(OUTCOME)
 @pass_invocation
@@ -89,6 +96,7 @@ def edit_command(
     added: tuple[str, ...],
     removed: tuple[str, ...],
     editor: bool,
+    resume: bool,
     dry_run: bool,
     yes: bool,
     refresh: bool,
@@ -98,11 +106,13 @@ def edit_command(
     """Change assets: by options, or in $EDITOR if you give none.
 
     Changes that others made meanwhile are merged: tags as sets, other fields one by one. If you
-    both changed the same field, nothing is overwritten, and your text is kept: see log.
+    both changed the same field, nothing is overwritten, and your text is kept: see log. What you
+    typed and did not send is kept, too, until nobody has touched it for 90 days.
     """
     from coexplorer.library.plans import Change
 
-    targets = read_targets(assets, query)
+    _sweep()
+    targets = Targets() if resume else read_targets(assets, query)
     change = Change(
         values=read_values(values),
         add_tags=added,
@@ -110,13 +120,17 @@ def edit_command(
     )
     if editor and change.title:
         raise click.UsageError("give either --editor or the changes, not both")
+    if resume and (assets or query is not None or change.title):
+        raise click.UsageError("--resume takes the assets and the changes from the text")
 
     def carry(plan: Plan, written: Callable[[], None]) -> None:
         several = targets.query is not None or len(plan.items) > 1
         ask = several and not yes
         carry_out(invocation, plan, dry_run=dry_run, ask=ask, style=style, written=written)
 
-    if change.title:
+    if resume:
+        _resume(invocation, carry)
+    elif change.title:
         plan = invocation.run(lambda library: _plan(library, targets, change, refresh=refresh))
         carry(plan, lambda: None)
     else:
@@ -161,9 +175,50 @@ def edit_as_text(
     if not before:
         carry(Plan(title="", items=()), lambda: None)
         return
+    _offer(chosen.ids)
     edited = EditedText(before, ".coexplorer")
     try:
         carry(_edit_until_read(invocation, edited, before, chosen), edited.remove)
+    finally:
+        edited.tell()
+
+
+def _sweep() -> None:
+    """Remove texts that nobody has touched for long, and say so."""
+    from coexplorer.library.left_texts import KEPT_DAYS, sweep_texts
+
+    for path in sweep_texts(find_paths().state_dir, time.time()):
+        warn(f"removed a text that nobody has touched for {KEPT_DAYS} days: {path}")
+
+
+def _offer(ids: Sequence[AssetId]) -> None:
+    """Say that a text of the same assets was left before, before another one is begun."""
+    from coexplorer.library.left_texts import list_left
+
+    chosen = frozenset(ids)
+    for left in list_left(find_paths().state_dir):
+        if chosen & set(left.assets):
+            warn(
+                f"a text of the same assets was left in {left.path} ({moment_text(left.at)});"
+                " coexplorer edit --resume goes on with it"
+            )
+
+
+def _resume(invocation: Invocation, carry: Callable[[Plan, Callable[[], None]], None]) -> None:
+    """Go on with the newest text that was left, as it would have gone on then."""
+    from coexplorer.library.left_texts import list_left
+
+    found = [each for each in list_left(find_paths().state_dir) if each.before is not None]
+    if not found:
+        raise Refused("no text was left in an editor", hint="coexplorer edit ASSET begins one")
+    left = found[0]
+    before = left.before or ""
+    edited = EditedText(before, ".coexplorer", left=left.path)
+    try:
+        carry(
+            _edit_until_read(invocation, edited, before, Chosen(list(left.assets), {})),
+            edited.remove,
+        )
     finally:
         edited.tell()
 

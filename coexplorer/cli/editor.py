@@ -16,14 +16,25 @@ from coexplorer.cli.narration import warn
 from coexplorer.config import find_paths
 from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import FileTrouble, JournalError, explain_os
+from coexplorer.library.left_texts import TextLock
 
 
 class EditedText:
-    """A text in a file under the state folder; it is removed only when nothing can be lost."""
+    """A text in a file under the state folder; it is removed only when nothing can be lost.
 
-    def __init__(self, text: str, suffix: str) -> None:
+    Args:
+        text: What is to be edited.
+        suffix: The end of the file's name.
+        left: A text that was left before, to be gone on with.
+    """
+
+    def __init__(self, text: str, suffix: str, *, left: Path | None = None) -> None:
         folder = find_paths().state_dir / "edits"
-        name = ""
+        name = str(left or "")
+        if left is not None:
+            self.path = left
+            self._lock = self._take(text, folder)
+            return
         try:
             ensure_private_dir(folder)
             descriptor, name = tempfile.mkstemp(prefix="edit-", suffix=suffix, dir=folder)
@@ -38,6 +49,18 @@ class EditedText:
                 hint=f"{remedy}, or set XDG_STATE_HOME to a writable folder",
             ) from None
         self.path = Path(name)
+        self._lock = self._take(text, folder)
+
+    def _take(self, text: str, folder: Path) -> TextLock:
+        """Write down what the text is made from, and that it is being edited."""
+        try:
+            return TextLock(self.path, text)
+        except OSError as error:
+            reason, remedy = explain_os(error)
+            raise JournalError(
+                f"the text can't be put into {folder}: {reason}; nothing was sent",
+                hint=f"{remedy}, or set XDG_STATE_HOME to a writable folder",
+            ) from None
 
     def edit(self) -> str:
         """Open the file in the editor and return what it holds afterwards.
@@ -73,13 +96,15 @@ class EditedText:
             raise FileTrouble.of(f"the text in {self.path}", "read", error) from None
 
     def tell(self) -> None:
-        """Say where the text is, if it is still there."""
+        """Say where the text is, if it is still there, and how to go on with it."""
+        self._lock.release()
         if self.path.exists():
-            warn(f"your text is kept in {self.path}")
+            warn(f"your text is kept in {self.path}; coexplorer edit --resume goes on with it")
 
     def remove(self) -> None:
         """Forget the text."""
         self.path.unlink(missing_ok=True)
+        self._lock.remove()
 
 
 def find_editor() -> list[str]:

@@ -99,6 +99,7 @@ def log_command(
     if style is not Format.TABLE:
         print_rows(ENTRY, map(entry_values, log), style)
         return
+    _print_left()
     _print_kept(kept, limit)
     if entries or (log and refused):
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in log])
@@ -106,6 +107,18 @@ def log_command(
         print_table(_BATCH_COLUMNS, [_batch_cells(batch) for batch in batches])
     else:
         print_line("Nothing was refused." if refused else "Nothing was done here yet.")
+
+
+def _print_left() -> None:
+    """Print the texts that an editor left and that nothing was made of."""
+    from coexplorer.config import find_paths
+    from coexplorer.library.left_texts import list_left
+
+    for left in list_left(find_paths().state_dir):
+        about = plural(len(left.assets), "asset")
+        print_line(f"typed and not sent, {moment_text(left.at)}, about {about}: {left.path}")
+        if left.before is not None:
+            print_line("  coexplorer edit --resume goes on with it; remove the file to give it up")
 
 
 def _log_change(invocation: Invocation, change: int, style: Format) -> None:

@@ -11,6 +11,7 @@ from coexplorer.doctor.files import (
     look_at_folders,
     look_at_journal,
     look_at_locks,
+    look_at_texts,
 )
 from coexplorer.doctor.findings import CHECKS, CheckState, Finding, pass_check, skip_check
 from coexplorer.doctor.machine import look_at_fuse, look_at_mounts_here, look_at_versions
@@ -67,6 +68,7 @@ def _list_of_folders(paths: Paths, subject: Subject) -> Iterator[Check]:
     yield Check(("disk",), lambda: look_at_disk(paths), _SHORT_S)
     yield Check(("catalog",), lambda: look_at_catalog(paths, settings), _FILE_S)
     yield Check(("journal",), lambda: look_at_journal(paths, settings), _FILE_S)
+    yield Check(("texts",), lambda: look_at_texts(paths), _FILE_S)
 
 
 def _explain_by_cause(found: list[Finding]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from coexplorer.config import Paths, Settings
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
 from coexplorer.errors import FileTrouble, explain_os
 from coexplorer.library.inspection import inspect_journal
+from coexplorer.library.left_texts import list_left
 from coexplorer.text import plural, size_text
 
 LOOK_S: Final = 8.0
@@ -199,6 +200,22 @@ def _tell_age(seconds: float) -> str:
         if seconds >= unit:
             return f"{plural(int(seconds // unit), name)} ago"
     return "just now"
+
+
+def look_at_texts(paths: Paths) -> Iterator[Finding]:
+    """Look for texts that an editor left and that nothing was made of."""
+    left = list_left(paths.state_dir)
+    if left:
+        were = "was" if len(left) == 1 else "were"
+        told = f"{plural(len(left), 'text')} that you typed {were} not sent"
+        yield Finding(
+            "texts",
+            CheckState.WARNING,
+            f"{told}: {left[0].path}",
+            "coexplorer edit --resume goes on with it; remove the file to give it up",
+        )
+    else:
+        yield pass_check("texts", "no text that you typed was left in an editor")
 
 
 def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ CHECKS: Final = {
     "disk": "there is room on them",
     "catalog": "it can be read, is whole and less than a week old",
     "journal": "it can be read, and nothing in it waits to be sent",
+    "texts": "no text that you typed in an editor was left there unsent",
     "versions": "Python, and each package that coexplorer needs, in a version that was tested",
 }
 """Every check, in the order of the answer, and what it looks at."""

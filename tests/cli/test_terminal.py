@@ -66,7 +66,7 @@ def test_rm_deletes_nothing_that_changed_while_it_asked(
         program.server.store.update(OLD, name="GOLD do not delete", tags=("keep",))
         terminal.send("y\n")
         assert terminal.wait() == (5 if count == 1 else 7)
-    assert "changed its name and tags since it was shown" in terminal.plain
+    assert "its name and tags were changed elsewhere since it was shown" in terminal.plain
     assert "it is called 'GOLD do not delete' now" in terminal.plain
     assert program.server.store.find(OLD) is not None
     assert (program.server.store.find(RAW) is None) is (count == 2)
@@ -184,6 +184,37 @@ def test_a_text_whose_plan_is_not_carried_out_is_kept(
     (kept,) = (tmp_path / "home" / "state" / "coexplorer" / "edits").iterdir()
     assert "ephys_655019" in kept.read_text()
     assert program.server.requests("PUT") == []
+
+
+def test_a_text_whose_session_was_killed_is_named_and_gone_on_with(
+    program: Program, tmp_path: Path
+) -> None:
+    program.ok("sync")
+    edits = tmp_path / "home" / "state" / "coexplorer" / "edits"
+    killed = make_editor(
+        tmp_path,
+        "text = text.replace('recording.', 'recording, checked.')\n"
+        "pathlib.Path(sys.argv[1]).write_text(text)\n"
+        "import os; os.kill(os.getppid(), 9)",
+    )
+    with typing(program, "edit", RAW, env=killed) as terminal:
+        assert terminal.wait() != 0
+    (kept,) = edits.iterdir()
+    assert str(kept) in program.ok("log").out
+    assert f"{kept}" in program("doctor").out
+    same = make_editor(tmp_path, "pass")
+    with typing(program, "edit", RAW, columns=300, env=same) as terminal:
+        terminal.wait()
+    assert f"a text of the same assets was left in {kept}" in terminal.plain
+    with typing(program, "edit", DERIVED, columns=300, env=same) as terminal:
+        terminal.wait()
+    assert "was left in" not in terminal.plain
+    assert list(edits.iterdir()) == [kept], "what was never changed is not kept"
+    with typing(program, "edit", "--resume", columns=300, env=same) as terminal:
+        assert terminal.wait() == 0
+    assert "checked" in program.server.store.get(RAW).description
+    assert list(edits.iterdir()) == []
+    assert program("edit", "--resume").code == 5
 
 
 def test_a_text_that_went_into_the_journal_is_not_kept_twice(

@@ -1,0 +1,128 @@
+"""Texts that were typed in an editor, and that nothing was made of yet: kept, offered, swept.
+
+A text lies below ``edits`` in the state folder; what it was made from, and a lock for as long as
+somebody edits it, below ``edits-shown``. A text that was never changed goes with its editor. Any
+other is kept until it is sent, or until nobody has touched it for `KEPT_DAYS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from coexplorer.config.locking import open_lock, try_lock
+from coexplorer.config.paths import ensure_private_dir
+from coexplorer.models import AssetId
+
+KEPT_DAYS: Final = 90
+"""For so long a text is kept that nobody touches."""
+
+_MOST = 500
+"""More files than that are not looked at."""
+_DAY_S = 86_400
+_ANCHORS = re.compile(r"^=== ([0-9A-Za-z-]+)", re.MULTILINE)
+
+
+class LeftText(msgspec.Struct, frozen=True):
+    """A text that was left.
+
+    Attributes:
+        path: Where it is.
+        at: Epoch seconds when it was written last.
+        assets: What it is about.
+        before: What it was made from; None: nobody knows, so only a person can make use of it.
+    """
+
+    path: Path
+    at: float
+    assets: tuple[AssetId, ...]
+    before: str | None
+
+
+class TextLock:
+    """What a text is made from, and a sign that it is being edited.
+
+    Args:
+        path: The text.
+        before: What it is made from.
+
+    Raises:
+        OSError: It can't be written.
+    """
+
+    def __init__(self, path: Path, before: str) -> None:
+        shown = _shown(path)
+        ensure_private_dir(shown.parent)
+        self._path = shown
+        self._file = os.fdopen(open_lock(shown), "r+b")
+        try_lock(self._file.fileno())
+        self._file.truncate()
+        self._file.write(before.encode())
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let others take the text up."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """Forget it, with its text."""
+        self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def list_left(state_dir: Path) -> list[LeftText]:
+    """Return the texts that were changed and that nobody edits now, newest first."""
+    found = [each for each in _iter_left(state_dir) if each is not None]
+    return sorted(found, key=lambda each: -each.at)
+
+
+def sweep_texts(state_dir: Path, now: float) -> list[Path]:
+    """Remove texts that nobody has touched for `KEPT_DAYS`, and name them.
+
+    Args:
+        state_dir: The state folder.
+        now: Epoch seconds.
+    """
+    removed = []
+    for left in list_left(state_dir):
+        if now - left.at > KEPT_DAYS * _DAY_S:
+            with contextlib.suppress(OSError):
+                left.path.unlink()
+                _shown(left.path).unlink(missing_ok=True)
+                removed.append(left.path)
+    return removed
+
+
+def _shown(path: Path) -> Path:
+    return path.parent.with_name("edits-shown") / path.name
+
+
+def _iter_left(state_dir: Path) -> Iterator[LeftText | None]:
+    with contextlib.suppress(OSError):
+        for path in sorted((state_dir / "edits").glob("edit-*.coexplorer"))[:_MOST]:
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                yield _read_left(path)
+
+
+def _read_left(path: Path) -> LeftText | None:
+    """Return a text that was left; None where it is being edited, or was never changed."""
+    text, before = path.read_bytes().decode("utf-8"), None
+    shown = _shown(path)
+    if shown.exists():
+        with os.fdopen(os.open(shown, os.O_RDWR | os.O_CLOEXEC), "r+b") as file:
+            if not try_lock(file.fileno()):
+                return None
+            before = file.read().decode("utf-8")
+            if text == before:
+                path.unlink()
+                shown.unlink()
+                return None
+    assets = tuple(dict.fromkeys(AssetId(each) for each in _ANCHORS.findall(before or text)))
+    assets = tuple(each for each in assets if each != "end")
+    return LeftText(path, path.stat().st_mtime, assets, before)
