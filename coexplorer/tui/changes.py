@@ -71,7 +71,19 @@ def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
         text = f"{text}; not all of it: {why}" if text else f"not {done}: {name}: {why}"
     elif not text:
         text = f"nothing was {done}: nothing had to change"
+    if replaced := [entry for entry in report.given_up if entry.batch_id != batch.id]:
+        text += f"; replaced: {describe_replaced(replaced)}, which the log keeps"
     return text, not (left or report.failed or report.skipped)
+
+
+def describe_replaced(entries: Sequence[Entry]) -> str:
+    """Return whose texts a change replaces that are not on the platform; empty: nobody's."""
+    named = [
+        f"your {describe_entry(entry)} of {clean(entry.asset_name)} ({entry.told})"
+        for entry in entries[:NAMED]
+    ]
+    more = [f"{len(entries) - NAMED:,} more"] if len(entries) > NAMED else []
+    return " and ".join([*named, *more])
 
 
 def _tell_who(report: BatchReport) -> str:

@@ -59,6 +59,13 @@ def build_plan_lines(
         lines += _build_item(item, cells, outside=item.asset_id in outside)
     if len(plan.todo) > MOST_ITEMS:
         lines.append(((f"and {len(plan.todo) - MOST_ITEMS:,} more like these", Role.DIM),))
+    if plan.given_up:
+        lines += [(), (("replaced, as it is not on the platform; the log keeps it", Role.LABEL),)]
+        for entry in plan.given_up[:MOST_ITEMS]:
+            said = f"  {clean(entry.asset_name)}  {describe_entry(entry)} ({entry.told})"
+            lines.append(cut_line(((said, Role.WARN),), cells))
+        if len(plan.given_up) > MOST_ITEMS:
+            lines.append(((f"and {len(plan.given_up) - MOST_ITEMS:,} more", Role.DIM),))
     if plan.skipped:
         lines += [(), (("left out", Role.LABEL),)]
         lines += [

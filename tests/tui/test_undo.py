@@ -121,6 +121,45 @@ async def test_a_second_press_while_an_undo_runs_is_not_a_second_undo(
         assert not app.stored(OUTSIDE).archived
 
 
+@pytest.mark.command("change.redo")
+async def test_a_redo_keeps_a_text_in_conflict_or_names_it_first(
+    server: DemoServer, settings: Settings
+) -> None:
+    async def rename(app: Running, name: str) -> None:
+        await app.press("r")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.press("ctrl+u")
+        await app.type(name)
+
+    async with running_app(server, settings) as app:
+        await rename(app, "one")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).name == "one", "renamed")
+        await app.until_gone("↑")
+        await app.press("u")
+        await until_said(app, "undone: ")
+        await rename(app, "typed with care")
+        server.store.update(OUTSIDE, name="theirs")
+        await app.press("enter")
+        await app.until_shown("Somebody else changed")
+        await app.press("escape")
+        await until_said(app, "kept as unsent")
+        await app.press("ctrl+r")
+        await app.until_shown("redo: edit name")
+        await app.press("escape")
+        assert [e.state for e in await app.library.log.kept()] == [State.CONFLICT]
+        await app.press("ctrl+r")
+        await app.until_shown("redo: edit name")
+        named = "it replaces your" in app.text()
+        await app.press("y")
+        await until_said(app, "done again")
+        left = [e.state for e in await app.library.log.kept()]
+        said = any("which the log keeps" in text for _, text in app.app.notices)
+        assert (named and said) if left == [] else left == [State.CONFLICT]
+        texts = [e.mine.name for e in await app.library.log.entries() if e.mine is not None]
+        assert "typed with care" in texts
+
+
 async def test_an_undo_of_many_has_a_bar_can_be_stopped_and_names_what_it_left(
     server: DemoServer, settings: Settings
 ) -> None:

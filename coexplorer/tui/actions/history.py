@@ -12,7 +12,12 @@ from coexplorer.library.results import BatchReport
 from coexplorer.tui import external
 from coexplorer.tui.actions import edit
 from coexplorer.tui.actions.plans import show_plan
-from coexplorer.tui.changes import describe_origin, describe_purpose, describe_reversal
+from coexplorer.tui.changes import (
+    describe_origin,
+    describe_purpose,
+    describe_replaced,
+    describe_reversal,
+)
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import OPEN
 
@@ -79,9 +84,12 @@ async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waite
     is_undo = purpose is Purpose.UNDO
     meant = doings.means_undo(batch.id) if is_undo else doings.means_redo(batch.id)
     is_single = batch.standing + batch.kept == 1
-    if meant and is_single:
+    # It also says why it can't be, before anybody is asked.
+    plan = await library.changes.plan_undo(batch.id, look=False) if is_single else None
+    replaced = describe_replaced(plan.given_up) if plan is not None else ""
+    if meant and is_single and not replaced:
         await screen.release_keys(OPEN)
-    elif waited:
+    elif waited and not meant:
         screen.say(
             f"nothing to {purpose} of what was on its way; {purpose} again goes further back",
             severity="warning",
@@ -90,10 +98,8 @@ async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waite
     elif is_single:
         unsent = "" if batch.standing else ", which is not on the platform"
         when = describe_origin(batch, external.local_time())
-        question = f"{describe_purpose(batch)}, {when}{unsent}?"
-        await library.changes.plan_undo(
-            batch.id, look=False
-        )  # which says why it can't be, before anybody is asked
+        also = f"; it replaces {replaced}" if replaced else ""
+        question = f"{describe_purpose(batch)}, {when}{unsent}{also}?"
         if not await screen.prompt.confirm(question, yes=str(purpose), no="leave it as it is"):
             return
     else:
