@@ -6,7 +6,6 @@ come from (design: api.md, The asset object).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -21,6 +20,7 @@ from coexplorer.fields import (
     Fields,
     same_value,
 )
+from coexplorer.lenient_json import clean_value, decode_json, decode_loosely, encode_json
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -152,8 +152,8 @@ def read_object(raw: bytes) -> tuple[dict[str, object], bytes, dict[str, object]
     try:
         obj = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        loose = _decode_loosely(raw)
-        obj = _mend(loose)
+        loose = decode_loosely(raw)
+        obj = clean_value(loose)
         raw = encode_json(obj)
         if isinstance(loose, dict) and isinstance(obj, dict):
             odd = {
@@ -260,7 +260,7 @@ def _weave(members: Sequence[str], odd: Sequence[object]) -> list[object]:
     spelled: dict[str, object] = {}
     unread = []
     for item in odd:
-        text = _text_or_none(_mend(item))
+        text = _text_or_none(clean_value(item))
         if text is None:
             unread.append(item)
         else:
@@ -323,121 +323,6 @@ def _left_out(obj: Mapping[str, object], asset: Asset) -> dict[str, object]:
 
 
 _EMPTY: Final[tuple[object, ...]] = (None, "", [], (), {})
-
-
-def decode_exactly(raw: bytes) -> object:
-    """Decode like `decode_json`, but keep surrogates that stand alone: see `escape_surrogates`.
-
-    Raises:
-        ValueError: Not JSON, or nested too deeply.
-    """
-    try:
-        return cast("object", msgspec.json.decode(raw))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _decode_loosely(raw)
-
-
-def escape_surrogates(text: str) -> str:
-    r"""Return text that UTF-8 can hold: a surrogate that stands alone becomes ``\udc80``."""
-    if not any("\ud800" <= char <= "\udfff" for char in text):
-        return text
-    paired = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-    return paired.encode("utf-8", "backslashreplace").decode()
-
-
-def unescape_surrogates(text: str) -> str:
-    """Return what `escape_surrogates` was given."""
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-
-
-_ESCAPED: Final = re.compile(r"\\u(d[89a-f][0-9a-f]{2})")
-
-
-def decode_json(raw: bytes) -> object:
-    r"""Decode JSON, including what strict decoders refuse but platforms have sent.
-
-    Invalid UTF-8 and lone surrogates become U+FFFD; numbers that are not numbers (NaN) become None.
-
-    Raises:
-        ValueError: Not JSON, or nested too deeply.
-    """
-    try:
-        return cast("object", msgspec.json.decode(raw))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _decode_leniently(raw)
-
-
-def encode_exactly(obj: object) -> bytes:
-    """Encode what is sent back: lone surrogates, which no UTF-8 can hold, as they came, escaped.
-
-    Raises:
-        ValueError: It holds something that JSON can't say.
-    """
-    try:
-        return msgspec.json.encode(obj)
-    except UnicodeEncodeError:
-        import json  # noqa: PLC0415 # as below
-
-        return json.dumps(obj, allow_nan=False, separators=(",", ":")).encode()
-
-
-def encode_json(obj: object) -> bytes:
-    """Encode anything that `decode_json` or the standard library returns, compactly.
-
-    Raises:
-        ValueError: It holds something that JSON can't say, or is nested too deeply.
-    """
-    try:
-        try:
-            return msgspec.json.encode(obj)
-        except UnicodeEncodeError:
-            return msgspec.json.encode(_mend(obj))
-    except (msgspec.MsgspecError, TypeError, RecursionError) as error:
-        raise ValueError("a value that JSON can't say") from error
-
-
-def _decode_leniently(raw: bytes) -> object:
-    return _mend(_decode_loosely(raw))
-
-
-def _decode_loosely(raw: bytes) -> object:
-    """Decode what no strict decoder takes, with the surrogates that stand alone in it.
-
-    Raises:
-        ValueError: Not JSON, or nested too deeply.
-    """
-    import json  # noqa: PLC0415 # needed once in a blue moon, and this module is imported everywhere
-
-    text = raw.decode("utf-8-sig", "replace")
-    try:
-        return cast(
-            "object",
-            json.loads(text, strict=False, parse_int=_parse_int, parse_constant=lambda _: None),
-        )
-    except RecursionError as error:
-        raise ValueError("JSON that is nested too deeply") from error
-
-
-def _parse_int(digits: str) -> int | float:
-    # Python refuses to read integers of thousands of digits; as a float they are merely infinite.
-    try:
-        return int(digits)
-    except ValueError:
-        return float(digits)
-
-
-def _mend(value: object) -> object:
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case float():
-            return value if value - value == 0 else None  # infinities and NaN
-        case dict():
-            return {str(_mend(key)): _mend(item) for key, item in value.items()}
-        case list():
-            return [_mend(item) for item in value]
-        case _:
-            return value
 
 
 def _left_over(

@@ -10,9 +10,10 @@ from urllib.parse import quote
 import msgspec
 
 from coexplorer.api.failures import Act
-from coexplorer.assets import encode_changed, encode_exactly, encode_fields, encode_metadata
+from coexplorer.assets import encode_changed, encode_fields, encode_metadata
 from coexplorer.errors import NotFound
 from coexplorer.fields import Fields
+from coexplorer.lenient_json import encode_exactly
 from coexplorer.models import (
     Asset,
     AssetId,

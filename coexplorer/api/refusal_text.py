@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import unescape
 from typing import Final
 
-from coexplorer.assets import decode_json
+from coexplorer.lenient_json import decode_json
 
 LONGEST_LINE: Final = 200
 """Characters of a platform's message that a sentence can carry; the log has the rest."""

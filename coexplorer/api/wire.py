@@ -15,17 +15,9 @@ import msgspec
 from coexplorer.api.calls import LARGEST_PAGE
 from coexplorer.api.refusal_text import find_page_title
 from coexplorer.api.splitting import split_page
-from coexplorer.assets import (
-    LARGEST_BYTES,
-    asset_from_json,
-    decode_exactly,
-    decode_json,
-    encode_json,
-    escape_surrogates,
-    parse_asset,
-    read_object,
-)
+from coexplorer.assets import LARGEST_BYTES, asset_from_json, parse_asset, read_object
 from coexplorer.fields import FIELDS, FieldKind, same_value
+from coexplorer.lenient_json import decode_exactly, decode_json, encode_json, escape_surrogates
 from coexplorer.models import (
     Asset,
     AssetId,

@@ -13,7 +13,6 @@ from typing import Final
 import anyio
 import anyio.to_thread
 
-from coexplorer.assets import unescape_surrogates
 from coexplorer.errors import (
     ApiError,
     BadReply,
@@ -28,6 +27,7 @@ from coexplorer.errors import (
     Rejected,
     Unreachable,
 )
+from coexplorer.lenient_json import unescape_surrogates
 from coexplorer.library import parts
 from coexplorer.library.context import Context
 from coexplorer.library.outside import build_outside_error

@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coexplorer.assets import (
-    asset_from_json,
-    decode_json,
-    excerpt_from_json,
-    parse_asset,
-    unknown_fields,
-)
+from coexplorer.assets import asset_from_json, excerpt_from_json, parse_asset, unknown_fields
+from coexplorer.lenient_json import decode_json
 from coexplorer.models import Asset, Provenance, SourceBucket
 
 CURRENT: dict[str, object] = {
