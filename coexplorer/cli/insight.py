@@ -9,6 +9,7 @@ import click
 from coexplorer.cli.cells import can_say
 from coexplorer.cli.completion import complete_query
 from coexplorer.cli.format import day_text, draw_bar, plural, size_text
+from coexplorer.cli.freshness import ensure_fresh, load_offline
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.schema import (
     DUPLICATE,
@@ -16,7 +17,7 @@ from coexplorer.cli.schema import (
     iter_duplicates,
     iter_stats,
 )
-from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
+from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import read_selection
 from coexplorer.cli.values import OneOf

@@ -15,6 +15,7 @@ from coexplorer.cli.completion import (
     complete_tags,
 )
 from coexplorer.cli.format import count_text, day_text, plural, size_text, used_text
+from coexplorer.cli.freshness import ensure_fresh, load_offline
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
     Format,
@@ -33,7 +34,7 @@ from coexplorer.cli.output import (
     tell_value,
 )
 from coexplorer.cli.schema import ASSET, LIGHT, Values, asset_values, record_values, row_values
-from coexplorer.cli.session import Invocation, ensure_fresh, load_offline, pass_invocation
+from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import COUNT, NUMBER
 from coexplorer.cli.words import QueryCommand, join_words

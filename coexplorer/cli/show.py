@@ -11,6 +11,7 @@ import click
 
 from coexplorer.assets import unknown_fields
 from coexplorer.cli.format import count_text, moment_text, size_text
+from coexplorer.cli.freshness import load_offline
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
     Format,
@@ -22,7 +23,7 @@ from coexplorer.cli.output import (
     raw_option,
 )
 from coexplorer.cli.schema import ASSET, record_values
-from coexplorer.cli.session import Invocation, load_offline, pass_invocation
+from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import (
     find_targets,
     read_targets,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli.format import plural
+from coexplorer.cli.freshness import with_sync_progress
 from coexplorer.cli.narration import warn_once
 from coexplorer.cli.output import Format, format_options, print_object
 from coexplorer.cli.schema import SYNC, sync_values
-from coexplorer.cli.session import Invocation, pass_invocation, with_sync_progress
+from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.errors import CatalogError
 
 if TYPE_CHECKING:

@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli.completion import complete_query, complete_tags
+from coexplorer.cli.freshness import ensure_found, ensure_fresh, load_offline
 from coexplorer.cli.output import Format, format_options, print_rows, print_table
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.schema import OUTCOME, TAG
-from coexplorer.cli.session import (
-    Invocation,
-    ensure_found,
-    ensure_fresh,
-    load_offline,
-    pass_invocation,
-)
+from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import read_selection
 from coexplorer.cli.values import NUMBER

@@ -13,8 +13,8 @@ import msgspec
 
 from coexplorer.cli import streams
 from coexplorer.cli.completion import complete_assets, complete_assets_or_query, complete_query
+from coexplorer.cli.freshness import KEPT, ensure_found, ensure_fresh, look_for_new
 from coexplorer.cli.narration import note, warn
-from coexplorer.cli.session import KEPT, ensure_found, ensure_fresh, look_for_new
 from coexplorer.cli.words import is_term, join_words
 from coexplorer.errors import NotFound
 from coexplorer.models import AssetId, Record

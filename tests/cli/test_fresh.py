@@ -104,7 +104,7 @@ def test_what_a_colleague_just_changed_is_found(any_program: Program) -> None:
 def test_finding_nothing_says_how_old_that_is(
     synced: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coexplorer.cli.session.FRESH_S", 0.0)
+    monkeypatch.setattr("coexplorer.cli.freshness.FRESH_S", 0.0)
     synced.server.store.update(THEIRS, description="somewhere in the middle")
     args = ("edit", "--query", "description:where", "--add-tag", "seen", "--yes")
     done = synced.ok(*args)

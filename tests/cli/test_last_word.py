@@ -16,7 +16,7 @@ from tests.support.server import DERIVED, OLD, RAW
 @pytest.fixture(autouse=True)
 def _old_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every command that can ask the platform for news do so."""
-    monkeypatch.setattr("coexplorer.cli.session.FRESH_S", 0.0)
+    monkeypatch.setattr("coexplorer.cli.freshness.FRESH_S", 0.0)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
         return None if wait_s is None else 0.001
 
     monkeypatch.setattr(transport, "find_wait_s", find_wait_s)
-    monkeypatch.setattr("coexplorer.cli.session.FRESH_S", 0.0)
+    monkeypatch.setattr("coexplorer.cli.freshness.FRESH_S", 0.0)
 
 
 @pytest.mark.parametrize(

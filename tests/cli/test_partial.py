@@ -48,7 +48,7 @@ def signed(lists: Lists) -> Iterator[Signed]:
 @pytest.fixture(autouse=True)
 def _old_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every command that can ask the platform for news do so."""
-    monkeypatch.setattr("coexplorer.cli.session.FRESH_S", 0.0)
+    monkeypatch.setattr("coexplorer.cli.freshness.FRESH_S", 0.0)
 
 
 @pytest.mark.parametrize("view", [cut, in_circles, spoiled, Endless(1000), refused])
