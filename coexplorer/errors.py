@@ -29,6 +29,8 @@ codes (``cli``) and to notifications (``tui``).
     ├── UnknownAssets             some of the given assets are unknown, or match several
     ├── Refused                   one of our own guards: nothing was sent (delete before archive, …)
     │   ├── NoLongerFits          the asset no longer matches its selection: left out
+    │   ├── NotThere              there is nothing of this number or name on this machine
+    │   ├── MachineLacks          this machine lacks what is needed, or does not allow it
     │   └── ChangedSince          what was to be deleted is no longer as it was shown
     └── UndoRefused               nothing to undo, or changed since, or a delete
 """
@@ -344,6 +346,14 @@ class ChangedSince(Refused):
 
 class TimeIsUp(CoexplorerError):
     """The time that was given for something is over."""
+
+
+class NotThere(Refused):
+    """There is nothing of this number or name: a change, an entry, a mount, a tag."""
+
+
+class MachineLacks(Refused):
+    """This machine lacks what is needed for it, or does not allow it: FUSE, a folder."""
 
 
 class UndoRefused(CoexplorerError):

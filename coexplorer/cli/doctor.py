@@ -35,7 +35,8 @@ def doctor_command(invocation: Invocation, *, columns: tuple[str, ...], style: F
     It also works without a profile or a network, and with broken settings.
 
     It ends with 0 if there is no fault, else with the code of the first one: 3 for settings,
-    profile and token, 6 for the way to the platform, 9 for this machine.
+    profile and token, 6 for the way to the platform, 9 for this machine and for files that can't
+    be read or written.
     """
     from coexplorer.doctor import CheckState, diagnose
     from coexplorer.doctor.settings import Asked
@@ -50,7 +51,7 @@ def doctor_command(invocation: Invocation, *, columns: tuple[str, ...], style: F
     warnings = sum(each.state is CheckState.WARNING for each in found)
     note(f"{plural(len(faults), 'fault')}, {plural(warnings, 'warning')}")
     if faults:
-        leave(_code_of(faults[0].check))
+        leave(exits.LOCAL if faults[0].is_local else _code_of(faults[0].check))
 
 
 def _describe(finding: Finding) -> Values:

@@ -17,7 +17,7 @@ from coexplorer.cli.table import Column
 from coexplorer.cli.targets import read_selection
 from coexplorer.cli.values import NUMBER
 from coexplorer.cli.words import QueryGroup, join_words
-from coexplorer.errors import Refused
+from coexplorer.errors import NotThere
 from coexplorer.query import AllTags, Flag, Match, Query
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _retag(
             where = "" if query is None else " among those that the query finds"
             since = f", as far as was known at {known_at}" if known_at else ""
             hint = "coexplorer tags lists them; --refresh reads all assets anew"
-            raise Refused(f"no asset{where} has the tag {tags}{since}", hint=hint)
+            raise NotThere(f"no asset{where} has the tag {tags}{since}", hint=hint)
         return await library.changes.plan(list(found), change, fits=found)
 
     carry_out(invocation, invocation.run(work), dry_run=dry_run, ask=not yes, style=style)

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from coexplorer.config.paths import name_in_shell
-from coexplorer.errors import Refused
+from coexplorer.errors import MachineLacks
 
 DEVICE = Path("/dev/fuse")
 MOUNTS = Path("/proc/self/mountinfo")
@@ -36,7 +36,7 @@ scripts/system-packages.sh has Debian's names, too; a test holds them together.
 """
 
 
-def find_mount_fault(*, load: bool = False) -> Refused | None:
+def find_mount_fault(*, load: bool = False) -> MachineLacks | None:
     """Say why nothing can be mounted here, and what to do; None when it can.
 
     What is to be installed is one command, with everything in it: nobody should be sent twice.
@@ -45,20 +45,20 @@ def find_mount_fault(*, load: bool = False) -> Refused | None:
         load: Load the library too, which only finds then what it is linked with.
     """
     if not can_list_mounts():
-        return Refused("the mount needs Linux, with /proc; everything else works here")
+        return MachineLacks("the mount needs Linux, with /proc; everything else works here")
     if not DEVICE.exists():
-        return Refused(
+        return MachineLacks(
             f"this machine has no {DEVICE}",
             hint="load the module (modprobe fuse); a container needs --device /dev/fuse",
         )
     fault = _find_library_fault(load=load)
     if fault or shutil.which("fusermount3") is None:
-        return Refused(
+        return MachineLacks(
             f"the mount needs FUSE: {fault or 'fusermount3 is missing'}",
             hint=f"install it: {_build_command(with_library=bool(fault))}",
         )
     if not os.access(DEVICE, os.R_OK | os.W_OK):
-        return Refused(
+        return MachineLacks(
             f"you may not open {DEVICE}, which the mount needs",
             hint=f"whoever runs this machine can allow it: {_as_root(f'chmod 666 {DEVICE}')}",
         )

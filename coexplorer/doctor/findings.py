@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from coexplorer.errors import CoexplorerError
+from coexplorer.errors import CoexplorerError, FileTrouble, MachineLacks
 
 CHECKS: Final = {
     "settings": "`config.toml` can be read, and everything in it has an effect",
@@ -50,12 +50,14 @@ class Finding(msgspec.Struct, frozen=True):
         check: Its name, one of `CHECKS`.
         message: One sentence, without a final full stop.
         hint: What to do next; empty when there is nothing to do.
+        is_local: It is about this machine, whatever the check looks at: a file, say.
     """
 
     check: str
     state: CheckState
     message: str
     hint: str = ""
+    is_local: bool = False
 
 
 def pass_check(check: str, message: str) -> Finding:
@@ -70,4 +72,5 @@ def skip_check(check: str, why: str) -> Finding:
 
 def tell_error(check: str, error: CoexplorerError, state: CheckState = CheckState.FAULT) -> Finding:
     """Return an error as what was found."""
-    return Finding(check, state, error.message, error.hint)
+    is_local = isinstance(error, FileTrouble | MachineLacks)
+    return Finding(check, state, error.message, error.hint, is_local)

@@ -17,7 +17,7 @@ import coexplorer
 from coexplorer.config import Paths
 from coexplorer.config.fuse import DEVICE, can_list_mounts, find_mount_fault
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check
-from coexplorer.errors import Refused, explain_os
+from coexplorer.errors import MachineLacks, explain_os
 from coexplorer.fs.mountpoints import answers
 from coexplorer.fs.mounts import look_at_mounts
 from coexplorer.text import plural
@@ -53,12 +53,12 @@ def _is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _try_device() -> Refused | None:
+def _try_device() -> MachineLacks | None:
     """Open the device: a container may forbid what its mode allows."""
     try:
         os.close(os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
-        return Refused(
+        return MachineLacks(
             f"{DEVICE} can't be opened: {explain_os(error)[0]}",
             hint=f"whoever runs this machine can allow it; a container needs --device {DEVICE}",
         )

@@ -14,7 +14,7 @@ import msgspec
 
 from coexplorer.config.fuse import find_mount_fault
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
-from coexplorer.errors import Refused
+from coexplorer.errors import FileTrouble, NotThere, Refused
 from coexplorer.fs.mountpoints import (
     ANSWER_S,
     DEAD,
@@ -105,11 +105,11 @@ def _prepare(paths: Paths, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, mode=0o700)
         except OSError as error:
-            raise Refused(f"{folder} can't be made: {error.strerror}") from error
+            raise FileTrouble.of(folder, "made", error) from error
         return
     except OSError as error:
         if error.errno not in DEAD:
-            raise Refused(f"{folder} can't be used: {error.strerror}") from error
+            raise FileTrouble.of(folder, "used", error) from error
         detach(folder)
         _prepare(paths, folder)
         return
@@ -211,12 +211,13 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> bool:
         Whether it ended by itself; False: it was killed, and what it held in memory is gone.
 
     Raises:
-        Refused: We have nothing mounted there, or it is in use (the message says by whom).
+        NotThere: We have nothing mounted there.
+        Refused: It is in use (the message says by whom).
     """
     folder = find_real_path(folder)
     minors = [minor for path, minor in iter_mountpoints() if path == folder]
     if not minors:
-        raise Refused(f"coexplorer has nothing mounted at {folder}")
+        raise NotThere(f"coexplorer has nothing mounted at {folder}")
     mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
     if not answers(folder):
         return _unmount_hanging(folder, minors[-1], mount, force=force)

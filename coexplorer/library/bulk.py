@@ -14,6 +14,7 @@ from coexplorer.errors import (
     InvalidField,
     JournalError,
     NotSignedIn,
+    NotThere,
     Refused,
     Unreachable,
 )
@@ -399,9 +400,9 @@ def _tell_unsent(report: BatchReport, ours: frozenset[int], error: JournalError)
     )
 
 
-def no_batch(batch_id: int) -> Refused:
+def no_batch(batch_id: int) -> NotThere:
     """Return the error for a number that is no batch's."""
-    return Refused(f"there is no change {batch_id}", hint="coexplorer log shows their numbers")
+    return NotThere(f"there is no change {batch_id}", hint="coexplorer log shows their numbers")
 
 
 def _under_way() -> Refused:

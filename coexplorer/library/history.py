@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from coexplorer.errors import ApiError, Refused, UndoRefused
+from coexplorer.errors import ApiError, NotThere, Refused, UndoRefused
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never
 from coexplorer.library.context import Context
@@ -273,7 +273,9 @@ class History:
 
     async def _kept(self, entry_id: int) -> Entry:
         entry = await self._context.run(self._context.journal.entry, entry_id)
-        if entry is None or entry.state not in KEPT:
+        if entry is None:
+            raise NotThere(f"there is no entry {entry_id}", hint="coexplorer log lists them")
+        if entry.state not in KEPT:
             raise _not_waiting(entry_id)
         return entry
 

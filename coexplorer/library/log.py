@@ -32,7 +32,7 @@ class Log:
         """Return one batch.
 
         Raises:
-            Refused: There is none of this number.
+            NotThere: There is none of this number.
         """
         batch = await self._context.run(self._context.journal.batch, batch_id)
         if batch is None:

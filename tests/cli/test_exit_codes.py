@@ -1,10 +1,14 @@
 """One rule for the exit codes of all that changes assets, whichever command it is."""
 
 import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from coexplorer import errors
 from coexplorer.cli import exits
+from coexplorer.config import find_paths
 from tests.library.conftest import many_assets
 from tests.support.program import Program
 
@@ -79,3 +83,71 @@ def test_the_rule(codes: tuple[int, ...], count: int) -> None:
     assert exits.of_outcomes(failures, any_done=True) == expected
     alone = codes[0] if len(codes) == 1 else expected
     assert exits.of_outcomes(failures, any_done=False) == alone
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("log", "999"),
+        ("undo", "999"),
+        ("retry", "999"),
+        ("retry", "--batch", "999"),
+        ("discard", "999"),
+        ("umount", "."),
+        ("tags", "rename", "nosuch", "new", "--yes"),
+        ("tags", "merge", "nosuch", "neither", "--into", "new", "--yes"),
+        ("show", "nosuch"),
+        ("edit", "nosuch", "--name", "x"),
+        ("config", "get", "default_profile"),
+        ("config", "unset", "default_profile"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_there_is_not_found(program: Program, args: tuple[str, ...]) -> None:
+    many_assets(program.server, 2)
+    program.ok(*CHANGES["edit"])
+    done = program(*args)
+    assert (done.code, done.out) == (exits.NOT_FOUND, ""), done
+
+
+def _make_config_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_paths().config_file.mkdir(parents=True)
+
+
+def _take_fuse_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coexplorer.config.fuse.DEVICE", Path("/dev/no-fuse"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "commands"),
+    [
+        (_make_config_a_folder, (("ls",), ("doctor",), ("config", "list"), ("login", "acme"))),
+        (_take_fuse_away, (("mount", "m"), ("doctor",))),
+    ],
+)
+def test_the_same_trouble_has_the_same_code_everywhere(
+    program: Program,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[pytest.MonkeyPatch], None],
+    commands: tuple[tuple[str, ...], ...],
+) -> None:
+    spoil(monkeypatch)
+    codes = {command: program(*command, stdin="x\n").code for command in commands}
+    assert codes == dict.fromkeys(commands, exits.LOCAL)
+
+
+def test_every_error_has_a_code_of_its_own() -> None:
+    """What nobody put into the table would be wrong usage."""
+    known = [kind for kind, _ in exits._CODES]
+    untold = [
+        each for each in _iter_kinds(errors.CoexplorerError) if not issubclass(each, tuple(known))
+    ]
+    assert untold == [errors.DocumentError]
+    for at, kind in enumerate(known):
+        assert not any(issubclass(kind, before) for before in known[:at]), kind
+
+
+def _iter_kinds(kind: type[errors.CoexplorerError]) -> Iterator[type[errors.CoexplorerError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _iter_kinds(each)
