@@ -335,7 +335,10 @@ def _advise_on_certificate(why: str, environment: Mapping[str, str]) -> str:
     sources = find_sources(environment)
     if sources:
         named = " and ".join(dict.fromkeys(f"{name}={value}" for name, value in sources))
-        return f"only what {named} holds is trusted: add the authority there, or unset it; {_DOCS}"
+        return (
+            f"only the certificates in {named} are trusted: add the authority there, or unset it;"
+            f" {_DOCS}"
+        )
     return (
         "does your company's proxy inspect traffic? then name its authority's file: "
         f"SSL_CERT_FILE=FILE; {_DOCS}"

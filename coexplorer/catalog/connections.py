@@ -291,7 +291,7 @@ class Connections:
                 self._migrate()
 
     def _rebuild(self) -> None:
-        self.problem = "the catalog was damaged and is rebuilt from the platform"
+        self.problem = "the catalog was damaged and has been rebuilt from the platform"
         for path in (self.path, *_companions(self.path), _mark(self.path)):
             path.unlink(missing_ok=True)
 

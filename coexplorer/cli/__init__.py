@@ -104,7 +104,7 @@ def _refuse_silence() -> int:
 
     sys.stderr.write(
         "coexplorer: standard output is closed, so nothing was done\n"
-        "  if you don't want the answer, send it to nowhere: >/dev/null\n"
+        "  if you don't want the answer, discard it: >/dev/null\n"
     )
     return exits.LOCAL
 

@@ -83,7 +83,7 @@ def whoami_command(invocation: Invocation, *, style: Format) -> None:
         who = checked.user or ("you (no asset of yours to tell the name)" if checked.works else "?")
         print_line(f"{who} at {settings.domain}, profile {settings.profile}")
         works = {True: "works", False: "does not work", None: "could not be checked"}
-        print_line(f"token from {settings.token_source.label}: {works[checked.works]}")
+        print_line(f"the token (from {settings.token_source.label}) {works[checked.works]}")
     if checked.error is not None:
         warn(checked.error.message)
         if checked.error.hint:

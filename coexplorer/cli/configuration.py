@@ -93,7 +93,7 @@ def set_command(key: str, values: tuple[str, ...]) -> None:
 @config_command.command("unset")
 @click.argument("key", shell_complete=complete_settings)
 def unset_command(key: str) -> None:
-    """Remove KEY, so that the default holds again."""
+    """Remove KEY, so that the default applies again."""
     from coexplorer.config.write import change_setting
     from coexplorer.doctor.settings import check_config
 

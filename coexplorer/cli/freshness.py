@@ -141,6 +141,15 @@ async def _freshen(
     return failure
 
 
+async def hint_at_query(library: Library | Known, query: Query) -> None:
+    """Say how a query that finds nothing may have been meant, if something in it strikes."""
+    from coexplorer.query.hints import explain_nothing
+
+    hint = explain_nothing(query)
+    if hint and not await library.assets.count(query):
+        warn(hint)
+
+
 async def _tell_part(library: Library | Known) -> None:
     """Say when an answer is made from a part of the assets only."""
     status = await library.status()

@@ -465,7 +465,7 @@ def _tell_way_back(entry: Entry) -> str:
 def _tell_nothing(kept: Sequence[Entry]) -> str:
     """Say that nothing was done, and what is kept anyway (pure)."""
     waiting = any(entry.state not in _UNASKED or entry.action == "delete" for entry in kept)
-    line = "nothing was done" if waiting else "nothing waits for you"
+    line = "nothing was done" if waiting else "nothing is waiting to be sent"
     for batch_id, stopped in _count_stopped(kept).items():
         line += f"; change {batch_id} was stopped, {stopped:,} not sent: retry --batch {batch_id}"
     if refused := sum(entry.state == "refused" for entry in kept):

@@ -30,7 +30,7 @@ def open_app(settings: Settings) -> int:
 
     if not is_usable():
         raise click.UsageError(
-            "the app needs a terminal that moves its cursor; coexplorer --help lists the commands"
+            "the app needs an interactive terminal; coexplorer --help lists the commands"
         )
     return run(settings)
 

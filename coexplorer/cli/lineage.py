@@ -89,7 +89,7 @@ def _describe(graph: LineageGraph, name: str, shape: str) -> Iterator[str]:
 
 
 def _print_steps(title: str, steps: Sequence[Relation]) -> None:
-    print_line(f"{title}:" if steps else f"{title}: nothing that is known")
+    print_line(f"{title}:" if steps else f"{title}: nothing known")
     for relative in (step.relative for step in steps):
         contains = "  (contained)" if relative.kind == "contains" else ""
         name = relative.row.name if relative.row else "(not known here)"

@@ -15,7 +15,7 @@ from coexplorer.cli.completion import (
     complete_tags,
 )
 from coexplorer.cli.format import count_text, day_text, plural, size_text, used_text
-from coexplorer.cli.freshness import ensure_fresh, load_offline
+from coexplorer.cli.freshness import ensure_fresh, hint_at_query, load_offline
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
     Format,
@@ -193,10 +193,12 @@ def ls_command(
     async def read(known: Known) -> None:
         await load_offline(known)
         await _list(known, asked, answer, limit=limit, offset=offset)
+        await hint_at_query(known, asked)
 
     async def work(library: Library) -> None:
         await ensure_fresh(library, refresh=refresh)
         await _list(library, asked, answer, limit=limit, offset=offset)
+        await hint_at_query(library, asked)
 
     if offline:
         invocation.read(read)

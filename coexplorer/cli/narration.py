@@ -132,8 +132,8 @@ class NobodyToAskError(click.ClickException):
 
     def __init__(self) -> None:
         super().__init__(
-            "not a terminal, so nobody can be asked: pass --yes to go ahead without"
-            " (changes of several assets, or of what a query or tag finds, and deletes need a yes)"
+            "no terminal to ask on: add --yes. (Deletes, and changes to several assets or to what a"
+            " query or tag finds, need confirmation.)"
         )
 
     def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click's signature

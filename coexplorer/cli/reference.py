@@ -37,12 +37,12 @@ refused. What `-o ids`, `csv`, `tsv`, `jsonl` and `json` print is understood, as
 whose titles name a column `id` or `asset_id`, separated by commas, semicolons or tabs; there
 the id counts. A cell in quotes may hold delimiters and line breaks; a quote in it is doubled.
 Blank rows, byte order marks, Windows' line ends, empty lines and lines that come twice do no
-harm; items may end in NUL. A line `id` alone is a title when an id stands below it. When a line
+harm; items may end in NUL. A line `id` alone is a title when an id follows it. When a line
 is unknown or fits several assets, each such line is named with its number, and nothing is done;
-so it is when a list can be read in two ways: a quote is not closed, a row has two ids or more
-cells than titles, a key is in an object twice.
+the same happens when a list can be read in two ways: a quote is not closed, a row has two ids or
+more cells than titles, a key is in an object twice.
 
-An empty list is told: what changes or waits for assets ends with 4 then, for what should have
+An empty list is reported: what changes or waits for assets ends with 4 then, for what should have
 written the list may have failed. A standard input that is closed is an error.
 
 What `--query` selects is judged by the query again when each asset is read, right before

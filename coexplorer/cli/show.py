@@ -91,7 +91,7 @@ def describe_record(record: Record) -> list[str]:
     lines += [f"  {label:<{_LABEL}}{clean(value)}" for label, value in pairs if value]
     for label, values in (
         ("metadata", asset.custom_metadata),
-        ("also", unknown_fields(asset)),
+        ("other", _name_others(asset)),
     ):
         for key, value in values.items():
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -100,6 +100,13 @@ def describe_record(record: Record) -> list[str]:
         if field.kind is FieldKind.TEXT and (text := field.text_of(asset)):
             lines += ["", *(f"  {line}" for line in clean_lines(text))]
     return lines
+
+
+def _name_others(asset: Asset) -> dict[str, object]:
+    """Return fields of the platform's that are not known here; the owner's name has a row."""
+    return {
+        "owner id" if key == "owner" else key: value for key, value in unknown_fields(asset).items()
+    }
 
 
 def _iter_editable(asset: Asset) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli.completion import complete_query, complete_tags
-from coexplorer.cli.freshness import ensure_found, ensure_fresh, load_offline
+from coexplorer.cli.freshness import ensure_found, ensure_fresh, hint_at_query, load_offline
 from coexplorer.cli.output import Format, format_options, print_rows, print_table
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.schema import OUTCOME, TAG
@@ -34,9 +34,19 @@ _QUERY = click.option(
 )
 
 
+_ELSEWHERE = {
+    **dict.fromkeys(("list", "ls", "show", "all", "count"), "tags"),
+    **dict.fromkeys(("add", "create", "new", "set"), "edit ASSET --add-tag TAG"),
+    **dict.fromkeys(("remove", "rm", "delete", "del"), "edit ASSET --remove-tag TAG"),
+    **dict.fromkeys(("mv", "move"), "tags rename OLD NEW"),
+}
+"""What people type for a command → what it is called here."""
+
+
 @click.group(
     "tags",
     cls=QueryGroup,
+    elsewhere=_ELSEWHERE,
     invoke_without_command=True,
     subcommand_metavar="[QUERY]... | COMMAND [ARGS]...",
 )
@@ -71,6 +81,8 @@ def tags_command(
             await load_offline(library)
         else:
             await ensure_fresh(library)
+        if asked is not None:
+            await hint_at_query(library, asked)
         return await library.assets.tag_counts(asked)
 
     counts = invocation.run(work, offline=offline)[:limit]

@@ -13,7 +13,7 @@ import msgspec
 
 from coexplorer.cli import streams
 from coexplorer.cli.completion import complete_assets, complete_assets_or_query, complete_query
-from coexplorer.cli.freshness import KEPT, ensure_found, ensure_fresh, look_for_new
+from coexplorer.cli.freshness import KEPT, ensure_found, ensure_fresh, hint_at_query, look_for_new
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.words import is_term, join_words
 from coexplorer.errors import NotFound
@@ -169,6 +169,7 @@ async def choose_targets(
                 f", as far as was known at {known_at}; --refresh looks again" if known_at else ""
             )
             warn(f"the query finds no assets{since}")
+            await hint_at_query(library, targets.query)
         elif known_at:
             note(f"found among what was known at {known_at}; --refresh reads all assets anew")
         return Chosen(found, dict.fromkeys(found, fit))
@@ -210,6 +211,7 @@ async def find_targets(
         found = await library.assets.ids(query)
         if not found:
             warn("the query finds no assets")
+            await hint_at_query(library, query)
         return found
     resolved = await _resolve(library, targets, guess=guess, fresh=fresh, kept=False)
     return [each.asset_id for each in resolved]
@@ -241,9 +243,7 @@ async def _resolve(
     resolved = await library.assets.resolve_all(targets.named, guess=guess and not from_list)
     for each in resolved:
         if each.is_guess:
-            warn(
-                f"there is no asset {each.named.text!r}; this is {each.name} ({each.asset_id[:8]})"
-            )
+            warn(f"{each.named.text!r} is short for {each.name} ({each.asset_id[:8]})")
     if fresh and len(resolved) <= _FETCHED_AFRESH:
         for each in resolved:
             record = await _fetch(library, each.asset_id, kept=kept)

@@ -21,7 +21,11 @@ class _Whole(click.IntRange):
     """A whole number that the catalog and the journal can hold."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        number = int(super().convert(value, param, ctx))
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        number = int(super().convert(number, param, ctx))
         if number > _LARGEST:
             self.fail(f"{number} is too large", param, ctx)
         return number
@@ -121,7 +125,7 @@ class SamplesDate(click.ParamType[str]):
         try:
             moment = find_last_moment(value)
         except ValueError:
-            self.fail(f"{value!r} is no day; write it as 2026-11-20, or today", param, ctx)
+            self.fail(f"{value!r} is not a date; write it as 2026-11-20, or today", param, ctx)
         if not _FIRST_DAY_S <= moment < _LAST_DAY_S:
             self.fail(f"{value} is not between 2020 and 2099", param, ctx)
         return str(value)
@@ -157,7 +161,7 @@ class OneOf(click.Choice[str]):
             from coexplorer.text import guess_word
 
             guess = guess_word(str(value), self.choices)
-            self.fail(f"{value!r} is none of {', '.join(self.choices)}{guess}", param, ctx)
+            self.fail(f"{value!r} is not one of {', '.join(self.choices)}{guess}", param, ctx)
         return str(value)
 
 

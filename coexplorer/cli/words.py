@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,7 +44,16 @@ class QueryCommand(click.Command):
 
 
 class QueryGroup(click.Group):
-    """A command that takes the words of a query, or a command below it; gets ``words``."""
+    """A command that takes the words of a query, or a command below it; gets ``words``.
+
+    Args:
+        elsewhere: What people type for a command below it that there is not → what does it.
+        extra: See `click.Group`.
+    """
+
+    def __init__(self, *, elsewhere: Mapping[str, str] | None = None, **extra: Any) -> None:
+        super().__init__(**extra)
+        self._elsewhere = elsewhere or {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Leave the rest to the command below, if the first word names one.
@@ -64,10 +73,11 @@ class QueryGroup(click.Group):
         from difflib import get_close_matches
 
         near = get_close_matches(first, self.commands, n=1, cutoff=_NEARLY)
-        if near and not ctx.resilient_parsing:
+        meant = f"{self.name} {near[0]}" if near else self._elsewhere.get(first.lower())
+        if meant and not ctx.resilient_parsing:
             raise click.UsageError(
-                f"{first!r} is no command of {self.name}. Did you mean {near[0]}? As a word of a"
-                f" query, put it in quotes: '\"{first}\"'",
+                f"there is no command {self.name} {first}. Did you mean coexplorer {meant}? As a"
+                f" word of a query, put it in quotes: '\"{first}\"'",
                 ctx,
             )
         rest = super().parse_args(ctx, options)
@@ -139,8 +149,7 @@ def _needs_next(ctx: click.Context, arg: str, takes_value: Mapping[str, bool]) -
             word = arg[1:]
             raise click.NoSuchOption(
                 arg,
-                f"No such option {arg!r}. For what does not hold {word!r}, write not:{word},"
-                f" or -- {arg}",
+                f"No such option {arg!r}. To leave out {word!r}, write not:{word}, or -- {arg}",
                 ctx=ctx,
             )
         if takes:

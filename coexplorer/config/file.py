@@ -110,7 +110,7 @@ def load_config_file(path: Path) -> ConfigFile:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text", hint="fix it in an editor") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", hint="fix that place") from None
+        raise ConfigError(f"{path} is not valid TOML: {error}", hint="correct it there") from None
     return parse_config(table)
 
 

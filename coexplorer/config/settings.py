@@ -203,7 +203,7 @@ def _profile_sources(profile: Profile) -> tuple[TokenSource, ...]:
         sources.append(TokenCommand(profile.token_command))
     sources.append(KeyringToken(keyring_account(profile.name, domain)))
     if profile.token is not None:
-        sources.append(GivenToken(f"token of profile {profile.name}", profile.token))
+        sources.append(GivenToken("config.toml", profile.token))
     return tuple(sources)
 
 

@@ -188,7 +188,9 @@ class FirstOf(msgspec.Struct, frozen=True):
     @property
     def label(self) -> str:
         """See `TokenSource`."""
-        return " or ".join(source.label for source in self.sources)
+        # A keyring that nothing here can read gives no token.
+        usable = [each for each in self.sources if not is_vain(each)] or self.sources
+        return " or ".join(source.label for source in usable)
 
     def load(self) -> Secret | None:
         """See `TokenSource`."""
@@ -197,6 +199,13 @@ class FirstOf(msgspec.Struct, frozen=True):
             if secret is not None:
                 return secret
         return None
+
+
+def is_vain(source: TokenSource) -> bool:
+    """Tell whether a source is the keyring, and the package that reads it is missing."""
+    import importlib.util  # noqa: PLC0415 - what only reads needs none
+
+    return isinstance(source, KeyringToken) and importlib.util.find_spec("keyring") is None
 
 
 def save_in_keyring(account: str, token: Secret) -> None:

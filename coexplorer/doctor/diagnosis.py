@@ -40,7 +40,7 @@ def diagnose(asked: Asked) -> list[Finding]:
     )
     found += run_checks(list(_list_checks(subject)))
     told = {each.check for each in found}
-    why = "there is no profile to look at it for"
+    why = "no profile to check"
     found += [skip_check(name, why) for name in CHECKS if name not in told]
     order = list(CHECKS)
     return sorted(_explain_by_cause(found), key=lambda each: order.index(each.check))

@@ -130,7 +130,7 @@ def look_at_locks(paths: Paths) -> Iterator[Finding]:
         except OSError as error:
             yield skip_check("locks", f"they can't be tried in {folder}: {explain_os(error)[0]}")
             return
-    yield pass_check("locks", "the disks have them")
+    yield pass_check("locks", "SQLite's locks work")
 
 
 def look_at_disk(paths: Paths) -> Iterator[Finding]:
@@ -245,4 +245,4 @@ def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding
         )
         if stopped:
             kept += f"; {plural(stopped, 'change')} not sent, as you stopped them (coexplorer log)"
-        yield pass_check("journal", f"nothing waits to be sent{kept}")
+        yield pass_check("journal", f"nothing is waiting to be sent{kept}")

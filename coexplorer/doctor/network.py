@@ -48,7 +48,7 @@ def look_at_network(
     """Find whoever is spoken to first: the platform, or the proxy that leads there."""
     if not base_url:
         has_way = any(map(_has_way, _NOBODY))
-        yield pass_check("network", "this machine is on one") if has_way else _tell_offline()
+        yield pass_check("network", "this machine is on a network") if has_way else _tell_offline()
         return
     origin = parse_origin(base_url)
     if origin.is_loopback:
@@ -79,7 +79,7 @@ def _look_up(host: str, port: int, *, by_proxy: bool) -> Finding:
         return Finding(
             "network",
             CheckState.FAULT,
-            f"no address is known of {whose}, {host}: {reason}",
+            f"the name of {whose}, {host}, can't be resolved: {reason}",
             f"check {place}, and whether you are on the network (or VPN) that knows it",
         )
     if not any(map(_has_way, addresses)):
@@ -151,7 +151,7 @@ def look_at_way(base_url: str, environment: Mapping[str, str] = os.environ) -> I
     if told.state is CheckState.FAULT or trusted.state is CheckState.FAULT:
         yield told
         yield trusted
-        yield skip_check("connection", "fix what stands above first")
+        yield skip_check("connection", "fix the fault above first")
         yield _judge_clock(None)
         return
     way = anyio.run(_try, base_url)
@@ -167,7 +167,9 @@ def look_at_way(base_url: str, environment: Mapping[str, str] = os.environ) -> I
         yield fault if check == "proxy" else told
         yield fault if check == "certificates" else trusted
         yield (
-            fault if check == "connection" else skip_check("connection", f"the {check} stopped it")
+            fault
+            if check == "connection"
+            else skip_check("connection", f"skipped because of the {check}")
         )
     yield _judge_clock(way.clock_offset_s)
 
@@ -205,7 +207,7 @@ def _judge_certificates(origin: Origin, environment: Mapping[str, str]) -> Findi
     named = " and ".join(f"{name}={value}" for name, value in find_sources(environment))
     if not is_needed:
         return pass_check("certificates", "not needed: this platform speaks plain HTTP")
-    store = f"what {named} holds is trusted" if named else "the system's own are trusted"
+    store = f"those in {named} are trusted" if named else "the system's own are trusted"
     return pass_check("certificates", store)
 
 
@@ -258,7 +260,7 @@ def look_at_token(settings: Settings) -> Iterator[Finding]:
         yield tell_error("platform", error)
     else:
         who = f"you are {answer.user}" if answer.user else "you own nothing there that tells a name"
-        yield pass_check("token", f"{settings.token_source.label} works: {who}")
+        yield pass_check("token", f"the token from {settings.token_source.label} works: {who}")
         yield _judge_platform(answer.dialect, settings.dialect)
 
 
@@ -275,4 +277,4 @@ def _judge_platform(dialect: Dialect, configured: Dialect | None) -> Finding:
             "an old platform, with the API of version 2.10",
             "everything that it has can be used; for more, ask who runs it to update it",
         )
-    return pass_check("platform", "it has today's API")
+    return pass_check("platform", "it speaks the current API")

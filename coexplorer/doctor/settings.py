@@ -105,7 +105,7 @@ def _judge_config(config: ConfigFile, path: Path) -> Finding:
         more = len(config.warnings) - _NAMED
         told = "; ".join(config.warnings[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
         return Finding("settings", CheckState.WARNING, told, "docs/config.md lists all settings")
-    there = "can be read" if path.exists() else "is not there, so all settings are the default"
+    there = "can be read" if path.exists() else "is not there, so all settings have their defaults"
     return pass_check("settings", f"{path} {there}")
 
 

@@ -102,7 +102,8 @@ class _Builder(msgspec.Struct):
                 granted.append(key)
             else:
                 self.problems.append(
-                    f"key {show_key(key)} is taken by {owner.title}: not given to {command.title}"
+                    f"key {show_key(key)} already belongs to {owner.title};"
+                    f" {command.title} did not get it"
                     f" (give {owner.id} other keys first)"
                 )
         self.give(command, granted)
@@ -141,7 +142,9 @@ def build_keymap(
         owner = builder.find_owner(Scope.MAIN, key)
         action = parse_quick_action(text)
         if owner is not None:
-            problems.append(f"key {show_key(key)} is taken by {owner.title}: not given to {text}")
+            problems.append(
+                f"key {show_key(key)} already belongs to {owner.title}; {text} did not get it"
+            )
         elif action is None:
             problems.append(f"{text} is not an action: write +TAG, -TAG, archive or unarchive")
         else:

@@ -134,7 +134,7 @@ def test_what_may_not_be_changed_is_refused_and_kept(program: Program) -> None:
     assert len(program.server.requests("PUT")) == asked + 3
     program.ok("discard", "--refused")
     assert "refused" not in program.ok("log").out
-    assert program.ok("discard", "--refused").out == "nothing waits for you\n"
+    assert program.ok("discard", "--refused").out == "nothing is waiting to be sent\n"
     assert "my words" in program.ok("log", "--json").out, "the log keeps the text"
 
 
@@ -305,7 +305,7 @@ def test_renaming_a_tag_keeps_to_the_query(program: Program) -> None:
 def test_a_tag_that_no_asset_has_is_told(program: Program) -> None:
     for args in (("rename", "ecepys", "x"), ("merge", "ecepys", "foo", "--into", "x")):
         done = program("tags", *args, "--yes")
-        assert done.code == 5
+        assert done.code == 4
         assert "no asset has the tag ecepys" in done.err
         assert "coexplorer tags lists them" in done.err
     assert program.server.requests("PUT") == []
@@ -331,7 +331,7 @@ def test_retry_sends_what_could_not_be_sent(program: Program) -> None:
     program.server.faults.remove(rule)
     assert program.ok("retry").out.startswith("changed ")
     assert stored(program, RAW).name == "renamed"
-    assert program.ok("retry").out == "nothing waits for you\n"
+    assert program.ok("retry").out == "nothing is waiting to be sent\n"
 
 
 def test_the_same_field_changed_by_somebody_else_is_a_conflict(program: Program) -> None:

@@ -91,7 +91,7 @@ def test_where_something_is_changed_an_argument_is_an_asset(
         (("stats", "tag:raw", "--query", "tag:x"), "not both"),
         (("tags", "tag:raw", "--query", "tag:x"), "not both"),
         (("stats", ""), "a word of QUERY is empty"),
-        (("tags", "renam"), "Did you mean rename?"),
+        (("tags", "renam"), "Did you mean coexplorer tags rename?"),
         (("show", "sort:size"), "finds every asset"),
         (("stats", "tga:raw"), "did you mean tag:?"),
         (("stats", "-raw"), "write not:raw"),
@@ -121,7 +121,7 @@ def test_where_nobody_can_be_asked_it_is_one_sentence(program: Program) -> None:
     for args in (("archive", RAW, DERIVED), ("rm", OLD)):
         done = program.spawn(*args, env={"COLUMNS": "200"})
         assert done.code == 2
-        assert "pass --yes" in done.err
+        assert "add --yes" in done.err
         assert "Usage" not in done.err
         assert program.server.requests("PATCH") == program.server.requests("DELETE") == []
 
@@ -227,3 +227,43 @@ def test_a_value_that_looks_like_an_option_is_told_how_to_be_written(program: Pr
     taken = program("mount", "--allow-delete", "--nosuch")
     assert "No such option '--nosuch'" in taken.err
     assert program.ok("ls", "--sort", "-size", "-n1").out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("ls",),
+        ("ls", "-o", "ids"),
+        ("ls", "-o", "csv"),
+        ("ls", "--offline"),
+        ("stats",),
+        ("tags",),
+        ("show",),
+        ("edit", "--add-tag", "x", "--yes", "--query"),
+        ("open", "--print"),
+    ],
+    ids=" ".join,
+)
+def test_a_query_in_another_language_is_told_where_it_finds_nothing(
+    program: Program, args: tuple[str, ...]
+) -> None:
+    program.ok("sync")
+    assert "the * in 'raw*' was looked for as it is" in program(*args, "tag:raw*").err
+    assert "no asset has the type 'foo'" in program(*args, "type:foo").err
+    assert "looked for" not in program(*args, "tag:nosuch").err
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("list", "coexplorer tags?"),
+        ("add", "coexplorer edit ASSET --add-tag TAG?"),
+        ("rm", "coexplorer edit ASSET --remove-tag TAG?"),
+        ("renam", "coexplorer tags rename?"),
+    ],
+)
+def test_what_is_no_command_of_tags_is_no_query(program: Program, word: str, meant: str) -> None:
+    done = program("tags", word)
+    assert (done.code, done.out) == (2, "")
+    assert f"there is no command tags {word}. Did you mean {meant}" in " ".join(done.err.split())
+    program.ok("tags", f'"{word}"')

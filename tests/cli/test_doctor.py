@@ -115,10 +115,10 @@ def test_all_is_well_and_nothing_was_touched(known: Program) -> None:
     assert len(paths) == 3  # one without a token, which search there is, and who one is
     expect(rows, "profile", "ok", "environment", known.server.url, "CODEOCEAN_TOKEN")
     expect(rows, "token", "ok", "works", known.server.users[0].email)
-    expect(rows, "platform", "ok", "today's API")
+    expect(rows, "platform", "ok", "current API")
     expect(rows, "clock", "ok")
     expect(rows, "catalog", "ok", "assets, read just now")
-    expect(rows, "journal", "ok", "nothing waits")
+    expect(rows, "journal", "ok", "nothing is waiting")
     expect(rows, "versions", "ok", "coexplorer", "Python", "httpx", "textual")
 
 
@@ -158,7 +158,7 @@ def write_config(text: str, mode: int = 0o600) -> Path:
     ("text", "mode", "says"),
     [
         ('default_profile = "x"', 0o644, ("open to others", "chmod 600")),
-        ("[profiles.x", 0o600, ("not valid TOML", "fix that place")),
+        ("[profiles.x", 0o600, ("not valid TOML", "correct it there")),
         ("columns = 7", 0o600, ("columns: expected",)),
         ('[profiles.x]\ntoken = "cop_secret"', 0o600, ("profiles.x.domain is missing",)),
     ],
@@ -412,7 +412,7 @@ def test_a_name_that_nobody_knows_is_told_where_there_is_a_network(server: str, 
     done = run_in(script, env=NO_NETWORK, enter=ENTER)
     rows = read(done)
     assert (done.code, find_faults(rows)) == (PLATFORM, ["network"]), done
-    expect(rows, "network", "fault", "no address is known of the platform", says, "VPN")
+    expect(rows, "network", "fault", "the name of the platform", says, "VPN")
 
 
 # --- This machine

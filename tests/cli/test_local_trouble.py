@@ -439,7 +439,7 @@ def test_a_disk_that_fills_during_a_change_of_many_leaves_the_rest_to_a_retry(
     wanted = known.ok("ls", "is:any", "--ids").lines
     done = on_a_full_disk(known, tmp_path, script=STATE_FILLED_BY, room=(str(room_kb),))
     assert "Traceback" not in done.err
-    assert "nothing waits for you" not in done.err
+    assert "nothing is waiting to be sent" not in done.err
     assert "nothing to undo" not in done.err
     assert "ended well" not in done.out
     assert "changed " in done.out

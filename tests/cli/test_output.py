@@ -161,7 +161,7 @@ def test_two_formats_are_an_error(program: Program, args: tuple[str, ...]) -> No
     ("args", "says"),
     [
         (("ls", "-o", "jsn"), "did you mean json?"),
-        (("stats", "-o", "yaml"), "'yaml' is none of table, json, jsonl, csv, tsv"),
+        (("stats", "-o", "yaml"), "'yaml' is not one of table, json, jsonl, csv, tsv"),
         (("ls", "--columns", "nam"), "did you mean name?"),
         (("tags", "--columns", "size", "-o", "csv"), "choose from tag, assets"),
         (("ls", "--columns", "mark", "-o", "csv"), "no column 'mark'"),

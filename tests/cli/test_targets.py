@@ -76,7 +76,7 @@ def test_what_fits_several_is_told_with_their_ids(runs: Program) -> None:
 def test_reading_takes_the_beginning_of_a_name_and_says_so(runs: Program) -> None:
     for command in (("show",), ("files",), ("lineage",), ("open", "--print")):
         done = runs.ok(*command, "Zebra")
-        assert "there is no asset 'Zebra'; this is Zebrafish atlas (00000003)" in done.err
+        assert "'Zebra' is short for Zebrafish atlas (00000003)" in done.err
     assert runs("show", "run_").code == 4
     assert runs("show", "-", stdin="Zebra\n").code == 4
 

@@ -81,7 +81,7 @@ def test_a_taken_key_is_refused_and_the_command_keeps_its_own(
 ) -> None:
     keymap = build_keymap({command: (key,)})
     (problem,) = keymap.problems
-    assert f"is taken by {owner}: not given to {BY_ID[command].title}" in problem
+    assert f"belongs to {owner}; {BY_ID[command].title} did not get it" in problem
     assert keymap.keys == build_keymap().keys
     assert keymap.commands == build_keymap().commands
 
@@ -91,14 +91,14 @@ def test_every_clash_is_named() -> None:
     keymap = build_keymap(wanted, {"q": "+keep", "ctrl+l": "-keep", "A": "archive"})
     taken = [re.sub(r" \(.*", "", problem) for problem in keymap.problems]
     assert taken == [
-        "key / is taken by Search: not given to Rename",
-        "key j is taken by Down: not given to Archive or unarchive",
-        "key k is taken by Up: not given to Archive or unarchive",
-        "key A is taken by Rename: not given to Archive or unarchive",
-        "key z is taken by Details: taller, full, hidden: not given to Add a tag",
-        "key q is taken by Quit: not given to +keep",
-        "key ctrl+l is taken by Redraw: not given to -keep",
-        "key A is taken by Rename: not given to archive",
+        "key / already belongs to Search; Rename did not get it",
+        "key j already belongs to Down; Archive or unarchive did not get it",
+        "key k already belongs to Up; Archive or unarchive did not get it",
+        "key A already belongs to Rename; Archive or unarchive did not get it",
+        "key z already belongs to Details: taller, full, hidden; Add a tag did not get it",
+        "key q already belongs to Quit; +keep did not get it",
+        "key ctrl+l already belongs to Redraw; -keep did not get it",
+        "key A already belongs to Rename; archive did not get it",
     ]
     assert keymap.keys["tag.add"] == ("+",)
 
@@ -126,11 +126,11 @@ def test_a_command_can_be_left_without_a_key() -> None:
 @pytest.mark.parametrize(
     ("overrides", "actions", "problem"),
     [
-        ({}, {"j": "+keep"}, "key j is taken by Down"),
+        ({}, {"j": "+keep"}, "key j already belongs to Down"),
         ({}, {"K": "keep"}, "keep is not an action"),
         ({"asset.fly": ("F",)}, {}, "there is no command asset.fly"),
         ({"asset.archive": ("ctrl+m",)}, {}, "key ctrl+m is not sent by every terminal"),
-        ({"edit.name": ("A",), "asset.archive": ("A",)}, {}, "key A is taken by"),
+        ({"edit.name": ("A",), "asset.archive": ("A",)}, {}, "key A already belongs to"),
     ],
 )
 def test_what_can_not_be_had_is_said(

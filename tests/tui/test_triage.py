@@ -58,7 +58,7 @@ async def test_a_key_of_the_users_own_tags_and_moves_on(
 ) -> None:
     own = msgspec.structs.replace(settings, actions={"K": "+keep", "x": "archive", "j": "+no"})
     async with running_app(server, own) as app:
-        await app.until_shown("key j is taken by Down")
+        await app.until_shown("key j already belongs to Down")
         await app.press("K")
         await app.until(lambda: app.stored(OUTSIDE).tags == ("keep",), "the tag")
         await app.press("x")

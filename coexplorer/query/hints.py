@@ -1,0 +1,52 @@
+"""What a query that found nothing may have been meant to say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coexplorer.query.fields import find_field
+from coexplorer.query.tree import AllTags, Match, Query, Word
+
+_OPERATORS = {"OR", "AND", "NOT", "|", "||", "&", "&&"}
+
+
+def explain_nothing(query: Query) -> str:
+    """Return a sentence for who asked in another language, or misspelled; empty: nothing strikes.
+
+    Args:
+        query: It found no assets.
+    """
+    for term in query.terms:
+        if isinstance(term, Match) and term.field == "type" and not term.custom:
+            known = find_field("type")
+            types = [name for name, _ in known.choices] if known else []
+            if term.text not in types:
+                return f"no asset has the type {term.text!r}; types are {', '.join(types)}"
+    for text, is_word in _iter_texts(query):
+        if is_word and text in _OPERATORS:
+            return (
+                f"{text} was looked for as a word: the same field twice means either, as in"
+                " tag:a tag:b; everything else must hold together"
+            )
+        if "*" in text:
+            return (
+                f"the * in {text!r} was looked for as it is: words and name: find parts of a text"
+                " without it, and tag: only whole tags"
+            )
+        if text.startswith("(") or (text.endswith(")") and "(" not in text):
+            return f"the parenthesis in {text!r} was looked for as it is: terms can't be grouped"
+    return ""
+
+
+def _iter_texts(query: Query) -> Iterator[tuple[str, bool]]:
+    """Yield what is looked for, and whether it is a word of its own."""
+    for term in query.terms:
+        match term:
+            case Word():
+                yield term.text, True
+            case Match():
+                yield term.text, False
+            case AllTags():
+                yield from ((tag, False) for tag in term.tags)
+            case _:
+                pass

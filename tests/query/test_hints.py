@@ -1,0 +1,31 @@
+"""What is said of a query that found nothing, and may have been meant otherwise."""
+
+import pytest
+
+from coexplorer.query import parse_query
+from coexplorer.query.hints import explain_nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("type:foo", "no asset has the type 'foo'; types are dataset"),
+        ("-type:foo", "no asset has the type 'foo'"),
+        ("tag:raw*", "the * in 'raw*'"),
+        ("*raw", "the * in '*raw'"),
+        ("name:a*b", "the * in 'a*b'"),
+        ("tag:all(a,b*)", "the * in 'b*'"),
+        ("tag:a OR tag:b", "OR was looked for as a word"),
+        ("a AND b", "AND was looked for as a word"),
+        ("a || b", "|| was looked for as a word"),
+        ("(raw", "the parenthesis in '(raw'"),
+        ("tag:x (tag:raw", "the parenthesis in '(tag:raw'"),
+        ("raw)", "the parenthesis in 'raw)'"),
+        ("", ""),
+        ("or and not_this", ""),
+        ("name:f(x) tag:raw type:result state:ready -owner:x size:>1GB is:mine", ""),
+    ],
+)
+def test_what_strikes_is_said(text: str, says: str) -> None:
+    told = explain_nothing(parse_query(text))
+    assert told.startswith(says) if says else told == ""
