@@ -11,9 +11,9 @@ import msgspec
 from coexplorer.errors import ApiError, CoexplorerError
 from coexplorer.fields import fields_of
 from coexplorer.library.context import Context
-from coexplorer.library.edit import failed_state
 from coexplorer.library.entries import Action, EntryDraft, State
 from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
+from coexplorer.library.refusals import failed_state
 from coexplorer.library.results import ReadyProgress
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, AssetState, Membership, NewAsset, Record

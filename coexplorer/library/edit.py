@@ -1,14 +1,15 @@
 """The one way to change an asset (design: catalog-and-edits.md, Changing an asset).
 
-Write it down, read the asset again, merge, write down the intent, send, compare, write down the
-outcome: always in this order, whichever front end asks, for one asset or one of a thousand.
+Write it down, read the asset again, merge (`coexplorer.library.reconcile`), write down the intent,
+send, compare, write down the outcome: always in this order, whichever front end asks, for one asset
+or one of a thousand.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -16,13 +17,11 @@ import anyio
 import anyio.lowlevel
 import msgspec
 
-from coexplorer.assets import find_uneditable
 from coexplorer.errors import (
     ApiError,
     CoexplorerError,
     Conflict,
     EditConflict,
-    InvalidField,
     JournalError,
     NoLongerFits,
     NotFound,
@@ -45,14 +44,13 @@ from coexplorer.library.entries import (
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
 from coexplorer.library.judge import Judge, keep_unfit, keeps_text
 from coexplorer.library.locks import hold_asset
-from coexplorer.library.merge import Merged
-from coexplorer.library.refusals import is_final
+from coexplorer.library.reconcile import Reconciled, Reconciler
+from coexplorer.library.refusals import failed_state
 from coexplorer.library.removal import Removal
 from coexplorer.library.results import EditResult
 from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.settle import judge_edit, settle_edits
-from coexplorer.library.succession import find_ours, go_on_from_ours, go_on_from_shown
-from coexplorer.library.validate import check_fields, tidy_fields
+from coexplorer.library.validate import check_fields, ensure_editable, tidy_fields
 from coexplorer.models import Asset, AssetId, MetadataValue
 
 Heard: TypeAlias = Callable[[EditResult, Asset], None]
@@ -72,6 +70,7 @@ class Editor:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._judge = Judge(context)
+        self._reconciler = Reconciler(context)
         removal = Removal(context, self._judge)
         self._actions: Mapping[Action, Callable[[Attempt], Awaitable[EditResult]]] = {
             Action.EDIT: self._edit,
@@ -309,33 +308,29 @@ class Editor:
                 return arrived_before(sent, theirs.fields)
             attempt.leave_out_others(theirs.fields)
             await self._judge.ensure_fits(attempt, theirs)
-            base = await self._prepare(attempt, base, theirs.fields)
-            merged, metadata, conflicts, left_to = await self._merge(attempt, base, mine, theirs)
-            if conflicts and attempt.purpose is Purpose.DO:
+            found = await self._reconciler.reconcile(attempt, base, theirs)
+            base, metadata = found.base, found.metadata
+            if found.conflicts and attempt.purpose is Purpose.DO:
                 raise EditConflict(
                     entry.asset_id,
-                    conflicts,
+                    found.conflicts,
                     base=base,
                     mine=mine,
                     theirs=theirs.fields,
-                    own=tuple(left_to.values()) if len(left_to) == len(conflicts) else (),
+                    own=found.own,
                 )
-            if not merged.changed and metadata is None:
-                return await self._send_nothing(attempt, theirs.fields, conflicts, left_to)
+            if found.has_nothing_to_send:
+                return await self._send_nothing(attempt, theirs.fields, found)
             if attempt.purpose is Purpose.DO:
                 # What is put back was on the platform, whatever we think of it.
-                check_fields(
-                    merged.fields,
-                    only=merged.changed,
-                    known=(theirs.fields, base),
-                )
-            _ensure_editable(theirs, merged.changed)
+                check_fields(found.fields, only=found.changed, known=(theirs.fields, base))
+            ensure_editable(theirs, found.changed)
             attempt.before = attempt.before or theirs.fields
             await context.write_down(
                 context.journal.intend,
                 entry.id,
                 before=attempt.before,
-                after=merged.fields,
+                after=found.fields,
                 base_metadata=None if metadata is None else theirs.custom_metadata,
                 metadata=metadata,
             )
@@ -343,7 +338,7 @@ class Editor:
             try:
                 reply = await client.update(
                     entry.asset_id,
-                    merged.fields,
+                    found.fields,
                     before=theirs.fields,
                     custom_metadata=metadata,
                     metadata_before=None if metadata is None else theirs.custom_metadata,
@@ -351,14 +346,14 @@ class Editor:
                     seen=theirs,
                 )
             except Conflict as error:  # somebody was faster: read and merge again
-                attempt.note_overtaken(merged.fields, error)
+                attempt.note_overtaken(found.fields, error)
                 before = None if metadata is None else theirs.custom_metadata
                 attempt.overtaken_metadata = before, metadata
                 continue
             except ApiError as error:
                 attempt.note(error)
                 raise
-            wanted = Wanted(theirs, merged.fields, metadata)
+            wanted = Wanted(theirs, found.fields, metadata)
             if not wanted.is_shown_by(reply):
                 reply = await self._judge.confirm_saved(attempt, wanted, reply)
             attempt.sent = False
@@ -370,9 +365,9 @@ class Editor:
                 before=attempt.before,
                 after=reply.fields,
                 changed=changed_fields(attempt.before, reply.fields),
-                skipped_fields=conflicts,
-                left_to=tuple(left_to.items()),
-                differs=changed_fields(merged.fields, reply.fields),
+                skipped_fields=found.conflicts,
+                left_to=tuple(found.left_to.items()),
+                differs=changed_fields(found.fields, reply.fields),
                 became=None if wanted.is_silent_on(reply) else reply.fields,
             )
         raise Conflict(
@@ -380,117 +375,15 @@ class Editor:
             hint="wait a moment, then retry it",
         )
 
-    async def rehearse(
-        self, entry: Entry, purpose: Purpose, theirs: Asset, without: Collection[int]
-    ) -> EditResult:
-        """Return what an undo or redo of an edit would come to; send nothing.
-
-        Args:
-            entry: It, as it would be written down.
-            purpose: Which of them.
-            theirs: The asset as the platform has it.
-            without: Entries that it would give up.
-        """
-        if entry.base is None or entry.mine is None:
-            raise AssertionError("an edit without its fields can't be written down")
-        attempt = Attempt(entry, purpose, archived=None)
-        base = await self._prepare(attempt, entry.base, theirs.fields, without)
-        merged, metadata, left_alone, left_to = await self._merge(attempt, base, entry.mine, theirs)
-        if not merged.changed and metadata is None:
-            return nothing_to_send(attempt, theirs.fields, left_alone, left_to)
-        return msgspec.structs.replace(
-            build_result(entry, State.APPLIED, merged.fields.name),
-            before=theirs.fields,
-            after=merged.fields,
-            changed=merged.changed,
-            skipped_fields=left_alone,
-            left_to=tuple(left_to.items()),
-        )
-
-    async def _merge(
-        self, attempt: Attempt, base: Fields, mine: Fields, theirs: Asset
-    ) -> tuple[Merged, dict[str, MetadataValue] | None, tuple[str, ...], dict[str, int]]:
-        """Merge an edit with what the platform has.
-
-        Returns:
-            The merged fields; the metadata to send, if any; what was changed by others or later;
-            and which of that by this user, with the change that did.
-        """
-        merged = attempt.merge(base, mine, theirs.fields)
-        metadata, keys = attempt.merge_metadata(theirs)
-        conflicts = (*merged.conflicts, *keys)
-        left_to = await self._find_ours(attempt, conflicts, theirs.fields) if conflicts else {}
-        return merged, metadata, conflicts, left_to
-
-    async def _prepare(
-        self, attempt: Attempt, base: Fields, theirs: Fields, without: Collection[int] = ()
-    ) -> Fields:
-        """Return what an edit is merged from, and find out what an undo must leave alone.
-
-        What this user asked for before it, and had arrived though the reply was lost, is no change
-        by somebody else.
-        """
-        entry, journal = attempt.entry, self._context.journal
-        base = go_on_from_shown(entry, base, theirs)
-        if attempt.purpose is not Purpose.DO:
-            attempt.held = await self._context.run(journal.find_held, entry, theirs, without)
-            return base
-        if not changed_fields(base, theirs):
-            return base
-        writes = await self._context.run(journal.find_writes, entry.asset_id)
-        return go_on_from_ours(entry, base, theirs, writes)
-
-    async def _find_ours(
-        self, attempt: Attempt, fields: Sequence[str], theirs: Fields
-    ) -> dict[str, int]:
-        """Return the changes from here that have set fields as they are, by field."""
-        entry = attempt.entry
-        writes = await self._context.run(self._context.journal.find_writes, entry.asset_id)
-        ours = find_ours(entry, fields, theirs, writes)
-        return ours | {name: by.batch_id for name, by in attempt.held.items() if name in fields}
-
     async def _send_nothing(
-        self,
-        attempt: Attempt,
-        theirs: Fields,
-        left_alone: tuple[str, ...],
-        left_to: Mapping[str, int],
+        self, attempt: Attempt, theirs: Fields, found: Reconciled
     ) -> EditResult:
         """Return the outcome of an edit that has nothing to send."""
         if attempt.before is not None:  # it had arrived, and others went on from it
             journal, number = self._context.journal, attempt.entry.id
             before = attempt.before
             await self._context.write_down(journal.intend, number, before=before, after=theirs)
-        return nothing_to_send(attempt, theirs, left_alone, left_to)
-
-
-def _ensure_editable(theirs: Asset, changed: Sequence[str]) -> None:
-    """Check that what is changed is text on the platform.
-
-    Raises:
-        InvalidField: Nobody could read it, so an edit would destroy nobody knows what.
-    """
-    for name in find_uneditable(theirs):
-        if name in changed:
-            error = InvalidField(name, "what the platform has there is no text, so it stays")
-            error.hint = "coexplorer show tells what it is; fix it on the platform"
-            raise error
-
-
-def failed_state(error: CoexplorerError, *, sent: bool) -> State:
-    """Say how an entry that failed ends.
-
-    Args:
-        error: Why it failed.
-        sent: Whether the platform may have it anyway.
-    """
-    if isinstance(error, EditConflict | Conflict):
-        return State.CONFLICT
-    if sent:
-        return State.UNKNOWN
-    if is_final(error):
-        return State.REFUSED
-    return State.SKIPPED if isinstance(error, Refused) else State.UNSENT
+        return nothing_to_send(attempt, theirs, found.conflicts, found.left_to)
 
 
 def build_edit_title(what: Sequence[str], base: Fields) -> str:

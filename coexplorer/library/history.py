@@ -52,7 +52,7 @@ class History:
         self._editor = editor
         self._bulk = bulk
         self._log = log
-        self._rehearsal = Rehearsal(context, editor)
+        self._rehearsal = Rehearsal(context)
 
     async def settle(self) -> list[Entry]:
         """See `Changes.settle`."""

@@ -1,8 +1,18 @@
-"""Which failures are final: the same change would be refused again. Pure."""
+"""Which failures are final, as the same change would be refused again, and which are not. Pure."""
 
 from __future__ import annotations
 
-from coexplorer.errors import CoexplorerError, Forbidden, InvalidField, NotFound, Rejected
+from coexplorer.errors import (
+    CoexplorerError,
+    Conflict,
+    EditConflict,
+    Forbidden,
+    InvalidField,
+    NotFound,
+    Refused,
+    Rejected,
+)
+from coexplorer.library.entries import State
 
 _PASSING = frozenset({402, 407, 408, 421, 423, 424, 425})
 """Statuses of a `Rejected` that tell of the way or the moment, not of what was asked for."""
@@ -40,3 +50,19 @@ def was_final(reason: str) -> bool:
         status = text.removeprefix(_REJECTED)[:3]
         return not (status.isdigit() and int(status) in _PASSING)
     return text.startswith(_FINAL_SENTENCES)
+
+
+def failed_state(error: CoexplorerError, *, sent: bool) -> State:
+    """Say how an entry that failed ends.
+
+    Args:
+        error: Why it failed.
+        sent: Whether the platform may have it anyway.
+    """
+    if isinstance(error, EditConflict | Conflict):
+        return State.CONFLICT
+    if sent:
+        return State.UNKNOWN
+    if is_final(error):
+        return State.REFUSED
+    return State.SKIPPED if isinstance(error, Refused) else State.UNSENT

@@ -10,10 +10,10 @@ import msgspec
 from coexplorer.errors import ApiError, NotFound, NotSignedIn, Unreachable
 from coexplorer.fields import Fields
 from coexplorer.library.context import FETCHED_AT_ONCE, Context
-from coexplorer.library.edit import Editor
 from coexplorer.library.entries import GIVEN_UP, Action, Entry, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.plans import Plan, PlanItem
+from coexplorer.library.reconcile import Reconciler
 from coexplorer.library.results import describe_left_alone
 from coexplorer.library.reversal import Reversal
 from coexplorer.library.settle import find_archived, settle_edits
@@ -32,12 +32,11 @@ class Rehearsal:
 
     Args:
         context: What the session's modules share.
-        editor: Says what an edit would come to.
     """
 
-    def __init__(self, context: Context, editor: Editor) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._editor = editor
+        self._reconciler = Reconciler(context)
 
     async def plan(
         self, reversal: Reversal, heard: Callable[[int], None] | None, *, look: bool
@@ -87,7 +86,7 @@ class Rehearsal:
         if found is None:
             return _build_item(entry)
         without = [each.id for each in given_up]
-        result = await self._editor.rehearse(entry, purpose, found, without)
+        result = await self._reconciler.rehearse(entry, purpose, found, without)
         if result.state is not State.APPLIED:
             reason = result.error.message if result.error else "already so"
             return _build_item(entry, reason=reason, needless=result.error is None)

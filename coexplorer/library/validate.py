@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from coexplorer.assets import find_uneditable
 from coexplorer.errors import InvalidField
 from coexplorer.fields import (
     EDITABLE,
@@ -17,6 +18,7 @@ from coexplorer.fields import (
     replace_values,
 )
 from coexplorer.library.merge import unique
+from coexplorer.models import Asset
 from coexplorer.written import find_unseen, trim, use_line_feeds
 
 
@@ -123,3 +125,16 @@ def _check_signs(field: EditableField, text: str) -> None:
         if unicodedata.category(character) == "Cc":
             code = f"U+{ord(character):04X}"
             raise InvalidField(field.name, f"control character {code} at character {place}")
+
+
+def ensure_editable(theirs: Asset, changed: Sequence[str]) -> None:
+    """Check that what is changed is text on the platform.
+
+    Raises:
+        InvalidField: Nobody could read it, so an edit would destroy nobody knows what.
+    """
+    for name in find_uneditable(theirs):
+        if name in changed:
+            error = InvalidField(name, "what the platform has there is no text, so it stays")
+            error.hint = "coexplorer show tells what it is; fix it on the platform"
+            raise error
