@@ -219,7 +219,7 @@ async def draw(scene: Scene) -> str:
     ids = random.Random(SEED)  # noqa: S311 - the same people in each picture
     uuid.uuid4 = lambda: uuid.UUID(int=ids.getrandbits(128), version=4)
     with tempfile.TemporaryDirectory() as folder, DemoServer(Path(folder) / "server") as server:
-        me, colleague = (user.email for user in server.users)
+        me, colleague = (user.email for user in server.users[:2])
         server.store.insert(generate(ASSETS, seed=SEED, now=CLOCK, owner=me, colleague=colleague))
         settings = build_settings(server, Path(folder) / "mine")
         async with running_app(server, settings, size=scene.size) as app:

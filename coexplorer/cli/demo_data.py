@@ -79,7 +79,7 @@ def fill(server: DemoServer, samples: Samples, *, export: Path | None, as_admin:
         if export is not None or samples.options:
             raise click.UsageError("there are data from the last time; --fresh throws them away")
         return 0
-    me, colleague = (user.email for user in server.users)
+    me, colleague = (user.email for user in server.users[:2])
     if export is not None:
         return _import(server, export, as_admin=as_admin)
     wanted = DEFAULT_ASSETS if samples.count is None else samples.count
@@ -99,7 +99,7 @@ def _import(server: DemoServer, export: Path, *, as_admin: bool) -> int:
     """
     from coexplorer.demo.importing import BadLineError, import_assets
 
-    me, colleague = (user.email for user in server.users)
+    me, colleague = (user.email for user in server.users[:2])
     bad: list[BadLineError] = []
     assets = import_assets(
         export, owner=me, colleague=colleague, on_bad_line=bad.append, as_admin=as_admin

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 
-from coexplorer.demo import routes_assets, routes_files, routes_search
+from coexplorer.demo import routes_assets, routes_files, routes_permissions, routes_search
 from coexplorer.demo.deployment import Deployment
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.replies import Refusal, answer_refusal
@@ -46,7 +46,7 @@ def build_routes(dialect: Dialect) -> list[Route]:
         Route("/data_assets", routes_assets.create, methods=["POST"]),
         Route(f"{asset}/archive", routes_assets.archive, methods=["PATCH"]),
         Route(f"{asset}/files", routes_files.list_files, methods=["POST"]),
-        Route(f"{asset}/permissions", routes_assets.set_permissions, methods=["POST"]),
+        Route(f"{asset}/permissions", routes_permissions.set_permissions, methods=["POST"]),
         Route("/custom_metadata", routes_assets.get_custom_metadata),
     ]
     if dialect is Dialect.LEGACY:
@@ -57,7 +57,7 @@ def build_routes(dialect: Dialect) -> list[Route]:
     else:
         calls += [
             Route("/data_assets/search", routes_search.search_current, methods=["POST"]),
-            Route(f"{asset}/permissions", routes_assets.get_permissions),
+            Route(f"{asset}/permissions", routes_permissions.get_permissions),
             Route(f"{asset}/transfer", routes_assets.transfer, methods=["POST"]),
             Route(f"{asset}/files/urls", routes_files.get_file_urls),
             Route(f"{asset}/files/download_url", routes_files.get_download_url),

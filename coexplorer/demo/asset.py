@@ -12,11 +12,15 @@ import msgspec
 
 
 class Role(StrEnum):
-    """What somebody other than its creator may do with an asset; there can be several owners."""
+    """What somebody other than its creator may do with an asset; there can be several owners.
+
+    `DISCOVERABLE`, for groups and everyone alone, is to find it and see its object, without files.
+    """
 
     OWNER = "owner"
     EDITOR = "editor"
     VIEWER = "viewer"
+    DISCOVERABLE = "discoverable"
 
 
 class User(msgspec.Struct, frozen=True):
@@ -98,7 +102,7 @@ class StoredAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             named finds what is not their own and can be read.
         everyone: ``viewer`` (all can read it), ``discoverable`` (all can find it and see its
             object, without files) or ``none``.
-        groups: Group name to role; kept and given back, without effect.
+        groups: Group name to role; each member has it.
         files_listed: False when its files are not indexed.
         folder: Folder of real files, relative to the server's data folder; None: the files are
             made up (``files``).
@@ -133,7 +137,7 @@ class StoredAsset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     roles: dict[str, Role] = {}
     shared_to: dict[str, bool] = {}
     everyone: str = "none"
-    groups: dict[str, str] = {}
+    groups: dict[str, Role] = {}
     files_listed: bool = True
     folder: str | None = None
     creating: bool = False

@@ -1,4 +1,4 @@
-"""Who can sign in: two users, their tokens and scopes, and the key that signs URLs.
+"""Who can sign in: the users, their tokens and scopes, and the key that signs URLs.
 
 Kept in ``secrets.json`` (0600) of the server's data folder, so a token stays valid over restarts.
 """
@@ -17,10 +17,8 @@ import msgspec
 
 from coexplorer.demo.asset import User
 from coexplorer.demo.folder import SECRETS_BEGIN, UNFINISHED_SECRETS
+from coexplorer.demo.people import PEOPLE
 from coexplorer.errors import Refused
-
-PEOPLE = (("maya.okafor@example.org", "Maya Okafor"), ("jonas.lind@example.org", "Jonas Lind"))
-"""Email and name of the two who can sign in: the first owns most of the sample assets."""
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -81,7 +79,7 @@ def parse_token(header: str | None) -> str | None:
 def load_secrets(path: Path) -> Secrets:
     """Read the secrets of a data folder, or make and keep new ones.
 
-    Files that a full disk cut short are made again.
+    Files that a full disk cut short are made again; who is not in an older file yet is added.
 
     Raises:
         Refused: The file is not the server's.
@@ -89,20 +87,33 @@ def load_secrets(path: Path) -> Secrets:
     """
     content = path.read_bytes() if path.exists() else b""
     try:
-        return msgspec.json.decode(content, type=Secrets)
+        kept = msgspec.json.decode(content, type=Secrets)
     except (msgspec.DecodeError, UnicodeDecodeError):
         if not content.startswith(SECRETS_BEGIN[: len(content)]):
             raise Refused(
                 f"{path} does not belong to the embedded platform",
                 hint="choose an empty folder, or a new one",
             ) from None
-    made = Secrets(
-        tuple(
-            User(str(uuid.uuid4()), email, name, _new_token(), _new_token())
-            for email, name in PEOPLE
-        ),
-        secrets.token_hex(32),
+        kept = Secrets((), secrets.token_hex(32))
+    known = {user.email for user in kept.users}
+    added = tuple(
+        User(str(uuid.uuid4()), email, name, _new_token(), _new_token())
+        for email, name in PEOPLE
+        if email not in known
     )
+    if not added:
+        return kept
+    made = msgspec.structs.replace(kept, users=kept.users + added)
+    _write_secrets(path, made)
+    return made
+
+
+def _write_secrets(path: Path, made: Secrets) -> None:
+    """Write the secrets, all or nothing.
+
+    Raises:
+        OSError: They can't be written.
+    """
     unfinished = path.with_name(UNFINISHED_SECRETS)
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -113,7 +124,6 @@ def load_secrets(path: Path) -> Secrets:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-    return made
 
 
 def sign(key: str, *parts: str) -> str:

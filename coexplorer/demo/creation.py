@@ -21,10 +21,11 @@ from coexplorer.demo.asset import (
 )
 from coexplorer.demo.bodies import decode_body
 from coexplorer.demo.buckets import find_bucket, is_private, keys_open
-from coexplorer.demo.deployment import Deployment, may_read
+from coexplorer.demo.deployment import Deployment
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.hooks import CREATION
 from coexplorer.demo.replies import Refusal
+from coexplorer.demo.sharing import may_read
 
 _log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ def check_parts(asked: CreateBody, deployment: Deployment, user: User) -> None:
     ids = set(asked.data_asset_ids)
     for part in asked.data_asset_ids:
         found = deployment.store.find(part)
-        if found is None or not may_read(found, user):
+        if found is None or not may_read(found, user.email):
             raise Refusal(400, f"data asset {part} not found")
         if not found.external:
             raise Refusal(400, f"data asset {part} is not external: only those can be combined")

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from coexplorer.demo.asset import Role, StoredAsset, User
+from coexplorer.demo.asset import StoredAsset, User
 from coexplorer.demo.auth import SignedIn, SignIn
 from coexplorer.demo.dialects import VERSIONS, Dialect, build_object
+from coexplorer.demo.guesses import Guesses
 from coexplorer.demo.hooks import Hooks
+from coexplorer.demo.metadata import FIELDS, SchemaField
 from coexplorer.demo.replies import Refusal
+from coexplorer.demo.sharing import find_role, is_owner, may_edit, may_read
 from coexplorer.demo.store import Store
 
 _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
@@ -51,6 +54,8 @@ class Deployment:
         self.hooks = hooks
         self.creation_s = creation_s
         self.url_lifetime_s = url_lifetime_s
+        self.guesses = Guesses()
+        self.metadata_fields: Sequence[SchemaField] = FIELDS
         self._jobs: set[asyncio.Task[None]] = set()
 
     def describe(self, asset: StoredAsset, *, created: bool = False) -> dict[str, object]:
@@ -109,28 +114,18 @@ def get_asset(request: Request, user: User) -> StoredAsset:
     """
     asset_id = request.path_params["asset_id"]
     asset = get_deployment(request).store.find(asset_id)
-    if asset is None or not may_find(asset, user):
+    if asset is None or find_role(asset, user.email) is None:
         raise Refusal(404, f"data asset {asset_id} not found")
     return asset
 
 
-def may_find(asset: StoredAsset, user: User) -> bool:
-    """Tell whether a user can see an asset's object."""
-    return asset.everyone == "discoverable" or may_read(asset, user)
-
-
-def may_read(asset: StoredAsset, user: User) -> bool:
-    """Tell whether a user can see an asset's object and its files."""
-    return user.email in (asset.owner, *asset.roles) or asset.everyone == "viewer"
-
-
 def check_reader(asset: StoredAsset, user: User) -> None:
-    """Let pass who may see an asset's files.
+    """Let pass who may see an asset's files, and who else can.
 
     Raises:
         Refusal: 403.
     """
-    if not may_read(asset, user):
+    if not may_read(asset, user.email):
         raise Refusal(403, "Forbidden: you can find this data asset but not see its files")
 
 
@@ -140,7 +135,7 @@ def check_editor(asset: StoredAsset, user: User) -> None:
     Raises:
         Refusal: 403.
     """
-    if not _is_owner(asset, user) and asset.roles.get(user.email) != Role.EDITOR:
+    if not may_edit(asset, user.email):
         raise Refusal(403, "Forbidden: you can view this data asset but not change it")
 
 
@@ -150,12 +145,8 @@ def check_owner(asset: StoredAsset, user: User) -> None:
     Raises:
         Refusal: 403.
     """
-    if not _is_owner(asset, user):
+    if not is_owner(asset, user.email):
         raise Refusal(403, "Forbidden: only an owner of this data asset can do that")
-
-
-def _is_owner(asset: StoredAsset, user: User) -> bool:
-    return asset.owner == user.email or asset.roles.get(user.email) == Role.OWNER
 
 
 def _check_version(request: Request, dialect: Dialect) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -25,35 +25,42 @@ class SchemaField(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
 
 
 FIELDS = msgspec.convert(METADATA_FIELDS, tuple[SchemaField, ...])
-"""The schema of every embedded deployment."""
+"""The schema that an embedded deployment begins with."""
 
-_BY_NAME = {field.name: field for field in FIELDS}
 _LARGEST_NUMBER = 2.0**63
 
 
 def find_metadata_mistake(
     metadata: Mapping[str, object],
     *,
+    fields: Sequence[SchemaField],
+    enforce_required: bool,
     present: Mapping[str, object],
     is_known: Callable[[str], bool],
 ) -> str | None:
     """Return what is wrong with values that are to be set, None when nothing is.
 
     That the platform checks values against its schema, and each of the rules below, is a guess: it
-    documents the schema alone. Not checked, another guess: whether all required fields are there,
-    since assets without any metadata are made all the time. What stays as it is passes: the schema
-    may be younger than the asset.
+    documents the schema alone. What stays as it is passes: the schema may be younger than the
+    asset.
 
     Args:
         metadata: All values as they will be.
+        fields: The deployment's schema.
+        enforce_required: Whether the required fields must be there.
         present: All values as they are.
         is_known: Tells whether a field that is not in the schema is one anyway: imported
             assets have those of another deployment.
     """
+    by_name = {field.name: field for field in fields}
+    if enforce_required:
+        for required in (each.name for each in fields if each.required):
+            if metadata.get(required) in (None, "", []):
+                return f"custom metadata {required!r} is required"
     for name, value in metadata.items():
         if name in present and is_same_json(present[name], value):
             continue
-        field = _BY_NAME.get(name)
+        field = by_name.get(name)
         several = isinstance(value, list)
         for each in value if isinstance(value, list) else [value]:
             mistake = _find_mistake(field, each)

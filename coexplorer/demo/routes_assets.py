@@ -1,17 +1,16 @@
-"""The calls on one asset: get, create, update, archive, delete, permissions; and the schema."""
+"""The calls on one asset: get, create, update, archive, delete, transfer; and the schema."""
 
 from __future__ import annotations
 
 import shutil
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from coexplorer.demo.asset import Role, StoredAsset, User
+from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.bodies import decode_body
 from coexplorer.demo.creation import build_draft, check_parts, parse_create, run_creation
 from coexplorer.demo.deployment import (
@@ -22,7 +21,7 @@ from coexplorer.demo.deployment import (
     get_deployment,
     sign_in,
 )
-from coexplorer.demo.metadata import FIELDS, find_metadata_mistake
+from coexplorer.demo.metadata import find_metadata_mistake
 from coexplorer.demo.replies import Refusal, build_reply
 from coexplorer.demo.routes_search import parse_flag
 
@@ -35,29 +34,6 @@ class UpdateBody(msgspec.Struct, frozen=True):
     tags: list[str] | None = None
     mount: str | None = None
     custom_metadata: dict[str, object] | None = None
-
-
-class UserRole(msgspec.Struct, frozen=True):
-    """A user's permission."""
-
-    email: str
-    role: Literal["owner", "editor", "viewer"]
-
-
-class GroupRole(msgspec.Struct, frozen=True):
-    """A group's permission."""
-
-    group: str
-    role: Literal["owner", "editor", "viewer", "discoverable"]
-
-
-class PermissionsBody(msgspec.Struct, frozen=True):
-    """Body of a change of permissions; what is null or left out stays as it is."""
-
-    users: list[UserRole] | None = None
-    groups: list[GroupRole] | None = None
-    everyone: Literal["viewer", "discoverable", "none"] | None = None
-    share_assets: bool | None = None
 
 
 async def get_one(request: Request) -> Response:
@@ -131,34 +107,6 @@ async def delete(request: Request) -> Response:
     return Response(status_code=204)
 
 
-async def get_permissions(request: Request) -> Response:
-    """Answer ``GET data_assets/{id}/permissions``."""
-    return build_reply(_describe_permissions(get_asset(request, sign_in(request).user)))
-
-
-async def set_permissions(request: Request) -> Response:
-    """Answer ``POST data_assets/{id}/permissions``.
-
-    Not documented, so guesses: a list that is given replaces the old one; who created the asset
-    stays an owner; a user that nobody knows is refused, and any group is taken.
-    """
-    user = sign_in(request, to_write=True).user
-    asset = get_asset(request, user)
-    check_owner(asset, user)
-    deployment = get_deployment(request)
-    asked = decode_body(await request.body(), PermissionsBody)
-    # What an import said about who finds it as shared is over.
-    changes: dict[str, object] = {"shared_to": {}}
-    if asked.users is not None:
-        changes["roles"] = _parse_roles(asked.users, asset, deployment.users)
-    if asked.groups is not None:
-        changes["groups"] = {each.group: each.role for each in asked.groups}
-    if asked.everyone is not None:
-        changes["everyone"] = asked.everyone
-    deployment.store.update(asset.id, **changes)
-    return Response(status_code=204)
-
-
 async def transfer(request: Request) -> Response:
     """Answer ``POST data_assets/{id}/transfer``, for administrators: nobody here is one."""
     get_asset(request, sign_in(request, to_write=True).user)
@@ -168,8 +116,9 @@ async def transfer(request: Request) -> Response:
 async def get_custom_metadata(request: Request) -> Response:
     """Answer ``GET custom_metadata``: the deployment's schema."""
     sign_in(request)
-    categories = sorted({field.category for field in FIELDS if field.category})
-    return build_reply({"fields": FIELDS, "categories": categories})
+    fields = get_deployment(request).metadata_fields
+    categories = sorted({field.category for field in fields if field.category})
+    return build_reply({"fields": fields, "categories": categories})
 
 
 def as_set(tags: Iterable[str]) -> tuple[str, ...]:
@@ -180,18 +129,25 @@ def as_set(tags: Iterable[str]) -> tuple[str, ...]:
 def _settle_metadata(
     deployment: Deployment, asked: dict[str, object], present: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return custom metadata as it will be: all of it as asked for, a guess.
+    """Return custom metadata as it will be; null removes a field, unless it was null before.
 
     Raises:
         Refusal: 400: they do not fit the schema.
     """
+    guesses = deployment.guesses
+    if guesses.metadata == "merge":
+        asked = {**present, **asked}
     settled = {
         key: value
         for key, value in asked.items()
         if value is not None or (key in present and present[key] is None)
     }
     mistake = find_metadata_mistake(
-        settled, present=present, is_known=deployment.store.has_metadata_field
+        settled,
+        fields=deployment.metadata_fields,
+        enforce_required=guesses.required == "enforced",
+        present=present,
+        is_known=deployment.store.has_metadata_field,
     )
     if mistake is not None:
         raise Refusal(400, f"bad request: {mistake}")
@@ -203,28 +159,3 @@ def _remove_copies(deployment: Deployment, asset: StoredAsset) -> None:
     contents = deployment.data / "contents" / asset.id
     if asset.folder is not None and not asset.external and contents.is_dir():
         shutil.rmtree(contents)
-
-
-def _describe_permissions(asset: StoredAsset) -> dict[str, object]:
-    users = [{"email": asset.owner, "role": "owner"}]
-    users += [{"email": email, "role": role.value} for email, role in asset.roles.items()]
-    return {
-        "users": users,
-        "groups": [{"group": group, "role": role} for group, role in asset.groups.items()],
-        "everyone": asset.everyone,
-        "share_assets": False,
-    }
-
-
-def _parse_roles(
-    given: list[UserRole], asset: StoredAsset, users: tuple[User, ...]
-) -> dict[str, Role]:
-    known = {user.email for user in users}
-    roles = {}
-    for each in given:
-        if each.email == asset.owner:
-            continue
-        if each.email not in known:
-            raise Refusal(400, f"bad request: no user {each.email}")
-        roles[each.email] = Role(each.role)
-    return roles

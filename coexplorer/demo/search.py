@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.people import find_groups
 from coexplorer.demo.store import EVERYONE, FINDERS, SEPARATOR, Store
 
 NAME_LIMIT = 20
@@ -25,10 +26,14 @@ _TERM = re.compile(
 _COLUMNS = {"name": "name_key", "run_script": "run_script_key"}
 _SORT_COLUMNS = {"created": "created", "type": "type", "name": "name_key", "size": "size"}
 _FREE_TEXT = ("name_key", "tags_key", "description_key", "custom_key")
-_READER = "EXISTS (SELECT 1 FROM reader WHERE reader.seq = asset.seq AND reader.email IN ({}))"
-_VISIBLE = "(owner = :me OR " + _READER.format(f":me, '{EVERYONE}', '{FINDERS}'") + ")"
+# Emails and the like as JSON, since their number is not known.
+_READER = (
+    "EXISTS (SELECT 1 FROM reader WHERE reader.seq = asset.seq"
+    " AND reader.email IN (SELECT value FROM json_each({})))"
+)
+_VISIBLE = f"(owner = :me OR {_READER.format(':as_finder')})"
 _KNOWN_SHARING = "(SELECT shared FROM sharing WHERE sharing.seq = asset.seq AND email = :me)"
-_NOT_MINE = "owner <> :me AND " + _READER.format(f":me, '{EVERYONE}'")
+_NOT_MINE = f"owner <> :me AND {_READER.format(':as_reader')}"
 _OWNERSHIP = {
     "created": "owner = :me",
     # What can only be found is not shared (a guess).
@@ -100,7 +105,13 @@ class _Values:
     """Named parameters of one SQL statement."""
 
     def __init__(self, email: str) -> None:
-        self.named: dict[str, object] = {"me": email}
+        reader = [email, *(EVERYONE + group for group in ("", *find_groups(email)))]
+        finder = [*reader, *(FINDERS + group for group in ("", *find_groups(email)))]
+        self.named: dict[str, object] = {
+            "me": email,
+            "as_reader": msgspec.json.encode(reader).decode(),
+            "as_finder": msgspec.json.encode(finder).decode(),
+        }
 
     def add(self, value: object) -> str:
         name = f"v{len(self.named)}"

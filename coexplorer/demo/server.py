@@ -10,7 +10,7 @@ import errno
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
@@ -28,7 +28,9 @@ from coexplorer.demo.deployment import Deployment
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.faults import FaultMiddleware, FaultPlan, FaultProtocol
 from coexplorer.demo.folder import SECRETS, STORE, open_folder, tell_trouble
+from coexplorer.demo.guesses import Guesses
 from coexplorer.demo.hooks import GatedApp, Hooks, LoggedRequest, RecordingApp, RequestLog
+from coexplorer.demo.metadata import SchemaField
 from coexplorer.demo.store import Store
 from coexplorer.errors import FileTrouble, explain_os
 
@@ -112,8 +114,26 @@ class DemoServer:
 
     @property
     def users(self) -> tuple[User, ...]:
-        """Who can sign in: the owner of most samples first, then a colleague."""
+        """Who can sign in: the owner of most samples, a colleague, and a third who owns none."""
         return self._deployment.users
+
+    @property
+    def guesses(self) -> Guesses:
+        """How it does what is not documented; other answers can be set at any time."""
+        return self._deployment.guesses
+
+    @guesses.setter
+    def guesses(self, guesses: Guesses) -> None:
+        self._deployment.guesses = guesses
+
+    @property
+    def metadata_fields(self) -> Sequence[SchemaField]:
+        """The schema of the custom metadata; another one can be set at any time."""
+        return self._deployment.metadata_fields
+
+    @metadata_fields.setter
+    def metadata_fields(self, fields: Sequence[SchemaField]) -> None:
+        self._deployment.metadata_fields = fields
 
     def requests(
         self, method: str | None = None, path: str = "*", *, answered: bool = False

@@ -15,10 +15,13 @@ from threading import RLock
 
 import msgspec
 
-from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.asset import Role, StoredAsset
 
 EVERYONE, FINDERS = "*", "?"
-"""Stand for all users: who may read an asset, and who may find it and see its object alone."""
+"""Stand for all users: who may read an asset, and who may find it and see its object alone.
+
+Either in front of a group's name stands for the members of the group.
+"""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS asset (
@@ -47,7 +50,7 @@ CREATE INDEX IF NOT EXISTS asset_name ON asset (name_key, seq);
 CREATE INDEX IF NOT EXISTS asset_size ON asset (size, seq);
 CREATE INDEX IF NOT EXISTS asset_creating ON asset (seq) WHERE creating;
 CREATE TABLE IF NOT EXISTS reader (  -- who may read an asset, beside its owner
-    email TEXT NOT NULL,             -- EVERYONE, FINDERS or who it is
+    email TEXT NOT NULL,             -- who it is, or EVERYONE or FINDERS, of a group or at all
     seq INTEGER NOT NULL REFERENCES asset (seq) ON DELETE CASCADE,
     PRIMARY KEY (seq, email)
 ) WITHOUT ROWID;
@@ -256,6 +259,8 @@ class Store:
 
 def _readers(asset: StoredAsset) -> Iterator[str]:
     yield from asset.roles
+    for group, role in asset.groups.items():
+        yield (FINDERS if role is Role.DISCOVERABLE else EVERYONE) + group
     if asset.everyone == "viewer":
         yield EVERYONE
     elif asset.everyone == "discoverable":

@@ -56,7 +56,7 @@ def test_serve_says_where_it_is_and_who_can_sign_in(tmp_path: Path) -> None:
         assert str(told["url"]).startswith("http://127.0.0.1:")
         users = told["users"]
         assert isinstance(users, list)
-        assert [set(user) for user in users] == [{"email", "token"}] * 2
+        assert [set(user) for user in users] == [{"email", "token"}] * 3
         assert count_assets(told) == 30
 
 

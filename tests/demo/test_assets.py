@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import httpx
+import msgspec
 import pytest
 
+from coexplorer.demo.guesses import Guesses
+from coexplorer.demo.metadata import SchemaField
 from coexplorer.demo.samples.vocabulary import EXPERIMENTERS
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
-from tests.support.server import DERIVED, RAW
+from tests.support.server import DERIVED, RAW, THEIRS
 
 
 @pytest.fixture
@@ -138,3 +141,24 @@ def test_call_that_is_not_there_is_refused_with_a_message(
     reply = http.request(method, path)
     assert reply.status_code == status
     assert reply.json()["message"]
+
+
+def test_schema_can_be_another_one(server: DemoServer, http: httpx.Client) -> None:
+    dose = {"name": "dose", "type": "number", "units": "mg", "range": {"min": 1}, "required": True}
+    server.metadata_fields = msgspec.convert([dose], list[SchemaField])
+    assert http.get("custom_metadata").json() == {"fields": [dose], "categories": []}
+
+    def put(metadata: dict[str, object]) -> tuple[int, str]:
+        reply = http.put(f"data_assets/{THEIRS}", json={"custom_metadata": metadata})
+        return reply.status_code, reply.json().get("message", "")
+
+    assert put({"dose": 0.5}) == (400, "bad request: custom metadata 'dose' must be 1 or more")
+    assert put({"dose": 1}) == (200, "")
+    assert put({}) == (200, "")
+    server.guesses = Guesses(required="enforced")
+    assert put({}) == (400, "bad request: custom metadata 'dose' is required")
+    assert put({"dose": None}) == (400, "bad request: custom metadata 'dose' is required")
+    assert put({"dose": 2}) == (200, "")
+    draft = {"name": "n", "mount": "m", "tags": [], "source": {"aws": {"bucket": "b"}}}
+    reply = http.post("data_assets", json=draft)
+    assert (reply.status_code, "'dose' is required" in reply.text) == (400, True)

@@ -231,7 +231,7 @@ def test_memberships_are_found_again_and_an_administrator_may_change_all(
 ) -> None:
     line = {"id": "a", "name": "n", "_coexplorer": {"mine": mine, "shared": shared}}
     with DemoServer(tmp_path / "data") as server:
-        me, colleague = (user.email for user in server.users)
+        me, colleague = (user.email for user in server.users[:2])
         text = json.dumps(line).encode()
         server.store.insert(
             [parse_asset_line(text, owner=me, colleague=colleague, as_admin=as_admin)]
@@ -253,7 +253,7 @@ def test_memberships_are_found_again_and_an_administrator_may_change_all(
 def test_sharing_an_imported_asset_makes_it_found_as_shared(tmp_path: Path) -> None:
     line = b'{"id": "a", "name": "n", "_coexplorer": {"mine": false, "shared": false}}'
     with DemoServer(tmp_path / "data") as server:
-        me, colleague = (user.email for user in server.users)
+        me, colleague = (user.email for user in server.users[:2])
         server.store.insert([parse_asset_line(line, owner=me, colleague=colleague)])
         with open_http(server) as mine, open_http(server, user=1) as theirs:
             users = {"users": [{"email": me, "role": "editor"}]}
@@ -266,7 +266,7 @@ def test_sharing_an_imported_asset_makes_it_found_as_shared(tmp_path: Path) -> N
 def test_true_is_not_taken_for_one(tmp_path: Path) -> None:
     line = b'{"id":"a","name":"n","custom_metadata":{"b":{"x":1,"y":2},"a":true}}'
     with DemoServer(tmp_path / "data") as server:
-        me, colleague = (user.email for user in server.users)
+        me, colleague = (user.email for user in server.users[:2])
         server.store.insert([parse_asset_line(line, owner=me, colleague=colleague)])
         with open_http(server) as http:
 

@@ -155,7 +155,7 @@ def test_owner_sees_every_asset(institute: list[StoredAsset]) -> None:
 
 def test_samples_arrive_unharmed_over_http(tmp_path: Path) -> None:
     with DemoServer(tmp_path / "demo") as server:
-        owner, colleague = server.users
+        owner, colleague, _ = server.users
         assets = generate(120, seed=3, now=NOW, owner=owner.email, colleague=colleague.email)
         server.store.insert(assets)
         address = f"{server.url}/api/v1/data_assets/search"
@@ -227,7 +227,7 @@ def test_ids_of_any_shape_have_files() -> None:
 
 
 def test_what_only_newer_platforms_tell_is_there_now_and_then(server: DemoServer) -> None:
-    me, colleague = (user.email for user in server.users)
+    me, colleague = (user.email for user in server.users[:2])
     institute = generate(1200, seed=1, now=NOW, owner=me, colleague=colleague)
     server.store.clear()
     server.store.insert(institute)

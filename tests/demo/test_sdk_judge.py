@@ -224,14 +224,14 @@ def test_files_are_listed_level_by_level_and_downloaded(sdk: CodeOcean) -> None:
 
 
 def test_permissions_are_read_and_changed(server: DemoServer, sdk: CodeOcean) -> None:
-    me, colleague = server.users
+    me, colleague, _ = server.users
     assert sdk.data_assets.get_permissions(DERIVED).users == [
         UserPermissions(email=me.email, role=UserRole.Owner),
         UserPermissions(email=colleague.email, role=UserRole.Editor),
     ]
     wanted = Permissions(
         users=[UserPermissions(email=colleague.email, role=UserRole.Viewer)],
-        groups=[GroupPermissions(group="lab", role=GroupRole.Viewer)],
+        groups=[GroupPermissions(group="Imaging", role=GroupRole.Viewer)],
         everyone=EveryoneRole.Viewer,
     )
     sdk.data_assets.update_permissions(RAW, wanted)
@@ -399,7 +399,7 @@ def test_create_external_result_keeps_its_prefix_and_tells_its_run(
 def test_owners_can_be_several_and_discoverable_is_found_without_its_files(
     server: DemoServer, sdk: CodeOcean
 ) -> None:
-    me, colleague = server.users
+    me, colleague, _ = server.users
     theirs = CodeOcean(domain=server.url, token=colleague.token)
     with theirs.session:
         sdk.data_assets.update_permissions(RAW, Permissions(everyone=EveryoneRole.Discoverable))
@@ -419,7 +419,7 @@ def test_owners_can_be_several_and_discoverable_is_found_without_its_files(
             with pytest.raises(Error) as raised:
                 refused()
             assert raised.value.status_code == 403
-        both = [UserPermissions(email=each.email, role=UserRole.Owner) for each in server.users]
+        both = [UserPermissions(email=each.email, role=UserRole.Owner) for each in (me, colleague)]
         sdk.data_assets.update_permissions(RAW, Permissions(users=both))
         assert theirs.data_assets.get_permissions(RAW).users == both
         theirs.data_assets.archive_data_asset(RAW, archive=True)

@@ -1,4 +1,4 @@
-"""Who may do what: two users, roles, scopes and expired tokens."""
+"""Who may do what: users, roles, scopes and expired tokens."""
 
 from __future__ import annotations
 

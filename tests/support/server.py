@@ -137,6 +137,6 @@ def few_assets(me: str, colleague: str) -> list[StoredAsset]:
 def running_server(data: Path, dialect: str) -> Iterator[DemoServer]:
     """Run a server that has `few_assets`."""
     with DemoServer(data, dialect=dialect) as server:
-        me, colleague = (user.email for user in server.users)
+        me, colleague = (user.email for user in server.users[:2])
         server.store.insert(few_assets(me, colleague))
         yield server

@@ -18,6 +18,7 @@ from coexplorer.demo.samples.lineage import Lineage, make_failed
 from coexplorer.demo.samples.maker import Maker
 from coexplorer.demo.samples.nasty import NASTY, count_nasty
 from coexplorer.demo.samples.rare import add_rare
+from coexplorer.demo.samples.sharing import add_sharing
 from coexplorer.demo.samples.vocabulary import GB, MODELS, REFERENCES, RESULTS
 
 DEFAULT_COUNT = 1200
@@ -40,7 +41,7 @@ LEVELS = ("raw", "derived")
 
 
 def generate(count: int, *, seed: int, now: float, owner: str, colleague: str) -> list[StoredAsset]:
-    """Make sample assets. The owner sees them all; the colleague some.
+    """Make sample assets. The owner sees them all, the colleague some, and others a few.
 
     Args:
         count: How many.
@@ -61,7 +62,7 @@ def generate(count: int, *, seed: int, now: float, owner: str, colleague: str) -
     nasty = count_nasty(count)
     assets = list(islice(_iter_ordinary(maker), count - nasty))
     assets += [_make_nasty(maker, place) for place in range(nasty)]
-    return [add_rare(asset, int(now)) for asset in assets]
+    return [add_sharing(add_rare(asset, int(now)), owner) for asset in assets]
 
 
 def _iter_ordinary(maker: Maker) -> Iterator[StoredAsset]:
