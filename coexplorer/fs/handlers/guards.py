@@ -21,6 +21,11 @@ def refuse(volume: Volume, what: str, number: int = errno.EPERM) -> pyfuse3.FUSE
     return pyfuse3.FUSEError(number)
 
 
+def name_text(name: bytes) -> str:
+    """Return a file name as it is told in a sentence; what is not UTF-8 in it is replaced."""
+    return name.decode(errors="replace")
+
+
 @contextmanager
 def refusing_space(volume: Volume, node: Node | None, name: bytes) -> Iterator[None]:
     """Write into the log why there is no room for a file beside an asset's own."""
@@ -28,7 +33,7 @@ def refusing_space(volume: Volume, node: Node | None, name: bytes) -> Iterator[N
         yield
     except OSError as error:
         title = "" if node is None else f"{node.title}/"
-        volume.report(f"refused: {title}{name.decode(errors='replace')}: {error.strerror}")
+        volume.report(f"refused: {title}{name_text(name)}: {error.strerror}")
         raise
 
 

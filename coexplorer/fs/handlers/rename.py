@@ -1,46 +1,38 @@
-"""Renames, unlinks, links and folders, and the guards on them."""
+"""Renames, unlinks and links: whom each concerns, and the files in an asset's directory."""
 
 from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Awaitable, Callable
 
-import msgspec
 import pyfuse3
 
-from coexplorer import names
-from coexplorer.assets import asset_from_json
-from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import HIDDEN_S, Buffer, MetadataFile
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES
 from coexplorer.fs.core.nodes import AssetFlag, Node
 from coexplorer.fs.core.scratch import Scratch, is_editors_own
 from coexplorer.fs.core.volume import Volume
-from coexplorer.fs.handlers.guards import WriteGuard, build_taker, refuse, refusing_space
+from coexplorer.fs.handlers.asset_moves import ASSET_FOLDERS, AssetMoves
+from coexplorer.fs.handlers.guards import WriteGuard, name_text, refuse, refusing_space
 from coexplorer.fs.handlers.tag_links import TagLinks
-from coexplorer.fs.kernel.inodes import Inode, Part, Place, split_asset, split_view
+from coexplorer.fs.kernel.inodes import Inode, Part, split_asset, split_view
 from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
-from coexplorer.library.results import EditResult
-from coexplorer.models import AssetId
-
-_ASSET_FOLDERS = (Place.ALL, Place.ARCHIVED)
 
 
 class Renaming:
-    """Turns renames, links and unlinks into changes of assets."""
+    """Answers renames, links and unlinks, and saves what an editor renames over a file."""
 
     def __init__(
         self, volume: Volume, library: Library, upstream: Upstream, guard: WriteGuard
     ) -> None:
         self.volume = volume
         self.tree = volume.tree
-        self.library = library
         self.saver = upstream.saver
         self.keeper = upstream.keeper
         self._reach = upstream.reach
         self._guard = guard
+        self._assets = AssetMoves(volume, library, upstream.saver, guard)
         self.tagging = TagLinks(volume, library, upstream.saver, guard)
 
     def get_asset(self, parent: int) -> Node | None:
@@ -80,12 +72,12 @@ class Renaming:
             await self._rename_inside(from_asset, old[1], new[1], tgid, replace=replace)
         elif from_asset is not None or to_asset is not None:
             await self._refuse_across(old, new, from_asset)
-        elif old[0] in _ASSET_FOLDERS:
-            await self._move_asset(old, new)
+        elif old[0] in ASSET_FOLDERS:
+            await self._assets.move(old, new)
         elif split_view(old[0]) is not None and split_view(new[0]) is not None:
             await self.tagging.exchange(old, new)
         else:
-            raise refuse(self.volume, f"renaming {_text(old[1])} there")
+            raise refuse(self.volume, f"renaming {name_text(old[1])} there")
 
     async def _refuse_across(
         self, old: tuple[int, bytes], new: tuple[int, bytes], source: Node | None
@@ -94,8 +86,8 @@ class Renaming:
         if source is not None and split_asset(new[0]) is not None:
             raise pyfuse3.FUSEError(errno.EXDEV)  # a file: tools copy it instead
         if source is not None:
-            raise refuse(self.volume, f"moving {_text(old[1])} out of its asset")
-        raise refuse(self.volume, f"moving {_text(old[1])} into an asset")
+            raise refuse(self.volume, f"moving {name_text(old[1])} out of its asset")
+        raise refuse(self.volume, f"moving {name_text(old[1])} into an asset")
 
     async def _rename_inside(
         self, node: Node, old: bytes, new: bytes, tgid: int, *, replace: bool
@@ -117,7 +109,7 @@ class Renaming:
         elif scratch is None and source is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         else:
-            raise refuse(self.volume, f"renaming {_text(old)} to {_text(new)}")
+            raise refuse(self.volume, f"renaming {name_text(old)} to {name_text(new)}")
 
     async def _rename_scratch(self, scratch: Scratch, new: bytes) -> None:
         store = self.volume.scratch
@@ -205,144 +197,6 @@ class Renaming:
         """Hide a metadata file's name for a few seconds."""
         self.volume.files.retire(node, part, time.monotonic() + HIDDEN_S)
 
-    # --- Assets
-
-    async def _move_asset(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
-        node = self.tree.folders[Place(old[0])].get(old[1])
-        if node is None:
-            await self._move_former(old, new)
-            return
-        if new[0] == old[0]:
-            await self._rename_asset(node, old, new)
-        elif new[1] != old[1]:
-            raise refuse(
-                self.volume, "moving and renaming an asset at once: do one, then the other"
-            )
-        elif new[0] in _ASSET_FOLDERS:
-            await self._archive(node, old, new)
-        elif new[0] == Place.DELETED:
-            await self._delete(node, old, new)
-        else:
-            raise refuse(self.volume, f"moving the asset {_text(old[1])} there")
-
-    async def _move_former(self, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
-        """Move an asset by a name that it had until a moment ago, which is a link now.
-
-        Whoever renames it has not seen that it has another name. They mean to archive it anyway.
-        """
-        node = self.tree.find_alias(old[1], time.monotonic())
-        if node is None or node.folder != old[0]:
-            raise pyfuse3.FUSEError(errno.ENOENT)
-        if new[0] not in _ASSET_FOLDERS or new[0] == old[0] or new[1] != old[1]:
-            what = f"moving {_text(old[1])}: the asset is called {_text(node.file_name)} now"
-            raise refuse(self.volume, what, errno.EBUSY)
-        await self._archive(node, (old[0], node.file_name), (new[0], node.file_name), by_link=True)
-        # The kernel has moved the link; it leads on from both folders.
-        for folder, name in (old, new):
-            self.volume.notices.forget_entry(folder, name)
-
-    async def _rename_asset(
-        self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]
-    ) -> None:
-        if new[1] == old[1]:
-            return
-        if not self.tree.can_take(new[1]):
-            raise pyfuse3.FUSEError(errno.EEXIST)
-        name = self._get_name(new[1], node.id)
-        await self._guard.check_writable(node, queues=True)
-
-        async def send(fields: Fields) -> EditResult:
-            mine = msgspec.structs.replace(fields, name=name)
-            return await self.library.changes.edit(node.id, fields, mine)
-
-        await self._change(
-            node, "renaming the asset", send, build_taker(self.volume, node, old, new)
-        )
-        # The catalog's own word of the rename may have come first, and left an alias.
-        self.tree.drop_alias(old[1])
-        self.volume.tell_stale((old, new))
-
-    def _get_name(self, file_name: bytes, asset_id: AssetId) -> str:
-        """Return the name that a file name stands for.
-
-        Raises:
-            pyfuse3.FUSEError: The asset would be shown under another name than the one asked for.
-        """
-        try:
-            name = names.unescape_name(file_name.decode())
-        except UnicodeDecodeError:
-            raise refuse(self.volume, "a name that is not UTF-8") from None
-        if name != name.strip():
-            reason = f"the name {_text(file_name)}: it can't begin or end with a blank"
-            raise refuse(self.volume, reason)
-        if names.file_name(name, asset_id).encode() != file_name:
-            raise refuse(
-                self.volume, f"the name {_text(file_name)}: write it into the file `name` instead"
-            )
-        return name
-
-    async def _archive(
-        self,
-        node: Node,
-        old: tuple[int, bytes],
-        new: tuple[int, bytes],
-        *,
-        by_link: bool = False,
-    ) -> None:
-        archived = new[0] == Place.ARCHIVED
-        await self._guard.check_writable(node, queues=True)
-
-        async def send(_: Fields) -> EditResult:
-            return await self.library.changes.archive(node.id, archived=archived)
-
-        def take_over(_: EditResult) -> None:
-            self.tree.set_archived(node, archived=archived)
-            self.volume.tell_stale(() if by_link else (old, new))
-
-        await self._change(node, "archiving" if archived else "unarchiving", send, take_over)
-
-    async def _delete(self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]) -> None:
-        volume = self.volume
-        if old[0] != Place.ARCHIVED:
-            raise refuse(self.volume, "deleting an asset that is not archived: archive it first")
-        if not volume.options.allow_delete:
-            raise refuse(
-                self.volume, "deleting an asset: this mount was started without --allow-delete"
-            )
-        if volume.deletions_begun >= volume.options.allow_delete:
-            raise refuse(
-                self.volume, f"this mount has deleted {volume.deleted} assets: no more are allowed"
-            )
-        excerpt = volume.texts.excerpt(node)
-        if excerpt is None:
-            raise pyfuse3.FUSEError(errno.ENOENT)
-        shown = asset_from_json(excerpt.raw)
-        await self._guard.check_writable(node, queues=True)
-
-        async def send(_: Fields) -> EditResult:
-            return await self.library.changes.delete(node.id, shown=shown)
-
-        def take_over(_: EditResult) -> None:
-            volume.delete(node, excerpt)
-            volume.tell_stale((old, new))
-
-        volume.deletions_begun += 1
-        try:
-            await self._change(node, "deleting", send, take_over)
-        except pyfuse3.FUSEError as error:
-            if error.errno not in (errno.ETIMEDOUT, errno.EIO):  # else it may be gone
-                volume.deletions_begun -= 1
-            raise
-
-    async def _change(
-        self,
-        node: Node,
-        what: str,
-        send: Callable[[Fields], Awaitable[EditResult]],
-        take_over: Callable[[EditResult], None],
-    ) -> None:
-        await self.saver.change(node, what, send, take_over, renames=True)
-
     # --- Links and folders
 
     async def link(self, parent: int, name: bytes, target: bytes) -> Inode | None:
@@ -359,7 +213,7 @@ class Renaming:
             if name in FILE_NAMES:
                 raise refuse(self.volume, "replacing a metadata file with a symbolic link")
             if not is_editors_own(name):
-                raise refuse(self.volume, f"a symbolic link {_text(name)} in an asset's folder")
+                raise refuse(self.volume, f"a symbolic link {name_text(name)} in an asset's folder")
             scratch = Scratch(
                 self.volume.inodes.take(),
                 node.slot,
@@ -374,7 +228,7 @@ class Renaming:
             return scratch.inode
         folder = self.tagging.find_folder(parent)
         if folder is None:
-            raise refuse(self.volume, f"a symbolic link {_text(name)} there")
+            raise refuse(self.volume, f"a symbolic link {name_text(name)} there")
         await self.tagging.add(folder, parent, name, target)
         return None
 
@@ -390,7 +244,7 @@ class Renaming:
             return
         folder = self.tagging.find_folder(parent)
         if folder is None:
-            raise refuse(self.volume, f"removing {_text(name)}")
+            raise refuse(self.volume, f"removing {name_text(name)}")
         await self.tagging.take_away(folder, parent, name)
 
     async def _unlink_file(self, node: Node, name: bytes) -> None:
@@ -401,7 +255,7 @@ class Renaming:
             if file is not None:
                 self.volume.files.tidy(file)
         elif part is not None:
-            raise refuse(self.volume, f"removing {_text(name)}")
+            raise refuse(self.volume, f"removing {name_text(name)}")
         else:
             scratch = self.volume.scratch.unlink(node.slot, name)
             if scratch is None:
@@ -414,7 +268,3 @@ def _find_unsent(scratch: Scratch, part: Part) -> Buffer | None:
     former, buffer = scratch.unsent or (None, None)
     is_same = former is part and buffer is not None and buffer.content == scratch.content
     return buffer if is_same else None
-
-
-def _text(name: bytes) -> str:
-    return name.decode(errors="replace")

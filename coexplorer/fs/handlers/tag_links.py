@@ -13,7 +13,7 @@ from coexplorer.fields import Fields
 from coexplorer.fs.core.nodes import AssetFlag, Node
 from coexplorer.fs.core.tag_folders import TagFolder
 from coexplorer.fs.core.volume import Volume
-from coexplorer.fs.handlers.guards import WriteGuard, build_taker, refuse
+from coexplorer.fs.handlers.guards import WriteGuard, build_taker, name_text, refuse
 from coexplorer.fs.kernel.inodes import Place, split_view
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library
@@ -51,7 +51,7 @@ class TagLinks:
         """
         source, target = self.find_folder(old[0]), self.find_folder(new[0])
         if source is None or target is None or new[1] != old[1]:
-            raise refuse(self._volume, f"renaming the link {_text(old[1])}")
+            raise refuse(self._volume, f"renaming the link {name_text(old[1])}")
         node = self._get_member(source, old[1])
         if source is target:
             return
@@ -79,11 +79,12 @@ class TagLinks:
         if node is None:
             node = self._tree.find_id(AssetId(last.decode(errors="replace")))
         if node is None or node.gone or node.flags & AssetFlag.DELETED:
-            raise refuse(self._volume, f"a link to {_text(target)}: there is no such asset")
+            raise refuse(self._volume, f"a link to {name_text(target)}: there is no such asset")
         if name != node.file_name:
-            now = _text(node.file_name)
+            now = name_text(node.file_name)
             raise refuse(
-                self._volume, f"a link named {_text(name)}: it must have the asset's name, {now}"
+                self._volume,
+                f"a link named {name_text(name)}: it must have the asset's name, {now}",
             )
         self._ensure_can_be_added(folder.tag)
         await self._guard.check_writable(node, queues=True)
@@ -132,7 +133,7 @@ class TagLinks:
             pyfuse3.FUSEError: Anywhere else, or for a name that can't be a tag.
         """
         if parent != Place.TAGS:
-            raise refuse(self._volume, f"making a folder {_text(name)}")
+            raise refuse(self._volume, f"making a folder {name_text(name)}")
         if self._tags.find(name) is not None:
             raise pyfuse3.FUSEError(errno.EEXIST)
         try:
@@ -141,9 +142,11 @@ class TagLinks:
             raise refuse(self._volume, "a tag that is not UTF-8") from None
         self._ensure_can_be_added(tag)
         if names.escape_name(tag).encode() != name:
-            raise refuse(self._volume, f"the tag {_text(name)}")
+            raise refuse(self._volume, f"the tag {name_text(name)}")
         if self._tags.count_made() >= _MOST_FOLDERS:
-            reason = f"the tag {_text(name)}: there are {_MOST_FOLDERS:,} empty tag folders already"
+            reason = (
+                f"the tag {name_text(name)}: there are {_MOST_FOLDERS:,} empty tag folders already"
+            )
             raise refuse(self._volume, reason, errno.ENOSPC)
         folder = self._tags.ensure(tag)
         folder.made = True
@@ -157,7 +160,7 @@ class TagLinks:
         """
         folder = self._tags.find(name) if parent == Place.TAGS else None
         if folder is None:
-            raise refuse(self._volume, f"removing the directory {_text(name)}")
+            raise refuse(self._volume, f"removing the directory {name_text(name)}")
         if folder.members:
             raise pyfuse3.FUSEError(errno.ENOTEMPTY)
         self._tags.remove_made(folder)
@@ -172,7 +175,3 @@ class TagLinks:
         if node is None or node not in folder.members:
             raise pyfuse3.FUSEError(errno.ENOENT)
         return node
-
-
-def _text(name: bytes) -> str:
-    return name.decode(errors="replace")
