@@ -48,11 +48,11 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "wait": ("create", "Wait until new assets are ready or failed."),
     },
     "Undo and resend": {
-        "log": ("history", "Show what you changed, and what is waiting to be sent."),
-        "undo": ("history", "Undo the last change, or any other one."),
-        "redo": ("history", "Redo what you have undone."),
-        "retry": ("history", "Resend changes that could not be sent."),
-        "discard": ("history", "Give up changes that could not be sent."),
+        "log": ("log", "Show what you changed, and what is waiting to be sent."),
+        "undo": ("undo", "Undo the last change, or any other one."),
+        "redo": ("undo", "Redo what you have undone."),
+        "retry": ("retry", "Resend changes that could not be sent."),
+        "discard": ("retry", "Give up changes that could not be sent."),
     },
     "Mount": {
         "mount": ("mount", "Mount assets as folders, for any editor and tool."),

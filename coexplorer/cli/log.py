@@ -1,0 +1,205 @@
+"""``log``: what was done from here, and what waits for its user."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.cli.completion import complete_changes
+from coexplorer.cli.format import moment_text, plural
+from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
+from coexplorer.cli.schema import ENTRY, OUTCOME, entry_values, outcome_values
+from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.table import Column
+from coexplorer.cli.values import NUMBER
+
+if TYPE_CHECKING:
+    from coexplorer.library import Library
+    from coexplorer.library.entries import Batch, Entry
+    from coexplorer.library.results import BatchReport
+
+_ENTRY_COLUMNS = (
+    Column("ENTRY", right=True),
+    Column("WHEN"),
+    Column("BY"),
+    Column("ACTION"),
+    Column("STATE"),
+    Column("ASSET", flexible=True),
+    Column("WHY", flexible=True),
+)
+_BATCH_COLUMNS = (
+    Column("CHANGE", right=True),
+    Column("WHEN"),
+    Column("BY"),
+    Column("WHAT", flexible=True),
+    Column("OUTCOME"),
+)
+
+
+@click.command("log")
+@click.argument("change", type=NUMBER, required=False, shell_complete=complete_changes)
+@click.option(
+    "-n", "--limit", type=NUMBER, default=30, metavar="N", help="Show at most N (default: 30)."
+)
+@click.option("--entries", is_flag=True, help="Show the entry of each asset, not only the changes.")
+@click.option("--refused", is_flag=True, help="Show only what the platform refused.")
+@format_options(ENTRY)
+@pass_invocation
+def log_command(
+    invocation: Invocation,
+    change: int | None,
+    *,
+    limit: int,
+    entries: bool,
+    refused: bool,
+    style: Format,
+) -> None:
+    """Show what you changed from this machine; what is waiting to be sent comes first.
+
+    CHANGE is a number from the log: shows what happened to each of its assets.
+    """
+    if change is not None:
+        if entries or refused:
+            raise click.UsageError("a CHANGE shows all its entries; leave the other options out")
+        _log_change(invocation, change, style)
+        return
+
+    async def work(library: Library) -> tuple[list[Entry], list[Batch], list[Entry]]:
+        kept = await library.log.kept()
+        if not kept and not await library.log.count_batches():
+            await library.log.ensure_journal()
+        if refused:
+            return [], [], [entry for entry in reversed(kept) if entry.state == "refused"][:limit]
+        if entries or style is not Format.TABLE:
+            return kept, [], await library.log.entries(limit=limit)
+        return kept, await library.log.batches(limit=limit), []
+
+    kept, batches, log = invocation.run(work, offline=True)
+    if style is not Format.TABLE:
+        print_rows(ENTRY, map(entry_values, log), style)
+        return
+    _print_left()
+    _print_kept(kept, limit)
+    if entries or (log and refused):
+        print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in log])
+    elif batches:
+        print_table(_BATCH_COLUMNS, [_batch_cells(batch) for batch in batches])
+    else:
+        print_line("Nothing was refused." if refused else "Nothing was done here yet.")
+
+
+def _print_left() -> None:
+    """Print the texts that an editor left and that nothing was made of."""
+    from coexplorer.config import find_paths
+    from coexplorer.library.left_texts import list_left
+
+    for left in list_left(find_paths().state_dir):
+        about = plural(len(left.assets), "asset")
+        print_line(f"typed and not sent, {moment_text(left.at)}, about {about}: {left.path}")
+        if left.before is not None:
+            print_line("  coexplorer edit --resume goes on with it; remove the file to give it up")
+
+
+def _log_change(invocation: Invocation, change: int, style: Format) -> None:
+    """Print what became of each asset of a change, and your text where it is in conflict."""
+
+    async def read(library: Library) -> tuple[BatchReport, list[Entry]]:
+        report = await library.changes.report(change)
+        if not report.in_conflict:
+            return report, []
+        return report, await library.log.entries_of(change, kept_first=True)
+
+    report, entries = invocation.run(read, offline=True)
+    _print_report(report, style)
+    if style is Format.TABLE:
+        _print_conflicts(entries)
+
+
+def _print_kept(kept: Sequence[Entry], limit: int) -> None:
+    """Print what waits for the user, and how much was stopped or refused, above all else."""
+    from coexplorer.library.entries import UNASKED
+
+    waiting = [entry for entry in kept if entry.state not in UNASKED]
+    if waiting:
+        click.echo(click.style("Waiting for you: coexplorer retry, or discard", bold=True))
+        print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in waiting[:limit]])
+        if len(waiting) > limit:
+            print_line(f"… and {len(waiting) - limit:,} more (--limit)")
+        print_line("")
+    for batch_id, stopped in count_stopped(kept).items():
+        print_line(
+            f"change {batch_id} was stopped, {stopped:,} not sent:"
+            f" coexplorer retry --batch {batch_id} goes on"
+        )
+    refused = sum(entry.state == "refused" for entry in kept)
+    if refused:
+        told = f"{plural(refused, 'change')} {'was' if refused == 1 else 'were'} refused"
+        print_line(f"{told}: coexplorer log --refused shows why, discard --refused gives up")
+        print_line("")
+
+
+def count_stopped(kept: Sequence[Entry]) -> dict[int, int]:
+    """Return how much of each change its user stopped before it was sent (pure)."""
+    return dict(Counter(entry.batch_id for entry in kept if entry.state == "stopped"))
+
+
+def _entry_cells(entry: Entry) -> list[str]:
+    return [
+        str(entry.id),
+        moment_text(entry.at),
+        entry.origin,
+        entry.action,
+        entry.told,
+        f"{entry.asset_name} ({entry.asset_id[:8]})" if entry.asset_id else entry.asset_name,
+        entry.reason,
+    ]
+
+
+def _batch_cells(batch: Batch) -> list[str]:
+    what = batch.title
+    if batch.reverses is not None:
+        what = f"{what} (change {batch.reverses})"
+    return [str(batch.id), moment_text(batch.at), batch.origin, what, batch.outcome]
+
+
+def _print_report(report: BatchReport, style: Format) -> None:
+    if style is not Format.TABLE:
+        print_rows(OUTCOME, map(outcome_values, report.results), style)
+        return
+    print_line(report.title)
+    rows = [
+        (
+            result.asset_id[:8],
+            result.told,
+            result.asset_name,
+            result.error.message if result.error else "",
+        )
+        for result in report.results
+    ]
+    columns = (
+        Column("ID"),
+        Column("STATE"),
+        Column("ASSET", flexible=True),
+        Column("WHY", flexible=True),
+    )
+    print_table(columns, rows)
+
+
+def _print_conflicts(entries: Sequence[Entry]) -> None:
+    """Print the texts that somebody else's stand in the way of, and what can be done."""
+    from coexplorer.cli.plans import describe_change
+
+    for entry in entries:
+        if entry.state != "conflict" or entry.base is None or entry.mine is None:
+            continue
+        print_line("")
+        print_line(f"yours, of {entry.asset_name} (entry {entry.id}):")
+        for line in describe_change(entry.base, entry.mine):
+            click.echo(line)
+        print_line(
+            f"theirs: coexplorer show {entry.asset_id[:8]}; edit again to have yours anyway, or "
+            f"give it up: coexplorer discard {entry.id}"
+        )

@@ -1,0 +1,256 @@
+"""``retry`` and ``discard``: what waits is sent again, or given up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.cli import exits
+from coexplorer.cli.completion import complete_changes, complete_entries
+from coexplorer.cli.format import plural
+from coexplorer.cli.log import count_stopped
+from coexplorer.cli.narration import NobodyToAskError, confirm, report_error, warn
+from coexplorer.cli.output import print_line
+from coexplorer.cli.plans import DONE, finish, follow, leave, tell_left_alone
+from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.values import NUMBER
+from coexplorer.errors import CoexplorerError, Refused
+
+if TYPE_CHECKING:
+    from coexplorer.library import Library
+    from coexplorer.library.entries import Batch, Entry
+
+_OPEN = ("planned", "intended", "unsent", "stopped", "unknown", "conflict")
+"""States of what a change has not done yet."""
+
+_MANY = 20
+"""More assets of one change are not sent again before their number was told."""
+
+_NAMED = 20
+"""So many entries are named by their numbers in one line."""
+
+
+@click.command("retry")
+@click.argument(
+    "entries", metavar="[ENTRY]...", type=NUMBER, nargs=-1, shell_complete=complete_entries
+)
+@click.option(
+    "--batch",
+    type=NUMBER,
+    metavar="CHANGE",
+    shell_complete=complete_changes,
+    help="Finish an interrupted change.",
+)
+@click.option("--refused", is_flag=True, help="Also send what was refused.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before many are sent.")
+@pass_invocation
+def retry_command(
+    invocation: Invocation, entries: tuple[int, ...], *, batch: int | None, refused: bool, yes: bool
+) -> None:
+    """Send changes again that could not be sent: all that wait, or ENTRY of the log.
+
+    What was refused, what you stopped, and every delete is sent only when you name it. Nothing to
+    send is no failure. What a later change asks for otherwise is left to that one.
+    """
+    if batch is not None:
+        if entries:
+            raise click.UsageError("give entries or --batch, not both")
+        if not _is_open(invocation.run(lambda library: library.log.batch(batch)), refused=refused):
+            print_line(f"nothing of change {batch} waits to be sent")
+            return
+        report = invocation.run(
+            lambda library: follow(
+                library, "going on", partial(library.changes.resume, batch, refused=refused)
+            )
+        )
+        finish(report)
+        return
+
+    def choose(kept: Sequence[Entry]) -> list[int]:
+        chosen = [each for each in kept if _is_asked(each, refused=refused)]
+        deletes = [each.id for each in chosen if each.action == "delete"]
+        if deletes:
+            numbers = " ".join(str(number) for number in deletes[:_NAMED])
+            more = " …" if len(deletes) > _NAMED else ""
+            warn(f"not deleted unless you name them: coexplorer retry {numbers}{more}")
+        return [each.id for each in chosen if each.action != "delete"]
+
+    if not entries and not yes and not _may_send_many(invocation, refused=refused):
+        warn("nothing was sent")
+        leave(exits.REFUSED)
+    _each(invocation, entries, choose, _retry)
+
+
+def _is_asked(entry: Entry, *, refused: bool = False) -> bool:
+    """Tell whether an entry is sent though nobody named it (pure)."""
+    from coexplorer.library.entries import UNASKED
+
+    return entry.state not in UNASKED or (refused and entry.state == "refused")
+
+
+def _may_send_many(invocation: Invocation, *, refused: bool) -> bool:
+    """Say which changes of many assets wait, as they were cut off, and ask before they are sent.
+
+    Where there is nobody to ask, as in a script, they are told and sent.
+    """
+
+    async def count(library: Library) -> dict[str, int]:
+        kept = await library.log.kept()
+        sent = Counter(
+            each.batch_id
+            for each in kept
+            if each.action != "delete" and _is_asked(each, refused=refused)
+        )
+        return {
+            f"change {number} ({(await library.log.batch(number)).title})": many
+            for number, many in sent.items()
+            if many > _MANY
+        }
+
+    waiting = invocation.run(count, offline=True)
+    for what, many in waiting.items():
+        warn(f"{many:,} assets of {what} wait to be sent")
+    try:
+        return not waiting or confirm(f"Send all {sum(waiting.values()):,}?")
+    except NobodyToAskError:
+        return True
+
+
+def _is_open(batch: Batch, *, refused: bool) -> bool:
+    """Tell whether something of a change is left to do.
+
+    Raises:
+        Refused: Only what was refused is, and that was not asked for.
+    """
+    if any(batch.counts.get(state) for state in (*_OPEN, *(["refused"] if refused else []))):
+        return True
+    if not batch.counts.get("refused"):
+        return False
+    raise Refused(
+        f"nothing of change {batch.id} waits to be sent; a part of it was refused",
+        hint=f"coexplorer log {batch.id} shows why;"
+        f" retry --batch {batch.id} --refused sends it again",
+    )
+
+
+@click.command("discard")
+@click.argument(
+    "entries", metavar="ENTRY...", type=NUMBER, nargs=-1, shell_complete=complete_entries
+)
+@click.option(
+    "--all", "everything", is_flag=True, help="Everything that is waiting or was refused."
+)
+@click.option("--refused", is_flag=True, help="Everything that was refused.")
+@pass_invocation
+def discard_command(
+    invocation: Invocation, entries: tuple[int, ...], *, everything: bool, refused: bool
+) -> None:
+    """Give up changes that could not be sent. The log keeps their text.
+
+    Where a reply was lost, the platform is asked first: what had arrived is not given up (exit 7),
+    but can be undone; where nobody can tell, it is kept.
+    """
+    if [bool(entries), everything, refused].count(True) != 1:
+        raise click.UsageError("give entries of the log, or --all, or --refused")
+
+    def choose(kept: Sequence[Entry]) -> list[int]:
+        return [each.id for each in kept if everything or each.state == "refused"]
+
+    _each(invocation, entries, choose, _discard)
+
+
+async def _retry(library: Library, entry_id: int) -> int:
+    result = await library.changes.retry(entry_id)
+    if result.state == "discarded":
+        print_line(f"{result.asset_name}: a later change replaced it; nothing was sent")
+        return exits.OK
+    if result.error is not None:
+        raise result.error
+    if result.state == "unchanged":
+        print_line(f"{result.asset_name} is so already; nothing was sent")
+    else:
+        print_line(f"{DONE[result.action]} {result.asset_name}")
+    return exits.PARTLY if tell_left_alone(result) else exits.OK
+
+
+async def _discard(library: Library, entry_id: int) -> int:
+    entry = await library.changes.discard(entry_id)
+    if entry.state != "discarded":
+        print_line(f"entry {entry.id} had arrived, so it was not given up: {_tell_way_back(entry)}")
+        return exits.PARTLY
+    print_line(f"gave up entry {entry.id}: {entry.action} {entry.asset_name}")
+    return exits.OK
+
+
+def _tell_way_back(entry: Entry) -> str:
+    """Say what takes back what had arrived (pure)."""
+    what = f"{entry.action} {entry.asset_name}"
+    if entry.action in ("delete", "create"):
+        return what
+    return f"{what} (take it back: coexplorer undo {entry.batch_id})"
+
+
+def _tell_nothing(kept: Sequence[Entry]) -> str:
+    """Say that nothing was done, and what is kept anyway (pure)."""
+    waiting = any(_is_asked(entry) or entry.action == "delete" for entry in kept)
+    line = "nothing was done" if waiting else "nothing is waiting to be sent"
+    for batch_id, stopped in count_stopped(kept).items():
+        line += f"; change {batch_id} was stopped, {stopped:,} not sent: retry --batch {batch_id}"
+    if refused := sum(entry.state == "refused" for entry in kept):
+        were = "was" if refused == 1 else "were"
+        line += f"; {plural(refused, 'change')} {were} refused: coexplorer log --refused"
+    return line
+
+
+def _tell_untried(names: Sequence[str]) -> None:
+    """Name what was not tried, as what happened to one would happen to all."""
+    for name in names[:_NAMED]:
+        warn(f"{name}: not tried; it is kept as it was")
+    if len(names) > _NAMED:
+        warn(f"{len(names) - _NAMED:,} more not tried; they are kept as they were")
+
+
+def _each(
+    invocation: Invocation,
+    entries: tuple[int, ...],
+    choose: Callable[[Sequence[Entry]], list[int]],
+    do: Callable[[Library, int], Awaitable[int]],
+) -> None:
+    """Do something with each entry, and tell each outcome.
+
+    Args:
+        invocation: This run.
+        entries: Their numbers.
+        choose: Which of those that are kept, where no number was given.
+        do: Does it to one, says what it did, and returns its exit code.
+    """
+    from coexplorer.library.bulk import concerns_all
+
+    async def work(library: Library) -> set[int]:
+        kept = await library.log.kept()
+        chosen = tuple(dict.fromkeys(entries)) or choose(kept)
+        if not chosen:
+            await library.log.ensure_journal()
+            print_line(_tell_nothing(kept))
+        names = {each.id: f"{each.asset_name} ({each.asset_id[:8]})" for each in kept}
+        codes: set[int] = set()
+        todo = iter(chosen)
+        for entry_id in todo:
+            try:
+                codes.add(await do(library, entry_id))
+            except CoexplorerError as error:
+                report_error(error, about=names.get(entry_id, ""))
+                codes.add(exits.code_of(error))
+                if concerns_all(error):
+                    # Each of the others would wait as long, and in vain.
+                    _tell_untried([names.get(each, str(each)) for each in todo])
+                    break
+        return codes
+
+    codes = invocation.run(work)
+    failures = codes - {exits.OK}
+    leave(exits.of_outcomes(failures, any_done=len(failures) < len(codes)))

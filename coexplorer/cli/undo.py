@@ -1,0 +1,105 @@
+"""``undo`` and ``redo``: a change of the log taken back, and done again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.cli import exits
+from coexplorer.cli.completion import complete_changes
+from coexplorer.cli.narration import Progress, warn
+from coexplorer.cli.output import Format, format_options, print_line
+from coexplorer.cli.plans import finish, follow, leave, print_plan
+from coexplorer.cli.schema import OUTCOME
+from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.values import NUMBER
+
+if TYPE_CHECKING:
+    from coexplorer.library import Library
+    from coexplorer.library.entries import Batch
+    from coexplorer.library.plans import Plan
+    from coexplorer.library.results import BatchReport
+
+_DRY_RUN = click.option(
+    "--dry-run", is_flag=True, help="Show what would be taken back, and do nothing."
+)
+
+
+@click.command("undo")
+@click.argument("change", type=NUMBER, required=False, shell_complete=complete_changes)
+@_DRY_RUN
+@format_options(OUTCOME)
+@pass_invocation
+def undo_command(
+    invocation: Invocation, change: int | None, *, dry_run: bool, style: Format
+) -> None:
+    """Take back the last change, or CHANGE of the log, and say which that was.
+
+    Tags are taken back one by one. A text that was changed since, by you or somebody else, is left
+    alone and named; it is not used up, so the next undo tries it again. What of the change the
+    platform does not have is given up; where nobody knows, because the reply was lost and the
+    platform can't be asked, nothing is taken back. If the last change failed, the one before it is
+    named, not taken back. A delete can't be undone.
+    """
+    _reverse(invocation, change, "undo", dry_run=dry_run, style=style)
+
+
+@click.command("redo")
+@_DRY_RUN
+@format_options(OUTCOME)
+@pass_invocation
+def redo_command(invocation: Invocation, *, dry_run: bool, style: Format) -> None:
+    """Redo what the last undo took back; give up an undo that was not sent yet."""
+    _reverse(invocation, None, "redo", dry_run=dry_run, style=style)
+
+
+def _reverse(
+    invocation: Invocation, change: int | None, command: str, *, dry_run: bool, style: Format
+) -> None:
+    """Take a change back, or show what that would do, and say which change it is."""
+    if dry_run:
+        plan = invocation.run(lambda library: _plan_reversal(library, change, command))
+        if style is Format.TABLE:
+            print_line(f"{plan.title} (change {plan.about})")
+        print_plan(plan, style)
+        leave(exits.OK if plan.todo or not plan.missed else exits.REFUSED)
+        return
+
+    async def work(library: Library) -> tuple[BatchReport, Batch, Batch | None, Batch | None]:
+        newest = await library.log.batches(limit=1) if change is None else []
+        if command == "redo":
+            report = await follow(library, "doing again", library.changes.redo)
+        else:
+            report = await follow(library, "undoing", partial(library.changes.undo, change))
+        number = (await library.log.batch(report.batch_id)).reverses or 0
+        reversed_one = await library.log.batch(number)
+        stuck = change is None and command == "undo" and not report.applied
+        older = await library.log.undoable(before=number) if stuck else None
+        passed = newest[0] if newest and newest[0].id > number else None
+        return report, reversed_one, passed, older
+
+    report, reversed_one, passed, older = invocation.run(work)
+    if passed is not None and passed.purpose == "do":
+        warn(
+            f"change {passed.id} ({passed.title}) left nothing to undo ({passed.outcome}),"
+            f" so this is about an older one: change {reversed_one.id}"
+        )
+    finish(
+        report,
+        style,
+        way_back="coexplorer redo" if reversed_one.purpose != "undo" else None,
+        hint=f"the change before it: coexplorer undo {older.id} ({older.title})" if older else "",
+        about=f"{report.title} (change {reversed_one.id})",
+    )
+
+
+async def _plan_reversal(library: Library, change: int | None, command: str) -> Plan:
+    """Plan what the same command without ``--dry-run`` would do."""
+    from coexplorer.library.entries import Purpose
+
+    with Progress("looking at the assets") as bar:
+        return await library.changes.plan_undo(
+            change, purpose=Purpose(command), heard=lambda read: bar.update(read, None)
+        )
