@@ -240,7 +240,7 @@ class InvalidField(CoexplorerError):
     """
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}", hint=f"change the {field} and save again")
+        super().__init__(f"{field}: {message}", hint=f"change the {field} and try again")
         self.field = field
 
 

@@ -116,7 +116,7 @@ def classify_reply(
         case 404 | 410:
             error = NotFound(_not_found(subject), status=status)
             error.hint = (
-                "refresh the list; it may have been deleted"
+                "it may have been deleted; check its name, and look at the list again"
                 if subject in _OWNED
                 else "check the domain; older platforms do not have everything"
             )

@@ -170,6 +170,8 @@ class Root(click.Group):
         try:
             answer = super().invoke(ctx)
             sys.stdout.flush()
+        except click.NoSuchOption as error:
+            raise _guess_option(error) from None
         except click.Abort:
             ctx.exit(end_with(KeyboardInterrupt()) or exits.INTERRUPTED)
         except (Exception, KeyboardInterrupt) as error:
@@ -219,8 +221,8 @@ def cli(
     of them. QUERY is the search language: words, tag:raw, -tag:test, size:>10GB, created:-30d,
     is:mine, sort:-size, …
 
-    --profile, --domain, --token-file and -q also work after the command. More help: coexplorer
-    help COMMAND, coexplorer help search.
+    --profile, --domain, --token-file, --debug and -q also work after the command. More help:
+    coexplorer help COMMAND, coexplorer help search.
     """
     from coexplorer.cli.session import Invocation
 
@@ -240,6 +242,28 @@ def cli(
 
 
 check_texts(cli)
+
+
+_ELSEWHERE = {"--version": "coexplorer --version", "--verbose": "--debug", "--format": "--output"}
+"""What people type who know other programs → what is here."""
+
+
+def _guess_option(error: click.NoSuchOption) -> click.NoSuchOption:
+    """Guess by the name alone: click counts the dashes as alike, and offers hidden options."""
+    if error.ctx is None or not error.option_name.startswith("--"):
+        return error
+    import difflib
+
+    names = {
+        name.lstrip("-"): name
+        for each in error.ctx.command.get_params(error.ctx)
+        for name in each.opts
+        if isinstance(each, click.Option) and not each.hidden
+    }
+    near = difflib.get_close_matches(error.option_name.lstrip("-"), names, n=3)
+    meant = _ELSEWHERE.get(error.option_name)
+    possible = [meant] if meant else sorted(names[each] for each in near)
+    return click.NoSuchOption(error.option_name, error.message, possible, error.ctx)
 
 
 def _help_width() -> int:

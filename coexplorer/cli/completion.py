@@ -33,6 +33,9 @@ _HELP = """Print the completion script of your shell.
 
 It completes commands, options, queries, and the names, tags and numbers that are known here.
 
+bash looks into that folder if the package bash-completion is installed; without it, put
+source <(coexplorer completion bash) into ~/.bashrc.
+
 \b
 """ + "\n".join(
     f"{shell:<6} coexplorer completion {shell} > {place}" for shell, place in _WHERE.items()
@@ -228,7 +231,7 @@ def complete_profiles(_ctx: click.Context, _parameter: click.Parameter, incomple
     return [_item(name, help=told) for name, told in found.items() if name.startswith(incomplete)]
 
 
-def complete_settings(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+def complete_settings(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete paths of settings: those that are set, and those that each profile may have."""
     from coexplorer.config import find_paths
     from coexplorer.config.file import list_possible, load_config_file
@@ -237,7 +240,16 @@ def complete_settings(_ctx: click.Context, _parameter: click.Parameter, incomple
         config = load_config_file(find_paths().config_file)
     except (CoexplorerError, OSError, ValueError):
         return []
-    return [_item(key) for key in list_possible(config) if key.startswith(incomplete)]
+    known = list_possible(config)
+    if ctx.info_name != "set":
+        pass
+    elif incomplete.startswith("keys."):
+        from coexplorer.tui.command_registry import BY_ID
+
+        known = list(dict.fromkeys([*known, *(f"keys.{each}" for each in BY_ID)]))
+    elif not incomplete or "keys.".startswith(incomplete):
+        known += ["keys."]
+    return [_item(key) for key in known if key.startswith(incomplete)]
 
 
 def complete_changes(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:

@@ -93,12 +93,19 @@ def set_command(key: str, values: tuple[str, ...]) -> None:
 @config_command.command("unset")
 @click.argument("key", shell_complete=complete_settings)
 def unset_command(key: str) -> None:
-    """Remove KEY, so that the default applies again."""
+    """Remove KEY, so that the default applies again.
+
+    The last key of a profile takes the profile with it; coexplorer logout forgets all of one.
+    """
     from coexplorer.config.write import change_setting
     from coexplorer.doctor.settings import check_config
 
+    config = load_config_file(find_paths().config_file)
+    name = key.removeprefix("profiles.")
+    if name != key and name in config.profiles:
+        raise click.UsageError(f"to forget all of it: coexplorer logout --profile {name}")
     setting = _find(key)
-    if read_setting(load_config_file(find_paths().config_file), setting) is None:
+    if read_setting(config, setting) is None:
         raise NotFound(f"{key} is not set", hint="coexplorer config list shows what is")
     change_setting(find_paths(), setting, None, check=check_config)
 

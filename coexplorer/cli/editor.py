@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import shutil
@@ -68,17 +67,24 @@ class EditedText:
         Raises:
             click.UsageError: There is no editor or no terminal, or it failed or left no text.
         """
-        command = [*find_editor(), str(self.path)]
+        has_terminal = _has_terminal()
         try:
-            # Standard input may be a list of ids; the editor talks to the terminal itself.
-            with contextlib.ExitStack() as stack:
-                tty = stack.enter_context(open("/dev/tty", "rb"))  # noqa: PTH123 - a device
+            editor = find_editor(has_terminal=has_terminal)
+        except click.UsageError:
+            self.remove()
+            raise
+        command = [*editor, str(self.path)]
+        try:
+            # Standard input may be a list of ids; an editor talks to the terminal itself, and
+            # where there is none, as in a job, it may be a program that needs none.
+            with open("/dev/tty" if has_terminal else os.devnull, "rb") as tty:  # noqa: PTH123 - a device
                 done = subprocess.run(command, stdin=tty, check=False)  # noqa: S603 - the user's own editor
         except OSError as error:
             self.remove()
             reason = explain_os(error)[0]
             raise click.UsageError(
-                f"{command[0]} can't be started here ({reason}); give the changes as options"
+                f"the editor {command[0]} can't be started: {reason}; set EDITOR to another one, or"
+                " give the changes as options"
             ) from None
         if done.returncode != 0:
             raise click.UsageError(
@@ -107,8 +113,20 @@ class EditedText:
         self._lock.remove()
 
 
-def find_editor() -> list[str]:
+def _has_terminal() -> bool:
+    """Tell whether this process has a terminal, whatever its standard streams are."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def find_editor(*, has_terminal: bool = True) -> list[str]:
     """Return the user's editor and its options: $VISUAL, $EDITOR, or what there is.
+
+    Args:
+        has_terminal: There is one. Else only what was chosen will do: it may need none.
 
     Raises:
         click.UsageError: There is none.
@@ -116,7 +134,18 @@ def find_editor() -> list[str]:
     for name in ("VISUAL", "EDITOR"):
         given = os.environ.get(name, "").strip()
         if given:
-            return _split_command(name, given)
+            command = _split_command(name, given)
+            if not command or shutil.which(command[0]) is None:
+                raise click.UsageError(
+                    f"${name} names {given!r}, and there is no such program; set it to another one,"
+                    " or give the changes as options"
+                )
+            return command
+    if not has_terminal:
+        raise click.UsageError(
+            "no terminal to edit on: give the changes as options, or set EDITOR to a program that"
+            " needs no terminal"
+        )
     for name in ("editor", "nano", "vim", "vi"):
         if shutil.which(name):
             return [name]

@@ -29,6 +29,8 @@ def accept_everywhere(command: click.Command) -> click.Command:
     command.params += [_build_option(name) for name in GLOBAL if f"global_{name}" not in names]
     if "global_quiet" not in names:
         command.params.append(_build_quiet())
+    if "global_debug" not in names:
+        command.params.append(_build_debug())
     return command
 
 
@@ -49,6 +51,25 @@ def _build_quiet() -> click.Option:
         expose_value=False,
         callback=_take_quiet,
     )
+
+
+def _build_debug() -> click.Option:
+    return click.Option(
+        ["--debug", "global_debug"],
+        is_flag=True,
+        hidden=True,
+        expose_value=False,
+        callback=_take_debug,
+    )
+
+
+def _take_debug(ctx: click.Context, _option: click.Parameter, value: Any) -> None:
+    if value and not ctx.resilient_parsing and not ctx.obj.debug:
+        from coexplorer.cli.log_file import start_log
+        from coexplorer.config import find_paths
+
+        ctx.obj.debug = True
+        start_log(find_paths().log_file)
 
 
 def _take_quiet(_ctx: click.Context, _option: click.Parameter, value: Any) -> None:

@@ -30,9 +30,9 @@ _PICTURED = 3
 @click.command("lineage")
 @asset_argument
 @click.option("--depth", type=NUMBER, metavar="N", help="Follow N steps (1; 3 for a tree).")
-@click.option("--tree", "shape", flag_value="tree", help="Draw a tree.")
-@click.option("--mermaid", "shape", flag_value="mermaid", help="Write a Mermaid flowchart.")
-@click.option("--dot", "shape", flag_value="dot", help="Write a Graphviz graph.")
+@click.option("--tree", is_flag=True, help="Draw a tree.")
+@click.option("--mermaid", is_flag=True, help="Write a Mermaid flowchart.")
+@click.option("--dot", is_flag=True, help="Write a Graphviz graph.")
 @click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
 @format_options(RELATIVE, columns=True)
 @pass_invocation
@@ -41,7 +41,9 @@ def lineage_command(
     *,
     asset: str,
     depth: int | None,
-    shape: str | None,
+    tree: bool,
+    mermaid: bool,
+    dot: bool,
     offline: bool,
     columns: tuple[str, ...],
     style: Format,
@@ -49,6 +51,11 @@ def lineage_command(
     """Show what an asset was made from, and what was made from it."""
     if asset == "-":
         raise click.UsageError("lineage is of one asset; - is a list")
+    given = {"tree": tree, "mermaid": mermaid, "dot": dot}
+    shapes = [name for name, is_given in given.items() if is_given]
+    if len(shapes) > 1:
+        raise click.UsageError(f"give only one of {' and '.join(f'--{each}' for each in shapes)}")
+    shape = next(iter(shapes), None)
     rows_wanted = style is not Format.TABLE or bool(columns)
     if shape is not None and rows_wanted:
         raise click.UsageError(f"--{shape} has a format of its own; leave -o and --columns out")

@@ -184,7 +184,7 @@ def ls_command(
     given += [("is", name) for name, on in flags.items() if on]
     given += [("sort", key) for key in sort]
     asked = read_query(query, given)
-    chosen = _read_columns(columns, is_table=style is Format.TABLE and not remote)
+    chosen = read_columns(ASSET, columns, _KEYS)
     answer = _Answer(style, raw=raw, columns=chosen)
     if remote:
         _list_remote(invocation, asked, answer, limit=limit, offset=offset)
@@ -230,10 +230,6 @@ class _Answer(msgspec.Struct, frozen=True):
     style: Format
     raw: bool = False
     columns: tuple[str, ...] = ()
-
-
-def _read_columns(text: str | None, *, is_table: bool) -> tuple[str, ...]:
-    return read_columns(ASSET, text, {**_KEYS, **({"mark": "mark"} if is_table else {})})
 
 
 async def _list(

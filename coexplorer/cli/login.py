@@ -22,9 +22,11 @@ from coexplorer.config.file import DEMO, Profile, check_profile_name, load_confi
 from coexplorer.config.settings import build_settings, keyring_account
 from coexplorer.config.tokens import (
     GivenToken,
+    KeyringToken,
     TokenCommand,
     TokenFile,
     TokenSource,
+    is_vain,
     remove_from_keyring,
     save_in_keyring,
 )
@@ -57,14 +59,17 @@ def login_command(
 
     DOMAIN is the platform's name (acme), host (codeocean.acme.com) or URL. You are
     asked for the token; it can also come from a pipe or --token-file, but never from the command
-    line. Create one on the platform, in your account settings, with the data assets scope.
+    line. Create one on the platform, in your account settings, with the datasets scope.
     """
     given = domain or invocation.domain
     given = given or ask_text("Platform (name, host or URL)", instead="give DOMAIN")
     address = parse_domain(given)
     name = invocation.profile or name_profile(address)
     if name == DEMO:
-        raise ConfigError("the demo signs in by itself", hint="coexplorer demo")
+        raise ConfigError(
+            "the demo signs in by itself",
+            hint="to sign in elsewhere, leave --profile demo out; an alias may add it",
+        )
     check_profile_name(name)
     if token_command and (in_keyring or invocation.token_file):
         raise click.UsageError("a token command needs neither --keyring nor --token-file")
@@ -211,6 +216,8 @@ def profiles_command(*, check: bool, columns: tuple[str, ...], style: Format) ->
     ]
     if style is not Format.TABLE or columns:
         print_rows(PROFILE, rows, style, columns)
+    elif not rows:
+        print_line("no profiles yet; sign in: coexplorer login DOMAIN")
     else:
         _print_profiles(rows, check=check)
         note(f"kept in {paths.config_file}")
@@ -223,7 +230,12 @@ def _print_profiles(rows: Sequence[Values], *, check: bool) -> None:
         ("*" if row["default"] else "", str(row["profile"]), str(row["domain"]), str(row["token"]))
         for row in rows
     ]
-    head = [Column(""), Column("PROFILE"), Column("DOMAIN"), Column("TOKEN FROM")]
+    head = [
+        Column(""),
+        Column("PROFILE", flexible=True, keeps=True),
+        Column("DOMAIN", flexible=True),
+        Column("TOKEN FROM"),
+    ]
     if check:
         head += [Column("WORKS"), Column("USER", flexible=True)]
         works = {True: "yes", False: "no", None: "?"}
@@ -251,4 +263,7 @@ def _check_profile(name: str) -> Checked:
 def _where(profile: Profile) -> str:
     if profile.token_command:
         return "token_command"
-    return "config.toml" if profile.token is not None else "keyring"
+    if profile.token is not None:
+        return "config.toml"
+    account = keyring_account(profile.name, parse_domain(profile.domain).domain)
+    return "none" if is_vain(KeyringToken(account)) else "keyring"

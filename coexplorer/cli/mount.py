@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +13,15 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli.completion import complete_mounts
-from coexplorer.cli.format import plural
+from coexplorer.cli.format import moment_text
 from coexplorer.cli.given import MayStandAlone
-from coexplorer.cli.output import Format, format_options, print_rows
+from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.schema import MOUNT, Values, time_text
 from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.table import Column
 from coexplorer.cli.values import FOLDER, NUMBER
 from coexplorer.errors import CoexplorerError
+from coexplorer.text import clean
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
@@ -173,7 +176,6 @@ def umount_command(folder: Path, *, force: bool) -> None:
 def _tell_kept(mount: Mount) -> None:
     """Say which of a user's own files are not on the platform, and where they are."""
     from coexplorer.fs.core.kept_files import KeptFiles, find_kept_folder
-    from coexplorer.text import clean
 
     files = KeptFiles(find_kept_folder(Path(mount.journal)))
     try:
@@ -220,12 +222,20 @@ def _find_names(mount: Mount, ids: set[AssetId]) -> dict[AssetId, str]:
 @click.option("--all", "everything", is_flag=True, help="Include mounts of other users.")
 @format_options(MOUNT, columns=True)
 def status_command(*, everything: bool, columns: tuple[str, ...], style: Format) -> None:
-    """Show your mounts, and what they could not send."""
+    """Show your mounts, and what they could not send.
+
+    Mounts that you made with another home are left out, too, unless you say --all.
+    """
     from coexplorer.config import find_paths
     from coexplorer.config.fuse import can_list_mounts
+    from coexplorer.fs.mountpoints import answers
     from coexplorer.fs.mounts import list_mounts
 
-    mounts = list_mounts(find_paths(), uid=None if everything else os.getuid())
+    mounts = [
+        mount
+        for mount in list_mounts(find_paths(), uid=None if everything else os.getuid())
+        if everything or mount.pid or not answers(Path(mount.folder))
+    ]
     if style is not Format.TABLE or columns:
         print_rows(MOUNT, map(_describe_mount, mounts), style, columns)
         return
@@ -233,8 +243,8 @@ def status_command(*, everything: bool, columns: tuple[str, ...], style: Format)
         click.echo("nothing is mounted: the mount needs Linux, with /proc")
     elif not mounts:
         click.echo("nothing is mounted")
-    for values in map(_describe_mount, mounts):
-        click.echo("\t".join(_tell_mount(values)))
+    else:
+        _print_mounts([(mount, _describe_mount(mount)) for mount in mounts])
 
 
 def _describe_mount(mount: Mount) -> Values:
@@ -260,20 +270,38 @@ def _describe_mount(mount: Mount) -> Values:
     }
 
 
-def _tell_mount(values: Values) -> Iterator[str]:
-    yield str(values["folder"])
-    match values["state"]:
-        case "unknown":
-            yield "no record of it here: another home's mount, or a dead one"
-        case "mounted":
-            kind = ", read-only" if values["read_only"] else ""
-            yield f"{values['profile']} ({values['url']}){kind}"
-            yield f"since {values['since']}"
-            yield f"pid {values['pid']}"
-            if isinstance(unsent := values["unsent"], int) and unsent:
-                yield f"{plural(unsent, 'unsent edit')}; coexplorer log shows"
-        case state:
-            yield f"{state}; coexplorer umount --force {values['folder']}"
+def _print_mounts(found: Sequence[tuple[Mount, Values]]) -> None:
+    """Print a table, and below it what is to be done."""
+    head = [
+        Column("FOLDER", flexible=True, keeps=True),
+        Column("STATE"),
+        Column("PROFILE", flexible=True),
+        Column("SINCE", spare=1),
+        Column("UNSENT", right=True),
+        Column("PLATFORM", flexible=True, spare=2),
+    ]
+    rows = [
+        (
+            mount.folder,
+            f"{values['state']}{', read-only' if mount.read_only else ''}",
+            mount.profile,
+            moment_text(mount.started) if mount.started else "",
+            "" if values["unsent"] is None else str(values["unsent"]),
+            mount.url,
+        )
+        for mount, values in found
+    ]
+    print_table(head, rows)
+    for mount, values in found:
+        folder = clean(shlex.quote(mount.folder))
+        match values["state"]:
+            case "mounted":
+                if values["unsent"]:
+                    print_line("coexplorer log shows what could not be sent")
+            case "unknown":
+                print_line(f"{folder}: there is no record of it in this home")
+            case _:
+                print_line(f"to end it: coexplorer umount --force {folder}")
 
 
 def _count_unsent(journal_path: Path) -> int:

@@ -281,4 +281,4 @@ def _tell(items: Iterable[CompletionItem[str]]) -> str:
 
 def _goes_on(text: str) -> bool:
     """Tell whether more is typed behind a choice: the value of a field."""
-    return text.endswith((":", "=", "..", "tag:all("))
+    return text.endswith((":", "=", "..", "tag:all(")) or text == "keys."

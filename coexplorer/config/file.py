@@ -249,7 +249,10 @@ def _parse_profile(name: str, table: Mapping[str, object], reader: _Reader) -> P
     reader.note_unknown(table, _PROFILE_KEYS, f"{where}.")
     domain = reader.optional_text(table, "domain", where)
     if not domain:
-        raise ConfigError(f"{where}.domain is missing", hint="add it, or sign in again")
+        raise ConfigError(
+            f"{where}.domain is missing",
+            hint=f"add it; coexplorer logout --profile {name} forgets a whole profile",
+        )
     token = reader.optional_text(table, "token", where)
     dialect = reader.optional_text(table, "dialect", where)
     if dialect is not None and dialect not in set(Dialect):

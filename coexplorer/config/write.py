@@ -71,9 +71,15 @@ def remove_profile(paths: Paths, name: str) -> None:
         profiles = document.get("profiles")
         if not isinstance(profiles, dict) or name not in profiles:
             raise ConfigError(f"there is no profile {name!r}")
+        _forget_profile(document, name)
+
+
+def _forget_profile(document: TOMLDocument, name: str) -> None:
+    profiles = document["profiles"]
+    if isinstance(profiles, Table):
         del profiles[name]
-        if document.get("default_profile") == name:
-            del document["default_profile"]
+    if document.get("default_profile") == name:
+        del document["default_profile"]
 
 
 def save_view(settings: Settings, name: str, query: str | None) -> None:
@@ -131,6 +137,8 @@ def change_setting(
             table = _ensure_table(table, name, is_super=name == "profiles" and depth == 0)
         if value is None:
             table.pop(key, None)
+            if tables[:1] == ["profiles"] and not document["profiles"][tables[1]]:
+                _forget_profile(document, tables[1])
         else:
             table[key] = value if isinstance(value, str) else list(value)
         check(parse_config(tomllib.loads(tomlkit.dumps(document))))

@@ -96,11 +96,16 @@ def _find_open(paths: Paths) -> Iterator[Finding]:
             strange += [path for path in _iter_files(folder) if path.lstat().st_uid != own]
     if strange:
         named = ", ".join(map(str, strange[:_NAMED])) + (", …" if strange[_NAMED:] else "")
+        tops = [
+            folder
+            for folder in _list_folders(paths).values()
+            if any(each.is_relative_to(folder) for each in strange)
+        ]
         yield Finding(
             "folders",
             CheckState.FAULT,
             f"not yours: {named}",
-            f"as root: chown {own} {' '.join(shlex.quote(str(each)) for each in strange[:_NAMED])}",
+            f"as root: chown -R {own} {' '.join(shlex.quote(str(each)) for each in tops)}",
         )
 
 
@@ -164,8 +169,8 @@ def look_at_catalog(paths: Paths, settings: Settings | None) -> Iterator[Finding
     chosen = None if settings is None else settings.catalog_path
     for path in _list_files(chosen, paths.cache_dir / "catalogs"):
         found = inspect_catalog(path, limit_s=LOOK_S)
-        if found is None:
-            continue
+        if found is None or (settings is None and found.error is None):
+            continue  # no profile uses it: it is neither filled nor brought up to date
         if found.error is not None:
             yield tell_error("catalog", found.error)
         elif found.synced_at is None:
@@ -177,7 +182,7 @@ def look_at_catalog(paths: Paths, settings: Settings | None) -> Iterator[Finding
         else:
             yield _judge_catalog(found.synced_at, found.assets or 0, complete=found.complete)
         return
-    yield skip_check("catalog", "there is none yet")
+    yield skip_check("catalog", "there is none yet" if settings else "no profile to check")
 
 
 def _judge_catalog(synced_at: float, assets: int, *, complete: bool) -> Finding:

@@ -123,8 +123,9 @@ def _check_signs(field: EditableField, text: str) -> None:
         raise InvalidField(field.name, f"an invisible character ({code}) at character {place}")
     for place, character in enumerate(text, 1):
         if unicodedata.category(character) == "Cc":
-            code = f"U+{ord(character):04X}"
-            raise InvalidField(field.name, f"control character {code} at character {place}")
+            is_break = character in "\r\n\v\f\x85"
+            what = "a line break" if is_break else f"control character U+{ord(character):04X}"
+            raise InvalidField(field.name, f"{what} at character {place}")
 
 
 def ensure_editable(theirs: Asset, changed: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """``config``, ``whoami``, ``profiles --check`` and ``status``: what is set, and if it works."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,8 @@ def test_set_and_unset_of_what_is_new(program: Program, config: Path) -> None:
         (("set", "profiles.acme.color", "x"), 2, "no setting"),
         (("set", "profiles", "x"), 2, "no setting"),
         (("set", "default_profile", "a", "b"), 2, "one value"),
-        (("unset", "profiles.acme.domain"), 3, "is missing"),
+        (("unset", "profiles.acme.domain"), 3, "coexplorer logout --profile acme"),
+        (("unset", "profiles.acme"), 2, "coexplorer logout --profile acme"),
         (("unset", "actions.Q"), 4, "is not set"),
         (("get", "actions.Q"), 4, "is not set"),
     ],
@@ -154,7 +156,7 @@ def test_paths_of_settings_complete(program: Program) -> None:
     env = {"_COEXPLORER_COMPLETE": "bash_complete"}
     for typed, found in (
         ("def", ["default_profile"]),
-        ("keys.", ["keys.asset.archive"]),
+        ("keys.asset.archive", ["keys.asset.archive"]),
         ("profiles.acme.mo", ["profiles.acme.mount_folder"]),
         ("profiles.acme.to", ["profiles.acme.token_command"]),
     ):
@@ -167,7 +169,7 @@ def test_paths_of_settings_complete(program: Program) -> None:
 def test_whoami_tells_who_and_where(any_program: Program) -> None:
     user = any_program.server.users[0].email
     out = any_program.ok("whoami").out
-    assert "CODEOCEAN_TOKEN: works" in out
+    assert "the token (from CODEOCEAN_TOKEN) works" in out
     found = any_program.ok("whoami", "-o", "json").json
     assert found["works"] is True
     assert found["user"] in {user, None}
@@ -223,3 +225,42 @@ def test_status_leaves_out_what_others_mounted(
     monkeypatch.setattr(mountpoints, "can_list_mounts", lambda: True)
     assert [each.folder for each in list_mounts(find_paths(), uid=1000)] == ["/mine"]
     assert [each.folder for each in list_mounts(find_paths())] == ["/mine", "/theirs"]
+
+
+def test_a_profile_that_was_made_by_set_goes_by_unset(program: Program) -> None:
+    program.env |= {"CODEOCEAN_DOMAIN": "", "CODEOCEAN_TOKEN": ""}
+    assert program.ok("profiles").out == "no profiles yet; sign in: coexplorer login DOMAIN\n"
+    program.ok("config", "set", "profiles.new.domain", "new.example.com")
+    program.ok("config", "set", "default_profile", "new")
+    (row,) = program.ok("profiles", "-o", "json").json
+    is_readable = importlib.util.find_spec("keyring") is not None
+    assert row["token"] == ("keyring" if is_readable else "none")
+    program.ok("config", "unset", "profiles.new.domain")
+    assert program.ok("config", "list").out == ""
+    assert program.ok("profiles", "-o", "json").json == []
+
+
+def test_a_profile_without_a_token_is_forgotten_by_logout(program: Program) -> None:
+    program.env |= {"CODEOCEAN_DOMAIN": "", "CODEOCEAN_TOKEN": ""}
+    program.ok("config", "set", "profiles.new.domain", "new.example.com")
+    program.ok("config", "set", "profiles.new.views.mine", "is:mine")
+    program.ok("logout", "--profile", "new")
+    assert program.ok("config", "list").out == ""
+
+
+def test_the_demo_is_no_profile_to_sign_in_to(program: Program) -> None:
+    done = program("--profile", "demo", "login", "acme")
+    assert done.code == 3
+    assert "leave --profile demo out" in done.err
+
+
+def test_keys_of_commands_complete(program: Program) -> None:
+    env = {"_COEXPLORER_COMPLETE": "bash_complete"}
+    for typed, found in (
+        ("keys.asset.arch", ["plain\tkeys.asset.archive"]),
+        ("ke", ["part\tkeys."]),
+    ):
+        done = program.spawn(env={**env, "COMP_LINE": f"coexplorer config set {typed}"})
+        assert done.lines == found
+        done = program.spawn(env={**env, "COMP_LINE": f"coexplorer config get {typed}"})
+        assert "keys" not in done.out  # none is set

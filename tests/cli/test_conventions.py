@@ -6,6 +6,7 @@ import pytest
 from coexplorer.cli.commands import ALIASES, COMMANDS, cli, find_color
 from coexplorer.cli.given import MayStandAlone
 from coexplorer.cli.words import is_term
+from coexplorer.config import find_paths
 from tests.support.program import Program
 from tests.support.server import DERIVED, OLD, RAW, THEIRS
 
@@ -267,3 +268,32 @@ def test_what_is_no_command_of_tags_is_no_query(program: Program, word: str, mea
     assert (done.code, done.out) == (2, "")
     assert f"there is no command tags {word}. Did you mean {meant}" in " ".join(done.err.split())
     program.ok("tags", f'"{word}"')
+
+
+@pytest.mark.parametrize(
+    ("args", "meant"),
+    [
+        (("ls", "--version"), "coexplorer --version"),
+        (("ls", "--colums", "id"), "--columns"),
+        (("stats", "--format", "csv"), "--output"),
+        (("demo", "--bogus"), ""),
+        (("files", RAW, "--ids"), ""),
+        (("--profil", "x"), "--profile"),
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_option_is_guessed_by_its_name(
+    program: Program, args: tuple[str, ...], meant: str
+) -> None:
+    done = program(*args)
+    assert done.code == 2
+    if meant:
+        assert f"Did you mean {meant!r}?" in done.err
+    else:
+        assert "Did you mean" not in done.err
+
+
+@pytest.mark.parametrize("args", [("--debug", "ls"), ("ls", "--debug"), ("tags", "--debug")])
+def test_debug_works_on_both_sides_of_the_command(program: Program, args: tuple[str, ...]) -> None:
+    program.ok(*args)
+    assert find_paths().log_file.exists()

@@ -165,6 +165,8 @@ def test_two_formats_are_an_error(program: Program, args: tuple[str, ...]) -> No
         (("ls", "--columns", "nam"), "did you mean name?"),
         (("tags", "--columns", "size", "-o", "csv"), "choose from tag, assets"),
         (("ls", "--columns", "mark", "-o", "csv"), "no column 'mark'"),
+        (("ls", "--columns", "nam"), "no column 'nam' (did you mean name?)"),
+        (("ls", "--columns", "mark"), "no column 'mark'"),
         (("ls", "--columns", " , "), "expected some of"),
         (("ls", "--raw", "--columns", "id"), "leave --columns out"),
         (("ls", "--raw", "-o", "csv"), "--raw prints JSON"),

@@ -8,7 +8,7 @@ from coexplorer.cli.format import draw_bar
 from coexplorer.demo.asset import Contained, Provenance, StoredAsset
 from coexplorer.text import width
 from tests.support.program import Program
-from tests.support.server import make_id
+from tests.support.server import RAW, make_id
 
 ROOT, LEFT, RIGHT, JOIN, LAST, BOX = (make_id(0xE0 + number) for number in range(6))
 
@@ -65,7 +65,7 @@ def test_depth_says_how_far(family: Program) -> None:
     assert find("--depth", "3") == find("--depth", str(2**62)) == everything
     rows = family.ok("lineage", ROOT, "--depth", "3", "-o", "json").json
     assert len(rows) == 6, "join was made from two"
-    assert family.ok("lineage", ROOT, "--depth", "2").lines[1] == "made from: none known"
+    assert family.ok("lineage", ROOT, "--depth", "2").lines[1] == "made from: nothing known"
 
 
 def test_mermaid_and_dot_say_the_same_edges(family: Program) -> None:
@@ -152,3 +152,12 @@ def test_stats_by_what_there_is_not(program: Program) -> None:
     assert (done.code, done.out) == (2, "")
     assert "did you mean month?" in done.err
     assert width(draw_bar(3, 3, 5)) == 5
+
+
+@pytest.mark.parametrize(
+    "shapes", [("--tree", "--dot"), ("--dot", "--mermaid"), ("--tree", "--mermaid", "--dot")]
+)
+def test_only_one_picture_is_drawn(program: Program, shapes: tuple[str, ...]) -> None:
+    done = program("lineage", RAW, *shapes)
+    assert (done.code, done.out) == (2, "")
+    assert "give only one of" in done.err

@@ -147,3 +147,41 @@ def _run_in_a_gone_folder(
         timeout=TIMEOUT_S,
         check=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("editor", "code", "says"),
+    [
+        ('sed -i "s/^tags: .*$/&, from a job/"', 0, "changed"),
+        ("true", 0, "left as they were"),
+        ("false", 2, "false ended with code 1; nothing was sent"),
+        ("nosuch --wait", 2, "$EDITOR names 'nosuch --wait', and there is no such program"),
+        ("/etc/passwd", 2, "there is no such program"),
+        ("", 2, "no terminal to edit on"),
+    ],
+)
+def test_an_editor_that_needs_no_terminal_gets_none(
+    program: Program, editor: str, code: int, says: str
+) -> None:
+    done = _run_in_a_job(program, "edit", RAW, env={"EDITOR": editor, "VISUAL": ""})
+    assert done.returncode == code, done
+    assert says in done.stdout + done.stderr
+    asset = program.server.store.find(RAW)
+    assert asset is not None
+    assert ("from a job" in asset.tags) is editor.startswith("sed")
+    left = [path.name for path in Path(os.environ["HOME"]).rglob("edit-*")]
+    assert bool(left) is ("ended with code" in says)
+
+
+def _run_in_a_job(
+    program: Program, *args: str, env: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["setsid", "-w", *program_command(*args)],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **program.env, **env},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )

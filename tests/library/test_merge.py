@@ -83,7 +83,7 @@ def test_other_fields_merge_beside_one_in_conflict() -> None:
     [
         (Fields(""), "name", "can't be empty"),
         (Fields(" \t"), "name", "can't be empty"),
-        (Fields("a\nb"), "name", r"control character U\+000A at character 2"),
+        (Fields("a\nb"), "name", "a line break at character 2"),
         (Fields("a\x7f"), "name", r"U\+007F"),
         (Fields("a\udcff"), "name", "not valid UTF-8 at character 2"),
         (Fields("a", "x\udc80"), "description", "not valid UTF-8"),

@@ -127,7 +127,7 @@ async def test_leaving_asks_only_when_something_was_typed(
 async def test_an_empty_name_is_refused_in_place(server: DemoServer, settings: Settings) -> None:
     async with running_app(server, settings) as app:
         await app.press("r", "ctrl+u", "enter")
-        await app.until_shown("name: ", "change the name and save again")
+        await app.until_shown("name: ", "change the name and try again")
         await app.until(lambda: app.main.desk.editing is not None, "the fields again")
         assert app.stored(OUTSIDE).name == "open data"
 
