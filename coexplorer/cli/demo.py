@@ -71,9 +71,9 @@ def _data_options(command: Command) -> Command:
         ),
         click.option(
             "--dialect",
-            type=click.Choice(["legacy", "current"]),
+            type=click.Choice(["legacy", "3.0", "current"]),
             default="current",
-            help="Speak like a platform of today, or of version 2.10.",
+            help="Speak like a platform of today, of version 3.0 or of version 2.10.",
         ),
         click.option("--seed", type=int, help="Other sample assets, the same for the same number."),
         click.option(

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import Mount, Route
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coexplorer.demo import routes_assets, routes_files, routes_permissions, routes_search
 from coexplorer.demo.deployment import Deployment
@@ -29,9 +31,10 @@ def build_app(deployment: Deployment) -> Starlette:
 
     app = Starlette(
         routes=[
-            Mount(PREFIX, routes=build_routes(deployment.dialect)),
+            Mount(PREFIX, Router(build_routes(deployment.dialect), redirect_slashes=False)),
             Route("/storage/{asset_id}/{path:path}", routes_files.send_file),
         ],
+        middleware=[Middleware(_SlashTaker)],
         lifespan=lifespan,
         exception_handlers={Refusal: answer_refusal, HTTPException: answer_refusal},
     )
@@ -45,18 +48,23 @@ def build_routes(dialect: Dialect) -> list[Route]:
     calls = [
         Route("/data_assets", routes_assets.create, methods=["POST"]),
         Route(f"{asset}/archive", routes_assets.archive, methods=["PATCH"]),
-        Route(f"{asset}/files", routes_files.list_files, methods=["POST"]),
         Route(f"{asset}/permissions", routes_permissions.set_permissions, methods=["POST"]),
-        Route("/custom_metadata", routes_assets.get_custom_metadata),
     ]
     if dialect is Dialect.LEGACY:
         calls += [
             Route("/data_assets", routes_search.search_legacy),
+            Route(f"{asset}/files", routes_files.list_files, methods=["POST"]),
             Route(f"{asset}/files/download_url", routes_files.get_download_url),
+        ]
+    elif dialect is Dialect.V3_0:
+        calls += [
+            Route("/data_assets/search", routes_search.search_without_token, methods=["POST"])
         ]
     else:
         calls += [
+            Route("/custom_metadata", routes_assets.get_custom_metadata),
             Route("/data_assets/search", routes_search.search_current, methods=["POST"]),
+            Route(f"{asset}/files", routes_files.list_files, methods=["POST"]),
             Route(f"{asset}/permissions", routes_permissions.get_permissions),
             Route(f"{asset}/transfer", routes_assets.transfer, methods=["POST"]),
             Route(f"{asset}/files/urls", routes_files.get_file_urls),
@@ -68,3 +76,19 @@ def build_routes(dialect: Dialect) -> list[Route]:
         Route(asset, routes_assets.update, methods=["PUT"]),
         Route(asset, routes_assets.delete, methods=["DELETE"]),
     ]
+
+
+class _SlashTaker:
+    """ASGI middleware that takes a call with a slash at its end too, and without a redirect.
+
+    The guide writes some calls without and the official SDK with it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/"):
+            scope = {**scope, "path": scope["path"].removesuffix("/")}
+        await self._app(scope, receive, send)

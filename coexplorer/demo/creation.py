@@ -101,7 +101,7 @@ def parse_create(body: bytes, content_type: str, dialect: Dialect) -> CreateBody
     Args:
         body: The body.
         content_type: The header, which the manual asks for.
-        dialect: Old platforms know neither combined assets nor ``results_info``.
+        dialect: Before 3.1 platforms know no combined assets, and old ones no ``results_info``.
 
     Raises:
         Refusal: 400, with what is missing or wrong.
@@ -112,8 +112,10 @@ def parse_create(body: bytes, content_type: str, dialect: Dialect) -> CreateBody
     for key, text in (("name", asked.name), ("mount", asked.mount)):
         if not text.strip():
             raise Refusal(400, f"bad request: {key} must not be empty")
+    if dialect is not Dialect.CURRENT:
+        asked = msgspec.structs.replace(asked, data_asset_ids=None)
     if dialect is Dialect.LEGACY:
-        asked = msgspec.structs.replace(asked, results_info=None, data_asset_ids=None)
+        asked = msgspec.structs.replace(asked, results_info=None)
     _refuse_elsewhere(asked)
     aws = asked.source.aws if asked.source else None
     if not asked.data_asset_ids and (aws is None or not aws.bucket):
@@ -306,7 +308,7 @@ def _open_bucket(deployment: Deployment, source: Bucket, aws: AwsBody) -> Path:
         raise _NotThere(f"The bucket {name} does not exist")
     key_id, secret = aws.access_key_id or "", aws.secret_access_key or ""
     # Since v2.15 the platform has credentials of its own, and uses them unless told not to.
-    trusted = deployment.dialect is Dialect.CURRENT and not (key_id or secret or aws.public)
+    trusted = deployment.dialect is not Dialect.LEGACY and not (key_id or secret or aws.public)
     if is_private(data, name) and not trusted and not keys_open(data, name, key_id, secret):
         raise _NotThere(f"Access denied to bucket {name}: the keys are missing or wrong")
     return folder

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from coexplorer.demo.asset import StoredAsset, User
 from coexplorer.demo.auth import SignedIn, SignIn
-from coexplorer.demo.dialects import VERSIONS, Dialect, build_object
+from coexplorer.demo.dialects import LATER_TYPES, VERSIONS, Dialect, build_object
 from coexplorer.demo.guesses import Guesses
 from coexplorer.demo.hooks import Hooks
 from coexplorer.demo.metadata import FIELDS, SchemaField
@@ -113,7 +113,10 @@ def get_asset(request: Request, user: User) -> StoredAsset:
         Refusal: 404 when there is none, or none that the user may see.
     """
     asset_id = request.path_params["asset_id"]
-    asset = get_deployment(request).store.find(asset_id)
+    deployment = get_deployment(request)
+    asset, dialect = deployment.store.find(asset_id), deployment.dialect
+    if dialect is Dialect.V3_0 and asset is not None and asset.type in LATER_TYPES:
+        asset = None
     if asset is None or find_role(asset, user.email) is None:
         raise Refusal(404, f"data asset {asset_id} not found")
     return asset

@@ -1,8 +1,11 @@
-"""The wire of both kinds of platform, written by hand: names, enums and shapes of every reply.
+"""The wire of each kind of platform, written by hand: names, enums and shapes of every reply.
 
 Legacy is the platform of the v2.10 manual, with the spellings seen on old deployments (design:
 api.md, The asset object): long enums, camel case, 64-bit numbers as text, empty fields left out,
-none of the newer fields.
+none of the newer fields. In between is the platform of versions 2.18 to 3.0, as the official SDK
+knew it before its 0.3: today's search, but without ``next_token``, and today's spellings, but none
+of what came later: owners, combined assets and models, files, transfers, the schema, reading
+permissions.
 """
 
 from __future__ import annotations
@@ -19,11 +22,23 @@ class Dialect(StrEnum):
     """Which platform the server plays."""
 
     LEGACY = "legacy"
+    V3_0 = "3.0"
     CURRENT = "current"
 
 
-VERSIONS = {Dialect.LEGACY: (2, 10, 0), Dialect.CURRENT: (4, 8, 0)}
+VERSIONS = {Dialect.LEGACY: (2, 10, 0), Dialect.V3_0: (3, 0, 0), Dialect.CURRENT: (4, 8, 0)}
 """What each says its version is: it refuses a client that wants a later one."""
+
+LATER_TYPES = ("combined", "model")
+"""Types of asset that came with 3.1: before, an asset of one is not there."""
+
+_LATER_FIELDS = frozenset(
+    (
+        *("owner", "owner_email", "contained_data_assets", "nextflow_profile"),
+        *("last_transferred", "transfer_error"),
+    )
+)
+"""What asset objects did not have up to 3.0."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -41,6 +56,8 @@ def build_object(
     """
     if dialect is Dialect.LEGACY:
         known = _legacy_object(asset, created=created)
+    elif dialect is Dialect.V3_0:
+        known = _v3_0_object(asset)
     else:
         known = _current_object(asset, owner_id)
     # What was imported is the deployment's own, in whatever spelling.
@@ -84,6 +101,16 @@ def _current_object(asset: StoredAsset, owner_id: str) -> dict[str, object]:
         "transfer_error": asset.transfer_error or None,
     }
     wire.update((key, value) for key, value in optional.items() if value is not None)
+    return wire
+
+
+def _v3_0_object(asset: StoredAsset) -> dict[str, object]:
+    wire = _current_object(asset, "")
+    wire = {key: value for key, value in wire.items() if key not in _LATER_FIELDS}
+    if asset.provenance:
+        # The SDK of then can't read a provenance without each of these.
+        fields = msgspec.structs.asdict(asset.provenance)
+        wire["provenance"] = {key: fields[key] for key in fields if key != "computation"}
     return wire
 
 

@@ -1,4 +1,4 @@
-"""Search, in both dialects: ``GET data_assets`` (legacy) and ``POST data_assets/search``."""
+"""Search, in each dialect: ``GET data_assets`` (legacy) and ``POST data_assets/search``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from coexplorer.demo.asset import User
 from coexplorer.demo.bodies import decode_body
 from coexplorer.demo.deployment import get_deployment, sign_in
-from coexplorer.demo.dialects import encode_page
+from coexplorer.demo.dialects import LATER_TYPES, encode_page
 from coexplorer.demo.replies import Refusal, build_raw_reply
 from coexplorer.demo.search import BadToken, Filter, Found, Search, run_search
 
@@ -54,7 +55,24 @@ async def search_legacy(request: Request) -> Response:
     Nothing says that there is a wall: what lies behind it is left out, as if there were no more.
     """
     user = sign_in(request).user
-    search = parse_legacy_search(request.query_params)
+    return _search_to_the_wall(request, user, parse_legacy_search(request.query_params))
+
+
+async def search_without_token(request: Request) -> Response:
+    """Answer ``POST data_assets/search`` as before 3.1: no ``next_token`` is given, or taken.
+
+    That the wall is as silent there as on older platforms is a guess.
+    """
+    user = sign_in(request).user
+    search = parse_current_search(await request.body())
+    if search.type in LATER_TYPES:
+        raise Refusal(400, "bad request: type must be one of dataset, result")
+    return _search_to_the_wall(
+        request, user, msgspec.structs.replace(search, hidden_types=LATER_TYPES, token=None)
+    )
+
+
+def _search_to_the_wall(request: Request, user: User, search: Search) -> Response:
     within = max(0, min(search.limit, WALL - search.offset))
     deployment = get_deployment(request)
     found = Found([], None)

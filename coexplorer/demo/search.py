@@ -74,6 +74,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         ownership: ``created``, ``shared``, ``private``, or None for all that can be seen.
+        hidden_types: Types of which nothing is found.
         favorite: False is no restriction.
         archived: None is no restriction.
         sort_field: None is the newest first (a guess).
@@ -82,6 +83,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
     query: str = ""
     type: str | None = None
+    hidden_types: Sequence[str] = ()
     ownership: str | None = None
     origin: str | None = None
     favorite: bool = False
@@ -157,6 +159,9 @@ def _conditions(search: Search, values: _Values) -> list[str]:
     if search.type is not None:
         # The plus keeps SQLite from this column's index: the one of the order is the faster way.
         where.append(f"+type = {values.add(search.type)}")
+    if search.hidden_types:
+        hidden = ", ".join(values.add(each) for each in search.hidden_types)
+        where.append(f"+type NOT IN ({hidden})")
     if search.ownership is not None:
         where.append(_OWNERSHIP[search.ownership])
     if search.origin is not None:

@@ -182,14 +182,14 @@ def test_serve_takes_no_export_without_any_asset(tmp_path: Path) -> None:
     assert "--import" in done.stderr
 
 
-@pytest.mark.parametrize("dialect", ["current", "legacy"])
+@pytest.mark.parametrize("dialect", ["current", "3.0", "legacy"])
 def test_export_import_export_is_equal_to_the_byte(tmp_path: Path, dialect: str) -> None:
     source, copy = tmp_path / "source.jsonl", tmp_path / "copy.jsonl"
     write_export(source)
     state = tmp_path / "home"
 
-    def export(number: int, source: Path) -> str:
-        """Import a file and return the export of that."""
+    def export(number: int, source: Path) -> tuple[str, str]:
+        """Import a file and return the export of that, and our own rows."""
         data = ("--data", str(tmp_path / f"d{number}"), "--dialect", dialect)
         with serving(*data, "--import", str(source)) as (_, told):
             users = told["users"]
@@ -197,10 +197,12 @@ def test_export_import_export_is_equal_to_the_byte(tmp_path: Path, dialect: str)
             place = {"CODEOCEAN_DOMAIN": str(told["url"]), "CODEOCEAN_TOKEN": users[0]["token"]}
             homes = {f"XDG_{kind}_HOME": str(state / str(number)) for kind in ("STATE", "CACHE")}
             done = run("ls", "--all", "--raw", "sort:name", **place, **homes)
+            rows = run("ls", "--all", "-o", "jsonl", "sort:name", **place, **homes)
         assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
+        assert (rows.returncode, rows.stderr) == (0, "")
+        return done.stdout, rows.stdout
 
-    first = export(1, source)
+    first, _ = export(1, source)
     # One of each membership that an export can have.
     lines = first.splitlines()
     for number, (mine, shared) in enumerate(((False, True), (False, False), (True, True))):
@@ -209,7 +211,10 @@ def test_export_import_export_is_equal_to_the_byte(tmp_path: Path, dialect: str)
         new = {**members, "mine": mine, "shared": shared, "archived": number == 0}
         lines[number] = lines[number].replace(old, json.dumps(new, separators=(",", ":")))
     copy.write_text("".join(f"{line}\n" for line in lines))
-    assert export(2, copy) == copy.read_text()
+    again, rows = export(2, copy)
+    assert again == copy.read_text()
+    assert export(3, copy) == (again, rows)
+    assert len(rows.splitlines()) == len(lines)
     # ls escapes what a terminal could obey: nothing but that is different from the source.
     objects = [json.loads(line, object_pairs_hook=list)[:-1] for line in lines]
     sources = [json.loads(line, object_pairs_hook=list) for line in source.read_text().split("\n")]

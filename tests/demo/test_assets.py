@@ -13,7 +13,7 @@ from coexplorer.demo.metadata import SchemaField
 from coexplorer.demo.samples.vocabulary import EXPERIMENTERS
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
-from tests.support.server import DERIVED, RAW, THEIRS
+from tests.support.server import DERIVED, OLD, RAW, THEIRS
 
 
 @pytest.fixture
@@ -141,6 +141,26 @@ def test_call_that_is_not_there_is_refused_with_a_message(
     reply = http.request(method, path)
     assert reply.status_code == status
     assert reply.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", f"data_assets/{RAW}/", None, 200),
+        ("PUT", f"data_assets/{RAW}/", {"name": "n"}, 200),
+        ("POST", "data_assets/search/", {"limit": 1}, 200),
+        ("PATCH", f"data_assets/{RAW}/archive/?archive=True", None, 204),
+        ("POST", f"data_assets/{RAW}/permissions/", {"everyone": "none"}, 204),
+        ("POST", f"data_assets/{RAW}/files/", {"path": ""}, 200),
+        ("GET", "custom_metadata/", None, 200),
+        ("DELETE", f"data_assets/{OLD}/", None, 204),
+        ("GET", f"data_assets/{RAW}//", None, 404),
+    ],
+)
+def test_slash_at_the_end_is_taken_without_a_redirect(
+    http: httpx.Client, method: str, path: str, body: object, status: int
+) -> None:
+    assert http.request(method, path, json=body).status_code == status
 
 
 def test_schema_can_be_another_one(server: DemoServer, http: httpx.Client) -> None:

@@ -106,6 +106,7 @@ CALLS = st.sampled_from(
         ("PUT", "data_assets/{}"),
         ("DELETE", "data_assets/{}"),
         ("PATCH", "data_assets/{}/archive"),
+        ("PUT", "data_assets/{}/"),
         ("POST", "data_assets/{}/files"),
         ("GET", "data_assets/{}/files/urls"),
         ("GET", "data_assets/{}/files/download_url"),
@@ -142,7 +143,7 @@ HEADERS = st.dictionaries(
 )
 
 
-@pytest.fixture(scope="module", params=["current", "legacy"])
+@pytest.fixture(scope="module", params=["current", "3.0", "legacy"])
 def fuzzed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DemoServer]:

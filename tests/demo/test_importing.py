@@ -159,7 +159,7 @@ def test_bad_line_is_named_and_left_out(tmp_path: Path, line: bytes, complaint: 
     assert bad[0].isprintable()
 
 
-@pytest.mark.parametrize("dialect", ["current", "legacy"])
+@pytest.mark.parametrize("dialect", ["current", "3.0", "legacy"])
 def test_imported_object_is_shown_to_the_byte(tmp_path: Path, dialect: str) -> None:
     lines = write_export(tmp_path / "export.jsonl")
     assets, bad = read(tmp_path / "export.jsonl")
@@ -177,7 +177,7 @@ def test_imported_object_is_shown_to_the_byte(tmp_path: Path, dialect: str) -> N
         assert line in found.content
 
 
-@pytest.mark.parametrize("dialect", ["current", "legacy"])
+@pytest.mark.parametrize("dialect", ["current", "3.0", "legacy"])
 def test_edit_changes_nothing_else_and_undone_leaves_no_trace(tmp_path: Path, dialect: str) -> None:
     lines = write_export(tmp_path / "export.jsonl")
     assets, _ = read(tmp_path / "export.jsonl")
