@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
-from coexplorer.cli.format import plural
+from coexplorer.cli.format import plural, wrap
 from coexplorer.cli.narration import note
 from coexplorer.cli.output import Format, format_options, print_rows
 from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import FINDING, Values
+from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.text import clean
 
 if TYPE_CHECKING:
     from coexplorer.doctor import Finding
+
+_INDENT = 23
+_NARROW = 60
+"""On fewer columns the sentences begin below the names of the checks."""
 
 _COLORS = {"ok": "green", "warning": "yellow", "fault": "red", "skipped": None}
 _SIGN_IN = {"settings", "profile", "token"}
@@ -64,11 +69,21 @@ def _describe(finding: Finding) -> Values:
 
 
 def _print_lines(found: Iterable[Finding]) -> None:
+    """Print a line for each, and what to do below it; on a terminal, broken between words."""
+    columns = paper_width()
+    indent = _INDENT if columns is None or columns >= _NARROW else 4
     for each in found:
         state = click.style(f"{each.state:<7}", fg=_COLORS[each.state], bold=True)
-        click.echo(f"{state}  {each.check:<12}  {clean(each.message)}")
-        if each.hint:
-            click.echo(f"{'':23}{clean(each.hint)}")
+        head = f"{state}  {each.check:<12}  "
+        texts = [clean(text) for text in (each.message, each.hint) if text]
+        if columns is not None:
+            texts = [line for text in texts for line in wrap(text, columns - indent)]
+        if indent == _INDENT:
+            click.echo(head + texts.pop(0))
+        else:
+            click.echo(head.rstrip())
+        for text in texts:
+            click.echo(" " * indent + text)
 
 
 def _code_of(check: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from coexplorer.text import plural, size_text
+from coexplorer.text import plural, size_text, width
 
 __all__ = [
     "clock_text",
@@ -15,6 +15,7 @@ __all__ = [
     "plural",
     "size_text",
     "used_text",
+    "wrap",
 ]
 
 
@@ -47,6 +48,20 @@ def clock_text(epoch_s: float, now: float) -> str:
 
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """Return a text in lines of so many cells, broken between words; a longer word stays whole."""
+    words = text.lstrip(" ")
+    lines = [" " * (len(text) - len(words))]
+    for word in words.split(" "):
+        begun = bool(lines[-1].strip())
+        longer = f"{lines[-1]} {word}" if begun else lines[-1] + word
+        if begun and width(longer) > cells:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def draw_bar(part: float, whole: float, cells: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import click
@@ -58,17 +59,27 @@ def tell_search() -> Iterator[str]:
             ("tag:raw", "a field and its value"),
             ("tag:raw tag:test", "either: the same text field twice"),
             ("tag:all(raw,test)", "both tags"),
-            ("-tag:raw, not:raw", "not"),
+            ("-tag:raw", "not"),
+            ("not:raw", "not, of a word"),
             ("size:1GB..5GB", "from, to; also <, <=, >, >="),
-            ("created:>1w", "a time ago: h, d, w, m (30 days), y; later than a week ago"),
+            (
+                "created:>1w",
+                "since a week ago (h, d, w, m for 30 days, y); 1w and -1w mean the same",
+            ),
             ('"subject id":655019', "custom metadata"),
-            ("8b4c61, 8b4c61d0-…", "the beginning of an id (6 characters or more), a whole id"),
+            ("8b4c61", "the beginning of an id, 6 characters or more"),
+            ("8b4c61d0-…", "a whole id"),
             ("https://…/data-assets/8b4c61d0-…", "an asset's web page, the same as its id"),
         ]
     )
     yield ""
     yield "Fields:"
-    yield from _columns([(f"{each.name}:{each.example}", each.help) for each in FIELDS])
+    rows = []
+    for each in FIELDS:
+        first, *others = re.split(r", | or ", each.example)
+        rows.append((f"{each.name}:{first}", each.help))
+        rows += [(f"{each.name}:{other}", "") for other in others]
+    yield from _columns(rows)
     yield ""
     yield "Properties:"
     yield from _columns([(f"is:{name}", told) for name, told in FLAGS])

@@ -32,10 +32,10 @@ _ENTRY_COLUMNS = (
 )
 _BATCH_COLUMNS = (
     Column("CHANGE", right=True),
-    Column("WHEN"),
-    Column("BY"),
+    Column("WHEN", spare=1),
+    Column("BY", spare=2),
     Column("WHAT", flexible=True),
-    Column("OUTCOME"),
+    Column("OUTCOME", flexible=True),
 )
 
 

@@ -181,6 +181,8 @@ PLAN = RowKind(
         "archive --dry-run",
         "unarchive --dry-run",
         "rm --dry-run",
+        "tags rename --dry-run",
+        "tags merge --dry-run",
         "undo --dry-run",
         "redo --dry-run",
     ),

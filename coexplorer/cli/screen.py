@@ -8,6 +8,11 @@ import sys
 _USUAL = 80
 
 
+def paper_width() -> int | None:
+    """Return how wide standard output is; None: it is no terminal, and nothing has to fit."""
+    return terminal_width() if sys.stdout.isatty() else None
+
+
 def terminal_width() -> int:
     """Return the terminal's width in cells: what ``COLUMNS`` says, or the terminal itself."""
     try:

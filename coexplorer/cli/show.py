@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.assets import unknown_fields
-from coexplorer.cli.format import count_text, moment_text, size_text
+from coexplorer.cli.format import count_text, moment_text, size_text, wrap
 from coexplorer.cli.freshness import load_offline
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
@@ -23,6 +23,7 @@ from coexplorer.cli.output import (
     raw_option,
 )
 from coexplorer.cli.schema import ASSET, record_values
+from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import (
     find_targets,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from coexplorer.models import Asset, Membership, Record
 
 _LABEL = 14
+_NARROW = 50
+"""On fewer columns a value begins below its label."""
+
 _MOST_PAGES = 20
 """A browser that is sent more of them at once helps nobody."""
 
@@ -79,27 +83,47 @@ def show_command(
     for index, record in enumerate(records):
         if index:
             click.echo()
-        for line in describe_record(record):
+        for line in describe_record(record, columns=paper_width()):
             click.echo(line)
 
 
-def describe_record(record: Record) -> list[str]:
-    """Return all that is known of an asset as lines for people, cleaned (pure)."""
+def describe_record(record: Record, *, columns: int | None = None) -> list[str]:
+    """Return all that is known of an asset as lines for people, cleaned (pure).
+
+    Args:
+        record: The asset.
+        columns: Break values between words to fit so many; None: leave each in its line.
+    """
     asset = record.asset
     pairs = [("id", asset.id), *_iter_editable(asset), *_plain_pairs(asset, record.membership)]
     lines = [click.style(clean(asset.name), bold=True)]
-    lines += [f"  {label:<{_LABEL}}{clean(value)}" for label, value in pairs if value]
+    for label, known in pairs:
+        if known:
+            lines += _describe_value(label, clean(known), columns)
     for label, values in (
         ("metadata", asset.custom_metadata),
         ("other", _name_others(asset)),
     ):
         for key, value in values.items():
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            lines.append(f"  {label:<{_LABEL}}{clean(key)}: {clean(shown)}")
+            lines += _describe_value(label, f"{clean(key)}: {clean(shown)}", columns)
     for field in FIELDS:
         if field.kind is FieldKind.TEXT and (text := field.text_of(asset)):
-            lines += ["", *(f"  {line}" for line in clean_lines(text))]
+            lines.append("")
+            for line in clean_lines(text):
+                broken = [line] if columns is None else wrap(line, columns - 2)
+                lines += [f"  {each}" for each in broken]
     return lines
+
+
+def _describe_value(label: str, value: str, columns: int | None) -> list[str]:
+    """Return a label and its value; on a narrow terminal the value begins below it (pure)."""
+    if columns is None:
+        return [f"  {label:<{_LABEL}}{value}"]
+    if columns < _NARROW:
+        return [f"  {label}", *(f"    {line}" for line in wrap(value, columns - 4))]
+    first, *rest = wrap(value, columns - _LABEL - 2)
+    return [f"  {label:<{_LABEL}}{first}", *(" " * (_LABEL + 2) + line for line in rest)]
 
 
 def _name_others(asset: Asset) -> dict[str, object]:

@@ -69,7 +69,7 @@ def _render_row(
         else:
             fitted.append(" " * spare + cell if column.right else cell + " " * spare)
     line = _GAP.join(fitted).rstrip()
-    return line if max_width is None else cut(line, max_width)
+    return line if max_width is None else cut(line, max_width).replace("……", "…")
 
 
 def _choose(columns: Sequence[Column], widths: Sequence[int], max_width: int) -> list[int]:

@@ -64,7 +64,12 @@ SOURCES = {
     "asset": (("ls", "--all"), ("show", RAW, OLD), ("ls", "--remote"), ("wait", RAW)),
     "file": (("files", RAW),),
     "tag": (("tags",),),
-    "plan": (("archive", RAW, VIEWED, "--dry-run"), ("rm", OLD, "--dry-run")),
+    "plan": (
+        ("archive", RAW, VIEWED, "--dry-run"),
+        ("rm", OLD, "--dry-run"),
+        ("tags", "rename", "raw", "primary", "--dry-run"),
+        ("tags", "merge", "raw", "--into", "primary", "--dry-run"),
+    ),
     "outcome": (("edit", RAW, "--add-tag", "new"), ("undo",), ("redo",), ("log", "1")),
     "entry": (("log",),),
     "share": (("stats",),),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from coexplorer.cli.format import wrap
 from coexplorer.text import width
 from tests.support.program import TIMEOUT_S, Program, program_command
 from tests.support.server import DERIVED, OLD, RAW
@@ -368,3 +369,36 @@ def test_it_is_said_whose_wait_it_is(
     with typing(program, "show", RAW, columns=120) as terminal:
         assert terminal.wait() == 0
     assert said in terminal.plain
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+@pytest.mark.parametrize("args", [("doctor",), ("show", RAW), ("log",), ("profiles",), ("stats",)])
+def test_nothing_is_broken_inside_a_word(
+    program: Program, args: tuple[str, ...], columns: int
+) -> None:
+    program.ok("sync")
+    program.ok("edit", RAW, "--add-tag", "of several words", "--description", "Twelve words " * 6)
+    program.ok("config", "set", "profiles.acme.domain", "codeocean.a-rather-long-name.example.com")
+    with typing(program, *args, columns=columns) as terminal:
+        terminal.wait()
+    for line in terminal.plain.splitlines():
+        first, _, rest = line.strip().partition(" ")
+        # A word that is longer than the line is the terminal's to break.
+        is_long = any(width(word) + 23 > columns for word in (first, *rest.split()))
+        assert width(line) <= columns or is_long, line
+        assert "……" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "cells", "lines"),
+    [
+        ("", 5, [""]),
+        ("one two three", 7, ["one two", "three"]),
+        ("one two three", 3, ["one", "two", "three"]),
+        ("  indented words", 10, ["  indented", "words"]),
+        ("鼠鼠 鼠鼠", 8, ["鼠鼠", "鼠鼠"]),
+        ("/a/long/path is here", 6, ["/a/long/path", "is", "here"]),
+    ],
+)
+def test_wrap(text: str, cells: int, lines: list[str]) -> None:
+    assert wrap(text, cells) == lines
