@@ -68,6 +68,8 @@ def explain_trouble(path: Path, error: Exception) -> tuple[str, str]:
         return str(error.strerror), ""
     if isinstance(error, OSError):
         return explain_os(error)
+    if path.is_dir():
+        return explain_os(IsADirectoryError(errno.EISDIR, ""))
     code = sqlite3.SQLITE_FULL if lacks_room(path, error) else code_of(error)
     if code in _REASONS:
         return _REASONS[code]

@@ -694,3 +694,23 @@ def test_certificates_that_cannot_be_read_are_told_whatever_the_network_does(
     expect(rows, "certificates", "fault", variable, "/nosuch.pem")
     assert rows["network"]["state"] == "fault"
     assert rows["connection"]["state"] == "skipped"
+
+
+@pytest.mark.parametrize("kind", ["catalog", "journal"])
+def test_a_folder_where_a_file_should_be_is_told(known: Program, kind: str) -> None:
+    path = find_file(f"{kind}s")
+    for each in path.parent.glob(f"{path.name}*"):
+        if each.is_file():
+            each.unlink()
+    path.mkdir()
+    rows = read(known(*DOCTOR))
+    expect(rows, kind, "fault", f"{path}", "it is a folder, not a file", "move that folder away")
+    for command in (("log",), ("edit", RAW, "--add-tag", "x")):
+        if kind == "journal":
+            assert "it is a folder, not a file" in known(*command).err
+
+
+def test_a_catalog_that_no_profile_uses_is_no_trouble(known: Program) -> None:
+    known.env |= {"CODEOCEAN_DOMAIN": "", "CODEOCEAN_TOKEN": ""}
+    rows = read(known(*DOCTOR))
+    expect(rows, "catalog", "skipped", "no profile to check")
