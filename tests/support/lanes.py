@@ -34,6 +34,7 @@ _BY_SUPPORT = {
     "tests.support.namespaces": "slow",
     "tests.support.company": "slow",
     "tests.support.trouble": "slow",
+    "tests.support.judges": "slow",
     "benchmarks.pty_session": "slow",
 }
 _PROGRAMS = {"subprocess", "multiprocessing", "pty"}
