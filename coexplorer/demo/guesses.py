@@ -1,4 +1,4 @@
-"""What no document says about sharing and custom metadata: one answer each, to be changed here.
+"""What no document says of sharing, refusals and metadata: one answer each, to be changed here.
 
 A test of a client can set another answer (`DemoServer.guesses`): a client has to work with either.
 """
@@ -24,6 +24,10 @@ class Guesses(msgspec.Struct, frozen=True):
         sharers: Whether owners alone may change permissions, or editors too.
         metadata: Whether the custom metadata of a PUT replace all that the asset has, or are merged
             into it key by key. Null or left out, they always stay.
+        empty_permissions: Whether what nobody has is shown by a GET of permissions (as empty lists
+            and ``none``), or left out.
+        refusals: Whether a 403 says what is missing, a scope of the token or a right of the person,
+            or is the same for all.
         required: Whether a PUT or a create may leave out a field that the schema requires.
     """
 
@@ -32,5 +36,7 @@ class Guesses(msgspec.Struct, frozen=True):
     permissions: Literal["replace", "add"] = "replace"
     unset_list: Literal["keep", "clear"] = "keep"
     sharers: Literal["owners", "editors"] = "owners"
+    empty_permissions: Literal["shown", "left out"] = "shown"
+    refusals: Literal["told apart", "alike"] = "told apart"
     metadata: Literal["replace", "merge"] = "replace"
     required: Literal["optional", "enforced"] = "optional"

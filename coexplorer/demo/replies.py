@@ -7,6 +7,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from coexplorer.demo.guesses import Guesses
+
+FORBIDDEN = 403
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -34,10 +38,12 @@ def build_raw_reply(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
 
 
-def answer_refusal(_: Request, error: Exception) -> Response:
+def answer_refusal(request: Request, error: Exception) -> Response:
     """Turn a `Refusal`, or the router's own 404 or 405, into a reply."""
     if isinstance(error, Refusal):
-        return build_reply({"message": error.message}, error.status)
+        guesses: Guesses = request.app.state.deployment.guesses
+        alike = error.status == FORBIDDEN and guesses.refusals == "alike"
+        return build_reply({"message": "Forbidden" if alike else error.message}, error.status)
     if isinstance(error, HTTPException):
         reply = build_reply({"message": error.detail}, error.status_code)
         reply.headers.update(error.headers or {})

@@ -57,7 +57,10 @@ async def get_permissions(request: Request) -> Response:
     user = sign_in(request).user
     asset = get_asset(request, user)
     check_reader(asset, user)
-    return build_reply(_describe(asset))
+    told = _describe(asset)
+    if get_deployment(request).guesses.empty_permissions == "left out":
+        told = {key: value for key, value in told.items() if value not in ([], "none", False)}
+    return build_reply(told)
 
 
 async def set_permissions(request: Request) -> Response:

@@ -189,6 +189,9 @@ def _checked_offset(key: str, offset: int | None) -> int:
 
 
 def _check_filter(each: Filter) -> None:
-    given = [part for part in (each.value, each.values, each.range) if part is not None]
+    bounds = (each.range.min, each.range.max) if each.range else ()
+    if each.range and bounds == (None, None):
+        raise Refusal(400, "bad request: a range needs one of min and max")
+    given = [part for part in (each.value, each.values or None, each.range) if part is not None]
     if not each.key or len(given) != 1:
         raise Refusal(400, "bad request: a filter has a key and one of value, values and range")

@@ -117,6 +117,23 @@ def test_status_is_answered_with_a_message_and_nothing_is_carried_out(
     assert client.put("data_assets/a1", json={"name": "n"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ('["the asset is in use", "the id is unknown"]', "application/json"),
+        ("upstream is away", "text/plain; charset=utf-8"),
+        ('{"errors": [{"title": "no"}]}', "application/json"),
+    ],
+)
+def test_refusal_can_have_any_body(
+    platform: Platform, client: httpx.Client, body: str, kind: str
+) -> None:
+    [rule] = parse_script(f"POST ** 400 body='{body}'")
+    platform.plan.add(rule.status, rule.method, rule.path, body=rule.body)
+    reply = client.post("data_assets/search", json={})
+    assert (reply.status_code, reply.text, reply.headers["content-type"]) == (400, body, kind)
+
+
 def test_retry_after_is_given_in_seconds_or_as_a_date(
     platform: Platform, client: httpx.Client
 ) -> None:

@@ -187,3 +187,40 @@ def test_flags_and_numbers_may_come_as_text(http: httpx.Client) -> None:
     assert find_ids(http, archived="True") == find_ids(http, archived=True) == [OLD]
     assert find_ids(http, favorite="true", limit="5") == [RAW]
     assert find_ids(http, archived="false", offset="1") == find_ids(http, archived=False)[1:]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {},
+        {"range": {}},
+        {"range": {"min": None, "max": None}},
+        {"values": []},
+        {"value": None, "values": None, "range": None},
+        {"value": "x", "range": {"min": 1}},
+        {"range": {"min": "low"}},
+    ],
+)
+def test_filter_that_asks_for_nothing_is_refused(
+    server: DemoServer, part: dict[str, object]
+) -> None:
+    with open_http(server) as http:
+        body = {"filters": [{"key": "age", **part}]}
+        assert http.post("data_assets/search", json=body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ({"range": {"min": 61, "max": None}, "value": None, "exclude": None}, {RAW}),
+        ({"range": {"min": None, "max": 61}, "values": None}, {RAW}),
+        ({"range": {"min": "61"}, "exclude": "false"}, {RAW}),
+        ({"range": {"max": 60}}, set()),
+    ],
+)
+def test_range_may_have_one_end(
+    server: DemoServer, part: dict[str, object], expected: set[str]
+) -> None:
+    with open_http(server) as http:
+        reply = http.post("data_assets/search", json={"filters": [{"key": "age", **part}]})
+    assert {asset["id"] for asset in reply.json()["results"]} == expected

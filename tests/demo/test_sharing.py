@@ -179,6 +179,23 @@ def test_other_answers_to_what_is_not_documented(server: DemoServer) -> None:
         assert server.store.get(RAW).custom_metadata == {"subject id": "655019", "age": 62}
 
 
+def test_what_nobody_has_can_be_left_out_of_the_permissions(server: DemoServer) -> None:
+    server.guesses = Guesses(empty_permissions="left out")
+    with open_http(server) as http:
+        assert read(http) == {"users": [{"email": MAYA, "role": "owner"}]}
+        assert permit(http, everyone="discoverable") == 204
+        assert set(read(http)) == {"users", "everyone"}
+
+
+def test_refusals_can_be_all_the_same(server: DemoServer) -> None:
+    server.guesses = Guesses(refusals="alike")
+    with open_http(server) as mine, open_http(server, read_only=True) as reader:
+        for http, path in ((mine, VIEWED), (reader, RAW)):
+            reply = http.put(f"data_assets/{path}", json={"name": "n"})
+            assert (reply.status_code, reply.json()) == (403, {"message": "Forbidden"})
+        assert mine.put(f"data_assets/{RAW}", json={"name": ""}).json()["message"] != "Forbidden"
+
+
 def test_share_assets_shows_the_parts_to_those_who_were_added(server: DemoServer) -> None:
     added = {"users": [{"email": PRIYA, "role": "owner"}]}
     with open_http(server) as http, open_http(server, user=2) as priya:

@@ -19,6 +19,7 @@ FAULT is one of:
     The reply comes ``seconds`` (1) late; other rules may still strike the request.
 A number (``401``, ``403``, ``404``, ``409``, ``429``, ``500``, ``502``, ``503``, ``504``, …)
     That status with ``{"message": …}`` (``message="…"``); nothing is carried out.
+    ``body="…"`` is sent instead, as it is: real platforms also answer with a list, or with text.
     ``retry-after=N`` adds the header in seconds, ``retry-after=date+N`` as an HTTP date.
 ``reset``
     The request is carried out, half of the reply is sent, then the connection is reset (TCP RST).

@@ -181,6 +181,8 @@ def _build_refusal(rule: Rule, now: float) -> Reply:
         refusal = MESSAGES.get(status, "").title()
         title = f"{status} {refusal}" if refusal else "Sign in"
         kind, body = b"text/html; charset=utf-8", HTML.format(title=title).encode()
+    elif rule.body:
+        kind, body = _find_kind(rule.body), rule.body.encode()
     else:
         message = rule.message or MESSAGES.get(status, "the platform said no")
         kind, body = b"application/json", json.dumps({"message": message}).encode()
@@ -188,6 +190,14 @@ def _build_refusal(rule: Rule, now: float) -> Reply:
     if retry_after := rule.build_retry_after(now):
         headers.append((b"retry-after", retry_after.encode("latin-1")))
     return Reply(status, headers, b"").with_body(body)
+
+
+def _find_kind(body: str) -> bytes:
+    try:
+        json.loads(body)
+    except ValueError:
+        return b"text/plain; charset=utf-8"
+    return b"application/json"
 
 
 def _break_paging(rule: Rule, reply: Reply) -> Reply:

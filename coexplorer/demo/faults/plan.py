@@ -55,6 +55,7 @@ class Rule:
         status: For `FaultKind.STATUS` and `FaultKind.HTML`.
         seconds: For `FaultKind.LATENCY`, and between the pieces of a `FaultKind.DRIP`.
         piece_bytes: Size of a piece of a `FaultKind.DRIP`.
+        body: Body of a refusal instead of JSON with its message; empty for none.
         retry_after: The header's text, or ``date+N`` for an HTTP date N seconds from the reply.
         renew: After how many refusals an expired token is good again; None: when told.
         matched: How many requests fitted method and path so far.
@@ -70,6 +71,7 @@ class Rule:
     after: int = 0
     status: int = 200
     message: str = ""
+    body: str = ""
     retry_after: str = ""
     seconds: float = 1.0
     piece_bytes: int = 1
@@ -162,6 +164,7 @@ class FaultPlan:
         after: int = 0,
         status: int = 200,
         message: str = "",
+        body: str = "",
         retry_after: str | float = "",
         seconds: float | None = None,
         piece_bytes: int = 1,
@@ -179,6 +182,7 @@ class FaultPlan:
             after: Spare the first N; for `FaultKind.EXPIRE`, the first N requests of each token.
             status: Of `FaultKind.HTML`, or of `FaultKind.STATUS`.
             message: What the refusal says.
+            body: What it says instead: as JSON where it is that, else as plain text.
             retry_after: Seconds, or a ready header value, or ``date+N``.
             seconds: Of latency (1), or between the pieces of a drip (0.05).
             piece_bytes: Of a drip.
@@ -200,6 +204,7 @@ class FaultPlan:
             after=after,
             status=kind if isinstance(kind, int) else status,
             message=message,
+            body=body,
             retry_after=str(retry_after),
             seconds=seconds,
             piece_bytes=piece_bytes,

@@ -21,6 +21,7 @@ class _Options(TypedDict, total=False):
     after: int
     status: int
     message: str
+    body: str
     retry_after: str
     seconds: float
     piece_bytes: int
@@ -28,7 +29,7 @@ class _Options(TypedDict, total=False):
 
 
 _COUNTS = ("nth", "every", "times", "after", "status", "bytes", "renew")
-_OPTIONS = (*_COUNTS, "seconds", "retry-after", "message")
+_OPTIONS = (*_COUNTS, "seconds", "retry-after", "message", "body")
 
 
 def parse_script(text: str) -> list[Rule]:
@@ -79,6 +80,8 @@ def _parse_options(words: list[str]) -> _Options:
             raise ValueError(f"unknown option {word!r}: one of {', '.join(_OPTIONS)}, with =")
         if name == "message":
             options["message"] = value
+        elif name == "body":
+            options["body"] = value
         elif name == "retry-after":
             float(value.removeprefix("date+"))
             options["retry_after"] = value
