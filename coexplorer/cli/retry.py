@@ -228,7 +228,7 @@ def _each(
         choose: Which of those that are kept, where no number was given.
         do: Does it to one, says what it did, and returns its exit code.
     """
-    from coexplorer.library.bulk import concerns_all
+    from coexplorer.library.refusals import concerns_all
 
     async def work(library: Library) -> set[int]:
         kept = await library.log.kept()

@@ -9,24 +9,27 @@ import anyio
 import msgspec
 
 from coexplorer.errors import (
-    CatalogError,
     CoexplorerError,
     InvalidField,
     JournalError,
-    NotSignedIn,
-    NotThere,
-    Refused,
-    Unreachable,
 )
 from coexplorer.fields import changed_fields
+from coexplorer.library.batch_reports import (
+    BatchReports,
+    group_by_asset,
+    no_batch,
+    read_outcome,
+    tell_unsent,
+)
 from coexplorer.library.context import Context
 from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
-from coexplorer.library.entries import DONE, Action, Entry, EntryDraft, Purpose, State
+from coexplorer.library.entries import Action, Entry, EntryDraft, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.judge import allow_unfit
 from coexplorer.library.plans import Change, Plan, PlanItem, build_plan, keep_fit
 from coexplorer.library.reading import search_time
+from coexplorer.library.refusals import concerns_all
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
 from coexplorer.library.selection import Fit, fit_query
 from coexplorer.library.settle import settle_entries
@@ -59,6 +62,7 @@ class Bulk:
     def __init__(self, context: Context, editor: Editor) -> None:
         self._context = context
         self._editor = editor
+        self._reports = BatchReports(context)
 
     async def plan(
         self,
@@ -167,7 +171,7 @@ class Bulk:
 
     async def report(self, batch_id: int) -> BatchReport:
         """See `Changes.report`."""
-        return await self._report(batch_id, {})
+        return await self._reports.report(batch_id)
 
     async def resume(
         self,
@@ -242,7 +246,7 @@ class Bulk:
                 for entry in await self._context.run(journal.entries_of, batch_id)
                 if entry.id in ours and entry.state is State.PLANNED
             ]
-            groups = _by_asset(entries)
+            groups = group_by_asset(entries)
             todo = iter(groups)
             tally.total = len(groups)
             tally.tell(None)
@@ -259,8 +263,8 @@ class Bulk:
             for group in groups:
                 if group[0].asset_id not in tally.results:
                     tally.note_untried(group)
-        report = await self._report(batch_id, tally.results)
-        return report if unwritten is None else _tell_unsent(report, ours, unwritten)
+        report = await self._reports.report(batch_id, tally.results)
+        return report if unwritten is None else tell_unsent(report, ours, unwritten)
 
     async def _abandon(
         self, batch_id: int, hopeless: CoexplorerError | None, *, stopped: bool
@@ -289,58 +293,8 @@ class Bulk:
         except CoexplorerError as error:
             read = self._context.journal.entry
             noted = [await self._context.run(read, entry.id) for entry in entries]
-            outcome = _read_outcome([entry for entry in noted if entry is not None])
+            outcome = read_outcome([entry for entry in noted if entry is not None])
             return msgspec.structs.replace(outcome, error=error)
-
-    async def _find_unarchived(self, groups: Iterable[Sequence[Entry]]) -> set[AssetId]:
-        """Return what was archived, to be deleted, and is known not to be archived any more."""
-        left = [
-            group[-1].asset_id
-            for group in groups
-            if group[-1].state not in DONE and any(_has_archived(entry) for entry in group)
-        ]
-        try:
-            records = await self._context.records(left) if left else []
-        except CatalogError as error:
-            self._context.note_catalog_problem(error)
-            return set()
-        return {each.asset.id for each in records if each.membership.archived is False}
-
-    async def _report(self, batch_id: int, results: dict[AssetId, EditResult]) -> BatchReport:
-        """Say what became of each asset; `results` know more of errors than the journal."""
-        journal = self._context.journal
-        batch = await self._context.run(journal.batch, batch_id)
-        if batch is None:
-            raise no_batch(batch_id)
-        entries = await self._context.run(journal.entries_of, batch_id)
-        groups = _by_asset(entries)
-        unarchived = await self._find_unarchived(groups)
-        found = []
-        for group in groups:
-            noted = _read_outcome(group)
-            if noted.state in (State.PLANNED, State.INTENDED):
-                noted = msgspec.structs.replace(noted, error=_under_way())
-            known = results.get(noted.asset_id)
-            # An outcome that could not be written down is known anyway.
-            open_still = noted.state in (State.PLANNED, State.INTENDED)
-            trusted = known and (known.state in DONE or open_still or known.state is noted.state)
-            result = known if known and trusted else noted
-            if result.action is Action.DELETE and result.state not in DONE:
-                # The archiving before it was done: whoever looks for the asset must know.
-                archived = any(_has_archived(entry) for entry in group)
-                archived = archived and result.asset_id not in unarchived
-                result = msgspec.structs.replace(result, archived=archived)
-            found.append(result)
-        given_up = await self._context.run(journal.find_given_up, batch_id)
-        kept = {entry.id for entry in given_up}
-        withdrawn = {entry.id for entry in entries if entry.reverses in kept}
-        found = [
-            msgspec.structs.replace(result, withdrawn=True)
-            if result.entry_id in withdrawn and result.state in DONE
-            else result
-            for result in found
-        ]
-        return BatchReport(batch_id, batch.title, tuple(found), tuple(given_up))
 
 
 class _Tally:
@@ -380,58 +334,3 @@ class _Tally:
         if self._progress:
             done = len(self.results)
             self._progress(BatchProgress(self._batch_id, done, self._failed, self.total, result))
-
-
-def _tell_unsent(report: BatchReport, ours: frozenset[int], error: JournalError) -> BatchReport:
-    """Say of what was planned, and not begun, that it is unsent, and why."""
-    reason = JournalError(
-        f"not sent: {error.message.removesuffix(', so nothing was sent')}",
-        hint=error.hint,
-        disk_is_full=error.disk_is_full,
-    )
-    return msgspec.structs.replace(
-        report,
-        results=tuple(
-            msgspec.structs.replace(result, state=State.UNSENT, error=reason)
-            if result.entry_id in ours and result.state is State.PLANNED
-            else result
-            for result in report.results
-        ),
-    )
-
-
-def no_batch(batch_id: int) -> NotThere:
-    """Return the error for a number that is no batch's."""
-    return NotThere(f"there is no change {batch_id}", hint="coexplorer log shows their numbers")
-
-
-def _under_way() -> Refused:
-    return Refused("another process is about to send it", hint="wait for it, then see the log")
-
-
-def _by_asset(entries: Iterable[Entry]) -> list[list[Entry]]:
-    """Return the entries of each asset; what goes on with a batch adds to one that is there."""
-    groups: dict[str | int, list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault(entry.asset_id or entry.id, []).append(entry)
-    return list(groups.values())
-
-
-def _read_outcome(entries: Sequence[Entry]) -> EditResult:
-    """Say how far an asset got: the first entry that is not done, or the last, says so.
-
-    What was to be done with it is what the last one does, whichever came before.
-    """
-    deciding = next((entry for entry in entries if entry.state not in DONE), entries[-1])
-    return msgspec.structs.replace(read_result(deciding), action=entries[-1].action)
-
-
-def _has_archived(entry: Entry) -> bool:
-    return entry.action is Action.ARCHIVE and entry.state in DONE
-
-
-def concerns_all(error: CoexplorerError) -> bool:
-    """Tell whether an error would meet every other asset too, so that the rest is not tried."""
-    if isinstance(error, Unreachable):
-        return not error.outcome_unknown
-    return isinstance(error, NotSignedIn | JournalError)

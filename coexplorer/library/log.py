@@ -5,7 +5,7 @@ It only reads the journal; `library.changes` acts on what is in it.
 
 from __future__ import annotations
 
-from coexplorer.library.bulk import no_batch
+from coexplorer.library.batch_reports import no_batch
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Batch, Entry, Purpose, Reason
 

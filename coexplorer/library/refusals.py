@@ -1,4 +1,4 @@
-"""Which failures are final, as the same change would be refused again, and which are not. Pure."""
+"""What a failure means for the change that met it, and for those after it. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from coexplorer.errors import (
     EditConflict,
     Forbidden,
     InvalidField,
+    JournalError,
     NotFound,
+    NotSignedIn,
     Refused,
     Rejected,
+    Unreachable,
 )
 from coexplorer.library.entries import State
 
@@ -66,3 +69,10 @@ def failed_state(error: CoexplorerError, *, sent: bool) -> State:
     if is_final(error):
         return State.REFUSED
     return State.SKIPPED if isinstance(error, Refused) else State.UNSENT
+
+
+def concerns_all(error: CoexplorerError) -> bool:
+    """Tell whether an error would meet every other asset too, so that the rest is not tried."""
+    if isinstance(error, Unreachable):
+        return not error.outcome_unknown
+    return isinstance(error, NotSignedIn | JournalError)

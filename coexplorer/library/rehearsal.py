@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import anyio
 import msgspec
 
-from coexplorer.errors import ApiError, NotFound, NotSignedIn, Unreachable
+from coexplorer.errors import ApiError, NotFound
 from coexplorer.fields import Fields
 from coexplorer.library.context import FETCHED_AT_ONCE, Context
 from coexplorer.library.entries import GIVEN_UP, Action, Entry, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.reconcile import Reconciler
+from coexplorer.library.refusals import concerns_all
 from coexplorer.library.results import describe_left_alone
 from coexplorer.library.reversal import Reversal
 from coexplorer.library.settle import find_archived, settle_edits
@@ -113,8 +114,8 @@ class Rehearsal:
                     seen[asset_id] = await self._look_at(asset_id, archiving=asset_id in archiving)
                 except ApiError as error:
                     seen[asset_id] = _Seen(error)
-                    if isinstance(error, Unreachable | NotSignedIn):
-                        hopeless.append(error)  # it would meet all others too
+                    if concerns_all(error):
+                        hopeless.append(error)
                 if heard is not None:
                     heard(len(seen))
 
