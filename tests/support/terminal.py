@@ -60,7 +60,7 @@ class Terminal:
         self, keys: str, condition: Callable[[], bool], timeout_s: float = 60
     ) -> None:
         """Type the same again and again until something has happened."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + stretched(timeout_s)
         while not condition():
             assert time.monotonic() < deadline, f"it did not happen: {self.plain!r}"
             self.send(keys)
@@ -79,7 +79,7 @@ class Terminal:
         deadline = time.monotonic() + stretched(timeout_s)
         while self._read():
             assert time.monotonic() < deadline, f"it did not end: {self.plain!r}"
-        return self.process.wait(timeout_s)
+        return self.process.wait(stretched(timeout_s))
 
     def hang_up(self) -> None:
         """Take the terminal away, as a closed window or a killed tmux does."""
