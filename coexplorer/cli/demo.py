@@ -16,7 +16,7 @@ import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.calling import find_call
-from coexplorer.cli.demo_data import DEFAULT_ASSETS, Samples, fill, load_faults
+from coexplorer.cli.demo_data import DEFAULT_ASSETS, Samples, fill, load_faults, load_schema
 from coexplorer.cli.demo_server import ServerProcess
 from coexplorer.cli.format import plural
 from coexplorer.cli.launch import is_usable, open_app
@@ -53,6 +53,12 @@ def _data_options(command: Command) -> Command:
             "--as-admin",
             is_flag=True,
             help="Let the first user change and delete all imported assets, as an admin can.",
+        ),
+        click.option(
+            "--schema",
+            type=FilledPath(exists=True, dir_okay=False),
+            help="Take the schema of the custom metadata from a file, as the platform's"
+            " GET custom_metadata gives it.",
         ),
         click.option(
             "--faults",
@@ -114,6 +120,7 @@ def serve_command(
     count: int | None,
     export: Path | None,
     as_admin: bool,
+    schema: Path | None,
     script: Path | None,
     as_json: bool,
     until_stdin_ends: bool,
@@ -132,8 +139,11 @@ def serve_command(
     if fresh:
         with tell_trouble(data):
             empty_folder(data)
+    fields = load_schema(schema)
     server = DemoServer(data, dialect=dialect, port=port, faults=load_faults(script))
     try:
+        if fields is not None:
+            server.metadata_fields = fields
         with tell_trouble(data):
             samples = Samples(count, seed, date)
             left_out = fill(server, samples, export=export, as_admin=as_admin)
@@ -193,6 +203,7 @@ def demo_command(
     port: int,
     export: Path | None,
     as_admin: bool,
+    schema: Path | None,
     script: Path | None,
     tour: bool,
     no_app: bool,
@@ -220,6 +231,7 @@ def demo_command(
         options = ["--dialect", dialect, "--port", str(port), *samples.options]
         options += [] if export is None else ["--import", str(export)]
         options += ["--as-admin"] if as_admin else []
+        options += [] if schema is None else ["--schema", str(schema)]
         options += [] if script is None else ["--faults", str(script)]
         process = ServerProcess(paths.demo_dir / "server", options)
         with process as server, announce(paths.demo_dir, server):

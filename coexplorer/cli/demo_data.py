@@ -58,6 +58,22 @@ def load_faults(script: Path | None) -> Any:
         raise click.UsageError(f"{script}: {error}") from None
 
 
+def load_schema(file: Path | None) -> Any:
+    """Read a schema of custom metadata; None: there is none.
+
+    Raises:
+        click.UsageError: It is none.
+    """
+    from coexplorer.demo.metadata import parse_schema
+
+    if file is None:
+        return None
+    try:
+        return parse_schema(file.read_bytes())
+    except ValueError as error:
+        raise click.UsageError(f"{file}: not a schema: {error}") from None
+
+
 def fill(server: DemoServer, samples: Samples, *, export: Path | None, as_admin: bool) -> int:
     """Put assets into a new server; one that has some keeps them.
 

@@ -31,7 +31,7 @@ def build_app(deployment: Deployment) -> Starlette:
 
     app = Starlette(
         routes=[
-            Mount(PREFIX, Router(build_routes(deployment.dialect), redirect_slashes=False)),
+            Mount(PREFIX, Router(build_routes(deployment), redirect_slashes=False)),
             Route("/storage/{asset_id}/{path:path}", routes_files.send_file),
         ],
         middleware=[Middleware(_SlashTaker)],
@@ -42,8 +42,9 @@ def build_app(deployment: Deployment) -> Starlette:
     return app
 
 
-def build_routes(dialect: Dialect) -> list[Route]:
-    """Return the calls of a dialect, below ``/api/v1``."""
+def build_routes(deployment: Deployment) -> list[Route]:
+    """Return the calls that a deployment has, below ``/api/v1``."""
+    dialect, version = deployment.dialect, deployment.version
     asset = "/data_assets/{asset_id}"
     calls = [
         Route("/data_assets", routes_assets.create, methods=["POST"]),
@@ -62,14 +63,17 @@ def build_routes(dialect: Dialect) -> list[Route]:
         ]
     else:
         calls += [
-            Route("/custom_metadata", routes_assets.get_custom_metadata),
             Route("/data_assets/search", routes_search.search_current, methods=["POST"]),
             Route(f"{asset}/files", routes_files.list_files, methods=["POST"]),
-            Route(f"{asset}/permissions", routes_permissions.get_permissions),
             Route(f"{asset}/transfer", routes_assets.transfer, methods=["POST"]),
-            Route(f"{asset}/files/urls", routes_files.get_file_urls),
             Route(f"{asset}/files/download_url", routes_files.get_download_url),
         ]
+    added = [
+        ((3, 9), Route("/custom_metadata", routes_assets.get_custom_metadata)),
+        ((4, 0), Route(f"{asset}/files/urls", routes_files.get_file_urls)),
+        ((4, 3), Route(f"{asset}/permissions", routes_permissions.get_permissions)),
+    ]
+    calls += [route for since, route in added if since <= version]
     return [
         *calls,
         Route(asset, routes_assets.get_one),

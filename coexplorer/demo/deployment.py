@@ -30,6 +30,7 @@ class Deployment:
         signing_key: Key of the URLs of files, hexadecimal.
         creation_s: Seconds that a creation takes at least.
         url_lifetime_s: Seconds for which the URL of a file is good.
+        version: What it says its version is; None: what its dialect does.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Deployment:
         hooks: Hooks,
         creation_s: float,
         url_lifetime_s: float,
+        version: tuple[int, ...] | None = None,
     ) -> None:
         self.data = data
         self.store = store
         self.dialect = dialect
+        self.version = version or VERSIONS[dialect]
         self.users = tuple(users)
         self.sign_in = sign_in
         self.signing_key = signing_key
@@ -61,7 +64,9 @@ class Deployment:
     def describe(self, asset: StoredAsset, *, created: bool = False) -> dict[str, object]:
         """Return the asset object of a reply."""
         owner = next((user.id for user in self.users if user.email == asset.owner), asset.owner)
-        return build_object(asset, self.dialect, owner_id=owner, created=created)
+        return build_object(
+            asset, self.dialect, owner_id=owner, created=created, version=self.version
+        )
 
     def start_job(self, job: Coroutine[object, object, None]) -> None:
         """Run something in the background until it ends or the server does."""
@@ -95,7 +100,7 @@ def sign_in(request: Request, *, to_write: bool = False) -> SignedIn:
             newer server.
     """
     deployment = get_deployment(request)
-    _check_version(request, deployment.dialect)
+    _check_version(request, deployment.version)
     signed_in = deployment.sign_in.check(request.headers.get("authorization"))
     if signed_in is None:
         raise Refusal(401, "Unauthorized: the access token is missing, wrong or expired")
@@ -152,7 +157,7 @@ def check_owner(asset: StoredAsset, user: User) -> None:
         raise Refusal(403, "Forbidden: only an owner of this data asset can do that")
 
 
-def _check_version(request: Request, dialect: Dialect) -> None:
+def _check_version(request: Request, version: tuple[int, ...]) -> None:
     """Check ``Min-Server-Version``.
 
     Raises:
@@ -163,7 +168,6 @@ def _check_version(request: Request, dialect: Dialect) -> None:
         return
     if not _VERSION.fullmatch(wanted.strip()):
         raise Refusal(400, f"bad request: Min-Server-Version {wanted[:80]!r} is not a version")
-    version = VERSIONS[dialect]
     parts = tuple(int(part) for part in wanted.strip().split("."))
     if parts > version:
         mine = ".".join(map(str, version))

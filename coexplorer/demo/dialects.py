@@ -27,7 +27,12 @@ class Dialect(StrEnum):
 
 
 VERSIONS = {Dialect.LEGACY: (2, 10, 0), Dialect.V3_0: (3, 0, 0), Dialect.CURRENT: (4, 8, 0)}
-"""What each says its version is: it refuses a client that wants a later one."""
+"""What each says its version is, unless told otherwise.
+
+A platform refuses a client that wants a later version, and lacks the calls of later ones.
+"""
+
+OWNER_EMAIL_SINCE = (4, 3)
 
 LATER_TYPES = ("combined", "model")
 """Types of asset that came with 3.1: before, an asset of one is not there."""
@@ -44,7 +49,12 @@ _encoder = msgspec.json.Encoder()
 
 
 def build_object(
-    asset: StoredAsset, dialect: Dialect, *, owner_id: str, created: bool = False
+    asset: StoredAsset,
+    dialect: Dialect,
+    *,
+    owner_id: str,
+    created: bool = False,
+    version: tuple[int, ...] | None = None,
 ) -> dict[str, object]:
     """Return the asset object of a reply.
 
@@ -53,6 +63,7 @@ def build_object(
         dialect: Whose spelling.
         owner_id: The platform's id of the owner.
         created: Whether this replies to a create, which old platforms spell differently.
+        version: Of a platform of today's dialect, which may lack a field; None: the newest.
     """
     if dialect is Dialect.LEGACY:
         known = _legacy_object(asset, created=created)
@@ -60,6 +71,8 @@ def build_object(
         known = _v3_0_object(asset)
     else:
         known = _current_object(asset, owner_id)
+        if version is not None and version < OWNER_EMAIL_SINCE:
+            del known["owner_email"]
     # What was imported is the deployment's own, in whatever spelling.
     return overlay(asset, known) if asset.wire else known
 

@@ -11,17 +11,30 @@ from coexplorer.demo.importing import is_same_json
 from coexplorer.demo.samples import METADATA_FIELDS
 
 
-class SchemaField(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class SchemaField(msgspec.Struct, frozen=True, omit_defaults=True):
     """One field of the schema, as it goes over the wire."""
 
     name: str
     type: Literal["string", "number", "date"]
-    range: dict[str, float] | None = None
-    allowed_values: tuple[str, ...] | None = None
-    multiple: bool = False
+    range: dict[str, float | None] | None = None
+    allowed_values: tuple[str | float, ...] | None = None
+    multiple: bool | None = False
     units: str | None = None
     category: str | None = None
-    required: bool = False
+    required: bool | None = False
+
+
+class _Schema(msgspec.Struct, frozen=True):
+    fields: tuple[SchemaField, ...] | None = None
+
+
+def parse_schema(content: bytes) -> tuple[SchemaField, ...]:
+    """Read a deployment's schema as ``GET custom_metadata`` gives it.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return msgspec.json.decode(content, type=_Schema).fields or ()
 
 
 FIELDS = msgspec.convert(METADATA_FIELDS, tuple[SchemaField, ...])
@@ -85,14 +98,14 @@ def _find_mistake(field: SchemaField | None, value: object) -> str:
 
 def _find_misfit(field: SchemaField, value: object, number: float | None) -> str:
     """Return how a value does not fit its field; empty if it does."""
-    bounds = field.range or {}
+    low, high = (field.range or {}).get("min"), (field.range or {}).get("max")
     mistake = ""
     if (field.type == "string") != (number is None):
         mistake = "must be text" if field.type == "string" else "must be a number"
-    elif field.allowed_values is not None and value not in field.allowed_values:
-        mistake = f"must be one of {', '.join(field.allowed_values)}"
-    elif number is not None and number < bounds.get("min", number):
-        mistake = f"must be {bounds['min']:g} or more"
-    elif number is not None and number > bounds.get("max", number):
-        mistake = f"must be {bounds['max']:g} or less"
+    elif field.allowed_values and value not in field.allowed_values:
+        mistake = f"must be one of {', '.join(map(str, field.allowed_values))}"
+    elif number is not None and low is not None and number < low:
+        mistake = f"must be {low:g} or more"
+    elif number is not None and high is not None and number > high:
+        mistake = f"must be {high:g} or less"
     return mistake

@@ -48,6 +48,8 @@ class DemoServer:
         faults: Scripted trouble; None: none yet.
         creation_s: Seconds that a creation stays a draft at least.
         url_lifetime_s: Seconds for which the URL of a file is good.
+        version: An earlier version of today's dialect, as ``(4, 2)``: calls that came later are
+            not there.
 
     Raises:
         Refused: Another server runs on the folder, or it holds other things.
@@ -69,6 +71,7 @@ class DemoServer:
         faults: FaultPlan | None = None,
         creation_s: float = 0.0,
         url_lifetime_s: float = 900.0,
+        version: tuple[int, ...] | None = None,
     ) -> None:
         data = data.resolve()
         with ExitStack() as opened, tell_trouble(data):
@@ -92,6 +95,7 @@ class DemoServer:
             hooks=self.hooks,
             creation_s=creation_s,
             url_lifetime_s=url_lifetime_s,
+            version=version,
         )
         gated = GatedApp(build_app(self._deployment), self.hooks)
         self._app: ASGIApp = RecordingApp(FaultMiddleware(gated, self.faults), self.log)

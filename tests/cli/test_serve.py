@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import httpx
 import pytest
 
 from coexplorer.cli.values import find_last_moment
@@ -227,6 +228,30 @@ def test_serve_names_a_mistake_in_a_script_of_faults(tmp_path: Path) -> None:
     done = run("serve", "--data", str(tmp_path / "d"), "--faults", str(script))
     assert done.returncode == 2
     assert "exploded" in done.stderr
+
+
+def test_serve_takes_the_schema_of_another_deployment(tmp_path: Path) -> None:
+    schema = tmp_path / "schema.json"
+    field = {"name": "dose", "type": "number", "range": {"min": 1, "max": None}, "new": [1]}
+    other = {"name": "rig", "type": "string", "allowed_values": ["A", "B"], "multiple": None}
+    schema.write_text(json.dumps({"fields": [field, other], "categories": None}))
+    data = ("--data", str(tmp_path / "d"), "--assets", "2")
+    with serving(*data, "--schema", str(schema)) as (_, told):
+        users = told["users"]
+        assert isinstance(users, list)
+        with httpx.Client(base_url=f"{told['url']}/api/v1/", auth=(users[0]["token"], "")) as http:
+            shown = http.get("custom_metadata").json()["fields"]
+            assert [each["name"] for each in shown] == ["dose", "rig"]
+            assert shown[1]["allowed_values"] == ["A", "B"]
+            found = http.post("data_assets/search", json={"ownership": "created"}).json()
+            path = f"data_assets/{found['results'][0]['id']}"
+            for dose, status in ((0, 400), (10**9, 200)):
+                reply = http.put(path, json={"custom_metadata": {"dose": dose}})
+                assert reply.status_code == status
+    schema.write_text('{"fields": 7}')
+    done = run("serve", *data, "--schema", str(schema))
+    assert (done.returncode, "not a schema" in done.stderr) == (2, True)
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("options", [(), ("--fresh",)])

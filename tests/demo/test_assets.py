@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -10,10 +12,11 @@ import pytest
 
 from coexplorer.demo.guesses import Guesses
 from coexplorer.demo.metadata import SchemaField
+from coexplorer.demo.samples import file_tree
 from coexplorer.demo.samples.vocabulary import EXPERIMENTERS
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
-from tests.support.server import DERIVED, OLD, RAW, THEIRS
+from tests.support.server import DERIVED, OLD, RAW, THEIRS, few_assets
 
 
 @pytest.fixture
@@ -182,3 +185,34 @@ def test_schema_can_be_another_one(server: DemoServer, http: httpx.Client) -> No
     draft = {"name": "n", "mount": "m", "tags": [], "source": {"aws": {"bucket": "b"}}}
     reply = http.post("data_assets", json=draft)
     assert (reply.status_code, "'dose' is required" in reply.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("version", "missing"),
+    [
+        ((4, 8), set()),
+        ((4, 3), set()),
+        ((4, 2), {"permissions"}),
+        ((3, 10), {"permissions", "urls"}),
+        ((3, 1), {"permissions", "urls", "schema"}),
+    ],
+)
+def test_version_lacks_the_calls_of_later_ones(
+    tmp_path: Path, version: tuple[int, int], missing: set[str]
+) -> None:
+    calls = {
+        "permissions": f"data_assets/{RAW}/permissions",
+        "urls": f"data_assets/{RAW}/files/urls?path={quote(file_tree(RAW)[0][0])}",
+        "schema": "custom_metadata",
+    }
+    with DemoServer(tmp_path / "data", version=version) as server:
+        server.store.insert(few_assets(*(user.email for user in server.users[:2])))
+        with open_http(server) as http:
+            statuses = {name: http.get(path).status_code for name, path in calls.items()}
+            asset = http.get(f"data_assets/{RAW}").json()
+            share = {"everyone": "viewer"}
+            assert http.post(calls["permissions"], json=share).status_code == 204
+            newer = {"Min-Server-Version": f"{version[0]}.{version[1] + 1}"}
+            assert http.get(f"data_assets/{RAW}", headers=newer).status_code == 400
+    assert {name for name, status in statuses.items() if status in {404, 405}} == missing
+    assert ("owner_email" in asset) == ("permissions" not in missing)
