@@ -103,6 +103,7 @@ ALIASES = {
 
 
 _WIDEST_HELP = 100
+_NARROWEST_HELP = 38
 
 
 class Root(click.Group):
@@ -268,7 +269,7 @@ def _guess_option(error: click.NoSuchOption) -> click.NoSuchOption:
 
 def _help_width() -> int:
     """Return the width of help as click would; its way there imports all of `shutil`."""
-    return max(min(terminal_width(), _WIDEST_HELP) - 2, 50)
+    return max(min(terminal_width(), _WIDEST_HELP) - 2, _NARROWEST_HELP)
 
 
 def _add_examples(command: click.Command, name: str) -> click.Command:

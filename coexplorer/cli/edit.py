@@ -57,7 +57,9 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
             field = FIELD_BY_NAME[name]
             values[name] = split_tags(text) if field.kind is FieldKind.SET else text
             if text and not values[name]:
-                raise click.UsageError(f"{field.option} {text!r} holds none; {''!r} takes all away")
+                raise click.UsageError(
+                    f"{field.option} {text!r} has none in it; {''!r} removes all"
+                )
     return values
 
 

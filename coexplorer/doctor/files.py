@@ -13,6 +13,7 @@ from typing import IO, Final
 from coexplorer.catalog.disk import NoLocksError, try_locks
 from coexplorer.catalog.inspection import inspect_catalog
 from coexplorer.config import Paths, Settings
+from coexplorer.config.paths import find_gone_folder
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
 from coexplorer.errors import FileTrouble, explain_os
 from coexplorer.library.inspection import inspect_journal
@@ -55,6 +56,8 @@ def _open_nameless(folder: Path) -> IO[bytes]:
 def look_at_folders(paths: Paths) -> Iterator[Finding]:
     """See whether the folders can be written, and whose they are."""
     found = [*_find_unwritable(paths), *_find_open(paths)]
+    if (gone := find_gone_folder()) is not None:
+        found.append(tell_error("folders", gone, CheckState.WARNING))
     worst = [each for each in found if each.state is CheckState.FAULT] or found
     if not worst:
         yield pass_check("folders", f"{paths.state_dir} and the others can be written")
@@ -89,7 +92,7 @@ def _find_open(paths: Paths) -> Iterator[Finding]:
             yield Finding(
                 "folders",
                 CheckState.WARNING,
-                f"{folder} is open to others, and what it holds is yours alone",
+                f"{folder} is open to others, and its contents are yours alone",
                 f"run: chmod -R go-rwx {where}",
             )
         if own:

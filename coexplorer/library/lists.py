@@ -147,7 +147,7 @@ def _read_column(text: str) -> list[Named] | None:
     first = next(rows, None)
     if first is None or not is_whole_id(first.cells[0]):
         raise _mistake(
-            f"{head.cells[0]!r} could be a title or an asset's name; a title stands above a "
+            f"{head.cells[0]!r} could be a title or an asset's name; a title comes before a "
             f"column of ids",
             head.line,
         )

@@ -85,6 +85,8 @@ def test_a_current_folder_that_is_gone_keeps_nobody_from_reading(
 ) -> None:
     done = _run_in_a_gone_folder(program, tmp_path, ("show", RAW, "-oids"))
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{RAW}\n", "")
+    done = _run_in_a_gone_folder(program, tmp_path, ("doctor", "-o", "jsonl"))
+    assert "the current folder no longer exists" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def _run_in_a_gone_folder(
     program: Program, tmp_path: Path, args: tuple[str, ...]
 ) -> subprocess.CompletedProcess[str]:
     gone = tmp_path / "gone"
-    gone.mkdir()
+    gone.mkdir(exist_ok=True)
     return subprocess.run(
         ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *program_command(*args)],
         cwd=gone,
