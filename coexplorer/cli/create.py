@@ -189,23 +189,23 @@ def _wait(
     invocation: Invocation, ids: list[AssetId], deadline: Deadline | None, style: Format
 ) -> None:
     """Wait for all of them, tell, and leave with the exit code that it deserves."""
+    settled: dict[AssetId, Record] = {}
     states: dict[AssetId, str] = {}
     if deadline is not None:
-        deadline.doing = f"{plural(len(ids), 'asset')} not ready"
+        deadline.doing = lambda: _describe_rest(len(ids) - len(settled), [*states.values()])
 
-    async def work(library: Library) -> list[Record]:
+    async def work(library: Library) -> None:
         left_s = None if deadline is None else deadline.left_s
-        return await wait_for(library, ids, left_s, states)
+        await wait_for(library, ids, left_s, settled, states)
 
-    records = invocation.run(work, deadline=deadline)
+    invocation.run(work, deadline=deadline)
+    records = [settled[each] for each in ids if each in settled]
     _print(records, style)
     for record in records:
         if record.asset.state == AssetState.FAILED:
             reason = record.asset.failure_reason or "the platform gave no reason"
             warn(f"{record.asset.name} failed: {reason}")
     if deadline is not None and len(records) < len(ids):
-        rest = len(ids) - len(records)
-        deadline.doing = _describe_rest(rest, [states[each] for each in ids if each in states])
         warn(deadline.sentence)
         leave(exits.TIMED_OUT)
     failed = [record for record in records if record.asset.state == AssetState.FAILED]
@@ -222,19 +222,22 @@ def _describe_rest(count: int, states: Sequence[str]) -> str:
 
 
 async def wait_for(
-    library: Library, ids: list[AssetId], timeout_s: float | None, states: dict[AssetId, str]
-) -> list[Record]:
-    """Wait for assets side by side; return those that settled in time.
+    library: Library,
+    ids: list[AssetId],
+    timeout_s: float | None,
+    settled: dict[AssetId, Record],
+    states: dict[AssetId, str],
+) -> None:
+    """Wait for assets side by side.
 
     Args:
         library: The library.
         ids: Of the assets.
         timeout_s: How long; None: as long as it takes.
-        states: Filled in with the states of those that have not settled.
+        settled: Filled in with those that settled in time.
+        states: Filled in with the states of those that have not.
     """
     import anyio
-
-    settled: dict[AssetId, Record] = {}
 
     def show(progress: ReadyProgress) -> None:
         states[progress.asset_id] = progress.state
@@ -254,7 +257,6 @@ async def wait_for(
         async with anyio.create_task_group() as group:
             for asset_id in ids:
                 group.start_soon(wait_one, asset_id)
-    return [settled[each] for each in ids if each in settled]
 
 
 def _print(records: list[Record], style: Format) -> None:

@@ -40,12 +40,13 @@ class Deadline:
 
     Attributes:
         seconds: How long that is.
-        doing: What the command does now, as the beginning of a sentence.
+        doing: What the command does now, as the beginning of a sentence; or what returns that, from
+            whichever thread asks.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.doing = "still reading what was asked for"
+        self.doing: str | Callable[[], str] = "still reading what was asked for"
         self._ends_at = time.monotonic() + seconds
         self._timer: threading.Timer | None = None
 
@@ -62,7 +63,8 @@ class Deadline:
     @property
     def sentence(self) -> str:
         """What people are told when it has passed."""
-        return f"{self.doing} after {self.seconds:g} s"
+        doing = self.doing if isinstance(self.doing, str) else self.doing()
+        return f"{doing} after {self.seconds:g} s"
 
     def start(self) -> None:
         """End the process when it has not ended by then."""

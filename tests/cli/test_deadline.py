@@ -155,7 +155,7 @@ def test_the_time_is_over_also_after_some_answers(
             assert took_s < SOON_S
         else:
             code, said, limit_s = wait_longer_and_longer(server)
-            assert "1 asset still in draft" in said
+            assert "1 asset still in draft" in said, (code, said)
         gate.set()
     assert code == TIMED_OUT, said
     assert said.rstrip().endswith(f" after {limit_s} s")
