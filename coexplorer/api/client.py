@@ -11,7 +11,7 @@ from typing import Self
 
 import anyio
 
-from coexplorer.api import calls, wire
+from coexplorer.api import calls, file_replies, wire
 from coexplorer.api.creation import create_asset
 from coexplorer.api.download import Download, FetchUrl, open_download
 from coexplorer.api.exchange import Carrier
@@ -342,21 +342,21 @@ class Client:
     async def list_files(self, asset_id: AssetId, path: str = "") -> Folder:
         """List one folder of an asset's files; internal assets only, v3.1 and later."""
         call = calls.build_list_files(asset_id, path)
-        return await self._transport.send(call, wire.read_folder(path))
+        return await self._transport.send(call, file_replies.read_folder(path))
 
     async def file_urls(self, asset_id: AssetId, path: str) -> FileUrls:
         """Fetch the signed addresses of a file; platforms before v4.0 give one."""
         deadline = self._transport.start_clock()
         try:
             call = calls.build_file_urls(asset_id, path)
-            return await self._transport.send(call, wire.parse_file_urls, deadline=deadline)
+            return await self._transport.send(call, file_replies.parse_file_urls, deadline=deadline)
         except ApiError as error:
             if error.status not in NOT_HERE:
                 raise
             newest = error
         try:
             call = calls.build_download_url(asset_id, path)
-            return await self._transport.send(call, wire.parse_file_urls, deadline=deadline)
+            return await self._transport.send(call, file_replies.parse_file_urls, deadline=deadline)
         except ApiError as error:
             if error.status not in NOT_HERE:
                 raise

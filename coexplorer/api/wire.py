@@ -15,15 +15,12 @@ import msgspec
 from coexplorer.api.calls import LARGEST_PAGE
 from coexplorer.api.refusal_text import find_page_title
 from coexplorer.api.splitting import split_page
-from coexplorer.assets import LARGEST_BYTES, asset_from_json, parse_asset, read_object
+from coexplorer.assets import asset_from_json, parse_asset, read_object
 from coexplorer.fields import FIELDS, FieldKind, same_value
-from coexplorer.lenient_json import decode_exactly, decode_json, encode_json, escape_surrogates
+from coexplorer.lenient_json import decode_exactly, decode_json, encode_json
 from coexplorer.models import (
     Asset,
     AssetId,
-    FileEntry,
-    FileUrls,
-    Folder,
     MetadataField,
     NewAsset,
     is_asset_id,
@@ -36,9 +33,6 @@ that nothing longer is decoded but into the few shapes that are expected."""
 
 _MANY_COMMAS: Final = 400_000
 """A thousand rows have no more, and no more rows than commas are ever found in a page."""
-
-_LONGEST_NUMBER: Final = 20
-"""Digits of the largest number that could be a size."""
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -251,117 +245,6 @@ def read_done_of(asset_id: AssetId) -> Callable[[bytes], None]:
     return read
 
 
-def read_folder(path: str) -> Callable[[bytes], Folder]:
-    """Return the reader of a listing of the folder `path`, which is empty for the asset's root.
-
-    It raises ValueError where the answer is no listing.
-    """
-    folder = path.strip("/")
-
-    def read(body: bytes) -> Folder:
-        reply = _exact_object(body) if len(body) <= LONGEST_ASSET else _read_long_folder(body)
-        items = reply.get("items")
-        if items is None and "items" in reply:
-            return Folder((), has_more=_says_more(reply), unsaid=True)
-        if not isinstance(items, list):
-            raise ValueError("a folder without items")
-        count = len(items)
-        items.reverse()
-        inside: list[FileEntry] = []
-        elsewhere: list[str] = []
-        while items:  # each is dropped once it is read: there may be half a million
-            entry = _file_entry(items.pop(), folder)
-            if entry is not None and _is_in(entry.wire_path, folder):
-                inside.append(entry)
-            elif entry is not None:
-                elsewhere.append(entry.path)
-        return Folder(
-            tuple(inside),
-            unnamed=count - len(inside) - len(elsewhere),
-            elsewhere=tuple(elsewhere),
-            has_more=_says_more(reply),
-        )
-
-    return read
-
-
-class _Item(msgspec.Struct):
-    name: str
-    path: str | None = None
-    type: str | None = None
-    size: int | None = None
-
-
-class _Items(msgspec.Struct):
-    items: list[_Item]
-    has_more: bool | None = None
-    next_token: str | None = None
-
-
-_ITEMS: Final = msgspec.json.Decoder(_Items)
-
-
-def _read_long_folder(body: bytes) -> dict[str, object]:
-    """Read a listing of many thousand files, if it is as the manual has it."""
-    try:
-        return msgspec.structs.asdict(_ITEMS.decode(body))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise ValueError("a long folder that is not as it should be") from None
-
-
-def _says_more(reply: dict[str, object]) -> bool:
-    """Tell whether a reply is not the whole answer, in the words that a search has for it."""
-    more = reply.get("has_more", reply.get("hasMore"))
-    token = reply.get("next_token", reply.get("nextToken"))
-    return more is True or more in (1, "true") or token not in (None, "", False)
-
-
-def _is_in(path: str, folder: str) -> bool:
-    parent, _, name = path.rpartition("/")
-    return parent == folder and name not in (".", "..")
-
-
-def _file_entry(item: object, folder: str) -> FileEntry | None:
-    if isinstance(item, _Item):
-        item = msgspec.structs.asdict(item)
-    if not isinstance(item, dict):
-        return None
-    path = item.get("path")
-    name = item.get("name")
-    if not isinstance(path, str) or not path.strip("/"):
-        if not isinstance(name, str) or not name.strip("/"):
-            return None
-        path = f"{folder}/{name.strip('/')}"
-    path = path.strip("/")
-    if not isinstance(name, str) or not name:
-        name = path.rpartition("/")[2]
-    size = item.get("size")
-    if isinstance(size, str) and size.isdecimal() and len(size) <= _LONGEST_NUMBER:
-        size = int(size)
-    shown = escape_surrogates(path)
-    return FileEntry(
-        name=shown if name == path else escape_surrogates(name),  # kept once
-        path=shown,
-        asked="" if shown == path else path,
-        is_folder=item.get("type") in ("folder", "directory", "dir"),
-        size_bytes=size if type(size) is int and 0 <= size <= LARGEST_BYTES else None,
-    )
-
-
-def parse_file_urls(body: bytes) -> FileUrls:
-    """Read the signed addresses of a file; before v4.0 there was one, called ``url``.
-
-    Raises:
-        ValueError: There is no address in it.
-    """
-    reply = _object(body)
-    download = reply.get("download_url") or reply.get("url")
-    view = reply.get("view_url")
-    if not isinstance(download, str):
-        raise ValueError("no address to download from")
-    return FileUrls(download, view if isinstance(view, str) else "")
-
-
 class Grant(msgspec.Struct, frozen=True):
     """What one user, group or everyone may do: ``owner``, ``editor``, ``viewer``, ``discoverable``.
 
@@ -379,7 +262,7 @@ def parse_permissions(body: bytes) -> tuple[Grant, ...]:
     Raises:
         ValueError: It is not a JSON object.
     """
-    reply = _object(body)
+    reply = decode_reply(body)
     grants = [
         *_grants(reply.get("users"), "email"),
         *_grants(reply.get("groups"), "group"),
@@ -403,7 +286,7 @@ def parse_metadata_schema(body: bytes) -> tuple[MetadataField, ...]:
     Raises:
         ValueError: It is not a JSON object.
     """
-    fields = _object(body).get("fields")
+    fields = decode_reply(body).get("fields")
     return tuple(
         _metadata_field(item)
         for item in (fields if isinstance(fields, list) else ())
@@ -435,14 +318,24 @@ def _metadata_field(item: dict[str, object]) -> MetadataField:
     )
 
 
-def _exact_object(body: bytes) -> dict[str, object]:
+def decode_exact_reply(body: bytes) -> dict[str, object]:
+    """Decode a reply whose texts may be names of files: broken ones stay as they came.
+
+    Raises:
+        ValueError: It is not a JSON object.
+    """
     reply = decode_exactly(body)
     if not isinstance(reply, dict):
         raise ValueError("a reply that is not a JSON object")
     return cast("dict[str, object]", reply)
 
 
-def _object(body: bytes) -> dict[str, object]:
+def decode_reply(body: bytes) -> dict[str, object]:
+    """Decode a reply.
+
+    Raises:
+        ValueError: It is not a JSON object.
+    """
     reply = decode_json(body)
     if not isinstance(reply, dict):
         raise ValueError("a reply that is not a JSON object")

@@ -16,8 +16,9 @@ import anyio
 import pytest
 
 from coexplorer.api import Bounds, Client, Patience, Timeouts
+from coexplorer.api.file_replies import read_folder
 from coexplorer.api.refusal_text import find_message, find_page_title
-from coexplorer.api.wire import parse_envelope, parse_ids, parse_rows, read_folder
+from coexplorer.api.wire import parse_envelope, parse_ids, parse_rows
 from coexplorer.errors import ApiError, BadReply, PlatformFault, Rejected, Unreachable
 from coexplorer.fields import Fields
 from coexplorer.models import (
@@ -195,7 +196,8 @@ async def test_no_more_is_read_than_what_was_asked_for_can_take(
 UNFOLD = """
 import resource, sys
 from contextlib import suppress
-from coexplorer.api.wire import parse_envelope, parse_ids, parse_rows, read_folder
+from coexplorer.api.file_replies import read_folder
+from coexplorer.api.wire import parse_envelope, parse_ids, parse_rows
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for piece in (b"{}", b'{"a":0}', b"[[]]"):
     many = b"[" + (piece + b",") * (8_000_000 // (len(piece) + 1)) + piece + b"]"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coexplorer.api.file_replies import parse_file_urls, read_folder
 from coexplorer.api.wire import (
     Envelope,
     Grant,
     parse_envelope,
-    parse_file_urls,
     parse_ids,
     parse_metadata_schema,
     parse_permissions,
@@ -20,7 +20,6 @@ from coexplorer.api.wire import (
     read_asset_of,
     read_created,
     read_done_of,
-    read_folder,
 )
 from coexplorer.models import (
     AssetId,
