@@ -6,7 +6,7 @@ come from (design: api.md, The asset object).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import msgspec
@@ -14,11 +14,9 @@ import msgspec
 from coexplorer.fields import (
     FIELD_BY_NAME,
     FIELDS,
-    Editable,
     EditableField,
     FieldKind,
     Fields,
-    same_value,
 )
 from coexplorer.lenient_json import clean_value, decode_json, decode_loosely, encode_json
 from coexplorer.models import (
@@ -113,16 +111,18 @@ def parse_asset(
         **{name: read(get(key)) for name, key, read in _READERS},
         state=_enum(get("state"), "DATA_ASSET_STATE_") or AssetState.READY,
         type=_enum(get("type"), "DATA_ASSET_TYPE_") or AssetType.DATASET,
-        failure_reason=_text(_first(obj, "failure_reason")),
+        failure_reason=_text(first_of(obj, "failure_reason")),
         created=_time(get("created")),
-        last_used=_time(_first(obj, "last_used") if last_used is None else last_used),
-        size_bytes=_whole(_first(obj, "size_bytes") if size is None else size),
+        last_used=_time(first_of(obj, "last_used") if last_used is None else last_used),
+        size_bytes=_whole(first_of(obj, "size_bytes") if size is None else size),
         files=_whole(get("files")),
-        owner=_text(_first(obj, "owner")),
-        source=_source(_first(obj, "source") if source is None else source),
-        provenance=_provenance(_first(obj, "provenance") if provenance is None else provenance),
-        contained=_ids(_first(obj, "contained") if contained is None else contained),
-        custom_metadata=_metadata(_first(obj, "custom_metadata") if metadata is None else metadata),
+        owner=_text(first_of(obj, "owner")),
+        source=_source(first_of(obj, "source") if source is None else source),
+        provenance=_provenance(first_of(obj, "provenance") if provenance is None else provenance),
+        contained=_ids(first_of(obj, "contained") if contained is None else contained),
+        custom_metadata=_metadata(
+            first_of(obj, "custom_metadata") if metadata is None else metadata
+        ),
         raw=raw,
         odd=dict(odd or {}),
     )
@@ -195,96 +195,6 @@ def excerpt_from_json(raw: bytes) -> Excerpt:
     return Excerpt(Fields(**found), raw)
 
 
-def encode_fields(fields: Editable) -> dict[str, object]:
-    """Return the editable fields as the platform takes them, leaving out absent ones."""
-    values = ((field.key, field.value_of(fields)) for field in FIELDS)
-    return {key: value for key, value in values if value is not None}
-
-
-def find_odd(asset: Asset) -> dict[str, object]:
-    """Return the editable fields, by their keys, that are not simply what the model has of them.
-
-    A tag that is a number, say, or null; or a text that is not one. They are as the platform sent
-    them.
-    """
-    obj = decode_json(asset.raw)
-    if not isinstance(obj, dict):
-        return {}
-    odd = {field.key: obj[field.key] for field in FIELDS if _is_odd(field, obj.get(field.key))}
-    return odd | asset.odd
-
-
-def _is_odd(field: EditableField, value: object) -> bool:
-    if value is None or (field.kind is not FieldKind.SET and isinstance(value, str)):
-        return False
-    is_list = field.kind is FieldKind.SET and isinstance(value, list)
-    return not (is_list and all(isinstance(item, str) for item in cast("list[object]", value)))
-
-
-def find_uneditable(asset: Asset) -> tuple[str, ...]:
-    """Name the fields of which nothing could be read: an edit would destroy what is there."""
-    odd = find_odd(asset)
-    return tuple(
-        field.name
-        for field in FIELDS
-        if field.key in odd
-        and _text_or_none(odd[field.key]) is None
-        and not (field.kind is FieldKind.SET and isinstance(odd[field.key], list))
-    )
-
-
-def encode_changed(fields: Editable, seen: Asset) -> dict[str, object]:
-    """Return the editable fields as the platform takes them; what is odd goes back as it came.
-
-    A field that is not changed goes back untouched, and of a set each member that stays; so do
-    members that nobody could read.
-
-    Args:
-        fields: As they should be.
-        seen: What the platform has.
-    """
-    body = encode_fields(fields)
-    for field in FIELDS:
-        odd = find_odd(seen).get(field.key)
-        if odd is None:
-            continue
-        if same_value(fields, seen, field.name):
-            body[field.key] = odd
-        elif isinstance(odd, list):
-            body[field.key] = _weave(field.set_of(fields), odd)
-    return body
-
-
-def _weave(members: Sequence[str], odd: Sequence[object]) -> list[object]:
-    """Return the members of a set as the platform spells those that it has."""
-    spelled: dict[str, object] = {}
-    unread = []
-    for item in odd:
-        text = _text_or_none(clean_value(item))
-        if text is None:
-            unread.append(item)
-        else:
-            spelled.setdefault(text, item)
-    return [*(spelled.get(each, each) for each in members), *unread]
-
-
-def encode_metadata(metadata: Mapping[str, object], seen: Asset) -> dict[str, object]:
-    """Return custom metadata as the platform takes it; what is not changed goes back as it came.
-
-    Args:
-        metadata: As it should be.
-        seen: What the platform has.
-    """
-    obj = decode_json(seen.raw)
-    said = _first(obj, "custom_metadata") if isinstance(obj, dict) else None
-    if not isinstance(said, dict):
-        return dict(metadata)
-    return {
-        key: said.get(key, value) if seen.custom_metadata.get(key) == value else value
-        for key, value in metadata.items()
-    }
-
-
 def unknown_fields(asset: Asset) -> dict[str, object]:
     """Return, decoded, what the platform said about an asset that the model does not hold.
 
@@ -317,7 +227,7 @@ def _left_out(obj: Mapping[str, object], asset: Asset) -> dict[str, object]:
         if getattr(asset, name) in _EMPTY:
             left[key] = value
         elif FIELD_BY_NAME.get(name, FIELDS[0]).kind is FieldKind.SET and isinstance(value, list):
-            unread = [item for item in value if _text_or_none(item) is None]
+            unread = [item for item in value if read_text(item) is None]
             left |= {key: unread} if unread else {}
     return left
 
@@ -340,12 +250,12 @@ def _left_over(
     }
 
 
-def _first(
+def first_of(
     obj: Mapping[str, object],
     field: str,
     spellings: Mapping[str, tuple[str, ...]] = _SPELLINGS,
 ) -> object:
-    """Return the first spelling's value that is not null."""
+    """Return the value of a field of the model, by the first spelling that is there."""
     for key in spellings[field]:
         value = obj.get(key)
         if value is not None:
@@ -353,7 +263,8 @@ def _first(
     return None
 
 
-def _text_or_none(value: object) -> str | None:
+def read_text(value: object) -> str | None:
+    """Read a text, or a number as one; None: it is neither."""
     if type(value) is str:
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -362,7 +273,7 @@ def _text_or_none(value: object) -> str | None:
 
 
 def _text(value: object) -> str:
-    return value if type(value) is str else (_text_or_none(value) or "")
+    return value if type(value) is str else (read_text(value) or "")
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -371,7 +282,7 @@ def _texts(value: object) -> tuple[str, ...]:
         value = [value] if value else []
     if not isinstance(value, list) or not value:
         return ()
-    return tuple(dict.fromkeys(text for item in value if (text := _text_or_none(item)) is not None))
+    return tuple(dict.fromkeys(text for item in value if (text := read_text(item)) is not None))
 
 
 def _enum(value: object, prefix: str) -> str:
@@ -441,12 +352,12 @@ def _provenance(value: object) -> Provenance | None:
     if not isinstance(value, dict) or not value:
         return None
     return Provenance(
-        commit=_text(_first(value, "commit", _PROVENANCE_SPELLINGS)),
-        run_script=_text(_first(value, "run_script", _PROVENANCE_SPELLINGS)),
-        docker_image=_text(_first(value, "docker_image", _PROVENANCE_SPELLINGS)),
-        capsule=_text(_first(value, "capsule", _PROVENANCE_SPELLINGS)),
-        computation=_text(_first(value, "computation", _PROVENANCE_SPELLINGS)),
-        data_assets=_ids(_first(value, "data_assets", _PROVENANCE_SPELLINGS)),
+        commit=_text(first_of(value, "commit", _PROVENANCE_SPELLINGS)),
+        run_script=_text(first_of(value, "run_script", _PROVENANCE_SPELLINGS)),
+        docker_image=_text(first_of(value, "docker_image", _PROVENANCE_SPELLINGS)),
+        capsule=_text(first_of(value, "capsule", _PROVENANCE_SPELLINGS)),
+        computation=_text(first_of(value, "computation", _PROVENANCE_SPELLINGS)),
+        data_assets=_ids(first_of(value, "data_assets", _PROVENANCE_SPELLINGS)),
     )
 
 
@@ -470,7 +381,7 @@ def _metadata_value(value: object) -> MetadataValue:
 def _reader_of(field: EditableField) -> Callable[[object], Any]:
     if field.kind is FieldKind.SET:
         return _texts
-    return _text_or_none if field.can_be_absent else _text
+    return read_text if field.can_be_absent else _text
 
 
 # Attribute, key and reader of each editable field; down here, where the readers are known.

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from coexplorer.api.failures import Act
-from coexplorer.assets import encode_changed, encode_fields, encode_metadata
+from coexplorer.asset_body import encode_changed, encode_fields, encode_metadata
 from coexplorer.errors import NotFound
 from coexplorer.fields import Fields
 from coexplorer.lenient_json import encode_exactly

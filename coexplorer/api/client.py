@@ -24,7 +24,7 @@ from coexplorer.api.storage import Storage
 from coexplorer.api.transport import Judge, Look, OnWait, Transport
 from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
-from coexplorer.assets import find_odd
+from coexplorer.asset_body import find_odd
 from coexplorer.errors import ApiError, Conflict
 from coexplorer.fields import Fields
 from coexplorer.models import (

@@ -9,7 +9,8 @@ import time
 
 import msgspec
 
-from coexplorer.assets import asset_from_json, encode_fields
+from coexplorer.asset_body import encode_fields
+from coexplorer.assets import asset_from_json
 from coexplorer.errors import CatalogError
 from coexplorer.fields import Fields
 from coexplorer.library.context import Context

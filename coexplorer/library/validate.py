@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from coexplorer.assets import find_uneditable
+from coexplorer.asset_body import find_uneditable
 from coexplorer.errors import InvalidField
 from coexplorer.fields import (
     EDITABLE,
