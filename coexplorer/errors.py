@@ -2,7 +2,8 @@
 
 Each error is one sentence for a person, and a hint that says what to do next. Errors are translated
 once at each edge: HTTP to these (``api.failures``), these to errno (``fs.kernel.errnos``), to exit
-codes (``cli``) and to notifications (``tui``).
+codes (``cli``) and to notifications (``tui``). The tree is one table: all of it is here, so that
+whoever adds an error sees its neighbours.
 
     CoexplorerError
     ├── ApiError                  the platform, or the way to it
@@ -32,6 +33,7 @@ codes (``cli``) and to notifications (``tui``).
     │   ├── NotThere              there is nothing of this number or name on this machine
     │   ├── MachineLacks          this machine lacks what is needed, or does not allow it
     │   └── ChangedSince          what was to be deleted is no longer as it was shown
+    ├── TimeIsUp                  the time that --timeout gives is over
     └── UndoRefused               nothing to undo, or changed since, or a delete
 """
 

@@ -14,7 +14,7 @@ from typing import Final, Self
 import anyio
 import msgspec
 
-from coexplorer.api.exchange import read_body
+from coexplorer.api.bodies import read_body
 from coexplorer.api.failures import (
     Failed,
     Failure,

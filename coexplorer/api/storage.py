@@ -14,7 +14,8 @@ import anyio
 import httpx
 import msgspec
 
-from coexplorer.api.exchange import MAX_HOPS, Carrier, Chunks, GivenBody, build_http
+from coexplorer.api.bodies import Chunks, GivenBody
+from coexplorer.api.exchange import MAX_HOPS, Carrier, build_http
 from coexplorer.api.failures import Failed, FailureKind, build_bad_address, build_unreachable
 from coexplorer.api.limits import Timeouts
 from coexplorer.api.network import RAISED, Network, build_limits
