@@ -1,12 +1,11 @@
 """Runs searches: each part of a query is a set of assets, cached until the catalog changes.
 
-A set is an integer with one byte for each asset number, so that and, or and not are single
-operations on a hundred kilobytes. The order of a list is a walk along an index, as far as it was
-needed; all searches with the same sort share it. Numbers come out of SQLite as one text, which is
-several times faster than a row each.
+The sets are those of `coexplorer.catalog.number_sets`. The order of a list is a walk along an
+index, as far as it was needed; all searches with the same sort share it.
 
 The first rows of most searches need no set: they are among the first assets of the order, which are
-checked one by one.
+checked one by one. Which of these ways is taken is one decision with one cache behind it, so it is
+all here.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import sqlite3
 import threading
 from array import array
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from itertools import compress
 from typing import Final, TypeVar, cast
@@ -35,7 +34,24 @@ from coexplorer.catalog.compiler import (
     labels_of,
     words_of,
 )
-from coexplorer.catalog.conditions import Condition, Test
+from coexplorer.catalog.conditions import Condition
+from coexplorer.catalog.estimates import (
+    ANY,
+    count_tally,
+    estimate_share,
+    find_trigrams,
+    measure_share,
+)
+from coexplorer.catalog.number_sets import (
+    encode_numbers,
+    fetch_numbers,
+    find_beyond,
+    list_members,
+    mask_set,
+    pack_set,
+    read_change,
+    read_counter,
+)
 from coexplorer.query import Query
 
 _KEPT_SETS: Final = 48
@@ -53,15 +69,11 @@ _LOOKED_AT: Final = (128, 384, 1024)
 _REACHES: Final = (1024, 4096, 16384, 65536)
 """How much of an order is read, in steps, before all of it."""
 
-_SAMPLE: Final = 64
-"""A sample of this size shows roughly which share of all assets a search finds."""
-
 _MOST: Final = 0.6
 """Where more than this part of all assets is in a set, the others are read."""
 
 _ALL_OF_IT: Final = -1
 
-_decode = msgspec.json.Decoder(list[int]).decode
 _T = TypeVar("_T")
 
 
@@ -76,7 +88,7 @@ class Sets:
         """Return how many assets `query` finds."""
         search = compile_search(query, now)
         if search.tally is not None:
-            return _count_tally(connection, search.tally)
+            return count_tally(connection, search.tally)
         return self._find(connection, search).bit_count()
 
     def window(
@@ -103,7 +115,7 @@ class Sets:
         if number in near:
             before = near[: near.index(number)]
             return len(_fitting(connection, search.condition, before))
-        mask = _mask(self._find(connection, search), _find_beyond(connection))
+        mask = mask_set(self._find(connection, search), find_beyond(connection))
         for reach in (*_REACHES, len(mask)):
             first = self._first(connection, search.order, reach)
             if number in first:
@@ -128,7 +140,7 @@ class Sets:
             """Judge by the assets seen so far; the newest are seldom like the others."""
             if share * _LOOKED_AT[-1] >= wanted or search.order.within:
                 return share * _LOOKED_AT[-1] >= wanted
-            return _estimate_share(connection, search) * _LOOKED_AT[-1] >= wanted
+            return estimate_share(connection, search) * _LOOKED_AT[-1] >= wanted
 
         first = partial(self._first, connection, search.order)
         return _look_at(connection, search.condition, wanted, first, is_promising)
@@ -165,10 +177,10 @@ class Sets:
 
         def order() -> array[int]:
             if count <= _FEW:
-                few = _encode(_members(found))
+                few = encode_numbers(list_members(found))
                 inside = "n IN (SELECT value FROM json_each(?))"
                 sql = f"SELECT n FROM asset WHERE {inside} ORDER BY {search.order.by}"
-                return array("q", _fetch(connection, sql, (few,)))
+                return array("q", fetch_numbers(connection, sql, (few,)))
             return self._sift(connection, search.order, found, count)
 
         return self._keep(connection, "list", _KEPT_LISTS, search, order)
@@ -177,7 +189,7 @@ class Sets:
         self, connection: sqlite3.Connection, order: Order, found: int, wanted: int
     ) -> array[int]:
         """Return at least the first `wanted` of the found assets, which are not fewer."""
-        mask = _mask(found, _find_beyond(connection))
+        mask = mask_set(found, find_beyond(connection))
         sifted, done = array("q"), 0
         if not wanted:
             return sifted
@@ -193,7 +205,7 @@ class Sets:
         """Return the first assets of an order: at least `most`, or all if there are fewer."""
         with self._guard:
             kept = self._kept["order"].get((order, _ALL_OF_IT))
-        if kept is not None and kept[0] == _read_counter(connection, order.counter):
+        if kept is not None and kept[0] == read_counter(connection, order.counter):
             return cast("array[int]", kept[1])
         reach = next((reach for reach in _REACHES if reach >= most), _ALL_OF_IT)
         return self._read_order(connection, order, reach)
@@ -204,7 +216,7 @@ class Sets:
             "order",
             _KEPT_ORDERS,
             (order, reach),
-            lambda: array("q", _fetch(connection, order.sql, (*order.parameters, reach))),
+            lambda: array("q", fetch_numbers(connection, order.sql, (*order.parameters, reach))),
             counter=order.counter,
         )
 
@@ -254,8 +266,8 @@ class Sets:
         for part in without:
             found &= ~labelled[part]
         unsure &= ~found
-        fitting = _fitting(connection, condition, _members(unsure)) if unsure else ()
-        return found | (more & ~unsure) | _pack(list(fitting), _find_beyond(connection))
+        fitting = _fitting(connection, condition, list_members(unsure)) if unsure else ()
+        return found | (more & ~unsure) | pack_set(list(fitting), find_beyond(connection))
 
     def _find_labels(self, connection: sqlite3.Connection, part: AssetSet) -> int:
         return self._find_part(connection, labels_of(part)) if part.labelled else 0
@@ -267,24 +279,24 @@ class Sets:
         return found
 
     def _find_part(self, connection: sqlite3.Connection, part: AssetSet) -> int:
-        beyond = _find_beyond(connection)
+        beyond = find_beyond(connection)
 
         def find() -> int:
-            if part is _ALL and _count_tally(connection, _ANY) == beyond - 1:
+            if part is _ALL and count_tally(connection, ANY) == beyond - 1:
                 return int.from_bytes(b"\0" + b"\1" * (beyond - 1), "little")  # none is gone
             use: AssetSet | None = part
             if part.short:
-                trigrams = _find_trigrams(connection, part.short)
+                trigrams = find_trigrams(connection, part.short)
                 use = part if trigrams is None else expand_short(part, trigrams)
             if use is None:
                 return 0
-            if use.rest and _measure_share(connection, use.test, use.parameters) > _MOST:
-                rest = _pack(_fetch(connection, use.rest, use.parameters), beyond)
+            if use.rest and measure_share(connection, use.test, use.parameters) > _MOST:
+                rest = pack_set(fetch_numbers(connection, use.rest, use.parameters), beyond)
                 return self._find_part(connection, _ALL) & ~rest
-            numbers = _fetch(connection, use.sql, use.parameters)
+            numbers = fetch_numbers(connection, use.sql, use.parameters)
             if use.labelled:
-                numbers += _fetch(connection, LABELLED, use.parameters)
-            return _pack(numbers, beyond)
+                numbers += fetch_numbers(connection, LABELLED, use.parameters)
+            return pack_set(numbers, beyond)
 
         counter = "places" if part is _ALL else "changes"
         return self._keep(connection, "set", _KEPT_SETS, part, find, counter=counter)
@@ -306,7 +318,7 @@ class Sets:
         counter: str = "changes",
     ) -> _T:
         """Return what was made for `key` since `counter` moved; make it when there is nothing."""
-        stamp = _read_counter(connection, counter)
+        stamp = read_counter(connection, counter)
         with self._guard:
             kept = self._kept[kind]
             if key in kept and kept[key][0] == stamp:
@@ -323,29 +335,6 @@ class Sets:
 
 
 _ALL: Final = AssetSet("SELECT n FROM asset", ())
-_ANY: Final = ("1", ())
-_ASSET: Final = "CROSS JOIN asset AS a ON a.n = wanted.value"
-
-
-def read_change(connection: sqlite3.Connection) -> int:
-    """Return the number of the newest change."""
-    return _read_counter(connection, "changes")
-
-
-def _read_counter(connection: sqlite3.Connection, name: str) -> int:
-    row = connection.execute("SELECT value FROM counter WHERE name = ?", (name,)).fetchone()
-    return int(row[0])
-
-
-def _fetch(connection: sqlite3.Connection, sql: str, parameters: tuple[object, ...]) -> list[int]:
-    row = connection.execute(f"SELECT group_concat(n) FROM ({sql})", parameters).fetchone()
-    return _decode(f"[{row[0] or ''}]")
-
-
-def _find_beyond(connection: sqlite3.Connection) -> int:
-    """Return a number larger than any asset's."""
-    row = connection.execute("SELECT ifnull(max(n), 0) + 1 FROM asset").fetchone()
-    return int(row[0])
 
 
 def _look_at(
@@ -384,7 +373,7 @@ def _fitting(
     """Return which of these assets fulfil a condition."""
     rows = connection.execute(
         f"SELECT a.n FROM json_each(?) AS wanted {condition.source} WHERE {condition.test}",
-        (_encode(sorted(numbers)), *condition.parameters),  # as they stand in the file
+        (encode_numbers(sorted(numbers)), *condition.parameters),  # as they stand in the file
     )
     return {number for (number,) in rows}
 
@@ -422,74 +411,5 @@ def _narrow(
 def _find_few(connection: sqlite3.Connection, part: AssetSet) -> int | None:
     """Return the assets of a full-text part, apart from its labels; None if they are not few."""
     use = words_of(part)
-    found = _fetch(connection, f"{use.sql} LIMIT {_FEW + 1}", use.parameters)
-    return _pack(found, _find_beyond(connection)) if len(found) <= _FEW else None
-
-
-def _encode(numbers: Iterable[int]) -> str:
-    return msgspec.json.encode(list(numbers)).decode()
-
-
-def _mask(found: int, beyond: int) -> bytes:
-    """Return one byte for each number below `beyond`: 1 for the members of a set."""
-    return found.to_bytes(beyond, "little")
-
-
-def _pack(numbers: Sequence[int], beyond: int) -> int:
-    mask = bytearray(beyond)
-    for number in numbers:
-        mask[number] = 1
-    return int.from_bytes(mask, "little")
-
-
-def _members(found: int) -> list[int]:
-    """Return the numbers of a small set."""
-    mask = found.to_bytes((found.bit_length() + 7) // 8, "little")
-    numbers, number = [], mask.find(1)
-    while number >= 0:
-        numbers.append(number)
-        number = mask.find(1, number + 1)
-    return numbers
-
-
-def _find_trigrams(connection: sqlite3.Connection, word: str) -> list[str] | None:
-    """Return the trigrams that begin with a short word; None when a scan is faster."""
-    total = connection.execute("SELECT sum(assets) FROM tally").fetchone()[0] or 0
-    terms: list[str] = []
-    rows = connection.execute(
-        "SELECT term, doc FROM trigrams WHERE term >= ?1 AND term < ?2 UNION ALL"
-        " SELECT term, doc FROM label_trigrams WHERE term >= ?1 AND term < ?2",
-        (word, word + "\U0010ffff"),
-    )
-    for term, assets in rows:
-        terms.append(term)
-        total -= assets
-        if total < 0:
-            return None
-    return list(dict.fromkeys(terms))
-
-
-def _count_tally(connection: sqlite3.Connection, test: Test) -> int:
-    sql = f"SELECT coalesce(sum(assets), 0) FROM tally WHERE {test[0]}"
-    return int(connection.execute(sql, test[1]).fetchone()[0])
-
-
-def _estimate_share(connection: sqlite3.Connection, search: CompiledQuery) -> float:
-    """Return about which part of all assets a search finds: exactly, or from a few of them."""
-    if search.tally is not None:
-        return _count_tally(connection, search.tally) / max(1, _count_tally(connection, _ANY))
-    condition = search.condition
-    return _measure_share(connection, condition.test, condition.parameters, condition.source)
-
-
-def _measure_share(
-    connection: sqlite3.Connection, test: str, parameters: tuple[object, ...], source: str = _ASSET
-) -> float:
-    """Return which part of a few assets, spread over all, fulfils a test."""
-    beyond = _find_beyond(connection)
-    sample = _encode(range(1, beyond, max(1, beyond // _SAMPLE)))
-    share = connection.execute(
-        f"SELECT avg(ifnull({test}, 0) <> 0) FROM json_each(?) AS wanted {source}",
-        (*parameters, sample),
-    ).fetchone()[0]
-    return float(share or 0)
+    found = fetch_numbers(connection, f"{use.sql} LIMIT {_FEW + 1}", use.parameters)
+    return pack_set(found, find_beyond(connection)) if len(found) <= _FEW else None

@@ -16,7 +16,8 @@ import msgspec
 from coexplorer.assets import asset_from_json, excerpt_from_json
 from coexplorer.catalog import statistics, sweeps, writing
 from coexplorer.catalog.connections import Connections
-from coexplorer.catalog.executor import Sets, read_change
+from coexplorer.catalog.executor import Sets
+from coexplorer.catalog.number_sets import read_change
 from coexplorer.catalog.packing import SAMPLE_NUMBER, mark_of, unpack
 from coexplorer.catalog.rows import ROW_COLUMNS, build_row
 from coexplorer.catalog.sweeps import SyncState

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from coexplorer.catalog.executor import read_change
+from coexplorer.catalog.number_sets import read_change
 from coexplorer.catalog.writing import set_change
 from coexplorer.models import AssetId, Dialect
 

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from coexplorer.catalog.executor import read_change
+from coexplorer.catalog.number_sets import read_change
 from coexplorer.catalog.packing import Packer
 from coexplorer.catalog.rows import Columns, build_columns, digest
 from coexplorer.models import AssetId, Membership, Record

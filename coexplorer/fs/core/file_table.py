@@ -3,6 +3,9 @@
 A file has a state here while it is open for writing, unsent, hidden or known by a second inode. Who
 only reads has a text of his own (`coexplorer.fs.core.open_files`). Everything happens on the event
 loop; no method waits.
+
+Buffer, inode, time and name of a file change together: a save, a rename and an unlink each touch
+all of them in one step. So they are in one table, longer than most modules here.
 """
 
 from __future__ import annotations
