@@ -3,8 +3,8 @@
 Every method is one transaction, blocks, and may be called from any thread. Several processes write
 to one file. Nothing is sent unless its intent is in here first (design: catalog-and-edits.md).
 
-All that is ever written to the journal is in this module, so that what its states may become can be
-read in one place; what only reads is in `coexplorer.library.journal_reader`.
+What can become of an entry is one set of rules, so all that writes is in this module, but for what
+a later change does to one that waits: `coexplorer.library.journal_successors`, called from here.
 """
 
 from __future__ import annotations
