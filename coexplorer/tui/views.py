@@ -62,8 +62,7 @@ def build_strip_line(
         part: Only part of the assets was read: counts are lower bounds, and a view without
             any has no number.
     """
-    text = query.strip()
-    active = next((at for at, view in enumerate(views) if view.query.strip() == text), None)
+    active = find_active(views, query)
     names = [_name(number, view) for number, view in enumerate(views, 1)]
     tails = [_tail(counts.get(view.query), part=part) for view in views]
     if sum(map(width, names + tails)) + 2 * len(views) <= cells:
@@ -76,6 +75,15 @@ def build_strip_line(
         used = sum(least[at] for at in shown) + len(shown) + 1 + _dots(shown, len(views))
         _drop_tails(tails, shown, active, cells - used)
     return _join(names, tails, shown, active, tight=tight)
+
+
+def find_active(views: Sequence[View], query: str) -> int | None:
+    """Return which view has a query, to the letter where one has it so, else but for blanks."""
+    texts = [view.query for view in views]
+    if query in texts:
+        return texts.index(query)
+    text = query.strip()
+    return next((at for at, each in enumerate(texts) if each.strip() == text), None)
 
 
 def _tail(count: int | None, *, part: bool) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -27,7 +28,7 @@ from coexplorer.tui.diffs import describe_entry
 from coexplorer.tui.facts import _show_value
 from coexplorer.tui.markdown import render_markdown
 from coexplorer.tui.tagtext import find_tag_at, fit_values, format_tags, parse_tags
-from coexplorer.tui.views import build_strip_line, build_views
+from coexplorer.tui.views import View, build_strip_line, build_views, find_active
 from coexplorer.tui.windows import BLOCK, KEPT_BLOCKS, Windows
 
 
@@ -203,7 +204,38 @@ def test_the_view_in_force_is_always_in_the_strip_and_every_place_is_where_it_st
 ) -> None:
     views = build_views(saved)
     counts = {view.query: data.draw(st.integers(0, 10**6)) for view in views}
-    wanted = data.draw(st.sampled_from(views))
+    check_strip(views, counts, data.draw(st.sampled_from(views)), cells)
+
+
+BLANKS = ("\x85", "\u2028", "\u2029", *map(chr, range(0x1C, 0x20)), "\v", "\f", "\r", "\n", "\xa0")
+"""Signs that Python takes for blanks or line ends, and that few people can type."""
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+@pytest.mark.parametrize("form", ["{}", "{}is:mine", "is:mine{}", "tag:a{}b"])
+def test_a_view_whose_query_has_odd_blanks_is_marked_itself(blank: str, form: str) -> None:
+    saved = {f"v{blank}": form.format(blank), "other": "tag:x"}
+    views = build_views(saved)
+    for at, wanted in enumerate(views):
+        check_strip(views, {view.query: number for number, view in enumerate(views)}, wanted, 120)
+        assert find_active(views, wanted.query) == at
+
+
+@pytest.mark.parametrize("blank", [" ", *BLANKS])
+def test_the_view_of_a_query_that_was_typed_with_blanks_is_marked(blank: str) -> None:
+    views = build_views({"raw": "tag:raw"})
+    assert find_active(views, f"{blank}tag:raw{blank}") == len(views) - 1
+    assert find_active(views, blank) == 0
+    assert find_active(views, f"tag:raw{blank}x") is None
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_tags_with_odd_blanks_are_the_same_after_a_line(blank: str) -> None:
+    tags = (blank, f"{blank}a", f"a{blank}", f"a{blank}b")
+    assert parse_tags(format_tags(tags)) == tags
+
+
+def check_strip(views: Sequence[View], counts: Mapping[str, int], wanted: View, cells: int) -> None:
     line, places = build_strip_line(views, counts, wanted.query, cells)
     assert sum(width(text) for text, _ in line) <= cells
     (marked,) = (text for text, role in line if role is Role.ACCENT)
