@@ -122,7 +122,7 @@ async def test_a_second_press_while_an_undo_runs_is_not_a_second_undo(
 
 
 @pytest.mark.command("change.redo")
-async def test_a_redo_keeps_a_text_in_conflict_or_names_it_first(
+async def test_a_redo_leaves_a_name_that_changed_elsewhere_and_keeps_the_text_in_conflict(
     server: DemoServer, settings: Settings
 ) -> None:
     async def rename(app: Running, name: str) -> None:
@@ -141,7 +141,7 @@ async def test_a_redo_keeps_a_text_in_conflict_or_names_it_first(
         await rename(app, "typed with care")
         server.store.update(OUTSIDE, name="theirs")
         await app.press("enter")
-        await app.until_shown("Somebody else changed")
+        await app.until_shown("changed elsewhere")
         await app.press("escape")
         await until_said(app, "kept as unsent")
         await app.press("ctrl+r")
@@ -150,14 +150,47 @@ async def test_a_redo_keeps_a_text_in_conflict_or_names_it_first(
         assert [e.state for e in await app.library.log.kept()] == [State.CONFLICT]
         await app.press("ctrl+r")
         await app.until_shown("redo: edit name")
-        named = "it replaces your" in app.text()
+        assert "it replaces your" not in app.text()
         await app.press("y")
-        await until_said(app, "done again")
-        left = [e.state for e in await app.library.log.kept()]
-        said = any("which the log keeps" in text for _, text in app.app.notices)
-        assert (named and said) if left == [] else left == [State.CONFLICT]
-        texts = [e.mine.name for e in await app.library.log.entries() if e.mine is not None]
-        assert "typed with care" in texts
+        await until_said(
+            app, "nothing was done again: left alone, because it was changed elsewhere"
+        )
+        kept = await app.library.log.kept()
+        assert [(e.state, e.mine and e.mine.name) for e in kept] == [
+            (State.CONFLICT, "typed with care")
+        ]
+        assert app.stored(OUTSIDE).name == "theirs"
+
+
+async def test_a_redo_that_replaces_a_change_that_was_refused_names_it_first_and_after(
+    server: DemoServer, settings: Settings
+) -> None:
+    async def add_tag(app: Running) -> None:
+        await app.press("+")
+        await app.until_shown("add tag")
+        await app.type("keep")
+        await app.press("enter")
+
+    async with running_app(server, settings) as app:
+        await add_tag(app)
+        await app.until(lambda: "keep" in app.stored(OUTSIDE).tags, "the tag")
+        await app.until_gone("↑")
+        await app.press("u")
+        await until_said(app, "undone: ")
+        server.faults.add(403, "PUT")
+        await add_tag(app)
+        await until_said(app, "you can read but not change this asset")
+        await app.press("ctrl+r")
+        await app.until_shown("redo: add tag keep", "it replaces your +keep of open data (refused)")
+        await app.press("escape")
+        assert [e.state for e in await app.library.log.kept()] == [State.REFUSED]
+        await app.press("ctrl+r")
+        await app.until_shown("it replaces your +keep of open data (refused)")
+        await app.press("y")
+        await until_said(app, "done again: add tag keep")
+        await until_said(app, "replaced: your +keep of open data")
+        assert "keep" in app.stored(OUTSIDE).tags
+        assert not await app.library.log.kept()
 
 
 async def test_an_undo_of_many_has_a_bar_can_be_stopped_and_names_what_it_left(
