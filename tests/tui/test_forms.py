@@ -95,7 +95,7 @@ async def test_a_token_typed_in_vain_is_left_by_escape(
         await app.press("enter")
         await app.until_shown("Sign in to")
         await app.press("enter")
-        await app.until_shown("type the token first")
+        await app.until_shown("put in the access token first")
         await app.press("escape")
         await app.until_shown("open data")
 
