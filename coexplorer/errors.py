@@ -40,7 +40,7 @@ whoever adds an error sees its neighbours.
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
@@ -251,8 +251,14 @@ def be(names: Sequence[str]) -> str:
     return "was" if len(names) == 1 and names[0] != "tags" else "were"
 
 
+def name_changes(numbers: Iterable[int]) -> str:
+    """Return ``change 3``, or ``changes 3 and 5``: numbers of the log."""
+    each = [str(number) for number in dict.fromkeys(numbers)]
+    return f"change{'s' if len(each) > 1 else ''} {' and '.join(each)}"
+
+
 class EditConflict(CoexplorerError):
-    """Somebody changed the same field since it was read.
+    """The same field was changed since it was read.
 
     Args:
         asset_id: The asset.
@@ -273,21 +279,24 @@ class EditConflict(CoexplorerError):
         theirs: Fields,
         own: Sequence[int] = (),
     ) -> None:
-        names = " and ".join(fields)
-        numbers = " and ".join(str(number) for number in dict.fromkeys(own))
-        who = f"you changed the {names} of this asset elsewhere (change {numbers})"
-        if not own:  # it may have been the same user, in a browser or on another machine
-            who = f"the {names} of this asset {be(fields)} changed elsewhere"
+        self.fields = tuple(fields)
+        self.own = tuple(own)
         super().__init__(
-            f"{who} since you read it",
+            f"{self.tell('this asset')} since you read it",
             hint="look at both versions and choose, or edit again from theirs",
         )
         self.asset_id = asset_id
-        self.fields = tuple(fields)
         self.base = base
         self.mine = mine
         self.theirs = theirs
-        self.own = tuple(own)
+
+    def tell(self, name: str) -> str:
+        """Say who changed what of the asset that is called so."""
+        names = " and ".join(self.fields)
+        if self.own:
+            return f"you changed the {names} of {name} elsewhere ({name_changes(self.own)})"
+        # It may have been the same user, in a browser or on another machine.
+        return f"the {names} of {name} {be(self.fields)} changed elsewhere"
 
 
 class AmbiguousAsset(CoexplorerError):

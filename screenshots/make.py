@@ -107,7 +107,7 @@ async def plan(app: Running) -> None:
 
 
 async def conflict(app: Running) -> None:
-    """Somebody else saved while the fields were open."""
+    """The asset was changed elsewhere while the fields were open."""
     await find(app, RAW)
     await app.press("e")
     row = app.main.rows.current
@@ -124,7 +124,7 @@ async def conflict(app: Running) -> None:
     await app.press("tab")
     await app.type(NOTE)
     await app.press("ctrl+s")
-    await app.until_shown("Somebody else changed")
+    await app.until_shown("changed elsewhere")
     await app.press("m", "j")
 
 

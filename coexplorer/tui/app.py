@@ -154,6 +154,8 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
                 self._unnotify(notification, refresh=False)
             shown = f"{shown} ({times} times)"
         before = list(self._notifications)
+        if isinstance(self.screen, CommandScreen):
+            self.screen.notices.place()
         self.notify(shown, severity=level, markup=False)  # type: ignore[arg-type]  # a Literal, checked above
         if about:
             self._about += [(about, new) for new in self._notifications if new not in before]

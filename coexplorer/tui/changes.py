@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from coexplorer.errors import name_changes
 from coexplorer.library.entries import PENDING, Batch, Entry, Purpose, Reason, State, tell_outcome
 from coexplorer.library.results import BatchReport
 from coexplorer.text import clean, cut, fit, plural, width
@@ -97,8 +98,7 @@ def _tell_who(report: BatchReport) -> str:
         return "it was changed elsewhere since"
     if None in by:
         return "it was changed since, by you or elsewhere"
-    changes = " and ".join(str(number) for number in sorted(each for each in by if each))
-    return f"you changed it since (change {changes})"
+    return f"you changed it since ({name_changes(sorted(each for each in by if each))})"
 
 
 def tell_when(epoch_s: float, now: datetime) -> str:

@@ -6,6 +6,9 @@ import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
+from coexplorer.errors import EditConflict
+from coexplorer.fields import Fields, replace_values
+from coexplorer.models import AssetId
 from tests.support.server import COMBINED, OUTSIDE
 from tests.support.tui import Running, running_app
 
@@ -17,7 +20,7 @@ async def edit_against(app: Running, key: str, text: str, **theirs: object) -> N
     app.server.store.update(OUTSIDE, **theirs)
     await app.type(text)
     await app.press("ctrl+s")
-    await app.until_shown("Somebody else changed open data too")
+    await app.until_shown("changed elsewhere")
     # While it waits for a choice nothing is on its way.
     assert not app.main.rows.windows.ahead
 
@@ -128,7 +131,7 @@ async def test_a_third_version_is_kept_as_unsent_when_the_conflict_is_left(
         await app.until_shown("mine and third")
         await app.type("!")
         await app.press("ctrl+s")
-        await app.until_shown("Somebody else changed open data too")
+        await app.until_shown("changed elsewhere")
         await app.press("m", "ctrl+s")
         sent = {"open data mine and third!", "!mine and third"}  # a text is edited from its start
         await app.until(lambda: getattr(app.stored(OUTSIDE), field) in sent, "sent")
@@ -151,7 +154,7 @@ async def test_a_third_version_outlives_the_app(
         await app.press("enter")
         await app.until_shown("mine and third")
         await app.press("ctrl+s")
-        await app.until_shown("Somebody else changed open data too")
+        await app.until_shown("changed elsewhere")
         await app.press("m", "ctrl+s")
         await app.until(lambda: getattr(app.stored(OUTSIDE), field).endswith("and third"), "sent")
         await app.until(_nothing_unsent(app), "nothing left unsent")
@@ -171,7 +174,7 @@ async def test_rounds_of_a_conflict_leave_one_line_in_the_log(
             await app.until(lambda: app.main.desk.editing is not None, "the fields")
             await app.type(text)
             await app.press("enter")
-            await app.until_shown("Somebody else changed open data too")
+            await app.until_shown("changed elsewhere")
         await app.press("escape")
         await app.until_shown("kept as unsent")
         assert [(e.state, e.mine and e.mine.name) for e in await app.library.log.entries()] == [
@@ -189,6 +192,36 @@ async def test_while_a_third_version_is_typed_no_key_is_offered_that_is_text(
         await app.until(lambda: "m mine" not in app.text().splitlines()[-1], "its own footer")
         await app.press("escape")
         await app.until(lambda: "m mine" in app.text().splitlines()[-1], "the keys again")
+
+
+@pytest.mark.parametrize(("key", "field"), [("r", "name"), ("d", "description")])
+async def test_it_says_who_changed_it_as_far_as_that_is_known(
+    server: DemoServer, settings: Settings, key: str, field: str
+) -> None:
+    async with running_app(server, settings) as app:
+        await edit_against(app, key, "mine", **{field: "theirs"})
+        await app.until_shown(f"The {field} of open data was changed elsewhere")
+        await app.press("t", "ctrl+s")
+        await app.until(_nothing_unsent(app), "nothing left unsent")
+        await app.until_gone("changed elsewhere")
+        before = (await app.library.platform.fetch(AssetId(OUTSIDE))).asset.fields
+        await app.press(key)
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        done = await app.library.changes.edit(
+            AssetId(OUTSIDE), before, replace_values(before, {field: "another"})
+        )
+        await app.type("mine again")
+        await app.press("ctrl+s")
+        number = done.batch_id
+        await app.until_shown(f"You changed the {field} of", f"elsewhere (change {number})")
+
+
+def test_several_changes_of_the_same_user_are_named_in_the_plural() -> None:
+    nothing = Fields("a")
+    error = EditConflict(
+        AssetId("a"), ["name", "tags"], base=nothing, mine=nothing, theirs=nothing, own=[3, 5, 3]
+    )
+    assert error.tell("a") == "you changed the name and tags of a elsewhere (changes 3 and 5)"
 
 
 def _nothing_unsent(app: Running) -> Callable[[], Awaitable[bool]]:
@@ -211,10 +244,10 @@ async def test_it_waits_for_the_end_of_what_is_typed_meanwhile(
             await app.press("j", "r")
             await app.type("1")
             gate.release()
-            await app.until_shown("choose when you are")
+            await app.until_shown("changed elsewhere: choose")
         await app.type("2")
         await app.press("enter")
-        await app.until_shown("Somebody else changed open data too")
+        await app.until_shown("changed elsewhere")
         await app.press("m", "ctrl+s")
         await app.until(lambda: app.stored(OUTSIDE).name == "open data mine", "mine")
         await app.until(lambda: app.stored(COMBINED).name == "both recordings12", "the other one")

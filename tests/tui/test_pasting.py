@@ -85,7 +85,7 @@ def in_conflict(key: str, **theirs: object) -> Open:
         app.server.store.update(OUTSIDE, **theirs)
         await app.type("mine")
         await app.press("ctrl+s")
-        await app.until_shown("Somebody else changed")
+        await app.until_shown("changed elsewhere")
         await app.press("e")
         await app.until(lambda: isinstance(app.app.focused, Field | DescriptionArea), "a field")
         if key != "d":

@@ -36,7 +36,7 @@ async def show_conflict(app: Running) -> None:
     app.server.store.update(OUTSIDE, name="open data theirs")
     await app.type(" mine")
     await app.press("enter")
-    await app.until_shown("Somebody else changed", "t theirs", "m mine")
+    await app.until_shown("changed elsewhere", "t theirs", "m mine")
     await app.until_shown("open data theirs", "open data mine")
 
 
@@ -115,7 +115,7 @@ async def test_versions_in_conflict_are_broken_between_words(
         app.server.store.update(OUTSIDE, description="extraordinarily long words " * 3)
         await app.type("mine")
         await app.press("ctrl+s")
-        await app.until_shown("Somebody else changed")
+        await app.until_shown("changed elsewhere")
         await app.until(lambda: app.text().count("extraordinarily long words") == 3, "whole words")
 
 

@@ -166,7 +166,7 @@ async def test_a_redo_that_replaces_a_change_that_was_refused_names_it_first_and
     server: DemoServer, settings: Settings
 ) -> None:
     async def add_tag(app: Running) -> None:
-        await app.press("+")
+        await app.press("g", "+")
         await app.until_shown("add tag")
         await app.type("keep")
         await app.press("enter")
@@ -181,13 +181,13 @@ async def test_a_redo_that_replaces_a_change_that_was_refused_names_it_first_and
         await add_tag(app)
         await until_said(app, "you can read but not change this asset")
         await app.press("ctrl+r")
-        await app.until_shown("redo: add tag keep", "it replaces your +keep of open data (refused)")
+        await app.until_shown("redo: edit tags", "it replaces your +keep of open data (refused)")
         await app.press("escape")
         assert [e.state for e in await app.library.log.kept()] == [State.REFUSED]
         await app.press("ctrl+r")
         await app.until_shown("it replaces your +keep of open data (refused)")
         await app.press("y")
-        await until_said(app, "done again: add tag keep")
+        await until_said(app, "done again: edit tags of open data")
         await until_said(app, "replaced: your +keep of open data")
         assert "keep" in app.stored(OUTSIDE).tags
         assert not await app.library.log.kept()

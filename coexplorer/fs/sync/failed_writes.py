@@ -245,6 +245,7 @@ class FailedWrites:
             theirs = self.fields_of(node)
             fields = (FIELDS_OF_PARTS[part],)
             error = EditConflict(node.id, fields, base=base, mine=mine, theirs=theirs)
+            error.message = entry.reason or error.message  # it knew who changed it
         failure = SaveFailure(errno_of(error), build_report(what, error))
         self._volume.failures.note(node, what, failure.report)
         self.journaled.add((node.slot, what))

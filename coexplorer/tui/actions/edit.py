@@ -305,7 +305,7 @@ async def resolve(
     from coexplorer.tui.screens.conflict import ConflictScreen  # noqa: PLC0415
 
     if screen.coexplorer.typing:
-        screen.say(f"somebody else changed {name} too: choose when you are done here")
+        screen.say(f"{conflict.tell(name)}: choose when you are done here")
         await screen.coexplorer.until_calm()
     asset_id, memory = conflict.asset_id, screen.coexplorer.memory
     if kept is None:

@@ -22,6 +22,7 @@ from coexplorer.tui.keys import SHARED, key_of, name_key, show_key
 from coexplorer.tui.messages import CommandClicked, CopyWanted, FieldLeft, TextRefused
 from coexplorer.tui.terminal.bursts import find_burst, find_rest, looks_pasted
 from coexplorer.tui.terminal.screen import TerminalScreen
+from coexplorer.tui.widgets.notices import NoticeKeeper
 
 if TYPE_CHECKING:
     from coexplorer.tui.host import Host
@@ -56,6 +57,8 @@ class CommandScreen(TerminalScreen[Result]):
     scope: ClassVar[Scope]
     loads_first: ClassVar[bool] = False
     """Keys wait until the screen itself calls `release_keys` with `START`."""
+    keeps_clear: ClassVar[str] = ""
+    """Selects what no notice may cover, beside the fields that keys go to."""
     AUTO_FOCUS = None
 
     def __init__(self) -> None:
@@ -67,6 +70,7 @@ class CommandScreen(TerminalScreen[Result]):
         self._held: deque[Input] = deque()
         self._leaving: Widget | None = None
         self.leaving_turn = 0
+        self.notices = NoticeKeeper(self, self.keeps_clear)
 
     @property
     def coexplorer(self) -> Host:
@@ -239,12 +243,14 @@ class CommandScreen(TerminalScreen[Result]):
 
     def on_mount(self) -> None:
         """Take keys once the screen is drawn."""
+        self.screen_layout_refresh_signal.subscribe(self, lambda _: self.notices.follow())
         if not self.loads_first:
             self.call_after_refresh(self.release_keys, START)
 
     async def on_descendant_focus(self) -> None:
         """Something has the focus now."""
         self.coexplorer.note_focus()
+        self.notices.follow()
         if self.focused is not self._leaving:
             await self.release_keys(LEFT)
         await self.release_keys(OPEN)
@@ -271,10 +277,12 @@ class CommandScreen(TerminalScreen[Result]):
     def on_descendant_blur(self) -> None:
         """Something has it no longer."""
         self.coexplorer.note_focus()
+        self.notices.follow()
 
     def on_screen_resume(self) -> None:
         """In front again; whoever opened the other screen goes on first."""
         self.coexplorer.note_focus()
+        self.notices.place()
         self.call_after_refresh(self.release_keys, BACK)
 
     def on_command_clicked(self, event: CommandClicked) -> None:

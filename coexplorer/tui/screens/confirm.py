@@ -40,6 +40,7 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
     """
 
     scope: ClassVar[Scope] = Scope.FORM
+    keeps_clear: ClassVar[str] = "#question"
     DEFAULT_CSS = """
     ConfirmScreen #question {
         dock: bottom; height: auto; max-height: 100%; background: $background;

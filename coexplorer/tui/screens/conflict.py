@@ -48,6 +48,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
     """
 
     scope: ClassVar[Scope] = Scope.CONFLICT
+    keeps_clear: ClassVar[str] = "#fields-in-conflict, #merge"
     DEFAULT_CSS = """
     ConflictScreen #fields-in-conflict { height: auto; max-height: 4; }
     ConflictScreen #versions { height: 1fr; }
@@ -106,7 +107,8 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         return self._conflict.fields[self._fields.at]
 
     def _show(self) -> None:
-        self._rule.show_title(f"Somebody else changed {self._asset_name} too")
+        told = self._conflict.tell(self._asset_name)
+        self._rule.show_title(f"{told[0].upper()}{told[1:]}")
         self._fields.show([self._field_line(name) for name in self._conflict.fields])
         self._versions.show(build_versions(self._conflict, self._field, self.app.size.width))
 

@@ -42,6 +42,7 @@ class CreateScreen(CommandScreen[Record | None]):
     """Gives what was made, or None."""
 
     scope: ClassVar[Scope] = Scope.FORM
+    keeps_clear: ClassVar[str] = "#form"
     DEFAULT_CSS = """
     CreateScreen #form {
         dock: bottom; height: 18; max-height: 100%; background: $background;

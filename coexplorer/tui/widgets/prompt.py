@@ -142,17 +142,8 @@ class Prompt(Vertical, can_focus=True):
         """Where the highlighted choice is, while keys go to the choices alone."""
         return self._choices.chosen_place
 
-    def on_resize(self) -> None:
-        """Let what is said appear above the question."""
-        self._lift_notices(self.size.height)
-
-    def _lift_notices(self, lines: int) -> None:
-        for rack in self.screen.query("ToastRack"):
-            rack.styles.margin = (0, 0, 1 + lines, 0)
-
     async def _close(self) -> None:
         self.display = False
-        self._lift_notices(0)
         self._choices.offer(())
         before, self._before = self._before, None
         await self._drop_field()
