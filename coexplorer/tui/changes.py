@@ -80,8 +80,7 @@ def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
 def describe_replaced(entries: Sequence[Entry]) -> str:
     """Return whose texts a change replaces that are not on the platform; empty: nobody's."""
     named = [
-        f"your {describe_entry(entry)} of {clean(entry.asset_name)} ({entry.told})"
-        for entry in entries[:NAMED]
+        f"your {describe_entry(entry)} of {clean(entry.asset_name)}" for entry in entries[:NAMED]
     ]
     more = [f"{len(entries) - NAMED:,} more"] if len(entries) > NAMED else []
     return " and ".join([*named, *more])

@@ -62,7 +62,7 @@ def build_plan_lines(
     if plan.given_up:
         lines += [(), (("replaced, as it is not on the platform; the log keeps it", Role.LABEL),)]
         for entry in plan.given_up[:MOST_ITEMS]:
-            said = f"  {clean(entry.asset_name)}  {describe_entry(entry)} ({entry.told})"
+            said = f"  {clean(entry.asset_name)}  {describe_entry(entry)}"
             lines.append(cut_line(((said, Role.WARN),), cells))
         if len(plan.given_up) > MOST_ITEMS:
             lines.append(((f"and {len(plan.given_up) - MOST_ITEMS:,} more", Role.DIM),))

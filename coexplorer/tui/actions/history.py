@@ -98,7 +98,7 @@ async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waite
     elif is_single:
         unsent = "" if batch.standing else ", which is not on the platform"
         when = describe_origin(batch, external.local_time())
-        also = f"; it replaces {replaced}" if replaced else ""
+        also = f"; it replaces {replaced}, not on the platform" if replaced else ""
         question = f"{describe_purpose(batch)}, {when}{unsent}{also}?"
         if not await screen.prompt.confirm(question, yes=str(purpose), no="leave it as it is"):
             return
