@@ -1,6 +1,8 @@
 """Plain, frozen data that every layer uses. No behaviour beyond comparing and naming.
 
 Sizes are in bytes (``…_bytes``), times are seconds since the epoch (UTC).
+
+What one layer hands to another has its shape here: a table, so it is long.
 """
 
 from __future__ import annotations

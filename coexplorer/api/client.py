@@ -1,4 +1,7 @@
-"""The data asset API: one method per endpoint, in whichever dialect the platform speaks."""
+"""The data asset API: one method per endpoint, in whichever dialect the platform speaks.
+
+A face: what a method asks and how its answer is read is in the modules that it calls.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the modules of one session share: catalog, journal, events, and the client.
 
 What is known of an asset is here as a whole (the catalog, and what it could not keep), since each
-reply of the platform updates both.
+reply of the platform updates both. That makes it long: apart, one of them would be forgotten.
 """
 
 from __future__ import annotations

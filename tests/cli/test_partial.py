@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ from tests.support.program import Done
 from tests.support.rawserver import RawServer, raw_server
 
 PARTLY, REFUSED = 7, 5
+HALF = b'POST /api/v1/data_assets/search HTTP/1.1\r\nContent-Length: 90\r\n\r\n{"lim'
 MARKS = {"favorite": "favorite", "mine": "owned", "shared": "shared"}
 
 
@@ -132,6 +134,17 @@ def test_a_platform_that_lists_without_end_is_given_up(
         assert program("sync").code == REFUSED  # so many have vanished
         assert program("sync", "--force").code == 0
         assert len(program("ls", "--ids").lines) == 6
+
+
+def test_a_request_that_is_given_up_halfway_is_none() -> None:
+    """A busy machine is slow enough for that; its server must not fall over it in a thread."""
+    with raw_server(Lists()) as server:
+        for sent in (b"", b"POST", b"POST /api/v1/data_assets/search HTTP/1.1\r\n", HALF):
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                client.sendall(sent)
+                client.shutdown(socket.SHUT_WR)
+                assert client.recv(1) == b""
+        assert server.asked == []
 
 
 @pytest.mark.parametrize(

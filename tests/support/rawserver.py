@@ -99,16 +99,22 @@ class RawServer:
 
 
 def _read_request(connection: socket.socket) -> Asked | None:
-    stream = connection.makefile("rb")
-    first = stream.readline().decode("latin-1").split()
-    if len(first) < 2:
-        return None
-    headers = {}
-    while line := stream.readline().decode("latin-1").strip():
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-    body = stream.read(int(headers.get("content-length", "0")))
-    return Asked(first[0], first[1], headers, body)
+    """Read a request; None where its client went away before it was whole."""
+    with connection.makefile("rb") as stream:
+        first = stream.readline().decode("latin-1").split()
+        if len(first) < 2:
+            return None
+        headers = {}
+        while line := stream.readline().decode("latin-1"):
+            if not line.strip():
+                break
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        else:
+            return None
+        length = int(headers.get("content-length", "0"))
+        body = stream.read(length)
+    return Asked(first[0], first[1], headers, body) if len(body) == length else None
 
 
 @contextlib.contextmanager
