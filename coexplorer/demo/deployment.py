@@ -168,7 +168,9 @@ def _check_version(request: Request, version: tuple[int, ...]) -> None:
         return
     if not _VERSION.fullmatch(wanted.strip()):
         raise Refusal(400, f"bad request: Min-Server-Version {wanted[:80]!r} is not a version")
-    parts = tuple(int(part) for part in wanted.strip().split("."))
-    if parts > version:
+    parts = [int(part) for part in wanted.strip().split(".")]
+    while parts and parts[-1] == 0:  # 4.3.0 is 4.3
+        parts.pop()
+    if tuple(parts) > version:
         mine = ".".join(map(str, version))
         raise Refusal(400, f"this server's version is {mine}, the client needs {wanted.strip()}")

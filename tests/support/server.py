@@ -134,9 +134,11 @@ def few_assets(me: str, colleague: str) -> list[StoredAsset]:
 
 
 @contextmanager
-def running_server(data: Path, dialect: str) -> Iterator[DemoServer]:
+def running_server(
+    data: Path, dialect: str, *, version: tuple[int, ...] | None = None
+) -> Iterator[DemoServer]:
     """Run a server that has `few_assets`."""
-    with DemoServer(data, dialect=dialect) as server:
+    with DemoServer(data, dialect=dialect, version=version) as server:
         me, colleague = (user.email for user in server.users[:2])
         server.store.insert(few_assets(me, colleague))
         yield server
