@@ -7,7 +7,7 @@ import sys
 
 import msgspec
 
-from coexplorer.cells import write_row, write_text
+from coexplorer.cells import escape_char, is_obeyed, mark_formula, write_row, write_text
 
 _UNICODE = {"utf-8", "utf8", "ascii"}
 """Encodings that need no escapes; click writes UTF-8 where Python would write ASCII."""
@@ -59,7 +59,7 @@ def tsv_cell(value: object) -> str:
     plain = _plain_cell(value)
     if plain is not None:
         return plain
-    return _escape_tsv(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+    return _escape_tsv(value if isinstance(value, str) else escape_json(msgspec.json.encode(value)))
 
 
 def csv_cell(value: object) -> str:
@@ -71,11 +71,14 @@ def csv_cell(value: object) -> str:
         return write_text(value)
     if isinstance(value, tuple | list) and all(isinstance(each, str) for each in value):
         return write_text(write_row(value))
-    return write_text(msgspec.json.encode(value).decode())
+    # JSON has escapes of its own: another reader undoes them.
+    return mark_formula(escape_json(msgspec.json.encode(value)))
 
 
 def _escape_tsv(text: str) -> str:
     for char, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
         text = text.replace(char, escape)
+    if not text.isprintable():
+        text = "".join(escape_char(char) if is_obeyed(char) else char for char in text)
     # A quote at the beginning would make most readers take what follows for one cell.
     return _OPENS_QUOTE.sub(r'\1\\"', text)

@@ -2,8 +2,9 @@
 
 A table is for people: cleaned, and fitted to a terminal. JSON, JSON lines, CSV, TSV and ids are
 for programs: exact data, with the keys of `coexplorer.cli.schema`. What a terminal could obey is
-written as a JSON escape, which is the same data; TSV escapes tabs, line ends, backslashes and a
-quote that begins a cell; CSV is for spreadsheets, which must not take a name for a formula.
+written as an escape, which is the same data, whether a terminal reads it or not; TSV escapes tabs,
+line ends, backslashes and a quote that begins a cell, too; CSV is for spreadsheets, which must not
+take a name for a formula: see `coexplorer.cells`.
 """
 
 from __future__ import annotations
@@ -303,9 +304,8 @@ def print_tsv(rows: Iterable[Sequence[object]]) -> None:
     """Print lines of tab-separated values; None is empty, a list or an object is JSON."""
     from coexplorer.cli.cells import tsv_cell
 
-    show = clean if sys.stdout.isatty() else str
     for row in rows:
-        click.echo("\t".join(show(tsv_cell(value)) for value in row))
+        click.echo("\t".join(tsv_cell(value) for value in row))
 
 
 def print_csv(rows: Iterable[Sequence[object]]) -> None:
@@ -316,10 +316,9 @@ def print_csv(rows: Iterable[Sequence[object]]) -> None:
     from coexplorer.cells import write_row
     from coexplorer.cli.cells import csv_cell
 
-    show = clean if sys.stdout.isatty() else str
+    end = "\n" if sys.stdout.isatty() else "\r\n"
     for row in rows:
-        line = write_row([csv_cell(value) for value in row])
-        click.echo(show(line) + ("\n" if sys.stdout.isatty() else "\r\n"), nl=False)
+        click.echo(write_row([csv_cell(value) for value in row]) + end, nl=False)
 
 
 def print_json(items: Iterable[bytes], style: Format) -> None:

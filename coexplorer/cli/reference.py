@@ -36,11 +36,12 @@ name, or a shorter one of an id, too, if it fits only one asset, and say which o
 refused. What `-o ids`, `csv`, `tsv`, `jsonl` and `json` print is understood, as is a table
 whose titles name a column `id` or `asset_id`, separated by commas, semicolons or tabs; there
 the id counts. A cell in quotes may hold delimiters and line breaks; a quote in it is doubled.
-Blank rows, byte order marks, Windows' line ends, empty lines and lines that come twice do no
-harm; items may end in NUL. A line `id` alone is a title when an id follows it. When a line
-is unknown or fits several assets, each such line is named with its number, and nothing is done;
-the same happens when a list can be read in two ways: a quote is not closed, a row has two ids or
-more cells than titles, a key is in an object twice.
+Blank rows, byte order marks, Windows' line ends, empty lines, lines that come twice, and Excel's
+own first line `sep=;` do no harm; items may end in NUL. A line `# …` is a comment unless an asset
+is called so, and so is the title of a column of names. A line `id` alone is a title when an id
+follows it, or nothing does. When a line is unknown or fits several assets, each such line is named
+with its number, and nothing is done; the same happens when a list can be read in two ways: a quote
+is not closed, a row has two ids or more cells than titles, a key is in an object twice.
 
 An empty list is reported: what changes or waits for assets ends with 4 then, for what should have
 written the list may have failed. A standard input that is closed is an error.
@@ -89,12 +90,15 @@ answer with one object: in JSON, without an array around it.
 CSV is RFC 4180 in UTF-8: commas, quotes, CRLF. A list of texts is one cell, in which commas
 separate them as in a line of CSV. So that no spreadsheet runs a name, a text that begins like a
 formula (with `=`, `+`, `-`, `@`, a tab or a line break, also after apostrophes) gets an apostrophe
-before it; take one away to have the text. There is no byte order mark: in Excel, use "Data, From
-text/CSV" and choose UTF-8. `coexplorer archive -` and its like read the file back, with a mark or
-without.
+before it; take one away to have the text. What a terminal would obey is written as `\\x1b`,
+`\\u202e` or `\\U000e0001`, into a pipe, too: control characters but tabs and line feeds, a carriage
+return without one, and characters that turn the direction of text. Backslashes right before such
+an escape, or before what looks like one, are doubled; all others stay single. There is no byte
+order mark: in Excel, use "Data, From text/CSV" and choose UTF-8. `coexplorer archive -` and its
+like read the file back, with a mark or without.
 
 TSV escapes a tab, a line end and a backslash as `\\t`, `\\n`, `\\r`, `\\\\`, and a quote at the
-beginning of a cell as `\\"`; lists are JSON.
+beginning of a cell as `\\"`; what a terminal would obey is written as in CSV; lists are JSON.
 """
 
 

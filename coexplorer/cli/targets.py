@@ -231,7 +231,9 @@ async def _is_a_name(library: Library, named: Sequence[Named]) -> bool:
 async def _resolve(
     library: Library, targets: Targets, *, guess: bool, fresh: bool, kept: bool
 ) -> list[Resolved]:
-    if not targets.named:
+    from_list = any(each.line for each in targets.named)
+    resolved = await library.assets.resolve_all(targets.named, guess=guess and not from_list)
+    if not resolved:
         if not guess:
             raise NotFound(
                 "no ids came on standard input, so there was nothing to do",
@@ -239,8 +241,6 @@ async def _resolve(
             )
         warn("no ids came on standard input")
         return []
-    from_list = any(each.line for each in targets.named)
-    resolved = await library.assets.resolve_all(targets.named, guess=guess and not from_list)
     for each in resolved:
         if each.is_guess:
             warn(f"{each.named.text!r} is short for {each.name} ({each.asset_id[:8]})")

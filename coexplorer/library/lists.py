@@ -1,8 +1,8 @@
 """The assets that a person names: words on the command line, and lists on standard input. Pure.
 
 A line of a list is one name or id, whole. Tables, JSON and JSON lines are recognised by how the
-list begins; there only the id counts. Anything that can be read in two ways is refused, because the
-command may be a delete.
+list begins; there only the id counts. A line ``# …`` is a comment, unless an asset is called so.
+Anything that can be read in two ways is refused, because the command may be a delete.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,12 @@ _QUOTED = re.compile(r'"((?:[^"]|"")+)"[,;]*')
 _ALONE = re.compile(rf"({WHOLE})[\s{DELIMITERS}]*", re.IGNORECASE)
 _AMONG_OTHERS = re.compile(rf"(?<!\w){WHOLE}(?!\w)", re.IGNORECASE)
 _ID_TITLES = ("id", "asset_id")
+_SEPARATOR = re.compile(r"\A(\s*)\"?sep=[,;\t|]?\"?(?=[\r\n]|\Z)", re.IGNORECASE)
+"""What Excel writes above a table, to say what separates its cells."""
+_REMARK = re.compile(r"#+(\s|$)")
+_COMMENTS = re.compile(r"\A(?:[^\S\r\n]*(?:#+(?:[^\S\r\n][^\r\n]*)?)?(?:\r\n|\r|\n))+")
+_TSV_ESCAPE = re.compile(r"\\([\\tnr\"]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_TSV_ESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r", '"': '"'}
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -34,11 +41,13 @@ class Named(msgspec.Struct, frozen=True):
         spellings: What it may be called: as written; in a list also without a CSV cell's quotes.
         line: The line of the list, from 1; 0: it was no list.
         is_id: It can only be an id.
+        may_be_none: Where no asset is called so, it is a title or a comment, and names none.
     """
 
     spellings: tuple[str, ...]
     line: int = 0
     is_id: bool = False
+    may_be_none: bool = False
 
     @property
     def text(self) -> str:
@@ -73,12 +82,7 @@ def parse_list(data: bytes) -> list[Named]:
         items = enumerate(text.split("\0"), start=1)
         found = [_read_line(item, number) for number, item in items if item.strip()]
     else:
-        lines = [
-            (number, line)
-            for number, line in enumerate(LINE_END.split(text), start=1)
-            if line.strip()
-        ]
-        found = _read_text(text, lines) if lines else []
+        found = _read_text(_SEPARATOR.sub(r"\1", text))
     once: dict[tuple[tuple[str, ...], bool], Named] = {}
     for each in found:
         once.setdefault((each.spellings, each.is_id), each)
@@ -91,13 +95,30 @@ def _decode(data: bytes) -> str:
     return data.decode(coding, "replace").removeprefix("\ufeff")
 
 
-def _read_text(text: str, lines: Sequence[tuple[int, str]]) -> list[Named]:
+def _read_text(text: str) -> list[Named]:
+    lines = _split(text)
+    # Above a table or JSON a comment is none of its lines; its line is left empty, to count on.
+    head = _COMMENTS.match(text)
+    below = text if head is None else "\n" * len(LINE_END.findall(head[0])) + text[head.end() :]
+    if not (begun := _split(below)):
+        return [_read_line(line, number) for number, line in lines]
     found: list[Named] | None = None
-    if lines[0][1].strip()[0] in "[{":
-        found = _read_json(lines)
+    if begun[0][1].strip()[0] in "[{":
+        found = _read_json(begun)
     if found is None:
-        found = _read_table(text, lines[0][1])
-    return [_read_line(line, number) for number, line in lines] if found is None else found
+        found = _read_table(below, begun[0][1])
+    if found is not None:
+        return found
+    names = [_read_line(line, number) for number, line in lines]
+    if len(lines) > 1 and (title := names[len(lines) - len(begun)]).text.strip().lower() == "name":
+        names[len(lines) - len(begun)] = msgspec.structs.replace(title, may_be_none=True)
+    return names
+
+
+def _split(text: str) -> list[tuple[int, str]]:
+    """Return the lines of a text that are not blank, with their numbers."""
+    lines = enumerate(LINE_END.split(text), start=1)
+    return [(number, line) for number, line in lines if line.strip()]
 
 
 def _mistake(message: str, line: int) -> DocumentError:
@@ -145,7 +166,9 @@ def _read_column(text: str) -> list[Named] | None:
     if head is None or not _find_columns(head.cells):
         return None
     first = next(rows, None)
-    if first is None or not is_whole_id(first.cells[0]):
+    if first is None:  # what a list of ours without a row is
+        return [Named((head.cells[0],), head.line, may_be_none=True)]
+    if not is_whole_id(first.cells[0]):
         raise _mistake(
             f"{head.cells[0]!r} could be a title or an asset's name; a title comes before a "
             f"column of ids",
@@ -158,6 +181,8 @@ def _read_ids(rows: Iterable[TableRow], columns: Sequence[int], width: int) -> l
     """Read the ids of all rows below titles."""
     found: list[Named] = []
     for row in rows:
+        if _REMARK.match(row.cells[0]) and not any(is_whole_id(each) for each in row.cells):
+            continue
         if any(row.cells[width:]):
             raise _mistake("this line has more cells than there are titles", row.line)
         texts = [read_text(row.cells[at]) for at in columns if at < len(row.cells)]
@@ -181,12 +206,26 @@ def _read_line(line: str, number: int) -> Named:
     plain = line.strip()
     if is_whole_id(plain):
         return Named((plain.lower(),), number, is_id=True)
-    spellings = {line: None}
+    spellings = {line: None, read_text(line): None, _read_tsv(line): None}
     if quoted := _QUOTED.fullmatch(plain):
-        spellings[quoted[1].replace('""', '"')] = None
+        spellings[read_text(quoted[1].replace('""', '"'))] = None
     elif alone := _ALONE.fullmatch(plain):
         spellings[alone[1].lower()] = None
-    return Named(tuple(each for each in spellings if each), number)
+    is_remark = _REMARK.match(plain) is not None
+    return Named(tuple(each for each in spellings if each), number, may_be_none=is_remark)
+
+
+def _read_tsv(line: str) -> str:
+    """Return the name that our own TSV writes as this line."""
+    return _TSV_ESCAPE.sub(_read_escape, line)
+
+
+def _read_escape(found: re.Match[str]) -> str:
+    text = found[1]
+    if text in _TSV_ESCAPES:
+        return _TSV_ESCAPES[text]
+    code = int(text[1:], 16)
+    return chr(code) if code <= sys.maxunicode else found[0]
 
 
 class _Object(NamedTuple):

@@ -75,6 +75,7 @@ class Resolver:
     async def resolve_all(self, named: Sequence[Named], *, guess: bool = False) -> list[Resolved]:
         """See `Assets.resolve_all`."""
         found = await self._find(named)
+        named = [each for each in named if found[each] or not each.may_be_none]
         missing = [each for each in named if not found[each]]
         if missing and not self._context.offline:
             found |= await self._look_again(missing)

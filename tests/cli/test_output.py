@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.cells import read_text, write_row, write_text
+from coexplorer.cli.cells import tsv_cell
 from coexplorer.cli.commands import COMMANDS, cli
 from coexplorer.cli.schema import ASSET, KINDS, LIGHT, VERSION, Holds, RowKind, time_text
 from coexplorer.config import load_settings
@@ -271,6 +272,66 @@ def test_csv_of_strangers_names_is_read_back_by_our_own_lists(program: Program) 
     assert {each.text for each in parse_list(b"\xef\xbb\xbf" + out.encode())} == set(ids)
     program.ok("edit", "-", "--add-tag", "listed", "--yes", stdin=out)
     assert {each.id for each in program.server.store.assets() if "listed" in each.tags} == set(ids)
+
+
+OBEYED = (
+    "clear \x1b[2J\x1b[H screen",
+    "clipboard \x1b]52;c;aGk=\x07",
+    "c1 \x9b2J",
+    "over\rwritten",
+    "bidi \u202ekcab",
+    "tag \U000e0001",
+    "del \x7f\\\x1b",
+    r"said \x1b[2J, \\x1b and \u202e",
+    r"C:\data\x \\server\new",
+    "=\x1b]0;x\x07",
+    "family \U0001f468\u200d\U0001f469",
+)
+
+
+@given(st.text(alphabet="\\x1bu9U0e\x1b\x9b\r\n\t\u202e\U000e0001' =\""))
+def test_what_a_terminal_obeys_is_written_in_a_way_that_leads_back(text: str) -> None:
+    cell = write_text(text)
+    assert read_text(cell) == text
+    assert not {"\x1b", "\x9b", "\u202e", "\U000e0001"} & set(cell)
+    assert "\r" not in cell.replace("\r\n", "")
+    assert not {"\x1b", "\x9b", "\r", "\u202e", "\U000e0001"} & set(tsv_cell(text))
+
+
+def test_programs_get_no_controls_and_all_of_the_names(program: Program) -> None:
+    ids = [make_id(0xA0 + number) for number in range(len(OBEYED))]
+    me = program.server.users[0].email
+    program.server.store.insert(
+        StoredAsset(
+            id=each, name=name, owner=me, created=1_700_000_000, mount="m", tags=("q", name)
+        )
+        for each, name in zip(ids, OBEYED, strict=True)
+    )
+    names = dict(zip(ids, OBEYED, strict=True))
+    out = program.ok("ls", "tag:q", "-o", "csv").out
+    rows = list(csv.DictReader(io.StringIO(out, newline=""), strict=True))
+    assert {row["id"]: read_text(row["name"]) for row in rows} == names
+    assert {row["id"]: set(*csv.reader([read_text(row["tags"])])) for row in rows} == {
+        each: {"q", name} for each, name in names.items()
+    }
+    for style in ("csv", "tsv"):
+        piped = program.spawn("ls", "tag:q", "-o", style).out
+        assert not {char for char in piped if not char.isprintable()} - set("\n\t\r\u200d")
+        assert "screen" in piped
+        assert r"\x1b[2J\x1b[H" in piped
+        for columns in ("id,name", "name"):
+            listed = program.ok("ls", "tag:q", "-o", style, "--columns", columns).out
+            tag = f"{style} {columns}".replace(",", " ")
+            program.ok("edit", "-", "--add-tag", tag, "--yes", stdin=listed)
+            tagged = {each.id for each in program.server.store.assets() if tag in each.tags}
+            assert tagged == set(ids)
+
+
+@pytest.mark.parametrize("style", ["csv", "tsv"])
+@pytest.mark.parametrize("columns", ["id", "id,name", "name"])
+def test_table_without_a_row_is_an_empty_list(program: Program, style: str, columns: str) -> None:
+    out = program.ok("ls", "name:nowhere", "-o", style, "--columns", columns).out
+    assert program("edit", "-", "--add-tag", "x", "--yes", stdin=out).code == 4
 
 
 def test_csv_has_the_line_ends_of_its_standard(program: Program) -> None:

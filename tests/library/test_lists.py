@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coexplorer.cells import write_row
+from coexplorer.cli.cells import csv_cell, tsv_cell
 from coexplorer.errors import DocumentError
-from coexplorer.library.lists import is_whole_id, parse_list
+from coexplorer.library.lists import is_sayable, is_whole_id, parse_list
 from tests.support.server import make_id
 
 A, B, C = map(make_id, (1, 2, 0xABCDEF))
@@ -165,7 +167,7 @@ def test_number_beside_the_id_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("title", ["id", "ID", "asset_id", ' "id" '])
-@pytest.mark.parametrize("below", ["", "\n", "\nrun_10\n", f"\nrun_10\n{A}"])
+@pytest.mark.parametrize("below", ["\nrun_10\n", f"\nrun_10\n{A}"])
 def test_lone_title_above_what_is_no_id_may_be_a_name(title: str, below: str) -> None:
     with pytest.raises(DocumentError, match=r"^line 1: .* could be a title or an asset's name"):
         parse_list((title + below).encode())
@@ -194,6 +196,43 @@ def test_broken_list_is_refused_with_its_line(data: str, line: int) -> None:
         return
     with pytest.raises(DocumentError, match=f"^line {line}: "):
         parse_list(data.encode())
+
+
+@pytest.mark.parametrize("separator", ["sep=;", '"sep=,"', "SEP=\t", "sep=|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "below", [f"id;name\n{A};x\n{B};y", f"{A}\n{B}", f"# mine\n\nid,name\n{A},x\n# not\n{B},y"]
+)
+def test_what_spreadsheets_and_people_write_above_a_list_is_none_of_it(
+    separator: str, end: str, below: str
+) -> None:
+    assert texts(f"{separator}\n{below}\n".replace("\n", end)) == [A, B]
+
+
+def test_comments_above_leave_the_numbers_of_lines() -> None:
+    found = parse_list(f"# one\n#\n\nname,id\nx,{A}\n".encode())
+    assert [(each.text, each.line) for each in found] == [(A, 5)]
+    assert texts(f'# one\n{{"id":"{A}"}}\n') == [A]
+
+
+@pytest.mark.parametrize("title", ["id", "name", "asset_id", "# a comment", "#"])
+def test_line_that_may_be_a_title_or_a_comment_is_marked(title: str) -> None:
+    below = "" if "id" in title else "\nrun_10\n"
+    found = parse_list((title + below).encode())
+    assert [(each.text, each.may_be_none) for each in found] == [
+        (title, True),
+        *([("run_10", False)] if below else []),
+    ]
+
+
+@given(st.text(min_size=1).filter(str.strip))
+def test_names_in_our_own_columns_are_spelled_among_others(name: str) -> None:
+    if not is_sayable(name) or "\0" in name or name.strip() != name:
+        return
+    for line in (write_row([csv_cell(name)]), tsv_cell(name)):
+        if len(line.splitlines()) == 1 and not is_whole_id(name):
+            last = parse_list(f"a name to begin with\n{line}\n".encode())[-1]
+            assert name in last.spellings
 
 
 def test_no_list_is_no_mistake() -> None:
