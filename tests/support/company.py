@@ -283,7 +283,7 @@ class Company:
         self._process.stdin.flush()
         ran = msgspec.json.decode(self._read(), type=Ran)
         said = ran.out + ran.err
-        assert "Traceback" not in said
+        assert "Traceback" not in said, said  # whole: pytest shows only a part of it
         assert "mistake in coexplorer" not in said
         for secret in (self.told["token"], PASSWORD, "%23ss"):
             assert secret not in said
