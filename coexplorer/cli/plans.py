@@ -204,6 +204,13 @@ def tell_failures(report: BatchReport) -> None:
             from coexplorer.library.results import describe_differs
 
             warn(f"{result.asset_name}: {describe_differs(result)}")
+    _tell_others(report)
+
+
+def _tell_others(report: BatchReport) -> None:
+    """Say what else was left as it is, and what was given up."""
+    for note in report.notes:
+        warn(note)
     for entry in report.given_up[:_SHOWN]:
         warn(f"given up: {entry.action} {entry.asset_name} (entry {entry.id})")
     if len(report.given_up) > _SHOWN:
@@ -312,7 +319,7 @@ def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
         lines.append(f"given up: {entry.action} {clean(entry.asset_name)} (entry {entry.id})")
         if entry.base is not None and entry.mine is not None:
             lines += describe_change(entry.base, entry.mine)
-    return [*lines, _count_plan(plan)]
+    return [*lines, *([plan.warning] if plan.warning else []), _count_plan(plan)]
 
 
 def _count_plan(plan: Plan) -> str:

@@ -70,8 +70,18 @@ def retry_command(
         finish(report)
         return
 
+    shown: frozenset[int] | None = None
+    if not entries and not yes:
+        shown = _find_shown(invocation, refused=refused)
+        if shown is None:
+            warn("nothing was sent")
+            leave(exits.REFUSED)
+
     def choose(kept: Sequence[Entry]) -> list[int]:
         chosen = [each for each in kept if _is_asked(each, refused=refused)]
+        if shown is not None and (newer := [each for each in chosen if each.id not in shown]):
+            warn(f"{plural(len(newer), 'change')} kept since you were asked: left as they are")
+            chosen = [each for each in chosen if each.id in shown]
         deletes = [each.id for each in chosen if each.action == "delete"]
         if deletes:
             numbers = " ".join(str(number) for number in deletes[:_NAMED])
@@ -79,9 +89,6 @@ def retry_command(
             warn(f"not deleted unless you name them: coexplorer retry {numbers}{more}")
         return [each.id for each in chosen if each.action != "delete"]
 
-    if not entries and not yes and not _may_send_many(invocation, refused=refused):
-        warn("nothing was sent")
-        leave(exits.REFUSED)
     _each(invocation, entries, choose, _retry)
 
 
@@ -92,32 +99,34 @@ def _is_asked(entry: Entry, *, refused: bool = False) -> bool:
     return entry.state not in UNASKED or (refused and entry.state == "refused")
 
 
-def _may_send_many(invocation: Invocation, *, refused: bool) -> bool:
+def _find_shown(invocation: Invocation, *, refused: bool) -> frozenset[int] | None:
     """Say which changes of many assets wait, as they were cut off, and ask before they are sent.
 
     Where there is nobody to ask, as in a script, they are told and sent.
+
+    Returns:
+        The entries that the answer is about, deletes included, which are named; None: it was no.
     """
 
-    async def count(library: Library) -> dict[str, int]:
+    async def count(library: Library) -> tuple[dict[str, int], frozenset[int]]:
         kept = await library.log.kept()
-        sent = Counter(
-            each.batch_id
-            for each in kept
-            if each.action != "delete" and _is_asked(each, refused=refused)
-        )
-        return {
+        asked = [each for each in kept if _is_asked(each, refused=refused)]
+        sent = Counter(each.batch_id for each in asked if each.action != "delete")
+        many_of = {
             f"change {number} ({(await library.log.batch(number)).title})": many
             for number, many in sent.items()
             if many > _MANY
         }
+        return many_of, frozenset(each.id for each in asked)
 
-    waiting = invocation.run(count, offline=True)
+    waiting, shown = invocation.run(count, offline=True)
     for what, many in waiting.items():
         warn(f"{many:,} assets of {what} wait to be sent")
     try:
-        return not waiting or confirm(f"Send all {sum(waiting.values()):,}?")
+        agreed = not waiting or confirm(f"Send all {sum(waiting.values()):,}?")
     except NobodyToAskError:
-        return True
+        agreed = True
+    return shown if agreed else None
 
 
 def _is_open(batch: Batch, *, refused: bool) -> bool:

@@ -24,6 +24,12 @@ class BatchReports:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        # Outcomes of runs that could not be written down, until they can be.
+        self._unwritten: dict[int, Mapping[AssetId, EditResult]] = {}
+
+    def remember(self, batch_id: int, results: Mapping[AssetId, EditResult]) -> None:
+        """Remember what became of the assets of a batch, as the journal can't be written now."""
+        self._unwritten[batch_id] = {**self._unwritten.get(batch_id, {}), **results}
 
     async def report(
         self, batch_id: int, results: Mapping[AssetId, EditResult] = _NO_RESULTS
@@ -38,6 +44,11 @@ class BatchReports:
             NotThere: There is no such batch.
         """
         journal = self._context.journal
+        await self._context.run(journal.recover)
+        if journal.is_left_open(batch_id):
+            results = {**self._unwritten.get(batch_id, {}), **results}
+        else:
+            self._unwritten.pop(batch_id, None)
         batch = await self._context.run(journal.batch, batch_id)
         if batch is None:
             raise no_batch(batch_id)
@@ -48,7 +59,9 @@ class BatchReports:
         for group in groups:
             noted = read_outcome(group)
             if noted.state in (State.PLANNED, State.INTENDED):
-                noted = msgspec.structs.replace(noted, error=_under_way())
+                left_open = journal.is_left_open(batch_id)
+                error = _unwritten(noted.state) if left_open else _under_way()
+                noted = msgspec.structs.replace(noted, error=error)
             known = results.get(noted.asset_id)
             # An outcome that could not be written down is known anyway.
             open_still = noted.state in (State.PLANNED, State.INTENDED)
@@ -107,6 +120,14 @@ def tell_unsent(report: BatchReport, ours: frozenset[int], error: JournalError) 
 def no_batch(batch_id: int) -> NotThere:
     """Return the error for a number that is no batch's."""
     return NotThere(f"there is no change {batch_id}", hint="coexplorer log shows their numbers")
+
+
+def _unwritten(state: State) -> Refused:
+    how = "not sent" if state is State.PLANNED else "it may have arrived"
+    return Refused(
+        f"{how}: the journal can't be written at the moment",
+        hint="make room on the disk, then retry",
+    )
 
 
 def _under_way() -> Refused:

@@ -180,9 +180,11 @@ class Bulk:
         stopping: Stopping = never,
         *,
         refused: bool = False,
+        only: Collection[AssetId] | None = None,
     ) -> BatchReport:
         """See `Changes.resume`."""
         journal = self._context.journal
+        await self._context.run(journal.ensure_settled)
         batch = await self._context.run(journal.batch, batch_id)
         if batch is None:
             raise no_batch(batch_id)
@@ -190,7 +192,11 @@ class Bulk:
         await settle_entries(self._context, entries)
         entries = await self._context.run(journal.entries_of, batch_id)
         again = {State.UNSENT, State.STOPPED, State.CONFLICT, *([State.REFUSED] if refused else [])}
-        unsent = [entry.id for entry in entries if entry.state in again]
+        unsent = [
+            entry.id
+            for entry in entries
+            if entry.state in again and (only is None or entry.asset_id in only)
+        ]
         meant = [entry.id for entry in entries if allow_unfit(entry) is not entry]
         claimed = await self._context.write_down(journal.claim, unsent)
         return await self._run(batch_id, claimed, batch.purpose, progress, stopping, meant=meant)
@@ -259,10 +265,9 @@ class Bulk:
             raise
         finally:
             unwritten = await self._abandon(batch_id, tally.hopeless, stopped=stopped)
-        if tally.hopeless is not None:
-            for group in groups:
-                if group[0].asset_id not in tally.results:
-                    tally.note_untried(group)
+        if unwritten is not None:
+            self._reports.remember(batch_id, tally.results)
+        tally.note_untried(groups)
         report = await self._reports.report(batch_id, tally.results)
         return report if unwritten is None else tell_unsent(report, ours, unwritten)
 
@@ -323,12 +328,16 @@ class _Tally:
             self.hopeless.message = f"not tried: {result.error.message}"
         self.tell(result)
 
-    def note_untried(self, entries: Sequence[Entry]) -> None:
-        """Note assets that were not tried."""
-        result = msgspec.structs.replace(
-            read_result(entries[0]), state=State.UNSENT, error=self.hopeless
-        )
-        self.results[result.asset_id] = result
+    def note_untried(self, groups: Iterable[Sequence[Entry]]) -> None:
+        """Note assets that were not tried, where that has a reason."""
+        if self.hopeless is None:
+            return
+        for entries in groups:
+            if entries[0].asset_id not in self.results:
+                result = msgspec.structs.replace(
+                    read_result(entries[0]), state=State.UNSENT, error=self.hopeless
+                )
+                self.results[result.asset_id] = result
 
     def tell(self, result: EditResult | None) -> None:
         if self._progress:

@@ -6,7 +6,7 @@ what arrived, what did not, and what nobody knows yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from coexplorer.errors import CoexplorerError
 from coexplorer.fields import Fields
@@ -215,6 +215,9 @@ class Changes:
         One asset's failure does not stop the others. If this is cancelled or killed, the journal
         knows what is done, what is not and what is unknown: `batch_report`, `resume`.
 
+        A plan of `plan_undo` takes back just what it shows: what of the change is not as it was
+        then is left, and named in the report's `notes`.
+
         Args:
             plan: What to do.
             progress: Called after each asset.
@@ -223,7 +226,10 @@ class Changes:
 
         Raises:
             JournalError: The plan could not be written down; nothing was sent.
+            UndoRefused: Nothing of the change is as the plan showed it; nothing was sent.
         """
+        if plan.about is not None:
+            return await self._history.undo(plan.about, progress, stopping, plan)
         return await self._bulk.apply(plan, progress, stopping)
 
     async def resume(
@@ -233,12 +239,14 @@ class Changes:
         progress: Callable[[BatchProgress], None] | None = None,
         stopping: Stopping = never,
         refused: bool = False,
+        only: Collection[AssetId] | None = None,
     ) -> BatchReport:
         """Do what is left of a batch: only failed, interrupted and unknown entries.
 
-        It takes the same arguments as `apply`; `refused` retries refused changes too.
+        It takes the same arguments as `apply`; `refused` retries refused changes too, and `only`
+        names the assets that the user has been shown, where not all are meant.
         """
-        return await self._bulk.resume(batch_id, progress, stopping, refused=refused)
+        return await self._bulk.resume(batch_id, progress, stopping, refused=refused, only=only)
 
     async def report(self, batch_id: int) -> BatchReport:
         """Return each asset's outcome in a batch."""
@@ -296,15 +304,17 @@ class Changes:
         """
         return await self._history.discard(entry_id)
 
-    async def discard_batch(self, batch_id: int) -> int:
+    async def discard_batch(self, batch_id: int, only: Collection[int] | None = None) -> int:
         """Discard everything that is kept of a batch; return how many changes that was.
+
+        Of the entries in `only`, where the user was shown those.
 
         What had arrived although its reply was lost stays, as with `discard`.
 
         Raises:
             ApiError: Some may have arrived, and the platform can't be asked; nothing is discarded.
         """
-        return await self._history.discard_batch(batch_id)
+        return await self._history.discard_batch(batch_id, only)
 
     async def settle(self) -> list[Entry]:
         """Ask the platform about every change of unknown outcome; return them as they are now."""

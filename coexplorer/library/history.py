@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -24,14 +24,16 @@ from coexplorer.library.entries import (
 )
 from coexplorer.library.judge import allow_unfit
 from coexplorer.library.log import Log
-from coexplorer.library.plans import Plan
+from coexplorer.library.plans import Plan, tell_under_way
 from coexplorer.library.rehearsal import Rehearsal
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.reversal import (
     Reversal,
     build_drafts,
     build_reversal_title,
+    count_under_way,
     find_opposite,
+    keep_to_plan,
 )
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import check_fields, tidy_fields
@@ -115,11 +117,13 @@ class History:
             hint = f"combine it with what is there, then: coexplorer discard {entry_id}"
             await self._context.settle(entry_id, State.REFUSED, error=Refused(SET_ASIDE, hint=hint))
 
-    async def discard_batch(self, batch_id: int) -> int:
+    async def discard_batch(self, batch_id: int, only: Collection[int] | None = None) -> int:
         """See `Changes.discard_batch`."""
         entries = await self._context.run(self._context.journal.entries_of, batch_id)
-        await self._ask_before_discard(entries)
-        return await self._context.write_down(self._context.journal.discard_batch, batch_id)
+        chosen = [entry for entry in entries if only is None or entry.id in only]
+        await self._ask_before_discard(chosen)
+        numbers = [entry.id for entry in chosen]
+        return await self._context.write_down(self._context.journal.discard_all, numbers)
 
     async def _ask_before_discard(self, entries: list[Entry]) -> None:
         """Ask what arrived of entries: only what did not can be given up.
@@ -153,9 +157,13 @@ class History:
         batch_id: int | None,
         progress: OnProgress | None,
         stopping: Stopping = never,
+        shown: Plan | None = None,
     ) -> BatchReport:
         """See `Changes.undo`."""
-        return await self._carry_out(await self._prepare(batch_id), progress, stopping)
+        reversal = await self._prepare(batch_id)
+        if shown is not None:
+            reversal = keep_to_plan(reversal, shown.drafts)
+        return await self._carry_out(reversal, progress, stopping)
 
     async def redo(self, progress: OnProgress | None) -> BatchReport:
         """See `Changes.redo`."""
@@ -164,7 +172,7 @@ class History:
     async def _carry_out(
         self, reversal: Reversal, progress: OnProgress | None, stopping: Stopping = never
     ) -> BatchReport:
-        return await self._bulk.start(
+        report = await self._bulk.start(
             reversal.drafts,
             reversal.title,
             progress,
@@ -173,6 +181,9 @@ class History:
             into=reversal.into,
             stopping=stopping,
         )
+        warning = tell_under_way(reversal.under_way)
+        notes = (*reversal.notes, *([warning] if warning else []))
+        return msgspec.structs.replace(report, notes=notes)
 
     async def _prepare(self, batch_id: int | None, purpose: Purpose = Purpose.UNDO) -> Reversal:
         """Decide what is taken back, and how.
@@ -269,7 +280,8 @@ class History:
         purpose = find_opposite(batch)
         into = await run(journal.find_cut_off, batch.id, purpose)
         title = build_reversal_title(batch, purpose)
-        return Reversal(batch, purpose, title, tuple(drafts), into)
+        under_way = count_under_way(entries)
+        return Reversal(batch, purpose, title, tuple(drafts), into, under_way)
 
     async def _kept(self, entry_id: int) -> Entry:
         entry = await self._context.run(self._context.journal.entry, entry_id)

@@ -66,6 +66,8 @@ class Journal(JournalReader):
         self._origin = origin
         self._folder = path.with_name(path.name + ".sessions")
         self._session: SessionLock | NoSession = NoSession()
+        # Batches of ours that have ended though that could not be written, as on a full disk.
+        self._left_open: dict[int, tuple[CoexplorerError | None, bool]] = {}
         if self._file.problem is not None:
             return
         try:
@@ -360,19 +362,20 @@ class Journal(JournalReader):
 
     def discard(self, entry_id: int) -> bool:
         """Give an entry up; False if it was not kept, or may be on the platform."""
-        return self._discard(entry_id=entry_id) > 0
+        return self.discard_all([entry_id]) > 0
 
-    def discard_batch(self, batch_id: int) -> int:
-        """Give up what is kept of a batch, and surely not on the platform; return how many."""
-        return self._discard(batch_id=batch_id)
-
-    def _discard(self, *, entry_id: int | None = None, batch_id: int | None = None) -> int:
+    def discard_all(self, entry_ids: Iterable[int]) -> int:
+        """Give entries up that are kept, and surely not on the platform; return how many."""
+        now = time.time()
         with self._file.transaction() as connection:
-            return connection.execute(
-                "UPDATE entries SET state = ?, settled_at = ? WHERE (id = ? OR batch_id = ?)"  # noqa: S608 - only marks
-                f" AND state IN ({NOT_THERE_MARKS})",
-                (State.DISCARDED, time.time(), entry_id, batch_id, *NOT_THERE),
-            ).rowcount
+            return sum(
+                connection.execute(
+                    "UPDATE entries SET state = ?, settled_at = ? WHERE id = ?"  # noqa: S608 - only marks
+                    f" AND state IN ({NOT_THERE_MARKS})",
+                    (State.DISCARDED, now, entry_id, *NOT_THERE),
+                ).rowcount
+                for entry_id in entry_ids
+            )
 
     def abandon_batch(
         self, batch_id: int, error: CoexplorerError | None = None, *, stopped: bool = False
@@ -385,6 +388,7 @@ class Journal(JournalReader):
             stopped: Its user stopped it: what is planned is sent only when it is named.
         """
         session = self._session.name
+        self._left_open[batch_id] = error, stopped
         with self._file.transaction() as connection:
             if stopped:
                 hint, now = f"go on with: coexplorer retry --batch {batch_id}", time.time()
@@ -398,15 +402,25 @@ class Journal(JournalReader):
                         (state, reason, hint, now, found, session, batch_id),
                     )
             _abandon(connection, [session], batch_id=batch_id, error=error)
+        del self._left_open[batch_id]
+
+    def is_left_open(self, batch_id: int) -> bool:
+        """Tell whether a batch of this session has ended though that could not be written yet."""
+        return batch_id in self._left_open
 
     def recover(self) -> int:
         """Settle what dead sessions left half done; return how many entries that were.
+
+        So is what this one could not settle when it ended, as the disk was full.
 
         Looks at nothing but this machine: what was ``planned`` was never sent; what was
         ``intended`` may have been, and is settled by a look at the platform later.
         """
         if self.problem is not None:
             return 0
+        for batch, (error, stopped) in list(self._left_open.items()):
+            with contextlib.suppress(JournalError):
+                self.abandon_batch(batch, error, stopped=stopped)
         sessions = self._file.read(
             "SELECT DISTINCT session FROM entries WHERE state IN (?, ?) AND session != ?",
             (*OPEN, self._session.name),

@@ -158,10 +158,12 @@ def withdraw(
     Raises:
         UndoRefused: Another process has begun to send it since.
     """
+    meant = {draft.reverses for draft in drafts}
     kept = select(
         connection,
         f"WHERE batch_id = ? AND state IN ({NOT_THERE_MARKS})",
         (takes_back, *NOT_THERE),
     )
+    kept = [entry for entry in kept if entry.id in meant]
     give_up(connection, kept, batch, now)
     _ensure_given_up(drafts, {entry.id for entry in kept})

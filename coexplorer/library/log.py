@@ -70,6 +70,10 @@ class Log:
         """Return the entries whose text is kept: everything in `unsent`, and what was refused."""
         return await self._context.run(self._context.journal.kept)
 
+    async def catch_up(self) -> None:
+        """Settle what ended before that could be written down, here or in a process that died."""
+        await self._context.run(self._context.journal.recover)
+
     async def last(self, purpose: Purpose) -> Batch | None:
         """Return the last change (to undo) or undo (to redo); None when there is none.
 

@@ -21,6 +21,7 @@ from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Record
+from coexplorer.text import plural
 from coexplorer.written import trim
 
 _ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
@@ -186,12 +187,21 @@ class Plan(msgspec.Struct, frozen=True):
         items: What is done to each asset.
         about: The batch that is taken back; None: the plan takes nothing back.
         given_up: Other changes that are not on the platform and that it replaces.
+        drafts: What takes that batch back, entry by entry; `Changes.apply` does nothing else.
+        under_way: How much of that batch was still being sent when the plan was made.
     """
 
     title: str
     items: tuple[PlanItem, ...]
     about: int | None = None
     given_up: tuple[Entry, ...] = ()
+    drafts: tuple[EntryDraft, ...] = ()
+    under_way: int = 0
+
+    @property
+    def warning(self) -> str:
+        """What it leaves out as it is still being sent, in words; empty: nothing."""
+        return tell_under_way(self.under_way)
 
     @property
     def todo(self) -> tuple[PlanItem, ...]:
@@ -212,6 +222,17 @@ class Plan(msgspec.Struct, frozen=True):
     def losses(self) -> tuple[Loss, ...]:
         """What happens to the files of the assets to delete."""
         return tuple(item.loss for item in self.todo if item.loss is not None)
+
+
+def tell_under_way(count: int) -> str:
+    """Say that some of a change is still being sent, so that an undo leaves it; empty: nothing."""
+    if not count:
+        return ""
+    its = plural(count, "asset")
+    return (
+        f"{its} of this change {'is' if count == 1 else 'are'} still being sent by another command"
+        " or window, and left as they are: undo it again when it has ended"
+    )
 
 
 def build_plan(

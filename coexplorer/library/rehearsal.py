@@ -71,7 +71,14 @@ class Rehearsal:
                 items.append(await self._plan_one(entry, reversal.purpose, there, given_up))
         # Of a try that this goes on with, or begins again, nothing is lost.
         others = [each for each in replaced.values() if each.reverses is None]
-        return Plan(reversal.title, tuple(items), reversal.batch.id, tuple(others))
+        return Plan(
+            reversal.title,
+            tuple(items),
+            reversal.batch.id,
+            tuple(others),
+            reversal.drafts,
+            reversal.under_way,
+        )
 
     async def _plan_one(
         self, entry: Entry, purpose: Purpose, seen: _Seen, given_up: Sequence[Entry]

@@ -183,12 +183,15 @@ class BatchReport(msgspec.Struct, frozen=True):
         batch_id: What undo, resume and retry take; 0 when there was nothing to do.
         results: One for each asset, skipped ones included (state ``skipped``).
         given_up: Earlier unsent changes that it replaced.
+        notes: What of the change it takes back was left as it is, a sentence each: what was not so
+            when its plan was shown, and what is still being sent.
     """
 
     batch_id: int
     title: str
     results: tuple[EditResult, ...]
     given_up: tuple[Entry, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def of(self, *states: State) -> tuple[EditResult, ...]:
         """The results in one of `states`."""

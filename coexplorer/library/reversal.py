@@ -17,10 +17,17 @@ from coexplorer.library.entries import (
     Purpose,
     State,
 )
+from coexplorer.text import plural
 
 _OPPOSITE = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
 _FOR_GOOD = (Action.DELETE, Action.CREATE)
 """What nothing takes back."""
+_UNDER_WAY = (State.PLANNED, State.INTENDED)
+
+
+def count_under_way(entries: Sequence[Entry]) -> int:
+    """Return how many entries are still being sent."""
+    return sum(entry.state in _UNDER_WAY for entry in entries)
 
 
 class Reversal(msgspec.Struct, frozen=True):
@@ -33,6 +40,8 @@ class Reversal(msgspec.Struct, frozen=True):
         drafts: What is written down, the last first: what is to be sent, what is given up at once,
             and what can't be taken back.
         into: The earlier try that this goes on with, as it was cut off; None: it is a new change.
+        under_way: How many of the change's entries are still being sent, and so are left.
+        notes: What of the change is left as it is, a sentence each.
     """
 
     batch: Batch
@@ -40,6 +49,49 @@ class Reversal(msgspec.Struct, frozen=True):
     title: str
     drafts: tuple[EntryDraft, ...]
     into: int | None = None
+    under_way: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def keep_to_plan(reversal: Reversal, shown: Sequence[EntryDraft]) -> Reversal:
+    """Return a reversal that does what a plan has shown, and nothing else.
+
+    What has changed since the plan was made is left as it is, and said: entries that had not been
+    done then, or not so, and entries that are not there to be taken back any more.
+
+    Args:
+        reversal: What would be done now.
+        shown: What the plan was made from.
+
+    Raises:
+        UndoRefused: Nothing of it is left.
+    """
+    known = {draft.reverses: _without_name(draft) for draft in shown}
+    drafts = [
+        draft for draft in reversal.drafts if known.get(draft.reverses) == _without_name(draft)
+    ]
+    newer = len(reversal.drafts) - len(drafts)
+    gone = len(known.keys() - {draft.reverses for draft in reversal.drafts})
+    notes = []
+    if newer:
+        was = "was" if newer == 1 else "were"
+        notes.append(f"{plural(newer, 'asset')} that {was} not so when the plan was shown: left")
+    if gone:
+        was = "was" if gone == 1 else "were"
+        notes.append(
+            f"{plural(gone, 'asset')} of the plan {was} taken back or sent again meanwhile"
+        )
+    if not drafts:
+        raise UndoRefused(
+            f"nothing was done, as the change is no longer as the plan showed it:"
+            f" {'; '.join(notes)}",
+            hint="undo it again to see the new plan",
+        )
+    return msgspec.structs.replace(reversal, drafts=tuple(drafts), notes=tuple(notes))
+
+
+def _without_name(draft: EntryDraft) -> EntryDraft:
+    return msgspec.structs.replace(draft, asset_name="")
 
 
 def build_drafts(
@@ -72,6 +124,11 @@ def build_drafts(
                 drafts.append(_leave_out(entry))
         elif entry.state in NOT_THERE:
             drafts.append(build_withdrawal(entry, leave(entry)))
+    if not drafts and any(entry.state in _UNDER_WAY for entry in entries):
+        raise UndoRefused(
+            f"{batch.title!r} is still being sent by another command or window",
+            hint="wait for it, or stop it there; then undo it",
+        )
     if not drafts:
         raise UndoRefused(
             f"nothing of {batch.title!r} is left to undo",

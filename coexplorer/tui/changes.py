@@ -74,6 +74,7 @@ def describe_reversal(batch: Batch, report: BatchReport) -> tuple[str, bool]:
         text = f"nothing was {done}: nothing had to change"
     if replaced := [entry for entry in report.given_up if entry.batch_id != batch.id]:
         text += f"; replaced: {describe_replaced(replaced)}, which the log keeps"
+    text = "; ".join([text, *report.notes])
     return text, not (left or report.failed or report.skipped)
 
 

@@ -11,7 +11,7 @@ from coexplorer.library.losses import describe_loss
 from coexplorer.library.plans import FieldDiff, Plan, PlanItem, describe_difference
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.models import AssetId
-from coexplorer.text import clean, cut, fit, width
+from coexplorer.text import clean, cut, fit, plural, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
 from coexplorer.tui.keys import key_of
 
@@ -48,6 +48,13 @@ def build_plan_title(plan: Plan, outside: Collection[AssetId] = frozenset()) -> 
     unseen = sum(item.asset_id in outside for item in plan.todo)
     unseen_too = f" ({unseen:,} not in the list)" if unseen else ""
     return f"{clean(plan.title)}: {todo:,} {assets}{unseen_too}{left}"
+
+
+def describe_plan(plan: Plan, origin: str) -> str:
+    """Return what a plan takes back: ``undo: add tag rna, 3 assets, today 17:02``."""
+    count = sum(not item.withdraws for item in plan.todo)
+    assets = f", {plural(count, 'asset')}" if count > 1 else ""
+    return f"{clean(plan.title)}{assets}, {origin}"
 
 
 def build_plan_lines(

@@ -57,6 +57,7 @@ class LogPages:
 
     async def load(self) -> None:
         """Read again as much as was read before; what is kept comes first."""
+        await self._library.log.catch_up()
         pinned = list(dict.fromkeys(e.batch_id for e in reversed(await self._library.log.kept())))
         on_top = [await self._library.log.batch(number) for number in pinned[:PAGE]]
         rest = await self._library.log.batches(limit=max(PAGE, self._read))

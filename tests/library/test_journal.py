@@ -151,10 +151,10 @@ def test_nothing_is_taken_back_twice(journal: Journal, state: State | None) -> N
 
 
 def test_what_may_have_arrived_is_not_discarded(journal: Journal) -> None:
-    batch, (entry,) = journal.begin([DRAFT], title="lost")
+    _, (entry,) = journal.begin([DRAFT], title="lost")
     journal.settle(entry, State.UNKNOWN)
     assert not journal.discard(entry)
-    assert journal.discard_batch(batch) == 0
+    assert journal.discard_all([entry]) == 0
     assert [each.state for each in journal.kept()] == [State.UNKNOWN]
 
 
@@ -168,7 +168,7 @@ def test_undo_that_is_given_up_leaves_the_change_standing(journal: Journal, stat
     assert_stands(journal, entry, stands=True)
 
 
-def test_all_that_is_kept_of_a_batch_is_given_up_at_once(journal: Journal) -> None:
+def test_all_that_is_kept_of_some_entries_is_given_up_at_once(journal: Journal) -> None:
     batch, (unsent, sent, conflict, refused) = journal.begin([DRAFT] * 4, title="edit")
     journal.settle(unsent, State.UNSENT)
     journal.settle(sent, State.APPLIED)
@@ -176,9 +176,9 @@ def test_all_that_is_kept_of_a_batch_is_given_up_at_once(journal: Journal) -> No
     journal.settle(refused, State.REFUSED)
     _, (other,) = journal.begin([OTHER], title="another")
     journal.settle(other, State.UNSENT)
-    assert journal.discard_batch(batch) == 3
+    assert journal.discard_all([unsent, sent, conflict, refused]) == 3
     assert [waiting.id for waiting in journal.kept()] == [other]
-    assert journal.discard_batch(batch) == 0
+    assert journal.discard_all([unsent, sent, conflict, refused]) == 0
     found = journal.batch(batch)
     assert found is not None
     assert found.counts == {"applied": 1, "discarded": 3}

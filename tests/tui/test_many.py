@@ -251,3 +251,63 @@ async def test_what_a_search_has_marked_must_be_in_it_still(
         marks = app.main.desk.marked
         await app.until(lambda: len(marks) - len(marks.fits) > 1, "marks that are meant")
         assert AssetId(COMBINED) in marks.fits
+
+
+@pytest.mark.parametrize("key", ["escape", "q"])
+async def test_a_retry_from_the_log_stops_as_any_other_run_does(
+    server: DemoServer, settings: Settings, key: str
+) -> None:
+    add_assets(server)
+    async with running_app(server, settings) as app:
+        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
+        await tag_all(app)
+        await gates[0].arrived()
+        await app.press("escape")
+        for gate in gates:
+            await gate.arrived()
+            gate.release()
+        await app.until_shown("stopped: 8 done, 12 not sent")
+        await app.press("escape", "L")
+        await app.until_shown("12 stopped")
+        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
+        await app.press("r")
+        for gate in gates:
+            await gate.arrived()
+        await app.until_shown("Esc stop")
+        await app.press(key)
+        await app.until_shown("stopping after the requests on their way")
+        for gate in gates:
+            gate.release()
+        await app.until_shown("stopped: 16 done, 4 not sent")
+        await app.press("escape")
+        await app.until_shown("Log: 1 change, 4 stopped", "16 applied; stopped, 4 not sent")
+
+
+async def test_a_retry_that_is_cut_off_leaves_a_log_that_agrees_with_itself(
+    server: DemoServer, settings: Settings
+) -> None:
+    add_assets(server)
+    async with running_app(server, settings) as app:
+        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
+        await tag_all(app)
+        await gates[0].arrived()
+        await app.press("escape")
+        for gate in gates:
+            await gate.arrived()
+            gate.release()
+        await app.until_shown("stopped: 8 done, 12 not sent")
+        await app.press("escape", "L")
+        await app.until_shown("12 stopped")
+        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
+        await app.press("r")
+        for gate in gates:
+            await gate.arrived()
+        await app.press("escape", "escape", "escape")
+        for gate in gates:
+            gate.release()
+
+        async def agrees() -> bool:
+            (batch,) = await app.library.log.batches()
+            return batch.outcome in app.text() and "planned" not in batch.outcome
+
+        await app.until(agrees, "the log as the journal has it")

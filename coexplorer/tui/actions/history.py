@@ -107,7 +107,10 @@ async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waite
         return
     screen.desk.sends.reversing = describe_purpose(batch)
     screen.feeds.header.show(screen.desk.sends.reversing)
-    report = await library.changes.undo(batch.id)
+    if plan is None:
+        report = await library.changes.undo(batch.id)
+    else:
+        report = await library.changes.apply(plan)
     _note(screen, batch, report)
     _tell(screen, batch, report)
 
@@ -117,12 +120,13 @@ async def _reverse_many(screen: Workbench, batch: Batch) -> None:
     from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
     library = screen.library
+    origin = describe_origin(batch, external.local_time())
     shown = PlanScreen(
         library,
         partial(library.changes.plan_undo, batch.id, look=False),
         batch.standing + batch.kept,
-        title=f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}",
-        start=partial(library.changes.undo, batch.id),
+        title=f"{describe_purpose(batch)}, {origin}",
+        origin=origin,
         way_back=f"{key_of('change.redo')} does it again"
         if batch.purpose is not Purpose.UNDO
         else f"{key_of('change.undo')} undoes it",

@@ -42,6 +42,7 @@ async def show_plan(screen: Workbench, shown: PlanScreen) -> BatchReport | None:
         CoexplorerError: The plan could not be made.
     """
     report = await screen.app.push_screen_wait(shown)
+    await shown.wait_ended()
     if shown.failure is not None:
         raise shown.failure
     if shown.has_nothing:

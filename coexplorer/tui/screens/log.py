@@ -200,22 +200,23 @@ class LogScreen(CommandScreen[Entry | None]):
         batch = self._find_change()
         if batch is None or self._is_working():
             return
-        if batch.standing > 1:
-            library = self._library
-            title = f"{describe_purpose(batch)}, {describe_origin(batch, external.local_time())}"
+        library = self._library
+        batch = await library.log.batch(batch.id)  # more of it may be done by now
+        if batch.total > 1:
+            origin = describe_origin(batch, external.local_time())
             await self._see_through(
                 PlanScreen(
                     library,
                     partial(library.changes.plan_undo, batch.id, look=False),
-                    batch.standing,
-                    title=title,
-                    start=partial(library.changes.undo, batch.id),
+                    batch.standing + batch.kept,
+                    title=f"{describe_purpose(batch)}, {origin}",
+                    origin=origin,
                     way_back=_tell_way_back(),
                 )
             )
             return
         async with _Work(self, describe_purpose(batch)):
-            self._tell(batch, await self._library.changes.undo(batch.id))
+            self._tell(batch, await library.changes.undo(batch.id))
 
     def _tell(self, batch: Batch, report: BatchReport) -> None:
         """Say how a single change was taken back."""
@@ -237,6 +238,7 @@ class LogScreen(CommandScreen[Entry | None]):
                     None,
                     len(kept),
                     resumes=batch.id,
+                    only={each.asset_id for each in kept},
                     way_back=_tell_way_back(),
                 )
             )
@@ -304,7 +306,8 @@ class LogScreen(CommandScreen[Entry | None]):
                 return
         try:
             if len(kept) > 1:
-                await self._library.changes.discard_batch(batch.id)
+                ours = {each.id for each in kept}
+                await self._library.changes.discard_batch(batch.id, ours)
             elif (await self._library.changes.discard(kept[0].id)).state in DONE:
                 self.say("it had arrived, so it was not given up; undo takes it back")
         finally:
@@ -349,6 +352,7 @@ class LogScreen(CommandScreen[Entry | None]):
     async def _see_through(self, shown: PlanScreen) -> None:
         """Show a change on the screen of plans: with a bar there, and Esc stops it."""
         await self.app.push_screen_wait(shown)
+        await shown.wait_ended()
         if shown.failure is not None:
             self.report(shown.failure)
         await self._load()

@@ -10,7 +10,7 @@ from typing import ClassVar
 import anyio
 import msgspec
 from textual.app import ComposeResult
-from textual.worker import Worker
+from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.bulk import OnProgress, Stopping
@@ -28,6 +28,8 @@ from coexplorer.tui.diffs import (
     build_plan_lines,
     build_plan_title,
     build_report,
+    cut_line,
+    describe_plan,
 )
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.screens.base import CommandScreen
@@ -63,11 +65,12 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         library: Carries it out.
         make: Makes the plan; None when there is a batch to go on with.
         count: How many assets it is about.
-        title: Said above the plan instead of its own title.
-        start: Carries it out instead of `Changes.apply`.
+        title: Said above until there is a plan, and then above the plan.
+        origin: When the change was done that the plan takes back.
         way_back: What is said of taking it back.
         resumes: The batch to go on with: what is left of it, refused changes included, is done at
             once.
+        only: The assets of that batch that are meant; None: all that is left.
         outside: Assets that are not in the list that is shown.
     """
 
@@ -84,16 +87,19 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         count: int,
         *,
         title: str = "",
-        start: Start | None = None,
+        origin: str = "",
         way_back: str = "",
         resumes: int = 0,
+        only: Collection[AssetId] | None = None,
         outside: Collection[AssetId] = frozenset(),
     ) -> None:
         super().__init__()
         self._library = library
         self._make = make
         self._title = title
-        self._start_plan = start
+        self._origin = origin
+        self._only = only
+        self._is_preparing = make is not None
         self._way_back = way_back or f"{key_of('change.undo')} undoes all of it"
         self._outside = outside
         self._outcomes: list[Outcome] = []
@@ -135,7 +141,11 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._report = await self._library.changes.report(self._batch_id)
         self._show()
         return await self._library.changes.resume(
-            self._batch_id, progress=progress, stopping=stopping, refused=True
+            self._batch_id,
+            progress=progress,
+            stopping=stopping,
+            refused=True,
+            only=self._only,
         )
 
     async def _prepare(self, make: MakePlan) -> None:
@@ -145,12 +155,16 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self.failure = error
             self.dismiss(None)
             return
+        self._is_preparing = False
         if not plan.items:
             self.has_nothing = True
             self.dismiss(None)
             return
         self._plan = plan
-        self._progress.show([])
+        if plan.about is not None:
+            self._title = describe_plan(plan, self._origin)
+        cells = self.app.size.width
+        self._progress.show([cut_line(((plan.warning, Role.WARN),), cells)] if plan.warning else [])
         self._show()
         self.call_after_refresh(self._show_keys)
 
@@ -208,7 +222,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if self._report is None or self._is_busy or not self._report.waiting:
             hidden.add("plan.retry")
         shown = [command for command in super().iter_footer() if command.id not in hidden]
-        if not self._is_busy or self._plan is None:
+        if not self._is_busy or self._is_preparing:
             return shown
         return [
             msgspec.structs.replace(command, short="stop") if command.id == CLOSE else command
@@ -220,15 +234,15 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if self._plan is None:
             self.say("not yet: the plan is not ready", severity="warning")
         elif self._report is None and not self._is_busy and self._todo:
-            self._set_out(
-                "apply", self._start_plan or partial(self._library.changes.apply, self._plan)
-            )
+            self._set_out("apply", partial(self._library.changes.apply, self._plan))
 
     def do_plan_retry(self) -> None:
         """Do what failed again, and nothing else."""
         if self._report is not None and self._report.waiting and not self._is_busy:
             self._batch_id = self._report.batch_id
-            self._set_out("resume", partial(self._library.changes.resume, self._batch_id))
+            shown = {result.asset_id for result in self._report.waiting}
+            resume = self._library.changes.resume
+            self._set_out("resume", partial(resume, self._batch_id, only=shown))
 
     def _set_out(self, name: str, carry_out: Start) -> None:
         self._stopping, self._counts, self._looking = False, None, None
@@ -322,9 +336,16 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             return f"this can't be undone, {key_of(CLOSE)} leaves"
         return self._way_back if report.applied else f"{key_of(CLOSE)} leaves"
 
+    async def wait_ended(self) -> None:
+        """Wait for what was cut off: only then does the journal say how it stands."""
+        for worker in (self._worker, self._looking):
+            if worker is not None:
+                with suppress(WorkerCancelled, WorkerFailed):
+                    await worker.wait()
+
     def do_screen_close(self) -> None:
         """Let what runs end where it is, then cancel it; leave when nothing runs."""
-        if self._plan is None and self._worker is not None:
+        if self._is_preparing and self._worker is not None:
             self._worker.cancel()
             self.dismiss(None)
         elif self._is_busy and self._worker is not None:
