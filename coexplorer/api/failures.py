@@ -113,6 +113,9 @@ def classify_reply(
             )
         case 403:
             error = classify_forbidden(said, subject=subject, act=act, by_page=by_page)
+        case 404 | 410 if by_page and subject in _OWNED:
+            # Whoever stands in between knows nothing of what there is.
+            error = build_bad_reply("", body, status, writes=False).error
         case 404 | 410:
             error = NotFound(_not_found(subject), status=status)
             error.hint = (

@@ -27,6 +27,7 @@ class Attempt:
         answered: Whether what went wrong is the platform's answer to a write.
         before: What the platform had before the first request; None also once it is sure that
             nothing arrived.
+        contested: Whether the platform itself reported a conflict, and no look has judged it yet.
         overtaken: What was sent, and may have arrived before somebody changed it further.
         overtaken_metadata: The custom metadata before and after that; None: it was not edited.
         asset: What the platform has now; None where nothing was read.
@@ -43,6 +44,7 @@ class Attempt:
         self.sent = False
         self.answered = False
         self.before: Fields | None = None
+        self.contested = False
         self.overtaken: Fields | None = None
         self.overtaken_metadata: tuple[
             dict[str, MetadataValue] | None, dict[str, MetadataValue] | None
@@ -66,8 +68,19 @@ class Attempt:
         self.sent = error.outcome_unknown
         if error.outcome_unknown or self.overtaken is not None:
             self.overtaken = sent
-        else:
+        elif error.status is None:
             self.before = None
+        else:
+            self.contested = True
+
+    def note_merged(self, *, arrived: bool) -> None:
+        """Note what a look shows after a plain conflict: that all of it is there, or not.
+
+        A proxy that sends a request twice hands on the answer to the second.
+        """
+        if self.contested and not arrived:
+            self.before = None
+        self.contested = False
 
     def as_sent(self) -> Entry | None:
         """Return the entry as it was sent and may have arrived; None if it surely did not."""

@@ -52,10 +52,15 @@ class Wanted(msgspec.Struct, frozen=True):
         if self.find_missing(reply):
             return False
         # It may also be how the platform spells what was sent, and only a look tells.
-        before, now = self.before.fields, reply.fields
-        unlike = changed_fields(self.fields, now)
-        return not any(
-            same_value(before, now, name) and not _is_unknown(name, before, now) for name in unlike
+        return not self.find_unlike(reply)
+
+    def find_unlike(self, now: Asset) -> tuple[str, ...]:
+        """Name what is not as it was sent, but just as it was before."""
+        before, has = self.before.fields, now.fields
+        return tuple(
+            name
+            for name in changed_fields(self.fields, has)
+            if same_value(before, has, name) and not _is_unknown(name, before, has)
         )
 
     def find_missing(self, now: Asset) -> tuple[str, ...]:

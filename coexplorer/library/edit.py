@@ -260,7 +260,8 @@ class Editor:
         entry, error = attempt.entry, failure
         if attempt.answered:
             error = await self._judge.confirm_gone(entry.asset_id, failure)
-        state = failed_state(error, sent=attempt.sent)
+        maybe_done = isinstance(error, ApiError) and error.outcome_unknown
+        state = failed_state(error, sent=attempt.sent or (attempt.answered and maybe_done))
         if isinstance(error, Rejected) and not (attempt.answered or attempt.sent):
             state = State.UNSENT  # nobody has refused the change: it could not be asked for yet
         if state is State.SKIPPED and isinstance(error, NoLongerFits) and keeps_text(entry):
@@ -310,6 +311,7 @@ class Editor:
             await self._judge.ensure_fits(attempt, theirs)
             found = await self._reconciler.reconcile(attempt, base, theirs)
             base, metadata = found.base, found.metadata
+            attempt.note_merged(arrived=found.has_nothing_to_send and not found.conflicts)
             if found.conflicts and attempt.purpose is Purpose.DO:
                 raise EditConflict(
                     entry.asset_id,
@@ -345,14 +347,11 @@ class Editor:
                     read_at=read_at,
                     seen=theirs,
                 )
-            except Conflict as error:  # somebody was faster: read and merge again
-                attempt.note_overtaken(found.fields, error)
-                before = None if metadata is None else theirs.custom_metadata
-                attempt.overtaken_metadata = before, metadata
-                continue
             except ApiError as error:
-                attempt.note(error)
-                raise
+                arrived = await self._hear_no(attempt, theirs, found, error)
+                if arrived is None:  # somebody was faster: read and merge again
+                    continue
+                reply = arrived
             wanted = Wanted(theirs, found.fields, metadata)
             if not wanted.is_shown_by(reply):
                 reply = await self._judge.confirm_saved(attempt, wanted, reply)
@@ -374,6 +373,38 @@ class Editor:
             "others keep changing this asset, so the edit could not be merged",
             hint="wait a moment, then retry it",
         )
+
+    async def _hear_no(
+        self, attempt: Attempt, theirs: Asset, found: Reconciled, error: ApiError
+    ) -> Asset | None:
+        """Judge an edit that was answered with no.
+
+        Returns:
+            What the platform has, if the edit arrived nevertheless; None: somebody was faster.
+
+        Raises:
+            ApiError: It did not go through, or nobody can tell.
+        """
+        metadata = found.metadata
+        was = None if metadata is None else theirs.custom_metadata
+        if isinstance(error, Conflict):
+            attempt.note_overtaken(found.fields, error)
+            attempt.overtaken_metadata = was, metadata
+            return None
+        attempt.note(error)
+        sent = msgspec.structs.replace(
+            attempt.entry,
+            before=theirs.fields,
+            after=found.fields,
+            base_metadata=was,
+            metadata=metadata,
+        )
+        attempt.sent, maybe_done = True, attempt.sent  # until the look has shown it
+        arrived = await self._judge.find_arrived(sent, error)
+        attempt.sent = maybe_done
+        if arrived is None:
+            raise error
+        return arrived
 
     async def _send_nothing(
         self, attempt: Attempt, theirs: Fields, found: Reconciled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from functools import partial
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from coexplorer.errors import (
     NoLongerFits,
     NotFound,
     PlatformFault,
+    RateLimited,
     Refused,
     Rejected,
 )
@@ -27,7 +29,7 @@ from coexplorer.library.confirm import Wanted, build_ignored
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Entry, Purpose, State
 from coexplorer.library.selection import was_unfit
-from coexplorer.library.settle import find_archived
+from coexplorer.library.settle import find_archived, is_as_sent
 from coexplorer.models import Asset, AssetId, Membership, Record
 
 _CONFIRM_S = 10.0
@@ -56,8 +58,17 @@ class Judge:
             return error
         try:
             await self._context.look(asset_id)
-        except CoexplorerError as confirmed:
-            return error if isinstance(confirmed, NotFound) else confirmed
+        except NotFound:
+            return error
+        except ApiError as failed:
+            # A look that failed shows nothing: what answered 404 may not have been the platform.
+            return PlatformFault(
+                "the platform says that this asset does not exist, and can't be asked again:"
+                f" {failed.message}",
+                hint="try again in a while; the log has it until then",
+                status=error.status,
+                outcome_unknown=True,
+            )
         return PlatformFault(
             "the platform shows this asset, but says that it does not exist",
             hint="try again in a while; if this goes on, you can probably read this asset"
@@ -82,8 +93,7 @@ class Judge:
         except ApiError as error:
             why = error.message
         if now is None:
-            if not (missing := wanted.find_missing(reply)):
-                return reply
+            missing = wanted.find_missing(reply) or wanted.find_unlike(reply) or wanted.changed
             unsure = build_ignored(missing, wanted, reply)
             unsure.message += f", and it can't be asked again: {why}"
             unsure.outcome_unknown = True
@@ -100,17 +110,29 @@ class Judge:
         """Look whether an asset is gone that the platform says it has deleted.
 
         Raises:
-            PlatformFault: It is still there.
+            PlatformFault: It is still there, or nobody can tell.
         """
         for pause_s in (_DELETING_S, 0.0):
             # The answer was yes: whoever stops now must not leave it open.
-            gone: bool | None = None
+            why = "it does not answer"
             with anyio.move_on_after(_CONFIRM_S, shield=True):
-                gone = await self.is_gone(asset_id)
-                if gone is False:
+                try:
+                    await self._context.look(asset_id)
+                except NotFound:
+                    return
+                except ApiError as error:
+                    why = error.message
+                else:
+                    why = ""
                     await anyio.sleep(pause_s)
-            if gone is not False:
-                return
+            if why:  # no evidence either way
+                raise PlatformFault(
+                    "the platform answered that this is deleted, but can't be asked whether the"
+                    f" asset is gone: {why}",
+                    hint="look at it in a while; a retry finds out whether it is gone",
+                    status=HTTPStatus.OK,
+                    outcome_unknown=True,
+                )
         raise PlatformFault(
             "the platform answered that this is deleted, but still shows the asset",
             hint="look at it in a while, then delete it again; a proxy in between may have"
@@ -128,6 +150,21 @@ class Judge:
         except ApiError:
             return None
         return False
+
+    async def find_arrived(self, sent: Entry, error: ApiError) -> Asset | None:
+        """Look whether a write that was answered with no arrived nevertheless.
+
+        A proxy that repeats a request hands on the answer to the second try, and that may be any.
+
+        Returns:
+            The asset, if all of it is as it was sent.
+        """
+        if error.status is None or error.outcome_unknown or isinstance(error, RateLimited):
+            return None
+        with contextlib.suppress(ApiError):
+            now = await self._context.look(sent.asset_id)
+            return now if is_as_sent(sent, now) else None
+        return None
 
     async def is_archived(self, asset: Asset) -> bool | None:
         """Ask the platform again whether an asset is archived; None: it does not say."""

@@ -43,15 +43,14 @@ class Removal:
         attempt.sent = True
         try:
             await client.archive(entry.asset_id, archived, judge=judge, read_at=read_at)
-        except NotSignedIn:
-            attempt.sent = False
-            await context.look(entry.asset_id)  # which says so if only this asset is refused
-            raise
         except ApiError as error:
             attempt.note(error)
-            if not is_unclear(error):
-                raise
-            now = await self._judge.is_archived(asset)
+            now = None
+            if is_unclear(error) or (not was_so and error.status is not None):
+                # Also after a plain no: a proxy may have sent it twice.
+                now = await self._judge.is_archived(asset)
+            if now is not archived and isinstance(error, NotSignedIn):
+                await context.look(entry.asset_id)  # which says so if only this asset is refused
             if now is not archived:
                 if now is not None:
                     attempt.note_refused(error)
@@ -85,12 +84,10 @@ class Removal:
             await client.delete(entry.asset_id, judge=judge, read_at=read_at)
         except ApiError as error:
             attempt.note(error)
-            if isinstance(await self._judge.confirm_gone(entry.asset_id, error), NotFound):
+            gone = await self._judge.is_gone(entry.asset_id) if error.status is not None else None
+            if gone and isinstance(error, NotFound):
                 attempt.update_catalog = partial(context.forget, [entry.asset_id])
                 return build_result(entry, State.UNCHANGED)  # somebody was faster
-            if not is_unclear(error):
-                raise
-            gone = await self._judge.is_gone(entry.asset_id)
             if not gone:
                 if gone is not None:
                     attempt.note_refused(error)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from coexplorer.errors import CoexplorerError, NotFound, Refused
-from coexplorer.fields import FIELD_BY_NAME, FieldKind, changed_fields, same_value
+from coexplorer.errors import BadReply, CoexplorerError, NotFound, Refused
+from coexplorer.fields import FIELD_BY_NAME, FieldKind, Fields, changed_fields, same_value
 from coexplorer.library.context import Context
 from coexplorer.library.entries import FOUND, STOPPED, STOPPED_SENDING, Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
@@ -36,26 +36,41 @@ def judge_edit(entry: Entry, theirs: Asset) -> State:
     """
     if entry.before is None or entry.after is None:
         return State.UNSENT
+    arrived, untouched = _compare(entry, entry.before, entry.after, theirs)
+    if any(arrived) or not arrived:
+        return State.APPLIED
+    return State.UNSENT if all(untouched) else State.CONFLICT
+
+
+def is_as_sent(entry: Entry, theirs: Asset) -> bool:
+    """Tell whether each part of an edit is as it was sent."""
+    if entry.before is None or entry.after is None:
+        return False
+    arrived, _ = _compare(entry, entry.before, entry.after, theirs)
+    return bool(arrived) and all(arrived)
+
+
+def _compare(
+    entry: Entry, before: Fields, after: Fields, theirs: Asset
+) -> tuple[list[bool], list[bool]]:
+    """Tell of each part that was sent whether it is as it was sent, and whether as before."""
     arrived, untouched = [], []
-    for field in changed_fields(entry.before, entry.after):
+    for field in changed_fields(before, after):
         if FIELD_BY_NAME[field].kind is FieldKind.SET:
             old, new, now = (
-                set(FIELD_BY_NAME[field].set_of(each))
-                for each in (entry.before, entry.after, theirs.fields)
+                set(FIELD_BY_NAME[field].set_of(each)) for each in (before, after, theirs.fields)
             )
             arrived += [(part in new) is (part in now) for part in old ^ new]
             untouched += [(part in old) is (part in now) for part in old ^ new]
         else:
-            arrived.append(same_value(entry.after, theirs.fields, field))
-            untouched.append(same_value(entry.before, theirs.fields, field))
+            arrived.append(same_value(after, theirs.fields, field))
+            untouched.append(same_value(before, theirs.fields, field))
     if entry.metadata is not None:
         was, sent, has = entry.base_metadata or {}, entry.metadata, theirs.custom_metadata
         keys = [key for key in {**was, **sent} if was.get(key) != sent.get(key)]
         arrived += [has.get(key) == sent.get(key) for key in keys]
         untouched += [has.get(key) == was.get(key) for key in keys]
-    if any(arrived) or not arrived:
-        return State.APPLIED
-    return State.UNSENT if all(untouched) else State.CONFLICT
+    return arrived, untouched
 
 
 async def settle_edits(context: Context, theirs: Asset) -> None:
@@ -79,11 +94,21 @@ async def settle_entries(context: Context, entries: Iterable[Entry]) -> list[Ent
 
 
 async def find_archived(client: Client, asset: Asset) -> bool:
-    """Tell whether an asset is archived: only a search knows (design: api.md, The asset object)."""
+    """Tell whether an asset is archived: only a search knows (design: api.md, The asset object).
+
+    Raises:
+        ApiError: The platform can't be asked, or does not show all that it finds.
+    """
     request = SearchRequest(query=name_query(asset.name), archived=True)
-    async for page in client.iter_pages(request):
+    pages = client.iter_pages(request)
+    async for page in pages:
         if any(found.id == asset.id for found in page):
             return True
+    if pages.incomplete is not None:
+        raise BadReply(
+            f"nobody can tell whether this asset is archived: {pages.incomplete}",
+            hint="try again in a while",
+        )
     return False
 
 

@@ -95,7 +95,8 @@ def test_after_the_reply_to_an_edit_nothing_waits() -> None:
     tree = find_definition("coexplorer.library.edit.Editor._edit")
     assert tree is not None
     # A reply that does not show the change is looked through; no cancellation ends that look.
-    assert [called(wait) for wait in find_waits(tree)][-2:] == ["update", "confirm_saved"]
+    waits = [called(wait) for wait in find_waits(tree)]
+    assert waits[-3:] == ["update", "_hear_no", "confirm_saved"]
     look = find_definition("coexplorer.library.judge.Judge.confirm_saved")
     assert look is not None
     assert "shield=True" in ast.unparse(look)
