@@ -41,6 +41,22 @@ def tidy_fields(mine: Fields, base: Fields | None = None) -> Fields:
     return replace_values(mine, values)
 
 
+def describe_tidied(mine: Fields, base: Fields) -> str:
+    """Say which lines were saved without the blanks around them; empty: none (pure).
+
+    Args:
+        mine: As somebody wrote them.
+        base: What they were written over.
+    """
+    tidied = tidy_fields(mine, base)
+    names = [
+        field.name
+        for field in FIELDS
+        if field.kind is FieldKind.LINE and field.value_of(tidied) != field.value_of(mine)
+    ]
+    return f"left out the blanks around the {' and '.join(names)}" if names else ""
+
+
 def _tidy(field: EditableField, value: Value, base: Fields) -> Value:
     if isinstance(value, tuple):
         known = set(field.set_of(base))

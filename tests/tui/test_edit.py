@@ -413,3 +413,40 @@ async def test_a_draft_is_thrown_away_only_when_it_is_said_twice(
         assert memory.edits.take()
         await app.press("y")
         await app.until(lambda: not memory.edits.take(), "gone")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("  new  ", True),
+        ("new\u3000", True),
+        ("new\xa0", True),
+        ("new", False),
+        ("new name", False),
+    ],
+)
+async def test_blanks_that_are_left_out_around_a_name_are_named(
+    server: DemoServer, settings: Settings, typed: str, *, said: bool
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r", "ctrl+u")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        app.paste(typed)
+        await app.settle()
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).name == typed.strip(), "the name")
+        await app.until_gone("↑")
+        notices = [text for _, text in app.app.notices]
+        assert notices == (["left out the blanks around the name"] if said else [])
+
+
+async def test_blanks_around_a_name_alone_are_nothing_to_save(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("r")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.type("  ")
+        await app.press("enter")
+        await app.until(lambda: app.main.desk.editing is None, "closed")
+        assert not server.requests("PUT")

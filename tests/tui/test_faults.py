@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from coexplorer.config import Settings
+from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.buckets import SAMPLE_PREFIX, SAMPLE_PUBLIC, ensure_sample_buckets
 from coexplorer.demo.server import DemoServer
 from coexplorer.library.entries import KEPT, State
@@ -230,3 +231,22 @@ async def test_a_failure_goes_with_the_next_success_of_the_same_action(
         await app.until(
             lambda: [n.severity for n in app.app._notifications] == ["information"], "gone"
         )
+
+
+async def test_what_the_platform_did_not_show_is_said_once_and_marked_in_the_header(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.insert(
+        [StoredAsset(id="../x", name="bad", owner=server.users[0].email, created=1)]
+    )
+    async with running_app(server, settings) as app:
+        await app.until_shown("9 assets · incomplete (L)")
+        for _ in range(2):
+            await app.library.sync.sweep()
+            await app.main.feeds.load_status()
+        said = "1 row of the platform's without a usable id left out"
+        assert [text for _, text in app.app.notices].count(said) == 1
+        server.store.delete("../x")
+        await app.library.sync.sweep()
+        await app.main.feeds.load_status()
+        await app.until_gone("incomplete")

@@ -21,6 +21,7 @@ from coexplorer.errors import (
 from coexplorer.fields import EDITABLE, Fields, Value, replace_values, with_fields_of
 from coexplorer.library.entries import Entry, State
 from coexplorer.library.results import EditResult, describe_differs
+from coexplorer.library.validate import describe_tidied, tidy_fields
 from coexplorer.models import AssetId
 from coexplorer.tui.actions import tagging
 from coexplorer.tui.desk import Editing
@@ -92,7 +93,7 @@ def keep_draft(screen: Workbench, mine: Fields) -> None:
     if editing is None:
         return
     memory = screen.coexplorer.memory
-    if mine.same_as(editing.base):
+    if tidy_fields(mine, editing.base).same_as(editing.base):
         memory.drop_draft()
     else:
         at = editing.editor.at
@@ -231,6 +232,8 @@ async def _send(
         raise
     else:
         _drop_draft(screen, asset_id)
+        if tidied := describe_tidied(mine, base):
+            screen.say(tidied)
         if result.differs:
             screen.say(describe_differs(result), severity="warning")
     return result

@@ -28,11 +28,17 @@ class HeaderFeed:
         self.status: Status | None = None
         self.note = ""
         self._counts: dict[str, int] = {}
+        self._told: tuple[str, ...] = ()
 
     async def load(self) -> None:
         """Read the figures."""
         self.status = await self._library.status()
         self.show()
+        # Once: the log keeps what was said, and the header says that there is something.
+        for sentence in self.status.gaps:
+            if sentence not in self._told:
+                self._screen.coexplorer.say(sentence, severity="warning")
+        self._told = self.status.gaps
 
     def show(self, note: str | None = None) -> None:
         """Show the header; a note replaces the freshness until it is taken away with ``""``."""

@@ -22,6 +22,7 @@ from coexplorer.fields import (
     Value,
     replace_values,
 )
+from coexplorer.library.validate import tidy_fields
 from coexplorer.tui.columns import Role
 from coexplorer.tui.facts import LABEL
 from coexplorer.tui.messages import (
@@ -191,7 +192,7 @@ class FieldsEditor(Vertical):
     @property
     def typed(self) -> bool:
         """Whether anything differs from what was shown at first."""
-        return self.is_mounted and not self.mine.same_as(self.base)
+        return self.is_mounted and not tidy_fields(self.mine, self.base).same_as(self.base)
 
     def _text(self, name: str) -> str:
         try:
@@ -230,7 +231,4 @@ class FieldsEditor(Vertical):
 
 
 def _read(name: str, text: str) -> Value:
-    kind = FIELD_BY_NAME[name].kind
-    if kind is FieldKind.SET:
-        return parse_tags(text)
-    return text if kind is FieldKind.TEXT else text.strip()
+    return parse_tags(text) if FIELD_BY_NAME[name].kind is FieldKind.SET else text

@@ -38,7 +38,9 @@ def build_header(
     if room < width(left):
         return ((fit(right, cells), Role.TEXT),)
     place = fit(clean(place), room - width(left))
-    troubled = status is not None and (status.offline or status.unsent or status.problem)
+    troubled = status is not None and (
+        status.offline or status.unsent or status.problem or status.gaps
+    )
     return (
         (left, Role.ACCENT),
         (place + " ", Role.TEXT),
@@ -59,6 +61,8 @@ def _freshness(status: Status | None, note: str, now_local: datetime) -> str:
     else:
         parts = [f"synced {known}" if known else "not synced yet"]
     parts.append(f"{status.count_text} assets")
+    if status.gaps:
+        parts.append(f"incomplete ({key_of('log.open')})")
     if status.unsent:
         parts.append(f"{status.unsent:,} unsent ({key_of('log.open')})")
     return " · ".join(parts)
