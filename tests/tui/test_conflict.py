@@ -216,6 +216,20 @@ async def test_it_says_who_changed_it_as_far_as_that_is_known(
         await app.until_shown(f"You changed the {field} of", f"elsewhere (change {number})")
 
 
+@pytest.mark.parametrize("columns", [60, 80, 120])
+async def test_who_changed_it_is_said_whole_however_long_the_name_is(
+    server: DemoServer, settings: Settings, columns: int
+) -> None:
+    server.store.update(OUTSIDE, name="recording of a long night " * 4)
+    async with running_app(server, settings, size=(columns, 24)) as app:
+        await app.press("g", "d")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        server.store.update(OUTSIDE, description="theirs")
+        await app.type("mine")
+        await app.press("ctrl+s")
+        await app.until_shown("The description of recording", " was changed elsewhere ─")
+
+
 def test_several_changes_of_the_same_user_are_named_in_the_plural() -> None:
     nothing = Fields("a")
     error = EditConflict(

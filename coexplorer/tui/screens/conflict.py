@@ -11,8 +11,8 @@ from textual.widgets import TextArea
 
 from coexplorer.errors import EditConflict
 from coexplorer.fields import FIELD_BY_NAME, FieldKind, Value
-from coexplorer.text import clean, clean_lines, fit
-from coexplorer.tui.columns import Line, Role, wrap
+from coexplorer.text import clean, clean_lines, fit, width
+from coexplorer.tui.columns import Line, Role, cut_middle, wrap
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
@@ -36,6 +36,10 @@ WRITING = ("conflict.save", "screen.close")
 """Commands whose keys are no text."""
 NOTHING = "—"
 MOST_LINES = 40
+RULE_CELLS = 6
+"""What a title has around it."""
+LEAST_NAME = 12
+"""Cells of the asset's name that are shown in any case."""
 
 
 class ConflictScreen(CommandScreen[dict[str, Value] | None]):
@@ -107,7 +111,9 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         return self._conflict.fields[self._fields.at]
 
     def _show(self) -> None:
-        told = self._conflict.tell(self._asset_name)
+        # A long name is cut, never who changed it.
+        room = self.app.size.width - RULE_CELLS - width(self._conflict.tell(""))
+        told = self._conflict.tell(cut_middle(clean(self._asset_name), max(room, LEAST_NAME)))
         self._rule.show_title(f"{told[0].upper()}{told[1:]}")
         self._fields.show([self._field_line(name) for name in self._conflict.fields])
         self._versions.show(build_versions(self._conflict, self._field, self.app.size.width))
