@@ -160,6 +160,8 @@ class Root(click.Group):
             extra.setdefault("terminal_width", _help_width())
         try:
             return super().make_context(*args, **extra)
+        except click.NoSuchOption as error:
+            raise _guess_option(error) from None
         except OSError as error:
             raise click.exceptions.Exit(end_with(error) or exits.LOCAL) from None
 
@@ -249,8 +251,11 @@ _ELSEWHERE = {"--version": "coexplorer --version", "--verbose": "--debug", "--fo
 """What people type who know other programs → what is here."""
 
 
-def _guess_option(error: click.NoSuchOption) -> click.NoSuchOption:
-    """Guess by the name alone: click counts the dashes as alike, and offers hidden options."""
+def _guess_option(error: click.NoSuchOption) -> click.UsageError:
+    """Guess by the name alone: click counts the dashes as alike, and offers hidden options.
+
+    Some versions of click choose among the guesses they are given once more; so this is a sentence.
+    """
     if error.ctx is None or not error.option_name.startswith("--"):
         return error
     import difflib
@@ -261,10 +266,10 @@ def _guess_option(error: click.NoSuchOption) -> click.NoSuchOption:
         for name in each.opts
         if isinstance(each, click.Option) and not each.hidden
     }
-    near = difflib.get_close_matches(error.option_name.lstrip("-"), names, n=3)
-    meant = _ELSEWHERE.get(error.option_name)
-    possible = [meant] if meant else sorted(names[each] for each in near)
-    return click.NoSuchOption(error.option_name, error.message, possible, error.ctx)
+    near = difflib.get_close_matches(error.option_name.lstrip("-"), names, n=1)
+    meant = _ELSEWHERE.get(error.option_name) or "".join(names[each] for each in near)
+    guess = f" Did you mean {meant!r}?" if meant else ""
+    return click.UsageError(f"{error.message}{guess}", error.ctx)
 
 
 def _help_width() -> int:
