@@ -27,6 +27,9 @@ class Attempt:
         answered: Whether what went wrong is the platform's answer to a write.
         before: What the platform had before the first request; None also once it is sure that
             nothing arrived.
+        earlier: What the platform had before an earlier try, of which it has a part; None: it has
+            nothing of one.
+        in_part: Whether the platform has taken a part of this try.
         contested: Whether the platform itself reported a conflict, and no look has judged it yet.
         overtaken: What was sent, and may have arrived before somebody changed it further.
         overtaken_metadata: The custom metadata before and after that; None: it was not edited.
@@ -44,6 +47,8 @@ class Attempt:
         self.sent = False
         self.answered = False
         self.before: Fields | None = None
+        self.earlier: Fields | None = None
+        self.in_part = False
         self.contested = False
         self.overtaken: Fields | None = None
         self.overtaken_metadata: tuple[
@@ -94,6 +99,13 @@ class Attempt:
             base_metadata=base,
             metadata=metadata,
         )
+
+    def go_on_from_earlier(self, now: Fields) -> None:
+        """Find out what was there before the parts that have arrived by an earlier try."""
+        before, after = self.entry.before, self.entry.after
+        if before is not None and after is not None:
+            found = merge_fields(after, before, now)
+            self.earlier = found.fields if found.changed else None
 
     def leave_out_others(self, now: Fields) -> None:
         """Count what others did since the first request as there before: no undo takes it back."""

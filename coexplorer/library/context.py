@@ -218,6 +218,7 @@ class Context:
         after: Fields | None = None,
         whole: bool = True,
         gone: bool = False,
+        in_part: bool = False,
     ) -> None:
         """Write an outcome down, as far as that is possible: see `Journal.settle`.
 
@@ -234,6 +235,7 @@ class Context:
                 after=after,
                 whole=whole,
                 gone=gone,
+                in_part=in_part,
             )
         except JournalError as problem:
             _log.warning("outcome %s of entry %s not written: %s", state, entry_id, problem)

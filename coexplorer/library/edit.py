@@ -270,7 +270,8 @@ class Editor:
         if gone:
             # Nothing is left to take back: the next undo must not stop at it again.
             state = State.SKIPPED
-        await self._context.settle(entry.id, state, error=error, gone=gone)
+        in_part = attempt.in_part or attempt.earlier is not None
+        await self._context.settle(entry.id, state, error=error, gone=gone, in_part=in_part)
         return error
 
     async def _leave_out(self, entry: Entry, error: CoexplorerError) -> None:
@@ -308,6 +309,7 @@ class Editor:
             if sent is not None and judge_edit(sent, theirs) is State.APPLIED:
                 return arrived_before(sent, theirs.fields)
             attempt.leave_out_others(theirs.fields)
+            attempt.go_on_from_earlier(theirs.fields)
             await self._judge.ensure_fits(attempt, theirs)
             found = await self._reconciler.reconcile(attempt, base, theirs)
             base, metadata = found.base, found.metadata
@@ -327,7 +329,7 @@ class Editor:
                 # What is put back was on the platform, whatever we think of it.
                 check_fields(found.fields, only=found.changed, known=(theirs.fields, base))
             ensure_editable(theirs, found.changed)
-            attempt.before = attempt.before or theirs.fields
+            attempt.before = attempt.before or attempt.earlier or theirs.fields
             await context.write_down(
                 context.journal.intend,
                 entry.id,
@@ -410,6 +412,7 @@ class Editor:
         self, attempt: Attempt, theirs: Fields, found: Reconciled
     ) -> EditResult:
         """Return the outcome of an edit that has nothing to send."""
+        attempt.before = attempt.before or attempt.earlier
         if attempt.before is not None:  # it had arrived, and others went on from it
             journal, number = self._context.journal, attempt.entry.id
             before = attempt.before

@@ -270,6 +270,7 @@ class Journal(JournalReader):
         after: Fields | None = None,
         whole: bool = True,
         gone: bool = False,
+        in_part: bool = False,
     ) -> None:
         """Write down what became of an entry; what it has taken back counts as undone from now on.
 
@@ -280,6 +281,8 @@ class Journal(JournalReader):
             asset_id: Which asset it made.
             after: What the platform has now.
             gone: It was to take something back, and its asset is gone: nothing is left to undo.
+            in_part: It is not done, but the platform has taken a part of it: what was there before
+                that must not be forgotten. Otherwise what is ``unsent`` was before nothing.
             whole: False when a part of it was left alone: that part can still be undone.
         """
         with self._file.transaction() as connection:
@@ -296,6 +299,10 @@ class Journal(JournalReader):
                     entry_id,
                 ),
             )
+            if state is State.UNSENT and not in_part:
+                connection.execute(
+                    "UPDATE entries SET before = NULL, after = NULL WHERE id = ?", (entry_id,)
+                )
             if gone or (whole and state in DONE):
                 connection.execute(
                     "UPDATE entries SET undone_by = reversal.batch_id FROM entries AS reversal"

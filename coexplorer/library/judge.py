@@ -103,6 +103,7 @@ class Judge:
         if missing := wanted.find_missing(now):
             ignored = build_ignored(missing, wanted, now)
             attempt.sent = ignored.outcome_unknown
+            attempt.in_part = not attempt.sent
             raise ignored
         return now
 

@@ -1,0 +1,112 @@
+"""A save of which the platform took a part: what was there before is not forgotten."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import EditConflict, PlatformFault
+from coexplorer.fields import Fields
+from coexplorer.library import Library
+from coexplorer.library.entries import Entry, State
+from coexplorer.models import AssetId
+from tests.support.server import RAW
+
+ID = AssetId(RAW)
+PATH = f"data_assets/{RAW}"
+PARTS = ("name", "description", "tags")
+
+
+async def shown(library: Library) -> Fields:
+    return (await library.platform.fetch(ID)).asset.fields
+
+
+def make_mine(base: Fields) -> Fields:
+    return msgspec.structs.replace(base, name="mine", description="mine", tags=(*base.tags, "mine"))
+
+
+async def save_in_part(library: Library, server: DemoServer, part: str) -> tuple[Fields, Entry]:
+    """Save three fields at a platform that takes one of them, once."""
+    base = await shown(library)
+    store, plain = server.store, server.store.update
+
+    def update(asset_id: str, **changes: Any) -> Any:
+        store.update = plain  # type: ignore[method-assign]
+        return plain(asset_id, **{part: changes[part]})
+
+    store.update = update  # type: ignore[method-assign]
+    with pytest.raises(PlatformFault, match=f"though it has the new {part}"):
+        await library.changes.edit(ID, base, make_mine(base))
+    (entry,) = await library.log.kept()
+    assert entry.state is State.UNSENT
+    return base, entry
+
+
+async def undo(library: Library) -> None:
+    (result,) = (await library.changes.undo()).results
+    assert result.state is State.APPLIED
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_retry_keeps_what_was_there_before(
+    library: Library, server: DemoServer, part: str
+) -> None:
+    base, entry = await save_in_part(library, server, part)
+    assert (await library.changes.retry(entry.id)).changed == PARTS
+    assert (await shown(library)).same_as(make_mine(base))
+    await undo(library)
+    assert (await shown(library)).same_as(base)
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_so_does_a_retry_after_one_that_failed(
+    library: Library, server: DemoServer, part: str
+) -> None:
+    base, entry = await save_in_part(library, server, part)
+    rule = server.faults.add(400, "PUT", PATH)
+    with pytest.raises(Exception, match="refused"):
+        await library.changes.retry(entry.id)
+    server.faults.remove(rule)
+    await library.changes.retry(entry.id)
+    await undo(library)
+    assert (await shown(library)).same_as(base)
+
+
+async def test_so_does_one_after_a_conflict_and_newer_words(
+    library: Library, server: DemoServer
+) -> None:
+    base, entry = await save_in_part(library, server, "name")
+    server.store.update(RAW, description="theirs")
+    with pytest.raises(EditConflict):
+        await library.changes.retry(entry.id)
+    now = await shown(library)
+    newer = msgspec.structs.replace(make_mine(base), description="newer")
+    assert await library.changes.amend(entry.id, now, newer)
+    await library.changes.retry(entry.id)
+    assert (await shown(library)).same_as(newer)
+    await undo(library)
+    assert (await shown(library)).same_as(msgspec.structs.replace(base, description="theirs"))
+
+
+async def test_so_does_one_that_finds_the_rest_done(library: Library, server: DemoServer) -> None:
+    base, entry = await save_in_part(library, server, "name")
+    mine = make_mine(base)
+    server.store.update(RAW, description=mine.description, tags=mine.tags)
+    assert (await library.changes.retry(entry.id)).state is State.APPLIED
+    await undo(library)
+    assert (await shown(library)).name == base.name
+
+
+async def test_what_surely_did_not_arrive_is_nobody_elses_and_not_ours(
+    library: Library, server: DemoServer
+) -> None:
+    base = await shown(library)
+    mine = msgspec.structs.replace(base, name="mine")
+    server.faults.add(429, "PUT", PATH, retry_after=10_000)
+    with pytest.raises(Exception, match="slow down"):
+        await library.changes.edit(ID, base, mine)
+    server.faults.clear()
+    server.store.update(RAW, name="mine")
+    (entry,) = await library.log.kept()
+    assert (await library.changes.retry(entry.id)).state is State.UNCHANGED
