@@ -377,7 +377,7 @@ class Journal(JournalReader):
         with self._file.transaction() as connection:
             return sum(
                 connection.execute(
-                    "UPDATE entries SET state = ?, settled_at = ? WHERE id = ?"  # noqa: S608 - only marks
+                    "UPDATE entries SET state = ?, settled_at = ?, hint = '' WHERE id = ?"  # noqa: S608 - only marks
                     f" AND state IN ({NOT_THERE_MARKS})",
                     (State.DISCARDED, now, entry_id, *NOT_THERE),
                 ).rowcount

@@ -184,6 +184,15 @@ class JournalReader:
         others = (*PENDING, limit - len(waiting), past)
         return waiting + self._entries(f"WHERE state NOT IN ({marks}) {newest}", others)
 
+    def waiting_assets(self) -> frozenset[AssetId]:
+        """Return the assets that have changes which wait for the user."""
+        marks = ", ".join("?" * len(PENDING))
+        rows = self._file.read(
+            f"SELECT DISTINCT asset_id FROM entries WHERE state IN ({marks})",  # noqa: S608 - only marks
+            PENDING,
+        )
+        return frozenset(AssetId(asset) for (asset,) in rows if isinstance(asset, str))
+
     def pending(self, asset_id: AssetId | None = None) -> list[Entry]:
         """Return the entries that wait for the user, oldest first."""
         return self._in_states(PENDING, asset_id)

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from coexplorer.library.batch_reports import no_batch
 from coexplorer.library.context import Context
-from coexplorer.library.entries import Batch, Entry, Purpose, Reason
+from coexplorer.library.entries import (
+    SET_ASIDE,
+    Action,
+    Batch,
+    Entry,
+    Purpose,
+    Reason,
+    State,
+)
+from coexplorer.models import AssetId
 
 
 class Log:
@@ -65,6 +74,29 @@ class Log:
     async def unsent(self) -> list[Entry]:
         """Return the entries that wait for the user: unsent, unknown and in conflict."""
         return await self._context.run(self._context.journal.pending)
+
+    async def waiting_assets(self) -> frozenset[AssetId]:
+        """Return the assets that have changes which wait for the user."""
+        return await self._context.run(self._context.journal.waiting_assets)
+
+    async def find_text(self, asset_id: AssetId) -> Entry | None:
+        """Return the newest text of an asset that its author typed and the platform lacks.
+
+        What was only stopped, or is to take something back, is no such text.
+        """
+        kept = await self._context.run(self._context.journal.kept, asset_id)
+        return next(
+            (
+                entry
+                for entry in reversed(kept)
+                if entry.action is Action.EDIT
+                and entry.mine is not None
+                and entry.reverses is None
+                and entry.state is not State.STOPPED
+                and entry.reason != SET_ASIDE
+            ),
+            None,
+        )
 
     async def kept(self) -> list[Entry]:
         """Return the entries whose text is kept: everything in `unsent`, and what was refused."""

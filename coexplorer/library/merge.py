@@ -37,6 +37,21 @@ class Merged(msgspec.Struct, frozen=True):
     changed: tuple[str, ...] = ()
 
 
+def rebase_text(base: Fields, mine: Fields, now: Fields) -> tuple[Fields, Fields]:
+    """Return a text that is taken up again, and what to compare it with, as things are now.
+
+    Args:
+        base: What its author had been shown.
+        mine: What they wanted.
+        now: What is known of the asset now.
+
+    Returns:
+        `now` and the text on top of it; `base` and `mine` where somebody changed the same field.
+    """
+    merged = merge_fields(base, mine, now)
+    return (base, mine) if merged.conflicts else (now, merged.fields)
+
+
 def merge_fields(base: Fields, mine: Fields, theirs: Fields, asked: Sequence[str] = ()) -> Merged:
     """Apply what changed from `base` to `mine` to `theirs`, field by field; sets merge as sets.
 

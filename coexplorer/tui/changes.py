@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from coexplorer.errors import name_changes
@@ -21,6 +21,8 @@ NAMED = 3
 """Assets that are named one by one in a notification."""
 _WORST_FIRST = (State.REFUSED, State.UNSENT, State.CONFLICT, State.UNKNOWN, State.STOPPED)
 """States that need a look, the one that needs it most first."""
+_KEPT_WORDS = (State.UNSENT, State.UNKNOWN, State.CONFLICT, State.STOPPED, State.REFUSED)
+"""What the title of the log counts, in its order."""
 DAYS_NAMED = {0: "today", 1: "yesterday"}
 
 
@@ -113,9 +115,10 @@ def build_change_line(batch: Batch, cells: int, now: datetime, *, unfolded: bool
     wide = cells >= WIDE
     then = datetime.fromtimestamp(batch.at, tz=now.tzinfo)
     at = then.strftime("%Y-%m-%d %H:%M" if wide else "%H:%M")
+    number = f"{batch.id:>4} " if wide else ""
     sign = " " if batch.total == 1 else "▾" if unfolded else "▸"
     waits = bool(batch.waiting)
-    head = f"{'!' if waits else ' '}{sign}{at} {fit(batch.origin, 4)}"
+    head = f"{'!' if waits else ' '}{sign}{number}{at} {fit(batch.origin, 4)}"
     outcome = clean(batch.outcome) if batch.total > 1 else _single_outcome(batch)
     room = cells - width(head) - 1
     title = clean(batch.title)
@@ -183,14 +186,16 @@ def build_change_details(
     return lines
 
 
-def build_log_title(
-    changes: int | None, unsent: int = 0, refused: int = 0, stopped: int = 0
-) -> str:
-    """Return the title of the log; None: it is still being read."""
+def build_log_title(changes: int | None, kept: Mapping[State, int] | None = None) -> str:
+    """Return the title of the log; None: it is still being read.
+
+    Args:
+        changes: How many there are.
+        kept: How many of their parts are kept, by state: in the words of the lines below.
+    """
     if changes is None:
         return "Log: reading…"
     parts = [plural(changes, "change")]
-    parts += [f"{unsent:,} unsent"] if unsent else []
-    parts += [f"{stopped:,} stopped"] if stopped else []
-    parts += [f"{refused:,} refused"] if refused else []
+    counts = kept or {}
+    parts += [f"{counts[state]:,} {state}" for state in _KEPT_WORDS if counts.get(state)]
     return f"Log: {', '.join(parts)}"

@@ -39,7 +39,7 @@ NOTHING_YET = "Nothing yet: the assets are still being read."
 NOTHING_READ = "Nothing read so far matches."
 """Shown instead of rows when a search finds nothing."""
 
-MARK, FLIGHT, STAR = "●", "↑", "★"
+MARK, FLIGHT, UNSENT, STAR = "●", "↑", "!", "★"
 
 
 def cut_middle(text: str, cells: int) -> str:
@@ -238,14 +238,19 @@ def build_head(layout: Layout, *, sort: str = "", descending: bool = False) -> s
 
 
 def build_row(
-    row: Row, layout: Layout, *, marked: bool = False, in_flight: bool = False
+    row: Row,
+    layout: Layout,
+    *,
+    marked: bool = False,
+    in_flight: bool = False,
+    unsent: bool = False,
 ) -> list[Piece]:
     """Return the pieces of one row, together exactly as wide as the layout.
 
     Neighbours of one role are one piece: each change of colour costs bytes on a slow link.
     """
     mark = MARK if marked else " "
-    star = FLIGHT if in_flight else STAR if row.favorite else " "
+    star = FLIGHT if in_flight else UNSENT if unsent else STAR if row.favorite else " "
     pieces: list[Piece] = [(f"{mark} {star} ", Role.TEXT)]
     troubled = trouble_role(row)
     for column, cells in layout.columns:

@@ -493,7 +493,7 @@ COMMANDS: tuple[Command, ...] = (
         "log.edit",
         "Edit an unsent change",
         ("e",),
-        "Open the unsent text in the fields again.",
+        "Open an unsent or discarded text in the fields again.",
         Group.LOG,
         scope=Scope.LOG,
         short="edit",

@@ -29,6 +29,7 @@ class Editing(msgspec.Struct):
         height_before: How high the terminal was, in lines.
         field: The one that was opened.
         kept: The entry of the journal that has an earlier text of it: saving sends that one.
+        kept_text: That text: leaving the fields with it loses nothing.
     """
 
     asset_id: AssetId
@@ -39,6 +40,7 @@ class Editing(msgspec.Struct):
     height_before: int
     field: str
     kept: int | None = None
+    kept_text: Fields | None = None
 
 
 class Repeatable(msgspec.Struct, frozen=True):

@@ -90,7 +90,7 @@ def _build_item(item: PlanItem, cells: int, *, outside: bool) -> Iterator[Line]:
         text = f"  changed since it was marked: {' and '.join(item.since)}"
         yield cut_line(((text, Role.WARN),), cells)
     if item.withdraws:
-        yield cut_line((("  given up, as it is not on the platform", Role.WARN),), cells)
+        yield cut_line((("  this change was not carried out: it is given up", Role.WARN),), cells)
     if item.note:
         yield cut_line(((f"  {clean(item.note)}", Role.WARN),), cells)
     if item.archive_first:

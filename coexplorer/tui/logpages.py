@@ -5,12 +5,13 @@ A journal of years opens as fast as one of a day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from coexplorer.library.entries import KEPT, Action, Batch, Entry
+from coexplorer.library.entries import KEPT, PENDING, Action, Batch, Entry, State
 from coexplorer.library.library import Library
 from coexplorer.text import cut
 from coexplorer.tui.changes import build_change_details, build_change_line, build_part_line
@@ -42,14 +43,13 @@ class LogPages:
 
     Attributes:
         count: How many changes there are; None before anything was read.
-        unsent: How many entries wait to be sent.
-        refused: How many the platform refused.
+        kept: How many entries are kept, by state.
     """
 
     def __init__(self, library: Library) -> None:
         self._library = library
         self.count: int | None = None
-        self.unsent = self.refused = self.stopped = 0
+        self.kept: Mapping[State, int] = {}
         self._batches: list[Batch] = []
         self._read = 0
         self._unfolded: dict[int, list[Entry]] = {}
@@ -58,7 +58,9 @@ class LogPages:
     async def load(self) -> None:
         """Read again as much as was read before; what is kept comes first."""
         await self._library.log.catch_up()
-        pinned = list(dict.fromkeys(e.batch_id for e in reversed(await self._library.log.kept())))
+        kept = await self._library.log.kept()
+        self.kept = Counter(entry.state for entry in kept)
+        pinned = list(dict.fromkeys(e.batch_id for e in reversed(kept)))
         on_top = [await self._library.log.batch(number) for number in pinned[:PAGE]]
         rest = await self._library.log.batches(limit=max(PAGE, self._read))
         self._read = len(rest)
@@ -70,9 +72,11 @@ class LogPages:
             for number, read in self._unfolded.items()
         }
         self.count = await self._library.log.count_batches()
-        status = await self._library.status()
-        self.unsent, self.refused = status.unsent, status.refused
-        self.stopped = status.stopped
+
+    @property
+    def waiting(self) -> int:
+        """How many entries wait for the user."""
+        return sum(self.kept.get(state, 0) for state in PENDING)
 
     async def load_more(self, row: LogLine, *, near_end: bool) -> bool:
         """Read more where the cursor is: more assets of its change, or more changes.
@@ -114,6 +118,13 @@ class LogPages:
             return []
         entries = await self._library.log.entries_of(batch.id, limit=batch.kept, kept_first=True)
         return [each for each in entries if each.state in KEPT]
+
+    async def find_discarded(self, batch: Batch, entry: Entry | None) -> Entry | None:
+        """Return the discarded text of a change of one asset, or of an asset's part of it."""
+        if entry is None and batch.total == 1:
+            entry = next(iter(await self._library.log.entries_of(batch.id, limit=1)), None)
+        is_one = entry is not None and entry.state is State.DISCARDED and has_text(entry)
+        return entry if is_one else None
 
     async def load_details(self, batch: Batch, cells: int, now: datetime) -> list[Line]:
         """Describe a change: a single one by what it did, many by why parts of it failed."""
@@ -170,8 +181,9 @@ class LogPages:
 
 
 def has_text(entry: Entry) -> bool:
-    """Tell whether an entry is kept with a text to edit again."""
-    return entry.action is Action.EDIT and entry.mine is not None and entry.state in KEPT
+    """Tell whether an entry has a text that the platform lacks, to edit again."""
+    lacks = entry.state in KEPT or entry.state is State.DISCARDED
+    return entry.action is Action.EDIT and entry.mine is not None and lacks
 
 
 def _unique(batches: Iterable[Batch]) -> list[Batch]:

@@ -87,9 +87,10 @@ def test_the_details_of_a_change_group_its_reasons() -> None:
 
 
 def test_the_title_says_that_it_is_still_being_read() -> None:
-    assert build_log_title(None, 2, 0) == "Log: reading…"
-    assert build_log_title(1, 0, 0) == "Log: 1 change"
-    assert build_log_title(1234, 2, 218) == "Log: 1,234 changes, 2 unsent, 218 refused"
+    assert build_log_title(None, {State.UNSENT: 2}) == "Log: reading…"
+    assert build_log_title(1, {}) == "Log: 1 change"
+    kept = {State.REFUSED: 218, State.UNSENT: 2, State.UNKNOWN: 3}
+    assert build_log_title(1234, kept) == "Log: 1,234 changes, 2 unsent, 3 unknown, 218 refused"
 
 
 def test_a_reason_that_many_have_stands_once_with_their_names_below() -> None:
@@ -151,7 +152,10 @@ def test_what_could_not_be_undone_is_told_with_its_reason(
 
 
 def test_thousands_have_a_comma() -> None:
-    assert build_log_title(1_234, 5_678, 9_012) == "Log: 1,234 changes, 5,678 unsent, 9,012 refused"
+    assert (
+        build_log_title(1_234, {State.UNSENT: 5_678, State.REFUSED: 9_012})
+        == "Log: 1,234 changes, 5,678 unsent, 9,012 refused"
+    )
     fields = Fields(name="an asset", description="", tags=(), mount="")
     item = PlanItem(AssetId("1"), "an asset", Action.ARCHIVE, fields, fields)
     left = msgspec.structs.replace(item, reason="it is archived already")

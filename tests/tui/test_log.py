@@ -70,9 +70,23 @@ async def test_a_refused_edit_is_given_up_and_its_text_stays_readable(
         await app.press("L")
         await app.until_shown("1 refused")
         await app.press("x")
-        await app.until_shown("discarded", "+ RNA-seq reference!")
+        await app.until_shown("discard name of RNA-seq reference")
+        await app.press("n")
+        await app.until_gone("discard name of RNA-seq reference")
+        assert len(await app.library.log.kept()) == 1
+        await app.press("x")
+        await app.until_shown("discard name of RNA-seq reference")
+        await app.press("y")
+        await app.until_shown("discarded: name of", "+ RNA-seq reference!", "e edit")
+        await app.until_gone("r retry")
         await app.press("x")
         await app.until_shown("is not waiting for anything")
+        await app.press("e")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        editing = app.main.desk.editing
+        assert editing is not None
+        assert editing.editor.mine.name == "RNA-seq reference!"
+        assert editing.kept is None
 
 
 @pytest.mark.command("log.edit")
@@ -270,11 +284,11 @@ async def test_all_that_is_unsent_is_sent_by_one_key(
         await app.press("a")
         await app.until_shown("2 unsent")
         await app.press("L")
-        await app.until_shown("Log: 2 changes, 2 unsent", "R retry all")
+        await app.until_shown("Log: 2 changes, 2 unknown", "R retry all")
         server.faults.clear()
         await app.press("R")
         await app.until_shown("2 of 2 sent")
-        await app.until_gone("2 unsent")
+        await app.until_gone("2 unknown")
         assert app.stored(OUTSIDE).archived
         assert app.stored(COMBINED).archived
 
@@ -316,3 +330,44 @@ async def test_a_change_of_many_is_sent_again_as_a_whole(
         await app.press("enter", "j", "k", "r")
         await app.until(lambda: "keep" in app.stored(VIEWED).tags, "sent")
         await app.until_shown("2 applied")
+
+
+@pytest.mark.parametrize("then", ["enter", "escape"])
+async def test_a_second_edit_goes_on_from_the_text_that_was_not_sent(
+    server: DemoServer, settings: Settings, then: str
+) -> None:
+    async with running_app(server, settings) as app:
+        name = app.stored(OUTSIDE).name
+        server.faults.add(503, "*", "**")
+        await app.press("r")
+        await app.type(" one")
+        await app.press("enter")
+        await app.until_shown("kept as unsent")
+        await app.until_shown("! ")
+        await app.press("r")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        editing = app.main.desk.editing
+        assert editing is not None
+        assert editing.editor.mine.name == f"{name} one"
+        await app.until(
+            lambda: any("unsent text of" in said for _, said in app.app.notices), "which text"
+        )
+        if then == "escape":
+            await app.press("escape")
+            await app.until(lambda: app.main.desk.editing is None, "left without a question")
+            (entry,) = await app.library.log.kept()
+            assert entry.mine is not None
+            assert entry.mine.name == f"{name} one"
+            return
+        await app.type(" two")
+        await app.press("enter")
+        await app.until(lambda: not app.main.desk.sends.any, "nothing on its way")
+        (entry,) = await app.library.log.kept()
+        assert entry.mine is not None
+        assert entry.mine.name == f"{name} one two"
+        server.faults.clear()
+        await app.press("r")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).name == f"{name} one two", "sent")
+        assert not await app.library.log.kept()

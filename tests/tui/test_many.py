@@ -220,6 +220,8 @@ async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
         await app.press("enter")
         await app.until_shown("stopped    +keep")
         await app.press("j", "x")
+        await app.until_shown("discard")
+        await app.press("y")
         await app.until_shown("11 stopped")
         await app.press("k", "x")
         await app.until_shown("discard all 11")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,11 +19,20 @@ from coexplorer.errors import (
     NotSignedIn,
     Refused,
 )
-from coexplorer.fields import EDITABLE, Fields, Value, replace_values, with_fields_of
-from coexplorer.library.entries import Entry, State
+from coexplorer.fields import (
+    EDITABLE,
+    Fields,
+    Value,
+    changed_fields,
+    replace_values,
+    with_fields_of,
+)
+from coexplorer.library.entries import KEPT, Entry, State
+from coexplorer.library.merge import rebase_text
 from coexplorer.library.results import EditResult, describe_differs
 from coexplorer.library.validate import describe_tidied, tidy_fields
 from coexplorer.models import AssetId
+from coexplorer.tui import external
 from coexplorer.tui.actions import tagging
 from coexplorer.tui.desk import Editing
 from coexplorer.tui.keys import key_of
@@ -43,9 +53,47 @@ async def start(screen: Workbench, field: str) -> None:
             f"this asset is gone; {key_of('sync.refresh')} refreshes the list", severity="warning"
         )
         return
+    unsent = (
+        None if row.id in screen.rows.windows.ahead else await screen.library.log.find_text(row.id)
+    )
+    if unsent is not None:
+        await take_up(screen, unsent, field=field)
+        return
     # What is on its way is sent first: who goes on from what is shown must not conflict with it.
     shown = screen.rows.windows.ahead.asset(record.asset)
     await open_fields(screen, row.id, row.name, shown.fields, field=field)
+
+
+async def take_up(screen: Workbench, entry: Entry, *, field: str = "") -> None:
+    """Open the fields with a text that the platform does not have, and say which that is.
+
+    Args:
+        screen: The main screen.
+        entry: The journal's entry with it: saving sends that one, unless it was discarded.
+        field: The one that gets the cursor; empty: the first that it changes.
+    """
+    base, mine = entry.base, entry.mine
+    if base is None or mine is None:
+        return
+    record = await screen.library.assets.record(entry.asset_id)
+    if record is not None and entry.state is not State.CONFLICT:
+        base, mine = rebase_text(base, mine, record.asset.fields)
+    field = field or next(iter(changed_fields(base, mine)), "name")
+    is_kept = entry.state in KEPT
+    await open_fields(
+        screen,
+        entry.asset_id,
+        entry.asset_name,
+        base,
+        mine=mine,
+        field=field,
+        kept=entry.id if is_kept else None,
+        kept_text=mine if is_kept else None,
+    )
+    if not is_kept:
+        keep_draft(screen, mine)
+    at = datetime.fromtimestamp(entry.at, tz=external.local_time().tzinfo)
+    screen.say(f"{entry.told} text of {at:%H:%M}, from change {entry.batch_id}")
 
 
 async def open_fields(
@@ -57,6 +105,7 @@ async def open_fields(
     mine: Fields | None = None,
     field: str = "name",
     kept: int | None = None,
+    kept_text: Fields | None = None,
 ) -> None:
     """Show fields instead of the facts.
 
@@ -68,6 +117,7 @@ async def open_fields(
         mine: What was typed already, if anything was.
         field: The one that gets the cursor.
         kept: See `Editing`.
+        kept_text: See `Editing`.
     """
     # The editors are imported when they are first needed, not before the first frame.
     from coexplorer.tui.widgets.fields import FieldsEditor  # noqa: PLC0415
@@ -78,7 +128,9 @@ async def open_fields(
     # Painted once, with everything in its place.
     with screen.app.batch_update():
         size, height = screen.size_name, screen.app.size.height
-        screen.desk.editing = Editing(asset_id, name, base, editor, size, height, field, kept)
+        screen.desk.editing = Editing(
+            asset_id, name, base, editor, size, height, field, kept, kept_text
+        )
         screen.set_size(screen.choose_size_of_fields(screen.desk.editing))
         screen.rule.show_title(name)
         await screen.side.mount(editor, after=screen.rule)
@@ -93,7 +145,8 @@ def keep_draft(screen: Workbench, mine: Fields) -> None:
     if editing is None:
         return
     memory = screen.coexplorer.memory
-    if tidy_fields(mine, editing.base).same_as(editing.base):
+    start = editing.kept_text or editing.base
+    if tidy_fields(mine, start).same_as(start):
         memory.drop_draft()
     else:
         at = editing.editor.at
@@ -110,7 +163,10 @@ def press_save(screen: Workbench) -> None:
 def press_leave(screen: Workbench) -> None:
     """Leave the fields."""
     if screen.desk.editing is not None:
-        typed = screen.desk.editing.editor.typed
+        editing = screen.desk.editing
+        typed = editing.editor.typed
+        if editing.kept_text is not None:
+            typed = not editing.editor.mine.same_as(editing.kept_text)
         screen.hold_keys(OPEN if typed else CLOSE)
         screen.start("leave", functools.partial(leave, screen, typed=typed))
 
@@ -173,6 +229,7 @@ async def _close_unchanged(screen: Workbench, kept: int | None) -> None:
     await _close(screen)
     if kept is not None:
         await _give_up(screen, kept)
+        screen.say(f"the unsent text is given up: it is still in the log ({key_of('log.open')})")
 
 
 async def _save(

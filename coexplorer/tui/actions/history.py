@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import UndoRefused
-from coexplorer.fields import changed_fields
 from coexplorer.library.entries import Batch, Purpose, State
 from coexplorer.library.results import BatchReport
 from coexplorer.tui import external
@@ -160,18 +159,8 @@ async def open_log(screen: Workbench) -> None:
     entry = await screen.app.push_screen_wait(LogScreen(screen.library))
     await screen.feeds.load_status()
     screen.feeds.list.load()
-    if entry is None or entry.base is None or entry.mine is None:
-        return
-    await edit.open_fields(
-        screen,
-        entry.asset_id,
-        entry.asset_name,
-        entry.base,
-        mine=entry.mine,
-        field=next(iter(changed_fields(entry.base, entry.mine)), "name"),
-        kept=entry.id,
-    )
-    edit.keep_draft(screen, entry.mine)
+    if entry is not None:
+        await edit.take_up(screen, entry)
 
 
 ACTIONS: dict[str, Action] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from coexplorer.library.status import Status
+from coexplorer.models import AssetId
 from coexplorer.query import parse_partial
 from coexplorer.tui import external
 from coexplorer.tui.feeds.fed import Fed
@@ -33,6 +34,9 @@ class HeaderFeed:
     async def load(self) -> None:
         """Read the figures."""
         self.status = await self._library.status()
+        waiting = self.status.unsent > 0
+        unsent = await self._library.log.waiting_assets() if waiting else frozenset[AssetId]()
+        self._screen.rows.show_unsent(unsent)
         self.show()
         # Once: the log keeps what was said, and the header says that there is something.
         for sentence in self.status.gaps:

@@ -14,7 +14,7 @@ from coexplorer.errors import CoexplorerError
 from coexplorer.library.entries import DONE, KEPT, Action, Batch, Entry
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchReport
-from coexplorer.text import plural
+from coexplorer.text import clean, plural
 from coexplorer.tui import external
 from coexplorer.tui.changes import (
     build_log_title,
@@ -24,7 +24,7 @@ from coexplorer.tui.changes import (
     name_change,
 )
 from coexplorer.tui.commands import Command, Scope
-from coexplorer.tui.diffs import build_entry_details
+from coexplorer.tui.diffs import build_entry_details, describe_entry
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.logpages import LogLine, LogPages, has_text
 from coexplorer.tui.screens.base import CommandScreen
@@ -128,7 +128,7 @@ class LogScreen(CommandScreen[Entry | None]):
 
     def _show_title(self) -> None:
         pages = self._pages
-        title = build_log_title(pages.count, pages.unsent, pages.refused, pages.stopped)
+        title = build_log_title(pages.count, pages.kept)
         self._rule.show_title(f"{title} · {self._busy}" if self._busy else title)
 
     @property
@@ -166,10 +166,10 @@ class LogScreen(CommandScreen[Entry | None]):
             hidden.add("log.undo")
         kept = batch is not None and (entry.state in KEPT if entry is not None else batch.kept > 0)
         if not kept:
-            hidden |= {"log.retry", "log.edit", "log.discard"}
-        elif batch is not None and not self._pages.is_editable(batch, entry):
+            hidden |= {"log.retry", "log.discard"}
+        if batch is not None and not self._pages.is_editable(batch, entry):
             hidden.add("log.edit")
-        if not self._pages.unsent:
+        if not self._pages.waiting:
             hidden.add("log.retry_all")
         return [command for command in super().iter_footer() if command.id not in hidden]
 
@@ -264,7 +264,7 @@ class LogScreen(CommandScreen[Entry | None]):
             )
             if answer != "all":
                 return
-        deletes = self._pages.unsent - len(unsent)
+        deletes = self._pages.waiting - len(unsent)
         sent, failures = 0, dict[str, int]()
         async with _Work(self, "sending"):
             for at, entry in enumerate(unsent):
@@ -294,27 +294,38 @@ class LogScreen(CommandScreen[Entry | None]):
         if not kept:
             self.say("this change is not waiting for anything", severity="warning")
             return
-        if len(kept) > 1:
-            answer = await self._prompt.choose(
-                f"discard what is left of: {name_change(batch)}",
-                [
-                    Choice("no", text="leave it as it is", key="n"),
-                    Choice("all", text=f"discard all {len(kept):,}", key="a"),
-                ],
-            )
-            if answer != "all":
-                return
+        if not await self._confirm_discard(batch, kept):
+            return
         try:
             if len(kept) > 1:
                 ours = {each.id for each in kept}
-                await self._library.changes.discard_batch(batch.id, ours)
+                count = await self._library.changes.discard_batch(batch.id, ours)
+                self.say(f"discarded: {plural(count, 'change')}; the log keeps what they were")
             elif (await self._library.changes.discard(kept[0].id)).state in DONE:
                 self.say("it had arrived, so it was not given up; undo takes it back")
+            else:
+                back = f"{key_of('log.edit')} opens its text in the fields"
+                way = back if has_text(kept[0]) else "the log keeps what it was"
+                self.say(f"discarded: {_name_part(kept[0])}; {way}")
         finally:
             await self._load()
 
+    async def _confirm_discard(self, batch: Batch, kept: list[Entry]) -> bool:
+        many = len(kept) > 1
+        what = f"what is left of: {name_change(batch)}" if many else _name_part(kept[0])
+        answer = await self._prompt.choose(
+            f"discard {what}",
+            [
+                Choice("no", text="leave it as it is", key="n"),
+                Choice("all", text=f"discard all {len(kept):,}", key="a")
+                if many
+                else Choice("all", text="discard it", key="y"),
+            ],
+        )
+        return answer == "all"
+
     async def do_log_edit(self) -> None:
-        """Take an unsent text up again in the fields."""
+        """Take an unsent or discarded text up again in the fields."""
         batch, entry = self._find_change(), self._row.entry if self._row else None
         if batch is None:
             return
@@ -322,7 +333,11 @@ class LogScreen(CommandScreen[Entry | None]):
         if len(kept) > 1:
             self.say("unfold it and choose one of its assets", severity="warning")
         elif not kept:
-            self.say("this change is not waiting for anything", severity="warning")
+            discarded = await self._pages.find_discarded(batch, entry)
+            if discarded is not None:
+                self.dismiss(discarded)
+            else:
+                self.say("this change is not waiting for anything", severity="warning")
         elif has_text(kept[0]):
             self.dismiss(kept[0])
         else:
@@ -366,6 +381,10 @@ class LogScreen(CommandScreen[Entry | None]):
         """Show how things stand now that it is over."""
         self._busy = ""
         await self._load()
+
+
+def _name_part(entry: Entry) -> str:
+    return f"{describe_entry(entry)} of {clean(entry.asset_name)}"
 
 
 def _tell_way_back() -> str:

@@ -70,6 +70,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
         self._columns = tuple(columns)
         self._layout = build_layout(80, self._columns)
         self._marked: Collection[AssetId] = frozenset()
+        self._unsent: Collection[AssetId] = frozenset()
         self._sort = ("", False)
         self._asked: tuple[int, int] | None = None
         self._strips: dict[tuple[int, bool], Strip] = {}
@@ -135,6 +136,12 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
         """Show these assets as marked."""
         self._marked = marked
         self._redraw()
+
+    def show_unsent(self, unsent: Collection[AssetId]) -> None:
+        """Show that these assets have changes which the platform does not have."""
+        if unsent != self._unsent:
+            self._unsent = unsent
+            self._redraw()
 
     def show_sort(self, field: str, *, descending: bool) -> None:
         """Show in the head what the list is sorted by."""
@@ -268,7 +275,13 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
             self._miss()
             return Strip.blank(cells, base)
         marked = row.id in self._marked
-        pieces = build_row(row, self._layout, marked=marked, in_flight=row.id in self.windows.ahead)
+        pieces = build_row(
+            row,
+            self._layout,
+            marked=marked,
+            in_flight=row.id in self.windows.ahead,
+            unsent=row.id in self._unsent,
+        )
         if index == self.cursor:
             name = "list--cursor" if self.has_focus else "list--cursor-blurred"
             style = self.find_style(name)
