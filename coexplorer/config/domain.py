@@ -12,7 +12,7 @@ from coexplorer.errors import ConfigError
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 # Tokens begin like this. None is ever looked up as a host, because name servers see what is asked.
-_TOKEN = re.compile(r"(?:^|[^a-z0-9])cop_", re.IGNORECASE)
+_TOKEN = re.compile(r"(?:^|[^a-z0-9])cop_|cop_[a-z0-9]{16}", re.IGNORECASE)
 _HINT = "give a name (acme), a host (codeocean.acme.com) or a URL (https://codeocean.acme.com)"
 
 

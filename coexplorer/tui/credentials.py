@@ -16,6 +16,9 @@ from coexplorer.written import unwrap, unwrap_token
 
 _SHORTEST_TOKEN = 16
 """Characters from which a second word that is no address may be a token of another form."""
+_TOKEN = re.compile(r"cop_\S*", re.IGNORECASE)
+_GLUED = re.compile(r"(?<=[^\s=\"'])(?=cop_|https?://)", re.IGNORECASE)
+"""Where one was put in right behind another."""
 _ADDRESS = re.compile(
     r"https?://\S+|localhost(:\d+)?|(?=.{4,99}$)([a-z0-9-]+\.)+[a-z]{2,15}(:\d+)?/?"
 )
@@ -33,6 +36,27 @@ class Given(NamedTuple):
     token: str = ""
 
 
+def find_given(text: str) -> Given:
+    """Return what a text surely is: a platform, a token or both, in any order, with words around.
+
+    Both are empty where it is neither: that is for the field that it was put into.
+    """
+    words = _split(text)
+    tokens = [word for word in words if is_token(word)]
+    addresses = [word for word in words if is_address(word)]
+    if len(words) == len(Given._fields) and (tokens or addresses):
+        given = read_platform(text)
+        if given.token:
+            return given
+    # The last of them: what stands behind another was put in later.
+    return Given(addresses[-1] if addresses else "", tokens[-1] if tokens else "")
+
+
+def find_tokens(text: str) -> list[tuple[int, int]]:
+    """Return where tokens stand in a text, each as its begin and its end."""
+    return [found.span() for found in _TOKEN.finditer(text)]
+
+
 def is_address(text: str) -> bool:
     """Tell whether a text is surely a platform's address, and no token."""
     return not is_token(text) and _ADDRESS.fullmatch(unwrap(text)) is not None
@@ -41,8 +65,10 @@ def is_address(text: str) -> bool:
 def read_platform(text: str) -> Given:
     """Return what was put into the field of the platform."""
     words = _split(text)
-    if len(words) == 1 and is_token(words[0]):
-        return Given(token=words[0])
+    if words and all(map(is_token, words)):
+        return Given(token=words[-1])
+    if len(words) > 1 and all(map(is_address, words)):
+        return Given(platform=words[-1])
     platform, token = _pair(words)
     surely = is_token(token) or (len(token) >= _SHORTEST_TOKEN and not is_address(token))
     return Given(platform, token) if platform and surely else Given(platform=unwrap(text))
@@ -86,7 +112,9 @@ def _is_same(platform: str, address: Address) -> bool:
 
 def _split(text: str) -> list[str]:
     """Return the words, without what a shell file has around them."""
-    return [unwrap_token(word) for word in unwrap(text).split() if word != "export"]
+    return [
+        unwrap_token(word) for word in _GLUED.sub(" ", unwrap(text)).split() if word != "export"
+    ]
 
 
 def _pair(words: list[str]) -> Given:

@@ -20,9 +20,17 @@ from coexplorer.library import open_library
 from coexplorer.models import Secret
 from coexplorer.text import clean
 from coexplorer.tui.columns import Line, Role, wrap
-from coexplorer.tui.credentials import Given, find_fault, read_platform, read_token
-from coexplorer.tui.messages import TextEntered, TextRefused, TextTyped
+from coexplorer.tui.credentials import (
+    Given,
+    find_fault,
+    find_given,
+    find_tokens,
+    read_platform,
+    read_token,
+)
+from coexplorer.tui.messages import TextEntered, TextRefused
 from coexplorer.tui.terminal.app import TerminalApp
+from coexplorer.tui.terminal.bursts import find_word
 from coexplorer.tui.themes import STYLE, build_themes, choose_theme
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.field import go_on
@@ -66,8 +74,10 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
         self.animation_level = "none"
         self._choices = Choices()
         self._domain = FormField("domain", "platform")
+        self._domain.field.find_hidden = find_tokens
         self._token = FormField("token", "access token (cop_…)", secret=True)
         self._told = Lines()
+        self._skipped = 0
 
     def compose(self) -> ComposeResult:
         """What this is, and what can be done."""
@@ -86,8 +96,36 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
 
     async def take_key(self, event: events.Key | events.Paste) -> None:
         """Take keys first, so that those typed ahead act in their order."""
-        if isinstance(event, events.Paste) or not self._take_key(event):
+        if not self._take_given(event) and (
+            isinstance(event, events.Paste) or not self._take_key(event)
+        ):
             await super().take_key(event)
+
+    def _take_given(self, event: events.Key | events.Paste) -> bool:
+        """Put a platform and a token that are pasted into their fields, whatever stands there.
+
+        Without brackets they come as keys, a line at a time.
+        """
+        if not self._domain.display:
+            return False
+        if isinstance(event, events.Paste):
+            given = find_given(event.text)
+            if given.platform or given.token:
+                # What was typed before may still be on its way to the field.
+                self._domain.field.call_later(self._put, given)
+            return bool(given.platform or given.token)
+        if self._skipped:
+            self._skipped -= 1
+            return True
+        line = find_word(event)
+        given = find_given(line)
+        if not given.platform and not given.token:
+            return False
+        self._skipped = len(line) - 1
+        at = self._token if given.token else self._domain
+        self.screen.set_focus(at.field)  # at once: the rest of a long one follows
+        self._domain.field.call_later(self._part, given)
+        return True
 
     def _take_key(self, event: events.Key) -> bool:
         """Go through the choices; Esc goes back."""
@@ -126,7 +164,10 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
 
     def _take_platform(self) -> None:
         """Name where the token will go, and ask for it; or say what the platform lacks."""
-        self._part(read_platform(self._domain.value))
+        given = read_platform(self._domain.value)
+        if given.token:
+            self._domain.field.value = given.platform
+        self._part(given)
         address = self._find_address()
         if address is not None:
             self._ask_token(address)
@@ -147,28 +188,18 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
         return None
 
     def _part(self, given: Given) -> None:
-        """Put a token that stood beside or instead of the platform where nobody can read it."""
-        if given.token and given.token != self._token.value:
-            self._token.field.value = given.token
-        if given.platform != self._domain.value and (given.platform or given.token):
-            self._domain.field.value = given.platform
+        """Put what is given in its field; nobody can read a token there."""
+        if given.token:
+            self._token.field.replace_all(given.token)
+        if given.platform:
+            self._domain.field.replace_all(given.platform)
 
-    def on_text_typed(self, event: TextTyped) -> None:
-        """Tell a platform and a token apart that came together, or in the other's place."""
-        if event.field == "domain":
-            given = read_platform(event.text)
-            if given.token:
-                self._part(given)
-                if given.platform:
-                    self._take_platform()
-                else:
-                    self._find_address()
-        elif event.field == "token":
-            given = read_token(event.text)
-            if given.platform and not self._domain.value.strip():
-                self._domain.field.value = given.platform
-                self._token.field.value = given.token
-                self._take_platform()
+    def _put(self, given: Given) -> None:
+        """Put what was pasted in its field, and ask for what is missing."""
+        self._part(given)
+        address = self._find_address()
+        if address is not None:
+            self._ask_token(address)
 
     def on_choices_clicked(self, event: Choices.Clicked) -> None:
         """A click chooses."""
@@ -184,6 +215,7 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
             self._domain.display = self._token.display = True
             self._tell("its name (acme), host or URL; Enter goes on, Esc goes back", Role.DIM)
             self.screen.set_focus(self._domain.field)
+            self._domain.field.select_all()  # what is typed next is in its place
 
     def _tell(self, text: str, role: Role) -> None:
         parts = wrap(clean(text), max(1, self.size.width - 2))

@@ -17,6 +17,8 @@ _OPENERS = "/:+-"
 """What is typed behind these is text for the field that they open."""
 _EDITING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """Keys that edit, as ctrl+u does: nobody pastes them."""
+_LINE_ENDS = "\r\n\t"
+_LINE = re.compile(f"[{_LINE_ENDS}]")
 _LONG_WORD, _WORD = 6, 3
 _RUN = re.compile(r"\w+")
 _DIFFERENT = {_LONG_WORD: 5, _WORD: 3}
@@ -53,6 +55,14 @@ def find_rest(key: events.Key) -> str:
     """Return a key's character and what came after it in the same read."""
     found: tuple[Burst, int] | None = vars(key).get("burst")
     return "" if found is None else found[0].text[found[1] :]
+
+
+def find_word(key: events.Key) -> str:
+    """Return a line that begins with this key, if all of it came in the same read."""
+    found: tuple[Burst, int] | None = vars(key).get("burst")
+    if found is None or (found[1] and found[0].text[found[1] - 1] not in _LINE_ENDS):
+        return ""
+    return _LINE.split(find_rest(key), maxsplit=1)[0]
 
 
 def looks_pasted(text: str) -> bool:

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
+from coexplorer.config.domain import is_token
 from coexplorer.text import show_signs, width
 from coexplorer.tui.messages import (
     FieldLeft,
@@ -25,6 +26,7 @@ from coexplorer.tui.messages import (
     TextRefused,
     TextTyped,
 )
+from coexplorer.tui.terminal.bursts import find_word
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
 from coexplorer.written import is_text, join_lines
@@ -58,6 +60,10 @@ class Field(Input):
         separator: Stands at the end while keys go to the field, so that what is typed there is
             another item, not more of the last one.
         paste: Makes what is pasted into one line.
+
+    Attributes:
+        find_hidden: Finds the parts of the text that are drawn as dots; all of it where `password`
+            is set. What is pasted replaces such a text: nobody sees what stands there.
     """
 
     takes_keys = True
@@ -88,6 +94,7 @@ class Field(Input):
         self.leaves = leaves
         self._separator = separator
         self._paste = paste
+        self.find_hidden: Callable[[str], Sequence[tuple[int, int]]] = lambda _: ()
         self._span = (0, 0)
         self._offered = value
         self._waits = False
@@ -181,6 +188,8 @@ class Field(Input):
 
     async def on_key(self, event: events.Key) -> None:
         """Handle the keys that leave the field or go through its choices."""
+        if self.password and is_token(find_word(event)):
+            self.select_all()  # pasted without brackets
         choices = self._choices
         match event.key:
             case "up" if choices is None or choices.at < 0:
@@ -241,7 +250,14 @@ class Field(Input):
         """Put what is pasted in at the cursor; Textual's own handler would do it once more."""
         event.stop()
         event.prevent_default()
+        if self.password:
+            self.select_all()
         self.put_in(self._paste(event.text))
+
+    def replace_all(self, text: str) -> None:
+        """Put a text in the place of all that is there, with the cursor behind it."""
+        self.value = text
+        self.cursor_position = len(text)
 
     def add_lines(self, text: str) -> None:
         """Put in lines that came behind an Enter, as if all had been pasted at once.
@@ -265,6 +281,8 @@ class Field(Input):
         if value != self.value or len(pieces) != len(self.value):
             value = self.value
             pieces = ["•"] * len(value) if self.password else show_signs(value)
+            for start, end in self.find_hidden(value):
+                pieces[start:end] = ["•"] * (end - start)
             cells = [0, *accumulate(map(width, pieces))]
             self._shown = value, pieces, cells
         return pieces, cells
