@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import configparser
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,6 +183,9 @@ def wait_command(
     if deadline is not None:
         deadline.doing = "still looking for the assets"
     ids = invocation.run(lambda library: find_targets(library, targets), deadline=deadline)
+    if not ids:  # it was said; a script that waits for nothing has asked for something else
+        _print([], style)
+        leave(exits.NOT_FOUND)
     _wait(invocation, ids, deadline, style)
 
 
@@ -200,7 +204,10 @@ def _wait(
 
     invocation.run(work, deadline=deadline)
     records = [settled[each] for each in ids if each in settled]
-    _print(records, style)
+    if style is Format.TABLE or len(records) == len(ids):
+        _print(records, style)
+    else:  # a program is told of all of them, in the state that each is in
+        _print(invocation.run(partial(_read_all, ids=ids, settled=settled), offline=True), style)
     for record in records:
         if record.asset.state == AssetState.FAILED:
             reason = record.asset.failure_reason or "the platform gave no reason"
@@ -211,6 +218,14 @@ def _wait(
     failed = [record for record in records if record.asset.state == AssetState.FAILED]
     if failed:
         leave(exits.ASSET_FAILED)
+
+
+async def _read_all(
+    library: Library, *, ids: Sequence[AssetId], settled: Mapping[AssetId, Record]
+) -> list[Record]:
+    """Return what is known of assets, those that have not settled included."""
+    found = [settled.get(each) or await library.assets.record(each) for each in ids]
+    return [each for each in found if each is not None]
 
 
 def _describe_rest(count: int, states: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ MEANINGS = {
     SIGN_IN: "not signed in, or the settings are wrong",
     NOT_FOUND: "no such asset, change, tag or mount, or not shared with you, or a name that fits"
     " several; an empty list",
-    REFUSED: "the platform refused it, or coexplorer did for safety",
+    REFUSED: "the platform refused it, or coexplorer did for safety, or you said no when it asked",
     PLATFORM: "trouble with the platform or the way to it; trying again later may help",
     PARTLY: "done for some assets and not for others, or answered from a part of them",
     CONFLICT: "the same field was changed elsewhere; your text is kept",

@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from typing import IO, Any, Self
 
 import click
@@ -35,6 +36,7 @@ _FEW = 100
 _BAR_CELLS = 24
 _CANDIDATES_SHOWN = 20
 _AROUND_CELLS = 30
+_SIDES = ("base", "mine", "theirs")
 
 
 def talks() -> bool:
@@ -107,13 +109,19 @@ def _describe_details(error: CoexplorerError) -> list[str]:
             lines = list(error.problems)
         case EditConflict():
             for field in error.fields:
-                for side in ("base", "mine", "theirs"):
-                    value = getattr(getattr(error, side), field)
-                    shown = ", ".join(value) if isinstance(value, tuple) else value or ""
-                    lines.append(f"{field} ({side}): {shown}")
+                sides = {side: getattr(getattr(error, side), field) for side in _SIDES}
+                for side, value in sides.items():
+                    shown = _tell_set(value, sides.values()) if isinstance(value, tuple) else value
+                    lines.append(f"{field} ({side}): {shown or ''}")
     if len(lines) > _CANDIDATES_SHOWN:
         lines[_CANDIDATES_SHOWN:] = [f"… and {len(lines) - _CANDIDATES_SHOWN:,} more"]
     return lines
+
+
+def _tell_set(value: Sequence[str], sides: Iterable[Sequence[str]]) -> str:
+    """Return a set with what not all sides have first: that is what it is about (pure)."""
+    everywhere = set.intersection(*map(set, sides))
+    return ", ".join(sorted(value, key=lambda each: each in everywhere))
 
 
 def mark_place(text: str, start: int, end: int) -> tuple[str, str]:

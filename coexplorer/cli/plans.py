@@ -187,13 +187,14 @@ def leave(code: int) -> None:
 def tell_failures(report: BatchReport) -> None:
     """Name each asset for which it did not work, with the reason; each hint below its assets."""
     by_hint: dict[str, list[EditResult]] = {}
-    for result in dict.fromkeys((*report.failed, *report.missed, *report.outdated)):
+    failed = [result for result in report.failed if not result.is_restored]
+    for result in dict.fromkeys((*failed, *report.missed, *report.outdated)):
         by_hint.setdefault(result.error.hint if result.error else "", []).append(result)
     for hint, results in by_hint.items():
         for result in results:
             reason = result.error.message if result.error else f"left {result.state}"
             now = "; it is archived now" if result.archived else ""
-            warn(f"{result.asset_name} ({result.asset_id[:8]}): {reason}{now}")
+            warn(f"{name_with_id(result)}: {reason}{now}")
             if isinstance(result.error, EditConflict):
                 report_details(result.error)
         if hint:
@@ -203,7 +204,7 @@ def tell_failures(report: BatchReport) -> None:
         if result.differs:
             from coexplorer.library.results import describe_differs
 
-            warn(f"{result.asset_name}: {describe_differs(result)}")
+            warn(f"{name_with_id(result)}: {describe_differs(result)}")
     _tell_others(report)
 
 
@@ -217,13 +218,18 @@ def _tell_others(report: BatchReport) -> None:
         warn(f"given up: {len(report.given_up) - _SHOWN:,} more")
 
 
+def name_with_id(result: EditResult) -> str:
+    """Return an asset's name with the start of its id: others may have the name, too (pure)."""
+    return f"{result.asset_name} ({result.asset_id[:8]})"
+
+
 def tell_left_alone(result: EditResult) -> bool:
     """Name what an undo left alone in an asset; False when that is nothing."""
     if result.skipped_fields:
         from coexplorer.library.results import describe_left_alone
 
         why = describe_left_alone(result.skipped_fields, result.left_to)
-        warn(f"{result.asset_name}: {why}; left alone")
+        warn(f"{name_with_id(result)}: {why}; left alone")
     return bool(result.skipped_fields)
 
 
@@ -236,7 +242,8 @@ def summarize(report: BatchReport, way_back: str) -> str:
     unchanged = len(report.applied) - len(applied) + len(report.skipped) - missed - len(withdrawn)
     action = report.results[0].action if report.results else "edit"
     parts = [f"{DONE[action]} {plural(len(applied), 'asset')}"]
-    if withdrawn and not applied:
+    restored = len(report.restored)
+    if (withdrawn or restored) and not applied:
         parts = []
     if len(applied) == 1 and len(report.results) == 1:
         parts = [f"{DONE[action]} {applied[0].asset_name}"]
@@ -246,7 +253,8 @@ def summarize(report: BatchReport, way_back: str) -> str:
             f"gave up {what} that {'was' if len(withdrawn) == 1 else 'were'} not on the platform"
         )
     if unchanged:
-        parts.append(f"{unchanged} left as they were")
+        as_it_is = "already gone" if action == "delete" else "left as they were"
+        parts.append(f"{unchanged} {as_it_is}")
     if missed:
         parts.append(f"{missed} left out")
     if report.refused:
@@ -255,15 +263,21 @@ def summarize(report: BatchReport, way_back: str) -> str:
         parts.append(f"{len(archived)} archived but not deleted")
     parts += _tell_kept(report)
     line = ", ".join(parts)
-    undoable = (applied or withdrawn) and action in {"edit", "archive", "unarchive"}
+    # What gave up an undo that was not sent has left nothing to take back.
+    given_up = any(result.state == "applied" for result in withdrawn)
+    undoable = (applied or given_up or restored) and action in {"edit", "archive", "unarchive"}
     return f"{line} (take it back: {way_back})" if undoable else line
 
 
 def _tell_kept(report: BatchReport) -> list[str]:
     """Say what of a batch is not sent, and what sends it (pure)."""
     parts, again = [], f"coexplorer retry --batch {report.batch_id}"
-    if report.stopped:
-        parts.append(f"stopped, {len(report.stopped):,} not sent: {again}")
+    stopped = len(report.stopped) - len(report.restored)
+    if stopped:
+        parts.append(f"stopped, {stopped:,} not sent: {again}")
+    if report.restored:
+        what = plural(len(report.restored), "change")
+        parts.append(f"not sent {what} that the undo gave up: {again} sends what it names")
     waiting = [result for result in report.waiting if result.state not in ("conflict", "stopped")]
     if waiting:
         unsent = all(result.state == "unsent" for result in waiting)
@@ -280,7 +294,8 @@ def _tell_kept(report: BatchReport) -> list[str]:
 
 def report_code(report: BatchReport) -> int:
     """Return the exit code of a batch (pure): see `coexplorer.cli.exits`."""
-    codes = [_code_of(result) for result in (*report.failed, *report.missed)]
+    failed = [result for result in report.failed if not result.is_restored]
+    codes = [_code_of(result) for result in (*failed, *report.missed)]
     codes += [exits.REFUSED for result in report.applied if result.skipped_fields]
     needless = any(result.needless for result in report.skipped)
     return exits.of_outcomes(codes, any_done=needless or bool(report.applied))
@@ -326,13 +341,18 @@ def _count_plan(plan: Plan) -> str:
     """Return in a line how much a plan does (pure)."""
     withdrawn = sum(item.withdraws for item in plan.todo) + len(plan.given_up)
     waiting = sum(item.waits for item in plan.todo)
-    sent = sum(not item.withdraws for item in plan.todo) - waiting
-    parts = [f"{_verb(plan)} {plural(sent, 'asset')}"] if sent or not (withdrawn or waiting) else []
+    restored = sum(item.restores for item in plan.todo)
+    sent = sum(not (item.withdraws or item.restores) for item in plan.todo) - waiting
+    nothing_else = not (withdrawn or waiting or restored)
+    parts = [f"{_verb(plan)} {plural(sent, 'asset')}"] if sent or nothing_else else []
     if waiting:
         parts.append(f"keep {plural(waiting, 'change')} unsent, as nothing can be sent now")
     if withdrawn:
         be = "is" if withdrawn == 1 else "are"
         parts.append(f"give up {plural(withdrawn, 'change')} that {be} not on the platform")
+    if restored:
+        what = "change" if restored == 1 else "changes"
+        parts.append(f"not send {restored:,} {what} that the undo gave up, but keep what to send")
     if plan.skipped:
         parts.append(f"leave {len(plan.skipped):,} out")
     line = ", ".join(parts)

@@ -59,7 +59,7 @@ def retry_command(
     if batch is not None:
         if entries:
             raise click.UsageError("give entries or --batch, not both")
-        if not _is_open(invocation.run(lambda library: library.log.batch(batch)), refused=refused):
+        if not is_open(invocation.run(lambda library: library.log.batch(batch)), refused=refused):
             print_line(f"nothing of change {batch} waits to be sent")
             return
         report = invocation.run(
@@ -129,7 +129,7 @@ def _find_shown(invocation: Invocation, *, refused: bool) -> frozenset[int] | No
     return shown if agreed else None
 
 
-def _is_open(batch: Batch, *, refused: bool) -> bool:
+def is_open(batch: Batch, *, refused: bool) -> bool:
     """Tell whether something of a change is left to do.
 
     Raises:

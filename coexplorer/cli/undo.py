@@ -9,7 +9,8 @@ import click
 
 from coexplorer.cli import exits
 from coexplorer.cli.completion import complete_changes
-from coexplorer.cli.narration import Progress, warn
+from coexplorer.cli.format import moment_text, plural
+from coexplorer.cli.narration import Progress, confirm, warn
 from coexplorer.cli.output import Format, format_options, print_line
 from coexplorer.cli.plans import finish, follow, leave, print_plan
 from coexplorer.cli.schema import OUTCOME
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from coexplorer.library.entries import Batch
     from coexplorer.library.plans import Plan
     from coexplorer.library.results import BatchReport
+
+_NEWEST = 100
+"""So many changes are looked through for ones that are newer than an undo."""
+_NAMED = 3
 
 _DRY_RUN = click.option(
     "--dry-run", is_flag=True, help="Show what would be taken back, and do nothing."
@@ -48,11 +53,43 @@ def undo_command(
 
 @click.command("redo")
 @_DRY_RUN
+@click.option("-y", "--yes", is_flag=True, help="Do not ask where you made changes since.")
 @format_options(OUTCOME)
 @pass_invocation
-def redo_command(invocation: Invocation, *, dry_run: bool, style: Format) -> None:
-    """Redo what the last undo took back; give up an undo that was not sent yet."""
+def redo_command(invocation: Invocation, *, dry_run: bool, yes: bool, style: Format) -> None:
+    """Redo what the last undo took back; give up an undo that was not sent yet.
+
+    What that undo gave up, as it never was on the platform, is not sent: it waits again, and
+    "retry --batch" sends it. If you made changes since the undo, you are asked first.
+    """
+    if not _may_redo(invocation, ask=not (yes or dry_run)):
+        warn("nothing was done")
+        leave(exits.REFUSED)
     _reverse(invocation, None, "redo", dry_run=dry_run, style=style)
+
+
+def _may_redo(invocation: Invocation, *, ask: bool) -> bool:
+    """Say what changes are newer than the undo that a redo is about, and ask if it is meant."""
+
+    async def find(library: Library) -> tuple[Batch | None, list[Batch]]:
+        last = await library.log.last(Purpose.REDO)
+        newest = await library.log.batches(limit=_NEWEST) if last is not None else []
+        return last, [
+            each for each in newest if last and each.id > last.id and each.purpose == "do"
+        ]
+
+    from coexplorer.library.entries import Purpose
+
+    last, newer = invocation.run(find, offline=True)
+    if last is None or not newer:
+        return True
+    told = ", ".join(f"{each.title} (change {each.id})" for each in newer[:_NAMED])
+    more = f" and {len(newer) - _NAMED} more" if len(newer) > _NAMED else ""
+    warn(
+        f"this is about change {last.id} ({last.title}) of {moment_text(last.at)};"
+        f" {plural(len(newer), 'newer change')} came since: {told}{more}"
+    )
+    return not ask or confirm("Redo it anyway?")
 
 
 def _reverse(

@@ -105,6 +105,8 @@ class Bulk:
         for edit in find_edits(before, use_line_feeds(after, before=before)):
             mine = tidy_fields(edit.mine, edit.base)
             changed = changed_fields(edit.base, mine)
+            if not changed:
+                continue  # of what was only shown nothing is asked
             try:
                 check_fields(mine, only=changed, known=(edit.base,))
             except InvalidField as error:
@@ -116,8 +118,6 @@ class Bulk:
                 Action.EDIT,
                 edit.base,
                 mine,
-                reason="" if changed else "not changed",
-                needless=not changed,
             )
             fit = fits.get(edit.asset_id)
             typed = None if fit is None else msgspec.structs.replace(fit, typed=True)
@@ -167,7 +167,13 @@ class Bulk:
             takes_back=takes_back,
             into=into,
         )
-        return await self._run(batch, written, purpose, progress, stopping)
+        report = await self._run(batch, written, purpose, progress, stopping)
+        if into is None:
+            return report
+        # What an earlier try has done was told then.
+        begun = {draft.asset_id for draft in drafts}
+        results = tuple(each for each in report.results if each.asset_id in begun)
+        return msgspec.structs.replace(report, results=results)
 
     async def report(self, batch_id: int) -> BatchReport:
         """See `Changes.report`."""

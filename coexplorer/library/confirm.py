@@ -107,7 +107,7 @@ def build_ignored(missing: Sequence[str], wanted: Wanted, now: Asset) -> Platfor
     What was done of it in part is not sent again; the rest is kept as unsent then.
     """
     shown = " and ".join(
-        describe_value(name, now.fields) if _is_short(name) else f"the old {name}"
+        describe_value(name, now.fields, wanted.fields) if _is_short(name) else f"the old {name}"
         for name in missing
     )
     done = [name for name in wanted.changed if name not in missing]

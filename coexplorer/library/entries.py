@@ -87,6 +87,10 @@ GIVEN_UP = "the platform did not have it, so it was given up"
 """`Entry.reason` of an undo that sent nothing, as what it takes back was not sent either."""
 
 
+RESTORED = "it was given up before it was sent; it waits until you send it"
+"""`Entry.reason` of what a redo brought back to the log only: it never was on the platform."""
+
+
 class Purpose(StrEnum):
     """Why a batch was made."""
 

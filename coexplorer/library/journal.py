@@ -21,6 +21,7 @@ from coexplorer.library.entries import (
     DONE,
     KEPT,
     NOT_THERE,
+    RESTORED,
     STOPPED,
     STOPPED_SENDING,
     Action,
@@ -221,6 +222,10 @@ class Journal(JournalReader):
                     (*values.values(), number),
                 )
             numbers.append(number)
+            if draft.reason == RESTORED:  # all that there was to take back of it
+                connection.execute(
+                    "UPDATE entries SET undone_by = ? WHERE id = ?", (batch, draft.reverses)
+                )
         return numbers
 
     def intend(

@@ -130,6 +130,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         withdraws: Nothing is sent: a change that is not on the platform is given up. `base` and
             `mine` are those of that change.
         waits: It can't be sent now, and would be kept unsent.
+        restores: Nothing is sent: a change that an undo gave up waits again.
         note: What else is to be said of it: what of it is left alone, or that it can't be sent now.
     """
 
@@ -149,6 +150,7 @@ class PlanItem(msgspec.Struct, frozen=True):
     since: tuple[str, ...] = ()
     withdraws: bool = False
     waits: bool = False
+    restores: bool = False
     note: str = ""
 
     @property

@@ -10,7 +10,7 @@ import msgspec
 from coexplorer.errors import ApiError, NotFound
 from coexplorer.fields import Fields
 from coexplorer.library.context import FETCHED_AT_ONCE, Context
-from coexplorer.library.entries import GIVEN_UP, Action, Entry, Purpose, State
+from coexplorer.library.entries import GIVEN_UP, RESTORED, Action, Entry, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.reconcile import Reconciler
@@ -64,6 +64,8 @@ class Rehearsal:
             withdrawn = replaced.pop(entry.reverses or 0, None)
             if entry.reason == GIVEN_UP and entry.state is not State.PLANNED:
                 items.append(_withdraw(entry, withdrawn))
+            elif entry.reason == RESTORED:
+                items.append(msgspec.structs.replace(_build_item(entry), restores=True))
             elif entry.state is not State.PLANNED:
                 items.append(_build_item(entry, reason=entry.reason))
             else:

@@ -15,7 +15,7 @@ from coexplorer.fields import (
     quote_value,
     same_value,
 )
-from coexplorer.library.entries import DONE, KEPT, Action, Entry, State, tell_outcome
+from coexplorer.library.entries import DONE, KEPT, RESTORED, Action, Entry, State, tell_outcome
 from coexplorer.models import Asset, AssetId, Relative
 
 _MOST_TAGS = 5
@@ -73,6 +73,11 @@ class EditResult(msgspec.Struct, frozen=True):
         return tell_outcome(self.outcome)
 
     @property
+    def is_restored(self) -> bool:
+        """Whether a redo only brought it back to the log: see `RESTORED`."""
+        return self.state is State.STOPPED and str(self.error) == RESTORED
+
+    @property
     def no_longer_fits(self) -> bool:
         """Whether it was skipped because it has changed since it was selected."""
         return isinstance(self.error, NoLongerFits)
@@ -92,17 +97,26 @@ def describe_differs(result: EditResult) -> str:
     )
 
 
-def describe_value(name: str, fields: Fields) -> str:
-    """Return ``the name 'x'`` or ``the tags 'a', 'b'``; of a long text only that it is another."""
+def describe_value(name: str, fields: Fields, wanted: Fields | None = None) -> str:
+    """Return ``the name 'x'`` or ``the tags 'a', 'b'``; of a long text only that it is another.
+
+    Args:
+        name: A field.
+        fields: What has it.
+        wanted: What should be there instead: of a set the members in question come first.
+    """
     field = FIELD_BY_NAME.get(name)
     if field is None or field.kind is FieldKind.TEXT:
         return f"another {name}"
     if field.kind is FieldKind.LINE:
         return f"the {name} {quote_value(field.text_of(fields))}"
-    members = sorted(field.set_of(fields))
+    there, asked = set(field.set_of(fields)), set(field.set_of(wanted or fields))
+    members = sorted(there, key=lambda each: (each in asked, each))
     more = f" and {len(members) - _MOST_TAGS:,} more" if len(members) > _MOST_TAGS else ""
     listed = ", ".join(quote_value(each) for each in members[:_MOST_TAGS])
-    return f"the {name} {listed}{more}" if members else f"no {name}"
+    told = f"the {name} {listed}{more}" if members else f"no {name}"
+    lacking = ", ".join(quote_value(each) for each in sorted(asked - there)[:_MOST_TAGS])
+    return f"{told} but not {lacking}" if lacking and members else told
 
 
 def describe_left_alone(fields: Sequence[str], left_to: Iterable[tuple[str, int]] | None) -> str:
@@ -221,6 +235,11 @@ class BatchReport(msgspec.Struct, frozen=True):
     def stopped(self) -> tuple[EditResult, ...]:
         """What was not sent, as its user stopped it first."""
         return self.of(State.STOPPED)
+
+    @property
+    def restored(self) -> tuple[EditResult, ...]:
+        """What a redo only brought back to the log, as it never was on the platform."""
+        return tuple(result for result in self.stopped if result.is_restored)
 
     @property
     def in_conflict(self) -> tuple[EditResult, ...]:

@@ -10,6 +10,7 @@ from coexplorer.errors import UndoRefused
 from coexplorer.library.entries import (
     GIVEN_UP,
     NOT_THERE,
+    RESTORED,
     Action,
     Batch,
     Entry,
@@ -171,9 +172,15 @@ def build_reversal_title(batch: Batch, purpose: Purpose) -> str:
 
 
 def build_reversal(entry: Entry) -> EntryDraft:
-    """Return the draft that reverses an applied entry."""
-    # What only gave up an unsent change has sent nothing: it says itself what it was.
+    """Return the draft that reverses an applied entry.
+
+    What only gave up an unsent change has sent nothing: it says itself what it was, and that waits
+    again. It never was on the platform, so nothing but its user sends it.
+    """
+    gave_up = entry.reason == GIVEN_UP
     return EntryDraft(
+        state=State.STOPPED if gave_up else State.PLANNED,
+        reason=RESTORED if gave_up else "",
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,
         action=_OPPOSITE.get(entry.action, Action.EDIT),
@@ -188,16 +195,15 @@ def build_reversal(entry: Entry) -> EntryDraft:
 def build_withdrawal(entry: Entry, left: Entry | None) -> EntryDraft:
     """Return the draft that gives up an entry that was not sent: done once it is written down.
 
-    A redo of it asks for the same again, but for no delete or create, and for nothing that its user
-    stopped. Where the entry was itself to take something back, that stands again, and there is
-    nothing to redo.
+    After a redo it waits again, but for a delete or create. Where the entry was itself to take
+    something back, that stands again, and there is nothing to redo.
 
     Args:
         entry: The entry.
         left: What of it no later change asks for otherwise; None: nothing.
     """
-    again = entry.reverses is None and entry.action not in _FOR_GOOD
-    again = again and entry.state is not State.STOPPED
+    takes_back = entry.reverses is not None and entry.reason != RESTORED
+    again = not takes_back and entry.action not in _FOR_GOOD
     if left is None:
         again, left = False, msgspec.structs.replace(entry, mine=entry.base)
     return EntryDraft(

@@ -2,7 +2,14 @@
 
 import pytest
 
+from coexplorer.cli.narration import _describe_details
+from coexplorer.cli.plans import summarize
 from coexplorer.demo.asset import StoredAsset
+from coexplorer.errors import EditConflict
+from coexplorer.fields import Fields
+from coexplorer.library.entries import Action, State
+from coexplorer.library.results import BatchReport, EditResult, describe_value
+from coexplorer.models import AssetId
 from tests.support.program import Program
 from tests.support.server import DERIVED, OLD, RAW, THEIRS, VIEWED
 
@@ -77,11 +84,12 @@ _CHANGES = ("archive", "unarchive", "rm", "edit")
 
 @pytest.mark.parametrize("command", [*_CHANGES, "show", "wait", "open"])
 def test_nothing_found_is_said_and_no_mistake(program: Program, command: str) -> None:
-    done = program.ok(command, "--query", "name:nobody")
+    done = program(command, "--query", "name:nobody")
+    assert done.code == (4 if command == "wait" else 0)
     assert done.err == "coexplorer: the query finds no assets\n"
     assert done.out == ("nothing was changed\n" if command in _CHANGES else "")
     if command != "open":
-        assert program.ok(command, "--query", "name:nobody", "--json").json == []
+        assert program(command, "--query", "name:nobody", "--json").json == []
 
 
 @pytest.mark.parametrize(
@@ -245,7 +253,8 @@ def test_what_an_undo_could_not_take_back_can_still_be_undone(
     assert stored(program, DERIVED).name in done.err
     assert [is_done(each) for each in both] == [False, True]
     again = program("undo")
-    assert again.code == 7, "what is left of it is tried again, as a part of the same undo"
+    # What is left of it is tried again, as a part of the same undo, and told alone.
+    assert again.code == (5 if fault == 403 else 6)
     assert "change 3" not in again.out
     assert program.ok("log").out.count("undo: ") == 1
     assert any(f"1 {each}" in program.ok("log").out for each in states)
@@ -359,3 +368,45 @@ def test_different_fields_changed_by_two_are_merged(program: Program) -> None:
     merged = stored(program, RAW)
     assert (merged.name, merged.description) == ("theirs", "mine")
     assert set(merged.tags) == {"ecephys", "theirs", "keep"}
+
+
+def test_what_a_colleague_deleted_is_gone_and_not_left() -> None:
+    def result(state: State) -> EditResult:
+        return EditResult(1, 1, AssetId(RAW), "n", Action.DELETE, state)
+
+    report = BatchReport(1, "delete", (result(State.APPLIED), result(State.UNCHANGED)))
+    assert summarize(report, "") == "deleted 1 asset, 1 already gone"
+
+
+def test_the_tags_in_question_are_named_first(program: Program) -> None:
+    tags = tuple(f"a{number}" for number in range(9))
+    error = EditConflict(
+        AssetId(RAW),
+        ["tags"],
+        base=Fields("n", tags=(*tags, "base")),
+        mine=Fields("n", tags=(*tags, "mine")),
+        theirs=Fields("n", tags=(*tags, "theirs")),
+    )
+    for side, line in zip(("base", "mine", "theirs"), _describe_details(error), strict=True):
+        assert line.startswith(f"tags ({side}): {side}, a0, ")
+    told = describe_value("tags", error.theirs, error.mine)
+    assert told.startswith("the tags 'theirs', 'a0', ")
+    assert told.endswith("but not 'mine'")
+
+
+def test_a_redo_across_newer_changes_says_so_and_asks(program: Program) -> None:
+    program.ok("edit", RAW, "--add-tag", "first")
+    program.ok("undo")
+    program.ok("redo")  # at once: nobody is asked
+    program.ok("undo")
+    program.ok("edit", DERIVED, "--add-tag", "second")
+    program.server.log.clear()
+    done = program("redo", stdin="")
+    assert done.code != 0
+    assert "add tag first" in done.err
+    assert "1 newer change" in done.err
+    assert "first" not in stored(program, RAW).tags
+    assert "1 newer change" in program.ok("redo", "--dry-run").err
+    done = program.ok("redo", "--yes")
+    assert "1 newer change" in done.err
+    assert "first" in stored(program, RAW).tags

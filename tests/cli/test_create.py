@@ -111,6 +111,15 @@ def test_wait_gives_up_when_it_was_told_to(program: Program) -> None:
     done = program("wait", DRAFT, "--timeout", "0.1")
     assert done.code == 11
     assert done.err.rstrip().endswith(" after 0.1 s")
+    done = program("wait", DRAFT, RAW, "--timeout", "3", "-o", "json")
+    assert done.code == 11
+    assert [(row["id"], row["state"]) for row in done.json] == [(DRAFT, "draft"), (RAW, "ready")]
+
+
+def test_wait_for_nothing_is_told_to_scripts(program: Program) -> None:
+    done = program("wait", "--query", "tag:nowhere")
+    assert (done.code, "the query finds no assets" in done.err) == (4, True)
+    assert program("wait", "--query", "tag:nowhere", "-o", "json").json == []
 
 
 @pytest.mark.parametrize("target", [DRAFT, "state:draft", "no-name-of-any"])

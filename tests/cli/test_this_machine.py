@@ -155,7 +155,7 @@ def _run_in_a_gone_folder(
     ("editor", "code", "says"),
     [
         ('sed -i "s/^tags: .*$/&, from a job/"', 0, "changed"),
-        ("true", 0, "left as they were"),
+        ("true", 0, "nothing was changed"),
         ("false", 2, "false ended with code 1; nothing was sent"),
         ("nosuch --wait", 2, "$EDITOR names 'nosuch --wait', and there is no such program"),
         ("/etc/passwd", 2, "there is no such program"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 import pytest
 
+from coexplorer.cli.plans import summarize
+from coexplorer.cli.retry import is_open
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import UndoRefused
 from coexplorer.library import Library
@@ -56,6 +59,7 @@ class Foretold:
                 await do()
             if said != (refused.value.message, refused.value.hint):
                 pytest.fail(f"{said} was foretold, not {refused.value}")
+            await self._follow(foretold.hint)
             raise
         after = await self._library.log.entries(limit=1000)
         assert {e.id for e in after} == {e.id for e in before}, "a preview writes nothing"
@@ -63,7 +67,21 @@ class Foretold:
         number = (await self._library.log.batch(report.batch_id)).reverses
         assert (plan.title, plan.about) == (report.title, number)
         self._compare(plan, report)
+        is_redone = (await self._library.log.batch(number or 0)).purpose is Purpose.UNDO
+        again = f"coexplorer undo {report.batch_id}"
+        await self._follow(summarize(report, again if is_redone else "coexplorer redo"))
+        if not is_redone and "coexplorer redo" in summarize(report, "coexplorer redo"):
+            redone = await self._library.changes.plan_undo(purpose=Purpose.REDO)
+            assert redone.about == report.batch_id
         return report
+
+    async def _follow(self, said: str) -> None:
+        """Check that what a hint names can be done."""
+        for number in map(int, re.findall(r"coexplorer undo (\d+)", said)):
+            assert (await self._library.changes.plan_undo(number)).todo, said
+        for number in map(int, re.findall(r"coexplorer retry --batch (\d+)", said)):
+            batch = await self._library.log.batch(number)
+            assert is_open(batch, refused=False), said
 
     def _compare(self, plan: Plan, report: BatchReport) -> None:
         results = {result.asset_id: result for result in report.results}
@@ -77,6 +95,8 @@ class Foretold:
         why = f"{item} and {result}"
         if item.waits:
             assert result.state is State.UNSENT, why
+        elif item.restores:
+            assert result.is_restored, why
         elif item.withdraws:
             assert result.withdrawn, why
         elif item.needless:

@@ -48,6 +48,12 @@ class Word:
     undone: bool = False
     partly: bool = False
     deletes: bool = False
+    gave_up: bool = False  # it only ended a word that was not sent
+    restored: bool = False  # a redo of that: it waits again, and is sent when it is named
+
+    @property
+    def takes_back(self) -> bool:
+        return self.target is not None and not self.restored
 
     @property
     def stands(self) -> bool:
@@ -85,7 +91,7 @@ class Model:
         for key in keys:
             self.waiting.setdefault((word.asset, key), []).append(word)
         self.words.append(word)
-        if self.up:
+        if self.up and not word.restored:
             self.send(word)
 
     def give_up(self, word: Word) -> None:
@@ -139,7 +145,7 @@ class Model:
         """Give up a word that waits; an edit with what it had taken the place of."""
         for key in word.parts:
             stack = self.waiting.get((word.asset, key), [])
-            if word in stack and word.target is None:
+            if word in stack and not word.takes_back:
                 stack[:] = [each for each in stack if each.batch >= word.batch]
         self.give_up(word)
 
@@ -156,7 +162,8 @@ class Model:
                 if (stack := self.waiting.get((word.asset, key))) and stack[-1] is word
             }
             self.withdraw(word)
-            back.state = "applied" if taken and word.target is None else "unchanged"
+            back.gave_up = bool(taken) and not word.takes_back
+            back.state = "applied" if back.gave_up else "unchanged"
             back.parts = {key: (mine, base) for key, (base, mine) in taken.items()}
             self.words.append(back)
             return
@@ -164,6 +171,7 @@ class Model:
             if earlier.target is word and earlier.state == "pending":
                 self.withdraw(earlier)
         back.parts = {key: (after, before) for key, (before, after) in word.parts.items()}
+        back.restored = word.undone = word.gave_up
         said = []
         for key, (now, wanted) in dict(back.parts).items():
             stack = self.waiting.get((word.asset, key), [])
@@ -174,7 +182,7 @@ class Model:
             elif stack:  # it would be said if what is above it were taken back
                 stack.insert(-1, back)
                 back.beneath.add(key)
-                back.partly |= self.up and shown != wanted
+                back.partly |= self.up and not back.restored and shown != wanted
             elif shown != wanted:
                 back.partly = True
                 back.left.add(key)

@@ -2,10 +2,11 @@
 
 import pytest
 
+from coexplorer.cli.plans import report_code, summarize
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import UndoRefused
 from coexplorer.library import Library
-from coexplorer.library.entries import State
+from coexplorer.library.entries import Purpose, State
 from coexplorer.library.plans import Change
 from coexplorer.library.results import BatchProgress
 from coexplorer.models import AssetId
@@ -63,9 +64,14 @@ async def test_an_undo_that_is_gone_on_with_is_one_change(
     await library.sync.sweep()
     number = await add_tag(library, ids)
     undo = await cut_off(library, server, how)
-    report = await library.changes.undo(number if by == "number" else None)
+    left = tagged(server, ids)
+    assert 0 < left < COUNT
+    chosen = number if by == "number" else None
+    plan = await library.changes.plan_undo(chosen)
+    report = await library.changes.undo(chosen)
     assert report.batch_id == undo
-    assert len(report.applied) == COUNT
+    assert {each.asset_id for each in report.results} == {each.asset_id for each in plan.items}
+    assert len(report.applied) == left
     assert tagged(server, ids) == 0
     assert [each.id for each in await library.log.batches()] == [undo, number]
     assert await library.log.kept() == []
@@ -154,3 +160,50 @@ async def test_what_was_archived_and_not_deleted_can_be_taken_back(
     assert all(result.action == "archive" for result in redone.applied if not result.withdrawn)
     assert all(server.store.find(each) is None for each in gone)
     assert redone.of(State.SKIPPED) == ()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("how", ["stopped", "out of reach", "refused"])
+async def test_a_redo_sends_only_what_the_undo_took_back(
+    library: Library, server: DemoServer, how: str
+) -> None:
+    """What never was on the platform waits again, for who names it; and so however often."""
+    ids = [AssetId(each) for each in many_assets(server, COUNT)]
+    await library.sync.sweep()
+    done = 0
+
+    def tell(progress: BatchProgress) -> None:
+        nonlocal done
+        done = progress.done
+        if done == 3 and how == "out of reach":
+            server.stop()
+
+    if how == "refused":
+        for number in range(5):
+            server.faults.add(403, "PUT", f"data_assets/{number:08x}*")
+    plan = await library.changes.plan(ids, Change(add_tags=("new",)))
+    await library.changes.apply(
+        plan, progress=tell, stopping=lambda: how == "stopped" and done >= 3
+    )
+    server.start()
+    server.faults.clear()
+    there = tagged(server, ids)
+    assert 0 < there < COUNT
+    for _ in range(2):
+        await library.changes.undo()
+        assert tagged(server, ids) == 0
+        foretold = await library.changes.plan_undo(purpose=Purpose.REDO)
+        redone = await library.changes.redo()
+        assert tagged(server, ids) == there
+        assert sum(each.restores for each in foretold.items) == COUNT - there
+        assert len(redone.restored) == COUNT - there
+        assert report_code(redone) == 0
+        line = summarize(redone, "")
+        assert f"not sent {COUNT - there} changes that the undo gave up" in line
+        assert f"coexplorer retry --batch {redone.batch_id}" in line
+        with pytest.raises(UndoRefused):
+            await library.changes.redo()
+    await library.changes.resume((await library.log.batches())[0].id)
+    assert tagged(server, ids) == COUNT
+    await library.changes.undo()
+    assert tagged(server, ids) == 0
