@@ -4,14 +4,17 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
+from coexplorer.query import Query
 from coexplorer.tui import external
 from coexplorer.tui.actions import clipboard
+from coexplorer.tui.screens.tags import TagsScreen
 from tests.support.server import COMBINED, OUTSIDE, RAW, THEIRS
 from tests.support.tui import running_app
 
@@ -147,6 +150,36 @@ async def test_the_tags_panel_narrows_the_list(server: DemoServer, settings: Set
         await app.until_shown("1 of 9")
 
 
+async def test_tags_that_are_typed_before_they_are_read_are_looked_for_again(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = anyio.Event()
+    async with running_app(server, settings) as app:
+        count = app.library.assets.tag_counts
+
+        async def count_later(query: Query, *, any_case: bool) -> list[tuple[str, int]]:
+            await gate.wait()
+            return await count(query, any_case=any_case)
+
+        monkeypatch.setattr(app.library.assets, "tag_counts", count_later)
+        await app.press("T")
+        await app.until_shown("loading…")
+        await app.type("ATL")
+        assert "nothing fits" not in app.text()
+        await app.press("enter")
+        await app.until(lambda: any("loading" in text for _, text in app.app.notices), "why")
+        assert isinstance(app.app.screen, TagsScreen)
+        gate.set()
+        await app.until_shown("▸       1  atlas")
+        await app.type("zz")
+        await app.until_shown("nothing fits")
+        await app.press("enter")
+        await app.until(lambda: any("nothing fits" in text for _, text in app.app.notices), "why")
+        assert isinstance(app.app.screen, TagsScreen)
+        await app.press("backspace", "backspace", "enter")
+        await app.until(lambda: app.main.desk.browsing.text == "tag:atlas", "the search")
+
+
 async def test_a_tag_that_is_chosen_in_a_search_narrows_it_to_the_number_that_was_counted(
     server: DemoServer, settings: Settings
 ) -> None:
@@ -180,6 +213,7 @@ async def test_delete_wants_its_words_and_archives_first(
         assert server.store.find(OUTSIDE) is not None
         await app.press("ctrl+u")
         await app.type("delete")
+        await app.until_gone("that does not match")
         await app.press("enter")
         await app.until(lambda: server.store.find(OUTSIDE) is None, "gone")
         await app.until_gone("  open data  ")

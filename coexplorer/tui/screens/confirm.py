@@ -15,7 +15,7 @@ from coexplorer.text import plural
 from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.deletion import Doomed, build_deletion
-from coexplorer.tui.messages import TextAbandoned, TextEntered
+from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import Field
@@ -58,6 +58,7 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
         self._note = note
         self._read: int | None = 0
         self._entered = False
+        self._judged = ""
 
     def compose(self) -> ComposeResult:
         """What will be gone, and the field."""
@@ -122,9 +123,17 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
     def _say_wrong(self, text: str) -> None:
         self.query_one("#wrong", Lines).show([((f"  {text}", Role.BAD),)])
 
+    def on_text_typed(self, event: TextTyped) -> None:
+        """What was said is about words that stand there no more."""
+        event.stop()
+        if event.text != self._judged:
+            self._entered = False
+            self.query_one("#wrong", Lines).show([()])
+
     def on_text_entered(self, event: TextEntered) -> None:
         """Compare the words."""
         event.stop()
+        self._judged = event.text
         if not self._doomed.records:
             self.dismiss(())
         elif trim(event.text) != self._doomed.words:

@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from coexplorer.errors import CoexplorerError
 from coexplorer.library.library import Library
 from coexplorer.query import Query
 from coexplorer.tui.columns import Role
@@ -47,7 +48,8 @@ class TagsScreen(CommandScreen[str | None]):
         self._library = library
         self._query = query
         self._searching = searching
-        self._tags: list[tuple[str, int]] = []
+        self._trouble = ""
+        self._tags: list[tuple[str, int]] | None = None  # still being read
 
     def compose(self) -> ComposeResult:
         """A field that narrows, and the tags."""
@@ -65,35 +67,56 @@ class TagsScreen(CommandScreen[str | None]):
         self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
         self.query_one(Field).use_choices(self.query_one(Choices))
         self.set_focus(self.query_one(Field))
+        self.query_one(Rule).show_title("tags")
+        self._offer()
         self.start("tags", self._load)
 
     async def _load(self) -> None:
-        self._tags = await self._library.assets.tag_counts(self._query, any_case=True)
+        try:
+            tags = await self._library.assets.tag_counts(self._query, any_case=True)
+        except CoexplorerError:
+            self._trouble = "the tags can't be read"
+            self._offer()
+            raise
+        self._tags = tags
         of = " of what is found" if self._searching else ""
-        self.query_one(Rule).show_title(f"{len(self._tags):,} tags{of}")
-        self._offer("")
+        self.query_one(Rule).show_title(f"{len(tags):,} tags{of}")
+        self._offer()
 
-    def _offer(self, typed: str) -> None:
-        folded = typed.casefold()
-        fitting = [(tag, count) for tag, count in self._tags if folded in tag.casefold()]
+    def _offer(self) -> None:
+        """Offer what fits what is typed by now, or say why there is nothing."""
         field = self.query_one(Field)
+        folded = field.value.casefold()
+        fitting = [(tag, count) for tag, count in self._tags or () if folded in tag.casefold()]
         choices = [Choice(tag, text=f"{count:>7,}  {tag}") for tag, count in fitting]
-        field.offer(choices, of=typed, nothing=NOTHING if typed else "")
+        field.offer(choices, nothing=self._find_reason(field.value))
         field.step_choice(1)
+
+    def _find_reason(self, typed: str) -> str:
+        if self._tags is None:
+            return self._trouble or "loading…"
+        return NOTHING if typed else "no asset has a tag"
 
     def on_text_typed(self, event: TextTyped) -> None:
         """Narrow the list of tags."""
         event.stop()
-        self._offer(event.text)
+        self._offer()
 
     def on_text_entered(self, event: TextEntered) -> None:
-        """Take the tag, which the field holds now."""
+        """Take the tag that is highlighted, and nothing that is not shown."""
         event.stop()
-        known = [tag for tag, _ in self._tags]
-        folded = event.text.casefold()
-        # The field may have been left before its choices came.
-        fitting = (tag for tag in known if folded in tag.casefold())
-        self.dismiss(event.text if event.text in known else next(fitting, None))
+        chosen = self.query_one(Choices).chosen
+        if event.text in {tag for tag, _ in self._tags or ()}:
+            self.dismiss(event.text)
+        elif chosen is not None and event.text.casefold() in chosen.value.casefold():
+            self.dismiss(chosen.value)
+        else:
+            self._offer()  # what is typed may not have been looked for yet
+            chosen = self.query_one(Choices).chosen
+            if chosen is not None:
+                self.dismiss(chosen.value)
+            else:
+                self.say(f"no tag is chosen: {self._find_reason(event.text)}", severity="warning")
 
     def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave."""
