@@ -18,7 +18,7 @@ from tests.support.server import make_id
 NAMES = (
     *("invalid", "utf8", "large", "conflict", "merged", "forbidden", "gone", "fault", "rename"),
     *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry", "killed", "broken"),
-    *("rules", "better", "restored", "scope", "viewed"),
+    *("rules", "better", "restored", "scope", "viewed", "resent", "resent-name", "resent-tags"),
 )
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 
@@ -327,6 +327,35 @@ def test_a_retry_elsewhere_ends_the_error(mounted: Mounted, failed: Callable[[st
     assert done.returncode == 0, done.stderr
     assert mounted.server.store.get(IDS["retry"]).description == "unsent words"
     wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "first", "second"),
+    [
+        ("resent", "description.md", "one", "two"),
+        ("resent-name", "name", "one", "two"),
+        ("resent-tags", "tags", "one", "two"),
+    ],
+)
+def test_what_was_sent_elsewhere_and_read_again_is_saved_over(
+    mounted: Mounted, name: str, file: str, first: str, second: str
+) -> None:
+    path = mounted.asset(name) / file
+    mounted.run(f"cat '{path}'")
+    fault(mounted, name, 500, "PUT")
+    mounted.run(f"echo {first} > '{path}'")
+    wait_until((path.parent / "error").exists, "that it failed")
+    mounted.settle()
+    mounted.server.faults.clear()
+    assert mounted.cli("retry", "-y").returncode == 0
+    wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
+    for _ in range(2):
+        wait_until(lambda: mounted.run(f"cat '{path}'").stdout == f"{first}\n", "what was sent")
+
+    done = mounted.run(f"echo {second} > '{path}'")
+
+    assert done.returncode == 0, done.stderr
+    assert mounted.run(f"cat '{path}'").stdout == f"{second}\n"
 
 
 def test_fsync_and_the_close_behind_it_both_fail_and_send_once(mounted: Mounted) -> None:

@@ -7,6 +7,7 @@ copy is merged with what was read last.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections import OrderedDict
@@ -17,6 +18,7 @@ BUDGET_BYTES = 16 << 20
 CHECK_S = 5.0
 """A script reads a file so shortly before it writes it: to compare, or to go on from it."""
 _ENTRY_BYTES = 200
+_MOST_OWN = 10_000
 _WORD = re.compile(r"\w+")
 
 Key = tuple[int, int]
@@ -47,6 +49,7 @@ class LastServed:
         self._clock = clock
         self._used = 0
         self._files: OrderedDict[Key, _Served] = OrderedDict()
+        self._own: OrderedDict[Key, bytes] = OrderedDict()
 
     def note(self, key: Key, text: bytes, tgid: int) -> None:
         """Note that a process is shown a file."""
@@ -67,6 +70,16 @@ class LastServed:
         old = self._files.get(key) if self._files else None
         return old is not None and old.text != text
 
+    def note_own(self, key: Key, text: bytes) -> None:
+        """Note a text that was written here, failed, and may have been sent elsewhere since.
+
+        Who reads it again knows it, however shortly before: it is no news that a script meets.
+        """
+        self._own.pop(key, None)
+        self._own[key] = hashlib.sha256(text).digest()
+        if len(self._own) > _MOST_OWN:
+            self._own.popitem(last=False)
+
     def find(self, key: Key, content: bytes, there: bytes) -> bytes | None:
         """Return what a text was made from that is written by who never read the file.
 
@@ -84,7 +97,7 @@ class LastServed:
         served = self._files.get(key)
         if served is None:
             return None
-        if served.text != there:
+        if served.text != there or self._own.get(key) == hashlib.sha256(there).digest():
             return served.text
         before = self._settled(served)
         return served.text if goes_on_from(content, before, there) else before

@@ -93,6 +93,10 @@ class MergeBases:
         """Tell whether a file was read here before, with another text in it."""
         return self._last.is_news(key, text)
 
+    def note_own(self, key: Key, text: bytes) -> None:
+        """See `LastServed.note_own`."""
+        self._last.note_own(key, text)
+
     def find_last(self, key: Key, content: bytes, there: bytes) -> bytes | None:
         """See `LastServed.find`."""
         return self._last.find(key, content, there)

@@ -371,6 +371,7 @@ class FailedWrites:
             text = volume.texts.text_of(node, part)
             if text is None or file.buffer.failure is None:
                 continue
+            volume.shown.note_own((node.slot, part), bytes(file.buffer.content))
             file.buffer = Buffer.of(text) if file.writers else None
             volume.files.renew(node, part)
             volume.files.tidy(file)
