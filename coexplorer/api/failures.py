@@ -26,6 +26,7 @@ from coexplorer.errors import (
 )
 
 _LONGEST_DATE: Final = 64
+_DAY_S: Final = 86_400.0
 _OF_TOKENS: Final = ("token", "scope", "credential", "api key", "api_key")
 """Words of a refusal that is about the token, not about the asset (design: api.md, Errors)."""
 _NEW_TOKEN: Final = (
@@ -113,19 +114,19 @@ def classify_reply(
             )
         case 403:
             error = classify_forbidden(said, subject=subject, act=act, by_page=by_page)
-        case 404 | 410 if by_page and subject in _OWNED:
-            # Whoever stands in between knows nothing of what there is.
-            error = build_bad_reply("", body, status, writes=False).error
         case 404 | 410:
-            error = NotFound(_not_found(subject), status=status)
-            error.hint = (
-                "it may have been deleted; check its name, and look at the list again"
-                if subject in _OWNED
-                else "check the domain; older platforms do not have everything"
-            )
+            error = _build_not_found(status, body, subject, by_page=by_page)
         case 409:
-            error = Conflict(f"the platform reports a conflict{because}", status=status)
-            error.hint = "look at its current state, then try again"
+            error = _build_conflict(because, writes=writes)
+        case 408 | 423 | 425:
+            error = PlatformFault(
+                f"the platform did not take this now (status {status}){because}",
+                hint=_TRY_LATER,
+                status=status,
+            )
+            error.retry_after_s = retry_after_s
+            error.by_page = by_page
+            return Failure(FailureKind.SLOW_DOWN, error)
         case 429:
             error = RateLimited("the platform asks us to slow down", status=status)
             after = "a while" if retry_after_s is None else _show_span(retry_after_s)
@@ -327,10 +328,32 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
 
 def _show_span(seconds: float) -> str:
     """Say how long a wait is, in the unit that people would use."""
-    for unit, length_s in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+    if seconds > _DAY_S:
+        return "more than a day"
+    for unit, length_s in (("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 3 * length_s:
             return f"{seconds / length_s:,.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def _build_conflict(because: str, *, writes: bool) -> ApiError:
+    if not writes:  # nobody has changed anything: it is about the moment
+        message = f"the platform answered a question with status 409{because}"
+        return PlatformFault(message, hint=_TRY_LATER, status=409)
+    message = f"the platform reports a conflict{because}"
+    return Conflict(message, hint="look at its current state, then try again", status=409)
+
+
+def _build_not_found(status: int, body: bytes, subject: str, *, by_page: bool) -> ApiError:
+    own = subject in _OWNED
+    if own and by_page:  # whoever stands in between knows nothing of what there is
+        return build_bad_reply("", body, status, writes=False).error
+    hint = (
+        "it may have been deleted; check its name, and look at the list again"
+        if own
+        else "check the domain; older platforms do not have everything"
+    )
+    return NotFound(_not_found(subject), hint=hint, status=status)
 
 
 def _not_found(subject: str) -> str:

@@ -30,8 +30,12 @@ def find_message(body: bytes) -> str:
     if page := find_page_title(body):
         return page
     # Signed addresses lead to S3, whose errors are XML.
-    if message := _between(body, b"<Message>", b"</Message>", after=b"<Error>"):
-        return shorten_line(unescape(message.decode("utf-8", "replace")))
+    if _is_xml(body):
+        # Never the whole of it: it repeats the keys and signatures of the address.
+        for opening, end in ((b"<Message>", b"</Message>"), (b"<Code>", b"</Code>")):
+            if said := _between(body, opening, end, after=b"<Error"):
+                return shorten_line(unescape(_drop_tags(said.decode("utf-8", "replace"))))
+        return ""
     try:
         text = _said(decode_json(body))
     except ValueError:
@@ -89,6 +93,11 @@ def _drop_tags(text: str) -> str:
         _, closed, behind = piece.partition(">")
         kept.append(behind if closed else f"<{piece}")
     return " ".join(kept)
+
+
+def _is_xml(body: bytes) -> bool:
+    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:6]
+    return start in {b"<?xml ", b"<Error"}
 
 
 def _between(body: bytes, start: bytes, end: bytes, *, after: bytes) -> bytes:

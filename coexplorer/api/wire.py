@@ -7,6 +7,7 @@ different shape raises ValueError, which the transport turns into `errors.BadRep
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, cast
 
@@ -33,6 +34,10 @@ that nothing longer is decoded but into the few shapes that are expected."""
 
 _MANY_COMMAS: Final = 400_000
 """A thousand rows have no more, and no more rows than commas are ever found in a page."""
+
+
+_NO_LIST: Final = re.compile(rb'"results"\s*:\s*(?:NaN|-?Infinity)')
+"""What a lenient decoder takes for null, which means that nothing was found."""
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -90,6 +95,8 @@ def _parse_page(body: bytes) -> Envelope:
 def _parse_strange_page(body: bytes) -> Envelope:
     if len(body) > LONGEST_ASSET:
         return _take_apart(body)
+    if _NO_LIST.search(body):
+        raise ValueError("a page whose results are not a list")
     try:
         page = decode_json(body)
     except ValueError:
@@ -108,7 +115,7 @@ def _take_apart(body: bytes) -> Envelope:
 
 
 def _parse_strange_envelope(page: object) -> Envelope:
-    if isinstance(page, list):
+    if isinstance(page, list) and page:
         page = {"results": page}
     if not isinstance(page, dict) or "results" not in page:
         raise ValueError("a page without results")
@@ -238,6 +245,8 @@ def read_done_of(asset_id: AssetId) -> Callable[[bytes], None]:
         try:
             reply = decode_json(body)
         except ValueError:
+            if body.lstrip()[:1] in (b"{", b"[") or body.lstrip()[:5] == b"<?xml":
+                raise ValueError("it is only part of an answer") from None
             return
         if isinstance(reply, dict) and reply.get("id") not in (None, asset_id):
             raise ValueError("it is about another asset")

@@ -13,10 +13,10 @@ import msgspec
 
 from coexplorer.cli import streams
 from coexplorer.cli.completion import complete_assets, complete_assets_or_query, complete_query
-from coexplorer.cli.freshness import KEPT, ensure_found, ensure_fresh, hint_at_query, look_for_new
+from coexplorer.cli.freshness import ensure_found, ensure_fresh, hint_at_query, look_for_new
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.words import is_term, join_words
-from coexplorer.errors import NotFound
+from coexplorer.errors import ApiError, NotFound
 from coexplorer.models import AssetId, Record
 
 if TYPE_CHECKING:
@@ -254,11 +254,12 @@ async def _resolve(
 
 async def _fetch(library: Library, asset_id: AssetId, *, kept: bool) -> Record:
     """Ask the platform for an asset; see `choose_targets`."""
+    known = await library.assets.record(asset_id) if kept else None
     try:
         return await library.platform.fetch(asset_id)
-    except KEPT:
-        known = await library.assets.record(asset_id) if kept else None
-        if known is None:
+    except ApiError as error:
+        # Unless it is gone, the change meets that again, and is kept with what was asked for.
+        if known is None or isinstance(error, NotFound):
             raise
         return known
 

@@ -27,6 +27,7 @@ TROUBLE: dict[str, Callable[[DemoServer], object]] = {
     "503": lambda server: server.faults.add(503, "*", "**"),
     "a web page": lambda server: server.faults.add("html", "*", "**"),
     "signed out": lambda server: server.faults.add(401, "*", "**"),
+    "409": lambda server: server.faults.add(409, "GET", "data_assets/*"),
 }
 
 

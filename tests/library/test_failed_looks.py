@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from coexplorer.demo.faults import Rule
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import ApiError, NotFound
+from coexplorer.errors import ApiError, Conflict, NotFound
 from coexplorer.library import Library
 from coexplorer.library.entries import State
 from coexplorer.models import AssetId
@@ -133,3 +133,18 @@ async def test_a_colleague_who_asked_for_a_part_of_it_leaves_a_conflict_a_confli
     assert (await library.changes.edit(ID, base, mine)).changed == ("name",)
     await library.changes.undo()
     assert "mine" in (await library.platform.fetch(ID)).asset.fields.tags
+
+
+@pytest.mark.parametrize("status", [409, 404, 410, 403, 400, 500])
+async def test_an_edit_whose_first_look_fails_is_kept(
+    library: Library, server: DemoServer, status: int
+) -> None:
+    base = (await library.platform.fetch(ID)).asset.fields
+    server.faults.add(status, "GET", PATH)
+    with pytest.raises(ApiError) as caught:
+        await library.changes.edit(ID, base, msgspec.structs.replace(base, name="mine"))
+    assert not isinstance(caught.value, Conflict)
+    (entry,) = await library.log.kept()
+    assert entry.state is (State.UNSENT if status in (409, 500, 400) else State.REFUSED)
+    assert entry.mine is not None
+    assert entry.mine.name == "mine"
