@@ -191,6 +191,8 @@ class Sync:
         """Read the newest pages until one holds nothing new."""
         started = time.monotonic()
         seen = 0
+        from coexplorer.api import Incomplete  # noqa: PLC0415 - brings httpx
+
         with self._context.noting_reach():
             client = await self._context.client()
             catalog = self._context.catalog
@@ -198,7 +200,10 @@ class Sync:
             walk = client.iter_pages(NEWEST, limit=_REFRESH_PAGE)
             known = (await self._context.run(catalog.sync_state)).assets
             is_cut = False
+            new: list[AssetId] = []
             async for page in walk:
+                before = await self._context.names([each.id for each in page])
+                new += [each.id for each in page if each.id not in before]
                 marks = Membership(archived=False)
                 records = [Record(asset, marks, asked_at) for asset in page]
                 changed = await self._context.run(catalog.upsert, records, generation=None)
@@ -211,6 +216,8 @@ class Sync:
                 if seen > find_most_rows(known):
                     is_cut = True
                     break
+            if is_cut or walk.incomplete is Incomplete.ENDLESS:
+                await self._context.forget(new)  # it invents them: see `_sweep`
             is_cut = is_cut or walk.incomplete is not None
             await self._context.run(
                 catalog.note_refresh, time.time(), cut=is_cut, left_out=len(walk.left_out)
@@ -246,6 +253,7 @@ class Sync:
         generation = await context.run(catalog.begin_sweep)
         most = find_most_rows(known if state.complete else None)
         sweep = Sweep(context, client, generation, known or None, most=most)
+        before = set(await context.run(catalog.unseen, generation)) if known else set()
         if not known:
             await sweep.read_first_page()
         complete = await sweep.read_rows()
@@ -273,6 +281,8 @@ class Sync:
             tuple(sorted(sweep.untold)),
         )
         if sweep.is_endless:
+            # What a platform invents would stay, and look later as if it had vanished.
+            await context.forget([each for each in sweep.seen if each not in before])
             gaps = msgspec.structs.replace(gaps, cut=("favorite", "mine", "shared"))
         await context.run(
             catalog.finish_sweep,
