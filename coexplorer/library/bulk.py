@@ -27,7 +27,7 @@ from coexplorer.library.edit import Editor
 from coexplorer.library.entries import Action, Entry, EntryDraft, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.judge import allow_unfit
-from coexplorer.library.plans import Change, Plan, PlanItem, build_plan, keep_fit
+from coexplorer.library.plans import Change, Plan, PlanItem, build_plan, keep_fit, leave_out_done
 from coexplorer.library.reading import search_time
 from coexplorer.library.refusals import concerns_all
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
@@ -123,6 +123,19 @@ class Bulk:
             typed = None if fit is None else msgspec.structs.replace(fit, typed=True)
             items.append(keep_fit(item, typed))
         return Plan("edit as text", tuple(items))
+
+    async def leave_out_done(self, plan: Plan) -> Plan:
+        """Return a plan of a document without what was done since the document was built."""
+        records = await self._context.records([item.asset_id for item in plan.todo])
+        known = {record.asset.id: record for record in records}
+        items = []
+        for item in plan.items:
+            record = None if item.reason else known.get(item.asset_id)
+            if record is not None:
+                is_current = self._context.is_current(record.fetched_at)
+                item = leave_out_done(item, record.asset.fields, is_current=is_current)  # noqa: PLW2901 - the same one
+            items.append(item)
+        return msgspec.structs.replace(plan, items=tuple(items))
 
     async def apply(
         self, plan: Plan, progress: OnProgress | None, stopping: Stopping = never

@@ -201,7 +201,8 @@ class Changes:
             DocumentError: The edited text can't be read; has the line's number.
             InvalidField: It has a value that must not be sent.
         """
-        return await self._context.read(self._bulk.plan_document, before, after, fits)
+        plan = await self._context.read(self._bulk.plan_document, before, after, fits)
+        return await self._bulk.leave_out_done(plan)
 
     async def apply(
         self,

@@ -40,6 +40,7 @@ from coexplorer.library.entries import (
     EntryDraft,
     Purpose,
     State,
+    tell_how_to_go_on,
 )
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
 from coexplorer.library.judge import Judge, keep_unfit, keeps_text
@@ -244,7 +245,10 @@ class Editor:
             why = "it was interrupted"
             if cut_off is State.STOPPED:
                 why = STOPPED_SENDING if attempt.sent else STOPPED
-            reason = Refused(why, hint="look at the log; retry or discard it")
+            hint = "look at the log; retry or discard it"
+            if cut_off is State.STOPPED:
+                hint = tell_how_to_go_on(entry.batch_id)
+            reason = Refused(why, hint=hint)
             await self._context.settle(entry.id, state, error=reason)
             raise
         if heard is not None and attempt.asset is not None:

@@ -75,6 +75,11 @@ STOPPED_SENDING = "it was stopped while it was being sent"
 """`Entry.reason` of what its user stopped on its way; if it has not arrived, it is stopped."""
 
 
+def tell_how_to_go_on(batch_id: int) -> str:
+    """Return `Entry.hint` of what its user stopped."""
+    return f"go on with: coexplorer retry --batch {batch_id}"
+
+
 FOUND = "its reply was lost, but the platform has it"
 """`Entry.reason` of what a later look at the platform showed to have arrived."""
 

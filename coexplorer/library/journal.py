@@ -29,6 +29,7 @@ from coexplorer.library.entries import (
     EntryDraft,
     Purpose,
     State,
+    tell_how_to_go_on,
 )
 from coexplorer.library.journal_file import insert, tell_unusable
 from coexplorer.library.journal_reader import JournalReader
@@ -403,7 +404,7 @@ class Journal(JournalReader):
         self._left_open[batch_id] = error, stopped
         with self._file.transaction() as connection:
             if stopped:
-                hint, now = f"go on with: coexplorer retry --batch {batch_id}", time.time()
+                hint, now = tell_how_to_go_on(batch_id), time.time()
                 for found, state, reason in (
                     (State.PLANNED, State.STOPPED, STOPPED),
                     (State.INTENDED, State.UNKNOWN, STOPPED_SENDING),

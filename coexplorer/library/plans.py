@@ -14,6 +14,8 @@ from coexplorer.fields import (
     Value,
     changed_fields,
     replace_values,
+    same_value,
+    with_fields_of,
 )
 from coexplorer.library.entries import Action, Entry, EntryDraft, State
 from coexplorer.library.losses import Loss, find_loss
@@ -276,6 +278,26 @@ def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
     seen = None if item.action is Action.EDIT else item.base  # an edit keeps them anyway
     shown = item.fit.shown if item.fit else None
     return msgspec.structs.replace(item, fit=msgspec.structs.replace(fit, seen=seen, shown=shown))
+
+
+def leave_out_done(item: PlanItem, now: Fields, *, is_current: bool) -> PlanItem:
+    """Return an edit without the fields that are as it wants them already.
+
+    Args:
+        item: An edit.
+        now: What is known of the asset now.
+        is_current: Whether that is recent enough to skip the asset; otherwise sending looks again.
+    """
+    wanted = changed_fields(item.base, item.mine)
+    done = [name for name in wanted if same_value(item.mine, now, name)]
+    if len(done) < len(wanted):
+        base = with_fields_of(item.base, now, done)
+        return msgspec.structs.replace(item, base=base) if done else item
+    if not is_current:
+        return msgspec.structs.replace(item, is_unsure=True)
+    return msgspec.structs.replace(
+        item, base=item.mine, reason="already so", needless=True, is_unsure=False
+    )
 
 
 def note_changes(plan: Plan, seen: Mapping[AssetId, Mapping[str, Value]]) -> Plan:

@@ -66,6 +66,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         put_in_force(self.keymap)
         if self.keymap.find(Scope.MAIN, "/") != search.OPENS:
             self.typed_search = ""
+        self.unfinished: set[int] = set()
         self.notices: list[tuple[float, str]] = []
         self._about: list[tuple[str, Notification]] = []
         self.shown = asyncio.Event()

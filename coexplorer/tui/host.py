@@ -28,6 +28,9 @@ class Host(Protocol):
     def typing(self) -> bool:
         """Whether keys go into a field, a question or $EDITOR."""
 
+    unfinished: set[int]
+    """Changes of many assets that are being carried out: told when the app ends meanwhile."""
+
     @property
     def has_ended(self) -> bool:
         """Whether the app is leaving or has left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 
 import anyio
@@ -12,7 +13,8 @@ import anyio
 import coexplorer
 from coexplorer.config import Settings
 from coexplorer.config.file import DEMO
-from coexplorer.library import open_library
+from coexplorer.errors import CoexplorerError
+from coexplorer.library import Library, open_library
 from coexplorer.text import clean
 from coexplorer.tui import opening
 from coexplorer.tui.app import CoexplorerApp
@@ -76,6 +78,7 @@ class _Run:
         self.app: CoexplorerApp | None = None
         self._code = 0
         self._ended_by: int | None = None
+        self._unfinished: list[str] = []
 
     @property
     def ended_by(self) -> int | None:
@@ -87,9 +90,21 @@ class _Run:
         """The exit code; of a signal as a shell tells it."""
         return self._code if self.ended_by is None else 128 + self.ended_by
 
+    async def _note_unfinished(self, library: Library, batches: Collection[int]) -> None:
+        """Note how far changes of many assets had come when the app ended."""
+        for batch in sorted(batches):
+            with suppress(CoexplorerError):
+                report = await library.changes.report(batch)
+                if left := len(report.failed):
+                    self._unfinished.append(
+                        f"{clean(report.title)}: {left:,} of {len(report.results):,} assets not"
+                        f" done; go on with: coexplorer retry --batch {batch}"
+                    )
+
     def tell_unkept(self) -> None:
-        """Print what was being typed and has no place on the disk."""
-        for line in self.app.memory.tell_unkept() if self.app is not None else ():
+        """Print what was cut off, and what was being typed and has no place on the disk."""
+        unkept = self.app.memory.tell_unkept() if self.app is not None else ()
+        for line in (*self._unfinished, *unkept):
             # A terminal that hung up is gone: there is nobody left to tell.
             with suppress(OSError):
                 sys.stderr.write(f"{clean(line)}\n")
@@ -121,4 +136,5 @@ class _Run:
 
                 tasks.start_soon(keep_fresh)
                 self._code = await app.run_async() or 0
+                await self._note_unfinished(library, app.unfinished)
                 tasks.cancel_scope.cancel()

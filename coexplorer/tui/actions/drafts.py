@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coexplorer.fields import changed_fields, same_value
 from coexplorer.tui.actions import edit, editor, new
 from coexplorer.tui.memory import EditDraft, FormDraft, TextDraft, drop_file
 from coexplorer.tui.widgets.choices import Choice
@@ -17,7 +18,9 @@ async def offer_all(screen: Workbench) -> None:
     """Offer one draft after the other, until one is taken up."""
     memory = screen.coexplorer.memory
     for path, edited in memory.edits.take():
-        if await _is_wanted(screen, path, f"you were editing {edited.name}"):
+        if await _is_written_down(screen, edited):
+            drop_file(path)
+        elif await _is_wanted(screen, path, f"you were editing {edited.name}"):
             await _edit_on(screen, path, edited)
             return
     for path, form in memory.forms.take():
@@ -33,6 +36,19 @@ async def offer_all(screen: Workbench) -> None:
             _forget(path, text)
             await editor.write(screen, text.before, written)
             return
+
+
+async def _is_written_down(screen: Workbench, draft: EditDraft) -> bool:
+    """Tell whether a text was sent, or is kept in the journal: then nothing of it can be lost."""
+    library = screen.library
+    entry = await library.log.find_text(draft.asset_id)
+    if entry is not None and entry.mine is not None and draft.mine.same_as(entry.mine):
+        return True
+    record = await library.assets.record(draft.asset_id)
+    if record is None:
+        return False
+    now = record.asset.fields
+    return all(same_value(draft.mine, now, name) for name in changed_fields(draft.base, draft.mine))
 
 
 async def _is_wanted(

@@ -166,7 +166,8 @@ def press_leave(screen: Workbench) -> None:
         editing = screen.desk.editing
         typed = editing.editor.typed
         if editing.kept_text is not None:
-            typed = not editing.editor.mine.same_as(editing.kept_text)
+            mine = tidy_fields(editing.editor.mine, editing.kept_text)
+            typed = not mine.same_as(editing.kept_text)
         screen.hold_keys(OPEN if typed else CLOSE)
         screen.start("leave", functools.partial(leave, screen, typed=typed))
 

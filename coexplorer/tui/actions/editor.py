@@ -34,7 +34,8 @@ async def write(
 ) -> None:
     """Let the user write until there is a plan that is carried out, or the text is given up.
 
-    What is written is a draft until then: an app that ends in the middle leaves it.
+    What is written is a draft until then: an app that ends in the middle leaves it. From the
+    moment that the plan is written down it is the journal's.
 
     Args:
         screen: The main screen.
@@ -43,6 +44,7 @@ async def write(
         fits: What its assets must still be when they are changed; see `Changes.plan`.
         seen: How they looked when they were marked.
     """
+    memory, is_done = screen.coexplorer.memory, False
     while True:
         edited = await screen.coexplorer.run_editor(before, text)
         if edited.problem or edited.text == before:
@@ -53,17 +55,20 @@ async def write(
         question = "the plan was left"
 
         async def make(text: str = text) -> Plan:
+            nonlocal is_done
             plan = await screen.library.changes.plan_document(before, text, fits=fits)
+            is_done = not plan.todo and not plan.missed
             return note_changes(plan, seen or {})
 
         try:
-            if await carry_out(screen, make, len(screen.targets())):
+            count = len(screen.targets())
+            if await carry_out(screen, make, count, written=memory.texts.drop) or is_done:
                 break
         except CoexplorerError as error:
             question = error.message
         if not await _write_on(screen, question, text):
             break
-    screen.coexplorer.memory.texts.drop()
+    memory.texts.drop()
 
 
 async def _write_on(screen: Workbench, question: str, text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +11,9 @@ if TYPE_CHECKING:
     from coexplorer.tui.workbench import Workbench
 
 
-async def carry_out(screen: Workbench, make: MakePlan, count: int) -> bool:
+async def carry_out(
+    screen: Workbench, make: MakePlan, count: int, *, written: Callable[[], None] = lambda: None
+) -> bool:
     """Show a plan as soon as it is made; carried out, its rows are read again.
 
     Its screen is there at once, and takes the keys that are typed meanwhile. Marks stay, so
@@ -21,6 +24,7 @@ async def carry_out(screen: Workbench, make: MakePlan, count: int) -> bool:
         screen: The main screen.
         make: Makes the plan.
         count: How many assets it is about.
+        written: Called once the journal has the plan.
 
     Returns:
         Whether it was carried out, as far as there was anything to do.
@@ -30,7 +34,8 @@ async def carry_out(screen: Workbench, make: MakePlan, count: int) -> bool:
     """
     from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
-    shown = PlanScreen(screen.library, make, count, outside=screen.desk.marked.outside)
+    outside = screen.desk.marked.outside
+    shown = PlanScreen(screen.library, make, count, outside=outside, written=written)
     report = await show_plan(screen, shown)
     return report is not None or shown.has_nothing
 

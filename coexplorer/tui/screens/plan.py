@@ -72,6 +72,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             once.
         only: The assets of that batch that are meant; None: all that is left.
         outside: Assets that are not in the list that is shown.
+        written: Called once the journal has the plan: what it was made from can't be lost.
     """
 
     scope: ClassVar[Scope] = Scope.PLAN
@@ -92,6 +93,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         resumes: int = 0,
         only: Collection[AssetId] | None = None,
         outside: Collection[AssetId] = frozenset(),
+        written: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._library = library
@@ -102,6 +104,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._is_preparing = make is not None
         self._way_back = way_back or f"{key_of('change.undo')} undoes all of it"
         self._outside = outside
+        self._written = written
         self._outcomes: list[Outcome] = []
         self._count = count
         self._plan: Plan | None = None
@@ -282,6 +285,9 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self._finish(await self._library.changes.report(batch_id))
 
     def _tell(self, progress: BatchProgress) -> None:
+        if not self._batch_id or progress.batch_id not in self.coexplorer.unfinished:
+            self._written()
+            self.coexplorer.unfinished.add(progress.batch_id)
         self._batch_id, self._counts = progress.batch_id, progress
         if self._stopping:
             self._show_stopping()
@@ -300,6 +306,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def _finish(self, report: BatchReport) -> None:
         self._report = report
         self._batch_id = report.batch_id
+        self._written()
+        self.coexplorer.unfinished.discard(report.batch_id)
         given_up = sum(result.withdrawn for result in report.results)
         done, failed, skipped = len(report.applied), len(report.failed), len(report.skipped)
         done -= given_up
