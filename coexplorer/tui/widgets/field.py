@@ -87,6 +87,7 @@ class Field(Input):
         paste: Callable[[str], str] = join_lines,
     ) -> None:
         self._shown: tuple[str, list[str], list[int]] = ("", [], [0])
+        self.find_hidden: Callable[[str], Sequence[tuple[int, int]]] = lambda _: ()
         super().__init__(value=value, name=name, select_on_focus=False, compact=True)
         self.cursor_blink = False
         self.field_name = name
@@ -94,7 +95,6 @@ class Field(Input):
         self.leaves = leaves
         self._separator = separator
         self._paste = paste
-        self.find_hidden: Callable[[str], Sequence[tuple[int, int]]] = lambda _: ()
         self._span = (0, 0)
         self._offered = value
         self._waits = False
