@@ -67,6 +67,7 @@ class Desk:
         range_start: The row where a range of marks began; None: none has.
         last_action: What ``.`` does again.
         editing: The asset whose fields are open.
+        resumed: The asset that is edited since a draft of it was taken up; None: none is.
         details_of: The asset whose details were shown last.
         size_chosen: How large the user wants the details; empty: our own choice.
         saved_views: See above.
@@ -82,6 +83,7 @@ class Desk:
         self.range_start: int | None = None
         self.last_action: Repeatable | None = None
         self.editing: Editing | None = None
+        self.resumed: AssetId | None = None
         self.details_of: AssetId | None = None
         self.size_chosen = ""
         self.saved_views = dict(saved_views)

@@ -159,15 +159,16 @@ class Drafts(Generic[_D]):
             drop_file(path)
 
     def take(self) -> list[tuple[Path, _D]]:
-        """Return the drafts of apps that are no longer alive, each with its file."""
-        found = []
+        """Return the drafts of apps that are no longer alive, each with its file, newest first."""
+        found: list[tuple[int, Path, _D]] = []
         for folder, begin in zip(self._folders, self._names, strict=True):
             with contextlib.suppress(OSError):
                 for path in sorted(folder.glob(f"{glob.escape(begin)}*.json")):
                     draft = _load(path, self._kind)
                     if draft is not None and (draft.pid == os.getpid() or not _is_alive(draft.pid)):
-                        found.append((path, draft))
-        return found
+                        found.append((path.lstat().st_mtime_ns, path, draft))
+        found.sort(key=lambda each: each[0], reverse=True)
+        return [(path, draft) for _, path, draft in found]
 
     def is_ours(self, path: Path) -> bool:
         """Tell whether a file is where this app keeps its draft."""
@@ -244,6 +245,15 @@ class Memory:
                 return (kind.error.strerror or str(kind.error)).lower()
         return ""
 
+    @property
+    def standing(self) -> str:
+        """Where what is typed is kept, in a few words; empty: in its place."""
+        kinds = (self.edits, self.forms, self.texts)
+        if any(kind.unkept is not None for kind in kinds):
+            return f"draft not kept: {self.trouble}"
+        places = [kind.elsewhere.parent for kind in kinds if kind.elsewhere is not None]
+        return f"draft kept in {places[0]} for now: {self.trouble}" if places else ""
+
     def _tell_trouble(self) -> None:
         """Say it once when a draft can't be kept in its place, and once when it can again."""
         kinds = (self.edits, self.forms, self.texts)
@@ -276,6 +286,23 @@ def drop_file(path: Path) -> None:
     """Forget a draft; one that can't be removed, as on a disk that is read-only, stays."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
+
+
+def holds(newer: EditDraft, older: EditDraft) -> bool:
+    """Tell whether all that was typed in one draft is in another one of the same asset."""
+    if newer.asset_id != older.asset_id:
+        return False
+    for name in changed_fields(older.base, older.mine):
+        field = FIELD_BY_NAME[name]
+        if field.kind is FieldKind.SET:
+            held = set(field.set_of(older.mine)) <= set(field.set_of(newer.mine))
+        else:
+            text = field.text_of(older.mine)
+            now = field.text_of(newer.mine)
+            held = text in now if text else not now
+        if not held:
+            return False
+    return True
 
 
 def describe_draft(draft: EditDraft | FormDraft | TextDraft) -> Iterator[str]:

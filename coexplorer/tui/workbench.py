@@ -127,8 +127,8 @@ class Workbench(CommandScreen[None]):
             notes.append(self.desk.marked.describe())
         if self.desk.range_start is not None:
             notes.append(f"range: {key_of('mark.range')} ends it")
-        if self.desk.editing is not None and self.coexplorer.memory.trouble:
-            notes.insert(0, f"draft not kept: {self.coexplorer.memory.trouble}")
+        if self.desk.editing is not None and self.coexplorer.memory.standing:
+            notes.insert(0, self.coexplorer.memory.standing)
         self.footer.show_commands(
             self.iter_footer(), self.coexplorer.keymap, note=" · ".join(notes)
         )

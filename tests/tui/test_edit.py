@@ -265,8 +265,12 @@ async def test_what_was_typed_when_the_app_ended_is_offered_again(
         await app.until_shown("you were editing open data", "go on")
         await app.press("enter")
         await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        app.main.rows.move_to(4)  # as where others have made newer assets since
         await app.press("enter")
         await app.until(lambda: app.stored(OUTSIDE).name == "open data v2", "saved at last")
+        said = "saved: open data v2"
+        await app.until(lambda: said in [text for _, text in app.app.notices], said)
+        await app.until(lambda: (row := app.main.rows.current) and row.id == OUTSIDE, "its row")
         await app.until(lambda: not Memory(settings.journal_path).edits.take(), "no draft left")
 
 

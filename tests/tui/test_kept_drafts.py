@@ -14,7 +14,7 @@ from coexplorer.cli import exits
 from coexplorer.demo.server import DemoServer
 from coexplorer.fields import Fields
 from coexplorer.models import AssetId
-from coexplorer.tui.memory import Memory
+from coexplorer.tui.memory import EditDraft, Memory, holds
 from tests.support.trouble import KINDS, build_library
 from tests.tui.test_program import open_program
 
@@ -64,6 +64,46 @@ def test_a_draft_that_has_no_place_is_kept_elsewhere_and_found_again(
     assert list(memory.tell_unkept()) == []
     memory.drop_draft()
     assert Memory(journal).edits.take() == []
+
+
+def _drafts(folder: Path) -> list[Path]:
+    return list(folder.rglob("*draft-*.json"))
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "held"),
+    [
+        (Fields("before", "one"), Fields("before", "one two"), True),
+        (Fields("before", "one"), Fields("before", "two"), False),
+        (Fields("before", "one", ("a",)), Fields("before", "one", ("a", "b")), True),
+        (Fields("before", "one", ("a",)), Fields("before", "one", ("b",)), False),
+        (Fields(""), Fields("new"), False),
+    ],
+)
+def test_an_older_draft_goes_only_when_all_of_it_is_in_the_newer(
+    older: Fields, newer: Fields, *, held: bool
+) -> None:
+    base = Fields("before")
+    one, two = (EditDraft(ASSET, "an asset", base, mine, 1) for mine in (older, newer))
+    assert holds(two, one) is held
+
+
+def test_the_newest_draft_is_offered_first_from_whichever_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    memory = Memory(tmp_path / "state" / "journal.sqlite3")
+    memory.save_draft(ASSET, "an asset", Fields("before"), Fields("first"), "name")
+    kept = memory.edits.file
+    other = temporary / f"coexplorer-{os.getuid()}-{kept.name}"
+    other.write_bytes(kept.read_bytes().replace(b'"first"', b'"second"'))
+    for at, file in ((1, kept), (2, other)):
+        os.utime(file, (at, at))
+    assert [draft.mine.name for _, draft in memory.edits.take()] == ["second", "first"]
+    os.utime(kept, (3, 3))
+    assert [draft.mine.name for _, draft in memory.edits.take()] == ["first", "second"]
 
 
 def test_what_others_put_among_temporary_files_is_no_draft(
@@ -121,13 +161,19 @@ def test_a_full_disk_leaves_a_draft_that_the_next_start_offers(
         session.wait_for("open data")
         session.write("d")
         session.wait_for("ctrl+s save")
+        session.write("first half")
+        session.wait_for("first half")
+        state = Path(os.environ["XDG_STATE_HOME"])
+        session.wait_for(lambda _: any(b"first half" in f.read_bytes() for f in _drafts(state)))
         trouble.touch()
         session.write(WORDS)
         session.wait_for("what you type is kept in")
+        session.wait_for(lambda lines: "draft kept in" in lines[-1] and "not kept" not in lines[-1])
         session.kill(signal.SIGKILL)
         session.wait_exit()
     trouble.unlink()
     with open_program(server, columns=100, rows=34) as session:
         session.wait_for("you were editing")
         session.write("\r")
-        session.wait_for(WORDS)
+        session.wait_for(WORDS)  # not the older half, which lies in the better place
+        session.wait_for(lambda _: len([*_drafts(state), *_drafts(elsewhere)]) == 1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coexplorer.fields import changed_fields, same_value
 from coexplorer.tui.actions import edit, editor, new
-from coexplorer.tui.memory import EditDraft, FormDraft, TextDraft, drop_file
+from coexplorer.tui.memory import EditDraft, FormDraft, Memory, TextDraft, drop_file, holds
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 async def offer_all(screen: Workbench) -> None:
     """Offer one draft after the other, until one is taken up."""
     memory = screen.coexplorer.memory
-    for path, edited in memory.edits.take():
+    edits = memory.edits.take()
+    for at, (path, edited) in enumerate(edits):
         if await _is_written_down(screen, edited):
             drop_file(path)
         elif await _is_wanted(screen, path, f"you were editing {edited.name}"):
             await _edit_on(screen, path, edited)
+            _drop_held(memory, edited, edits[at + 1 :])
             return
     for path, form in memory.forms.take():
         name = form.texts.get("name") or "a new asset"
@@ -49,6 +52,13 @@ async def _is_written_down(screen: Workbench, draft: EditDraft) -> bool:
         return False
     now = record.asset.fields
     return all(same_value(draft.mine, now, name) for name in changed_fields(draft.base, draft.mine))
+
+
+def _drop_held(memory: Memory, taken: EditDraft, others: Sequence[tuple[Path, EditDraft]]) -> None:
+    """Forget older drafts, all of whose words are in the one that was taken up."""
+    for path, older in others:
+        if holds(taken, older) and not memory.edits.is_ours(path):
+            drop_file(path)
 
 
 async def _is_wanted(
@@ -86,6 +96,8 @@ async def _edit_on(screen: Workbench, path: Path, draft: EditDraft) -> None:
     edit.keep_draft(screen, draft.mine)
     if not screen.coexplorer.memory.edits.is_ours(path):
         drop_file(path)
+    screen.desk.resumed = draft.asset_id
+    screen.show_footer()
 
 
 async def _fill_in_on(screen: Workbench, path: Path, draft: FormDraft) -> None:

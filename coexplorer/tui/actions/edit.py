@@ -151,7 +151,10 @@ def keep_draft(screen: Workbench, mine: Fields) -> None:
     else:
         at = editing.editor.at
         kept = editing.kept
+        before = memory.standing
         memory.save_draft(editing.asset_id, editing.name, editing.base, mine, at, kept=kept)
+        if memory.standing != before:
+            screen.show_footer()
 
 
 def press_save(screen: Workbench) -> None:
@@ -254,6 +257,11 @@ async def _save(
                 conflict = sent
             else:
                 sending.result = sent
+                if asset_id == screen.desk.resumed:
+                    # The cursor may be anywhere: its list was loaded before this was taken up.
+                    screen.desk.resumed = None
+                    screen.say(f"saved: {mine.name}")
+                    screen.feeds.list.load(go_to=asset_id)
     except (InvalidField, JournalError) as error:
         # It is written down nowhere: the fields have it, and are there again.
         screen.report(error)
