@@ -83,9 +83,11 @@ class ApiError(CoexplorerError):
 
     Attributes:
         by_page: It was said with a web page, as proxies and firewalls do, never the platform.
+        too_long: The reply was longer than what is kept of one; of fewer rows it may not be.
     """
 
     by_page: bool = False
+    too_long: bool = False
 
     def __init__(
         self,

@@ -196,6 +196,7 @@ def build_too_long(most_bytes: int, status: int, *, writes: bool) -> Failure:
         status=status,
         outcome_unknown=writes,
     )
+    error.too_long = True
     return Failure(FailureKind.FINAL, error)
 
 

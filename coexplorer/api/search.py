@@ -18,6 +18,9 @@ from coexplorer.models import Dialect, SearchRequest
 NOT_HERE: Final = (404, 405)
 """What a platform answers to a call that it has in another form (design: api.md, Calls)."""
 
+_MOST_SKIPPED: Final = 3
+"""Rows of one page that may each be longer than any asset; of more, no answer makes sense."""
+
 
 class Search:
     """Fetches pages, whichever dialect it takes.
@@ -47,9 +50,8 @@ class Search:
         """
         deadline = self._transport.start_clock() if deadline is None else deadline
         for dialect in (Dialect.CURRENT, Dialect.LEGACY):
-            call = calls.build_search(SearchRequest(), dialect, limit=1)
             try:
-                await self._transport.send(call, wire.parse_envelope, deadline=deadline)
+                await self._ask_for_one(dialect, deadline)
             except ApiError as error:
                 if error.status not in NOT_HERE:
                     raise
@@ -61,6 +63,18 @@ class Search:
             hint="check the domain: it should be a Code Ocean deployment",
             status=404,
         )
+
+    async def _ask_for_one(self, dialect: Dialect, deadline: float) -> None:
+        """Ask for one row, and for another one where it is longer than any asset should be."""
+        for offset in range(_MOST_SKIPPED):
+            call = calls.build_search(SearchRequest(), dialect, offset=offset, limit=1)
+            try:
+                await self._transport.send(call, wire.parse_envelope, deadline=deadline)
+            except ApiError as error:
+                if not error.too_long or offset == _MOST_SKIPPED - 1:
+                    raise
+            else:
+                return
 
     async def fetch(
         self, request: SearchRequest, place: PageStart, deadline: float | None = None
@@ -98,16 +112,66 @@ class Search:
         )
 
     async def _send_search(
-        self, request: SearchRequest, dialect: Dialect, place: PageStart, deadline: float
+        self,
+        request: SearchRequest,
+        dialect: Dialect,
+        place: PageStart,
+        deadline: float,
+        skipped: list[int] | None = None,
     ) -> wire.Envelope:
         call = calls.build_search(
             request, dialect, offset=place.offset, limit=place.limit, next_token=place.token
         )
-        envelope = await self._transport.send(call, wire.parse_envelope, deadline=deadline)
+        try:
+            envelope = await self._transport.send(call, wire.parse_envelope, deadline=deadline)
+        except ApiError as error:
+            if not error.too_long:
+                raise
+            self._has_answered = True
+            is_whole = skipped is None
+            skipped = [] if skipped is None else skipped
+            if place.limit > 1:
+                found = await self._send_in_parts(request, dialect, place, deadline, skipped)
+                if is_whole and place.token and found.has_more and found.next_token is None:
+                    # The last row was left out: the one behind it tells how to go on.
+                    start = PageStart(place.offset + place.limit, 1)
+                    more = await self._send_search(request, dialect, start, deadline, skipped)
+                    found = wire.Envelope(found.rows + more.rows, more.has_more, more.next_token)
+                return found
+            skipped.append(place.offset)
+            if len(skipped) > _MOST_SKIPPED:
+                raise
+            return wire.Envelope((b"null",), has_more=True, next_token=None)
         self._has_answered = True
         if dialect is Dialect.LEGACY:  # whose search takes no token, should it give one
             return wire.Envelope(envelope.rows, envelope.has_more, None)
         return envelope
+
+    async def _send_in_parts(
+        self,
+        request: SearchRequest,
+        dialect: Dialect,
+        place: PageStart,
+        deadline: float,
+        skipped: list[int],
+    ) -> wire.Envelope:
+        """Fetch a page that is too long by halves; a row that is so by itself is left out.
+
+        Args:
+            request: What to look for.
+            dialect: How it is asked.
+            place: Where the page starts, and how long it is.
+            deadline: Of the whole.
+            skipped: Where rows were left out of this page, to which more are added.
+        """
+        half = place.limit // 2
+        start = PageStart(place.offset, half, place.token)
+        first = await self._send_search(request, dialect, start, deadline, skipped)
+        if not first.has_more or len(first.rows) < half:
+            return first
+        start = PageStart(place.offset + half, place.limit - half, first.next_token)
+        rest = await self._send_search(request, dialect, start, deadline, skipped)
+        return wire.Envelope(first.rows + rest.rows, rest.has_more, rest.next_token)
 
     async def _ensure_dialect(self, deadline: float) -> Dialect:
         async with self._asking:

@@ -28,7 +28,7 @@ from coexplorer.errors import (
     Refused,
     Rejected,
 )
-from coexplorer.fields import Fields, changed_fields
+from coexplorer.fields import Fields, changed_fields, same_value
 from coexplorer.library.attempt import Attempt, arrived_before, build_result, nothing_to_send
 from coexplorer.library.confirm import Wanted
 from coexplorer.library.context import Context
@@ -373,6 +373,11 @@ class Editor:
                 skipped_fields=found.conflicts,
                 left_to=tuple(found.left_to.items()),
                 differs=changed_fields(found.fields, reply.fields),
+                unasked=tuple(
+                    name
+                    for name in changed_fields(found.fields, reply.fields)
+                    if same_value(theirs.fields, found.fields, name)
+                ),
                 became=None if wanted.is_silent_on(reply) else reply.fields,
             )
         raise Conflict(

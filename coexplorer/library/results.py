@@ -37,6 +37,7 @@ class EditResult(msgspec.Struct, frozen=True):
         left_to: Which of them this user changed, each with the batch that did; None: nobody knows
             who changed them.
         differs: Fields in which the platform's reply differs from what was sent.
+        unasked: Those of them that were not to change; `before` has what they were.
         became: What the platform made of what was sent; None where it does not say.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because nothing needed to change.
@@ -55,6 +56,7 @@ class EditResult(msgspec.Struct, frozen=True):
     changed: tuple[str, ...] = ()
     skipped_fields: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
     error: CoexplorerError | None = None
     needless: bool = False
     archived: bool = False
@@ -90,11 +92,21 @@ def describe_differs(result: EditResult) -> str:
     now = result.became
     if now is None:
         return f"the platform's reply does not show the new {' and '.join(result.differs)}"
-    return (
-        "the platform has "
-        + " and ".join(describe_value(name, now) for name in result.differs)
-        + " now, which is not quite what was sent"
-    )
+    asked = [name for name in result.differs if name not in result.unasked]
+    told = []
+    if asked:
+        values = " and ".join(describe_value(name, now) for name in asked)
+        told.append(f"the platform has {values} now, which is not quite what was sent")
+    if result.unasked and result.before is not None:
+        names = " and ".join(result.unasked)
+        was = " and ".join(
+            quote_value(FIELD_BY_NAME[name].text_of(result.before)) for name in result.unasked
+        )
+        told.append(
+            f"the {names} {be(result.unasked)} changed as well, which nobody asked for; before:"
+            f" {was}; coexplorer undo {result.batch_id} brings that back"
+        )
+    return "; ".join(told)
 
 
 def describe_value(name: str, fields: Fields, wanted: Fields | None = None) -> str:

@@ -10,6 +10,7 @@ from coexplorer.errors import EditConflict, PlatformFault
 from coexplorer.fields import Fields
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry, State
+from coexplorer.library.results import describe_differs
 from coexplorer.models import AssetId
 from tests.support.server import RAW
 
@@ -110,3 +111,28 @@ async def test_what_surely_did_not_arrive_is_nobody_elses_and_not_ours(
     server.store.update(RAW, name="mine")
     (entry,) = await library.log.kept()
     assert (await library.changes.retry(entry.id)).state is State.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("lost", "old"), [("description", "old words"), ("tags", ("a", "b")), ("mount", "old_mount")]
+)
+async def test_a_field_that_nobody_edited_is_named_and_comes_back(
+    library: Library, server: DemoServer, lost: str, old: Any
+) -> None:
+    server.store.update(RAW, **{lost: old})
+    base = await shown(library)
+    store, plain = server.store, server.store.update
+
+    def update(asset_id: str, **changes: Any) -> Any:
+        store.update = plain  # type: ignore[method-assign]
+        return plain(asset_id, **{**changes, lost: () if lost == "tags" else "emptied"})
+
+    store.update = update  # type: ignore[method-assign]
+    result = await library.changes.edit(ID, base, msgspec.structs.replace(base, name="mine"))
+    assert result.unasked == (lost,)
+    said = describe_differs(result)
+    assert f"the {lost}" in said
+    assert "nobody asked for" in said
+    assert (old if isinstance(old, str) else old[0]) in said
+    await undo(library)
+    assert (await shown(library)).same_as(base)
