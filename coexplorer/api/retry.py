@@ -20,14 +20,14 @@ class Patience(msgspec.Struct, frozen=True):
         attempts: Requests in all when the platform fails or replies are lost.
         connects: Requests in all when there is no way to the platform: people who are offline want
             to know soon.
-        slow_downs: How often 429 is waited for.
+        slow_downs: How often 429 and its like are waited for: a minute, if no time was named.
         first_wait_s: Seconds before the second attempt; doubled for each further one.
         longest_wait_s: Seconds that a wait of our own choosing never exceeds.
     """
 
     attempts: int = 5
     connects: int = 3
-    slow_downs: int = 10
+    slow_downs: int = 6
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
 

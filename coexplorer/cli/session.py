@@ -13,6 +13,7 @@ import msgspec
 
 from coexplorer.cli.ending import Ended
 from coexplorer.cli.narration import draws, show_wait, warn, warn_once
+from coexplorer.cli.quiet import is_quiet
 from coexplorer.models import Reach
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ ENDING = ("SIGTERM", "SIGHUP")
 """Signals that end a command as Ctrl-C does."""
 
 _LOOK_EVERY_S = 0.5
+_TELL_AFTER_S = 10.0
+_TELL_EVERY_S = 30.0
+"""Where no line can be redrawn, and so that a log does not fill with them."""
 
 
 class Invocation:
@@ -173,10 +177,11 @@ def _leave_lookups() -> None:
 
 
 async def telling_waits(library: Library, work: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Do work, and say when it waits for the platform, if somebody is there to read it."""
-    if not draws():
-        return await work()
+    """Do work, and say when it waits for the platform: below, or in a line now and then."""
     import anyio
+
+    if not draws():
+        return await _logging_waits(library, work)
 
     async def watch() -> None:
         shown = False
@@ -196,6 +201,31 @@ async def telling_waits(library: Library, work: Callable[[], Awaitable[Answer]])
         finally:
             group.cancel_scope.cancel()
             show_wait("")
+    raise AssertionError("nobody else cancels this scope")
+
+
+async def _logging_waits(library: Library, work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do work, and say in a log, or on a pipe, what has been waited for since a while."""
+    import anyio
+
+    async def watch() -> None:
+        since, every_s = anyio.current_time(), _TELL_AFTER_S
+        while True:
+            await anyio.sleep(_LOOK_EVERY_S)
+            wait = library.platform.waiting()
+            if wait is None:
+                since, every_s = anyio.current_time(), _TELL_AFTER_S
+            elif anyio.current_time() - since >= every_s and wait.sentence:
+                if not is_quiet():
+                    warn(wait.sentence)
+                since, every_s = anyio.current_time(), _TELL_EVERY_S
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch)
+        try:
+            return await work()
+        finally:
+            group.cancel_scope.cancel()
     raise AssertionError("nobody else cancels this scope")
 
 

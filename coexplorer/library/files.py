@@ -273,10 +273,11 @@ class Files:
             raise
         if entry.size_bytes is not None and size != entry.size_bytes:
             await anyio.to_thread.run_sync(parts.drop_part, part)
-            more = "more than " if size > entry.size_bytes else ""
-            has = f"{more}{min(size, entry.size_bytes):,} bytes"
+            announced = f"{entry.size_bytes:,} bytes"
             raise Refused(
-                f"it has {has}, but {entry.size_bytes:,} were announced",
+                f"it is longer than the {announced} that were announced"
+                if size > entry.size_bytes
+                else f"it ends after {size:,} of the {announced} that were announced",
                 hint="nothing of it was kept; try again, and tell the asset's owner",
             )
         await anyio.to_thread.run_sync(parts.finish_part, part, target, asset_id)
