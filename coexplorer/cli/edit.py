@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,20 +13,22 @@ import click
 from coexplorer.cli.completion import complete_tag_list, complete_tags
 from coexplorer.cli.editor import EditedText
 from coexplorer.cli.exits import code_of
-from coexplorer.cli.format import moment_text
-from coexplorer.cli.narration import NobodyToAskError, confirm, report_error, warn
-from coexplorer.cli.output import Format, format_options
+from coexplorer.cli.format import moment_text, plural
+from coexplorer.cli.given import MayStandAlone
+from coexplorer.cli.narration import NobodyToAskError, confirm, note, report_error, warn
+from coexplorer.cli.output import Format, format_options, print_line
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import Chosen, Targets, choose_targets, read_targets, target_options
 from coexplorer.cli.values import TEXT
 from coexplorer.config import find_paths
-from coexplorer.errors import DocumentError, InvalidField, Refused
+from coexplorer.errors import DocumentError, InvalidField, NotThere, Refused
 from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, FieldKind, Value
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
+    from coexplorer.library.left_texts import LeftText
     from coexplorer.library.plans import Change, Plan
     from coexplorer.models import AssetId
 
@@ -84,7 +88,13 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
 )
 @click.option("--editor", is_flag=True, help="Edit all of them as one text in $EDITOR.")
 @click.option(
-    "--resume", is_flag=True, help="Go on with the text that an editor left last; log names it."
+    "--resume",
+    cls=MayStandAlone,
+    type=TEXT,
+    is_flag=False,
+    flag_value="",
+    metavar="[PATH|NUMBER]",
+    help="Go on with a text that an editor left; without a value list them, if there are several.",
 )
 @plan_options
 @format_options(OUTCOME)
@@ -98,7 +108,7 @@ def edit_command(
     added: tuple[str, ...],
     removed: tuple[str, ...],
     editor: bool,
-    resume: bool,
+    resume: str | None,
     dry_run: bool,
     yes: bool,
     refresh: bool,
@@ -114,7 +124,7 @@ def edit_command(
     from coexplorer.library.plans import Change
 
     _sweep()
-    targets = Targets() if resume else read_targets(assets, query)
+    targets = Targets() if resume is not None else read_targets(assets, query)
     change = Change(
         values=read_values(values),
         add_tags=added,
@@ -122,7 +132,7 @@ def edit_command(
     )
     if editor and change.title:
         raise click.UsageError("give either --editor or the changes, not both")
-    if resume and (assets or query is not None or change.title):
+    if resume is not None and (assets or query is not None or change.title):
         raise click.UsageError("--resume takes the assets and the changes from the text")
 
     def carry(plan: Plan, written: Callable[[], None]) -> None:
@@ -130,8 +140,8 @@ def edit_command(
         ask = several and not yes
         carry_out(invocation, plan, dry_run=dry_run, ask=ask, style=style, written=written)
 
-    if resume:
-        _resume(invocation, carry)
+    if resume is not None:
+        _resume(invocation, resume, carry)
     elif change.title:
         plan = invocation.run(lambda library: _plan(library, targets, change, refresh=refresh))
         carry(plan, lambda: None)
@@ -198,22 +208,64 @@ def _offer(ids: Sequence[AssetId]) -> None:
     from coexplorer.library.left_texts import list_left
 
     chosen = frozenset(ids)
-    for left in list_left(find_paths().state_dir):
-        if chosen & set(left.assets):
-            warn(
-                f"a text of the same assets was left in {left.path} ({moment_text(left.at)});"
-                " coexplorer edit --resume goes on with it"
-            )
+    left = [each for each in list_left(find_paths().state_dir) if chosen & set(each.assets)]
+    if len(left) > 1:
+        warn(
+            f"{len(left)} texts of the same assets were left, the last one"
+            f" {moment_text(left[0].at)}; coexplorer edit --resume lists them"
+        )
+    elif left:
+        how = f"; {tell_resume(left[0])} goes on with it" if left[0].before is not None else ""
+        warn(
+            f"a text of the same assets was left in {left[0].path} ({moment_text(left[0].at)}){how}"
+        )
 
 
-def _resume(invocation: Invocation, carry: Callable[[Plan, Callable[[], None]], None]) -> None:
-    """Go on with the newest text that was left, as it would have gone on then."""
+def tell_resume(left: LeftText) -> str:
+    """Return the command that goes on with a text (pure)."""
+    return f"coexplorer edit --resume {shlex.quote(str(left.path))}"
+
+
+def _find_left(given: str) -> LeftText | None:
+    """Return the text that is meant; None: there are several, and they were listed.
+
+    Args:
+        given: Its number in the list, or its path; empty: the only one.
+
+    Raises:
+        NotThere: There is none of this number or path.
+        Refused: There is none at all.
+    """
     from coexplorer.library.left_texts import list_left
 
     found = [each for each in list_left(find_paths().state_dir) if each.before is not None]
     if not found:
         raise Refused("no text was left in an editor", hint="coexplorer edit ASSET begins one")
-    left = found[0]
+    if not given and len(found) > 1:
+        for number, each in enumerate(found, start=1):
+            about = plural(len(each.assets), "asset")
+            print_line(f"{number}  {moment_text(each.at)}  about {about}  {each.path}")
+        note("coexplorer edit --resume NUMBER goes on with one; remove a file to give it up")
+        return None
+    if not given:
+        return found[0]
+    numbered = {str(number): each for number, each in enumerate(found, start=1)}
+    path = Path(given).absolute()
+    named = next((each for each in found if each.path == path), None) or numbered.get(given)
+    if named is None:
+        raise NotThere(
+            f"no text {given!r} was left in an editor", hint="coexplorer edit --resume lists them"
+        )
+    return named
+
+
+def _resume(
+    invocation: Invocation, given: str, carry: Callable[[Plan, Callable[[], None]], None]
+) -> None:
+    """Go on with a text that was left, as it would have gone on then."""
+    left = _find_left(given)
+    if left is None:
+        return
     before = left.before or ""
     edited = EditedText(before, ".coexplorer", left=left.path)
     try:

@@ -30,6 +30,7 @@ class EditedText:
     def __init__(self, text: str, suffix: str, *, left: Path | None = None) -> None:
         folder = find_paths().state_dir / "edits"
         name = str(left or "")
+        self._is_untouched = left is None
         if left is not None:
             self.path = left
             self._lock = self._take(text, folder)
@@ -71,7 +72,7 @@ class EditedText:
         try:
             editor = find_editor(has_terminal=has_terminal)
         except click.UsageError:
-            self.remove()
+            self._remove_untouched()
             raise
         command = [*editor, str(self.path)]
         try:
@@ -80,12 +81,13 @@ class EditedText:
             with open("/dev/tty" if has_terminal else os.devnull, "rb") as tty:  # noqa: PTH123 - a device
                 done = subprocess.run(command, stdin=tty, check=False)  # noqa: S603 - the user's own editor
         except OSError as error:
-            self.remove()
+            self._remove_untouched()
             reason = explain_os(error)[0]
             raise click.UsageError(
                 f"the editor {command[0]} can't be started: {reason}; set EDITOR to another one, or"
                 " give the changes as options"
             ) from None
+        self._is_untouched = False
         if done.returncode != 0:
             raise click.UsageError(
                 f"{command[0]} ended with code {done.returncode}; nothing was sent"
@@ -105,7 +107,15 @@ class EditedText:
         """Say where the text is, if it is still there, and how to go on with it."""
         self._lock.release()
         if self.path.exists():
-            warn(f"your text is kept in {self.path}; coexplorer edit --resume goes on with it")
+            warn(
+                f"your text is kept in {self.path}; coexplorer edit --resume"
+                f" {shlex.quote(str(self.path))} goes on with it"
+            )
+
+    def _remove_untouched(self) -> None:
+        """Forget the text if no editor has had it yet: nothing was typed."""
+        if self._is_untouched:
+            self.remove()
 
     def remove(self) -> None:
         """Forget the text."""

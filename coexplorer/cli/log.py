@@ -96,7 +96,13 @@ def _print_left() -> None:
     from coexplorer.config import find_paths
     from coexplorer.library.left_texts import list_left
 
-    for left in list_left(find_paths().state_dir):
+    found = list_left(find_paths().state_dir)
+    if len(found) > 1:
+        print_line(
+            f"{len(found)} texts were typed and not sent, the last one"
+            f" {moment_text(found[0].at)}: coexplorer edit --resume lists them"
+        )
+    for left in found if len(found) == 1 else ():
         about = plural(len(left.assets), "asset")
         print_line(f"typed and not sent, {moment_text(left.at)}, about {about}: {left.path}")
         if left.before is not None:
@@ -131,7 +137,7 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
         print_line("")
     for batch_id, stopped in count_stopped(kept).items():
         print_line(
-            f"change {batch_id} was stopped, {stopped:,} not sent:"
+            f"change {batch_id} {tell_stopped(kept, batch_id)}, {stopped:,} not sent:"
             f" coexplorer retry --batch {batch_id} goes on"
         )
     refused = sum(entry.state == "refused" for entry in kept)
@@ -144,6 +150,14 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
 def count_stopped(kept: Sequence[Entry]) -> dict[int, int]:
     """Return how much of each change its user stopped before it was sent (pure)."""
     return dict(Counter(entry.batch_id for entry in kept if entry.state == "stopped"))
+
+
+def tell_stopped(kept: Sequence[Entry], batch_id: int) -> str:
+    """Say why what is left of a change waits until it is named (pure)."""
+    from coexplorer.library.entries import RESTORED
+
+    brought_back = any(each.batch_id == batch_id and each.reason == RESTORED for each in kept)
+    return "was brought back" if brought_back else "was stopped"
 
 
 def _entry_cells(entry: Entry) -> list[str]:

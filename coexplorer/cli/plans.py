@@ -372,7 +372,7 @@ def _describe_item(item: PlanItem) -> list[str]:
     if item.withdraws:
         note += " that is not on the platform: given up"
     if item.is_unsure:
-        note += ": seems to be so already; the platform is asked"
+        note += ": seems to have it already; the platform is asked"
     lines = [f"{head}  {item.asset_id[:8]}{note}"]
     if item.loss is not None:
         lines.append(f"  {clean(_describe_files(item))}")

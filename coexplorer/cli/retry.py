@@ -12,7 +12,7 @@ import click
 from coexplorer.cli import exits
 from coexplorer.cli.completion import complete_changes, complete_entries
 from coexplorer.cli.format import plural
-from coexplorer.cli.log import count_stopped
+from coexplorer.cli.log import count_stopped, tell_stopped
 from coexplorer.cli.narration import NobodyToAskError, confirm, report_error, warn
 from coexplorer.cli.output import print_line
 from coexplorer.cli.plans import DONE, finish, follow, leave, tell_left_alone
@@ -180,7 +180,7 @@ async def _retry(library: Library, entry_id: int) -> int:
     if result.error is not None:
         raise result.error
     if result.state == "unchanged":
-        print_line(f"{result.asset_name} is so already; nothing was sent")
+        print_line(f"{result.asset_name} already has it; nothing was sent")
     else:
         print_line(f"{DONE[result.action]} {result.asset_name}")
     return exits.PARTLY if tell_left_alone(result) else exits.OK
@@ -207,8 +207,12 @@ def _tell_nothing(kept: Sequence[Entry]) -> str:
     """Say that nothing was done, and what is kept anyway (pure)."""
     waiting = any(_is_asked(entry) or entry.action == "delete" for entry in kept)
     line = "nothing was done" if waiting else "nothing is waiting to be sent"
+    if deletes := sum(entry.action == "delete" and _is_asked(entry) for entry in kept):
+        until = "waits until you name it" if deletes == 1 else "wait until you name them"
+        line += f"; {plural(deletes, 'delete')} {until}"
     for batch_id, stopped in count_stopped(kept).items():
-        line += f"; change {batch_id} was stopped, {stopped:,} not sent: retry --batch {batch_id}"
+        how = tell_stopped(kept, batch_id)
+        line += f"; change {batch_id} {how}, {stopped:,} not sent: retry --batch {batch_id}"
     if refused := sum(entry.state == "refused" for entry in kept):
         were = "was" if refused == 1 else "were"
         line += f"; {plural(refused, 'change')} {were} refused: coexplorer log --refused"

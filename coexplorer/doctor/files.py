@@ -220,7 +220,9 @@ def look_at_texts(paths: Paths) -> Iterator[Finding]:
             "texts",
             CheckState.WARNING,
             f"{told}: {left[0].path}",
-            "coexplorer edit --resume goes on with it; remove the file to give it up",
+            "coexplorer edit --resume goes on with it; remove the file to give it up"
+            if len(left) == 1
+            else "coexplorer edit --resume lists them; remove a file to give it up",
         )
     else:
         yield pass_check("texts", "no text that you typed was left in an editor")

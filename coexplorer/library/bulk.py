@@ -12,6 +12,7 @@ from coexplorer.errors import (
     CoexplorerError,
     InvalidField,
     JournalError,
+    Refused,
 )
 from coexplorer.fields import changed_fields
 from coexplorer.library.batch_reports import (
@@ -142,6 +143,11 @@ class Bulk:
     ) -> BatchReport:
         """See `Changes.apply`."""
         drafts = [draft for item in plan.items for draft in item.drafts()]
+        if drafts and all(draft.needless for draft in drafts):
+            # It is kept only where it has the last word over what waits.
+            kept = await self._context.run(self._context.journal.kept)
+            if {entry.asset_id for entry in kept}.isdisjoint(each.asset_id for each in drafts):
+                return _tell_needless(plan)
         return await self.start(drafts, plan.title, progress, stopping=stopping)
 
     async def start(
@@ -319,6 +325,24 @@ class Bulk:
             noted = [await self._context.run(read, entry.id) for entry in entries]
             outcome = read_outcome([entry for entry in noted if entry is not None])
             return msgspec.structs.replace(outcome, error=error)
+
+
+def _tell_needless(plan: Plan) -> BatchReport:
+    """Return how a plan ends of which nothing would be sent: the log has nothing of it (pure)."""
+    results = [
+        EditResult(
+            entry_id=0,
+            batch_id=0,
+            asset_id=item.asset_id,
+            asset_name=item.name,
+            action=item.action,
+            state=State.SKIPPED,
+            error=Refused(item.reason),
+            needless=True,
+        )
+        for item in plan.items
+    ]
+    return BatchReport(0, plan.title, tuple(results))
 
 
 class _Tally:

@@ -377,7 +377,7 @@ def _plan_item(
             mine, reason = base, f"has no tag {' or '.join(change.only_with)}"
         elif not (changed := changed_fields(base, mine)):
             is_unsure = not is_current(record)
-            reason = "" if is_unsure else "already so"
+            reason = "" if is_unsure else "already has it"
             seen = _add_asked_tags(base, change, mine)
         else:
             seen = _add_asked_tags(base, change, mine)

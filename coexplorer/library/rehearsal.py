@@ -98,7 +98,7 @@ class Rehearsal:
         without = [each.id for each in given_up]
         result = await self._reconciler.rehearse(entry, purpose, found, without)
         if result.state is not State.APPLIED:
-            reason = result.error.message if result.error else "already so"
+            reason = result.error.message if result.error else "already has it"
             return _build_item(entry, reason=reason, needless=result.error is None)
         note = ""
         if result.skipped_fields:

@@ -410,3 +410,27 @@ def test_a_redo_across_newer_changes_says_so_and_asks(program: Program) -> None:
     done = program.ok("redo", "--yes")
     assert "1 newer change" in done.err
     assert "first" in stored(program, RAW).tags
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        ("edit", RAW, "--add-tag", "first"),
+        ("edit", RAW, DERIVED, "--remove-tag", "nobody has it", "--yes"),
+        ("tags", "merge", "first", "--into", "first", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_what_changes_nothing_is_said_and_not_logged(
+    program: Program, again: tuple[str, ...]
+) -> None:
+    program.ok("edit", RAW, "--add-tag", "first")
+    program.ok("sync")
+    before = program.ok("log", "-o", "json").json
+    program.server.log.clear()
+    assert "left as they were" in program.ok(*again).out
+    assert program.ok("log", "-o", "json").json == before
+    rows = program.ok(*again, "-o", "json").json
+    assert {row["state"] for row in rows} == {"skipped"}
+    assert program.server.requests("PUT") == program.server.requests("PATCH") == []
+    program.ok("undo")  # what was done before

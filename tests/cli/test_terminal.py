@@ -211,7 +211,25 @@ def test_a_text_whose_session_was_killed_is_named_and_gone_on_with(
         terminal.wait()
     assert "was left in" not in terminal.plain
     assert list(edits.iterdir()) == [kept], "what was never changed is not kept"
-    with typing(program, "edit", "--resume", columns=300, env=same) as terminal:
+    older = kept.with_name("edit-older.coexplorer")
+    for folder in (edits, edits.with_name("edits-shown")):
+        (folder / older.name).write_bytes((folder / kept.name).read_bytes())
+    older.write_text(older.read_text().replace("checked", "older"))
+    os.utime(older, (kept.stat().st_mtime - 3600,) * 2)
+    assert program("edit", "--resume", str(kept)).code == 2, "there is no terminal"
+    assert "checked" in kept.read_text(), "and the text is still there"
+    listed = program.ok("edit", "--resume").lines
+    assert [line.split("  ")[-1] for line in listed[:2]] == [str(kept), str(older)]
+    assert "2 texts were typed and not sent" in program.ok("log").out
+    with typing(program, "edit", RAW, columns=300, env=same) as terminal:
+        terminal.wait()
+    assert "2 texts of the same assets were left" in terminal.plain
+    assert program("edit", "--resume", "3").code == 4
+    with typing(program, "edit", "--resume", "2", columns=300, env=same) as terminal:
+        assert terminal.wait() == 0
+    assert "older" in program.server.store.get(RAW).description
+    program.ok("undo")
+    with typing(program, "edit", "--resume", str(kept), columns=300, env=same) as terminal:
         assert terminal.wait() == 0
     assert "checked" in program.server.store.get(RAW).description
     assert list(edits.iterdir()) == []

@@ -46,7 +46,7 @@ async def test_plan_sends_nothing_and_says_what_it_would_do(
     server.log.clear()
     plan = await library.changes.plan("tag:bulk", Change(add_tags=("new",)))
     assert len(plan.todo) == 4
-    assert [(item.asset_id, item.reason) for item in plan.skipped] == [(ids[0], "already so")]
+    assert [(item.asset_id, item.reason) for item in plan.skipped] == [(ids[0], "already has it")]
     assert server.requests() == []
 
 

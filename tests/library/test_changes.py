@@ -25,7 +25,7 @@ def test_tags_are_added_and_removed_and_the_rest_stays() -> None:
 def test_asset_that_is_so_already_is_left_out() -> None:
     plan = build_plan([record(1, "a"), record(2)], Change(add_tags=("a",)))
     assert [item.asset_id for item in plan.todo] == ["id-2"]
-    assert [item.reason for item in plan.skipped] == ["already so"]
+    assert [item.reason for item in plan.skipped] == ["already has it"]
 
 
 def test_tag_is_renamed_only_where_it_is() -> None:

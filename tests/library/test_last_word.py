@@ -477,7 +477,7 @@ async def test_undo_never_takes_an_older_change_for_the_last(
 
 @pytest.mark.parametrize("by_number", [True, False])
 @pytest.mark.parametrize("word", [name for name in WORDS if name != "a description as it was"])
-async def test_undo_gives_up_what_was_not_sent_and_redo_asks_for_it_again(
+async def test_undo_gives_up_what_was_not_sent_and_redo_lets_it_wait_again(
     library: Library, server: DemoServer, word: str, *, by_number: bool
 ) -> None:
     (asset,) = await read_assets(library, server, 1)
@@ -489,7 +489,7 @@ async def test_undo_gives_up_what_was_not_sent_and_redo_asks_for_it_again(
     assert [each.id for each in undone.given_up] == [report.results[0].entry_id]
     assert await library.log.kept() == []
     redone = await library.changes.redo()
-    assert [each.state for each in redone.results] == [State.UNSENT]
+    assert [each.is_restored for each in redone.results] == [True]
     server.start()
     assert server.store.get(asset) == before
     (kept,) = await library.log.kept()
