@@ -63,6 +63,7 @@ class Buffer:
             did not move on, so what it writes next belongs behind them.
         mtime_ns: The time of what waits to be sent: it was written then, or a tool says so. The
             file has it once that is sent.
+        saving: How many saves of it are on their way or wait for their turn.
     """
 
     content: bytearray
@@ -76,6 +77,7 @@ class Buffer:
     rejected: bytearray | None = None
     inserted: tuple[int, int] = 0, 0
     mtime_ns: int | None = None
+    saving: int = 0
 
     @classmethod
     def of(cls, text: bytes) -> Buffer:
@@ -143,6 +145,13 @@ class Buffer:
             return
         self._changed()
 
+    def begin_anew(self) -> Buffer:
+        """Return an empty one for a text of its own: others go on with what is here."""
+        anew = Buffer(bytearray(), self.sent, self.base, dirty=self.dirty)
+        if self.content:
+            anew.dirty, anew.version = True, 1
+        return anew
+
     def replace(self, content: bytes) -> None:
         """Take entirely new content: a scratch file was renamed here."""
         self.content = bytearray(content)
@@ -202,7 +211,8 @@ class MetadataFile:
     Attributes:
         slot: The asset.
         inode: The inode that its name has at the moment.
-        buffer: None while nobody has it open for writing and nothing is unsent.
+        buffer: The newest; None while nobody has it open for writing and nothing is unsent.
+        saves: How many saves of it were begun.
         writers: Open descriptions that can write; an unlinked file counts its own.
         closing: Those of them that are being closed, and wait for the platform.
         read_beside: It was read while it was written: a private mmap of that may have put another
@@ -215,6 +225,7 @@ class MetadataFile:
     part: Part
     inode: Inode
     buffer: Buffer | None = None
+    saves: int = 0
     hidden_until: float | None = None
     detached: bool = False
     writers: int = 0

@@ -24,7 +24,7 @@ from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS
 from coexplorer.fs.core.lives import Lives
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.notices import Notices
-from coexplorer.fs.core.open_files import OpenFiles
+from coexplorer.fs.core.open_files import OpenFile, OpenFiles
 from coexplorer.fs.core.sizes import Sizes
 from coexplorer.fs.core.texts import Texts
 from coexplorer.fs.core.times import Times
@@ -321,6 +321,41 @@ class FileTable:
         file.buffer = Buffer.of(text)
         # Another process may have changed the catalog a moment ago.
         self.note_texts(node, {file.part: text})
+
+    def begin_text(
+        self, node: Node, file: MetadataFile, opened: OpenFile | None = None, tgid: int = 0
+    ) -> None:
+        """Empty a file: what is written from now on is a text of its own.
+
+        Whoever has written before, and not closed it yet, still saves a whole text, and so
+        does a save that is on its way: neither is ever half of this one.
+
+        Args:
+            node: The asset.
+            file: The file; it has a buffer.
+            opened: What it is emptied by, if that was open before.
+            tgid: The process that empties it by its path: what it has open goes on with this text.
+        """
+        old = file.buffer
+        if old is None:
+            return
+        others = [
+            each
+            for each in self._open_files.list_writers(file, old)
+            if each.touched and each is not opened and (not tgid or each.tgid != tgid)
+        ]
+        if others or old.saving:
+            for each in others:
+                each.own = old
+            file.buffer = old.begin_anew()
+            file.buffer.mtime_ns = time.time_ns()
+            self._sizes.forget_kept(node.slot, file.part)
+            # The kernel's pages of this inode may have parts of both.
+            file.read_beside |= any(not each.closing for each in others)
+        else:
+            self.cut(node, file, old, 0)
+        if opened is not None:
+            opened.own = None
 
     def cut(self, node: Node, file: MetadataFile, buffer: Buffer, size: int) -> None:
         """Truncate or grow a file's buffer.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from coexplorer.fs.core.buffers import MetadataFile
+from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.logbook import Logbook
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.scratch import Scratch
@@ -20,6 +20,8 @@ class OpenFile:
         target: What it is open on; a rename may make a scratch file of a metadata file, and back.
         pid: The thread that opened it.
         tgid: Its process.
+        own: The text that is written through it, if somebody has emptied the file since, to write
+            another one.
         touched: Something was written or cut through it.
         closing: It was closed, as far as its process can tell, and nothing was written since.
         base: What the platform had when it was opened, or last saved.
@@ -39,6 +41,7 @@ class OpenFile:
     tgid: int
     writable: bool = False
     appends: bool = False
+    own: Buffer | None = None
     touched: bool = False
     closing: bool = False
     base: bytes = b""
@@ -50,6 +53,13 @@ class OpenFile:
     mtime_ns: int = 0
     in_pages: bool = False
     follows: Logbook | None = None
+
+    @property
+    def buffer(self) -> Buffer | None:
+        """The text that is written through it; None if it is not open on a metadata file."""
+        if self.own is not None or not isinstance(self.target, MetadataFile):
+            return self.own
+        return self.target.buffer
 
 
 class OpenFiles:
@@ -107,6 +117,14 @@ class OpenFiles:
         for opened in self:
             if opened.target is file and opened.writable:
                 opened.base = base
+
+    def list_writers(self, file: MetadataFile, buffer: Buffer) -> list[OpenFile]:
+        """List those that write a text of a file."""
+        return [
+            opened
+            for opened in self
+            if opened.target is file and opened.writable and opened.buffer is buffer
+        ]
 
     def retarget(self, old: MetadataFile | Scratch, new: MetadataFile | Scratch) -> None:
         """Let those that are open on `old` be open on `new`: a rename."""

@@ -12,7 +12,13 @@ import time
 import pyfuse3
 
 from coexplorer.errors import InvalidField
-from coexplorer.fs.core.buffers import MetadataFile, Verdict, decide_flush, decide_release
+from coexplorer.fs.core.buffers import (
+    Buffer,
+    MetadataFile,
+    Verdict,
+    decide_flush,
+    decide_release,
+)
 from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
@@ -49,7 +55,7 @@ class FileIO:
             return opened.snapshot[offset : offset + size]
         if isinstance(target, Scratch):
             return bytes(target.content[offset : offset + size])
-        buffer = target.buffer
+        buffer = opened.buffer
         if buffer is None:
             return b""
         if opened.unread:
@@ -82,7 +88,7 @@ class FileIO:
             target.mtime_ns, target.used = time.time_ns(), time.monotonic()
             opened.touched = True
             return len(data)
-        buffer = target.buffer
+        buffer = opened.buffer
         if buffer is None:
             raise OSError(errno.EIO, "the file lost its buffer")
         at = len(buffer.content) if opened.appends else offset
@@ -91,26 +97,34 @@ class FileIO:
         try:
             buffer.write(at, data, target.part)
         except (InvalidField, OSError) as error:
-            self._refuse(opened, target, error)
+            self._refuse(opened, target, buffer, error)
             buffer.keep_refused(at, data)
             raise
         opened.touched = True
         buffer.mtime_ns = time.time_ns()
         return len(data)
 
-    def _refuse(self, opened: OpenFile, file: MetadataFile, error: InvalidField | OSError) -> None:
+    def _refuse(
+        self,
+        opened: OpenFile,
+        file: MetadataFile,
+        buffer: Buffer,
+        error: InvalidField | OSError,
+    ) -> None:
         """Say in the asset's ``error`` why a write was refused: shells only show the errno."""
         node = self._volume.tree.find_slot(file.slot)
-        if node is None or file.buffer is None or file.detached:
+        if node is None or file.detached:
             return
         number = errno.EINVAL
         if isinstance(error, OSError):
             number = error.errno or errno.EIO
             error = InvalidField(FIELDS_OF_PARTS[file.part], str(error.strerror))
-        opened.touched = file.buffer.dirty = True
-        file.buffer.refusal = self._unsent.note_refusal(node, file, opened.tgid, error, number)
+        opened.touched = buffer.dirty = True
+        buffer.refusal = self._unsent.note_refusal(node, file, opened.tgid, error, number)
 
-    def resize(self, node: Node, file: MetadataFile, size: int, handle: int | None) -> None:
+    def resize(
+        self, node: Node, file: MetadataFile, size: int, handle: int | None, pid: int
+    ) -> None:
         """Cut or grow a metadata file; without a handle, after `check_writable`.
 
         Raises:
@@ -120,13 +134,18 @@ class FileIO:
         if opened is None:
             self._reach.refresh_soon()
             self._files.load(node, file)
-        if file.buffer is None:
+        buffer = file.buffer if opened is None else opened.buffer
+        if buffer is None:
             raise pyfuse3.FUSEError(errno.EIO)
-        self._files.cut(node, file, file.buffer, size)
+        if size:
+            self._files.cut(node, file, buffer, size)
+        else:
+            tgid = self._volume.groups.find(pid) if opened is None else 0
+            self._files.begin_text(node, file, opened, tgid)
         if opened is not None:
             opened.touched = True
             self._note_closing(opened, closing=False)
-        elif file.buffer.dirty:
+        elif file.buffer is not None and file.buffer.dirty:
             self._saver.save_later(node, file, file.buffer.base if size else file.buffer.sent)
 
     def resize_scratch(self, scratch: Scratch, size: int) -> None:
@@ -153,12 +172,12 @@ class FileIO:
             if opened.touched:
                 self._showing.note_backup(target, opened.tgid)
             await self._keeper.keep(target)
-        if not isinstance(target, MetadataFile) or target.detached or target.buffer is None:
+        buffer = opened.buffer
+        if not isinstance(target, MetadataFile) or target.detached or buffer is None:
             return
-        buffer = target.buffer
         node = self._volume.tree.find_slot(target.slot)
         if opened.touched and buffer.refusal is not None and node is not None:
-            await self._unsent.keep_rejected(node, target, opened.base)
+            await self._unsent.keep_rejected(node, target, buffer, opened.base)
         other = (
             opened.touched and buffer.dirty and not wants_sync and self._writes_on(opened, target)
         )
@@ -173,13 +192,13 @@ class FileIO:
         unheard = verdict is Verdict.SEND or (opened.touched and buffer.is_empty_wait)
         if unheard and not wants_sync and is_killed(opened.pid):
             buffer.refusal = self._unsent.note_interruption(node, target, buffer)
-            await self._unsent.keep_rejected(node, target, opened.base)
+            await self._unsent.keep_rejected(node, target, buffer, opened.base)
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if verdict is Verdict.SEND:
             if not wants_sync:
                 self._note_closing(opened, closing=True)
                 self._files.settle(node, target)
-            await self._saver.save(node, target, opened.tgid, opened.base)
+            await self._saver.save(node, target, buffer, opened.tgid, opened.base)
             self._open_files.rebase(target, buffer.base)
 
     def _writes_on(self, opened: OpenFile, target: MetadataFile) -> bool:
@@ -198,12 +217,13 @@ class FileIO:
             return
         self._note_closing(opened, closing=False)
         target.writers -= 1
-        node = self._volume.tree.find_slot(target.slot)
-        if target.buffer is not None and not target.detached and node is not None:
-            verdict = decide_release(target.buffer, other_handle_writes=target.writers > 0)
+        node, buffer = self._volume.tree.find_slot(target.slot), opened.buffer
+        if buffer is not None and not target.detached and node is not None:
+            others = target.writers > 0 and self._open_files.list_writers(target, buffer)
+            verdict = decide_release(buffer, other_handle_writes=bool(others))
             if verdict is Verdict.SEND:
-                self._saver.save_now(node, target, opened.tgid, opened.base)
-            elif verdict is Verdict.WAIT:
+                self._saver.save_now(node, target, buffer, opened.tgid, opened.base)
+            elif verdict is Verdict.WAIT and buffer is target.buffer:
                 self._saver.save_later(node, target, opened.base)
         self._files.tidy(target)
         if node is not None:

@@ -205,7 +205,7 @@ class Opening:
         keep_cache = details.take_kept(node.slot, file.part, buffer.content)
         if flags & os.O_TRUNC:
             opened.base = buffer.sent
-            self._files.cut(node, file, buffer, 0)
+            self._files.begin_text(node, file)
             opened.touched = True
         elif flags & os.O_ACCMODE != os.O_WRONLY:
             if not buffer.dirty and self._is_to_be_read(node, file.part, buffer.base):
@@ -314,7 +314,7 @@ class Opening:
             raise pyfuse3.FUSEError(errno.EIO)
         opened = self._describe(file, flags, pid)
         opened.base = file.buffer.sent
-        self._files.cut(node, file, file.buffer, 0)
+        self._files.begin_text(node, file)
         opened.touched = True
         file.writers += 1
         return opened

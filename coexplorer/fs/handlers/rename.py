@@ -140,7 +140,7 @@ class Renaming:
         trial.buffer = replacement
         try:
             if unsent is None:
-                await self.saver.save(node, trial, tgid, base, renames=True)
+                await self.saver.save(node, trial, replacement, tgid, base, renames=True)
         except BaseException as error:
             if not replacement.dirty:
                 replacement.failure = None

@@ -209,11 +209,12 @@ class FailedWrites:
         except CoexplorerError as error:
             log.warning("an old unsent text stays in the journal: %s", error)
 
-    async def keep_rejected(self, node: Node, file: MetadataFile, base: bytes) -> None:
+    async def keep_rejected(
+        self, node: Node, file: MetadataFile, buffer: Buffer, base: bytes
+    ) -> None:
         """Write down what was refused before anything was sent, once."""
-        buffer = file.buffer
-        rejected = None if buffer is None else buffer.take_rejected()
-        if buffer is None or buffer.refusal is None or rejected is None:
+        rejected = buffer.take_rejected()
+        if buffer.refusal is None or rejected is None:
             return
         before = read_anyhow(base, file.part, self.fields_of(node))
         mine = read_anyhow(rejected, file.part, before)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from coexplorer.errors import EditConflict
+from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import Buffer, MetadataFile, SaveFailure
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
 from coexplorer.fs.core.failures import name_save
@@ -23,6 +24,7 @@ class Save:
 
     node: Node
     file: MetadataFile
+    buffer: Buffer
     tgid: int
     content: bytes
     version: int
@@ -51,6 +53,15 @@ class SaveBases:
         key = node.slot, file.part
         shown = self._volume.shown.find(tgid, key)
         self._volume.late.note(key, base if shown is None else shown, content)
+
+    def note_own(self, save: Save, base: bytes, there: Fields) -> None:
+        """Note that a text from here has arrived while others of its file are on their way.
+
+        They were made from what it was made from, and replace it: the last close has the last word.
+        """
+        key = save.node.slot, save.file.part
+        for text in dict.fromkeys((save.content, build_text(there, save.file.part))):
+            self._volume.late.note(key, base, text)
 
     def find_base(self, save: Save, opened: bytes) -> bytes:
         """Return what a save is merged with.
@@ -81,11 +92,9 @@ class SaveBases:
         shown = self._volume.shown.find(save.tgid, (save.node.slot, save.file.part))
         return shown is not None or bool(opened and save.extends(opened))
 
-    def is_refused_again(
-        self, save: Save, base: bytes, buffer: Buffer, attempt: SaveAttempt
-    ) -> bool:
+    def is_refused_again(self, save: Save, base: bytes, attempt: SaveAttempt) -> bool:
         """Fail a save that was refused already, and is known to be so again, without asking."""
-        node, part = save.node, save.file.part
+        node, part, buffer = save.node, save.file.part, save.buffer
         conflict = self._volume.conflicts.find(node.slot, part)
         if conflict is None or base != conflict.base:
             return False
@@ -103,10 +112,9 @@ class SaveBases:
         self, save: Save, base: bytes, error: EditConflict, failure: SaveFailure
     ) -> None:
         """Remember what was refused: until somebody looks, who reads it has not seen theirs."""
-        node, part, buffer = save.node, save.file.part, save.file.buffer
+        node, part = save.node, save.file.part
         theirs = build_text(error.theirs, part)
-        if buffer is not None:
-            buffer.sent, buffer.base = theirs, base
+        save.buffer.sent, save.buffer.base = theirs, base
         conflict = SaveConflict(
             base,
             theirs,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import trio
 
 from coexplorer.errors import CoexplorerError, Unreachable
-from coexplorer.fs.core.buffers import MetadataFile
+from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.file_format import read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
@@ -31,27 +31,24 @@ _ENDED = Unreachable(
 
 @dataclass(eq=False)
 class QueuedSave:
-    """A save that waits for its turn, while another change of its asset is on its way.
+    """A save that was begun; it may have to wait for another change of its asset.
 
     Attributes:
-        version: The version of its file's buffer when it began to wait.
+        content: What its buffer had when it was begun.
+        version: The version that the buffer had then.
         kept: The text that was written down meanwhile; None while there is none.
         kept_as: The number of that in the journal.
     """
 
     node: Node
     file: MetadataFile
+    buffer: Buffer
     tgid: int
     base: bytes
+    content: bytes
     version: int
     kept: bytes | None = None
     kept_as: int | None = None
-
-    @property
-    def is_written_on(self) -> bool:
-        """Whether somebody writes the file since: what is there now may be half a text."""
-        buffer = self.file.buffer
-        return self.file.writers > 0 and buffer is not None and buffer.version != self.version
 
 
 class SaveQueue:
@@ -64,28 +61,66 @@ class SaveQueue:
         self._attempts = attempts
         self._unsent = unsent
         self._nursery = nursery
+        self._begun: dict[QueuedSave, None] = {}
         self._queued: set[QueuedSave] = set()
         self._keeping = trio.Lock()
 
+    def begin(
+        self, node: Node, file: MetadataFile, buffer: Buffer, tgid: int, base: bytes
+    ) -> QueuedSave:
+        """Note what is to be saved: whoever empties the file from now on empties another buffer."""
+        content = bytes(buffer.content)
+        queued = QueuedSave(node, file, buffer, tgid, base, content, buffer.version)
+        self._begun[queued] = None
+        buffer.saving += 1
+        file.saves += 1
+        return queued
+
+    def end(self, queued: QueuedSave) -> None:
+        """Note that a save has ended, however it did."""
+        del self._begun[queued]
+        queued.buffer.saving -= 1
+
+    def has_others(self, queued: QueuedSave) -> bool:
+        """Tell whether other saves of the same file were begun, and have not ended."""
+        return any(each is not queued and each.file is queued.file for each in self._begun)
+
+    def has_later(self, queued: QueuedSave) -> bool:
+        """Tell whether another text of the same file is to be saved after this one."""
+        *_, last = (each for each in self._begun if each.file is queued.file)
+        return last.buffer is not queued.buffer
+
+    def is_written_on(self, queued: QueuedSave) -> bool:
+        """Tell whether somebody writes the same text since: what is there now may be half of it."""
+        file, buffer = queued.file, queued.buffer
+        return buffer.version != queued.version and any(
+            not each.closing for each in self._volume.open_files.list_writers(file, buffer)
+        )
+
     @asynccontextmanager
-    async def turn(
-        self, node: Node, file: MetadataFile, tgid: int, base: bytes
-    ) -> AsyncIterator[QueuedSave]:
+    async def turn(self, queued: QueuedSave) -> AsyncIterator[None]:
         """Wait for a save's turn; what waits for longer is in the journal meanwhile."""
-        version = -1 if file.buffer is None else file.buffer.version
-        queued = QueuedSave(node, file, tgid, base, version)
+        node = queued.node
         if not self._attempts.is_held(node.slot):
             async with self._attempts.hold(node.slot):
-                yield queued
+                yield
             return
         self._queued.add(queued)
         self._nursery.start_soon(self._keep_if_late, queued)
         try:
             async with self._attempts.hold(node.slot):
                 self._queued.discard(queued)
-                yield queued
+                self._keep_others_again(queued)
+                yield
         finally:
             self._queued.discard(queued)
+
+    def _keep_others_again(self, queued: QueuedSave) -> None:
+        """Write down again what waits behind a save: that one's own entry takes their place."""
+        for other in self._queued:
+            if other.file is queued.file and other.kept is not None:
+                other.kept = None
+                self._nursery.start_soon(self._keep_if_late, other)
 
     async def _keep_if_late(self, queued: QueuedSave) -> None:
         await trio.sleep(_QUEUED_S)
@@ -96,9 +131,8 @@ class SaveQueue:
         """Write down what waits behind another save: it is nowhere else if the mount ends now."""
         async with self._keeping:
             for queued in list(self._queued):
-                file, node = queued.file, queued.node
-                buffer = file.buffer
-                if buffer is None or not buffer.dirty or file.detached:
+                file, node, buffer = queued.file, queued.node, queued.buffer
+                if not buffer.dirty or file.detached:
                     continue
                 content, former = bytes(buffer.content), queued.kept_as
                 if queued.kept == content or buffer.is_empty_wait:
@@ -112,28 +146,40 @@ class SaveQueue:
                 await self._unsent.discard(former)
 
     async def forget(self, queued: QueuedSave) -> None:
-        """Let go of what was written down while a save waited: its own entry has the text now."""
-        if queued.kept is not None:
-            async with self._keeping:
-                await self._unsent.discard(queued.kept_as)
+        """Let go of what was written down while a save waited: its own entry has the text now.
+
+        Or that of another save of the same text, if that one still waits.
+        """
+        if queued.kept_as is None:
+            return
+        async with self._keeping:
+            for other in self._queued:
+                if other.buffer is queued.buffer and other.buffer.dirty:
+                    other.kept, other.kept_as = queued.kept, queued.kept_as
+                    return
+            await self._unsent.discard(queued.kept_as)
 
     # --- What is written and not sent
 
     async def keep_content(
-        self, node: Node, file: MetadataFile, base: bytes, error: CoexplorerError
+        self, node: Node, file: MetadataFile, buffer: Buffer, base: bytes, error: CoexplorerError
     ) -> int | None:
         """Write down what a file has that is not sent; return its number in the journal."""
-        if file.buffer is None or not file.buffer.dirty or file.detached:
+        if not buffer.dirty or file.detached:
             return None
         before = read_anyhow(base, file.part, self._unsent.fields_of(node))
-        mine = read_anyhow(bytes(file.buffer.content), file.part, before)
+        mine = read_anyhow(bytes(buffer.content), file.part, before)
         return await self._unsent.keep(node, file.part, before, mine, error)
 
     async def keep_open(self) -> None:
         """Write down what was written and not closed yet: the mount ends."""
-        queued = {each.file for each in self._queued}
-        for file in self._volume.files.list_open():
-            node, buffer = self._volume.tree.find_slot(file.slot), file.buffer
-            open_still = file.writers and buffer is not None and buffer.failure is None
-            if node is not None and buffer is not None and open_still and file not in queued:
-                await self.keep_content(node, file, buffer.base, _ENDED)
+        queued = {id(each.buffer) for each in self._queued}
+        written: dict[int, tuple[MetadataFile, Buffer]] = {}
+        for opened in self._volume.open_files:
+            file, buffer = opened.target, opened.buffer
+            if isinstance(file, MetadataFile) and buffer is not None and opened.writable:
+                written[id(buffer)] = file, buffer
+        for number, (file, buffer) in written.items():
+            node = self._volume.tree.find_slot(file.slot)
+            if node is not None and buffer.failure is None and number not in queued:
+                await self.keep_content(node, file, buffer, buffer.base, _ENDED)

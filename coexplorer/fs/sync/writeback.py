@@ -15,7 +15,7 @@ import trio
 
 from coexplorer.errors import ApiError, CoexplorerError, EditConflict, InvalidField, NotFound
 from coexplorer.fields import Fields
-from coexplorer.fs.core.buffers import EMPTY_WAIT_S, MetadataFile
+from coexplorer.fs.core.buffers import EMPTY_WAIT_S, Buffer, MetadataFile
 from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.file_format import build_text, parse_text, read_anyhow
 from coexplorer.fs.core.nodes import Node
@@ -32,6 +32,9 @@ from coexplorer.library.results import EditResult, describe_differs
 from coexplorer.models import Asset
 
 log = logging.getLogger(__name__)
+
+_MOST_WAITS = 20
+"""How often an empty value waits for whoever has its file open."""
 
 
 class Writeback:
@@ -58,13 +61,22 @@ class Writeback:
     # --- Metadata files
 
     async def save(
-        self, node: Node, file: MetadataFile, tgid: int, base: bytes, *, renames: bool = False
+        self,
+        node: Node,
+        file: MetadataFile,
+        buffer: Buffer,
+        tgid: int,
+        base: bytes,
+        *,
+        renames: bool = False,
     ) -> None:
-        """Send a file's buffer, and wait for the outcome.
+        """Send a text of a file, and wait for the outcome.
 
         Args:
             node: The asset.
-            file: The file; its buffer is read once the asset is free.
+            file: The file.
+            buffer: What has the text. What is added before the asset is free is sent, too, unless
+                it may be half of something.
             tgid: The process that saves.
             base: What it is merged with, if the process was never shown anything.
             renames: A rename asks: its errno must not be EINVAL.
@@ -72,19 +84,15 @@ class Writeback:
         Raises:
             pyfuse3.FUSEError: It could not be sent (in time).
         """
-        attempt = self._attempts.start(
-            lambda attempt: self._send_file(node, file, tgid, base, attempt)
-        )
+        attempt = self._start(node, file, buffer, tgid, base)
         await self._attempts.wait(attempt)
         if not attempt.known.is_set():
             await self._queue.keep_waiting()
         if not attempt.known.is_set():
             what = name_save(file.part)
-            if file.buffer is not None:
-                self._bases.note_late(node, file, tgid, base, bytes(file.buffer.content))
+            self._bases.note_late(node, file, tgid, base, bytes(buffer.content))
             self._attempts.give_up(attempt, node, what)
-            if file.buffer is not None:
-                file.buffer.failure = attempt.failure
+            buffer.failure = attempt.failure
         if attempt.failure is not None:
             self._volume.files.forget_time(node, file)
             await self._volume.notices.wait_told()
@@ -97,16 +105,11 @@ class Writeback:
             self._waiting[file] = trio.Event()
             self._nursery.start_soon(self._save_after_wait, node, file, base)
 
-    def save_now(self, node: Node, file: MetadataFile, tgid: int, base: bytes) -> None:
-        """Send a file that nobody waits for, at once."""
-
-        async def run(attempt: SaveAttempt) -> None:
-            await self._send_file(node, file, tgid, base, attempt)
-            if attempt.failure is not None:
-                self._volume.files.forget_time(node, file)
-            self._volume.files.tidy(file)
-
-        self._attempts.start(run)
+    def save_now(
+        self, node: Node, file: MetadataFile, buffer: Buffer, tgid: int, base: bytes
+    ) -> None:
+        """Send a text that nobody waits for, at once."""
+        self._start(node, file, buffer, tgid, base, tidies=True)
 
     # --- Anything else
 
@@ -173,68 +176,107 @@ class Writeback:
 
     # --- Inside
 
+    def _start(
+        self,
+        node: Node,
+        file: MetadataFile,
+        buffer: Buffer,
+        tgid: int,
+        base: bytes,
+        *,
+        tidies: bool = False,
+    ) -> SaveAttempt:
+        queued = self._queue.begin(node, file, buffer, tgid, base)
+
+        async def run(attempt: SaveAttempt) -> None:
+            try:
+                async with self._queue.turn(queued):
+                    await self._send_file(queued, attempt)
+            finally:
+                self._queue.end(queued)
+            if tidies:
+                if attempt.failure is not None:
+                    self._volume.files.forget_time(node, file)
+                self._volume.files.tidy(file)
+
+        return self._attempts.start(run)
+
     async def _save_after_wait(self, node: Node, file: MetadataFile, base: bytes) -> None:
-        version = file.buffer.version if file.buffer is not None else -1
-        kept = await self._queue.keep_content(node, file, base, WAITS)
-        await trio.sleep(EMPTY_WAIT_S)
+        first, saves, kept = file.buffer, file.saves, None
+        version = -1 if first is None else first.version
+        if first is not None:
+            kept = await self._queue.keep_content(node, file, first, base, WAITS)
+        is_same = False
+        for _ in range(_MOST_WAITS):
+            await trio.sleep(EMPTY_WAIT_S)
+            is_same = file.buffer is first and first is not None and first.version == version
+            if not (is_same and file.writers):
+                break  # else whoever has it open may be about to write
         waiting = self._waiting.pop(file)
         buffer = file.buffer
         idle = buffer is None or file.detached or not buffer.dirty or buffer.failure is not None
         if buffer is not None and not idle:
-            if buffer.version == version:
-                attempt = self._attempts.start(
-                    lambda mine: self._send_file(node, file, 0, base, mine)
-                )
-                await attempt.done.wait()
-            elif not file.writers:
-                self.save_later(node, file, base)
+            if not is_same:
+                if not file.writers:
+                    self.save_later(node, file, base)
+            elif buffer.is_empty_wait and file.saves != saves:
+                buffer.dirty = False  # a text was closed since: it has the last word
+                self._volume.files.tidy(file)
+            else:
+                await self._start(node, file, buffer, 0, base).done.wait()
         await self._unsent.discard(kept)
         waiting.set()
 
-    async def _send_file(
-        self, node: Node, file: MetadataFile, tgid: int, base: bytes, attempt: SaveAttempt
+    async def _send_file(self, queued: QueuedSave, attempt: SaveAttempt) -> None:
+        if self._is_to_send(queued, attempt):
+            buffer = queued.buffer
+            content, version = bytes(buffer.content), buffer.version
+            if self._queue.is_written_on(queued):
+                content, version = queued.content, queued.version
+            save = Save(queued.node, queued.file, buffer, queued.tgid, content, version)
+            base = self._bases.find_base(save, queued.base)
+            if not self._bases.is_refused_again(save, base, attempt):
+                await self._send(queued, save, base, attempt)
+        await self._queue.forget(queued)
+
+    async def _send(
+        self, queued: QueuedSave, save: Save, base: bytes, attempt: SaveAttempt
     ) -> None:
-        async with self._queue.turn(node, file, tgid, base) as queued:
-            buffer = file.buffer
-            if buffer is None or not _is_to_send(queued, attempt):
-                return
-            save = Save(node, file, tgid, bytes(buffer.content), buffer.version)
-            base = self._bases.find_base(save, base)
-            if self._bases.is_refused_again(save, base, buffer, attempt):
-                return
+        node, file, tgid = save.node, save.file, save.tgid
+        goes_on = self._bases.goes_on_from_shown(save, base)
+        own = self._volume.shown.find(tgid, (node.slot, file.part)) is not None
+        aside = await self._unsent.set_aside(
+            node,
+            file.part,
+            save.content,
+            is_its_own=own and self._unsent.is_by(save.node, save.what, tgid),
+        )
 
-            goes_on = self._bases.goes_on_from_shown(save, base)
-            own = self._volume.shown.find(tgid, (node.slot, file.part)) is not None
-            aside = await self._unsent.set_aside(
-                node,
-                file.part,
-                save.content,
-                is_its_own=own and self._unsent.is_by(save.node, save.what, tgid),
-            )
+        def hear(reply: Asset | None, result: EditResult | None = None) -> None:
+            attempt.arrived = True
+            self._note_saved(save, reply, aside if goes_on else ())
+            if result is not None and (otherwise := describe_differs(result)):
+                self._volume.report(f"{node.title}: {save.what}: {otherwise}")
+            if self._queue.has_others(queued):
+                if reply is not None:
+                    self._bases.note_own(save, base, reply.fields)
+            elif attempt.given_up is None:
+                self._volume.late.forget((node.slot, file.part))
+            attempt.known.set()
 
-            def hear(reply: Asset | None, result: EditResult | None = None) -> None:
-                attempt.arrived = True
-                self._note_saved(save, reply, aside if goes_on else ())
-                if result is not None and (otherwise := describe_differs(result)):
-                    self._volume.report(f"{node.title}: {save.what}: {otherwise}")
-                if attempt.given_up is None:
-                    self._volume.late.forget((node.slot, file.part))
-                attempt.known.set()
-
-            try:
-                if not await self._edit(save, base, hear):
-                    hear(None)
-            except CoexplorerError as error:
-                attempt.failure = self._unsent.note_failure(node, save.what, error, tgid)
-                self._unsent.report_aside(node, file.part, aside, attempt.failure.report)
-                buffer.fail(attempt.failure, save.version)
-                if isinstance(error, EditConflict):
-                    self._bases.note_conflict(save, base, error, attempt.failure)
-                elif isinstance(error, ApiError) and error.outcome_unknown:
-                    self._bases.note_late(node, file, tgid, base, save.content)
-            finally:
-                self._volume.excerpts.end_lead(node.slot, time.monotonic())
-            await self._queue.forget(queued)
+        try:
+            if not await self._edit(save, base, hear):
+                hear(None)
+        except CoexplorerError as error:
+            attempt.failure = self._unsent.note_failure(node, save.what, error, tgid)
+            self._unsent.report_aside(node, file.part, aside, attempt.failure.report)
+            save.buffer.fail(attempt.failure, save.version)
+            if isinstance(error, EditConflict):
+                self._bases.note_conflict(save, base, error, attempt.failure)
+            elif isinstance(error, ApiError) and error.outcome_unknown:
+                self._bases.note_late(node, file, tgid, base, save.content)
+        finally:
+            self._volume.excerpts.end_lead(node.slot, time.monotonic())
 
     async def _edit(
         self, save: Save, base: bytes, hear: Callable[[Asset, EditResult], None]
@@ -255,8 +297,8 @@ class Writeback:
         def heard(result: EditResult, reply: Asset) -> None:
             hear(reply, result)
 
-        buffer, keep = save.file.buffer, self._unsent.keep
-        if content == base or (buffer is not None and content == buffer.sent):
+        keep = self._unsent.keep
+        if content in (base, save.buffer.sent):
             return False
         before = read_anyhow(base, part, self._unsent.fields_of(node))
         try:
@@ -283,6 +325,19 @@ class Writeback:
             raise
         return True
 
+    def _is_to_send(self, queued: QueuedSave, attempt: SaveAttempt) -> bool:
+        """Tell whether there still is something to send when a save's turn has come."""
+        buffer = queued.buffer
+        if not buffer.dirty or queued.file.detached:
+            return False
+        replaced = self._queue.is_written_on(queued) or self._queue.has_later(queued)
+        if attempt.given_up is not None and replaced:
+            return False  # nobody waits for it, and the later text is sent in its place
+        if buffer.failure is not None and buffer.failure is not attempt.given_up:
+            attempt.failure = buffer.failure
+            return False
+        return True
+
     def _note_saved(self, save: Save, reply: Asset | None, aside: Sequence[Entry]) -> None:
         """Take over that a file was saved; `reply` is None when there was nothing to send."""
         node, file = save.node, save.file
@@ -302,36 +357,28 @@ class Writeback:
     def _take_over(self, save: Save, reply: Asset | None) -> None:
         """Make the platform's answer what is shown from now on."""
         volume, node, part = self._volume, save.node, save.file.part
-        buffer, content = save.file.buffer, save.content
-        if buffer is None:
-            return
+        buffer, content, newest = save.buffer, save.content, save.file.buffer
         if buffer.failure is not None:  # it was late: its time is told after all
             volume.files.forget_time(node, save.file)
+        written_ns = None if buffer is newest else buffer.mtime_ns
         if reply is None:
             buffer.settle(content, save.version, buffer.sent)
-            volume.files.take_time(node, save.file)
+            volume.files.take_time(node, save.file, written_ns)
             return
         if build_text(reply.fields, part) != content:
             volume.spellings.keep(node.slot, part, content)
         now_there = volume.spellings.text_of(node.slot, part, reply.fields)
-        if now_there == content and volume.files.find(node, part) is save.file:
+        if (
+            now_there == content
+            and volume.files.find(node, part) is save.file
+            and (buffer is newest or newest is None)
+        ):
             volume.sizes.note(node.slot, {part: content})
-            if buffer.version == save.version:
+            if buffer.version == save.version and buffer is newest:
                 volume.sizes.take_kept(node.slot, part)  # the kernel has what was written
         buffer.settle(content, save.version, now_there)
-        volume.files.take_time(node, save.file)
+        if newest is not None:
+            newest.sent = now_there  # also where another text is being written meanwhile
+        volume.files.take_time(node, save.file, written_ns)
         volume.apply_reply(node, reply.excerpt, time.monotonic())
         volume.tell_stale()
-
-
-def _is_to_send(queued: QueuedSave, attempt: SaveAttempt) -> bool:
-    """Tell whether there still is something to send when a save's turn has come."""
-    buffer = queued.file.buffer
-    if buffer is None or not buffer.dirty or queued.file.detached:
-        return False
-    if attempt.given_up is not None and queued.is_written_on:
-        return False  # nobody waits for it, and who writes now sends it at the close
-    if buffer.failure is not None and buffer.failure is not attempt.given_up:
-        attempt.failure = buffer.failure
-        return False
-    return True
