@@ -81,18 +81,40 @@ def log_command(
     if style is not Format.TABLE:
         print_rows(ENTRY, map(entry_values, log), style)
         return
-    _print_left()
+    left = _print_left() + _print_drafts(invocation)
     _print_kept(kept, limit)
     if entries or (log and refused):
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in log])
     elif batches:
         print_table(_BATCH_COLUMNS, [_batch_cells(batch) for batch in batches])
     else:
-        print_line("Nothing was refused." if refused else "Nothing was done here yet.")
+        _print_nothing(refused=refused, left=left)
 
 
-def _print_left() -> None:
-    """Print the texts that an editor left and that nothing was made of."""
+def _print_nothing(*, refused: bool, left: int) -> None:
+    if refused:
+        print_line("Nothing was refused.")
+    elif not left:
+        print_line("Nothing was done here yet.")
+
+
+def _print_drafts(invocation: Invocation) -> int:
+    """Print what was being typed when the app ended; return how many texts that is."""
+    from coexplorer.tui.memory import Memory
+
+    memory = Memory(invocation.load_settings().journal_path)
+    drafts = [(path, f"for {draft.name}") for path, draft in memory.edits.take()]
+    drafts += [(path, "for a new asset") for path, _ in memory.forms.take()]
+    drafts += [(path, "in an editor") for path, _ in memory.texts.take()]
+    for path, what in drafts:
+        print_line(f"typed {what} and not saved: {path}")
+    if drafts:
+        print_line("  the app offers this at its next start")
+    return len(drafts)
+
+
+def _print_left() -> int:
+    """Print the texts that an editor left and that nothing was made of; return how many."""
     from coexplorer.config import find_paths
     from coexplorer.library.left_texts import list_left
 
@@ -107,6 +129,7 @@ def _print_left() -> None:
         print_line(f"typed and not sent, {moment_text(left.at)}, about {about}: {left.path}")
         if left.before is not None:
             print_line("  coexplorer edit --resume goes on with it; remove the file to give it up")
+    return len(found)
 
 
 def _log_change(invocation: Invocation, change: int, style: Format) -> None:

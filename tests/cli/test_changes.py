@@ -1,15 +1,19 @@
 """``edit``, ``archive``, ``rm``, ``tags`` and undoing them."""
 
+import os
+
 import pytest
 
 from coexplorer.cli.narration import _describe_details
 from coexplorer.cli.plans import summarize
+from coexplorer.config import load_settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.errors import EditConflict
 from coexplorer.fields import Fields
 from coexplorer.library.entries import Action, State
 from coexplorer.library.results import BatchReport, EditResult, describe_value
 from coexplorer.models import AssetId
+from coexplorer.tui.memory import Memory
 from tests.support.program import Program
 from tests.support.server import DERIVED, OLD, RAW, THEIRS, VIEWED
 
@@ -281,6 +285,17 @@ def test_one_undo_takes_a_whole_batch_back(program: Program) -> None:
     program.ok("edit", "--query", "is:mine", "--add-tag", "keep", "--yes")
     program.ok("undo")
     assert [each.id for each in program.server.store.assets() if "keep" in each.tags] == []
+
+
+def test_the_log_names_what_was_typed_in_the_app_and_not_saved(program: Program) -> None:
+    assert "Nothing was done" in program.ok("log").out
+    memory = Memory(load_settings(env={**os.environ, **program.env}).journal_path)
+    base, mine = Fields("before"), Fields("before", "words " * 9_000)
+    memory.save_draft(AssetId(RAW), "an asset", base, mine, "description")
+    text = program.ok("log").out
+    assert f"typed for an asset and not saved: {memory.edits.file}" in text
+    assert "next start" in text
+    assert "Nothing was done" not in text
 
 
 def test_the_log_names_what_was_done(program: Program) -> None:

@@ -31,6 +31,7 @@ async def test_three_versions_stand_beside_each_other_and_mine_is_taken(
 ) -> None:
     async with running_app(server, settings) as app:
         await edit_against(app, "r", " mine", name="open data theirs")
+        await app.until_shown("▸ name")
         await app.until_shown("before", "theirs", "mine", "open data theirs", "open data mine")
         await app.press("ctrl+s")
         await app.until_shown("choose for the name first")

@@ -263,6 +263,8 @@ async def test_what_was_typed_when_the_app_ended_is_offered_again(
     assert Memory(settings.journal_path).edits.take()
     async with running_app(server, settings) as app:
         await app.until_shown("you were editing open data", "go on")
+        await app.press("x")
+        await app.until(lambda: any("Enter takes" in text for _, text in app.app.notices), "keys")
         await app.press("enter")
         await app.until(lambda: app.main.desk.editing is not None, "the fields")
         app.main.rows.move_to(4)  # as where others have made newer assets since

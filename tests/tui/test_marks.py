@@ -140,6 +140,13 @@ async def test_marks_stay_for_a_second_change_and_go_with_what_is_deleted(
             await app.until_shown("2 done, 0 failed")
             await app.press("escape")
             await app.until_shown("2 marked")
+            await app.until(lambda: any("still" in text for _, text in app.app.notices), "said")
+        await app.press("-")
+        await app.type("atlas")  # neither of them has it
+        await app.settle()
+        assert not [c for c in app.main.prompt._choices.choices if c.value == "atlas"]
+        await app.press("escape")
+        await app.until(lambda: not app.main.prompt.asking, "left")
         await app.press("D")
         await app.type("delete 2")
         await app.press("enter")

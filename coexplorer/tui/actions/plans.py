@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from coexplorer.tui.keys import key_of
+
 if TYPE_CHECKING:
     from coexplorer.library.results import BatchReport
     from coexplorer.tui.screens.plan import MakePlan, PlanScreen
@@ -57,6 +59,9 @@ async def show_plan(screen: Workbench, shown: PlanScreen) -> BatchReport | None:
         for result in report.applied:
             screen.desk.marked.note_own_change(result.asset_id)
         await screen.drop_lost_marks()
+        if any(result.asset_id in screen.desk.marked for result in report.applied):
+            many = screen.desk.marked.describe()
+            screen.say(f"{many}, still: {key_of('mark.none')} unmarks them")
     screen.feeds.list.load()
     await screen.feeds.load_status()
     return report

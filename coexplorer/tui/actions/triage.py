@@ -96,7 +96,11 @@ async def add_tag(screen: Workbench) -> None:
 async def remove_tag(screen: Workbench) -> None:
     """Ask for tags and take them away."""
     row = screen.rows.current
-    own = row.tags if row and not screen.desk.marked else ()
+    if screen.desk.marked:
+        marked = await screen.library.assets.rows(list(screen.desk.marked))
+        own = tuple(dict.fromkeys(tag for each in marked for tag in each.tags))
+    else:
+        own = row.tags if row else ()
     await _change_tags(screen, "remove tag", lambda tags: Change(remove_tags=tags), own=own)
 
 
@@ -105,7 +109,7 @@ async def _change_tags(
     title: str,
     build: Callable[[tuple[str, ...]], Change],
     *,
-    own: tuple[str, ...] = (),
+    own: tuple[str, ...] | None = None,
 ) -> None:
     text = ""
     while tags := await _ask_tags(screen, title, own=own, text=text):
@@ -126,12 +130,12 @@ async def _change_tags(
 
 
 async def _ask_tags(
-    screen: Workbench, title: str, *, own: tuple[str, ...], text: str
+    screen: Workbench, title: str, *, own: tuple[str, ...] | None, text: str
 ) -> tuple[str, ...]:
     await tagging.know_tags(screen)
 
     def complete(typed: str) -> list[Choice]:
-        if own:
+        if own is not None:
             folded = typed.casefold()
             return [Choice(quote_tag(tag), text=tag) for tag in own if folded in tag.casefold()]
         return tagging.fit_tags(screen, typed)

@@ -115,7 +115,13 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         room = self.app.size.width - RULE_CELLS - width(self._conflict.tell(""))
         told = self._conflict.tell(cut_middle(clean(self._asset_name), max(room, LEAST_NAME)))
         self._rule.show_title(f"{told[0].upper()}{told[1:]}")
-        self._fields.show([self._field_line(name) for name in self._conflict.fields])
+        # The current one is told by a sign, too: colour alone is not seen by everybody.
+        self._fields.show(
+            [
+                (("▸ " if name == self._field else "  ", Role.LABEL), *self._field_line(name))
+                for name in self._conflict.fields
+            ]
+        )
         self._versions.show(build_versions(self._conflict, self._field, self.app.size.width))
 
     def _field_line(self, name: str) -> Line:

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from coexplorer.text import clean, width
 from coexplorer.tui.columns import Role
-from coexplorer.tui.messages import FieldLeft, TextAbandoned, TextEntered, TextTyped
+from coexplorer.tui.messages import FieldLeft, TextAbandoned, TextEntered, TextRefused, TextTyped
 from coexplorer.tui.widgets.choices import NOTHING, Choice, Choices
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.written import join_lines
@@ -215,3 +215,12 @@ class Prompt(Vertical, can_focus=True):
                 found = [c for c in choices.choices if c.key and c.key == event.character]
                 if found:
                     self._settle(found[0].value)
+                else:
+                    self.post_message(TextRefused(self._tell_keys()))
+
+    def _tell_keys(self) -> str:
+        """Return which keys a menu knows."""
+        own = "".join(
+            f"{c.key} {clean(c.text or c.value)}, " for c in self._choices.choices if c.key
+        )
+        return f"this asks first: {own}↑ and ↓ choose, Enter takes what is marked ▸, Esc leaves"
