@@ -55,7 +55,7 @@ STAYING: list[Stays] = [
     (401, NotSignedIn, 1, "not signed in: .*"),
     (403, Forbidden, 1, "you may not see this asset: .*"),
     (404, NotFound, 1, "no such asset, or not shared with you"),
-    (409, Conflict, 1, "the platform reports a conflict: .*"),
+    (409, PlatformFault, 1, "the platform answered a question with status 409: .*"),
     (429, RateLimited, IMPATIENT.slow_downs + 1, "the platform asks us to slow down"),
     (500, PlatformFault, ATTEMPTS, "the platform failed with status 500: .*"),
     (503, PlatformFault, ATTEMPTS, "the platform failed with status 503: .*"),

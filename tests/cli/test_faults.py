@@ -27,7 +27,7 @@ def assert_one_sentence(err: str) -> None:
         (403, {}, 5),
         (404, {}, 4),
         (400, {"message": "bad request"}, 5),
-        (409, {}, 8),
+        (409, {}, 6),
         ("html", {}, 6),
         ("cut", {}, 6),
     ],
@@ -120,7 +120,7 @@ def test_slowing_down_is_obeyed(program: Program) -> None:
     assert rule.struck == 1
 
 
-@pytest.mark.parametrize(("fault", "requests"), [(503, 5), (504, 5), ("reset", 5), (429, 11)])
+@pytest.mark.parametrize(("fault", "requests"), [(503, 5), (504, 5), ("reset", 5), (429, 7)])
 def test_trouble_that_does_not_pass_is_told_after_the_attempts_that_are_due(
     program: Program, fault: str | int, requests: int
 ) -> None:
