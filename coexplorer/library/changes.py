@@ -89,11 +89,24 @@ class Changes:
         )
 
     async def keep(
-        self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
+        self,
+        asset_id: AssetId,
+        base: Fields,
+        mine: Fields,
+        error: CoexplorerError,
+        *,
+        waits: bool = False,
     ) -> int:
         """Keep a text that `edit` refused among the unsent ones: its author has it nowhere else.
 
         For the mount: a program that saves a file and ends doesn't ask again.
+
+        Args:
+            asset_id: The asset.
+            base: The fields as the user has seen them.
+            mine: The fields as the user wants them.
+            error: Why it is not sent.
+            waits: It is about to be sent anyway; until then earlier texts stay, too.
 
         Returns:
             The number of its entry.
@@ -101,7 +114,7 @@ class Changes:
         Raises:
             JournalError: It can't be written down.
         """
-        return await self._editor.keep(asset_id, base, mine, error)
+        return await self._editor.keep(asset_id, base, mine, error, waits=waits)
 
     async def archive(self, asset_id: AssetId, *, archived: bool = True) -> EditResult:
         """Archive or unarchive an asset.

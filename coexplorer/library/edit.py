@@ -104,10 +104,16 @@ class Editor:
         return await self.do(draft, title=build_edit_title(what, base), heard=heard)
 
     async def keep(
-        self, asset_id: AssetId, base: Fields, mine: Fields, error: CoexplorerError
+        self,
+        asset_id: AssetId,
+        base: Fields,
+        mine: Fields,
+        error: CoexplorerError,
+        *,
+        waits: bool = False,
     ) -> int:
         """See `Changes.keep`."""
-        draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine)
+        draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, waits=waits)
         state = failed_state(error, sent=False)
         if isinstance(error, Refused):
             state = State.REFUSED  # our own guard: nothing may send it unasked

@@ -183,7 +183,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class EntryDraft(msgspec.Struct, frozen=True):
-    """An entry before it has a number: what `Journal.begin` writes down."""
+    """An entry before it has a number: what `Journal.begin` writes down.
+
+    Attributes:
+        waits: It is only about to be sent, and gives up nothing that was kept before.
+    """
 
     asset_id: AssetId
     asset_name: str
@@ -200,6 +204,7 @@ class EntryDraft(msgspec.Struct, frozen=True):
     fit: Fit | None = None
     asked: tuple[str, ...] = ()
     shown: Fields | None = None
+    waits: bool = False
 
 
 class Batch(msgspec.Struct, frozen=True):

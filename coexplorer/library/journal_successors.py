@@ -61,7 +61,8 @@ def take_places(
             (draft.asset_id, *NOT_THERE, batch),
         )
         earlier = [each for each in earlier if each.reason != SET_ASIDE]
-        give_up(connection, [each for each in earlier if takes_place_of(draft, each)], batch, now)
+        replaced = [] if draft.waits else [e for e in earlier if takes_place_of(draft, e)]
+        give_up(connection, replaced, batch, now)
         writes = select(connection, WRITES, writes_of(draft.asset_id))
         done.append(go_on_from(draft, earlier, writes))
     return done

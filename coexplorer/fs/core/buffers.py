@@ -232,6 +232,11 @@ class MetadataFile:
     closing: int = 0
     read_beside: bool = False
 
+    @property
+    def key(self) -> tuple[int, Part]:
+        """The asset's slot and the part: the same for whatever has the file's name."""
+        return self.slot, self.part
+
 
 def decide_flush(
     buffer: Buffer, *, touched: bool, other_writer: bool, wants_sync: bool = False

@@ -12,6 +12,9 @@ from coexplorer.fs.core.conflicts import Key, digest_of
 
 _MOST_FILES = 1000
 _MOST_TEXTS = 16
+_MOST_PENDING = 64
+"""Texts that are kept as they are, of 1 MiB at most."""
+
 _Digest = tuple[int, int]
 
 
@@ -20,9 +23,21 @@ class LateSaves:
 
     def __init__(self) -> None:
         self._saves: OrderedDict[Key, list[tuple[_Digest, _Digest]]] = OrderedDict()
+        self._pending: OrderedDict[Key, tuple[bytes, int]] = OrderedDict()
 
-    def note(self, key: Key, base: bytes, text: bytes) -> None:
-        """Note that nobody knows whether `text`, made from `base`, will arrive."""
+    def note(self, key: Key, base: bytes, text: bytes, tgid: int = 0) -> None:
+        """Note that nobody knows whether `text`, made from `base`, will arrive.
+
+        Args:
+            key: The file.
+            base: What it was made from.
+            text: What may arrive.
+            tgid: The process that saved it.
+        """
+        self._pending[key] = text, tgid
+        self._pending.move_to_end(key)
+        if len(self._pending) > _MOST_PENDING:
+            self._pending.popitem(last=False)
         saves = self._saves.setdefault(key, [])
         self._saves.move_to_end(key)
         saves.append((digest_of(base), digest_of(text)))
@@ -33,6 +48,15 @@ class LateSaves:
     def forget(self, key: Key) -> None:
         """Note that a later save of a file has arrived."""
         self._saves.pop(key, None)
+        self._pending.pop(key, None)
+
+    def settle(self, key: Key) -> None:
+        """Note that it is known what became of the last one."""
+        self._pending.pop(key, None)
+
+    def find_pending(self, key: Key) -> tuple[bytes, int] | None:
+        """Return the last text that may still arrive, and the process that saved it."""
+        return self._pending.get(key)
 
     def is_own(self, key: Key, base: bytes, theirs: bytes) -> bool:
         """Tell whether the platform has one of our late texts, made from the same base."""

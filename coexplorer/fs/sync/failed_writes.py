@@ -16,6 +16,7 @@ from coexplorer.errors import (
     NotFound,
     NotSignedIn,
     Refused,
+    Unreachable,
 )
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.fs.core.buffers import Buffer, MetadataFile, SaveFailure
@@ -32,6 +33,11 @@ from coexplorer.library import Library
 from coexplorer.library.entries import SET_ASIDE, Entry, State
 
 log = logging.getLogger(__name__)
+
+WAITS = Unreachable(
+    "an earlier save of this asset was still on its way", hint="coexplorer retry sends it"
+)
+"""Why a save that waits for its turn was not sent, if its mount ends first."""
 
 _MOST_ASIDE = 8
 """Earlier texts of a file that are kept beside the last one."""
@@ -185,18 +191,27 @@ class FailedWrites:
     ) -> int | None:
         """Write down what is not sent (yet): a shell doesn't even say that it failed.
 
+        What only `WAITS` takes nobody's place: it may come to nothing.
+
         Returns:
             Its number in the journal; None where there is none.
         """
         if mine.same_as(before):
             return None
         try:
-            number = await self._library.changes.keep(node.id, before, mine, error)
+            number = await self._library.changes.keep(
+                node.id, before, mine, error, waits=error is WAITS
+            )
         except JournalError as problem:
             log.warning("a text is only in the mount: %s", problem)
             return None
         self.journaled.add((node.slot, name_save(part)))
         return number
+
+    def is_unlooked(self, node: Node, part: Part) -> bool:
+        """Tell whether a save of a file failed, and nobody has opened ``error`` since."""
+        key = node.slot, name_save(part)
+        return key in self._unlooked and key in self.journaled
 
     async def discard(self, number: int | None) -> None:
         """Let go of what `keep` wrote down: its text is in another entry now, or sent."""
@@ -250,6 +265,7 @@ class FailedWrites:
         failure = SaveFailure(errno_of(error), build_report(what, error))
         self._volume.failures.note(node, what, failure.report)
         self.journaled.add((node.slot, what))
+        self._unlooked.add((node.slot, what))
         if entry.state is State.CONFLICT:
             refused = digest_of(build_text(mine, part))
             conflict = SaveConflict(build_text(base, part), None, refused, failure)
@@ -287,16 +303,19 @@ class FailedWrites:
         Returns:
             Those that are kept so: nobody has opened ``error`` since they failed.
         """
-        key = node.slot, name_save(part)
-        if key not in self.journaled or key not in self._unlooked:
+        if not self.is_unlooked(node, part):
             return []
         aside = []
+        is_blank = not content.strip()
         try:
             for entry in (await self._kept_of(node, part))[-_MOST_ASIDE:]:
                 if entry.base is None or entry.mine is None or entry.state is State.UNKNOWN:
                     continue
                 base, mine = build_text(entry.base, part), build_text(entry.mine, part)
-                if entry.reason == SET_ASIDE or not (is_its_own or has_words(content, base, mine)):
+                if entry.reason == WAITS.message or not mine.strip():
+                    continue
+                has = is_its_own or (has_words(content, base, mine) and not is_blank)
+                if entry.reason == SET_ASIDE or not has:
                     await self._library.changes.set_aside(entry.id)
                     aside.append(entry)
         except CoexplorerError as error:

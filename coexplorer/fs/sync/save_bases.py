@@ -52,7 +52,7 @@ class SaveBases:
         """Note that a save may arrive whose program was told that it is not finished."""
         key = node.slot, file.part
         shown = self._volume.shown.find(tgid, key)
-        self._volume.late.note(key, base if shown is None else shown, content)
+        self._volume.late.note(key, base if shown is None else shown, content, tgid)
 
     def note_own(self, save: Save, base: bytes, there: Fields) -> None:
         """Note that a text from here has arrived while others of its file are on their way.
@@ -62,6 +62,21 @@ class SaveBases:
         key = save.node.slot, save.file.part
         for text in dict.fromkeys((save.content, build_text(there, save.file.part))):
             self._volume.late.note(key, base, text)
+        self._volume.late.settle(key)
+
+    def find_late(self, save: Save, base: bytes) -> bytes:
+        """Return the text that may still arrive, though the platform had `base` when last heard of.
+
+        Then that has to be replaced, too. Not by the editor that was told that its save is not
+        finished, and puts back what was there before: nobody has written that.
+        """
+        key = save.node.slot, save.file.part
+        pending = self._volume.late.find_pending(key)
+        if pending is None:
+            return base
+        text, tgid = pending
+        restores = tgid == save.tgid and self._volume.shown.find(tgid, key) is not None
+        return base if restores else text
 
     def find_base(self, save: Save, opened: bytes) -> bytes:
         """Return what a save is merged with.

@@ -14,15 +14,10 @@ from coexplorer.fs.core.file_format import read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.sync.attempts import Attempts
-from coexplorer.fs.sync.failed_writes import FailedWrites
+from coexplorer.fs.sync.failed_writes import WAITS, FailedWrites
 
 _QUEUED_S = 1.0
 """How long a save waits behind another one of its asset before it is written down."""
-
-WAITS = Unreachable(
-    "an earlier save of this asset was still on its way", hint="coexplorer retry sends it"
-)
-"""Why a save that waits for its turn was not sent, if its mount ends first."""
 
 _ENDED = Unreachable(
     "the mount was ended before the file was closed", hint="coexplorer retry sends it"
@@ -83,7 +78,7 @@ class SaveQueue:
 
     def has_others(self, queued: QueuedSave) -> bool:
         """Tell whether other saves of the same file were begun, and have not ended."""
-        return any(each is not queued and each.file is queued.file for each in self._begun)
+        return any(each is not queued and each.file.key == queued.file.key for each in self._begun)
 
     def has_later(self, queued: QueuedSave) -> bool:
         """Tell whether another text of the same file is to be saved after this one."""

@@ -23,9 +23,9 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_in_rename
 from coexplorer.fs.sync.attempts import Attempts, SaveAttempt
 from coexplorer.fs.sync.connectivity import Connectivity
-from coexplorer.fs.sync.failed_writes import FailedWrites
+from coexplorer.fs.sync.failed_writes import WAITS, FailedWrites
 from coexplorer.fs.sync.save_bases import Save, SaveBases
-from coexplorer.fs.sync.save_queue import WAITS, QueuedSave, SaveQueue
+from coexplorer.fs.sync.save_queue import QueuedSave, SaveQueue
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry
 from coexplorer.library.results import EditResult, describe_differs
@@ -243,7 +243,9 @@ class Writeback:
         self, queued: QueuedSave, save: Save, base: bytes, attempt: SaveAttempt
     ) -> None:
         node, file, tgid = save.node, save.file, save.tgid
-        goes_on = self._bases.goes_on_from_shown(save, base)
+        # An empty text takes no failed one's place unlooked, whoever empties the file.
+        is_blank = not save.content.strip()
+        goes_on = is_blank or self._bases.goes_on_from_shown(save, base)
         own = self._volume.shown.find(tgid, (node.slot, file.part)) is not None
         aside = await self._unsent.set_aside(
             node,
@@ -257,11 +259,14 @@ class Writeback:
             self._note_saved(save, reply, aside if goes_on else ())
             if result is not None and (otherwise := describe_differs(result)):
                 self._volume.report(f"{node.title}: {save.what}: {otherwise}")
-            if self._queue.has_others(queued):
+            empties = any(each.key == file.key for each in self._waiting)
+            if empties or self._queue.has_others(queued):
                 if reply is not None:
                     self._bases.note_own(save, base, reply.fields)
             elif attempt.given_up is None:
                 self._volume.late.forget((node.slot, file.part))
+            else:
+                self._volume.late.settle((node.slot, file.part))
             attempt.known.set()
 
         try:
@@ -298,8 +303,10 @@ class Writeback:
             hear(reply, result)
 
         keep = self._unsent.keep
-        if content in (base, save.buffer.sent):
-            return False
+        if content in (base, self._volume.texts.text_of(node, part)):
+            base = self._bases.find_late(save, content)
+            if content == base:
+                return False
         before = read_anyhow(base, part, self._unsent.fields_of(node))
         try:
             if self._volume.texts.excerpt(node) is None:
@@ -346,7 +353,10 @@ class Writeback:
             # vim puts the old text back after a failed save: nobody has written that.
             self._volume.shown.note_saved(save.tgid, (node.slot, file.part), save.content)
         sent = reply is not None
-        if self._unsent.note_success(node, file.part, save.tgid, was_sent=sent):
+        emptied = not sent and not save.content.strip()
+        if emptied and self._unsent.is_unlooked(node, file.part):
+            pass  # the text that failed stays
+        elif self._unsent.note_success(node, file.part, save.tgid, was_sent=sent):
             but = [entry.id for entry in aside]
             self._nursery.start_soon(self._unsent.drop_superseded, node, file.part, but)
             if sent:
