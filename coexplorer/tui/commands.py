@@ -10,7 +10,7 @@ are used: never ctrl+m, i, h, j or [, ctrl+enter, alt+enter (design: tui.md, Rul
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -182,3 +182,11 @@ class Command(msgspec.Struct, frozen=True):
     marks: MarkUse = MarkUse.NONE
     opens: bool = False
     why_disabled: Reason = always
+
+
+def name_closing(commands: Sequence[Command], word: str) -> list[Command]:
+    """Return a footer's commands with another word for what leaving does now."""
+    return [
+        msgspec.structs.replace(command, short=word) if command.id == "screen.close" else command
+        for command in commands
+    ]

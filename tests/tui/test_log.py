@@ -371,3 +371,32 @@ async def test_a_second_edit_goes_on_from_the_text_that_was_not_sent(
         await app.press("enter")
         await app.until(lambda: app.stored(OUTSIDE).name == f"{name} one two", "sent")
         assert not await app.library.log.kept()
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+async def test_sending_all_again_stops_as_any_other_run_does(
+    server: DemoServer, settings: Settings, presses: int
+) -> None:
+    server.faults.add(500, "PATCH", times=99)
+    async with running_app(server, settings) as app:
+        await app.press("a")
+        await app.until_shown("1 unsent")
+        await app.press("a")
+        await app.until_shown("2 unsent")
+        server.faults.clear()
+        await app.press("L")
+        await app.until_shown("Log: 2 changes, 2 ", "R retry all")
+        with server.hooks.before("PATCH") as gate:
+            await app.press("R")
+            await gate.arrived()
+            await app.until_shown("Esc stop")
+            await app.press("escape")
+            await app.until_shown("stopping after the request on its way")
+            if presses > 1:
+                await app.press("escape")
+                await app.until_gone("stopping")
+            gate.release()
+        await app.until_shown("Log: 2 changes", "Esc close")
+        assert len(server.log.find_all("PATCH")) >= 1
+        if presses == 1:
+            await app.until_shown("1 of 2 sent", "Log: 2 changes, 1 ")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.worker import Worker, get_current_worker
 
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.entries import DONE, KEPT, Action, Batch, Entry
@@ -23,11 +24,11 @@ from coexplorer.tui.changes import (
     describe_reversal,
     name_change,
 )
-from coexplorer.tui.commands import Command, Scope
+from coexplorer.tui.commands import Command, Scope, name_closing
 from coexplorer.tui.diffs import build_entry_details, describe_entry
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.logpages import LogLine, LogPages, has_text
-from coexplorer.tui.screens.base import CommandScreen
+from coexplorer.tui.screens.base import OPEN, CommandScreen
 from coexplorer.tui.screens.plan import PlanScreen
 from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.widgets.details import Rule
@@ -56,6 +57,7 @@ class LogScreen(CommandScreen[Entry | None]):
         self._pages = LogPages(library)
         self._rows: list[LogLine] = []
         self._busy = ""
+        self._worker: Worker[None] | None = None
         self._stopping = False
         self._rule = Rule()
         self._list = Picker()
@@ -171,7 +173,8 @@ class LogScreen(CommandScreen[Entry | None]):
             hidden.add("log.edit")
         if not self._pages.waiting:
             hidden.add("log.retry_all")
-        return [command for command in super().iter_footer() if command.id not in hidden]
+        shown = [command for command in super().iter_footer() if command.id not in hidden]
+        return name_closing(shown, "stop") if self._busy else shown
 
     def on_picker_moved(self) -> None:
         """Show everything about the line under the cursor, and read more near the end."""
@@ -344,11 +347,14 @@ class LogScreen(CommandScreen[Entry | None]):
             self.say("only an edit has a text to edit again", severity="warning")
 
     def do_screen_close(self) -> None:
-        """Leave; what is being sent again is stopped first."""
+        """Leave; what is being sent is stopped first: behind its request, then at once."""
         if self._busy and not self._stopping:
             self._stopping = True
-            self._busy = f"stopping; {key_of('screen.close')} again leaves"
+            again = f"{key_of('screen.close')} again cancels it"
+            self._busy = f"stopping after the request on its way; {again}"
             self._show_title()
+        elif self._worker is not None:
+            self._worker.cancel()
         else:
             self.dismiss(None)
 
@@ -375,11 +381,13 @@ class LogScreen(CommandScreen[Entry | None]):
     def begin_work(self, what: str) -> None:
         """Say what is being done; pressing again begins nothing."""
         self._busy, self._stopping = what, False
+        self._worker = get_current_worker()
         self._show_title()
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     async def end_work(self) -> None:
         """Show how things stand now that it is over."""
-        self._busy = ""
+        self._busy, self._worker = "", None
         await self._load()
 
 
@@ -401,6 +409,7 @@ class _Work:
 
     async def __aenter__(self) -> None:
         self._screen.begin_work(self._what)
+        await self._screen.release_keys(OPEN)  # Esc stops it, and must not wait for its end
 
     async def __aexit__(self, *_: object) -> None:
         await self._screen.end_work()

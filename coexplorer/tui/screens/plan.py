@@ -8,7 +8,6 @@ from functools import partial
 from typing import ClassVar
 
 import anyio
-import msgspec
 from textual.app import ComposeResult
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
@@ -21,7 +20,7 @@ from coexplorer.library.results import BatchProgress, BatchReport
 from coexplorer.models import AssetId
 from coexplorer.text import width
 from coexplorer.tui.columns import Line, Role
-from coexplorer.tui.commands import Command, Scope
+from coexplorer.tui.commands import Command, Scope, name_closing
 from coexplorer.tui.diffs import (
     Outcome,
     build_outcome,
@@ -227,10 +226,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         shown = [command for command in super().iter_footer() if command.id not in hidden]
         if not self._is_busy or self._is_preparing:
             return shown
-        return [
-            msgspec.structs.replace(command, short="stop") if command.id == CLOSE else command
-            for command in shown
-        ]
+        return name_closing(shown, "stop")
 
     def do_plan_apply(self) -> None:
         """Carry the plan out."""
