@@ -456,3 +456,19 @@ async def test_blanks_around_a_name_alone_are_nothing_to_save(
         await app.press("enter")
         await app.until(lambda: app.main.desk.editing is None, "closed")
         assert not server.requests("PUT")
+
+
+async def test_keys_go_to_the_start_and_the_end_of_a_long_description(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.update(OUTSIDE, description="line\n" * 60 + "last")
+    async with running_app(server, settings) as app:
+        await app.press("d")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.press("ctrl+home")
+        await app.type("first ")
+        await app.press("ctrl+end")
+        await app.type(" of all")
+        await app.press("ctrl+s")
+        wanted = "first " + "line\n" * 60 + "last of all"
+        await app.until(lambda: app.stored(OUTSIDE).description == wanted, "both ends")

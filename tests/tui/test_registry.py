@@ -169,7 +169,7 @@ HARD_CODED = re.compile(
     rf"(?:^|[;:,(] ?){KEY}(?: [a-z]+s\b| and [-+] |\)| can | in | on )|[;:] {KEY}$"
 )
 """A key and what it does, as texts name it: ``L shows it``, ``(L)``."""
-FIXED_ESC = {"deletion.py", "confirm.py", "list_view.py", "welcome.py", "app.py"}
+FIXED_ESC = {"deletion.py", "confirm.py", "list_view.py", "welcome.py", "app.py", "prompt.py"}
 """There it is a field's or a menu's own key, or nobody has settings yet: it can't be another."""
 ELSEWHERE = {"command_registry.py", "commands.py", "keys.py", "themes.py"}
 

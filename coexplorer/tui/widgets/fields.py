@@ -40,7 +40,11 @@ from coexplorer.tui.widgets.field import MOST_CHARACTERS, Field, go_on
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.written import is_text, join_lines, read_lines
 
-_ACTIONS = map_actions(TextArea.BINDINGS) | {"ctrl+underscore": "undo"}
+_ACTIONS = map_actions(TextArea.BINDINGS) | {
+    "ctrl+underscore": "undo",
+    "ctrl+home": "go_to_start",
+    "ctrl+end": "go_to_end",
+}
 """Ctrl-Z is the shell's, here as everywhere; Ctrl-_ is what line editors undo with."""
 
 
@@ -70,6 +74,14 @@ class DescriptionArea(TextArea):
                 event.stop()
                 event.prevent_default()
                 self.put_in(char)  # what joins emoji and letters is no printable key to Textual
+
+    def action_go_to_start(self) -> None:
+        """Go to the first character."""
+        self.move_cursor((0, 0))
+
+    def action_go_to_end(self) -> None:
+        """Go behind the last character."""
+        self.move_cursor(self.document.end)
 
     async def _on_paste(self, event: events.Paste) -> None:
         """Put what is pasted in at the cursor, with its lines, as text alone."""
