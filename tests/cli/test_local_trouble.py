@@ -376,7 +376,8 @@ def test_catalog_with_flipped_bytes_heals(known: Program, seed: int, first: int 
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE asset SET name = CAST(x'ff80fe' AS TEXT)",
+        "UPDATE asset SET name_spelled = CAST(x'ff80fe' AS TEXT)",
+        "UPDATE asset SET name_folded = CAST(x'ff80fe' AS TEXT), name_spelled = NULL",
         "UPDATE asset SET tags = 'no json'",
         "UPDATE asset SET tags = '{}'",
         "UPDATE asset SET id = CAST(x'c328' || id AS TEXT)",
