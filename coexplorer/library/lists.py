@@ -166,7 +166,7 @@ def _read_column(text: str) -> list[Named] | None:
     if head is None or not _find_columns(head.cells):
         return None
     first = next(rows, None)
-    if first is None:  # what a list of ours without a row is
+    if first is None:  # how one of our lists without a row looks
         return [Named((head.cells[0],), head.line, may_be_none=True)]
     if not is_whole_id(first.cells[0]):
         raise _mistake(

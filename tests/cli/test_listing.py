@@ -349,7 +349,7 @@ def test_strangers_text_reaches_no_terminal(program: Program) -> None:
         assert all(char.isprintable() or char == "\n" for char in out)
     assert program.ok("show", THEIRS, "--json").json[0]["name"] == evil
     row = program.ok("ls", f"id:{THEIRS}", "--tsv").lines[1].split("\t")
-    assert row[1].replace("\\n", "\n") == evil
+    assert row[1] == r"evil\x1b]0;owned\x07\u202e\nname"
 
 
 def test_stats_duplicates_and_lineage(program: Program) -> None:
