@@ -1,5 +1,5 @@
 # A newcomer needs two commands: `make demo` (look at it) and `make test` (everything that must pass).
-# Each target makes what it stands on; stamp files keep a second call fast.
+# Each target builds what it depends on; stamp files keep a second call fast.
 
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -390,7 +390,7 @@ _TROUBLES: Final = {
     errno.EMFILE: _FULL_TABLE,
     errno.ENFILE: _FULL_TABLE,
     errno.EIO: ("its disk can't be read or written", "check the disk"),
-    errno.ESTALE: ("its network disk has lost it", "mount that disk anew"),
+    errno.ESTALE: ("its network disk has lost it", "mount that disk again"),
     errno.ENOENT: ("it is not there", "see whether its folder is there"),
     errno.ENOTDIR: ("part of its path is a file, not a folder", "move that file away"),
     errno.EISDIR: ("it is a folder, not a file", "move that folder away"),

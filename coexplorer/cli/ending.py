@@ -1,4 +1,4 @@
-"""How a run ends that something went wrong in: one sentence, and the exit code that says it."""
+"""How a failed run ends: one sentence, and the exit code that says it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from coexplorer.models import Duplicates, Share, Stats
 
 _TOP = 12
-"""So many lines of each list are shown to people; other formats have all."""
+"""This many lines of each list are shown to people; other formats have all."""
 
 _MONTHS = 24
 _BAR_CELLS = 20
@@ -179,4 +179,4 @@ def duplicates_command(
             [(f"  {first}", *rest) for first, *rest in cells],
         )
     if not groups:
-        click.echo("No two assets look like the same.")
+        click.echo("No two assets look the same.")

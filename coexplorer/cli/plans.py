@@ -317,7 +317,7 @@ def print_plan(plan: Plan, style: Format) -> None:
 
 
 def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
-    """Return a plan as a diff an asset, in at most `shown` assets."""
+    """Return a plan as a diff for each asset, for at most `shown` assets."""
     todo = plan.todo if shown is None else plan.todo[:shown]
     lines = [line for item in todo for line in _describe_item(item)]
     if len(plan.todo) > len(todo):

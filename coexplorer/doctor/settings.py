@@ -1,4 +1,4 @@
-"""The settings: are they right, and whom do they mean?"""
+"""The settings: are they right, and which platform and user do they name?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes a change back: a draft for each entry of it that something is left of. Pure."""
+"""What takes a change back: one draft for each of its entries that still has an effect. Pure."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.cli.schema import ASSET
+from coexplorer.tui.columns import COLUMN_BY_ID
 from tests.support.program import Program
 from tests.support.server import (
     COMBINED,
@@ -453,3 +454,13 @@ def test_never_used_is_before_every_date(program: Program) -> None:
         program.ok("ls", "used:<-180d", "--ids").lines
     )
     assert program.ok("ls", "used:never", "--ids").lines != []
+
+
+@pytest.mark.parametrize("column", sorted(COLUMN_BY_ID))
+def test_ls_knows_each_column_that_the_app_can_be_told_to_show(
+    program: Program, column: str
+) -> None:
+    program.ok("config", "set", "columns", column)
+    chosen = program.ok("ls", "--columns", "last_used" if column == "used" else column)
+    head = program.ok("ls").out.splitlines()[0]
+    assert chosen.out.splitlines()[0].strip() in head

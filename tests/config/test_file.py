@@ -2,12 +2,20 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coexplorer.api.trust import build_tls
 from coexplorer.cli.exits import code_of
-from coexplorer.config.file import Profile, load_config_file
+from coexplorer.config.file import (
+    ConfigFile,
+    Profile,
+    find_setting,
+    list_settings,
+    load_config_file,
+    parse_config,
+)
 from coexplorer.config.paths import Paths, find_paths
 from coexplorer.config.settings import load_settings
 from coexplorer.config.write import (
@@ -243,3 +251,24 @@ def test_a_file_that_cannot_be_written_is_trouble_of_this_machine(paths: Paths) 
     with pytest.raises(FileTrouble) as caught:
         save_columns(paths, ["name"])
     assert code_of(caught.value) == 9
+
+
+def test_every_setting_is_listed_as_it_is_read() -> None:
+    """`config list`, `get` and `set` know what the parser knows."""
+    profile: dict[str, Any] = {}
+    for name in Profile.__struct_fields__[1:]:
+        profile[name] = {"raw": "tag:raw"} if name == "views" else "https://acme.example"
+    profile |= {"dialect": "legacy"}
+    table: dict[str, Any] = {"profiles": {"acme": profile}}
+    for name in set(ConfigFile.__struct_fields__) - {"profiles", "warnings"}:
+        table[name] = {"columns": ["name"], "keys": {"asset.archive": ["a"]}}.get(
+            name, {"f5": "refresh"} if name == "actions" else "acme"
+        )
+    config = parse_config(table)
+    assert not config.warnings, "a row of ConfigFile or Profile that the parser does not know"
+    listed = dict(list_settings(config))
+    for name in set(table) - {"profiles"}:
+        assert any(key.split(".")[0] == name for key in listed), f"{name} is not in list_settings"
+    for name in profile:
+        assert any(key.startswith(f"profiles.acme.{name}") for key in listed), name
+    assert all(find_setting(key) for key in listed)

@@ -1,11 +1,13 @@
 """Each fault as a client sees it, over real connections to a real server."""
 
+import inspect
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from coexplorer.demo import faults
 from coexplorer.demo.faults import (
     FaultKind,
     FaultMiddleware,
@@ -24,6 +27,7 @@ from coexplorer.demo.faults import (
     parse_script,
 )
 from coexplorer.demo.server import DemoServer
+from tests.support.pages import ROOT
 from tests.support.patience import stretched
 from tests.support.server import RAW
 
@@ -324,6 +328,14 @@ def test_removed_rule_strikes_no_more() -> None:
     plan.wait_struck(rule)
     with pytest.raises(TimeoutError, match="the status struck 1 times, not 2"):
         plan.wait_struck(rule, 2, timeout_s=0.01)
+
+
+@pytest.mark.parametrize("kind", sorted(set(FaultKind) - {FaultKind.STATUS}))
+def test_each_fault_is_done_and_described(kind: FaultKind) -> None:
+    done = [Path(inspect.getfile(each)).read_text("utf-8") for each in (FaultMiddleware, FaultPlan)]
+    assert any(f"FaultKind.{kind.name}" in code.split("class FaultKind")[-1] for code in done)
+    assert f"``{kind}``" in (faults.__doc__ or ""), "say what it does at the head of the package"
+    assert f"`{kind}`" in (ROOT / "docs" / "embedded.md").read_text("utf-8")
 
 
 def test_script_reads_as_the_same_rules() -> None:

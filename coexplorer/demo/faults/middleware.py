@@ -202,6 +202,8 @@ def _find_kind(body: str) -> bytes:
 
 def _break_paging(rule: Rule, reply: Reply) -> Reply:
     """Have a search reply say that there is more, with the previous token or with none."""
+    if rule.kind not in {FaultKind.SAME_TOKEN, FaultKind.NO_TOKEN}:
+        raise NotImplementedError(rule.kind)
     try:
         page = json.loads(reply.body)
     except ValueError:

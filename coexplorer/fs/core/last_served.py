@@ -1,8 +1,8 @@
-"""What any process was last shown of each file: what a copy that comes back was made from. Pure.
+"""What any process was last shown of each file: what a copy that comes back was made from.
 
-Who copies a file out of the mount, edits the copy and copies it back has it written by a program
-that never read the file. If somebody else changed it meanwhile, and nobody has read that here, the
-copy is merged with what was read last.
+Pure, but for the clock. Who copies a file out of the mount, edits the copy and copies it back has
+it written by a program that never read the file. If somebody else changed it meanwhile, and nobody
+has read that here, the copy is merged with what was read last.
 """
 
 from __future__ import annotations

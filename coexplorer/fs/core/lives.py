@@ -1,4 +1,4 @@
-"""Which inode a file has: another one for each text. Pure.
+"""Which inode a file has: another one for each text. Pure, but for the clock.
 
 The kernel keeps a file's pages and its size by its inode, and reads no further than that size. So
 an inode whose text changed under a reader would give it one text cut at the length of the other, or

@@ -1,4 +1,7 @@
-"""What the mount reports about itself, line by line, as a file that can be followed. Pure."""
+"""What the mount reports about itself, line by line, as a file that can be followed.
+
+Pure, but for the clock.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""When what the platform has was first seen here: the times of closed, clean files. Pure."""
+"""When what the platform has was first seen here: the times of closed, clean files.
+
+Pure, but for the clock.
+"""
 
 from __future__ import annotations
 
