@@ -1,7 +1,8 @@
 """coexplorer: Code Ocean data assets from a terminal.
 
 Layers, top to bottom (imports go down only; import-linter holds it):
-cli; tui and fs; library; api, catalog and demo; config; query, names and assets; models; errors.
+cli; doctor; tui and fs; library; api, catalog and demo; config; asset_body; query, names, assets,
+text, written, cells and folders; lenient_json; errors; models; fields.
 """
 
 __version__ = "0.1.0"

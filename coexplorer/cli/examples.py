@@ -63,7 +63,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer lineage 6b2be3dc --tree --depth 5", "over five steps"),
         ("coexplorer lineage 6b2be3dc --mermaid", "a flowchart for a Markdown page"),
     ),
-    "sync": (("coexplorer sync", "read all assets anew"),),
+    "sync": (("coexplorer sync", "read all assets again"),),
     "log": (
         ("coexplorer log -n 5", "the last five changes"),
         ("coexplorer log 12", "what happened to each asset of change 12"),

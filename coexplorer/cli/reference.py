@@ -43,15 +43,15 @@ follows it, or nothing does. When a line is unknown or fits several assets, each
 with its number, and nothing is done; the same happens when a list can be read in two ways: a quote
 is not closed, a row has two ids or more cells than titles, a key is in an object twice.
 
-An empty list is reported: what changes or waits for assets ends with 4 then, for what should have
-written the list may have failed. A standard input that is closed is an error.
+An empty list is reported: what changes or waits for assets ends with 4 then, because the command
+that feeds the list may have failed. A standard input that is closed is an error.
 
 What `--query` selects is judged by the query again when each asset is read, right before
 it is changed; what no longer fits is left out and named. Before that, all assets are read again if
 that was not done within the last minute (or ten times as long as it takes); else only what the
-platform itself finds for the query. `--refresh` reads all assets anew in any case. Whether an asset
-is archived, mine, shared or a favorite is only told by searches, so of `is:mine`, `is:shared` and
-`is:favorite` nothing newer is known than from that reading.
+platform itself finds for the query. `--refresh` reads all assets again in any case. Only searches
+tell whether an asset is archived, mine, shared or a favorite, so `is:mine`, `is:shared` and
+`is:favorite` are only as fresh as that reading.
 """
 
 

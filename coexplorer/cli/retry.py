@@ -54,7 +54,7 @@ def retry_command(
     """Send changes again that could not be sent: all that wait, or ENTRY of the log.
 
     What was refused, what you stopped, and every delete is sent only when you name it. Nothing to
-    send is no failure. What a later change asks for otherwise is left to that one.
+    send is no failure. Whatever a later change also sets is left to that change.
     """
     if batch is not None:
         if entries:
