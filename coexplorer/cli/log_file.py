@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
@@ -25,7 +26,8 @@ class _LogFile(logging.FileHandler):
             self.told = True
             error = sys.exc_info()[1]
             reason = explain_os(error)[0] if isinstance(error, OSError) else "it does not fit in it"
-            warn(f"the log {self.baseFilename} can't be written: {reason}")
+            with contextlib.suppress(OSError):  # where it is told may be full, too
+                warn(f"the log {self.baseFilename} can't be written: {reason}")
 
 
 def start_log(path: Path) -> None:

@@ -118,7 +118,8 @@ class WelcomeApp(TerminalApp[Settings | Answer], inherit_bindings=False):
             self._skipped -= 1
             return True
         line = find_word(event)
-        given = find_given(line)
+        # A key that acts, such as ctrl+u, does so first; what it is pressed before is typed then.
+        given = find_given(line if line.isprintable() else "")
         if not given.platform and not given.token:
             return False
         self._skipped = len(line) - 1

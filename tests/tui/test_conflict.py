@@ -228,7 +228,7 @@ async def test_who_changed_it_is_said_whole_however_long_the_name_is(
         server.store.update(OUTSIDE, description="theirs")
         await app.type("mine")
         await app.press("ctrl+s")
-        await app.until_shown("The description of recording", " was changed elsewhere ─")
+        await app.until_shown("The description of record", " was changed elsewhere ─")
 
 
 def test_several_changes_of_the_same_user_are_named_in_the_plural() -> None:

@@ -410,7 +410,7 @@ def test_a_first_start_signs_in_by_pasting(server: DemoServer, at_once: bool) ->
             session.write("\r")
             session.wait_for("make one in your account")
             session.write(token)
-            session.wait_for("•" * (len(server.users[0].token) + 2))
+            session.wait_for("•" * len(server.users[0].token))
             session.write("\r")
         session.wait_for("open data")
         session.write("/\x1b[200~atlas\x1b[201~\r")

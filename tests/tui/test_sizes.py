@@ -36,7 +36,7 @@ async def show_conflict(app: Running) -> None:
     app.server.store.update(OUTSIDE, name="open data theirs")
     await app.type(" mine")
     await app.press("enter")
-    await app.until_shown("changed elsewhere", "t theirs", "m mine")
+    await app.until_shown("was changed", "t theirs", "m mine")
     await app.until_shown("open data theirs", "open data mine")
 
 

@@ -213,6 +213,8 @@ class MetadataFile:
         inode: The inode that its name has at the moment.
         buffer: The newest; None while nobody has it open for writing and nothing is unsent.
         saves: How many saves of it were begun.
+        emptied_at: How many of them were begun when it was last emptied. The kernel tells of the
+            end of a close after the program has gone on, so others may have saved by then.
         writers: Open descriptions that can write; an unlinked file counts its own.
         closing: Those of them that are being closed, and wait for the platform.
         read_beside: It was read while it was written: a private mmap of that may have put another
@@ -226,6 +228,7 @@ class MetadataFile:
     inode: Inode
     buffer: Buffer | None = None
     saves: int = 0
+    emptied_at: int = 0
     hidden_until: float | None = None
     detached: bool = False
     writers: int = 0

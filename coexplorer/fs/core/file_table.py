@@ -348,6 +348,7 @@ class FileTable:
             for each in others:
                 each.own = old
             file.buffer = old.begin_anew()
+            file.emptied_at = file.saves
             file.buffer.mtime_ns = time.time_ns()
             self._sizes.forget_kept(node.slot, file.part)
             # The kernel's pages of this inode may have parts of both.
@@ -366,6 +367,8 @@ class FileTable:
         version = buffer.version
         self._sizes.forget_kept(node.slot, file.part)
         buffer.resize(size)
+        if not size:
+            file.emptied_at = file.saves
         if buffer.version != version:
             buffer.mtime_ns = time.time_ns()
 

@@ -202,7 +202,7 @@ class Writeback:
         return self._attempts.start(run)
 
     async def _save_after_wait(self, node: Node, file: MetadataFile, base: bytes) -> None:
-        first, saves, kept = file.buffer, file.saves, None
+        first, kept = file.buffer, None
         version = -1 if first is None else first.version
         if first is not None:
             kept = await self._queue.keep_content(node, file, first, base, WAITS)
@@ -219,7 +219,7 @@ class Writeback:
             if not is_same:
                 if not file.writers:
                     self.save_later(node, file, base)
-            elif buffer.is_empty_wait and file.saves != saves:
+            elif buffer.is_empty_wait and file.saves != file.emptied_at:
                 buffer.dirty = False  # a text was closed since: it has the last word
                 self._volume.files.tidy(file)
             else:
