@@ -7,6 +7,7 @@ import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.asset import Role, StoredAsset
+from coexplorer.demo.hooks import Gate
 from coexplorer.demo.server import DemoServer
 from coexplorer.library.bulk import CONCURRENCY
 from coexplorer.library.entries import State
@@ -255,26 +256,32 @@ async def test_what_a_search_has_marked_must_be_in_it_still(
         assert AssetId(COMBINED) in marks.fits
 
 
+async def retry_what_was_stopped(app: Running, server: DemoServer) -> list[Gate]:
+    """Stop a plan after 8 of 20, and retry the rest from the log; return its requests, held."""
+    gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
+    await tag_all(app)
+    await gates[0].arrived()
+    await app.press("escape")
+    for gate in gates:
+        await gate.arrived()
+        gate.release()
+    await app.until_shown("stopped: 8 done, 12 not sent")
+    await app.press("escape", "L")
+    await app.until_shown("12 stopped")
+    gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
+    await app.press("r")
+    for gate in gates:
+        await gate.arrived()
+    return gates
+
+
 @pytest.mark.parametrize("key", ["escape", "q"])
 async def test_a_retry_from_the_log_stops_as_any_other_run_does(
     server: DemoServer, settings: Settings, key: str
 ) -> None:
     add_assets(server)
     async with running_app(server, settings) as app:
-        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
-        await tag_all(app)
-        await gates[0].arrived()
-        await app.press("escape")
-        for gate in gates:
-            await gate.arrived()
-            gate.release()
-        await app.until_shown("stopped: 8 done, 12 not sent")
-        await app.press("escape", "L")
-        await app.until_shown("12 stopped")
-        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
-        await app.press("r")
-        for gate in gates:
-            await gate.arrived()
+        gates = await retry_what_was_stopped(app, server)
         await app.until_shown("Esc stop")
         await app.press(key)
         await app.until_shown("stopping after the requests on their way")
@@ -290,20 +297,7 @@ async def test_a_retry_that_is_cut_off_leaves_a_log_that_agrees_with_itself(
 ) -> None:
     add_assets(server)
     async with running_app(server, settings) as app:
-        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
-        await tag_all(app)
-        await gates[0].arrived()
-        await app.press("escape")
-        for gate in gates:
-            await gate.arrived()
-            gate.release()
-        await app.until_shown("stopped: 8 done, 12 not sent")
-        await app.press("escape", "L")
-        await app.until_shown("12 stopped")
-        gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
-        await app.press("r")
-        for gate in gates:
-            await gate.arrived()
+        gates = await retry_what_was_stopped(app, server)
         await app.press("escape", "escape", "escape")
         for gate in gates:
             gate.release()
