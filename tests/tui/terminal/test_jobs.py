@@ -399,7 +399,7 @@ NUMBERS = [
 ]
 
 
-TRIES = 60
+TRIES = 200
 """So often the program is asked to quit."""
 
 
@@ -415,8 +415,8 @@ def run_with_signal(script: Path, mode: bytes, number: int, when: str, struck: P
                     break
                 session.write("q")  # what is typed around a stop is thrown away
                 session.wait_quiet(quiet_s=0.3)
-            else:  # it must end, and clean up, anyway
-                session.kill(signal.SIGTERM)
+            else:
+                pytest.fail(f"no end by q after {number} at {mode!r}:\n{session.text()}")
         session.wait_exit()
         assert session.modes_left_on() == [], (mode, number, when)
         assert session.is_cooked(), (mode, number, when)
@@ -451,4 +451,4 @@ def test_a_signal_at_any_mode_that_is_set_or_taken_back_leaves_none_on(
         session = run(mode, number, struck)
         assert struck.exists(), mode
         # At the very end the exit code is decided already.
-        assert session.status in (0, 128 + number, -number, 128 + signal.SIGTERM), (mode, number)
+        assert session.status in (0, 128 + number, -number), (mode, number)
