@@ -335,7 +335,14 @@ class FileUrls(msgspec.Struct, frozen=True):
 
 
 class MetadataField(msgspec.Struct, frozen=True):
-    """A field of the deployment's custom metadata schema (``GET custom_metadata``)."""
+    """A field of the deployment's custom metadata schema (``GET custom_metadata``).
+
+    Attributes:
+        type: ``string``, ``number`` or ``date``; what else a platform says counts as text.
+        minimum: The lowest number that is allowed, of a date in epoch seconds; None: any.
+        maximum: The highest one.
+        multiple: It takes several values.
+    """
 
     name: str
     type: str = "string"
@@ -343,7 +350,9 @@ class MetadataField(msgspec.Struct, frozen=True):
     units: str = ""
     category: str = ""
     multiple: bool = False
-    allowed_values: tuple[str, ...] = ()
+    allowed_values: tuple[str | int | float, ...] = ()
+    minimum: int | float | None = None
+    maximum: int | float | None = None
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

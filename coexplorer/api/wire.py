@@ -19,6 +19,7 @@ from coexplorer.api.splitting import split_page
 from coexplorer.assets import asset_from_json, parse_asset, read_object
 from coexplorer.fields import FIELDS, FieldKind, same_value
 from coexplorer.lenient_json import decode_exactly, decode_json, encode_json
+from coexplorer.metadata import parse_date, parse_number
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -296,11 +297,15 @@ def parse_metadata_schema(body: bytes) -> tuple[MetadataField, ...]:
         ValueError: It is not a JSON object.
     """
     fields = decode_reply(body).get("fields")
-    return tuple(
+    found = [
         _metadata_field(item)
         for item in (fields if isinstance(fields, list) else ())
-        if isinstance(item, dict) and isinstance(item.get("name"), str)
-    )
+        if isinstance(item, dict) and isinstance(item.get("name"), str) and item["name"]
+    ]
+    return tuple({field.name: field for field in found}.values())
+
+
+_METADATA_TYPES: Final = ("string", "number", "date")
 
 
 def _metadata_field(item: dict[str, object]) -> MetadataField:
@@ -308,23 +313,51 @@ def _metadata_field(item: dict[str, object]) -> MetadataField:
         value = item.get(key)
         return value if isinstance(value, str) else ""
 
+    kind = text("type").lower()
+    kind = kind if kind in _METADATA_TYPES else "string"
     category = item.get("category")
     if isinstance(category, dict):
         category = category.get("name")
+    limits = item.get("range")
+    low, high = (
+        (_limit(limits.get("min")), _limit(limits.get("max")))
+        if isinstance(limits, dict)
+        else (None, None)
+    )
     values = item.get("allowed_values")
+    allowed = [
+        _allowed_value(kind, value)
+        for value in (values if isinstance(values, list) else ())
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+    ]
     return MetadataField(
         name=text("name"),
-        type=text("type") or "string",
-        required=item.get("required") is True,
+        type=kind,
+        required=item.get("required") in (True, "true"),
         units=text("units"),
         category=category if isinstance(category, str) else "",
-        multiple=item.get("multiple") is True,
-        allowed_values=tuple(
-            str(value)
-            for value in (values if isinstance(values, list) else ())
-            if value is not None
-        ),
+        multiple=item.get("multiple") in (True, "true"),
+        allowed_values=tuple(dict.fromkeys(allowed)),
+        minimum=low,
+        maximum=high,
     )
+
+
+def _limit(value: object) -> int | float | None:
+    """Read one end of a range; a number may come as text."""
+    if isinstance(value, str):
+        return parse_number(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _allowed_value(kind: str, value: str | float) -> str | int | float:
+    """Read an allowed value as assets have it, in whatever type the schema has it."""
+    if kind == "string":
+        return value if isinstance(value, str) else str(value)
+    if not isinstance(value, str):
+        return value
+    number = parse_date(value) if kind == "date" else parse_number(value)
+    return value if number is None else number
 
 
 def decode_exact_reply(body: bytes) -> dict[str, object]:

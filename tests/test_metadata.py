@@ -1,0 +1,156 @@
+"""Typed values of custom metadata: text ↔ value."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coexplorer.metadata import (
+    MetadataMistake,
+    MetadataSchema,
+    describe_field,
+    find_mistake,
+    parse_date,
+    read_value,
+    show_date,
+    show_value,
+)
+from coexplorer.models import MetadataField
+
+TEXT = MetadataField("genotype")
+SEX = MetadataField("sex", allowed_values=("F", "M"))
+AGE = MetadataField("age", "number", units="days", minimum=0, maximum=40_000)
+DAY = MetadataField("session date", "date", minimum=1_577_836_800)
+PLATE = MetadataField("plate", "number", allowed_values=(6, 12, 24))
+PEOPLE = MetadataField("people", multiple=True, allowed_values=("Lind, Jonas", "Ann", 'O"Hara'))
+DEPTHS = MetadataField("depths", "number", multiple=True, units="µm")
+EVERY = (TEXT, SEX, AGE, DAY, PLATE, PEOPLE, DEPTHS, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "value"),
+    [
+        (TEXT, " Ai14, wt ", "Ai14, wt"),
+        (TEXT, "12", "12"),
+        (SEX, "F", "F"),
+        (AGE, "112", 112),
+        (AGE, "112 days", 112),
+        (AGE, "1.5e2days", 150.0),
+        (DAY, "2024-03-01", 1_709_251_200),
+        (DAY, "2024-3-1", 1_709_251_200),
+        (DAY, "2024-03-01T14:30Z", 1_709_303_400),
+        (DAY, "2024-03-01 14:30:05", 1_709_303_405),
+        (DAY, "1709251200", 1_709_251_200),
+        (PLATE, "12", 12),
+        (PEOPLE, "Ann", ["Ann"]),
+        (PEOPLE, '"Lind, Jonas", Ann, ', ["Lind, Jonas", "Ann"]),
+        (PEOPLE, "Lind, Jonas", ["Lind, Jonas"]),
+        (DEPTHS, "10, 20.5 µm", [10, 20.5]),
+        (None, "anything, at all", "anything, at all"),
+    ],
+)
+def test_text_is_read_as_its_field_says(
+    field: MetadataField | None, text: str, value: object
+) -> None:
+    read = read_value(field, text)
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        (SEX, "female", "must be one of F, M, not 'female'"),
+        (SEX, "", "must be one of F, M, and can't be empty"),
+        (AGE, "old", "must be a number (0 to 40,000 days), not 'old'"),
+        (AGE, "-1", "must be 0 to 40,000 days, not '-1'"),
+        (AGE, "1e400", "must be a number (0 to 40,000 days), not '1e400'"),
+        (AGE, "nan", "must be a number (0 to 40,000 days), not 'nan'"),
+        (DAY, "1.3.2024", "must be a date such as 2024-03-01, not '1.3.2024'"),
+        (DAY, "2024-02-30", "must be a date such as 2024-03-01, not '2024-02-30'"),
+        (DAY, "2019-12-31", "must be 2020-01-01 or later, not '2019-12-31'"),
+        (PLATE, "13", "must be one of 6, 12, 24, not '13'"),
+        (PEOPLE, "Ann, Bob", """must be among Lind, Jonas, Ann, O"Hara, not 'Bob'"""),
+        (DEPTHS, "10, deep", "must be a number, not 'deep'"),
+    ],
+)
+def test_a_mistake_names_what_is_allowed(field: MetadataField, text: str, said: str) -> None:
+    with pytest.raises(MetadataMistake) as raised:
+        read_value(field, text)
+    assert str(raised.value) == said
+
+
+def test_values_are_shown_as_dates_and_with_units() -> None:
+    assert show_value(DAY, 1_709_251_200) == "2024-03-01"
+    assert show_value(DAY, 1_709_303_405) == "2024-03-01T14:30:05Z"
+    assert show_value(DAY, 1_709_251_200.5) == "1709251200.5"
+    assert show_value(DAY, 1e300) == "1e300"
+    assert show_value(AGE, 112, units=True) == "112 days"
+    assert show_value(AGE, "unknown", units=True) == "unknown"
+    assert show_value(DEPTHS, [10, 20.5], units=True) == "10 µm, 20.5 µm"
+    assert show_value(PEOPLE, ["Lind, Jonas", "Ann"]) == '"Lind, Jonas", Ann'
+    assert show_value(None, True) == "true"
+    assert show_value(None, {"a": [1]}) == '{"a":[1]}'
+
+
+def test_a_field_is_described_with_what_it_takes() -> None:
+    said = [describe_field(field) for field in (TEXT, SEX, AGE, DAY, PEOPLE, DEPTHS)]
+    assert said == [
+        "text",
+        "one of F, M",
+        "number, 0 to 40,000 days",
+        "date, 2020-01-01 or later",
+        'any of Lind, Jonas, Ann, O"Hara',
+        "number in µm; several",
+    ]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(max_size=6)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(EVERY), JSON.filter(lambda value: value is not None))
+def test_what_is_shown_and_not_touched_stays_as_it_is(
+    field: MetadataField | None, value: object
+) -> None:
+    assert read_value(field, show_value(field, value), value) is value
+    assert read_value(field, show_value(field, value, units=True), value) is value
+
+
+VALUES = st.one_of(
+    st.tuples(st.just(AGE), st.integers(0, 40_000) | st.floats(0, 40_000)),
+    st.tuples(st.just(DAY), st.integers(1_577_836_800, 4_000_000_000)),
+    st.tuples(
+        st.just(PEOPLE), st.lists(st.sampled_from(PEOPLE.allowed_values), min_size=1, unique=True)
+    ),
+    st.tuples(st.just(SEX), st.sampled_from(SEX.allowed_values)),
+)
+
+
+@given(VALUES)
+def test_what_is_shown_is_read_back_without_knowing_what_was_there(
+    one: tuple[MetadataField, object],
+) -> None:
+    field, value = one
+    assert read_value(field, show_value(field, value)) == value
+    assert not find_mistake(field, value)
+
+
+@given(st.integers(-62_135_596_800, 253_402_300_799))
+def test_a_shown_date_is_read_as_the_same_second(seconds: int) -> None:
+    assert parse_date(show_date(seconds)) == seconds
+
+
+def test_a_key_that_does_not_exist_is_told_with_what_is_like_it() -> None:
+    schema = MetadataSchema((MetadataField("subject id"), AGE))
+    assert schema.find("age") is AGE
+    assert schema.find("Subject_ID") is None
+    assert schema.find_like("Subject_ID") == ("subject id",)
