@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from coexplorer.cli.quiet import be_quiet
+from coexplorer.cli.spelling import choose
 from coexplorer.cli.values import FilledPath
 
 if TYPE_CHECKING:
@@ -104,3 +105,4 @@ def _take(ctx: click.Context, option: click.Parameter, value: Any) -> None:
     if before not in {None, value}:
         raise click.UsageError(f"{option.opts[0]} is given twice: {before} and {value}")
     setattr(ctx.obj, name, value)
+    choose({each: getattr(ctx.obj, each) for each in GLOBAL})

@@ -13,6 +13,7 @@ from coexplorer.cli.format import moment_text, plural
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.schema import ENTRY, OUTCOME, entry_values, outcome_values
 from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.spelling import spell
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import NUMBER
 
@@ -153,7 +154,7 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
 
     waiting = [entry for entry in kept if entry.state not in UNASKED]
     if waiting:
-        click.echo(click.style("Waiting for you: coexplorer retry, or discard", bold=True))
+        click.echo(click.style(spell("Waiting for you: coexplorer retry, or discard"), bold=True))
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in waiting[:limit]])
         if len(waiting) > limit:
             print_line(f"… and {len(waiting) - limit:,} more (--limit)")
@@ -166,7 +167,9 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
     refused = sum(entry.state == "refused" for entry in kept)
     if refused:
         told = f"{plural(refused, 'change')} {'was' if refused == 1 else 'were'} refused"
-        print_line(f"{told}: coexplorer log --refused shows why, discard --refused gives up")
+        print_line(
+            f"{told}: coexplorer log --refused shows why, coexplorer discard --refused gives up"
+        )
         print_line("")
 
 

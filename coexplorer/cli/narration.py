@@ -19,6 +19,7 @@ from coexplorer.cli import exits
 from coexplorer.cli.format import count_text, size_text
 from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.screen import terminal_width
+from coexplorer.cli.spelling import spell
 from coexplorer.errors import (
     AmbiguousAsset,
     CoexplorerError,
@@ -47,12 +48,12 @@ def talks() -> bool:
 def note(text: str) -> None:
     """Say what is going on, if somebody is there to read it."""
     if talks():
-        _say(click.style(clean(text), dim=True))
+        _say(click.style(spell(clean(text)), dim=True))
 
 
 def warn(text: str) -> None:
     """Say what must not be overlooked."""
-    _say(f"coexplorer: {clean(text)}")
+    _say(f"coexplorer: {spell(clean(text))}")
 
 
 def warn_once(text: str) -> None:
@@ -84,13 +85,18 @@ def report_error(error: CoexplorerError, *, about: str = "") -> None:
     """
     if not _is_told(error.message) or about:
         sentence = clean(f"{about}: {error.message}" if about else error.message)
-        _say(f"{click.style('coexplorer:', fg='red')} {sentence}")
+        _say(f"{click.style('coexplorer:', fg='red')} {spell(sentence)}")
     if isinstance(error, QueryError) and error.text:
         for line in mark_place(error.text, error.start, error.end):
             click.echo(f"  {line}", err=True)
     report_details(error)
     if error.hint:
-        click.echo(f"  {clean(error.hint)}", err=True)
+        tell_hint(error.hint)
+
+
+def tell_hint(hint: str) -> None:
+    """Print what to do next, below the sentence that it belongs to."""
+    click.echo(f"  {spell(clean(hint))}", err=True)
 
 
 def report_details(error: CoexplorerError) -> None:

@@ -23,6 +23,7 @@ from coexplorer.cli.completion import complete_names
 from coexplorer.cli.format import size_text
 from coexplorer.cli.schema import Holds, RowKind, Values, encode
 from coexplorer.cli.screen import terminal_width
+from coexplorer.cli.spelling import spell
 from coexplorer.cli.table import Column, render_table
 from coexplorer.cli.values import OneOf
 from coexplorer.models import Asset, Membership, Record
@@ -353,7 +354,7 @@ class JsonWriter(contextlib.AbstractContextManager["JsonWriter"]):
 
 def print_line(text: str) -> None:
     """Print a line for people, with strangers' text in it made harmless."""
-    click.echo(clean(text))
+    click.echo(spell(clean(text)))
 
 
 def encode_asset(asset: Asset, membership: Membership | None) -> bytes:

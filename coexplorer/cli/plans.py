@@ -11,7 +11,7 @@ import click
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
-from coexplorer.cli.narration import Progress, confirm, report_details, warn
+from coexplorer.cli.narration import Progress, confirm, report_details, tell_hint, warn
 from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.schema import OUTCOME, PLAN, outcome_values, plan_values
@@ -170,7 +170,7 @@ def finish(
         print_rows(OUTCOME, map(outcome_values, report.results), style)
     tell_failures(report)
     if hint:
-        click.echo(f"  {clean(hint)}", err=True)
+        tell_hint(hint)
     code = report_code(report)
     if style is Format.TABLE and (code or not is_quiet()):
         line = summarize(report, way_back or f"coexplorer undo {report.batch_id}")
@@ -198,7 +198,7 @@ def tell_failures(report: BatchReport) -> None:
             if isinstance(result.error, EditConflict):
                 report_details(result.error)
         if hint:
-            click.echo(f"  {clean(hint)}", err=True)
+            tell_hint(hint)
     for result in report.applied:
         tell_left_alone(result)
         if result.differs:

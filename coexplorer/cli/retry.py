@@ -142,7 +142,7 @@ def is_open(batch: Batch, *, refused: bool) -> bool:
     raise Refused(
         f"nothing of change {batch.id} waits to be sent; a part of it was refused",
         hint=f"coexplorer log {batch.id} shows why;"
-        f" retry --batch {batch.id} --refused sends it again",
+        f" coexplorer retry --batch {batch.id} --refused sends it again",
     )
 
 
@@ -212,7 +212,8 @@ def _tell_nothing(kept: Sequence[Entry]) -> str:
         line += f"; {plural(deletes, 'delete')} {until}"
     for batch_id, stopped in count_stopped(kept).items():
         how = tell_stopped(kept, batch_id)
-        line += f"; change {batch_id} {how}, {stopped:,} not sent: retry --batch {batch_id}"
+        line += f"; change {batch_id} {how}, {stopped:,} not sent:"
+        line += f" coexplorer retry --batch {batch_id}"
     if refused := sum(entry.state == "refused" for entry in kept):
         were = "was" if refused == 1 else "were"
         line += f"; {plural(refused, 'change')} {were} refused: coexplorer log --refused"

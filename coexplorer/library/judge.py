@@ -231,7 +231,7 @@ def keep_unfit(entry: Entry, error: NoLongerFits) -> NoLongerFits:
     return NoLongerFits(
         error.message,
         hint=f"your edit is kept: coexplorer retry {entry.id} sends it anyway,"
-        f" discard {entry.id} throws it away",
+        f" coexplorer discard {entry.id} throws it away",
     )
 
 
