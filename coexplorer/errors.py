@@ -57,9 +57,11 @@ class CoexplorerError(Exception):
 
     Attributes:
         about: Id of the asset whose change failed, once that is known.
+        entry: The journal's number of that change, once it has one.
     """
 
     about: str = ""
+    entry: int | None = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

@@ -149,10 +149,13 @@ def _log_change(invocation: Invocation, change: int, style: Format) -> None:
 
 
 def _print_kept(kept: Sequence[Entry], limit: int) -> None:
-    """Print what waits for the user, and how much was stopped or refused, above all else."""
+    """Print what waits for the user, and how much was stopped or refused, above all else.
+
+    The newest first, as everywhere in the log; `kept` is as the journal has it, oldest first.
+    """
     from coexplorer.library.entries import UNASKED
 
-    waiting = [entry for entry in kept if entry.state not in UNASKED]
+    waiting = [entry for entry in reversed(kept) if entry.state not in UNASKED]
     if waiting:
         click.echo(click.style(spell("Waiting for you: coexplorer retry, or discard"), bold=True))
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in waiting[:limit]])

@@ -241,7 +241,7 @@ class Editor:
             error = await self._settle_failure(attempt, failure)
             if attempt.update_catalog is not None and not isinstance(error, NotFound):
                 await attempt.update_catalog()
-            error.about = entry.asset_id
+            error.about, error.entry = entry.asset_id, entry.id
             bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
             if error is not failure:
                 raise error from failure

@@ -107,3 +107,19 @@ def test_what_was_kept_is_merged_with_what_others_did_meanwhile(program: Program
     now = program.server.store.get(RAW)
     assert set(now.tags) == {*tags, "theirs", "later"}
     assert (now.name, now.description) == ("mine", "theirs")
+
+
+def test_what_waits_is_listed_with_the_newest_first_however_few_are_shown(
+    program: Program,
+) -> None:
+    program.ok("sync")
+    program.server.faults.add(503, "*", "**")
+    for asset in (RAW, DERIVED, OLD, RAW):
+        program("edit", asset, "--description", "later")
+
+    for options in ((), ("--entries",), ("-n", "2"), ("-n", "2", "--entries")):
+        log = program.ok("log", *options).out
+        waiting = log.partition("Waiting for you")[2].partition("\n\n")[0].splitlines()[2:]
+        numbers = [int(line.split()[0]) for line in waiting if line.split()[0].isdigit()]
+        assert numbers == [4, 3, 2][: len(numbers)]
+        assert len(numbers) == (2 if "-n" in options else 3)

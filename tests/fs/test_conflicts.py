@@ -107,6 +107,7 @@ IDS = {
             ),
             *("two_appends", "two_appends_one_shell", "two_seds", "two_blind"),
             *("remount", "discard", "retry", "stream", "held", "late"),
+            *("told theirs", "it's told (mine)"),
             *("vim_auto", "vim_yes", "vim_no"),
             *("vim_plain", "vim_backup", "vim_backup_yes", "nvim", "ed"),
             *("emacs", "emacs_copying", "emacs_precious", "emacs_plain"),
@@ -453,6 +454,35 @@ def test_discarding_or_sending_it_elsewhere_ends_a_conflict(mounted: Mounted, ve
     wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
     assert save(path, "mine after all\n") == 0
     assert there(mounted, verb) == "mine after all"
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "wins"),
+    [
+        ("told theirs", "or keep the platform's: coexplorer ", THEIRS),
+        ("it's told (mine)", "this: in this folder: ", "mine"),
+    ],
+)
+def test_the_report_of_a_conflict_has_the_commands_that_end_it(
+    mounted: Mounted, name: str, command: str, wins: str
+) -> None:
+    folder = mounted.asset(name)
+    change(mounted, name)
+    assert save(folder / "description.md", "mine\n") == errno.EBUSY
+
+    report = (folder / "error").read_text()
+    told = report.partition(command)[2].partition("\n")[0]
+    if wins == THEIRS:
+        done = mounted.cli(*shlex.split(told))
+    else:
+        done = mounted.run(f'cd "$A" && {told}', A=str(folder))
+
+    assert done.returncode == 0, (told, done)
+    wait_until(lambda: not (folder / "error").exists(), "no error any more")
+    assert there(mounted, name) == wins
+    assert look(folder / "description.md") == f"{wins}\n"
+    unsent = mounted.folder / ".coexplorer" / "unsent"
+    wait_until(lambda: not any(name in f.name for f in unsent.iterdir()), "nothing kept of it")
 
 
 def test_a_reader_that_has_it_open_keeps_its_text_over_a_failed_rename(mounted: Mounted) -> None:

@@ -5,11 +5,25 @@ from __future__ import annotations
 from coexplorer.fs.core.file_format import NAMES_OF_PARTS
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.kernel.inodes import Part
+from coexplorer.names import escape_name
+
+_LONGEST_TITLE = 60
 
 
 def name_save(part: Part) -> str:
     """Return what a save is called where it is reported."""
     return f"saving {NAMES_OF_PARTS[part].decode()}"
+
+
+def name_unsent(number: int, title: str, part: Part) -> str:
+    """Return the name of a text in ``.coexplorer/unsent/``.
+
+    Args:
+        number: Of its entry in the journal.
+        title: The asset's name in that entry; its id if it has none.
+        part: The file that it was to be.
+    """
+    return f"{number}-{escape_name(title)[:_LONGEST_TITLE]}.{NAMES_OF_PARTS[part].decode()}"
 
 
 def has_words(content: bytes, base: bytes, mine: bytes) -> bool:

@@ -10,12 +10,8 @@ from dataclasses import dataclass
 import trio
 
 from coexplorer.fields import FIELDS
-from coexplorer.fs.core.file_format import (
-    EDITABLE_PARTS,
-    FIELDS_OF_PARTS,
-    NAMES_OF_PARTS,
-    build_text,
-)
+from coexplorer.fs.core.failures import name_unsent
+from coexplorer.fs.core.file_format import EDITABLE_PARTS, FIELDS_OF_PARTS, build_text
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.inodes import Inode, Part, Place
@@ -161,8 +157,7 @@ class ControlFiles:
 
     def _build_unsent(self, entry: Entry, part: Part) -> UnsentText:
         inode = self._unsent_inodes.setdefault((entry.id, part), self.volume.inodes.take())
-        title = escape_name(entry.asset_name)[:_LONGEST_TITLE] or entry.asset_id
-        name = f"{entry.id}-{title}.{NAMES_OF_PARTS[part].decode()}"
+        name = name_unsent(entry.id, entry.asset_name or entry.asset_id, part)
         content = build_text(entry.mine, part) if entry.mine is not None else b""
         return UnsentText(name.encode(), inode, content, entry.at)
 
@@ -218,7 +213,6 @@ class ControlFiles:
         return sorted(f"{folder}/{escape_name(os.fsdecode(name))}" for folder, name in folders)
 
 
-_LONGEST_TITLE = 60
 MOST_STATUS_BYTES = 16 << 10
 _STATUS_BLOCK_BYTES = 512
 _STATUS_ROOM_BYTES = 100

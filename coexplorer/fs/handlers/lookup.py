@@ -105,17 +105,22 @@ class Lookup:
             search = self._searches.find(name)
             return None if search is None else self._stat.of_view(search.view)
         if parent in (Place.CONTROL, Place.UNSENT):
-            return self._find_control(parent, name, pid)
+            return await self._find_control(parent, name, pid)
         view, node = await self._find_link(parent, name)
         return None if node is None else self._stat.of_link(view, node, name)
 
-    def _find_control(self, parent: int, name: bytes, pid: int) -> pyfuse3.EntryAttributes | None:
+    async def _find_control(
+        self, parent: int, name: bytes, pid: int
+    ) -> pyfuse3.EntryAttributes | None:
         if parent == Place.CONTROL:
             place = Place.UNSENT if name == b"unsent" else CONTROL_FILES.get(name)
             if place == Place.STATUS:
                 return self._stat.of_status(pid, by_name=True)
             return None if place is None else self._stat.of_place(place)
         text = self._control.find_unsent(name)
+        if text is None and name[:1].isdigit():  # `error` names it; nobody need list it first
+            await self._control.list_unsent()
+            text = self._control.find_unsent(name)
         return None if text is None else self._stat.of_unsent(text)
 
     async def _find_link(self, parent: int, name: bytes) -> tuple[int, Node | None]:

@@ -262,6 +262,7 @@ class FailedWrites:
             fields = (FIELDS_OF_PARTS[part],)
             error = EditConflict(node.id, fields, base=base, mine=mine, theirs=theirs)
             error.message = entry.reason or error.message  # it knew who changed it
+            error.entry = entry.id
         failure = SaveFailure(errno_of(error), build_report(what, error))
         self._volume.failures.note(node, what, failure.report)
         self.journaled.add((node.slot, what))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 from coexplorer.errors import CoexplorerError, EditConflict
 from coexplorer.fields import Fields
+from coexplorer.fs.core.failures import name_unsent
+from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS
 
-_ABOUT_CONFLICTS = (
-    "combine the two texts below in the file, and save it;\n"
-    "or save yours again, now that you have opened this: it replaces the platform's;\n"
-    "or keep the platform's: coexplorer discard NUMBER (coexplorer log has the number)"
-)
+_PARTS = {field: part for part, field in FIELDS_OF_PARTS.items()}
 
 
 def build_report(what: str, error: CoexplorerError) -> str:
@@ -20,7 +20,7 @@ def build_report(what: str, error: CoexplorerError) -> str:
         error: Why it failed.
     """
     lines = [f"{what} failed: {error.message}"]
-    hint = _ABOUT_CONFLICTS if isinstance(error, EditConflict) else error.hint
+    hint = _tell_choice(error) if isinstance(error, EditConflict) else error.hint
     if hint:
         lines.append(f"what to do: {hint}")
     if isinstance(error, EditConflict):
@@ -30,6 +30,27 @@ def build_report(what: str, error: CoexplorerError) -> str:
             lines.extend(_version("you wrote", field, error.mine))
             lines.extend(_version("the platform has", field, error.theirs))
     return "\n".join(lines) + "\n"
+
+
+def _tell_choice(error: EditConflict) -> str:
+    """Name the three ways out of a conflict, each with its command."""
+    mine, theirs = "save it again", "coexplorer discard NUMBER (coexplorer log has the number)"
+    if error.entry is not None:
+        theirs = f"coexplorer discard {error.entry}"
+        copies = [_tell_copy(error, error.entry, field) for field in error.fields]
+        mine = f"in this folder: {' && '.join(copies)}"
+    return (
+        "combine the two texts below in the file, and save it;\n"
+        f"or have yours, now that you have opened this: {mine}\n"
+        f"or keep the platform's: {theirs}"
+    )
+
+
+def _tell_copy(error: EditConflict, number: int, field: str) -> str:
+    part = _PARTS[field]
+    kept = name_unsent(number, error.base.name or error.asset_id, part)
+    source = shlex.quote(f"../../.coexplorer/unsent/{kept}")
+    return f"cp {source} {NAMES_OF_PARTS[part].decode()}"
 
 
 def _version(who: str, field: str, fields: Fields) -> list[str]:
