@@ -10,7 +10,7 @@ import msgspec
 from coexplorer.catalog.inspection import find_damage, open_untouched
 from coexplorer.errors import JournalError
 from coexplorer.library.entries import PENDING, State
-from coexplorer.library.journal_file import tell_unusable
+from coexplorer.library.journal_file import EmptiedJournalError, ensure_not_emptied, tell_unusable
 from coexplorer.library.journal_schema import VERSION, NewerJournalError
 
 _SO = "nothing can be sent"
@@ -41,13 +41,18 @@ def inspect_journal(path: Path, *, limit_s: float) -> JournalFound | None:
         limit_s: How long to look for damage.
     """
     try:
-        if not path.stat().st_size:
-            return None
+        ensure_not_emptied(path)
         with open_untouched(path) as connection:
             return _look(connection, limit_s)
     except FileNotFoundError:
         return None
-    except (OSError, NewerJournalError, sqlite3.Error, UnicodeDecodeError) as error:
+    except (
+        OSError,
+        NewerJournalError,
+        EmptiedJournalError,
+        sqlite3.Error,
+        UnicodeDecodeError,
+    ) as error:
         return JournalFound(tell_unusable(path, error, so=_SO))
 
 

@@ -6,6 +6,7 @@ user wants to see what is not sent yet.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,9 +55,11 @@ class JournalFile:
         self._connection: sqlite3.Connection | None = None
         try:
             ensure_lockable(path)
-            path.touch(mode=0o600)
+            if not path.exists():
+                _create(path)
+            ensure_not_emptied(path)
             self._connection = _connect(path)
-        except (OSError, NewerJournalError, *_ERRORS) as error:
+        except (OSError, NewerJournalError, EmptiedJournalError, *_ERRORS) as error:
             if must_write:
                 raise tell_unusable(path, error) from error
             self.problem = tell_unusable(path, error, so="nothing can be changed")
@@ -125,6 +128,41 @@ def _again(problem: JournalError) -> JournalError:
 def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         connection.execute("ROLLBACK")
+
+
+class EmptiedJournalError(Exception):
+    """The file holds nothing, which no journal of ours ever does."""
+
+
+def _create(path: Path) -> None:
+    """Make a new journal, whole before it has its name: so what is empty has lost what it held."""
+    path = path.resolve()  # a link that leads nowhere yet
+    new = path.with_name(f"{path.name}.new-{os.getpid()}-{threading.get_ident()}")
+    try:
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        _connect(new).close()
+        try:
+            os.link(new, path)  # fails where another process was faster: its journal stays
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links
+            if not path.exists():
+                new.rename(path)
+    finally:
+        for each in ("", "-wal", "-shm"):
+            new.with_name(new.name + each).unlink(missing_ok=True)
+
+
+def ensure_not_emptied(path: Path) -> None:
+    """Check that the file, or the log beside it, holds anything.
+
+    Raises:
+        EmptiedJournalError: Neither does.
+        OSError: The file can't be looked at.
+    """
+    log = path.with_name(path.name + "-wal")
+    if not path.stat().st_size and not (log.exists() and log.stat().st_size):
+        raise EmptiedJournalError
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -221,7 +259,10 @@ def tell_unusable(path: Path, error: Exception, *, so: str = "nothing was sent")
             hint="update coexplorer; the journal is never rebuilt",
         )
     reason, remedy = explain_trouble(path, error)
-    if _is_damage(error):
+    if isinstance(error, EmptiedJournalError):
+        reason = "it is empty: something has taken what it held"
+        hint = "put a copy of it back if there is one; else remove it and its -wal file"
+    elif _is_damage(error):
         reason = "it is damaged"
         hint = "it may hold unsent changes: keep it, but move it and its -wal file away"
     elif isinstance(error, NoLocksError):

@@ -260,20 +260,28 @@ def test_what_is_said_of_a_home_without_locks_helps(
     assert "more" in known.server.store.get(RAW).tags
 
 
-@pytest.mark.parametrize("damage", [b"\0" * 100, b"garbage", b"SQLite format 3\0" + b"\xff" * 4000])
+@pytest.mark.parametrize(
+    "damage", [b"\0" * 100, b"garbage", b"SQLite format 3\0" + b"\xff" * 4000, b""]
+)
 def test_a_damaged_journal_is_told_with_the_way_out(known: Program, damage: bytes) -> None:
     known.ok("edit", RAW, "--add-tag", "before")
     known.server.log.clear()
     journal = find_journal()
-    with journal.open("r+b") as file:
-        file.write(damage)
+    if damage:
+        with journal.open("r+b") as file:
+            file.write(damage)
+    else:
+        os.truncate(journal, 0)
     listed = known.ok("ls", "--ids", "--offline")
     assert RAW in listed.lines
     for command in (("edit", RAW, "--add-tag", "x"), ("archive", RAW), ("log",), ("undo",)):
         done = known(*command)
         assert done.code == 9, done
-        assert "(it is damaged)" in done.err
-        assert "it may hold unsent changes: keep it, but move it and its -wal file" in done.err
+        if damage:
+            assert "(it is damaged)" in done.err
+            assert "it may hold unsent changes: keep it, but move it and its -wal file" in done.err
+        else:
+            assert "(it is empty: something has taken what it held)" in done.err
     assert [one for method in WRITES for one in known.server.requests(method)] == []
     for beside in journal.parent.glob(f"{journal.name}*"):
         if beside.is_file():

@@ -1,10 +1,12 @@
 """The journal: what is in it before and after a request, whoever dies."""
 
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -313,6 +315,25 @@ def test_file_that_is_no_journal_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="can't be used"):
         Journal(path, origin="cli")
     assert path.read_bytes().startswith(b"words")
+
+
+def test_a_journal_is_made_whole_and_an_empty_file_has_lost_what_it_held(tmp_path: Path) -> None:
+    path, link = tmp_path / "journal.sqlite3", tmp_path / "link"
+    link.symlink_to(path)
+    with ThreadPoolExecutor(8) as threads:  # all at once: one of them makes it
+        made = list(threads.map(lambda _: Journal(link, origin="cli"), range(8)))
+    for number, journal in enumerate(made, start=1):
+        journal.begin([DRAFT], title=f"edit {number}")
+    assert len(made[0].batches(limit=20)) == len(made)
+    for journal in made:
+        journal.close()
+    assert not list(tmp_path.rglob("*.new-*"))
+    os.truncate(path, 0)
+    for _ in range(2):
+        with pytest.raises(JournalError, match="it is empty") as caught:
+            Journal(path, origin="cli")
+        assert "put a copy of it back" in caught.value.hint
+        assert path.stat().st_size == 0
 
 
 def test_full_disk_is_a_journal_error(journal: Journal) -> None:
