@@ -14,13 +14,17 @@ import msgspec
 from coexplorer.catalog.conditions import (
     COMPARED,
     FLAG_TESTS,
+    HAS_TESTS,
+    NO_VALUE,
     PLACES,
+    TAGS,
     Condition,
     Parameters,
     Test,
     between,
     compile_condition,
     text_test,
+    value_tests,
 )
 from coexplorer.catalog.letters import find_bit
 from coexplorer.catalog.schema import FLAG_BITS
@@ -28,6 +32,7 @@ from coexplorer.query import (
     AllTags,
     Compare,
     Flag,
+    Has,
     Match,
     Never,
     Query,
@@ -38,6 +43,8 @@ from coexplorer.query import (
     group_terms,
     interval,
 )
+from coexplorer.query.compare import ANYTHING, Way, find_beginning_of, split_glob, way_of
+from coexplorer.query.fields import SAME_FLAGS
 from coexplorer.query.ids import find_beginning
 
 SHORT = 2
@@ -57,6 +64,9 @@ _SCANNED = {
     "description": "SELECT n FROM folded WHERE instr(description, ?)",
     "labels": "SELECT n FROM folded WHERE instr(labels, ?)",
 }
+
+_LONGEST_PHRASE = 60
+"""Characters of a text that the full-text index is asked for; the text itself is compared then."""
 
 _SORT_COLUMNS = {
     "name": "name_folded",
@@ -175,7 +185,7 @@ def _iter_parts(group: Sequence[Term], now: float) -> Iterator[AssetSet]:
     for term in group:
         yield _part(term, now)
         if isinstance(term, Word) and (start := find_beginning(term.text)):
-            yield _field("id", start)
+            yield _field("id", "starts", start)
 
 
 def _part(term: Term, now: float) -> AssetSet:
@@ -183,9 +193,11 @@ def _part(term: Term, now: float) -> AssetSet:
         case Word():
             part = _text("", fold(term.text))
         case Match(custom=True):
-            part = _custom_text(fold(term.field), fold(term.text))
+            part = _custom_text(term, now)
         case Match():
-            part = _field(term.field, fold(term.text))
+            part = _field(term.field, way_of(term), fold(term.text))
+        case Has():
+            part = _has(term)
         case AllTags():
             part = _all_tags([fold(tag) for tag in term.tags])
         case Flag():
@@ -272,39 +284,82 @@ ARCHIVED = _flag("archived")
 """What every search that does not ask for it leaves out."""
 
 
-def _field(field: str, text: str) -> AssetSet:
+def _has(term: Has) -> AssetSet:
+    """Return the assets that say anything in a field."""
+    if term.custom:
+        sql = (
+            "SELECT n FROM metadata_value CROSS JOIN metadata_use USING (v)"
+            " WHERE key = ? AND text != ''"
+        )
+        return AssetSet(sql, (fold(term.field),))
+    if term.field == "metadata":
+        return AssetSet(f"SELECT DISTINCT n FROM metadata_use WHERE v NOT IN ({NO_VALUE})", ())
+    if term.field in HAS_TESTS:
+        return AssetSet(f"SELECT n FROM asset WHERE {HAS_TESTS[term.field]}", ())
+    return _field(term.field, "glob", ANYTHING)
+
+
+def _field(field: str, way: Way, text: str) -> AssetSet:
     """Return the assets whose text field fits."""
     if field in {"name", "description"}:
-        return _text(field, text)
+        return _text(field, text) if way == "contains" else _exact_text(field, way, text)
     if field == "owner":
-        return _owner(text)
+        return _owner(way, text)
     table, column = PLACES[field]
-    test, values = text_test(field, column, text)
+    test, values = text_test(way, column, text)
     if field == "mount":  # its index is far smaller than the table
         table = "asset INDEXED BY asset_by_mount"
-    reads_texts = field in {"mount", "run_script"}
+    elif field == "tag" and way != "whole":
+        table = TAGS
+    reads_texts = field in {"mount", "run_script"} and way == "contains"
     return AssetSet(f"SELECT n FROM {table} WHERE {test}", values, reads_texts=reads_texts)
 
 
-def _owner(text: str) -> AssetSet:
-    """Return the assets of the owners whose names hold a text; there are few owners."""
+def _exact_text(field: str, way: Way, text: str) -> AssetSet:
+    """Return the assets whose name or description is a text, begins with it, or fits a pattern.
+
+    Names are in an index, as far as their beginning is known. Else the full-text index is asked for
+    the longest text that must be there, and only what it finds is compared.
+    """
+    table, column = PLACES[field]
+    test, values = text_test(way, column, text)
+    pieces = split_glob(text) if way == "glob" else [text]
+    begins = find_beginning_of(text) if way == "glob" else text
+    longest = max(pieces, key=len, default="")[:_LONGEST_PHRASE]
+    if len(longest) <= SHORT or (field == "name" and len(begins) > SHORT):
+        index = " INDEXED BY asset_by_name" if field == "name" else ""
+        sql = f"SELECT n FROM {table}{index} WHERE {test}"
+        return AssetSet(sql, values, reads_texts=not (field == "name" and begins))
+    found = "(SELECT rowid AS found FROM words WHERE words MATCH ?)"
+    return AssetSet(
+        f"SELECT n FROM {found} CROSS JOIN {table} ON n = found WHERE {test}",
+        (f"{field} : {_phrase(longest)}", *values),
+        reads_texts=True,
+    )
+
+
+def _owner(way: Way, text: str) -> AssetSet:
+    """Return the assets of the owners whose names fit a text; there are few owners."""
+    test, values = text_test(way, "known.one", text)
     following = "(SELECT min(owner_folded) FROM asset WHERE owner_folded > known.one)"
     sql = (
         "WITH RECURSIVE known (one) AS (SELECT min(owner_folded) FROM asset"
         f" UNION ALL SELECT {following} FROM known WHERE known.one IS NOT NULL)"
         " SELECT n FROM known CROSS JOIN asset ON owner_folded = known.one"
-        " WHERE instr(known.one, ?)"
+        f" WHERE {test}"
     )
-    return AssetSet(sql, (text,))
+    return AssetSet(sql, values)
 
 
-def _custom_text(key: str, text: str) -> AssetSet:
+def _custom_text(term: Match, now: float) -> AssetSet:
     """Return the assets with a text under a key; each of its values is there once."""
-    sql = (
-        "SELECT n FROM metadata_value CROSS JOIN metadata_use USING (v)"
-        " WHERE key = ? AND instr(text, ?)"
+    tests = value_tests(term, now)
+    sql = " UNION ALL ".join(
+        f"SELECT n FROM metadata_value CROSS JOIN metadata_use USING (v) WHERE key = ? AND {test}"
+        for test, _ in tests
     )
-    return AssetSet(sql, (key, text), reads_texts=True)
+    values = tuple(value for _, ends in tests for value in (fold(term.field), *ends))
+    return AssetSet(sql, values, reads_texts=way_of(term) == "contains")
 
 
 def _tally(query: Query) -> Test | None:
@@ -325,9 +380,11 @@ def _tally(query: Query) -> Test | None:
 def _tally_test(term: Term) -> Test | None:
     match term:
         case Flag():
-            return f"flags & {FLAG_BITS[term.name]}", ()
+            return f"flags & {FLAG_BITS[SAME_FLAGS.get(term.name, term.name)]}", ()
+        case Has(field="tag", custom=False):
+            return f"NOT flags & {FLAG_BITS['untagged']}", ()
         case Match(field="type" | "state" | "owner", custom=False):
-            return text_test(term.field, PLACES[term.field][1], fold(term.text))
+            return text_test(way_of(term), PLACES[term.field][1], fold(term.text))
         case Compare(field="used", op="", value=Never(), custom=False):
             return f"flags & {FLAG_BITS['unused']}", ()
         case _:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import msgspec
 
 from coexplorer.query import (
-    FIELDS,
     AllTags,
     Compare,
     Flag,
+    Has,
     Interval,
     Match,
     Query,
@@ -21,7 +21,10 @@ from coexplorer.query import (
     fold,
     group_terms,
     interval,
+    number_span,
 )
+from coexplorer.query.compare import ANYTHING, Way, find_beginning_of, fits_all, way_of
+from coexplorer.query.fields import SAME_FLAGS
 from coexplorer.query.ids import find_beginning
 
 Parameters = tuple[object, ...]
@@ -58,10 +61,28 @@ FLAG_TESTS = {
     "unused": "last_used = 0",
     "untagged": "tags = '[]'",
 }
+FLAG_TESTS |= {name: FLAG_TESTS[same] for name, same in SAME_FLAGS.items()}
+
+HAS_TESTS = {
+    "tag": "tags != '[]'",
+    "size": "size_bytes IS NOT NULL",
+    "files": "files IS NOT NULL",
+    "created": "created IS NOT NULL",
+    "used": "last_used > 0",
+    "owner": "owner_folded > ''",
+    "mount": "mount_folded > ''",
+}
+"""What `asset` says of a field that ``has:`` asks for; of the others it is a text in `PLACES`."""
+
+TAGS = "tag_word CROSS JOIN tag_use USING (k)"
+"""The view `tag`, from its texts on."""
+
+NO_VALUE = "SELECT v FROM metadata_value WHERE text = ''"
+"""Values of custom metadata that say nothing."""
+
 _BEYOND = "\U0010ffff"
 """Sorts behind every text that goes on from a beginning."""
 
-_MATCHES = {field.name: "whole" if field.choices else field.match for field in FIELDS}
 _TEXTS = ("a.name_folded", "f.description", "f.labels")
 _FOLDED = "folded AS f ON f.n = a.n"
 
@@ -112,19 +133,35 @@ def between(column: str, wanted: Interval) -> Test:
     return " AND ".join(tests), tuple(values)
 
 
-def text_test(field: str, column: str, text: str) -> Test:
-    """Return the test of a column that holds a text field, for a folded text."""
-    match _MATCHES[field]:
+def text_test(way: Way, column: str, text: str) -> Test:
+    """Return the test of a column that holds folded texts, for a folded text or pattern."""
+    match way:
         case "contains":
             return f"instr({column}, ?)", (text,)
         case "starts":
             return f"{column} >= ? AND {column} < ?", (text, text + _BEYOND)
+        case "glob" if fits_all(text):
+            return f"{column} > ''", ()
+        case "glob":
+            pattern = text.replace("[", "[[]")  # there are no sets of characters in a query
+            if not (start := find_beginning_of(text)):
+                return f"{column} GLOB ?", (pattern,)
+            test, ends = text_test("starts", column, start)
+            return f"{test} AND {column} GLOB ?", (*ends, pattern)
         case _:
             return f"{column} = ?", (text,)
 
 
+def value_tests(term: Match, now: float, prefix: str = "") -> list[Test]:
+    """Return the tests of a value of custom metadata, of which one must hold."""
+    tests = [text_test(way_of(term), f"{prefix}text", fold(term.text))]
+    if (span := number_span(term, now)) is not None:
+        tests.append(between(f"{prefix}number", span))
+    return tests
+
+
 def _reads_texts(term: Term) -> bool:
-    plain = isinstance(term, Match) and not term.custom and term.field == "description"
+    plain = isinstance(term, Match | Has) and not term.custom and term.field == "description"
     return isinstance(term, Word) or plain
 
 
@@ -135,13 +172,17 @@ def _test(term: Term, now: float) -> Test:
             tests = (f"instr({column}, ?)" for column in _TEXTS)
             test, values = " OR ".join(tests), (fold(term.text),) * len(_TEXTS)
             if start := find_beginning(term.text):
-                named, ends = text_test("id", "a.id", start)
+                named, ends = text_test("starts", "a.id", start)
                 test, values = f"{test} OR ({named})", (*values, *ends)
         case Match(custom=True):
-            test = f"EXISTS ({_VALUE} AND instr(m.text, ?))"
-            values = (fold(term.field), fold(term.text))
+            found = value_tests(term, now, "m.")
+            either = " OR ".join(f"({one})" for one, _ in found)
+            test = f"EXISTS ({_VALUE} AND ({either}))"
+            values = (fold(term.field), *(one for _, ends in found for one in ends))
         case Match():
-            test, values = _field_test(term.field, fold(term.text))
+            test, values = _field_test(term.field, way_of(term), fold(term.text))
+        case Has():
+            test, values = _has_test(term)
         case AllTags():
             test, values = " AND ".join([_HAS_TAG] * len(term.tags)), tuple(map(fold, term.tags))
         case Flag():
@@ -154,15 +195,32 @@ def _test(term: Term, now: float) -> Test:
     return test, values
 
 
-def _field_test(field: str, text: str) -> Test:
+def _has_test(term: Has) -> Test:
+    if term.custom:
+        return f"EXISTS ({_VALUE} AND m.text != '')", (fold(term.field),)
+    if term.field == "metadata":
+        some = f"SELECT 1 FROM metadata_use AS u WHERE u.n = a.n AND u.v NOT IN ({NO_VALUE})"
+        return f"EXISTS ({some})", ()
+    if term.field in HAS_TESTS:
+        return f"a.{HAS_TESTS[term.field]}", ()
+    return _field_test(term.field, "glob", ANYTHING)
+
+
+def _field_test(field: str, way: Way, text: str) -> Test:
     table, column = PLACES[field]
     alias = _ALIASES[table]
-    test, values = text_test(field, f"{alias}.{column}", text)
+    test, values = text_test(way, f"{alias}.{column}", text)
+    if field == "tag" and way != "whole":  # an asset may fit by any of thousands: all at once
+        test, values = text_test(way, "folded", text)
+        return f"a.n IN (SELECT n FROM {TAGS} WHERE {test})", values
     if alias in {"a", "f"}:
         return test, values
     return f"EXISTS (SELECT 1 FROM {table} AS {alias} WHERE {alias}.n = a.n AND {test})", values
 
 
 _ALIASES = {"asset": "a", "folded": "f", "tag": "t", "source": "s", "input": "i"}
-_VALUE = "SELECT 1 FROM metadata AS m WHERE m.key = ? AND m.n = a.n"
+_VALUE = (
+    "SELECT 1 FROM metadata_use AS u CROSS JOIN metadata_value AS m ON m.v = u.v"
+    " WHERE u.n = a.n AND m.key = ?"
+)
 _HAS_TAG = "EXISTS (SELECT 1 FROM tag AS t WHERE t.folded = ? AND t.n = a.n)"

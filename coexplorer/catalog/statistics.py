@@ -87,6 +87,7 @@ _VALUES: Final = {
     "capsule": "SELECT DISTINCT capsule FROM source WHERE capsule != '' ORDER BY 1",
     "mount": "SELECT DISTINCT mount FROM asset WHERE mount != '' ORDER BY 1",
     "name": "SELECT DISTINCT name FROM asset ORDER BY name_folded",
+    "has": "SELECT name FROM metadata_value GROUP BY name ORDER BY count(*) DESC, name",
 }
 
 

@@ -97,8 +97,8 @@ def _items(choices: Iterable[Candidate]) -> Items:
 def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete fields of the query language and their values."""
     from coexplorer.library.glimpse import find_values
-    from coexplorer.query import complete_at
-    from coexplorer.query.scan import is_bare, quote
+    from coexplorer.query import complete_at, format_term, format_text
+    from coexplorer.query.tree import AllTags
 
     found = complete_at(incomplete, len(incomplete))
     if found is None:
@@ -109,7 +109,9 @@ def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: 
         known = {text for text, _ in found.choices}
         for text, told in find_values(settings.catalog_path, found.field, found.text):
             if text not in known:
-                value = text if is_bare(text, ",)" if before.endswith("(") else "") else quote(text)
+                value = format_text(found.field, text)
+                if before.endswith("("):
+                    value = format_term(AllTags((text,)))[len("tag:all(") : -1]
                 items.append(_item(before + value, help=told))
     return items
 
@@ -117,8 +119,10 @@ def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: 
 def _complete_metadata(ctx: click.Context, incomplete: str) -> Items:
     """Complete a key of custom metadata, which stands in quotes, or its value."""
     from coexplorer.library.glimpse import find_metadata_keys, find_metadata_values
-    from coexplorer.query import find_key_at
-    from coexplorer.query.scan import is_bare, quote
+    from coexplorer.query import Match, find_key_at, format_term
+    from coexplorer.query.compare import OPERATORS
+    from coexplorer.query.scan import quote
+    from coexplorer.query.tree import How
 
     typed, settings = find_key_at(incomplete, len(incomplete)), _find_settings(ctx)
     if typed is None or settings is None:
@@ -128,13 +132,10 @@ def _complete_metadata(ctx: click.Context, incomplete: str) -> Items:
     if value is None:
         choices = find_metadata_keys(settings.catalog_path, key)
         return [_item(f"{before}{quote(each.text)}:", help=each.help) for each in choices]
-    return [
-        _item(
-            f"{before}{quote(key)}:{each.text if is_bare(each.text) else quote(each.text)}",
-            help=each.help,
-        )
-        for each in find_metadata_values(settings.catalog_path, key, value)
-    ]
+    how: How = next((how for how, operator in OPERATORS.items() if value[:1] == operator), "")
+    known = find_metadata_values(settings.catalog_path, key, value[bool(how) :].removeprefix('"'))
+    terms = [(Match(key, each.text, custom=True, how=how), each.help) for each in known]
+    return [_item(before + format_term(term), help=told) for term, told in terms]
 
 
 def complete_assets(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:

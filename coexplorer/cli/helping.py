@@ -10,6 +10,7 @@ import click
 from coexplorer.cli.exits import MEANINGS
 from coexplorer.cli.schema import KINDS, VERSION
 from coexplorer.query import FIELDS, FLAGS, SORT_FIELDS
+from coexplorer.query.fields import FORMS
 from coexplorer.text import guess_word
 
 
@@ -67,6 +68,7 @@ def tell_search() -> Iterator[str]:
                 "since a week ago (h, d, w, m for 30 days, y); 1w and -1w mean the same",
             ),
             ('"subject id":655019', "custom metadata"),
+            *FORMS,
             ("8b4c61", "the beginning of an id, 6 characters or more"),
             ("8b4c61d0-…", "a whole id"),
             ("https://…/data-assets/8b4c61d0-…", "an asset's web page, the same as its id"),
@@ -92,7 +94,9 @@ def tell_search() -> Iterator[str]:
     yield ""
     yield "Archived assets are left out unless the query says is:archived or is:any, or names one"
     yield "by its whole id."
-    yield "Quote a query that contains special characters of your shell, such as > or *."
+    yield "A * is a pattern in glob(…) alone; in quotes it is a character as any other."
+    yield "Quote a query that contains special characters of your shell, such as >, *, ( or quotes:"
+    yield "  coexplorer ls '-has:\"subject id\" name:glob(HCR_*)'"
 
 
 def tell_output() -> Iterator[str]:

@@ -13,6 +13,7 @@ from coexplorer.cli.examples import EXAMPLES
 from coexplorer.cli.exits import MEANINGS
 from coexplorer.cli.schema import KINDS, VERSION
 from coexplorer.query import FIELDS, FLAGS, SORT_FIELDS
+from coexplorer.query.fields import FORMS, HAS_FIELDS
 
 _PLAIN = "Written by `make docs` from the program itself; a test keeps it current."
 
@@ -203,11 +204,17 @@ def _describe_query() -> Iterator[str]:
         " id, or more, are a word that also finds the ids that begin with it."
         " Archived assets are left out unless the query says `is:archived` or `is:any`, or names"
         " one by its whole id."
+        " A `*` is a pattern in `glob(…)` alone: elsewhere it stands in quotes, as a character."
         " What the platform does not say (the size of an external asset, say) is found by no"
         " comparison, only by a negated one: `-size:>1GB`. Sorting takes it for the smallest."
     )
     rows = [f"| `{each.name}:` | {_cell(each.help)} | {_code(each.example)} |" for each in FIELDS]
     yield "\n".join(["| field | finds | example |", "|---|---|---|", *rows])
+    forms = [f"| {_code(form)} | {_cell(told)} |" for form, told in FORMS]
+    yield "\n".join(["| form | finds |", "|---|---|", *forms])
+    yield "\n".join(
+        ["| missing | |", "|---|---|", *(f"| `has:{n}` | {t} |" for n, t in HAS_FIELDS)]
+    )
     yield "\n".join(["| flag | |", "|---|---|", *(f"| `is:{n}` | {t} |" for n, t in FLAGS)])
     yield "\n".join(
         ["| order | |", "|---|---|", *(f"| `sort:{name}` | {told} |" for name, told in SORT_FIELDS)]

@@ -16,6 +16,7 @@ from typing import ClassVar, NamedTuple
 from click import Option
 from click.shell_completion import CompletionItem, ShellComplete, _resolve_context
 
+from coexplorer.cli.words import is_negated
 from coexplorer.text import clean
 
 _HELP_CELLS = 60
@@ -94,12 +95,21 @@ class _Shell(ShellComplete):
 
     def choices(self, args: Sequence[str], value: str) -> list[CompletionItem[str]]:
         """Return what goes on from `value`, each as the whole word."""
+        if "=" in value and is_negated(value):
+            return self._complete_negated(args, value)
         items = self._complete_value(args, value) or self.get_completions([*args], value)
         option, equals, _ = value.partition("=")
         if equals and option.startswith("--"):
             for item in items:
                 item.value = f"{option}={item.value}"
         return [item for item in items if item.type != "plain" or str(item.value).isprintable()]
+
+    def _complete_negated(self, args: Sequence[str], value: str) -> list[CompletionItem[str]]:
+        """Complete `-name:=x`, which click takes for an option and its value."""
+        items = self.get_completions([*args], f"not:{value[1:]}")
+        for item in items:
+            item.value = f"-{str(item.value).removeprefix('not:')}"
+        return items
 
     def _complete_value(self, args: Sequence[str], value: str) -> list[CompletionItem[str]]:
         """Complete the value of the option before it where that begins with a dash: `-size`.

@@ -165,6 +165,11 @@ def is_term(word: str) -> bool:
     return found is not None and (found[1] is None or find_field(found[1]) is not None)
 
 
+def is_negated(word: str) -> bool:
+    """Tell whether an argument that begins with a dash is a negated term (pure)."""
+    return _TERM.match(word) is not None
+
+
 def join_words(words: Sequence[str], query: str | None) -> str | None:
     """Return the query of a command that takes it as words, or as ``--query``.
 

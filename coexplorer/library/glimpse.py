@@ -81,6 +81,8 @@ def find_values(catalog: Path, field: str, typed: str) -> list[Candidate]:
         return [each for each in find_assets(catalog, typed) if each.text.lower().startswith(small)]
     if field == "tag":
         return find_tags(catalog, typed)
+    if field == "has":
+        return find_metadata_keys(catalog, typed)
     if field not in _VALUES:
         return []
     folded = fold(typed)

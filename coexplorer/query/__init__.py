@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Day,
         DayBefore,
         Flag,
+        Has,
         Match,
         Never,
         Query,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
         Term,
         Word,
     )
-    from coexplorer.query.values import Interval, format_size, interval, parse_size
+    from coexplorer.query.values import Interval, format_size, interval, number_span, parse_size
 
 __all__ = [
     "FIELDS",
@@ -53,6 +54,7 @@ __all__ = [
     "Day",
     "DayBefore",
     "Flag",
+    "Has",
     "Interval",
     "Match",
     "Never",
@@ -76,6 +78,7 @@ __all__ = [
     "interval",
     "narrow_text",
     "narrow_to_tag",
+    "number_span",
     "parse_partial",
     "parse_query",
     "parse_size",
@@ -102,6 +105,7 @@ _ROOMS = {
             "Day",
             "DayBefore",
             "Flag",
+            "Has",
             "Match",
             "Never",
             "Query",
@@ -111,7 +115,7 @@ _ROOMS = {
         ),
         "tree",
     ),
-    **dict.fromkeys(("Interval", "format_size", "interval", "parse_size"), "values"),
+    **dict.fromkeys(("Interval", "format_size", "interval", "number_span", "parse_size"), "values"),
 }
 
 

@@ -10,6 +10,10 @@ import msgspec
 from coexplorer.query.fields import FIELDS, ValueKind, find_field
 from coexplorer.query.scan import FIELD_START, NEGATION, find_end, skip_spaces
 
+_OPERATORS = ("=", "^")
+_LISTS = ("tag:all", ":glob")
+"""What stands before a parenthesis that blanks may be in."""
+
 _KEY = re.compile(r'"(?P<key>(?:\\.|[^"\\])*)(?:":(?P<value>.*))?')
 """A key in quotes that is not closed, or is closed and has a value."""
 
@@ -62,6 +66,12 @@ def complete_at(text: str, cursor: int) -> Completion | None:
         typed = before[start:]
     if field.kind is ValueKind.SORT and typed.startswith("-"):
         start, typed = start + 1, typed[1:]
+    if field.kind is ValueKind.TEXT and typed.startswith(_OPERATORS):
+        start, typed = start + 1, typed[1:]
+    if typed.startswith("glob(") and field.kind is ValueKind.TEXT:
+        return None
+    if field.kind is ValueKind.HAS and typed.startswith('"'):
+        return Completion("value", field.name, typed[1:], start, cursor)
     typed = typed.removeprefix('"')
     choices = tuple(choice for choice in field.choices if choice[0].startswith(typed.lower()))
     return Completion("value", field.name, typed, start, cursor, choices)
@@ -71,7 +81,8 @@ def find_key_at(text: str, cursor: int) -> tuple[int, str, str | None] | None:
     """Return what is typed at `cursor` of a key of custom metadata in quotes, or of its value.
 
     Returns:
-        Where the key's quote is, the key, and the value; None for the value: the key is not ended.
+        Where the key's quote is, the key, and the value with its operator; None for the value: the
+        key is not ended.
         None for all of it where no such key is typed.
     """
     before = text[:cursor]
@@ -116,7 +127,7 @@ def _token_end(text: str, pos: int) -> int:
             pos += 1
         elif char == '"':
             quoted = not quoted
-        elif not quoted and char == "(" and text[start:pos].endswith("tag:all"):
+        elif not quoted and char == "(" and text[start:pos].endswith(_LISTS):
             inside = True
         elif not quoted and char == ")":
             inside = False

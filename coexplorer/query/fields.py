@@ -19,6 +19,7 @@ class ValueKind(StrEnum):
     COUNT = "count"
     DATE = "date"
     FLAG = "flag"
+    HAS = "has"
     SORT = "sort"
 
 
@@ -51,7 +52,42 @@ FLAGS = (
     ("internal", "its files are kept by the platform"),
     ("unused", "never used, the same as used:never"),
     ("untagged", "has no tags"),
+    ("writable", "surely yours to change: the same as is:mine, which is all the platform tells"),
 )
+
+SAME_FLAGS = {"writable": "mine"}
+"""Flags that the platform tells no more of than another one. What is shared with you may be yours
+to change or not: no search and no asset says which (only its permissions do, one by one)."""
+
+HAS_FIELDS = (
+    ("description", "has a description"),
+    ("tag", "has any tag"),
+    ("metadata", "has any custom metadata"),
+    ("mount", "has a mount folder"),
+    ("owner", "has a known owner"),
+    ("size", "its size is known"),
+    ("files", "its number of files is known"),
+    ("created", "its creation time is known"),
+    ("used", "has been used"),
+    ("bucket", "has a source bucket"),
+    ("prefix", "has a path in the source bucket"),
+    ("run_script", "its run script is known"),
+    ("commit_id", "its commit is known"),
+    ("contained_data_id", "was made from assets, or contains some"),
+    ("capsule", "its capsule is known"),
+    ("computation", "its run is known"),
+)
+"""What ``has:`` may ask for, apart from keys of custom metadata."""
+
+FORMS = (
+    ("name:=HCR_1", "all of the text, in every text field, tag and key of metadata"),
+    ("name:^HCR_", "what the text begins with"),
+    ("name:glob(HCR_*)", "a pattern for all of it: * is any text, ? is one character"),
+    ('"session date":2024-01-31', "a day in custom metadata; also 2024-01, yesterday, 1w"),
+    ('"session date":>2024-01', "later; also <, <=, >=, and 2023-11..2024-01"),
+    ('-has:"subject id"', "says nothing there"),
+)
+"""How a text may be asked for apart from the way of its field."""
 
 SORT_FIELDS = (
     ("name", "by name, ignoring case"),
@@ -93,6 +129,14 @@ FIELDS: tuple[QueryField, ...] = (
     QueryField(
         "is", ValueKind.FLAG, "a property of the asset", "a property", "favorite", choices=FLAGS
     ),
+    QueryField(
+        "has",
+        ValueKind.HAS,
+        'says anything there; custom metadata in quotes, has:"subject id"',
+        "a field, or a key of custom metadata in quotes",
+        'description or "subject id"',
+        choices=HAS_FIELDS,
+    ),
     QueryField("size", ValueKind.SIZE, "size of all files", "a number and a unit", ">10GB"),
     QueryField("files", ValueKind.COUNT, "number of files", "a whole number", ">100"),
     QueryField(
@@ -111,7 +155,13 @@ FIELDS: tuple[QueryField, ...] = (
         "<2024-01, yesterday, 1w, -30d or never",
         choices=(*_DAYS, ("never", "never used")),
     ),
-    QueryField("owner", ValueKind.TEXT, "part of the owner's name or address", _TEXT, "jane"),
+    QueryField(
+        "owner",
+        ValueKind.TEXT,
+        "part of the owner's name or address, or the owner's id",
+        _TEXT,
+        "jane",
+    ),
     QueryField(
         "bucket", ValueKind.TEXT, "the source bucket", "a bucket", "my-bucket", match="whole"
     ),

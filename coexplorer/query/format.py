@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from coexplorer.query.compare import ANYTHING, OPERATORS
 from coexplorer.query.ids import find_whole
 from coexplorer.query.scan import FIELD_START, NEGATION, is_bare, quote
-from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, SortKey, Term, Word
+from coexplorer.query.tree import (
+    AllTags,
+    Compare,
+    Flag,
+    Has,
+    How,
+    Match,
+    Query,
+    SortKey,
+    Term,
+    Word,
+)
 from coexplorer.query.values import format_value
 
 
@@ -13,22 +25,27 @@ def format_query(query: Query) -> str:
     return " ".join([*map(format_term, query.terms), *map(_format_sort, query.sort)])
 
 
-def format_term(term: Term) -> str:
+def format_term(term: Term) -> str:  # noqa: PLR0911 - one for each kind
     """Return the text of one term, quoted where that is needed."""
     sign = "-" if term.negated else ""
     match term:
         case Word():
             starts = (FIELD_START.match, NEGATION.match, find_whole)
             special = any(start(term.text) for start in starts)
-            bare = is_bare(term.text) and not special
+            bare = _is_plain(term.text) and not special
             return sign + (term.text if bare else quote(term.text))
+        case Match(how=how) if how:
+            field = quote(term.field) if term.custom else term.field
+            return f"{sign}{field}:{_format_how(how, term.text)}"
         case Match(custom=True):
-            bare = is_bare(term.text) and term.text[0] not in "<>=" and ".." not in term.text
+            bare = term.text[0] not in "<>" and ".." not in term.text and _is_value(term.text)
             return f"{sign}{quote(term.field)}:{term.text if bare else quote(term.text)}"
         case Match():
             return f"{sign}{term.field}:{format_text(term.field, term.text)}"
+        case Has():
+            return f"{sign}has:{quote(term.field) if term.custom else term.field}"
         case AllTags():
-            tags = (tag if is_bare(tag, stops=",)") else quote(tag) for tag in term.tags)
+            tags = (tag if _is_plain(tag, stops=",)") else quote(tag) for tag in term.tags)
             return f"{sign}tag:all({','.join(tags)})"
         case Flag():
             return f"{sign}is:{term.name}"
@@ -38,12 +55,28 @@ def format_term(term: Term) -> str:
 
 def format_text(field: str, text: str) -> str:
     """Return a value as it is written after ``field:``, e.g. one that was chosen from a list."""
-    bare = is_bare(text)
+    bare = _is_value(text) and field != "has"
     if field == "tag" and text.startswith("all("):
         bare = False
     if field in {"type", "state"}:
         bare = bare and text.isalpha()
     return text if bare else quote(text)
+
+
+def _is_plain(text: str, stops: str = "") -> bool:
+    """Tell whether a text can stand without quotes, where no operator is looked for."""
+    return is_bare(text, stops) and ANYTHING not in text
+
+
+def _is_value(text: str) -> bool:
+    """Tell whether a text can stand without quotes behind a field."""
+    return _is_plain(text) and not text.startswith(tuple(OPERATORS.values()))
+
+
+def _format_how(how: How, text: str) -> str:
+    if how == "glob":
+        return f"glob({text if is_bare(text, stops=')') else quote(text)})"
+    return f"{OPERATORS[how]}{text if _is_plain(text) else quote(text)}"
 
 
 def _format_compare(term: Compare) -> str:

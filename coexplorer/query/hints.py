@@ -28,11 +28,6 @@ def explain_nothing(query: Query) -> str:
                 f"{text} was looked for as a word: the same field twice means either, as in"
                 " tag:a tag:b; everything else must hold together"
             )
-        if "*" in text:
-            return (
-                f"the * in {text!r} was looked for as it is: words and name: find parts of a text"
-                " without it, and tag: only whole tags"
-            )
         if text.startswith("(") or (text.endswith(")") and "(" not in text):
             return f"the parenthesis in {text!r} was looked for as it is: terms can't be grouped"
     return ""

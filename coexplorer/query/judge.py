@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from coexplorer.models import Asset, Membership, MetadataValue, Record
-from coexplorer.query.fields import FIELDS
+from coexplorer.query.compare import fits, way_of
+from coexplorer.query.fields import SAME_FLAGS
 from coexplorer.query.fold import fold
 from coexplorer.query.ids import find_beginning
-from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, Term, Word
-from coexplorer.query.values import interval
-
-_MATCHES = {field.name: "whole" if field.choices else field.match for field in FIELDS}
+from coexplorer.query.tree import AllTags, Compare, Flag, Has, Match, Query, Term, Word
+from coexplorer.query.values import Interval, interval, number_span
 
 
 def fulfils(query: Query, record: Record, now: float, *, or_unknown: bool = False) -> bool:
@@ -39,11 +39,10 @@ def fulfils(query: Query, record: Record, now: float, *, or_unknown: bool = Fals
 
 def _is_unknown(term: Term, membership: Membership) -> bool:
     """Tell whether a term asks for what only a search says, and none has said."""
-    return (
-        isinstance(term, Flag)
-        and term.name in membership.__struct_fields__
-        and getattr(membership, term.name) is None
-    )
+    if not isinstance(term, Flag):
+        return False
+    name = SAME_FLAGS.get(term.name, term.name)
+    return name in membership.__struct_fields__ and getattr(membership, name) is None
 
 
 def group_terms(query: Query) -> list[list[Term]]:
@@ -67,7 +66,7 @@ def spell_value(value: str | float) -> str:
     return str(value)
 
 
-def _holds(term: Term, record: Record, now: float) -> bool:
+def _holds(term: Term, record: Record, now: float) -> bool:  # noqa: PLR0911 - one for each kind
     asset = record.asset
     match term:
         case Word():
@@ -77,27 +76,41 @@ def _holds(term: Term, record: Record, now: float) -> bool:
             named = bool(start) and asset.id.startswith(start)
             return named or any(fold(term.text) in fold(text) for text in texts)
         case Match(custom=True):
-            values = _values(asset.custom_metadata, fold(term.field))
-            return any(fold(term.text) in fold(spell_value(value)) for value in values)
+            wanted, way, span = fold(term.text), way_of(term), number_span(term, now)
+            return any(
+                fits(way, wanted, fold(spell_value(value))) or _counts(value, span)
+                for value in _values(asset.custom_metadata, fold(term.field))
+            )
         case Match():
-            return any(_fits(term, fold(text)) for text in _texts(asset, term.field))
+            wanted, way = fold(term.text), way_of(term)
+            return any(fits(way, wanted, fold(text)) for text in _texts(asset, term.field))
+        case Has():
+            return _has(term, asset)
         case AllTags():
             return {fold(tag) for tag in term.tags} <= {fold(tag) for tag in asset.tags}
         case Flag():
             return _has_flag(term.name, asset, record.membership)
         case _:
-            return any(_lies_within(term, number, now) for number in _numbers(asset, term))
+            wanted_numbers = interval(term, now)
+            return any(_lies_within(wanted_numbers, one) for one in _numbers(asset, term))
 
 
-def _fits(term: Match, text: str) -> bool:
-    wanted = fold(term.text)
-    match _MATCHES[term.field]:
-        case "contains":
-            return wanted in text
-        case "starts":
-            return text.startswith(wanted)
+def _has(term: Has, asset: Asset) -> bool:
+    """Tell whether an asset says anything in a field; an empty text says nothing."""
+    if term.custom or term.field == "metadata":
+        key = fold(term.field) if term.custom else None
+        return any(spell_value(value) for value in _values(asset.custom_metadata, key))
+    match term.field:
+        case "tag":
+            return bool(asset.tags)
+        case "used":
+            return (asset.last_used or 0) > 0
+        case "size":
+            return asset.size_bytes is not None
+        case "files" | "created":
+            return getattr(asset, term.field) is not None
         case _:
-            return text == wanted
+            return any(_texts(asset, term.field))
 
 
 def _texts(asset: Asset, field: str) -> Iterable[str]:
@@ -118,6 +131,7 @@ def _texts(asset: Asset, field: str) -> Iterable[str]:
 
 
 def _has_flag(name: str, asset: Asset, membership: Membership) -> bool:
+    name = SAME_FLAGS.get(name, name)
     external = asset.source is not None and asset.source.external
     match name:
         case "external" | "internal":
@@ -141,8 +155,7 @@ def _values(
 def _numbers(asset: Asset, term: Compare) -> Iterable[float]:
     if term.custom:
         for value in _values(asset.custom_metadata, fold(term.field)):
-            usable = isinstance(value, int | float) and not isinstance(value, bool)
-            if usable and math.isfinite(float(value)):
+            if _is_number(value):
                 yield float(value)
         return
     known = {
@@ -155,8 +168,17 @@ def _numbers(asset: Asset, term: Compare) -> Iterable[float]:
         yield known
 
 
-def _lies_within(term: Compare, number: float, now: float) -> bool:
-    wanted = interval(term, now)
+def _is_number(value: str | float) -> TypeGuard[float]:
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    return usable and math.isfinite(float(value))
+
+
+def _counts(value: str | float, span: Interval | None) -> bool:
+    """Tell whether a value of custom metadata is a number within a span."""
+    return span is not None and _is_number(value) and _lies_within(span, float(value))
+
+
+def _lies_within(wanted: Interval, number: float) -> bool:
     above = wanted.low is None or (
         number >= wanted.low if wanted.includes_low else number > wanted.low
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from coexplorer.query.compare import way_of
 from coexplorer.query.fold import fold
 from coexplorer.query.format import format_query, format_term
 from coexplorer.query.parse import iter_pieces, parse_partial
@@ -73,19 +74,21 @@ def _build_term(terms: Sequence[Term], tag: str) -> _New | None:
         for term in terms
         if isinstance(term, Match) and term.field == "tag" and not (term.custom or term.negated)
     ]
-    either = {fold(term.text) for term in alternatives}
+    whole = [term for term in alternatives if way_of(term) == "whole"]
+    either = {fold(term.text) for term in whole}
+    some = len(whole) < len(alternatives)  # patterns and beginnings: no list can have them
     groups = [term for term in terms if isinstance(term, AllTags) and not term.negated]
     together = [each for term in groups for each in term.tags]
-    if either == {wanted} or wanted in map(fold, together):
+    if (either == {wanted} and not some) or wanted in map(fold, together):
         return None
-    if len(either) == 1:
-        together.insert(0, alternatives[0].text)
-    stay = len(either) > 1 and wanted not in either
+    if len(either) == 1 and not some:
+        together.insert(0, whole[0].text)
+    stay = (len(either) > 1 or some) and wanted not in either
     replaces = (*groups, *(() if stay else alternatives))
-    whole = tuple({fold(each): each for each in (tag, *together[::-1])}.values())[::-1]
-    if len(whole) == 1 and not stay:
+    tags = tuple({fold(each): each for each in (tag, *together[::-1])}.values())[::-1]
+    if len(tags) == 1 and not stay:
         return _New(Match("tag", tag), replaces)
-    return _New(AllTags((*whole[:-1], tag)), replaces)
+    return _New(AllTags((*tags[:-1], tag)), replaces)
 
 
 def _is_same(one: Query, other: Query) -> bool:

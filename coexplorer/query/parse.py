@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from coexplorer.errors import QueryError
+from coexplorer.query.compare import ANYTHING, OPERATORS
 from coexplorer.query.fields import (
-    FIELD_NAMES,
     FLAGS,
     QueryField,
     ValueKind,
@@ -18,11 +18,22 @@ from coexplorer.query.fields import (
 )
 from coexplorer.query.format import format_text
 from coexplorer.query.ids import find_whole
+from coexplorer.query.mistakes import (
+    expected,
+    no_pattern,
+    no_such,
+    no_text,
+    not_missing,
+    stray_star,
+    too_long,
+    unknown_field,
+)
 from coexplorer.query.scan import (
     FIELD_START,
     NEGATION,
     Piece,
     find_end,
+    quote,
     read_quoted,
     skip_spaces,
 )
@@ -31,6 +42,8 @@ from coexplorer.query.tree import (
     AllTags,
     Compare,
     Flag,
+    Has,
+    How,
     Match,
     Never,
     Op,
@@ -42,9 +55,8 @@ from coexplorer.query.tree import (
 )
 from coexplorer.query.values import (
     parse_count,
+    parse_custom,
     parse_date,
-    parse_moment,
-    parse_number,
     parse_size,
 )
 
@@ -79,14 +91,18 @@ def parse_value(name: str, text: str) -> Term | SortKey:
     """
     field = find_field(name)
     if field is None:
-        raise _unknown_field(name, 0, len(name))
+        raise unknown_field(name, 0, len(name))
     free = field.kind is ValueKind.TEXT and bool(text.strip())
+    if free and ANYTHING in text:
+        error = stray_star(field.name, Piece(text, 0, len(text)))
+        error.text = text
+        raise error
     query = f"{name}:{format_text(name, text) if free else text.strip()}"
     reader = _TermReader(query, 0, typing=False)
     try:
         term = reader.read()
         if reader.pos < len(query):
-            raise _expected(field, len(name) + 1, len(query))
+            raise expected(field, len(name) + 1, len(query))
     except QueryError as error:
         error.text = query
         raise
@@ -117,13 +133,13 @@ def _parse(text: str, *, typing: bool) -> tuple[Query, QueryError | None]:
     first: QueryError | None = None
     room = MOST_TERMS
     if len(text) > MOST_CHARACTERS:
-        first = _too_long(f"{MOST_CHARACTERS:,} characters", MOST_CHARACTERS, len(text))
+        first = too_long(f"{MOST_CHARACTERS:,} characters", MOST_CHARACTERS, len(text))
         first.text, text = text, text[:MOST_CHARACTERS]
     for start, end, term, error in _iter_pieces(text, typing=typing):
         first = first or error
         room -= len(term.tags) if isinstance(term, AllTags) else 0 if term is None else 1
         if room < 0:
-            first = first or _too_long(f"{MOST_TERMS} words and fields", start, end)
+            first = first or too_long(f"{MOST_TERMS} words and fields", start, end)
             break
         if isinstance(term, SortKey):
             sort.append(term)
@@ -134,15 +150,6 @@ def _parse(text: str, *, typing: bool) -> tuple[Query, QueryError | None]:
     if first is not None:
         first.text = first.text or text
     return Query(tuple(terms), tuple(sort)), first
-
-
-def _too_long(most: str, start: int, end: int) -> QueryError:
-    return QueryError(
-        f"a query has at most {most}",
-        start=start,
-        end=end,
-        hint="to work on a list of assets, give their ids on standard input: …  edit -",
-    )
 
 
 def _iter_pieces(
@@ -186,10 +193,13 @@ class _TermReader:
             return Match("id", asset_id, negated)
         found = FIELD_START.match(self.text, self.pos)
         if found is None:
-            return Word(self._read_bare().text, negated)
+            piece = self._read_bare()
+            if ANYTHING in piece.text:
+                raise stray_star("", piece)
+            return Word(piece.text, negated)
         field = find_field(found[1])
         if field is None:
-            raise _unknown_field(found[1], found.start(), found.end() - 1)
+            raise unknown_field(found[1], found.start(), found.end() - 1)
         self.pos = found.end()
         return self._read_field(field, negated=negated)
 
@@ -215,12 +225,16 @@ class _TermReader:
             )
         return True
 
-    def _read_field(self, field: QueryField, *, negated: bool) -> Term | SortKey:
+    def _read_field(self, field: QueryField, *, negated: bool) -> Term | SortKey:  # noqa: PLR0911 - one for each kind
         match field.kind:
             case ValueKind.TEXT if field.name == "tag" and self.text.startswith("all(", self.pos):
                 return AllTags(self._read_all(), negated)
             case ValueKind.TEXT:
-                return Match(field.name, self._read_value(field).text, negated)
+                how = self._read_how(field.name)
+                text = self._read_text(field, how, negated=negated)
+                return Match(field.name, text, negated, how=how)
+            case ValueKind.HAS:
+                return self._read_has(field, negated=negated)
             case ValueKind.CHOICE:
                 return Match(field.name, self._read_choice(field), negated)
             case ValueKind.FLAG:
@@ -232,12 +246,59 @@ class _TermReader:
 
     def _read_value(self, field: QueryField) -> Piece:
         if self._at_end():
-            raise _expected(field, self.start, self.pos)
+            raise expected(field, self.start, self.pos)
         if self.text[self.pos] == '"':
             piece = self._read_quoted()
             self._ensure_over()
             return piece
         return self._read_bare()
+
+    def _read_how(self, name: str) -> How:
+        """Read the operator before a text, if there is one."""
+        how: How = next(
+            (how for how, op in OPERATORS.items() if self.text.startswith(op, self.pos)), ""
+        )
+        self.pos += len(OPERATORS[how]) if how else 0
+        if how and how != "glob" and self._at_end():
+            raise no_text(name, how, self.start, self.pos)
+        return how
+
+    def _read_text(self, field: QueryField, how: How, *, negated: bool) -> str:
+        """Read the text behind a field and its operator; a ``*`` stands in quotes or patterns."""
+        if how == "glob":
+            return self._read_pattern(field.name)
+        piece = self._read_value(field)
+        if ANYTHING in piece.text and not piece.quoted:
+            raise stray_star(field.name, piece, how, negated=negated)
+        return piece.text
+
+    def _read_pattern(self, name: str, *, custom: bool = False) -> str:
+        start = self.pos - len(OPERATORS["glob"])
+        self.pos = skip_spaces(self.text, self.pos)
+        if self.text.startswith('"', self.pos):
+            pattern = self._read_quoted().text
+            self.pos = skip_spaces(self.text, self.pos)
+        else:
+            first = self.pos
+            while self.pos < len(self.text) and self.text[self.pos] not in ')"':
+                self.pos += 1
+            pattern = self.text[first : self.pos].strip()
+        closing = self.text[self.pos : self.pos + 1]
+        if closing != ")" or not pattern:
+            shown = quote(name) if custom else name
+            raise no_pattern(shown, start, self.pos + len(closing))
+        self.pos += 1
+        self._ensure_over()
+        return pattern
+
+    def _read_has(self, field: QueryField, *, negated: bool) -> Has:
+        piece = self._read_value(field)
+        if piece.quoted:
+            return Has(piece.text, negated, custom=True)
+        name = "tag" if piece.text.lower() == "tags" else piece.text.lower()
+        if name not in {known for known, _ in field.choices}:
+            raise not_missing(piece)
+        return Has(name, negated)
 
     def _read_quoted(self) -> Piece:
         try:
@@ -285,6 +346,9 @@ class _TermReader:
                 self.pos = skip_spaces(self.text, self.pos)
             else:
                 tags.append(self._read_listed())
+                if ANYTHING in tags[-1]:
+                    place = self.pos - len(tags[-1])
+                    raise stray_star("tag", Piece(tags[-1], max(start, place), self.pos))
             closing = self.text[self.pos : self.pos + 1]
             if closing not in {",", ")"} or not tags[-1]:
                 raise QueryError(
@@ -308,10 +372,10 @@ class _TermReader:
         piece = self._read_value(field)
         names = tuple(name for name, _ in field.choices)
         text = piece.text.lower()
-        nearest = find_nearest(text, names)
-        closed = field.name == "state" or nearest is not None
+        nearest = find_nearest(text.replace(ANYTHING, ""), names)
+        closed = field.name == "state" or nearest is not None or ANYTHING in text
         if text not in names and closed and not piece.quoted:
-            raise _no_such(f"{field.name}: no {field.name} {piece.text!r}", piece, nearest, names)
+            raise no_such(f"{field.name}: no {field.name} {piece.text!r}", piece, nearest, names)
         return text
 
     def _read_flag(self, field: QueryField, *, negated: bool) -> Flag:
@@ -320,7 +384,7 @@ class _TermReader:
         name = piece.text.lower()
         if name not in names:
             nearest = find_nearest(name, names)
-            raise _no_such(f"is: no property {piece.text!r}", piece, nearest, names)
+            raise no_such(f"is: no property {piece.text!r}", piece, nearest, names)
         if name == "any" and negated:
             raise QueryError(
                 "is:any can't be negated",
@@ -343,7 +407,7 @@ class _TermReader:
         names = tuple(choice for choice, _ in field.choices)
         if name not in names:
             nearest = find_nearest(name, names)
-            raise _no_such(f"sort: no field {piece.text!r} to sort by", piece, nearest, names)
+            raise no_such(f"sort: no field {piece.text!r} to sort by", piece, nearest, names)
         return SortKey(name, piece.text.startswith("-"))
 
     def _read_compare(self, field: QueryField, *, negated: bool) -> Compare:
@@ -359,7 +423,7 @@ class _TermReader:
             parse = parse_date
         parts = parse_comparison(piece.text, parse)
         if parts is None:
-            raise _expected(field, piece.start, piece.end)
+            raise expected(field, piece.start, piece.end)
         return Compare(field.name, *parts, negated=negated)
 
     def _read_custom(self, key: str, *, negated: bool) -> Match | Compare:
@@ -369,12 +433,19 @@ class _TermReader:
                 start=self.start,
                 end=self.pos,
             )
+        how = self._read_how(key)
+        if how == "glob":
+            return Match(key, self._read_pattern(key, custom=True), negated, custom=True, how=how)
         if self.text[self.pos] == '"':
             piece = self._read_quoted()
             self._ensure_over()
-            return Match(key, piece.text, negated, custom=True)
+            return Match(key, piece.text, negated, custom=True, how=how)
         piece = self._read_bare()
-        compares = piece.text[0] in "<>="
+        if ANYTHING in piece.text:
+            raise stray_star(key, piece, how, custom=True, negated=negated)
+        if how:
+            return Match(key, piece.text, negated, custom=True, how=how)
+        compares = piece.text[0] in "<>"
         parts = parse_comparison(piece.text, parse_custom)
         if parts is not None and (compares or parts[0] == ".."):
             return Compare(key, *parts, negated=negated, custom=True)
@@ -386,12 +457,6 @@ class _TermReader:
                 hint=f'to search for the text itself, put it in quotes: "{piece.text}"',
             )
         return Match(key, piece.text, negated, custom=True)
-
-
-def parse_custom(text: str) -> Value | None:
-    """Return a value of custom metadata for a comparison: a number, or a date."""
-    number = parse_number(text)
-    return parse_moment(text) if number is None else number
 
 
 def parse_comparison(
@@ -408,25 +473,3 @@ def parse_comparison(
     if value is None or (isinstance(value, Ago) and text.startswith("=")):
         return None
     return op, value, None
-
-
-def _expected(field: QueryField, start: int, end: int) -> QueryError:
-    return QueryError(
-        f"{field.name}: expected {field.expects}, as in {field.example}", start=start, end=end
-    )
-
-
-def _unknown_field(name: str, start: int, end: int) -> QueryError:
-    nearest = find_nearest(name, FIELD_NAMES)
-    hint = f"did you mean {nearest}:? " if nearest else ""
-    return QueryError(
-        f"there is no field {name}",
-        start=start,
-        end=end,
-        hint=f'{hint}custom metadata is searched with its key in quotes, "{name}":…',
-    )
-
-
-def _no_such(message: str, piece: Piece, nearest: str | None, names: tuple[str, ...]) -> QueryError:
-    hint = f"did you mean {nearest}?" if nearest else f"one of {', '.join(names)}"
-    return QueryError(message, start=piece.start, end=piece.end, hint=hint)

@@ -13,6 +13,9 @@ Op = Literal["", "<", "<=", ">", ">=", ".."]
 
 AgoUnit = Literal["h", "d", "w", "m", "y"]
 
+How = Literal["", "whole", "starts", "glob"]
+"""How a text is compared; empty: as its field says."""
+
 
 class Day(msgspec.Struct, frozen=True):
     """A year, a month or a day, in UTC; a span of time, not a moment.
@@ -58,14 +61,28 @@ class Word(msgspec.Struct, frozen=True):
 
 
 class Match(msgspec.Struct, frozen=True):
-    """A text in one field: contained, at the start or whole, as the field says.
+    """A text in one field: contained, at the start, whole or a pattern.
+
+    Attributes:
+        custom: True when `field` is a key of custom metadata.
+        how: What the query itself says of that: ``=``, ``^`` or ``glob(…)``.
+    """
+
+    field: str
+    text: str
+    negated: bool = False
+    custom: bool = False
+    how: How = ""
+
+
+class Has(msgspec.Struct, frozen=True):
+    """``has:FIELD``: an asset that says anything there.
 
     Attributes:
         custom: True when `field` is a key of custom metadata.
     """
 
     field: str
-    text: str
     negated: bool = False
     custom: bool = False
 
@@ -108,7 +125,7 @@ class SortKey(msgspec.Struct, frozen=True):
     descending: bool = False
 
 
-Term = Word | Match | AllTags | Flag | Compare
+Term = Word | Match | Has | AllTags | Flag | Compare
 
 
 class Query(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import cast
 
 import msgspec
 
-from coexplorer.query.tree import Ago, AgoUnit, Compare, Day, DayBefore, Never, Value
+from coexplorer.query.tree import Ago, AgoUnit, Compare, Day, DayBefore, Match, Never, Value
 
 LARGEST = 2**63 - 1
 """The largest whole number that the catalog can compare with."""
@@ -108,6 +108,12 @@ def parse_date(text: str) -> Day | DayBefore | Ago | None:
     return parse_moment(text if span is None else f"-{span[1]}{span[2]}")
 
 
+def parse_custom(text: str) -> Value | None:
+    """Return a value of custom metadata for a comparison: a number, or what `parse_date` reads."""
+    number = parse_number(text)
+    return parse_date(text) if number is None else number
+
+
 def format_value(value: Value, *, as_size: bool) -> str:
     """Return the text that is read back as `value`; `as_size` for the field ``size``."""
     match value:
@@ -162,6 +168,30 @@ def _span(value: Value, now: float) -> tuple[float, float, bool]:
             return start.timestamp(), end, False
         case _:
             return value, value, True
+
+
+def number_span(term: Match, now: float) -> Interval | None:
+    """Return the numbers that a text stands for in custom metadata; None: it is a text alone.
+
+    Dates are numbers there, so ``"session date":2025-12-17`` is that day (UTC), too. A year alone
+    is not: 2024 may be anything. After ``=`` a number is that number, however it is written; one
+    with zeros before it is a text, as in ``=007``.
+
+    Args:
+        term: What is looked for.
+        now: Epoch seconds that ``yesterday`` and ``-30d`` count back from.
+    """
+    if not term.custom or term.how in {"starts", "glob"}:
+        return None
+    if term.how and not re.match(r"-?0\d", term.text):
+        number = parse_number(term.text)
+        if number is not None:
+            return Interval(number, number)
+    value = parse_date(term.text)
+    is_year = isinstance(value, Day) and value.month is None
+    if value is None or is_year or (term.how and isinstance(value, Ago)):
+        return None
+    return _interval(Compare(term.field, "", value, custom=True), now)
 
 
 def interval(term: Compare, now: float) -> Interval:

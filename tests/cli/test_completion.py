@@ -251,6 +251,11 @@ def test_profiles_complete_from_the_settings(program: Program, tmp_path: Path) -
         ('ls \'"modality":e', ['"modality":ecephys']),
         ('ls \'"no such":', []),
         ('ls \'"age":6', ['"age":61']),
+        ('ls \'-"modality":=e', ['-"modality":=ecephys']),
+        ("ls '-has:qual", ['-has:"quality score"']),
+        ("ls 'has:\"qual", ['has:"quality score"']),
+        ("ls has:descr", ["has:description"]),
+        ("ls tag:^genom", ["tag:^genomics"]),
     ],
 )
 def test_values_that_begin_with_a_dash_or_a_quote_complete(

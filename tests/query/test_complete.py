@@ -20,6 +20,11 @@ def test_a_word_may_become_a_field() -> None:
         ('tag:"spike so', "tag", "spike so"),
         ("tag:all(raw, ep", "tag", "ep"),
         ("a owner:ja", "owner", "ja"),
+        ("-tag:=ra", "tag", "ra"),
+        ('name:^"raw d', "name", "raw d"),
+        ("name:glob(a b*) tag:ra", "tag", "ra"),
+        ("-has:des", "has", "des"),
+        ('has:"subject i', "has", "subject i"),
         ("is:fa", "is", "fa"),
         ("sort:-cr", "sort", "cr"),
         ('name:"a b" type:re', "type", "re"),
@@ -33,7 +38,13 @@ def test_a_value_is_completed_in_its_field(text: str, field: str, typed: str) ->
 
 @pytest.mark.parametrize(
     ("text", "choices"),
-    [("is:fa", ["favorite"]), ("state:", ["draft", "ready", "failed"]), ("used:n", ["never"])],
+    [
+        ("is:fa", ["favorite"]),
+        ("has:des", ["description"]),
+        ('has:"des', []),
+        ("state:", ["draft", "ready", "failed"]),
+        ("used:n", ["never"]),
+    ],
 )
 def test_known_values_are_offered(text: str, choices: list[str]) -> None:
     found = complete_at(text, len(text))
@@ -41,12 +52,12 @@ def test_known_values_are_offered(text: str, choices: list[str]) -> None:
     assert [choice for choice, _ in found.choices] == choices
 
 
-@pytest.mark.parametrize("text", ["size:>1", '"half', "nofield:x"])
+@pytest.mark.parametrize("text", ["size:>1", '"half', "nofield:x", "name:glob(a"])
 def test_nothing_is_offered_where_nothing_fits(text: str) -> None:
     assert complete_at(text, len(text)) is None
 
 
-@given(st.text('tag:all(is"\\) -,x', max_size=20), st.integers(0, 20))
+@given(st.text('tag:all(is"\\) -,x=^h', max_size=20), st.integers(0, 20))
 def test_completion_never_fails_and_stays_before_the_cursor(text: str, cursor: int) -> None:
     found = complete_at(text, min(cursor, len(text)))
     if found is not None:

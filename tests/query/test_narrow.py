@@ -46,6 +46,9 @@ TAGS = sorted({tag for record in RECORDS for tag in record.asset.tags})
         ('tag:"x y"', 'q"uo', 'tag:all("x y","q\\"uo")'),
         ("tag:a", "all(b", "tag:all(a,all(b)"),
         ("", "all(b", 'tag:"all(b"'),
+        ("tag:^ec", "raw", "tag:^ec tag:all(raw)"),
+        ("tag:glob(e*) tag:raw", "raw", "tag:raw"),
+        ("tag:=raw", "b", "tag:all(raw,b)"),
         # Mistakes stay where they are, and take nothing that is written after them.
         ("size:>ten tag:a", "b", "size:>ten tag:all(a,b)"),
         ('"not closed', "b", 'tag:b "not closed'),

@@ -10,7 +10,9 @@ from coexplorer.query import (
     AllTags,
     Compare,
     Day,
+    DayBefore,
     Flag,
+    Has,
     Match,
     Never,
     Query,
@@ -23,6 +25,10 @@ from coexplorer.query import (
 from tests.support.queries import IDS, queries
 
 ONE, TWO = IDS[:2]
+
+
+def _named(text: str) -> Match:
+    return Match("name", text)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +57,27 @@ ONE, TWO = IDS[:2]
         ('"age":3..4', (Compare("age", "..", 3, 4, custom=True),)),
         ('"day":<2024-01-31', (Compare("day", "<", Day(2024, 1, 31), custom=True),)),
         ('"note":">5"', (Match("note", ">5", custom=True),)),
+        ("name:=HCR_1", (Match("name", "HCR_1", how="whole"),)),
+        ('-name:="a b"', (Match("name", "a b", negated=True, how="whole"),)),
+        ("tag:^ec", (Match("tag", "ec", how="starts"),)),
+        ('description:^"two words"', (Match("description", "two words", how="starts"),)),
+        ("name:glob(HCR_*)", (Match("name", "HCR_*", how="glob"),)),
+        ("prefix:glob( a b* )", (Match("prefix", "a b*", how="glob"),)),
+        ('name:glob("f(x)*")', (Match("name", "f(x)*", how="glob"),)),
+        ('"subject id":=007', (Match("subject id", "007", custom=True, how="whole"),)),
+        ('"subject id":=">5"', (Match("subject id", ">5", custom=True, how="whole"),)),
+        ('"note":^re', (Match("note", "re", custom=True, how="starts"),)),
+        ('-"note":glob(*x?)', (Match("note", "*x?", True, True, "glob"),)),
+        ('"day":yesterday', (Match("day", "yesterday", custom=True),)),
+        ('"day":>yesterday', (Compare("day", ">", DayBefore(1), custom=True),)),
+        ('"day":<2w', (Compare("day", "<", Ago(2, "w"), custom=True),)),
+        ('name:"=x" name:"^x" name:"glob(x)"', tuple(map(_named, ("=x", "^x", "glob(x)")))),
+        ('"*" name:"a*"', (Word("*"), Match("name", "a*"))),
+        ("has:description", (Has("description"),)),
+        ("-has:TAGS", (Has("tag", negated=True),)),
+        ('has:"subject id"', (Has("subject id", custom=True),)),
+        ('has:"description"', (Has("description", custom=True),)),
+        ("is:writable", (Flag("writable"),)),
         ("s3://bucket/x 12:30", (Word("s3://bucket/x"), Word("12:30"))),
         (ONE, (Match("id", ONE),)),
         (f"-{ONE.upper()}", (Match("id", ONE, negated=True),)),
@@ -132,6 +159,23 @@ def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) ->
         ("tag:all(a)b", "b", "expected a space after"),
         ('"age":>old', ">old", "age: expected a number or a date"),
         ('"age":', '"age":', "age: expected a text or a comparison"),
+        ("raw HCR_*", "HCR_*", "a * without quotes"),
+        ("name:HCR_*", "HCR_*", "name: a * without quotes"),
+        ("name:=HCR_*", "HCR_*", "name: a * without quotes"),
+        ("-tag:*", "*", "tag: a * without quotes"),
+        ("tag:all(a, b*)", "b*", "tag: a * without quotes"),
+        ('-"subject id":*', "*", "subject id: a * without quotes"),
+        ('"subject id":^6*', "6*", "subject id: a * without quotes"),
+        ("type:res*", "res*", "type: no type 'res*'"),
+        ("name:^", "name:^", "name: expected a text after ^"),
+        ('-"age":= raw', '-"age":=', "age: expected a text after ="),
+        ("name:glob(a* raw", "glob(a* raw", "name: expected a pattern between parentheses"),
+        ("name:glob()", "glob()", "name: expected a pattern between parentheses"),
+        ('name:glob("a*"b)', 'glob("a*"b', "name: expected a pattern between parentheses"),
+        ("name:glob(a*)b", "b", "expected a space after"),
+        ("has:", "has:", "has: expected a field"),
+        ("has:subject id", "subject", "has: no field 'subject' that may be missing"),
+        ("has:desc*", "desc*", "has: no field"),
     ],
 )
 def test_a_mistake_is_shown_at_its_place(text: str, marked: str, message: str) -> None:
@@ -148,6 +192,14 @@ def test_a_mistake_is_shown_at_its_place(text: str, marked: str, message: str) -
         ("is:favourite", "did you mean favorite?"),
         ("type:datset", "did you mean dataset?"),
         ("state:qqq", "one of draft, ready, failed"),
+        ("HCR_*", 'for a pattern write name:glob(HCR_*); for the * itself, quotes: "HCR_*"'),
+        ("-tag:a*", 'for a pattern write -tag:glob(a*); for the * itself, quotes: "a*"'),
+        ("name:=a*", 'for a pattern write name:glob(a*); for the * itself, quotes: ="a*"'),
+        ('-"subject id":*', 'for any value write -has:"subject id"; for the * itself'),
+        ("description:*", "for any value write has:description; for the * itself"),
+        ("type:res*", "did you mean result?"),
+        ("has:descr", "did you mean has:description? custom metadata is asked for in quotes"),
+        ("name:^", 'to search for ^ itself, put it in quotes: "^"'),
     ],
 )
 def test_a_mistake_comes_with_what_was_probably_meant(text: str, hint: str) -> None:
@@ -165,7 +217,7 @@ def test_parsing_what_was_printed_gives_the_same_query(query: Query) -> None:
     assert parse_query(format_query(query)) == query
 
 
-_TYPED = st.text(st.sampled_from(string.printable + 'éß"":-.<>()'), max_size=40)
+_TYPED = st.text(st.sampled_from(string.printable + 'éß"":-.<>()*=^'), max_size=40)
 
 
 @given(_TYPED)
@@ -174,6 +226,8 @@ _TYPED = st.text(st.sampled_from(string.printable + 'éß"":-.<>()'), max_size=4
 @example('-"')
 @example('a "')
 @example('tag:all("')
+@example('name:glob("')
+@example("tag:all( a* ,b)")
 @example('"":x')
 def test_any_text_is_either_a_query_or_a_mistake_inside_it(text: str) -> None:
     partial, error = parse_partial(text)

@@ -6,6 +6,7 @@ Shares only `fold` and the parsed query with the package; it works out intervals
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -19,6 +20,7 @@ from coexplorer.query import (
     Day,
     DayBefore,
     Flag,
+    Has,
     Match,
     Never,
     Query,
@@ -68,7 +70,7 @@ def _group(query: Query) -> list[list[Term]]:
     return list(groups.values())
 
 
-def _holds(term: Term, record: Record, now: float) -> bool:  # noqa: PLR0911 - one for each kind
+def _holds(term: Term, record: Record, now: float) -> bool:  # noqa: C901,PLR0911 - one for each kind
     asset = record.asset
     match term:
         case Word():
@@ -77,10 +79,20 @@ def _holds(term: Term, record: Record, now: float) -> bool:  # noqa: PLR0911 - o
             begins = len(term.text) >= 6 and asset.id.startswith(term.text.lower())
             return begins or any(fold(term.text) in fold(text) for text in texts)
         case Match(custom=True):
-            texts = [_written(value) for value in _values(asset, fold(term.field))]
-            return any(fold(term.text) in fold(text) for text in texts)
+            values = _values(asset, fold(term.field))
+            return any(
+                _text_holds(term.how or "contains", fold(term.text), fold(_written(value)))
+                or (type(value) in {int, float} and _means(term, float(value), now))
+                for value in values
+            )
         case Match():
-            return _field_holds(term.field, fold(term.text), asset)
+            way = term.how or _WAYS.get(term.field, "contains")
+            texts = [fold(text) for text in _field_texts(term.field, asset)]
+            return any(_text_holds(way, fold(term.text), text) for text in texts)
+        case Has(custom=True):
+            return any(_written(value) for value in _values(asset, fold(term.field)))
+        case Has():
+            return _says(term.field, asset)
         case AllTags():
             return {fold(tag) for tag in term.tags} <= {fold(tag) for tag in asset.tags}
         case Flag():
@@ -117,30 +129,80 @@ def _written(value: str | float) -> str:
     return str(value)
 
 
-def _field_holds(field: str, text: str, asset: Asset) -> bool:  # noqa: PLR0911 - one a field
+_WAYS = {
+    "type": "whole", "state": "whole", "tag": "whole", "bucket": "whole", "prefix": "starts",
+    "commit_id": "starts", "capsule": "starts", "computation": "starts", "id": "starts",
+    "contained_data_id": "starts",
+}  # fmt: skip
+_MADE = {"commit_id": "commit", "run_script": "run_script"}
+
+
+def _field_texts(field: str, asset: Asset) -> list[str]:
+    """Return what an asset says in a field; an empty text is none."""
     source, made = asset.source, asset.provenance
-    inputs = [*asset.contained, *(made.data_assets if made else ())]
     match field:
-        case "name" | "description" | "owner" | "mount":
-            return text in fold(getattr(asset, field) or "")
-        case "type" | "state":
-            return fold(getattr(asset, field)) == text
         case "tag":
-            return text in [fold(tag) for tag in asset.tags]
-        case "bucket":
-            return source is not None and fold(source.bucket) == text
-        case "prefix":
-            return source is not None and fold(source.prefix).startswith(text)
-        case "run_script":
-            return made is not None and text in fold(made.run_script)
-        case "commit_id":
-            return made is not None and fold(made.commit).startswith(text)
-        case "capsule" | "computation":
-            return made is not None and fold(getattr(made, field)).startswith(text)
+            return list(asset.tags)
+        case "bucket" | "prefix":
+            found = getattr(source, field, "")
+        case "run_script" | "commit_id" | "capsule" | "computation":
+            found = getattr(made, _MADE.get(field, field), "")
         case "contained_data_id":
-            return any(one.startswith(text) for one in inputs)
+            return [*asset.contained, *(made.data_assets if made else ())]
         case _:
-            return asset.id.startswith(text)
+            found = getattr(asset, field) or ""
+    return [found] if found else []
+
+
+def _text_holds(way: str, wanted: str, text: str) -> bool:
+    match way:
+        case "contains":
+            return wanted in text
+        case "starts":
+            return text.startswith(wanted)
+        case "whole":
+            return text == wanted
+        case _:
+            return text != "" and _glob(wanted).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=200)
+def _glob(pattern: str) -> re.Pattern[str]:
+    signs = {"*": ".*", "?": "."}
+    return re.compile("".join(signs.get(one) or re.escape(one) for one in pattern), re.DOTALL)
+
+
+def _means(term: Match, number: float, now: float) -> bool:
+    """Tell whether the number of a value is what a text says: a day, or a number after ``=``."""
+    if term.how in {"starts", "glob"}:
+        return False
+    date = re.fullmatch(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?", term.text)
+    ago = re.fullmatch(r"-?(\d+)([hdwmy])", term.text)
+    if date is not None and 1 <= int(date[2]) <= 12:
+        ends = _ends(Day(*(int(part) for part in date.groups() if part)), now)
+    elif term.text in {"today", "yesterday"}:
+        ends = _ends(DayBefore(("today", "yesterday").index(term.text)), now)
+    elif ago is not None and not term.how:
+        return number >= _ends(Ago(int(ago[1]), ago[2]), now)[0]  # type: ignore[arg-type]  # as matched
+    elif term.how and re.fullmatch(r"-?(?!0\d)\d+(\.\d+)?(e\d+)?", term.text):
+        return number == float(term.text)
+    else:
+        return False
+    return ends[0] <= number < ends[1]
+
+
+def _says(field: str, asset: Asset) -> bool:
+    match field:
+        case "metadata":
+            values = [value for key in asset.custom_metadata for value in _values(asset, fold(key))]
+            return any(map(_written, values))
+        case "size" | "files" | "created":
+            known = {"size": asset.size_bytes}.get(field, getattr(asset, field, None))
+            return known is not None
+        case "used":
+            return asset.last_used is not None and asset.last_used > 0
+        case _:
+            return bool(_field_texts(field, asset))
 
 
 def _flag_holds(name: str, record: Record) -> bool:
@@ -148,6 +210,8 @@ def _flag_holds(name: str, record: Record) -> bool:
     match name:
         case "any":
             return True
+        case "writable":
+            return bool(record.membership.mine)
         case "external" | "internal":
             return external is (name == "external")
         case "unused":

@@ -13,6 +13,7 @@ from coexplorer.query import (
     Day,
     DayBefore,
     Flag,
+    Has,
     Match,
     Never,
     Query,
@@ -20,11 +21,13 @@ from coexplorer.query import (
     Term,
     Word,
 )
+from coexplorer.query.fields import HAS_FIELDS
+from coexplorer.query.tree import How
 
 WORDS = (
     "a", "É", "ec", "Raw", "raw data", "ecephys", "655019", "Straße", "日本", "x:y", "-", "not:a",
     'q"uo', "all(b", "e\u0301c", "%", "_", "*", "a..b", ">5", "\\", "name:x", "I", "İ", "ﬁ",
-    "000000", "0000000a-0000", "00000003-0000-4000-8000-000000000000",
+    "000000", "0000000a-0000", "00000003-0000-4000-8000-000000000000", "^a", "=a", "glob(a", "[a]",
 )  # fmt: skip
 KEYS = ("subject id", "Age", "note", "size")
 IDS = tuple(f"{number:08x}-0000-4000-8000-000000000000" for number in range(12))
@@ -47,6 +50,15 @@ _numbers = st.one_of(
 )
 _wholes = st.one_of(st.integers(0, 12), st.integers(0, 2**63 - 1))
 _OPS = ("", "<", "<=", ">", ">=")
+_DATES = ("2024-01-31", "2001-9", "2024", "yesterday", "-300d", "9000d", "3", "-2", "003", "1.5e9")
+"""What is a date or a number, in custom metadata, as well as a text."""
+_patterns = st.lists(
+    st.one_of(st.sampled_from(["*", "*", "?", "a", "[", "]", "é"]), texts), min_size=1, max_size=4
+).map("".join)
+_hows: st.SearchStrategy[tuple[How, str]] = st.one_of(
+    st.tuples(st.sampled_from(("whole", "starts")), texts),
+    st.tuples(st.just("glob"), _patterns),
+)
 
 
 @st.composite
@@ -64,7 +76,19 @@ def _comparisons(draw: st.DrawFn) -> Compare:
         return Compare(field, "", Never(), negated=negated)
     if draw(st.booleans()):
         return Compare(field, "..", draw(values), draw(values), negated, custom)
-    return Compare(field, draw(st.sampled_from(_OPS)), draw(values), None, negated, custom)
+    # A number after = is a text too, so it is read as one.
+    op = draw(st.sampled_from(_OPS[1:] if custom else _OPS))
+    return Compare(field, op, draw(values), None, negated, custom)
+
+
+@st.composite
+def _exact_terms(draw: st.DrawFn) -> Match:
+    custom = draw(st.booleans())
+    field = draw(st.sampled_from(KEYS if custom else _TEXT_FIELDS))
+    how, text = draw(_hows)
+    if custom and how == "whole":
+        text = draw(st.sampled_from([text, *_DATES]))
+    return Match(field, text, draw(_negated), custom, how)
 
 
 _TEXT_FIELDS = (
@@ -91,6 +115,11 @@ _terms: st.SearchStrategy[Term] = st.one_of(
         _negated,
     ),
     st.builds(Match, st.sampled_from(KEYS), texts, _negated, st.just(value=True)),
+    st.builds(Match, st.sampled_from(KEYS), st.sampled_from(_DATES), _negated, st.just(value=True)),
+    _exact_terms(),
+    _exact_terms(),
+    st.builds(Has, st.sampled_from([name for name, _ in HAS_FIELDS]), _negated),
+    st.builds(Has, st.sampled_from(KEYS), _negated, st.just(value=True)),
     st.builds(AllTags, st.lists(texts, min_size=1, max_size=3).map(tuple), _negated),
     st.builds(Flag, st.sampled_from([name for name, _ in FLAGS if name != "any"]), _negated),
     st.just(Flag("any")),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OPENS = "find.search"
 """The command that opens the field."""
 MOST_VALUES = 50
-_LISTED = {"tag", "owner", "bucket", "type", "state"}
+_LISTED = {"tag", "owner", "bucket", "type", "state", "has"}
 """Fields whose values come from the catalog."""
 
 
@@ -63,10 +63,10 @@ async def _complete(screen: Workbench, text: str, cursor: int) -> None:
         field.offer((), of=text)
         return
     choices = [Choice(value, help=note) for value, note in found.choices]
-    if found.kind == "value" and found.field in _LISTED and not choices:
+    if found.kind == "value" and found.field in _LISTED and (not choices or found.field == "has"):
         values = await _find_values(screen, found.field)
         uses = screen.desk.tags_known if found.field == "tag" else {}
-        choices = [
+        choices += [
             Choice(
                 format_text(found.field, value),
                 text=value,

@@ -1,0 +1,102 @@
+"""What is said of a mistake in a query, with its place and what to write instead. Pure."""
+
+from __future__ import annotations
+
+from coexplorer.errors import QueryError
+from coexplorer.query.compare import ANYTHING, OPERATORS
+from coexplorer.query.fields import FIELD_NAMES, HAS_FIELDS, QueryField, find_nearest
+from coexplorer.query.format import format_term
+from coexplorer.query.scan import Piece, quote
+from coexplorer.query.tree import Has, How, Match
+
+
+def too_long(most: str, start: int, end: int) -> QueryError:
+    """A query is longer than anybody writes."""
+    return QueryError(
+        f"a query has at most {most}",
+        start=start,
+        end=end,
+        hint="to work on a list of assets, give their ids on standard input: …  edit -",
+    )
+
+
+def stray_star(
+    name: str, piece: Piece, how: How = "", *, custom: bool = False, negated: bool = False
+) -> QueryError:
+    """A ``*`` stands without quotes where no pattern is read."""
+    field, text = name or "name", piece.text
+    written = format_term(Match(field, text, negated, custom, how="glob"))
+    literal = OPERATORS[how] + quote(text) if how else quote(text)
+    hint = f"for a pattern write {written}; for the * itself, quotes: {literal}"
+    if not text.strip(ANYTHING):
+        known = custom or name in {one for one, _ in HAS_FIELDS}
+        has = format_term(Has(field, negated, custom)) if known else ""
+        hint = f"for any value write {has}" if has else "for all assets leave it out"
+        hint += f"; for the * itself, quotes: {quote(text)}"
+    return QueryError(
+        f"{name + ': ' if name else ''}a * without quotes is no pattern here",
+        start=piece.start,
+        end=piece.end,
+        hint=hint,
+    )
+
+
+def expected(field: QueryField, start: int, end: int) -> QueryError:
+    """A value is none of its field."""
+    return QueryError(
+        f"{field.name}: expected {field.expects}, as in {field.example}", start=start, end=end
+    )
+
+
+def unknown_field(name: str, start: int, end: int) -> QueryError:
+    """There is no such field."""
+    nearest = find_nearest(name, FIELD_NAMES)
+    hint = f"did you mean {nearest}:? " if nearest else ""
+    return QueryError(
+        f"there is no field {name}",
+        start=start,
+        end=end,
+        hint=f'{hint}custom metadata is searched with its key in quotes, "{name}":…',
+    )
+
+
+def no_such(message: str, piece: Piece, nearest: str | None, names: tuple[str, ...]) -> QueryError:
+    """A value is none of those that there are."""
+    hint = f"did you mean {nearest}?" if nearest else f"one of {', '.join(names)}"
+    return QueryError(message, start=piece.start, end=piece.end, hint=hint)
+
+
+def no_text(name: str, how: How, start: int, end: int) -> QueryError:
+    """Nothing is written behind an operator."""
+    operator = OPERATORS[how]
+    return QueryError(
+        f"{name}: expected a text after {operator}",
+        start=start,
+        end=end,
+        hint=f'to search for {operator} itself, put it in quotes: "{operator}"',
+    )
+
+
+def no_pattern(shown: str, start: int, end: int) -> QueryError:
+    """What stands between the parentheses of ``glob(…)`` is nothing, or they are not closed."""
+    return QueryError(
+        f"{shown}: expected a pattern between parentheses, as in {shown}:glob(HCR_*)",
+        start=start,
+        end=end,
+        hint="* is any text and ? is one character; put blanks and parentheses in quotes:"
+        f' {shown}:glob("a (b)*")',
+    )
+
+
+def not_missing(piece: Piece) -> QueryError:
+    """``has:`` asks for a field that there is not."""
+    names = tuple(name for name, _ in HAS_FIELDS)
+    nearest = find_nearest(piece.text, names)
+    meant = f"did you mean has:{nearest}? " if nearest else ""
+    return QueryError(
+        f"has: no field {piece.text!r} that may be missing",
+        start=piece.start,
+        end=piece.end,
+        hint=f'{meant}custom metadata is asked for in quotes, has:"{piece.text}" (and in a'
+        f" shell, '…' around the whole query keeps them); fields: {', '.join(names)}",
+    )
