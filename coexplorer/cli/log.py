@@ -68,17 +68,20 @@ def log_command(
         _log_change(invocation, change, style)
         return
 
-    async def work(library: Library) -> tuple[list[Entry], list[Batch], list[Entry]]:
+    async def work(library: Library) -> tuple[list[Entry], list[Batch], list[Entry], int]:
         kept = await library.log.kept()
         if not kept and not await library.log.count_batches():
             await library.log.ensure_journal()
         if refused:
-            return [], [], [entry for entry in reversed(kept) if entry.state == "refused"][:limit]
+            found = [entry for entry in reversed(kept) if entry.state == "refused"]
+            return [], [], found[:limit], 0
         if entries or style is not Format.TABLE:
-            return kept, [], await library.log.entries(limit=limit)
-        return kept, await library.log.batches(limit=limit), []
+            return kept, [], await library.log.entries(limit=limit), 0
+        batches = await library.log.batches(limit=limit, tries=False)
+        since = batches[-1].id if batches else 0
+        return kept, batches, [], await library.log.count_batches(since=since) - len(batches)
 
-    kept, batches, log = invocation.run(work, offline=True)
+    kept, batches, log, folded = invocation.run(work, offline=True)
     if style is not Format.TABLE:
         print_rows(ENTRY, map(entry_values, log), style)
         return
@@ -87,9 +90,16 @@ def log_command(
     if entries or (log and refused):
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in log])
     elif batches:
-        print_table(_BATCH_COLUMNS, [_batch_cells(batch) for batch in batches])
+        _print_batches(batches, folded)
     else:
         _print_nothing(refused=refused, left=left)
+
+
+def _print_batches(batches: Sequence[Batch], folded: int) -> None:
+    print_table(_BATCH_COLUMNS, [_batch_cells(batch) for batch in batches])
+    if folded:
+        told = f"{plural(folded, 'earlier try', 'earlier tries')} of a mount"
+        print_line(f"not listed: {told}, replaced by later ones (coexplorer log --entries)")
 
 
 def _print_nothing(*, refused: bool, left: int) -> None:

@@ -307,6 +307,24 @@ class Changes:
         """
         await self._history.set_aside(entry_id)
 
+    async def note_look(self, asset_id: AssetId) -> None:
+        """Note that somebody has read why changes of an asset failed: the next mount is silent.
+
+        Raises:
+            JournalError: It can't be written down.
+        """
+        await self._context.write_down(self._context.journal.note_look, asset_id)
+
+    async def let_go(self, entry_id: int) -> None:
+        """Let go of a text that `keep` wrote down only in case the mount would end.
+
+        It leaves no trace if it is blank or another entry has it; else it is discarded.
+
+        Raises:
+            JournalError: It can't be written down.
+        """
+        await self._context.write_down(self._context.journal.let_go, entry_id)
+
     async def discard(self, entry_id: int) -> Entry:
         """Discard a kept change; its text stays readable in the log.
 

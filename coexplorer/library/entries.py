@@ -88,6 +88,10 @@ SET_ASIDE = "another text was saved after it, which does not have it"
 """`Entry.reason` of a text that a later save must not give up: nobody had looked at it."""
 
 
+MOST_REFUSED = 4
+"""How many refused texts of a file are kept to be read, where a mount saves on; the newest."""
+
+
 GIVEN_UP = "the platform did not have it, so it was given up"
 """`Entry.reason` of an undo that sent nothing, as what it takes back was not sent either."""
 
@@ -140,6 +144,7 @@ class Entry(msgspec.Struct, frozen=True):
         fit: What the asset must still be when it is read again; None: anything.
         asked: Fields that were given as a whole, even if they seemed to need no change.
         shown: What the user had been shown, if some of it was not sent yet; None: `base` is that.
+        looked_at: Epoch seconds when somebody read in a mount why it failed; None before.
     """
 
     id: int
@@ -165,6 +170,7 @@ class Entry(msgspec.Struct, frozen=True):
     fit: Fit | None = None
     asked: tuple[str, ...] = ()
     shown: Fields | None = None
+    looked_at: float | None = None
 
     @property
     def was_undone(self) -> bool:

@@ -46,6 +46,7 @@ from coexplorer.library.journal_successors import (
     take_places,
     withdraw,
 )
+from coexplorer.library.journal_tries import let_go
 from coexplorer.library.session_locks import NoSession, SessionLock, bury, is_dead
 from coexplorer.models import AssetId, MetadataValue
 
@@ -189,7 +190,7 @@ class Journal(JournalReader):
         if takes_back is not None:
             withdraw(connection, drafts, takes_back, batch, now)
         numbers = []
-        for draft in take_places(connection, drafts, batch, now):
+        for draft in take_places(connection, drafts, batch, now, self._origin):
             values: dict[str, object] = {
                 "session": self._session.name,
                 "asset_name": draft.asset_name,
@@ -329,8 +330,8 @@ class Journal(JournalReader):
                 entry
                 for entry in entry_ids
                 if connection.execute(
-                    "UPDATE entries SET state = ?, session = ?, reason = '', hint = ''"  # noqa: S608 - only marks
-                    f" WHERE id = ? AND state IN ({KEPT_MARKS})",
+                    "UPDATE entries SET state = ?, session = ?, reason = '', hint = '',"  # noqa: S608 - only marks
+                    f" looked_at = NULL WHERE id = ? AND state IN ({KEPT_MARKS})",
                     (State.PLANNED, self._session.name, entry, *KEPT),
                 ).rowcount
             ]
@@ -372,6 +373,30 @@ class Journal(JournalReader):
                     (title, entry_id),
                 )
         return found > 0
+
+    def note_look(self, asset_id: AssetId) -> None:
+        """Note that somebody has read why changes of an asset failed that are kept.
+
+        Raises:
+            JournalError: It can't be written.
+        """
+        with self._file.transaction() as connection:
+            connection.execute(
+                "UPDATE entries SET looked_at = ? WHERE asset_id = ? AND looked_at IS NULL"  # noqa: S608 - only marks
+                f" AND state IN ({KEPT_MARKS})",
+                (time.time(), asset_id, *KEPT),
+            )
+
+    def let_go(self, entry_id: int) -> None:
+        """Let go of what a mount wrote down in case it would end: see `Changes.let_go`.
+
+        Raises:
+            JournalError: It can't be written.
+        """
+        with self._file.transaction() as connection:
+            is_forgotten = let_go(connection, entry_id)
+        if not is_forgotten:
+            self.discard(entry_id)
 
     def discard(self, entry_id: int) -> bool:
         """Give an entry up; False if it was not kept, or may be on the platform."""

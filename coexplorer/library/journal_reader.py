@@ -33,6 +33,7 @@ from coexplorer.library.journal_rows import (
     writes_of,
 )
 from coexplorer.library.journal_successors import place_taken
+from coexplorer.library.journal_tries import REPLACED_TRY
 from coexplorer.library.succession import held_texts, leave_to_later
 from coexplorer.models import AssetId
 
@@ -234,13 +235,22 @@ class JournalReader:
         found = self._batches("WHERE id = ?", (batch_id,))
         return found[0] if found else None
 
-    def batches(self, *, limit: int, offset: int = 0) -> list[Batch]:
-        """Return batches, newest first."""
-        return self._batches("ORDER BY id DESC LIMIT ? OFFSET ?", (limit, offset))
+    def batches(self, *, limit: int, offset: int = 0, tries: bool = True) -> list[Batch]:
+        """Return batches, newest first; with those of a mount's tries that a later one replaced.
 
-    def count_batches(self) -> int:
-        """Return how many batches there are."""
-        count: int = self._file.read("SELECT count(*) FROM batches")[0][0]
+        Args:
+            limit: How many.
+            offset: How many of the newest to pass over.
+            tries: Return those as well.
+        """
+        where = "" if tries else f"WHERE NOT ({REPLACED_TRY}) "
+        return self._batches(f"{where}ORDER BY id DESC LIMIT ? OFFSET ?", (limit, offset))
+
+    def count_batches(self, *, since: int = 0, tries: bool = True) -> int:
+        """Return how many batches there are from a number on, by the same rule."""
+        where = "" if tries else f" AND NOT ({REPLACED_TRY})"
+        query = f"SELECT count(*) FROM batches WHERE id >= ?{where}"  # noqa: S608 - a constant
+        count: int = self._file.read(query, (since,))[0][0]
         return count
 
     def find_undoable(self) -> Batch | None:

@@ -38,6 +38,7 @@ ENTRY_COLUMNS = (
     "fit",
     "asked",
     "shown",
+    "looked_at",
 )
 """Columns of `entries` in the order that `build_entry` takes them, before ``at`` and ``origin``."""
 

@@ -11,7 +11,7 @@ import sqlite3
 
 from coexplorer.library.refusals import was_final
 
-VERSION = 6
+VERSION = 7
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -93,6 +93,13 @@ _FIFTH = "ALTER TABLE entries ADD COLUMN shown TEXT"
 _SIXTH = "CREATE INDEX entries_stopped ON entries (state) WHERE state = 'stopped'"
 
 
+# Epoch seconds when somebody read in a mount why it failed.
+_SEVENTH = "ALTER TABLE entries ADD COLUMN looked_at REAL"
+
+
+_LATER = (_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
+
+
 class NewerJournalError(Exception):
     """A newer coexplorer wrote this journal."""
 
@@ -118,7 +125,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.create_function("was_final", 1, was_final, deterministic=True)
         for statement in _SECOND:
             connection.execute(statement)
-    for version, statement in enumerate((_THIRD, _FOURTH, _FIFTH, _SIXTH), start=3):
+    for version, statement in enumerate(_LATER, start=3):
         if found < version:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -28,13 +28,25 @@ from coexplorer.library.journal_rows import (
     select,
     writes_of,
 )
+from coexplorer.library.journal_tries import MOUNT, fold_tries
 from coexplorer.library.succession import go_on_from, takes_place_of
 
 
 def take_places(
-    connection: sqlite3.Connection, drafts: Sequence[EntryDraft], batch: int, now: float
+    connection: sqlite3.Connection,
+    drafts: Sequence[EntryDraft],
+    batch: int,
+    now: float,
+    origin: str = "",
 ) -> list[EntryDraft]:
     """Give up earlier unsent changes that drafts replace.
+
+    Args:
+        connection: The transaction.
+        drafts: The changes.
+        batch: Their batch.
+        now: Epoch seconds.
+        origin: The front end that makes them.
 
     Returns:
         The drafts, based on what the platform has where they were made from an unsent text.
@@ -52,7 +64,8 @@ def take_places(
         wanted = draft.state not in (State.REFUSED, *DONE) and (
             draft.state is not State.SKIPPED or draft.needless
         )
-        if not wanted or draft.asset_id not in waiting:
+        retries = origin == MOUNT and draft.state not in DONE and not draft.waits
+        if not (wanted or retries) or draft.asset_id not in waiting:
             done.append(draft)
             continue
         earlier = select(
@@ -60,7 +73,13 @@ def take_places(
             f"WHERE asset_id = ? AND {tail} AND batch_id != ? ORDER BY entries.id",
             (draft.asset_id, *NOT_THERE, batch),
         )
-        earlier = [each for each in earlier if each.reason != SET_ASIDE]
+        if retries:
+            earlier, too_many = fold_tries(connection, draft, earlier)
+            give_up(connection, too_many, batch, now)
+        if not wanted:
+            done.append(draft)
+            continue
+        earlier = [each for each in earlier if each.reason != SET_ASIDE or each.looked_at]
         replaced = [] if draft.waits else [e for e in earlier if takes_place_of(draft, e)]
         give_up(connection, replaced, batch, now)
         writes = select(connection, WRITES, writes_of(draft.asset_id))

@@ -33,9 +33,20 @@ class Log:
         """Return what was done here, by any front end: waiting entries first, then newest."""
         return await self._context.run(self._context.journal.log, limit=limit, offset=offset)
 
-    async def batches(self, *, limit: int = 100, offset: int = 0) -> list[Batch]:
-        """Return the batches, newest first, with their outcomes counted."""
-        return await self._context.run(self._context.journal.batches, limit=limit, offset=offset)
+    async def batches(
+        self, *, limit: int = 100, offset: int = 0, tries: bool = True
+    ) -> list[Batch]:
+        """Return the batches, newest first, with their outcomes counted.
+
+        Args:
+            limit: How many.
+            offset: How many of the newest to pass over.
+            tries: Return failed saves of a mount that a later one replaced as well; programs may
+                have made hundreds of them.
+        """
+        return await self._context.run(
+            self._context.journal.batches, limit=limit, offset=offset, tries=tries
+        )
 
     async def batch(self, batch_id: int) -> Batch:
         """Return one batch.
@@ -48,9 +59,10 @@ class Log:
             raise no_batch(batch_id)
         return batch
 
-    async def count_batches(self) -> int:
-        """Return how many batches there are."""
-        return await self._context.run(self._context.journal.count_batches)
+    async def count_batches(self, *, since: int = 0, tries: bool = True) -> int:
+        """Return how many batches there are from a number on; `tries` as in `batches`."""
+        count = self._context.journal.count_batches
+        return await self._context.run(count, since=since, tries=tries)
 
     async def entries_of(
         self, batch_id: int, *, limit: int = 100, offset: int = 0, kept_first: bool = False

@@ -62,7 +62,7 @@ class LogPages:
         self.kept = Counter(entry.state for entry in kept)
         pinned = list(dict.fromkeys(e.batch_id for e in reversed(kept)))
         on_top = [await self._library.log.batch(number) for number in pinned[:PAGE]]
-        rest = await self._library.log.batches(limit=max(PAGE, self._read))
+        rest = await self._library.log.batches(limit=max(PAGE, self._read), tries=False)
         self._read = len(rest)
         self._batches = _unique([*on_top, *rest])
         self._unfolded = {
@@ -71,7 +71,7 @@ class LogPages:
             )
             for number, read in self._unfolded.items()
         }
-        self.count = await self._library.log.count_batches()
+        self.count = await self._library.log.count_batches(tries=False)
 
     @property
     def waiting(self) -> int:
@@ -95,7 +95,7 @@ class LogPages:
             )
             return True
         if near_end and self.count is not None and self._read < self.count:
-            page = await self._library.log.batches(limit=PAGE, offset=self._read)
+            page = await self._library.log.batches(limit=PAGE, offset=self._read, tries=False)
             self._read += len(page)
             self._batches = _unique([*self._batches, *page])
             return True

@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Collection, Sequence
 
+import trio
+
 from coexplorer.errors import (
     ApiError,
     CoexplorerError,
@@ -28,9 +30,9 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_of
 from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.connectivity import Connectivity
-from coexplorer.fs.sync.failure_texts import build_report
+from coexplorer.fs.sync.failure_texts import build_report, list_unresolved, tell_aside
 from coexplorer.library import Library
-from coexplorer.library.entries import SET_ASIDE, Entry, State
+from coexplorer.library.entries import MOST_REFUSED, SET_ASIDE, Entry, State
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +40,6 @@ WAITS = Unreachable(
     "an earlier save of this asset was still on its way", hint="coexplorer retry sends it"
 )
 """Why a save that waits for its turn was not sent, if its mount ends first."""
-
-_MOST_ASIDE = 8
-"""Earlier texts of a file that are kept beside the last one."""
 
 
 class FailedWrites:
@@ -50,11 +49,14 @@ class FailedWrites:
         journaled: The failures (an asset's slot, and what failed) whose text is in the journal.
     """
 
-    def __init__(self, volume: Volume, library: Library, reach: Connectivity) -> None:
+    def __init__(
+        self, volume: Volume, library: Library, reach: Connectivity, nursery: trio.Nursery
+    ) -> None:
         self.journaled: set[tuple[int, str]] = set()
         self._volume = volume
         self._library = library
         self._reach = reach
+        self._nursery = nursery
         self._failed_by: dict[tuple[int, str], int] = {}
         self._states: dict[int, State] = {}
         self._unlooked: set[tuple[int, str]] = set()
@@ -105,12 +107,21 @@ class FailedWrites:
             part: What is opened: ``error``, which has the texts as they were, or ``asset.json``.
         """
         if part == Part.ERROR:
+            if any(slot == node.slot for slot, _ in self.journaled):
+                self._nursery.start_soon(self._keep_look, node)
             self._unlooked = {each for each in self._unlooked if each[0] != node.slot}
         for conflicting in self._volume.conflicts.list_parts(node.slot):
             if part == Part.ERROR:
                 self._end_conflict(node, conflicting, as_reported=True)
             else:
                 self._volume.conflicts.note_read(node.slot, conflicting)
+
+    async def _keep_look(self, node: Node) -> None:
+        """Have the next mount know that somebody has looked."""
+        try:
+            await self._library.changes.note_look(node.id)
+        except CoexplorerError as error:
+            log.warning("the next mount may report a failure again: %s", error)
 
     def _end_conflict(self, node: Node, part: Part, *, as_reported: bool = False) -> None:
         """Merge with the platform's text whatever is saved from now on.
@@ -218,9 +229,7 @@ class FailedWrites:
         if number is None:
             return
         try:
-            await self._library.changes.discard(number)
-        except Refused:
-            return  # somebody else did
+            await self._library.changes.let_go(number)
         except CoexplorerError as error:
             log.warning("an old unsent text stays in the journal: %s", error)
 
@@ -237,32 +246,43 @@ class FailedWrites:
         await self.keep(node, file.part, before, mine, Refused(reason))
 
     async def recall(self) -> None:
-        """Tell of what an earlier mount could not send, as that mount did."""
+        """Tell of what an earlier mount could not send, as that mount did.
+
+        Of what was refused, which waits for nothing, only until somebody has opened ``error``.
+        """
         try:
-            entries = await self._library.log.unsent()
+            entries = await self._library.log.kept()
         except CoexplorerError as error:
             log.warning("the journal can't be read: %s", error)
             return
-        for entry in entries:
-            node, base, mine = self._volume.tree.find_id(entry.asset_id), entry.base, entry.mine
-            waits = entry.state in (State.UNSENT, State.CONFLICT) and entry.origin == "mount"
-            if not waits or node is None or base is None or mine is None:
-                continue
-            parts = [
-                part for part, f in FIELDS_OF_PARTS.items() if changed_fields(base, mine) == (f,)
-            ]
-            for part in parts:
-                self._recall(entry, node, part, base, mine)
+        for (asset_id, part), found in list_unresolved(entries).items():
+            node = self._volume.tree.find_id(asset_id)
+            if node is not None:
+                self._recall_file(node, part, found)
 
-    def _recall(self, entry: Entry, node: Node, part: Part, base: Fields, mine: Fields) -> None:
+    def _recall_file(self, node: Node, part: Part, entries: Sequence[Entry]) -> None:
+        """Report the last text of a file that was not set aside, and those that were."""
+        last = [entry for entry in entries if entry.reason != SET_ASIDE][-1:]
+        aside = [entry for entry in entries if entry not in last and entry.state is State.REFUSED]
+        report = ""
+        for entry in last:
+            report = self._recall(entry, node, part)
+        self.report_aside(node, part, aside[-MOST_REFUSED:], report)
+
+    def _recall(self, entry: Entry, node: Node, part: Part) -> str:
+        """Report what the journal has of a save that failed, and return the report."""
+        base, mine = entry.base, entry.mine
+        if base is None or mine is None:
+            return ""
         what = name_save(part)
-        error: CoexplorerError = Refused(entry.reason, hint=entry.hint)
+        reason = entry.reason.removeprefix(f"{what} failed: ")
+        error: CoexplorerError = Refused(reason, hint=entry.hint)
         if entry.state is State.CONFLICT:
             theirs = self.fields_of(node)
             fields = (FIELDS_OF_PARTS[part],)
             error = EditConflict(node.id, fields, base=base, mine=mine, theirs=theirs)
             error.message = entry.reason or error.message  # it knew who changed it
-            error.entry = entry.id
+        error.entry = entry.id
         failure = SaveFailure(errno_of(error), build_report(what, error))
         self._volume.failures.note(node, what, failure.report)
         self.journaled.add((node.slot, what))
@@ -271,6 +291,7 @@ class FailedWrites:
             refused = digest_of(build_text(mine, part))
             conflict = SaveConflict(build_text(base, part), None, refused, failure)
             self._volume.conflicts.note(node.slot, part, conflict)
+        return failure.report
 
     async def drop_superseded(self, node: Node, part: Part, but: Collection[int] = ()) -> None:
         """Discard the unsent entries of a field that is saved now: nobody needs them any more."""
@@ -309,19 +330,19 @@ class FailedWrites:
         aside = []
         is_blank = not content.strip()
         try:
-            for entry in (await self._kept_of(node, part))[-_MOST_ASIDE:]:
+            for entry in await self._kept_of(node, part):
                 if entry.base is None or entry.mine is None or entry.state is State.UNKNOWN:
                     continue
                 base, mine = build_text(entry.base, part), build_text(entry.mine, part)
-                if entry.reason == WAITS.message or not mine.strip():
-                    continue
+                if entry.reason == WAITS.message or mine == content or not mine.strip():
+                    continue  # what is saved now has it
                 has = is_its_own or (has_words(content, base, mine) and not is_blank)
                 if entry.reason == SET_ASIDE or not has:
                     await self._library.changes.set_aside(entry.id)
                     aside.append(entry)
         except CoexplorerError as error:
             log.warning("an earlier text may be given up: %s", error)
-        return aside
+        return aside[-MOST_REFUSED:]
 
     def report_aside(
         self, node: Node, part: Part, aside: Sequence[Entry], report: str = ""
@@ -338,14 +359,7 @@ class FailedWrites:
             return
         what = name_save(part)
         texts = [report] if report else []
-        for entry in aside:
-            if entry.mine is not None:
-                mine = build_text(entry.mine, part).decode(errors="replace")
-                texts.append(
-                    f"{what}: an earlier text of yours is not on the platform\n"
-                    "what to do: add to the file what you want of it, or give it up:"
-                    f" coexplorer discard {entry.id}\n\n--- as you wrote it then:\n{mine}"
-                )
+        texts += [tell_aside(what, entry, part) for entry in aside]
         self._volume.failures.note(node, what, "\n".join(texts))
         self.journaled.add((node.slot, what))
         self._unlooked.add((node.slot, what))
@@ -376,7 +390,7 @@ class FailedWrites:
             if node and base and mine and is_new and entry.state is State.CONFLICT:
                 for part, field in FIELDS_OF_PARTS.items():
                     if changed_fields(base, mine) == (field,):
-                        self._recall(entry, node, part, base, mine)
+                        self._recall(entry, node, part)
 
     def _give_up(self, node: Node, what: str) -> None:
         """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""

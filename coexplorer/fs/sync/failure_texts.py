@@ -1,13 +1,17 @@
-"""The sentences of ``error`` files. Pure."""
+"""What ``error`` files tell: of which failed saves, and in which words. Pure."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 
 from coexplorer.errors import CoexplorerError, EditConflict
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, changed_fields
 from coexplorer.fs.core.failures import name_unsent
-from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS
+from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS, build_text
+from coexplorer.fs.kernel.inodes import Part
+from coexplorer.library.entries import Entry, State
+from coexplorer.models import AssetId
 
 _PARTS = {field: part for part, field in FIELDS_OF_PARTS.items()}
 
@@ -30,6 +34,39 @@ def build_report(what: str, error: CoexplorerError) -> str:
             lines.extend(_version("you wrote", field, error.mine))
             lines.extend(_version("the platform has", field, error.theirs))
     return "\n".join(lines) + "\n"
+
+
+def tell_aside(what: str, entry: Entry, part: Part) -> str:
+    """Say that an earlier text of a file is not on the platform, and what to do with it.
+
+    Args:
+        what: What was tried, e.g. ``saving tags``.
+        entry: What has the text.
+        part: The file.
+    """
+    mine = b"" if entry.mine is None else build_text(entry.mine, part)
+    return (
+        f"{what}: an earlier text of yours is not on the platform\n"
+        "what to do: add to the file what you want of it, or give it up:"
+        f" coexplorer discard {entry.id}\n\n"
+        f"--- as you wrote it then:\n{mine.decode(errors='replace')}"
+    )
+
+
+def list_unresolved(entries: Iterable[Entry]) -> dict[tuple[AssetId, Part], list[Entry]]:
+    """Return what an earlier mount could not save, by asset and file, in the order of `entries`.
+
+    What was refused waits for nothing: it is left out as soon as somebody has opened ``error``.
+    """
+    files: dict[tuple[AssetId, Part], list[Entry]] = {}
+    for entry in entries:
+        waits = entry.state in (State.UNSENT, State.CONFLICT)
+        is_news = entry.state is State.REFUSED and entry.looked_at is None
+        if entry.origin == "mount" and (waits or is_news) and entry.base and entry.mine:
+            changed = changed_fields(entry.base, entry.mine)
+            if len(changed) == 1:
+                files.setdefault((entry.asset_id, _PARTS[changed[0]]), []).append(entry)
+    return files
 
 
 def _tell_choice(error: EditConflict) -> str:

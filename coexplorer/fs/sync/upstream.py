@@ -34,6 +34,6 @@ class Upstream:
 def build_upstream(volume: Volume, library: Library, nursery: trio.Nursery) -> Upstream:
     """Put them together; their tasks run in the nursery."""
     reach = Connectivity(volume, library, nursery)
-    unsent = FailedWrites(volume, library, reach)
+    unsent = FailedWrites(volume, library, reach, nursery)
     saver = Writeback(volume, library, reach, unsent, nursery)
     return Upstream(reach, unsent, Keeper(volume, library), saver)
