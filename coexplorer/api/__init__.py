@@ -10,13 +10,11 @@ from coexplorer.api.paging import Incomplete
 from coexplorer.api.retry import Patience
 from coexplorer.api.transport import OnWait
 from coexplorer.api.walk import Walk
-from coexplorer.api.wire import Grant
 
 __all__ = [
     "Bounds",
     "Client",
     "Download",
-    "Grant",
     "Incomplete",
     "OnWait",
     "Patience",

@@ -101,7 +101,7 @@ def build_search(
 
 def build_get(asset_id: AssetId) -> Call:
     """Build the request for one asset."""
-    return Call("GET", _asset_path(asset_id))
+    return Call("GET", asset_path(asset_id))
 
 
 def build_create(new: NewAsset) -> Call:
@@ -157,7 +157,7 @@ def build_update(
         )
     return Call(
         "PUT",
-        _asset_path(asset_id),
+        asset_path(asset_id),
         act=Act.CHANGE,
         body=encode_exactly(body),
         repeat=Repeat.UNSENT,
@@ -168,38 +168,33 @@ def build_update(
 def build_archive(asset_id: AssetId, *, archived: bool) -> Call:
     """Build an archive or unarchive: parameters in the address, no body."""
     params = (("archive", _param(archived)),)
-    path = f"{_asset_path(asset_id)}/archive"
+    path = f"{asset_path(asset_id)}/archive"
     return Call("PATCH", path, act=Act.CHANGE, params=params, writes=True)
 
 
 def build_delete(asset_id: AssetId) -> Call:
     """Build a delete; the platform expects the asset to be archived."""
-    path = _asset_path(asset_id)
+    path = asset_path(asset_id)
     return Call("DELETE", path, act=Act.DELETE, repeat=Repeat.UNTIL_GONE, writes=True)
 
 
 def build_list_files(asset_id: AssetId, path: str = "") -> Call:
     """Build the request for one level of an asset's files (v3.1+; internal assets only)."""
     body = encode_exactly({"path": path})
-    place = f"{_asset_path(asset_id)}/files"
+    place = f"{asset_path(asset_id)}/files"
     return Call("POST", place, subject="folder", body=body, rows=LARGEST_PAGE)
 
 
 def build_file_urls(asset_id: AssetId, path: str) -> Call:
     """Build the request for a file's signed addresses (v4.0+)."""
-    place = f"{_asset_path(asset_id)}/files/urls"
+    place = f"{asset_path(asset_id)}/files/urls"
     return Call("GET", place, subject="file", params=(("path", path),))
 
 
 def build_download_url(asset_id: AssetId, path: str) -> Call:
     """Build the request for a file's signed address on platforms before v4.0."""
-    place = f"{_asset_path(asset_id)}/files/download_url"
+    place = f"{asset_path(asset_id)}/files/download_url"
     return Call("GET", place, subject="file", params=(("path", path),))
-
-
-def build_permissions(asset_id: AssetId) -> Call:
-    """Build the request for who may do what (v4.3+)."""
-    return Call("GET", f"{_asset_path(asset_id)}/permissions")
 
 
 def build_metadata_schema() -> Call:
@@ -230,7 +225,7 @@ def _param(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _asset_path(asset_id: AssetId) -> str:
+def asset_path(asset_id: AssetId) -> str:
     """Say where an asset is.
 
     Raises:

@@ -5,8 +5,8 @@ A face: what a method asks and how its answer is read is in the modules that it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from functools import partial
 from operator import attrgetter
 from types import TracebackType
@@ -14,7 +14,7 @@ from typing import Self
 
 import anyio
 
-from coexplorer.api import calls, file_replies, wire
+from coexplorer.api import calls, file_replies, permissions, wire
 from coexplorer.api.creation import create_asset
 from coexplorer.api.download import Download, FetchUrl, open_download
 from coexplorer.api.exchange import Carrier
@@ -24,7 +24,7 @@ from coexplorer.api.paging import PageStart
 from coexplorer.api.retry import Patience
 from coexplorer.api.search import NOT_HERE, Search
 from coexplorer.api.storage import Storage
-from coexplorer.api.transport import Judge, Look, OnWait, Transport
+from coexplorer.api.transport import Judge, Look, OnWait, Seen, T, Transport
 from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
 from coexplorer.asset_body import find_odd
@@ -44,6 +44,7 @@ from coexplorer.models import (
     SearchRequest,
     Secret,
 )
+from coexplorer.sharing import Roles, Sharing
 
 
 class Client:
@@ -282,20 +283,111 @@ class Client:
                     outcome_unknown=maybe_done,
                 )
 
+        read_again = partial(self._get, asset_id, deadline)
         look = self._build_look(asset_id, judge, read_at)
+        try:
+            return await self._send_until_known(call, read, look, read_again, deadline)
+        except _Arrived as arrived:
+            return arrived.asset
+
+    async def sharing(self, asset_id: AssetId) -> Sharing:
+        """Fetch who can see an asset; v4.3 and later.
+
+        Raises:
+            NotFound: There is no such asset, or the platform does not tell.
+        """
+        return await self._fetch_sharing(asset_id, self._transport.start_clock())
+
+    async def _fetch_sharing(self, asset_id: AssetId, deadline: float) -> Sharing:
+        call = permissions.build_permissions(asset_id)
+        return await self._transport.send(call, permissions.parse_sharing, deadline=deadline)
+
+    async def share(
+        self, asset_id: AssetId, wanted: Sharing, *, before: Sharing, read_at: float | None = None
+    ) -> None:
+        """Set who can see an asset, all of it.
+
+        An unknown outcome is judged as that of `update` is. The platform may leave out whom it does
+        not know without a word: read it afterwards.
+
+        Args:
+            asset_id: The asset.
+            wanted: Who should be able to see it.
+            before: Who could when last seen.
+            read_at: When that was, by `anyio.current_time`; None: just now.
+
+        Raises:
+            Conflict: It was changed to something else in the meantime; with `outcome_unknown`,
+                after the change may have arrived.
+            ApiError: With `outcome_unknown`: it could not be read either.
+        """
+        deadline = self._transport.start_clock()
+
+        async def judge(now: Sharing, maybe_done: bool) -> None:  # noqa: FBT001 # a `JudgeOf`
+            if now.same_as(wanted):
+                raise _SharedError
+            if not now.same_as(before):
+                raise Conflict(
+                    "who can see this asset was changed elsewhere while the change was on its way",
+                    hint="look at who can see it now, then share it again",
+                    outcome_unknown=maybe_done,
+                )
+
+        look = Look(
+            permissions.build_permissions(asset_id),
+            permissions.parse_sharing,
+            judge,
+            read_at=read_at,
+        )
+        with suppress(_SharedError):
+            await self._send_until_known(
+                permissions.build_share(asset_id, wanted),
+                wire.read_done_of(asset_id),
+                look,
+                partial(self._fetch_sharing, asset_id, deadline),
+                deadline,
+            )
+
+    async def grant(self, asset_id: AssetId, roles: Roles) -> None:
+        """Give roles on a platform that does not tell who has one (before v4.3).
+
+        Whether others keep theirs is up to the platform.
+
+        Args:
+            asset_id: The asset.
+            roles: Member → role.
+        """
+        call = permissions.build_grants(asset_id, roles)
+        await self._transport.send(call, wire.read_done_of(asset_id))
+
+    async def _send_until_known(
+        self,
+        call: calls.Call,
+        parse: Callable[[bytes], T],
+        look: Look[Seen],
+        read_again: Callable[[], Awaitable[Seen]],
+        deadline: float,
+    ) -> T:
+        """Send a write; where its reply is lost, look, and send it again if it has not arrived.
+
+        Raises:
+            Exception: What the look's judge raises: that it has arrived, or can't any more.
+        """
         nth = 0
         while True:
             nth += 1
             try:
-                try:
-                    return await self._transport.send(call, read, deadline=deadline, look=look)
-                except ApiError as error:
-                    if not error.outcome_unknown:
-                        raise
-                    lost = error
-                await judge(await self._get_after(lost, asset_id, deadline), True)
-            except _Arrived as arrived:
-                return arrived.asset
+                return await self._transport.send(call, parse, deadline=deadline, look=look)
+            except ApiError as error:
+                if not error.outcome_unknown:
+                    raise
+                lost = error
+            try:
+                now = await read_again()
+            except ApiError:
+                lost.hint = "look at the asset once the platform answers again"
+                raise lost from None
+            await look.judge(now, True)
             lost.outcome_unknown = False
             if not await self._transport.wait_after(Failure(FailureKind.LOST, lost), nth, deadline):
                 raise lost
@@ -338,7 +430,7 @@ class Client:
         look = None if judge is None else self._build_look(asset_id, judge, read_at)
         await self._transport.send(call, wire.read_done_of(asset_id), look=look)
 
-    def _build_look(self, asset_id: AssetId, judge: Judge, read_at: float | None) -> Look:
+    def _build_look(self, asset_id: AssetId, judge: Judge, read_at: float | None) -> Look[Asset]:
         read = wire.read_asset_of(asset_id)
         return Look(calls.build_get(asset_id), read, judge, read_at=read_at)
 
@@ -403,27 +495,10 @@ class Client:
             etag=etag,
         )
 
-    async def permissions(self, asset_id: AssetId) -> tuple[wire.Grant, ...]:
-        """Fetch who may do what; v4.3 and later."""
-        call = calls.build_permissions(asset_id)
-        return await self._transport.send(call, wire.parse_permissions)
-
     async def metadata_schema(self) -> tuple[MetadataField, ...]:
         """Fetch the deployment's custom metadata fields."""
         call = calls.build_metadata_schema()
         return await self._transport.send(call, wire.parse_metadata_schema)
-
-    async def _get_after(self, lost: ApiError, asset_id: AssetId, deadline: float) -> Asset:
-        """Read an asset whose update may have arrived.
-
-        Raises:
-            ApiError: `lost`, when it can't be read.
-        """
-        try:
-            return await self._get(asset_id, deadline)
-        except ApiError:
-            lost.hint = "look at the asset once the platform answers again"
-        raise lost
 
 
 class _Arrived(Exception):
@@ -432,6 +507,10 @@ class _Arrived(Exception):
     def __init__(self, asset: Asset) -> None:
         super().__init__()
         self.asset = asset
+
+
+class _SharedError(Exception):
+    """The platform has what was to be shared."""
 
 
 def _holds(asset: Asset, wanted: Mapping[str, MetadataValue]) -> bool:

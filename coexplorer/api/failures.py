@@ -34,6 +34,7 @@ _NEW_TOKEN: Final = (
     " `coexplorer login`"
 )
 _ASK_OWNER: Final = "ask its owner for access"
+_ASK_TO_SHARE: Final = "ask one of its owners to share it"
 _IN_BETWEEN: Final = "check the domain, and whether a proxy or a sign-in page is in the way"
 _TRY_LATER: Final = "try again in a while; the trouble is on the platform's side"
 
@@ -45,6 +46,7 @@ class Act(Enum):
     CREATE = auto()
     CHANGE = auto()
     DELETE = auto()
+    SHARE = auto()
 
 
 class FailureKind(Enum):
@@ -297,14 +299,20 @@ def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = Fal
         message, hint = f"your token may not see this {subject}{because}", _NEW_TOKEN
     elif act is Act.READ:
         message, hint = f"you may not see this {subject}{because}", "ask its owner for access"
-    elif said:
-        message, hint = f"you can read but not change this {subject}{because}", _ASK_OWNER
     else:
-        message, hint = (
-            f"you can read but not change this {subject}",
-            f"{_ASK_OWNER}; if it is yours, {_NEW_TOKEN}",
-        )
+        message, hint = _refuse_change(subject, because, act)
     return Forbidden(message, hint=hint, status=403)
+
+
+def _refuse_change(subject: str, because: str, act: Act) -> tuple[str, str]:
+    """Say that what can be read may not be changed, or shared, and what to do about it."""
+    if act is Act.SHARE:
+        message, hint = f"you may not share this {subject}{because}", _ASK_TO_SHARE
+        if "owner" in because.lower():
+            return message, hint
+        return message, f"{hint}; if you are one, {_NEW_TOKEN}"  # it may as well be the token
+    message = f"you can read but not change this {subject}{because}"
+    return message, _ASK_OWNER if because else f"{_ASK_OWNER}; if it is yours, {_NEW_TOKEN}"
 
 
 def parse_retry_after(text: str | None, *, now: float) -> float | None:

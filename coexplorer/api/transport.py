@@ -14,7 +14,7 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 import anyio
 
@@ -37,14 +37,18 @@ from coexplorer.errors import ApiError, NotFound, Unreachable
 from coexplorer.models import Asset, Reach, Secret
 
 T = TypeVar("T")
+Seen = TypeVar("Seen")
 OnWait = Callable[[float, str], None]
 """Told before each wait: its seconds, and why, as a sentence for a person."""
 
-Judge = Callable[[Asset, bool], Awaitable[None]]
-"""Told how an asset is right before a write, and whether an earlier try may have been carried out.
+JudgeOf = Callable[[Seen, bool], Awaitable[None]]
+"""Told what is there right before a write, and whether an earlier try may have been carried out.
 
 It raises to stop the write. It must not ask the platform for anything: it holds a request's place.
 """
+
+Judge = JudgeOf[Asset]
+"""Likewise, of the asset itself."""
 
 _log = logging.getLogger(__name__)
 _CLEAR: Final = (200, 201, 203, 204)
@@ -57,15 +61,15 @@ _FRESH_S: Final = 1.0
 """What was read longer ago is read again before it is written over."""
 
 
-class Look:
-    """How the asset that a write is about is read again, where something waited since it was read.
+class Look(Generic[Seen]):
+    """How what a write goes over is read again, where something waited since it was read.
 
     The platform has no versions, so a write goes over whatever others did since the reading. Any
     failure before a repetition counts as waiting, and so does everything else that takes long: a
     place among the requests, a slow disk, a machine that slept.
 
     Args:
-        call: Reads the asset.
+        call: Reads it.
         parse: Reads the reply.
         judge: See `Judge`.
         read_at: When it was last read, by `anyio.current_time`; None: just now.
@@ -74,8 +78,8 @@ class Look:
     def __init__(
         self,
         call: Call,
-        parse: Callable[[bytes], Asset],
-        judge: Judge,
+        parse: Callable[[bytes], Seen],
+        judge: JudgeOf[Seen],
         *,
         read_at: float | None = None,
     ) -> None:
@@ -177,7 +181,7 @@ class Transport:
         parse: Callable[[bytes], T],
         *,
         deadline: float | None = None,
-        look: Look | None = None,
+        look: Look[Seen] | None = None,
     ) -> T:
         """Send a call and read its reply, as often as it takes and is allowed.
 
@@ -257,7 +261,7 @@ class Transport:
         with self.waits.for_repetition(wait_s, error.message, asked=asked):
             await anyio.sleep(wait_s)
 
-    async def _look_again(self, look: Look, deadline: float, *, maybe_done: bool) -> None:
+    async def _look_again(self, look: Look[Seen], deadline: float, *, maybe_done: bool) -> None:
         """Read what is written over next, and have it judged, in the place of the write itself."""
         now = await self._attempt(look.call, look.parse, deadline)
         look.note_read()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 import msgspec
@@ -253,41 +253,6 @@ def read_done_of(asset_id: AssetId) -> Callable[[bytes], None]:
             raise ValueError("it is about another asset")
 
     return read
-
-
-class Grant(msgspec.Struct, frozen=True):
-    """What one user, group or everyone may do: ``owner``, ``editor``, ``viewer``, ``discoverable``.
-
-    Attributes:
-        who: An e-mail address, a group's name, or ``everyone``.
-    """
-
-    who: str
-    role: str
-
-
-def parse_permissions(body: bytes) -> tuple[Grant, ...]:
-    """Read who may do what: users first, then groups, then everyone.
-
-    Raises:
-        ValueError: It is not a JSON object.
-    """
-    reply = decode_reply(body)
-    grants = [
-        *_grants(reply.get("users"), "email"),
-        *_grants(reply.get("groups"), "group"),
-    ]
-    everyone = reply.get("everyone")
-    if isinstance(everyone, str) and everyone not in ("", "none"):
-        grants.append(Grant("everyone", everyone))
-    return tuple(grants)
-
-
-def _grants(items: object, key: str) -> Iterable[Grant]:
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and isinstance(item.get(key), str):
-            role = item.get("role")
-            yield Grant(item[key], role if isinstance(role, str) else "")
 
 
 def parse_metadata_schema(body: bytes) -> tuple[MetadataField, ...]:

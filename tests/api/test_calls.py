@@ -14,10 +14,10 @@ from coexplorer.api.calls import (
     build_file_urls,
     build_get,
     build_list_files,
-    build_permissions,
     build_search,
     build_update,
 )
+from coexplorer.api.permissions import build_grants, build_permissions, build_share
 from coexplorer.errors import NotFound
 from coexplorer.fields import Fields
 from coexplorer.models import (
@@ -30,6 +30,7 @@ from coexplorer.models import (
     Secret,
     SortField,
 )
+from coexplorer.sharing import Sharing
 from tests.support.hostile import NO_IDS
 
 BOTH = SearchRequest(archived=None)
@@ -178,6 +179,7 @@ def test_what_is_no_id_never_becomes_an_address(text: str) -> None:
         lambda: build_file_urls(asset_id, "f"),
         lambda: build_download_url(asset_id, "f"),
         lambda: build_permissions(asset_id),
+        lambda: build_share(asset_id, Sharing()),
     ]
     for build in builders:
         with pytest.raises(NotFound, match="there is no asset"):
@@ -189,3 +191,26 @@ def test_files_are_listed_by_a_body() -> None:
     assert (call.method, call.path) == ("POST", "data_assets/a1/files")
     assert json.loads(call.body or b"") == {"path": "a b"}
     assert not call.writes
+
+
+def test_who_can_see_an_asset_is_sent_whole() -> None:
+    wanted = Sharing({"a@x": "owner", "b@x": "viewer"}, {"g": "editor"})
+    call = build_share(AssetId("a1"), wanted)
+    assert (call.method, call.path, call.writes) == ("POST", "data_assets/a1/permissions", True)
+    assert call.repeat is Repeat.UNSENT  # somebody may have changed it since
+    assert json.loads(call.body or b"") == {
+        "users": [{"email": "a@x", "role": "owner"}, {"email": "b@x", "role": "viewer"}],
+        "groups": [{"group": "g", "role": "editor"}],
+        "everyone": "none",
+    }
+
+
+def test_where_nobody_can_tell_only_what_is_named_is_sent() -> None:
+    call = build_grants(AssetId("a1"), {"everyone": "viewer"})
+    assert json.loads(call.body or b"") == {"users": None, "groups": None, "everyone": "viewer"}
+    call = build_grants(AssetId("a1"), {"user a@x": "viewer", "group g": "editor"})
+    assert json.loads(call.body or b"") == {
+        "users": [{"email": "a@x", "role": "viewer"}],
+        "groups": [{"group": "g", "role": "editor"}],
+        "everyone": None,
+    }

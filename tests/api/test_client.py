@@ -5,12 +5,12 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from coexplorer.api import Client, Grant
+from coexplorer.api import Client
 from coexplorer.api.calls import build_search
 from coexplorer.assets import unknown_fields
 from coexplorer.demo.importing import parse_asset_line
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import Forbidden, NotFound, NotSignedIn
+from coexplorer.errors import Conflict, Forbidden, NotFound, NotSignedIn
 from coexplorer.fields import Fields
 from coexplorer.models import (
     AssetId,
@@ -235,11 +235,43 @@ async def test_platforms_without_files_say_so(server: DemoServer, client: Client
         await client.file_urls(AssetId(RAW), "a")
 
 
-async def test_permissions_say_who_may_do_what(server: DemoServer, client: Client) -> None:
-    me, colleague = (user.email for user in server.users[:2])
-    grants = await client.permissions(AssetId(DERIVED))
-    assert Grant(me, "owner") in grants
-    assert Grant(colleague, "editor") in grants
+async def test_who_can_see_an_asset_is_read_and_set(server: DemoServer, client: Client) -> None:
+    me, colleague, third = (user.email for user in server.users)
+    asset_id = AssetId(DERIVED)
+    before = await client.sharing(asset_id)
+    assert (before.users[me], before.users[colleague]) == ("owner", "editor")
+    wanted = before.with_roles({f"user {third}": "viewer", "group Imaging": "editor"})
+    await client.share(asset_id, wanted, before=before)
+    assert (await client.sharing(asset_id)).same_as(wanted)
+
+
+async def test_a_lost_reply_to_sharing_is_judged_by_a_look(
+    server: DemoServer, client: Client
+) -> None:
+    asset_id = AssetId(DERIVED)
+    before = await client.sharing(asset_id)
+    wanted = before.with_roles({"everyone": "viewer"})
+    server.faults.add("lost", "POST", "data_assets/*/permissions", times=1)
+    await client.share(asset_id, wanted, before=before)
+    assert len(server.requests("POST", "*/permissions")) == 1  # it had arrived
+    server.faults.add(502, "POST", "data_assets/*/permissions", times=1)
+    await client.share(asset_id, before, before=wanted)
+    assert len(server.requests("POST", "*/permissions")) == 3  # one of these did not
+    assert (await client.sharing(asset_id)).same_as(before)
+
+
+async def test_what_changed_while_sharing_waited_is_not_overwritten(
+    server: DemoServer, client: Client
+) -> None:
+    asset_id = AssetId(DERIVED)
+    before = await client.sharing(asset_id)
+    other = before.with_roles({"group Imaging": "viewer"})
+    await client.share(asset_id, other, before=before)
+    server.faults.add(429, "POST", "data_assets/*/permissions", times=1)
+    wanted = before.with_roles({"everyone": "viewer"})
+    with pytest.raises(Conflict, match="changed elsewhere"):
+        await client.share(asset_id, wanted, before=before)
+    assert (await client.sharing(asset_id)).same_as(other)
 
 
 async def test_the_metadata_schema_names_its_fields(client: Client) -> None:

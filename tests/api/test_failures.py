@@ -121,6 +121,15 @@ SCOPE = "The access token doesn't have permissions to perform the request"
         ("missing scope", "file", Act.READ, "your token may not do this", "coexplorer login"),
         ("viewer role", "asset", Act.CHANGE, "you can read but not change this", "ask its owner"),
         ("", "asset", Act.CHANGE, "you can read but not change this", "if it is yours"),
+        (SCOPE, "asset", Act.SHARE, "your token may not do this", "coexplorer login"),
+        ("only an owner", "asset", Act.SHARE, "you may not share this asset", "one of its owners"),
+        (
+            "Forbidden",
+            "asset",
+            Act.SHARE,
+            "you may not share this asset",
+            "owners to share it; if you",
+        ),
         ("no", "asset", Act.READ, "you may not see this asset", "ask its owner"),
         (
             "must be archived",

@@ -221,14 +221,14 @@ async def test_the_whole_call_has_a_deadline() -> None:
     [
         (lambda client: client.get(A1), 70),
         (lambda client: client.file_urls(A1, "f"), 70),
-        (lambda client: client.permissions(A1), 70),
+        (lambda client: client.sharing(A1), 70),
         (lambda client: client.archive(A1, archived=True), 200),
         (lambda client: client.delete(A1), 200),
         (lambda client: client.search(SearchRequest(), limit=1), 70),
         (lambda client: client.search(SearchRequest(), limit=1000), 200),
         (lambda client: client.list_files(A1), 550),  # which a network cuts short: `read_s`
     ],
-    ids=["get", "urls", "permissions", "archive", "delete", "row", "page", "folder"],
+    ids=["get", "urls", "sharing", "archive", "delete", "row", "page", "folder"],
 )
 @pytest.mark.parametrize("how", ["silent", "drip", "silent later"])
 async def test_nobody_waits_longer_than_what_was_asked_for_may_take(

@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.api.file_replies import parse_file_urls, read_folder
+from coexplorer.api.permissions import parse_sharing
 from coexplorer.api.wire import (
     Envelope,
-    Grant,
     parse_envelope,
     parse_ids,
     parse_metadata_schema,
-    parse_permissions,
     parse_rows,
     read_asset_of,
     read_created,
@@ -30,6 +29,7 @@ from coexplorer.models import (
     MetadataField,
     NewAsset,
 )
+from coexplorer.sharing import Sharing
 from tests.support.hostile import NO_IDS
 
 A1 = AssetId("a1")
@@ -158,7 +158,7 @@ def test_a_page_that_ends_too_early_is_refused_however_deep_it_is(cut: int) -> N
 @given(reply=anything)
 def test_replies_are_read_or_refused(reply: object) -> None:
     body = msgspec.json.encode(reply)
-    readers = (parse_envelope, read_folder(""), parse_file_urls, parse_permissions)
+    readers = (parse_envelope, read_folder(""), parse_file_urls, parse_sharing)
     for read in (*readers, parse_metadata_schema):
         with suppress(ValueError):
             read(body)
@@ -224,14 +224,41 @@ def test_file_addresses_of_both_versions_are_read() -> None:
     assert parse_file_urls(b'{"url":"https://s/d"}') == FileUrls("https://s/d")
 
 
-def test_permissions_are_read() -> None:
+def test_who_can_see_an_asset_is_read() -> None:
     body = (
-        b'{"users":[{"email":"a@x","role":"owner"},{"role":"viewer"}],"groups":'
-        b'[{"group":"g","role":"editor"}],"everyone":"viewer"}'
+        b'{"users":[{"email":"a@x","role":"owner"},{"email":"b@x","role":"tester"}],"groups":'
+        b'[{"group":"g","role":"editor"}],"everyone":"viewer","share_assets":false}'
     )
-    expected = (Grant("a@x", "owner"), Grant("g", "editor"), Grant("everyone", "viewer"))
-    assert parse_permissions(body) == expected
-    assert parse_permissions(b'{"users":null,"everyone":"none"}') == ()
+    expected = Sharing({"a@x": "owner", "b@x": "tester"}, {"g": "editor"}, "viewer")
+    assert parse_sharing(body) == expected
+    assert parse_sharing(b'{"users":null,"everyone":""}') == Sharing()
+    assert parse_sharing(b'{"users":[]}') == Sharing()
+
+
+def test_entries_that_say_nothing_are_counted_and_of_two_roles_the_stronger_counts() -> None:
+    body = (
+        b'{"users":[{"role":"viewer"},null,{"email":"a@x"},{"email":"a@x","role":"viewer"},'
+        b'{"email":"a@x","role":"owner"},{"email":"a@x","role":"editor"}]}'
+    )
+    assert parse_sharing(body) == Sharing({"a@x": "owner"}, odd=3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"[]",
+        b'{"message":"no"}',
+        b'{"users":{}}',
+        b'{"users":"a@x"}',
+        b'{"everyone":{"role":"viewer"}}',
+        b'{"users":[' + b"1," * 10_000 + b"1]}",
+    ],
+)
+def test_what_does_not_say_who_can_see_an_asset_is_refused(body: bytes) -> None:
+    # Read as nobody, it would take everybody's access away with the next change.
+    with pytest.raises(ValueError, match=r"."):
+        parse_sharing(body)
 
 
 def test_the_metadata_schema_is_read() -> None:

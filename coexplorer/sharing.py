@@ -1,0 +1,347 @@
+"""Who can see an asset, and what they may do with it: a value, its changes, and their merge. Pure.
+
+A *member* is who can be given a role: ``user maya@example.org``, ``group Imaging`` or ``everyone``.
+A role that is named ``none`` is no access. Changes are maps of member → role; who is not named in
+one is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from coexplorer.errors import InvalidField
+
+Kind = Literal["user", "group", "everyone"]
+
+NONE: Final = "none"
+"""No access."""
+
+EVERYONE: Final = "everyone"
+"""The member that is everybody who can sign in to the platform."""
+
+_USER: Final = "user "
+_GROUP: Final = "group "
+MOST_MEMBERS: Final = 10_000
+"""Members of one asset that are read, or sent."""
+
+Roles = Mapping[str, str]
+"""Member → role."""
+
+
+class Level(msgspec.Struct, frozen=True):
+    """A role that can be given.
+
+    Attributes:
+        kinds: Whom it can be given to.
+        help: What it allows.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    help: str
+
+
+LEVELS: Final = (
+    Level("owner", ("user", "group"), "can also share, archive and delete it"),
+    Level("editor", ("user", "group"), "can read and change it"),
+    Level("viewer", ("user", "group", "everyone"), "can read it"),
+    Level("discoverable", ("group", "everyone"), "can find it, but not read its files"),
+    Level(NONE, ("user", "group", "everyone"), "has no access"),
+)
+"""What the platform knows, strongest first."""
+
+
+def list_roles(kind: Kind) -> tuple[str, ...]:
+    """Return the roles that a user, a group or everyone can be given, strongest first."""
+    return tuple(level.name for level in LEVELS if kind in level.kinds)
+
+
+class Sharing(msgspec.Struct, frozen=True):
+    """Who can see an asset.
+
+    Attributes:
+        users: Address → role.
+        groups: Name → role.
+        everyone: The role of everybody else.
+        odd: How many entries of the platform's answer could not be understood. All of it is sent
+            back with each change, so it must not be changed then.
+    """
+
+    users: Roles = {}
+    groups: Roles = {}
+    everyone: str = NONE
+    odd: int = 0
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Each member's role; members without access are left out."""
+        roles = {_USER + address: role for address, role in self.users.items()}
+        roles |= {_GROUP + name: role for name, role in self.groups.items()}
+        if self.everyone != NONE:
+            roles[EVERYONE] = self.everyone
+        return roles
+
+    def role_of(self, member: str) -> str:
+        """Return a member's role, `NONE` for none."""
+        return self.roles.get(self.spell(member), NONE)
+
+    def spell(self, member: str) -> str:
+        """Return a member as it is spelled here: addresses are the same in capitals."""
+        roles = self.roles
+        if member in roles or not member.startswith(_USER):
+            return member
+        folded = member.casefold()
+        return next((each for each in roles if each.casefold() == folded), member)
+
+    def with_roles(self, changes: Roles) -> Sharing:
+        """Return it with other roles for some members."""
+        roles = self.roles
+        for member, role in changes.items():
+            roles[self.spell(member)] = role
+        left = {member: role for member, role in roles.items() if role != NONE}
+        return Sharing(
+            {each.removeprefix(_USER): left[each] for each in left if each.startswith(_USER)},
+            {each.removeprefix(_GROUP): left[each] for each in left if each.startswith(_GROUP)},
+            left.get(EVERYONE, NONE),
+            self.odd,
+        )
+
+    def same_as(self, other: Sharing) -> bool:
+        """Tell whether everybody has the same role in both."""
+        return _fold(self.roles) == _fold(other.roles)
+
+
+def _fold(roles: Roles) -> dict[str, str]:
+    return {
+        member.casefold() if member.startswith(_USER) else member: role
+        for member, role in roles.items()
+    }
+
+
+def name_user(address: str) -> str:
+    """Return the member that is a user."""
+    return _USER + address
+
+
+def name_group(name: str) -> str:
+    """Return the member that is a group."""
+    return _GROUP + name
+
+
+def kind_of(member: str) -> Kind:
+    """Return what a member is."""
+    if member == EVERYONE:
+        return "everyone"
+    return "user" if member.startswith(_USER) else "group"
+
+
+def title_of(member: str) -> str:
+    """Return a member as people write it: the address, the group's name, or ``everyone``."""
+    return member.removeprefix(_USER).removeprefix(_GROUP) if member != EVERYONE else EVERYONE
+
+
+def parse_grant(kind: Kind, text: str) -> tuple[str, str]:
+    """Read ``maya@example.org:viewer``, or ``Imaging:editor`` of a group.
+
+    Returns:
+        The member and its role.
+
+    Raises:
+        InvalidField: There is no role in it, or one that can't be given to such a member.
+    """
+    name, colon, role = text.rpartition(":")
+    name, role = name.strip(), role.strip().lower()
+    example = "maya@example.org:viewer" if kind == "user" else "Imaging:viewer"
+    if not colon or not name:
+        raise InvalidField("sharing", f"expected NAME:ROLE, as in {example}: {text!r}")
+    check_role(kind, role)
+    check_name(name)
+    return (name_user(name) if kind == "user" else name_group(name)), role
+
+
+def check_role(kind: Kind, role: str) -> None:
+    """Check that a role can be given.
+
+    Raises:
+        InvalidField: It can't; it says which can.
+    """
+    known = list_roles(kind)
+    if role not in known:
+        whom = "everyone" if kind == "everyone" else f"a {kind}"
+        raise InvalidField(
+            "sharing", f"{whom} can be {', '.join(known[:-1])} or {known[-1]}, not {role!r}"
+        )
+
+
+def check_name(name: str) -> None:
+    """Check an address or a group's name.
+
+    Raises:
+        InvalidField: Nobody can be called so.
+    """
+    if not name or not name.isprintable() or len(name) > 320:  # noqa: PLR2004 # RFC 3696, 3
+        raise InvalidField("sharing", f"expected an address or a group's name: {name[:40]!r}")
+
+
+class SharingChange(msgspec.Struct, frozen=True):
+    """What is to become of who can see assets; the same for all of them.
+
+    Attributes:
+        roles: Member → the role to give.
+        removals: Names whose access is taken away: users' addresses, or groups.
+        gives_up: Take away this user's own right, too, if that is what it comes to.
+    """
+
+    roles: Roles = {}
+    removals: tuple[str, ...] = ()
+    gives_up: bool = False
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether somebody surely has no access afterwards."""
+        return bool(self.removals) or NONE in self.roles.values()
+
+    @property
+    def title(self) -> str:
+        """One line for the log: ``share with everyone as viewer; no access for a@example.org``."""
+        given: dict[str, list[str]] = {}
+        for member, role in self.roles.items():
+            given.setdefault(role, []).append(title_of(member))
+        gone = [*self.removals, *given.pop(NONE, [])]
+        parts = [f"share with {', '.join(who)} as {role}" for role, who in given.items()]
+        if gone:
+            parts.append(f"no access for {', '.join(gone)}")
+        return "; ".join(parts)
+
+    def ask_of(self, now: Sharing | None) -> dict[str, str]:
+        """Return what is asked of one asset, member by member.
+
+        Args:
+            now: Who can see it; None: nobody knows.
+        """
+        wanted = dict(self.roles)
+        for name in self.removals:
+            found = [name_user(name), name_group(name)]
+            if now is not None:
+                found = [now.spell(each) for each in found]
+                found = [each for each in found if now.role_of(each) != NONE] or found
+            wanted |= {member: NONE for member in found if member not in wanted}
+        return wanted
+
+
+class MergedSharing(msgspec.Struct, frozen=True):
+    """What a merge came to.
+
+    Attributes:
+        sharing: What the platform should have.
+        before: The roles before of the members that change.
+        after: Their roles afterwards.
+        conflicts: Members that both sides gave another role; they keep theirs.
+    """
+
+    sharing: Sharing
+    before: dict[str, str]
+    after: dict[str, str]
+    conflicts: tuple[str, ...] = ()
+
+
+def merge_sharing(base: Roles, mine: Roles, theirs: Sharing) -> MergedSharing:
+    """Give members the roles that are wanted, beside what others did to other members.
+
+    Args:
+        base: Roles as the user was shown them; who is missing in it, whatever theirs is.
+        mine: Roles that are wanted.
+        theirs: What the platform has now.
+    """
+    before: dict[str, str] = {}
+    after: dict[str, str] = {}
+    conflicts = []
+    for member, new in mine.items():
+        now = theirs.role_of(member)
+        old = base.get(member)
+        if new in (now, old):
+            continue
+        if old not in (None, now):
+            conflicts.append(member)
+            continue
+        spelled = theirs.spell(member)
+        before[spelled], after[spelled] = now, new
+    return MergedSharing(theirs.with_roles(after), before, after, tuple(conflicts))
+
+
+def compare_roles(wanted: Roles, now: Sharing) -> dict[str, str]:
+    """Return the members that do not have the role that is wanted, with the one they have."""
+    has = {member: now.role_of(member) for member in wanted}
+    return {member: role for member, role in has.items() if role != wanted[member]}
+
+
+def loses_ownership(before: Sharing, after: Sharing, user: str) -> bool:
+    """Tell whether a user is no longer an owner afterwards, or nobody is.
+
+    Args:
+        before: Who can see it.
+        after: Who could see it then.
+        user: The user's address; empty: not known, so that it may be any of its owners.
+    """
+    owners = {each.casefold() for each, role in before.users.items() if role == "owner"}
+    left = {each.casefold() for each, role in after.users.items() if role == "owner"}
+    if not user:
+        return bool(owners - left)
+    return (user.casefold() in owners - left) or bool(owners and not left)
+
+
+def tell_lacking(lacking: Roles, wanted: Roles, before: Roles) -> str:
+    """Say what the platform did not do of what was sent; empty where it did all of it.
+
+    Args:
+        lacking: Members that do not have the role that was sent, with the one they have.
+        wanted: The roles that were sent.
+        before: The roles that they had.
+    """
+    unknown = [m for m in lacking if lacking[m] == NONE and before.get(m, NONE) == NONE]
+    parts = []
+    if unknown:
+        be = "is" if len(unknown) == 1 else "are"
+        parts.append(f"{_join([title_of(each) for each in unknown])} {be} not known there")
+    for member, has in lacking.items():
+        if member not in unknown:
+            still = "still " if has == before.get(member, NONE) else ""
+            want = wanted[member]
+            parts.append(f"{title_of(member)} {still}has {_tell_role(has)}, not {_tell_role(want)}")
+    return "; ".join(parts)
+
+
+def _tell_role(role: str) -> str:
+    return "no access" if role == NONE else f"the role {role}"
+
+
+def tell_conflict(members: Sequence[str], wanted: Roles, theirs: Sharing) -> str:
+    """Say whose roles were changed elsewhere, to what, and what was wanted."""
+    return "; ".join(
+        f"{title_of(member)} was given {theirs.role_of(member)} elsewhere, not {wanted[member]}"
+        if theirs.role_of(member) != NONE
+        else f"the access of {title_of(member)} was taken away elsewhere"
+        for member in members
+    )
+
+
+def _join(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def list_members(sharing: Sharing) -> list[tuple[str, str]]:
+    """Return members and roles for people: everyone first, then groups, then users by role."""
+    rank = {level.name: number for number, level in enumerate(LEVELS)}
+    kinds: tuple[Kind, ...] = ("everyone", "group", "user")
+    return sorted(
+        sharing.roles.items(),
+        key=lambda each: (
+            kinds.index(kind_of(each[0])),
+            rank.get(each[1], len(rank)),
+            each[0].casefold(),
+        ),
+    )
