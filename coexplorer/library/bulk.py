@@ -34,6 +34,7 @@ from coexplorer.library.refusals import concerns_all
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
 from coexplorer.library.selection import Fit, fit_query
 from coexplorer.library.settle import settle_entries
+from coexplorer.library.share_plans import SharePlanner
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Record
 from coexplorer.query import Query, parse_query
@@ -70,6 +71,9 @@ class Bulk:
         target: Query | str | Sequence[AssetId] | Sequence[Record],
         change: Change,
         fits: Mapping[AssetId, Fit] | None = None,
+        heard: Callable[[int], None] | None = None,
+        *,
+        look: bool = True,
     ) -> Plan:
         """See `Changes.plan`."""
         records = await self._load(target)
@@ -77,6 +81,9 @@ class Bulk:
             query = parse_query(target) if isinstance(target, str) else target
             fit = fit_query(query, search_time())
             fits = {record.asset.id: fit for record in records}
+        if change.action is Action.SHARE and change.sharing is not None:
+            planner = SharePlanner(self._context, self._editor.sharer)
+            return await planner.plan(records, change.sharing, fits or {}, heard, look=look)
         is_current = await self._judge_age(change)
         # In a thread: with thousands of assets a front end would stand still for as long.
         return await self._context.read(build_plan, records, change, fits, is_current)

@@ -172,6 +172,8 @@ class Changes:
         change: Change,
         *,
         fits: Mapping[AssetId, Fit] | None = None,
+        heard: Callable[[int], None] | None = None,
+        look: bool = True,
     ) -> Plan:
         """Say what `change` would do to each asset; sends nothing.
 
@@ -183,6 +185,9 @@ class Changes:
             target: A query, or ids, or assets as the user was shown them.
             change: What to do.
             fits: With ids: what they were chosen by, if that must be checked again.
+            heard: Where they are shared, the platform is asked who can see each: told how many
+                were asked about, after each.
+            look: Where they are shared: ask about each of them; otherwise only about the first.
 
         Raises:
             QueryError: The query has a mistake.
@@ -190,7 +195,7 @@ class Changes:
             InvalidField: The change has a value that must not be sent.
             Refused: The change has nothing to do, or several kinds of change.
         """
-        return await self._bulk.plan(target, change, fits)
+        return await self._bulk.plan(target, change, fits, heard, look=look)
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:
         """Write the matched assets as one text document for an editor.

@@ -219,6 +219,7 @@ class Context:
         whole: bool = True,
         gone: bool = False,
         in_part: bool = False,
+        roles: dict[str, str] | None = None,
     ) -> None:
         """Write an outcome down, as far as that is possible: see `Journal.settle`.
 
@@ -236,6 +237,7 @@ class Context:
                 whole=whole,
                 gone=gone,
                 in_part=in_part,
+                roles=roles,
             )
         except JournalError as problem:
             _log.warning("outcome %s of entry %s not written: %s", state, entry_id, problem)

@@ -51,6 +51,7 @@ from coexplorer.library.removal import Removal
 from coexplorer.library.results import EditResult
 from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.settle import judge_edit, settle_edits
+from coexplorer.library.share import Sharer
 from coexplorer.library.validate import check_fields, ensure_editable, tidy_fields
 from coexplorer.models import Asset, AssetId, MetadataValue
 
@@ -73,11 +74,13 @@ class Editor:
         self._judge = Judge(context)
         self._reconciler = Reconciler(context)
         removal = Removal(context, self._judge)
+        self.sharer = Sharer(context, self._judge)
         self._actions: Mapping[Action, Callable[[Attempt], Awaitable[EditResult]]] = {
             Action.EDIT: self._edit,
             Action.ARCHIVE: removal.archive,
             Action.UNARCHIVE: removal.archive,
             Action.DELETE: removal.delete,
+            Action.SHARE: self.sharer.share,
         }
 
     async def edit(
@@ -233,9 +236,10 @@ class Editor:
                 await self._context.settle(
                     entry.id,
                     result.state,
-                    error=result.error,
+                    error=Refused(result.lacking) if result.lacking else result.error,
                     after=result.after,
                     whole=not result.skipped_fields,
+                    roles=result.roles,
                 )
         except CoexplorerError as failure:
             error = await self._settle_failure(attempt, failure)

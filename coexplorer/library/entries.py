@@ -19,6 +19,7 @@ class Action(StrEnum):
     UNARCHIVE = "unarchive"
     DELETE = "delete"
     CREATE = "create"
+    SHARE = "share"
 
 
 class State(StrEnum):
@@ -100,6 +101,10 @@ RESTORED = "it was given up before it was sent; it waits until you send it"
 """`Entry.reason` of what a redo brought back to the log only: it never was on the platform."""
 
 
+GIVES_UP = "ownership"
+"""In `Entry.asked` of a change that may take away this user's own right to share the asset."""
+
+
 class Purpose(StrEnum):
     """Why a batch was made."""
 
@@ -133,8 +138,10 @@ class Entry(msgspec.Struct, frozen=True):
         mine: What the user wants; None unless `action` is an edit or a create.
         before: What the platform had right before the write.
         after: What was sent: mine merged with theirs.
-        base_metadata: Custom metadata as shown, when it was edited.
-        metadata: Custom metadata as sent, when it was edited.
+        base_metadata: Custom metadata as shown, when it was edited. Where the asset is shared: the
+            roles of the members in question as shown; who is missing may have had any.
+        metadata: Custom metadata as sent, when it was edited; or those members' roles as wanted,
+            and as sent once something was.
         reason: Why it failed or was left out, or how else it was done: one sentence.
         hint: What to do about it.
         settled_at: Epoch seconds when `state` became final; None before.
@@ -173,6 +180,16 @@ class Entry(msgspec.Struct, frozen=True):
     looked_at: float | None = None
 
     @property
+    def roles(self) -> dict[str, str]:
+        """Where the asset is shared: members' roles as they are wanted, or were sent."""
+        return _read_roles(self.metadata) if self.action is Action.SHARE else {}
+
+    @property
+    def roles_before(self) -> dict[str, str]:
+        """Where the asset is shared: members' roles before, as far as they are known."""
+        return _read_roles(self.base_metadata) if self.action is Action.SHARE else {}
+
+    @property
     def was_undone(self) -> bool:
         """Whether it was undone."""
         return self.undone_by is not None
@@ -186,6 +203,10 @@ class Entry(msgspec.Struct, frozen=True):
     def told(self) -> str:
         """How it ended, in words: see `tell_outcome`."""
         return tell_outcome(self.outcome)
+
+
+def _read_roles(values: dict[str, MetadataValue] | None) -> dict[str, str]:
+    return {member: str(role) for member, role in (values or {}).items()}
 
 
 class EntryDraft(msgspec.Struct, frozen=True):

@@ -278,6 +278,7 @@ class Journal(JournalReader):
         whole: bool = True,
         gone: bool = False,
         in_part: bool = False,
+        roles: dict[str, str] | None = None,
     ) -> None:
         """Write down what became of an entry; what it has taken back counts as undone from now on.
 
@@ -291,11 +292,13 @@ class Journal(JournalReader):
             in_part: It is not done, but the platform has taken a part of it: what was there before
                 that must not be forgotten. Otherwise what is ``unsent`` was before nothing.
             whole: False when a part of it was left alone: that part can still be undone.
+            roles: Where the asset was shared: the members' roles that the platform has now.
         """
         with self._file.transaction() as connection:
             connection.execute(
                 "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?,"
-                " asset_id = coalesce(?, asset_id), after = coalesce(?, after) WHERE id = ?",
+                " asset_id = coalesce(?, asset_id), after = coalesce(?, after),"
+                " metadata = coalesce(?, metadata) WHERE id = ?",
                 (
                     state,
                     error.message if error else "",
@@ -303,6 +306,7 @@ class Journal(JournalReader):
                     time.time(),
                     asset_id,
                     encode_value(after),
+                    encode_value(roles),
                     entry_id,
                 ),
             )

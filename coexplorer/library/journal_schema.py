@@ -11,7 +11,7 @@ import sqlite3
 
 from coexplorer.library.refusals import was_final
 
-VERSION = 7
+VERSION = 8
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -30,14 +30,14 @@ CREATE TABLE entries (
     session       TEXT NOT NULL,  -- the process that wrote it: see sessions.py
     asset_id      TEXT NOT NULL,  -- empty for a create without an answer
     asset_name    TEXT NOT NULL,  -- as it was then, for people
-    action        TEXT NOT NULL,  -- edit, archive, unarchive, delete, create
+    action        TEXT NOT NULL,  -- edit, archive, unarchive, delete, create, share
     state         TEXT NOT NULL,  -- see entries.State
     base          TEXT,           -- JSON of Fields: what the edit is merged from
     mine          TEXT,           -- JSON of Fields: what the user wants
     before        TEXT,           -- JSON of Fields: what the platform had right before the write
     after         TEXT,           -- JSON of Fields: what was sent
-    base_metadata TEXT,           -- JSON object: custom metadata as shown, if it was edited
-    metadata      TEXT,           -- JSON object: custom metadata as sent, if it was edited
+    base_metadata TEXT,           -- JSON object: custom metadata as shown, if it was edited; roles
+    metadata      TEXT,           -- JSON object: custom metadata as sent, if it was edited; roles
     reason        TEXT NOT NULL,  -- why it failed or was left out; else empty
     hint          TEXT NOT NULL,  -- what to do about it
     settled_at    REAL,           -- epoch seconds when the state became final
@@ -97,7 +97,11 @@ _SIXTH = "CREATE INDEX entries_stopped ON entries (state) WHERE state = 'stopped
 _SEVENTH = "ALTER TABLE entries ADD COLUMN looked_at REAL"
 
 
-_LATER = (_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
+# From here on there is an action that older programs can't read: assets are shared.
+_EIGHTH = ""
+
+
+_LATER = (_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH)
 
 
 class NewerJournalError(Exception):

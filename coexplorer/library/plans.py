@@ -23,6 +23,7 @@ from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Record
+from coexplorer.sharing import Roles, SharingChange, title_of
 from coexplorer.text import plural
 from coexplorer.written import trim
 
@@ -41,6 +42,7 @@ class Change(msgspec.Struct, frozen=True):
         archive: True archives, False unarchives.
         delete: Delete for good; assets that are not archived are skipped.
         archive_first: With `delete`: archive assets that are not archived, then delete them.
+        sharing: Who is to be able to see them.
     """
 
     add_tags: tuple[str, ...] = ()
@@ -50,19 +52,22 @@ class Change(msgspec.Struct, frozen=True):
     archive: bool | None = None
     delete: bool = False
     archive_first: bool = False
+    sharing: SharingChange | None = None
 
     @property
     def action(self) -> Action:
         """The one action that this change stands for.
 
         Raises:
-            Refused: It mixes deleting, archiving and editing, or has nothing to do.
+            Refused: It mixes deleting, archiving, sharing and editing, or has nothing to do.
         """
         actions = [Action.EDIT] if self._edits() else []
         if self.archive is not None:
             actions.append(Action.ARCHIVE if self.archive else Action.UNARCHIVE)
         if self.delete:
             actions.append(Action.DELETE)
+        if self.sharing is not None:
+            actions.append(Action.SHARE)
         if len(actions) != 1:
             what = "nothing" if not actions else " and ".join(actions)
             raise Refused(f"this asks for {what} at once", hint="give one kind of change at a time")
@@ -83,6 +88,8 @@ class Change(msgspec.Struct, frozen=True):
             parts.append("archive" if self.archive else "unarchive")
         if self.delete:
             parts.append("archive and delete" if self.archive_first else "delete")
+        if self.sharing is not None:
+            parts.append(self.sharing.title)
         return "; ".join(parts)
 
     def _edits(self) -> bool:
@@ -104,8 +111,14 @@ class FieldDiff(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """What people call the field."""
-        return FIELD_BY_NAME[self.field].title
+        """What people call the field; where an asset is shared, the member."""
+        known = FIELD_BY_NAME.get(self.field)
+        return title_of(self.field) if known is None else known.title
+
+    @property
+    def is_role(self) -> bool:
+        """Whether it is a member's role; `before` is empty where that is not known."""
+        return self.field not in FIELD_BY_NAME
 
     @property
     def is_set(self) -> bool:
@@ -133,6 +146,8 @@ class PlanItem(msgspec.Struct, frozen=True):
             `mine` are those of that change.
         waits: It can't be sent now, and would be kept unsent.
         restores: Nothing is sent: a change that an undo gave up waits again.
+        roles_before: Where the asset is shared: members' roles now, as far as they are known.
+        roles: Their roles afterwards.
         note: What else is to be said of it: what of it is left alone, or that it can't be sent now.
     """
 
@@ -154,11 +169,14 @@ class PlanItem(msgspec.Struct, frozen=True):
     waits: bool = False
     restores: bool = False
     note: str = ""
+    roles_before: Roles = {}
+    roles: Roles = {}
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
-        """The fields that change."""
-        return describe_difference(self.base, self.mine)
+        """The fields that change; where the asset is shared, the members."""
+        fields = describe_difference(self.base, self.mine)
+        return (*fields, *describe_roles(self.roles_before, self.roles))
 
     def drafts(self) -> tuple[EntryDraft, ...]:
         """Return what the journal writes down about it before anything is sent."""
@@ -178,6 +196,10 @@ class PlanItem(msgspec.Struct, frozen=True):
             fit=fit,
             asked=self.asked,
         )
+        if self.action is Action.SHARE:
+            draft = msgspec.structs.replace(
+                draft, base_metadata=dict(self.roles_before), metadata=dict(self.roles)
+            )
         if not self.archive_first:
             return (draft,)
         return (EntryDraft(self.asset_id, self.name, Action.ARCHIVE, fit=self.fit), draft)
@@ -193,6 +215,7 @@ class Plan(msgspec.Struct, frozen=True):
         given_up: Other changes that are not on the platform and that it replaces.
         drafts: What takes that batch back, entry by entry; `Changes.apply` does nothing else.
         under_way: How much of that batch was still being sent when the plan was made.
+        caution: What is to be known before any of it is done; empty: nothing.
     """
 
     title: str
@@ -201,11 +224,12 @@ class Plan(msgspec.Struct, frozen=True):
     given_up: tuple[Entry, ...] = ()
     drafts: tuple[EntryDraft, ...] = ()
     under_way: int = 0
+    caution: str = ""
 
     @property
     def warning(self) -> str:
-        """What it leaves out as it is still being sent, in words; empty: nothing."""
-        return tell_under_way(self.under_way)
+        """What it leaves out as it is still being sent, or its caution, in words."""
+        return tell_under_way(self.under_way) or self.caution
 
     @property
     def todo(self) -> tuple[PlanItem, ...]:
@@ -328,6 +352,15 @@ def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
         else:
             diffs.append(FieldDiff(name, field.text_of(before), field.text_of(after)))
     return tuple(diffs)
+
+
+def describe_roles(before: Roles, after: Roles) -> tuple[FieldDiff, ...]:
+    """Name the members whose roles differ, with both roles; empty where the old one is unknown."""
+    return tuple(
+        FieldDiff(member, before.get(member, ""), role)
+        for member, role in after.items()
+        if role != before.get(member)
+    )
 
 
 def change_fields(fields: Fields, change: Change) -> Fields:

@@ -5,10 +5,11 @@ Every method that asks may raise any `ApiError`; `Unreachable` at once when the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from coexplorer.errors import ApiError
 from coexplorer.library.context import Context
+from coexplorer.library.permissions import Seen, read_each
 from coexplorer.library.remote import find_remote, search_remote
 from coexplorer.library.results import RemoteFound
 from coexplorer.models import Asset, AssetId, Record, SearchRequest, Secret, Wait
@@ -47,6 +48,21 @@ class Platform:
             platform is out of reach or does not take the token, the rest is not tried.
         """
         return await self._context.fetch_many(ids, progress)
+
+    async def sharing(
+        self, ids: Sequence[AssetId], *, progress: Callable[[int], None] | None = None
+    ) -> Mapping[AssetId, Seen]:
+        """Ask who can see assets, a few at a time.
+
+        Args:
+            ids: The assets.
+            progress: Told how many were answered, after each.
+
+        Returns:
+            For each who can see it, or why it could not be read; None where the platform never
+            tells (before v4.3).
+        """
+        return await read_each(self._context, ids, progress)
 
     def search(self, request: SearchRequest, *, rows: int | None = None) -> AsyncIterator[Asset]:
         """Stream what the platform itself finds, each asset once.

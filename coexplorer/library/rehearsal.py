@@ -12,13 +12,16 @@ from coexplorer.fields import Fields
 from coexplorer.library.context import FETCHED_AT_ONCE, Context
 from coexplorer.library.entries import GIVEN_UP, RESTORED, Action, Entry, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
+from coexplorer.library.permissions import read_sharing
 from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.reconcile import Reconciler
 from coexplorer.library.refusals import concerns_all
 from coexplorer.library.results import describe_left_alone
 from coexplorer.library.reversal import Reversal
 from coexplorer.library.settle import find_archived, settle_edits
+from coexplorer.library.share import plan_reversal
 from coexplorer.models import Asset, AssetId
+from coexplorer.sharing import Sharing
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -26,6 +29,7 @@ class _Seen(msgspec.Struct, frozen=True):
 
     found: Asset | ApiError | None = None
     archived: bool | None = None
+    sharing: Sharing | None = None
 
 
 class Rehearsal:
@@ -92,7 +96,8 @@ class Rehearsal:
             why = f"it would be kept unsent: {found.message}"
             return msgspec.structs.replace(_build_item(entry, note=why), waits=True)
         if entry.action is not Action.EDIT:
-            return _plan_archiving(entry, seen.archived)
+            shares = entry.action is Action.SHARE
+            return _plan_sharing(entry, seen) if shares else _plan_archiving(entry, seen)
         if found is None:
             return _build_item(entry)
         without = [each.id for each in given_up]
@@ -109,7 +114,9 @@ class Rehearsal:
         self, entries: Sequence[Entry], heard: Callable[[int], None] | None
     ) -> Mapping[AssetId, _Seen]:
         """Read the assets again, a few at a time."""
-        archiving = {entry.asset_id for entry in entries if entry.action is not Action.EDIT}
+        shared = {entry.asset_id for entry in entries if entry.action is Action.SHARE}
+        apart = (Action.EDIT, Action.SHARE)
+        archiving = {entry.asset_id for entry in entries if entry.action not in apart}
         todo = iter(dict.fromkeys(entry.asset_id for entry in entries))
         seen: dict[AssetId, _Seen] = {}
         hopeless: list[ApiError] = []
@@ -120,7 +127,11 @@ class Rehearsal:
                     seen[asset_id] = _Seen(hopeless[0])
                     continue
                 try:
-                    seen[asset_id] = await self._look_at(asset_id, archiving=asset_id in archiving)
+                    there = await self._look_at(asset_id, archiving=asset_id in archiving)
+                    if asset_id in shared:
+                        sharing = await read_sharing(self._context, asset_id)
+                        there = msgspec.structs.replace(there, sharing=sharing)
+                    seen[asset_id] = there
                 except ApiError as error:
                     seen[asset_id] = _Seen(error)
                     if concerns_all(error):
@@ -147,13 +158,25 @@ class Rehearsal:
         return {each.asset.id: _Seen(each.asset, each.membership.archived) for each in records}
 
 
-def _plan_archiving(entry: Entry, archived: bool | None) -> PlanItem:  # noqa: FBT001 - a fact
+def _plan_archiving(entry: Entry, seen: _Seen) -> PlanItem:
     """Return what archives an asset or brings it back, if it is not so already."""
     wanted = entry.action is Action.ARCHIVE
-    if archived is not wanted:
+    if seen.archived is not wanted:
         return _build_item(entry)
     said = "already archived" if wanted else "not archived"
     return _build_item(entry, reason=said, needless=True)
+
+
+def _plan_sharing(entry: Entry, seen: _Seen) -> PlanItem:
+    """Return what gives and takes access; where nothing was read, as it would be written down."""
+    if seen.sharing is None:
+        return _build_item(entry)
+    merged, left = plan_reversal(entry, seen.sharing)
+    if not merged.after:
+        reason = f"{left}, so it was left alone" if left else "already so"
+        return _build_item(entry, reason=reason, needless=not left)
+    item = _build_item(entry, note=f"{left}; left alone" if left else "")
+    return msgspec.structs.replace(item, roles_before=merged.before, roles=merged.after)
 
 
 def _withdraw(entry: Entry, withdrawn: Entry | None) -> PlanItem:
@@ -188,4 +211,6 @@ def _build_item(
         needless=needless,
         withdraws=withdraws,
         note=note,
+        roles_before=entry.roles_before,
+        roles={} if reason else entry.roles,
     )

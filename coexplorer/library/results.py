@@ -15,7 +15,17 @@ from coexplorer.fields import (
     quote_value,
     same_value,
 )
-from coexplorer.library.entries import DONE, KEPT, RESTORED, Action, Entry, State, tell_outcome
+from coexplorer.library.entries import (
+    DONE,
+    FOUND,
+    GIVEN_UP,
+    KEPT,
+    RESTORED,
+    Action,
+    Entry,
+    State,
+    tell_outcome,
+)
 from coexplorer.models import Asset, AssetId, Relative
 
 _MOST_TAGS = 5
@@ -39,6 +49,9 @@ class EditResult(msgspec.Struct, frozen=True):
         differs: Fields in which the platform's reply differs from what was sent.
         unasked: Those of them that were not to change; `before` has what they were.
         became: What the platform made of what was sent; None where it does not say.
+        lacking: Where the asset was shared: what the platform did not do of it, in words.
+        roles: Where the asset was shared: the members' roles that the platform has now; None: it
+            does not tell.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because nothing needed to change.
         archived: It is archived now, although the delete that was to follow failed.
@@ -63,6 +76,8 @@ class EditResult(msgspec.Struct, frozen=True):
     left_to: tuple[tuple[str, int], ...] | None = None
     withdrawn: bool = False
     became: Fields | None = None
+    lacking: str = ""
+    roles: dict[str, str] | None = None
 
     @property
     def outcome(self) -> str:
@@ -154,6 +169,12 @@ def read_result(entry: Entry) -> EditResult:
     changed: tuple[str, ...] = ()
     if entry.before is not None and entry.after is not None:
         changed = changed_fields(entry.before, entry.after)
+    lacking, roles = "", None
+    if entry.action is Action.SHARE and entry.state is State.APPLIED:
+        had = entry.roles_before
+        roles = entry.roles if entry.roles.keys() <= had.keys() else None
+        changed = tuple(each for each, role in entry.roles.items() if role != had.get(each))
+        lacking = "" if entry.reason in (FOUND, GIVEN_UP) else entry.reason
     return EditResult(
         entry_id=entry.id,
         batch_id=entry.batch_id,
@@ -169,6 +190,8 @@ def read_result(entry: Entry) -> EditResult:
         if entry.state in DONE or not entry.reason
         else CoexplorerError(entry.reason, hint=entry.hint),
         needless=entry.needless,
+        lacking=lacking,
+        roles=roles,
     )
 
 

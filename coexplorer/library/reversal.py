@@ -119,7 +119,9 @@ def build_drafts(
     for entry in reversed(entries):
         if _stands(entry):
             blocking = for_good.get(entry.asset_id)
-            if blocking is None:
+            if blocking is None and _is_unseen(entry):
+                drafts.append(_leave_out(entry))
+            elif blocking is None:
                 drafts.append(build_reversal(entry))
             elif blocking is entry:
                 drafts.append(_leave_out(entry))
@@ -144,9 +146,25 @@ def _stands(entry: Entry) -> bool:
     return entry.state is State.APPLIED and entry.undone_by is None
 
 
+def _is_unseen(entry: Entry) -> bool:
+    """Tell whether an asset was shared where the platform does not tell who could see it before."""
+    return entry.reason != GIVEN_UP and not entry.roles.keys() <= entry.roles_before.keys()
+
+
 def _leave_out(entry: Entry) -> EntryDraft:
     """Return the draft that says that an entry can't be taken back."""
     is_delete = entry.action is Action.DELETE
+    if entry.action is Action.SHARE:
+        return EntryDraft(
+            asset_id=entry.asset_id,
+            asset_name=entry.asset_name,
+            action=entry.action,
+            state=State.SKIPPED,
+            reason=f"sharing {entry.asset_name} can't be undone: this platform (before 4.3) does"
+            " not tell who could see it before",
+            hint="take the access away on the platform's web page",
+            reverses=entry.id,
+        )
     return EntryDraft(
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,
@@ -183,7 +201,7 @@ def build_reversal(entry: Entry) -> EntryDraft:
         reason=RESTORED if gave_up else "",
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,
-        action=_OPPOSITE.get(entry.action, Action.EDIT),
+        action=_OPPOSITE.get(entry.action, entry.action),
         base=entry.after or entry.mine,
         mine=entry.before or entry.base,
         base_metadata=entry.metadata,
@@ -205,7 +223,8 @@ def build_withdrawal(entry: Entry, left: Entry | None) -> EntryDraft:
     takes_back = entry.reverses is not None and entry.reason != RESTORED
     again = not takes_back and entry.action not in _FOR_GOOD
     if left is None:
-        again, left = False, msgspec.structs.replace(entry, mine=entry.base)
+        again = False
+        left = msgspec.structs.replace(entry, mine=entry.base, metadata=entry.base_metadata)
     return EntryDraft(
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,

@@ -10,8 +10,10 @@ from coexplorer.fields import FIELD_BY_NAME, FieldKind, Fields, changed_fields, 
 from coexplorer.library.context import Context
 from coexplorer.library.entries import FOUND, STOPPED, STOPPED_SENDING, Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
+from coexplorer.library.permissions import read_sharing
 from coexplorer.library.results import name_left_alone
 from coexplorer.models import Asset, AssetId, Membership, SearchRequest, SortField
+from coexplorer.sharing import Sharing
 
 if TYPE_CHECKING:
     from coexplorer.api import Client
@@ -73,11 +75,21 @@ def _compare(
     return arrived, untouched
 
 
+def judge_share(entry: Entry, now: Sharing) -> State:
+    """Say what became of a change of who can see an asset, as `judge_edit` does, by member."""
+    before, sent = entry.roles_before, entry.roles
+    members = [member for member in sent if sent[member] != before.get(member)]
+    if not members or any(now.role_of(each) == sent[each] for each in members):
+        return State.APPLIED
+    untouched = all(now.role_of(each) == before.get(each) for each in members)
+    return State.UNSENT if untouched else State.CONFLICT
+
+
 async def settle_edits(context: Context, theirs: Asset) -> None:
     """Settle edits of unknown outcome of an asset that was just read."""
     for entry in await context.run(context.journal.pending, theirs.id):
         if entry.state is State.UNKNOWN and entry.action is Action.EDIT:
-            await _note(context, entry, judge_edit(entry, theirs))
+            await note_settled(context, entry, judge_edit(entry, theirs))
 
 
 async def settle_entries(context: Context, entries: Iterable[Entry]) -> list[Entry]:
@@ -117,29 +129,34 @@ async def _settle(context: Context, entry: Entry) -> None:
     if entry.action is Action.CREATE:
         found = await _find_created(client, entry)
         state = State.UNSENT if found is None else State.APPLIED
-        await _note(context, entry, state, asset_id=found.id if found else None)
+        await note_settled(context, entry, state, asset_id=found.id if found else None)
         return
     try:
         theirs = (await context.fetch(entry.asset_id)).asset
     except NotFound:
-        await _note(
+        await note_settled(
             context, entry, State.APPLIED if entry.action is Action.DELETE else State.REFUSED
         )
         return
     if entry.action is Action.EDIT:
-        await _note(context, entry, judge_edit(entry, theirs))
+        await note_settled(context, entry, judge_edit(entry, theirs))
     elif entry.action is Action.DELETE:
-        await _note(context, entry, State.UNSENT)
+        await note_settled(context, entry, State.UNSENT)
+    elif entry.action is Action.SHARE:
+        now = await read_sharing(context, entry.asset_id)
+        # Where the platform never tells, giving the same access again does no harm.
+        await note_settled(context, entry, State.UNSENT if now is None else judge_share(entry, now))
     else:
         archived = await find_archived(client, theirs)
         await context.mark([entry.asset_id], Membership(archived=archived))
         arrived = archived is (entry.action is Action.ARCHIVE)
-        await _note(context, entry, State.APPLIED if arrived else State.UNSENT)
+        await note_settled(context, entry, State.APPLIED if arrived else State.UNSENT)
 
 
-async def _note(
+async def note_settled(
     context: Context, entry: Entry, state: State, *, asset_id: AssetId | None = None
 ) -> None:
+    """Write down what a look has shown of an entry of unknown outcome."""
     if state is State.UNSENT and entry.reason == STOPPED_SENDING:
         state = State.STOPPED  # nobody wants it sent until it is named
     errors: dict[State, CoexplorerError] = {

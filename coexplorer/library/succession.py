@@ -34,6 +34,7 @@ ALL = "\n"
 
 _METADATA = "custom metadata"
 _ARCHIVED = "archived"
+_SHARING = "sharing"
 
 Changing = TypeVar("Changing", EntryDraft, Entry)
 
@@ -55,8 +56,14 @@ def parts_of(change: EntryDraft | Entry) -> frozenset[Part]:
     if change.metadata is not None:
         before = change.base_metadata or {}
         keys = dict.fromkeys([*before, *change.metadata])
-        parts |= {(_METADATA, key) for key in keys if before.get(key) != change.metadata.get(key)}
+        what = _name_map(change)
+        parts |= {(what, key) for key in keys if before.get(key) != change.metadata.get(key)}
     return frozenset(parts)
+
+
+def _name_map(change: EntryDraft | Entry) -> str:
+    """Return what stands for the field whose keys a change has in its `metadata`."""
+    return _SHARING if change.action is Action.SHARE else _METADATA
 
 
 def overrides(later: EntryDraft | Entry, earlier: Entry) -> frozenset[Part]:
@@ -150,7 +157,7 @@ def leave_to_later(entry: Entry, later: Iterable[Entry]) -> Entry | None:
     if entry.metadata is not None:
         old, new = entry.base_metadata or {}, dict(entry.metadata)
         for key in dict.fromkeys([*old, *new]):
-            if (_METADATA, key) in taken:
+            if (_name_map(entry), key) in taken:
                 _copy_key(old, new, key)
         entry = msgspec.structs.replace(entry, metadata=new)
     return entry

@@ -1,0 +1,276 @@
+"""To give and to take access to an asset: what one entry of the journal does.
+
+The same way as an edit: read again, merge member by member, write down the intent, send all three
+parts whole, read back. The platform may leave out whom it does not know without a word, so what
+counts is what it shows afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from functools import partial
+from http import HTTPStatus
+
+import anyio
+import msgspec
+
+from coexplorer.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PlatformFault,
+    RateLimited,
+    Refused,
+    Rejected,
+)
+from coexplorer.library.attempt import Attempt, build_result
+from coexplorer.library.context import Context
+from coexplorer.library.entries import GIVES_UP, Action, Entry, Purpose, State
+from coexplorer.library.judge import Judge
+from coexplorer.library.permissions import ensure_understood, read_sharing, refuse_unseen
+from coexplorer.library.results import EditResult, describe_left_alone
+from coexplorer.library.settle import judge_share, note_settled
+from coexplorer.models import Ownership, SearchRequest
+from coexplorer.sharing import (
+    NONE,
+    MergedSharing,
+    Sharing,
+    compare_roles,
+    loses_ownership,
+    merge_sharing,
+    tell_conflict,
+    tell_lacking,
+)
+
+_TRIES = 4
+"""Merges of one change that may meet somebody else's before it is given up as a conflict."""
+_CONFIRM_S = 10.0
+"""The longest time that it is read back after the platform said yes."""
+
+
+class Sharer:
+    """Sends one entry that shares an asset.
+
+    Args:
+        context: What the session's modules share.
+        judge: Says whether the asset is still what was selected.
+    """
+
+    def __init__(self, context: Context, judge: Judge) -> None:
+        self._context = context
+        self._judge = judge
+        self._user: str | None = None
+
+    async def share(self, attempt: Attempt) -> EditResult:
+        """Give and take access as an entry says."""
+        entry, context = attempt.entry, self._context
+        client = await context.client()
+        lost: MergedSharing | None = None
+        for _ in range(_TRIES):
+            await self._look(attempt)
+            now = await read_sharing(context, entry.asset_id)
+            read_at = anyio.current_time()
+            if now is None:
+                return await self._grant_unseen(attempt)
+            await self._settle_others(entry, now)
+            if lost and judge_share(_as_sent(entry, lost), now) is State.APPLIED:
+                return self._report(attempt, lost, now)
+            ensure_understood(now)
+            merged = merge_sharing(entry.roles_before, entry.roles, now)
+            if merged.conflicts and attempt.purpose is Purpose.DO:
+                attempt.sent = False
+                raise Conflict(
+                    tell_conflict(merged.conflicts, entry.roles, now),
+                    hint="look at who can see it now, then share it again",
+                )
+            if not merged.after:
+                return _send_nothing(attempt, merged)
+            await self._ensure_owner(attempt, now, merged.sharing)
+            await context.write_down(
+                context.journal.intend,
+                entry.id,
+                base_metadata=dict(merged.before),
+                metadata=dict(merged.after),
+            )
+            attempt.sent = True
+            try:
+                await client.share(entry.asset_id, merged.sharing, before=now, read_at=read_at)
+            except Conflict as error:  # somebody was faster: read and merge again
+                attempt.sent = error.outcome_unknown
+                lost = merged if error.outcome_unknown else lost
+                continue
+            except ApiError as error:
+                attempt.note(error)
+                if not await self._has_arrived(attempt, merged, error):
+                    raise
+            now = await self._read_back(attempt, merged)
+            if not _is_overwritten(merged, now):
+                return self._report(attempt, merged, now)
+        raise Conflict(
+            "others keep changing who can see this asset, so the change could not be merged",
+            hint="wait a moment, then retry it",
+        )
+
+    async def _look(self, attempt: Attempt) -> None:
+        """Read the asset again, where it matters what else it is."""
+        if attempt.entry.fit is None or attempt.purpose is not Purpose.DO:
+            return
+        asked = time.time()
+        asset = await self._context.look(attempt.entry.asset_id)
+        attempt.archived = None
+        attempt.update_catalog = partial(self._context.remember, asset, at=asked)
+        await self._judge.ensure_fits(attempt, asset)
+
+    async def _settle_others(self, entry: Entry, now: Sharing) -> None:
+        """Settle what of this asset was shared before and got no reply."""
+        pending = await self._context.run(self._context.journal.pending, entry.asset_id)
+        for each in pending:
+            if each.state is State.UNKNOWN and each.action is Action.SHARE:
+                await note_settled(self._context, each, judge_share(each, now))
+
+    async def _ensure_owner(self, attempt: Attempt, now: Sharing, then: Sharing) -> None:
+        """Check that the user keeps their own right, or has said that they give it up.
+
+        Raises:
+            Refused: They would lose it.
+        """
+        asked = GIVES_UP in attempt.entry.asked or attempt.purpose is not Purpose.DO
+        if not asked and await self.loses_ownership(now, then):
+            raise Refused(
+                "you would no longer be an owner of it", hint="--yes does it anyway, for good"
+            )
+
+    async def loses_ownership(self, now: Sharing, then: Sharing) -> bool:
+        """Tell whether this user would no longer be an owner, or nobody would."""
+        if not loses_ownership(now, then, ""):
+            return False
+        if self._user is None:
+            self._user = await self._find_user()
+        return loses_ownership(now, then, self._user)
+
+    async def _find_user(self) -> str:
+        """Return this user's address, as the platform shows who made what; empty: it does not."""
+        client = await self._context.client()
+        page = await client.search(SearchRequest(ownership=Ownership.OWNED), limit=1)
+        owner = page.results[0].owner if page.results else ""
+        return owner if "@" in owner else ""
+
+    async def _grant_unseen(self, attempt: Attempt) -> EditResult:
+        """Give roles where the platform does not tell who has one."""
+        entry, context = attempt.entry, self._context
+        if NONE in entry.roles.values() or attempt.purpose is not Purpose.DO:
+            raise refuse_unseen()
+        await context.write_down(
+            context.journal.intend, entry.id, base_metadata={}, metadata=dict(entry.roles)
+        )
+        attempt.sent = True
+        try:
+            await (await context.client()).grant(entry.asset_id, entry.roles)
+        except ApiError as error:
+            attempt.note(error)
+            raise
+        attempt.sent = False
+        return msgspec.structs.replace(
+            build_result(entry, State.APPLIED), changed=tuple(entry.roles)
+        )
+
+    async def _has_arrived(self, attempt: Attempt, merged: MergedSharing, error: ApiError) -> bool:
+        """Look whether a write that was answered with no arrived nevertheless.
+
+        A proxy that repeats a request hands on the answer to the second try, and that may be any.
+        """
+        if error.status is None or error.outcome_unknown or isinstance(error, RateLimited):
+            return False
+        with contextlib.suppress(ApiError):
+            now = await read_sharing(self._context, attempt.entry.asset_id)
+            return now is not None and not compare_roles(merged.after, now)
+        return False
+
+    async def _read_back(self, attempt: Attempt, merged: MergedSharing) -> Sharing:
+        """Return who can see the asset after the platform said yes.
+
+        Raises:
+            PlatformFault: It can't be asked.
+        """
+        context, asset_id = self._context, attempt.entry.asset_id
+        client = await context.client()
+        now, why = None, "it does not answer"
+        # The answer was yes: whoever stops now must not leave it open.
+        with anyio.move_on_after(_CONFIRM_S, shield=True):
+            try:
+                now = await client.sharing(asset_id)
+            except ApiError as error:
+                why = error.message
+                if isinstance(error, NotFound | Forbidden) and GIVES_UP in attempt.entry.asked:
+                    attempt.update_catalog = partial(context.forget, [asset_id])
+                    now = merged.sharing  # as was asked for, it is not theirs to see any more
+        if now is None:
+            raise PlatformFault(
+                f"the platform took it, but can't be asked who can see this asset now: {why}",
+                hint="look at who can see it in a while; a retry finds out, too",
+                status=HTTPStatus.OK,
+                outcome_unknown=True,
+            )
+        attempt.sent = False
+        return now
+
+    def _report(self, attempt: Attempt, merged: MergedSharing, now: Sharing) -> EditResult:
+        """Say what the platform made of what was sent.
+
+        Raises:
+            Rejected: It did nothing of it.
+        """
+        attempt.sent = False
+        roles = {member: now.role_of(member) for member in merged.after}
+        told = tell_lacking(compare_roles(merged.after, now), merged.after, merged.before)
+        if roles == merged.before:
+            attempt.answered = True
+            raise Rejected(
+                f"{told}: nothing was changed",
+                hint="check the name as the platform's web page shows it, then share again",
+                status=HTTPStatus.OK,
+            )
+        return msgspec.structs.replace(
+            build_result(attempt.entry, State.APPLIED),
+            changed=tuple(each for each in roles if roles[each] != merged.before[each]),
+            skipped_fields=merged.conflicts,
+            lacking=told,
+            roles=roles,
+        )
+
+
+def _is_overwritten(sent: MergedSharing, now: Sharing) -> bool:
+    """Tell whether somebody else's change went over ours: it lacks, and others differ, too."""
+    if not compare_roles(sent.after, now):
+        return False
+    ours = dict.fromkeys(sent.after, NONE)
+    return not sent.sharing.with_roles(ours).same_as(now.with_roles(ours))
+
+
+def plan_reversal(entry: Entry, now: Sharing) -> tuple[MergedSharing, str]:
+    """Return what an undo or redo would come to, and what of it is left alone."""
+    merged = merge_sharing(entry.roles_before, entry.roles, now)
+    return merged, describe_left_alone(merged.conflicts, None) if merged.conflicts else ""
+
+
+def _as_sent(entry: Entry, sent: MergedSharing) -> Entry:
+    before: Mapping[str, str] = sent.before
+    return msgspec.structs.replace(entry, base_metadata=dict(before), metadata=dict(sent.after))
+
+
+def _send_nothing(attempt: Attempt, merged: MergedSharing) -> EditResult:
+    """Return the outcome where nothing is to be sent: it is so already, or left to others."""
+    attempt.sent = False
+    if not merged.conflicts:
+        return build_result(attempt.entry, State.UNCHANGED)
+    return msgspec.structs.replace(
+        build_result(attempt.entry, State.SKIPPED),
+        skipped_fields=merged.conflicts,
+        error=Refused(
+            f"{describe_left_alone(merged.conflicts, None)}, so it was left alone",
+            hint="sort that out and undo again, or share the asset by hand",
+        ),
+    )

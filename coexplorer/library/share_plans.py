@@ -1,0 +1,125 @@
+"""What sharing assets would do to each, by who can see it now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from coexplorer.errors import ApiError, Forbidden, NotFound, Refused
+from coexplorer.library.entries import GIVES_UP, Action
+from coexplorer.library.permissions import (
+    UNSEEN,
+    Seen,
+    ensure_understood,
+    read_each,
+    refuse_unseen,
+)
+from coexplorer.library.plans import Plan, PlanItem, keep_fit
+from coexplorer.library.selection import Fit
+from coexplorer.models import AssetId, Record
+from coexplorer.sharing import Sharing, SharingChange, merge_sharing
+
+if TYPE_CHECKING:
+    from coexplorer.library.context import Context
+    from coexplorer.library.share import Sharer
+
+LOSES = "you would no longer be an owner of it"
+"""`PlanItem.note` of what takes away this user's own right."""
+
+
+class SharePlanner:
+    """Plans how assets are shared.
+
+    Args:
+        context: What the session's modules share.
+        sharer: Knows who this user is.
+    """
+
+    def __init__(self, context: Context, sharer: Sharer) -> None:
+        self._context = context
+        self._sharer = sharer
+
+    async def plan(
+        self,
+        records: Sequence[Record],
+        change: SharingChange,
+        fits: Mapping[AssetId, Fit],
+        heard: Callable[[int], None] | None,
+        *,
+        look: bool,
+    ) -> Plan:
+        """Say what a change of who can see assets would do to each.
+
+        Args:
+            records: The assets.
+            change: What to do.
+            fits: What some of them must still be when they are read again.
+            heard: Told how many were asked about, after each.
+            look: Ask about each; otherwise only about the first, which tells whether the platform
+                answers at all. Sending asks about each anyway.
+
+        Raises:
+            Refused: It takes access away, and the platform does not tell who has it.
+        """
+        ids = [record.asset.id for record in records]
+        seen = await read_each(self._context, ids if look else ids[:1], heard)
+        is_unseen = any(each is None for each in seen.values())
+        if is_unseen and change.takes_away:
+            raise refuse_unseen()
+        items = []
+        for record in records:
+            now = seen.get(record.asset.id, _NOT_READ)
+            item = _plan_one(record, change, now)
+            if isinstance(now, Sharing) and not change.gives_up:
+                then = now.with_roles(item.roles)
+                if await self._sharer.loses_ownership(now, then):
+                    item = msgspec.structs.replace(item, note=LOSES)
+            items.append(keep_fit(item, fits.get(record.asset.id)))
+        return Plan(change.title, tuple(items), caution=UNSEEN if is_unseen else "")
+
+
+_NOT_READ = object()
+
+
+def _plan_one(record: Record, change: SharingChange, seen: Seen | object) -> PlanItem:
+    asset = record.asset
+    item = PlanItem(
+        asset.id,
+        asset.name,
+        Action.SHARE,
+        asset.fields,
+        asset.fields,
+        roles=change.ask_of(None),
+        asked=(GIVES_UP,) if change.gives_up else (),
+    )
+    if isinstance(seen, NotFound | Forbidden):
+        return msgspec.structs.replace(item, reason=seen.message, roles={})
+    if isinstance(seen, ApiError):
+        why = f"it would be kept unsent: {seen.message}"
+        return msgspec.structs.replace(item, waits=True, note=why)
+    if not isinstance(seen, Sharing):
+        return item
+    try:
+        ensure_understood(seen)
+    except Refused as error:
+        return msgspec.structs.replace(item, reason=error.message, roles={})
+    merged = merge_sharing({}, change.ask_of(seen), seen)
+    if not merged.after:
+        return msgspec.structs.replace(item, reason="already so", needless=True, roles={})
+    return msgspec.structs.replace(item, roles_before=merged.before, roles=merged.after)
+
+
+def list_losses(plan: Plan) -> tuple[PlanItem, ...]:
+    """Return the items that take away this user's own right."""
+    return tuple(item for item in plan.todo if item.note == LOSES)
+
+
+def allow_losses(plan: Plan) -> Plan:
+    """Return a plan whose user has said that they give up their own right."""
+    items = tuple(
+        msgspec.structs.replace(item, asked=(*item.asked, GIVES_UP)) if item.note == LOSES else item
+        for item in plan.items
+    )
+    return msgspec.structs.replace(plan, items=items)
