@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from coexplorer.config import Settings
     from coexplorer.library.glimpse import Candidate
+    from coexplorer.sharing import Kind
 
 Items: TypeAlias = "list[CompletionItem[str]]"
 
@@ -173,6 +174,27 @@ def complete_tag_list(ctx: click.Context, parameter: click.Parameter, incomplete
         for each in found
         if "," not in str(each.value)
     ]
+
+
+def complete_grant(kind: Kind) -> Callable[[click.Context, click.Parameter, str], Items]:
+    """Return what completes ``NAME:ROLE``: owners' addresses that are known here, and roles."""
+
+    def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+        from coexplorer.library.glimpse import find_values
+        from coexplorer.sharing import LEVELS
+
+        name, colon, typed = incomplete.rpartition(":")
+        if colon:
+            return [
+                _item(f"{name}:{level.name}", help=level.help)
+                for level in LEVELS
+                if kind in level.kinds and level.name.startswith(typed.lower())
+            ]
+        settings = _find_settings(ctx) if kind == "user" else None
+        known = [] if settings is None else find_values(settings.catalog_path, "owner", incomplete)
+        return [_item(f"{text}:", help=told) for text, told in known if "@" in text]
+
+    return complete
 
 
 def complete_field(field: str) -> Callable[[click.Context, click.Parameter, str], Items]:

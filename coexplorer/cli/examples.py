@@ -38,6 +38,14 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer rm 6b2be3dc --dry-run", "see what would be lost"),
         ("coexplorer rm --query 'is:archived state:failed'", "delete; it asks first"),
     ),
+    "share": (
+        ("coexplorer share 6b2be3dc", "who can see it"),
+        ("coexplorer share 6b2be3dc --user jonas.lind@example.org:editor", "let somebody edit it"),
+        (
+            "coexplorer ls 'is:mine type:result' -o ids | coexplorer share - --everyone viewer",
+            "show everyone your results",
+        ),
+    ),
     "create": (
         ("coexplorer create 'Session 12' --bucket lab-data --prefix session-12 --wait", "copy"),
         (

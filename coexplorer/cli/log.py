@@ -228,7 +228,7 @@ def _print_report(report: BatchReport, style: Format) -> None:
             result.asset_id[:8],
             result.told,
             result.asset_name,
-            result.error.message if result.error else "",
+            result.error.message if result.error else result.lacking,
         )
         for result in report.results
     ]

@@ -39,7 +39,11 @@ DONE = {
     "unarchive": "unarchived",
     "delete": "deleted",
     "create": "created",
+    "share": "changed the sharing of",
 }
+
+
+_UNDOABLE = frozenset({"edit", "archive", "unarchive", "share"})
 
 
 def plan_options(command: Command) -> Command:
@@ -205,6 +209,8 @@ def tell_failures(report: BatchReport) -> None:
             from coexplorer.library.results import describe_differs
 
             warn(f"{name_with_id(result)}: {describe_differs(result)}")
+        if result.lacking:
+            warn(f"{name_with_id(result)}: {result.lacking}")
     _tell_others(report)
 
 
@@ -265,7 +271,9 @@ def summarize(report: BatchReport, way_back: str) -> str:
     line = ", ".join(parts)
     # What gave up an undo that was not sent has left nothing to take back.
     given_up = any(result.state == "applied" for result in withdrawn)
-    undoable = (applied or given_up or restored) and action in {"edit", "archive", "unarchive"}
+    undoable = bool(applied or given_up or restored) and action in _UNDOABLE
+    if action == "share" and all(result.roles is None for result in applied):
+        undoable = bool(given_up or restored)  # nobody knows who could see them before
     return f"{line} (take it back: {way_back})" if undoable else line
 
 
@@ -296,7 +304,7 @@ def report_code(report: BatchReport) -> int:
     """Return the exit code of a batch (pure): see `coexplorer.cli.exits`."""
     failed = [result for result in report.failed if not result.is_restored]
     codes = [_code_of(result) for result in (*failed, *report.missed)]
-    codes += [exits.REFUSED for result in report.applied if result.skipped_fields]
+    codes += [exits.REFUSED for r in report.applied if r.skipped_fields or r.lacking]
     needless = any(result.needless for result in report.skipped)
     return exits.of_outcomes(codes, any_done=needless or bool(report.applied))
 
@@ -362,13 +370,14 @@ def _count_plan(plan: Plan) -> str:
 def _verb(plan: Plan) -> str:
     actions = {item.action for item in plan.todo if not item.withdraws}
     verb = actions.pop() if len(actions) == 1 else "change"
-    return str(verb).capitalize()
+    return "Change the sharing of" if verb == "share" else str(verb).capitalize()
 
 
 def _describe_item(item: PlanItem) -> list[str]:
     head = click.style(clean(item.name), bold=True)
     action = "archive and delete" if item.archive_first else item.action
-    note = "" if item.action == "edit" and not item.withdraws else f": {action}"
+    plain = item.action in {"edit", "share"}
+    note = "" if plain and not item.withdraws else f": {action}"
     if item.withdraws:
         note += " that is not on the platform: given up"
     if item.is_unsure:
@@ -396,7 +405,9 @@ def _describe_files(item: PlanItem) -> str:
 
 
 def _describe_field(diff: FieldDiff) -> list[str]:
-    label = f"  {diff.title:<12}"
+    label = f"  {clean(diff.title):<11} "
+    if diff.is_role and not diff.before:
+        return [f"{label}→ {click.style(clean(diff.after), fg='green')}"]
     if diff.is_set:
         marks = [click.style(f"+{clean(tag)}", fg="green") for tag in diff.added]
         marks += [click.style(f"-{clean(tag)}", fg="red") for tag in diff.removed]

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from coexplorer.sharing import kind_of, list_members, title_of
+
 if TYPE_CHECKING:
     from coexplorer.fields import Fields
     from coexplorer.library.entries import Entry
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         Share,
         Stats,
     )
+    from coexplorer.sharing import Sharing
 
 VERSION = 1
 
@@ -110,7 +113,9 @@ _ENTRY = Key("entry", Holds.NUMBER, "The number that `retry` and `discard` take.
 _HINT = Key("hint", Holds.TEXT, "What you can do about it.", nullable=True)
 _DOMAIN = Key("domain", Holds.TEXT, "The platform.")
 _TOKEN = Key("token", Holds.TEXT, "Where the token comes from.")
-_ACTION = Key("action", Holds.TEXT, "`edit`, `archive`, `unarchive`, `delete` or `create`.")
+_ACTION = Key(
+    "action", Holds.TEXT, "`edit`, `archive`, `unarchive`, `delete`, `create` or `share`."
+)
 _ERROR = Key("error", Holds.TEXT, "Why it failed or was left out.", nullable=True)
 
 ASSET = RowKind(
@@ -181,6 +186,7 @@ PLAN = RowKind(
         "archive --dry-run",
         "unarchive --dry-run",
         "rm --dry-run",
+        "share --dry-run",
         "tags rename --dry-run",
         "tags merge --dry-run",
         "undo --dry-run",
@@ -189,11 +195,12 @@ PLAN = RowKind(
     (
         _ID,
         _NAME,
-        Key("action", Holds.TEXT, "`edit`, `archive`, `unarchive` or `delete`."),
+        Key("action", Holds.TEXT, "`edit`, `archive`, `unarchive`, `delete` or `share`."),
         Key(
             "changes",
             Holds.OBJECTS,
-            "For each field that changes: `field`, `before`, `after`, `added`, `removed`.",
+            "For each field that changes: `field`, `before`, `after`, `added`, `removed`; fields of"
+            " sharing are `everyone`, `user A`, `group G`, their values roles.",
         ),
         Key("files", Holds.TEXT, "What happens to the files, if it is deleted.", nullable=True),
         Key("left_out", Holds.TEXT, "Why it is left out; null if it is not.", nullable=True),
@@ -201,7 +208,7 @@ PLAN = RowKind(
         Key(
             "note",
             Holds.TEXT,
-            "What of it an undo leaves alone, or why it can't be sent.",
+            "What of it an undo leaves alone, why it can't be sent, or what you would lose.",
             nullable=True,
         ),
     ),
@@ -210,7 +217,10 @@ PLAN = RowKind(
 
 OUTCOME = RowKind(
     "outcome",
-    ("edit", "archive", "unarchive", "rm", "tags rename", "tags merge", "undo", "redo", "log N"),
+    (
+        *("edit", "archive", "unarchive", "rm", "share", "tags rename", "tags merge"),
+        *("undo", "redo", "log N"),
+    ),
     (
         _ID,
         _NAME,
@@ -218,6 +228,7 @@ OUTCOME = RowKind(
         Key("state", Holds.TEXT, "How it ended: `applied`, `unchanged`, `given_up`, `refused`, …"),
         Key("changed", Holds.TEXTS, "The fields that were changed."),
         Key("skipped_fields", Holds.TEXTS, "The fields that an undo left alone."),
+        Key("lacking", Holds.TEXT, "What of the sharing the platform did not do.", nullable=True),
         _ERROR,
         _CHANGE,
         _ENTRY,
@@ -260,8 +271,23 @@ ENTRY = RowKind(
             nullable=True,
             detail=True,
         ),
+        Key("roles_seen", Holds.OBJECT, "Roles before, if shared.", nullable=True, detail=True),
+        Key("roles_sent", Holds.OBJECT, "Roles as sent, if shared.", nullable=True, detail=True),
     ),
     id_key="asset_id",
+)
+
+ACCESS = RowKind(
+    "access",
+    ("share",),
+    (
+        _ID,
+        _NAME,
+        Key("kind", Holds.TEXT, "`everyone`, `group` or `user`."),
+        Key("who", Holds.TEXT, "The address or the group's name; null: everyone.", nullable=True),
+        Key("role", Holds.TEXT, "`owner`, `editor`, `viewer` or `discoverable`."),
+    ),
+    id_key="id",
 )
 
 SHARE = RowKind(
@@ -395,6 +421,7 @@ KINDS = (
     PLAN,
     OUTCOME,
     ENTRY,
+    ACCESS,
     SHARE,
     DUPLICATE,
     RELATIVE,
@@ -503,6 +530,19 @@ def file_values(asset_id: AssetId, entry: FileEntry) -> Values:
     }
 
 
+def access_values(asset: Asset, sharing: Sharing) -> Iterator[Values]:
+    """Yield a row for each who can see an asset."""
+    for member, role in list_members(sharing):
+        kind = kind_of(member)
+        yield {
+            "id": asset.id,
+            "name": asset.name,
+            "kind": kind,
+            "who": None if kind == "everyone" else title_of(member),
+            "role": role,
+        }
+
+
 def plan_values(item: PlanItem, files: str) -> Values:
     """Return what a plan does to one asset, and to its `files`."""
     return {
@@ -526,6 +566,7 @@ def outcome_values(result: EditResult) -> Values:
         "state": result.outcome,
         "changed": result.changed,
         "skipped_fields": result.skipped_fields,
+        "lacking": result.lacking or None,
         "error": None if result.error is None else result.error.message,
         "change": result.batch_id,
         "entry": result.entry_id,
@@ -538,6 +579,7 @@ def entry_values(entry: Entry) -> Values:
     def show(fields: Fields | None) -> Values | None:
         return None if fields is None else msgspec.structs.asdict(fields)
 
+    shares = entry.action == "share"
     return {
         "entry": entry.id,
         "change": entry.batch_id,
@@ -556,8 +598,10 @@ def entry_values(entry: Entry) -> Values:
         "wanted": show(entry.mine),
         "before": show(entry.before),
         "sent": show(entry.after),
-        "metadata_seen": entry.base_metadata,
-        "metadata_sent": entry.metadata,
+        "metadata_seen": None if shares else entry.base_metadata,
+        "metadata_sent": None if shares else entry.metadata,
+        "roles_seen": entry.roles_before if shares else None,
+        "roles_sent": entry.roles if shares else None,
     }
 
 

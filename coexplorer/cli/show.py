@@ -33,15 +33,20 @@ from coexplorer.cli.targets import (
 from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ApiError
 from coexplorer.fields import FIELDS, FieldKind
+from coexplorer.sharing import Sharing, list_members, name_group, title_of
 from coexplorer.text import clean, clean_lines
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.models import Asset, Membership, Record
+    from coexplorer.models import Asset, AssetId, Membership, Record
 
 _LABEL = 14
 _NARROW = 50
 """On fewer columns a value begins below its label."""
+
+_MOST_SHARED = 10
+"""Of so many assets the platform is asked who can see them; ``share`` tells it of any number."""
+_SOON_S = 3.0
 
 _MOST_PAGES = 20
 """A browser that is sent more of them at once helps nobody."""
@@ -67,10 +72,15 @@ def show_command(
     style = choose_raw(style, raw=raw, columns=",".join(columns) or None)
     targets = read_targets(assets, query, reads=True)
 
+    for_people = style is Format.TABLE and not (raw or columns)
+    shared: dict[AssetId, Sharing] = {}
+
     async def work(library: Library) -> list[Record]:
         if offline:
             await load_offline(library)
         ids = await find_targets(library, targets, guess=True, fresh=not offline)
+        if for_people and not offline and len(ids) <= _MOST_SHARED:
+            shared.update(await _read_sharing(library, ids))
         return await library.assets.records(ids)
 
     records = invocation.run(work, offline=offline)
@@ -83,19 +93,35 @@ def show_command(
     for index, record in enumerate(records):
         if index:
             click.echo()
-        for line in describe_record(record, columns=paper_width()):
+        known = shared.get(record.asset.id)
+        for line in describe_record(record, columns=paper_width(), sharing=known):
             click.echo(line)
 
 
-def describe_record(record: Record, *, columns: int | None = None) -> list[str]:
+async def _read_sharing(library: Library, ids: list[AssetId]) -> dict[AssetId, Sharing]:
+    """Ask who can see assets, as far as the platform tells soon: all else is known by then."""
+    import anyio
+
+    with anyio.move_on_after(_SOON_S):
+        seen = await library.platform.sharing(ids)
+        return {each: now for each, now in seen.items() if isinstance(now, Sharing)}
+    return {}
+
+
+def describe_record(
+    record: Record, *, columns: int | None = None, sharing: Sharing | None = None
+) -> list[str]:
     """Return all that is known of an asset as lines for people, cleaned (pure).
 
     Args:
         record: The asset.
+        sharing: Who can see it; None: not known.
         columns: Break values between words to fit so many; None: leave each in its line.
     """
     asset = record.asset
     pairs = [("id", asset.id), *_iter_editable(asset), *_plain_pairs(asset, record.membership)]
+    if sharing is not None:
+        pairs += [("shared with", text) for text in _list_access(sharing)]
     lines = [click.style(clean(asset.name), bold=True)]
     for label, known in pairs:
         if known:
@@ -114,6 +140,16 @@ def describe_record(record: Record, *, columns: int | None = None) -> list[str]:
                 broken = [line] if columns is None else wrap(line, columns - 2)
                 lines += [f"  {each}" for each in broken]
     return lines
+
+
+def _list_access(sharing: Sharing) -> list[str]:
+    """Return who can see an asset beside its only owner: ``everyone: viewer``."""
+    groups = {name_group(name) for name in sharing.groups}
+    told = [
+        f"{title_of(member)}{' (group)' if member in groups else ''}: {role}"
+        for member, role in list_members(sharing)
+    ]
+    return told if len(told) > 1 else ["nobody else"]
 
 
 def _describe_value(label: str, value: str, columns: int | None) -> list[str]:

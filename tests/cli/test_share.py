@@ -1,0 +1,171 @@
+"""``share``: who can see assets, shown, changed, taken back; and what ``show`` tells of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from coexplorer.cli.commands import cli
+from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.guesses import Guesses
+from coexplorer.demo.people import PEOPLE
+from coexplorer.demo.server import DemoServer
+from tests.support.program import Program
+from tests.support.server import FAILED, RAW, VIEWED, running_server
+
+MAYA, JONAS, PRIYA = (email for email, _ in PEOPLE)
+
+
+def complete(*args: str) -> list[str]:
+    *before, typed = args
+    completer = ShellComplete(cli, {}, "coexplorer", "_COEXPLORER_COMPLETE")
+    return [item.value for item in completer.get_completions(before, typed)]
+
+
+def stored(program: Program, asset_id: str = RAW) -> StoredAsset:
+    return program.server.store.get(asset_id)
+
+
+def test_sharing_is_shown_changed_and_taken_back(program: Program) -> None:
+    assert f"{MAYA}   owner" in program.ok("share", RAW).out
+    grants = ("--user", f"{JONAS}:editor", "--group", "Imaging:viewer", "--everyone", "viewer")
+    done = program.ok("share", RAW, *grants)
+    assert "changed the sharing of ecephys_655019_2023-04-03_18-17-07 (take it back" in done.out
+    rows = json.loads(program.ok("share", RAW, "-o", "json").out)
+    assert [(row["kind"], row["who"], row["role"]) for row in rows] == [
+        ("everyone", None, "viewer"),
+        ("group", "Imaging", "viewer"),
+        ("user", MAYA, "owner"),
+        ("user", JONAS, "editor"),
+    ]
+    told = program.ok("show", RAW).out
+    assert "shared with   everyone: viewer\n" in told
+    assert "shared with   Imaging (group): viewer\n" in told
+    assert "shared with   nobody else\n" in program.ok("show", FAILED).out
+    program.ok("share", RAW, "--remove", JONAS.upper(), "--everyone", "none")
+    assert (stored(program).everyone, list(stored(program).roles)) == ("none", [])
+    program.ok("undo")
+    assert (stored(program).everyone, list(stored(program).roles)) == ("viewer", [JONAS])
+
+
+def test_a_list_is_shared_after_a_plan(program: Program) -> None:
+    ids = program.ok("ls", "is:mine type:dataset", "-o", "ids").out
+    dry = program.ok("share", "-", "--everyone", "viewer", "--dry-run", stdin=ids)
+    assert "everyone    none → viewer" in dry.out
+    assert "Change the sharing of" in dry.out
+    assert program.server.requests("POST", "*/permissions") == []
+    rows = program.ok("share", "-", "--everyone", "viewer", "--dry-run", "-o", "json", stdin=ids)
+    (first, *_) = json.loads(rows.out)
+    assert first["action"] == "share"
+    assert first["changes"][0]["field"] == "everyone"
+    done = program.ok("share", "--query", "is:mine type:dataset", "--everyone", "viewer", "--yes")
+    assert "changed the sharing of" in done.out
+    assert {stored(program, each).everyone for each in ids.split()} == {"viewer"}
+    again = program.ok("share", "-", "--everyone", "viewer", "--dry-run", stdin=ids)
+    assert "already so" in again.out
+    program.ok("undo")
+    assert {stored(program, each).everyone for each in ids.split()} == {"none"}
+
+
+def test_what_the_platform_left_out_is_said_with_another_exit_code(program: Program) -> None:
+    done = program("share", RAW, "--group", "Nobodies:viewer", "--everyone", "viewer")
+    assert done.code == 7
+    assert "Nobodies is not known there" in done.err
+    assert "Nobodies is not known there" in program.ok("log", "1").out
+    assert stored(program).everyone == "viewer"
+    done = program("share", RAW, "--group", "Nobodies:viewer")
+    assert done.code == 5
+    assert "Nobodies is not known there: nothing was changed" in done.err
+    done = program("share", RAW, "--user", "nobody@example.org:viewer")
+    assert done.code == 5
+    assert "no user nobody@example.org" in done.err
+    program.server.guesses = Guesses(refusals="alike")
+    done = program("share", VIEWED, "--group", "Imaging:viewer")
+    assert done.code == 5
+    assert "you may not share this asset" in done.err
+    assert "if you are one, create a token" in done.err
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("--user", "x"), "expected NAME:ROLE, as in maya@example.org:viewer: 'x'"),
+        (("--user", f"{JONAS}:reader"), "a user can be owner, editor, viewer or none"),
+        (("--group", "G:reader"), "a group can be owner, editor, viewer, discoverable or none"),
+        (("--everyone", "all"), "'all' is not one of viewer, discoverable, none"),
+        (("--remove", "everyone"), "give --everyone none"),
+        (("--user", "a@x:viewer", "--user", "a@x:editor"), "a@x is given two roles"),
+        (("--user", "a@x:viewer", "--remove", "a@x"), "a@x is given a role and removed"),
+        (("--dry-run",), "what is to be changed?"),
+        (("--remove", ""), "it is empty"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_asked(
+    program: Program, args: tuple[str, ...], told: str
+) -> None:
+    done = program("share", RAW, *args)
+    assert done.code == 2
+    assert told in done.err
+    assert program.server.requests() == []
+
+
+def test_one_s_own_right_is_given_up_only_with_a_word(program: Program) -> None:
+    program.server.store.update(RAW, owner=JONAS, roles={MAYA: "owner"})
+    done = program("share", RAW, "--remove", MAYA)
+    assert done.code == 2  # there is nobody to ask
+    assert "you would no longer be an owner of it" in done.err
+    assert MAYA in stored(program).roles
+    program.ok("share", RAW, "--remove", MAYA, "--yes")
+    assert MAYA not in stored(program).roles
+
+
+def test_before_4_3_access_is_given_with_a_warning_and_never_taken_away(tmp_path: Path) -> None:
+    with running_server(tmp_path / "old", "current", version=(4, 2)) as server:
+        program = Program(server)
+        done = program("share", RAW)
+        assert (done.code, done.out) == (5, "")
+        assert "(before 4.3) does not tell who can see an asset" in done.err
+        dry = program.ok("share", RAW, "--everyone", "viewer", "--dry-run")
+        assert "can't be read back or undone" in dry.out.replace("\n", " ")
+        assert "everyone    → viewer" in dry.out
+        done = program.ok("share", RAW, "--everyone", "viewer")
+        assert "take it back" not in done.out
+        assert "can't be read back or undone" in done.err
+        assert stored(program).everyone == "viewer"
+        done = program("undo")
+        assert done.code == 5
+        assert "can't be undone" in done.err
+        done = program("share", RAW, "--remove", JONAS)
+        assert done.code == 5
+        assert "no access can be taken away" in done.err.replace("\n", " ")
+        assert "shared with" not in program.ok("show", RAW).out
+        assert len(server.requests("POST", "*/permissions")) == 1
+
+
+def test_names_and_roles_are_completed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    program.ok("sync")
+    for name, value in program.env.items():
+        monkeypatch.setenv(name, value)
+    assert complete("share", "x", "--user", f"{JONAS}:") == [
+        *(f"{JONAS}:owner", f"{JONAS}:editor", f"{JONAS}:viewer", f"{JONAS}:none")
+    ]
+    assert complete("share", "x", "--group", "Data stewards:d") == ["Data stewards:discoverable"]
+    assert f"{JONAS}:" in complete("share", "x", "--user", "jonas")
+    assert complete("share", "x", "--everyone", "d") == ["discoverable"]
+
+
+def test_strangers_names_are_never_interpreted(program: Program, server: DemoServer) -> None:
+    body = json.dumps(
+        {
+            "users": [{"email": "\x1b[31mred@x", "role": "owner"}],
+            "groups": [{"group": "a\nb\u202e", "role": "\x1b]0;x\x07"}],
+            "everyone": "none",
+        }
+    )
+    server.faults.add(200, "GET", "data_assets/*/permissions", body=body)
+    for command in ("share", "show"):
+        out = program.ok(command, RAW).out
+        assert "\x1b[31m" not in out
+        assert "\x1b]" not in out
+        assert "\u202e" not in out
