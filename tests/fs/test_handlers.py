@@ -14,7 +14,7 @@ from coexplorer.config.tokens import GivenToken
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
 from coexplorer.models import Secret
-from tests.support.handlers import Handlers, handling
+from tests.support.handlers import CALLER, Handlers, handling
 from tests.support.server import make_id
 
 
@@ -95,6 +95,22 @@ async def test_a_save_is_one_put(handlers: Handlers, server: DemoServer) -> None
     assert _count_writes(server) == ["PUT"]
     assert server.store.get(make_id(901)).description == "new text"
     assert await handlers.read("all/reads/description.md") == "new text\n"
+
+
+@pytest.mark.parametrize("what", ["open", "empty", "cut"])
+async def test_nobody_is_told_estale_however_often_a_file_changes_meanwhile(
+    handlers: Handlers, what: str
+) -> None:
+    path = "all/reads/description.md"
+    with_an_old_inode = await handlers.inode(path)
+    for _ in range(4):
+        await handlers.call(path, what)
+
+    # A look sends nobody back: the kernel has one try, and an open may need it.
+    seen = await handlers.operations.getattr(with_an_old_inode, CALLER)
+    assert seen.st_ino == await handlers.inode(path)
+    assert seen.st_size == (await handlers.look(path)).st_size
+    assert seen.attr_timeout == 0.0
 
 
 async def test_the_same_text_again_is_not_sent(handlers: Handlers, server: DemoServer) -> None:

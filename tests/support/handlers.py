@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pyfuse3
@@ -15,6 +16,7 @@ import trio
 from coexplorer.config import Settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
+from coexplorer.fs.core.file_format import FILE_NAMES
 from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.operations import Operations
 from coexplorer.fs.mount import LibrarySource, build_operations
@@ -51,7 +53,8 @@ class _Caller:
     umask = 0o022
 
 
-_CALLER = cast("pyfuse3.RequestContext", _Caller())
+_FIELDS = ("update_size", "update_mtime", "update_mode")
+CALLER = cast("pyfuse3.RequestContext", _Caller())
 
 
 class Handlers:
@@ -76,11 +79,11 @@ class Handlers:
         """
         inode, entry = (
             pyfuse3.ROOT_INODE,
-            await self.operations.getattr(pyfuse3.ROOT_INODE, _CALLER),
+            await self.operations.getattr(pyfuse3.ROOT_INODE, CALLER),
         )
         for name in path.split("/"):
             entry = await self.operations.lookup(
-                inode, pyfuse3.FileNameT(os.fsencode(name)), _CALLER
+                inode, pyfuse3.FileNameT(os.fsencode(name)), CALLER
             )
             if not entry.st_ino:
                 raise FileNotFoundError(path)
@@ -90,6 +93,50 @@ class Handlers:
     async def inode(self, path: str) -> pyfuse3.InodeT:
         """Return the inode of a path."""
         return (await self.look(path)).st_ino
+
+    def give_a_new_inode(self, path: str) -> None:
+        """Let the path of an asset's file lead to another inode, as a save or a rename does."""
+        name, part = path.removeprefix("all/").split("/")
+        node = self.volume.tree.find_name_or_former(name.encode(), 0.0)
+        assert node is not None
+        self.volume.files.move_on(node, FILE_NAMES[part.encode()])
+
+    async def call(self, path: str, what: str) -> pyfuse3.InodeT:
+        """Do what one call of a program does, each step by the inode that the path led to.
+
+        A path is looked up again after ESTALE, once in a call; before each look something changes.
+
+        Args:
+            path: A file of an asset.
+            what: ``open``, ``empty`` or ``cut``.
+
+        Returns:
+            The inode that it ended with.
+
+        Raises:
+            pyfuse3.FUSEError: What the program is told.
+        """
+        fields = cast("pyfuse3.SetattrFields", SimpleNamespace(**dict.fromkeys(_FIELDS, False)))
+        vars(fields)["update_size"] = True
+        for again in (False, True):
+            inode = await self.inode(path)
+            self.give_a_new_inode(path)
+            try:
+                await self.operations.getattr(inode, CALLER)  # may it?
+                if what == "cut":
+                    entry = pyfuse3.EntryAttributes()
+                    await self.operations.setattr(inode, entry, fields, None, CALLER)
+                    return inode
+                flags = os.O_WRONLY | os.O_TRUNC if what == "empty" else os.O_RDONLY
+                info = await self.operations.open(inode, pyfuse3.FlagT(flags), CALLER)
+                await self.operations.flush(info.fh)
+                await self.operations.release(info.fh)
+            except pyfuse3.FUSEError as error:
+                if error.errno != errno.ESTALE or again:
+                    raise
+            else:
+                return inode
+        raise AssertionError("not reached")
 
     async def read(self, path: str) -> str:
         """Open, read and close a file."""
@@ -103,12 +150,12 @@ class Handlers:
         """Open a path; as the kernel does, look it up again after ESTALE, but only once."""
         try:
             inode = await self.inode(path)
-            return await self.operations.open(inode, pyfuse3.FlagT(flags), _CALLER)
+            return await self.operations.open(inode, pyfuse3.FlagT(flags), CALLER)
         except pyfuse3.FUSEError as error:
             if error.errno != errno.ESTALE:
                 raise
         inode = await self.inode(path)
-        return await self.operations.open(inode, pyfuse3.FlagT(flags), _CALLER)
+        return await self.operations.open(inode, pyfuse3.FlagT(flags), CALLER)
 
     async def save(self, path: str, text: str) -> None:
         """Save as a shell does: empty the file, write, close.
@@ -133,7 +180,7 @@ class Handlers:
             return True
 
         monkeypatch.setattr(pyfuse3, "readdir_reply", reply)
-        handle = await self.operations.opendir(await self.inode(path), _CALLER)
+        handle = await self.operations.opendir(await self.inode(path), CALLER)
         await self.operations.readdir(handle, 0, cast("Any", None))
         await self.operations.releasedir(handle)
         return sorted(os.fsdecode(name) for name in names if name not in (b".", b".."))
@@ -153,7 +200,7 @@ class Handlers:
             await self.inode(new_folder),
             pyfuse3.FileNameT(os.fsencode(new_name)),
             pyfuse3.FlagT(0),
-            _CALLER,
+            CALLER,
         )
 
     async def remove(self, path: str, *, folder: bool = False) -> None:
@@ -164,7 +211,7 @@ class Handlers:
         """
         parent, name = path.rsplit("/", 1)
         call = self.operations.rmdir if folder else self.operations.unlink
-        await call(await self.inode(parent), pyfuse3.FileNameT(os.fsencode(name)), _CALLER)
+        await call(await self.inode(parent), pyfuse3.FileNameT(os.fsencode(name)), CALLER)
 
 
 @asynccontextmanager

@@ -13,8 +13,8 @@ from collections import OrderedDict
 
 from coexplorer.fs.kernel.inodes import LIVES, PARTS, Part
 
-_RETRY_S = 1.0
-"""How long a process may take to ask again after ESTALE; the kernel does it at once."""
+_RETRY_S = 10.0
+"""How long it may take until the kernel's second question is answered; it asks at once."""
 
 _MOST_TOLD = 256
 
@@ -49,20 +49,19 @@ class Retries:
     """
 
     def __init__(self) -> None:
-        self._told: OrderedDict[tuple[int, int], float] = OrderedDict()
+        self._told: OrderedDict[int, float] = OrderedDict()
 
-    def take(self, pid: int, inode: int = 0) -> bool:
+    def take(self, pid: int) -> bool:
         """Tell whether somebody asks again; if not, note that he is told to.
 
         Args:
             pid: The thread that asks; 0 is never told, as nobody knows whether he asks again.
-            inode: What for, if another question is another matter.
         """
         now = time.monotonic()
-        at = self._told.pop((pid, inode), None)
+        at = self._told.pop(pid, None)
         if not pid or (at is not None and now - at < _RETRY_S):
             return True
-        self._told[pid, inode] = now
+        self._told[pid] = now
         if len(self._told) > _MOST_TOLD:
             self._told.popitem(last=False)
         return False
@@ -70,4 +69,4 @@ class Retries:
     def end(self, pid: int) -> None:
         """Note that a process got what it asked for."""
         if self._told:
-            self._told.pop((pid, 0), None)
+            self._told.pop(pid, None)

@@ -99,6 +99,7 @@ class Opening:
             self._files.expect_writer(node, part)
         if inode != self._files.inode_of(node, part):
             self.send_back(pid)
+        self._retries.end(pid)
 
     def send_back(self, pid: int) -> None:
         """Have the kernel look a path up again; not if it has just done so.

@@ -7,7 +7,6 @@ import time
 
 import pyfuse3
 
-from coexplorer.fs.core.lives import Retries
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
@@ -46,7 +45,6 @@ class Stat:
         self._tags = volume.tree.tags
         self._control = control
         self._searches = searches
-        self._retries = Retries()
         # Filled in again for each answer, which is sent before anything else happens.
         self._directory = build_directory(Inode(0), volume.times.started_ns)
 
@@ -58,19 +56,19 @@ class Stat:
         """
         if inode == Place.STATUS:
             return self.of_status(pid)
-        found = self._find_attributes(inode, pid)
+        found = self._find_attributes(inode)
         if found is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         return found
 
-    def _find_attributes(self, inode: int, pid: int) -> pyfuse3.EntryAttributes | None:
-        return self._find_moved(inode) or self._find_named(inode, pid)
+    def _find_attributes(self, inode: int) -> pyfuse3.EntryAttributes | None:
+        return self._find_moved(inode) or self._find_named(inode)
 
-    def _find_named(self, inode: int, pid: int) -> pyfuse3.EntryAttributes | None:
+    def _find_named(self, inode: int) -> pyfuse3.EntryAttributes | None:
         located = self._files.locate(inode)
         reader = self._volume.open_files.find_reader(inode)
         if located is not None:
-            return self._find_asset_attributes(*located, Inode(inode), pid)
+            return self._find_asset_attributes(*located, Inode(inode))
         if reader is not None or split_asset(inode) is not None:
             return None if reader is None else self._of_reader(reader)
         if inode <= max(Place):
@@ -85,7 +83,7 @@ class Stat:
         return self._find_counted(inode)
 
     def _find_asset_attributes(
-        self, node: Node, part: Part, inode: Inode, pid: int
+        self, node: Node, part: Part, inode: Inode
     ) -> pyfuse3.EntryAttributes | None:
         if part == Part.DIRECTORY:
             return self.of_node(node)
@@ -94,15 +92,17 @@ class Stat:
         entry = self.of_part(node, part)
         if entry.st_ino == inode:
             return entry
-        # Its name leads elsewhere now. Who has it open asks by this inode; whoever looks at a path
-        # is sent back, for the kernel to look it up.
+        # Its name leads elsewhere now. Who has it open asks by this inode. Whoever looks at a path
+        # sees what that leads to, for this once. ESTALE would make the kernel look the path up, but
+        # only once in a call: an open or a cut that is sent back next would fail with it.
         open_files = self._volume.open_files
         reader = open_files.find_reader(inode)
         if reader is not None:
             return self._of_reader(reader)
-        if not open_files.has(inode) and not self._retries.take(pid, inode):
-            raise pyfuse3.FUSEError(errno.ESTALE)
-        entry.st_ino = inode
+        if open_files.has(inode):
+            entry.st_ino = inode
+        else:
+            entry.attr_timeout = 0.0
         return entry
 
     def _of_reader(self, reader: OpenFile) -> pyfuse3.EntryAttributes:
