@@ -179,10 +179,27 @@ class Excerpt(msgspec.Struct, frozen=True):
     raw: bytes
 
 
+class SearchFilter(msgspec.Struct, frozen=True):
+    """A condition on one field of a search; all filters must hold.
+
+    Attributes:
+        key: ``tags``, or a field of custom metadata as the platform spells it.
+        value: What it must be; None: any.
+        low: The smallest number that it may be; None: any.
+        high: The largest one.
+    """
+
+    key: str
+    value: str | int | float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 class SearchRequest(msgspec.Struct, frozen=True):
     """One search of the platform, in neither dialect (manual, search).
 
     Attributes:
+        origin: Where the files are; legacy platforms don't know it, nor filters.
         archived: True: only archived; False: only not archived; None: both, which is what the
             platform does when the parameter is left out.
     """
@@ -194,6 +211,8 @@ class SearchRequest(msgspec.Struct, frozen=True):
     archived: bool | None = False
     sort_field: SortField | None = None
     descending: bool = False
+    origin: Literal["internal", "external"] | None = None
+    filters: tuple[SearchFilter, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from coexplorer.api.failures import Act
+from coexplorer.api.paging import LARGEST
 from coexplorer.asset_body import encode_changed, encode_fields, encode_metadata
 from coexplorer.errors import NotFound
 from coexplorer.fields import Fields
@@ -21,13 +22,13 @@ from coexplorer.models import (
     MetadataValue,
     NewAsset,
     Ownership,
+    SearchFilter,
     SearchRequest,
     Secret,
     is_asset_id,
 )
 
-LARGEST_PAGE: Final = 1000
-"""Rows that one search may ask for (manual, search)."""
+LARGEST_PAGE: Final = LARGEST
 
 _OWNERSHIP: Final = {
     Dialect.LEGACY: {Ownership.OWNED: "owner", Ownership.SHARED: "shared"},
@@ -218,7 +219,22 @@ def _criteria(request: SearchRequest, dialect: Dialect) -> dict[str, object]:
         criteria["favorite"] = True
     if request.archived is not None:
         criteria["archived"] = request.archived
+    if dialect is Dialect.CURRENT and request.origin is not None:
+        criteria["origin"] = request.origin
+    if dialect is Dialect.CURRENT and request.filters:
+        criteria["filters"] = [_encode_filter(each) for each in request.filters]
     return criteria
+
+
+def _encode_filter(each: SearchFilter) -> dict[str, object]:
+    encoded: dict[str, object] = {"key": each.key}
+    if each.value is not None:
+        encoded["value"] = each.value
+    ends = {"min": each.low, "max": each.high}
+    bounds = {name: number for name, number in ends.items() if number is not None}
+    if bounds:
+        encoded["range"] = bounds
+    return encoded
 
 
 def _param(value: object) -> str:

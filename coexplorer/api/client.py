@@ -179,6 +179,7 @@ class Client:
         limit: int = calls.LARGEST_PAGE,
         offset: int = 0,
         prefetch: int = 1,
+        growth: int = 1,
     ) -> Walk[Asset]:
         """Walk over all pages; `Walk.incomplete` tells afterwards whether the platform had more.
 
@@ -192,6 +193,7 @@ class Client:
             limit: Rows a page, within 1 and 1000.
             offset: Rows to leave out.
             prefetch: Pages that may be on their way while one is read.
+            growth: How many times as many rows each page has as the one before it.
         """
         return Walk(
             partial(self._search.fetch, request),
@@ -200,6 +202,7 @@ class Client:
             limit=limit,
             offset=offset,
             prefetch=prefetch,
+            growth=growth,
         )
 
     def iter_ids(self, request: SearchRequest, *, prefetch: int = 1) -> Walk[AssetId]:

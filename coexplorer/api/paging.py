@@ -18,6 +18,10 @@ WALL: Final = 10_000
 """Results that offsets can reach on platforms without tokens."""
 
 
+LARGEST: Final = 1_000
+"""Rows that one search may ask for (manual, search)."""
+
+
 STALE_PAGES: Final = 3
 """Pages without anything new before a platform counts as going round in circles."""
 
@@ -60,11 +64,13 @@ class Pager:
     """Follows one walk: tell it each page in order, and it says where the next one starts.
 
     Args:
-        limit: Rows a page.
+        limit: Rows of the first page.
+        growth: How many times as many each page has as the one before it, up to `LARGEST`.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, growth: int = 1) -> None:
         self._limit = limit
+        self._growth = growth
         self._tokens: set[str] = set()
         self._seen: set[AssetId] = set()
         self._stale = 0
@@ -98,6 +104,7 @@ class Pager:
         if self._stale >= STALE_PAGES or self._pages >= MOST_PAGES:
             stale = self._stale >= STALE_PAGES
             return Step(incomplete=Incomplete.CIRCLE if stale else Incomplete.ENDLESS)
+        self._limit = max(self._limit, min(self._limit * self._growth, LARGEST))
         if next_token is not None:
             return self._follow(next_token, reached)
         if self._tokens or rows == 0:

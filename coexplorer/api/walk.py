@@ -50,6 +50,7 @@ class Walk(Generic[Row]):
             by offset are asked for this many at once; where a token leads from page to page there
             is one request at a time.
         offset: Rows to leave out at the start.
+        growth: See `Pager`; for walks that may end early, and one page at a time.
 
     Attributes:
         finished: Whether the walk has ended of itself.
@@ -66,6 +67,7 @@ class Walk(Generic[Row]):
         limit: int,
         prefetch: int = 1,
         offset: int = 0,
+        growth: int = 1,
     ) -> None:
         self.finished = False
         self.incomplete: Incomplete | None = None
@@ -74,7 +76,7 @@ class Walk(Generic[Row]):
         self._parse = parse
         self._id_of = id_of
         self._prefetch = max(1, prefetch)
-        self._pager = Pager(limit)
+        self._pager = Pager(limit, growth)
         self._next: PageStart | None = PageStart(offset, limit)
         self._group: TaskGroup | None = None
         self._send: MemoryObjectSendStream[_Item] | None = None

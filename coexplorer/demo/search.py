@@ -40,6 +40,10 @@ _OWNERSHIP = {
     "shared": f"coalesce({_KNOWN_SHARING}, {_NOT_MINE})",
     "private": "owner = :me AND NOT EXISTS (SELECT 1 FROM reader WHERE reader.seq = asset.seq)",
 }
+_EACH_VALUE = (
+    "json_each(asset.custom) AS field, json_each(CASE field.type WHEN 'array' THEN field.value"
+    " ELSE json_array(field.value) END) AS each"
+)
 _LARGEST_INTEGER = 2**63 - 1
 
 
@@ -233,20 +237,16 @@ def _value_condition(key: str, value: str | float, values: _Values) -> str:
     wanted = values.add(text if isinstance(value, str) else value)
     # lower() folds ASCII alone, which is enough for the values of a schema.
     found = f"each.value = {wanted} OR lower(each.value) = {wanted}"
-    each = (
-        "json_each(asset.custom) AS field, json_each(CASE field.type WHEN 'array' THEN field.value"
-        " ELSE json_array(field.value) END) AS each"
-    )
-    return f"EXISTS (SELECT 1 FROM {each} WHERE field.key = {name} AND ({found}))"  # noqa: S608 - names of parameters
+    return f"EXISTS (SELECT 1 FROM {_EACH_VALUE} WHERE field.key = {name} AND ({found}))"  # noqa: S608 - names of parameters
 
 
 def _range_condition(key: str, bounds: Range, values: _Values) -> str:
-    parts = [f"field.key = {values.add(key)}", "field.type IN ('integer', 'real')"]
+    parts = [f"field.key = {values.add(key)}", "each.type IN ('integer', 'real')"]
     if bounds.min is not None:
-        parts.append(f"field.value >= {values.add(bounds.min)}")
+        parts.append(f"each.value >= {values.add(bounds.min)}")
     if bounds.max is not None:
-        parts.append(f"field.value <= {values.add(bounds.max)}")
-    return f"EXISTS (SELECT 1 FROM json_each(asset.custom) AS field WHERE {' AND '.join(parts)})"  # noqa: S608 - likewise
+        parts.append(f"each.value <= {values.add(bounds.max)}")
+    return f"EXISTS (SELECT 1 FROM {_EACH_VALUE} WHERE {' AND '.join(parts)})"  # noqa: S608 - likewise
 
 
 def _sort_key(asset: StoredAsset, field: str) -> str | int:

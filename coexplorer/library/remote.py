@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
+
 from coexplorer.catalog import Catalog
-from coexplorer.errors import FileTrouble
+from coexplorer.errors import BadReply, FileTrouble, Forbidden, NotFound, Rejected
 from coexplorer.library.context import Context
 from coexplorer.library.reading import search_time
 from coexplorer.library.results import RemoteFound
-from coexplorer.models import Asset, AssetId, Record, SearchRequest
+from coexplorer.models import Asset, AssetId, MetadataField, Record, SearchRequest
 from coexplorer.query import Flag, PlatformPart, Query, platform_part
+from coexplorer.query.remote import asks_metadata
 
 _MOST_HELD = 200_000
 """Assets of one answer that are held at once: all of a large deployment, in about a gigabyte."""
+
+_NOT_UNDERSTOOD = 400
+
+_LARGEST = 1000
+"""Rows of a page, where all are wanted."""
+
+_GROWTH = 4
+"""Where few are wanted, the first page has as many; if what is judged here leaves too few of them,
+each page is so many times as long as the one before it."""
 
 _MOST_BYTES = 300 * 1024 * 1024
 """Of their JSON; in memory each byte takes about two."""
@@ -27,9 +39,30 @@ async def find_remote(
     context: Context, query: Query, offset: int, limit: int | None
 ) -> RemoteFound:
     """See `Platform.find`."""
-    part = platform_part(query)
-    walk = (await context.client()).iter_pages(part.request)
+    client = await context.client()
+    now = search_time()
+    fields: tuple[MetadataField, ...] = ()
+    if asks_metadata(query):
+        with suppress(NotFound, Rejected, Forbidden, BadReply):  # platforms before 3.9 have none
+            fields = await client.metadata_schema()
+    part = platform_part(query, fields, now)
+    try:
+        return await _find(context, part, offset, limit)
+    except Rejected as error:
+        plain = msgspec.structs.replace(part.request, origin=None, filters=())
+        if error.status != _NOT_UNDERSTOOD or plain == part.request:
+            raise
+    # What it does not take is judged here as well.
+    part = msgspec.structs.replace(part, request=plain)
+    return await _find(context, part, offset, limit)
+
+
+async def _find(
+    context: Context, part: PlatformPart, offset: int, limit: int | None
+) -> RemoteFound:
     end = None if limit is None else offset + limit
+    few = _LARGEST if end is None or part.rest.sort else max(1, min(end, _LARGEST))
+    walk = (await context.client()).iter_pages(part.request, limit=few, growth=_GROWTH)
     found: list[Asset] = []
     cut = False
     held_bytes = counted = 0

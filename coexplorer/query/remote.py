@@ -7,16 +7,31 @@ from collections.abc import Sequence
 import msgspec
 
 from coexplorer.errors import QueryError
-from coexplorer.models import Membership, Ownership, SearchRequest, SortField
+from coexplorer.models import (
+    Membership,
+    MetadataField,
+    Ownership,
+    SearchFilter,
+    SearchRequest,
+    SortField,
+)
+from coexplorer.query.compare import find_beginning_of, split_glob, way_of
+from coexplorer.query.fields import SAME_FLAGS
+from coexplorer.query.fold import fold
 from coexplorer.query.format import format_query, format_term
+from coexplorer.query.judge import group_terms
 from coexplorer.query.scan import is_bare, quote
-from coexplorer.query.tree import Flag, Match, Query, SortKey, Term, Word
+from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, SortKey, Term, Word
+from coexplorer.query.values import Interval, interval, number_span
 
 _FIELDS = frozenset({"name", "tag", "run_script", "commit_id", "contained_data_id"})
 _LONGEST_NAME = 20
 """The platform finds nothing for a longer unquoted ``name:`` (seen)."""
 
 _WHOLE_ID = 36
+
+_NUMBERS = frozenset({"number", "date"})
+"""Types of custom metadata whose values are numbers."""
 
 _SEARCHED = frozenset({"archived", "favorite", "mine", "shared"})
 """What no asset says of itself: only the search that finds it does."""
@@ -51,8 +66,26 @@ class PlatformPart(msgspec.Struct, frozen=True):
         )
 
 
-def platform_part(query: Query) -> PlatformPart:
+def asks_metadata(query: Query) -> bool:
+    """Tell whether the platform can be asked for custom metadata, if its schema is known."""
+    return any(
+        isinstance(term, Match | Compare) and term.custom and not term.negated
+        for term in query.terms
+    )
+
+
+def platform_part(
+    query: Query, fields: Sequence[MetadataField] = (), now: float = 0.0
+) -> PlatformPart:
     """Divide a query into what the platform can judge, and what its answer tells.
+
+    What is not to be found is never sent: an exclusion that the platform takes for more than we do
+    would hide assets, and no look at its answer would show them.
+
+    Args:
+        query: The query.
+        fields: The platform's schema of custom metadata: it has the spelling and type of each key.
+        now: Epoch seconds that relative dates count back from.
 
     Raises:
         QueryError: A term that neither can: ``-is:favorite``, say, since an asset does not tell
@@ -63,33 +96,79 @@ def platform_part(query: Query) -> PlatformPart:
     request = SearchRequest(archived=None if either else False)
     rest: list[Term] = []
     for term in query.terms:
-        if isinstance(term, Flag) and term.name in _SEARCHED | {"any"}:
+        name = SAME_FLAGS.get(term.name, term.name) if isinstance(term, Flag) else ""
+        if isinstance(term, Flag) and name in _SEARCHED | {"any"}:
             request = _with_flag(request, term, query)
         elif isinstance(term, Flag):
+            request = _with_origin(request, term)
             rest.append(term)
+    schema = {fold(field.name): field for field in fields}
     words: list[str] = []
-    for group in _group(query.terms):
+    filters: list[SearchFilter] = []
+    for group in group_terms(query):
+        if isinstance(group[0], Flag):
+            continue
         texts = [_text(term) for term in group]
-        words += [text for text, _ in texts if text]
         types = {term.text for term in group if isinstance(term, Match) and _is_type(term)}
+        if all(text for text, _ in texts):  # else what the others find would be missing
+            words += [text for text, _ in texts]
+        elif len(group) == 1:
+            more, word = _filter(group[0], schema, now)
+            filters += more
+            words += [word] if word else []
         if len(types) == 1:
             request = msgspec.structs.replace(request, type=types.pop())
         elif not all(whole for _, whole in texts):
             rest += group
-    request = msgspec.structs.replace(request, query=" ".join(words))
+    unique = tuple(dict.fromkeys(filters))
+    request = msgspec.structs.replace(request, query=" ".join(words), filters=unique)
     request, sort = _with_sort(request, query.sort)
     return PlatformPart(request, Query(tuple(rest), sort))
 
 
-def _group(terms: Sequence[Term]) -> list[list[Term]]:
-    """Return the terms that are not flags; alternatives (on the same field) together."""
-    groups: dict[object, list[Term]] = {}
-    for number, term in enumerate(terms):
-        alike = isinstance(term, Match) and not term.negated and not term.custom
-        key = term.field if isinstance(term, Match) and alike else number
-        if not isinstance(term, Flag):
-            groups.setdefault(key, []).append(term)
-    return list(groups.values())
+def _filter(  # noqa: PLR0911 - one for each kind
+    term: Term, schema: dict[str, MetadataField], now: float
+) -> tuple[list[SearchFilter], str]:
+    """Return filters that find at least what a term does, and a word that does."""
+    if term.negated:
+        return [], ""
+    match term:
+        case AllTags():
+            return [SearchFilter("tags", value=tag) for tag in term.tags], ""
+        case Match(field="description", custom=False):
+            return [], _word(_needed(term))
+        case Compare(custom=True) if field := schema.get(fold(term.field)):
+            return _range(field, interval(term, now)), ""
+        case Match(custom=True) if field := schema.get(fold(term.field)):
+            if field.type in _NUMBERS:
+                span = number_span(term, now)
+                return ([] if span is None else _range(field, span)), ""
+            if way_of(term) == "whole":
+                spelled = (one for one in field.allowed_values if fold(str(one)) == fold(term.text))
+                return [SearchFilter(field.name, value=next(spelled, term.text))], ""
+            return [], _word(_needed(term))
+    return [], ""
+
+
+def _range(field: MetadataField, wanted: Interval) -> list[SearchFilter]:
+    """Return the filter of a range, both ends included: it may find a little more."""
+    if field.type not in _NUMBERS or (wanted.low is None and wanted.high is None):
+        return []
+    return [SearchFilter(field.name, low=wanted.low, high=wanted.high)]
+
+
+def _needed(term: Match) -> str:
+    """Return a text that is part of every text that a term finds; empty: there is none."""
+    if way_of(term) == "glob":
+        return max(split_glob(term.text), key=len, default="")
+    return term.text
+
+
+def _word(text: str) -> str:
+    """Return a text as a word of the platform's syntax; empty: it can't be one."""
+    if not text.strip() or '"' in text:
+        return ""
+    return text if is_bare(text) and ":" not in text else quote(text)
 
 
 def _is_type(term: Match) -> bool:
@@ -105,17 +184,37 @@ def _text(term: Term) -> tuple[str, bool]:
     if term.negated or not isinstance(term, Word | Match) or '"' in term.text:
         return "", False  # a quote can't be written in the platform's syntax
     if isinstance(term, Word):
-        plain = is_bare(term.text) and ":" not in term.text
-        return (term.text if plain else quote(term.text)), True
-    # There contained_data_id is narrower: only a whole id is found.
-    beginning = term.field == "contained_data_id" and len(term.text) < _WHOLE_ID
-    if term.custom or term.field not in _FIELDS or beginning:
+        return _word(term.text), bool(term.text.strip())
+    known = not term.custom and term.field in _FIELDS
+    text = _field_text(term) if known else ""
+    if not text.strip():
         return "", False
-    if not is_bare(term.text):
-        return f"{term.field}:{quote(term.text)}", False
-    if term.field == "name" and len(term.text) > _LONGEST_NAME:
-        return f"name:{term.text[:_LONGEST_NAME]}", False
-    return f"{term.field}:{term.text}", False
+    if is_bare(text):
+        text = text[:_LONGEST_NAME] if term.field == "name" else text
+    else:
+        text = quote(text)
+    return f"{term.field}:{text}", False
+
+
+def _field_text(term: Match) -> str:
+    """Return what the platform is to look for in a field; empty: it can't find enough there."""
+    way = way_of(term)
+    match term.field:
+        case "tag":
+            return term.text if way == "whole" else ""
+        case "commit_id":
+            return find_beginning_of(term.text) if way == "glob" else term.text
+        case "contained_data_id":  # only a whole id is found there
+            return term.text if len(term.text) >= _WHOLE_ID and way != "glob" else ""
+        case _:
+            return _needed(term)
+
+
+def _with_origin(request: SearchRequest, flag: Flag) -> SearchRequest:
+    """Return the request with where the files are, if a flag says it; the answer tells it too."""
+    if flag.negated or flag.name not in {"external", "internal"}:
+        return request
+    return msgspec.structs.replace(request, origin=flag.name)
 
 
 def _with_flag(request: SearchRequest, flag: Flag, query: Query) -> SearchRequest:
@@ -136,7 +235,8 @@ def _with_flag(request: SearchRequest, flag: Flag, query: Query) -> SearchReques
         return request
     if flag.name == "favorite" and not flag.negated:
         return msgspec.structs.replace(request, favorite=True)
-    wanted = {"mine": Ownership.OWNED, "shared": Ownership.SHARED}.get(flag.name)
+    name = SAME_FLAGS.get(flag.name, flag.name)
+    wanted = {"mine": Ownership.OWNED, "shared": Ownership.SHARED}.get(name)
     if flag.negated or wanted is None or request.ownership not in {None, wanted}:
         raise _unknowable(flag, query)
     return msgspec.structs.replace(request, ownership=wanted)
@@ -163,7 +263,10 @@ def _with_sort(
     request: SearchRequest, sort: tuple[SortKey, ...]
 ) -> tuple[SearchRequest, tuple[SortKey, ...]]:
     """Return the request with the order, as far as it can have one, and what is left to sort."""
-    if not sort or sort[0].field not in set(SortField):
+    if not sort:  # the newest first, as everywhere
+        newest = msgspec.structs.replace(request, sort_field=SortField.CREATED, descending=True)
+        return newest, sort
+    if sort[0].field not in set(SortField):
         return request, sort
     field = SortField(sort[0].field)
     ordered = msgspec.structs.replace(request, sort_field=field, descending=sort[0].descending)

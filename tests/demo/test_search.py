@@ -179,7 +179,7 @@ def test_filter_finds_a_field_of_any_name(server: DemoServer, http: httpx.Client
     server.store.update(RAW, custom_metadata={key: 7, "other": "x"})
     server.store.update(OLD, custom_metadata={key: ["Seven", 8]})
     assert find_ids(http, filters=[{"key": key, "value": 7}]) == [RAW]
-    assert find_ids(http, filters=[{"key": key, "range": {"min": 6, "max": None}}]) == [RAW]
+    assert find_ids(http, filters=[{"key": key, "range": {"min": 6, "max": None}}]) == [RAW, OLD]
     assert find_ids(http, filters=[{"key": key, "values": ["SEVEN", "y"]}]) == [OLD]
 
 

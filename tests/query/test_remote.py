@@ -1,48 +1,89 @@
+from typing import Any
+
 import pytest
 
 from coexplorer.errors import QueryError
-from coexplorer.models import Membership, Ownership, SearchRequest, SortField
+from coexplorer.models import (
+    Membership,
+    MetadataField,
+    Ownership,
+    SearchFilter,
+    SearchRequest,
+    SortField,
+)
 from coexplorer.query import format_query, parse_query, platform_part
 
 LONG = "ecephys_655019_2023-04-03"
+SCHEMA = (
+    MetadataField("Subject ID"),
+    MetadataField("modality", allowed_values=("Ecephys", "SPIM"), multiple=True),
+    MetadataField("age", "number"),
+    MetadataField("session date", "date"),
+)
+NOW = 1_780_000_000.0
+DAY = 86_400.0
+
+
+def _ask(**asked: Any) -> SearchRequest:
+    """Return a request for the newest first, unless another order is asked for."""
+    order: dict[str, Any] = {"sort_field": SortField.CREATED, "descending": True}
+    return SearchRequest(**((order if "sort_field" not in asked else {}) | asked))
 
 
 @pytest.mark.parametrize(
     ("text", "request_", "rest"),
     [
-        ("", SearchRequest(), ""),
-        ("raw data tag:rna", SearchRequest(query="raw data tag:rna"), "tag:rna"),
-        ('name:"raw data"', SearchRequest(query='name:"raw data"'), 'name:"raw data"'),
-        (f"name:{LONG}", SearchRequest(query=f"name:{LONG[:20]}"), f"name:{LONG}"),
+        ("", _ask(), ""),
+        ("raw data tag:rna", _ask(query="raw data tag:rna"), "tag:rna"),
+        ('name:"raw data"', _ask(query='name:"raw data"'), 'name:"raw data"'),
+        (f"name:{LONG}", _ask(query=f"name:{LONG[:20]}"), f"name:{LONG}"),
         (
             f"name:{LONG} name:x",
-            SearchRequest(query=f"name:{LONG[:20]} name:x"),
+            _ask(query=f"name:{LONG[:20]} name:x"),
             f"name:{LONG} name:x",
         ),
-        (f'name:"{LONG} x"', SearchRequest(query=f'name:"{LONG} x"'), f'name:"{LONG} x"'),
-        ("commit_id:1b", SearchRequest(query="commit_id:1b"), "commit_id:1b"),
-        ("contained_data_id:3f2a", SearchRequest(), "contained_data_id:3f2a"),
+        (f'name:"{LONG} x"', _ask(query=f'name:"{LONG} x"'), f'name:"{LONG} x"'),
+        ("commit_id:1b", _ask(query="commit_id:1b"), "commit_id:1b"),
+        ("contained_data_id:3f2a", _ask(), "contained_data_id:3f2a"),
         (
             f"contained_data_id:{'a' * 36}",
-            SearchRequest(query=f"contained_data_id:{'a' * 36}"),
+            _ask(query=f"contained_data_id:{'a' * 36}"),
             f"contained_data_id:{'a' * 36}",
         ),
-        (r'"a \"b\" c" d', SearchRequest(query="d"), r'"a \"b\" c"'),
-        ("is:mine type:result", SearchRequest(type="result", ownership=Ownership.OWNED), ""),
-        ("is:shared is:favorite", SearchRequest(ownership=Ownership.SHARED, favorite=True), ""),
-        ("type:result type:dataset", SearchRequest(), "type:result type:dataset"),
-        ("is:archived", SearchRequest(archived=True), ""),
-        ("is:any", SearchRequest(archived=None), ""),
-        ("is:any -is:archived", SearchRequest(archived=False), ""),
-        ("-is:archived", SearchRequest(), ""),
-        ("-tag:test raw", SearchRequest(query="raw"), "-tag:test"),
-        ("size:>1GB", SearchRequest(), "size:>1GB"),
-        ("is:external -is:unused", SearchRequest(), "is:external -is:unused"),
-        ("tag:all(a,b)", SearchRequest(), "tag:all(a,b)"),
-        ('"subject id":1', SearchRequest(), '"subject id":1'),
-        ("sort:-size", SearchRequest(sort_field=SortField.SIZE, descending=True), ""),
-        ("sort:files", SearchRequest(), "sort:files"),
-        ("sort:type sort:name", SearchRequest(sort_field=SortField.TYPE), "sort:type sort:name"),
+        (r'"a \"b\" c" d', _ask(query="d"), r'"a \"b\" c"'),
+        ("is:mine type:result", _ask(type="result", ownership=Ownership.OWNED), ""),
+        ("is:shared is:favorite", _ask(ownership=Ownership.SHARED, favorite=True), ""),
+        ("type:result type:dataset", _ask(), "type:result type:dataset"),
+        ("is:archived", _ask(archived=True), ""),
+        ("is:any", _ask(archived=None), ""),
+        ("is:any -is:archived", _ask(archived=False), ""),
+        ("-is:archived", _ask(), ""),
+        ("-tag:test raw", _ask(query="raw"), "-tag:test"),
+        ("size:>1GB", _ask(), "size:>1GB"),
+        ("is:external -is:unused", _ask(origin="external"), "is:external -is:unused"),
+        ("-is:external", _ask(), "-is:external"),
+        ("is:writable", _ask(ownership=Ownership.OWNED), ""),
+        (
+            "tag:all(a,b)",
+            _ask(filters=(SearchFilter("tags", "a"), SearchFilter("tags", "b"))),
+            "tag:all(a,b)",
+        ),
+        ("-tag:all(a,b)", _ask(), "-tag:all(a,b)"),
+        (r'name:x name:"a \"b\""', _ask(), r'name:x name:"a \"b\""'),
+        ("tag:=a", _ask(query="tag:a"), "tag:=a"),
+        ("tag:^a", _ask(), "tag:^a"),
+        ("tag:x tag:^a", _ask(), "tag:x tag:^a"),
+        ("name:=HCR_1", _ask(query="name:HCR_1"), "name:=HCR_1"),
+        ("name:glob(*_a*_sorted?)", _ask(query="name:_sorted"), "name:glob(*_a*_sorted?)"),
+        ("name:glob(*)", _ask(), "name:glob(*)"),
+        ("commit_id:glob(1b*f)", _ask(query="commit_id:1b"), "commit_id:glob(1b*f)"),
+        ('description:^"a b"', _ask(query='"a b"'), 'description:^"a b"'),
+        ("description:a description:b", _ask(), "description:a description:b"),
+        ("-has:description", _ask(), "-has:description"),
+        ('"subject id":1', _ask(), '"subject id":1'),
+        ("sort:-size", _ask(sort_field=SortField.SIZE, descending=True), ""),
+        ("sort:files", _ask(sort_field=None), "sort:files"),
+        ("sort:type sort:name", _ask(sort_field=SortField.TYPE), "sort:type sort:name"),
     ],
 )
 def test_what_the_platform_does_not_understand_is_left_to_be_judged(
@@ -55,6 +96,38 @@ def test_what_the_platform_does_not_understand_is_left_to_be_judged(
 
 
 @pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ('"subject id":655', _ask(query="655")),
+        ('"subject id":=655019', _ask(filters=(SearchFilter("Subject ID", "655019"),))),
+        ('"subject id":=1 "subject id":=2', _ask()),
+        ('-"subject id":=655019', _ask()),
+        ('"SUBJECT ID":glob(*65?19)', _ask(query="65")),
+        ('"subject id":>5', _ask()),
+        ('"modality":=ecephys', _ask(filters=(SearchFilter("modality", "Ecephys"),))),
+        ('"age":6', _ask()),
+        ('"age":=61', _ask(filters=(SearchFilter("age", low=61, high=61),))),
+        ('"age":>3', _ask(filters=(SearchFilter("age", low=3),))),
+        (
+            '"age":>3 "age":<=9',
+            _ask(filters=(SearchFilter("age", low=3), SearchFilter("age", high=9))),
+        ),
+        ('-"age":>3', _ask()),
+        (
+            '"session date":2024-01-31',
+            _ask(filters=(SearchFilter("session date", low=1706659200, high=1706745600),)),
+        ),
+        ('"session date":>2d', _ask(filters=(SearchFilter("session date", low=NOW - 2 * DAY),))),
+        ('"no such":=1', _ask()),
+    ],
+)
+def test_custom_metadata_is_asked_for_as_the_schema_has_it(text: str, asked: SearchRequest) -> None:
+    part = platform_part(parse_query(text), SCHEMA, NOW)
+    assert part.request == asked
+    assert format_query(part.rest) == format_query(parse_query(text))
+
+
+@pytest.mark.parametrize(
     ("text", "place"),
     [
         ("raw -is:mine", "-is:mine"),
@@ -62,6 +135,7 @@ def test_what_the_platform_does_not_understand_is_left_to_be_judged(
         ("is:mine is:shared", "is:shared"),
         ("is:archived -is:archived", "is:archived"),
         ("-is:shared", "-is:shared"),
+        ("raw -is:writable", "-is:writable"),
     ],
 )
 def test_what_neither_the_platform_nor_its_answer_can_tell_is_a_mistake(
