@@ -162,6 +162,34 @@ def parse_grant(kind: Kind, text: str) -> tuple[str, str]:
     return (name_user(name) if kind == "user" else name_group(name)), role
 
 
+def find_kind(name: str) -> Kind:
+    """Return what a name means where its kind is not said: an address is a user's."""
+    if name == EVERYONE:
+        return EVERYONE
+    return "user" if "@" in name else "group"
+
+
+def parse_changes(text: str) -> SharingChange:
+    """Read ``everyone:viewer, maya@example.org:editor, Imaging:none``.
+
+    Raises:
+        InvalidField: A part of it has no role, or one that can't be given, or names somebody twice.
+    """
+    roles: dict[str, str] = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        name, colon, role = part.rpartition(":")
+        if colon and name.strip() == EVERYONE:
+            member, role = EVERYONE, role.strip().lower()
+            check_role("everyone", role)
+        else:
+            member, role = parse_grant(find_kind(name.strip()), part)
+        if roles.setdefault(member, role) != role:
+            raise InvalidField("sharing", f"{title_of(member)} is given two roles: choose one")
+    if not roles:
+        raise InvalidField("sharing", "expected NAME:ROLE, as in maya@example.org:viewer")
+    return SharingChange(roles)
+
+
 def check_role(kind: Kind, role: str) -> None:
     """Check that a role can be given.
 

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
+from coexplorer.demo.asset import Role
 from coexplorer.demo.samples import CLOCK, generate
 from coexplorer.demo.server import DemoServer
 from coexplorer.models import Secret
@@ -88,6 +89,23 @@ async def tags(app: Running) -> None:
     await find(app, RAW)
     await app.press("j", "t")
     await app.type("e")
+
+
+async def share(app: Running) -> None:
+    """Who can see an asset, above the question who should."""
+    await find(app, RAW)
+    row = app.main.rows.current
+    if row is None:
+        raise RuntimeError("there is no asset")
+    app.server.store.update(
+        row.id,
+        everyone="none",
+        groups={"Imaging": Role.VIEWER, "Data stewards": Role.EDITOR},
+        roles={"jonas.lind@example.org": Role.VIEWER},
+    )
+    await app.press("p")
+    await app.until_shown("who can see it:", "Imaging")
+    await app.press("down")
 
 
 async def plan(app: Running) -> None:
@@ -171,6 +189,7 @@ SCENES = {
     "search": Scene(search),
     "edit": Scene(edit),
     "tags": Scene(tags),
+    "share": Scene(share),
     "plan": Scene(plan),
     "conflict": Scene(conflict),
     "log": Scene(log),

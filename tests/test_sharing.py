@@ -15,6 +15,7 @@ from coexplorer.sharing import (
     list_roles,
     loses_ownership,
     merge_sharing,
+    parse_changes,
     parse_grant,
     tell_conflict,
     tell_lacking,
@@ -106,6 +107,27 @@ def test_grants_are_read(kind: str, text: str, expected: tuple[str, str]) -> Non
 def test_a_wrong_grant_says_what_is_right(kind: str, text: str, told: str) -> None:
     with pytest.raises(InvalidField) as caught:
         parse_grant("user" if kind == "user" else "group", text)
+    assert told in caught.value.message
+
+
+def test_a_line_of_changes_is_read() -> None:
+    change = parse_changes("everyone: Viewer, a@x:editor,, Data stewards:none ")
+    assert change.roles == {EVERYONE: "viewer", "user a@x": "editor", "group Data stewards": NONE}
+    assert change.takes_away
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "expected NAME:ROLE"),
+        ("a@x", "expected NAME:ROLE"),
+        ("everyone:owner", "everyone can be viewer, discoverable or none, not 'owner'"),
+        ("a@x:viewer, a@x:editor", "a@x is given two roles"),
+    ],
+)
+def test_a_wrong_line_of_changes_says_what_is_right(text: str, told: str) -> None:
+    with pytest.raises(InvalidField) as caught:
+        parse_changes(text)
     assert told in caught.value.message
 
 

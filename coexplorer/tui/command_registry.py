@@ -200,6 +200,17 @@ COMMANDS: tuple[Command, ...] = (
         why_disabled=needs_target,
     ),
     Command(
+        "asset.share",
+        "Share",
+        ("p",),
+        "See who can see the asset, and change that, or that of all marked ones.",
+        Group.TRIAGE,
+        danger=Danger.CHANGES,
+        marks=MarkUse.ALL,
+        why_disabled=needs_target,
+        opens=True,
+    ),
+    Command(
         "tag.add",
         "Add a tag",
         ("+",),

@@ -8,9 +8,16 @@ import msgspec
 
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.losses import describe_loss
-from coexplorer.library.plans import FieldDiff, Plan, PlanItem, describe_difference
+from coexplorer.library.plans import (
+    FieldDiff,
+    Plan,
+    PlanItem,
+    describe_difference,
+    describe_roles,
+)
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.models import AssetId
+from coexplorer.sharing import title_of
 from coexplorer.text import clean, cut, fit, plural, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
 from coexplorer.tui.keys import key_of
@@ -111,6 +118,12 @@ def build_diff(diff: FieldDiff, cells: int) -> Iterator[Line]:
         pieces += [(f"+{clean(tag)} ", Role.GOOD) for tag in diff.added]
         yield cut_line(tuple(pieces), cells)
         return
+    if diff.is_role:
+        title = f"  {clean(diff.title)}  "
+        was: list[Piece] = [(f"{clean(diff.before)} → ", Role.BAD)] if diff.before else []
+        who: Piece = (fit(title, max(14, width(title))), Role.LABEL)
+        yield cut_line((who, *was, (clean(diff.after), Role.GOOD)), cells)
+        return
     label = fit(f"  {diff.title}", 14)
     for text, sign, role in ((diff.before, "-", Role.BAD), (diff.after, "+", Role.GOOD)):
         yield cut_line(((label, Role.LABEL), (f"{sign} {clean(text) or '(empty)'}", role)), cells)
@@ -175,7 +188,7 @@ def build_outcome(result: EditResult, cells: int) -> list[Line]:
 def _reason_of(result: EditResult) -> str:
     if result.skipped_fields:
         return f"left alone: {' and '.join(result.skipped_fields)}"
-    return result.error.message if result.error else ""
+    return result.error.message if result.error else result.lacking
 
 
 def _build_result(result: EditResult, cells: int) -> Line:
@@ -195,6 +208,8 @@ def _name_and_reason(name: str, reason: str, cells: int) -> str:
 def describe_entry(entry: Entry) -> str:
     """Return what was done in a few words: ``+keep -raw name``, ``archive``."""
     before, after = entry.before or entry.base, entry.after or entry.mine
+    if entry.action is Action.SHARE:
+        return " ".join(f"{clean(title_of(m))}:{clean(role)}" for m, role in entry.roles.items())
     if entry.action is not Action.EDIT or before is None or after is None:
         return str(entry.action)
     words: list[str] = []
@@ -216,6 +231,8 @@ def build_entry_details(entry: Entry, cells: int) -> list[Line]:
     if before is not None and after is not None:
         for diff in describe_difference(before, after):
             lines += build_diff(diff, cells)
+    for diff in describe_roles(entry.roles_before, entry.roles):
+        lines += build_diff(diff, cells)
     for text, role in ((entry.reason, Role.BAD), (entry.hint, Role.WARN)):
         if text:
             lines.append(cut_line(((clean(text), role),), cells))

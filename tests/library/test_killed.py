@@ -36,6 +36,7 @@ from coexplorer.library.journal import Journal
 from coexplorer.library.journal_file import JournalFile
 from coexplorer.models import AssetId, Secret
 from coexplorer.query import parse_query
+from coexplorer.sharing import SharingChange
 
 url, token, catalog, journal, task, die_in = sys.argv[1:]
 settings = Settings(
@@ -58,6 +59,10 @@ async def main():
     async with open_library(settings, origin="mount") as library:
         if task == "bulk":
             plan = await library.changes.plan("tag:bulk sort:created", Change(add_tags=("new",)))
+            await library.changes.apply(plan)
+        elif task == "share":
+            shared = Change(sharing=SharingChange({"everyone": "viewer"}))
+            plan = await library.changes.plan("tag:bulk sort:created", shared, look=False)
             await library.changes.apply(plan)
         elif task == "undo":
             await library.changes.undo()
@@ -201,13 +206,24 @@ async def test_killed_while_the_journal_is_written(
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
+@pytest.mark.parametrize(("task", "write"), [("bulk", "PUT */{}"), ("share", "POST */{}/perm*")])
 async def test_killed_in_the_middle_of_a_bulk_of_200(
-    open_session: OpenSession, server: DemoServer, settings: Settings, victims: list[Victim]
+    open_session: OpenSession,
+    server: DemoServer,
+    settings: Settings,
+    victims: list[Victim],
+    task: str,
+    write: str,
 ) -> None:
+    def is_done(asset: str) -> bool:
+        stored = server.store.get(asset)
+        return "new" in stored.tags if task == "bulk" else stored.everyone == "viewer"
+
+    method, path = write.split()
     ids = many_assets(server, 200)
     await known_before(open_session)
-    gate = server.hooks.before("PUT", f"*/{ids[100]}")
-    victims.append(Victim(settings, server, "bulk"))
+    gate = server.hooks.before(method, path.format(ids[100]))
+    victims.append(Victim(settings, server, task))
     await gate.arrived()
     await victims[0].kill()
     server.stop()  # whatever was under way is done or broken off now
@@ -220,19 +236,19 @@ async def test_killed_in_the_middle_of_a_bulk_of_200(
         for result in report.results:
             assert result.state in (*sure, State.UNKNOWN)
             if result.state in sure:
-                stored = server.store.get(result.asset_id)
-                assert ("new" in stored.tags) is sure[result.state]
+                assert is_done(result.asset_id) is sure[result.state]
         assert len(report.applied) >= 80
         assert len(report.of(State.UNKNOWN)) >= 1
         for entry in await library.changes.settle():
-            arrived = "new" in server.store.get(entry.asset_id).tags
-            assert entry.state is (State.APPLIED if arrived else State.UNSENT)
+            arrived = State.APPLIED if is_done(entry.asset_id) else State.UNSENT
+            assert entry.state is arrived
         server.log.clear()
         done = await library.changes.resume(batch.id)
         assert len(done.applied) == 200
-        assert len(server.requests("PUT")) < 120
-        assert all("new" in server.store.get(asset).tags for asset in ids)
+        assert len(server.requests(method, path.format("*"))) < 120
+        assert all(map(is_done, ids))
         assert len((await library.changes.undo()).applied) == 200
+        assert not any(map(is_done, ids))
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

@@ -61,6 +61,10 @@ async def see_deletion(app: Running) -> None:
     await app.until_shown("These 2 assets will be deleted", "open data", "both recordings")
 
 
+async def see_share_asked(app: Running) -> None:
+    await app.until_shown("share with", "everyone")
+
+
 async def see_copies(app: Running) -> None:
     await app.until_shown("copy of 2 marked", "2 ids", "2 names", "2 links")
 
@@ -76,6 +80,7 @@ async def see_repeated(app: Running) -> None:
 ALL: dict[str, Callable[[Running], Awaitable[None]]] = {
     "edit.external": see_document,
     "asset.archive": see_plan,
+    "asset.share": see_share_asked,
     "tag.add": see_tag_asked,
     "tag.remove": see_tag_asked,
     "triage.repeat": see_repeated,

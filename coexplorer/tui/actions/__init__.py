@@ -17,6 +17,7 @@ from coexplorer.tui.actions import (
     marks,
     new,
     search,
+    sharing,
     triage,
 )
 
@@ -28,6 +29,7 @@ ACTIONS: dict[str, Action] = {
     **search.ACTIONS,
     **edit.ACTIONS,
     **triage.ACTIONS,
+    **sharing.ACTIONS,
     **marks.ACTIONS,
     **history.ACTIONS,
     **clipboard.ACTIONS,

@@ -1,0 +1,76 @@
+"""``p``: who can see an asset is shown, and changed after a plan; so it is for marked ones."""
+
+import pytest
+
+from coexplorer.config import Settings
+from coexplorer.demo.people import PEOPLE
+from coexplorer.demo.server import DemoServer
+from coexplorer.sharing import Sharing
+from coexplorer.tui.actions.sharing import offer_sharing
+from tests.support.server import COMBINED, OUTSIDE
+from tests.support.tui import running_app
+
+MAYA, JONAS, PRIYA = (email for email, _ in PEOPLE)
+
+
+@pytest.mark.command("asset.share")
+async def test_who_can_see_an_asset_is_shown_and_changed_and_undone(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("p")
+        await app.until_shown("who can see it:", MAYA, "owner", "everyone")
+        await app.type("jonas")
+        await app.press("down", "enter")
+        await app.until_shown(f"{JONAS}:", "can read and change it")
+        await app.type("edi")
+        await app.press("down", "enter")
+        await app.until_shown("1 asset", "none → editor", "open data")
+        await app.press("y")
+        await app.until(lambda: JONAS in app.stored(OUTSIDE).roles, "shared")
+        await app.until_shown("1 done")
+        await app.press("escape")
+        await app.until_gone("1 done")
+        await app.press("p")
+        await app.until_shown(JONAS, "editor")
+        await app.type(f"{JONAS}:reader")
+        await app.press("enter")
+        await app.until_shown("a user can be owner, editor, viewer or none, not 'reader'")
+        await app.press("escape")
+        await app.until_gone("who can see it")
+        await app.press("u")
+        await app.until_shown(f"undo: share with {JONAS} as editor")
+        await app.press("y")
+        await app.until(lambda: JONAS not in app.stored(OUTSIDE).roles, "undone")
+
+
+async def test_marked_ones_are_shared_after_a_plan_and_what_was_left_out_is_said(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("space", "space", "p")
+        await app.until_shown("share with", "everyone")
+        await app.type("everyone:viewer, Nobodies:viewer")
+        await app.press("enter")
+        await app.until_shown("2 assets", "none → viewer")
+        await app.press("y")
+        both = (OUTSIDE, COMBINED)
+        await app.until(lambda: {app.stored(each).everyone for each in both} == {"viewer"}, "done")
+        await app.until_shown("2 done", "Nobodies is not known there")
+
+
+def test_names_and_roles_are_offered() -> None:
+    sharing = Sharing({MAYA: "owner"}, {"Imaging": "viewer"})
+    offered = offer_sharing(sharing, [MAYA, JONAS], "")
+    assert [(each.value, each.help) for each in offered] == [
+        ("Imaging:", "group, viewer"),
+        (f"{MAYA}:", "owner"),
+        ("everyone:", "no access"),
+        (f"{JONAS}:", "no access"),
+    ]
+    typed = "Imaging:none, jon"
+    assert [each.value for each in offer_sharing(sharing, [JONAS], typed)] == [
+        f"Imaging:none, {JONAS}:"
+    ]
+    roles = offer_sharing(None, [], "everyone:")
+    assert [each.text for each in roles] == ["viewer", "discoverable", "none"]
