@@ -375,6 +375,10 @@ class UndoRefused(CoexplorerError):
     """There is nothing to undo, it can't be undone, or somebody changed it since."""
 
 
+class StillSending(UndoRefused):
+    """A change can't be undone yet: another command or window is still sending it."""
+
+
 _PERMISSION: Final = (
     "permission denied",
     "check its permissions, and those of the folders above it",

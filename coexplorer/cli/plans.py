@@ -342,7 +342,7 @@ def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
         lines.append(f"given up: {entry.action} {clean(entry.asset_name)} (entry {entry.id})")
         if entry.base is not None and entry.mine is not None:
             lines += describe_change(entry.base, entry.mine)
-    return [*lines, *([plan.warning] if plan.warning else []), _count_plan(plan)]
+    return [*lines, *([plan.caution] if plan.caution else []), _count_plan(plan)]
 
 
 def _count_plan(plan: Plan) -> str:

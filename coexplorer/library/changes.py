@@ -387,6 +387,7 @@ class Changes:
         Raises:
             ApiError: Nobody can tell what of the batch arrived.
             Refused: There is no batch of this number.
+            StillSending: Another command or window is still sending some of the batch.
             UndoRefused: See `undo`.
         """
         return await self._history.plan_undo(batch_id, purpose, heard, look=look)
@@ -409,6 +410,7 @@ class Changes:
         Raises:
             ApiError: The reply to a part of it was lost, and the platform can't be asked whether it
                 arrived: nothing was written down or sent.
+            StillSending: Another command or window is still sending some of it.
             UndoRefused: There is nothing to undo, or the last change did not go through, or it was
                 a delete or a create, or another process is undoing the same right now.
         """

@@ -113,9 +113,12 @@ class Purpose(StrEnum):
     REDO = "redo"
 
 
+_TOLD = {State.PLANNED.value: "to be sent", State.INTENDED.value: "being sent"}
+
+
 def tell_outcome(outcome: str) -> str:
     """Return how a change ended in words, for every front end: ``given up`` for ``given_up``."""
-    return str(outcome).replace("_", " ")
+    return _TOLD.get(outcome) or str(outcome).replace("_", " ")
 
 
 def _name_end(state: State, reason: str) -> str:
@@ -281,11 +284,15 @@ class Batch(msgspec.Struct, frozen=True):
 
     @property
     def outcome(self) -> str:
-        """How it ended, in words: ``96 applied, 5,629 discarded``, ``2 applied (undone)``."""
+        """How it ended, in words: ``96 applied, 5,629 discarded``, ``2 applied (undone)``.
+
+        Of what another command or window is sending now: ``96 applied, 5,629 being sent``.
+        """
         counts = {
             state: count - self.given_up.get(state, 0) for state, count in self.counts.items()
         }
         counts["given up"] = sum(self.given_up.values())
+        counts["being sent"] = counts.pop(State.PLANNED, 0) + counts.pop(State.INTENDED, 0)
         stopped = counts.pop(State.STOPPED, 0)
         words = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
         if self.undone:

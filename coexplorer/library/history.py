@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
-from coexplorer.errors import ApiError, NotThere, Refused, UndoRefused
+from coexplorer.errors import ApiError, NotThere, Refused, StillSending, UndoRefused
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never
 from coexplorer.library.context import Context
@@ -24,14 +24,13 @@ from coexplorer.library.entries import (
 )
 from coexplorer.library.judge import allow_unfit
 from coexplorer.library.log import Log
-from coexplorer.library.plans import Plan, tell_under_way
+from coexplorer.library.plans import Plan
 from coexplorer.library.rehearsal import Rehearsal
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.reversal import (
     Reversal,
     build_drafts,
     build_reversal_title,
-    count_under_way,
     find_opposite,
     keep_to_plan,
 )
@@ -181,9 +180,7 @@ class History:
             into=reversal.into,
             stopping=stopping,
         )
-        warning = tell_under_way(reversal.under_way)
-        notes = (*reversal.notes, *([warning] if warning else []))
-        return msgspec.structs.replace(report, notes=notes)
+        return msgspec.structs.replace(report, notes=reversal.notes)
 
     async def _prepare(self, batch_id: int | None, purpose: Purpose = Purpose.UNDO) -> Reversal:
         """Decide what is taken back, and how.
@@ -202,6 +199,8 @@ class History:
         last = await self._find_last(purpose)
         try:
             return await self._plan_reversal(last)
+        except StillSending:
+            raise
         except UndoRefused as error:
             # Nobody asked for an older change: it is named, not taken back.
             older = await self._log.undoable(before=last.id)
@@ -280,8 +279,7 @@ class History:
         purpose = find_opposite(batch)
         into = await run(journal.find_cut_off, batch.id, purpose)
         title = build_reversal_title(batch, purpose)
-        under_way = count_under_way(entries)
-        return Reversal(batch, purpose, title, tuple(drafts), into, under_way)
+        return Reversal(batch, purpose, title, tuple(drafts), into)
 
     async def _kept(self, entry_id: int) -> Entry:
         entry = await self._context.run(self._context.journal.entry, entry_id)

@@ -24,7 +24,6 @@ from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, Record
 from coexplorer.sharing import Roles, SharingChange, title_of
-from coexplorer.text import plural
 from coexplorer.written import trim
 
 _ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
@@ -214,7 +213,6 @@ class Plan(msgspec.Struct, frozen=True):
         about: The batch that is taken back; None: the plan takes nothing back.
         given_up: Other changes that are not on the platform and that it replaces.
         drafts: What takes that batch back, entry by entry; `Changes.apply` does nothing else.
-        under_way: How much of that batch was still being sent when the plan was made.
         caution: What is to be known before any of it is done; empty: nothing.
     """
 
@@ -223,13 +221,7 @@ class Plan(msgspec.Struct, frozen=True):
     about: int | None = None
     given_up: tuple[Entry, ...] = ()
     drafts: tuple[EntryDraft, ...] = ()
-    under_way: int = 0
     caution: str = ""
-
-    @property
-    def warning(self) -> str:
-        """What it leaves out as it is still being sent, or its caution, in words."""
-        return tell_under_way(self.under_way) or self.caution
 
     @property
     def todo(self) -> tuple[PlanItem, ...]:
@@ -250,17 +242,6 @@ class Plan(msgspec.Struct, frozen=True):
     def losses(self) -> tuple[Loss, ...]:
         """What happens to the files of the assets to delete."""
         return tuple(item.loss for item in self.todo if item.loss is not None)
-
-
-def tell_under_way(count: int) -> str:
-    """Say that some of a change is still being sent, so that an undo leaves it; empty: nothing."""
-    if not count:
-        return ""
-    its = plural(count, "asset")
-    return (
-        f"{its} of this change {'is' if count == 1 else 'are'} still being sent by another command"
-        " or window, and left as they are: undo it again when it has ended"
-    )
 
 
 def build_plan(

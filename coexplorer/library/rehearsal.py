@@ -83,7 +83,6 @@ class Rehearsal:
             reversal.batch.id,
             tuple(others),
             reversal.drafts,
-            reversal.under_way,
         )
 
     async def _plan_one(

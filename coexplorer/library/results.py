@@ -233,7 +233,7 @@ class BatchReport(msgspec.Struct, frozen=True):
         results: One for each asset, skipped ones included (state ``skipped``).
         given_up: Earlier unsent changes that it replaced.
         notes: What of the change it takes back was left as it is, a sentence each: what was not so
-            when its plan was shown, and what is still being sent.
+            when its plan was shown.
     """
 
     batch_id: int

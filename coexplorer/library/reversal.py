@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from coexplorer.errors import UndoRefused
+from coexplorer.errors import StillSending, UndoRefused
 from coexplorer.library.entries import (
     GIVEN_UP,
     NOT_THERE,
@@ -26,11 +26,6 @@ _FOR_GOOD = (Action.DELETE, Action.CREATE)
 _UNDER_WAY = (State.PLANNED, State.INTENDED)
 
 
-def count_under_way(entries: Sequence[Entry]) -> int:
-    """Return how many entries are still being sent."""
-    return sum(entry.state in _UNDER_WAY for entry in entries)
-
-
 class Reversal(msgspec.Struct, frozen=True):
     """How a change is taken back: decided once, for who only looks and for who does it.
 
@@ -41,7 +36,6 @@ class Reversal(msgspec.Struct, frozen=True):
         drafts: What is written down, the last first: what is to be sent, what is given up at once,
             and what can't be taken back.
         into: The earlier try that this goes on with, as it was cut off; None: it is a new change.
-        under_way: How many of the change's entries are still being sent, and so are left.
         notes: What of the change is left as it is, a sentence each.
     """
 
@@ -50,7 +44,6 @@ class Reversal(msgspec.Struct, frozen=True):
     title: str
     drafts: tuple[EntryDraft, ...]
     into: int | None = None
-    under_way: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -108,8 +101,16 @@ def build_drafts(
         leave: Returns what of a kept entry no later change asks for otherwise.
 
     Raises:
+        StillSending: Some of it is still being sent: what was taken back would not be all of it.
         UndoRefused: There is nothing of the kind, or nothing of it can be taken back.
     """
+    if under_way := sum(entry.state in _UNDER_WAY for entry in entries):
+        to_go = f": {under_way:,} of {len(entries):,} to go" if len(entries) > 1 else ""
+        raise StillSending(
+            f"change {batch.id} ({batch.title}) is still being sent by another command or"
+            f" window{to_go}",
+            hint="wait for its end, or stop it there (Esc, ctrl+c); then undo it",
+        )
     for_good = {
         entry.asset_id: entry
         for entry in reversed(entries)
@@ -127,11 +128,6 @@ def build_drafts(
                 drafts.append(_leave_out(entry))
         elif entry.state in NOT_THERE:
             drafts.append(build_withdrawal(entry, leave(entry)))
-    if not drafts and any(entry.state in _UNDER_WAY for entry in entries):
-        raise UndoRefused(
-            f"{batch.title!r} is still being sent by another command or window",
-            hint="wait for it, or stop it there; then undo it",
-        )
     if not drafts:
         raise UndoRefused(
             f"nothing of {batch.title!r} is left to undo",

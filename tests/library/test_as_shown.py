@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import anyio
 import pytest
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import JournalError, UndoRefused
+from coexplorer.errors import JournalError, StillSending, UndoRefused
 from coexplorer.library import Library
 from coexplorer.library.bulk import CONCURRENCY
 from coexplorer.library.entries import State
@@ -87,34 +88,51 @@ async def test_an_undo_takes_back_what_its_plan_showed_and_nothing_else(
             assert count_new(server) == 0
 
 
-async def test_an_undo_says_what_another_window_is_still_sending(
-    library: Library, server: DemoServer, open_session: OpenSession
+@pytest.mark.parametrize("running", ["edit", "retry", "undo"])
+async def test_what_another_window_is_still_sending_is_not_undone_in_part(
+    library: Library, server: DemoServer, open_session: OpenSession, running: str
 ) -> None:
-    many_assets(server, COUNT)
-    await library.sync.sweep()
-    plan = await library.changes.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
-    gates = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
-    with anyio.fail_after(stretched(60)):
-        async with anyio.create_task_group() as tasks, open_session() as other:
-            tasks.start_soon(library.changes.apply, plan)
-            for gate in gates:
-                await gate.arrived()
-            (batch,) = await other.log.batches()
-            with pytest.raises(UndoRefused, match="still being sent"):
-                await other.changes.plan_undo(batch.id, look=False)
-            late = [server.hooks.before("PUT") for _ in range(CONCURRENCY)]
-            for gate in gates:
-                gate.release()
-            for gate in late:
-                await gate.arrived()
-            taking = await other.changes.plan_undo(batch.id, look=False)
-            assert taking.under_way
-            assert f"{taking.under_way} assets" in taking.warning
-            for gate in late:
-                gate.release()
-            report = await other.changes.apply(taking)
-            assert len(report.applied) == len(taking.todo)
-    assert count_new(server) == COUNT - len(taking.todo)
+    """Else what it goes on to send would stay, though an undo was told to be done."""
+    shown, newest = None, 0
+    async with open_session() as other:
+        if running == "edit":
+            many_assets(server, COUNT)
+            await library.sync.sweep()
+            plan = await library.changes.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+            send = partial(library.changes.apply, plan)
+        else:
+            batch = await tag_some(library, server)
+            if running == "retry":
+                shown = await other.changes.plan_undo(batch, look=False)
+            else:
+                await library.changes.resume(batch)
+            again = library.changes.resume if running == "retry" else library.changes.undo
+            send = partial(again, batch)
+        early, late = (
+            [server.hooks.before("PUT") for _ in range(CONCURRENCY)] for _ in ("first", "later")
+        )
+        with anyio.fail_after(stretched(60)):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(send)
+                for gates in (early, late):
+                    for gate in gates:
+                        await gate.arrived()
+                    newest = (await other.log.batches(limit=1))[0].id
+                    puts = len(server.log.find_all("PUT"))
+                    for press in (other.changes.undo, other.changes.plan_undo):
+                        with pytest.raises(
+                            StillSending, match=rf"{newest} .*: \d+ of {COUNT} to go"
+                        ):
+                            await press(newest)
+                    if shown is not None:
+                        with pytest.raises(StillSending):
+                            await other.changes.apply(shown)
+                    assert len(server.log.find_all("PUT")) == puts
+                    for gate in gates:
+                        gate.release()
+        report = await other.changes.undo(newest)
+        assert len(report.applied) == COUNT
+    assert count_new(server) == (COUNT if running == "undo" else 0)
 
 
 @pytest.mark.parametrize("task", ["resume", "discard"])

@@ -341,7 +341,7 @@ class TestBefore43:
     ) -> None:
         await library.sync.sweep()
         plan = await library.changes.plan([ID], change(everyone="viewer"))
-        assert "does not tell who can see an asset" in plan.warning
+        assert "does not tell who can see an asset" in plan.caution
         report = await library.changes.apply(plan)
         assert only(report).state is State.APPLIED
         assert server.store.get(RAW).everyone == "viewer"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from coexplorer.errors import UndoRefused
+from coexplorer.errors import StillSending, UndoRefused
 from coexplorer.library.entries import Batch, Purpose, State
 from coexplorer.library.results import BatchReport
 from coexplorer.tui import external
@@ -68,6 +68,8 @@ async def _choose(screen: Workbench, purpose: Purpose, *, waited: bool) -> None:
         return
     try:
         await _take_back(screen, batch, purpose, waited=waited)
+    except StillSending:
+        raise
     except UndoRefused as error:
         # Nobody asked for an older change: it is named, not taken back.
         older = await library.log.undoable(before=batch.id) if is_undo else None

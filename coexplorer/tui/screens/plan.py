@@ -166,7 +166,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if plan.about is not None:
             self._title = describe_plan(plan, self._origin)
         cells = self.app.size.width
-        self._progress.show([cut_line(((plan.warning, Role.WARN),), cells)] if plan.warning else [])
+        self._progress.show([cut_line(((plan.caution, Role.WARN),), cells)] if plan.caution else [])
         self._show()
         self.call_after_refresh(self._show_keys)
 
