@@ -81,7 +81,8 @@ def whoami_command(invocation: Invocation, *, style: Format) -> None:
         print_object(USER, values, style)
     else:
         who = checked.user or ("you (no asset of yours to tell the name)" if checked.works else "?")
-        print_line(f"{who} at {settings.domain}, profile {settings.profile}")
+        named = f" (from {settings.domain_from})" if settings.domain_from else ""
+        print_line(f"{who} at {settings.domain}{named}, profile {settings.profile}")
         works = {True: "works", False: "does not work", None: "could not be checked"}
         print_line(f"the token (from {settings.token_source.label}) {works[checked.works]}")
     if checked.error is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import click
@@ -11,6 +12,8 @@ from coexplorer.cli.narration import warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.schema import SETTING, Values
 from coexplorer.config import find_paths
+from coexplorer.config.domain import parse_domain
+from coexplorer.config.environment import find_credentials
 from coexplorer.config.file import (
     ConfigFile,
     Setting,
@@ -19,7 +22,7 @@ from coexplorer.config.file import (
     load_config_file,
     read_setting,
 )
-from coexplorer.errors import NotFound
+from coexplorer.errors import ConfigError, NotFound
 from coexplorer.text import guess_word
 
 _HIDDEN = "(set)"
@@ -50,9 +53,23 @@ def list_command(*, columns: tuple[str, ...], style: Format) -> None:
     if style is not Format.TABLE or columns:
         print_rows(SETTING, _list_values(config), style, columns)
         return
+    _tell_environment()
     for row in _list_values(config):
         value = row["value"]
         print_line(f"{row['key']} = {', '.join(value) if isinstance(value, tuple) else value}")
+
+
+def _tell_environment() -> None:
+    """Say what signs in although it is no setting."""
+    try:
+        given = find_credentials(os.environ)
+        host = given and parse_domain(given.domain).domain
+    except ConfigError as error:
+        warn(error.message)
+        return
+    if given is not None:
+        names = f"{given.domain_from} and {given.token_from}"
+        print_line(f"# without --profile, {names} of the environment sign in to {host}")
 
 
 def _list_values(config: ConfigFile) -> Iterator[Values]:

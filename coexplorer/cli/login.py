@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from coexplorer.cli import exits
-from coexplorer.cli.narration import ask_secret, ask_text, note, warn
+from coexplorer.cli.narration import ask_secret, ask_text, confirm, note, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import PROFILE, Values
@@ -18,6 +20,7 @@ from coexplorer.cli.session import Invocation, pass_invocation, run_async, telli
 from coexplorer.cli.table import Column
 from coexplorer.config import Settings, find_paths, load_settings
 from coexplorer.config.domain import Address, is_loopback, parse_domain
+from coexplorer.config.environment import DOMAINS, TOKENS, Credentials, find_credentials
 from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
 from coexplorer.config.settings import build_settings, keyring_account
 from coexplorer.config.tokens import (
@@ -45,6 +48,12 @@ if TYPE_CHECKING:
 @click.argument("domain", required=False)
 @click.option("--token-command", help="Program that prints the token, such as: pass show codeocean")
 @click.option("--keyring", "in_keyring", is_flag=True, help="Keep the token in the keyring.")
+@click.option(
+    "--from-environment",
+    "from_environment",
+    is_flag=True,
+    help="Keep the platform and the token that the environment has, as in a capsule.",
+)
 @click.option("--default", "make_default", is_flag=True, help="Use this profile from now on.")
 @pass_invocation
 def login_command(
@@ -53,15 +62,22 @@ def login_command(
     *,
     token_command: str | None,
     in_keyring: bool,
+    from_environment: bool,
     make_default: bool,
 ) -> None:
     """Sign in to a platform: checks your token and saves it as a profile.
 
     DOMAIN is the platform's name (acme), host (codeocean.acme.com) or URL. You are
     asked for the token; it can also come from a pipe or --token-file, but never from the command
-    line. Create one on the platform, in your account settings, with the datasets scope.
+    line. A token that the environment has (see docs/config.md) is offered to be kept.
+    Create one on the platform, in your account settings, with the datasets scope.
     """
     given = domain or invocation.domain
+    elsewhere = bool(token_command or invocation.token_file)
+    found = None if elsewhere and not from_environment else _find_given(given, from_environment)
+    if found is not None and elsewhere:
+        raise click.UsageError("--from-environment needs no other source of a token")
+    given = given or (found.domain if found else None)
     given = given or ask_text("Platform (name, host or URL)", instead="give DOMAIN")
     address = parse_domain(given)
     name = invocation.profile or name_profile(address)
@@ -73,7 +89,11 @@ def login_command(
     check_profile_name(name)
     if token_command and (in_keyring or invocation.token_file):
         raise click.UsageError("a token command needs neither --keyring nor --token-file")
-    source = _token_source(token_command, invocation.token_file)
+    source: TokenSource = (
+        GivenToken(found.token_from, found.token)
+        if found
+        else _token_source(token_command, invocation.token_file)
+    )
     token = source.load()
     if token is None:
         raise ConfigError("there is no token", hint="give one")
@@ -86,6 +106,36 @@ def login_command(
     rows = _check(profile, address, token)
     _save(profile, address, token if in_keyring else None, make_default=make_default)
     print_line(f"signed in to {address.domain} as profile {name}: {rows}")
+    if found is not None:
+        note(f"{found.token_from} still comes first where it is set: --profile {name} is this one")
+
+
+def _find_given(domain: str | None, from_environment: bool) -> Credentials | None:  # noqa: FBT001 - an option
+    """Return what the environment signs in with, if it is to be kept.
+
+    Raises:
+        ConfigError: It is to be, and there is nothing, or it is for another platform.
+    """
+    found = None
+    with nullcontext() if from_environment else suppress(ConfigError):
+        found = find_credentials(os.environ)
+    fits = found is not None and (
+        domain is None or parse_domain(domain) == parse_domain(found.domain)
+    )
+    if found is None or not fits:
+        if from_environment:
+            raise ConfigError(
+                "the environment has no token" + (f" for {domain}" if domain else ""),
+                hint=f"set {' or '.join(DOMAINS)}, and {' or '.join(TOKENS)}",
+            )
+        return None
+    if from_environment:
+        return found
+    if not sys.stdin.isatty():
+        return None
+    host = parse_domain(found.domain).domain
+    kept = confirm(f"Keep the token of {found.token_from} for {host} ({found.domain_from})?")
+    return found if kept else None
 
 
 def name_profile(address: Address) -> str:

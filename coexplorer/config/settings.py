@@ -11,6 +11,7 @@ import msgspec
 
 from coexplorer.config.domain import Address, parse_domain
 from coexplorer.config.embedded import get_embedded_server
+from coexplorer.config.environment import find_credentials
 from coexplorer.config.file import (
     DEMO,
     ConfigFile,
@@ -31,8 +32,8 @@ from coexplorer.errors import ConfigError, NoProfile
 from coexplorer.models import Dialect, Secret
 
 ENVIRONMENT = "environment"
-"""Name of the profile that ``CODEOCEAN_DOMAIN`` and ``CODEOCEAN_TOKEN`` make. It shares no catalog
-with a profile of the file: the token may be another person's."""
+"""Name of the profile that a platform and a token in the environment make (`environment`). It
+shares no catalog with a profile of the file: the token may be another person's."""
 
 _SIGN_IN = "sign in: coexplorer login, or look around first: coexplorer demo"
 
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
         columns: Columns of the list; empty: the program's own choice.
         views: Saved searches of this profile: name → query, in the file's order.
         mount_folder: Where `M` mounts.
+        domain_from: Variable of the environment that names the platform; empty: none does.
         saved: True when the profile is in ``config.toml``, so that things can be remembered there.
         warnings: Sentences about settings that have no effect; for front ends to show once.
         notices: Other sentences for the app to open with.
@@ -72,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True):
     columns: tuple[str, ...] = ()
     views: dict[str, str] = {}
     saved: bool = False
+    domain_from: str = ""
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -99,8 +102,8 @@ def load_settings(
 ) -> Settings:
     """Put flags, environment and ``config.toml`` together (reads files; the token is read later).
 
-    A token is only ever paired with its own domain: its profile's, that of
-    ``CODEOCEAN_DOMAIN``, or, for ``token_file``, the one that the user names beside it.
+    A token is only ever paired with its own domain: its profile's, that of the environment beside
+    it, or, for ``token_file``, the one that the user names beside it.
 
     Args:
         profile: ``--profile``; None: the environment's, the default, or the only one.
@@ -116,15 +119,12 @@ def load_settings(
     if profile == DEMO:
         return _build_demo(paths, config, domain=domain, token_file=token_file)
     asked = parse_domain(domain) if domain is not None else None
-    if profile is None and _has_environment(env, asked):
-        found = Profile(
-            name=ENVIRONMENT,
-            domain=env["CODEOCEAN_DOMAIN"],
-            token=Secret(env["CODEOCEAN_TOKEN"]),
-        )
-        sources: tuple[TokenSource, ...] = (
-            GivenToken("CODEOCEAN_TOKEN", Secret(env["CODEOCEAN_TOKEN"])),
-        )
+    given = find_credentials(env) if profile is None else None
+    if given is not None and asked is not None and parse_domain(given.domain) != asked:
+        given = None
+    if given is not None:
+        found = Profile(name=ENVIRONMENT, domain=given.domain, token=given.token)
+        sources: tuple[TokenSource, ...] = (GivenToken(given.token_from, given.token),)
     else:
         if asked is None and profile is None and env.get("CODEOCEAN_DOMAIN"):
             asked = parse_domain(env["CODEOCEAN_DOMAIN"])
@@ -132,14 +132,8 @@ def load_settings(
         sources = _profile_sources(found)
     if token_file is not None:
         sources = (TokenFile(token_file),)
-    return build_settings(paths, config, found, parse_domain(found.domain), sources)
-
-
-def _has_environment(env: Mapping[str, str], asked: Address | None) -> bool:
-    """Tell whether the environment signs in by itself, to the domain that is asked."""
-    if not (env.get("CODEOCEAN_DOMAIN") and env.get("CODEOCEAN_TOKEN")):
-        return False
-    return asked is None or parse_domain(env["CODEOCEAN_DOMAIN"]) == asked
+    settings = build_settings(paths, config, found, parse_domain(found.domain), sources)
+    return msgspec.structs.replace(settings, domain_from=given.domain_from if given else "")
 
 
 def _choose(

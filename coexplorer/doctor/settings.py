@@ -10,6 +10,7 @@ import msgspec
 
 from coexplorer.config import Paths, Settings, find_paths, load_settings
 from coexplorer.config.domain import parse_domain
+from coexplorer.config.environment import DOMAINS
 from coexplorer.config.file import ConfigFile, load_config_file
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
 from coexplorer.errors import CoexplorerError, ConfigError, NoProfile
@@ -57,7 +58,8 @@ def look_at_settings(
         subject.paths = find_paths()
     except ConfigError as error:
         yield tell_error("settings", error)
-    subject.base_url = _find_address(asked.domain or environment.get("CODEOCEAN_DOMAIN") or "")
+    named = next((environment[name] for name in DOMAINS if environment.get(name)), "")
+    subject.base_url = _find_address(asked.domain or named)
     if subject.paths is None:
         yield skip_check("profile", "without settings it is not clear who is meant")
         return
@@ -83,9 +85,10 @@ def _look_at_profile(subject: Subject, asked: Asked) -> Iterator[Finding]:
         yield tell_error("profile", error)
         return
     subject.settings, subject.base_url = settings, settings.base_url
+    named = f" (from {settings.domain_from})" if settings.domain_from else ""
     yield pass_check(
         "profile",
-        f"{settings.profile}: {settings.base_url}, token from {settings.token_source.label}",
+        f"{settings.profile}: {settings.base_url}{named}, token from {settings.token_source.label}",
     )
 
 

@@ -29,7 +29,7 @@ _LARGEST = 1000
 
 _GROWTH = 4
 """Where few are wanted, the first page has as many; if what is judged here leaves too few of them,
-each page is so many times as long as the one before it."""
+each page is longer than the one before it by this factor."""
 
 _MOST_BYTES = 300 * 1024 * 1024
 """Of their JSON; in memory each byte takes about two."""

@@ -111,3 +111,37 @@ def test_unknown_settings_are_named(visitor: Program) -> None:
 def test_a_profile_is_named_after_its_host(domain: str, name: str) -> None:
     assert name_profile(parse_domain(domain)) == name
     assert check_profile_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("domain_from", "token_from"),
+    [("CO_DOMAIN", "API_SECRET"), ("CODEOCEAN_DOMAIN", "CUSTOM_KEY"), ("CO_DOMAIN", "CO_TOKEN")],
+)
+def test_credentials_of_a_capsule_are_used_named_and_kept(
+    visitor: Program, domain_from: str, token_from: str
+) -> None:
+    token = visitor.server.users[0].token
+    visitor.env = {domain_from: visitor.server.url, token_from: token}
+    told = visitor.ok("whoami")
+    assert f"(from {domain_from}), profile environment" in told.out
+    assert f"the token (from {token_from}) works" in told.out
+    assert f"token from {token_from}" in visitor("doctor").out
+    assert f"{domain_from} and {token_from} of the environment" in visitor.ok("config", "list").out
+    kept = visitor.ok("--profile", "lab", "login", "--from-environment")
+    assert token not in kept.out + kept.err
+    visitor.env = {}
+    assert len(visitor.ok("ls", "--ids").lines) == 8
+    assert "profile lab" in visitor.ok("whoami").out
+
+
+def test_login_keeps_nothing_of_an_environment_that_has_nothing(visitor: Program) -> None:
+    for env in ({}, {"CO_DOMAIN": visitor.server.url}, {"API_SECRET": "cop_x"}):
+        visitor.env = env
+        done = visitor("login", "--from-environment")
+        assert done.code == 3
+        assert "the environment has no token" in done.err
+    visitor.env = {"CO_DOMAIN": "elsewhere", "CO_TOKEN": "cop_x"}
+    assert visitor("login", visitor.server.url, "--from-environment").code == 3
+    assert visitor.server.requests() == []
+    visitor.env = {"CO_DOMAIN": "a", "CODEOCEAN_DOMAIN": "b", "API_SECRET": "cop_x"}
+    visitor.ok("login", visitor.server.url, stdin=f"{visitor.server.users[0].token}\n")

@@ -248,3 +248,79 @@ def test_no_token_shows_in_what_settings_print() -> None:
     save("acme", "acme", token="cop_acme")
     assert "cop_acme" not in repr(load_settings(env={}))
     assert "cop_env" not in repr(load_settings(env=ENV))
+
+
+DOMAIN, TOKEN = "acme", "cop_it"
+
+
+@pytest.mark.parametrize(
+    ("env", "token_from", "domain_from"),
+    [
+        ({"CO_DOMAIN": DOMAIN, "CO_TOKEN": TOKEN}, "CO_TOKEN", "CO_DOMAIN"),
+        ({"CO_DOMAIN": DOMAIN, "API_SECRET": TOKEN}, "API_SECRET", "CO_DOMAIN"),
+        ({"CO_DOMAIN": DOMAIN, "CUSTOM_KEY": TOKEN}, "CUSTOM_KEY", "CO_DOMAIN"),
+        ({"CODEOCEAN_DOMAIN": DOMAIN, "API_SECRET": TOKEN}, "API_SECRET", "CODEOCEAN_DOMAIN"),
+        ({"CODEOCEAN_DOMAIN": DOMAIN, "CO_TOKEN": "it"}, "CO_TOKEN", "CODEOCEAN_DOMAIN"),
+        (
+            {
+                "CO_DOMAIN": DOMAIN,
+                "CODEOCEAN_DOMAIN": "https://acme.codeocean.com",
+                "CUSTOM_KEY": TOKEN,
+            },
+            "CUSTOM_KEY",
+            "CODEOCEAN_DOMAIN",
+        ),
+        (
+            {"CO_DOMAIN": "other", "CO_TOKEN": "x"}
+            | {"CODEOCEAN_DOMAIN": DOMAIN, "CODEOCEAN_TOKEN": TOKEN},
+            "CODEOCEAN_TOKEN",
+            "CODEOCEAN_DOMAIN",
+        ),
+        (
+            {
+                "CO_DOMAIN": DOMAIN,
+                "CO_TOKEN": TOKEN,
+                "CODEOCEAN_DOMAIN": "other",
+                "API_SECRET": "cop_x",
+            },
+            "CO_TOKEN",
+            "CO_DOMAIN",
+        ),
+    ],
+)
+def test_credentials_are_taken_as_capsules_have_them(
+    env: dict[str, str], token_from: str, domain_from: str
+) -> None:
+    save("mine", "mine-platform")
+    settings = load_settings(env=env)
+    assert settings.domain == "acme.codeocean.com"
+    assert settings.load_token().reveal() == env[token_from]
+    assert (settings.token_source.label, settings.domain_from) == (token_from, domain_from)
+    assert load_settings(profile="mine", env=env).profile == "mine"
+    assert load_settings(domain="mine-platform", env=env).profile == "mine"
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"CO_DOMAIN": DOMAIN},
+        {"API_SECRET": TOKEN},
+        {"CO_TOKEN": TOKEN},
+        {"CO_DOMAIN": DOMAIN, "API_SECRET": "a-key-of-another-service"},
+        {"CO_DOMAIN": DOMAIN, "CUSTOM_KEY": ""},
+        {"CO_DOMAIN": "", "CUSTOM_KEY": TOKEN},
+    ],
+)
+def test_half_of_them_or_what_is_no_token_signs_in_nowhere(env: dict[str, str]) -> None:
+    save("mine", "mine-platform")
+    assert load_settings(env=env).profile == "mine"
+
+
+def test_a_token_for_one_of_two_platforms_goes_to_neither() -> None:
+    save("mine", "mine-platform")
+    env = {"CO_DOMAIN": "a", "CODEOCEAN_DOMAIN": "b", "API_SECRET": TOKEN}
+    with pytest.raises(ConfigError, match="name different platforms") as caught:
+        load_settings(env=env)
+    assert "CO_DOMAIN" in caught.value.hint
+    assert TOKEN not in str(caught.value) + caught.value.hint
+    assert load_settings(profile="mine", env=env).profile == "mine"

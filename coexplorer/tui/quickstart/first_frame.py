@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     """From rows and look of a frame, the catalog and the size; None when there can be none."""
 
 FORMAT = "coexplorer frame 2"
-_ASKED = ("TERM", "COLORTERM", "NO_COLOR", "TEXTUAL_THEME", "CODEOCEAN_DOMAIN")
+_ASKED = ("TERM", "COLORTERM", "NO_COLOR", "TEXTUAL_THEME", "CODEOCEAN_DOMAIN", "CO_DOMAIN")
 _STDIN, _STDERR = 0, 2
 SEARCH_ROW, SEARCH_COLUMN = 2, 2
 """Where the app shows the text of a search (a test compares them)."""
