@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Sequence
+from typing import Final, cast
 
-from coexplorer.assets import first_of, read_text
-from coexplorer.fields import FIELDS, Editable, EditableField, FieldKind, same_value
+import msgspec
+
+from coexplorer.assets import read_text
+from coexplorer.fields import (
+    FIELDS,
+    Editable,
+    EditableField,
+    FieldKind,
+    Map,
+    is_same_json,
+    same_value,
+)
 from coexplorer.lenient_json import clean_value, decode_json
 from coexplorer.models import Asset
 
@@ -31,7 +41,11 @@ def find_odd(asset: Asset) -> dict[str, object]:
 
 
 def _is_odd(field: EditableField, value: object) -> bool:
-    if value is None or (field.kind is not FieldKind.SET and isinstance(value, str)):
+    if value is None:
+        return False
+    if field.kind is FieldKind.MAP:
+        return not isinstance(value, dict)
+    if field.kind is not FieldKind.SET and isinstance(value, str):
         return False
     is_list = field.kind is FieldKind.SET and isinstance(value, list)
     return not (is_list and all(isinstance(item, str) for item in cast("list[object]", value)))
@@ -44,7 +58,8 @@ def find_uneditable(asset: Asset) -> tuple[str, ...]:
         field.name
         for field in FIELDS
         if field.key in odd
-        and read_text(odd[field.key]) is None
+        and (field.kind is FieldKind.MAP or read_text(odd[field.key]) is None)
+        and not (field.kind is FieldKind.MAP and isinstance(odd[field.key], dict))
         and not (field.kind is FieldKind.SET and isinstance(odd[field.key], list))
     )
 
@@ -61,6 +76,9 @@ def encode_changed(fields: Editable, seen: Asset) -> dict[str, object]:
     """
     body = encode_fields(fields)
     for field in FIELDS:
+        if field.kind is FieldKind.MAP and field.key in body:
+            body[field.key] = _spell_map(field.map_of(fields), seen, field)
+            continue
         odd = find_odd(seen).get(field.key)
         if odd is None:
             continue
@@ -84,18 +102,38 @@ def _weave(members: Sequence[str], odd: Sequence[object]) -> list[object]:
     return [*(spelled.get(each, each) for each in members), *unread]
 
 
-def encode_metadata(metadata: Mapping[str, object], seen: Asset) -> dict[str, object]:
-    """Return custom metadata as the platform takes it; what is not changed goes back as it came.
+def _spell_map(wanted: Map, seen: Asset, field: EditableField) -> dict[str, object]:
+    """Return a map as the platform takes it; what is not changed goes back to the byte.
 
     Args:
-        metadata: As it should be.
+        wanted: As it should be.
         seen: What the platform has.
+        field: Which map.
     """
-    obj = decode_json(seen.raw)
-    said = first_of(obj, "custom_metadata") if isinstance(obj, dict) else None
-    if not isinstance(said, dict):
-        return dict(metadata)
-    return {
-        key: said.get(key, value) if seen.custom_metadata.get(key) == value else value
-        for key, value in metadata.items()
-    }
+    before = field.map_of(seen)
+    said = _find_spelled(seen, field)
+    spelled: dict[str, object] = {}
+    for key, value in wanted.items():
+        stays = key in before and is_same_json(before[key], value)
+        name, as_said = said[key] if stays and key in said else (key, value)
+        spelled[name] = as_said
+    return spelled
+
+
+def _find_spelled(seen: Asset, field: EditableField) -> dict[str, tuple[str, object]]:
+    """Return the keys of a map as the platform sent them, each with its value as it came."""
+    odd = seen.odd.get(field.key)
+    if isinstance(odd, dict):  # with surrogates that stand alone
+        return {str(clean_value(key)): (key, value) for key, value in odd.items()}
+    for key in (field.key, *field.older):
+        try:
+            found = _RAW_MAPS.decode(seen.raw).get(key)
+            held = _RAW_MAPS.decode(found) if found is not None else None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        if held is not None:
+            return {name: (name, raw) for name, raw in held.items()}
+    return {}
+
+
+_RAW_MAPS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -17,6 +17,7 @@ from coexplorer.fields import (
     EditableField,
     FieldKind,
     Fields,
+    Map,
 )
 from coexplorer.lenient_json import clean_value, decode_json, decode_loosely, encode_json
 from coexplorer.models import (
@@ -25,7 +26,6 @@ from coexplorer.models import (
     AssetState,
     AssetType,
     Excerpt,
-    MetadataValue,
     Provenance,
     SourceBucket,
     is_asset_id,
@@ -43,7 +43,7 @@ _LONGEST_ODD: Final = 40
 # Field of the model → its keys on the wire, today's first.
 _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "id": ("id",),
-    **{field.name: (field.key,) for field in FIELDS},
+    **{field.name: (field.key, *field.older) for field in FIELDS},
     "state": ("state",),
     "type": ("type",),
     "failure_reason": ("failure_reason", "failureReason"),
@@ -56,7 +56,6 @@ _SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "source": ("source_bucket", "sourceBucket"),
     "provenance": ("provenance", "Provenance"),
     "contained": ("contained_data_assets", "containedDataAssets"),
-    "custom_metadata": ("custom_metadata", "customMetadata"),
 }
 _SOURCE_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "bucket": ("bucket",),
@@ -103,12 +102,15 @@ def parse_asset(
     source = get("source_bucket")
     provenance = get("provenance")
     contained = get("contained_data_assets")
-    metadata = get("custom_metadata")
+    editable = {name: read(get(key)) for name, key, read in _READERS}
     # The plain name is asked for here and the older ones only when it has nothing: a sweep parses a
     # hundred thousand of these.
+    for name, read in _OLDER:
+        if editable[name] is None:
+            editable[name] = read(first_of(obj, name))
     return Asset(
         id=AssetId(asset_id),
-        **{name: read(get(key)) for name, key, read in _READERS},
+        **editable,
         state=_enum(get("state"), "DATA_ASSET_STATE_") or AssetState.READY,
         type=_enum(get("type"), "DATA_ASSET_TYPE_") or AssetType.DATASET,
         failure_reason=_text(first_of(obj, "failure_reason")),
@@ -120,9 +122,6 @@ def parse_asset(
         source=_source(first_of(obj, "source") if source is None else source),
         provenance=_provenance(first_of(obj, "provenance") if provenance is None else provenance),
         contained=_ids(first_of(obj, "contained") if contained is None else contained),
-        custom_metadata=_metadata(
-            first_of(obj, "custom_metadata") if metadata is None else metadata
-        ),
         raw=raw,
         odd=dict(odd or {}),
     )
@@ -361,28 +360,18 @@ def _provenance(value: object) -> Provenance | None:
     )
 
 
-def _metadata(value: object) -> dict[str, MetadataValue]:
-    if not isinstance(value, dict) or not value:
-        return {}
-    return {str(key): _metadata_value(item) for key, item in value.items()}
-
-
-def _metadata_value(value: object) -> MetadataValue:
-    """Keep what the model can say, and the rest as its JSON text."""
-    if value is None or isinstance(value, (str, bool)):
-        return value
-    if isinstance(value, (int, float)):
-        return value if abs(value) <= LARGEST_BYTES else str(value)
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return list(value)
-    return encode_json(value).decode()
+def _map(value: object) -> Map | None:
+    return value if isinstance(value, dict) else None
 
 
 def _reader_of(field: EditableField) -> Callable[[object], Any]:
     if field.kind is FieldKind.SET:
         return _texts
+    if field.kind is FieldKind.MAP:
+        return _map
     return read_text if field.can_be_absent else _text
 
 
 # Attribute, key and reader of each editable field; down here, where the readers are known.
 _READERS: Final = tuple((field.name, field.key, _reader_of(field)) for field in FIELDS)
+_OLDER: Final = tuple((field.name, _reader_of(field)) for field in FIELDS if field.older)

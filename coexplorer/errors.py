@@ -43,6 +43,8 @@ import errno
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Self
 
+from coexplorer.fields import tell_fields
+
 if TYPE_CHECKING:
     from coexplorer.fields import Fields
     from coexplorer.models import AssetId
@@ -241,12 +243,13 @@ class InvalidField(CoexplorerError):
     """A value that must not be sent.
 
     Args:
-        field: ``name``, ``description``, ``tags`` or ``mount``.
+        field: The name of the field, or of the key: ``tags``, ``metadata.age``.
         message: What is wrong with it.
     """
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}", hint=f"change the {field} and try again")
+        told = tell_fields([field])
+        super().__init__(f"{told}: {message}", hint=f"change the {told} and try again")
         self.field = field
 
 
@@ -296,7 +299,7 @@ class EditConflict(CoexplorerError):
 
     def tell(self, name: str) -> str:
         """Say who changed what of the asset that is called so."""
-        names = " and ".join(self.fields)
+        names = tell_fields(self.fields)
         if self.own:
             return f"you changed the {names} of {name} elsewhere ({name_changes(self.own)})"
         # It may have been the same user, in a browser or on another machine.

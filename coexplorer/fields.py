@@ -4,6 +4,9 @@ The merge, plans, the editor's document, the forms of the app, the files of the 
 of the commands and the body of a PUT all go through `FIELDS`; none of them names a field. So a new
 field is a line in `Editable` and a row in `FIELDS`, both below, and code that does not know it
 can't reset it: fields are copied and replaced as a whole, never built one by one.
+
+A map has a row of its own for each of its keys (`spread_fields`): for who merges, compares, undoes
+or tells a change, each key is a field like the others, named ``metadata.age``.
 """
 
 from __future__ import annotations
@@ -14,8 +17,11 @@ from typing import Final, TypeAlias, cast
 
 import msgspec
 
-Value: TypeAlias = str | tuple[str, ...] | None
-"""What a field can hold; None: the asset has no such key."""
+Map: TypeAlias = dict[str, object]
+"""Keys with any JSON; never changed in place."""
+
+Value: TypeAlias = str | tuple[str, ...] | Map | None
+"""What a field can hold; None: the asset has no such key. Of a key in a map, it is JSON text."""
 
 
 class Editable(msgspec.Struct, frozen=True):
@@ -27,12 +33,15 @@ class Editable(msgspec.Struct, frozen=True):
         tags: A set on the platform, which does not keep its order.
         mount: Folder under the capsule's data folder; None when the asset has no such key, which is
             then not sent either.
+        metadata: Custom metadata: keys of the deployment's schema, dates as epoch seconds. None
+            when the asset has no such key.
     """
 
     name: str
     description: str = ""
     tags: tuple[str, ...] = ()
     mount: str | None = None
+    metadata: Map | None = None
 
 
 class Fields(Editable, frozen=True):
@@ -52,6 +61,10 @@ class FieldKind(StrEnum):
     """Markdown of many lines; otherwise like a line."""
     SET = "set"
     """Short texts without an order. What each side added or took away is merged."""
+    MAP = "map"
+    """Keys with values of any kind. Each key is merged by itself, like a line."""
+    KEY = "key"
+    """One key of a map; no row of the table, but made from one. Its value is JSON text."""
 
 
 class EditableField(msgspec.Struct, frozen=True):
@@ -69,6 +82,9 @@ class EditableField(msgspec.Struct, frozen=True):
         needed: It can't be empty.
         can_be_absent: An asset may be without it: it is None then, and not sent.
         as_name: A new asset has its name here, when nothing else is given.
+        older: Other keys that it has had on the wire.
+        only_changed: It is sent only where it is changed: platforms keep what they are not sent.
+        part: The key, where this is a row of one key of a map; `name` begins with the map's.
         find_mistake: Says what is wrong with a value that is not empty, or with a member of a set;
             empty when nothing is. What holds for all values of a kind is checked without it.
     """
@@ -84,6 +100,9 @@ class EditableField(msgspec.Struct, frozen=True):
     needed: bool = False
     can_be_absent: bool = False
     as_name: bool = False
+    older: tuple[str, ...] = ()
+    only_changed: bool = False
+    part: str | None = None
     find_mistake: Callable[[str], str] | None = None
 
     @property
@@ -96,9 +115,22 @@ class EditableField(msgspec.Struct, frozen=True):
         """The name of its option in commands."""
         return f"--{self.name.replace('_', '-')}"
 
+    @property
+    def told(self) -> str:
+        """What it is called in a sentence: a key stands in quotes, as it can be any text."""
+        return self.title if self.part is None else quote_value(self.part)
+
     def value_of(self, fields: Editable) -> Value:
         """Return its value."""
-        return cast("Value", getattr(fields, self.name))
+        if self.part is None:
+            return cast("Value", getattr(fields, self.name))
+        held = _map_of(fields, self.name[: -len(self.part) - 1])
+        return _encode(held[self.part]) if self.part in held else None
+
+    def map_of(self, fields: Editable) -> Map:
+        """Return the keys of a map; an absent one has none."""
+        value = self.value_of(fields)
+        return value if isinstance(value, dict) else {}
 
     def text_of(self, fields: Editable) -> str:
         """Return the value of a line or text; an absent one is empty."""
@@ -162,6 +194,18 @@ FIELDS: Final = (
         as_name=True,
         find_mistake=_find_mount_mistake,
     ),
+    EditableField(
+        name="metadata",
+        kind=FieldKind.MAP,
+        title="metadata",
+        help="Set a key of the custom metadata, as KEY=VALUE; give it again for more.",
+        new_help="A key of the custom metadata, as KEY=VALUE; give it again for more.",
+        file="metadata.toml",
+        wire="custom_metadata",
+        older=("customMetadata",),
+        can_be_absent=True,
+        only_changed=True,
+    ),
 )
 """What the platform lets people change (manual, PUT), in the order in which it is shown."""
 
@@ -169,8 +213,66 @@ FIELD_BY_NAME: Final = {field.name: field for field in FIELDS}
 EDITABLE: Final = tuple(FIELD_BY_NAME)
 """Names of the editable fields."""
 
-SETS_LAST: Final = tuple(sorted(FIELDS, key=lambda field: field.kind is FieldKind.SET))
+MAPS: Final = tuple(field for field in FIELDS if field.kind is FieldKind.MAP)
+"""The maps, whose keys are fields of their own."""
+
+PLAIN: Final = tuple(field for field in FIELDS if field.kind is not FieldKind.MAP)
+"""The table without the maps."""
+
+SETS_LAST: Final = tuple(sorted(PLAIN, key=lambda field: field.kind is FieldKind.SET))
 """The table with what is one value first: the order of options and of the form for a new asset."""
+
+
+def find_field(name: str) -> EditableField | None:
+    """Return the row of a field, or of a key of a map (``metadata.age``); None: there is none."""
+    if name in FIELD_BY_NAME:
+        return FIELD_BY_NAME[name]
+    of, dot, key = name.partition(".")
+    field = FIELD_BY_NAME.get(of)
+    return key_field(field, key) if dot and field and field.kind is FieldKind.MAP else None
+
+
+def field_named(name: str) -> EditableField:
+    """Return the row of a field, or of a key of a map.
+
+    Raises:
+        KeyError: There is none.
+    """
+    field = find_field(name)
+    if field is None:
+        raise KeyError(name)
+    return field
+
+
+def key_field(field: EditableField, key: str) -> EditableField:
+    """Return the row of one key of a map."""
+    return msgspec.structs.replace(
+        field,
+        name=f"{field.name}.{key}",
+        kind=FieldKind.KEY,
+        title=key,
+        part=key,
+        wire=field.key,
+        can_be_absent=True,
+    )
+
+
+def tell_fields(names: Iterable[str]) -> str:
+    """Name fields in a sentence: ``name and 'subject id'``."""
+    rows = ((name, find_field(name)) for name in names)
+    return " and ".join(field.told if field else name for name, field in rows)
+
+
+def spread_fields(*sides: Editable) -> tuple[EditableField, ...]:
+    """Return the table, with a row for each key that a side has in place of each map."""
+    rows: list[EditableField] = []
+    for field in FIELDS:
+        if field.kind is not FieldKind.MAP:
+            rows.append(field)
+            continue
+        keys = dict.fromkeys(key for side in sides for key in field.map_of(side))
+        rows += (key_field(field, key) for key in keys)
+    return tuple(rows)
 
 
 def fields_of(whole: Editable) -> Fields:
@@ -191,25 +293,83 @@ def build_new_fields(name: str, values: Mapping[str, Value]) -> Fields:
 
 
 def replace_values(fields: Fields, values: Mapping[str, Value]) -> Fields:
-    """Return `fields` with other values of the fields that are named."""
-    return msgspec.structs.replace(fields, **values)
+    """Return `fields` with other values of the fields, or keys of maps, that are named.
+
+    The value of a key is JSON text; None takes the key away.
+    """
+    whole = {name: value for name, value in values.items() if name in FIELD_BY_NAME}
+    if len(whole) == len(values):
+        return msgspec.structs.replace(fields, **whole)
+    changed = msgspec.structs.replace(fields, **whole)
+    for field in MAPS:
+        begin = f"{field.name}."
+        parts = {
+            name[len(begin) :]: value for name, value in values.items() if name.startswith(begin)
+        }
+        if not parts:
+            continue
+        held = field.map_of(changed)
+        kept = {key: value for key, value in held.items() if parts.get(key, "") is not None}
+        new = {key: _decode(text) for key, text in parts.items() if isinstance(text, str)}
+        if new or len(kept) < len(held):
+            changed = msgspec.structs.replace(changed, **{field.name: kept | new})
+    return changed
 
 
 def same_value(one: Editable, other: Editable, name: str) -> bool:
     """Tell whether a field is the same to the platform: sets have no order, no value is empty."""
+    if name not in FIELD_BY_NAME:
+        field = field_named(name)
+        return field.value_of(one) == field.value_of(other)
     ours, theirs = getattr(one, name), getattr(other, name)
+    if isinstance(ours, dict) or isinstance(theirs, dict):
+        return _is_same_map(ours, theirs)
     if ours == theirs:
         return True
     return set(ours) == set(theirs) if isinstance(ours, tuple) else not ours and not theirs
 
 
 def changed_fields(old: Editable, new: Editable) -> tuple[str, ...]:
-    """Name the fields that the platform would see as different, in the order of `FIELDS`."""
-    if old == new:  # nearly always, and far faster than looking at each
+    """Name the fields that the platform would see as different, in the order of `FIELDS`.
+
+    Of a map, the keys are named that differ.
+    """
+    same_maps = all(same_value(old, new, field.name) for field in MAPS)
+    if same_maps and old == new:  # nearly always, and far faster than looking at each
         return ()
-    return tuple(name for name in EDITABLE if not same_value(old, new, name))
+    return tuple(
+        field.name
+        for field in (spread_fields(old, new) if not same_maps else FIELDS)
+        if not same_value(old, new, field.name)
+    )
 
 
 def with_fields_of(target: Fields, source: Fields, names: Iterable[str]) -> Fields:
     """Return `target` with the fields `names` taken from `source`."""
-    return replace_values(target, {name: getattr(source, name) for name in names})
+    return replace_values(target, {name: field_named(name).value_of(source) for name in names})
+
+
+def _map_of(fields: Editable, name: str) -> Map:
+    held = getattr(fields, name)
+    return held if isinstance(held, dict) else {}
+
+
+def _is_same_map(one: Map | None, other: Map | None) -> bool:
+    return one is other or (not one and not other) or is_same_json(one, other)
+
+
+def is_same_json(one: object, other: object) -> bool:
+    """Compare as JSON does, where true is not 1, and 1 is not 1.0; the order of keys is nothing."""
+    return one == other and _sorted_json(one) == _sorted_json(other)
+
+
+def _sorted_json(value: object) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _encode(value: object) -> str:
+    return _sorted_json(value).decode()
+
+
+def _decode(text: str) -> object:
+    return cast("object", msgspec.json.decode(text))

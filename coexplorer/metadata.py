@@ -16,7 +16,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from coexplorer.lenient_json import encode_json
+from coexplorer.fields import Editable, EditableField, FieldKind
+from coexplorer.lenient_json import decode_json, encode_json
 from coexplorer.models import MetadataField
 
 Scalar: TypeAlias = str | int | float
@@ -136,6 +137,21 @@ def show_value(field: MetadataField | None, value: object, *, units: bool = Fals
         return encode_json(value).decode()
     is_number = not isinstance(value, str)
     return _show_item(field, value, several=False) + (unit if is_number else "")
+
+
+def show_field(
+    field: EditableField, fields: Editable, schema: MetadataSchema = UNKNOWN, *, units: bool = True
+) -> str:
+    """Return the value of a field, or of a key of the metadata, as people read it.
+
+    Empty where an asset has no such key.
+    """
+    if field.kind is FieldKind.SET:
+        return ", ".join(field.set_of(fields))
+    text = field.text_of(fields)
+    if field.kind is not FieldKind.KEY or not text:
+        return text
+    return show_value(schema.find(field.part or ""), decode_json(text.encode()), units=units)
 
 
 def _is_scalar(value: object) -> bool:

@@ -99,8 +99,21 @@ class Provenance(msgspec.Struct, frozen=True):
     data_assets: tuple[AssetId, ...] = ()
 
 
+LARGEST_NUMBER: Final = 2**63
+"""No database could hold a number as large as this."""
+
 MetadataValue = str | int | float | bool | list[str] | None
 """A value of custom metadata; dates are epoch seconds."""
+
+
+def _searchable(value: object) -> MetadataValue:
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int | float):
+        return value if abs(value) < LARGEST_NUMBER else str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return list(value)
+    return msgspec.json.encode(value).decode()
 
 
 class Asset(Editable, frozen=True, kw_only=True):
@@ -131,7 +144,6 @@ class Asset(Editable, frozen=True, kw_only=True):
     source: SourceBucket | None = None
     provenance: Provenance | None = None
     contained: tuple[AssetId, ...] = ()
-    custom_metadata: dict[str, MetadataValue] = msgspec.field(default_factory=dict)
     raw: bytes = b"{}"
     odd: dict[str, object] = msgspec.field(default_factory=dict)
 
@@ -139,6 +151,11 @@ class Asset(Editable, frozen=True, kw_only=True):
     def fields(self) -> Fields:
         """The editable part."""
         return fields_of(self)
+
+    @property
+    def custom_metadata(self) -> dict[str, MetadataValue]:
+        """Custom metadata as they are searched; what is no text or number there is its JSON."""
+        return {key: _searchable(value) for key, value in (self.metadata or {}).items()}
 
     @property
     def excerpt(self) -> Excerpt:

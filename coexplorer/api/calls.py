@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 from urllib.parse import quote
@@ -11,15 +10,14 @@ import msgspec
 
 from coexplorer.api.failures import Act
 from coexplorer.api.paging import LARGEST
-from coexplorer.asset_body import encode_changed, encode_fields, encode_metadata
+from coexplorer.asset_body import encode_changed, encode_fields
 from coexplorer.errors import NotFound
-from coexplorer.fields import Fields
+from coexplorer.fields import FIELDS, Fields, same_value
 from coexplorer.lenient_json import encode_exactly
 from coexplorer.models import (
     Asset,
     AssetId,
     Dialect,
-    MetadataValue,
     NewAsset,
     Ownership,
     SearchFilter,
@@ -140,7 +138,7 @@ def build_create(new: NewAsset) -> Call:
 def build_update(
     asset_id: AssetId,
     fields: Fields,
-    custom_metadata: Mapping[str, MetadataValue] | None = None,
+    before: Fields | None = None,
     seen: Asset | None = None,
 ) -> Call:
     """Build a PUT of all fields that the asset has, so that every platform does the same thing.
@@ -148,14 +146,13 @@ def build_update(
     Args:
         asset_id: The asset.
         fields: As they should be.
-        custom_metadata: The whole of it, if it was edited.
+        before: What the platform had; None: what is only sent where it is changed is not sent.
         seen: What the platform has: what is odd in it goes back as it came.
     """
     body = encode_fields(fields) if seen is None else encode_changed(fields, seen)
-    if custom_metadata is not None:
-        body["custom_metadata"] = (
-            dict(custom_metadata) if seen is None else encode_metadata(custom_metadata, seen)
-        )
+    for field in FIELDS:
+        if field.only_changed and (before is None or same_value(fields, before, field.name)):
+            body.pop(field.key, None)
     return Call(
         "PUT",
         asset_path(asset_id),

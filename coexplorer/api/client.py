@@ -5,7 +5,7 @@ A face: what a method asks and how its answer is read is in the modules that it 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from functools import partial
 from operator import attrgetter
@@ -37,7 +37,6 @@ from coexplorer.models import (
     FileUrls,
     Folder,
     MetadataField,
-    MetadataValue,
     NewAsset,
     Page,
     Reach,
@@ -244,8 +243,6 @@ class Client:
         fields: Fields,
         *,
         before: Fields,
-        custom_metadata: Mapping[str, MetadataValue] | None = None,
-        metadata_before: Mapping[str, MetadataValue] | None = None,
         read_at: float | None = None,
         seen: Asset | None = None,
     ) -> Asset:
@@ -259,8 +256,6 @@ class Client:
             asset_id: The asset.
             fields: All of them, as they should be; what is None is not sent.
             before: As they were on the platform when last seen.
-            custom_metadata: The whole of it, if it was edited.
-            metadata_before: As it was on the platform when last seen, if it was edited.
             read_at: When that was, by `anyio.current_time`; None: just now.
             seen: All of it, as it was then: values in it that are not what they should be go back
                 as they came.
@@ -270,15 +265,14 @@ class Client:
                 after the change may have arrived.
             ApiError: With `outcome_unknown`: it could not be read either.
         """
-        call = calls.build_update(asset_id, fields, custom_metadata, seen)
+        call = calls.build_update(asset_id, fields, before, seen)
         read = wire.read_asset_of(asset_id)
         deadline = self._transport.start_clock()
 
         async def judge(now: Asset, maybe_done: bool) -> None:  # noqa: FBT001 # a `Judge`
-            if now.fields.same_as(fields) and _holds(now, custom_metadata or {}):
+            if now.fields.same_as(fields):
                 raise _Arrived(now)
-            is_as_before = metadata_before is None or now.custom_metadata == metadata_before
-            is_as_before = is_as_before and (seen is None or find_odd(now) == find_odd(seen))
+            is_as_before = seen is None or find_odd(now) == find_odd(seen)
             if not (now.fields.same_as(before) and is_as_before):
                 raise Conflict(
                     "this asset was changed elsewhere while the change was on its way",
@@ -514,8 +508,3 @@ class _Arrived(Exception):
 
 class _SharedError(Exception):
     """The platform has what was to be shared."""
-
-
-def _holds(asset: Asset, wanted: Mapping[str, MetadataValue]) -> bool:
-    """Tell whether custom metadata arrived; the rest may be merged (design: api.md, Writes)."""
-    return all(asset.custom_metadata.get(key) == value for key, value in wanted.items())

@@ -67,8 +67,9 @@ _TELLING = ("created", "state", "type")
 without), however little is known of the asset."""
 
 
-TOLD_APART: Final = tuple(field for field in FIELDS if field.kind is not FieldKind.TEXT)
-"""Fields by which a new asset is known again; a long text may be tidied by the platform."""
+_TIDIED: Final = (FieldKind.TEXT, FieldKind.MAP)
+TOLD_APART: Final = tuple(field for field in FIELDS if field.kind not in _TIDIED)
+"""Fields by which a new asset is known again; the platform may tidy a long text or a map."""
 
 
 def parse_envelope(body: bytes) -> Envelope:

@@ -580,6 +580,8 @@ def entry_values(entry: Entry) -> Values:
         return None if fields is None else msgspec.structs.asdict(fields)
 
     shares = entry.action == "share"
+    seen, wanted, sent = entry.base, entry.mine, entry.after
+    of_metadata = seen and wanted and seen.metadata != wanted.metadata
     return {
         "entry": entry.id,
         "change": entry.batch_id,
@@ -598,8 +600,8 @@ def entry_values(entry: Entry) -> Values:
         "wanted": show(entry.mine),
         "before": show(entry.before),
         "sent": show(entry.after),
-        "metadata_seen": None if shares else entry.base_metadata,
-        "metadata_sent": None if shares else entry.metadata,
+        "metadata_seen": seen.metadata if seen and of_metadata else None,
+        "metadata_sent": sent.metadata if sent and of_metadata else None,
         "roles_seen": entry.roles_before if shares else None,
         "roles_sent": entry.roles if shares else None,
     }

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from coexplorer.errors import ApiError, Conflict, Forbidden, Refused, Rejected
-from coexplorer.fields import FIELD_BY_NAME, Fields, changed_fields, replace_values
+from coexplorer.fields import Fields, changed_fields, field_named, replace_values
 from coexplorer.library.entries import Entry, Purpose, State
-from coexplorer.library.merge import Merged, merge_fields, merge_metadata, merge_reversal
+from coexplorer.library.merge import Merged, merge_fields, merge_reversal
 from coexplorer.library.results import EditResult, describe_left_alone, name_left_alone
-from coexplorer.models import Asset, MetadataValue
+from coexplorer.models import Asset
 
 
 class Attempt:
@@ -32,7 +32,6 @@ class Attempt:
         in_part: Whether the platform has taken a part of this try.
         contested: Whether the platform itself reported a conflict, and no look has judged it yet.
         overtaken: What was sent, and may have arrived before somebody changed it further.
-        overtaken_metadata: The custom metadata before and after that; None: it was not edited.
         asset: What the platform has now; None where nothing was read.
         archived: Whether the asset is archived; None: nobody has asked yet.
         held: Texts that an undo leaves alone, as later changes that wait set them otherwise.
@@ -51,9 +50,6 @@ class Attempt:
         self.in_part = False
         self.contested = False
         self.overtaken: Fields | None = None
-        self.overtaken_metadata: tuple[
-            dict[str, MetadataValue] | None, dict[str, MetadataValue] | None
-        ] = (None, None)
         self.asset: Asset | None = None
         self.held: Mapping[str, Entry] = {}
         self.update_catalog: Callable[[], Awaitable[object]] | None = None
@@ -91,14 +87,7 @@ class Attempt:
         """Return the entry as it was sent and may have arrived; None if it surely did not."""
         if self.overtaken is None or self.before is None:
             return None
-        base, metadata = self.overtaken_metadata
-        return msgspec.structs.replace(
-            self.entry,
-            before=self.before,
-            after=self.overtaken,
-            base_metadata=base,
-            metadata=metadata,
-        )
+        return msgspec.structs.replace(self.entry, before=self.before, after=self.overtaken)
 
     def go_on_from_earlier(self, now: Fields) -> None:
         """Find out what was there before the parts that have arrived by an earlier try."""
@@ -117,24 +106,14 @@ class Attempt:
         if self.purpose is Purpose.DO:
             return merge_fields(base, mine, theirs, self.entry.asked)
         texts = {
-            name: FIELD_BY_NAME[name].value_of(by.mine)
+            name: field_named(name).value_of(by.mine)
             for name, by in self.held.items()
             if by.mine is not None
         }
         merged = merge_reversal(base, mine, replace_values(theirs, texts))
-        left = {name: FIELD_BY_NAME[name].value_of(theirs) for name in texts}
+        left = {name: field_named(name).value_of(theirs) for name in texts}
         restored = replace_values(merged.fields, left)
         return Merged(restored, merged.conflicts, changed_fields(theirs, restored))
-
-    def merge_metadata(
-        self, theirs: Asset
-    ) -> tuple[dict[str, MetadataValue] | None, tuple[str, ...]]:
-        """Merge custom metadata if the entry edits it; None when nothing of it is to be sent."""
-        entry, now = self.entry, theirs.custom_metadata
-        if entry.metadata is None:
-            return None, ()
-        merged, conflicts = merge_metadata(entry.base_metadata or {}, entry.metadata, now)
-        return (None if merged == now else merged), conflicts
 
 
 def build_result(entry: Entry, state: State, name: str = "") -> EditResult:

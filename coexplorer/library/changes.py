@@ -21,7 +21,7 @@ from coexplorer.library.log import Log
 from coexplorer.library.plans import Change, Plan
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, ReadyProgress
 from coexplorer.library.selection import Fit
-from coexplorer.models import Asset, AssetId, MetadataValue, NewAsset, Record
+from coexplorer.models import Asset, AssetId, NewAsset, Record
 from coexplorer.query import Query
 
 
@@ -46,8 +46,6 @@ class Changes:
         base: Fields,
         mine: Fields,
         *,
-        base_metadata: Mapping[str, MetadataValue] | None = None,
-        metadata: Mapping[str, MetadataValue] | None = None,
         fit: Fit | None = None,
         heard: Heard | None = None,
     ) -> EditResult:
@@ -61,8 +59,6 @@ class Changes:
             asset_id: The asset.
             base: The fields as the user was shown them.
             mine: The fields as they should be.
-            base_metadata: Custom metadata as shown; only with `metadata`.
-            metadata: All custom metadata as it should be; None leaves it alone.
             fit: What the asset must still be when it is read again.
             heard: Called once with the result, as soon as it is written down, and with the asset as
                 the platform has it now; the catalog is updated next, before this returns. For the
@@ -78,15 +74,7 @@ class Changes:
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no, or its reply was lost (``outcome_unknown``).
         """
-        return await self._editor.edit(
-            asset_id,
-            base,
-            mine,
-            base_metadata=base_metadata,
-            metadata=metadata,
-            fit=fit,
-            heard=heard,
-        )
+        return await self._editor.edit(asset_id, base, mine, fit=fit, heard=heard)
 
     async def keep(
         self,

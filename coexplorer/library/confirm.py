@@ -8,24 +8,23 @@ as done.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import msgspec
 
 from coexplorer.errors import PlatformFault
 from coexplorer.fields import (
-    FIELD_BY_NAME,
     EditableField,
     FieldKind,
     Fields,
     changed_fields,
+    field_named,
     same_value,
+    tell_fields,
 )
 from coexplorer.library.results import describe_value
-from coexplorer.models import Asset, MetadataValue
-
-METADATA = "custom metadata"
+from coexplorer.models import Asset
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -34,18 +33,15 @@ class Wanted(msgspec.Struct, frozen=True):
     Attributes:
         before: What the platform had.
         fields: What it was to have.
-        metadata: The custom metadata that it was to have; None: that was not sent.
     """
 
     before: Asset
     fields: Fields
-    metadata: Mapping[str, MetadataValue] | None = None
 
     @property
     def changed(self) -> tuple[str, ...]:
         """Names of what it was to change."""
-        fields = changed_fields(self.before.fields, self.fields)
-        return (*fields, *((METADATA,) if self._changed_keys() else ()))
+        return changed_fields(self.before.fields, self.fields)
 
     def is_shown_by(self, reply: Asset) -> bool:
         """Tell whether a reply alone shows that it was done."""
@@ -66,18 +62,12 @@ class Wanted(msgspec.Struct, frozen=True):
     def find_missing(self, now: Asset) -> tuple[str, ...]:
         """Name what was to change, and is in an asset as it was before."""
         before = self.before.fields
-        missing = [
+        return tuple(
             name
             for name in changed_fields(before, self.fields)
             if not _is_unknown(name, before, now.fields)
-            and _lacks(FIELD_BY_NAME[name], before, self.fields, now.fields)
-        ]
-        was, sent, has = self.before.custom_metadata, self.metadata or {}, now.custom_metadata
-        lost = any(
-            has.get(key) == was.get(key) and has.get(key) != sent.get(key)
-            for key in self._changed_keys()
+            and _lacks(field_named(name), before, self.fields, now.fields)
         )
-        return (*missing, *((METADATA,) if lost else ()))
 
     def is_silent_on(self, now: Asset) -> bool:
         """Tell whether the platform does not say what it has of something that was to change."""
@@ -89,16 +79,10 @@ class Wanted(msgspec.Struct, frozen=True):
     def came_to_nothing(self, now: Asset) -> bool:
         """Tell whether the platform took what was sent for what it had already."""
         before, sent, has = self.before.fields, self.fields, now.fields
-        return not self._changed_keys() and all(
+        return all(
             same_value(before, has, name) and not _is_unknown(name, before, has)
             for name in changed_fields(before, sent)
         )
-
-    def _changed_keys(self) -> list[str]:
-        if self.metadata is None:
-            return []
-        was = self.before.custom_metadata
-        return [key for key in {**was, **self.metadata} if was.get(key) != self.metadata.get(key)]
 
 
 def build_ignored(missing: Sequence[str], wanted: Wanted, now: Asset) -> PlatformFault:
@@ -107,11 +91,13 @@ def build_ignored(missing: Sequence[str], wanted: Wanted, now: Asset) -> Platfor
     What was done of it in part is not sent again; the rest is kept as unsent then.
     """
     shown = " and ".join(
-        describe_value(name, now.fields, wanted.fields) if _is_short(name) else f"the old {name}"
+        describe_value(name, now.fields, wanted.fields)
+        if _is_short(name)
+        else f"the old {tell_fields([name])}"
         for name in missing
     )
     done = [name for name in wanted.changed if name not in missing]
-    but = f", though it has the new {' and '.join(done)}" if done else ""
+    but = f", though it has the new {tell_fields(done)}" if done else ""
     return PlatformFault(
         f"the platform answered that this is saved, but the asset still shows {shown}{but}",
         hint="look at the asset in a while, then retry or discard it; a proxy in between may"
@@ -122,12 +108,14 @@ def build_ignored(missing: Sequence[str], wanted: Wanted, now: Asset) -> Platfor
 
 
 def _is_short(name: str) -> bool:
-    return name in FIELD_BY_NAME and FIELD_BY_NAME[name].kind is not FieldKind.TEXT
+    return field_named(name).kind is not FieldKind.TEXT
 
 
 def _is_unknown(name: str, before: Fields, now: Fields) -> bool:
     """Tell whether the platform never says what a field holds: old ones do not with the mount."""
-    field = FIELD_BY_NAME[name]
+    field = field_named(name)
+    if field.kind is FieldKind.KEY:
+        return False  # who has keys says which
     return field.value_of(before) is None and field.value_of(now) is None
 
 

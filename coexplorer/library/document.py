@@ -29,7 +29,7 @@ import msgspec
 from coexplorer.errors import DocumentError
 from coexplorer.fields import (
     FIELD_BY_NAME,
-    FIELDS,
+    PLAIN,
     EditableField,
     FieldKind,
     Fields,
@@ -46,9 +46,9 @@ _HEADER = """\
 # what would be done. Leave the === lines as they are. An asset that you remove here is left alone.
 # A value in "double quotes" is a JSON string. Lines like this one are for reading only.
 """
-_TEXT: Final = next(field for field in FIELDS if field.kind is FieldKind.TEXT)
+_TEXT: Final = next(field for field in PLAIN if field.kind is FieldKind.TEXT)
 """Stands below the others, as it is. Were there another text, it would be a JSON string."""
-_LINES: Final = tuple(field for field in FIELDS if field is not _TEXT)
+_LINES: Final = tuple(field for field in PLAIN if field is not _TEXT)
 _KEYS: Final = (*(field.name for field in _LINES), _TEXT.name)
 
 _LIKE_ANCHOR = re.compile(r"[^\w\\]*==")
@@ -182,7 +182,7 @@ def _last_line(block: _Block) -> str:
 
 def _keep_absent(base: Fields, mine: Fields) -> Fields:
     """An empty mount says nothing about an asset that had none."""
-    absent = (field for field in FIELDS if field.can_be_absent and not field.value_of(mine))
+    absent = (field for field in PLAIN if field.can_be_absent and not field.value_of(mine))
     return replace_values(mine, {field.name: field.value_of(base) and "" for field in absent})
 
 

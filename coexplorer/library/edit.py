@@ -28,7 +28,7 @@ from coexplorer.errors import (
     Refused,
     Rejected,
 )
-from coexplorer.fields import Fields, changed_fields, same_value
+from coexplorer.fields import Fields, changed_fields, same_value, tell_fields
 from coexplorer.library.attempt import Attempt, arrived_before, build_result, nothing_to_send
 from coexplorer.library.confirm import Wanted
 from coexplorer.library.context import Context
@@ -53,7 +53,7 @@ from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.settle import judge_edit, settle_edits
 from coexplorer.library.share import Sharer
 from coexplorer.library.validate import check_fields, ensure_editable, tidy_fields
-from coexplorer.models import Asset, AssetId, MetadataValue
+from coexplorer.models import Asset, AssetId
 
 Heard: TypeAlias = Callable[[EditResult, Asset], None]
 """Hears how an edit ended and what the platform has now, before the catalog does."""
@@ -89,8 +89,6 @@ class Editor:
         base: Fields,
         mine: Fields,
         *,
-        base_metadata: Mapping[str, MetadataValue] | None = None,
-        metadata: Mapping[str, MetadataValue] | None = None,
         fit: Fit | None = None,
         heard: Heard | None = None,
     ) -> EditResult:
@@ -99,12 +97,7 @@ class Editor:
         changed = changed_fields(base, mine)
         check_fields(mine, only=changed, known=(base,))
         draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, fit=fit)
-        if metadata is not None:
-            draft = msgspec.structs.replace(
-                draft, base_metadata=dict(base_metadata or {}), metadata=dict(metadata)
-            )
-        what = [*changed, *(["custom metadata"] if metadata is not None else [])]
-        return await self.do(draft, title=build_edit_title(what, base), heard=heard)
+        return await self.do(draft, title=build_edit_title(changed, base), heard=heard)
 
     async def keep(
         self,
@@ -326,7 +319,7 @@ class Editor:
             attempt.go_on_from_earlier(theirs.fields)
             await self._judge.ensure_fits(attempt, theirs)
             found = await self._reconciler.reconcile(attempt, base, theirs)
-            base, metadata = found.base, found.metadata
+            base = found.base
             attempt.note_merged(arrived=found.has_nothing_to_send and not found.conflicts)
             if found.conflicts and attempt.purpose is Purpose.DO:
                 raise EditConflict(
@@ -349,8 +342,6 @@ class Editor:
                 entry.id,
                 before=attempt.before,
                 after=found.fields,
-                base_metadata=None if metadata is None else theirs.custom_metadata,
-                metadata=metadata,
             )
             attempt.sent = True
             try:
@@ -358,8 +349,6 @@ class Editor:
                     entry.asset_id,
                     found.fields,
                     before=theirs.fields,
-                    custom_metadata=metadata,
-                    metadata_before=None if metadata is None else theirs.custom_metadata,
                     read_at=read_at,
                     seen=theirs,
                 )
@@ -368,7 +357,7 @@ class Editor:
                 if arrived is None:  # somebody was faster: read and merge again
                     continue
                 reply = arrived
-            wanted = Wanted(theirs, found.fields, metadata)
+            wanted = Wanted(theirs, found.fields)
             if not wanted.is_shown_by(reply):
                 reply = await self._judge.confirm_saved(attempt, wanted, reply)
             attempt.sent = False
@@ -406,20 +395,11 @@ class Editor:
         Raises:
             ApiError: It did not go through, or nobody can tell.
         """
-        metadata = found.metadata
-        was = None if metadata is None else theirs.custom_metadata
         if isinstance(error, Conflict):
             attempt.note_overtaken(found.fields, error)
-            attempt.overtaken_metadata = was, metadata
             return None
         attempt.note(error)
-        sent = msgspec.structs.replace(
-            attempt.entry,
-            before=theirs.fields,
-            after=found.fields,
-            base_metadata=was,
-            metadata=metadata,
-        )
+        sent = msgspec.structs.replace(attempt.entry, before=theirs.fields, after=found.fields)
         attempt.sent, maybe_done = True, attempt.sent  # until the look has shown it
         arrived = await self._judge.find_arrived(sent, error)
         attempt.sent = maybe_done
@@ -441,4 +421,4 @@ class Editor:
 
 def build_edit_title(what: Sequence[str], base: Fields) -> str:
     """Return ``edit name and tags of X``."""
-    return f"edit {' and '.join(what) or 'nothing'} of {base.name}"
+    return f"edit {tell_fields(what) or 'nothing'} of {base.name}"

@@ -141,10 +141,9 @@ class Entry(msgspec.Struct, frozen=True):
         mine: What the user wants; None unless `action` is an edit or a create.
         before: What the platform had right before the write.
         after: What was sent: mine merged with theirs.
-        base_metadata: Custom metadata as shown, when it was edited. Where the asset is shared: the
-            roles of the members in question as shown; who is missing may have had any.
-        metadata: Custom metadata as sent, when it was edited; or those members' roles as wanted,
-            and as sent once something was.
+        base_metadata: Where the asset is shared: the roles of the members in question as shown; who
+            is missing may have had any.
+        metadata: Those members' roles as wanted, and as sent once something was.
         reason: Why it failed or was left out, or how else it was done: one sentence.
         hint: What to do about it.
         settled_at: Epoch seconds when `state` became final; None before.

@@ -245,8 +245,8 @@ class Journal(JournalReader):
             entry_id: The entry.
             before: What the platform has.
             after: What it should have.
-            base_metadata: The custom metadata that it has, if it is edited.
-            metadata: The custom metadata that it should have, if that is edited.
+            base_metadata: The roles that members have, if it is shared.
+            metadata: The roles that they should have, if it is shared.
 
         Raises:
             JournalError: It can't be written: nothing may be sent.

@@ -11,7 +11,7 @@ import sqlite3
 
 from coexplorer.library.refusals import was_final
 
-VERSION = 8
+VERSION = 9
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -36,8 +36,8 @@ CREATE TABLE entries (
     mine          TEXT,           -- JSON of Fields: what the user wants
     before        TEXT,           -- JSON of Fields: what the platform had right before the write
     after         TEXT,           -- JSON of Fields: what was sent
-    base_metadata TEXT,           -- JSON object: custom metadata as shown, if it was edited; roles
-    metadata      TEXT,           -- JSON object: custom metadata as sent, if it was edited; roles
+    base_metadata TEXT,           -- JSON object: members' roles as shown, if it was shared
+    metadata      TEXT,           -- JSON object: members' roles as sent, if it was shared
     reason        TEXT NOT NULL,  -- why it failed or was left out; else empty
     hint          TEXT NOT NULL,  -- what to do about it
     settled_at    REAL,           -- epoch seconds when the state became final
@@ -101,7 +101,11 @@ _SEVENTH = "ALTER TABLE entries ADD COLUMN looked_at REAL"
 _EIGHTH = ""
 
 
-_LATER = (_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH)
+# From here on Fields hold custom metadata, which older programs would lose.
+_NINTH = ""
+
+
+_LATER = (_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)
 
 
 class NewerJournalError(Exception):

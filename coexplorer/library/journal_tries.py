@@ -95,7 +95,7 @@ def forget(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
 
 def _is_try(entry: Entry) -> bool:
     """Tell whether an entry is a save of a mount, on its own."""
-    is_edit = entry.action is Action.EDIT and entry.metadata is None
+    is_edit = entry.action is Action.EDIT
     return entry.origin == MOUNT and is_edit and entry.reverses is None and not entry.was_undone
 
 

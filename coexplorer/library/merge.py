@@ -6,21 +6,20 @@ they want (mine), and what the platform has now (theirs).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from coexplorer.fields import (
-    FIELD_BY_NAME,
-    FIELDS,
     FieldKind,
     Fields,
     Value,
     changed_fields,
+    field_named,
     replace_values,
     same_value,
+    spread_fields,
 )
-from coexplorer.models import MetadataValue
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -55,6 +54,8 @@ def rebase_text(base: Fields, mine: Fields, now: Fields) -> tuple[Fields, Fields
 def merge_fields(base: Fields, mine: Fields, theirs: Fields, asked: Sequence[str] = ()) -> Merged:
     """Apply what changed from `base` to `mine` to `theirs`, field by field; sets merge as sets.
 
+    Each key of a map is a field of its own.
+
     Args:
         base: What was known.
         mine: What is wanted.
@@ -64,7 +65,7 @@ def merge_fields(base: Fields, mine: Fields, theirs: Fields, asked: Sequence[str
     """
     values: dict[str, Value] = {}
     conflicts: list[str] = []
-    for field in FIELDS:
+    for field in spread_fields(base, mine):
         if field.value_of(base) == field.value_of(mine):
             if field.name in asked and not same_value(mine, theirs, field.name):
                 conflicts.append(field.name)
@@ -72,11 +73,11 @@ def merge_fields(base: Fields, mine: Fields, theirs: Fields, asked: Sequence[str
         if field.kind is FieldKind.SET:
             values[field.name] = merge_tags(*(field.set_of(side) for side in (base, mine, theirs)))
             continue
-        old, new, now = (field.text_of(side) for side in (base, mine, theirs))
-        if new in (old, now):
+        if same_value(mine, base, field.name) or same_value(mine, theirs, field.name):
             continue
-        if old == now:
-            values[field.name] = new
+        if same_value(base, theirs, field.name):
+            is_key = field.kind is FieldKind.KEY
+            values[field.name] = field.value_of(mine) if is_key else field.text_of(mine)
         else:
             conflicts.append(field.name)
     merged = replace_values(theirs, values)
@@ -95,7 +96,7 @@ def merge_reversal(done: Fields, earlier: Fields, theirs: Fields) -> Merged:
     values: dict[str, Value] = {}
     left_alone = []
     for name in changed_fields(done, earlier):
-        field = FIELD_BY_NAME[name]
+        field = field_named(name)
         if same_value(done, theirs, name):
             values[name] = field.value_of(earlier)
         elif field.kind is FieldKind.SET:
@@ -104,31 +105,6 @@ def merge_reversal(done: Fields, earlier: Fields, theirs: Fields) -> Merged:
             left_alone.append(name)
     restored = replace_values(theirs, values)
     return Merged(restored, tuple(left_alone), changed_fields(theirs, restored))
-
-
-def merge_metadata(
-    base: Mapping[str, MetadataValue],
-    mine: Mapping[str, MetadataValue],
-    theirs: Mapping[str, MetadataValue],
-) -> tuple[dict[str, MetadataValue], tuple[str, ...]]:
-    """Merge custom metadata key by key, as `merge_fields` does fields.
-
-    Returns:
-        What the platform should have, and the keys that both sides changed (they hold theirs).
-    """
-    merged = dict(theirs)
-    conflicts = []
-    for key in dict.fromkeys([*base, *mine]):
-        old, new, now = base.get(key), mine.get(key), theirs.get(key)
-        if new in (old, now):
-            continue
-        if old != now:
-            conflicts.append(key)
-        elif key in mine:
-            merged[key] = new
-        else:
-            merged.pop(key, None)
-    return merged, tuple(conflicts)
 
 
 def merge_tags(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> tuple[str, ...]:

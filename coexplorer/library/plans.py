@@ -8,13 +8,15 @@ import msgspec
 
 from coexplorer.errors import Refused
 from coexplorer.fields import (
-    FIELD_BY_NAME,
     FieldKind,
     Fields,
     Value,
     changed_fields,
+    field_named,
+    find_field,
     replace_values,
     same_value,
+    tell_fields,
     with_fields_of,
 )
 from coexplorer.library.entries import Action, Entry, EntryDraft, State
@@ -22,6 +24,7 @@ from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.validate import check_fields, tidy_fields
+from coexplorer.metadata import UNKNOWN, MetadataSchema, show_field
 from coexplorer.models import AssetId, Record
 from coexplorer.sharing import Roles, SharingChange, title_of
 from coexplorer.written import trim
@@ -111,13 +114,13 @@ class FieldDiff(msgspec.Struct, frozen=True):
     @property
     def title(self) -> str:
         """What people call the field; where an asset is shared, the member."""
-        known = FIELD_BY_NAME.get(self.field)
+        known = find_field(self.field)
         return title_of(self.field) if known is None else known.title
 
     @property
     def is_role(self) -> bool:
         """Whether it is a member's role; `before` is empty where that is not known."""
-        return self.field not in FIELD_BY_NAME
+        return find_field(self.field) is None
 
     @property
     def is_set(self) -> bool:
@@ -312,18 +315,20 @@ def note_changes(plan: Plan, seen: Mapping[AssetId, Mapping[str, Value]]) -> Pla
         before = replace_values(item.base, seen.get(item.asset_id, {}))
         changed = changed_fields(before, item.base)
         if changed:
-            since = tuple(FIELD_BY_NAME[name].title for name in changed)
+            since = tuple(tell_fields([name]) for name in changed)
             fit = item.fit and msgspec.structs.replace(item.fit, seen=before)
             item = msgspec.structs.replace(item, since=since, fit=fit)  # noqa: PLW2901 - the same one
         items.append(item)
     return Plan(plan.title, tuple(items))
 
 
-def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
-    """Name the fields that differ, with both values."""
+def describe_difference(
+    before: Fields, after: Fields, schema: MetadataSchema = UNKNOWN
+) -> tuple[FieldDiff, ...]:
+    """Name the fields that differ, with both values; `schema` says which metadata are dates."""
     diffs = []
     for name in changed_fields(before, after):
-        field = FIELD_BY_NAME[name]
+        field = field_named(name)
         if field.kind is FieldKind.SET:
             old, new = field.set_of(before), field.set_of(after)
             added = tuple(each for each in new if each not in old)
@@ -331,7 +336,8 @@ def describe_difference(before: Fields, after: Fields) -> tuple[FieldDiff, ...]:
             texts = ", ".join(old), ", ".join(new)
             diffs.append(FieldDiff(name, *texts, added=added, removed=removed))
         else:
-            diffs.append(FieldDiff(name, field.text_of(before), field.text_of(after)))
+            texts = show_field(field, before, schema), show_field(field, after, schema)
+            diffs.append(FieldDiff(name, *texts))
     return tuple(diffs)
 
 

@@ -16,7 +16,7 @@ from coexplorer.library.context import Context
 from coexplorer.library.entries import Entry, Purpose, State
 from coexplorer.library.results import EditResult
 from coexplorer.library.succession import find_ours, go_on_from_ours, go_on_from_shown
-from coexplorer.models import Asset, MetadataValue
+from coexplorer.models import Asset
 
 
 class Reconciled(msgspec.Struct, frozen=True):
@@ -26,7 +26,6 @@ class Reconciled(msgspec.Struct, frozen=True):
         base: What it was merged from.
         fields: What the platform should have.
         changed: The fields that differ from what it has.
-        metadata: The custom metadata to send; None: nothing of it is to be sent.
         conflicts: What was changed by others, or by this user later, and is left alone.
         left_to: Which of that this user set, with the number of the change that did.
     """
@@ -34,14 +33,13 @@ class Reconciled(msgspec.Struct, frozen=True):
     base: Fields
     fields: Fields
     changed: tuple[str, ...]
-    metadata: dict[str, MetadataValue] | None
     conflicts: tuple[str, ...]
     left_to: Mapping[str, int]
 
     @property
     def has_nothing_to_send(self) -> bool:
         """Whether the platform has all of it."""
-        return not self.changed and self.metadata is None
+        return not self.changed
 
     @property
     def own(self) -> tuple[int, ...]:
@@ -75,10 +73,9 @@ class Reconciler:
             raise AssertionError("an edit without its fields can't be written down")
         base = await self._prepare(attempt, base, theirs.fields, without)
         merged = attempt.merge(base, mine, theirs.fields)
-        metadata, keys = attempt.merge_metadata(theirs)
-        conflicts = (*merged.conflicts, *keys)
+        conflicts = merged.conflicts
         left_to = await self._find_ours(attempt, conflicts, theirs.fields) if conflicts else {}
-        return Reconciled(base, merged.fields, merged.changed, metadata, conflicts, left_to)
+        return Reconciled(base, merged.fields, merged.changed, conflicts, left_to)
 
     async def rehearse(
         self, entry: Entry, purpose: Purpose, theirs: Asset, without: Collection[int]

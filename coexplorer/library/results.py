@@ -8,12 +8,14 @@ import msgspec
 
 from coexplorer.errors import CoexplorerError, NoLongerFits, be
 from coexplorer.fields import (
-    FIELD_BY_NAME,
     FieldKind,
     Fields,
     changed_fields,
+    field_named,
+    find_field,
     quote_value,
     same_value,
+    tell_fields,
 )
 from coexplorer.library.entries import (
     DONE,
@@ -106,16 +108,16 @@ def describe_differs(result: EditResult) -> str:
         return ""
     now = result.became
     if now is None:
-        return f"the platform's reply does not show the new {' and '.join(result.differs)}"
+        return f"the platform's reply does not show the new {tell_fields(result.differs)}"
     asked = [name for name in result.differs if name not in result.unasked]
     told = []
     if asked:
         values = " and ".join(describe_value(name, now) for name in asked)
         told.append(f"the platform has {values} now, which is not quite what was sent")
     if result.unasked and result.before is not None:
-        names = " and ".join(result.unasked)
+        names = tell_fields(result.unasked)
         was = " and ".join(
-            quote_value(FIELD_BY_NAME[name].text_of(result.before)) for name in result.unasked
+            quote_value(field_named(name).text_of(result.before)) for name in result.unasked
         )
         told.append(
             f"the {names} {be(result.unasked)} changed as well, which nobody asked for; before:"
@@ -132,9 +134,12 @@ def describe_value(name: str, fields: Fields, wanted: Fields | None = None) -> s
         fields: What has it.
         wanted: What should be there instead: of a set the members in question come first.
     """
-    field = FIELD_BY_NAME.get(name)
-    if field is None or field.kind is FieldKind.TEXT:
+    field = find_field(name)
+    if field is None or field.kind in (FieldKind.TEXT, FieldKind.MAP):
         return f"another {name}"
+    if field.kind is FieldKind.KEY:
+        text = field.value_of(fields)
+        return f"no {field.told}" if text is None else f"the {field.told} {text}"
     if field.kind is FieldKind.LINE:
         return f"the {name} {quote_value(field.text_of(fields))}"
     there, asked = set(field.set_of(fields)), set(field.set_of(wanted or fields))
@@ -154,11 +159,11 @@ def describe_left_alone(fields: Sequence[str], left_to: Iterable[tuple[str, int]
         left_to: See `EditResult.left_to`.
     """
     if left_to is None:
-        return f"the {' and '.join(fields)} {be(fields)} changed since"
+        return f"the {tell_fields(fields)} {be(fields)} changed since"
     ours, parts = dict(left_to), []
     for number in dict.fromkeys(ours.get(name) for name in fields):
         those = [name for name in fields if ours.get(name) == number]
-        names = " and ".join(those)
+        names = tell_fields(those)
         told = f"the {names} {be(those)} changed elsewhere since"
         parts.append(told if number is None else f"you changed the {names} since (change {number})")
     return " and ".join(parts)
@@ -205,7 +210,7 @@ def name_left_alone(entry: Entry) -> tuple[str, ...]:
     return tuple(
         name
         for name in changed_fields(entry.base, entry.mine)
-        if FIELD_BY_NAME[name].kind is not FieldKind.SET
+        if field_named(name).kind is not FieldKind.SET
         and not same_value(entry.mine, entry.after, name)
     )
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import msgspec
 
 from coexplorer.errors import ChangedSince, NoLongerFits
-from coexplorer.fields import FIELD_BY_NAME, Fields, changed_fields
+from coexplorer.fields import Fields, changed_fields, tell_fields
 from coexplorer.models import Asset, Record
 from coexplorer.query import Flag, Query, format_query, fulfils, parse_query
 
@@ -26,7 +26,6 @@ _LOOKED_AT = {
     "owner": "owner",
     "source": "source",
     "contained": "parts",
-    "custom_metadata": "custom metadata",
 }
 """What people look at before they delete an asset, besides its editable fields."""
 
@@ -37,9 +36,9 @@ def find_changes(known: Asset, now: Asset) -> tuple[str, ...]:
     What was not known, as some platforms do not say everything everywhere, is no change.
     """
     fields = (
-        FIELD_BY_NAME[name].title
+        tell_fields([name])
         for name in changed_fields(known.fields, now.fields)
-        if not (FIELD_BY_NAME[name].can_be_absent and getattr(known, name) is None)
+        if getattr(known, name.partition(".")[0]) is not None
     )
     others = (
         title
@@ -118,7 +117,7 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.query and not fulfils(_parse(self.query), record, self.at, or_unknown=True):
             before = self.seen or seen
             changed = changed_fields(before, record.asset.fields) if before else ()
-            why = f": its {' and '.join(changed)} changed" if changed else ""
+            why = f": its {tell_fields(changed)} changed" if changed else ""
             if not changed and self.depends_on_archived:
                 archived = record.membership.archived
                 why = ": it is archived now" if archived else ": it is no longer archived"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import BadReply, CoexplorerError, NotFound, Refused
-from coexplorer.fields import FIELD_BY_NAME, FieldKind, Fields, changed_fields, same_value
+from coexplorer.fields import FieldKind, Fields, changed_fields, field_named, same_value
 from coexplorer.library.context import Context
 from coexplorer.library.entries import FOUND, STOPPED, STOPPED_SENDING, Action, Entry, State
 from coexplorer.library.events import EditApplied, EditFailed
@@ -38,7 +38,7 @@ def judge_edit(entry: Entry, theirs: Asset) -> State:
     """
     if entry.before is None or entry.after is None:
         return State.UNSENT
-    arrived, untouched = _compare(entry, entry.before, entry.after, theirs)
+    arrived, untouched = _compare(entry.before, entry.after, theirs)
     if any(arrived) or not arrived:
         return State.APPLIED
     return State.UNSENT if all(untouched) else State.CONFLICT
@@ -48,30 +48,22 @@ def is_as_sent(entry: Entry, theirs: Asset) -> bool:
     """Tell whether each part of an edit is as it was sent."""
     if entry.before is None or entry.after is None:
         return False
-    arrived, _ = _compare(entry, entry.before, entry.after, theirs)
+    arrived, _ = _compare(entry.before, entry.after, theirs)
     return bool(arrived) and all(arrived)
 
 
-def _compare(
-    entry: Entry, before: Fields, after: Fields, theirs: Asset
-) -> tuple[list[bool], list[bool]]:
+def _compare(before: Fields, after: Fields, theirs: Asset) -> tuple[list[bool], list[bool]]:
     """Tell of each part that was sent whether it is as it was sent, and whether as before."""
     arrived, untouched = [], []
     for field in changed_fields(before, after):
-        if FIELD_BY_NAME[field].kind is FieldKind.SET:
-            old, new, now = (
-                set(FIELD_BY_NAME[field].set_of(each)) for each in (before, after, theirs.fields)
-            )
+        row = field_named(field)
+        if row.kind is FieldKind.SET:
+            old, new, now = (set(row.set_of(each)) for each in (before, after, theirs.fields))
             arrived += [(part in new) is (part in now) for part in old ^ new]
             untouched += [(part in old) is (part in now) for part in old ^ new]
         else:
             arrived.append(same_value(after, theirs.fields, field))
             untouched.append(same_value(before, theirs.fields, field))
-    if entry.metadata is not None:
-        was, sent, has = entry.base_metadata or {}, entry.metadata, theirs.custom_metadata
-        keys = [key for key in {**was, **sent} if was.get(key) != sent.get(key)]
-        arrived += [has.get(key) == sent.get(key) for key in keys]
-        untouched += [has.get(key) == was.get(key) for key in keys]
     return arrived, untouched
 
 

@@ -13,26 +13,25 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from coexplorer.fields import (
-    FIELD_BY_NAME,
-    FIELDS,
     FieldKind,
     Fields,
     Value,
     changed_fields,
+    field_named,
     replace_values,
     same_value,
+    spread_fields,
 )
 from coexplorer.library.entries import FOUND, GIVEN_UP, Action, Entry, EntryDraft, State
 from coexplorer.library.merge import unique
 from coexplorer.models import MetadataValue
 
 Part: TypeAlias = tuple[str, str]
-"""A field, or what stands for one, and what of it: a tag, a key; empty for all of a text."""
+"""A field, or what stands for one, and what of it: a tag; empty for all of a text or key."""
 
 ALL = "\n"
 """All of a set, whatever is in it; no tag can be a line break."""
 
-_METADATA = "custom metadata"
 _ARCHIVED = "archived"
 _SHARING = "sharing"
 
@@ -45,25 +44,19 @@ def parts_of(change: EntryDraft | Entry) -> frozenset[Part]:
         return frozenset({(_ARCHIVED, "")})
     parts: set[Part] = set()
     if change.base is not None and change.mine is not None and change.action is Action.EDIT:
-        for field in FIELDS:
+        for field in spread_fields(change.base, change.mine):
             if field.kind is FieldKind.SET:
                 differing = set(field.set_of(change.base)) ^ set(field.set_of(change.mine))
                 parts |= {(field.name, each) for each in differing}
-            elif field.text_of(change.base) != field.text_of(change.mine):
+            elif not same_value(change.base, change.mine, field.name):
                 parts.add((field.name, ""))
             if field.name in change.asked:
                 parts.add((field.name, ALL if field.kind is FieldKind.SET else ""))
     if change.metadata is not None:
         before = change.base_metadata or {}
         keys = dict.fromkeys([*before, *change.metadata])
-        what = _name_map(change)
-        parts |= {(what, key) for key in keys if before.get(key) != change.metadata.get(key)}
+        parts |= {(_SHARING, key) for key in keys if before.get(key) != change.metadata.get(key)}
     return frozenset(parts)
-
-
-def _name_map(change: EntryDraft | Entry) -> str:
-    """Return what stands for the field whose keys a change has in its `metadata`."""
-    return _SHARING if change.action is Action.SHARE else _METADATA
 
 
 def overrides(later: EntryDraft | Entry, earlier: Entry) -> frozenset[Part]:
@@ -84,10 +77,10 @@ def overrides(later: EntryDraft | Entry, earlier: Entry) -> frozenset[Part]:
     touched = parts_of(earlier)
     held = {
         (field.name, "")
-        for field in FIELDS
+        for field in spread_fields(earlier.mine, found)
         if field.kind is not FieldKind.SET
         and (field.name, "") in touched
-        and field.text_of(earlier.mine) != field.text_of(found)
+        and not same_value(earlier.mine, found, field.name)
     }
     return ours - (held - _written_by(later))
 
@@ -157,7 +150,7 @@ def leave_to_later(entry: Entry, later: Iterable[Entry]) -> Entry | None:
     if entry.metadata is not None:
         old, new = entry.base_metadata or {}, dict(entry.metadata)
         for key in dict.fromkeys([*old, *new]):
-            if (_name_map(entry), key) in taken:
+            if (_SHARING, key) in taken:
                 _copy_key(old, new, key)
         entry = msgspec.structs.replace(entry, metadata=new)
     return entry
@@ -180,19 +173,13 @@ def go_on_from(draft: EntryDraft, earlier: Sequence[Entry], writes: Iterable[Ent
     there = set() if shown is None else set(_latest_writers(writes, shown))
     for entry in reversed(earlier):
         if draft.base is not None and entry.base is not None and entry.mine is not None:
-            texts = {name for name, of in ours & parts_of(entry) if not of} & set(FIELD_BY_NAME)
+            texts = {name for name, of in ours & parts_of(entry) if not of}
             values = {
-                name: FIELD_BY_NAME[name].value_of(entry.base)
+                name: field_named(name).value_of(entry.base)
                 for name in texts - there
                 if same_value(entry.mine, draft.base, name)
             }
             draft = msgspec.structs.replace(draft, base=replace_values(draft.base, values))
-        if draft.metadata is not None and entry.metadata is not None:
-            shown_keys = dict(draft.base_metadata or {})
-            for name, key in ours & parts_of(entry):
-                if name == _METADATA and shown_keys.get(key) == entry.metadata.get(key):
-                    _copy_key(entry.base_metadata or {}, shown_keys, key)
-            draft = msgspec.structs.replace(draft, base_metadata=shown_keys)
     return draft if draft.base == shown else msgspec.structs.replace(draft, shown=shown)
 
 
@@ -202,7 +189,7 @@ def go_on_from_shown(entry: Entry, base: Fields, theirs: Fields) -> Fields:
         return base
     names = changed_fields(base, entry.shown)
     there = [name for name in names if same_value(entry.shown, theirs, name)]
-    values = {name: FIELD_BY_NAME[name].value_of(theirs) for name in there}
+    values = {name: field_named(name).value_of(theirs) for name in there}
     return replace_values(base, values)
 
 
@@ -225,7 +212,7 @@ def go_on_from_ours(entry: Entry, base: Fields, theirs: Fields, writes: Iterable
         if (
             late and by.reason == FOUND and (name, "") in touched
         ):  # no tag is empty: these are texts
-            values[name] = FIELD_BY_NAME[name].value_of(theirs)
+            values[name] = field_named(name).value_of(theirs)
     return replace_values(base, values)
 
 
@@ -265,7 +252,7 @@ def _is_among(part: Part, parts: frozenset[Part]) -> bool:
 def _keep_base(base: Fields, mine: Fields, taken: frozenset[Part]) -> Fields:
     """Return `mine` with the parts that are taken as they are in `base`."""
     values: dict[str, Value] = {}
-    for field in FIELDS:
+    for field in spread_fields(base, mine):
         if (field.name, ALL) in taken or (field.name, "") in taken:
             values[field.name] = field.value_of(base)
         elif field.kind is FieldKind.SET:

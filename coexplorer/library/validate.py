@@ -16,6 +16,7 @@ from coexplorer.fields import (
     Value,
     quote_value,
     replace_values,
+    spread_fields,
 )
 from coexplorer.library.merge import unique
 from coexplorer.models import Asset
@@ -35,7 +36,7 @@ def tidy_fields(mine: Fields, base: Fields | None = None) -> Fields:
     base = base or Fields("")
     values = {
         field.name: _tidy(field, value, base)
-        for field in FIELDS
+        for field in spread_fields(mine, base)
         if (value := field.value_of(mine)) != field.value_of(base)
     }
     return replace_values(mine, values)
@@ -61,8 +62,8 @@ def _tidy(field: EditableField, value: Value, base: Fields) -> Value:
     if isinstance(value, tuple):
         known = set(field.set_of(base))
         return unique(each if each in known else trim(each) for each in value)
-    if value is None:
-        return None
+    if not isinstance(value, str) or field.kind is FieldKind.KEY:
+        return value
     if field.kind is FieldKind.TEXT:
         return use_line_feeds(value, before=field.text_of(base))
     return trim(value)
@@ -83,8 +84,11 @@ def check_fields(
         InvalidField: Names the first field that can't be sent, and says why.
     """
     names, known = set(only), tuple(known)
-    for field in FIELDS:
+    for field in spread_fields(fields):
         if field.name not in names:
+            continue
+        if field.kind is FieldKind.KEY:
+            _check_key(field, field.part or "")
             continue
         if field.kind is not FieldKind.SET:
             _check_value(field, field.text_of(fields))
@@ -106,6 +110,13 @@ def _check_value(field: EditableField, text: str) -> None:
         _check_signs(field, text)
     if text:
         _check_further(field, text)
+
+
+def _check_key(field: EditableField, key: str) -> None:
+    _check_unicode(field, key)
+    if not key.strip():
+        raise InvalidField(field.name, "a key can't be empty")
+    _check_signs(field, key)
 
 
 def _check_member(field: EditableField, text: str) -> None:
@@ -150,8 +161,9 @@ def ensure_editable(theirs: Asset, changed: Sequence[str]) -> None:
     Raises:
         InvalidField: Nobody could read it, so an edit would destroy nobody knows what.
     """
+    touched = {name.partition(".")[0] for name in changed}
     for name in find_uneditable(theirs):
-        if name in changed:
+        if name in touched:
             error = InvalidField(name, "what the platform has there is no text, so it stays")
             error.hint = "coexplorer show tells what it is; fix it on the platform"
             raise error

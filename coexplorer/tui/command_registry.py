@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from coexplorer.fields import FIELDS, FieldKind
+from coexplorer.fields import PLAIN, FieldKind
 from coexplorer.tui.commands import (
     Command,
     Danger,
@@ -46,7 +46,7 @@ _FIELD_WORDS: Final[dict[str, tuple[str, tuple[str, ...], str]]] = {
 
 
 def _field_commands() -> Iterator[Command]:
-    for field in FIELDS:
+    for field in PLAIN:
         edit = f"Edit the {field.title}"
         title, keys, words = _FIELD_WORDS.get(field.name, (edit, (), f"{edit}."))
         yield Command(

@@ -219,8 +219,6 @@ def describe_entry(entry: Entry) -> str:
             words += [f"-{clean(tag)}" for tag in diff.removed]
         else:
             words.append(diff.title)
-    if entry.metadata != entry.base_metadata:
-        words.append("metadata")
     return " ".join(words) or str(entry.action)
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from coexplorer.assets import unknown_fields
-from coexplorer.fields import FIELDS, FieldKind
+from coexplorer.fields import PLAIN, FieldKind
 from coexplorer.models import Asset, MetadataValue, Record
 from coexplorer.text import clean, cut, width
 from coexplorer.tui.columns import (
@@ -45,7 +45,7 @@ def build_facts(
     asset = record.asset
     most = 1 if short else None
     lines: list[Line] = []
-    for field in FIELDS:
+    for field in PLAIN:
         if field.kind is FieldKind.TEXT:
             lines += _block(field.title, texts[field.name], most=3 if short else None)
         elif field.kind is FieldKind.SET:

@@ -22,8 +22,9 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from coexplorer.config.paths import ensure_private_dir
-from coexplorer.fields import FIELD_BY_NAME, FieldKind, Fields, changed_fields
+from coexplorer.fields import FieldKind, Fields, changed_fields, field_named, tell_fields
 from coexplorer.folders import APP
+from coexplorer.metadata import show_field
 from coexplorer.models import AssetId
 from coexplorer.tui.tagtext import format_tags
 
@@ -293,7 +294,7 @@ def holds(newer: EditDraft, older: EditDraft) -> bool:
     if newer.asset_id != older.asset_id:
         return False
     for name in changed_fields(older.base, older.mine):
-        field = FIELD_BY_NAME[name]
+        field = field_named(name)
         if field.kind is FieldKind.SET:
             held = set(field.set_of(older.mine)) <= set(field.set_of(newer.mine))
         else:
@@ -310,12 +311,11 @@ def describe_draft(draft: EditDraft | FormDraft | TextDraft) -> Iterator[str]:
     match draft:
         case EditDraft():
             for name in changed_fields(draft.base, draft.mine):
-                field = FIELD_BY_NAME[name]
+                field = field_named(name)
                 of_set = field.kind is FieldKind.SET
-                text = (
-                    format_tags(field.set_of(draft.mine)) if of_set else field.text_of(draft.mine)
-                )
-                yield f"--- {name} of {draft.name}"
+                text = format_tags(field.set_of(draft.mine)) if of_set else ""
+                text = text or show_field(field, draft.mine)
+                yield f"--- {tell_fields([name])} of {draft.name}"
                 yield from text.split("\n")
         case FormDraft():
             for name, text in draft.texts.items():

@@ -132,7 +132,7 @@ def test_every_spelling_means_the_same(spelling: dict[str, object]) -> None:
         if asset.provenance
         else None,
         contained=asset.contained,
-        custom_metadata={"subject id": "655019", "born": 1_600_000_000, "modality": ["a", "b"]},
+        metadata={"subject id": "655019", "born": 1_600_000_000, "modality": ["a", "b"]},
     )
     assert asset.provenance is not None
     assert asset.provenance.data_assets == ("x", "y")

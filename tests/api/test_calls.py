@@ -19,7 +19,7 @@ from coexplorer.api.calls import (
 )
 from coexplorer.api.permissions import build_grants, build_permissions, build_share
 from coexplorer.errors import NotFound
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, replace_values
 from coexplorer.models import (
     AssetId,
     AwsSource,
@@ -143,7 +143,11 @@ def test_an_update_sends_all_fields_that_the_asset_has() -> None:
 
 
 def test_an_update_leaves_out_what_the_asset_has_not() -> None:
-    call = build_update(AssetId("a1"), Fields("n", "d", ("t",)), {"subject id": "3"})
+    before = Fields("n", "d", ("t",))
+    fields = replace_values(before, {"metadata": {"subject id": "3"}})
+    same = json.loads(build_update(AssetId("a1"), fields, fields).body or b"")
+    assert same == {"name": "n", "description": "d", "tags": ["t"]}
+    call = build_update(AssetId("a1"), fields, before)
     assert json.loads(call.body or b"") == {
         "name": "n",
         "description": "d",

@@ -11,7 +11,7 @@ from coexplorer.assets import unknown_fields
 from coexplorer.demo.importing import parse_asset_line
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import Conflict, Forbidden, NotFound, NotSignedIn
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, replace_values
 from coexplorer.models import (
     AssetId,
     AwsSource,
@@ -139,10 +139,8 @@ async def test_an_update_sets_the_fields(either_client: Client, either_server: D
 
 async def test_custom_metadata_is_set_whole(client: Client) -> None:
     asset = await client.get(AssetId(RAW))
-    metadata = {**asset.custom_metadata, "subject id": "1"}
-    after = await client.update(
-        asset.id, asset.fields, before=asset.fields, custom_metadata=metadata
-    )
+    fields = replace_values(asset.fields, {"metadata.subject id": '"1"'})
+    after = await client.update(asset.id, fields, before=asset.fields)
     assert after.custom_metadata["subject id"] == "1"
 
 

@@ -20,7 +20,7 @@ from coexplorer.errors import (
     RateLimited,
     Unreachable,
 )
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, replace_values
 from coexplorer.models import Asset, AssetId, AwsSource, Dialect, NewAsset, SearchRequest, Secret
 from tests.support.http import unread
 
@@ -410,10 +410,10 @@ async def test_custom_metadata_is_not_gone_over_either() -> None:
     network.asset["custom_metadata"] = {"a": "1"}
     async with connect(network) as client:
         client.on_wait = lambda *_: network.asset.update(custom_metadata={"a": "1", "b": "2"})
+        before = replace_values(BEFORE, {"metadata": {"a": "1"}})
+        mine = replace_values(BEFORE, {"metadata": {"a": "3"}})
         with pytest.raises(Conflict):
-            await client.update(
-                A1, BEFORE, before=BEFORE, custom_metadata={"a": "3"}, metadata_before={"a": "1"}
-            )
+            await client.update(A1, mine, before=before)
     assert network.asset["custom_metadata"] == {"a": "1", "b": "2"}
 
 

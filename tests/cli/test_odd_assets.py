@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from coexplorer.api.calls import build_update
 from coexplorer.assets import asset_from_json
 from coexplorer.cli.commands import cli
+from coexplorer.fields import replace_values
 from tests.support.program import Done
 from tests.support.rawserver import Asked, RawServer, raw_server, reply
 
@@ -168,8 +169,8 @@ def test_what_nobody_could_read_is_not_written_over(
 def test_custom_metadata_that_is_not_edited_goes_back_as_it_came() -> None:
     said = {"a": {"b": [1, None]}, "c": [1, 2], "d": "x", "e": 10**30}
     asset = asset_from_json(json.dumps(Keeper(custom_metadata=said).asset).encode())
-    edited = {**asset.custom_metadata, "d": "y"}
-    call = build_update(asset.id, asset.fields, edited, asset)
+    edited = replace_values(asset.fields, {"metadata.d": '"y"'})
+    call = build_update(asset.id, edited, asset.fields, asset)
     assert json.loads(call.body or b"")["custom_metadata"] == {**said, "d": "y"}
 
 

@@ -18,6 +18,7 @@ from coexplorer.cli.commands import COMMANDS, cli
 from coexplorer.cli.schema import ASSET, KINDS, LIGHT, VERSION, Holds, RowKind, time_text
 from coexplorer.config import load_settings
 from coexplorer.demo.asset import StoredAsset
+from coexplorer.fields import replace_values
 from coexplorer.library import open_library
 from coexplorer.library.lists import parse_list
 from coexplorer.models import AssetId
@@ -363,20 +364,12 @@ def test_every_command_that_prints_rows_takes_a_format() -> None:
 
 
 def test_the_log_has_edits_of_custom_metadata(program: Program) -> None:
-    """Only the library makes them so far, and the log tells of them."""
-
     async def edit() -> None:
         async with open_library(load_settings(env=program.env), origin="cli") as library:
             (found,) = await library.assets.records([AssetId(RAW)])
-            asset = found.asset
-            before = asset.custom_metadata
-            await library.changes.edit(
-                AssetId(RAW),
-                base=asset.fields,
-                mine=asset.fields,
-                base_metadata=before,
-                metadata={**before, "subject id": "700000"},
-            )
+            base = found.asset.fields
+            mine = replace_values(base, {"metadata.subject id": '"700000"'})
+            await library.changes.edit(AssetId(RAW), base, mine)
 
     program.ok("sync")
     anyio.run(edit)

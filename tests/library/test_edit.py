@@ -18,7 +18,7 @@ from coexplorer.errors import (
     Refused,
     Unreachable,
 )
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, replace_values
 from coexplorer.library import Library
 from coexplorer.library.entries import State
 from coexplorer.library.events import EditApplied, EditStarted, RowsChanged
@@ -297,12 +297,12 @@ async def test_asset_that_is_refused_with_a_good_token_is_no_question_of_signing
 
 async def test_custom_metadata_merges_by_key(library: Library, server: DemoServer) -> None:
     record = await library.platform.fetch(ID)
-    base = dict(record.asset.custom_metadata)
     stored = server.store.get(RAW)
     server.store.update(RAW, custom_metadata={**stored.custom_metadata, "age": 62})
-    mine = {**base, "subject id": "655020"}
-    fields = record.asset.fields
-    result = await library.changes.edit(ID, fields, fields, base_metadata=base, metadata=mine)
+    base = record.asset.fields
+    mine = replace_values(base, {"metadata.subject id": '"655020"'})
+    result = await library.changes.edit(ID, base, mine)
+    assert result.changed == ("metadata.subject id",)
     assert result.state is State.APPLIED
     now = server.store.get(RAW).custom_metadata
     assert (now["subject id"], now["age"]) == ("655020", 62)

@@ -38,12 +38,11 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def test_edit_is_read_back_as_it_was_written(journal: Journal) -> None:
     batch, (number,) = journal.begin([DRAFT], title="edit old")
-    journal.intend(number, before=OLD, after=NEW, metadata={"subject id": 655019})
+    journal.intend(number, before=OLD, after=NEW)
     journal.settle(number, State.APPLIED)
     entry = journal.entry(number)
     assert entry is not None
     assert (entry.base, entry.mine, entry.before, entry.after) == (OLD, NEW, OLD, NEW)
-    assert entry.metadata == {"subject id": 655019}
     assert (entry.batch_id, entry.origin, entry.state) == (batch, "cli", State.APPLIED)
     assert entry.settled_at is not None
     assert [found.title for found in journal.batches(limit=10)] == ["edit old"]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, replace_values
 from coexplorer.library import Library
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.settle import judge_edit, name_query
@@ -142,7 +142,7 @@ def test_edit_is_judged_by_the_fields_that_it_sent(now: Fields, state: State) ->
 
 
 def test_metadata_is_judged_too() -> None:
-    same = Fields("old")
+    before = replace_values(Fields("old"), {"metadata": {"age": 61, "sex": "F"}})
     entry = Entry(
         1,
         1,
@@ -152,13 +152,11 @@ def test_metadata_is_judged_too() -> None:
         "old",
         Action.EDIT,
         State.UNKNOWN,
-        before=same,
-        after=same,
-        base_metadata={"age": 61},
-        metadata={"age": 62},
+        before=before,
+        after=replace_values(before, {"metadata.age": "62"}),
     )
     judged = {
-        age: judge_edit(entry, Asset(id=ID, name="old", custom_metadata={"age": age}))
+        age: judge_edit(entry, Asset(id=ID, name="old", metadata={"age": age}))
         for age in (61, 62, 63)
     }
     assert judged == {61: State.UNSENT, 62: State.APPLIED, 63: State.CONFLICT}

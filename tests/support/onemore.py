@@ -36,8 +36,8 @@ KINDS = {
 }
 """Its line in the struct, what a member is called, and whether it can be absent."""
 KEY = "external_reference"
-_LAST_LINE = "    mount: str | None = None\n"
-_LAST_ROW = "        find_mistake=_find_mount_mistake,\n    ),\n"
+_LAST_LINE = "    metadata: Map | None = None\n"
+_LAST_ROW = "        only_changed=True,\n    ),\n"
 
 
 def copy_with_one_more(folder: Path, kind: str = "LINE") -> dict[str, str]:

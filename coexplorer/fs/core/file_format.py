@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from coexplorer.errors import InvalidField
-from coexplorer.fields import FIELD_BY_NAME, FIELDS, FieldKind, Fields, replace_values
+from coexplorer.fields import FIELD_BY_NAME, PLAIN, FieldKind, Fields, replace_values
 from coexplorer.fs.kernel.inodes import FIELD_PARTS, Part
 from coexplorer.written import trim, use_line_feeds
 
@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 1 << 20
 """A metadata file grows no larger (design: mount.md, Errors that reach people)."""
 
 FILE_NAMES: dict[bytes, Part] = {
-    **{field.file.encode(): FIELD_PARTS[field.name] for field in FIELDS},
+    **{field.file.encode(): FIELD_PARTS[field.name] for field in PLAIN},
     b"asset.json": Part.JSON,
     b"error": Part.ERROR,
 }

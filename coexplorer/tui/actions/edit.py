@@ -20,7 +20,7 @@ from coexplorer.errors import (
     Refused,
 )
 from coexplorer.fields import (
-    EDITABLE,
+    PLAIN,
     Fields,
     Value,
     changed_fields,
@@ -422,7 +422,7 @@ async def _give_up(screen: Workbench, kept: int | None) -> None:
 
 ACTIONS: dict[str, Action] = {
     "edit.start": functools.partial(start, field="name"),
-    **{f"edit.{name}": functools.partial(start, field=name) for name in EDITABLE},
+    **{f"edit.{field.name}": functools.partial(start, field=field.name) for field in PLAIN},
     "edit.save": press_save,
     "edit.leave": press_leave,
 }

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import TextArea
 
 from coexplorer.errors import EditConflict
-from coexplorer.fields import FIELD_BY_NAME, FieldKind, Value
+from coexplorer.fields import FieldKind, Value, field_named, tell_fields
 from coexplorer.text import clean, clean_lines, fit, width
 from coexplorer.tui.columns import Line, Role, cut_middle, wrap
 from coexplorer.tui.commands import Command, Scope
@@ -138,9 +138,9 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
                 ),
             )
         value = self._chosen[name]
-        if value == getattr(self._conflict.theirs, name):
+        if value == field_named(name).value_of(self._conflict.theirs):
             return ((f"{name}: theirs", Role.GOOD),)
-        if value == getattr(self._conflict.mine, name):
+        if value == field_named(name).value_of(self._conflict.mine):
             return ((f"{name}: mine", Role.GOOD),)
         return ((f"{name}: {clean(show_value(value))}", Role.GOOD),)
 
@@ -159,11 +159,11 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
 
     def do_conflict_theirs(self) -> None:
         """Take theirs."""
-        self._choose(getattr(self._conflict.theirs, self._field))
+        self._choose(field_named(self._field).value_of(self._conflict.theirs))
 
     def do_conflict_mine(self) -> None:
         """Take mine."""
-        self._choose(getattr(self._conflict.mine, self._field))
+        self._choose(field_named(self._field).value_of(self._conflict.mine))
 
     async def do_conflict_edit(self) -> None:
         """Write a third version, starting from mine."""
@@ -171,10 +171,12 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         from coexplorer.tui.widgets.fields import DescriptionArea  # noqa: PLC0415  seldom needed
 
         await self._drop_editor()
-        value = self._chosen.get(self._field, getattr(self._conflict.mine, self._field))
+        value = self._chosen.get(
+            self._field, field_named(self._field).value_of(self._conflict.mine)
+        )
         # What was written and left is there again.
         text = self._written.get(self._field, show_value(value))
-        kind = FIELD_BY_NAME[self._field].kind
+        kind = field_named(self._field).kind
         if kind is FieldKind.TEXT:
             self._editor = area = DescriptionArea(text, compact=True)
             area.move_cursor(area.document.end)
@@ -221,12 +223,12 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         self._note_typed()
         await self._drop_editor()
         name = self._field
-        mine = self._chosen.get(name, getattr(self._conflict.mine, name))
+        mine = self._chosen.get(name, field_named(name).value_of(self._conflict.mine))
         self._choose(self.written.get(name, mine))
 
     @staticmethod
     def _read(name: str, text: str) -> Value:
-        kind = FIELD_BY_NAME[name].kind
+        kind = field_named(name).kind
         if kind is FieldKind.SET:
             return parse_tags(text)
         return text if kind is FieldKind.TEXT else text.strip()
@@ -253,7 +255,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
             return
         missing = [name for name in self._conflict.fields if name not in self._chosen]
         if missing:
-            self.say(f"choose for the {' and '.join(missing)} first", severity="warning")
+            self.say(f"choose for the {tell_fields(missing)} first", severity="warning")
         else:
             self.dismiss(self._chosen)
 
@@ -267,15 +269,16 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
 
 def show_value(value: Value) -> str:
     """Return a field's value as it is edited."""
-    return format_tags(value) if isinstance(value, tuple) else value or ""
+    return format_tags(value) if isinstance(value, tuple) else str(value or "")
 
 
 def build_versions(conflict: EditConflict, field: str, cells: int) -> list[Line]:
     """Return the three versions of a field, beside each other where there is room."""
+    row = field_named(field)
     versions = [
-        ("before", getattr(conflict.base, field), Role.DIM),
-        ("theirs", getattr(conflict.theirs, field), Role.WARN),
-        ("mine", getattr(conflict.mine, field), Role.ACCENT),
+        ("before", row.value_of(conflict.base), Role.DIM),
+        ("theirs", row.value_of(conflict.theirs), Role.WARN),
+        ("mine", row.value_of(conflict.mine), Role.ACCENT),
     ]
     if cells < BESIDE_CELLS:
         lines: list[Line] = []

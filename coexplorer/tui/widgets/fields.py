@@ -13,9 +13,8 @@ from textual.css.query import NoMatches
 from textual.widgets import TextArea
 
 from coexplorer.fields import (
-    EDITABLE,
     FIELD_BY_NAME,
-    FIELDS,
+    PLAIN,
     EditableField,
     FieldKind,
     Fields,
@@ -126,12 +125,12 @@ class FieldsEditor(Vertical):
             field.name: format_tags(field.set_of(fields))
             if field.kind is FieldKind.SET
             else field.text_of(fields)
-            for field in FIELDS
+            for field in PLAIN
         }
 
     def compose(self) -> ComposeResult:
         """Lay the fields out as the details show them."""
-        for field in FIELDS:
+        for field in PLAIN:
             with Horizontal():
                 label = Lines()
                 label.add_class("label")
@@ -189,7 +188,7 @@ class FieldsEditor(Vertical):
     def at(self) -> str:
         """The field that has the cursor, or had it last."""
         focused = self.screen.focused if self.is_attached else None
-        for name in EDITABLE:
+        for name in self._shown:
             if focused is not None and focused.id == f"field-{name}":
                 self._first = name
         return self._first
@@ -197,8 +196,8 @@ class FieldsEditor(Vertical):
     @property
     def mine(self) -> Fields:
         """The fields as they are now; what was not touched is as it was."""
-        text = {name: self._text(name) for name in EDITABLE}
-        touched = {name for name in EDITABLE if text[name] != self._shown[name]}
+        text = {name: self._text(name) for name in self._shown}
+        touched = {name for name in self._shown if text[name] != self._shown[name]}
         return replace_values(self._start, {name: _read(name, text[name]) for name in touched})
 
     @property
