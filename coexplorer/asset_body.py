@@ -10,9 +10,11 @@ import msgspec
 from coexplorer.assets import read_text
 from coexplorer.fields import (
     FIELDS,
+    MAPS,
     Editable,
     EditableField,
     FieldKind,
+    Fields,
     Map,
     is_same_json,
     same_value,
@@ -100,6 +102,18 @@ def _weave(members: Sequence[str], odd: Sequence[object]) -> list[object]:
         else:
             spelled.setdefault(text, item)
     return [*(spelled.get(each, each) for each in members), *unread]
+
+
+def find_stayed(now: Asset, before: Fields, wanted: Fields) -> list[tuple[str, str]]:
+    """Return keys of maps that were left out to take them away, and are there as before."""
+    return [
+        (field.key, key)
+        for field in MAPS
+        for key, value in field.map_of(before).items()
+        if key not in field.map_of(wanted)
+        and value is not None
+        and is_same_json(value, field.map_of(now).get(key))
+    ]
 
 
 def _spell_map(wanted: Map, seen: Asset, field: EditableField) -> dict[str, object]:

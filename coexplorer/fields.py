@@ -43,6 +43,10 @@ class Editable(msgspec.Struct, frozen=True):
     mount: str | None = None
     metadata: Map | None = None
 
+    def __hash__(self) -> int:
+        """Hash what is nearly always enough to tell two apart: a map has no hash."""
+        return hash((self.name, self.description, self.tags))
+
 
 class Fields(Editable, frozen=True):
     """The editable fields alone: what an edit starts from, and what it should lead to."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import msgspec
 
-from coexplorer.fields import Editable, EditableField, FieldKind
+from coexplorer.errors import InvalidField
+from coexplorer.fields import Editable, EditableField, FieldKind, is_same_json
 from coexplorer.lenient_json import decode_json, encode_json
 from coexplorer.models import MetadataField
 
@@ -57,6 +58,27 @@ class MetadataSchema(msgspec.Struct, frozen=True):
         """Return the field of a key; None: there is none."""
         return next((field for field in self.fields if field.name == key), None)
 
+    def require(self, key: str) -> MetadataField:
+        """Return the field of a key.
+
+        Raises:
+            InvalidField: There is none.
+        """
+        field = self.find(key)
+        if field is None:
+            raise self.build_no_such(key)
+        return field
+
+    def build_no_such(self, key: str) -> InvalidField:
+        """Return the mistake of who names a key that is not in the schema."""
+        like = self.find_like(key)
+        meant = f"; did you mean {' or '.join(map(repr, like))}?" if like else ""
+        error = InvalidField(
+            f"metadata.{key}", f"there is no such key in the custom metadata{meant}"
+        )
+        error.hint = "coexplorer metadata lists the keys, and what each takes"
+        return error
+
     def find_like(self, key: str) -> tuple[str, ...]:
         """Return keys that could be meant by one that does not exist, the likeliest first."""
         names = {field.name.casefold(): field.name for field in self.fields}
@@ -66,6 +88,19 @@ class MetadataSchema(msgspec.Struct, frozen=True):
 
 UNKNOWN: Final = MetadataSchema(known=False)
 """The schema of a deployment that could not be asked."""
+
+
+def encode_schema(schema: MetadataSchema) -> str:
+    """Return a schema as the catalog keeps it."""
+    return msgspec.json.encode(schema).decode()
+
+
+def decode_schema(text: str) -> MetadataSchema | None:
+    """Return a schema that the catalog kept; None: it can't be read."""
+    try:
+        return msgspec.json.decode(text, type=MetadataSchema)
+    except msgspec.MsgspecError:
+        return None
 
 
 def describe_field(field: MetadataField) -> str:
@@ -241,6 +276,52 @@ def read_value(field: MetadataField | None, text: str, before: object = None) ->
     return read_items(field, split_items(text))
 
 
+def write_value(field: MetadataField | None, value: object) -> str:
+    """Return a value on one line, so that `read_written` reads it back exactly, whatever it is.
+
+    As it is shown, with its units, wherever that is enough; otherwise ``=`` and its JSON.
+    """
+    text = show_value(field, value, units=True)
+    try:
+        is_enough = (
+            bool(text)
+            and text.isprintable()
+            and text == text.strip()
+            and not text.startswith("=")
+            and is_same_json(read_value(field, text), value)
+        )
+    except MetadataMistake:
+        is_enough = False
+    return text if is_enough else f"={encode_json(value).decode()}"
+
+
+def read_written(
+    field: MetadataField | None, text: str, before: object = None, *, strict: bool = True
+) -> object:
+    """Read a line that `write_value` wrote, or that somebody wrote in its place.
+
+    Args:
+        field: The key's field; None: the schema does not say.
+        text: The line.
+        before: The value that is there; None: none.
+        strict: Refuse a value, new in this line, that does not fit its field.
+
+    Raises:
+        MetadataMistake: Says what is wrong, and what is allowed.
+    """
+    if before is not None and text == write_value(field, before):
+        return before
+    if not text.startswith("="):
+        return read_value(field, text, before)
+    try:
+        value = cast("object", msgspec.json.decode(text[1:].encode()))
+    except (msgspec.MsgspecError, UnicodeError):
+        raise MetadataMistake(f"has no JSON behind the = sign: {text[:40]}") from None
+    if strict and field is not None and (mistake := find_mistake(field, value)):
+        raise MetadataMistake(mistake)
+    return value
+
+
 def read_items(field: MetadataField, texts: Iterable[str]) -> object:
     """Read several values of one field, each in a text of its own.
 
@@ -251,6 +332,17 @@ def read_items(field: MetadataField, texts: Iterable[str]) -> object:
     if len(values) > 1 and not field.multiple:
         raise MetadataMistake("takes one value only")
     return values if field.multiple else values[0]
+
+
+def read_texts(field: MetadataField | None, texts: Sequence[str], before: object = None) -> object:
+    """Read what was typed for a key: one text, or a text for each of several values.
+
+    Raises:
+        MetadataMistake: Says what is wrong, and what is allowed.
+    """
+    if len(texts) == 1:
+        return read_value(field, texts[0], before)
+    return list(texts) if field is None else read_items(field, texts)
 
 
 def split_items(text: str) -> list[str]:

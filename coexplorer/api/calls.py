@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
 from urllib.parse import quote
@@ -140,6 +141,7 @@ def build_update(
     fields: Fields,
     before: Fields | None = None,
     seen: Asset | None = None,
+    cleared: Sequence[tuple[str, str]] = (),
 ) -> Call:
     """Build a PUT of all fields that the asset has, so that every platform does the same thing.
 
@@ -148,11 +150,15 @@ def build_update(
         fields: As they should be.
         before: What the platform had; None: what is only sent where it is changed is not sent.
         seen: What the platform has: what is odd in it goes back as it came.
+        cleared: Keys of maps, each with the map's, to send as null.
     """
     body = encode_fields(fields) if seen is None else encode_changed(fields, seen)
     for field in FIELDS:
         if field.only_changed and (before is None or same_value(fields, before, field.name)):
             body.pop(field.key, None)
+    for of, key in cleared:
+        held = body.get(of)
+        body[of] = {**(held if isinstance(held, dict) else {}), key: None}
     return Call(
         "PUT",
         asset_path(asset_id),

@@ -27,7 +27,7 @@ from coexplorer.api.storage import Storage
 from coexplorer.api.transport import Judge, Look, OnWait, Seen, T, Transport
 from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
-from coexplorer.asset_body import find_odd
+from coexplorer.asset_body import find_odd, find_stayed
 from coexplorer.errors import ApiError, Conflict
 from coexplorer.fields import Fields
 from coexplorer.models import (
@@ -265,7 +265,7 @@ class Client:
                 after the change may have arrived.
             ApiError: With `outcome_unknown`: it could not be read either.
         """
-        call = calls.build_update(asset_id, fields, before, seen)
+        build = partial(calls.build_update, asset_id, fields, before, seen)
         read = wire.read_asset_of(asset_id)
         deadline = self._transport.start_clock()
 
@@ -283,7 +283,14 @@ class Client:
         read_again = partial(self._get, asset_id, deadline)
         look = self._build_look(asset_id, judge, read_at)
         try:
-            return await self._send_until_known(call, read, look, read_again, deadline)
+            reply = await self._send_until_known(build(), read, look, read_again, deadline)
+            stayed = find_stayed(reply, before, fields)
+            # A platform that merges what is sent into what is there takes null for nothing.
+            return (
+                await self._send_until_known(build(stayed), read, look, read_again, deadline)
+                if stayed
+                else reply
+            )
         except _Arrived as arrived:
             return arrived.asset
 

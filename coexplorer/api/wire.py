@@ -312,8 +312,10 @@ def _metadata_field(item: dict[str, object]) -> MetadataField:
 def _limit(value: object) -> int | float | None:
     """Read one end of a range; a number may come as text."""
     if isinstance(value, str):
-        return parse_number(value)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        value = parse_number(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return int(value) if float(value).is_integer() else value
 
 
 def _allowed_value(kind: str, value: str | float) -> str | int | float:

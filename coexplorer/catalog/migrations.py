@@ -347,6 +347,15 @@ def _split(script: str) -> list[str]:
     return statements
 
 
+def _keep_schema(connection: sqlite3.Connection) -> None:
+    """Keep the deployment's schema of custom metadata: one row, once it is known."""
+    connection.execute(
+        "CREATE TABLE metadata_schema (one INTEGER PRIMARY KEY CHECK (one = 1),"
+        " schema TEXT NOT NULL,"  # JSON of `metadata.MetadataSchema`
+        " read_at REAL NOT NULL)"  # epoch seconds
+    )
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("create the catalog", _create),
     ("note the letters of each asset", _note_letters),
@@ -355,6 +364,7 @@ MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("forget what has no usable id", _forget_bad_ids),
     ("keep once what many assets share", _keep_once),
     ("keep no text twice", _make_lean),
+    ("keep the schema of custom metadata", _keep_schema),
 )
 """Each takes the file from the version of its index to the next, inside one transaction."""
 

@@ -398,6 +398,19 @@ class Catalog:
                 gaps=gaps,
             )
 
+    def metadata_schema(self) -> tuple[str, float] | None:
+        """Return the schema of custom metadata as it was noted, and when; None: it never was."""
+        with self._connections.reading() as connection:
+            row = connection.execute("SELECT schema, read_at FROM metadata_schema").fetchone()
+        return row and (row[0], row[1])
+
+    def note_metadata_schema(self, schema: str, now: float) -> None:
+        """Keep the schema of custom metadata, as JSON."""
+        with self._connections.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO metadata_schema VALUES (1, ?, ?)", (schema, now)
+            )
+
     def note_refresh(self, now: float, *, cut: bool = False, left_out: int = 0) -> None:
         """Note that the newest pages were looked at; see `sweeps.note_refresh`."""
         with self._connections.writing() as connection:

@@ -139,6 +139,33 @@ def _complete_metadata(ctx: click.Context, incomplete: str) -> Items:
     return [_item(before + format_term(term), help=told) for term, told in terms]
 
 
+def complete_metadata(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete ``KEY=VALUE``: a key of the schema, then a value that it allows."""
+    from coexplorer.library.glimpse import find_allowed, find_schema_keys
+
+    settings = _find_settings(ctx)
+    if settings is None:
+        return []
+    key, equals, typed = incomplete.partition("=")
+    if not equals:
+        found = find_schema_keys(settings.catalog_path, key)
+        return [_item(f"{each.text}=", help=each.help) for each in found]
+    before, comma, last = typed.rpartition(",")
+    rest = last.lstrip()
+    begin = f"{key}={before}{comma}{last[: len(last) - len(rest)]}"
+    return [_item(f"{begin}{each.text}") for each in find_allowed(settings.catalog_path, key, rest)]
+
+
+def complete_metadata_keys(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> Items:
+    """Complete a key of the custom metadata."""
+    from coexplorer.library.glimpse import find_schema_keys
+
+    settings = _find_settings(ctx)
+    return [] if settings is None else _items(find_schema_keys(settings.catalog_path, incomplete))
+
+
 def complete_assets(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete names and ids of assets."""
     from coexplorer.library.glimpse import find_assets

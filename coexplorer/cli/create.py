@@ -16,6 +16,7 @@ from coexplorer.cli import exits
 from coexplorer.cli.completion import complete_tags
 from coexplorer.cli.deadline import Deadline, timeout_option
 from coexplorer.cli.format import plural
+from coexplorer.cli.metadata import meta_option, read_meta
 from coexplorer.cli.narration import Progress, ask_secret, warn, warn_once
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.plans import leave
@@ -64,6 +65,7 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--bucket", required=True, help="The S3 bucket that holds the files.")
 @click.option("--prefix", help="Folder in the bucket (default: the whole bucket).")
 @_field_options
+@meta_option
 @click.option("--keep-on-external-storage", is_flag=True, help="Leave the files in the bucket.")
 @click.option("--index-data/--no-index-data", default=True, help="Index the files, or don't.")
 @click.option("--public", is_flag=True, help="The bucket is public: no keys are needed.")
@@ -85,6 +87,7 @@ def create_command(
     name: str,
     bucket: str,
     prefix: str | None,
+    meta: tuple[str, ...],
     keep_on_external_storage: bool,
     index_data: bool,
     public: bool,
@@ -115,8 +118,11 @@ def create_command(
         ),
     )
 
+    given = read_meta(meta)
+
     async def work(library: Library) -> Record:
-        return await library.changes.create(new)
+        metadata = await library.changes.read_metadata(given) if given else None
+        return await library.changes.create(msgspec.structs.replace(new, metadata=metadata))
 
     if deadline is not None:
         deadline.doing = "no word of the new asset (coexplorer log tells what becomes of it)"

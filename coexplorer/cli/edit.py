@@ -1,4 +1,4 @@
-"""``edit``: names, descriptions, tags and mount folders, by options or in an editor."""
+"""``edit``: names, descriptions, tags, metadata, mount folders, by options or in an editor."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from coexplorer.cli.editor import EditedText
 from coexplorer.cli.exits import code_of
 from coexplorer.cli.format import moment_text, plural
 from coexplorer.cli.given import MayStandAlone
+from coexplorer.cli.metadata import meta_option, read_meta, unset_meta_option
 from coexplorer.cli.narration import NobodyToAskError, confirm, note, report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line
 from coexplorer.cli.plans import carry_out, plan_options
@@ -86,6 +87,8 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
     shell_complete=complete_tags,
     help="Remove a tag.",
 )
+@meta_option
+@unset_meta_option
 @click.option("--editor", is_flag=True, help="Edit all of them as one text in $EDITOR.")
 @click.option(
     "--resume",
@@ -107,6 +110,8 @@ def edit_command(
     *,
     added: tuple[str, ...],
     removed: tuple[str, ...],
+    meta: tuple[str, ...],
+    unset_meta: tuple[str, ...],
     editor: bool,
     resume: str | None,
     dry_run: bool,
@@ -117,9 +122,9 @@ def edit_command(
 ) -> None:
     """Change assets: by options, or in $EDITOR if you give none.
 
-    Changes that others made meanwhile are merged: tags as sets, other fields one by one. If you
-    both changed the same field, nothing is overwritten, and your text is kept: see log. What you
-    typed and did not send is kept, too, until nobody has touched it for 90 days.
+    Changes that others made meanwhile are merged: tags as sets, metadata key by key, other fields
+    one by one. If you both changed the same field, nothing is overwritten, and your text is kept:
+    see log. What you typed and did not send is kept, too, until nobody has touched it for 90 days.
     """
     from coexplorer.library.plans import Change
 
@@ -129,6 +134,7 @@ def edit_command(
         values=read_values(values),
         add_tags=added,
         remove_tags=removed,
+        metadata=read_meta(meta, unset_meta),
     )
     if editor and change.title:
         raise click.UsageError("give either --editor or the changes, not both")

@@ -28,6 +28,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer edit 6b2be3dc --name 'Allen CCF 2022' --add-tag atlas", "change one"),
         ("coexplorer edit --query 'tag:raw -tag:keep' --add-tag old --dry-run", "see the plan"),
         ("coexplorer edit --query tag:draft --editor", "change many in your editor"),
+        ("coexplorer edit 6b2be3dc --meta 'subject id=655019' --unset-meta age", "metadata"),
+    ),
+    "metadata": (
+        ("coexplorer metadata", "what assets of your platform can have"),
+        ("coexplorer metadata species -o json", "all about one key, for a script"),
     ),
     "archive": (
         ("coexplorer archive --query 'used:<1y -tag:keep' --dry-run", "see what would go"),

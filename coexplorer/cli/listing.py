@@ -31,9 +31,18 @@ from coexplorer.cli.output import (
     print_table,
     raw_option,
     read_columns,
+    show_columns,
     tell_value,
 )
-from coexplorer.cli.schema import ASSET, LIGHT, Values, asset_values, record_values, row_values
+from coexplorer.cli.schema import (
+    ASSET,
+    LIGHT,
+    OF_METADATA,
+    Holds,
+    Values,
+    asset_values,
+    row_values,
+)
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import COUNT, NUMBER
@@ -126,7 +135,7 @@ _RECORDS_AT_ONCE = 1000
     "--columns",
     metavar="A,B,…",
     shell_complete=complete_names(ASSET.names),
-    help=f"Show only these columns, in any format: {', '.join(ASSET.names)}.",
+    help=f"Show only these columns, in any format: {', '.join(ASSET.names)}, metadata.KEY.",
 )
 @click.option("--refresh", is_flag=True, help="First reread all assets, to see edits by others.")
 @click.option("--offline", is_flag=True, help="Answer from the local catalog, without the network.")
@@ -259,9 +268,10 @@ async def _list(
             async for records in _iter_records(library, ids):
                 raw_writer.write(map(encode_record, records))
         return
+    schema = await library.assets.metadata_schema()
     with RowWriter(ASSET, style, answer.columns) as writer:
         async for records in _iter_records(library, ids):
-            writer.write(map(record_values, records))
+            writer.write(show_columns(each, answer.columns, schema, style) for each in records)
 
 
 async def _iter_records(
@@ -284,7 +294,10 @@ async def _print_table(library: Library | Known, rows: list[Row], chosen: tuple[
     details: dict[str, Values] = {}
     if not _COLUMNS.keys() | LIGHT >= {*names}:
         records = await library.assets.records([row.id for row in rows])
-        details = {record.asset.id: record_values(record) for record in records}
+        schema = await library.assets.metadata_schema()
+        details = {
+            each.asset.id: show_columns(each, names, schema, Format.TABLE) for each in records
+        }
     short = len({row.id[:_SHORT_ID] for row in rows}) == len(rows)
     tellers = [_find_teller(name, details, short_id=short) for name in names]
     cells = [[tell(row) for tell in tellers] for row in rows]
@@ -316,6 +329,8 @@ def _find_teller(name: str, details: dict[str, Values], *, short_id: bool) -> Ca
         return (lambda row: row.id[:_SHORT_ID]) if short_id else (lambda row: row.id)
     if name in _CELLS:
         return _CELLS[name]
+    if name.startswith(OF_METADATA):
+        return lambda row: tell_value(details.get(row.id, {}).get(name), Holds.TEXT)
     key = ASSET.find_key(name)
     if key is None:
         raise AssertionError

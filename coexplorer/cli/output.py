@@ -21,11 +21,21 @@ import msgspec
 
 from coexplorer.cli.completion import complete_names
 from coexplorer.cli.format import size_text
-from coexplorer.cli.schema import Holds, RowKind, Values, encode
+from coexplorer.cli.schema import (
+    ASSET,
+    OF_METADATA,
+    Holds,
+    RowKind,
+    Values,
+    encode,
+    metadata_values,
+    record_values,
+)
 from coexplorer.cli.screen import terminal_width
 from coexplorer.cli.spelling import spell
 from coexplorer.cli.table import Column, render_table
 from coexplorer.cli.values import OneOf
+from coexplorer.metadata import MetadataSchema
 from coexplorer.models import Asset, Membership, Record
 from coexplorer.text import clean, guess_word
 
@@ -176,7 +186,11 @@ def read_columns(
     names = {**{name: name for name in kind.names}, **(more or {})}
     chosen: dict[str, None] = {}
     for each in text.split(","):
-        name = each.strip().lower()
+        name = each.strip()
+        if kind is ASSET and name.startswith(OF_METADATA) and name != OF_METADATA:
+            chosen[name] = None
+            continue
+        name = name.lower()
         if not name:
             continue
         if name not in names:
@@ -188,6 +202,14 @@ def read_columns(
     if not chosen:
         raise click.UsageError(f"--columns: expected some of {', '.join(names)}")
     return tuple(chosen)
+
+
+def show_columns(
+    record: Record, columns: Sequence[str], schema: MetadataSchema, style: Format
+) -> Values:
+    """Return an asset with the columns ``metadata.KEY`` that are asked for."""
+    whole = style in {Format.JSON, Format.JSON_LINES}
+    return record_values(record) | metadata_values(record, columns, schema, whole=whole)
 
 
 def print_rows(
@@ -260,6 +282,8 @@ def print_object(kind: RowKind, values: Values, style: Format) -> None:
 
 def build_column(kind: RowKind, name: str) -> Column:
     """Return the table's column of a key."""
+    if name.startswith(OF_METADATA):
+        return Column(clean(name.removeprefix(OF_METADATA)).upper(), flexible=True)
     key = kind.find_key(name)
     if key is None:
         raise AssertionError

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from coexplorer.library.entries import Entry
     from coexplorer.library.plans import PlanItem
     from coexplorer.library.results import EditResult, SyncReport
+    from coexplorer.metadata import MetadataSchema
     from coexplorer.models import (
         Asset,
         AssetId,
         Duplicates,
         FileEntry,
         Membership,
+        MetadataField,
         Record,
         Relative,
         Row,
@@ -157,6 +159,23 @@ ASSET = RowKind(
         Key("metadata", Holds.OBJECT, "Custom metadata, as the platform has it.", detail=True),
     ),
     id_key="id",
+)
+
+METADATA_FIELD = RowKind(
+    "metadata key",
+    ("metadata",),
+    (
+        Key("key", Holds.TEXT, "Its name."),
+        Key("type", Holds.TEXT, "`string`, `number` or `date`."),
+        Key("takes", Holds.TEXT, "What it takes, in words."),
+        Key("allowed", Holds.TEXTS, "The only values that it takes; none: any."),
+        Key("minimum", Holds.TEXT, "The lowest value.", nullable=True),
+        Key("maximum", Holds.TEXT, "The highest value.", nullable=True),
+        Key("units", Holds.TEXT, "What its numbers count.", nullable=True),
+        Key("category", Holds.TEXT, "Its heading on the platform's page.", nullable=True),
+        Key("multiple", Holds.FLAG, "Whether it takes several values."),
+        Key("required", Holds.FLAG, "Whether assets must have it."),
+    ),
 )
 
 FILE = RowKind(
@@ -416,6 +435,7 @@ FINDING = RowKind(
 
 KINDS = (
     ASSET,
+    METADATA_FIELD,
     FILE,
     TAG,
     PLAN,
@@ -513,6 +533,53 @@ def asset_values(asset: Asset, membership: Membership | None = None) -> Values:
         "contains": asset.contained,
         "metadata": asset.custom_metadata,
     }
+
+
+def metadata_field_values(field: MetadataField) -> Values:
+    """Return a key of the deployment's custom metadata."""
+    from coexplorer.metadata import allowed_texts, describe_field, show_value
+
+    low, high = (
+        None if limit is None else show_value(field, limit)
+        for limit in (field.minimum, field.maximum)
+    )
+    return {
+        "key": field.name,
+        "type": field.type,
+        "takes": describe_field(field),
+        "allowed": allowed_texts(field),
+        "minimum": low,
+        "maximum": high,
+        "units": field.units or None,
+        "category": field.category or None,
+        "multiple": field.multiple,
+        "required": field.required,
+    }
+
+
+def metadata_values(
+    record: Record, names: Sequence[str], schema: MetadataSchema, *, whole: bool
+) -> Values:
+    """Return the columns ``metadata.KEY`` of an asset.
+
+    Args:
+        record: The asset.
+        names: Columns; others are left out.
+        schema: Says how values are shown.
+        whole: Values as the platform has them; otherwise as people read them.
+    """
+    from coexplorer.metadata import show_value
+
+    held = record.asset.metadata or {}
+    found = {name: name.removeprefix(OF_METADATA) for name in names if name.startswith(OF_METADATA)}
+    return {
+        name: held.get(key) if whole or key not in held else show_value(schema.find(key), held[key])
+        for name, key in found.items()
+    }
+
+
+OF_METADATA = "metadata."
+"""A column whose name begins so shows one key of the custom metadata."""
 
 
 def record_values(record: Record) -> Values:

@@ -21,8 +21,9 @@ from coexplorer.cli.output import (
     print_json,
     print_rows,
     raw_option,
+    show_columns,
 )
-from coexplorer.cli.schema import ASSET, record_values
+from coexplorer.cli.schema import ASSET
 from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import (
@@ -33,11 +34,13 @@ from coexplorer.cli.targets import (
 from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ApiError
 from coexplorer.fields import FIELDS, FieldKind
+from coexplorer.metadata import show_value
 from coexplorer.sharing import Sharing, list_members, name_group, title_of
 from coexplorer.text import clean, clean_lines
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
+    from coexplorer.metadata import MetadataSchema
     from coexplorer.models import Asset, AssetId, Membership, Record
 
 _LABEL = 14
@@ -75,26 +78,30 @@ def show_command(
     for_people = style is Format.TABLE and not (raw or columns)
     shared: dict[AssetId, Sharing] = {}
 
-    async def work(library: Library) -> list[Record]:
+    async def work(library: Library) -> tuple[list[Record], MetadataSchema]:
         if offline:
             await load_offline(library)
         ids = await find_targets(library, targets, guess=True, fresh=not offline)
         if for_people and not offline and len(ids) <= _MOST_SHARED:
             shared.update(await _read_sharing(library, ids))
-        return await library.assets.records(ids)
+        records = await library.assets.records(ids)
+        asks = not offline and any(each.asset.metadata for each in records)
+        schemas = library.platform if asks else library.assets
+        return records, await schemas.metadata_schema()
 
-    records = invocation.run(work, offline=offline)
+    records, schema = invocation.run(work, offline=offline)
     if raw:
         print_json(map(encode_record, records), style)
         return
     if style is not Format.TABLE or columns:
-        print_rows(ASSET, map(record_values, records), style, columns)
+        rows = (show_columns(record, columns, schema, style) for record in records)
+        print_rows(ASSET, rows, style, columns)
         return
     for index, record in enumerate(records):
         if index:
             click.echo()
         known = shared.get(record.asset.id)
-        for line in describe_record(record, columns=paper_width(), sharing=known):
+        for line in describe_record(record, schema, columns=paper_width(), sharing=known):
             click.echo(line)
 
 
@@ -109,13 +116,18 @@ async def _read_sharing(library: Library, ids: list[AssetId]) -> dict[AssetId, S
 
 
 def describe_record(
-    record: Record, *, columns: int | None = None, sharing: Sharing | None = None
+    record: Record,
+    schema: MetadataSchema | None = None,
+    *,
+    columns: int | None = None,
+    sharing: Sharing | None = None,
 ) -> list[str]:
     """Return all that is known of an asset as lines for people, cleaned (pure).
 
     Args:
         record: The asset.
         sharing: Who can see it; None: not known.
+        schema: Says how custom metadata are shown; None: nobody knows.
         columns: Break values between words to fit so many; None: leave each in its line.
     """
     asset = record.asset
@@ -126,13 +138,12 @@ def describe_record(
     for label, known in pairs:
         if known:
             lines += _describe_value(label, clean(known), columns)
-    for label, values in (
-        ("metadata", asset.custom_metadata),
-        ("other", _name_others(asset)),
-    ):
-        for key, value in values.items():
-            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            lines += _describe_value(label, f"{clean(key)}: {clean(shown)}", columns)
+    for key, value in (asset.metadata or {}).items():
+        shown = show_value(schema.find(key) if schema else None, value, units=True)
+        lines += _describe_value("metadata", f"{clean(key)}: {clean(shown)}", columns)
+    for key, value in _name_others(asset).items():
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        lines += _describe_value("other", f"{clean(key)}: {clean(shown)}", columns)
     for field in FIELDS:
         if field.kind is FieldKind.TEXT and (text := field.text_of(asset)):
             lines.append("")

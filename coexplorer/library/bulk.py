@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
+from functools import partial
 
 import anyio
 import msgspec
@@ -14,7 +15,7 @@ from coexplorer.errors import (
     JournalError,
     Refused,
 )
-from coexplorer.fields import changed_fields
+from coexplorer.fields import changed_fields, tell_fields
 from coexplorer.library.batch_reports import (
     BatchReports,
     group_by_asset,
@@ -28,6 +29,13 @@ from coexplorer.library.edit import Editor
 from coexplorer.library.entries import Action, Entry, EntryDraft, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.judge import allow_unfit
+from coexplorer.library.metadata import (
+    NO_SCHEMA,
+    ensure_schema,
+    judge_metadata,
+    known_schema,
+    touches_metadata,
+)
 from coexplorer.library.plans import Change, Plan, PlanItem, build_plan, keep_fit, leave_out_done
 from coexplorer.library.reading import search_time
 from coexplorer.library.refusals import concerns_all
@@ -36,6 +44,7 @@ from coexplorer.library.selection import Fit, fit_query
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.share_plans import SharePlanner
 from coexplorer.library.validate import check_fields, tidy_fields
+from coexplorer.metadata import MetadataSchema
 from coexplorer.models import AssetId, Record
 from coexplorer.query import Query, parse_query
 from coexplorer.written import use_line_feeds
@@ -86,7 +95,10 @@ class Bulk:
             return await planner.plan(records, change.sharing, fits or {}, heard, look=look)
         is_current = await self._judge_age(change)
         # In a thread: with thousands of assets a front end would stand still for as long.
-        return await self._context.read(build_plan, records, change, fits, is_current)
+        build = partial(build_plan, records, change, fits, is_current)
+        if not change.metadata:
+            return await self._context.read(build)
+        return await judge_metadata(self._context, lambda schema: build(schema=schema))
 
     async def _judge_age(self, change: Change) -> Callable[[Record], bool]:
         """Return what tells if a record is young enough to say that a change is not needed."""
@@ -102,23 +114,35 @@ class Bulk:
         """See `Changes.document`."""
         records = await self._load(target)
         fields = [(record.asset.id, record.asset.fields) for record in records]
-        return await self._context.read(build_document, fields)
+        schema = await ensure_schema(self._context)
+        return await self._context.read(build_document, fields, schema)
 
-    def plan_document(
+    async def plan_document(
         self, before: str, after: str, fits: Mapping[AssetId, Fit] | None = None
     ) -> Plan:
         """See `Changes.plan_document`."""
-        fits = fits or {}
+        plan = await judge_metadata(
+            self._context, partial(self._plan_edits, before, after, fits or {}), warn=False
+        )
+        names = [name for each in plan.items for name in changed_fields(each.base, each.mine)]
+        if touches_metadata(names) and not (await known_schema(self._context)).known:
+            self._context.tell(NO_SCHEMA)
+        return plan
+
+    @staticmethod
+    def _plan_edits(
+        before: str, after: str, fits: Mapping[AssetId, Fit], schema: MetadataSchema
+    ) -> Plan:
         items = []
-        for edit in find_edits(before, use_line_feeds(after, before=before)):
+        for edit in find_edits(before, use_line_feeds(after, before=before), schema):
             mine = tidy_fields(edit.mine, edit.base)
             changed = changed_fields(edit.base, mine)
             if not changed:
                 continue  # of what was only shown nothing is asked
             try:
-                check_fields(mine, only=changed, known=(edit.base,))
+                check_fields(mine, only=changed, known=(edit.base,), schema=schema)
             except InvalidField as error:
-                message = error.message.removeprefix(f"{error.field}: ")
+                message = error.message.removeprefix(f"{tell_fields([error.field])}: ")
                 raise InvalidField(error.field, f"{message} (asset {edit.asset_id})") from error
             item = PlanItem(
                 edit.asset_id,

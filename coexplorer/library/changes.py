@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from coexplorer.errors import CoexplorerError
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, Map
 from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.bulk import Bulk, Stopping, never
 from coexplorer.library.context import Context
@@ -18,7 +18,8 @@ from coexplorer.library.edit import Editor, Heard
 from coexplorer.library.entries import Entry, Purpose
 from coexplorer.library.history import History
 from coexplorer.library.log import Log
-from coexplorer.library.plans import Change, Plan
+from coexplorer.library.metadata import judge_metadata, known_schema
+from coexplorer.library.plans import Change, Plan, change_fields, show_by
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, ReadyProgress
 from coexplorer.library.selection import Fit
 from coexplorer.models import Asset, AssetId, NewAsset, Record
@@ -144,6 +145,21 @@ class Changes:
         """
         return await self._creator.create(new)
 
+    async def read_metadata(self, typed: Mapping[str, Sequence[str] | None]) -> Map:
+        """Return custom metadata of a new asset, as the deployment's schema types them.
+
+        Args:
+            typed: By the key, the values that were typed; None: no such key.
+
+        Raises:
+            InvalidField: A value is not what the schema allows; names what is.
+        """
+        change = Change(metadata=typed)
+        fields = await judge_metadata(
+            self._context, lambda schema: change_fields(Fields(""), change, schema)
+        )
+        return fields.metadata or {}
+
     async def wait_ready(
         self, asset_id: AssetId, *, progress: Callable[[ReadyProgress], None] | None = None
     ) -> Record:
@@ -183,7 +199,8 @@ class Changes:
             InvalidField: The change has a value that must not be sent.
             Refused: The change has nothing to do, or several kinds of change.
         """
-        return await self._bulk.plan(target, change, fits, heard, look=look)
+        plan = await self._bulk.plan(target, change, fits, heard, look=look)
+        return await self._show_typed(plan)
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:
         """Write the matched assets as one text document for an editor.
@@ -207,8 +224,8 @@ class Changes:
             DocumentError: The edited text can't be read; has the line's number.
             InvalidField: It has a value that must not be sent.
         """
-        plan = await self._context.read(self._bulk.plan_document, before, after, fits)
-        return await self._bulk.leave_out_done(plan)
+        plan = await self._bulk.plan_document(before, after, fits)
+        return await self._show_typed(await self._bulk.leave_out_done(plan))
 
     async def apply(
         self,
@@ -378,7 +395,12 @@ class Changes:
             StillSending: Another command or window is still sending some of the batch.
             UndoRefused: See `undo`.
         """
-        return await self._history.plan_undo(batch_id, purpose, heard, look=look)
+        plan = await self._history.plan_undo(batch_id, purpose, heard, look=look)
+        return await self._show_typed(plan)
+
+    async def _show_typed(self, plan: Plan) -> Plan:
+        """Return a plan that shows custom metadata as people write them."""
+        return show_by(plan, await known_schema(self._context))
 
     async def undo(
         self,

@@ -13,6 +13,7 @@ from coexplorer.fields import fields_of
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, EntryDraft, State
 from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
+from coexplorer.library.metadata import judge_metadata
 from coexplorer.library.refusals import failed_state
 from coexplorer.library.results import ReadyProgress
 from coexplorer.library.validate import check_fields, tidy_fields
@@ -45,7 +46,10 @@ class Creator:
         """See `Changes.create`. The journal gets the editable fields, never the source's keys."""
         context = self._context
         fields = tidy_fields(fields_of(new))
-        check_fields(fields)
+        if fields.metadata is None:
+            check_fields(fields)
+        else:
+            await judge_metadata(context, lambda schema: check_fields(fields, schema=schema))
         new = msgspec.structs.replace(new, **msgspec.structs.asdict(fields))
         draft = EntryDraft(AssetId(""), new.name, Action.CREATE, mine=fields)
         _, (entry,) = await context.write_down(

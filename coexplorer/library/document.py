@@ -4,11 +4,14 @@
     name: Raw reads
     tags: rna, "with, comma"
     mount: reads
+    metadata.age: 61 days     a key of the custom metadata
     description:
     Everything down to the next === line, as it is.
 
-A value that could not be read back as it is, is written as a JSON string; a line of a
-description that looks like a ``===`` line, or starts with a backslash, gets a backslash in front.
+A value that could not be read back as it is, is written as a JSON string, and metadata of another
+type than the schema has it as ``=`` and JSON; a line of a description that looks like a ``===``
+line, or starts with a backslash, gets a backslash in front. An empty line takes a key of the
+metadata away; a line that goes missing is a mistake.
 
 One mistake in one line changes at most that line's asset; otherwise the text is refused. A lost or
 mistyped ``===`` line would turn one asset's fields into part of another's description. So a line
@@ -26,18 +29,28 @@ from typing import Final
 
 import msgspec
 
-from coexplorer.errors import DocumentError
+from coexplorer.errors import DocumentError, InvalidField
 from coexplorer.fields import (
     FIELD_BY_NAME,
     PLAIN,
     EditableField,
     FieldKind,
     Fields,
+    Map,
     Value,
     replace_values,
 )
 from coexplorer.library.merge import unique
+from coexplorer.metadata import (
+    UNKNOWN,
+    MetadataMistake,
+    MetadataSchema,
+    describe_field,
+    read_written,
+    write_value,
+)
 from coexplorer.models import AssetId
+from coexplorer.text import clean
 
 _ANCHOR = "==="
 _END = "=== end"
@@ -46,10 +59,18 @@ _HEADER = """\
 # what would be done. Leave the === lines as they are. An asset that you remove here is left alone.
 # A value in "double quotes" is a JSON string. Lines like this one are for reading only.
 """
+_METADATA_HEADER = """\
+# A line such as {example} sets a key; one with nothing behind the colon takes it away. Keys:
+"""
 _TEXT: Final = next(field for field in PLAIN if field.kind is FieldKind.TEXT)
 """Stands below the others, as it is. Were there another text, it would be a JSON string."""
 _LINES: Final = tuple(field for field in PLAIN if field is not _TEXT)
 _KEYS: Final = (*(field.name for field in _LINES), _TEXT.name)
+_METADATA: Final = "metadata"
+_BARE_KEY: Final = re.compile(r'[^\s:"#](?:[^:"]*[^\s:"])?')
+_METADATA_LINE: Final = re.compile(
+    rf'{_METADATA}\.(?P<key>"(?:[^"\\]|\\.)*"|[^:"]+)\s*:(?P<value>.*)', re.DOTALL
+)
 
 _LIKE_ANCHOR = re.compile(r"[^\w\\]*==")
 """A ``===`` line, or one with a mistake in it."""
@@ -57,7 +78,7 @@ _LIKE_ANCHOR = re.compile(r"[^\w\\]*==")
 _UNDERLINE = re.compile(r"={4,}\s*")
 """What makes the line above it a heading in Markdown; no mistake in one place leaves it."""
 
-_LIKE_FIELD = re.compile(rf"\W*({'|'.join(map(re.escape, _KEYS))})\s*:")
+_LIKE_FIELD = re.compile(rf"\W*({'|'.join(map(re.escape, _KEYS))}|{_METADATA}\.[^:]+)\s*:")
 _LIKE_ID = re.compile(r"[\w-]{8,}")
 
 
@@ -88,25 +109,55 @@ class _Block(msgspec.Struct, frozen=True):
     text: tuple[_Line, ...]
 
 
-def build_document(assets: Sequence[tuple[AssetId, Fields]]) -> str:
-    """Write assets as a document; `find_edits` gives the same fields back."""
+def build_document(
+    assets: Sequence[tuple[AssetId, Fields]], schema: MetadataSchema = UNKNOWN
+) -> str:
+    """Write assets as a document; `find_edits` gives the same fields back.
+
+    Args:
+        assets: The assets.
+        schema: Says how custom metadata are written; `find_edits` takes the same.
+    """
     count = "1 asset" if len(assets) == 1 else f"{len(assets)} assets"
-    names = f"{', '.join(_KEYS[:-1])} and {_KEYS[-1]}"
-    blocks = [_HEADER.format(count=count, names=names)]
-    blocks += [_build_block(asset_id, fields) for asset_id, fields in assets]
+    names = f"{', '.join(_KEYS[:-1])}, {_METADATA} and {_KEYS[-1]}"
+    header = _HEADER.format(count=count, names=names)
+    blocks = [f"{header}{_tell_schema(schema)}"]
+    blocks += [_build_block(asset_id, fields, schema) for asset_id, fields in assets]
     return "\n".join([*blocks, _END, ""])
 
 
-def find_edits(before: str, after: str) -> list[DocumentEdit]:
+def _tell_schema(schema: MetadataSchema) -> str:
+    if not schema.fields:
+        return ""
+    first = f"{_METADATA}.{_write_key(schema.fields[0].name)}: VALUE"
+    lines = [_METADATA_HEADER.format(example=first)]
+    for field in schema.fields:
+        required = "; required" if field.required else ""
+        told = clean(f"{_METADATA}.{_write_key(field.name)}: {describe_field(field)}{required}")
+        lines.append(f"#   {told}\n")
+    return "".join(lines)
+
+
+def _write_key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) and key.isprintable() else json.dumps(key)
+
+
+def find_edits(before: str, after: str, schema: MetadataSchema = UNKNOWN) -> list[DocumentEdit]:
     """Compare a document with its edited text; assets in the order of `before`.
+
+    Args:
+        before: The document.
+        after: Its edited text.
+        schema: What custom metadata may be.
 
     Raises:
         DocumentError: The edited text can't be read, names an asset that was not in it, or holds
             what is left of one whose ``===`` line is gone.
+        InvalidField: A value of custom metadata is not what the schema allows.
     """
     after = _as_written(before, after)
-    shown = _read_blocks(before)
-    edited = _read_blocks(after, only=shown)
+    shown = _read_blocks(before, schema)
+    edited = _read_blocks(after, schema, only=shown)
     _refuse_leftovers(shown, edited)
     return [
         DocumentEdit(
@@ -186,10 +237,14 @@ def _keep_absent(base: Fields, mine: Fields) -> Fields:
     return replace_values(mine, {field.name: field.value_of(base) and "" for field in absent})
 
 
-def _build_block(asset_id: AssetId, fields: Fields) -> str:
+def _build_block(asset_id: AssetId, fields: Fields, schema: MetadataSchema) -> str:
     lines = [
         f"{_ANCHOR} {asset_id}",
         *(f"{field.name}: {_write_field(field, fields)}".rstrip(" ") for field in _LINES),
+        *(
+            f"{_METADATA}.{_write_key(key)}: {write_value(schema.find(key), value)}"
+            for key, value in (fields.metadata or {}).items()
+        ),
         f"{_TEXT.name}:",
         *(_escape_line(line) for line in _TEXT.text_of(fields).split("\n")),
         "",
@@ -203,7 +258,9 @@ def _write_field(field: EditableField, fields: Fields) -> str:
     return _write_value(field.text_of(fields))
 
 
-def _read_blocks(text: str, *, only: Collection[AssetId] | None = None) -> dict[AssetId, _Block]:
+def _read_blocks(
+    text: str, schema: MetadataSchema, *, only: Mapping[AssetId, _Block] | None = None
+) -> dict[AssetId, _Block]:
     """Read each asset's part; with `only` no other asset may be there."""
     found: dict[AssetId, _Block] = {}
     for anchor, lines in _split_blocks(text):
@@ -212,7 +269,8 @@ def _read_blocks(text: str, *, only: Collection[AssetId] | None = None) -> dict[
             raise DocumentError(f"asset {asset_id} was not in this text", line=anchor.number)
         if asset_id in found:
             raise DocumentError(f"asset {asset_id} is in this text twice", line=anchor.number)
-        found[asset_id] = _parse_block(anchor, lines)
+        shown = None if only is None else only[asset_id].fields
+        found[asset_id] = _parse_block(anchor, lines, schema, shown)
     return found
 
 
@@ -248,16 +306,24 @@ def _read_anchor(anchor: _Line) -> AssetId:
     return asset_id
 
 
-def _parse_block(anchor: _Line, lines: Sequence[_Line]) -> _Block:
+def _parse_block(
+    anchor: _Line, lines: Sequence[_Line], schema: MetadataSchema, shown: Fields | None
+) -> _Block:
     text: Sequence[_Line] = ()
     values: dict[str, Value] = {}
+    metadata: dict[str, object] = {}
     for index, line in enumerate(lines):
+        of_metadata = _METADATA_LINE.fullmatch(line.text.strip())
+        if of_metadata is not None:
+            _read_metadata(line, of_metadata, metadata, schema, shown)
+            continue
         key, colon, value = line.text.partition(":")
         key, value = key.strip(), value.strip()
         if not line.text.strip() or line.text.startswith("#"):
             continue
         if key in values or not colon or key not in _KEYS:
-            what = "twice" if key in values else f"not one of {', '.join(_KEYS)}"
+            names = ", ".join((*_KEYS, f"{_METADATA}.KEY"))
+            what = "twice" if key in values else f"not one of {names}"
             raise DocumentError(f"{key[:40]!r} is {what}", line=line.number)
         if key == _TEXT.name:
             if value:
@@ -269,7 +335,57 @@ def _parse_block(anchor: _Line, lines: Sequence[_Line]) -> _Block:
     for key in _KEYS:
         if key not in values:
             raise DocumentError(f"this asset has no line {key}:", line=anchor.number)
+    values[_METADATA] = _end_metadata(anchor, metadata, shown)
     return _Block(replace_values(Fields(""), values), tuple(lines), tuple(text))
+
+
+_GONE: Final = object()
+
+
+def _end_metadata(anchor: _Line, metadata: Map, shown: Fields | None) -> Map | None:
+    """Return the metadata of an asset whose lines were read.
+
+    Raises:
+        DocumentError: A line is gone.
+    """
+    for key in (shown.metadata or {}) if shown else {}:
+        if key not in metadata:
+            raise DocumentError(
+                f"this asset has no line {_METADATA}.{_write_key(key)}: (leave it empty to take"
+                " the key away)",
+                line=anchor.number,
+            )
+    if not metadata and (shown is None or shown.metadata is None):
+        return None
+    return {key: value for key, value in metadata.items() if value is not _GONE}
+
+
+def _read_metadata(
+    line: _Line,
+    found: re.Match[str],
+    metadata: dict[str, object],
+    schema: MetadataSchema,
+    shown: Fields | None,
+) -> None:
+    """Read a line ``metadata.KEY: VALUE`` into `metadata`; `shown` is None in the document itself.
+
+    Raises:
+        DocumentError: The key is there twice, or the value can't be read.
+        InvalidField: The value is not what the schema allows.
+    """
+    key, text = found["key"].strip(), found["value"].strip()
+    if key.startswith('"'):
+        key = _read_quoted(line, key)
+    if key in metadata:
+        raise DocumentError(f"{_METADATA}.{key[:40]} is twice", line=line.number)
+    field, before = schema.find(key), (shown.metadata or {}).get(key) if shown else None
+    if not text:
+        metadata[key] = _GONE
+        return
+    try:
+        metadata[key] = read_written(field, text, before, strict=shown is not None)
+    except MetadataMistake as error:
+        raise InvalidField(f"{_METADATA}.{key}", f"it {error} (line {line.number})") from None
 
 
 def _read_field(field: EditableField, line: _Line, text: str) -> Value:

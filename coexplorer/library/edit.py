@@ -45,6 +45,7 @@ from coexplorer.library.entries import (
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
 from coexplorer.library.judge import Judge, keep_unfit, keeps_text
 from coexplorer.library.locks import hold_asset
+from coexplorer.library.metadata import judge_metadata, refresh_schema, touches_metadata
 from coexplorer.library.reconcile import Reconciled, Reconciler
 from coexplorer.library.refusals import failed_state
 from coexplorer.library.removal import Removal
@@ -95,9 +96,17 @@ class Editor:
         """See `Changes.edit`."""
         mine = tidy_fields(mine, base)
         changed = changed_fields(base, mine)
-        check_fields(mine, only=changed, known=(base,))
+        await self.check(base, mine, changed)
         draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, fit=fit)
         return await self.do(draft, title=build_edit_title(changed, base), heard=heard)
+
+    async def check(self, base: Fields, mine: Fields, changed: Sequence[str]) -> None:
+        """Refuse values that must not be sent: see `check_fields`."""
+        check = partial(check_fields, mine, only=changed, known=(base,))
+        if touches_metadata(changed):
+            await judge_metadata(self._context, lambda schema: check(schema=schema))
+        else:
+            check()
 
     async def keep(
         self,
@@ -265,6 +274,10 @@ class Editor:
     async def _settle_failure(self, attempt: Attempt, failure: CoexplorerError) -> CoexplorerError:
         """Write down that an entry failed; return why, as far as a second look knows better."""
         entry, error = attempt.entry, failure
+        if isinstance(failure, Rejected) and entry.base and entry.mine:
+            changed = changed_fields(entry.base, entry.mine)
+            if touches_metadata(changed):  # the schema that we know may be out of date
+                await refresh_schema(self._context)
         if attempt.answered:
             error = await self._judge.confirm_gone(entry.asset_id, failure)
         maybe_done = isinstance(error, ApiError) and error.outcome_unknown

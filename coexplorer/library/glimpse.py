@@ -14,6 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from coexplorer.metadata import (
+    UNKNOWN,
+    MetadataSchema,
+    allowed_texts,
+    decode_schema,
+    describe_field,
+)
 from coexplorer.query.fold import fold
 from coexplorer.text import plural
 
@@ -90,15 +97,43 @@ def find_values(catalog: Path, field: str, typed: str) -> list[Candidate]:
     return [Candidate(*row) for row in rows if fold(row[0]).startswith(folded)][:_MOST]
 
 
-def find_metadata_keys(catalog: Path, typed: str) -> list[Candidate]:
-    """Return the keys of custom metadata that go on from what is typed, the most used first."""
+def find_schema(catalog: Path) -> MetadataSchema:
+    """Return the deployment's schema of custom metadata, as it was last read."""
+    rows = _read(catalog, "SELECT schema, '' FROM metadata_schema", ())
+    return (decode_schema(rows[0][0]) if rows else None) or UNKNOWN
+
+
+def find_schema_keys(catalog: Path, typed: str) -> list[Candidate]:
+    """Return the keys of the schema that go on from what is typed, with what they take."""
     folded = fold(typed)
-    return _read_counted(
+    return [
+        Candidate(field.name, describe_field(field))
+        for field in find_schema(catalog).fields
+        if fold(field.name).startswith(folded)
+    ]
+
+
+def find_allowed(catalog: Path, key: str, typed: str) -> list[Candidate]:
+    """Return the values that the schema allows for a key and that go on from what is typed."""
+    field, folded = find_schema(catalog).find(key), fold(typed)
+    texts = allowed_texts(field) if field else ()
+    return [Candidate(text) for text in texts if fold(text).startswith(folded)]
+
+
+def find_metadata_keys(catalog: Path, typed: str) -> list[Candidate]:
+    """Return the keys of custom metadata that go on from what is typed, the most used first.
+
+    Those of the schema that no asset has come last.
+    """
+    folded = fold(typed)
+    used = _read_counted(
         catalog,
         "SELECT name, count(DISTINCT n) FROM metadata WHERE key >= ? AND key < ?"
         " GROUP BY key, name ORDER BY 2 DESC, 1 LIMIT ?",
         (folded, folded + _LAST, _MOST),
     )
+    names = {each.text for each in used}
+    return [*used, *(each for each in find_schema_keys(catalog, typed) if each.text not in names)]
 
 
 def find_metadata_values(catalog: Path, key: str, typed: str) -> list[Candidate]:

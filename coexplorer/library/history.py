@@ -35,7 +35,7 @@ from coexplorer.library.reversal import (
     keep_to_plan,
 )
 from coexplorer.library.settle import settle_entries
-from coexplorer.library.validate import check_fields, tidy_fields
+from coexplorer.library.validate import tidy_fields
 
 
 class History:
@@ -91,7 +91,7 @@ class History:
         mine = tidy_fields(mine, base)
         changed = changed_fields(base, mine)
         if check:
-            check_fields(mine, only=changed, known=(base,))
+            await self._editor.check(base, mine, changed)
         title = build_edit_title(changed, base)
         return await self._context.write_down(
             self._context.journal.amend, entry_id, base, mine, title

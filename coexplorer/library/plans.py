@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from coexplorer.errors import Refused
+from coexplorer.errors import InvalidField, Refused
 from coexplorer.fields import (
     FieldKind,
     Fields,
@@ -19,12 +19,13 @@ from coexplorer.fields import (
     tell_fields,
     with_fields_of,
 )
+from coexplorer.lenient_json import encode_json
 from coexplorer.library.entries import Action, Entry, EntryDraft, State
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.metadata import UNKNOWN, MetadataSchema, show_field
+from coexplorer.metadata import UNKNOWN, MetadataMistake, MetadataSchema, read_texts, show_field
 from coexplorer.models import AssetId, Record
 from coexplorer.sharing import Roles, SharingChange, title_of
 from coexplorer.written import trim
@@ -41,6 +42,7 @@ class Change(msgspec.Struct, frozen=True):
             one.
         only_with: Skip assets that have none of these tags (for renaming and merging tags).
         values: New values by the field's name; for a set, its complete value.
+        metadata: By the key of custom metadata, the values that were typed; None takes it away.
         archive: True archives, False unarchives.
         delete: Delete for good; assets that are not archived are skipped.
         archive_first: With `delete`: archive assets that are not archived, then delete them.
@@ -51,6 +53,7 @@ class Change(msgspec.Struct, frozen=True):
     remove_tags: tuple[str, ...] = ()
     only_with: tuple[str, ...] = ()
     values: Mapping[str, Value] = {}
+    metadata: Mapping[str, Sequence[str] | None] = {}
     archive: bool | None = None
     delete: bool = False
     archive_first: bool = False
@@ -86,6 +89,10 @@ class Change(msgspec.Struct, frozen=True):
             if tags:
                 parts.append(f"{verb} {'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}")
         parts += [f"set {name}" for name, value in self.values.items() if isinstance(value, str)]
+        parts += [
+            f"take {key!r} away" if texts is None else f"set {key!r} to {', '.join(texts)}"
+            for key, texts in self.metadata.items()
+        ]
         if self.archive is not None:
             parts.append("archive" if self.archive else "unarchive")
         if self.delete:
@@ -95,7 +102,7 @@ class Change(msgspec.Struct, frozen=True):
         return "; ".join(parts)
 
     def _edits(self) -> bool:
-        return bool(self.add_tags or self.remove_tags or self.values)
+        return bool(self.add_tags or self.remove_tags or self.values or self.metadata)
 
 
 class FieldDiff(msgspec.Struct, frozen=True):
@@ -151,6 +158,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         roles_before: Where the asset is shared: members' roles now, as far as they are known.
         roles: Their roles afterwards.
         note: What else is to be said of it: what of it is left alone, or that it can't be sent now.
+        schema: Says how values of custom metadata are shown.
     """
 
     asset_id: AssetId
@@ -173,11 +181,12 @@ class PlanItem(msgspec.Struct, frozen=True):
     note: str = ""
     roles_before: Roles = {}
     roles: Roles = {}
+    schema: MetadataSchema = UNKNOWN
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
         """The fields that change; where the asset is shared, the members."""
-        fields = describe_difference(self.base, self.mine)
+        fields = describe_difference(self.base, self.mine, self.schema)
         return (*fields, *describe_roles(self.roles_before, self.roles))
 
     def drafts(self) -> tuple[EntryDraft, ...]:
@@ -252,6 +261,7 @@ def build_plan(
     change: Change,
     fits: Mapping[AssetId, Fit] | None = None,
     is_current: Callable[[Record], bool] = lambda _: True,
+    schema: MetadataSchema = UNKNOWN,
 ) -> Plan:
     """Say what `change` would do to each of `records`, and which it skips and why.
 
@@ -261,6 +271,7 @@ def build_plan(
         fits: What some of them must still be when they are read again.
         is_current: Tells whether a record is recent enough to skip its asset as needing no change.
             An older one is planned, and judged when it is read again.
+        schema: Says of what type custom metadata are.
 
     Raises:
         InvalidField: The change has a value that must never be sent.
@@ -274,9 +285,15 @@ def build_plan(
         if change.only_with:
             fit = msgspec.structs.replace(fit or Fit(), tags=change.only_with)
         found = fit is not None and bool(fit.query)
-        item = _plan_item(record, change, action, found=found, is_current=is_current)
+        item = _plan_item(record, change, action, found=found, is_current=is_current, schema=schema)
         items.append(keep_fit(item, fit))
     return Plan(change.title, tuple(items))
+
+
+def show_by(plan: Plan, schema: MetadataSchema) -> Plan:
+    """Return a plan that shows custom metadata as the schema types them."""
+    items = tuple(msgspec.structs.replace(item, schema=schema) for item in plan.items)
+    return msgspec.structs.replace(plan, items=items)
 
 
 def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
@@ -350,14 +367,33 @@ def describe_roles(before: Roles, after: Roles) -> tuple[FieldDiff, ...]:
     )
 
 
-def change_fields(fields: Fields, change: Change) -> Fields:
-    """Apply the editing part of `change` to `fields`."""
-    fields = replace_values(fields, change.values)
+def change_fields(fields: Fields, change: Change, schema: MetadataSchema = UNKNOWN) -> Fields:
+    """Apply the editing part of `change` to `fields`.
+
+    Raises:
+        InvalidField: A value of custom metadata is not what the schema allows.
+    """
+    fields = replace_values(fields, {**change.values, **_read_metadata(fields, change, schema)})
     tags = fields.tags
     # What is typed with something around it means the tag, unless the asset has it just so.
     removed = {tag if tag in tags else trim(tag) for tag in change.remove_tags}
     kept = (tag for tag in tags if tag not in removed)
     return replace_values(fields, {"tags": unique([*kept, *change.add_tags])})
+
+
+def _read_metadata(fields: Fields, change: Change, schema: MetadataSchema) -> dict[str, Value]:
+    """Return the values that were typed for keys of custom metadata, as JSON text."""
+    values: dict[str, Value] = {}
+    before = fields.metadata or {}
+    for key, texts in change.metadata.items():
+        name, value = f"metadata.{key}", None
+        if texts is not None:
+            try:
+                value = read_texts(schema.find(key), texts, before.get(key))
+            except MetadataMistake as error:
+                raise InvalidField(name, f"it {error}") from None
+        values[name] = None if texts is None else encode_json(value).decode()
+    return values
 
 
 def _add_asked_tags(base: Fields, change: Change, mine: Fields) -> Fields | None:
@@ -375,6 +411,7 @@ def _plan_item(
     *,
     found: bool,
     is_current: Callable[[Record], bool],
+    schema: MetadataSchema,
 ) -> PlanItem:
     """Plan what is done to one asset.
 
@@ -384,6 +421,7 @@ def _plan_item(
         action: Its one action.
         found: A query has found it; otherwise somebody named this very asset.
         is_current: See `build_plan`.
+        schema: See `build_plan`.
     """
     asset = record.asset
     base = mine = asset.fields
@@ -392,7 +430,7 @@ def _plan_item(
     seen: Fields | None = None
     archived = record.membership.archived
     if action is Action.EDIT:
-        mine = tidy_fields(change_fields(base, change), base)
+        mine = tidy_fields(change_fields(base, change, schema), base)
         if change.only_with and not set(change.only_with) & set(base.tags):
             mine, reason = base, f"has no tag {' or '.join(change.only_with)}"
         elif not (changed := changed_fields(base, mine)):
@@ -401,7 +439,7 @@ def _plan_item(
             seen = _add_asked_tags(base, change, mine)
         else:
             seen = _add_asked_tags(base, change, mine)
-            check_fields(mine, only=changed, known=(base,))
+            check_fields(mine, only=changed, known=(base,), schema=schema)
     elif action in _ARCHIVING:
         # What is known may be a minute old. Of assets that are meant, sending asks the platform.
         if archived is change.archive:
@@ -424,7 +462,7 @@ def _plan_item(
         needless,
         loss=find_loss(asset) if deletes else None,
         fit=keep_shown(asset) if deletes else None,
-        asked=tuple(change.values),
+        asked=(*change.values, *(f"metadata.{key}" for key in change.metadata)),
         seen=seen,
         is_unsure=is_unsure,
     )

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from coexplorer.errors import ApiError
 from coexplorer.library.context import Context
+from coexplorer.library.metadata import ensure_schema, refresh_schema
 from coexplorer.library.permissions import Seen, read_each
 from coexplorer.library.remote import find_remote, search_remote
 from coexplorer.library.results import RemoteFound
+from coexplorer.metadata import MetadataSchema
 from coexplorer.models import Asset, AssetId, Record, SearchRequest, Secret, Wait
 from coexplorer.query import Query
 
@@ -110,6 +112,16 @@ class Platform:
             ConfigError: There is none any more.
         """
         return await self._context.sign_in_again()
+
+    async def metadata_schema(self, *, refresh: bool = False) -> MetadataSchema:
+        """Return the deployment's schema of custom metadata; asked for where it is not known.
+
+        One whose `known` is false could not be read.
+
+        Args:
+            refresh: Ask for it in any case.
+        """
+        return await (refresh_schema if refresh else ensure_schema)(self._context)
 
     def waiting(self) -> Wait | None:
         """Return what this session waits for on the way to the platform; None: nothing.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
+from coexplorer.metadata import UNKNOWN, MetadataSchema, decode_schema
 from coexplorer.models import AssetId, Duplicates, Record, Row, Stats
 from coexplorer.query import Query
 
@@ -44,6 +45,11 @@ class Reading:
     def __init__(self, catalog: Catalog, read: Read) -> None:
         self._catalog = catalog
         self._read = read
+
+    async def metadata_schema(self) -> MetadataSchema:
+        """Return the schema of custom metadata as it was last read; its `known` may be false."""
+        found = await self._read(self._catalog.metadata_schema)
+        return (decode_schema(found[0]) if found else None) or UNKNOWN
 
     async def count(self, query: Query) -> int:
         """Return how many assets `query` finds."""

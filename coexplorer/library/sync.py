@@ -20,6 +20,7 @@ from coexplorer.errors import CatalogError, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncFinished, SyncProgressed
 from coexplorer.library.exception_groups import plain_errors
+from coexplorer.library.metadata import keep_fresh
 from coexplorer.library.results import SyncReport
 from coexplorer.library.status import describe_gaps, describe_untold
 from coexplorer.library.sweep_plan import (
@@ -275,6 +276,7 @@ class Sync:
                 removed = len(gone)
         if not sweep.is_endless:
             await sweep.read_views()
+            await keep_fresh(context)
         gaps = Gaps(
             len(sweep.left_out),
             tuple(sorted(sweep.cut)),

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from coexplorer.asset_body import find_uneditable
 from coexplorer.errors import InvalidField
 from coexplorer.fields import (
-    EDITABLE,
     FIELDS,
+    MAPS,
     EditableField,
     FieldKind,
     Fields,
@@ -18,7 +18,9 @@ from coexplorer.fields import (
     replace_values,
     spread_fields,
 )
+from coexplorer.lenient_json import decode_json
 from coexplorer.library.merge import unique
+from coexplorer.metadata import UNKNOWN, MetadataSchema, find_mistake
 from coexplorer.models import Asset
 from coexplorer.written import find_unseen, trim, use_line_feeds
 
@@ -27,13 +29,16 @@ def tidy_fields(mine: Fields, base: Fields | None = None) -> Fields:
     """Return fields without what tools add around what people write; see `coexplorer.written`.
 
     Lines and members of sets lose what stands around them, a text its byte order mark and the
-    carriage returns of CRLF. A value that the platform has already is left as it is.
+    carriage returns of CRLF. A value that the platform has already is left as it is. A map that is
+    not given is as it was: nothing takes a whole one away.
 
     Args:
         mine: As somebody wrote them.
         base: What they were written over.
     """
     base = base or Fields("")
+    unsaid = {field.name: field.value_of(base) for field in MAPS if field.value_of(mine) is None}
+    mine = replace_values(mine, unsaid)
     values = {
         field.name: _tidy(field, value, base)
         for field in spread_fields(mine, base)
@@ -70,25 +75,30 @@ def _tidy(field: EditableField, value: Value, base: Fields) -> Value:
 
 
 def check_fields(
-    fields: Fields, *, only: Iterable[str] = EDITABLE, known: Iterable[Fields] = ()
+    fields: Fields,
+    *,
+    only: Iterable[str] | None = None,
+    known: Iterable[Fields] = (),
+    schema: MetadataSchema = UNKNOWN,
 ) -> None:
     """Refuse values that must not be sent.
 
     Args:
         fields: What is to be written.
         only: Names of the fields to look at: a value that the platform already has, and that nobody
-            touches, is no reason to refuse an edit of another.
+            touches, is no reason to refuse an edit of another. None: all.
         known: What the asset has or had: likewise for the members of its sets.
+        schema: What custom metadata may be; an unknown one refuses nothing.
 
     Raises:
         InvalidField: Names the first field that can't be sent, and says why.
     """
-    names, known = set(only), tuple(known)
-    for field in spread_fields(fields):
-        if field.name not in names:
+    names, known = None if only is None else set(only), tuple(known)
+    for field in spread_fields(fields, *known):
+        if names is not None and field.name not in names:
             continue
         if field.kind is FieldKind.KEY:
-            _check_key(field, field.part or "")
+            _check_key(field, fields, known, schema)
             continue
         if field.kind is not FieldKind.SET:
             _check_value(field, field.text_of(fields))
@@ -112,11 +122,28 @@ def _check_value(field: EditableField, text: str) -> None:
         _check_further(field, text)
 
 
-def _check_key(field: EditableField, key: str) -> None:
+def _check_key(
+    field: EditableField, fields: Fields, known: Sequence[Fields], schema: MetadataSchema
+) -> None:
+    """Refuse a key of custom metadata that does not fit the schema."""
+    key, of_schema = field.part or "", schema.find(field.part or "")
+    text = field.value_of(fields)
+    there = any(field.value_of(side) is not None for side in known)
+    if text is None:
+        if of_schema is not None and of_schema.required and there:
+            raise InvalidField(field.name, "it is required, so it can't be taken away")
+        return
     _check_unicode(field, key)
     if not key.strip():
         raise InvalidField(field.name, "a key can't be empty")
-    _check_signs(field, key)
+    if of_schema is not None:
+        mistake = find_mistake(of_schema, decode_json(str(text).encode()))
+        if mistake:
+            raise InvalidField(field.name, f"it {mistake}")
+    elif schema.known and not there:
+        raise schema.build_no_such(key)
+    elif not there:
+        _check_signs(field, key)
 
 
 def _check_member(field: EditableField, text: str) -> None:

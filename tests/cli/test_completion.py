@@ -123,6 +123,11 @@ def test_a_real_shell_completes(shell: Shell) -> None:
         ("coexplorer unarc\t x", ["unarchive", "x"]),
         ("coexplorer show Zebr\t", ["show", "Zebrafish atlas"]),
         ("coexplorer show it\t", ["show", ODD[0]]),
+        (
+            "coexplorer edit x --meta data\td\t -y",
+            ["edit", "x", "--meta", "data level=derived", "-y"],
+        ),
+        ('coexplorer edit x --meta "data\tr\t -y', ["edit", "x", "--meta", "data level=raw", "-y"]),
         ("coexplorer show run\t", ["show", ODD[1]]),
         ("coexplorer show Zo\t", ["show", ODD[2]]),
         ("coexplorer show semi\t", ["show", ODD[3]]),

@@ -1,0 +1,109 @@
+"""The deployment's schema of custom metadata: asked for now and then, kept in the catalog.
+
+Where it can't be read (an old platform has none), keys are edited as text, and the platform judges.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from coexplorer.errors import ApiError, CatalogError, CoexplorerError, InvalidField
+from coexplorer.fields import FieldKind, field_named
+from coexplorer.library.context import Context
+from coexplorer.metadata import UNKNOWN, MetadataSchema, decode_schema, encode_schema
+
+T = TypeVar("T")
+
+TRUST_S: Final = 3600.0
+"""A sweep asks again for a schema that is older."""
+
+NO_SCHEMA: Final = (
+    "the deployment's schema of custom metadata can't be read, so values are sent as text"
+)
+
+_log = logging.getLogger(__name__)
+
+
+async def known_schema(context: Context) -> MetadataSchema:
+    """Return the schema as it was last read; `UNKNOWN` where it never was."""
+    schema, _ = await _load(context)
+    return schema or UNKNOWN
+
+
+async def ensure_schema(context: Context) -> MetadataSchema:
+    """Return the schema, and ask for it if it is not known."""
+    schema, _ = await _load(context)
+    return await refresh_schema(context) if schema is None else schema
+
+
+async def keep_fresh(context: Context) -> None:
+    """Ask for the schema again if it is old."""
+    schema, at = await _load(context)
+    if schema is None or not 0 <= time.time() - at < TRUST_S:
+        await refresh_schema(context)
+
+
+async def refresh_schema(context: Context) -> MetadataSchema:
+    """Ask for the schema; return what is known where it can't be read now."""
+    before, _ = await _load(context)
+    try:
+        client = await context.client()
+        schema = MetadataSchema(await client.metadata_schema())
+    except CoexplorerError as error:
+        _log.info("no schema of the custom metadata: %s", error)
+        was_answered = isinstance(error, ApiError) and error.status is not None
+        if before is not None or not was_answered:
+            return before or UNKNOWN
+        schema = UNKNOWN
+    try:
+        await context.run(context.catalog.note_metadata_schema, encode_schema(schema), time.time())
+    except CatalogError as error:
+        context.note_catalog_problem(error)
+    return schema
+
+
+async def judge_metadata(
+    context: Context, judge: Callable[[MetadataSchema], T], *, warn: bool = True
+) -> T:
+    """Return what `judge` makes of values, by the schema, which is read again before it says no.
+
+    Args:
+        context: What the session's modules share.
+        judge: Is called in a thread.
+        warn: Tell people where the schema can't be read.
+
+    Raises:
+        InvalidField: A value is not allowed.
+    """
+    schema = await ensure_schema(context)
+    if not schema.known and warn:
+        schema = await refresh_schema(context)
+        if not schema.known:
+            context.tell(NO_SCHEMA)
+    try:
+        return await context.read(judge, schema)
+    except InvalidField:
+        fresh = await refresh_schema(context)
+        if fresh == schema:
+            raise
+        return await context.read(judge, fresh)
+
+
+def touches_metadata(names: Iterable[str]) -> bool:
+    """Tell whether one of the fields that are named is a key of custom metadata."""
+    return any(field_named(name).kind in (FieldKind.KEY, FieldKind.MAP) for name in names)
+
+
+async def _load(context: Context) -> tuple[MetadataSchema | None, float]:
+    try:
+        found = await context.read(context.catalog.metadata_schema)
+    except CatalogError as error:
+        context.note_catalog_problem(error)
+        found = None
+    if found is None:
+        return None, 0.0
+    text, at = found
+    return decode_schema(text), at

@@ -1,0 +1,176 @@
+"""Custom metadata in commands: typed by the deployment's schema, merged key by key."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.pty_session import Session
+from coexplorer.demo.guesses import Guesses
+from coexplorer.demo.metadata import SchemaField
+from coexplorer.demo.server import DemoServer
+from tests.support.program import Program, program_command
+from tests.support.server import DERIVED, RAW, THEIRS
+
+MARCH = 1_709_251_200
+NEW = SchemaField("implant date", "date", range={"min": 1_577_836_800, "max": None})
+
+
+def held(server: DemoServer, asset_id: str = RAW) -> dict[str, object]:
+    return dict(server.store.get(asset_id).custom_metadata)
+
+
+def test_keys_are_set_as_the_schema_types_them_and_taken_back(program: Program) -> None:
+    before = held(program.server)
+    program.ok(
+        *("edit", RAW, "--meta", "subject id=1, 2", "--meta", "session date=2024-03-01"),
+        *("--meta", "experimenter=Chen Wei-Ling", "--meta", "experimenter=Ada Nwosu"),
+        *("--unset-meta", "age"),
+    )
+    assert held(program.server) == {
+        "subject id": "1, 2",
+        "modality": ["ecephys"],
+        "session date": MARCH,
+        "experimenter": ["Chen Wei-Ling", "Ada Nwosu"],
+    }
+    shown = program.ok("show", RAW).lines
+    said = [line.split("metadata")[1].strip() for line in shown if line.startswith("  metadata ")]
+    assert "subject id: 1, 2" in said
+    assert "session date: 2024-03-01" in said
+    assert "experimenter: Chen Wei-Ling, Ada Nwosu" in said
+    program.ok("undo")
+    assert held(program.server) == before
+    assert "age: 61 days" in program.ok("show", RAW).out
+    program.ok("redo")
+    assert "age" not in held(program.server)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--meta", "age=old"), "'age': it must be a number (0 to 40,000 days), not 'old'"),
+        (("--meta", "age=40001"), "'age': it must be 0 to 40,000 days"),
+        (("--meta", "session date=soon"), "it must be a date such as 2024-03-01, not 'soon'"),
+        (("--meta", "data level=Raw"), "it must be one of raw, derived, not 'Raw'"),
+        (("--meta", "age=1", "--meta", "age=2"), "it takes one value only"),
+        (
+            ("--meta", "Subject_ID=1"),
+            "no such key in the custom metadata; did you mean 'subject id",
+        ),
+        (("--unset-meta", "subject id"), "it is required, so it can't be taken away"),
+        (("--meta", "age"), "expected KEY=VALUE"),
+        (("--meta", "age="), "--unset-meta takes a key away"),
+        (("--meta", "age=1", "--unset-meta", "age"), "give either"),
+    ],
+)
+def test_a_mistake_is_told_with_what_is_allowed_before_anything_is_sent(
+    program: Program, options: tuple[str, ...], said: str
+) -> None:
+    done = program("edit", RAW, *options)
+    assert done.code != 0
+    assert said in done.err
+    assert program.server.requests("PUT") == []
+
+
+def test_many_are_set_by_a_query_and_what_is_so_already_is_left_out(program: Program) -> None:
+    program.ok("sync")
+    args = ("edit", "--query", "ecephys_655019", "--meta", "subject id=655020")
+    plan = program.ok(*args, "--meta", "age=61", "--dry-run").out
+    assert plan.count("655019 → 655020") == 2
+    assert "(empty) → 61 days" in plan
+    program.ok(*args, "--meta", "age=61", "-y")
+    assert [held(program.server, each)["subject id"] for each in (RAW, DERIVED)] == ["655020"] * 2
+    again = program.ok(*args, "-y").out
+    assert "left as they were" in again
+    assert len(program.server.requests("PUT")) == 2
+
+
+def test_each_key_is_merged_with_a_colleagues_and_only_the_same_one_conflicts(
+    program: Program,
+) -> None:
+    server = program.server
+    colleague = Program(server, user=1)
+    program.ok("sync")
+    colleague.ok("edit", DERIVED, "--meta", "age=62")
+    program.ok("edit", DERIVED, "--meta", "genotype=wt")
+    assert (held(server, DERIVED)["age"], held(server, DERIVED)["genotype"]) == (62, "wt")
+
+
+def test_a_platform_that_merges_what_is_sent_is_told_to_clear_a_key(program: Program) -> None:
+    program.server.guesses = Guesses(metadata="merge")
+    program.ok("edit", RAW, "--unset-meta", "age", "--meta", "genotype=wt")
+    assert "age" not in held(program.server)
+    assert held(program.server)["genotype"] == "wt"
+
+
+def test_an_edit_of_something_else_sends_no_metadata(program: Program) -> None:
+    program.ok("edit", RAW, "--add-tag", "new")
+    program.ok("edit", THEIRS, "--meta", "genotype=wt")
+    first, second = (json.loads(each.body) for each in program.server.requests("PUT"))
+    assert "custom_metadata" not in first
+    assert second["custom_metadata"] == {"genotype": "wt"}
+
+
+def test_a_new_asset_can_have_metadata(program: Program) -> None:
+    (program.server.make_bucket("my-bucket") / "reads.txt").write_text("ACGT")
+    args = ("create", "With", "--bucket", "my-bucket", "--public", "--meta", "subject id=9")
+    done = program("create", "Bad", "--bucket", "my-bucket", "--public", "--meta", "age=x")
+    assert "'age': it must be a number" in done.err
+    (row,) = program.ok(*args, "--meta", "session date=2024-03-01", "-o", "json").json
+    assert held(program.server, row["id"]) == {"subject id": "9", "session date": MARCH}
+
+
+def test_a_platform_without_a_schema_takes_text_and_says_so(legacy_program: Program) -> None:
+    done = legacy_program("metadata")
+    assert done.code != 0
+    assert "keys are edited as text" in done.err
+    done = legacy_program(
+        "edit", RAW, "--meta", "age=62", "--meta", "any key=2024-03-01", "--dry-run"
+    )
+    assert "can't be read, so values are sent as text" in done.err
+    assert "any key" in done.out
+
+
+def test_lists_have_metadata_as_columns(program: Program) -> None:
+    program.ok("edit", RAW, "--meta", "session date=2024-03-01")
+    columns = ("--columns", "id,metadata.session date,metadata.age")
+    rows = program.ok("ls", "ecephys_655019 -sorted", *columns, "-o", "csv").lines
+    assert rows == ["id,metadata.session date,metadata.age", f"{RAW},2024-03-01,61"]
+    (row,) = program.ok("ls", "ecephys_655019 -sorted", *columns, "-o", "json").json
+    assert row == {"id": RAW, "metadata.session date": MARCH, "metadata.age": 61}
+    table = program.ok("ls", "ecephys_655019 -sorted", *columns).lines
+    assert "2024-03-01" in table[1]
+
+
+def test_a_field_that_the_schema_gets_is_everywhere_without_a_change_of_ours(
+    program: Program, tmp_path: Path
+) -> None:
+    server = program.server
+    program.ok("sync")
+    server.metadata_fields = (*server.metadata_fields, NEW)
+    assert "implant date" in program.ok("metadata").out
+    typed = 'coexplorer edit x --meta "impl'
+    complete = {"_COEXPLORER_COMPLETE": "bash_complete", "COMP_LINE": typed}
+    said = program.spawn(env={**complete, "COMP_POINT": str(len(typed))}).out
+    assert "implant date=" in said
+    script = tmp_path / "editor.py"
+    script.write_text(
+        "import pathlib, sys\npath = pathlib.Path(sys.argv[1]); text = path.read_text()\n"
+        f"pathlib.Path({str(tmp_path / 'seen')!r}).write_text(text)\n"
+        "path.write_text(text.replace('metadata.age: 61 days',"
+        " 'metadata.age: 62\\nmetadata.implant date: 2024-03-01'))\n"
+    )
+    editor = shlex.join([sys.executable, str(script)])
+    command = program_command("edit", RAW)
+    with Session(command, env={**program.env, "VISUAL": editor}) as session:
+        session.wait_exit(timeout_s=60)
+        assert session.status == 0, session.text()
+    document = (tmp_path / "seen").read_text()
+    assert "#   metadata.implant date: date, 2020-01-01 or later\n" in document
+    assert "#   metadata.data level: one of raw, derived\n" in document
+    assert (held(server)["implant date"], held(server)["age"]) == (MARCH, 62)
+    assert "implant date: 2024-03-01" in program.ok("show", RAW).out
+    refused = program("edit", RAW, "--meta", "implant date=2019-12-31")
+    assert "it must be 2020-01-01 or later" in refused.err
