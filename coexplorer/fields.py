@@ -268,7 +268,7 @@ def tell_fields(names: Iterable[str]) -> str:
 
 
 def spread_fields(*sides: Editable) -> tuple[EditableField, ...]:
-    """Return the table, with a row for each key that a side has in place of each map."""
+    """Return the table, with a row for each key that a side has instead of each map."""
     rows: list[EditableField] = []
     for field in FIELDS:
         if field.kind is not FieldKind.MAP:
@@ -346,6 +346,12 @@ def changed_fields(old: Editable, new: Editable) -> tuple[str, ...]:
         for field in (spread_fields(old, new) if not same_maps else FIELDS)
         if not same_value(old, new, field.name)
     )
+
+
+def changed_rows(old: Editable, new: Editable) -> tuple[str, ...]:
+    """Name the rows of the table that `changed_fields` names, or names keys of."""
+    names = changed_fields(old, new)
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
 def with_fields_of(target: Fields, source: Fields, names: Iterable[str]) -> Fields:

@@ -26,6 +26,9 @@ Scalar: TypeAlias = str | int | float
 LARGEST: Final = 2**63
 """No number as large as this is a value: nobody could keep it."""
 
+UNREAD: Final = "\0text"
+"""A key whose value is a text that could not be read as metadata; it is kept, and never sent."""
+
 _NAMED: Final = 20
 """Allowed values that a sentence names."""
 
@@ -40,7 +43,7 @@ _DAY_S: Final = 86_400
 
 
 class MetadataMistake(ValueError):
-    """A text is no value of its field; the message says why, and what is allowed."""
+    """A text is not a value of its field; the message says why, and what is allowed."""
 
 
 class MetadataSchema(msgspec.Struct, frozen=True):
@@ -205,7 +208,7 @@ def _show_item(field: MetadataField | None, value: object, *, several: bool) -> 
 
 
 def show_date(seconds: float) -> str:
-    """Return a date on the wire as people read it; a number that is none stays a number."""
+    """Return a date on the wire as people read it; a number that is not a date stays one."""
     if not float(seconds).is_integer():
         return encode_json(seconds).decode()
     try:
@@ -220,7 +223,7 @@ def show_date(seconds: float) -> str:
 def parse_date(text: str) -> int | None:
     """Return the seconds since the epoch of ``2024-03-01`` or ``2024-03-01T14:30Z`` (UTC).
 
-    A whole number of five digits or more is taken as seconds. None: it is no date.
+    A whole number of five digits or more is taken as seconds. None: it is not a date.
     """
     text = text.strip()
     if _SECONDS.fullmatch(text):
@@ -236,7 +239,7 @@ def parse_date(text: str) -> int | None:
 
 
 def parse_number(text: str) -> int | float | None:
-    """Return a number; None: it is none, or too large a one."""
+    """Return a number; None: it is not one, or too large."""
     text = text.strip()
     if len(text) > 40 or not _NUMBER.fullmatch(text):  # noqa: PLR2004 - longer is none
         return None
@@ -365,9 +368,9 @@ def split_items(text: str) -> list[str]:
             try:
                 item = msgspec.json.decode(item, type=str)
             except msgspec.MsgspecError:
-                raise MetadataMistake(f"has a value that is no JSON string: {item}") from None
+                raise MetadataMistake(f"has a value that is not a JSON string: {item}") from None
             items.append(item)
-        elif item:  # an extra comma is no value
+        elif item:  # an extra comma adds nothing
             items.append(item)
         place = match.end()
     return items

@@ -154,7 +154,7 @@ class Asset(Editable, frozen=True, kw_only=True):
 
     @property
     def custom_metadata(self) -> dict[str, MetadataValue]:
-        """Custom metadata as they are searched; what is no text or number there is its JSON."""
+        """Custom metadata as they are searched; anything but texts and numbers is JSON there."""
         return {key: _searchable(value) for key, value in (self.metadata or {}).items()}
 
     @property

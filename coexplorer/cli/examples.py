@@ -25,10 +25,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "open": (("coexplorer open 6b2be3dc", "open its page in the browser"),),
     "edit": (
-        ("coexplorer edit 6b2be3dc --name 'Allen CCF 2022' --add-tag atlas", "change one"),
+        ("coexplorer edit 6b2be3dc --add-tag atlas --meta 'subject id=655019'", "change one"),
         ("coexplorer edit --query 'tag:raw -tag:keep' --add-tag old --dry-run", "see the plan"),
         ("coexplorer edit --query tag:draft --editor", "change many in your editor"),
-        ("coexplorer edit 6b2be3dc --meta 'subject id=655019' --unset-meta age", "metadata"),
     ),
     "metadata": (
         ("coexplorer metadata", "what assets of your platform can have"),

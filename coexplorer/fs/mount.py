@@ -20,6 +20,7 @@ import trio
 
 from coexplorer.config import Settings
 from coexplorer.errors import JournalError, Refused
+from coexplorer.fs.core.metadata_file import use_schema
 from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
 from coexplorer.fs.handlers.file_io import FileIO
@@ -47,6 +48,8 @@ log = logging.getLogger(__name__)
 
 _MAX_REQUESTS = 200
 _LAST_SAVES_S = 2.0
+_SCHEMA_S = 5.0
+"""So long a mount waits for the schema of custom metadata."""
 _LAST_ANSWERS_S = 0.3
 _GIL_S = 0.0005
 """Python gives other threads a turn so often: a sync's parsing must not stall a stat (5 ms)."""
@@ -116,6 +119,7 @@ async def _serve(
                 MODES.let_others_look()
             follower = CatalogWatcher(volume, library, upstream)
             await _apply_acknowledged(library)
+            await _read_schema(library)
             await follower.load()
             await upstream.unsent.recall()
             await upstream.keeper.load()
@@ -145,6 +149,14 @@ async def _serve(
                 notifier.stop()
                 pyfuse3.close(unmount=unmounts)
                 remove_record(settings.paths, folder, os.getpid())
+
+
+async def _read_schema(library: Library) -> None:
+    """Write the metadata of all assets by the schema that is known, or is there soon."""
+    schema = await library.assets.metadata_schema()
+    with trio.move_on_after(_SCHEMA_S):
+        schema = await library.platform.metadata_schema(refresh=True)
+    use_schema(schema)
 
 
 async def _apply_acknowledged(library: Library) -> None:

@@ -20,7 +20,7 @@ from coexplorer.fields import (
 )
 from coexplorer.lenient_json import decode_json
 from coexplorer.library.merge import unique
-from coexplorer.metadata import UNKNOWN, MetadataSchema, find_mistake
+from coexplorer.metadata import UNKNOWN, UNREAD, MetadataSchema, find_mistake
 from coexplorer.models import Asset
 from coexplorer.written import find_unseen, trim, use_line_feeds
 
@@ -129,6 +129,8 @@ def _check_key(
     key, of_schema = field.part or "", schema.find(field.part or "")
     text = field.value_of(fields)
     there = any(field.value_of(side) is not None for side in known)
+    if key == UNREAD and text is not None:
+        raise InvalidField("metadata", "the text could not be read, so it has to be fixed first")
     if text is None:
         if of_schema is not None and of_schema.required and there:
             raise InvalidField(field.name, "it is required, so it can't be taken away")

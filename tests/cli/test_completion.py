@@ -127,7 +127,10 @@ def test_a_real_shell_completes(shell: Shell) -> None:
             "coexplorer edit x --meta data\td\t -y",
             ["edit", "x", "--meta", "data level=derived", "-y"],
         ),
-        ('coexplorer edit x --meta "data\tr\t -y', ["edit", "x", "--meta", "data level=raw", "-y"]),
+        (
+            'coexplorer edit x --meta "data level=der\t -y',
+            ["edit", "x", "--meta", "data level=derived", "-y"],
+        ),
         ("coexplorer show run\t", ["show", ODD[1]]),
         ("coexplorer show Zo\t", ["show", ODD[2]]),
         ("coexplorer show semi\t", ["show", ODD[3]]),

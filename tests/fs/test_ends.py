@@ -214,7 +214,7 @@ def test_the_log_and_the_status_are_files_that_tools_can_follow(mounted: Mounted
             assert save(mounted.asset("a1") / "asset.json", "x")
             assert (control / "log").stat().st_size > before, number
             line = tail.stdout.readline()
-            assert "only name, description.md, tags and mount change" in line, line
+            assert "only name, description.md, tags, mount and metadata.toml change" in line, line
     finally:
         tail.kill()
         tail.communicate()

@@ -12,7 +12,8 @@ import re
 import msgspec
 
 from coexplorer.errors import InvalidField
-from coexplorer.fields import FIELD_BY_NAME, PLAIN, FieldKind, Fields, replace_values
+from coexplorer.fields import FIELD_BY_NAME, FIELDS, FieldKind, Fields, replace_values
+from coexplorer.fs.core.metadata_file import build_metadata, parse_metadata, read_metadata_anyhow
 from coexplorer.fs.kernel.inodes import FIELD_PARTS, Part
 from coexplorer.written import trim, use_line_feeds
 
@@ -20,7 +21,7 @@ MAX_FILE_BYTES = 1 << 20
 """A metadata file grows no larger (design: mount.md, Errors that reach people)."""
 
 FILE_NAMES: dict[bytes, Part] = {
-    **{field.file.encode(): FIELD_PARTS[field.name] for field in PLAIN},
+    **{field.file.encode(): FIELD_PARTS[field.name] for field in FIELDS},
     b"asset.json": Part.JSON,
     b"error": Part.ERROR,
 }
@@ -48,6 +49,8 @@ def build_text(fields: Fields, part: Part) -> bytes:
     if field.kind is FieldKind.SET:
         lines = "".join(f"{_escape_tag(each)}\n" for each in field.set_of(fields))
         return lines.encode(errors="surrogatepass")
+    if field.kind is FieldKind.MAP:
+        return build_metadata(fields.metadata)
     value = field.text_of(fields)
     return f"{value}\n".encode(errors="surrogatepass") if value else b""
 
@@ -62,7 +65,7 @@ def parse_text(content: bytes, part: Part, fields: Fields) -> Fields:
             an absent mount stays absent.
 
     Raises:
-        InvalidField: The text is not UTF-8.
+        InvalidField: The text is not UTF-8, or not the TOML that it should be.
     """
     try:
         text = content.decode()
@@ -74,13 +77,18 @@ def parse_text(content: bytes, part: Part, fields: Fields) -> Fields:
 
 def read_anyhow(content: bytes, part: Part, fields: Fields) -> Fields:
     """Return what `parse_text` does, with bytes that are not UTF-8 written out: to be kept."""
-    return _parse(content.decode(errors="backslashreplace"), part, fields)
+    text = content.decode(errors="backslashreplace")
+    if FIELD_BY_NAME[FIELDS_OF_PARTS[part]].kind is FieldKind.MAP:
+        return replace_values(fields, {"metadata": read_metadata_anyhow(text, fields.metadata)})
+    return _parse(text, part, fields)
 
 
 def _parse(text: str, part: Part, fields: Fields) -> Fields:
     field = FIELD_BY_NAME[FIELDS_OF_PARTS[part]]
     if field.kind is FieldKind.SET:
         return replace_values(fields, {field.name: _parse_tags(text, field.set_of(fields))})
+    if field.kind is FieldKind.MAP:
+        return replace_values(fields, {"metadata": parse_metadata(text, fields.metadata)})
     before = field.text_of(fields)
     # Editors of another system end lines with CRLF; a value that ends with a CR itself is known.
     end = "\n" if text == f"{before}\n" or not text.endswith("\r\n") else "\r\n"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from coexplorer.fields import PLAIN
+from coexplorer.fields import FIELDS
 from coexplorer.fs.core.buffers import Buffer
 from coexplorer.fs.kernel.inodes import Inode, Part
 from coexplorer.models import AssetId
@@ -24,7 +24,7 @@ MAX_SCRATCH_FILES = 10_000
 SCRATCH_LIFE_S = 600.0
 
 
-_FIELD = b"(?:%s)" % b"|".join(re.escape(field.file).encode() for field in PLAIN)
+_FIELD = b"(?:%s)" % b"|".join(re.escape(field.file).encode() for field in FIELDS)
 _EDITORS_OWN = re.compile(
     rb"|".join(
         (

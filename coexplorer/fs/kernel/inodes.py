@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar, Final, NewType
 
-from coexplorer.fields import PLAIN
+from coexplorer.fields import FIELDS
 from coexplorer.models import AssetId
 
 Inode = NewType("Inode", int)
@@ -61,10 +61,10 @@ class Part(int):
     ERROR: ClassVar[Part]
 
 
-FIELD_PARTS: Final = {field.name: Part(number) for number, field in enumerate(PLAIN, 1)}
+FIELD_PARTS: Final = {field.name: Part(number) for number, field in enumerate(FIELDS, 1)}
 """The parts of the editable fields, by the field's name; between the directory and the rest."""
 
-Part.DIRECTORY, Part.JSON, Part.ERROR = Part(0), Part(len(PLAIN) + 1), Part(len(PLAIN) + 2)
+Part.DIRECTORY, Part.JSON, Part.ERROR = Part(0), Part(len(FIELDS) + 1), Part(len(FIELDS) + 2)
 PARTS: Final = (Part.DIRECTORY, *FIELD_PARTS.values(), Part.JSON, Part.ERROR)
 
 

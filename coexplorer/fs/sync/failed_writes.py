@@ -20,7 +20,7 @@ from coexplorer.errors import (
     Refused,
     Unreachable,
 )
-from coexplorer.fields import Fields, changed_fields
+from coexplorer.fields import Fields, changed_rows
 from coexplorer.fs.core.buffers import Buffer, MetadataFile, SaveFailure
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
 from coexplorer.fs.core.failures import has_words, name_save
@@ -308,7 +308,7 @@ class FailedWrites:
             entry
             for entry in await self._library.log.kept()
             if entry.asset_id == node.id and entry.origin == "mount"
-            if entry.base and entry.mine and changed_fields(entry.base, entry.mine) == (field,)
+            if entry.base and entry.mine and changed_rows(entry.base, entry.mine) == (field,)
         ]
 
     async def set_aside(
@@ -389,7 +389,7 @@ class FailedWrites:
             is_new = known.get(entry.id, entry.state) is not entry.state
             if node and base and mine and is_new and entry.state is State.CONFLICT:
                 for part, field in FIELDS_OF_PARTS.items():
-                    if changed_fields(base, mine) == (field,):
+                    if changed_rows(base, mine) == (field,):
                         self._recall(entry, node, part)
 
     def _give_up(self, node: Node, what: str) -> None:

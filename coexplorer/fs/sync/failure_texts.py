@@ -6,11 +6,13 @@ import shlex
 from collections.abc import Iterable
 
 from coexplorer.errors import CoexplorerError, EditConflict
-from coexplorer.fields import Fields, changed_fields
+from coexplorer.fields import FieldKind, Fields, changed_rows, field_named
 from coexplorer.fs.core.failures import name_unsent
 from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS, build_text
+from coexplorer.fs.core.metadata_file import schema_in_use
 from coexplorer.fs.kernel.inodes import Part
 from coexplorer.library.entries import Entry, State
+from coexplorer.metadata import show_field
 from coexplorer.models import AssetId
 
 _PARTS = {field: part for part, field in FIELDS_OF_PARTS.items()}
@@ -63,7 +65,7 @@ def list_unresolved(entries: Iterable[Entry]) -> dict[tuple[AssetId, Part], list
         waits = entry.state in (State.UNSENT, State.CONFLICT)
         is_news = entry.state is State.REFUSED and entry.looked_at is None
         if entry.origin == "mount" and (waits or is_news) and entry.base and entry.mine:
-            changed = changed_fields(entry.base, entry.mine)
+            changed = changed_rows(entry.base, entry.mine)
             if len(changed) == 1:
                 files.setdefault((entry.asset_id, _PARTS[changed[0]]), []).append(entry)
     return files
@@ -74,7 +76,8 @@ def _tell_choice(error: EditConflict) -> str:
     mine, theirs = "save it again", "coexplorer discard NUMBER (coexplorer log has the number)"
     if error.entry is not None:
         theirs = f"coexplorer discard {error.entry}"
-        copies = [_tell_copy(error, error.entry, field) for field in error.fields]
+        rows = dict.fromkeys(field.partition(".")[0] for field in error.fields)
+        copies = [_tell_copy(error, error.entry, field) for field in rows]
         mine = f"in this folder: {' && '.join(copies)}"
     return (
         "combine the two texts below in the file, and save it;\n"
@@ -91,6 +94,11 @@ def _tell_copy(error: EditConflict, number: int, field: str) -> str:
 
 
 def _version(who: str, field: str, fields: Fields) -> list[str]:
-    value = getattr(fields, field)
-    text = "\n".join(value) if isinstance(value, tuple) else value or ""
-    return [f"--- {field}, as {who}:", *text.split("\n")]
+    row = field_named(field)
+    if row.kind is FieldKind.SET:
+        text = "\n".join(row.set_of(fields))
+    elif row.kind is FieldKind.MAP:
+        text = build_text(fields, _PARTS[field]).decode(errors="replace")
+    else:
+        text = show_field(row, fields, schema_in_use())
+    return [f"--- {row.told}, as {who}:", *text.split("\n")]
