@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
+from coexplorer.fs.kernel.inodes import LIVES
 from coexplorer.models import Secret
 from tests.support.handlers import CALLER, Handlers, handling
 from tests.support.server import make_id
@@ -95,6 +97,39 @@ async def test_a_save_is_one_put(handlers: Handlers, server: DemoServer) -> None
     assert _count_writes(server) == ["PUT"]
     assert server.store.get(make_id(901)).description == "new text"
     assert await handlers.read("all/reads/description.md") == "new text\n"
+
+
+@pytest.mark.parametrize("name", ["description.md", "tags", "asset.json"])
+async def test_each_of_many_texts_is_read_to_its_end_however_many_are_open(
+    handlers: Handlers, name: str
+) -> None:
+    path, ask = f"all/reads/{name}", handlers.operations
+    held = []
+    for number in range(2 * LIVES + 3):
+        handlers.change("reads", description=f"text {number}\n" * number, tags=(f"tag {number}",))
+        inode, text = await handlers.inode(path), await handlers.read(path)
+        held.append((inode, (await ask.open(inode, pyfuse3.FlagT(os.O_RDONLY), CALLER)).fh, text))
+
+    assert len({text for _, _, text in held}) == len(held)
+    assert len({inode for inode, _, _ in held}) == len(held)
+    for inode, handle, text in held:
+        assert (await ask.getattr(inode, CALLER)).st_size == len(text)
+        assert (await ask.read(handle, 0, 1 << 20)).decode() == text
+        await ask.release(handle)
+    handlers.change("reads", description="the last", tags=("last",))
+    assert "last" in await handlers.read(path)
+
+
+async def test_editors_backups_leave_a_file_inodes_enough(handlers: Handlers) -> None:
+    path, backup = "all/reads/description.md", "all/reads/description.md.bak"
+    seen = set()
+    for number in range(LIVES + 3):
+        handlers.change("reads", description=f"text {number}")
+        seen.add(await handlers.inode(path))
+        await handlers.move(path, backup)
+        await handlers.move(backup, path)
+    assert await handlers.read(path) == f"text {number}\n"
+    assert len(seen) == LIVES + 3
 
 
 @pytest.mark.parametrize("what", ["open", "empty", "cut"])

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pyfuse3
 import pytest
 import trio
@@ -23,6 +24,7 @@ from coexplorer.fs.mount import LibrarySource, build_operations
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
 from coexplorer.fs.sync.upstream import build_upstream
 from coexplorer.library import open_library
+from coexplorer.models import Excerpt
 
 
 class Notices:
@@ -100,6 +102,16 @@ class Handlers:
         node = self.volume.tree.find_name_or_former(name.encode(), 0.0)
         assert node is not None
         self.volume.files.move_on(node, FILE_NAMES[part.encode()])
+
+    def change(self, name: str, **values: object) -> None:
+        """Let the mount hear of an asset that was changed elsewhere, and its files' texts."""
+        node = self.volume.tree.find_name_or_former(name.encode(), 0.0)
+        assert node is not None
+        excerpt = self.volume.texts.excerpt(node)
+        assert excerpt is not None
+        raw = {**msgspec.json.decode(excerpt.raw), **values}
+        fields = msgspec.structs.replace(excerpt.fields, **values)
+        self.volume.apply_reply(node, Excerpt(fields, msgspec.json.encode(raw)), 0.0)
 
     async def call(self, path: str, what: str) -> pyfuse3.InodeT:
         """Do what one call of a program does, each step by the inode that the path led to.

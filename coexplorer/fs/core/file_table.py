@@ -135,6 +135,9 @@ class FileTable:
             return  # nobody has seen it
         if file is None or file.writers == file.closing:
             new = self._begin_life(node, part)
+            if new is None:  # all are open, or an editor's backups have them
+                new, file = self._inodes.take(), self.ensure(node, part)
+                self._second_lives[new] = file
             if file is not None:
                 file.inode = new
             if self._open_files.has_readers(old):
@@ -148,14 +151,14 @@ class FileTable:
             file.read_beside = False
             self.move_on(node, file.part)
 
-    def _begin_life(self, node: Node, part: Part) -> Inode:
-        inode = Inode(0)
+    def _begin_life(self, node: Node, part: Part) -> Inode | None:
+        """Return a file's next inode that nobody has; None if there is none left."""
         for _ in range(LIVES):
             inode = asset_inode(node.number, part, self._lives.begin(node.slot, part))
             taken = inode in self._given_away or inode in self._unlinked
             if not taken and not self._open_files.has_readers(inode):
-                break
-        return inode
+                return inode
+        return None
 
     def note_error(self, node: Node) -> bytes:
         """Return the text of an asset's ``error``, which gets an inode for each text, too."""
@@ -164,7 +167,7 @@ class FileTable:
         if former != text:
             self._errors[node.slot] = text
             if former:
-                self._lives.begin(node.slot, Part.ERROR)
+                self._begin_life(node, Part.ERROR)
         return text
 
     def glance(self, node: Node, part: Part) -> tuple[Inode, int, int] | None:

@@ -83,7 +83,10 @@ _LIFE_SHIFT = _NUMBER_BITS + _PART_BITS
 _OWNER_MASK = _ASSET | _NUMBER_MASK << _PART_BITS
 
 LIVES: Final = 1 << _LIFE_BITS
-"""How many inodes a file has, one after another: one for each text."""
+"""How many inodes a file has, one after another: one for each text.
+
+If all are in use at once, it gets some that are counted up.
+"""
 
 
 def number_of(asset_id: AssetId) -> int:
