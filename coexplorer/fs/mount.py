@@ -40,7 +40,6 @@ from coexplorer.fs.kernel.request_loop import take_in_turns
 from coexplorer.fs.mounts import Mount, remove_record, write_record
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
 from coexplorer.fs.sync.upstream import Upstream, build_upstream
-from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library, open_library
 from coexplorer.models import AssetId, Excerpt
 
@@ -114,7 +113,6 @@ async def _serve(
         volume = Volume(LibrarySource(library), notifier, options)
         async with trio.open_nursery() as nursery:
             upstream = build_upstream(volume, library, nursery)
-            saver = upstream.saver
             if options.allow_other:
                 MODES.let_others_look()
             follower = CatalogWatcher(volume, library, upstream)
@@ -141,9 +139,9 @@ async def _serve(
                 for task in (follower.follow, follower.listen, follower.measure, follower.tidy):
                     nursery.start_soon(task)
                 nursery.start_soon(library.run_background)
-                unmounts = await _answer_until_end(saver, nursery, on_ready)
+                unmounts = await _answer_until_end(upstream, nursery, on_ready)
                 if not unmounts:  # a signal has waited for them already
-                    await saver.finish(_LAST_SAVES_S)
+                    await _finish(upstream)
             finally:
                 nursery.cancel_scope.cancel()
                 notifier.stop()
@@ -167,8 +165,15 @@ async def _apply_acknowledged(library: Library) -> None:
         log.warning("saves of an earlier mount may not be shown at once: %s", error)
 
 
+async def _finish(upstream: Upstream) -> None:
+    """Send what waits, or have it in the journal, and keep no copies of that."""
+    await upstream.saver.finish(_LAST_SAVES_S)
+    with trio.move_on_after(_LAST_SAVES_S):
+        await upstream.keeper.drop_copies()
+
+
 async def _answer_until_end(
-    saver: Writeback, nursery: trio.Nursery, on_ready: Callable[[], None]
+    upstream: Upstream, nursery: trio.Nursery, on_ready: Callable[[], None]
 ) -> bool:
     """Answer requests; False when it ended because somebody unmounted from outside."""
     signalled = False
@@ -180,7 +185,7 @@ async def _answer_until_end(
                 async for number in signals:
                     log.info("ending: %s", signal.Signals(number).name)
                     signalled = True
-                    await saver.finish(_LAST_SAVES_S)
+                    await _finish(upstream)
                     pyfuse3.terminate()
                     await trio.sleep(_LAST_ANSWERS_S)
                     serving.cancel()  # what is left waits for a request that hangs

@@ -202,6 +202,12 @@ class JournalReader:
         """Return the entries with a kept text: waiting and refused ones, oldest first."""
         return self._in_states(KEPT, asset_id)
 
+    def entries_about(self, asset_id: AssetId, *, limit: int) -> list[Entry]:
+        """Return what was done with an asset, whatever became of it, newest first."""
+        return self._entries(
+            "WHERE asset_id = ? ORDER BY entries.id DESC LIMIT ?", (asset_id, limit)
+        )
+
     def _in_states(self, states: tuple[State, ...], asset_id: AssetId | None) -> list[Entry]:
         marks = ", ".join("?" * len(states))
         return self._entries(

@@ -110,6 +110,11 @@ class Log:
             None,
         )
 
+    async def entries_about(self, asset_id: AssetId, *, limit: int = 1000) -> list[Entry]:
+        """Return what was done with an asset, whatever became of it, newest first."""
+        journal = self._context.journal
+        return await self._context.run(journal.entries_about, asset_id, limit=limit)
+
     async def kept(self) -> list[Entry]:
         """Return the entries whose text is kept: everything in `unsent`, and what was refused."""
         return await self._context.run(self._context.journal.kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -120,3 +121,45 @@ def test_the_next_mount_tells_of_what_was_refused_until_somebody_looks(
     refuse(mounted)
     wait_until(lambda: not unsent(mounted, name), "what was looked at given up by the next save")
     assert "first" in str(entries(mounted, name))
+
+
+def names_in(folder: Path) -> set[str]:
+    return {each.name for each in folder.iterdir()}
+
+
+LEFT_BEHIND = {
+    "tmp renamed": 'cp w "$D.tmp"; mv "$D.tmp" "$D"',
+    "mkstemp": 'cat w > "$A/tmp_q2x9ab"; mv "$A/tmp_q2x9ab" "$D"',
+    "killed sed": 'cp w "$A/sedAb12Cd"; cp w "$D"',
+    "killed rsync": 'cp w "$A/.description.md.Ab12Cd"; cp w "$D"',
+    "probe": ': > "$A/4913"; cp w "$D"',
+    "backup": 'cp "$D" "$D~"; cp w "$D"',
+}
+
+
+def test_copies_that_tools_left_of_a_kept_text_go_and_nothing_else(mounted: Mounted) -> None:
+    folder = mounted.asset("same")
+    own = dict.fromkeys(("t", "notes.md~", "sedatives", "tmpresult", "2024"), "one\n")
+    for name, text in own.items():
+        (folder / name).write_text(text)
+    before = names_in(folder)
+
+    for script in LEFT_BEHIND.values():
+        mounted.run(script, A=str(folder), D=str(folder / "description.md"))
+    mounted.settle()
+    left = names_in(folder) - before - {"error"}
+    assert len(left) == len(LEFT_BEHIND), "a tool may try once more"
+    mounted.stop()
+    told = {each.name for each in mounted.home.glob("state/**/*.kept/*/*")}
+    assert told == set(own)
+    mounted.start()
+
+    assert {name: (folder / name).read_text() for name in own} == own
+    assert names_in(folder) - {"error"} == before - {"error"}
+
+    (folder / "description.md.tmp").write_text("one\n")  # and after a crash
+    (folder / "sedAb12Cd").write_text("nowhere else\n")
+    mounted.kill()
+    mounted.start()
+    assert not (folder / "description.md.tmp").exists()
+    assert (folder / "sedAb12Cd").read_text() == "nowhere else\n"

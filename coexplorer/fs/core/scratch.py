@@ -55,6 +55,21 @@ _TEMPORARY = re.compile(
     re.DOTALL,
 )
 
+_MADE_BY_TOOLS = re.compile(
+    rb"|".join(
+        (
+            _FIELD + rb"~|#" + _FIELD + rb"#",
+            # Chance has made these: words have no digits, and no capitals within.
+            rb"(?:sed|XX|gawk\.|sponge\.)(?=[A-Za-z0-9_]*[A-Z0-9])[A-Za-z0-9_]{6}",
+            rb"\.?tmp(?=[A-Za-z0-9_]*[A-Z0-9])[A-Za-z0-9_]{4,8}",
+            rb"\.?" + _FIELD + rb"\.(?:kak\.)?[A-Za-z0-9]{6}",
+            _FIELD + rb"\.(?:lock|tmp|vsctmp|o[A-Za-z0-9]{6})",
+        )
+    ),
+    re.DOTALL,
+)
+_PROBE = re.compile(rb"[0-9]{4,6}")
+
 
 def is_editors_own(name: bytes) -> bool:
     """Tell whether only editors give such names, to files that nobody misses.
@@ -67,6 +82,12 @@ def is_editors_own(name: bytes) -> bool:
 def is_perhaps_temporary(name: bytes) -> bool:
     """Tell whether tools, but people too, give such names: the file is kept, and nobody is told."""
     return _TEMPORARY.fullmatch(name) is not None
+
+
+def is_tools_copy(name: bytes, content: bytes | bytearray) -> bool:
+    """Tell whether a tool has made a file on the way to a save; a person hardly calls one so."""
+    is_probe = not content and _PROBE.fullmatch(name) is not None
+    return is_probe or _MADE_BY_TOOLS.fullmatch(name) is not None
 
 
 Stamp: TypeAlias = tuple[int, int, int]

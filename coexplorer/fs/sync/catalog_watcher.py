@@ -11,6 +11,7 @@ import trio
 
 from coexplorer.errors import CatalogError
 from coexplorer.fs.core.nodes import KnownAsset, build_flags
+from coexplorer.fs.core.scratch import SCRATCH_LIFE_S
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.procfs import is_alive
 from coexplorer.fs.sync.upstream import Upstream
@@ -198,6 +199,7 @@ class CatalogWatcher:
                 self._volume.shown.purge(is_alive)
                 self._volume.groups.clear()
                 self._collect()
+                await self._keeper.drop_copies(SCRATCH_LIFE_S)
 
     def _bring_back(self, now: float) -> None:
         for file in self._volume.files.list_open():

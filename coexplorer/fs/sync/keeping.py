@@ -6,11 +6,14 @@ import errno
 import logging
 import os
 import time
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 import trio
 
+from coexplorer.errors import CoexplorerError
+from coexplorer.fs.core.file_format import EDITABLE_PARTS, build_text
 from coexplorer.fs.core.kept_files import KeptFiles, find_kept_folder
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.scratch import (
@@ -19,9 +22,11 @@ from coexplorer.fs.core.scratch import (
     Scratch,
     is_editors_own,
     is_perhaps_temporary,
+    is_tools_copy,
 )
 from coexplorer.fs.core.volume import Volume
 from coexplorer.library import Library
+from coexplorer.library.entries import Entry
 from coexplorer.models import AssetId
 
 log = logging.getLogger(__name__)
@@ -32,6 +37,7 @@ class Keeper:
 
     def __init__(self, volume: Volume, library: Library) -> None:
         self._volume = volume
+        self._library = library
         self._files = KeptFiles(find_kept_folder(library.settings.journal_path))
         self._lock = trio.Lock()
 
@@ -44,6 +50,7 @@ class Keeper:
             return
         self._volume.scratch.waiting = found
         self.show_waiting()
+        await self.drop_copies()
 
     def show_waiting(self) -> None:
         """Show what is kept of assets that were not known so far."""
@@ -73,6 +80,39 @@ class Keeper:
                 where = self._files.folder
                 self._volume.report(f"not all kept files are shown, look in {where}: {error}")
         store.waiting = waiting
+
+    async def drop_copies(self, unused_s: float = 0.0) -> None:
+        """Remove temporary files of tools that nobody has open, and whose text the journal has.
+
+        ``sed -i``, rsync and others leave theirs behind when they can't rename them, or are killed.
+
+        Args:
+            unused_s: Only those that nobody has opened for so long: their tool may try again.
+        """
+        names: dict[AssetId, list[Scratch]] = {}
+        for scratch in self._volume.scratch.iter_kept():
+            node = self._volume.tree.find_slot(scratch.slot)
+            is_used = scratch.handles or time.monotonic() - scratch.used < unused_s
+            if node is not None and not is_used and is_tools_copy(scratch.name, scratch.content):
+                names.setdefault(node.id, []).append(scratch)
+        for asset_id, found in names.items():
+            try:
+                entries = await self._library.log.entries_about(asset_id)
+            except CoexplorerError as error:
+                log.warning("the journal can't be read: %s", error)
+                return
+            texts = _list_texts(entries)
+            for scratch in found:
+                if bytes(scratch.content).removesuffix(b"\n") in texts and not scratch.handles:
+                    await self._drop(scratch)
+
+    async def _drop(self, scratch: Scratch) -> None:
+        node, name = self._volume.tree.find_slot(scratch.slot), scratch.name
+        if node is None or self._volume.scratch.find(scratch.slot, name) is not scratch:
+            return
+        self._volume.scratch.unlink(scratch.slot, name)
+        self._volume.notices.forget_entry(node.inode, name)
+        await self.keep(scratch)
 
     def find_folder(self, asset_id: AssetId, name: bytes) -> str | None:
         """Return the folder on the disk that a file is kept in; None if it was removed there."""
@@ -134,6 +174,16 @@ class Keeper:
         except OSError as error:
             scratch.is_written, scratch.kept_as, scratch.kept_stamp = False, None, None
             log.warning("%s in %s: %s", old, self._files.folder, error)
+
+
+def _list_texts(entries: Iterable[Entry]) -> set[bytes]:
+    """Return the texts of files that a journal's entries have, without the last line's end."""
+    found = {b""}
+    for entry in entries:
+        for fields in (entry.base, entry.mine, entry.before, entry.after):
+            if fields is not None:
+                found |= {build_text(fields, part).removesuffix(b"\n") for part in EDITABLE_PARTS}
+    return found
 
 
 def _is_kept(scratch: Scratch) -> bool:
