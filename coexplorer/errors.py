@@ -50,6 +50,13 @@ if TYPE_CHECKING:
     from coexplorer.models import AssetId
 
 
+NEW_TOKEN: Final = (
+    "create a token that allows this on the platform's account page, and sign in with it:"  # noqa: S105
+    " `coexplorer login`"
+)
+"""The hint where a token lacks a scope."""
+
+
 class CoexplorerError(Exception):
     """Base of all errors that a user may see.
 
@@ -113,7 +120,13 @@ class NotSignedIn(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: the asset can be read but not changed, or not even that."""
+    """403: the asset can be read but not changed, or not even that.
+
+    Attributes:
+        unexplained: The platform did not say whether the token or the person lacks the right.
+    """
+
+    unexplained: bool = False
 
 
 class NotFound(ApiError):

@@ -5,6 +5,7 @@ Pure: takes what was received, returns an error that says what to do about it.
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Final
@@ -13,6 +14,7 @@ import msgspec
 
 from coexplorer.api.refusal_text import find_message, find_page_title
 from coexplorer.errors import (
+    NEW_TOKEN,
     ApiError,
     BadReply,
     Conflict,
@@ -29,12 +31,19 @@ _LONGEST_DATE: Final = 64
 _DAY_S: Final = 86_400.0
 _OF_TOKENS: Final = ("token", "scope", "credential", "api key", "api_key")
 """Words of a refusal that is about the token, not about the asset (design: api.md, Errors)."""
-_NEW_TOKEN: Final = (
-    "create a token that allows this on the platform's account page, and sign in with it:"  # noqa: S105
-    " `coexplorer login`"
-)
 _ASK_OWNER: Final = "ask its owner for access"
+_IF_YOURS: Final = f"if it is yours, {NEW_TOKEN}"
 _ASK_TO_SHARE: Final = "ask one of its owners to share it"
+_LACKS: Final = (
+    r"(?:you|user) (?:don't|do not|does not) have (?:the )?(?:permissions?|rights?)"
+    r"(?: to (?:do|perform|make|carry out) (?:this|the|that)(?: (?:action|request|operation))?)?"
+)
+_SAYS_NOTHING: Final = re.compile(
+    r"(?:403\W*)?(?:(?:error\W*)?forbidden|(?:access|permission) (?:is )?denied|not allowed"
+    rf"|not authori[sz]ed|{_LACKS})?\W*",
+    re.IGNORECASE,
+)
+"""Refusals that would be the same for a token without the scope and for somebody else's asset."""
 _IN_BETWEEN: Final = "check the domain, and whether a proxy or a sign-in page is in the way"
 _TRY_LATER: Final = "try again in a while; the trouble is on the platform's side"
 
@@ -276,6 +285,7 @@ def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = Fal
         by_page: It was said with a web page.
     """
     because = f": {said}" if said else ""
+    unexplained = not by_page and _SAYS_NOTHING.fullmatch(said) is not None
     words = said.lower()
     own = subject in _OWNED
     if by_page:
@@ -289,30 +299,33 @@ def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = Fal
             "archive it first, then delete it",
         )
     elif any(word in words for word in _OF_TOKENS):
-        message, hint = f"your token may not do this{because}", _NEW_TOKEN
+        message, hint = f"your token may not do this{because}", NEW_TOKEN
     elif act is Act.CREATE:
         message, hint = (
             f"you may not create assets there{because}",
-            f"{_NEW_TOKEN}; if it has that, ask who runs the platform",
+            f"{NEW_TOKEN}; if it has that, ask who runs the platform",
         )
     elif not own:
-        message, hint = f"your token may not see this {subject}{because}", _NEW_TOKEN
+        message, hint = f"your token may not see this {subject}{because}", NEW_TOKEN
     elif act is Act.READ:
-        message, hint = f"you may not see this {subject}{because}", "ask its owner for access"
+        message, hint = f"you may not see this {subject}{because}", _ASK_OWNER
+        hint += f"; {_IF_YOURS}" if unexplained else ""
     else:
-        message, hint = _refuse_change(subject, because, act)
-    return Forbidden(message, hint=hint, status=403)
+        message, hint = _refuse_change(subject, because, act, unexplained=unexplained)
+    error = Forbidden(message, hint=hint, status=403)
+    error.unexplained = unexplained
+    return error
 
 
-def _refuse_change(subject: str, because: str, act: Act) -> tuple[str, str]:
+def _refuse_change(subject: str, because: str, act: Act, *, unexplained: bool) -> tuple[str, str]:
     """Say that what can be read may not be changed, or shared, and what to do about it."""
     if act is Act.SHARE:
         message, hint = f"you may not share this {subject}{because}", _ASK_TO_SHARE
-        if "owner" in because.lower():
+        if not unexplained:
             return message, hint
-        return message, f"{hint}; if you are one, {_NEW_TOKEN}"  # it may as well be the token
+        return message, f"{hint}; if you are one, {NEW_TOKEN}"
     message = f"you can read but not change this {subject}{because}"
-    return message, _ASK_OWNER if because else f"{_ASK_OWNER}; if it is yours, {_NEW_TOKEN}"
+    return message, f"{_ASK_OWNER}; {_IF_YOURS}" if unexplained else _ASK_OWNER
 
 
 def parse_retry_after(text: str | None, *, now: float) -> float | None:

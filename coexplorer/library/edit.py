@@ -22,6 +22,7 @@ from coexplorer.errors import (
     CoexplorerError,
     Conflict,
     EditConflict,
+    Forbidden,
     JournalError,
     NoLongerFits,
     NotFound,
@@ -47,7 +48,7 @@ from coexplorer.library.judge import Judge, keep_unfit, keeps_text
 from coexplorer.library.locks import hold_asset
 from coexplorer.library.metadata import judge_metadata, refresh_schema, touches_metadata
 from coexplorer.library.reconcile import Reconciled, Reconciler
-from coexplorer.library.refusals import failed_state
+from coexplorer.library.refusals import blame_token, failed_state
 from coexplorer.library.removal import Removal
 from coexplorer.library.results import EditResult
 from coexplorer.library.selection import Fit, keep_shown
@@ -280,6 +281,10 @@ class Editor:
                 await refresh_schema(self._context)
         if attempt.answered:
             error = await self._judge.confirm_gone(entry.asset_id, failure)
+        if isinstance(error, Forbidden) and error.unexplained:
+            known = await self._context.records([entry.asset_id])
+            mine = known[0].membership.mine if known else None
+            error = blame_token(error) if mine else error
         maybe_done = isinstance(error, ApiError) and error.outcome_unknown
         state = failed_state(error, sent=attempt.sent or (attempt.answered and maybe_done))
         if isinstance(error, Rejected) and not (attempt.answered or attempt.sent):

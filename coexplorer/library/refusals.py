@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coexplorer.errors import (
+    NEW_TOKEN,
     CoexplorerError,
     Conflict,
     EditConflict,
@@ -32,6 +33,7 @@ _FINAL_SENTENCES = (
     "tags: ",
     "mount: ",
 )
+_OWN = "your token may not do this: the asset is yours, but the platform refuses to change it"
 _REJECTED = "the platform refused this (status "
 
 
@@ -43,6 +45,14 @@ def is_final(error: CoexplorerError) -> bool:
     if isinstance(error, Forbidden):
         return not error.by_page
     return isinstance(error, NotFound | InvalidField)
+
+
+def blame_token(error: Forbidden) -> Forbidden:
+    """Return what an unexplained refusal says of an asset that is the user's own.
+
+    An owner has every right to it, so what is missing is a scope of the token.
+    """
+    return Forbidden(_OWN, hint=NEW_TOKEN, status=error.status)
 
 
 def was_final(reason: str) -> bool:

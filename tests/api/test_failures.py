@@ -121,6 +121,18 @@ SCOPE = "The access token doesn't have permissions to perform the request"
         ("missing scope", "file", Act.READ, "your token may not do this", "coexplorer login"),
         ("viewer role", "asset", Act.CHANGE, "you can read but not change this", "ask its owner"),
         ("", "asset", Act.CHANGE, "you can read but not change this", "if it is yours"),
+        ("Forbidden", "asset", Act.CHANGE, "you can read but not change this", "if it is yours"),
+        ("403 Forbidden.", "asset", Act.DELETE, "you can read but not", "if it is yours, create"),
+        ("Access Denied", "file", Act.READ, "you may not see this file", "if it is yours, create"),
+        ("Forbidden", "asset", Act.CREATE, "you may not create assets", "coexplorer login"),
+        (
+            "You don't have permission to perform this action",
+            "asset",
+            Act.CHANGE,
+            "you can read but not change this",
+            "if it is yours, create",
+        ),
+        ("Forbidden: viewer", "asset", Act.CHANGE, "you can read but not change", "ask its owner"),
         (SCOPE, "asset", Act.SHARE, "your token may not do this", "coexplorer login"),
         ("only an owner", "asset", Act.SHARE, "you may not share this asset", "one of its owners"),
         (

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from coexplorer.api import Client, Timeouts
+from coexplorer.demo.guesses import Guesses
 from tests.support.program import Program
 from tests.support.server import OLD, RAW, VIEWED
 
@@ -312,6 +313,33 @@ def test_a_token_without_the_scope_can_read_and_not_write(
     assert all(words in done.err for words in told)
     assert "owner" not in done.err
     assert (program.server.store.get(RAW), program.server.store.count()) == (before, count)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [WRITE, ("archive", RAW, "--yes"), ("share", RAW, "--everyone", "viewer", "--yes")],
+)
+def test_a_missing_scope_is_told_though_the_platform_gives_no_cause(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    """The asset is the user's own, so no owner can help."""
+    program.ok("ls")
+    program.env["CODEOCEAN_TOKEN"] = program.server.users[0].read_token
+    program.server.guesses = Guesses(refusals="alike")
+    done = program(*command)
+    assert done.code == 5
+    assert "your token may not do this" in done.err
+    assert "coexplorer login" in done.err
+    assert "owner" not in done.err
+
+
+def test_an_asset_of_somebody_else_may_be_refused_for_either_cause(program: Program) -> None:
+    program.ok("ls")
+    program.server.guesses = Guesses(refusals="alike")
+    done = program("edit", VIEWED, "--add-tag", "x", "--yes")
+    assert done.code == 5
+    assert "you can read but not change this asset" in done.err
+    assert "ask its owner for access; if it is yours, create a token" in done.err
 
 
 def test_an_asset_of_somebody_else_is_a_question_for_its_owner(program: Program) -> None:
