@@ -45,10 +45,15 @@ class Wanted(msgspec.Struct, frozen=True):
 
     def is_shown_by(self, reply: Asset) -> bool:
         """Tell whether a reply alone shows that it was done."""
-        if self.find_missing(reply):
+        if self.find_missing(reply) or self.find_unlike(reply):
             return False
-        # It may also be how the platform spells what was sent, and only a look tells.
-        return not self.find_unlike(reply)
+        # What is neither as before nor as sent may be what the platform made of it, or an answer
+        # that something in between made up or mixed up: only a look tells.
+        before, sent, has = self.before.fields, self.fields, reply.fields
+        return all(
+            _is_unknown(name, before, has) or _is_spelt_alike(field_named(name), sent, has)
+            for name in changed_fields(sent, has)
+        )
 
     def find_unlike(self, now: Asset) -> tuple[str, ...]:
         """Name what is not as it was sent, but just as it was before."""
@@ -83,6 +88,17 @@ class Wanted(msgspec.Struct, frozen=True):
             same_value(before, has, name) and not _is_unknown(name, before, has)
             for name in changed_fields(before, sent)
         )
+
+
+def build_unlike(wanted: Wanted, reply: Asset) -> PlatformFault:
+    """Say that a write was answered with yes, and with neither what was sent nor what was there."""
+    return PlatformFault(
+        "the platform answered that this is saved, but not with what was sent (the"
+        f" {tell_fields(changed_fields(wanted.fields, reply.fields))})",
+        hint="look at the asset in a while, then retry or discard it",
+        status=HTTPStatus.OK,
+        outcome_unknown=True,
+    )
 
 
 def build_ignored(missing: Sequence[str], wanted: Wanted, now: Asset) -> PlatformFault:
@@ -130,6 +146,14 @@ def _lacks(field: EditableField, before: Fields, sent: Fields, now: Fields) -> b
     if has_parts - old_parts - new_parts:
         return False  # what the platform made of it
     return any((part in new_parts) is not (part in has_parts) for part in old_parts ^ new_parts)
+
+
+def _is_spelt_alike(field: EditableField, sent: Fields, now: Fields) -> bool:
+    """Tell whether a field only differs from what was sent by what platforms tidy."""
+    if field.kind is not FieldKind.SET:
+        return _fold(field.text_of(sent)) == _fold(field.text_of(now))
+    has, wanted = ({_fold(part).casefold() for part in field.set_of(each)} for each in (now, sent))
+    return has == wanted
 
 
 def _fold(text: str) -> str:

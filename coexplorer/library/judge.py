@@ -25,7 +25,7 @@ from coexplorer.errors import (
 )
 from coexplorer.fields import changed_fields
 from coexplorer.library.attempt import Attempt
-from coexplorer.library.confirm import Wanted, build_ignored
+from coexplorer.library.confirm import Wanted, build_ignored, build_unlike
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Entry, Purpose, State
 from coexplorer.library.selection import was_unfit
@@ -93,8 +93,10 @@ class Judge:
         except ApiError as error:
             why = error.message
         if now is None:
-            missing = wanted.find_missing(reply) or wanted.find_unlike(reply) or wanted.changed
-            unsure = build_ignored(missing, wanted, reply)
+            missing = wanted.find_missing(reply) or wanted.find_unlike(reply)
+            unsure = (
+                build_ignored(missing, wanted, reply) if missing else build_unlike(wanted, reply)
+            )
             unsure.message += f", and it can't be asked again: {why}"
             unsure.outcome_unknown = True
             raise unsure

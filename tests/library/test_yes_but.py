@@ -1,6 +1,7 @@
 """Writes that are answered with yes: what the asset shows afterwards decides."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,10 +10,13 @@ import pytest
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import PlatformFault
 from coexplorer.fields import Fields, replace_values
-from coexplorer.library import Library
+from coexplorer.library import Library, open_library
 from coexplorer.library.entries import State
 from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
+from tests.library.conftest import build_settings
+from tests.support.in_between import Passed, in_between
+from tests.support.rawserver import Asked, reply
 from tests.support.server import OLD, RAW
 
 ID = AssetId(RAW)
@@ -261,3 +265,81 @@ async def test_what_is_gone_by_410_is_forgotten(library: Library, server: DemoSe
     server.faults.add(410, "*", PATH)
     assert (await library.changes.delete(ID)).state is State.UNCHANGED
     assert await library.assets.record(ID) is None
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "name": {"name": "Somebody else's"},
+    "description": {"description": "theirs"},
+    "tags": {"tags": ["theirs"]},
+    "no-tags": {"tags": None},
+    "mount": {"mount": "theirs"},
+    "whole": {"name": "theirs", "description": "theirs", "tags": ["theirs"], "mount": "theirs"},
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_reply_with_what_nobody_sent_is_looked_through(
+    server: DemoServer, tmp_path: Path, lie: str
+) -> None:
+    def answer(asked: Asked, carry_out: Callable[[], Passed]) -> bytes | None:
+        if asked.method != "PUT":
+            return None
+        return reply(200, {**carry_out().json, **LIES[lie]})
+
+    with in_between(server, answer) as between:
+        settings = msgspec.structs.replace(build_settings(server, tmp_path), base_url=between.url)
+        async with open_library(settings, origin="cli") as library:
+            base = await shown(library)
+            mine = msgspec.structs.replace(
+                base, name="mine", description="mine", tags=("mine", "raw"), mount="mine"
+            )
+            result = await library.changes.edit(ID, base, mine)
+            assert (result.state, result.differs) == (State.APPLIED, ())
+            record = await library.assets.record(ID)
+            assert record is not None
+            assert record.asset.fields.same_as(mine)
+            (undone,) = (await library.changes.undo()).results
+            assert undone.state is State.APPLIED
+            assert (await shown(library)).same_as(base)
+
+
+async def test_metadata_that_nobody_sent_is_looked_through(
+    server: DemoServer, tmp_path: Path
+) -> None:
+    def answer(asked: Asked, carry_out: Callable[[], Passed]) -> bytes | None:
+        if asked.method != "PUT":
+            return None
+        return reply(200, {**carry_out().json, "custom_metadata": {"age": 1, "subject id": "x"}})
+
+    with in_between(server, answer) as between:
+        settings = msgspec.structs.replace(build_settings(server, tmp_path), base_url=between.url)
+        async with open_library(settings, origin="cli") as library:
+            asset = (await library.platform.fetch(ID)).asset
+            wanted = {**asset.custom_metadata, "age": 99}
+            base = asset.fields
+            mine = replace_values(base, {"metadata.age": "99"})
+            assert (await library.changes.edit(ID, base, mine)).differs == ()
+            record = await library.assets.record(ID)
+            assert record is not None
+            assert record.asset.custom_metadata == wanted
+
+
+async def test_a_lie_that_cannot_be_looked_through_leaves_it_open(
+    server: DemoServer, tmp_path: Path
+) -> None:
+    lied = False
+
+    def answer(asked: Asked, carry_out: Callable[[], Passed]) -> bytes | None:
+        nonlocal lied
+        if asked.method == "PUT":
+            lied = True
+            return reply(200, {**carry_out().json, "name": "theirs"})
+        return reply(400, {"message": "no"}) if lied and asked.method == "GET" else None
+
+    with in_between(server, answer) as between:
+        settings = msgspec.structs.replace(build_settings(server, tmp_path), base_url=between.url)
+        async with open_library(settings, origin="cli") as library:
+            base = await shown(library)
+            with pytest.raises(PlatformFault, match=r"not with what was sent \(the name\)"):
+                await library.changes.edit(ID, base, msgspec.structs.replace(base, name="mine"))
+            assert [entry.state for entry in await library.log.kept()] == [State.UNKNOWN]
