@@ -145,7 +145,7 @@ class Client:
         """Ask the platform how its search is spoken to: a search for one row, in each dialect.
 
         Raises:
-            NotFound: It speaks neither; probably it is no Code Ocean.
+            BadReply: It speaks neither; probably it is no Code Ocean.
         """
         return await self._search.fetch_dialect()
 
@@ -386,11 +386,12 @@ class Client:
                 if not error.outcome_unknown:
                     raise
                 lost = error
-            try:
+            now = None
+            with suppress(ApiError):
                 now = await read_again()
-            except ApiError:
+            if now is None:
                 lost.hint = "look at the asset once the platform answers again"
-                raise lost from None
+                raise lost  # not where its cause is known: frames hold what is secret
             await look.judge(now, True)
             lost.outcome_unknown = False
             if not await self._transport.wait_after(Failure(FailureKind.LOST, lost), nth, deadline):

@@ -33,6 +33,7 @@ from coexplorer.api.failures import (
 from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin, parse_base_url, parse_origin
+from coexplorer.api.splitting import begins_as_page
 from coexplorer.models import Secret
 
 Carrier = httpx.AsyncBaseTransport
@@ -188,7 +189,10 @@ class Exchange:
         except ValueError as error:
             raise Failed(build_bad_reply(str(error), b"", status, writes=call.writes)) from None
         if body.cut:
-            raise Failed(build_too_long(most, status, writes=call.writes))
+            of_rows = begins_as_page(body.content)
+            raise Failed(
+                build_too_long(most, body.content, status, writes=call.writes, of_rows=of_rows)
+            )
         return Reply(status, headers, body.content)
 
     def _check_hop(

@@ -199,15 +199,21 @@ def build_unclear(status: int, *, writes: bool) -> Failure:
     return Failure(FailureKind.GARBLED, error)
 
 
-def build_too_long(most_bytes: int, status: int, *, writes: bool) -> Failure:
-    """Describe a success whose body is longer than anybody needs."""
-    error = BadReply(
-        f"the platform's reply makes no sense: it is longer than {most_bytes:,} bytes",
-        hint=_IN_BETWEEN,
-        status=status,
-        outcome_unknown=writes,
-    )
-    error.too_long = True
+def build_too_long(
+    most_bytes: int, body: bytes, status: int, *, writes: bool, of_rows: bool
+) -> Failure:
+    """Describe a success whose body is longer than anybody needs.
+
+    Args:
+        most_bytes: How long it might have been.
+        body: Its beginning.
+        status: The reply's.
+        writes: Whether the platform would have been changed.
+        of_rows: It began as a page of rows does, one of which may be what is too long.
+    """
+    reason = f"it is longer than {most_bytes:,} bytes"
+    error = build_bad_reply(reason, body, status, writes=writes).error
+    error.too_long = of_rows
     return Failure(FailureKind.FINAL, error)
 
 
@@ -367,18 +373,16 @@ def _build_conflict(because: str, *, writes: bool) -> ApiError:
 
 
 def _build_not_found(status: int, body: bytes, subject: str, *, by_page: bool) -> ApiError:
-    own = subject in _OWNED
-    if own and by_page:  # whoever stands in between knows nothing of what there is
+    if by_page:  # whoever stands in between knows nothing of what there is
         return build_bad_reply("", body, status, writes=False).error
-    hint = (
-        "it may have been deleted; check its name, and look at the list again"
-        if own
-        else "check the domain; older platforms do not have everything"
-    )
-    return NotFound(_not_found(subject), hint=hint, status=status)
-
-
-def _not_found(subject: str) -> str:
     if subject in _OWNED:
-        return f"no such {subject}, or not shared with you"
-    return f"the platform has no {subject} at this address"
+        return NotFound(
+            f"no such {subject}, or not shared with you",
+            hint="it may have been deleted; check its name, and look at the list again",
+            status=status,
+        )
+    return BadReply(
+        f"the platform has no {subject} at this address",
+        hint="check the domain; older platforms do not have everything",
+        status=status,
+    )

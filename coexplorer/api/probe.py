@@ -14,10 +14,12 @@ from coexplorer.api.limits import Timeouts
 from coexplorer.api.network import RAISED, Network, Stop, build_limits
 from coexplorer.api.origin import parse_base_url
 from coexplorer.api.retry import Patience
-from coexplorer.errors import ApiError
-from coexplorer.models import Dialect, Ownership, SearchRequest, Secret
+from coexplorer.errors import ApiError, BadReply
+from coexplorer.models import Asset, Dialect, Ownership, SearchRequest, Secret
 
 _ONCE: Final = Patience(attempts=1, connects=1, slow_downs=0)
+_ROWS_TRIED: Final = (1, 20)
+"""How many rows are asked for, and how many more where none of them can be read."""
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -80,5 +82,27 @@ async def ask_platform(base_url: str, token: Secret, *, limit_s: float) -> Probe
     timeouts = Timeouts(connect_s=limit_s, read_s=limit_s, asset_s=limit_s, call_s=limit_s)
     async with Client(base_url, token, patience=_ONCE, timeouts=timeouts) as client:
         dialect = await client.fetch_dialect()
-        page = await client.search(SearchRequest(ownership=Ownership.OWNED), limit=1)
-        return ProbeResult(dialect, next((each.owner for each in page.results), ""))
+        first = await find_first(client, SearchRequest(ownership=Ownership.OWNED))
+        return ProbeResult(dialect, "" if first is None else first.owner)
+
+
+async def find_first(client: Client, request: SearchRequest) -> Asset | None:
+    """Return the first asset that a search finds; None: it says that there is none.
+
+    A row that can't be read is stepped over; it does not show that the platform answers as it
+    should, so another one has to.
+
+    Raises:
+        BadReply: The platform lists something, but nothing of it is an asset.
+        ApiError: It can't be asked.
+    """
+    for rows in _ROWS_TRIED:
+        walk = client.iter_pages(request, limit=rows)
+        for asset in await anext(walk, ()):
+            return asset
+        if not walk.left_out:
+            return None
+    raise BadReply(
+        "the platform's reply makes no sense: nothing of what it lists is an asset",
+        hint="check the domain, and whether a proxy or a sign-in page is in the way",
+    )

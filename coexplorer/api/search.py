@@ -12,7 +12,7 @@ import anyio
 from coexplorer.api import calls, wire
 from coexplorer.api.paging import PageStart
 from coexplorer.api.transport import Transport
-from coexplorer.errors import ApiError, NotFound, PlatformFault
+from coexplorer.errors import ApiError, BadReply, PlatformFault
 from coexplorer.models import Dialect, SearchRequest
 
 NOT_HERE: Final = (404, 405)
@@ -43,22 +43,26 @@ class Search:
         """Ask the platform how its search is spoken to: a search for one row, in each dialect.
 
         Raises:
-            NotFound: It speaks neither; probably it is no Code Ocean.
+            BadReply: It speaks neither; probably it is no Code Ocean.
 
         Args:
             deadline: Of what this is a part of; None: it is the whole.
         """
         deadline = self._transport.start_clock() if deadline is None else deadline
+        said = ApiError("")
         for dialect in (Dialect.CURRENT, Dialect.LEGACY):
             try:
                 await self._ask_for_one(dialect, deadline)
             except ApiError as error:
                 if error.status not in NOT_HERE:
                     raise
+                said = error
             else:
                 self.dialect = dialect
                 return dialect
-        raise NotFound(
+        if said.by_page:
+            raise said
+        raise BadReply(
             "no data asset API was found at this address",
             hint="check the domain: it should be a Code Ocean deployment",
             status=404,
@@ -87,7 +91,7 @@ class Search:
             deadline: Of what this is a part of; None: it is the whole.
 
         Raises:
-            NotFound: The platform has no search; probably it is no Code Ocean.
+            BadReply: The platform has no search; probably it is no Code Ocean.
             PlatformFault: It had one a moment ago.
         """
         deadline = self._transport.start_clock() if deadline is None else deadline

@@ -16,6 +16,21 @@ _MOST_MARKS: Final = 1_000_000
 """Several times what a thousand rows have, and a second of work."""
 
 
+_BEGINNING: Final = re.compile(rb'\s*\{[^\[]{0,4096}"results"\s*:\s*\[\s*[{\[]')
+_LEAST_SHARE: Final = 16
+"""What holds less than one character in so many, blanks left out, is no row that somebody wrote."""
+
+
+def begins_as_page(body: bytes) -> bool:
+    """Tell whether the beginning of a long reply is that of a page with at least one row.
+
+    Only then may one row be what makes it so long; a sign-in page is as long as it likes.
+    """
+    if not _BEGINNING.match(body.removeprefix(b"\xef\xbb\xbf")):
+        return False
+    return len(body) - sum(map(body.count, (b" ", b"\t", b"\n", b"\r"))) > len(body) // _LEAST_SHARE
+
+
 class _Bracket(NamedTuple):
     """A bracket outside any text.
 

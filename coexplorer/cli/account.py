@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from coexplorer.cli import exits
-from coexplorer.cli.narration import note, warn
+from coexplorer.cli.narration import tell_hint, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_object
 from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import USER, Values
@@ -45,9 +45,8 @@ def check_token(settings: Settings) -> Checked:
 
     async def find_user(library: Library) -> str | None:
         mine = SearchRequest(ownership=Ownership.OWNED)
-        async for asset in library.platform.search(mine, rows=1):
-            return asset.owner or None
-        return None
+        first = await library.platform.find_first(mine)
+        return None if first is None else first.owner or None
 
     try:
         user = run_async(ask)
@@ -88,5 +87,5 @@ def whoami_command(invocation: Invocation, *, style: Format) -> None:
     if checked.error is not None:
         warn(checked.error.message)
         if checked.error.hint:
-            note(checked.error.hint)
+            tell_hint(checked.error.hint)
         leave(exits.code_of(checked.error))

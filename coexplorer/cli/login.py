@@ -198,9 +198,10 @@ class _Probe:
 async def _describe_user(library: Library) -> str:
     from coexplorer.models import Ownership, SearchRequest
 
-    async for asset in library.platform.search(SearchRequest(ownership=Ownership.OWNED), rows=1):
-        return f"you are {asset.owner}" if asset.owner else "you own assets there"
-    async for _ in library.platform.search(SearchRequest(), rows=1):
+    mine = await library.platform.find_first(SearchRequest(ownership=Ownership.OWNED))
+    if mine is not None:
+        return f"you are {mine.owner}" if mine.owner else "you own assets there"
+    if await library.platform.find_first(SearchRequest()) is not None:
         return "you see assets of others, and own none"
     return "no assets are there for you yet"
 

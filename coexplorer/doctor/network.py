@@ -22,7 +22,7 @@ from coexplorer.api.proxies import Proxy, find_proxy
 from coexplorer.api.trust import build_tls, find_sources
 from coexplorer.config import Settings
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
-from coexplorer.errors import ApiError, ConfigError, Forbidden, NotFound, NotSignedIn
+from coexplorer.errors import ApiError, ConfigError, Forbidden, NotSignedIn
 from coexplorer.models import Dialect
 
 ANSWER_S: Final = 15.0
@@ -252,9 +252,6 @@ def look_at_token(settings: Settings) -> Iterator[Finding]:
     except (NotSignedIn, Forbidden) as error:
         yield tell_error("token", error)
         yield skip_check("platform", "it does not tell without a token that works")
-    except NotFound as error:
-        yield skip_check("token", "there is nobody to ask")
-        yield tell_error("platform", error)
     except ApiError as error:
         yield skip_check("token", "it could not be asked about")
         yield tell_error("platform", error)

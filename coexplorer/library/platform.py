@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+from coexplorer.api.probe import find_first
 from coexplorer.errors import ApiError
 from coexplorer.library.context import Context
 from coexplorer.library.metadata import ensure_schema, refresh_schema
@@ -74,6 +75,14 @@ class Platform:
             rows: How many to ask for at a time; None: as many as the platform gives.
         """
         return search_remote(self._context, request, rows=rows)
+
+    async def find_first(self, request: SearchRequest) -> Asset | None:
+        """Return the first asset that the platform finds; None: it says that there is none.
+
+        Raises:
+            BadReply: It lists something, but nothing of it is an asset.
+        """
+        return await find_first(await self._context.client(), request)
 
     async def find(self, query: Query, *, offset: int = 0, limit: int | None = None) -> RemoteFound:
         """Return what the platform finds now (``ls --remote``), from number `offset` on.

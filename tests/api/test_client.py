@@ -10,7 +10,7 @@ from coexplorer.api.calls import build_search
 from coexplorer.assets import unknown_fields
 from coexplorer.demo.importing import parse_asset_line
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import Conflict, Forbidden, NotFound, NotSignedIn
+from coexplorer.errors import BadReply, Conflict, Forbidden, NotFound, NotSignedIn
 from coexplorer.fields import Fields, replace_values
 from coexplorer.models import (
     AssetId,
@@ -55,7 +55,7 @@ async def test_a_remembered_dialect_that_does_not_fit_is_replaced(
 async def test_what_is_no_code_ocean_is_named(server: DemoServer) -> None:
     token = Secret(server.users[0].token)
     async with Client(f"{server.url}/elsewhere", token) as client:
-        with pytest.raises(NotFound, match="no data asset API was found"):
+        with pytest.raises(BadReply, match="no data asset API was found"):
             await client.search(ALL)
 
 

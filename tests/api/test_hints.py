@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from coexplorer.api import Client
-from coexplorer.errors import ApiError, BadReply, NotFound, PlatformFault, RateLimited
+from coexplorer.errors import ApiError, BadReply, PlatformFault, RateLimited
 from coexplorer.fields import Fields
 from coexplorer.models import AssetId, Dialect, SearchRequest, Secret
 from tests.api.conftest import IMPATIENT
@@ -81,7 +81,7 @@ async def test_one_page_that_a_balancer_loses_is_asked_for_again() -> None:
 
 async def test_a_search_that_never_was_there_is_a_wrong_domain() -> None:
     error = await find_error(lambda _: [reply(404)], walk)
-    assert isinstance(error, NotFound)
+    assert isinstance(error, BadReply)
     assert "check the domain" in error.hint
 
 
