@@ -96,7 +96,11 @@ async def test_an_asset_is_read_whole(either_client: Client, either_server: Demo
     # Old platforms do not show the mount.
     mount = "ecephys_655019" if either_server.dialect == "current" else None
     assert asset.fields == Fields(
-        asset.name, "Raw **Neuropixels** recording.", ("ecephys", "raw"), mount
+        asset.name,
+        "Raw **Neuropixels** recording.",
+        ("ecephys", "raw"),
+        mount,
+        {"subject id": "655019", "age": 61, "modality": ["ecephys"]},
     )
     assert (asset.state, asset.type) == ("ready", "dataset")
     assert (asset.size_bytes, asset.files) == (1_234_567_890_123, 1_021)
