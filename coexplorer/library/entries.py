@@ -93,6 +93,10 @@ MOST_REFUSED = 4
 """How many refused texts of a file are kept to be read, where a mount saves on; the newest."""
 
 
+WAITING = "an earlier save of this asset was still on its way"
+"""`Entry.reason` of a text that a mount has only in case it ends: it has no say in earlier ones."""
+
+
 GIVEN_UP = "the platform did not have it, so it was given up"
 """`Entry.reason` of an undo that sent nothing, as what it takes back was not sent either."""
 

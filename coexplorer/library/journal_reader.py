@@ -16,6 +16,7 @@ from coexplorer.library.entries import (
     KEPT,
     NOT_THERE,
     PENDING,
+    WAITING,
     Action,
     Batch,
     Entry,
@@ -125,11 +126,12 @@ class JournalReader:
             "WHERE asset_id = ? AND entries.id > ? AND batch_id > ?"
             " AND state NOT IN (?, ?) AND (state != ? OR needless)"
             # What only gave up another undo says nothing itself.
-            " AND (state != ? OR reason != ?)",
+            " AND (state != ? OR reason != ?) AND (state != ? OR reason != ?)",
             (
                 *(entry.asset_id, entry.id, entry.batch_id),
                 *(*dead, State.SKIPPED),
                 *(State.UNCHANGED, GIVEN_UP),
+                *(State.UNSENT, WAITING),
             ),
         )
         later = [each for each in later if each.id not in but]

@@ -14,7 +14,7 @@ import pytest
 
 from coexplorer.errors import Forbidden, JournalError, UndoRefused, Unreachable
 from coexplorer.fields import Fields
-from coexplorer.library.entries import KEPT, Action, EntryDraft, Purpose, State
+from coexplorer.library.entries import KEPT, WAITING, Action, EntryDraft, Purpose, State
 from coexplorer.library.journal import Journal
 from coexplorer.models import AssetId
 from tests.support.disk import no_room_on_the_disk
@@ -53,6 +53,21 @@ def test_files_are_for_their_owner_only(journal: Journal, tmp_path: Path) -> Non
     journal.begin([DRAFT], title="edit")
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()}
     assert modes == {0o600, 0o700}
+
+
+@pytest.mark.parametrize("reason", [WAITING, "the platform can't be reached"])
+def test_what_a_mount_has_in_case_it_ends_takes_nothing_from_a_save_on_its_way(
+    journal: Journal, reason: str
+) -> None:
+    save = msgspec.structs.replace(DRAFT, base=Fields("old", "had"), mine=Fields("old", "a text"))
+    _, (saved,) = journal.begin([save], title="a save")
+    entry = journal.entry(saved)
+    assert entry is not None
+    mine, state = Fields("old", ""), State.UNSENT
+    blank = msgspec.structs.replace(save, mine=mine, state=state, reason=reason, waits=True)
+    journal.begin([blank], title="written down meanwhile")
+
+    assert journal.leave_to_later(entry) == (entry if reason == WAITING else None)
 
 
 def test_those_that_wait_are_on_top_of_the_log(journal: Journal) -> None:

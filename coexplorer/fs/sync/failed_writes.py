@@ -32,13 +32,11 @@ from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failure_texts import build_report, list_unresolved, tell_aside
 from coexplorer.library import Library
-from coexplorer.library.entries import MOST_REFUSED, SET_ASIDE, Entry, State
+from coexplorer.library.entries import MOST_REFUSED, SET_ASIDE, WAITING, Entry, State
 
 log = logging.getLogger(__name__)
 
-WAITS = Unreachable(
-    "an earlier save of this asset was still on its way", hint="coexplorer retry sends it"
-)
+WAITS = Unreachable(WAITING, hint="coexplorer retry sends it")
 """Why a save that waits for its turn was not sent, if its mount ends first."""
 
 
