@@ -119,6 +119,7 @@ def parse_asset(
         size_bytes=_whole(first_of(obj, "size_bytes") if size is None else size),
         files=_whole(get("files")),
         owner=_text(first_of(obj, "owner")),
+        owner_id=_text(get("owner")),
         source=_source(first_of(obj, "source") if source is None else source),
         provenance=_provenance(first_of(obj, "provenance") if provenance is None else provenance),
         contained=_ids(first_of(obj, "contained") if contained is None else contained),

@@ -127,6 +127,8 @@ class Asset(Editable, frozen=True, kw_only=True):
         last_used: Epoch seconds; 0 means never used, None that the platform did not say.
         size_bytes: None when unknown.
         files: Number of files; None when unknown.
+        owner: The owner's address, or id where the platform says no more.
+        owner_id: The platform's id of the owner; empty where it does not say.
         raw: The JSON object as received, compact UTF-8; unknown fields live here.
         odd: Editable values, by their keys, that `raw` can't hold as they came: with surrogates
             that stand alone.
@@ -141,6 +143,7 @@ class Asset(Editable, frozen=True, kw_only=True):
     size_bytes: int | None = None
     files: int | None = None
     owner: str = ""
+    owner_id: str = ""
     source: SourceBucket | None = None
     provenance: Provenance | None = None
     contained: tuple[AssetId, ...] = ()

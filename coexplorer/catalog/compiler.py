@@ -45,7 +45,7 @@ from coexplorer.query import (
 )
 from coexplorer.query.compare import ANYTHING, Way, find_beginning_of, split_glob, way_of
 from coexplorer.query.fields import SAME_FLAGS
-from coexplorer.query.ids import find_beginning
+from coexplorer.query.ids import find_beginning, find_owner
 
 SHORT = 2
 """Words up to this length have no trigram."""
@@ -186,6 +186,16 @@ def _iter_parts(group: Sequence[Term], now: float) -> Iterator[AssetSet]:
         yield _part(term, now)
         if isinstance(term, Word) and (start := find_beginning(term.text)):
             yield _field("id", "starts", start)
+        if isinstance(term, Match) and (start := _find_person(term)):
+            test, values = text_test("starts", "id", start)
+            persons = "(SELECT p FROM person WHERE " + test + ")"
+            yield AssetSet(f"SELECT asset.n FROM asset WHERE person IN {persons}", values)
+
+
+def _find_person(term: Match) -> str:
+    """Return what the id of an owner begins with, if a term may mean one."""
+    is_owner = term.field == "owner" and not term.custom
+    return find_owner(term.text, term.how) if is_owner else ""
 
 
 def _part(term: Term, now: float) -> AssetSet:
@@ -383,7 +393,7 @@ def _tally_test(term: Term) -> Test | None:
             return f"flags & {FLAG_BITS[SAME_FLAGS.get(term.name, term.name)]}", ()
         case Has(field="tag", custom=False):
             return f"NOT flags & {FLAG_BITS['untagged']}", ()
-        case Match(field="type" | "state" | "owner", custom=False):
+        case Match(field="type" | "state" | "owner", custom=False) if not _find_person(term):
             return text_test(way_of(term), PLACES[term.field][1], fold(term.text))
         case Compare(field="used", op="", value=Never(), custom=False):
             return f"flags & {FLAG_BITS['unused']}", ()

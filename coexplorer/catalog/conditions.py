@@ -25,7 +25,7 @@ from coexplorer.query import (
 )
 from coexplorer.query.compare import ANYTHING, Way, find_beginning_of, fits_all, way_of
 from coexplorer.query.fields import SAME_FLAGS
-from coexplorer.query.ids import find_beginning
+from coexplorer.query.ids import find_beginning, find_owner
 
 Parameters = tuple[object, ...]
 Test = tuple[str, Parameters]
@@ -180,7 +180,8 @@ def _test(term: Term, now: float) -> Test:
             test = f"EXISTS ({_VALUE} AND ({either}))"
             values = (fold(term.field), *(one for _, ends in found for one in ends))
         case Match():
-            test, values = _field_test(term.field, way_of(term), fold(term.text))
+            owner = find_owner(term.text, term.how) if term.field == "owner" else ""
+            test, values = _field_test(term.field, way_of(term), fold(term.text), owner)
         case Has():
             test, values = _has_test(term)
         case AllTags():
@@ -206,9 +207,14 @@ def _has_test(term: Has) -> Test:
     return _field_test(term.field, "glob", ANYTHING)
 
 
-def _field_test(field: str, way: Way, text: str) -> Test:
+def _field_test(field: str, way: Way, text: str, owner: str = "") -> Test:
+    """Return the test of a field; `owner` is what an owner's id may begin with instead."""
     table, column = PLACES[field]
     alias = _ALIASES[table]
+    if owner:
+        test, values = text_test(way, f"{alias}.{column}", text)
+        of_id, ends = text_test("starts", "id", owner)
+        return f"{test} OR a.person IN (SELECT p FROM person WHERE {of_id})", (*values, *ends)
     test, values = text_test(way, f"{alias}.{column}", text)
     if field == "tag" and way != "whole":  # an asset may fit by any of thousands: all at once
         test, values = text_test(way, "folded", text)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+import msgspec
+
 from coexplorer.catalog.letters import letters_of
-from coexplorer.catalog.packing import Packer
-from coexplorer.catalog.rows import order_of, reduce_labels
+from coexplorer.catalog.packing import Packer, load_sample, mark_of, unpack
+from coexplorer.catalog.rows import order_of, reduce_labels, storable
 from coexplorer.catalog.schema import FLAGS, TABLES
 from coexplorer.catalog.writing import write_labels
 from coexplorer.models import is_asset_id
@@ -356,6 +358,44 @@ def _keep_schema(connection: sqlite3.Connection) -> None:
     )
 
 
+def _keep_owner_ids(connection: sqlite3.Connection) -> None:
+    """Keep the ids of owners, of which only the address could be searched for."""
+    connection.execute("CREATE TABLE person (p INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)")
+    connection.execute("ALTER TABLE asset ADD COLUMN person INTEGER")  # NULL: it is not said
+    sample = load_sample(connection)
+    mark = mark_of(sample)
+    last = 0
+    while rows := connection.execute(
+        "SELECT n, raw FROM content WHERE n > ? ORDER BY n LIMIT ?", (last, _AT_ONCE)
+    ).fetchall():
+        owners = [(n, _read_owner(bytes(raw), sample, mark)) for n, raw in rows]
+        named = [(n, owner) for n, owner in owners if owner]
+        connection.executemany(
+            "INSERT OR IGNORE INTO person (id) VALUES (?)", {(owner,) for _, owner in named}
+        )
+        connection.executemany(
+            "UPDATE asset SET person = (SELECT p FROM person WHERE id = ?2) WHERE n = ?1", named
+        )
+        last = rows[-1][0]
+    connection.execute("CREATE INDEX asset_by_person ON asset (person)")
+
+
+class _Owned(msgspec.Struct):
+    owner: object = None
+
+
+_decode_owned = msgspec.json.Decoder(_Owned).decode
+
+
+def _read_owner(kept: bytes, sample: bytes, mark: bytes) -> str:
+    """Return the owner's id in a platform's object; what can't be read is read anew by a sweep."""
+    try:
+        owner = _decode_owned(unpack(kept, sample, mark)).owner
+    except (ValueError, msgspec.DecodeError):
+        return ""
+    return storable(owner).lower() if isinstance(owner, str) else ""
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("create the catalog", _create),
     ("note the letters of each asset", _note_letters),
@@ -365,6 +405,7 @@ MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("keep once what many assets share", _keep_once),
     ("keep no text twice", _make_lean),
     ("keep the schema of custom metadata", _keep_schema),
+    ("keep the ids of owners", _keep_owner_ids),
 )
 """Each takes the file from the version of its index to the next, inside one transaction."""
 

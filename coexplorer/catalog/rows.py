@@ -85,6 +85,7 @@ def build_columns(asset: Asset) -> Columns:
         "state": storable(asset.state),
         "letters": letters_of((name, description, *labels)),
         "id_order": order_of(asset.id),
+        "owner_id": storable(asset.owner_id).lower(),
         "tags": msgspec.json.encode(tags).decode(),
         **_spell(storable(asset.name), storable(asset.owner), asset.mount),
     }

@@ -33,12 +33,13 @@ stands."""
 
 _PART: Final = 1000
 _FLAGS: Final[tuple[Flag, ...]] = ("archived", "favorite", "mine", "shared")
+_PERSON: Final = "(SELECT p FROM person WHERE id = :owner_id)"
 _INSERT: Final = (
-    f"INSERT INTO asset (n, change, {', '.join((*_ASSET, *_FLAGS))})"
-    f" VALUES (:n, :change, {', '.join(f':{name}' for name in (*_ASSET, *_FLAGS))})"
+    f"INSERT INTO asset (n, change, person, {', '.join((*_ASSET, *_FLAGS))})"
+    f" VALUES (:n, :change, {_PERSON}, {', '.join(f':{name}' for name in (*_ASSET, *_FLAGS))})"
 )
 _UPDATE: Final = (
-    "UPDATE asset SET change = :change, "
+    f"UPDATE asset SET change = :change, person = {_PERSON}, "
     f"{', '.join(f'{name} = :{name}' for name in (*_ASSET, *_FLAGS))} WHERE n = :n"
 )
 
@@ -138,6 +139,10 @@ def upsert(
 
 def _write_batch(connection: sqlite3.Connection, batch: _Batch) -> None:
     _delete_details(connection, [int(str(row["n"])) for row in batch.updates])
+    people = {row["owner_id"] for row in (*batch.inserts, *batch.updates)} - {""}
+    connection.executemany(
+        "INSERT OR IGNORE INTO person (id) VALUES (?)", ((one,) for one in people)
+    )
     connection.executemany(_INSERT, batch.inserts)
     connection.executemany(_UPDATE, batch.updates)
     connection.executemany(

@@ -158,7 +158,7 @@ FIELDS: tuple[QueryField, ...] = (
     QueryField(
         "owner",
         ValueKind.TEXT,
-        "part of the owner's name or address, or the owner's id",
+        "part of the owner's name or address, or the start of the owner's id",
         _TEXT,
         "jane",
     ),

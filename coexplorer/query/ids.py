@@ -34,6 +34,14 @@ def is_whole(text: str) -> bool:
     return _WHOLE.fullmatch(text) is not None
 
 
+def find_owner(text: str, how: str) -> str:
+    """Return what the id of an owner must begin with, or be (how: ``whole``); else nothing.
+
+    A pattern is never compared with ids.
+    """
+    return "" if how == "glob" or (how == "whole" and not is_whole(text)) else find_beginning(text)
+
+
 def find_beginning(text: str) -> str:
     """Return a text as the beginning of an id, or all of one, if it can be that; else nothing."""
     text = text.lower()

@@ -14,7 +14,7 @@ from coexplorer.models import Asset, Membership, MetadataValue, Record
 from coexplorer.query.compare import fits, way_of
 from coexplorer.query.fields import SAME_FLAGS
 from coexplorer.query.fold import fold
-from coexplorer.query.ids import find_beginning
+from coexplorer.query.ids import find_beginning, find_owner
 from coexplorer.query.tree import AllTags, Compare, Flag, Has, Match, Query, Term, Word
 from coexplorer.query.values import Interval, interval, number_span
 
@@ -83,7 +83,9 @@ def _holds(term: Term, record: Record, now: float) -> bool:  # noqa: PLR0911 - o
             )
         case Match():
             wanted, way = fold(term.text), way_of(term)
-            return any(fits(way, wanted, fold(text)) for text in _texts(asset, term.field))
+            start = find_owner(term.text, term.how) if term.field == "owner" else ""
+            named = bool(start) and asset.owner_id.lower().startswith(start)
+            return named or any(fits(way, wanted, fold(text)) for text in _texts(asset, term.field))
         case Has():
             return _has(term, asset)
         case AllTags():

@@ -31,7 +31,8 @@ QUERIES = (
     "is:any", "", "e", "ec", "raw", "-raw", "tag:raw", "tag:all(raw,ecephys)", "-tag:raw",
     '"subject id":7', '"age":>100', "is:any sort:name", "is:any sort:-size", "is:any sort:type",
     "is:any sort:owner sort:-created", "is:any sort:-used", "is:any sort:files", "run_script:code",
-    "owner:jane", "is:mine", "is:untagged", "is:archived",
+    "owner:jane", "owner:0000000", "has:owner", '-has:"subject id"', "name:glob(*a*)",
+    "is:mine", "is:untagged", "is:archived",
 )  # fmt: skip
 
 

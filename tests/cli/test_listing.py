@@ -59,6 +59,17 @@ def test_ls_filters(program: Program, args: tuple[str, ...], expected: set[str])
     assert set(program.ok("ls", *args, "--ids").lines) == expected
 
 
+def test_an_owner_is_found_by_id_and_by_address(program: Program) -> None:
+    (seen,) = program.ok("ls", RAW, "--raw", "--json").json
+    by_address = program.ok("ls", f"owner:={seen['owner_email']}", "--ids").lines
+    assert RAW in by_address
+    assert THEIRS not in by_address
+    for asked in (seen["owner"], seen["owner"][:8], f"={seen['owner']}", f"^{seen['owner'][:10]}"):
+        assert program.ok("ls", f"owner:{asked}", "--ids").lines == by_address, asked
+        assert program.ok("ls", "--remote", f"owner:{asked}", "--ids").lines == by_address, asked
+    assert program.ok("ls", f"owner:{seen['owner'][:4]}", "--ids").lines == []
+
+
 def test_ls_prints_the_same_assets_in_every_format(program: Program) -> None:
     ids = program.ok("ls", "--ids").lines
     assert [asset["id"] for asset in program.ok("ls", "--json").json] == ids

@@ -86,6 +86,8 @@ def _holds(term: Term, record: Record, now: float) -> bool:  # noqa: C901,PLR091
                 for value in values
             )
         case Match():
+            if term.field == "owner" and _is_owner_id(term, asset):
+                return True
             way = term.how or _WAYS.get(term.field, "contains")
             texts = [fold(text) for text in _field_texts(term.field, asset)]
             return any(_text_holds(way, fold(term.text), text) for text in texts)
@@ -127,6 +129,13 @@ def _written(value: str | float) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def _is_owner_id(term: Match, asset: Asset) -> bool:
+    text = term.text.lower()
+    if term.how == "whole":
+        return text == asset.owner_id
+    return term.how != "glob" and len(text) >= 6 and asset.owner_id.startswith(text)
 
 
 _WAYS = {
@@ -310,7 +319,8 @@ def make_records(count: int, seed: int) -> list[Record]:
             "last_used": maybe(rng.choice([0, 0, rng.randint(0, 1_800_000_000)])),
             "size": maybe(rng.choice([0, 5, 12, rng.randint(0, 2**62)])),
             "files": maybe(rng.randint(0, 12)),
-            "owner": maybe(words(1)),
+            "owner_email": maybe(words(1)),
+            "owner": maybe(rng.choice(IDS[:5])),
             "custom_metadata": {key: rng.choice(values) for key in KEYS if rng.random() < 0.5},
             "source_bucket": maybe(
                 {"bucket": words(1), "prefix": words(2), "external": rng.random() < 0.5}
