@@ -335,17 +335,26 @@ class AmbiguousAsset(CoexplorerError):
 
 
 class UnknownAssets(CoexplorerError):
-    """Some of the given assets are unknown, or match several; nothing was done.
+    """Some of the given assets are unknown, or can be read as several; nothing was done.
 
     Args:
         problems: A line for each of them, in the order in which they were given.
         of: How many were given.
+        unclear: How many of the problems are names that fit several assets.
     """
 
-    def __init__(self, problems: Sequence[str], *, of: int) -> None:
+    def __init__(self, problems: Sequence[str], *, of: int, unclear: int = 0) -> None:
+        missing = len(problems) - unclear
+        told = [f"{missing:,} of {of:,} not found"] if missing else []
+        if unclear:
+            told.append(
+                f"{unclear:,} of {of:,} not clear" if not missing else f"{unclear:,} not clear"
+            )
+        hints = ["give ids where a name fits several"] if unclear else []
+        if missing:
+            hints.append("give whole names or ids; leave out column titles and deleted assets")
         super().__init__(
-            f"{len(problems):,} of {of:,} not found, so nothing was done",
-            hint="give whole names or ids; leave out column titles and deleted assets",
+            f"{' and '.join(told)}, so nothing was done", hint="; ".join(reversed(hints))
         )
         self.problems = tuple(problems)
 

@@ -25,6 +25,7 @@ _QUOTED = re.compile(r'"((?:[^"]|"")+)"[,;]*')
 _ALONE = re.compile(rf"({WHOLE})[\s{DELIMITERS}]*", re.IGNORECASE)
 _AMONG_OTHERS = re.compile(rf"(?<!\w){WHOLE}(?!\w)", re.IGNORECASE)
 _ID_TITLES = ("id", "asset_id")
+_NAME_TITLE = "name"
 _SEPARATOR = re.compile(r"\A(\s*)\"?sep=[,;\t|]?\"?(?=[\r\n]|\Z)", re.IGNORECASE)
 """What Excel writes above a table, to say what separates its cells."""
 _REMARK = re.compile(r"#+(\s|$)")
@@ -42,12 +43,15 @@ class Named(msgspec.Struct, frozen=True):
         line: The line of the list, from 1; 0: it was no list.
         is_id: It can only be an id.
         may_be_none: Where no asset is called so, it is a title or a comment, and names none.
+        may_be_title: The same of the title of a column of names; where an asset is called so, it
+            can be read in two ways.
     """
 
     spellings: tuple[str, ...]
     line: int = 0
     is_id: bool = False
     may_be_none: bool = False
+    may_be_title: bool = False
 
     @property
     def text(self) -> str:
@@ -110,9 +114,16 @@ def _read_text(text: str) -> list[Named]:
     if found is not None:
         return found
     names = [_read_line(line, number) for number, line in lines]
-    if len(lines) > 1 and (title := names[len(lines) - len(begun)]).text.strip().lower() == "name":
-        names[len(lines) - len(begun)] = msgspec.structs.replace(title, may_be_none=True)
+    first = len(lines) - len(begun)
+    if _is_title_of_names(names[first]):
+        if len(begun) == 1:  # how a column of names without a row looks
+            return names[:first]
+        names[first] = msgspec.structs.replace(names[first], may_be_none=True, may_be_title=True)
     return names
+
+
+def _is_title_of_names(first: Named) -> bool:
+    return any(each.strip().lower() == _NAME_TITLE for each in first.spellings)
 
 
 def _split(text: str) -> list[tuple[int, str]]:
@@ -167,7 +178,7 @@ def _read_column(text: str) -> list[Named] | None:
         return None
     first = next(rows, None)
     if first is None:  # how one of our lists without a row looks
-        return [Named((head.cells[0],), head.line, may_be_none=True)]
+        return []
     if not is_whole_id(first.cells[0]):
         raise _mistake(
             f"{head.cells[0]!r} could be a title or an asset's name; a title comes before a "

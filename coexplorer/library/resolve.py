@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import anyio
 import msgspec
 
-from coexplorer.errors import AmbiguousAsset, CoexplorerError, NotFound, UnknownAssets
+from coexplorer.errors import AmbiguousAsset, CoexplorerError, NotFound, Refused, UnknownAssets
 from coexplorer.library.context import Context
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.lists import Named, holds_id, is_sayable, is_whole_id
@@ -86,14 +86,17 @@ class Resolver:
             if not found[each] and guess:
                 guessed.add(each)
                 found[each] = await self._guess(each)
-            if len(found[each]) != 1:
+            if each.may_be_title:
+                problems.append((each, _tell_title(each)))
+            elif len(found[each]) != 1:
                 hinted = len(problems) < _HINTED
                 similar = await self._find_similar(each.text) if hinted else []
                 problems.append((each, _explain(each, found[each], similar)))
         if len(problems) == len(named) == 1 and not named[0].line:
             raise problems[0][1]
         if problems:
-            raise UnknownAssets([_tell(*each) for each in problems], of=len(named))
+            unclear = sum(not isinstance(error, NotFound) for _, error in problems)
+            raise UnknownAssets([_tell(*each) for each in problems], of=len(named), unclear=unclear)
         resolved: dict[AssetId, Resolved] = {}
         for each in named:
             ((asset_id, name),) = found[each].items()
@@ -239,12 +242,22 @@ def _explain(named: Named, found: _Found, similar: Sequence[Row]) -> CoexplorerE
     return NotFound(f"there is no asset {short!r}, or it is not shared with you", hint=hint)
 
 
+def _tell_title(named: Named) -> CoexplorerError:
+    return Refused(
+        f"{named.text.strip()!r} could be the title of the names below, or the asset of this name:"
+        " give ids"
+    )
+
+
 def _tell(named: Named, error: CoexplorerError) -> str:
     """Say in a line what is wrong with one of several."""
     place = f"line {named.line}: " if named.line else ""
     if isinstance(error, AmbiguousAsset):
         ids = ", ".join(asset_id for asset_id, _ in error.candidates[:_HINTS])
-        return f"{place}{named.text!r} matches {len(error.candidates)} assets: {ids}"
+        more = ", …" if len(error.candidates) > _HINTS else ""
+        return f"{place}{named.text!r} fits {len(error.candidates):,} assets: {ids}{more}"
+    if named.may_be_title:
+        return f"{place}{error.message}"
     if named.is_id and not is_whole_id(named.text):
         return f"{place}{named.text[:80]!r} is not an id; a column of ids must hold whole ids"
     hint = f": {error.hint}" if error.hint.startswith("did") else ""

@@ -114,7 +114,7 @@ def test_name_that_an_older_asset_was_given_since_is_refused(
     assert BLANKS in done.err
     done = runs(command[0], "-", *command[1:], "--yes", stdin="run_10\nrun_1\n")
     assert done.code == 4
-    assert "line 2: 'run_1' matches 2 assets" in done.err
+    assert "line 2: 'run_1' fits 2 assets" in done.err
     assert written(runs) == []
 
 
@@ -162,6 +162,28 @@ def test_own_formats_are_lists(runs: Program, style: str, source: str) -> None:
     runs.ok("edit", "-", "--add-tag", "listed", "--yes", stdin=out.out)
     changed = {each.id for each in runs.server.store.assets() if "listed" in each.tags}
     assert changed == ({OTHER} if source == "duplicates" else {RAW, DERIVED})
+
+
+@pytest.mark.parametrize("title", ["id", "name"])
+def test_an_empty_list_is_not_the_asset_that_is_called_as_its_title(
+    runs: Program, title: str
+) -> None:
+    runs.server.store.update(RUN_1, name=title)
+    runs.ok("sync")
+    for style in ("csv", "tsv"):
+        out = runs.ok("ls", "tag:nonesuch", "-o", style, "--columns", title).out
+        assert out.strip() == title
+        for command in (("archive",), ("rm", "--archive-first"), ("edit", "--name", "x")):
+            done = runs(command[0], "-", *command[1:], "--yes", stdin=out)
+            assert done.code == 4
+            assert "no ids came on standard input" in done.err
+    if title == "name":
+        done = runs("archive", "-", "--yes", stdin="name\nrun_10\n")
+        assert done.code == 4
+        assert "line 1: 'name' could be the title of the names below" in done.err
+    assert written(runs) == []
+    runs.ok("archive", title)  # on the command line it is a name
+    assert RUN_1 in archived(runs)
 
 
 def test_unknown_lines_are_named_and_nothing_is_done(runs: Program) -> None:

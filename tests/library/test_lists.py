@@ -215,14 +215,24 @@ def test_comments_above_leave_the_numbers_of_lines() -> None:
     assert texts(f'# one\n{{"id":"{A}"}}\n') == [A]
 
 
-@pytest.mark.parametrize("title", ["id", "name", "asset_id", "# a comment", "#"])
+@pytest.mark.parametrize("title", ["name", "Name", "# a comment", "#"])
 def test_line_that_may_be_a_title_or_a_comment_is_marked(title: str) -> None:
-    below = "" if "id" in title else "\nrun_10\n"
-    found = parse_list((title + below).encode())
-    assert [(each.text, each.may_be_none) for each in found] == [
-        (title, True),
-        *([("run_10", False)] if below else []),
+    found = parse_list(f"{title}\nrun_10\n".encode())
+    assert [(each.text, each.may_be_none, each.may_be_title) for each in found] == [
+        (title, True, "#" not in title),
+        ("run_10", False, False),
     ]
+
+
+@pytest.mark.parametrize("title", ["id", "ID", "asset_id", ' "id" ', "name", "Name", '"name"'])
+@pytest.mark.parametrize("above", ["", "\ufeff", "sep=;\r\n", "\n\n"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n\r\n"])
+def test_title_with_nothing_below_is_an_empty_list(above: str, title: str, end: str) -> None:
+    assert parse_list(f"{above}{title}{end}".encode()) == []
+
+
+def test_title_with_nothing_below_is_none_of_what_a_comment_may_name() -> None:
+    assert [each.text for each in parse_list(b"# what I made\nname\n")] == ["# what I made"]
 
 
 @given(st.text(min_size=1).filter(str.strip))

@@ -138,13 +138,27 @@ async def test_all_that_is_unknown_is_named_line_by_line(
     named += [Named(("run_10",), 7, True), Named((f"{RAW},{gone}",), 8)]
     with pytest.raises(UnknownAssets) as caught:
         await library.assets.resolve_all(named)
-    assert caught.value.message == "5 of 6 not found, so nothing was done"
+    assert caught.value.message == "4 of 6 not found and 1 not clear, so nothing was done"
     first, second, third, no_id, several = caught.value.problems
     assert first == "line 1: no asset 'run_1': did you mean run_10 (8316a00d)?"
-    assert second.startswith("line 4: 'same' matches 2 assets: ")
+    assert second.startswith("line 4: 'same' fits 2 assets: ")
     assert third == f"line 5: no asset '{gone}'"
     assert no_id == "line 7: 'run_10' is not an id; a column of ids must hold whole ids"
     assert several.startswith(f"line 8: no asset '{RAW},{gone}': put one asset on each line")
+
+
+async def test_a_name_of_many_is_not_called_unknown(library: Library, server: DemoServer) -> None:
+    put(server, *["same"] * 4, "name", "run_1")
+    await library.sync.sweep()
+    title = Named(("name",), 1, may_be_none=True, may_be_title=True)
+    with pytest.raises(UnknownAssets) as caught:
+        await library.assets.resolve_all([title, Named(("same",), 2), Named(("run_1",), 3)])
+    assert caught.value.message == "2 of 3 not clear, so nothing was done"
+    assert caught.value.hint == "give ids where a name fits several"
+    first, second = caught.value.problems
+    assert first.startswith("line 1: 'name' could be the title of the names below, or the asset")
+    assert second.startswith("line 2: 'same' fits 4 assets: ")
+    assert second.endswith(", …")
 
 
 async def test_list_of_what_is_gone_is_not_asked_for_one_by_one(
