@@ -193,9 +193,9 @@ def count_stopped(kept: Sequence[Entry]) -> dict[int, int]:
 
 def tell_stopped(kept: Sequence[Entry], batch_id: int) -> str:
     """Say why what is left of a change waits until it is named (pure)."""
-    from coexplorer.library.entries import RESTORED
+    from coexplorer.library.entries import Cause
 
-    brought_back = any(each.batch_id == batch_id and each.reason == RESTORED for each in kept)
+    brought_back = any(each.batch_id == batch_id and each.cause is Cause.RESTORED for each in kept)
     return "was brought back" if brought_back else "was stopped"
 
 

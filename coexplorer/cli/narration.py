@@ -146,8 +146,8 @@ class NobodyToAskError(click.ClickException):
 
     def __init__(self) -> None:
         super().__init__(
-            "no terminal to ask on: add --yes. (Deletes, and changes to several assets or to what a"
-            " query or tag finds, need confirmation.)"
+            "no terminal to ask on: add --yes. (Deletes, changes to several assets or to what a"
+            " query or tag finds, and sending many again need confirmation.)"
         )
 
     def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click's signature

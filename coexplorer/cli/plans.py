@@ -86,7 +86,7 @@ def carry_out(
         return
     if dry_run:
         print_plan(plan, style)
-        leave(exits.OK if plan.todo or not plan.missed else exits.REFUSED)
+        leave(plan_code(plan))
         return
     if ask and plan.todo:
         for line in describe_plan(plan, shown=_SHOWN):
@@ -160,6 +160,7 @@ def finish(
     way_back: str | None = None,
     hint: str = "",
     about: str = "",
+    is_retry: bool = False,
 ) -> None:
     """Tell what became of a batch and leave with its exit code.
 
@@ -169,13 +170,14 @@ def finish(
         way_back: The command that takes it back; None: undo with the batch's number.
         hint: What else can be done; empty: nothing.
         about: What was done as a whole; empty: the command says so.
+        is_retry: What waited was sent again: what later changes have replaced of it is no failure.
     """
     if style is not Format.TABLE:
         print_rows(OUTCOME, map(outcome_values, report.results), style)
     tell_failures(report)
     if hint:
         tell_hint(hint)
-    code = report_code(report)
+    code = report_code(report, is_retry=is_retry)
     if style is Format.TABLE and (code or not is_quiet()):
         line = summarize(report, way_back or f"coexplorer undo {report.batch_id}")
         print_line(f"{about}: {line}" if about else line)
@@ -192,7 +194,7 @@ def tell_failures(report: BatchReport) -> None:
     """Name each asset for which it did not work, with the reason; each hint below its assets."""
     by_hint: dict[str, list[EditResult]] = {}
     failed = [result for result in report.failed if not result.is_restored]
-    for result in dict.fromkeys((*failed, *report.missed, *report.outdated)):
+    for result in dict.fromkeys((*failed, *report.missed, *report.outdated, *report.replaced)):
         by_hint.setdefault(result.error.hint if result.error else "", []).append(result)
     for hint, results in by_hint.items():
         for result in results:
@@ -263,6 +265,8 @@ def summarize(report: BatchReport, way_back: str) -> str:
         parts.append(f"{unchanged} {as_it_is}")
     if missed:
         parts.append(f"{missed} left out")
+    if report.replaced:
+        parts.append(f"{len(report.replaced):,} left to later changes")
     if report.refused:
         parts.append(f"{len(report.refused)} refused")
     if archived := [result for result in report.results if result.archived]:
@@ -285,7 +289,11 @@ def _tell_kept(report: BatchReport) -> list[str]:
         parts.append(f"stopped, {stopped:,} not sent: {again}")
     if report.restored:
         what = plural(len(report.restored), "change")
-        parts.append(f"not sent {what} that the undo gave up: {again} sends what it names")
+        wait = "waits" if len(report.restored) == 1 else "wait"
+        parts.append(
+            f"{what} that the undo gave up {wait} again, unsent: {again} sends"
+            f" {'it' if len(report.restored) == 1 else 'them'}"
+        )
     waiting = [result for result in report.waiting if result.state not in ("conflict", "stopped")]
     if waiting:
         unsent = all(result.state == "unsent" for result in waiting)
@@ -300,19 +308,32 @@ def _tell_kept(report: BatchReport) -> list[str]:
     return parts
 
 
-def report_code(report: BatchReport) -> int:
-    """Return the exit code of a batch (pure): see `coexplorer.cli.exits`."""
+def report_code(report: BatchReport, *, is_retry: bool = False) -> int:
+    """Return the exit code of a batch, or of sending it again (pure): see `exits`."""
     failed = [result for result in report.failed if not result.is_restored]
     codes = [_code_of(result) for result in (*failed, *report.missed)]
     codes += [exits.REFUSED for r in report.applied if r.skipped_fields or r.lacking]
-    needless = any(result.needless for result in report.skipped)
-    return exits.of_outcomes(codes, any_done=needless or bool(report.applied))
+    # A retry leaves what waited to later changes, as its user wants; a new change was not done.
+    codes += [] if is_retry else [exits.CONFLICT for _ in report.replaced]
+    so_already = any(result.needless for result in report.skipped)
+    done = so_already or bool(report.applied) or (is_retry and bool(report.replaced))
+    return exits.of_outcomes(codes, any_done=done)
 
 
 def _code_of(result: EditResult) -> int:
     if result.state == "skipped":
         return exits.REFUSED
     return exits.PLATFORM if result.error is None else exits.code_of(result.error)
+
+
+def plan_code(plan: Plan) -> int:
+    """Return the exit code that carrying out a plan would come to, as far as it tells (pure)."""
+    codes = [exits.REFUSED for _ in plan.missed]
+    codes += [exits.REFUSED for item in plan.todo if item.leaves_part]
+    codes += [exits.PLATFORM for item in plan.todo if item.waits]
+    return exits.of_outcomes(
+        codes, any_done=any(item.needless or not (item.reason or item.waits) for item in plan.items)
+    )
 
 
 def print_plan(plan: Plan, style: Format) -> None:
@@ -350,7 +371,8 @@ def _count_plan(plan: Plan) -> str:
     withdrawn = sum(item.withdraws for item in plan.todo) + len(plan.given_up)
     waiting = sum(item.waits for item in plan.todo)
     restored = sum(item.restores for item in plan.todo)
-    sent = sum(not (item.withdraws or item.restores) for item in plan.todo) - waiting
+    unsure = sum(item.is_unsure for item in plan.todo)
+    sent = sum(item.is_sent for item in plan.todo) - unsure
     nothing_else = not (withdrawn or waiting or restored)
     parts = [f"{_verb(plan)} {plural(sent, 'asset')}"] if sent or nothing_else else []
     if waiting:
@@ -360,7 +382,10 @@ def _count_plan(plan: Plan) -> str:
         parts.append(f"give up {plural(withdrawn, 'change')} that {be} not on the platform")
     if restored:
         what = "change" if restored == 1 else "changes"
-        parts.append(f"not send {restored:,} {what} that the undo gave up, but keep what to send")
+        parts.append(f"put {restored:,} {what} that the undo gave up back into the log, unsent")
+    if unsure:
+        seems = "seems" if unsure == 1 else "seem"
+        parts.append(f"ask the platform about {unsure:,} that {seems} to be so already")
     if plan.skipped:
         parts.append(f"leave {len(plan.skipped):,} out")
     line = ", ".join(parts)
@@ -381,12 +406,12 @@ def _describe_item(item: PlanItem) -> list[str]:
     if item.withdraws:
         note += " that is not on the platform: given up"
     if item.is_unsure:
-        note += ": seems to have it already; the platform is asked"
+        note += f": {item.remark}"
     lines = [f"{head}  {item.asset_id[:8]}{note}"]
     if item.loss is not None:
         lines.append(f"  {clean(_describe_files(item))}")
-    if item.note:
-        lines.append(f"  {clean(item.note)}")
+    if item.remark and not item.is_unsure:
+        lines.append(f"  {clean(item.remark)}")
     return [*lines, *(line for diff in item.diff for line in _describe_field(diff))]
 
 

@@ -62,9 +62,11 @@ _ASKING = """\
 
 `edit`, `archive` and `unarchive` of one asset that is named, on the command line or in a list, are
 done at once: they can be taken back. Several assets, whatever `--query` or a tag finds, and every
-`rm` are shown and asked about on the terminal, also while a list comes on standard input. Where
-there is no terminal, as in a job, nothing is done and the command ends with 2, unless it has
-`--yes`. `--dry-run` shows all and asks nothing.
+`rm` are shown and asked about on the terminal, also while a list comes on standard input; so is a
+`retry` without numbers that would send more than 20 assets of one change. Where there is no
+terminal, as in a job, nothing is done and the command ends with 2, unless it has `--yes`.
+`--dry-run` shows all, asks nothing, and ends with the code that the real run would end with, as far
+as anybody can tell before.
 
 The value of an option that selects must not be empty: `ls --owner "$WHO"` of a variable that is
 not set is refused, and does not list everybody's. Only new values of `edit` (`--description ""`)

@@ -13,7 +13,7 @@ from coexplorer.cli import exits
 from coexplorer.cli.completion import complete_changes, complete_entries
 from coexplorer.cli.format import plural
 from coexplorer.cli.log import count_stopped, tell_stopped
-from coexplorer.cli.narration import NobodyToAskError, confirm, report_error, warn
+from coexplorer.cli.narration import confirm, report_error, warn
 from coexplorer.cli.output import print_line
 from coexplorer.cli.plans import DONE, finish, follow, leave, tell_left_alone
 from coexplorer.cli.session import Invocation, pass_invocation
@@ -53,8 +53,9 @@ def retry_command(
 ) -> None:
     """Send changes again that could not be sent: all that wait, or ENTRY of the log.
 
-    What was refused, what you stopped, and every delete is sent only when you name it. Nothing to
-    send is no failure. Whatever a later change also sets is left to that change.
+    What was refused, what you stopped, and every delete is sent only when you name it; more than 20
+    assets of one change are asked about first. Nothing to send is no failure. Whatever a later
+    change also sets is left to that change.
     """
     if batch is not None:
         if entries:
@@ -67,7 +68,7 @@ def retry_command(
                 library, "going on", partial(library.changes.resume, batch, refused=refused)
             )
         )
-        finish(report)
+        finish(report, is_retry=True)
         return
 
     shown: frozenset[int] | None = None
@@ -102,10 +103,11 @@ def _is_asked(entry: Entry, *, refused: bool = False) -> bool:
 def _find_shown(invocation: Invocation, *, refused: bool) -> frozenset[int] | None:
     """Say which changes of many assets wait, as they were cut off, and ask before they are sent.
 
-    Where there is nobody to ask, as in a script, they are told and sent.
-
     Returns:
         The entries that the answer is about, deletes included, which are named; None: it was no.
+
+    Raises:
+        NobodyToAskError: There is no terminal to ask on; nothing is sent.
     """
 
     async def count(library: Library) -> tuple[dict[str, int], frozenset[int]]:
@@ -122,10 +124,7 @@ def _find_shown(invocation: Invocation, *, refused: bool) -> frozenset[int] | No
     waiting, shown = invocation.run(count, offline=True)
     for what, many in waiting.items():
         warn(f"{many:,} assets of {what} wait to be sent")
-    try:
-        agreed = not waiting or confirm(f"Send all {sum(waiting.values()):,}?")
-    except NobodyToAskError:
-        agreed = True
+    agreed = not waiting or confirm(f"Send all {sum(waiting.values()):,}?")
     return shown if agreed else None
 
 

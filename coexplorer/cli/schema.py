@@ -224,10 +224,12 @@ PLAN = RowKind(
         Key("files", Holds.TEXT, "What happens to the files, if it is deleted.", nullable=True),
         Key("left_out", Holds.TEXT, "Why it is left out; null if it is not.", nullable=True),
         Key("gives_up", Holds.FLAG, "Nothing is sent: a change that waits is given up."),
+        Key("sent", Holds.FLAG, "It is sent; else `left_out`, `gives_up` or `note` says why not."),
         Key(
             "note",
             Holds.TEXT,
-            "What of it an undo leaves alone, why it can't be sent, or what you would lose.",
+            "What of it an undo leaves alone, why it is not sent, or what you would lose; also that"
+            " it seems to be so already.",
             nullable=True,
         ),
     ),
@@ -620,7 +622,8 @@ def plan_values(item: PlanItem, files: str) -> Values:
         "files": files or None,
         "left_out": item.reason or None,
         "gives_up": item.withdraws,
-        "note": item.note or None,
+        "sent": item.is_sent,
+        "note": item.remark or None,
     }
 
 

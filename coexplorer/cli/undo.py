@@ -12,7 +12,7 @@ from coexplorer.cli.completion import complete_changes
 from coexplorer.cli.format import moment_text, plural
 from coexplorer.cli.narration import Progress, confirm, warn
 from coexplorer.cli.output import Format, format_options, print_line
-from coexplorer.cli.plans import finish, follow, leave, print_plan
+from coexplorer.cli.plans import finish, follow, leave, plan_code, print_plan
 from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.values import NUMBER
@@ -101,7 +101,7 @@ def _reverse(
         if style is Format.TABLE:
             print_line(f"{plan.title} (change {plan.about})")
         print_plan(plan, style)
-        leave(exits.OK if plan.todo or not plan.missed else exits.REFUSED)
+        leave(plan_code(plan))
         return
 
     async def work(library: Library) -> tuple[BatchReport, Batch, Batch | None, Batch | None]:

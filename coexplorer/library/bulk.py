@@ -217,7 +217,7 @@ class Bulk:
             takes_back=takes_back,
             into=into,
         )
-        report = await self._run(batch, written, purpose, progress, stopping)
+        report = await self._run(batch, written, purpose, progress, stopping, first=True)
         if into is None:
             return report
         # What an earlier try has done was told then.
@@ -244,9 +244,10 @@ class Bulk:
         batch = await self._context.run(journal.batch, batch_id)
         if batch is None:
             raise no_batch(batch_id)
+        lost = await self._context.run(journal.entries_of, batch_id)
+        await settle_entries(self._context, lost)
         entries = await self._context.run(journal.entries_of, batch_id)
-        await settle_entries(self._context, entries)
-        entries = await self._context.run(journal.entries_of, batch_id)
+        settled = {entry.id for entry in lost if entry.state is State.UNKNOWN}
         again = {State.UNSENT, State.STOPPED, State.CONFLICT, *([State.REFUSED] if refused else [])}
         unsent = [
             entry.id
@@ -255,7 +256,12 @@ class Bulk:
         ]
         meant = [entry.id for entry in entries if allow_unfit(entry) is not entry]
         claimed = await self._context.write_down(journal.claim, unsent)
-        return await self._run(batch_id, claimed, batch.purpose, progress, stopping, meant=meant)
+        report = await self._run(batch_id, claimed, batch.purpose, progress, stopping, meant=meant)
+        # What an earlier run has done was told then.
+        ours = {*claimed, *settled}
+        assets = {entry.asset_id for entry in entries if entry.id in ours}
+        results = tuple(each for each in report.results if each.asset_id in assets)
+        return msgspec.structs.replace(report, results=results)
 
     async def _load(
         self, target: Query | str | Sequence[AssetId] | Sequence[Record]
@@ -280,10 +286,12 @@ class Bulk:
         stopping: Stopping,
         *,
         meant: Collection[int] = (),
+        first: bool = False,
     ) -> BatchReport:
         """Send this session's entries of a batch: other sessions may be sending theirs.
 
-        Entries that are `meant` are sent whatever their assets have become. From the moment they
+        Entries that are `meant` are sent whatever their assets have become; `first`: none of them
+        was tried before. From the moment they
         are written down none is left to be sent unasked, wherever the user stops it.
         """
         journal = self._context.journal
@@ -300,7 +308,7 @@ class Bulk:
                 if stopping():
                     stopped = True
                     return
-                tally.add(await self._carry_out(group, purpose))
+                tally.add(await self._carry_out(group, purpose, first=first))
 
         try:
             entries = [
@@ -347,10 +355,14 @@ class Bulk:
             return error
         return None
 
-    async def _carry_out(self, entries: Sequence[Entry], purpose: Purpose) -> EditResult:
+    async def _carry_out(
+        self, entries: Sequence[Entry], purpose: Purpose, *, first: bool
+    ) -> EditResult:
         """Send one asset's entries in their order; the first that fails ends them."""
         try:
-            return await self._editor.carry_out_all(entries, purpose, cut_off=State.STOPPED)
+            return await self._editor.carry_out_all(
+                entries, purpose, cut_off=State.STOPPED, first=first
+            )
         except CoexplorerError as error:
             read = self._context.journal.entry
             noted = [await self._context.run(read, entry.id) for entry in entries]

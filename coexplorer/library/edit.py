@@ -160,7 +160,7 @@ class Editor:
 
         batch, entries = await self._context.write_down(begin)
         try:
-            return await self.carry_out_all(entries, Purpose.DO, heard)
+            return await self.carry_out_all(entries, Purpose.DO, heard, first=True)
         except BaseException:
             with contextlib.suppress(JournalError):  # then the next start does it
                 await self._context.write_down(journal.abandon_batch, batch)
@@ -173,6 +173,7 @@ class Editor:
         heard: Heard | None = None,
         *,
         cut_off: State = State.UNSENT,
+        first: bool = False,
     ) -> EditResult:
         """Send one asset's entries in their order; return the last result.
 
@@ -181,20 +182,21 @@ class Editor:
             purpose: Whether they are done or taken back.
             heard: See `Changes.edit`.
             cut_off: See `carry_out`.
+            first: See `carry_out`.
 
         Raises:
             CoexplorerError: One of them failed. Those after it are not sent: they are left out as
                 well, unless it is kept unsent and they are with it.
         """
-        first, *others = entries
-        entry = first
+        entry, *others = entries
+        archives = entry.action is Action.ARCHIVE
         try:
-            result = await self.carry_out(first, purpose, heard, cut_off=cut_off)
+            result = await self.carry_out(entry, purpose, heard, cut_off=cut_off, first=first)
             for entry in others:
                 # A search may take a while to find what we have archived just now.
-                archived = True if first.action is Action.ARCHIVE else None
+                archived = True if archives else None
                 result = await self.carry_out(
-                    entry, purpose, heard, archived=archived, cut_off=cut_off
+                    entry, purpose, heard, archived=archived, cut_off=cut_off, first=first
                 )
         except CoexplorerError as error:
             noted = await self._context.run(self._context.journal.entry, entry.id)
@@ -212,6 +214,7 @@ class Editor:
         *,
         archived: bool | None = None,
         cut_off: State = State.UNSENT,
+        first: bool = False,
     ) -> EditResult:
         """Send one planned entry and write down what became of it.
 
@@ -221,11 +224,14 @@ class Editor:
             heard: See `Changes.edit`.
             archived: Whether the asset is archived, where that is known for sure.
             cut_off: What it is if this is cancelled before it is sent.
+            first: This session has just made it: no other process gives it up before it was tried.
 
         Raises:
             CoexplorerError: It failed; the journal says how far it got.
         """
-        left = await self._context.run(self._context.journal.leave_to_later, entry)
+        journal = self._context.journal
+        leave = journal.leave_to_own if first else journal.leave_to_later
+        left = await self._context.run(leave, entry)
         if left is None:
             return await self._leave_to_later(entry)
         entry = left

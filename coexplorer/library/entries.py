@@ -98,11 +98,22 @@ WAITING = "an earlier save of this asset was still on its way"
 
 
 GIVEN_UP = "the platform did not have it, so it was given up"
-"""`Entry.reason` of an undo that sent nothing, as what it takes back was not sent either."""
+"""`Entry.reason` of `Cause.GIVEN_UP`."""
 
 
 RESTORED = "it was given up before it was sent; it waits until you send it"
-"""`Entry.reason` of what a redo brought back to the log only: it never was on the platform."""
+"""`Entry.reason` of `Cause.RESTORED`."""
+
+
+class Cause(StrEnum):
+    """What the state of an entry alone does not tell of how it came to it."""
+
+    GIVEN_UP = "given_up"
+    """An undo that sent nothing, as what it takes back was not sent either."""
+    RESTORED = "restored"
+    """A redo brought it back to the log only: it never was on the platform."""
+    GONE = "gone"
+    """An undo that found its asset gone, and so left what it takes back as it is."""
 
 
 GIVES_UP = "ownership"
@@ -125,9 +136,9 @@ def tell_outcome(outcome: str) -> str:
     return _TOLD.get(outcome) or str(outcome).replace("_", " ")
 
 
-def _name_end(state: State, reason: str) -> str:
+def _name_end(state: State, cause: Cause | None) -> str:
     """Return how a change ended, as a name: ``given_up`` where an undo had nothing to send."""
-    return "given_up" if reason == GIVEN_UP and state in DONE else state.value
+    return "given_up" if cause is Cause.GIVEN_UP and state in DONE else state.value
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -158,6 +169,7 @@ class Entry(msgspec.Struct, frozen=True):
         asked: Fields that were given as a whole, even if they seemed to need no change.
         shown: What the user had been shown, if some of it was not sent yet; None: `base` is that.
         looked_at: Epoch seconds when somebody read in a mount why it failed; None before.
+        cause: What its state alone does not tell; None: nothing.
     """
 
     id: int
@@ -184,6 +196,7 @@ class Entry(msgspec.Struct, frozen=True):
     asked: tuple[str, ...] = ()
     shown: Fields | None = None
     looked_at: float | None = None
+    cause: Cause | None = None
 
     @property
     def roles(self) -> dict[str, str]:
@@ -203,7 +216,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def outcome(self) -> str:
         """How it ended, in a word: its state, or ``given_up`` where an undo had nothing to send."""
-        return _name_end(self.state, self.reason)
+        return _name_end(self.state, self.cause)
 
     @property
     def told(self) -> str:
@@ -238,6 +251,7 @@ class EntryDraft(msgspec.Struct, frozen=True):
     asked: tuple[str, ...] = ()
     shown: Fields | None = None
     waits: bool = False
+    cause: Cause | None = None
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -313,14 +327,16 @@ class Reason(msgspec.Struct, frozen=True):
         text: Why, in one sentence.
         hint: What to do about it.
         count: How many entries.
+        cause: See `Entry.cause`.
     """
 
     state: State
     text: str
     hint: str
     count: int
+    cause: Cause | None = None
 
     @property
     def told(self) -> str:
         """How they ended, in words."""
-        return tell_outcome(_name_end(self.state, self.text))
+        return tell_outcome(_name_end(self.state, self.cause))

@@ -6,7 +6,14 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
-from coexplorer.errors import ApiError, NotThere, Refused, StillSending, UndoRefused
+from coexplorer.errors import (
+    ApiError,
+    NotFound,
+    NotThere,
+    Refused,
+    StillSending,
+    UndoRefused,
+)
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never
 from coexplorer.library.context import Context
@@ -36,6 +43,9 @@ from coexplorer.library.reversal import (
 )
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import tidy_fields
+
+_LOOKED_FOR_AGAIN = 3
+"""So many assets that an undo found gone are looked for again by the next one."""
 
 
 class History:
@@ -223,6 +233,16 @@ class History:
         """
         is_undo = purpose is Purpose.UNDO
         last = await self._log.last(purpose)
+        left = await self._log.last(purpose, gone=True)
+        if left is not None and (last is None or left.id > last.id):
+            if await self._is_there_again(left):
+                return left
+            if last is None:
+                raise UndoRefused(
+                    f"there is nothing to {purpose} but change {left.id} ({left.title}), and its"
+                    " assets are gone from the platform, or not shared with you any more",
+                    hint=f"to look again later: coexplorer undo {left.id}",
+                )
         if last is None:
             hint = "the log shows what was done here" if is_undo else "redo takes back an undo"
             raise UndoRefused(f"there is nothing to {purpose}", hint=hint)
@@ -239,6 +259,19 @@ class History:
             f" {last.outcome}; there is nothing of it to {purpose}",
             hint="; ".join(hints),
         )
+
+    async def _is_there_again(self, batch: Batch) -> bool:
+        """Tell whether an asset of a change that an undo found gone may be there after all."""
+        gone = await self._context.run(self._context.journal.find_gone, batch.id)
+        for asset_id in list(dict.fromkeys(entry.asset_id for entry in gone))[:_LOOKED_FOR_AGAIN]:
+            try:
+                await self._context.look(asset_id)
+            except NotFound:
+                continue
+            except ApiError:
+                return True  # nobody can tell: the change is not passed over
+            return True
+        return False
 
     async def _find_out(self, batch: Batch) -> None:
         """Ask what arrived of a batch, and of earlier tries to take it back.
@@ -270,7 +303,16 @@ class History:
         await self._find_out(batch)
         run, journal = self._context.run, self._context.journal
         entries = await run(journal.entries_of, batch.id)
-        drafts = await run(build_drafts, batch, entries, journal.leave_to_later)
+        try:
+            drafts = await run(build_drafts, batch, entries, journal.leave_to_later)
+        except UndoRefused as error:
+            again = await run(journal.find_redone, batch.id)
+            if again is not None:
+                error.hint = (
+                    f"what an undo took back of it, change {again.id} did again: coexplorer undo"
+                    f" {again.id}"
+                )
+            raise
         names = await self._context.names(list({draft.asset_id for draft in drafts}))
         drafts = [
             msgspec.structs.replace(draft, asset_name=names.get(draft.asset_id, draft.asset_name))

@@ -21,10 +21,10 @@ from coexplorer.library.entries import (
     DONE,
     KEPT,
     NOT_THERE,
-    RESTORED,
     STOPPED,
     STOPPED_SENDING,
     Action,
+    Cause,
     Entry,
     EntryDraft,
     Purpose,
@@ -207,6 +207,7 @@ class Journal(JournalReader):
                 "fit": encode_value(draft.fit),
                 "asked": encode_value(draft.asked or None),
                 "shown": encode_value(draft.shown),
+                "cause": draft.cause,
             }
             number = None if draft.reverses is None else again.get(draft.reverses)
             if number is None:
@@ -224,11 +225,18 @@ class Journal(JournalReader):
                     (*values.values(), number),
                 )
             numbers.append(number)
-            if draft.reason == RESTORED:  # all that there was to take back of it
+            if draft.cause is Cause.RESTORED:  # all that there was to take back of it
                 connection.execute(
                     "UPDATE entries SET undone_by = ? WHERE id = ?", (batch, draft.reverses)
                 )
         return numbers
+
+    def leave_to_own(self, entry: Entry) -> Entry | None:
+        """Return what of a change that this session has just made is not up to a later one.
+
+        See `leave_to_later`; None when that is nothing.
+        """
+        return self.leave_to_later(entry, session=self._session.name)
 
     def intend(
         self,
@@ -288,7 +296,8 @@ class Journal(JournalReader):
             error: Why, if it failed or was left out.
             asset_id: Which asset it made.
             after: What the platform has now.
-            gone: It was to take something back, and its asset is gone: nothing is left to undo.
+            gone: It was to take something back, and its asset is gone. That is not used up, but a
+                plain undo does not stop at it again.
             in_part: It is not done, but the platform has taken a part of it: what was there before
                 that must not be forgotten. Otherwise what is ``unsent`` was before nothing.
             whole: False when a part of it was left alone: that part can still be undone.
@@ -296,7 +305,7 @@ class Journal(JournalReader):
         """
         with self._file.transaction() as connection:
             connection.execute(
-                "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?,"
+                "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?, cause = ?,"
                 " asset_id = coalesce(?, asset_id), after = coalesce(?, after),"
                 " metadata = coalesce(?, metadata) WHERE id = ?",
                 (
@@ -304,6 +313,7 @@ class Journal(JournalReader):
                     error.message if error else "",
                     error.hint if error else "",
                     time.time(),
+                    Cause.GONE if gone else None,
                     asset_id,
                     encode_value(after),
                     encode_value(roles),
@@ -314,7 +324,7 @@ class Journal(JournalReader):
                 connection.execute(
                     "UPDATE entries SET before = NULL, after = NULL WHERE id = ?", (entry_id,)
                 )
-            if gone or (whole and state in DONE):
+            if whole and state in DONE:
                 connection.execute(
                     "UPDATE entries SET undone_by = reversal.batch_id FROM entries AS reversal"
                     " WHERE reversal.id = ? AND entries.id = reversal.reverses",
@@ -335,7 +345,7 @@ class Journal(JournalReader):
                 for entry in entry_ids
                 if connection.execute(
                     "UPDATE entries SET state = ?, session = ?, reason = '', hint = '',"  # noqa: S608 - only marks
-                    f" looked_at = NULL WHERE id = ? AND state IN ({KEPT_MARKS})",
+                    f" cause = NULL, looked_at = NULL WHERE id = ? AND state IN ({KEPT_MARKS})",
                     (State.PLANNED, self._session.name, entry, *KEPT),
                 ).rowcount
             ]

@@ -12,13 +12,13 @@ from coexplorer.errors import JournalError
 from coexplorer.fields import Fields
 from coexplorer.library.entries import (
     DONE,
-    GIVEN_UP,
     KEPT,
     NOT_THERE,
     PENDING,
     WAITING,
     Action,
     Batch,
+    Cause,
     Entry,
     Purpose,
     Reason,
@@ -37,6 +37,18 @@ from coexplorer.library.journal_successors import place_taken
 from coexplorer.library.journal_tries import REPLACED_TRY
 from coexplorer.library.succession import held_texts, leave_to_later
 from coexplorer.models import AssetId
+
+_FOUND_GONE = (
+    "EXISTS (SELECT 1 FROM entries AS tried WHERE tried.reverses = entries.id"
+    " AND tried.cause = 'gone')"
+)
+"""That an undo found the asset of an entry gone."""
+
+_ENDED = (
+    "(? AND EXISTS (SELECT 1 FROM entries AS ended WHERE ended.asset_id = entries.asset_id"
+    " AND ended.action = 'delete' AND ended.state = 'applied'))"
+)
+"""If it matters, that the asset of an entry was deleted from here."""
 
 
 class JournalReader:
@@ -114,24 +126,32 @@ class JournalReader:
             (batch_id, State.DISCARDED, place_taken(batch_id)),
         )
 
-    def leave_to_later(self, entry: Entry, *, but: Collection[int] = ()) -> Entry | None:
+    def leave_to_later(
+        self, entry: Entry, *, but: Collection[int] = (), session: str | None = None
+    ) -> Entry | None:
         """Return what of a change is not up to a later one; None when that is nothing.
 
         Args:
             entry: The change.
             but: Later entries that are not asked.
+            session: The session that has just made the change, and sends it for the first time. Of
+                what others make meanwhile nothing gives that up unseen: the merge finds out. Only
+                what they have done by then of archiving, which nothing merges, comes later.
         """
         dead = (State.DISCARDED, State.REFUSED)
         later = self._entries(
-            "WHERE asset_id = ? AND entries.id > ? AND batch_id > ?"
+            "WHERE ?1 IS ?1 AND asset_id = ? AND entries.id > ? AND batch_id > ?"
             " AND state NOT IN (?, ?) AND (state != ? OR needless)"
             # What only gave up another undo says nothing itself.
-            " AND (state != ? OR reason != ?) AND (state != ? OR reason != ?)",
+            " AND (state != ? OR cause IS NOT ?) AND (state != ? OR reason != ?)"
+            " AND (?1 IS NULL OR session = ?1 OR (state IN (?, ?) AND action IN (?, ?)))",
             (
+                session,
                 *(entry.asset_id, entry.id, entry.batch_id),
                 *(*dead, State.SKIPPED),
-                *(State.UNCHANGED, GIVEN_UP),
+                *(State.UNCHANGED, Cause.GIVEN_UP),
                 *(State.UNSENT, WAITING),
+                *(*DONE, Action.ARCHIVE, Action.UNARCHIVE),
             ),
         )
         later = [each for each in later if each.id not in but]
@@ -166,13 +186,13 @@ class JournalReader:
     def reasons_of(self, batch_id: int) -> list[Reason]:
         """Return the reasons in a batch's entries, each with how many have it, most first."""
         rows = self._file.read(
-            "SELECT state, reason, hint, count(*) FROM entries WHERE batch_id = ? AND reason != ''"
-            " GROUP BY state, reason, hint ORDER BY 4 DESC, min(id)",
+            "SELECT state, reason, hint, count(*), cause FROM entries WHERE batch_id = ?"
+            " AND reason != '' GROUP BY state, reason, hint, cause ORDER BY 4 DESC, min(id)",
             (batch_id,),
         )
         return [
-            Reason(State(state), text, hint, count)
-            for state, text, hint, count in rows
+            Reason(State(state), text, hint, count, None if cause is None else Cause(cause))
+            for state, text, hint, count, cause in rows
             if state in set(State) and is_sound((text, hint))
         ]
 
@@ -262,11 +282,16 @@ class JournalReader:
         return count
 
     def find_undoable(self) -> Batch | None:
-        """Return the newest batch that did something and was not undone; None if there is none."""
+        """Return the newest batch that did something and was not undone; None if there is none.
+
+        Here and below, what an undo has found its asset gone of is passed over.
+        """
         return self._find_batch((Purpose.DO, Purpose.REDO))
 
     def find_reversible(self, *, before: int | None = None) -> Batch | None:
-        """Return the newest one of them that something can take back: no delete, no create.
+        """Return the newest one of them that something can take back.
+
+        That is no delete, no create, and nothing of an asset that was deleted from here.
 
         Args:
             before: Only of batches with smaller numbers.
@@ -274,21 +299,41 @@ class JournalReader:
         but = Action.DELETE, Action.CREATE
         return self._find_batch((Purpose.DO, Purpose.REDO), but=but, before=before)
 
-    def find_last(self, purposes: Sequence[Purpose]) -> Batch | None:
+    def find_last(self, purposes: Sequence[Purpose], *, gone: bool = False) -> Batch | None:
         """Return the newest batch that did something, or that something is left to do of.
 
         What was undone, given up or not needed is passed over.
 
         Args:
             purposes: Why it was made.
+            gone: Also where an undo found all that is left of its assets gone.
         """
         marks = ", ".join("?" * len(purposes))
         found = self._batches(
             f"WHERE purpose IN ({marks}) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
-            " WHERE batch_id = batches.id AND undone_by IS NULL AND"
+            f" WHERE batch_id = batches.id AND undone_by IS NULL AND (? OR NOT {_FOUND_GONE}) AND"
             f" (state IN (?, {KEPT_MARKS}) OR (state = ? AND NOT needless)))"
             " ORDER BY id DESC LIMIT 1",
-            (*purposes, State.APPLIED, *KEPT, State.SKIPPED),
+            (*purposes, gone, State.APPLIED, *KEPT, State.SKIPPED),
+        )
+        return found[0] if found else None
+
+    def find_gone(self, batch_id: int) -> list[Entry]:
+        """Return what stands of a batch though an undo was tried, as that found its asset gone."""
+        return self._entries(
+            f"WHERE batch_id = ? AND undone_by IS NULL AND state = ? AND {_FOUND_GONE}"
+            " ORDER BY entries.id",
+            (batch_id, State.APPLIED),
+        )
+
+    def find_redone(self, batch_id: int) -> Batch | None:
+        """Return the batch that did again what was undone of one, and stands; None if none does."""
+        found = self._batches(
+            "WHERE id = (SELECT max(again.batch_id) FROM entries"
+            " JOIN entries AS undo ON undo.reverses = entries.id AND undo.undone_by IS NOT NULL"
+            " JOIN entries AS again ON again.reverses = undo.id"
+            " AND again.state = ? AND again.undone_by IS NULL WHERE entries.batch_id = ?)",
+            (State.APPLIED, batch_id),
         )
         return found[0] if found else None
 
@@ -309,8 +354,9 @@ class JournalReader:
         found = self._batches(
             f"WHERE purpose IN ({marks}) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
             " WHERE batch_id = batches.id AND state = ? AND undone_by IS NULL"
-            f" AND action NOT IN ({others})) AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT 1",
-            (*purposes, State.APPLIED, *but, before, before),
+            f" AND NOT {_FOUND_GONE} AND NOT {_ENDED} AND action NOT IN ({others}))"
+            " AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT 1",
+            (*purposes, State.APPLIED, bool(but), *but, before, before),
         )
         return found[0] if found else None
 
@@ -338,9 +384,9 @@ class JournalReader:
         given_up: dict[int, dict[str, int]] = {number: {} for number in numbers}
         undone = dict.fromkeys(numbers, 0)
         for number, state, count, taken_back, withdrawals in self._file.read(
-            "SELECT batch_id, state, count(*), count(undone_by), sum(reason = ?) FROM entries"
+            "SELECT batch_id, state, count(*), count(undone_by), sum(cause IS ?) FROM entries"
             " WHERE batch_id BETWEEN ? AND ? GROUP BY batch_id, state",
-            (GIVEN_UP, min(numbers, default=0), max(numbers, default=0)),
+            (Cause.GIVEN_UP, min(numbers, default=0), max(numbers, default=0)),
         ):
             if number in counts:
                 counts[number][state] = count

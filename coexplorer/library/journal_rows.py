@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from coexplorer.fields import Fields
-from coexplorer.library.entries import KEPT, NOT_THERE, Action, Entry, Purpose, State
+from coexplorer.library.entries import KEPT, NOT_THERE, Action, Cause, Entry, Purpose, State
 from coexplorer.library.journal_file import is_sound
 from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId, MetadataValue
@@ -39,6 +39,7 @@ ENTRY_COLUMNS = (
     "asked",
     "shown",
     "looked_at",
+    "cause",
 )
 """Columns of `entries` in the order that `build_entry` takes them, before ``at`` and ``origin``."""
 
@@ -55,6 +56,7 @@ def build_entry(row: Sequence[Any]) -> Entry:
     values["needless"] = bool(values["needless"])
     values["action"] = Action(values["action"])
     values["state"] = State(values["state"])
+    values["cause"] = None if values["cause"] is None else Cause(values["cause"])
     return Entry(**values)
 
 

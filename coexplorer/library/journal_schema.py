@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 
+from coexplorer.library.entries import GIVEN_UP, RESTORED
 from coexplorer.library.refusals import was_final
 
-VERSION = 9
+VERSION = 10
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -77,35 +78,53 @@ _SECOND = (
 
 
 # JSON of Fit: what the asset must still be when it is read right before it is changed.
-_THIRD = "ALTER TABLE entries ADD COLUMN fit TEXT"
+_THIRD = ("ALTER TABLE entries ADD COLUMN fit TEXT",)
 
 
 # JSON list: fields that were given as a whole, even if they seemed to need no change.
-_FOURTH = "ALTER TABLE entries ADD COLUMN asked TEXT"
+_FOURTH = ("ALTER TABLE entries ADD COLUMN asked TEXT",)
 
 
 # JSON of Fields: what the user had been shown, where `base` had to be put back to what the platform
 # had, as the text that was shown was not sent yet.
-_FIFTH = "ALTER TABLE entries ADD COLUMN shown TEXT"
+_FIFTH = ("ALTER TABLE entries ADD COLUMN shown TEXT",)
 
 
 # From here on there is a state that older programs can't read.
-_SIXTH = "CREATE INDEX entries_stopped ON entries (state) WHERE state = 'stopped'"
+_SIXTH = ("CREATE INDEX entries_stopped ON entries (state) WHERE state = 'stopped'",)
 
 
 # Epoch seconds when somebody read in a mount why it failed.
-_SEVENTH = "ALTER TABLE entries ADD COLUMN looked_at REAL"
+_SEVENTH = ("ALTER TABLE entries ADD COLUMN looked_at REAL",)
 
 
 # From here on there is an action that older programs can't read: assets are shared.
-_EIGHTH = ""
+_EIGHTH = ()
 
 
 # From here on Fields hold custom metadata, which older programs would lose.
-_NINTH = ""
+_NINTH = ()
 
 
-_LATER = (_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)
+# What the state alone does not tell (see entries.Cause); it was told by the reason's words before.
+# An undo that found its asset gone had counted as done.
+_TENTH = (
+    "ALTER TABLE entries ADD COLUMN cause TEXT",
+    f"UPDATE entries SET cause = 'given_up' WHERE reason = '{GIVEN_UP}'",  # noqa: S608 - our words
+    f"UPDATE entries SET cause = 'restored' WHERE reason = '{RESTORED}'",  # noqa: S608 - our words
+    """UPDATE entries SET cause = 'gone' WHERE state = 'skipped' AND NOT needless AND EXISTS
+    (SELECT 1 FROM entries AS left_alone
+     WHERE left_alone.id = entries.reverses AND left_alone.undone_by = entries.batch_id)""",
+    """UPDATE entries SET undone_by = NULL FROM entries AS reversal
+    WHERE reversal.reverses = entries.id AND reversal.cause = 'gone'
+    AND entries.undone_by = reversal.batch_id""",
+)
+
+
+_LATER: tuple[tuple[str, ...], ...] = (
+    *(_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH),
+    _TENTH,
+)
 
 
 class NewerJournalError(Exception):
@@ -133,8 +152,9 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.create_function("was_final", 1, was_final, deterministic=True)
         for statement in _SECOND:
             connection.execute(statement)
-    for version, statement in enumerate(_LATER, start=3):
+    for version, statements in enumerate(_LATER, start=3):
         if found < version:
-            connection.execute(statement)
+            for statement in statements:
+                connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

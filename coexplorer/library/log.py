@@ -123,15 +123,19 @@ class Log:
         """Settle what ended before that could be written down, here or in a process that died."""
         await self._context.run(self._context.journal.recover)
 
-    async def last(self, purpose: Purpose) -> Batch | None:
+    async def last(self, purpose: Purpose, *, gone: bool = False) -> Batch | None:
         """Return the last change (to undo) or undo (to redo); None when there is none.
 
         It may not have been sent, or have failed: then `Batch.standing` is 0. What was undone,
         given up or not needed is passed over.
+
+        Args:
+            purpose: Undo or redo.
+            gone: Also where an undo was tried and found all that is left of its assets gone.
         """
         is_undo = purpose is Purpose.UNDO
         purposes = (Purpose.DO, Purpose.REDO) if is_undo else (Purpose.UNDO,)
-        return await self._context.run(self._context.journal.find_last, purposes)
+        return await self._context.run(self._context.journal.find_last, purposes, gone=gone)
 
     async def undoable(self, *, before: int | None = None) -> Batch | None:
         """Return what `undo` would undo; None if there is nothing.

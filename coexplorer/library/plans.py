@@ -20,7 +20,7 @@ from coexplorer.fields import (
     with_fields_of,
 )
 from coexplorer.lenient_json import encode_json
-from coexplorer.library.entries import Action, Entry, EntryDraft, State
+from coexplorer.library.entries import RESTORED, Action, Entry, EntryDraft, State
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
@@ -31,6 +31,10 @@ from coexplorer.sharing import Roles, SharingChange, title_of
 from coexplorer.written import trim
 
 _ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
+_SEEMS = {
+    Action.ARCHIVE: "seems to be archived already",
+    Action.UNARCHIVE: "seems not to be archived",
+}
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -155,6 +159,7 @@ class PlanItem(msgspec.Struct, frozen=True):
             `mine` are those of that change.
         waits: It can't be sent now, and would be kept unsent.
         restores: Nothing is sent: a change that an undo gave up waits again.
+        leaves_part: An undo leaves some of it alone; `note` says what.
         roles_before: Where the asset is shared: members' roles now, as far as they are known.
         roles: Their roles afterwards.
         note: What else is to be said of it: what of it is left alone, or that it can't be sent now.
@@ -178,10 +183,25 @@ class PlanItem(msgspec.Struct, frozen=True):
     withdraws: bool = False
     waits: bool = False
     restores: bool = False
+    leaves_part: bool = False
     note: str = ""
     roles_before: Roles = {}
     roles: Roles = {}
     schema: MetadataSchema = UNKNOWN
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether something is sent to the platform, or it is asked if that is needed."""
+        return not (self.reason or self.withdraws or self.waits or self.restores)
+
+    @property
+    def remark(self) -> str:
+        """What else is to be said of it: `note`, or why nothing may be sent."""
+        if self.restores:
+            return RESTORED
+        if self.is_unsure:
+            return f"{_SEEMS.get(self.action, 'seems to have it already')}; the platform is asked"
+        return self.note
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:

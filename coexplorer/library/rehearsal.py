@@ -10,7 +10,7 @@ import msgspec
 from coexplorer.errors import ApiError, NotFound
 from coexplorer.fields import Fields
 from coexplorer.library.context import FETCHED_AT_ONCE, Context
-from coexplorer.library.entries import GIVEN_UP, RESTORED, Action, Entry, Purpose, State
+from coexplorer.library.entries import Action, Cause, Entry, Purpose, State
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.permissions import read_sharing
 from coexplorer.library.plans import Plan, PlanItem
@@ -66,9 +66,9 @@ class Rehearsal:
         items = []
         for entry in entries:
             withdrawn = replaced.pop(entry.reverses or 0, None)
-            if entry.reason == GIVEN_UP and entry.state is not State.PLANNED:
+            if entry.cause is Cause.GIVEN_UP and entry.state is not State.PLANNED:
                 items.append(_withdraw(entry, withdrawn))
-            elif entry.reason == RESTORED:
+            elif entry.cause is Cause.RESTORED:
                 items.append(msgspec.structs.replace(_build_item(entry), restores=True))
             elif entry.state is not State.PLANNED:
                 items.append(_build_item(entry, reason=entry.reason))
@@ -107,7 +107,8 @@ class Rehearsal:
         note = ""
         if result.skipped_fields:
             note = f"{describe_left_alone(result.skipped_fields, result.left_to)}; left alone"
-        return _build_item(entry, result.before, result.after, note=note)
+        item = _build_item(entry, result.before, result.after, note=note)
+        return msgspec.structs.replace(item, leaves_part=bool(note))
 
     async def _look(
         self, entries: Sequence[Entry], heard: Callable[[int], None] | None
@@ -175,7 +176,9 @@ def _plan_sharing(entry: Entry, seen: _Seen) -> PlanItem:
         reason = f"{left}, so it was left alone" if left else "already so"
         return _build_item(entry, reason=reason, needless=not left)
     item = _build_item(entry, note=f"{left}; left alone" if left else "")
-    return msgspec.structs.replace(item, roles_before=merged.before, roles=merged.after)
+    return msgspec.structs.replace(
+        item, roles_before=merged.before, roles=merged.after, leaves_part=bool(left)
+    )
 
 
 def _withdraw(entry: Entry, withdrawn: Entry | None) -> PlanItem:

@@ -20,10 +20,9 @@ from coexplorer.fields import (
 from coexplorer.library.entries import (
     DONE,
     FOUND,
-    GIVEN_UP,
     KEPT,
-    RESTORED,
     Action,
+    Cause,
     Entry,
     State,
     tell_outcome,
@@ -57,6 +56,7 @@ class EditResult(msgspec.Struct, frozen=True):
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because nothing needed to change.
         archived: It is archived now, although the delete that was to follow failed.
+        cause: What its state alone does not tell; None: nothing.
         withdrawn: Nothing was sent: it gave up a change that was not sent either.
     """
 
@@ -80,6 +80,7 @@ class EditResult(msgspec.Struct, frozen=True):
     became: Fields | None = None
     lacking: str = ""
     roles: dict[str, str] | None = None
+    cause: Cause | None = None
 
     @property
     def outcome(self) -> str:
@@ -93,8 +94,8 @@ class EditResult(msgspec.Struct, frozen=True):
 
     @property
     def is_restored(self) -> bool:
-        """Whether a redo only brought it back to the log: see `RESTORED`."""
-        return self.state is State.STOPPED and str(self.error) == RESTORED
+        """Whether a redo only brought it back to the log: see `Cause`."""
+        return self.state is State.STOPPED and self.cause is Cause.RESTORED
 
     @property
     def no_longer_fits(self) -> bool:
@@ -179,7 +180,8 @@ def read_result(entry: Entry) -> EditResult:
         had = entry.roles_before
         roles = entry.roles if entry.roles.keys() <= had.keys() else None
         changed = tuple(each for each, role in entry.roles.items() if role != had.get(each))
-        lacking = "" if entry.reason in (FOUND, GIVEN_UP) else entry.reason
+        plain = entry.reason == FOUND or entry.cause is Cause.GIVEN_UP
+        lacking = "" if plain else entry.reason
     return EditResult(
         entry_id=entry.id,
         batch_id=entry.batch_id,
@@ -197,6 +199,7 @@ def read_result(entry: Entry) -> EditResult:
         needless=entry.needless,
         lacking=lacking,
         roles=roles,
+        cause=entry.cause,
     )
 
 
@@ -285,6 +288,11 @@ class BatchReport(msgspec.Struct, frozen=True):
     def in_conflict(self) -> tuple[EditResult, ...]:
         """What ran into somebody else's change, and would again if resent as it is."""
         return self.of(State.CONFLICT)
+
+    @property
+    def replaced(self) -> tuple[EditResult, ...]:
+        """What was not sent, as a later change to the same asset came first."""
+        return self.of(State.DISCARDED)
 
     @property
     def skipped(self) -> tuple[EditResult, ...]:

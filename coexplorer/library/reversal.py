@@ -13,6 +13,7 @@ from coexplorer.library.entries import (
     RESTORED,
     Action,
     Batch,
+    Cause,
     Entry,
     EntryDraft,
     Purpose,
@@ -144,7 +145,7 @@ def _stands(entry: Entry) -> bool:
 
 def _is_unseen(entry: Entry) -> bool:
     """Tell whether an asset was shared where the platform does not tell who could see it before."""
-    return entry.reason != GIVEN_UP and not entry.roles.keys() <= entry.roles_before.keys()
+    return entry.cause is not Cause.GIVEN_UP and not entry.roles.keys() <= entry.roles_before.keys()
 
 
 def _leave_out(entry: Entry) -> EntryDraft:
@@ -191,10 +192,11 @@ def build_reversal(entry: Entry) -> EntryDraft:
     What only gave up an unsent change has sent nothing: it says itself what it was, and that waits
     again. It never was on the platform, so nothing but its user sends it.
     """
-    gave_up = entry.reason == GIVEN_UP
+    gave_up = entry.cause is Cause.GIVEN_UP
     return EntryDraft(
         state=State.STOPPED if gave_up else State.PLANNED,
         reason=RESTORED if gave_up else "",
+        cause=Cause.RESTORED if gave_up else None,
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,
         action=_OPPOSITE.get(entry.action, entry.action),
@@ -216,7 +218,7 @@ def build_withdrawal(entry: Entry, left: Entry | None) -> EntryDraft:
         entry: The entry.
         left: What of it no later change asks for otherwise; None: nothing.
     """
-    takes_back = entry.reverses is not None and entry.reason != RESTORED
+    takes_back = entry.reverses is not None and entry.cause is not Cause.RESTORED
     again = not takes_back and entry.action not in _FOR_GOOD
     if left is None:
         again = False
@@ -231,5 +233,6 @@ def build_withdrawal(entry: Entry, left: Entry | None) -> EntryDraft:
         metadata=left.base_metadata,
         state=State.APPLIED if again else State.UNCHANGED,
         reason=GIVEN_UP,
+        cause=Cause.GIVEN_UP,
         reverses=entry.id,
     )

@@ -22,7 +22,7 @@ from coexplorer.fields import (
     same_value,
     spread_fields,
 )
-from coexplorer.library.entries import FOUND, GIVEN_UP, Action, Entry, EntryDraft, State
+from coexplorer.library.entries import FOUND, Action, Cause, Entry, EntryDraft, State
 from coexplorer.library.merge import unique
 from coexplorer.models import MetadataValue
 
@@ -69,7 +69,7 @@ def overrides(later: EntryDraft | Entry, earlier: Entry) -> frozenset[Part]:
     ours = parts_of(later)
     if later.reverses is None or later.reverses > earlier.id:
         return ours
-    if later.reason == GIVEN_UP:
+    if later.cause is Cause.GIVEN_UP:
         return frozenset()  # it ends a word, and says nothing against later ones
     found = later.shown or later.base
     if found is None or earlier.base is None or earlier.mine is None:

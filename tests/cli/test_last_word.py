@@ -117,7 +117,9 @@ def test_undo_gives_up_what_was_not_sent_and_says_so(
     program.server.start()
     assert program.ok("retry").out == "nothing is waiting to be sent\n"
     assert program.server.store.get(RAW).description == "yesterday"
-    assert "redo: add tag today (change 3): not sent 1 change" in program.ok("redo").out
+    assert (
+        "redo: add tag today (change 3): 1 change that the undo gave up" in program.ok("redo").out
+    )
     assert "change 4 was brought back, 1 not sent" in program.ok("retry").out
     assert "today" not in program.server.store.get(DERIVED).tags
     program.ok("retry", "--batch", "4")
@@ -261,6 +263,79 @@ def test_an_undo_that_was_overtaken_is_no_failure_of_retry(program: Program) -> 
     assert "given up: edit third" in program.ok("edit", RAW, "--name", "fourth").err
     assert program.ok("retry").out == "nothing is waiting to be sent\n"
     assert program.server.store.get(RAW).name == "fourth"
+
+
+def test_a_dry_run_ends_as_the_real_run_does(program: Program) -> None:
+    server = program.server
+    program.ok("sync")
+    program.ok("edit", RAW, "--name", "first", "--description", "first")
+    server.store.update(RAW, name="a colleague's")
+    foretold, done = program("undo", "--dry-run"), program("undo")
+    assert (foretold.code, done.code) == (7, 7)
+    server.store.update(OLD, archived=False)
+    program.ok("sync", "--force")
+    both = ("rm", RAW, DERIVED, "--yes")
+    server.store.update(DERIVED, archived=True)
+    program.ok("sync", "--force")
+    foretold, done = program(*both, "--dry-run"), program(*both)
+    assert (foretold.code, done.code) == (7, 7)
+
+
+def test_a_dry_run_counts_apart_what_seems_to_be_so_already(program: Program) -> None:
+    program.ok("sync")
+    for command, seems in (
+        (("unarchive", RAW), "seems not to be archived"),
+        (("archive", OLD), "seems to be archived already"),
+    ):
+        done = program.ok(*command, "--dry-run")
+        assert f"{seems}; the platform is asked" in done.out
+        verb = command[0].capitalize()
+        assert done.lines[-1].startswith(f"{verb} 0 assets, ask the platform about 1")
+        (row,) = program.ok(*command, "--dry-run", "-o", "json").json
+        assert seems in row["note"]
+
+
+def test_a_redo_says_beforehand_what_it_does_not_send(program: Program) -> None:
+    ids = many_assets(program.server, 3)
+    program.ok("sync")
+    program.server.faults.add(403, "PUT", f"data_assets/{ids[0]}*", times=1)
+    assert program("edit", "--query", "tag:bulk", "--add-tag", "new", "--yes").code == 7
+    program("undo")
+    rows = program("redo", "--dry-run", "-o", "json").json
+    assert [row["sent"] for row in rows if row["id"] != ids[0]] == [True, True]
+    (kept,) = (row for row in rows if row["id"] == ids[0])
+    assert (kept["sent"], kept["left_out"], kept["gives_up"]) == (False, None, False)
+    assert "it waits until you send it" in kept["note"]
+    told = program("redo", "--dry-run").lines[-1]
+    assert told == ("Edit 2 assets, put 1 change that the undo gave up back into the log, unsent")
+    done = program("redo")
+    assert "1 change that the undo gave up waits again, unsent: coexplorer retry" in done.out
+
+
+def test_many_are_not_sent_again_where_nobody_can_be_asked(program: Program) -> None:
+    ids = many_assets(program.server, 21)
+    program.ok("sync")
+    program.server.stop()
+    assert program("edit", "--query", "tag:bulk", "--add-tag", "new", "--yes").code == 6
+    program.server.start()
+    done = program.spawn("retry")  # a process without a terminal
+    assert done.code == 2
+    assert "21 assets of change 1" in done.err
+    assert "add --yes" in done.err
+    assert not any("new" in program.server.store.get(each).tags for each in ids)
+    program.ok("retry", "--yes")
+    assert all("new" in program.server.store.get(each).tags for each in ids)
+
+
+def test_retry_counts_what_it_has_sent_itself(program: Program) -> None:
+    ids = many_assets(program.server, 5)
+    program.ok("sync")
+    program.server.faults.add(503, "*", f"data_assets/{ids[3]}*")
+    assert program("edit", "--query", "tag:bulk", "--add-tag", "new", "--yes").code in (6, 7)
+    program.server.faults.clear()
+    left = sum("new" not in program.server.store.get(each).tags for each in ids)
+    out = program.ok("retry", "--batch", "1").out
+    assert f"changed {left} asset" in out or (left == 1 and "changed session" in out)
 
 
 def test_undo_says_what_of_the_change_it_gave_up(program: Program) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import Forbidden, NoLongerFits
+from coexplorer.errors import Forbidden, NoLongerFits, UndoRefused
 from coexplorer.library import Library
 from coexplorer.library.entries import State
 from coexplorer.library.plans import Change, Plan
@@ -129,3 +129,45 @@ async def test_asset_that_is_gone_holds_up_no_later_undo(
     await library.changes.undo()
     assert server.store.get(ids[0]).description == ""
     assert await library.log.undoable() is None
+    with pytest.raises(UndoRefused, match="its assets are gone") as caught:
+        await library.changes.undo()
+    batch = next(each for each in await library.log.batches() if each.title in caught.value.message)
+    assert f"coexplorer undo {batch.id}" in caught.value.hint
+    assert batch.outcome == "2 applied (1 undone)"
+
+
+async def test_an_undo_that_found_its_asset_gone_for_a_moment_is_not_used_up(
+    library: Library, server: DemoServer
+) -> None:
+    first, second = (AssetId(each) for each in many_assets(server, 2))
+    await library.sync.sweep()
+    for asset in (second, first):
+        change = Change(values={"description": "newer"})
+        await library.changes.apply(await library.changes.plan([asset], change))
+    server.faults.add(404, "GET", "data_assets/*", times=2)
+    report = await library.changes.undo()
+    assert [each.state for each in report.results] == [State.SKIPPED]
+    assert (await library.log.batch(2)).outcome == "1 applied"
+    await library.changes.undo()  # the asset is there again, so no older change is taken for it
+    assert [server.store.get(each).description for each in (first, second)] == ["", "newer"]
+    await library.changes.redo()
+    assert (await library.log.batch(2)).undone == 1
+    with pytest.raises(UndoRefused) as caught:
+        await library.changes.undo(2)
+    assert "coexplorer undo 5" in caught.value.hint
+    await library.changes.undo(5)
+    assert server.store.get(first).description == ""
+
+
+async def test_no_change_of_a_deleted_asset_is_named_as_one_to_undo(
+    library: Library, server: DemoServer
+) -> None:
+    first, second = (AssetId(each) for each in many_assets(server, 2))
+    await library.sync.sweep()
+    for asset in (first, second):
+        change = Change(values={"description": "newer"})
+        await library.changes.apply(await library.changes.plan([asset], change))
+    await library.changes.delete(second, archive_first=True)
+    with pytest.raises(UndoRefused) as caught:
+        await library.changes.undo()
+    assert "number 1 of the log" in caught.value.hint

@@ -1,5 +1,7 @@
 """Two sessions that edit one asset at once, stopped by the server's gates around GET and PUT."""
 
+from functools import partial
+
 import anyio
 import msgspec
 import pytest
@@ -10,6 +12,7 @@ from coexplorer.errors import ApiError, EditConflict
 from coexplorer.fields import Fields
 from coexplorer.library import Library
 from coexplorer.library.entries import State
+from coexplorer.library.plans import Change
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
 from tests.library.conftest import OpenSession
@@ -90,6 +93,45 @@ async def test_two_processes_of_one_machine_conflict_in_the_same_field_at_every_
     assert (second.base, second.mine, second.theirs.name) == (base, others, "Mine")
     assert kept.mine == others
     assert server.store.get(RAW).name == "Mine"
+
+
+async def test_a_new_change_waits_for_its_turn_and_is_given_up_by_no_other_process(
+    open_session: OpenSession, server: DemoServer
+) -> None:
+    """Three begin at once: the first to send has its way, and the others hear of it."""
+    outcomes: list[str] = []
+
+    async def change(library: Library, name: str, *, many: bool) -> None:
+        if many:
+            plan = await library.changes.plan([ID], Change(values={"name": name}))
+            (result,) = (await library.changes.apply(plan)).results
+            outcomes.append(result.state)
+            return
+        try:
+            await library.changes.edit(ID, base, msgspec.structs.replace(base, name=name))
+        except EditConflict:
+            outcomes.append(State.CONFLICT)
+
+    async with (
+        open_session() as one,
+        open_session() as two,
+        open_session(origin="mount") as three,
+        anyio.create_task_group() as group,
+    ):
+        base = await read(one)
+        for each in (two, three):
+            await read(each)
+        gate = server.hooks.before("GET", PATH)
+        group.start_soon(partial(change, one, "p-1", many=True))
+        await gate.arrived()
+        group.start_soon(partial(change, two, "p-2", many=True))
+        group.start_soon(partial(change, three, "p-3", many=False))
+        await anyio.wait_all_tasks_blocked()
+        gate.release()
+    assert sorted(outcomes) == [State.APPLIED, State.CONFLICT, State.CONFLICT]
+    async with open_session() as later:
+        assert [each.state for each in await later.log.kept()] == [State.CONFLICT] * 2
+    assert server.store.get(RAW).name == "p-1"
 
 
 @pytest.mark.parametrize("point", [point for point in POINTS if point not in OVERTAKEN])

@@ -47,6 +47,7 @@ class Word:
     state: str = "pending"
     undone: bool = False
     partly: bool = False
+    passed: bool = False  # an undo found its asset gone
     deletes: bool = False
     gave_up: bool = False  # it only ended a word that was not sent
     restored: bool = False  # a redo of that: it waits again, and is sent when it is named
@@ -106,7 +107,7 @@ class Model:
         if word.asset in self.gone:  # nothing is left to take back
             word.state, word.partly = "skipped", True
             if word.target is not None:
-                word.target.undone = True
+                word.target.passed = True
             return
         done = {}
         for key, (now, wanted) in word.parts.items():
@@ -209,6 +210,7 @@ class Model:
             word.batch
             for word in self.words
             if word.purpose in purposes
+            and not word.passed
             and (word.can_be_taken_back or (word.state == "skipped" and not word.undone))
         ]
         return max(found, default=None)

@@ -199,7 +199,7 @@ async def test_a_redo_sends_only_what_the_undo_took_back(
         assert len(redone.restored) == COUNT - there
         assert report_code(redone) == 0
         line = summarize(redone, "")
-        assert f"not sent {COUNT - there} changes that the undo gave up" in line
+        assert f"{COUNT - there} changes that the undo gave up wait again, unsent" in line
         assert f"coexplorer retry --batch {redone.batch_id}" in line
         with pytest.raises(UndoRefused):
             await library.changes.redo()

@@ -9,7 +9,7 @@ import pytest
 
 from coexplorer.errors import Forbidden
 from coexplorer.fields import Fields
-from coexplorer.library.entries import GIVEN_UP, Action, Batch, Entry, Purpose, Reason, State
+from coexplorer.library.entries import Action, Batch, Cause, Entry, Purpose, Reason, State
 from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.models import AssetId
@@ -189,8 +189,8 @@ def test_a_conflict_names_the_key_that_opens_it(
 def test_each_outcome_is_called_the_same_in_every_list(state: str) -> None:
     gave_up = state == "given_up"
     end = State.APPLIED if gave_up else State(state)
-    reason = GIVEN_UP if gave_up else ""
-    entry = Entry(1, 7, 0.0, "cli", AssetId("a"), "x", Action.EDIT, end, reason=reason)
+    cause = Cause.GIVEN_UP if gave_up else None
+    entry = Entry(1, 7, 0.0, "cli", AssetId("a"), "x", Action.EDIT, end, cause=cause)
     given_up = {end.value: 1} if gave_up else {}
     single = Batch(7, 0.0, "cli", "x", Purpose.UNDO, None, {end.value: 1}, given_up=given_up)
     outcome = msgspec.structs.replace(result(1, end), withdrawn=gave_up)
@@ -198,7 +198,7 @@ def test_each_outcome_is_called_the_same_in_every_list(state: str) -> None:
     assert entry.told == outcome.told == told
     assert text_of(build_part_line(entry, 100))[1:].split("  ")[2].strip() == told
     assert text_of(build_change_line(single, 100, NOW)).rstrip().endswith(told)
-    reasons = [Reason(end, reason or "why", "", 1)]
+    reasons = [Reason(end, "why", "", 1, cause)]
     said = [text_of(line) for line in build_change_details(single, reasons, 100, NOW)]
     assert any(line.startswith(f"{told}: ") for line in said)
     lines = build_report(BatchReport(7, "x", (outcome,)), 100)
