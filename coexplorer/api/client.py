@@ -15,7 +15,7 @@ from typing import Self
 import anyio
 
 from coexplorer.api import calls, file_replies, permissions, wire
-from coexplorer.api.creation import create_asset
+from coexplorer.api.creation import FindOthers, create_asset
 from coexplorer.api.download import Download, FetchUrl, open_download
 from coexplorer.api.exchange import Carrier
 from coexplorer.api.failures import Failure, FailureKind
@@ -226,16 +226,20 @@ class Client:
         read = wire.read_asset_of(asset_id)
         return await self._transport.send(calls.build_get(asset_id), read, deadline=deadline)
 
-    async def create(self, new: NewAsset) -> Asset:
+    async def create(self, new: NewAsset, *, others: FindOthers | None = None) -> Asset:
         """Ask for a new asset. The platform makes it afterwards: watch its state.
 
-        A request of unknown outcome is not repeated; the asset is looked for among the newest ones
-        (design: api.md, Writes).
+        A request that was not answered with yes is not repeated; the asset is looked for among the
+        newest ones (design: api.md, Writes).
+
+        Args:
+            new: What to ask for.
+            others: Finds which assets are none that this call makes, however alike.
 
         Raises:
             ApiError: With `outcome_unknown`: it may come to be anyway.
         """
-        return await create_asset(self._transport, self._search, new)
+        return await create_asset(self._transport, self._search, new, others)
 
     async def update(
         self,

@@ -1,9 +1,9 @@
-"""Creates an asset, and looks for it where the reply was lost: it is never asked for twice."""
+"""Creates an asset, and looks for it where no yes came: it is never asked for twice."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from coexplorer.api import calls, wire
@@ -11,9 +11,12 @@ from coexplorer.api.failures import Failure, FailureKind
 from coexplorer.api.paging import PageStart
 from coexplorer.api.search import Search
 from coexplorer.api.transport import Transport
-from coexplorer.errors import ApiError
+from coexplorer.errors import ApiError, BadReply, RateLimited
 from coexplorer.fields import same_value
-from coexplorer.models import Asset, NewAsset, SearchRequest, SortField
+from coexplorer.models import Asset, AssetId, NewAsset, SearchRequest, SortField
+
+FindOthers = Callable[[], Awaitable[Collection[AssetId]]]
+"""Finds the assets that are there already, asked where one is looked for."""
 
 _NEWEST: Final = SearchRequest(archived=None, sort_field=SortField.CREATED, descending=True)
 _NEWEST_ROWS: Final = 100
@@ -26,13 +29,19 @@ _CLOCK_SLACK_S: Final = 120.0
 """How far the platform's clock may be off what it told of it."""
 
 
-async def create_asset(transport: Transport, search: Search, new: NewAsset) -> Asset:
+async def create_asset(
+    transport: Transport, search: Search, new: NewAsset, others: FindOthers | None = None
+) -> Asset:
     """Ask for a new asset, once; see `Client.create`.
+
+    A no is no proof either: a proxy that sends a request twice hands on the answer to the second,
+    and may answer itself although the platform has taken it.
 
     Args:
         transport: The way to the platform.
-        search: Finds what a lost create has made.
+        search: Finds what a create without a yes has made.
         new: What to ask for.
+        others: See `Client.create`.
 
     Raises:
         ApiError: With `outcome_unknown`: it may come to be anyway.
@@ -44,24 +53,33 @@ async def create_asset(transport: Transport, search: Search, new: NewAsset) -> A
     def find_earliest() -> float:
         return started + transport.clock_offset_s - _CLOCK_SLACK_S
 
-    def is_it(asset: Asset) -> bool:
-        if asset.created is not None and asset.created < find_earliest():
-            return False
-        return all(same_value(asset, new, field.name) for field in wire.TOLD_APART)
-
     def read(body: bytes) -> Asset:
         return wire.read_created(new, find_earliest())(body)
 
     try:
         return await transport.send(call, read, deadline=deadline)
     except ApiError as error:
-        if not error.outcome_unknown:
+        if not error.outcome_unknown and (error.status is None or isinstance(error, RateLimited)):
             raise
         lost = error
-    found = await _find_created(transport, search, is_it, lost, deadline)
+    known = frozenset[AssetId]() if others is None else frozenset(await others())
+
+    def is_it(asset: Asset) -> bool:
+        if asset.created is not None and asset.created < find_earliest():
+            return False
+        is_same = all(same_value(asset, new, field.name) for field in wire.TOLD_APART)
+        return is_same and asset.id not in known
+
+    # Whatever stands in between may have passed the request on before it answered.
+    by_others = lost.by_page or (isinstance(lost, BadReply) and lost.status is not None)
+    is_open = lost.outcome_unknown or by_others
+    looks = _LOOKS if is_open else 1
+    found = await _find_created(transport, search, is_it, lost, deadline=deadline, looks=looks)
     if found is not None:
         return found
-    lost.hint = "look for it in the list before you create it again; it may have been created"
+    if is_open:
+        lost.outcome_unknown = True
+        lost.hint = "look for it in the list before you create it again; it may have been created"
     raise lost
 
 
@@ -70,11 +88,14 @@ async def _find_created(
     search: Search,
     is_it: Callable[[Asset], bool],
     lost: ApiError,
+    *,
     deadline: float,
+    looks: int,
 ) -> Asset | None:
-    """Look for an asset that a lost create may have made; the platform may take a moment."""
-    for nth in range(1, _LOOKS + 1):
-        if not await transport.wait_after(Failure(FailureKind.LOST, lost), nth, deadline):
+    """Look for an asset that a create may have made; the platform may take a moment."""
+    for nth in range(1, looks + 1):
+        failure = Failure(FailureKind.LOST, lost)
+        if looks > 1 and not await transport.wait_after(failure, nth, deadline):
             return None
         try:
             envelope = await search.fetch(_NEWEST, PageStart(0, _NEWEST_ROWS), deadline)

@@ -126,7 +126,7 @@ def classify_reply(
         case 403:
             error = classify_forbidden(said, subject=subject, act=act, by_page=by_page)
         case 404 | 410:
-            error = _build_not_found(status, body, subject, by_page=by_page)
+            error = _build_not_found(status, body, subject, act, by_page=by_page)
         case 409:
             error = _build_conflict(because, writes=writes)
         case 408 | 423 | 425:
@@ -372,9 +372,18 @@ def _build_conflict(because: str, *, writes: bool) -> ApiError:
     return Conflict(message, hint="look at its current state, then try again", status=409)
 
 
-def _build_not_found(status: int, body: bytes, subject: str, *, by_page: bool) -> ApiError:
+def _build_not_found(
+    status: int, body: bytes, subject: str, act: Act, *, by_page: bool
+) -> ApiError:
     if by_page:  # whoever stands in between knows nothing of what there is
         return build_bad_reply("", body, status, writes=False).error
+    if act is Act.CREATE:  # nothing that there is was asked for
+        said = find_message(body)
+        return Rejected(
+            f"the platform did not find what to make this of{f': {said}' if said else ''}",
+            hint="check what it is made from, and the domain",
+            status=status,
+        )
     if subject in _OWNED:
         return NotFound(
             f"no such {subject}, or not shared with you",

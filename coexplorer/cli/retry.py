@@ -249,7 +249,12 @@ def _each(
         if not chosen:
             await library.log.ensure_journal()
             print_line(_tell_nothing(kept))
-        names = {each.id: f"{each.asset_name} ({each.asset_id[:8]})" for each in kept}
+        names = {
+            each.id: f"{each.asset_name} ({each.asset_id[:8]})"
+            if each.asset_id
+            else each.asset_name
+            for each in kept
+        }
         codes: set[int] = set()
         todo = iter(chosen)
         for entry_id in todo:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import anyio
 import msgspec
@@ -14,7 +14,6 @@ from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, EntryDraft, State
 from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
 from coexplorer.library.metadata import judge_metadata
-from coexplorer.library.refusals import failed_state
 from coexplorer.library.results import ReadyProgress
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, AssetState, Membership, NewAsset, Record
@@ -61,19 +60,25 @@ class Creator:
             client = await context.client()
             await context.write_down(context.journal.intend, entry, after=fields)
             sent = True
-            asset = await client.create(new)
+            asset = await client.create(new, others=self._find_others)
         except CoexplorerError as error:
             unknown = sent and isinstance(error, ApiError) and error.outcome_unknown
-            await context.settle(entry, failed_state(error, sent=unknown), error=error)
+            # It waits for nothing: the log does not keep what it takes to send it again.
+            state = State.UNKNOWN if unknown else State.REFUSED
+            await context.settle(entry, state, error=error)
             context.bus.publish(EditFailed(entry, AssetId(""), Action.CREATE, error))
             raise
         except anyio.get_cancelled_exc_class():
-            await context.settle(entry, State.UNKNOWN if sent else State.UNSENT)
+            await context.settle(entry, State.UNKNOWN if sent else State.REFUSED)
             raise
         await context.settle(entry, State.APPLIED, asset_id=asset.id, after=asset.fields)
         record = await context.remember(asset, Membership(archived=False, mine=True))
         context.bus.publish(EditApplied(entry, asset.id, Action.CREATE))
         return record
+
+    async def _find_others(self) -> Collection[AssetId]:
+        """Return what a create that is looked for can't be, as it was made before."""
+        return await self._context.run(self._context.journal.created_ids)
 
     async def wait_ready(
         self, asset_id: AssetId, progress: Callable[[ReadyProgress], None] | None

@@ -85,7 +85,8 @@ class History:
                 return read_result(settled)
         if entry.action is Action.CREATE:
             raise Refused(
-                "a creation can't be sent again from the log: its keys were never kept",
+                "a create can't be sent again from the log, which does not keep what it is made"
+                " from",
                 hint="create the asset again",
             )
         batch = await self._context.run(self._context.journal.batch, entry.batch_id)

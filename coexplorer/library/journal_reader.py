@@ -245,6 +245,15 @@ class JournalReader:
             (State.APPLIED, Action.EDIT, since, limit),
         )
 
+    def created_ids(self) -> frozenset[AssetId]:
+        """Return the assets that were made from here, the newest thousand."""
+        rows = self._file.read(
+            "SELECT asset_id FROM entries WHERE action = ? AND asset_id <> ''"
+            " ORDER BY id DESC LIMIT 1000",
+            (Action.CREATE,),
+        )
+        return frozenset(AssetId(asset_id) for (asset_id,) in rows)
+
     def count_pending(self) -> int:
         """Return how many entries wait for the user."""
         kept = self.count_kept()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import BadReply, CoexplorerError, NotFound, Refused
@@ -119,8 +119,9 @@ async def find_archived(client: Client, asset: Asset) -> bool:
 async def _settle(context: Context, entry: Entry) -> None:
     client = await context.client()
     if entry.action is Action.CREATE:
-        found = await _find_created(client, entry)
-        state = State.UNSENT if found is None else State.APPLIED
+        others = await context.run(context.journal.created_ids)
+        found = await _find_created(client, entry, others)
+        state = State.REFUSED if found is None else State.APPLIED
         await note_settled(context, entry, state, asset_id=found.id if found else None)
         return
     try:
@@ -156,7 +157,9 @@ async def note_settled(
             STOPPED, hint=f"go on with: coexplorer retry --batch {entry.batch_id}"
         ),
         State.UNSENT: Refused("it did not reach the platform", hint="retry or discard it"),
-        State.REFUSED: NotFound(
+        State.REFUSED: Refused("it did not reach the platform", hint="create it again")
+        if entry.action is Action.CREATE
+        else NotFound(
             "no such asset, or not shared with you", hint="it did not arrive before that"
         ),
         State.CONFLICT: Refused(
@@ -176,7 +179,7 @@ async def note_settled(
         context.bus.publish(EditFailed(entry.id, named, entry.action, error))
 
 
-async def _find_created(client: Client, entry: Entry) -> Asset | None:
+async def _find_created(client: Client, entry: Entry, others: Collection[AssetId]) -> Asset | None:
     if entry.mine is None:
         return None
     request = SearchRequest(
@@ -188,7 +191,8 @@ async def _find_created(client: Client, entry: Entry) -> Asset | None:
     async for page in client.iter_pages(request):
         for asset in page:
             same = (asset.name, asset.mount or "") == (entry.mine.name, entry.mine.mount or "")
-            if same and (asset.created or 0) >= entry.at - _CLOCK_SLACK_S:
+            is_new = asset.id not in others
+            if same and is_new and (asset.created or 0) >= entry.at - _CLOCK_SLACK_S:
                 return asset
     return None
 

@@ -1,17 +1,22 @@
 """New assets: keys go only to the platform, and a lost reply is looked for."""
 
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import InvalidField, Refused, Rejected
-from coexplorer.library import Library
+from coexplorer.errors import ApiError, InvalidField, Refused, Rejected
+from coexplorer.library import Library, open_library
 from coexplorer.library.create import poll_waits
 from coexplorer.library.entries import State
 from coexplorer.library.events import AssetSettled
 from coexplorer.models import AwsSource, NewAsset, Secret
+from tests.library.conftest import build_settings
+from tests.support.in_between import Passed, in_between
+from tests.support.rawserver import Asked, reply
 
 KEY = "AKIA-very-secret-id"
 WORD = "very-secret-word"
@@ -81,8 +86,65 @@ async def test_refused_creation_can_not_be_sent_from_the_log(
     (entry,) = await library.log.kept()
     assert entry.mine is not None
     assert entry.mine.name == "From a bucket"
-    with pytest.raises(Refused, match="keys were never kept"):
+    with pytest.raises(Refused, match="does not keep what it is made from"):
         await library.changes.retry(entry.id)
+
+
+PAGE = b"<html><title>Blocked</title></html>"
+NOES = {
+    "404 page": (reply(404, PAGE), ""),
+    "403 page": (reply(403, PAGE), ""),
+    "400 page": (reply(400, PAGE), ""),
+    "302": (reply(302, b"", Location="http://sign-in.example.org/"), ""),
+    "307": (reply(307, b"", Location="http://sign-in.example.org/"), ""),
+    "404": (reply(404, {"message": "no"}), "did not find what to make this of: no"),
+    "400": (reply(400, {"message": "no"}), "refused this"),
+    "403": (reply(403, {"message": "no"}), "may not create"),
+    "409": (reply(409, {"message": "no"}), "conflict"),
+}
+"""Answers to a create, and what is said if nothing was made; empty: nobody can tell."""
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+@pytest.mark.parametrize("what", NOES)
+async def test_a_no_to_a_create_is_looked_through(
+    server: DemoServer, tmp_path: Path, bucket: str, what: str, *, is_made: bool
+) -> None:
+    said, told = NOES[what]
+
+    def answer(asked: Asked, carry_out: Callable[[], Passed]) -> bytes | None:
+        if asked.method != "POST" or not asked.path.endswith("/data_assets"):
+            return None
+        if passes:
+            return None
+        if is_made:
+            carry_out()
+        return said
+
+    passes = True
+    with in_between(server, answer) as between:
+        settings = msgspec.structs.replace(build_settings(server, tmp_path), base_url=between.url)
+        async with open_library(settings, origin="cli") as library:
+            first = await library.changes.create(new_asset(bucket))
+            passes = False
+            if is_made:
+                record = await library.changes.create(new_asset(bucket))
+                assert record.asset.id != first.asset.id
+                assert server.store.get(record.asset.id).name == "From a bucket"
+                assert await library.log.kept() == []
+                return
+            with pytest.raises(ApiError) as caught:
+                await library.changes.create(new_asset(bucket))
+            (entry,) = await library.log.kept()
+            if told:
+                assert told in caught.value.message
+                assert entry.state is State.REFUSED
+            else:
+                assert "may have been created" in caught.value.hint
+                assert entry.state is State.UNKNOWN
+                await library.changes.settle()
+                (entry,) = await library.log.kept()
+                assert (entry.state, entry.hint) == (State.REFUSED, "create it again")
 
 
 async def test_value_that_must_not_be_sent_stops_a_creation(
