@@ -137,8 +137,18 @@ def find_metadata_keys(catalog: Path, typed: str) -> list[Candidate]:
 
 
 def find_metadata_values(catalog: Path, key: str, typed: str) -> list[Candidate]:
-    """Return the values of a key of custom metadata that go on from what is typed."""
+    """Return values of a key of custom metadata that go on from what is typed; dates as days."""
     folded = fold(typed)
+    field = find_schema(catalog).find(key)
+    if field is not None and field.type == "date":
+        rows = _read(
+            catalog,
+            "SELECT date(number, 'unixepoch') AS day, count(*) FROM metadata"
+            " WHERE key = ? AND day IS NOT NULL GROUP BY day ORDER BY day DESC LIMIT ?",
+            (fold(key), _MOST_VALUES),
+        )
+        days = [Candidate(day, plural(int(uses), "asset")) for day, uses in rows]
+        return [each for each in days if each.text.startswith(folded)][:_MOST]
     return _read_counted(
         catalog,
         "SELECT text, count(*) FROM metadata WHERE key = ? AND text >= ? AND text < ?"

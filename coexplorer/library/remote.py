@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
 from coexplorer.catalog import Catalog
-from coexplorer.errors import BadReply, FileTrouble, Forbidden, NotFound, Rejected
+from coexplorer.errors import FileTrouble, Rejected
 from coexplorer.library.context import Context
+from coexplorer.library.metadata import ensure_schema
 from coexplorer.library.reading import search_time
 from coexplorer.library.results import RemoteFound
 from coexplorer.models import Asset, AssetId, MetadataField, Record, SearchRequest
@@ -39,12 +40,10 @@ async def find_remote(
     context: Context, query: Query, offset: int, limit: int | None
 ) -> RemoteFound:
     """See `Platform.find`."""
-    client = await context.client()
     now = search_time()
     fields: tuple[MetadataField, ...] = ()
     if asks_metadata(query):
-        with suppress(NotFound, Rejected, Forbidden, BadReply):  # platforms before 3.9 have none
-            fields = await client.metadata_schema()
+        fields = (await ensure_schema(context)).fields
     part = platform_part(query, fields, now)
     try:
         return await _find(context, part, offset, limit)

@@ -264,11 +264,15 @@ def test_profiles_complete_from_the_settings(program: Program, tmp_path: Path) -
         ("ls 'has:\"qual", ['has:"quality score"']),
         ("ls has:descr", ["has:description"]),
         ("ls tag:^genom", ["tag:^genomics"]),
+        ('ls \'"session date":2023-0', ['"session date":2023-04-03']),
     ],
 )
 def test_values_that_begin_with_a_dash_or_a_quote_complete(
     program: Program, line: str, values: list[str]
 ) -> None:
+    metadata = program.server.store.get(RAW).custom_metadata
+    dated = {**metadata, "session date": 1_680_545_827}
+    program.server.store.update(RAW, custom_metadata=dated)
     program.ok("sync")
     words = read_line(f"coexplorer {line}")
     env = {
