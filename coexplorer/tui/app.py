@@ -200,7 +200,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.memory.save_text(before, text, str(path))
         # Nothing is painted over the editor: a batch holds every frame back.
         with self.suspend(), self.batch_update():
-            edited = await self._editor.run(path, text)
+            edited = await self._editor.run(path, before)
         if not path.exists():
             self.memory.save_text(before, edited.text or text)
         if self.ended_by is not None:

@@ -59,23 +59,28 @@ class EditorProcess:
             self._process.send_signal(number)
         return self.is_open
 
-    async def run(self, path: Path, text: str) -> Edited:
-        """Open a file that holds `text` in $VISUAL or $EDITOR.
+    async def run(self, path: Path, before: str) -> Edited:
+        """Open a file in $VISUAL or $EDITOR.
 
         The file is gone afterwards, unless the editor failed or was killed over it: then what was
-        written is in it, or in what the editor keeps beside it.
+        written is in it, or in what the editor keeps beside it. A file that holds nothing but
+        `before` goes in any case; what an earlier editor has written does not.
+
+        Args:
+            path: The file.
+            before: The text before anybody wrote anything.
         """
         self.is_open = True
         try:
             code = await self._wait(path)
         except (OSError, ValueError) as error:
-            drop_text(path)
             what = getattr(error, "filename", None) or "its command"
-            reason = f"{what}: {_explain(error)}"
-            return Edited(problem=f"the editor could not be run ({reason}): set $EDITOR")
+            problem = f"the editor could not be run ({what}: {_explain(error)}): set $EDITOR"
+            return _read_back(path, before, problem=problem)
         finally:
             self.is_open = False
-        return _read_back(path, text, code)
+        problem = f"the editor ended with code {code}" if code else ""
+        return _read_back(path, before, problem=problem, is_killed=code < 0)
 
     async def _wait(self, path: Path) -> int:
         command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
@@ -95,18 +100,16 @@ def _leave_it_to_the_editor(*_: object) -> None:
     """Do nothing; unlike an ignored signal, this is not inherited by the editor."""
 
 
-def _read_back(path: Path, text: str, code: int) -> Edited:
+def _read_back(path: Path, before: str, *, problem: str, is_killed: bool = False) -> Edited:
     try:
         written = path.read_bytes().decode("utf-8")  # each line end as it is: it may be theirs
     except (OSError, UnicodeDecodeError) as error:
         reason = _explain(error)
         return Edited(problem=f"the text can't be read ({reason}); it is kept in {path}")
-    if code and (written != text or code < 0):
-        end = f"the editor ended with code {code}: the text is kept in {path}"
-        return Edited(written, problem=end)
+    if problem and (written != before or is_killed):
+        return Edited(written, problem=f"{problem}: the text is kept in {path}")
     drop_text(path)
-    problem = f"the editor ended with code {code}: nothing was changed" if code else ""
-    return Edited(written, problem=problem)
+    return Edited(written, problem=f"{problem}: nothing was changed" if problem else "")
 
 
 def drop_text(path: Path) -> None:

@@ -127,6 +127,51 @@ async def test_an_editor_that_fails_loses_nothing(
         assert not server.log.find_all("PUT")
 
 
+@pytest.mark.parametrize("end", ["exit 1", "nowhere", "kill -TERM $$"])
+@pytest.mark.parametrize("way", ["a lost session", "once more"])
+async def test_what_an_earlier_editor_wrote_outlives_one_that_fails(
+    server: DemoServer,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    end: str,
+) -> None:
+    """The second editor shows what the first wrote, and is left without a change of its own."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    words = 'sed -i "s/^name: open data/name: my words/" "$1"'
+    first = write_editor(tmp_path, words)
+    monkeypatch.setenv("VISUAL", first)
+    async with running_app(server, settings) as app:
+        monkeypatch.setattr(app.app, "suspend", nullcontext)
+        await app.press("E")
+        await app.until_shown("+ my words")
+        if way == "a lost session":
+            draft = app.app.memory.texts.file
+            lost = draft.read_bytes()
+        else:
+            monkeypatch.setenv("VISUAL", break_editor(tmp_path, end))
+            await app.press("escape")
+            await app.until_shown("the plan was left")
+            await app.press("e")
+            await app.until_shown("the editor", "the text is kept in")
+    if way == "a lost session":
+        draft.write_bytes(lost)
+        monkeypatch.setenv("VISUAL", break_editor(tmp_path, end))
+        async with running_app(server, settings) as app:
+            monkeypatch.setattr(app.app, "suspend", nullcontext)
+            await app.until_shown("you were writing in your editor")
+            await app.press("enter")
+            await app.until_shown("the editor", "the text is kept in")
+    (kept,) = list_kept(tmp_path)
+    assert "name: my words" in kept.read_text()
+
+
+def break_editor(tmp_path: Path, end: str) -> str:
+    """Return an editor that ends so, or is not there."""
+    return "no-such-editor" if end == "nowhere" else write_editor(tmp_path, end)
+
+
 async def test_an_editor_that_is_not_there_is_named(
     server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,8 +36,7 @@ async def offer_all(screen: Workbench) -> None:
         if written == text.before:
             _forget(path, text)
         elif await _is_wanted(screen, path, "you were writing in your editor", text):
-            _forget(path, text)
-            await editor.write(screen, text.before, written)
+            await _write_on(screen, path, text, written)
             return
 
 
@@ -108,6 +107,15 @@ async def _fill_in_on(screen: Workbench, path: Path, draft: FormDraft) -> None:
     await new.fill_in(screen, draft)
 
 
+async def _write_on(screen: Workbench, path: Path, draft: TextDraft, written: str) -> None:
+    texts = screen.coexplorer.memory.texts
+    screen.coexplorer.memory.save_text(draft.before, written)
+    if texts.unkept is None:
+        # It is this app's now: whatever becomes of the editor, no start finds it twice or never.
+        _forget(path, draft, keep=texts.is_ours(path))
+    await editor.write(screen, draft.before, written)
+
+
 def _read(draft: TextDraft) -> str:
     """Return what the editor saved last, if it was still open; else what it had given back."""
     if draft.path:
@@ -118,7 +126,8 @@ def _read(draft: TextDraft) -> str:
     return draft.text
 
 
-def _forget(path: Path, text: TextDraft | None) -> None:
-    drop_file(path)
+def _forget(path: Path, text: TextDraft | None, *, keep: bool = False) -> None:
+    if not keep:
+        drop_file(path)
     if text is not None and text.path:
         Path(text.path).unlink(missing_ok=True)
