@@ -400,3 +400,28 @@ async def test_sending_all_again_stops_as_any_other_run_does(
         assert len(server.log.find_all("PATCH")) >= 1
         if presses == 1:
             await app.until_shown("1 of 2 sent", "Log: 2 changes, 1 ")
+
+
+@pytest.mark.parametrize("left_first", [True, False])
+async def test_fields_opened_from_the_log_show_no_other_assets_facts(
+    server: DemoServer, settings: Settings, *, left_first: bool
+) -> None:
+    """Below a text of an asset that is gone stands nothing of the one under the cursor."""
+    async with running_app(server, settings) as app:
+        await make_refused(app)
+        server.store.delete(VIEWED)
+        await app.library.sync.sweep(anew=True)
+        await app.go_to("open data")
+        await app.until_shown("created")
+        if left_first:
+            await app.press("e", "escape")
+        await app.press("L")
+        await app.until_shown("1 refused")
+        await app.press("e")
+        await app.until_shown("not in the catalog: deleted")
+        editing = app.main.desk.editing
+        assert editing is not None
+        assert editing.asset_id == VIEWED
+        below = app.text().split("not in the catalog")[1]
+        assert "created" not in below
+        assert "── RNA-seq reference" in app.text()

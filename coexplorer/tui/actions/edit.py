@@ -135,7 +135,9 @@ async def open_fields(
         screen.rule.show_title(name)
         await screen.side.mount(editor, after=screen.rule)
         screen.show_footer()
-    await screen.feeds.details.show()
+    details = screen.feeds.details
+    is_read = details.record is not None and details.record.asset.id == asset_id
+    await (details.show() if is_read else details.load())
     await tagging.know_tags(screen)
 
 

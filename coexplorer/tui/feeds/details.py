@@ -8,13 +8,15 @@ import msgspec
 from textual.worker import Worker
 
 from coexplorer.fields import FIELDS, EditableField, FieldKind
-from coexplorer.models import Asset, Record
-from coexplorer.tui.columns import FLIGHT, Line
+from coexplorer.models import Asset, AssetId, Record
+from coexplorer.tui.columns import FLIGHT, Line, Role
 from coexplorer.tui.facts import LABEL, build_facts, build_rest
 from coexplorer.tui.feeds.fed import Fed
 
 DETAILS_PAUSE_S = 0.12
 """Details follow when the cursor has rested for so long: while a key is held they stay."""
+
+GONE = "this asset is not in the catalog: deleted, or not shared with you any more"
 
 
 class DetailsFeed:
@@ -43,14 +45,22 @@ class DetailsFeed:
         await self.load()
 
     async def load(self) -> None:
-        """Read the asset under the cursor."""
-        editing, row = self._screen.desk.editing, self._screen.rows.current
-        shown = editing.asset_id if editing is not None else row.id if row is not None else None
-        self.record = None if shown is None else await self._library.assets.record(shown)
+        """Read the asset whose fields are open, or else the one under the cursor."""
+        shown = self._wanted
+        while True:
+            self.record = None if shown is None else await self._library.assets.record(shown)
+            if shown == self._wanted:
+                break
+            shown = self._wanted  # fields were opened or closed meanwhile
         if self.record is not None:
             asset = self._screen.rows.windows.ahead.asset(self.record.asset)
             self.record = msgspec.structs.replace(self.record, asset=asset)
         await self.show()
+
+    @property
+    def _wanted(self) -> AssetId | None:
+        editing, row = self._screen.desk.editing, self._screen.rows.current
+        return editing.asset_id if editing is not None else row.id if row is not None else None
 
     async def show(self) -> None:
         """Show what was read last, in the pane's width."""
@@ -58,14 +68,20 @@ class DetailsFeed:
         cells = screen.details.size.width
         if not screen.details_shown or not cells:
             return
-        record = self.record
+        record, editing = self.record, screen.desk.editing
+        if editing is not None and (record is None or record.asset.id != editing.asset_id):
+            # Nothing below the fields is about another asset.
+            screen.details.show_facts(
+                [((GONE, Role.WARN),)] if record is None else (), same_asset=True
+            )
+            return
         if record is None:
             screen.rule.show_title("")
             screen.details.show_facts((), same_asset=True)
             return
         same = screen.desk.details_of == record.asset.id
         screen.desk.details_of = record.asset.id
-        if screen.desk.editing is not None:
+        if editing is not None:
             # The fields are above, as they are typed.
             screen.details.show_facts(build_rest(record, cells), same_asset=same)
             return
