@@ -140,16 +140,14 @@ async def test_what_an_earlier_editor_wrote_outlives_one_that_fails(
     """The second editor shows what the first wrote, and is left without a change of its own."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     words = 'sed -i "s/^name: open data/name: my words/" "$1"'
-    first = write_editor(tmp_path, words)
-    monkeypatch.setenv("VISUAL", first)
+    monkeypatch.setenv("VISUAL", write_editor(tmp_path, words))
     async with running_app(server, settings) as app:
         monkeypatch.setattr(app.app, "suspend", nullcontext)
         await app.press("E")
         await app.until_shown("+ my words")
-        if way == "a lost session":
-            draft = app.app.memory.texts.file
-            lost = draft.read_bytes()
-        else:
+        draft = app.app.memory.texts.file
+        lost = draft.read_bytes()
+        if way == "once more":
             monkeypatch.setenv("VISUAL", break_editor(tmp_path, end))
             await app.press("escape")
             await app.until_shown("the plan was left")
