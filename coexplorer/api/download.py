@@ -23,6 +23,7 @@ from coexplorer.api.failures import (
     classify_reply,
     parse_retry_after,
 )
+from coexplorer.api.masking import mask_addresses
 from coexplorer.api.storage import Storage, Stream
 from coexplorer.api.transport import Transport
 from coexplorer.errors import ApiError, BadReply, Conflict
@@ -243,7 +244,8 @@ class Download:
         with suppress(ValueError), anyio.move_on_after(self._transport.timeouts.file_s):
             encoding = stream.headers.get("Content-Encoding", "")
             most = self._transport.bounds.error_bytes
-            return (await read_body(stream.chunks, encoding, most)).content
+            body = (await read_body(stream.chunks, encoding, most)).content
+            return mask_addresses(body, stream.addresses)
         return b""
 
     def _check_same(self, total_bytes: int | None, etag: str) -> None:

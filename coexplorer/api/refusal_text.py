@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import unescape
 from typing import Final
 
+from coexplorer.api.masking import mask_queries
 from coexplorer.lenient_json import decode_json
 
 LONGEST_LINE: Final = 200
@@ -123,7 +124,11 @@ def _said(value: object, depth: int = 0) -> str:
 
 
 def shorten_line(text: str) -> str:
-    """Return a text as one line of printable characters, cut where it is too long."""
+    """Return a text as one line of printable characters, cut where it is too long.
+
+    Addresses in it lose their parameters: those of a signed one work like a key.
+    """
+    text = mask_queries(text[:_LONGEST_BODY])
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if len(line) > LONGEST_LINE:
         line = line[: LONGEST_LINE - 1] + "…"

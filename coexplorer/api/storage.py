@@ -24,11 +24,16 @@ from coexplorer.api.waits import Waits
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """A reply whose body is still on its way."""
+    """A reply whose body is still on its way.
+
+    Attributes:
+        addresses: Where it was asked for: the signed address, and what that led to.
+    """
 
     status: int
     headers: Mapping[str, str]
     chunks: AsyncIterator[bytes]
+    addresses: tuple[str, ...] = ()
 
 
 class Storage:
@@ -77,16 +82,18 @@ class Storage:
         with suppress(httpx.InvalidURL, ValueError):
             request = self._http.build_request("GET", url, headers=headers)
         status = 0
+        asked = [url]
         for _hop in range(MAX_HOPS + 1):
             origin = find_origin(str(request.url)) if request is not None else None
             if request is None or origin is None:
                 raise Failed(build_bad_address("it is not one of the web"))
             self._check_address(origin)
+            asked.append(str(request.url))
             request.stream = GivenBody(b"")
             response = await self._start_stream(request)
             async with Chunks(response, self._network, writes=False) as chunks:
                 if response.next_request is None:
-                    yield Stream(response.status_code, response.headers, chunks)
+                    yield Stream(response.status_code, response.headers, chunks, tuple(asked))
                     return
                 status, request = response.status_code, response.next_request
         raise Failed(build_bad_address(f"it redirects again and again (status {status})"))

@@ -31,6 +31,7 @@ from coexplorer.api.failures import (
     parse_retry_after,
 )
 from coexplorer.api.limits import Bounds, Timeouts
+from coexplorer.api.masking import mask_queries
 from coexplorer.api.retry import SILENT_COUNTS, Patience, Tried, find_wait_s
 from coexplorer.api.waits import Waits
 from coexplorer.errors import ApiError, NotFound, Unreachable
@@ -315,7 +316,7 @@ class Transport:
             if secret:
                 plain = secret.reveal().encode()
                 body = body.replace(base64.b64encode(plain + b":"), b"...").replace(plain, b"...")
-        text = body[:10_000].decode("utf-8", "replace")
+        text = mask_queries(body[:10_000].decode("utf-8", "replace"))
         _log.info("%r: %d: %r", call, reply.status, text)
         return body
 

@@ -1,9 +1,12 @@
 """The token and AWS keys go to the platform, and into nothing that anybody else reads."""
 
 import base64
+import html
+import json
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -15,6 +18,7 @@ from coexplorer.errors import ApiError
 from coexplorer.fields import Fields
 from coexplorer.models import AssetId, AwsSource, NewAsset, SearchRequest, Secret
 from tests.api.conftest import IMPATIENT
+from tests.support.rawserver import Asked, raw_server, reply
 from tests.support.server import RAW
 
 AWS_KEY = "AKIAVERYPRIVATE"
@@ -136,3 +140,67 @@ async def test_signed_addresses_are_not_logged(
     ours = [record.getMessage() for record in caplog.records if "uvicorn" not in record.name]
     assert ours
     assert "signature=" not in "".join(ours)
+
+
+SIGNATURE = "fe5f80%2Fa+b/c=9d8e7f6a5b4c"
+QUERY = f"X-Amz-Credential=AKIAPRIVATE%2F2026&X-Amz-Signature={SIGNATURE}&response=attachment%3B"
+REPEATED: dict[str, Callable[[str], str]] = {
+    "path and query": lambda asked: f"no {asked}",
+    "query": lambda asked: f"no {asked.partition('?')[2]}",
+    "address": lambda asked: f"no https://storage.example.org{asked} here",
+    "escaped": lambda asked: f"no {html.escape(asked)}",
+    "quoted": lambda asked: f"no {quote(asked, safe='')}",
+    "decoded": lambda asked: f"no {unquote(asked)}",
+    "signature": lambda _: f"the signature {SIGNATURE} is wrong",
+    "decoded signature": lambda _: f"the signature {unquote(SIGNATURE)} is wrong",
+}
+SHAPES: dict[str, Callable[[str], str]] = {
+    "xml": lambda said: f"<Error><Code>X</Code><Message>{said}</Message></Error>",
+    "json": lambda said: json.dumps({"message": said}),
+    "page": lambda said: f"<html><title>{said}</title></html>",
+    "text": lambda said: said,
+}
+
+
+@pytest.mark.parametrize("redirected", [True, False])
+@pytest.mark.parametrize("how", REPEATED)
+async def test_a_storage_that_repeats_a_signed_address_shows_it_to_nobody(
+    caplog: pytest.LogCaptureFixture, how: str, *, redirected: bool
+) -> None:
+    caplog.set_level(logging.DEBUG, "coexplorer")
+    shape = ""
+
+    def answer(asked: Asked) -> list[bytes]:
+        if redirected and not asked.path.endswith("/other"):
+            return [reply(307, b"", Location=f"/other?{QUERY}")]
+        said = SHAPES[shape](REPEATED[how](asked.target))
+        return [reply(403, said.encode(), Content_Type="text/plain")]
+
+    with raw_server(answer) as storage:
+        own = "?sig=of-the-first-address" if redirected else f"?{QUERY}"
+        async with Client(storage.url, Secret("t"), patience=IMPATIENT) as client:
+
+            async def fetch_url() -> str:
+                return f"{storage.url}/file{own}"
+
+            for shape in SHAPES:  # noqa: B007 # read by the storage
+                with pytest.raises(ApiError) as caught:
+                    async with client.open_download(fetch_url):
+                        pass
+                told = caught.value.message + caught.value.hint + caplog.text
+                for secret in ("fe5f80", "9d8e7f", "AKIAPRIVATE", "of-the-first"):
+                    assert secret not in told
+
+
+async def test_a_platform_that_gives_addresses_in_odd_replies_shows_them_to_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "coexplorer")
+    odd = {"message": f"see https://s3/x?{QUERY}", "address": f"https://s3/x?{QUERY}"}
+    for status in (200, 400, 500):
+        answer = reply(status, odd)
+        with raw_server(lambda _, answer=answer: [answer]) as server:  # type: ignore[misc]
+            async with Client(server.url, Secret("t"), patience=IMPATIENT) as client:
+                with pytest.raises(ApiError) as caught:
+                    await client.file_urls(A1, "f")
+        assert "fe5f80" not in caught.value.message + caplog.text

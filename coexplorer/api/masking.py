@@ -1,0 +1,44 @@
+"""Takes out of texts what works like a key: the parameters of signed addresses. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+from typing import Final
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
+
+_MASK: Final = "…"
+_SHORTEST: Final = 8
+"""A shorter value opens nothing, and may be a word of the sentence."""
+
+_QUERY: Final = re.compile(r"(\?|%3[Ff])[\w.~%-]+(?:=|%3[Dd])[^\s\"'<>]*")
+_PARAMETER: Final = re.compile(
+    r"\b((?:x-(?:amz|goog|ms)-[\w-]+|signature|sig|awsaccesskeyid|key-pair-id|policy|credential"
+    r"|security-token)(?:=|%3d))[^\s\"'<>]+",
+    re.IGNORECASE,
+)
+
+
+def mask_queries(text: str) -> str:
+    """Return a text without the parameters of the addresses in it, whole or quoted in part."""
+    return _PARAMETER.sub(rf"\1{_MASK}", _QUERY.sub(rf"\1{_MASK}", text))
+
+
+def mask_addresses(body: bytes, addresses: Iterable[str]) -> bytes:
+    """Return a reply without what stands in the parameters of addresses that were asked.
+
+    Args:
+        body: The reply.
+        addresses: Which they were; whoever answers may repeat a part of one in any spelling.
+    """
+    found: set[str] = set()
+    for address in addresses:
+        query = urlsplit(address).query
+        for raw in {query, *(part.partition("=")[2] for part in query.split("&"))}:
+            for value in (raw, unquote(raw), unquote_plus(raw)):
+                found |= {value, quote(value, safe=""), quote_plus(value), escape(value)}
+    for text in sorted(found, key=len, reverse=True):
+        if len(text) >= _SHORTEST:
+            body = body.replace(text.encode("utf-8", "surrogatepass"), _MASK.encode())
+    return body
