@@ -243,15 +243,27 @@ def _print_report(report: BatchReport, style: Format) -> None:
 
 def _print_conflicts(entries: Sequence[Entry]) -> None:
     """Print the texts that somebody else's stand in the way of, and what can be done."""
-    from coexplorer.cli.plans import describe_change
+    from coexplorer.cli.plans import describe_change, describe_field
+    from coexplorer.library.plans import describe_roles
 
     for entry in entries:
-        if entry.state != "conflict" or entry.base is None or entry.mine is None:
+        is_text = entry.base is not None and entry.mine is not None
+        if entry.state != "conflict" or not (is_text or entry.roles):
             continue
         print_line("")
         print_line(f"yours, of {entry.asset_name} (entry {entry.id}):")
-        for line in describe_change(entry.base, entry.mine):
-            click.echo(line)
+        if entry.base is not None and entry.mine is not None:
+            for line in describe_change(entry.base, entry.mine):
+                click.echo(line)
+        for diff in describe_roles(entry.roles_before, entry.roles):
+            for line in describe_field(diff):
+                click.echo(line)
+        if entry.roles:
+            print_line(
+                f"theirs: coexplorer share {entry.asset_id[:8]}; share it again to have yours"
+                f" anyway, or give it up: coexplorer discard {entry.id}"
+            )
+            continue
         print_line(
             f"theirs: coexplorer show {entry.asset_id[:8]}; edit again to have yours anyway, or "
             f"give it up: coexplorer discard {entry.id}"

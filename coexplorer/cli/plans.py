@@ -211,8 +211,6 @@ def tell_failures(report: BatchReport) -> None:
             from coexplorer.library.results import describe_differs
 
             warn(f"{name_with_id(result)}: {describe_differs(result)}")
-        if result.lacking:
-            warn(f"{name_with_id(result)}: {result.lacking}")
     _tell_others(report)
 
 
@@ -232,13 +230,15 @@ def name_with_id(result: EditResult) -> str:
 
 
 def tell_left_alone(result: EditResult) -> bool:
-    """Name what an undo left alone in an asset; False when that is nothing."""
+    """Name what an undo left alone in an asset, or the platform did not do; False for nothing."""
     if result.skipped_fields:
         from coexplorer.library.results import describe_left_alone
 
         why = describe_left_alone(result.skipped_fields, result.left_to)
         warn(f"{name_with_id(result)}: {why}; left alone")
-    return bool(result.skipped_fields)
+    if result.lacking:
+        warn(f"{name_with_id(result)}: {result.lacking}")
+    return bool(result.skipped_fields or result.lacking)
 
 
 def summarize(report: BatchReport, way_back: str) -> str:
@@ -412,14 +412,14 @@ def _describe_item(item: PlanItem) -> list[str]:
         lines.append(f"  {clean(_describe_files(item))}")
     if item.remark and not item.is_unsure:
         lines.append(f"  {clean(item.remark)}")
-    return [*lines, *(line for diff in item.diff for line in _describe_field(diff))]
+    return [*lines, *(line for diff in item.diff for line in describe_field(diff))]
 
 
 def describe_change(before: Fields, after: Fields) -> list[str]:
     """Return the fields that differ as a diff."""
     from coexplorer.library.plans import describe_difference
 
-    return [line for diff in describe_difference(before, after) for line in _describe_field(diff)]
+    return [line for diff in describe_difference(before, after) for line in describe_field(diff)]
 
 
 def _describe_files(item: PlanItem) -> str:
@@ -429,7 +429,8 @@ def _describe_files(item: PlanItem) -> str:
     return "" if item.loss is None else describe_loss(item.loss)
 
 
-def _describe_field(diff: FieldDiff) -> list[str]:
+def describe_field(diff: FieldDiff) -> list[str]:
+    """Return what changes in one field, or in a member's role."""
     label = f"  {clean(diff.title):<11} "
     if diff.is_role and not diff.before:
         return [f"{label}→ {click.style(clean(diff.after), fg='green')}"]

@@ -87,6 +87,24 @@ def test_what_the_platform_left_out_is_said_with_another_exit_code(program: Prog
     assert "if you are one, create a token" in done.err
 
 
+def test_what_waits_is_retried_judged_and_told(program: Program) -> None:
+    rule = program.server.faults.add(503, "POST", "data_assets/*/permissions")
+    done = program("share", RAW, "--user", f"{PRIYA}:viewer", "--group", "Nobodies:viewer")
+    assert done.code == 6
+    assert "1 kept unsent, to send: coexplorer retry --batch 1" in done.out
+    program.server.faults.remove(rule)
+    program.server.store.update(RAW, roles={PRIYA: "editor"})
+    assert program("retry").code == 8
+    told = program.ok("log", "1").out
+    assert f"{PRIYA} none → viewer" in told
+    assert "theirs: coexplorer share 00000001; share it again to have yours anyway" in told
+    program.server.store.update(RAW, roles={})
+    done = program("retry")
+    assert done.code == 7
+    assert "Nobodies is not known there" in done.err
+    assert list(stored(program).roles) == [PRIYA]
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [
