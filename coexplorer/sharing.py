@@ -190,6 +190,75 @@ def parse_changes(text: str) -> SharingChange:
     return SharingChange(roles)
 
 
+def format_sharing(sharing: Sharing) -> str:
+    """Return who can see an asset as lines: ``user maya@example.org: owner``."""
+    lines = [f"{member}: {role}" for member, role in list_members(sharing)]
+    if EVERYONE not in sharing.roles:
+        lines.insert(0, f"{EVERYONE}: {NONE}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def parse_sharing_text(text: str, before: Sharing) -> Sharing:
+    """Read what `format_sharing` wrote, edited; empty lines and lines that begin with # are left.
+
+    Args:
+        text: The lines. Who has none has no access.
+        before: What was written: who kept their role there is not judged.
+
+    Raises:
+        InvalidField: A line can't be read, or what was written can't be said in lines.
+    """
+    if before.odd or _read_lines(format_sharing(before), before) != before.roles:
+        raise InvalidField("sharing", "a name in it can't be written here: share it elsewhere")
+    roles = _read_lines(text.removeprefix("\ufeff"), before)
+    return Sharing().with_roles(roles)
+
+
+def _read_lines(text: str, before: Sharing) -> dict[str, str]:
+    roles: dict[str, str] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        name, _, role = (part.strip() for part in stripped.rpartition(":"))
+        try:
+            member = before.spell(_read_member(name))
+            if before.role_of(member) != role:
+                role = role.lower()
+                check_role(kind_of(member), role)
+        except InvalidField as error:
+            reason = error.message.removeprefix("sharing: ")
+            raise InvalidField("sharing", f"line {number}: {reason}") from None
+        if roles.setdefault(member, role) != role:
+            raise InvalidField("sharing", f"line {number}: {title_of(member)} has two roles")
+    return {member: role for member, role in roles.items() if role != NONE}
+
+
+def _read_member(name: str) -> str:
+    if name == EVERYONE:
+        return EVERYONE
+    kind, _, rest = name.partition(" ")
+    if kind not in ("user", "group") or not rest.strip():
+        raise InvalidField(
+            "sharing", 'expected everyone, "user ADDRESS" or "group NAME", a colon and a role'
+        )
+    check_name(rest.strip())
+    return f"{kind} {rest.strip()}"
+
+
+def differ(before: Sharing, after: Sharing) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the roles before and afterwards of the members whose roles differ."""
+    members = [
+        member
+        for member in dict.fromkeys([*before.roles, *after.roles])
+        if before.role_of(member) != after.role_of(member)
+    ]
+    return (
+        {member: before.role_of(member) for member in members},
+        {member: after.role_of(member) for member in members},
+    )
+
+
 def check_role(kind: Kind, role: str) -> None:
     """Check that a role can be given.
 

@@ -11,12 +11,15 @@ from coexplorer.sharing import (
     Sharing,
     SharingChange,
     compare_roles,
+    differ,
+    format_sharing,
     list_members,
     list_roles,
     loses_ownership,
     merge_sharing,
     parse_changes,
     parse_grant,
+    parse_sharing_text,
     tell_conflict,
     tell_lacking,
 )
@@ -108,6 +111,29 @@ def test_a_wrong_grant_says_what_is_right(kind: str, text: str, told: str) -> No
     with pytest.raises(InvalidField) as caught:
         parse_grant("user" if kind == "user" else "group", text)
     assert told in caught.value.message
+
+
+@given(sharings)
+def test_lines_say_who_can_see_it(sharing: Sharing) -> None:
+    text = format_sharing(sharing)
+    assert parse_sharing_text(text, sharing).same_as(sharing)
+    assert parse_sharing_text(f"\ufeff# x\r\n\n{text}", sharing).same_as(sharing)
+
+
+def test_what_lines_change_is_told_by_member() -> None:
+    before = Sharing({"a@x": "owner", "b@x": "tester"}, {"G": "viewer"})
+    after = parse_sharing_text("everyone: viewer\nuser A@X : owner\nuser b@x: tester\n", before)
+    assert differ(before, after) == (
+        {"group G": "viewer", EVERYONE: NONE},
+        {"group G": NONE, EVERYONE: "viewer"},
+    )
+
+
+@pytest.mark.parametrize("name", ["two\nlines", " blanks ", "a:\tb"])
+def test_names_that_lines_cannot_say_are_never_lost(name: str) -> None:
+    before = Sharing({"a@x": "owner"}, {name: "viewer"})
+    with pytest.raises(InvalidField, match=r"can't be written here|expected"):
+        parse_sharing_text(format_sharing(before), before)
 
 
 def test_a_line_of_changes_is_read() -> None:

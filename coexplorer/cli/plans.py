@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -205,8 +206,12 @@ def tell_failures(report: BatchReport) -> None:
                 report_details(result.error)
         if hint:
             tell_hint(hint)
+    often = Counter(result.lacking for result in report.applied)
+    for text, count in often.items():
+        if text and count > _SHOWN:
+            warn(f"{plural(count, 'asset')}: {text}")
     for result in report.applied:
-        tell_left_alone(result)
+        tell_left_alone(result, is_told=often[result.lacking] > _SHOWN)
         if result.differs:
             from coexplorer.library.results import describe_differs
 
@@ -229,14 +234,19 @@ def name_with_id(result: EditResult) -> str:
     return f"{result.asset_name} ({result.asset_id[:8]})"
 
 
-def tell_left_alone(result: EditResult) -> bool:
-    """Name what an undo left alone in an asset, or the platform did not do; False for nothing."""
+def tell_left_alone(result: EditResult, *, is_told: bool = False) -> bool:
+    """Name what an undo left alone in an asset, or the platform did not do; False for nothing.
+
+    Args:
+        result: What became of it.
+        is_told: What the platform did not do was told before, for many.
+    """
     if result.skipped_fields:
         from coexplorer.library.results import describe_left_alone
 
         why = describe_left_alone(result.skipped_fields, result.left_to)
         warn(f"{name_with_id(result)}: {why}; left alone")
-    if result.lacking:
+    if result.lacking and not is_told:
         warn(f"{name_with_id(result)}: {result.lacking}")
     return bool(result.skipped_fields or result.lacking)
 

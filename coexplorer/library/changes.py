@@ -24,6 +24,7 @@ from coexplorer.library.results import BatchProgress, BatchReport, EditResult, R
 from coexplorer.library.selection import Fit
 from coexplorer.models import Asset, AssetId, NewAsset, Record
 from coexplorer.query import Query
+from coexplorer.sharing import Sharing
 
 
 class Changes:
@@ -131,6 +132,26 @@ class Changes:
             ApiError: The platform said no.
         """
         return await self._editor.delete(asset_id, archive_first=archive_first, shown=shown)
+
+    async def share(self, asset_id: AssetId, before: Sharing, after: Sharing) -> EditResult:
+        """Change who can see an asset, merged with what others did since `before` was read.
+
+        Args:
+            asset_id: The asset.
+            before: Who can see it, as the user was shown it.
+            after: Who should.
+
+        Returns:
+            The result, in state ``applied`` or ``unchanged``; what the platform did not do of it is
+            in its `lacking`.
+
+        Raises:
+            Conflict: Somebody gave the same user or group another role; nothing was sent.
+            Refused: This user would no longer be an owner; nothing was sent.
+            JournalError: The intent could not be written down; nothing was sent.
+            ApiError: The platform said no, or its reply was lost (``outcome_unknown``).
+        """
+        return await self._editor.share(asset_id, before, after)
 
     async def create(self, new: NewAsset) -> Record:
         """Ask the platform for a new asset; it starts in ``draft``: see `wait_ready`.

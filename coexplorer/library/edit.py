@@ -56,6 +56,7 @@ from coexplorer.library.settle import judge_edit, settle_edits
 from coexplorer.library.share import Sharer
 from coexplorer.library.validate import check_fields, ensure_editable, tidy_fields
 from coexplorer.models import Asset, AssetId
+from coexplorer.sharing import Sharing, SharingChange, differ
 
 Heard: TypeAlias = Callable[[EditResult, Asset], None]
 """Hears how an edit ended and what the platform has now, before the catalog does."""
@@ -149,6 +150,14 @@ class Editor:
             return await self.do(delete, title=f"delete {name}")
         drafts = [EntryDraft(asset_id, name, Action.ARCHIVE, fit=fit), delete]
         return await self.do(*drafts, title=f"archive and delete {name}")
+
+    async def share(self, asset_id: AssetId, before: Sharing, after: Sharing) -> EditResult:
+        """See `Changes.share`."""
+        name = await self.name_of(asset_id)
+        had, wanted = differ(before, after)
+        draft = EntryDraft(asset_id, name, Action.SHARE, base_metadata={**had}, metadata={**wanted})
+        title = SharingChange(wanted).title or "share with nobody else"
+        return await self.do(draft, title=f"{title}: {name}")
 
     async def do(self, *drafts: EntryDraft, title: str, heard: Heard | None = None) -> EditResult:
         """Write one asset's drafts down as a batch, carry them out, return the last result."""

@@ -11,6 +11,7 @@ from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.guesses import Guesses
 from coexplorer.demo.people import PEOPLE
 from coexplorer.demo.server import DemoServer
+from tests.library.conftest import many_assets
 from tests.support.program import Program
 from tests.support.server import FAILED, RAW, VIEWED, running_server
 
@@ -85,6 +86,16 @@ def test_what_the_platform_left_out_is_said_with_another_exit_code(program: Prog
     assert done.code == 5
     assert "you may not share this asset" in done.err
     assert "if you are one, create a token" in done.err
+
+
+def test_what_is_lacking_everywhere_is_said_once(program: Program) -> None:
+    many_assets(program.server, 25)
+    program.ok("sync")
+    grants = ("--everyone", "viewer", "--group", "Nobodies:viewer")
+    done = program("share", "--query", "tag:bulk", *grants, "--yes")
+    assert done.code == 7
+    assert done.err.count("Nobodies is not known there") == 1
+    assert "25 assets: Nobodies is not known there" in done.err
 
 
 def test_what_waits_is_retried_judged_and_told(program: Program) -> None:

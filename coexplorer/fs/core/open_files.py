@@ -10,6 +10,7 @@ from coexplorer.fs.core.logbook import Logbook
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.kernel.inodes import Part
+from coexplorer.sharing import Sharing
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +35,9 @@ class OpenFile:
         unread: Nothing was read through it, and who reads it sees what a save of his met: a program
             that only opens a file, as rsync does, has not looked at it.
         follows: The log, which grows while it is open.
+        about: The asset of whose ``about`` folder it is a file.
+        sharing: Who can see that, as it was when this was opened for writing, or last saved.
+        draft: The text that is written there, by this one alone.
     """
 
     target: MetadataFile | Scratch | None
@@ -53,6 +57,9 @@ class OpenFile:
     mtime_ns: int = 0
     in_pages: bool = False
     follows: Logbook | None = None
+    about: Node | None = None
+    sharing: Sharing | None = None
+    draft: bytearray | None = None
 
     @property
     def buffer(self) -> Buffer | None:

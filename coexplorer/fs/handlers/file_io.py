@@ -40,6 +40,7 @@ class FileIO:
         self._saver = upstream.saver
         self._reach = upstream.reach
         self._unsent = upstream.unsent
+        self._sharing = upstream.sharing
         self._keeper = upstream.keeper
         self._showing = showing
 
@@ -47,6 +48,8 @@ class FileIO:
         """Return what a read answers."""
         opened = self._open_files.by_handle[handle]
         target = opened.target
+        if opened.draft is not None:
+            return bytes(opened.draft[offset : offset + size])
         if target is None:
             if opened.unread:
                 self._showing.note_look(opened)
@@ -77,6 +80,8 @@ class FileIO:
         """
         opened = self._open_files.by_handle[handle]
         target = opened.target
+        if opened.draft is not None:
+            return self._sharing.write(opened, opened.draft, offset, data)
         if target is None:
             return len(data)  # .coexplorer/refresh: the open did it
         if isinstance(target, Scratch):
@@ -148,6 +153,18 @@ class FileIO:
         elif file.buffer is not None and file.buffer.dirty:
             self._saver.save_later(node, file, file.buffer.base if size else file.buffer.sent)
 
+    def resize_sharing(self, handle: int | None, size: int) -> bool:
+        """Cut or grow ``about/sharing``, if that is what is open; False: it is not.
+
+        Raises:
+            OSError: EFBIG.
+        """
+        opened = None if handle is None else self._open_files.by_handle.get(handle)
+        if opened is None or opened.draft is None:
+            return False
+        self._sharing.resize(opened, opened.draft, size)
+        return True
+
     def resize_scratch(self, scratch: Scratch, size: int) -> None:
         """Truncate or grow an editor's own file.
 
@@ -167,6 +184,12 @@ class FileIO:
             pyfuse3.FUSEError: What was written could not be sent.
         """
         opened = self._open_files.by_handle[handle]
+        if opened.draft is not None:
+            await self._sharing.save(opened, opened.draft)
+        else:
+            await self._flush(opened, wants_sync=wants_sync)
+
+    async def _flush(self, opened: OpenFile, *, wants_sync: bool) -> None:
         target = opened.target
         if isinstance(target, Scratch) and opened.writable:
             if opened.touched:

@@ -81,6 +81,10 @@ class Listings:
             node = self._tree.find_number(asset[0])
             if node is None or node.gone:
                 raise pyfuse3.FUSEError(errno.ENOENT)
+            if asset[1] == Part.ABOUT:
+                listing = Listing()
+                listing.add(b"sharing", _later(self._stat.of_sharing, node))
+                return listing
             return self._list_asset(node)
         if inode in ASSET_FOLDERS:
             return self._list_assets(Place(inode))
@@ -166,7 +170,7 @@ class Listings:
         asset = split_asset(inode)
         node = None if asset is None else self._tree.find_number(asset[0])
         if node is not None:
-            return node.folder
+            return node.inode if asset and asset[1] == Part.ABOUT else node.folder
         view = split_view(inode)
         if view is not None:
             return Place.TAGS if self._tags.find_view(view) is not None else Place.SEARCH

@@ -21,6 +21,7 @@ from coexplorer.fs.kernel.inodes import (
     Part,
     Place,
     find_directory_number,
+    is_about,
     split_view,
 )
 from coexplorer.fs.kernel.procfs import renames_to
@@ -58,6 +59,8 @@ class Lookup:
         number = find_directory_number(parent)
         if number is not None:
             node = self._tree.find_number(number)
+            if node is not None and is_about(parent):
+                return self._stat.of_sharing(node) if name == b"sharing" else None
             return None if node is None else self.find_in_asset(node, name)
         if parent in ASSET_FOLDERS:
             node = self._folders[parent].get(name)
@@ -92,6 +95,8 @@ class Lookup:
             if not self._stat.has_part(node, part) or not self._volume.texts.ensure_measured(node):
                 return None
             return self._stat.of_part(node, part)
+        if name == b"about" and not node.is_deleted:
+            return self._stat.of_about(node)
         scratch = self._volume.scratch.find(node.slot, name)
         return None if scratch is None else self._stat.of_scratch(scratch)
 

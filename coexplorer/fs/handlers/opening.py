@@ -45,6 +45,7 @@ class Opening:
         self._open_files = volume.open_files
         self._reach = upstream.reach
         self._unsent = upstream.unsent
+        self._sharing = upstream.sharing
         self._control = control
         self._showing = showing
         self._guard = guard
@@ -71,7 +72,7 @@ class Opening:
             raise pyfuse3.FUSEError(errno.ENOENT)
         node, part = located
         if part not in EDITABLE_PARTS or node.flags & AssetFlag.DELETED:
-            return self._open_derived(node, part, inode, pid, writes=writes)
+            return await self._open_other(node, part, inode, flags, pid)
         if not writes:
             return self._open_to_read(node, part, inode, pid)
         self._files.load(node, self._files.ensure(node, part))
@@ -118,7 +119,7 @@ class Opening:
         if flags & _NOT_PLAIN:
             return None
         asset = split_asset(inode)
-        if asset is None:
+        if asset is None or asset[1] > Part.ERROR:
             return None
         node, part = self._volume.tree.find_number(asset[0]), asset[1]
         text = None if node is None else self._files.find_plain(node, part)
@@ -275,6 +276,28 @@ class Opening:
             return self._info(OpenFile(None, 0, 0, follows=self._volume.logbook), direct_io=True)
         text = await self._control.read(Place(inode), self._volume.groups.find(pid))
         return self._info(OpenFile(None, 0, 0, snapshot=text), direct_io=True)
+
+    async def _open_other(
+        self, node: Node, part: Part, inode: int, flags: int, pid: int
+    ) -> pyfuse3.FileInfo:
+        """Open what is no field of an asset."""
+        if part == Part.SHARING:
+            return await self._open_sharing(node, flags, pid)
+        return self._open_derived(node, part, inode, pid, writes=bool(flags & _WRITES))
+
+    async def _open_sharing(self, node: Node, flags: int, pid: int) -> pyfuse3.FileInfo:
+        """Open ``about/sharing``: the platform is asked now."""
+        opened = OpenFile(
+            None,
+            pid,
+            self._volume.groups.find(pid),
+            writable=bool(flags & _WRITES),
+            appends=bool(flags & os.O_APPEND),
+        )
+        if opened.writable:
+            await self._guard.check_writable(node)
+        await self._sharing.open(opened, node, empties=bool(flags & os.O_TRUNC))
+        return self._info(opened, direct_io=True)
 
     def _open_scratch(self, scratch: Scratch, flags: int, pid: int) -> pyfuse3.FileInfo:
         if flags & os.O_TRUNC:

@@ -225,6 +225,8 @@ class Operations(pyfuse3.Operations):
         ctx: RequestContext,
     ) -> EntryAttributes:
         """Cut and set times; owner and mode are accepted and change nothing."""
+        if fields.update_size and self._file_io.resize_sharing(fh, attr.st_size):
+            return self._stat.attributes(inode)
         scratch = self.volume.scratch.find_inode(inode)
         cuts = fields.update_size and fh is None
         file, node = await self._find_to_change(inode, fh, ctx.pid, cuts=cuts)

@@ -15,7 +15,7 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.asset_moves import ASSET_FOLDERS, AssetMoves
 from coexplorer.fs.handlers.guards import WriteGuard, name_text, refuse, refusing_space
 from coexplorer.fs.handlers.tag_links import TagLinks
-from coexplorer.fs.kernel.inodes import Inode, Part, split_asset, split_view
+from coexplorer.fs.kernel.inodes import Inode, Part, is_about, split_asset, split_view
 from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
 
@@ -42,7 +42,7 @@ class Renaming:
             pyfuse3.FUSEError: The asset is gone, or was deleted from here.
         """
         asset = split_asset(parent)
-        if asset is None:
+        if asset is None or is_about(parent):
             return None
         node = self.tree.find_number(asset[0])
         if node is None or node.gone:

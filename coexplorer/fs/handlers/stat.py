@@ -27,6 +27,7 @@ from coexplorer.fs.kernel.inodes import (
     Inode,
     Part,
     Place,
+    asset_inode,
     link_inode,
     split_asset,
     split_link,
@@ -87,6 +88,8 @@ class Stat:
     ) -> pyfuse3.EntryAttributes | None:
         if part == Part.DIRECTORY:
             return self.of_node(node)
+        if part in (Part.ABOUT, Part.SHARING):
+            return self.of_about(node) if part == Part.ABOUT else self.of_sharing(node)
         if not self._volume.texts.ensure_measured(node):
             return None
         entry = self.of_part(node, part)
@@ -163,6 +166,18 @@ class Stat:
         entry.st_ino = node.inode
         entry.st_mtime_ns = self._volume.times.made_ns(node)
         return entry
+
+    def of_about(self, node: Node) -> pyfuse3.EntryAttributes:
+        """Return the attributes of an asset's ``about``, in which nothing can be made."""
+        inode = asset_inode(node.number, Part.ABOUT)
+        entry = build_directory(inode, self._volume.times.made_ns(node))
+        entry.st_mode = pyfuse3.ModeT(entry.st_mode & ~0o222)
+        return entry
+
+    def of_sharing(self, node: Node) -> pyfuse3.EntryAttributes:
+        """Return the attributes of ``about/sharing``; nobody knows its size before it is opened."""
+        inode = asset_inode(node.number, Part.SHARING)
+        return build_file(inode, 0, self._volume.times.started_ns)
 
     def of_part(self, node: Node, part: Part) -> pyfuse3.EntryAttributes:
         """Return the attributes of a file of an asset; its sizes must be known."""

@@ -59,12 +59,17 @@ class Part(int):
     DIRECTORY: ClassVar[Part]
     JSON: ClassVar[Part]
     ERROR: ClassVar[Part]
+    ABOUT: ClassVar[Part]
+    SHARING: ClassVar[Part]
 
 
 FIELD_PARTS: Final = {field.name: Part(number) for number, field in enumerate(FIELDS, 1)}
 """The parts of the editable fields, by the field's name; between the directory and the rest."""
 
 Part.DIRECTORY, Part.JSON, Part.ERROR = Part(0), Part(len(FIELDS) + 1), Part(len(FIELDS) + 2)
+Part.ABOUT, Part.SHARING = Part(Part.ERROR + 1), Part(Part.ERROR + 2)
+"""The folder of what the platform is asked when it is opened, and a file in it; no listing has
+them."""
 PARTS: Final = (Part.DIRECTORY, *FIELD_PARTS.values(), Part.JSON, Part.ERROR)
 
 
@@ -130,6 +135,11 @@ def split_asset(inode: int) -> tuple[int, Part] | None:
 def find_directory_number(inode: int) -> int | None:
     """Return the number of the asset whose directory or file an inode is; None for any other."""
     return (inode >> _PART_BITS) & _NUMBER_MASK if _ASSET <= inode < _LINK else None
+
+
+def is_about(inode: int) -> bool:
+    """Tell whether an inode is an asset's ``about``."""
+    return _ASSET <= inode < _LINK and inode & _PART_MASK == Part.ABOUT
 
 
 def split_link(inode: int) -> tuple[int, int] | None:

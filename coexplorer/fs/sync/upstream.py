@@ -10,6 +10,7 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.keeping import Keeper
+from coexplorer.fs.sync.sharing import SharingFiles
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library
 
@@ -23,12 +24,14 @@ class Upstream:
         unsent: What could not be sent.
         keeper: Users' own files, on the disk.
         saver: Sends changes.
+        sharing: Who can see an asset: read and sent at once.
     """
 
     reach: Connectivity
     unsent: FailedWrites
     keeper: Keeper
     saver: Writeback
+    sharing: SharingFiles
 
 
 def build_upstream(volume: Volume, library: Library, nursery: trio.Nursery) -> Upstream:
@@ -36,4 +39,4 @@ def build_upstream(volume: Volume, library: Library, nursery: trio.Nursery) -> U
     reach = Connectivity(volume, library, nursery)
     unsent = FailedWrites(volume, library, reach, nursery)
     saver = Writeback(volume, library, reach, unsent, nursery)
-    return Upstream(reach, unsent, Keeper(volume, library), saver)
+    return Upstream(reach, unsent, Keeper(volume, library), saver, SharingFiles(volume, library))

@@ -16,7 +16,7 @@ from coexplorer.library.bulk import OnProgress, Stopping
 from coexplorer.library.entries import Action, State
 from coexplorer.library.library import Library
 from coexplorer.library.plans import Plan
-from coexplorer.library.results import BatchProgress, BatchReport
+from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 from coexplorer.models import AssetId
 from coexplorer.text import width
 from coexplorer.tui.columns import Line, Role
@@ -336,7 +336,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     def _tell_way_back(self, report: BatchReport) -> str:
         """Return how it is taken back, as far as it can be."""
-        if any(result.action in NO_WAY_BACK for result in report.applied):
+        if any(_has_no_way_back(result) for result in report.applied):
             return f"this can't be undone, {key_of(CLOSE)} leaves"
         return self._way_back if report.applied else f"{key_of(CLOSE)} leaves"
 
@@ -364,6 +364,12 @@ class PlanScreen(CommandScreen[BatchReport | None]):
                 self._show_stopping()
         else:
             self.dismiss(self._report)
+
+
+def _has_no_way_back(result: EditResult) -> bool:
+    """Tell whether nothing takes it back: also where nobody knows who could see an asset before."""
+    unseen = result.action is Action.SHARE and result.roles is None
+    return result.action in NO_WAY_BACK or (unseen and result.state is State.APPLIED)
 
 
 def build_bar(progress: BatchProgress, cells: int) -> Line:

@@ -1,0 +1,147 @@
+"""``about/sharing``: asked when it is opened, sent when it is closed, refused with a reason."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coexplorer.demo.people import PEOPLE
+from tests.support.mounted import Mounted, make_asset, mounting
+from tests.support.server import make_id
+
+MAYA, JONAS, PRIYA = (email for email, _ in PEOPLE)
+GET = ("GET", "*/permissions")
+POST = ("POST", "*/permissions")
+
+
+@pytest.fixture(scope="module")
+def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
+    assets = [make_asset(n, f"a{n}") for n in range(1, 10)]
+    with mounting(tmp_path_factory.mktemp("sharing"), assets) as mounted:
+        yield mounted
+
+
+def place(mounted: Mounted, number: int) -> Path:
+    return mounted.folder / "all" / f"a{number}" / "about" / "sharing"
+
+
+def names(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()]
+
+
+def lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines() if not line.startswith("#")]
+
+
+def test_it_is_asked_for_by_an_open_alone(mounted: Mounted) -> None:
+    asset = mounted.folder / "all" / "a1"
+    assert "about" not in names(asset)  # else grep -r would ask for each asset
+    assert names(asset / "about") == ["sharing"]
+    assert mounted.run(f"find '{mounted.folder}/all' -type f | xargs grep -l x").returncode in (
+        0,
+        123,
+    )
+    (asset / "about" / "sharing").stat()
+    assert mounted.server.requests(*GET) == []
+    assert lines(asset / "about" / "sharing") == ["everyone: none", f"user {MAYA}: owner"]
+    assert len(mounted.server.requests(*GET)) == 1
+    assert mounted.run(f"cat '{asset}/about/sharing'").stdout.endswith(f"user {MAYA}: owner\n")
+
+
+def test_a_save_is_one_post_and_merged_with_what_others_did(
+    mounted: Mounted, tmp_path: Path
+) -> None:
+    path = place(mounted, 2)
+    before = path.read_text()
+    with path.open("r+") as file:
+        file.read()
+        mounted.server.store.update(make_id(2), groups={"Imaging": "viewer"})
+        file.seek(0)
+        file.truncate()
+        file.write(before.replace("everyone: none", "everyone: viewer"))
+    assert len(mounted.server.requests(*POST)) == 1
+    stored = mounted.server.store.get(make_id(2))
+    assert (stored.everyone, list(stored.groups)) == ("viewer", ["Imaging"])
+    done = mounted.run(f"echo 'user {JONAS}: editor' >> '{path}'; cat '{path}'")
+    assert done.returncode == 0
+    assert f"user {JONAS}: editor" in done.stdout
+    assert len(mounted.server.requests(*POST)) == 2
+    copy = tmp_path / "copy"
+    copy.write_text(path.read_text().replace(f"user {JONAS}: editor\n", ""))
+    assert mounted.run(f"cp '{copy}' '{path}'").returncode == 0
+    assert list(mounted.server.store.get(make_id(2)).roles) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "number_of_error", "told"),
+    [
+        (3, f"user {JONAS}: reader", errno.EINVAL, "a user can be owner, editor, viewer or none"),
+        (4, "Imaging: viewer", errno.EINVAL, 'expected everyone, "user ADDRESS" or "group NAME"'),
+        (5, "group Nobodies: viewer", errno.EINVAL, "Nobodies is not known there"),
+        (6, f"user {MAYA}: viewer", errno.EINVAL, f"line 5: {MAYA} has two roles"),
+    ],
+)
+def test_a_wrong_line_is_refused_and_error_says_why(
+    mounted: Mounted, number: int, line: str, number_of_error: int, told: str
+) -> None:
+    path = place(mounted, number)
+    text = path.read_text()
+    with pytest.raises(OSError, match=r".") as caught:
+        path.write_text(f"{text}{line}\n")
+    assert caught.value.errno == number_of_error
+    assert told in (path.parents[1] / "error").read_text()
+    path.write_text(text.replace("everyone: none", "everyone: viewer"))
+    assert mounted.server.store.get(make_id(number)).everyone == "viewer"
+    assert not (path.parents[1] / "error").exists()
+
+
+def test_one_s_own_right_is_not_given_up_by_a_file(mounted: Mounted) -> None:
+    path = place(mounted, 7)
+    with pytest.raises(OSError, match=r".") as caught:
+        path.write_text("everyone: viewer\n")
+    assert caught.value.errno == errno.EPERM
+    assert "you would no longer be an owner" in (path.parents[1] / "error").read_text()
+    assert mounted.server.store.get(make_id(7)).everyone == "none"
+
+
+def test_nothing_else_can_be_made_or_removed_there(mounted: Mounted) -> None:
+    folder = place(mounted, 8).parent
+    for act in (
+        lambda: (folder / "new").write_text("x"),
+        (folder / "sharing").unlink,
+        lambda: (folder / "sharing").rename(folder / "other"),
+        lambda: (folder.parent / "name").rename(folder / "name"),
+        (folder / "d").mkdir,
+        folder.rmdir,
+        (folder / "name").read_text,
+    ):
+        with pytest.raises(OSError, match=r"."):
+            act()
+    assert names(folder) == ["sharing"]
+
+
+def test_what_could_not_be_sent_waits_in_the_journal(mounted: Mounted) -> None:
+    path = place(mounted, 1)
+    text = path.read_text()
+    rule = mounted.server.faults.add(503, "POST", "data_assets/*/permissions")
+    with pytest.raises(OSError, match=r"."):
+        path.write_text(text.replace("everyone: none", "everyone: viewer"))
+    mounted.server.faults.remove(rule)
+    control = mounted.folder / ".coexplorer"
+    assert names(control / "unsent") == []  # it is no text; the log has it
+    assert "failed with status 503" in (control / "log").read_text()
+    assert "503" in (path.parents[1] / "error").read_text()
+    path.write_text(text.replace("everyone: none", "everyone: viewer"))
+    assert mounted.server.store.get(make_id(1)).everyone == "viewer"
+
+
+def test_a_platform_that_does_not_tell_is_told(mounted: Mounted) -> None:
+    path = place(mounted, 9)
+    rule = mounted.server.faults.add(404, "*", "data_assets/*/permissions")
+    with pytest.raises(PermissionError):
+        path.read_text()
+    mounted.server.faults.remove(rule)
+    assert lines(path)
