@@ -23,7 +23,7 @@ from coexplorer.fs.handlers.operations import Operations
 from coexplorer.fs.mount import LibrarySource, build_operations
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
 from coexplorer.fs.sync.upstream import build_upstream
-from coexplorer.library import open_library
+from coexplorer.library import Library, open_library
 from coexplorer.models import Excerpt
 
 
@@ -65,11 +65,13 @@ class Handlers:
     Attributes:
         operations: The handlers.
         volume: What they know.
+        library: Who sends what they change.
         notices: What the kernel was told.
     """
 
-    def __init__(self, operations: Operations, notices: Notices) -> None:
+    def __init__(self, operations: Operations, library: Library, notices: Notices) -> None:
         self.operations = operations
+        self.library = library
         self.volume: Volume = operations.volume
         self.notices = notices
 
@@ -232,8 +234,13 @@ async def handling(
     settings: Settings,
     assets: Sequence[StoredAsset],
     options: MountOptions | None = None,
+    *,
+    follows: bool = False,
 ) -> AsyncIterator[Handlers]:
-    """Put the mount's rooms together over a server with `assets`, and mount nothing."""
+    """Put the mount's rooms together over a server with `assets`, and mount nothing.
+
+    `follows`: the catalog is followed, as a mount does, so the tree changes beside the calls.
+    """
     server.store.insert(assets)
     notices = Notices()
     async with open_library(settings, origin="mount") as library, trio.open_nursery() as nursery:
@@ -242,6 +249,8 @@ async def handling(
         upstream = build_upstream(volume, library, nursery)
         watcher = CatalogWatcher(volume, library, upstream)
         await watcher.load()
-        yield Handlers(build_operations(volume, library, upstream), notices)
+        for task in (watcher.follow, watcher.listen) if follows else ():
+            nursery.start_soon(task)
+        yield Handlers(build_operations(volume, library, upstream), library, notices)
         await upstream.saver.finish(10)
         nursery.cancel_scope.cancel()

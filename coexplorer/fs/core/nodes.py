@@ -74,6 +74,11 @@ class Node:
     is_deleted: bool = False
 
     @property
+    def is_there(self) -> bool:
+        """Whether it is in ``all/`` or ``archived/``: not gone, and not deleted from here."""
+        return not (self.gone or self.is_deleted)
+
+    @property
     def title(self) -> str:
         """What it is called in reports."""
         return self.file_name.decode(errors="replace")

@@ -144,7 +144,7 @@ class Tree:
         number, node = self._find(known.id)
         if node is None or node.gone:
             return self._add(known, number, node)
-        if node.flags & AssetFlag.DELETED:
+        if node.is_deleted:
             return node
         if known.flags != node.flags:
             self._set_flags(node, known.flags)
@@ -158,14 +158,14 @@ class Tree:
     def remove(self, asset_id: AssetId) -> Node | None:
         """Take an asset out that the platform does not have any more."""
         node = self.find_id(asset_id)
-        if node is None or node.gone or node.flags & AssetFlag.DELETED:
+        if node is None or not node.is_there:
             return None
         self._leave(node)
         node.gone = True
         return node
 
     def rename(self, node: Node, name: str, now: float, *, alias: bool) -> None:
-        """Give an asset the name that it has on the platform from now on.
+        """Give an asset the name that it has on the platform from now on, if it still is there.
 
         Args:
             node: The asset.
@@ -173,7 +173,7 @@ class Tree:
             now: Seconds of a clock that goes forward.
             alias: Whether the former name keeps resolving for a while.
         """
-        if not _fits(node.file_name, name, node.id):
+        if node.is_there and not _fits(node.file_name, name, node.id):
             self._aliases.pop(names.file_name(name, node.id).encode(), None)
             self._rename(node, self._free_name(name, node.id, now), now, alias=alias)
 
@@ -182,13 +182,20 @@ class Tree:
         return self.find_name(file_name) is None
 
     def set_archived(self, node: Node, *, archived: bool) -> None:
-        """Move an asset between ``all/`` and ``archived/``."""
+        """Move an asset between ``all/`` and ``archived/``, if it still is there."""
+        if not node.is_there:
+            return
         flags = node.flags | AssetFlag.ARCHIVED if archived else node.flags & ~AssetFlag.ARCHIVED
         self._set_flags(node, flags)
 
     def set_deleted(self, node: Node) -> None:
-        """Move an asset that was deleted from here into ``deleted/``."""
-        self._leave(node)
+        """Move an asset that was deleted from here into ``deleted/``.
+
+        The catalog may have told first that it is gone.
+        """
+        if node.is_there:
+            self._leave(node)
+        node.gone = False
         node.flags = AssetFlag.DELETED
         node.is_deleted = True
         self.folders[Place.DELETED][node.file_name] = node

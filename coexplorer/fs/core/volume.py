@@ -197,6 +197,8 @@ class Volume:
             self.files.note_texts(node, self.texts.build_editable(node, fields))
 
     def _show_fields(self, node: Node, fields: Fields, now: float, *, alias: bool) -> None:
+        if not node.is_there:
+            return  # somebody has deleted it since
         self.tree.tags.set(node, fields.tags)
         self.tree.rename(node, fields.name, now, alias=alias)
 

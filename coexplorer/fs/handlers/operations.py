@@ -35,7 +35,7 @@ from coexplorer.fs.handlers.rename import Renaming
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_absent
 from coexplorer.fs.kernel.errnos import DEADLINE_S, answers
-from coexplorer.fs.kernel.inodes import Part, Place
+from coexplorer.fs.kernel.inodes import Part, Place, split_view
 from coexplorer.fs.sync.upstream import Upstream
 
 _BLOCK_BYTES = 4096
@@ -297,8 +297,8 @@ class Operations(pyfuse3.Operations):
     async def symlink(
         self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
-        await self._moving.link(parent_inode, _checked(name), target)
-        return await self._reply_entry(parent_inode, name)
+        tagged = await self._moving.link(parent_inode, _checked(name), target)
+        return await self._reply_entry(parent_inode, name, tagged)
 
     @answers()
     async def mknod(
@@ -319,8 +319,13 @@ class Operations(pyfuse3.Operations):
 
     # --- Inside
 
-    async def _reply_entry(self, parent: int, name: bytes) -> EntryAttributes:
+    async def _reply_entry(
+        self, parent: int, name: bytes, tagged: Node | None = None
+    ) -> EntryAttributes:
         entry = await self._looking.find(parent, name)
+        if entry is None and tagged is not None:  # it was tagged, and is renamed or gone already
+            entry = self._stat.of_link(split_view(parent) or 0, tagged)
+            entry.entry_timeout = entry.attr_timeout = 0.0
         if entry is None:
             raise pyfuse3.FUSEError(errno.EIO)
         self.volume.counts.add(entry.st_ino)

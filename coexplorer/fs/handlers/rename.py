@@ -15,7 +15,7 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.asset_moves import ASSET_FOLDERS, AssetMoves
 from coexplorer.fs.handlers.guards import WriteGuard, name_text, refuse, refusing_space
 from coexplorer.fs.handlers.tag_links import TagLinks
-from coexplorer.fs.kernel.inodes import Inode, Part, is_about, split_asset, split_view
+from coexplorer.fs.kernel.inodes import Part, is_about, split_asset, split_view
 from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
 
@@ -199,11 +199,11 @@ class Renaming:
 
     # --- Links and folders
 
-    async def link(self, parent: int, name: bytes, target: bytes) -> Inode | None:
-        """Answer a symlink: a tag is added, or an editor's lock is kept; return its inode.
+    async def link(self, parent: int, name: bytes, target: bytes) -> Node | None:
+        """Answer a symlink: a tag is added, or an editor's lock is kept.
 
         Returns:
-            The inode of an editor's own link; None for a link to an asset in a tag's folder.
+            The asset that has the tag now; None for an editor's own link.
 
         Raises:
             pyfuse3.FUSEError: It means nothing here, or it failed.
@@ -225,12 +225,11 @@ class Renaming:
             )
             with refusing_space(self.volume, node, name):
                 self.volume.scratch.add(scratch)
-            return scratch.inode
+            return None
         folder = self.tagging.find_folder(parent)
         if folder is None:
             raise refuse(self.volume, f"a symbolic link {name_text(name)} there")
-        await self.tagging.add(folder, parent, name, target)
-        return None
+        return await self.tagging.add(folder, parent, name, target)
 
     async def unlink(self, parent: int, name: bytes) -> None:
         """Answer an unlink: of a file in an asset's directory, or of a tag's link.

@@ -68,8 +68,8 @@ class TagLinks:
             node, "replacing a tag", send, build_taker(self._volume, node, old, new), renames=True
         )
 
-    async def add(self, folder: TagFolder, parent: int, name: bytes, target: bytes) -> None:
-        """Answer a symlink into a tag's folder.
+    async def add(self, folder: TagFolder, parent: int, name: bytes, target: bytes) -> Node:
+        """Answer a symlink into a tag's folder; return the asset that it leads to.
 
         Raises:
             pyfuse3.FUSEError: It is not a link to an asset under its name, or it failed.
@@ -100,6 +100,7 @@ class TagLinks:
             build_taker(self._volume, node, (parent, name)),
             renames=True,
         )
+        return node
 
     async def take_away(self, folder: TagFolder, parent: int, name: bytes) -> None:
         """Answer an unlink of a link in a tag's folder.

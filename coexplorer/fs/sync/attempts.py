@@ -71,7 +71,8 @@ class Attempts:
             await run(attempt)
         except Exception:
             log.exception("a change failed unexpectedly")
-            attempt.failure = SaveFailure(errno.EIO, "an unexpected error; see the log")
+            if not attempt.arrived:  # else it is done, and nobody must do it again
+                attempt.failure = SaveFailure(errno.EIO, "an unexpected error; see the log")
         finally:
             self._running.discard(attempt)
             attempt.known.set()
