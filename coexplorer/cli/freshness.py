@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from coexplorer.cli import session
 from coexplorer.cli.format import clock_text
-from coexplorer.cli.narration import Progress, talks, warn, warn_once
+from coexplorer.cli.narration import Progress, draws, tell_hint, warn, warn_once
+from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.session import Invocation
 from coexplorer.errors import (
     BadReply,
@@ -35,6 +37,7 @@ PASSING = (Unreachable, PlatformFault, RateLimited, BadReply, NotSignedIn)
 KEPT = (*PASSING, Rejected, Forbidden)
 """Failures that are no reason to lose a change: it is kept if it can't be sent."""
 
+_READING = "reading the platform's assets"
 FRESH_S = 60.0
 """A catalog younger than this is not refreshed before it answers."""
 
@@ -58,7 +61,7 @@ async def ensure_fresh(library: Library, *, refresh: bool = False) -> None:
     async def work() -> None:
         await library.sync.ensure_fresh(max_age_s=FRESH_S)
 
-    await _freshen(library, work)
+    await _freshen(library, work, only_reads=True)
 
 
 async def look_for_new(library: Library, names: Sequence[str], *, kept: bool) -> None:
@@ -117,18 +120,30 @@ async def ensure_found(library: Library, query: Query, *, refresh: bool, kept: b
 
 
 async def _freshen(
-    library: Library, work: Callable[[], Awaitable[None]], *, kept: bool = False
+    library: Library,
+    work: Callable[[], Awaitable[None]],
+    *,
+    kept: bool = False,
+    only_reads: bool = False,
 ) -> CoexplorerError | None:
-    """Bring the catalog up to date; return why that failed, if it may do as it is."""
+    """Bring the catalog up to date; return why that failed, if it may do as it is.
+
+    Args:
+        library: The library.
+        work: Does it.
+        kept: See `ensure_found`.
+        only_reads: Nothing is changed by what is found, so what was known will do, but for somebody
+            whom the platform no longer knows.
+    """
     failure: CoexplorerError | None = None
     try:
         await with_sync_progress(library, work)
     except (*KEPT, CatalogError) as error:
-        if not kept and isinstance(error, Rejected | Forbidden):
-            raise
         status = await library.status()
-        hopeless = isinstance(error, NotSignedIn | BadReply) and not kept
-        if hopeless or status.synced_at is None:
+        is_hopeless = isinstance(error, NotSignedIn) or (
+            isinstance(error, BadReply | Rejected | Forbidden) and not only_reads
+        )
+        if (is_hopeless and not kept) or status.synced_at is None:
             raise
         failure = error
         if isinstance(error, CatalogError) and status.catalog_problem:
@@ -136,7 +151,10 @@ async def _freshen(
             click.get_current_context().ensure_object(Invocation).partial = True
             return failure
         known_at = clock_text(status.synced_at, time.time())
-        warn(f"{error.message}; showing what was known at {known_at}")
+        does = "showing" if only_reads else "going by"
+        warn(f"{error.message}; {does} what was known at {known_at}")
+        if only_reads and not isinstance(error, CatalogError):
+            tell_hint(f"{error.hint}; --offline shows what is known without asking")
     await _tell_part(library)
     return failure
 
@@ -162,21 +180,28 @@ async def _tell_part(library: Library | Known) -> None:
 
 
 async def with_sync_progress(library: Library, work: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Do work that may sweep the platform, and show how far it is."""
-    if not talks():
+    """Do work that may sweep the platform, and show how far it is: below, or in a line at times."""
+    if is_quiet():
         return await work()
     import anyio
 
     from coexplorer.library.events import SyncProgressed
+    from coexplorer.library.exception_groups import plain_errors
 
     async def show() -> None:
+        tell_at = anyio.current_time() + session.TELL_AFTER_S
         async for event in events:
-            if isinstance(event, SyncProgressed):
-                # More than were known beforehand: nobody can tell yet how many there will be.
-                known = event.known if event.known and event.known >= event.rows else None
-                bar.update(event.rows, known, event.stage)
+            if not isinstance(event, SyncProgressed):
+                continue
+            # More than were known beforehand: nobody can tell yet how many there will be.
+            known = event.known if event.known and event.known >= event.rows else None
+            bar.update(event.rows, known, event.stage)
+            if not draws() and anyio.current_time() >= tell_at:
+                of_all = f" of {known:,}" if known else ""
+                warn(f"{_READING}: {event.rows:,}{of_all} so far ({event.stage})")
+                tell_at = anyio.current_time() + session.TELL_EVERY_S
 
-    with Progress("reading the platform's assets") as bar, library.subscribe() as events:
+    with Progress(_READING) as bar, library.subscribe() as events, plain_errors():
         async with anyio.create_task_group() as group:
             group.start_soon(show)
             answer = await work()

@@ -32,8 +32,8 @@ ENDING = ("SIGTERM", "SIGHUP")
 """Signals that end a command as Ctrl-C does."""
 
 _LOOK_EVERY_S = 0.5
-_TELL_AFTER_S = 10.0
-_TELL_EVERY_S = 30.0
+TELL_AFTER_S = 10.0
+TELL_EVERY_S = 30.0
 """Where no line can be redrawn, and so that a log does not fill with them."""
 
 
@@ -209,16 +209,16 @@ async def _logging_waits(library: Library, work: Callable[[], Awaitable[Answer]]
     import anyio
 
     async def watch() -> None:
-        since, every_s = anyio.current_time(), _TELL_AFTER_S
+        since, every_s = anyio.current_time(), TELL_AFTER_S
         while True:
             await anyio.sleep(_LOOK_EVERY_S)
             wait = library.platform.waiting()
             if wait is None:
-                since, every_s = anyio.current_time(), _TELL_AFTER_S
+                since, every_s = anyio.current_time(), TELL_AFTER_S
             elif anyio.current_time() - since >= every_s and wait.sentence:
                 if not is_quiet():
                     warn(wait.sentence)
-                since, every_s = anyio.current_time(), _TELL_EVERY_S
+                since, every_s = anyio.current_time(), TELL_EVERY_S
 
     async with anyio.create_task_group() as group:
         group.start_soon(watch)

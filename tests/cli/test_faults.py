@@ -275,6 +275,22 @@ def test_trouble_with_listing_is_told_and_what_is_known_is_shown(
     assert_one_sentence(done.err)
 
 
+@pytest.mark.parametrize("fault", [400, 403, 404, 503, "html"])
+@pytest.mark.parametrize("command", [("ls", "--ids"), ("tags",), ("stats",), ("lineage", RAW)])
+def test_what_is_known_is_shown_whatever_keeps_the_platform_from_telling(
+    program: Program, monkeypatch: pytest.MonkeyPatch, fault: str | int, command: tuple[str, ...]
+) -> None:
+    program.ok("sync")
+    known = program.ok(*command).out
+    monkeypatch.setattr("coexplorer.cli.freshness.FRESH_S", 0.0)
+    program.server.faults.add(fault, "*", "**")
+    done = program(*command)
+    assert (done.code, done.out) == (0, known)
+    assert "; showing what was known at " in done.err
+    assert "--offline shows" in done.err
+    assert program("ls", "--refresh").code in (5, 6)
+
+
 def test_a_platform_that_is_not_there_is_told(program: Program) -> None:
     program.server.stop()
     done = program("ls")
