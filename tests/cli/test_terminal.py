@@ -420,3 +420,24 @@ def test_nothing_is_broken_inside_a_word(
 )
 def test_wrap(text: str, cells: int, lines: list[str]) -> None:
     assert wrap(text, cells) == lines
+
+
+def test_login_offers_to_keep_what_the_environment_has(program: Program) -> None:
+    user = program.server.users[0]
+    given = {"CO_DOMAIN": program.server.url, "API_SECRET": user.token}
+    program.env = {name: "" for name in program.env if name.startswith("CODEOCEAN")}
+    with typing(program, "--profile", "lab", "login", env=given) as terminal:
+        terminal.wait_for("Keep the token of API_SECRET for")
+        terminal.send("y\n")
+        assert terminal.wait() == 0
+    assert "profile lab" in terminal.plain
+    assert user.token not in terminal.shown
+    with typing(program, "--profile", "other", "login", env=given) as terminal:
+        terminal.wait_for("Keep the token of API_SECRET for")
+        terminal.send("n\n")
+        terminal.wait_for("Platform (name, host or URL)")
+        terminal.send("\x03")
+        terminal.wait()
+    program.env = {}
+    assert len(program.ok("ls", "--ids").lines) == 8
+    assert "other" not in program.ok("profiles").out
