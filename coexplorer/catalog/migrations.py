@@ -388,7 +388,7 @@ _decode_owned = msgspec.json.Decoder(_Owned).decode
 
 
 def _read_owner(kept: bytes, sample: bytes, mark: bytes) -> str:
-    """Return the owner's id in a platform's object; what can't be read is read anew by a sweep."""
+    """Return the owner's id in a platform's object; a sweep reads again what can't be read."""
     try:
         owner = _decode_owned(unpack(kept, sample, mark)).owner
     except (ValueError, msgspec.DecodeError):

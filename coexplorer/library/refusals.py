@@ -33,7 +33,7 @@ _FINAL_SENTENCES = (
     "tags: ",
     "mount: ",
 )
-_OWN = "your token may not do this: the asset is yours, but the platform refuses to change it"
+_OWN = "you can read but not change this asset, although it is yours: your token may not do this"
 _REJECTED = "the platform refused this (status "
 
 
