@@ -16,6 +16,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, Self
 from urllib.parse import urlencode
 
+import anyio
 import httpx
 import msgspec
 
@@ -27,6 +28,7 @@ from coexplorer.api.failures import (
     build_bad_redirect,
     build_bad_reply,
     build_circle,
+    build_silent,
     build_too_long,
     parse_retry_after,
 )
@@ -155,10 +157,17 @@ class Exchange:
             headers = {"Content-Type": "application/json"} if call.body is not None else {}
             while True:
                 request = self._http.build_request(
-                    call.method, url, content=call.body, headers=headers
+                    call.method,
+                    url,
+                    content=call.body,
+                    headers=headers,
+                    timeout=httpx.Timeout(
+                        self._timeouts.write_s if call.writes else self._timeouts.read_s,
+                        connect=self._timeouts.connect_s,
+                    ),
                 )
                 request.stream = GivenBody(call.body or b"")
-                response = await self._http.send(request, stream=True, follow_redirects=False)
+                response = await self._send(request, call)
                 self._learn_clock(response)
                 async with Chunks(response, self._network, writes=call.writes) as chunks:
                     target = response.next_request
@@ -169,6 +178,17 @@ class Exchange:
                 url = target.url
         except RAISED as error:
             raise Failed(self._network.describe(error, address, writes=call.writes)) from None
+
+    async def _send(self, request: httpx.Request, call: Call) -> httpx.Response:
+        """Send a request, and wait for the head of its reply.
+
+        Raises:
+            Failed: Nothing came, though it would have changed nothing.
+        """
+        limit_s = self._timeouts.write_s if call.writes else self._timeouts.read_s
+        with anyio.move_on_after(limit_s):
+            return await self._http.send(request, stream=True, follow_redirects=False)
+        raise Failed(build_silent(limit_s, writes=call.writes))
 
     async def _read(
         self, call: Call, response: httpx.Response, chunks: AsyncIterator[bytes]

@@ -28,6 +28,7 @@ from coexplorer.errors import (
 )
 
 _LONGEST_DATE: Final = 64
+_NO_ANSWER: Final = "there was no complete answer within "
 _DAY_S: Final = 86_400.0
 _OF_TOKENS: Final = ("token", "scope", "credential", "api key", "api_key")
 """Words of a refusal that is about the token, not about the asset (design: api.md, Errors)."""
@@ -225,6 +226,18 @@ def build_unreachable(reason: str, *, kind: FailureKind, writes: bool, hint: str
         outcome_unknown=writes and kind in (FailureKind.LOST, FailureKind.SILENT),
     )
     return Failure(kind, error)
+
+
+def build_silent(waited_s: float, *, writes: bool) -> Failure:
+    """Describe a call that was not answered, or not in time."""
+    reason = f"{_NO_ANSWER}{waited_s:.0f} s"
+    return build_unreachable(reason, kind=FailureKind.SILENT, writes=writes)
+
+
+def tell_whole_wait(message: str, waited_s: float) -> str:
+    """Return the message of `build_silent` with how long all tries together have taken."""
+    before, told, _ = message.partition(_NO_ANSWER)
+    return f"{before}{told}{waited_s:.0f} s" if told else message
 
 
 def build_bad_redirect(

@@ -20,22 +20,25 @@ class Timeouts(msgspec.Struct, frozen=True):
 
     Attributes:
         connect_s: For a connection.
-        read_s: For the next bytes of a reply; a page of 1000 takes the platform about 2 s.
+        read_s: For the first bytes of a reply that changes nothing, and for the next ones; a page
+            of 1000 takes the platform about 2 s.
         asset_s: For a whole reply about one asset.
         write_s: For that to a change, which must not be given up too soon.
         page_s: For that to a search of 1000 rows; less for fewer.
         drip_s: So long a reply may come as slowly as it likes; then it has to keep a rate.
         file_s: For a file's storage to answer, and for each 64 KB.
+        silent_s: Who has waited so long, and heard nothing of any request, does not ask again.
         call_s: For everything: all attempts and the waits between them.
     """
 
     connect_s: float = 10.0
-    read_s: float = 60.0
+    read_s: float = 55.0
     asset_s: float = 20.0
     write_s: float = 60.0
     page_s: float = 180.0
     drip_s: float = 20.0
     file_s: float = 60.0
+    silent_s: float = 30.0
     call_s: float = 600.0
 
     def find_attempt_s(self, call: Call) -> float:

@@ -353,7 +353,7 @@ def _blame(proxy: Proxy | None) -> str:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).splitlines()
-    return lines[0][:LONGEST_LINE] if lines else type(error).__name__
+    return lines[0][:LONGEST_LINE] if lines else "it broke off"
 
 
 def build_limits(concurrency: int) -> httpx.Limits:

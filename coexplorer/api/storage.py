@@ -113,7 +113,7 @@ class Storage:
     async def _start_stream(self, request: httpx.Request) -> httpx.Response:
         response = None
         try:
-            with self._waits.for_answer(), anyio.move_on_after(self._timeouts.file_s):
+            with anyio.move_on_after(self._timeouts.file_s), self._waits.for_answer():
                 response = await self._http.send(request, stream=True)
         except RAISED as error:
             failure = self._network.describe(error, str(request.url), writes=False)

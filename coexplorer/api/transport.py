@@ -25,10 +25,11 @@ from coexplorer.api.failures import (
     Failure,
     FailureKind,
     build_bad_reply,
+    build_silent,
     build_unclear,
-    build_unreachable,
     classify_reply,
     parse_retry_after,
+    tell_whole_wait,
 )
 from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.masking import mask_queries
@@ -196,7 +197,7 @@ class Transport:
             ApiError: `outcome_unknown` tells whether a write may have been carried out.
             CoexplorerError: What the look's judge raises.
         """
-        started = time.monotonic()
+        started, began = time.monotonic(), anyio.current_time()
         deadline = self.start_clock() if deadline is None else deadline
         reach = self._reach
         if reach and reach.lost_at is not None and started - reach.lost_at < _DEAD_S:
@@ -224,11 +225,19 @@ class Transport:
             tried = tried.after(failure.kind)
             chance = random.random()  # noqa: S311 # spreads clients out in time
             wait_s = find_wait_s(failure, repeat, tried, self._patience, chance=chance)
+            if failure.kind is FailureKind.SILENT and not call.writes:
+                waited_s = anyio.current_time() - began
+                error.message = tell_whole_wait(error.message, waited_s)
+                wait_s = None if self._is_dead(started, waited_s) else wait_s
             if wait_s is None or anyio.current_time() + wait_s >= deadline:
                 if not call.writes:  # after a write comes a look, which must go out
                     self._note_lost(error, started)
                 raise error from None
             await self._wait(wait_s, error)
+
+    def _is_dead(self, started: float, waited_s: float) -> bool:
+        """Tell whether nobody is there, or nobody who gets round to us: all were asked in vain."""
+        return self._answered_at < started and waited_s >= self.timeouts.silent_s
 
     def _note_lost(self, error: ApiError, started: float) -> None:
         """Note that a call was given up, if no other one was answered since it began."""
@@ -273,15 +282,14 @@ class Transport:
         started = anyio.current_time()
         until = min(deadline, started + self.timeouts.find_attempt_s(call))
         reply = None
-        with self.waits.for_answer(), anyio.CancelScope(deadline=until):
+        with anyio.CancelScope(deadline=until), self.waits.for_answer():
             reply = await self._exchange.run(call)
         if reply is not None:
             self._answered_at = time.monotonic()
             if self._reach is not None:
                 self._reach.lost_at = None
         if reply is None:
-            reason = f"there was no complete answer within {until - started:.0f} s"
-            raise Failed(build_unreachable(reason, kind=FailureKind.SILENT, writes=call.writes))
+            raise Failed(build_silent(until - started, writes=call.writes))
         if not reply.is_success:
             raise Failed(self._classify(call, reply))
         if reply.status not in _CLEAR:

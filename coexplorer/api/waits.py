@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import anyio
 
 from coexplorer.models import Wait
+
+_FORGOTTEN_S: Final = 5.0
+"""What is asked for so long after a failure is something else."""
 
 
 class Waits:
@@ -20,17 +25,29 @@ class Waits:
     def __init__(self) -> None:
         self.on_end: Callable[[], None] | None = None
         self._answers: dict[object, float] = {}
+        self._since: float | None = None
+        self._idle_since = -math.inf
         self._pauses: dict[object, tuple[float, str, bool]] = {}
 
     @contextmanager
     def for_answer(self) -> Iterator[None]:
-        """Note that the platform was asked for something."""
+        """Note that the platform was asked for something; leaving by an exception, in vain.
+
+        What was asked for in vain and is asked for again has been waited for since the first time.
+        """
         key = object()
-        self._answers[key] = anyio.current_time()
+        now = anyio.current_time()
+        if self._since is None or (not self._is_busy and now - self._idle_since > _FORGOTTEN_S):
+            self._since = now
+        self._answers[key] = now
+        is_answered = False
         try:
             yield
+            is_answered = True
         finally:
             del self._answers[key]
+            if is_answered:
+                self._since = min(self._answers.values(), default=None)
             self._end()
 
     @contextmanager
@@ -54,12 +71,17 @@ class Waits:
         """Return the wait that people should hear of: the oldest question, or the longest pause."""
         now = anyio.current_time()
         if self._answers:
-            return Wait(now - min(self._answers.values()))
+            return Wait(now - (now if self._since is None else self._since))
         if self._pauses:
             until, reason, asked = max(self._pauses.values())
             return Wait(max(0.0, until - now), reason, asked=asked)
         return None
 
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._answers or self._pauses)
+
     def _end(self) -> None:
+        self._idle_since = anyio.current_time()
         if self.on_end is not None:
             self.on_end()
