@@ -80,11 +80,18 @@ def mount_command(
     """
     from coexplorer.config import expand_home
     from coexplorer.fs.mountpoints import find_real_path, is_mountpoint
-    from coexplorer.fs.mounts import check_fuse, ensure_answering, ensure_mountable, log_file
+    from coexplorer.fs.mounts import (
+        check_fuse,
+        ensure_answering,
+        ensure_mountable,
+        ensure_records,
+        log_file,
+    )
 
     check_fuse()
     settings = _with_token(invocation)
     place = expand_home(folder or settings.mount_folder).absolute()
+    ensure_records(settings.paths, place)
     # Of a mount that hangs even this question would never be answered.
     is_made = not is_mountpoint(find_real_path(place)) and not os.path.lexists(place)
     place = ensure_mountable(settings.paths, place)

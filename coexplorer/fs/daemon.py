@@ -11,7 +11,14 @@ from pathlib import Path
 import msgspec
 
 from coexplorer.config.paths import ensure_private_dir
-from coexplorer.errors import CatalogError, CoexplorerError, ConfigError, JournalError, Refused
+from coexplorer.errors import (
+    CatalogError,
+    CoexplorerError,
+    ConfigError,
+    JournalError,
+    Refused,
+    describe_os,
+)
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +84,9 @@ def _run_child(serve: Callable[[Callable[[], None]], None], log_path: Path, writ
         return 1
     except OSError as error:
         log.error("%s", error)  # noqa: TRY400 - likewise
-        tell(_Word(f"the mount can't be made: {error}", f"look at {log_path}", "CatalogError"))
+        known = describe_os(error)
+        told = f"the mount can't be made: {known.message}"
+        tell(_Word(told, f"{known.hint}, or look at {log_path}", "CatalogError"))
         return 1
     except BaseException as error:
         log.exception("the mount ended")

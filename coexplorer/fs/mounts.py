@@ -173,6 +173,23 @@ def _pair(
     ]
 
 
+def ensure_records(paths: Paths, folder: Path) -> None:
+    """Check, while there is a terminal, that a mount can write its record and its log.
+
+    Raises:
+        FileTrouble: It can't.
+    """
+    log = log_file(paths, folder)
+    try:
+        ensure_private_dir(log.parent)
+        os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    except OSError as error:
+        hint = "or set XDG_STATE_HOME to a folder that can be written"
+        raise FileTrouble.of(
+            f"the record of mounts in {log.parent}", "written", error, hint=hint
+        ) from error
+
+
 def write_record(paths: Paths, mount: Mount) -> None:
     """Write a mount down, for `list_mounts`.
 

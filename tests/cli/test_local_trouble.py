@@ -574,3 +574,34 @@ def test_a_log_that_does_not_fit_is_told_once(
     assert "Logging error" not in done.err
     assert "Traceback" not in done.err
     assert done.err.count("the log ") == 1
+
+
+@pytest.mark.parametrize("foreground", [True, False])
+@pytest.mark.parametrize("kind", ["no such folder", "a file in the way", "read-only"])
+def test_a_mount_without_a_place_for_its_record_says_so_in_one_sentence(
+    program: Program, tmp_path: Path, kind: str, *, foreground: bool
+) -> None:
+    (tmp_path / "file").write_text("")
+    state = {"no such folder": "/proc", "a file in the way": str(tmp_path / "file")}.get(kind)
+    before: tuple[str, ...] = ()
+    if state is None:
+        state = str(tmp_path / "state")
+        Path(state).mkdir()
+        read_only = 'mount --bind "$0" "$0"; mount -o remount,bind,ro "$0"; exec "$@"'
+        before = (*UNSHARE, "--mount", "sh", "-c", read_only, state)
+    command = ["mount", *(["--foreground"] if foreground else []), str(tmp_path / "assets")]
+    done = subprocess.run(
+        [*before, *program_command(*command)],
+        env={**os.environ, **program.env, "XDG_STATE_HOME": state},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 9, done
+    said, hint = done.stderr.splitlines()
+    assert said.startswith(f"coexplorer: the record of mounts in {state}")
+    assert "Errno" not in done.stderr
+    assert "XDG_STATE_HOME" in hint
+    assert not (tmp_path / "assets").exists()
