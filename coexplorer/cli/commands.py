@@ -19,7 +19,7 @@ from coexplorer.cli import exits
 from coexplorer.cli.everywhere import accept_everywhere, complete_profile
 from coexplorer.cli.quiet import be_quiet
 from coexplorer.cli.screen import terminal_width
-from coexplorer.cli.spelling import choose
+from coexplorer.cli.spelling import choose, know
 from coexplorer.cli.values import FilledPath, check_texts
 
 if TYPE_CHECKING:
@@ -236,6 +236,7 @@ def cli(
 
     invocation = Invocation(profile=profile, domain=domain, token_file=token_file, debug=debug)
     ctx.obj = invocation
+    know(COMMANDS)
     choose({"profile": profile, "domain": domain, "token_file": token_file})
     ctx.color = find_color(os.environ)
     be_quiet(quiet=quiet)

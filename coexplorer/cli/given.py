@@ -13,6 +13,9 @@ import click
 
 _LONG = re.compile(r"--[A-Za-z]")
 
+_TERM = re.compile(r'-("|[A-Za-z_][A-Za-z0-9_.-]*:)')
+"""A negated field or a negated quote; a field that there is not is told by the query's parser."""
+
 
 class MayStandAlone(click.Option):
     """An option whose value may be left out."""
@@ -79,3 +82,8 @@ def _check_value(
             f" the value, write {written}",
             ctx,
         )
+
+
+def is_negated(word: str) -> bool:
+    """Tell whether an argument that begins with a dash is a negated term of a query (pure)."""
+    return _TERM.match(word) is not None

@@ -17,6 +17,12 @@ NEVER_CHOSEN: Final = frozenset({"demo", "serve", "completion", "help"})
 """Commands that belong to no profile."""
 
 _chosen: dict[str, str] = {}
+_commands: set[str] = set()
+
+
+def know(commands: Iterable[str]) -> None:
+    """Note which words are commands, for `spell` to know them."""
+    _commands.update(commands)
 
 
 def choose(options: Mapping[str, object]) -> None:
@@ -31,10 +37,8 @@ def spell(text: str) -> str:
         return text
     import shlex
 
-    from coexplorer.cli.commands import COMMANDS
-
     given = (f"--{name.replace('_', '-')} {shlex.quote(it)}" for name, it in _chosen.items())
-    return add_options(text, " ".join(given), tuple(COMMANDS))
+    return add_options(text, " ".join(given), _commands)
 
 
 def add_options(text: str, options: str, commands: Iterable[str]) -> str:

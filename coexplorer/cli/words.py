@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from coexplorer.cli.given import is_negated
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-_TERM = re.compile(r'-("|[A-Za-z_][A-Za-z0-9_.-]*:)')
-"""A negated field or a negated quote; a field that there is not is told by the query's parser."""
 
 _FIELD = r'(?:-|not:)?(?:([A-Za-z_][A-Za-z0-9_]*):(?!//)|"[^"]+":)'
 _NEARLY = 0.8
@@ -38,9 +37,7 @@ class QueryCommand(click.Command):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Complete an option, or a negated term that begins like one."""
         found = super().shell_complete(ctx, incomplete)
-        return (
-            [*found, *_complete_term(self, ctx, incomplete)] if _TERM.match(incomplete) else found
-        )
+        return [*found, *_complete_term(self, ctx, incomplete)] if is_negated(incomplete) else found
 
 
 class QueryGroup(click.Group):
@@ -87,7 +84,7 @@ class QueryGroup(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Complete a command, an option, or a word of a query."""
         found = super().shell_complete(ctx, incomplete)
-        is_option = incomplete.startswith("-") and not _TERM.match(incomplete)
+        is_option = incomplete.startswith("-") and not is_negated(incomplete)
         return found if is_option else [*found, *_complete_term(self, ctx, incomplete)]
 
 
@@ -118,7 +115,7 @@ def divide(
     for arg in rest:
         if arg == "--":
             words += rest
-        elif not arg.startswith("-") or arg == "-" or _TERM.match(arg):
+        elif not arg.startswith("-") or arg == "-" or is_negated(arg):
             words.append(arg)
         else:
             options += _take_option(ctx, arg, rest, takes_value)
@@ -163,11 +160,6 @@ def is_term(word: str) -> bool:
 
     found = re.match(_FIELD, word, re.IGNORECASE)
     return found is not None and (found[1] is None or find_field(found[1]) is not None)
-
-
-def is_negated(word: str) -> bool:
-    """Tell whether an argument that begins with a dash is a negated term (pure)."""
-    return _TERM.match(word) is not None
 
 
 def join_words(words: Sequence[str], query: str | None) -> str | None:

@@ -131,7 +131,7 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 
 
 class EmptiedJournalError(Exception):
-    """The file holds nothing, which no journal of ours ever does."""
+    """The file holds nothing, which no journal ever does."""
 
 
 def _create(path: Path) -> None:

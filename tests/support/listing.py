@@ -77,6 +77,8 @@ class Lists:
     def __call__(self, asked: Asked) -> Iterable[bytes]:
         if asked.path.endswith("/search"):
             return [self._search(json.loads(asked.body))]
+        if "/data_assets/" not in asked.path:
+            return [reply(404)]
         asset_id = asked.path.split("/")[4]
         if asked.method != "GET":
             self.changed.append(asset_id)
