@@ -8,7 +8,7 @@ become visible escapes (``\x1b``, ``\u202e``, ``\n``), so that they mean nothing
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 ELLIPSIS = "…"
@@ -138,3 +138,34 @@ def guess_word(word: str, known: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(word.lower(), list(known), n=1)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+def diff_lines(old: Sequence[str], new: Sequence[str], around: int = 2) -> list[tuple[str, str]]:
+    """Return what differs between two texts, line by line, and a few lines around it.
+
+    Args:
+        old: The lines that were there.
+        new: The lines that are there.
+        around: How many equal lines are given before and after each difference.
+
+    Returns:
+        Pairs of a sign and a line: ``-`` for one that goes, ``+`` for one that comes, a blank for
+        one that stays. The sign ``…`` stands for lines that are left out.
+    """
+    from difflib import SequenceMatcher  # noqa: PLC0415 - few ask, and it is slow to import
+
+    pairs: list[tuple[str, str]] = []
+    end = 0
+    for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(around):
+        if group[0][1] > end:
+            pairs.append(("…", ""))
+        for kind, start, stop, first, last in group:
+            if kind == "equal":
+                pairs += [(" ", line) for line in old[start:stop]]
+            else:
+                pairs += [("-", line) for line in old[start:stop]]
+                pairs += [("+", line) for line in new[first:last]]
+        end = group[-1][2]
+    if pairs and end < len(old):
+        pairs.append(("…", ""))
+    return pairs

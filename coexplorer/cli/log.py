@@ -144,18 +144,18 @@ def _print_left() -> int:
 
 
 def _log_change(invocation: Invocation, change: int, style: Format) -> None:
-    """Print what became of each asset of a change, and your text where it is in conflict."""
+    """Print what became of each asset of a change, and your text where that tells more."""
 
     async def read(library: Library) -> tuple[BatchReport, list[Entry]]:
         report = await library.changes.report(change)
-        if not report.in_conflict:
+        if not any(result.state in ("conflict", "refused", "unsent") for result in report.results):
             return report, []
         return report, await library.log.entries_of(change, kept_first=True)
 
     report, entries = invocation.run(read, offline=True)
     _print_report(report, style)
     if style is Format.TABLE:
-        _print_conflicts(entries)
+        _print_texts(entries)
 
 
 def _print_kept(kept: Sequence[Entry], limit: int) -> None:
@@ -241,14 +241,20 @@ def _print_report(report: BatchReport, style: Format) -> None:
     print_table(columns, rows)
 
 
-def _print_conflicts(entries: Sequence[Entry]) -> None:
-    """Print the texts that somebody else's stand in the way of, and what can be done."""
+def _print_texts(entries: Sequence[Entry]) -> None:
+    """Print the texts that somebody else's stand in the way of, and what can be done.
+
+    And those that a mount could not save: their programs have ended.
+    """
     from coexplorer.cli.plans import describe_change, describe_field
+    from coexplorer.library.entries import KEPT, MOUNT
     from coexplorer.library.plans import describe_roles
 
     for entry in entries:
         is_text = entry.base is not None and entry.mine is not None
-        if entry.state != "conflict" or not (is_text or entry.roles):
+        in_conflict = entry.state == "conflict"
+        is_told = in_conflict or (entry.origin == MOUNT and entry.state in KEPT)
+        if not is_told or not (is_text or entry.roles):
             continue
         print_line("")
         print_line(f"yours, of {entry.asset_name} (entry {entry.id}):")
@@ -258,6 +264,9 @@ def _print_conflicts(entries: Sequence[Entry]) -> None:
         for diff in describe_roles(entry.roles_before, entry.roles):
             for line in describe_field(diff):
                 click.echo(line)
+        if not in_conflict:
+            print_line(entry.hint)
+            continue
         if entry.roles:
             print_line(
                 f"theirs: coexplorer share {entry.asset_id[:8]}; share it again to have yours"

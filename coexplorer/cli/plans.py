@@ -17,7 +17,7 @@ from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.schema import OUTCOME, PLAN, outcome_values, plan_values
 from coexplorer.errors import CoexplorerError, EditConflict
-from coexplorer.text import clean, clean_lines
+from coexplorer.text import clean, clean_lines, diff_lines
 
 if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
@@ -33,6 +33,8 @@ _LOOK_S = 3.0
 
 _SHOWN = 20
 """So many assets of a plan are shown before a question; ``--dry-run`` shows all."""
+_MOST_DIFFED = 2000
+"""Lines of a text that is compared line by line."""
 
 DONE = {
     "edit": "changed",
@@ -227,6 +229,13 @@ def _tell_others(report: BatchReport) -> None:
         warn(f"given up: {entry.action} {entry.asset_name} (entry {entry.id})")
     if len(report.given_up) > _SHOWN:
         warn(f"given up: {len(report.given_up) - _SHOWN:,} more")
+    for entry in report.set_aside[:_SHOWN]:
+        warn(
+            f"kept: a text of {entry.asset_name} that a mount could not save and nobody has read"
+            f" (entry {entry.id}): coexplorer log {entry.batch_id} shows it"
+        )
+    if len(report.set_aside) > _SHOWN:
+        warn(f"kept: {len(report.set_aside) - _SHOWN:,} more (coexplorer log --refused)")
 
 
 def name_with_id(result: EditResult) -> str:
@@ -439,6 +448,17 @@ def _describe_files(item: PlanItem) -> str:
     return "" if item.loss is None else describe_loss(item.loss)
 
 
+def _diff_texts(before: str, after: str) -> list[str]:
+    """Return what differs between two texts, with a few lines around it (pure)."""
+    old, new = (clean_lines(text) if text else [] for text in (before, after))
+    if len(old) > _MOST_DIFFED or len(new) > _MOST_DIFFED:  # it would take minutes
+        pairs = [*(("-", line) for line in old), *(("+", line) for line in new)]
+    else:
+        pairs = diff_lines(old, new)
+    colors = {"-": "red", "+": "green"}
+    return [click.style(f"    {sign} {line}".rstrip(), fg=colors.get(sign)) for sign, line in pairs]
+
+
 def describe_field(diff: FieldDiff) -> list[str]:
     """Return what changes in one field, or in a member's role."""
     label = f"  {clean(diff.title):<11} "
@@ -449,9 +469,7 @@ def describe_field(diff: FieldDiff) -> list[str]:
         marks += [click.style(f"-{clean(tag)}", fg="red") for tag in diff.removed]
         return [label + " ".join(marks)]
     if "\n" in diff.before or "\n" in diff.after:
-        removed = [click.style(f"    - {line}", fg="red") for line in clean_lines(diff.before)]
-        added = [click.style(f"    + {line}", fg="green") for line in clean_lines(diff.after)]
-        return [label.rstrip(), *removed, *added]
+        return [label.rstrip(), *_diff_texts(diff.before, diff.after)]
     before = click.style(clean(diff.before) or "(empty)", fg="red")
     after = click.style(clean(diff.after) or "(empty)", fg="green")
     return [f"{label}{before} → {after}"]

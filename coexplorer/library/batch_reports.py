@@ -82,7 +82,10 @@ class BatchReports:
             else result
             for result in found
         ]
-        return BatchReport(batch_id, batch.title, tuple(found), tuple(given_up))
+        set_aside = await self._context.run(journal.find_set_aside, batch_id)
+        return BatchReport(
+            batch_id, batch.title, tuple(found), tuple(given_up), set_aside=tuple(set_aside)
+        )
 
     async def _find_unarchived(self, groups: Iterable[Sequence[Entry]]) -> set[AssetId]:
         """Return what was archived, to be deleted, and is known not to be archived any more."""

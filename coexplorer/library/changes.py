@@ -14,9 +14,10 @@ from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.bulk import Bulk, Stopping, never
 from coexplorer.library.context import Context
 from coexplorer.library.create import Creator
-from coexplorer.library.edit import Editor, Heard
+from coexplorer.library.edit import Editor, Heard, build_save
 from coexplorer.library.entries import Entry, Purpose
 from coexplorer.library.history import History
+from coexplorer.library.kept_texts import is_same_file, may_give_up
 from coexplorer.library.log import Log
 from coexplorer.library.metadata import judge_metadata, known_schema
 from coexplorer.library.plans import Change, Plan, change_fields, show_by
@@ -37,6 +38,7 @@ class Changes:
 
     def __init__(self, context: Context, log: Log) -> None:
         self._context = context
+        self._log = log
         self._editor = Editor(context)
         self._creator = Creator(context)
         self._bulk = Bulk(context, self._editor)
@@ -50,6 +52,8 @@ class Changes:
         *,
         fit: Fit | None = None,
         heard: Heard | None = None,
+        file: str = "",
+        continues: Collection[int] = (),
     ) -> EditResult:
         """Change fields of an asset, merged with what others did since `base` was read.
 
@@ -65,6 +69,8 @@ class Changes:
             heard: Called once with the result, as soon as it is written down, and with the asset as
                 the platform has it now; the catalog is updated next, before this returns. For the
                 mount, where a program waits for each save. It must not raise.
+            file: The field that is saved as a whole, as a file: earlier tries to save it are over.
+            continues: Kept entries whose author was told that they failed, and goes on from them.
 
         Returns:
             The result, in state ``applied``, or ``unchanged`` when the platform had it already.
@@ -76,7 +82,9 @@ class Changes:
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no, or its reply was lost (``outcome_unknown``).
         """
-        return await self._editor.edit(asset_id, base, mine, fit=fit, heard=heard)
+        return await self._editor.edit(
+            asset_id, base, mine, fit=fit, heard=heard, file=file, continues=continues
+        )
 
     async def keep(
         self,
@@ -85,7 +93,7 @@ class Changes:
         mine: Fields,
         error: CoexplorerError,
         *,
-        waits: bool = False,
+        continues: Collection[int] = (),
     ) -> int:
         """Keep a text that `edit` refused among the unsent ones: its author has it nowhere else.
 
@@ -96,7 +104,7 @@ class Changes:
             base: The fields as the user has seen them.
             mine: The fields as the user wants them.
             error: Why it is not sent.
-            waits: It is about to be sent anyway; until then earlier texts stay, too.
+            continues: As in `edit`.
 
         Returns:
             The number of its entry.
@@ -104,7 +112,73 @@ class Changes:
         Raises:
             JournalError: It can't be written down.
         """
-        return await self._editor.keep(asset_id, base, mine, error, waits=waits)
+        return await self._editor.keep(asset_id, base, mine, error, continues=continues)
+
+    async def keep_waiting(self, asset_id: AssetId, base: Fields, mine: Fields) -> int:
+        """Write a text down that is going to be sent, in case this process ends before that.
+
+        It is planned until then, so nobody else sends it, and earlier texts stay. `let_go` ends it.
+
+        Returns:
+            The number of its entry.
+
+        Raises:
+            JournalError: It can't be written down.
+        """
+        return await self._editor.keep_waiting(asset_id, base, mine)
+
+    async def find_tries(
+        self,
+        asset_id: AssetId,
+        base: Fields,
+        mine: Fields,
+        file: str,
+        continues: Collection[int] = (),
+    ) -> tuple[list[Entry], list[Entry]]:
+        """Return kept tries to save the file that is saved next, by the rule that `edit` follows.
+
+        It takes what `edit` takes.
+
+        Returns:
+            All of them, and those that stay whatever becomes of that save. Oldest first.
+
+        Raises:
+            JournalError: The journal can't be read.
+        """
+        draft = build_save(asset_id, base, mine, file, continues)
+        kept = await self._log.kept(asset_id)
+        tries = [entry for entry in kept if is_same_file(draft, entry)]
+        return tries, [entry for entry in tries if not may_give_up(entry, draft)]
+
+    async def end_tries(
+        self,
+        asset_id: AssetId,
+        base: Fields,
+        mine: Fields,
+        file: str,
+        entry_ids: Sequence[int],
+        *,
+        aside: bool,
+        continues: Collection[int] = (),
+    ) -> None:
+        """Give up kept tries to save a file, now that the platform has its text.
+
+        Args:
+            asset_id: The asset.
+            base: The fields as the user has seen them.
+            mine: What the platform has.
+            file: As in `edit`.
+            entry_ids: The tries that were kept before.
+            aside: Set those aside that may not be given up; otherwise they wait as before.
+            continues: As in `edit`.
+
+        Raises:
+            JournalError: It can't be written down.
+        """
+        draft = build_save(asset_id, base, mine, file, continues)
+        await self._context.write_down(
+            self._context.journal.end_tries, draft, entry_ids, aside=aside
+        )
 
     async def archive(self, asset_id: AssetId, *, archived: bool = True) -> EditResult:
         """Archive or unarchive an asset.
@@ -327,34 +401,27 @@ class Changes:
         """
         return await self._history.amend(entry_id, base, mine, check=check)
 
-    async def set_aside(self, entry_id: int) -> None:
-        """Keep a text, whatever is saved after it: it waits for nothing but to be read.
-
-        Args:
-            entry_id: The entry that has it.
-
-        Raises:
-            Refused: The entry is not kept.
-        """
-        await self._history.set_aside(entry_id)
-
-    async def note_look(self, asset_id: AssetId) -> None:
-        """Note that somebody has read why changes of an asset failed: the next mount is silent.
+    async def note_look(self, entry_ids: Collection[int]) -> None:
+        """Note that somebody has read why changes failed: their texts may be replaced now.
 
         Raises:
             JournalError: It can't be written down.
         """
-        await self._context.write_down(self._context.journal.note_look, asset_id)
+        await self._context.write_down(self._context.journal.note_look, entry_ids)
 
-    async def let_go(self, entry_id: int) -> None:
-        """Let go of a text that `keep` wrote down only in case the mount would end.
+    async def let_go(self, entry_id: int, *, aside: bool = False) -> None:
+        """Let go of a text that was written down only in case this process would end.
 
         It leaves no trace if it is blank or another entry has it; else it is discarded.
 
+        Args:
+            entry_id: Its entry.
+            aside: Keep it to be read rather than discard it: its program was told that it failed.
+
         Raises:
             JournalError: It can't be written down.
         """
-        await self._context.write_down(self._context.journal.let_go, entry_id)
+        await self._context.write_down(self._context.journal.let_go, entry_id, aside=aside)
 
     async def discard(self, entry_id: int) -> Entry:
         """Discard a kept change; its text stays readable in the log.

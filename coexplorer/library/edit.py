@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -29,22 +29,26 @@ from coexplorer.errors import (
     Refused,
     Rejected,
 )
-from coexplorer.fields import Fields, changed_fields, same_value, tell_fields
+from coexplorer.fields import Fields, changed_fields, changed_rows, same_value, tell_fields
 from coexplorer.library.attempt import Attempt, arrived_before, build_result, nothing_to_send
 from coexplorer.library.confirm import Wanted
 from coexplorer.library.context import Context
 from coexplorer.library.entries import (
+    SET_ASIDE,
     STOPPED,
     STOPPED_SENDING,
+    WAITING,
     Action,
     Entry,
     EntryDraft,
     Purpose,
     State,
+    tell_how_to_combine,
     tell_how_to_go_on,
 )
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
 from coexplorer.library.judge import Judge, keep_unfit, keeps_text
+from coexplorer.library.kept_texts import may_give_up
 from coexplorer.library.locks import hold_asset
 from coexplorer.library.metadata import judge_metadata, refresh_schema, touches_metadata
 from coexplorer.library.reconcile import Reconciled, Reconciler
@@ -94,12 +98,15 @@ class Editor:
         *,
         fit: Fit | None = None,
         heard: Heard | None = None,
+        file: str = "",
+        continues: Collection[int] = (),
     ) -> EditResult:
         """See `Changes.edit`."""
         mine = tidy_fields(mine, base)
         changed = changed_fields(base, mine)
         await self.check(base, mine, changed)
         draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, fit=fit)
+        draft = msgspec.structs.replace(draft, file=file, continues=tuple(continues))
         return await self.do(draft, title=build_edit_title(changed, base), heard=heard)
 
     async def check(self, base: Fields, mine: Fields, changed: Sequence[str]) -> None:
@@ -117,14 +124,37 @@ class Editor:
         mine: Fields,
         error: CoexplorerError,
         *,
-        waits: bool = False,
+        continues: Collection[int] = (),
     ) -> int:
         """See `Changes.keep`."""
-        draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, waits=waits)
         state = failed_state(error, sent=False)
         if isinstance(error, Refused):
             state = State.REFUSED  # our own guard: nothing may send it unasked
-        draft = msgspec.structs.replace(draft, state=state, reason=error.message, hint=error.hint)
+        draft = EntryDraft(
+            asset_id,
+            base.name,
+            Action.EDIT,
+            base,
+            mine,
+            state=state,
+            reason=error.message,
+            hint=error.hint,
+            file=changed_rows(base, mine)[0],
+            continues=tuple(continues),
+        )
+        return await self._write_down_kept(draft)
+
+    async def keep_waiting(self, asset_id: AssetId, base: Fields, mine: Fields) -> int:
+        """See `Changes.keep_waiting`."""
+        draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, waits=True)
+        hint = "coexplorer retry sends it"
+        draft = msgspec.structs.replace(draft, reason=WAITING, hint=hint)
+        return await self._write_down_kept(draft)
+
+    async def _write_down_kept(self, draft: EntryDraft) -> int:
+        if draft.base is None or draft.mine is None:
+            raise AssertionError("a text can't be kept without what it was made from")
+        base, mine = draft.base, draft.mine
         title = build_edit_title(changed_fields(base, mine), base)
         begin = self._context.journal.begin
         _, numbers = await self._context.write_down(begin, [draft], title=title)
@@ -321,11 +351,16 @@ class Editor:
             await self._context.settle(entry.id, State.SKIPPED, error=error)
 
     async def _leave_to_later(self, entry: Entry) -> EditResult:
-        """Give up a change that waited, as all of it was asked for otherwise since."""
-        error = Refused("a later change to this asset replaced it")
-        await self._context.settle(entry.id, State.DISCARDED, error=error)
+        """Give up a change that waited, as all of it was asked for otherwise since.
+
+        It is kept if that may not be, and if it was set aside and is sent as it was named.
+        """
+        state, error = State.DISCARDED, Refused("a later change to this asset replaced it")
+        if entry.reason == SET_ASIDE or not may_give_up(entry, None):
+            state, error = State.REFUSED, Refused(SET_ASIDE, hint=tell_how_to_combine(entry.id))
+        await self._context.settle(entry.id, state, error=error)
         self._context.bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
-        return msgspec.structs.replace(build_result(entry, State.DISCARDED), error=error)
+        return msgspec.structs.replace(build_result(entry, state), error=error)
 
     async def name_of(self, asset_id: AssetId) -> str:
         """Return an asset's name for the log; its id when the catalog does not know it."""
@@ -455,3 +490,11 @@ class Editor:
 def build_edit_title(what: Sequence[str], base: Fields) -> str:
     """Return ``edit name and tags of X``."""
     return f"edit {tell_fields(what) or 'nothing'} of {base.name}"
+
+
+def build_save(
+    asset_id: AssetId, base: Fields, mine: Fields, file: str, continues: Collection[int]
+) -> EntryDraft:
+    """Return the draft of a file that a mount saves as a whole."""
+    draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, file=file)
+    return msgspec.structs.replace(draft, continues=tuple(continues))

@@ -85,15 +85,28 @@ FOUND = "its reply was lost, but the platform has it"
 """`Entry.reason` of what a later look at the platform showed to have arrived."""
 
 
+MOUNT = "mount"
+"""The front end whose saves are made by programs: nobody may hear that one has failed."""
+
+
 SET_ASIDE = "another text was saved after it, which does not have it"
 """`Entry.reason` of a text that a later save must not give up: nobody had looked at it."""
+
+
+LEFT_BEHIND = "its asset was deleted"
+"""`Entry.reason` of such a text whose asset was deleted from here."""
+
+
+def tell_how_to_combine(entry_id: int) -> str:
+    """Return `Entry.hint` of what was set aside."""
+    return f"combine it with what is there, then: coexplorer discard {entry_id}"
 
 
 MOST_REFUSED = 4
 """How many refused texts of a file are kept to be read, where a mount saves on; the newest."""
 
 
-WAITING = "an earlier save of this asset was still on its way"
+WAITING = "it is written down in case the mount ends before it is sent"
 """`Entry.reason` of a text that a mount has only in case it ends: it has no say in earlier ones."""
 
 
@@ -233,6 +246,8 @@ class EntryDraft(msgspec.Struct, frozen=True):
 
     Attributes:
         waits: It is only about to be sent, and gives up nothing that was kept before.
+        file: The field that it saves as a whole, as a file of a mount: earlier tries are over.
+        continues: Kept entries whose author was told that they failed, and goes on from them.
     """
 
     asset_id: AssetId
@@ -252,6 +267,8 @@ class EntryDraft(msgspec.Struct, frozen=True):
     shown: Fields | None = None
     waits: bool = False
     cause: Cause | None = None
+    file: str = ""
+    continues: tuple[int, ...] = ()
 
 
 class Batch(msgspec.Struct, frozen=True):

@@ -21,7 +21,6 @@ from coexplorer.library.edit import Editor, build_edit_title
 from coexplorer.library.entries import (
     DONE,
     KEPT,
-    SET_ASIDE,
     UNASKED,
     Action,
     Batch,
@@ -119,13 +118,6 @@ class History:
         if not await self._context.write_down(self._context.journal.discard, entry_id):
             raise _not_waiting(entry_id)
         return await self._context.run(self._context.journal.entry, entry_id) or entry
-
-    async def set_aside(self, entry_id: int) -> None:
-        """See `Changes.set_aside`."""
-        entry = await self._kept(entry_id)
-        if entry.state is not State.UNKNOWN:  # that one may have arrived
-            hint = f"combine it with what is there, then: coexplorer discard {entry_id}"
-            await self._context.settle(entry_id, State.REFUSED, error=Refused(SET_ASIDE, hint=hint))
 
     async def discard_batch(self, batch_id: int, only: Collection[int] | None = None) -> int:
         """See `Changes.discard_batch`."""

@@ -21,6 +21,7 @@ from coexplorer.library.entries import (
     DONE,
     KEPT,
     NOT_THERE,
+    SET_ASIDE,
     STOPPED,
     STOPPED_SENDING,
     Action,
@@ -41,7 +42,10 @@ from coexplorer.library.journal_rows import (
     select,
 )
 from coexplorer.library.journal_successors import (
+    end_tries,
+    give_up,
     give_up_with_asset,
+    set_aside,
     supersede,
     take_places,
     withdraw,
@@ -388,29 +392,44 @@ class Journal(JournalReader):
                 )
         return found > 0
 
-    def note_look(self, asset_id: AssetId) -> None:
-        """Note that somebody has read why changes of an asset failed that are kept.
+    def note_look(self, entry_ids: Iterable[int]) -> None:
+        """Note that somebody has read why changes failed, if they are kept.
+
+        Raises:
+            JournalError: It can't be written.
+        """
+        now = time.time()
+        with self._file.transaction() as connection:
+            connection.executemany(
+                "UPDATE entries SET looked_at = ? WHERE id = ? AND looked_at IS NULL"  # noqa: S608 - only marks
+                f" AND state IN ({KEPT_MARKS})",
+                [(now, entry_id, *KEPT) for entry_id in entry_ids],
+            )
+
+    def end_tries(self, draft: EntryDraft, entry_ids: Sequence[int], *, aside: bool) -> None:
+        """See `Changes.end_tries`.
 
         Raises:
             JournalError: It can't be written.
         """
         with self._file.transaction() as connection:
-            connection.execute(
-                "UPDATE entries SET looked_at = ? WHERE asset_id = ? AND looked_at IS NULL"  # noqa: S608 - only marks
-                f" AND state IN ({KEPT_MARKS})",
-                (time.time(), asset_id, *KEPT),
-            )
+            end_tries(connection, draft, entry_ids, aside=aside)
 
-    def let_go(self, entry_id: int) -> None:
+    def let_go(self, entry_id: int, *, aside: bool = False) -> None:
         """Let go of what a mount wrote down in case it would end: see `Changes.let_go`.
 
         Raises:
             JournalError: It can't be written.
         """
         with self._file.transaction() as connection:
-            is_forgotten = let_go(connection, entry_id)
-        if not is_forgotten:
-            self.discard(entry_id)
+            if let_go(connection, entry_id):
+                return
+            tail = f"WHERE entries.id = ? AND state IN (?, {NOT_THERE_MARKS})"
+            left = select(connection, tail, (entry_id, State.PLANNED, *NOT_THERE))
+            if aside:
+                set_aside(connection, left, SET_ASIDE, time.time())
+            else:
+                give_up(connection, left, "its file was written on", time.time())
 
     def discard(self, entry_id: int) -> bool:
         """Give an entry up; False if it was not kept, or may be on the platform."""
@@ -516,7 +535,8 @@ def _abandon(
             (State.INTENDED, State.UNKNOWN, "it was interrupted while it was being sent", ""),
         ):
             count += connection.execute(
-                "UPDATE entries SET state = ?1, reason = ?2, settled_at = ?3, hint = ?7"
+                "UPDATE entries SET state = ?1, reason = ?2, settled_at = ?3,"
+                " hint = CASE WHEN ?7 = '' THEN hint ELSE ?7 END"
                 " WHERE state = ?4 AND session = ?5 AND batch_id = coalesce(?6, batch_id)",
                 (final, reason, time.time(), state, session, batch_id, hint),
             ).rowcount

@@ -15,6 +15,7 @@ from coexplorer.library.entries import (
     KEPT,
     NOT_THERE,
     PENDING,
+    SET_ASIDE,
     WAITING,
     Action,
     Batch,
@@ -126,6 +127,15 @@ class JournalReader:
             (batch_id, State.DISCARDED, place_taken(batch_id)),
         )
 
+    def find_set_aside(self, batch_id: int) -> list[Entry]:
+        """Return the earlier texts that were kept aside when a batch was to take their place."""
+        return self._entries(
+            "WHERE asset_id IN (SELECT asset_id FROM entries WHERE batch_id = ?1)"
+            " AND state = ?2 AND reason = ?3"
+            " AND settled_at = (SELECT at FROM batches WHERE id = ?1) ORDER BY entries.id",
+            (batch_id, State.REFUSED, SET_ASIDE),
+        )
+
     def leave_to_later(
         self, entry: Entry, *, but: Collection[int] = (), session: str | None = None
     ) -> Entry | None:
@@ -143,14 +153,14 @@ class JournalReader:
             "WHERE ?1 IS ?1 AND asset_id = ? AND entries.id > ? AND batch_id > ?"
             " AND state NOT IN (?, ?) AND (state != ? OR needless)"
             # What only gave up another undo says nothing itself.
-            " AND (state != ? OR cause IS NOT ?) AND (state != ? OR reason != ?)"
+            " AND (state != ? OR cause IS NOT ?) AND (state NOT IN (?, ?) OR reason != ?)"
             " AND (?1 IS NULL OR session = ?1 OR (state IN (?, ?) AND action IN (?, ?)))",
             (
                 session,
                 *(entry.asset_id, entry.id, entry.batch_id),
                 *(*dead, State.SKIPPED),
                 *(State.UNCHANGED, Cause.GIVEN_UP),
-                *(State.UNSENT, WAITING),
+                *(State.UNSENT, State.PLANNED, WAITING),
                 *(*DONE, Action.ARCHIVE, Action.UNARCHIVE),
             ),
         )

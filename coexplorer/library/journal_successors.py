@@ -1,6 +1,7 @@
 """Which kept changes a new one replaces, in the journal: inside its transaction.
 
-`coexplorer.library.succession` says which has the last word; this gives the others up.
+`coexplorer.library.succession` says which has the last word, and `coexplorer.library.kept_texts`
+which of the others may be given up for it; this does so, and sets aside what may not.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from coexplorer.errors import UndoRefused
 from coexplorer.library.entries import (
     DONE,
     KEPT,
+    LEFT_BEHIND,
+    MOUNT,
     NOT_THERE,
     SET_ASIDE,
     Action,
     Entry,
     EntryDraft,
     State,
+    tell_how_to_combine,
 )
 from coexplorer.library.journal_rows import (
     KEPT_MARKS,
@@ -28,8 +32,12 @@ from coexplorer.library.journal_rows import (
     select,
     writes_of,
 )
-from coexplorer.library.journal_tries import MOUNT, fold_tries
+from coexplorer.library.journal_tries import fold_tries, is_blank
+from coexplorer.library.kept_texts import is_same_file, is_unseen, may_give_up
 from coexplorer.library.succession import go_on_from, takes_place_of
+
+TOO_LATE = "the platform has what was saved after it"
+"""`Entry.reason` of a try that was settled only after a later one had arrived."""
 
 
 def take_places(
@@ -39,7 +47,7 @@ def take_places(
     now: float,
     origin: str = "",
 ) -> list[EntryDraft]:
-    """Give up earlier unsent changes that drafts replace.
+    """Give up earlier unsent changes that drafts replace, or set them aside.
 
     Args:
         connection: The transaction.
@@ -64,7 +72,8 @@ def take_places(
         wanted = draft.state not in (State.REFUSED, *DONE) and (
             draft.state is not State.SKIPPED or draft.needless
         )
-        retries = origin == MOUNT and draft.state not in DONE and not draft.waits
+        retries = origin == MOUNT and draft.state not in DONE
+        retries = retries and (not draft.waits or is_blank(draft))
         if not (wanted or retries) or draft.asset_id not in waiting:
             done.append(draft)
             continue
@@ -75,26 +84,83 @@ def take_places(
         )
         if retries:
             earlier, too_many = fold_tries(connection, draft, earlier)
-            give_up(connection, too_many, batch, now)
+            give_up(connection, too_many, place_taken(batch), now)
         if not wanted:
             done.append(draft)
             continue
-        earlier = [each for each in earlier if each.reason != SET_ASIDE or each.looked_at]
-        replaced = [] if draft.waits else [e for e in earlier if takes_place_of(draft, e)]
-        give_up(connection, replaced, batch, now)
+        replaced = [] if draft.waits else [e for e in earlier if _has_last_word(draft, e)]
+        aside = give_way(connection, replaced, draft, place_taken(batch), now)
+        earlier = [each for each in earlier if each not in aside and each.reason != SET_ASIDE]
         writes = select(connection, WRITES, writes_of(draft.asset_id))
         done.append(go_on_from(draft, earlier, writes))
     return done
 
 
 def give_up(
-    connection: sqlite3.Connection, entries: Sequence[Entry], batch: int, now: float
+    connection: sqlite3.Connection, entries: Sequence[Entry], reason: str, now: float
 ) -> None:
-    """Give entries up, as a batch takes their place."""
+    """Give entries up."""
     connection.executemany(
         "UPDATE entries SET state = ?, settled_at = ?, reason = ?, hint = '' WHERE id = ?",
-        [(State.DISCARDED, now, place_taken(batch), entry.id) for entry in entries],
+        [(State.DISCARDED, now, reason, entry.id) for entry in entries],
     )
+
+
+def _has_last_word(draft: EntryDraft, earlier: Entry) -> bool:
+    return takes_place_of(draft, earlier) or is_same_file(draft, earlier)
+
+
+def give_way(
+    connection: sqlite3.Connection,
+    entries: Sequence[Entry],
+    later: EntryDraft,
+    reason: str,
+    now: float,
+) -> list[Entry]:
+    """Give entries up for a later change, where that may be; set the others aside.
+
+    Returns:
+        The others.
+    """
+    aside = [entry for entry in entries if not may_give_up(entry, later)]
+    give_up(connection, [entry for entry in entries if entry not in aside], reason, now)
+    set_aside(connection, [each for each in aside if each.reason != SET_ASIDE], SET_ASIDE, now)
+    return aside
+
+
+def set_aside(
+    connection: sqlite3.Connection, entries: Sequence[Entry], reason: str, now: float
+) -> None:
+    """Keep texts to be read: they are not sent unless they are named."""
+    connection.executemany(
+        "UPDATE entries SET state = ?, settled_at = ?, reason = ?, hint = ? WHERE id = ?",
+        [
+            (State.REFUSED, now, reason, tell_how_to_combine(entry.id), entry.id)
+            for entry in entries
+        ],
+    )
+
+
+def end_tries(
+    connection: sqlite3.Connection, draft: EntryDraft, entries: Sequence[int], *, aside: bool
+) -> None:
+    """Give up earlier tries to save a file, now that the platform has its text.
+
+    Args:
+        connection: The transaction.
+        draft: What the platform has.
+        entries: What was kept of them before.
+        aside: Set those aside that may not be given up; otherwise they wait as before.
+    """
+    marks = ", ".join("?" * len(entries))
+    kept = select(
+        connection,
+        f"WHERE entries.id IN ({marks}) AND state IN ({NOT_THERE_MARKS})",
+        (*entries, *NOT_THERE),
+    )
+    if not aside:
+        kept = [entry for entry in kept if may_give_up(entry, draft)]
+    give_way(connection, kept, draft, TOO_LATE, time.time())
 
 
 def _ensure_given_up(drafts: Sequence[EntryDraft], given_up: Collection[int]) -> None:
@@ -121,7 +187,10 @@ def give_up_with_asset(connection: sqlite3.Connection, entry_id: int) -> None:
             f"WHERE asset_id = ? AND entries.id != ? AND state IN ({KEPT_MARKS})",
             (deleted.asset_id, entry_id, *KEPT),
         )
-        give_up(connection, kept, deleted.batch_id, time.time())
+        unseen = [entry for entry in kept if is_unseen(entry) and entry.mine is not None]
+        gone = [entry for entry in kept if entry not in unseen]
+        give_up(connection, gone, place_taken(deleted.batch_id), time.time())
+        set_aside(connection, unseen, LEFT_BEHIND, time.time())
 
 
 def place_taken(batch_id: int) -> str:
@@ -185,5 +254,5 @@ def withdraw(
         (takes_back, *NOT_THERE),
     )
     kept = [entry for entry in kept if entry.id in meant]
-    give_up(connection, kept, batch, now)
+    give_up(connection, kept, place_taken(batch), now)
     _ensure_given_up(drafts, {entry.id for entry in kept})

@@ -10,9 +10,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from coexplorer.fields import FIELD_BY_NAME, Fields, changed_fields, same_value
+from coexplorer.fields import Fields, changed_fields, field_named, same_value
 from coexplorer.library.entries import (
     MOST_REFUSED,
+    MOUNT,
     NOT_THERE,
     Action,
     Entry,
@@ -21,9 +22,6 @@ from coexplorer.library.entries import (
 )
 from coexplorer.library.journal_rows import NOT_THERE_MARKS, select
 from coexplorer.library.succession import takes_place_of
-
-MOUNT = "mount"
-"""The front end whose saves are tried again by programs, not by people."""
 
 REPLACED_TRY = (
     "origin = 'mount' AND NOT EXISTS (SELECT 1 FROM entries WHERE batch_id = batches.id"
@@ -48,6 +46,8 @@ def fold_tries(
     tail = "WHERE asset_id = ? AND state = ? AND reason GLOB 'change * replaced it'"
     replaced = select(connection, tail, (draft.asset_id, State.DISCARDED))
     same = [each for each in (*earlier, *replaced) if _is_try(each) and _has_same_text(draft, each)]
+    if draft.waits:
+        same = [each for each in same if each.state is State.UNSENT]  # as a crash leaves it
     forget(connection, same)
     left = [entry for entry in earlier if entry not in same]
     refused = [
@@ -63,16 +63,18 @@ def let_go(connection: sqlite3.Connection, entry_id: int) -> bool:
 
     That is where it is blank, or another entry of its asset has it.
     """
-    tail = f"WHERE entries.id = ? AND state IN (?, {NOT_THERE_MARKS})"
-    for entry in select(connection, tail, (entry_id, State.DISCARDED, *NOT_THERE)):
+    tail = f"WHERE entries.id = ? AND state IN (?, ?, {NOT_THERE_MARKS})"
+    states = (State.PLANNED, State.DISCARDED, *NOT_THERE)
+    for entry in select(connection, tail, (entry_id, *states)):
         if not _is_try(entry) or entry.base is None or entry.mine is None:
             continue
         others = select(
             connection, "WHERE asset_id = ? AND entries.id != ?", (entry.asset_id, entry_id)
         )
         names = changed_fields(entry.base, entry.mine)
-        blank = all(not FIELD_BY_NAME[name].value_of(entry.mine) for name in names)
-        if blank or any(each.mine and _agree(names, entry.mine, each.mine) for each in others):
+        if is_blank(entry) or any(
+            each.mine and _agree(names, entry.mine, each.mine) for each in others
+        ):
             forget(connection, [entry])
             return True
     return False
@@ -91,6 +93,14 @@ def forget(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
             " AND NOT EXISTS (SELECT 1 FROM entries WHERE batch_id = ?1)",
             (entry.batch_id,),
         )
+
+
+def is_blank(save: Entry | EntryDraft) -> bool:
+    """Tell whether nothing is left of a file that is saved."""
+    if save.base is None or save.mine is None:
+        return False
+    names = changed_fields(save.base, save.mine)
+    return all(not field_named(name).value_of(save.mine) for name in names)
 
 
 def _is_try(entry: Entry) -> bool:

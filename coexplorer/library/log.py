@@ -115,9 +115,12 @@ class Log:
         journal = self._context.journal
         return await self._context.run(journal.entries_about, asset_id, limit=limit)
 
-    async def kept(self) -> list[Entry]:
-        """Return the entries whose text is kept: everything in `unsent`, and what was refused."""
-        return await self._context.run(self._context.journal.kept)
+    async def kept(self, asset_id: AssetId | None = None) -> list[Entry]:
+        """Return the entries whose text is kept: everything in `unsent`, and what was refused.
+
+        Of one asset, or of all.
+        """
+        return await self._context.run(self._context.journal.kept, asset_id)
 
     async def catch_up(self) -> None:
         """Settle what ended before that could be written down, here or in a process that died."""

@@ -240,6 +240,8 @@ class BatchReport(msgspec.Struct, frozen=True):
         batch_id: What undo, resume and retry take; 0 when there was nothing to do.
         results: One for each asset, skipped ones included (state ``skipped``).
         given_up: Earlier unsent changes that it replaced.
+        set_aside: Texts that a mount could not save, that nobody has looked at, and that this does
+            not have: they are kept.
         notes: What of the change it takes back was left as it is, a sentence each: what was not so
             when its plan was shown.
     """
@@ -248,6 +250,7 @@ class BatchReport(msgspec.Struct, frozen=True):
     title: str
     results: tuple[EditResult, ...]
     given_up: tuple[Entry, ...] = ()
+    set_aside: tuple[Entry, ...] = ()
     notes: tuple[str, ...] = ()
 
     def of(self, *states: State) -> tuple[EditResult, ...]:

@@ -120,17 +120,19 @@ def test_what_is_refused_at_the_write_is_kept_in_the_journal(
     assert mounted.server.store.get(IDS["utf8"]).description == "old text"
 
 
-def test_what_a_good_save_follows_need_not_be_kept(mounted: Mounted) -> None:
+def test_what_a_good_save_follows_is_kept_until_somebody_looks(mounted: Mounted) -> None:
     path = mounted.asset("better") / "mount"
     assert mounted.run(f"printf 'a\\nb\\n' > '{path}'").returncode != 0
     unsent = mounted.folder / ".coexplorer" / "unsent"
     assert any("-better." in file.name for file in unsent.iterdir())
 
     assert save(path, "good\n") == 0
+    assert "a\nb" in (path.parent / "error").read_text()
+    assert save(path, "better\n") == 0
 
     wait_until(lambda: not any("-better." in f.name for f in unsent.iterdir()), "nothing kept")
     assert not (path.parent / "error").exists()
-    assert mounted.writes(IDS["better"]) == ["PUT"]
+    assert mounted.writes(IDS["better"]) == ["PUT", "PUT"]
 
 
 def test_the_editor_that_puts_the_old_text_back_gives_nothing_up(mounted: Mounted) -> None:

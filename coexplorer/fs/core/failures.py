@@ -26,12 +26,6 @@ def name_unsent(number: int, title: str, part: Part) -> str:
     return f"{number}-{escape_name(title)[:_LONGEST_TITLE]}.{NAMES_OF_PARTS[part].decode()}"
 
 
-def has_words(content: bytes, base: bytes, mine: bytes) -> bool:
-    """Tell whether a text has what made `mine` of `base`: all lines added, and none taken away."""
-    lines, had, has = (set(text.split(b"\n")) for text in (content, base, mine))
-    return has - had <= lines and not (had - has) & lines
-
-
 class Failures:
     """Reports by asset and by subject: what a later success clears, e.g. ``saving tags``."""
 

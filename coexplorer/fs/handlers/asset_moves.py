@@ -12,10 +12,11 @@ import pyfuse3
 from coexplorer import names
 from coexplorer.assets import asset_from_json
 from coexplorer.fields import Fields
+from coexplorer.fs.core.file_format import build_text
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.guards import WriteGuard, build_taker, name_text, refuse
-from coexplorer.fs.kernel.inodes import Place
+from coexplorer.fs.kernel.inodes import FIELD_PARTS, Place
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult
@@ -95,9 +96,17 @@ class AssetMoves:
             mine = msgspec.structs.replace(fields, name=name)
             return await self._library.changes.edit(node.id, fields, mine)
 
-        await self._change(
-            node, "renaming the asset", send, build_taker(self._volume, node, old, new)
-        )
+        take = build_taker(self._volume, node, old, new)
+
+        def take_over(result: EditResult) -> None:
+            take(result)
+            if result.before is not None and result.after is not None:
+                # Who writes the file `name` next has seen the folder's new name.
+                part = FIELD_PARTS["name"]
+                was, now = (build_text(each, part) for each in (result.before, result.after))
+                self._volume.shown.rebase((node.slot, part), was, now)
+
+        await self._change(node, "renaming the asset", send, take_over)
         # The catalog's own word of the rename may have come first, and left an alias.
         self._tree.drop_alias(old[1])
         self._volume.tell_stale((old, new))

@@ -126,7 +126,7 @@ class Renaming:
         # An editor that could not save must be able to put its backup back: nothing is sent then.
         unsent = _find_unsent(scratch, part)
         if unsent is None and scratch.content != self._text_of(node, part):
-            await self._guard.check_writable(node)
+            await self._check_writable(node, scratch, part, tgid)
         file = self.volume.files.ensure(node, part)
         self._load(node, file)
         former = file.buffer
@@ -158,6 +158,18 @@ class Renaming:
         if trial.writers:
             self._load(node, trial)
         self.volume.files.tidy(trial)
+
+    async def _check_writable(self, node: Node, scratch: Scratch, part: Part, tgid: int) -> None:
+        """Refuse to save a scratch file where that is known to fail, and keep its text.
+
+        The program that renames it removes it when it can't, and ends.
+        """
+        try:
+            await self._guard.check_writable(node)
+        except pyfuse3.FUSEError as error:
+            if error.errno != errno.EROFS:
+                await self.saver.keep_refused(node, part, bytes(scratch.content), tgid)
+            raise
 
     def _text_of(self, node: Node, part: Part) -> bytes:
         """Return what the platform has, as far as it is known here."""

@@ -153,7 +153,7 @@ class Connectivity:
         """
         number = await self._find_trouble(node.slot, queues=queues)
         if number:
-            self._report_refusal(f"{node.title}: refused: {self.health.explain(node.slot)}")
+            self._report_refusal(f"{node.title}: refused: {self.health.explain(node.slot).message}")
         return number
 
     def _report_refusal(self, text: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import trio
 
 from coexplorer.errors import (
     ApiError,
     CoexplorerError,
+    Conflict,
     EditConflict,
     InvalidField,
     JournalError,
@@ -18,26 +19,28 @@ from coexplorer.errors import (
     NotFound,
     NotSignedIn,
     Refused,
-    Unreachable,
 )
 from coexplorer.fields import Fields, changed_rows
 from coexplorer.fs.core.buffers import Buffer, MetadataFile, SaveFailure
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
-from coexplorer.fs.core.failures import has_words, name_save
+from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FIELDS_OF_PARTS, build_text, read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_of
 from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.connectivity import Connectivity
-from coexplorer.fs.sync.failure_texts import build_report, list_unresolved, tell_aside
+from coexplorer.fs.sync.failure_texts import (
+    build_report,
+    list_unresolved,
+    tell_aside,
+    tell_versions,
+)
+from coexplorer.fs.sync.saves import Save, Tries
 from coexplorer.library import Library
-from coexplorer.library.entries import MOST_REFUSED, SET_ASIDE, WAITING, Entry, State
+from coexplorer.library.entries import MOST_REFUSED, SET_ASIDE, Entry, State
 
 log = logging.getLogger(__name__)
-
-WAITS = Unreachable(WAITING, hint="coexplorer retry sends it")
-"""Why a save that waits for its turn was not sent, if its mount ends first."""
 
 
 class FailedWrites:
@@ -56,13 +59,21 @@ class FailedWrites:
         self._reach = reach
         self._nursery = nursery
         self._failed_by: dict[tuple[int, str], int] = {}
+        self._told: dict[tuple[int, str], dict[int, int]] = {}
+        self._looks: dict[int, trio.Event] = {}
         self._states: dict[int, State] = {}
-        self._unlooked: set[tuple[int, str]] = set()
+        self._told_aside: set[int] = set()
 
     # --- Failures
 
     def note_failure(
-        self, node: Node, what: str, error: CoexplorerError, tgid: int | None = None
+        self,
+        node: Node,
+        what: str,
+        error: CoexplorerError,
+        tgid: int | None = None,
+        *,
+        tries: Tries | None = None,
     ) -> SaveFailure:
         """Note why something was not done, and what that says of the asset and the platform.
 
@@ -71,10 +82,16 @@ class FailedWrites:
             what: What was tried, for people; a later success of it takes the report away.
             error: Why it failed.
             tgid: The process that tried, if what it saves next is to be told from what it restores.
+            tries: What was saved, and what it was made from, if it was a file.
         """
         if tgid is not None:
             self._failed_by[node.slot, what] = tgid
-        failure = SaveFailure(errno_of(error), build_report(what, error))
+        report = build_report(what, error)
+        if tries is not None and isinstance(error, Conflict):
+            self._volume.learn(node, time.monotonic())
+            theirs = self.fields_of(node)
+            report += tell_versions((tries.file,), tries.before, tries.mine, theirs)
+        failure = SaveFailure(errno_of(error), report)
         self._reach.health.note(error, node.slot)
         if isinstance(error, NotSignedIn):
             self._reach.check_sign_in()
@@ -82,7 +99,7 @@ class FailedWrites:
             self._volume.failures.note(node, what, failure.report)
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))
-        self._unlooked.add((node.slot, what))
+        self._note_told(node, what, error.entry, tgid or 0)
         self._volume.report(f"{node.title}: {what} failed: {error.message}")
         if isinstance(error, EditConflict):
             self._volume.apply_fields(node, error.theirs, time.monotonic(), alias=True)
@@ -105,21 +122,36 @@ class FailedWrites:
             part: What is opened: ``error``, which has the texts as they were, or ``asset.json``.
         """
         if part == Part.ERROR:
-            if any(slot == node.slot for slot, _ in self.journaled):
-                self._nursery.start_soon(self._keep_look, node)
-            self._unlooked = {each for each in self._unlooked if each[0] != node.slot}
+            told = [
+                number for key, by in self._told.items() if key[0] == node.slot for number in by
+            ]
+            if told:
+                earlier, self._looks[node.slot] = self._looks.get(node.slot), trio.Event()
+                self._nursery.start_soon(self._keep_look, node, told, earlier)
         for conflicting in self._volume.conflicts.list_parts(node.slot):
             if part == Part.ERROR:
                 self._end_conflict(node, conflicting, as_reported=True)
             else:
                 self._volume.conflicts.note_read(node.slot, conflicting)
 
-    async def _keep_look(self, node: Node) -> None:
-        """Have the next mount know that somebody has looked."""
+    async def _keep_look(self, node: Node, told: Sequence[int], earlier: trio.Event | None) -> None:
+        """Have everybody know that somebody has looked: the next save waits for that."""
+        noted = self._looks[node.slot]
         try:
-            await self._library.changes.note_look(node.id)
+            if earlier is not None:
+                await earlier.wait()
+            await self._library.changes.note_look(told)
         except CoexplorerError as error:
             log.warning("the next mount may report a failure again: %s", error)
+        finally:
+            noted.set()
+            if self._looks.get(node.slot) is noted:
+                del self._looks[node.slot]
+
+    def _note_told(self, node: Node, what: str, entry_id: int | None, tgid: int = 0) -> None:
+        """Note which entry ``error`` tells of, and whose save that was."""
+        if entry_id is not None:
+            self._told.setdefault((node.slot, what), {})[entry_id] = tgid
 
     def _end_conflict(self, node: Node, part: Part, *, as_reported: bool = False) -> None:
         """Merge with the platform's text whatever is saved from now on.
@@ -182,11 +214,8 @@ class FailedWrites:
         if not self._volume.failures.clear(node, key[1]):
             return False
         self._failed_by.pop(key, None)
+        self._told.pop(key, None)
         return True
-
-    def is_by(self, node: Node, what: str, tgid: int) -> bool:
-        """Tell whether a process failed to save the same before."""
-        return self._failed_by.get((node.slot, what)) == tgid
 
     # --- Texts
 
@@ -196,38 +225,54 @@ class FailedWrites:
         return Fields(name=node.title) if excerpt is None else excerpt.fields
 
     async def keep(
-        self, node: Node, part: Part, before: Fields, mine: Fields, error: CoexplorerError
+        self,
+        node: Node,
+        part: Part,
+        before: Fields,
+        mine: Fields,
+        error: CoexplorerError,
+        *,
+        continues: Sequence[int] = (),
     ) -> int | None:
-        """Write down what is not sent (yet): a shell doesn't even say that it failed.
-
-        What only `WAITS` takes nobody's place: it may come to nothing.
+        """Write down what is not sent: a shell doesn't even say that it failed.
 
         Returns:
-            Its number in the journal; None where there is none.
+            Its number in the journal, which `error` has from now on; None where there is none.
         """
         if mine.same_as(before):
             return None
         try:
             number = await self._library.changes.keep(
-                node.id, before, mine, error, waits=error is WAITS
+                node.id, before, mine, error, continues=continues
             )
         except JournalError as problem:
             log.warning("a text is only in the mount: %s", problem)
             return None
         self.journaled.add((node.slot, name_save(part)))
+        error.entry = number
         return number
 
-    def is_unlooked(self, node: Node, part: Part) -> bool:
-        """Tell whether a save of a file failed, and nobody has opened ``error`` since."""
-        key = node.slot, name_save(part)
-        return key in self._unlooked and key in self.journaled
+    async def keep_waiting(self, node: Node, before: Fields, mine: Fields) -> int | None:
+        """Write down what is sent next, in case the mount ends first; return its number."""
+        if mine.same_as(before):
+            return None
+        try:
+            return await self._library.changes.keep_waiting(node.id, before, mine)
+        except JournalError as problem:
+            log.warning("a text is only in the mount: %s", problem)
+            return None
 
-    async def discard(self, number: int | None) -> None:
-        """Let go of what `keep` wrote down: its text is in another entry now, or sent."""
+    async def let_go(self, number: int | None, *, aside: bool = False) -> None:
+        """Let go of what `keep_waiting` wrote down: its text is in another entry now, or sent.
+
+        Args:
+            number: Its entry.
+            aside: If it is nowhere else, keep it: its program was told that it failed.
+        """
         if number is None:
             return
         try:
-            await self._library.changes.let_go(number)
+            await self._library.changes.let_go(number, aside=aside)
         except CoexplorerError as error:
             log.warning("an old unsent text stays in the journal: %s", error)
 
@@ -241,7 +286,21 @@ class FailedWrites:
         before = read_anyhow(base, file.part, self.fields_of(node))
         mine = read_anyhow(rejected, file.part, before)
         reason = buffer.refusal.report.partition("\n")[0]
-        await self.keep(node, file.part, before, mine, Refused(reason))
+        tries = await self.find_tries(node, file.part, base, rejected)
+        number = await self.keep(node, file.part, before, mine, Refused(reason))
+        self._note_told(node, name_save(file.part), number)
+        self.report_aside(node, file.part, tries.staying, buffer.refusal.report)
+
+    async def keep_refused(self, save: Save, base: bytes, error: CoexplorerError) -> None:
+        """Keep a text that is refused without asking the platform, and say so in ``error``."""
+        node, part = save.node, save.file.part
+        tries = await self.find_tries(node, part, base, save.content, save.tgid)
+        await self.keep(node, part, tries.before, tries.mine, error, continues=tries.continues)
+        report = build_report(save.what, error)
+        self._volume.failures.note(node, save.what, report)
+        self._note_told(node, save.what, error.entry, save.tgid)
+        self.report_aside(node, part, tries.staying, report)
+        self._volume.tell_stale()
 
     async def recall(self) -> None:
         """Tell of what an earlier mount could not send, as that mount did.
@@ -265,7 +324,7 @@ class FailedWrites:
         report = ""
         for entry in last:
             report = self._recall(entry, node, part)
-        self.report_aside(node, part, aside[-MOST_REFUSED:], report)
+        self.report_aside(node, part, aside, report)
 
     def _recall(self, entry: Entry, node: Node, part: Part) -> str:
         """Report what the journal has of a save that failed, and return the report."""
@@ -284,63 +343,56 @@ class FailedWrites:
         failure = SaveFailure(errno_of(error), build_report(what, error))
         self._volume.failures.note(node, what, failure.report)
         self.journaled.add((node.slot, what))
-        self._unlooked.add((node.slot, what))
+        self._note_told(node, what, entry.id)
         if entry.state is State.CONFLICT:
             refused = digest_of(build_text(mine, part))
             conflict = SaveConflict(build_text(base, part), None, refused, failure)
             self._volume.conflicts.note(node.slot, part, conflict)
         return failure.report
 
-    async def drop_superseded(self, node: Node, part: Part, but: Collection[int] = ()) -> None:
-        """Discard the unsent entries of a field that is saved now: nobody needs them any more."""
-        try:
-            for entry in await self._kept_of(node, part):
-                if entry.id not in but:
-                    await self._library.changes.discard(entry.id)
-        except CoexplorerError as error:
-            log.warning("an old unsent text stays in the journal: %s", error)
-
-    async def _kept_of(self, node: Node, part: Part) -> list[Entry]:
-        field = FIELDS_OF_PARTS[part]
-        return [
-            entry
-            for entry in await self._library.log.kept()
-            if entry.asset_id == node.id and entry.origin == "mount"
-            if entry.base and entry.mine and changed_rows(entry.base, entry.mine) == (field,)
-        ]
-
-    async def set_aside(
-        self, node: Node, part: Part, content: bytes, *, is_its_own: bool
-    ) -> list[Entry]:
-        """Keep earlier texts of a file that are not in what is saved next.
+    async def find_tries(
+        self, node: Node, part: Part, base: bytes, content: bytes, tgid: int = 0
+    ) -> Tries:
+        """Find the earlier texts of a file that are kept when it is saved.
 
         Args:
             node: The asset.
             part: The file.
+            base: What it is made from.
             content: What is saved.
-            is_its_own: An editor saves, which knows what it has saved before.
-
-        Returns:
-            Those that are kept so: nobody has opened ``error`` since they failed.
+            tgid: The process. If it has read the file, as an editor does, it goes on from what it
+                was told that it could not save.
         """
-        if not self.is_unlooked(node, part):
-            return []
-        aside = []
-        is_blank = not content.strip()
+        if node.slot in self._looks:
+            await self._looks[node.slot].wait()
+        before = read_anyhow(base, part, self.fields_of(node))
+        mine = read_anyhow(content, part, before)
+        told = self._told.get((node.slot, name_save(part)), {})
+        tries = Tries(before, mine, FIELDS_OF_PARTS[part])
+        if tgid > 0 and self._volume.shown.find(tgid, (node.slot, part)) is not None:
+            tries.continues = [number for number, by in told.items() if by == tgid]
         try:
-            for entry in await self._kept_of(node, part):
-                if entry.base is None or entry.mine is None or entry.state is State.UNKNOWN:
-                    continue
-                base, mine = build_text(entry.base, part), build_text(entry.mine, part)
-                if entry.reason == WAITS.message or mine == content or not mine.strip():
-                    continue  # what is saved now has it
-                has = is_its_own or (has_words(content, base, mine) and not is_blank)
-                if entry.reason == SET_ASIDE or not has:
-                    await self._library.changes.set_aside(entry.id)
-                    aside.append(entry)
+            tries.kept, tries.staying = await self._library.changes.find_tries(
+                node.id, before, mine, tries.file, tries.continues
+            )
         except CoexplorerError as error:
-            log.warning("an earlier text may be given up: %s", error)
-        return aside[-MOST_REFUSED:]
+            log.warning("the journal can't be read: %s", error)
+        return tries
+
+    async def end_tries(self, node: Node, tries: Tries, *, was_sent: bool) -> None:
+        """Give up earlier texts of a file that is saved now, where that may be."""
+        try:
+            await self._library.changes.end_tries(
+                node.id,
+                tries.before,
+                tries.mine,
+                tries.file,
+                [entry.id for entry in tries.kept],
+                aside=was_sent,
+                continues=tries.continues,
+            )
+        except CoexplorerError as error:
+            log.warning("an old unsent text stays in the journal: %s", error)
 
     def report_aside(
         self, node: Node, part: Part, aside: Sequence[Entry], report: str = ""
@@ -353,6 +405,7 @@ class FailedWrites:
             aside: What has them.
             report: What else there is to say.
         """
+        aside = aside[-MOST_REFUSED:]
         if not aside:
             return
         what = name_save(part)
@@ -360,7 +413,11 @@ class FailedWrites:
         texts += [tell_aside(what, entry, part) for entry in aside]
         self._volume.failures.note(node, what, "\n".join(texts))
         self.journaled.add((node.slot, what))
-        self._unlooked.add((node.slot, what))
+        self._told_aside |= {entry.id for entry in aside}
+        for entry in aside:
+            self._note_told(
+                node, what, entry.id, self._told.get((node.slot, what), {}).get(entry.id, 0)
+            )
 
     async def notice_discards(self) -> None:
         """Let an unsent text go that the user gave up, or sent again, in another front end."""
@@ -375,6 +432,7 @@ class FailedWrites:
             return
         waiting = {entry.asset_id for entry in kept}
         self._notice_conflicts(kept)
+        self._notice_asides(kept)
         for node, what in failed:
             if (node.slot, what) in self.journaled and node.id not in waiting:
                 self._give_up(node, what)
@@ -389,6 +447,18 @@ class FailedWrites:
                 for part, field in FIELDS_OF_PARTS.items():
                     if changed_rows(base, mine) == (field,):
                         self._recall(entry, node, part)
+
+    def _notice_asides(self, kept: list[Entry]) -> None:
+        """Say of a text that another one was saved after it elsewhere, which does not have it."""
+        aside = {entry.id for entry in kept if entry.reason == SET_ASIDE}
+        self._told_aside &= aside
+        for (slot, what), told in list(self._told.items()):
+            node = self._volume.tree.find_slot(slot)
+            if node is None or not (aside & told.keys()) - self._told_aside:
+                continue
+            for part in EDITABLE_PARTS:
+                if name_save(part) == what:
+                    self._recall_file(node, part, [each for each in kept if each.id in told])
 
     def _give_up(self, node: Node, what: str) -> None:
         """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""

@@ -29,12 +29,20 @@ def build_report(what: str, error: CoexplorerError) -> str:
     hint = _tell_choice(error) if isinstance(error, EditConflict) else error.hint
     if hint:
         lines.append(f"what to do: {hint}")
+    report = "\n".join(lines) + "\n"
     if isinstance(error, EditConflict):
-        for field in error.fields:
-            lines.append("")
-            lines.extend(_version("you had been shown", field, error.base))
-            lines.extend(_version("you wrote", field, error.mine))
-            lines.extend(_version("the platform has", field, error.theirs))
+        report += tell_versions(error.fields, error.base, error.mine, error.theirs)
+    return report
+
+
+def tell_versions(fields: Iterable[str], base: Fields, mine: Fields, theirs: Fields) -> str:
+    """Return the three versions of each field that two have changed."""
+    lines = []
+    for field in fields:
+        lines.append("")
+        lines.extend(_version("you had been shown", field, base))
+        lines.extend(_version("you wrote", field, mine))
+        lines.extend(_version("the platform has", field, theirs))
     return "\n".join(lines) + "\n"
 
 

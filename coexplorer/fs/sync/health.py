@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import time
 
-from coexplorer.errors import CoexplorerError, Forbidden, NotSignedIn, Unreachable
+from coexplorer.errors import ApiError, CoexplorerError, Forbidden, NotSignedIn, Unreachable
 from coexplorer.fs.kernel.errnos import errno_of
 
 _FORBIDDEN_S = 60.0
 _LATELY_S = 2.0
+_TRY_AGAIN = "try again when the platform answers; coexplorer retry sends what is kept"
 
 
 class Health:
@@ -28,17 +29,17 @@ class Health:
         self.answered_at = 0.0
         self.is_out_of_reach = False
         self.trouble = 0
-        self._reason = ""
+        self._error: ApiError = Unreachable("the platform does not answer")
         self._silent_until = 0.0
-        self._forbidden: dict[int, tuple[float, str]] = {}
+        self._forbidden: dict[int, tuple[float, ApiError]] = {}
 
     def note(self, error: CoexplorerError, slot: int | None = None) -> None:
         """Remember a failure, if it will meet the next write too."""
         self.is_out_of_reach = self.is_out_of_reach or isinstance(error, Unreachable)
         if isinstance(error, Unreachable | NotSignedIn):
-            self.trouble, self._reason = errno_of(error), error.message
+            self.trouble, self._error = errno_of(error), error
         elif isinstance(error, Forbidden) and slot is not None:
-            self._forbidden[slot] = (time.monotonic() + _FORBIDDEN_S, error.message)
+            self._forbidden[slot] = (time.monotonic() + _FORBIDDEN_S, error)
 
     def note_success(self) -> None:
         """Forget what was known against the platform: it answered."""
@@ -50,7 +51,8 @@ class Health:
     def note_silence(self) -> None:
         """Remember that the platform did not answer in time."""
         if not self.trouble:
-            self.trouble, self._reason = errno.ETIMEDOUT, "the platform does not answer"
+            self.trouble = errno.ETIMEDOUT
+            self._error = Unreachable("the platform does not answer", hint=_TRY_AGAIN)
         self._silent_until = time.monotonic() + _LATELY_S
 
     def forget_permissions(self) -> None:
@@ -68,8 +70,11 @@ class Health:
 
     def may_not_write(self, slot: int) -> bool:
         """Whether the platform lately said that an asset may not be edited."""
-        return time.monotonic() < self._forbidden.get(slot, (0.0, ""))[0]
+        return slot in self._forbidden and time.monotonic() < self._forbidden[slot][0]
 
-    def explain(self, slot: int) -> str:
-        """Return why an asset may not be written, in the words of what was met last."""
-        return self._forbidden[slot][1] if self.may_not_write(slot) else self._reason
+    def explain(self, slot: int) -> ApiError:
+        """Return why an asset may not be written: what was met last, of a write of its own."""
+        met = self._forbidden[slot][1] if self.may_not_write(slot) else self._error
+        error = type(met)(met.message, hint=met.hint, status=met.status)
+        error.by_page = met.by_page
+        return error

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from coexplorer.errors import EditConflict
 from coexplorer.fields import Fields
-from coexplorer.fs.core.buffers import Buffer, MetadataFile, SaveFailure
+from coexplorer.fs.core.buffers import MetadataFile, SaveFailure
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
-from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.file_format import build_text
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.procfs import read_command
 from coexplorer.fs.sync.attempts import SaveAttempt
 from coexplorer.fs.sync.failed_writes import FailedWrites
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    """A file as it is sent: its content, and the version of its buffer that has it."""
-
-    node: Node
-    file: MetadataFile
-    buffer: Buffer
-    tgid: int
-    content: bytes
-    version: int
-
-    @property
-    def what(self) -> str:
-        """What is tried, for people."""
-        return name_save(self.file.part)
-
-    def extends(self, text: bytes) -> bool:
-        """Tell whether it was only appended to a text."""
-        return self.content.startswith(text)
+from coexplorer.fs.sync.saves import Save
 
 
 class SaveBases:
@@ -101,11 +79,6 @@ class SaveBases:
         if shown is None and not (opened and save.extends(opened)):
             base = self._volume.shown.find_last(key, save.content, opened) or opened
         return theirs if self._volume.late.is_own(key, base, theirs) else base
-
-    def goes_on_from_shown(self, save: Save, opened: bytes) -> bool:
-        """Tell whether a text was made from the one that the file shows, not written blindly."""
-        shown = self._volume.shown.find(save.tgid, (save.node.slot, save.file.part))
-        return shown is not None or bool(opened and save.extends(opened))
 
     def is_refused_again(self, save: Save, base: bytes, attempt: SaveAttempt) -> bool:
         """Fail a save that was refused already, and is known to be so again, without asking."""

@@ -14,7 +14,7 @@ from coexplorer.fs.core.file_format import read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.sync.attempts import Attempts
-from coexplorer.fs.sync.failed_writes import WAITS, FailedWrites
+from coexplorer.fs.sync.failed_writes import FailedWrites
 
 _QUEUED_S = 1.0
 """How long a save waits behind another one of its asset before it is written down."""
@@ -137,13 +137,17 @@ class SaveQueue:
                 before = read_anyhow(base, file.part, self._unsent.fields_of(node))
                 mine = read_anyhow(content, file.part, before)
                 queued.kept = content
-                queued.kept_as = await self._unsent.keep(node, file.part, before, mine, WAITS)
-                await self._unsent.discard(former)
+                queued.kept_as = await self._unsent.keep_waiting(node, before, mine)
+                await self._unsent.let_go(former)
 
-    async def forget(self, queued: QueuedSave) -> None:
+    async def forget(self, queued: QueuedSave, *, failed: bool) -> None:
         """Let go of what was written down while a save waited: its own entry has the text now.
 
         Or that of another save of the same text, if that one still waits.
+
+        Args:
+            queued: The save.
+            failed: Its program was told so.
         """
         if queued.kept_as is None:
             return
@@ -152,18 +156,28 @@ class SaveQueue:
                 if other.buffer is queued.buffer and other.buffer.dirty:
                     other.kept, other.kept_as = queued.kept, queued.kept_as
                     return
-            await self._unsent.discard(queued.kept_as)
+            await self._unsent.let_go(queued.kept_as, aside=failed)
 
     # --- What is written and not sent
 
     async def keep_content(
-        self, node: Node, file: MetadataFile, buffer: Buffer, base: bytes, error: CoexplorerError
+        self,
+        node: Node,
+        file: MetadataFile,
+        buffer: Buffer,
+        base: bytes,
+        error: CoexplorerError | None = None,
     ) -> int | None:
-        """Write down what a file has that is not sent; return its number in the journal."""
+        """Write down what a file has that is not sent; return its number in the journal.
+
+        Without an error, it is what is sent next.
+        """
         if not buffer.dirty or file.detached:
             return None
         before = read_anyhow(base, file.part, self._unsent.fields_of(node))
         mine = read_anyhow(bytes(buffer.content), file.part, before)
+        if error is None:
+            return await self._unsent.keep_waiting(node, before, mine)
         return await self._unsent.keep(node, file.part, before, mine, error)
 
     async def keep_open(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import pyfuse3
 import trio
@@ -17,17 +18,18 @@ from coexplorer.errors import ApiError, CoexplorerError, EditConflict, InvalidFi
 from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import EMPTY_WAIT_S, Buffer, MetadataFile
 from coexplorer.fs.core.failures import name_save
-from coexplorer.fs.core.file_format import build_text, parse_text, read_anyhow
+from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, build_text, parse_text, read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_in_rename
+from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.attempts import Attempts, SaveAttempt
 from coexplorer.fs.sync.connectivity import Connectivity
-from coexplorer.fs.sync.failed_writes import WAITS, FailedWrites
-from coexplorer.fs.sync.save_bases import Save, SaveBases
+from coexplorer.fs.sync.failed_writes import FailedWrites
+from coexplorer.fs.sync.save_bases import SaveBases
 from coexplorer.fs.sync.save_queue import QueuedSave, SaveQueue
+from coexplorer.fs.sync.saves import Save, Tries
 from coexplorer.library import Library
-from coexplorer.library.entries import Entry
 from coexplorer.library.results import EditResult, describe_differs
 from coexplorer.models import Asset
 
@@ -110,6 +112,16 @@ class Writeback:
     ) -> None:
         """Send a text that nobody waits for, at once."""
         self._start(node, file, buffer, tgid, base, tidies=True)
+
+    async def keep_refused(self, node: Node, part: Part, content: bytes, tgid: int) -> None:
+        """Keep a text that is refused without asking, as trouble is known: see `Connectivity`."""
+        file = self._volume.files.ensure(node, part)
+        self._volume.files.load(node, file)
+        sent = b"" if file.buffer is None else file.buffer.sent
+        self._volume.files.tidy(file)
+        save = Save(node, file, Buffer.of(sent), tgid, content, 0)
+        error = self._reach.health.explain(node.slot)
+        await self._unsent.keep_refused(save, self._bases.find_base(save, sent), error)
 
     # --- Anything else
 
@@ -205,7 +217,7 @@ class Writeback:
         first, kept = file.buffer, None
         version = -1 if first is None else first.version
         if first is not None:
-            kept = await self._queue.keep_content(node, file, first, base, WAITS)
+            kept = await self._queue.keep_content(node, file, first, base)
         is_same = False
         for _ in range(_MOST_WAITS):
             await trio.sleep(EMPTY_WAIT_S)
@@ -224,7 +236,7 @@ class Writeback:
                 self._volume.files.tidy(file)
             else:
                 await self._start(node, file, buffer, 0, base).done.wait()
-        await self._unsent.discard(kept)
+        await self._unsent.let_go(kept)
         waiting.set()
 
     async def _send_file(self, queued: QueuedSave, attempt: SaveAttempt) -> None:
@@ -237,26 +249,17 @@ class Writeback:
             base = self._bases.find_base(save, queued.base)
             if not self._bases.is_refused_again(save, base, attempt):
                 await self._send(queued, save, base, attempt)
-        await self._queue.forget(queued)
+        await self._queue.forget(queued, failed=attempt.failure is not None)
 
     async def _send(
         self, queued: QueuedSave, save: Save, base: bytes, attempt: SaveAttempt
     ) -> None:
         node, file, tgid = save.node, save.file, save.tgid
-        # An empty text takes no failed one's place unlooked, whoever empties the file.
-        is_blank = not save.content.strip()
-        goes_on = is_blank or self._bases.goes_on_from_shown(save, base)
-        own = self._volume.shown.find(tgid, (node.slot, file.part)) is not None
-        aside = await self._unsent.set_aside(
-            node,
-            file.part,
-            save.content,
-            is_its_own=own and self._unsent.is_by(save.node, save.what, tgid),
-        )
+        tries = await self._unsent.find_tries(node, file.part, base, save.content, tgid)
 
         def hear(reply: Asset | None, result: EditResult | None = None) -> None:
             attempt.arrived = True
-            self._note_saved(save, reply, aside if goes_on else ())
+            self._note_saved(save, reply, tries)
             if result is not None and (otherwise := describe_differs(result)):
                 self._volume.report(f"{node.title}: {save.what}: {otherwise}")
             empties = any(each.key == file.key for each in self._waiting)
@@ -270,11 +273,12 @@ class Writeback:
             attempt.known.set()
 
         try:
-            if not await self._edit(save, base, hear):
+            if not await self._edit(save, base, tries.continues, hear):
                 hear(None)
         except CoexplorerError as error:
-            attempt.failure = self._unsent.note_failure(node, save.what, error, tgid)
-            self._unsent.report_aside(node, file.part, aside, attempt.failure.report)
+            attempt.failure = self._unsent.note_failure(node, save.what, error, tgid, tries=tries)
+            others = [entry for entry in tries.staying if entry.id != error.entry]
+            self._unsent.report_aside(node, file.part, others, attempt.failure.report)
             save.buffer.fail(attempt.failure, save.version)
             if isinstance(error, EditConflict):
                 self._bases.note_conflict(save, base, error, attempt.failure)
@@ -284,13 +288,18 @@ class Writeback:
             self._volume.excerpts.end_lead(node.slot, time.monotonic())
 
     async def _edit(
-        self, save: Save, base: bytes, hear: Callable[[Asset, EditResult], None]
+        self,
+        save: Save,
+        base: bytes,
+        continues: Sequence[int],
+        hear: Callable[[Asset, EditResult], None],
     ) -> bool:
         """Send one field; False when there is nothing to send.
 
         Args:
             save: What is saved.
             base: What it is merged with.
+            continues: Kept entries that its program goes on from.
             hear: Called with the platform's reply as soon as the outcome is written down; the
                 catalog is updated afterwards.
 
@@ -316,8 +325,15 @@ class Writeback:
             mine = parse_text(content, part, before)
             if mine.same_as(before):
                 return False
+            send = partial(
+                self._library.changes.edit,
+                node.id,
+                heard=heard,
+                file=FIELDS_OF_PARTS[part],
+                continues=continues,
+            )
             try:
-                await self._library.changes.edit(node.id, before, mine, heard=heard)
+                await send(before, mine)
             except EditConflict as error:
                 theirs = build_text(error.theirs, part)
                 if not self._volume.late.is_own((node.slot, part), base, theirs):
@@ -325,8 +341,8 @@ class Writeback:
                 # What came between is an earlier save from here, which was late.
                 before = read_anyhow(theirs, part, error.theirs)
                 mine = parse_text(content, part, before)
-                await self._library.changes.edit(node.id, before, mine, heard=heard)
-                await self._unsent.drop_superseded(node, part)
+                await send(before, mine)
+                await self._unsent.let_go(error.entry)
         except InvalidField as error:
             await keep(node, part, before, read_anyhow(content, part, before), error)
             raise
@@ -345,7 +361,7 @@ class Writeback:
             return False
         return True
 
-    def _note_saved(self, save: Save, reply: Asset | None, aside: Sequence[Entry]) -> None:
+    def _note_saved(self, save: Save, reply: Asset | None, tries: Tries) -> None:
         """Take over that a file was saved; `reply` is None when there was nothing to send."""
         node, file = save.node, save.file
         if reply is not None:
@@ -353,14 +369,14 @@ class Writeback:
             # vim puts the old text back after a failed save: nobody has written that.
             self._volume.shown.note_saved(save.tgid, (node.slot, file.part), save.content)
         sent = reply is not None
-        emptied = not sent and not save.content.strip()
-        if emptied and self._unsent.is_unlooked(node, file.part):
-            pass  # the text that failed stays
-        elif self._unsent.note_success(node, file.part, save.tgid, was_sent=sent):
-            but = [entry.id for entry in aside]
-            self._nursery.start_soon(self._unsent.drop_superseded, node, file.part, but)
-            if sent:
-                self._unsent.report_aside(node, file.part, aside)
+        if not sent and tries.staying:
+            pass  # the text that failed waits as before
+        elif (
+            self._unsent.note_success(node, file.part, save.tgid, was_sent=sent) or sent
+        ) and tries.kept:
+            self._unsent.report_aside(node, file.part, tries.staying)
+            end_tries = partial(self._unsent.end_tries, node, tries, was_sent=sent)
+            self._nursery.start_soon(end_tries)
         self._take_over(save, reply)
         self._volume.files.tidy(file)
 

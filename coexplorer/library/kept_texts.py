@@ -1,0 +1,76 @@
+"""Which kept texts a later change may take the place of: one rule, for every front end. Pure.
+
+A program that saves a file in a mount ends, whether that worked or not, and nobody reads what it
+says. So a text that failed there is not given up before somebody has opened ``error``, unless what
+is saved next has its words, or comes from the program that was told. Whoever runs a command, or
+saves in the app, sees the failure where they did it.
+"""
+
+from __future__ import annotations
+
+from coexplorer.fields import (
+    FieldKind,
+    Fields,
+    changed_fields,
+    changed_rows,
+    field_named,
+    same_value,
+)
+from coexplorer.library.entries import MOUNT, Action, Entry, EntryDraft, State
+
+
+def may_give_up(kept: Entry, later: EntryDraft | None) -> bool:
+    """Tell whether a kept text may go, as `later` takes its place.
+
+    Args:
+        kept: What has the text, in any state.
+        later: The change that takes its place; None: nobody can tell what that says.
+    """
+    if kept.state is State.UNKNOWN:
+        return False  # it may have arrived: a look at the platform tells first
+    if not is_unseen(kept) or kept.base is None or kept.mine is None:
+        return True
+    if all(not field_named(name).value_of(kept.mine) for name in _names(kept)):
+        return True  # nothing was written
+    if later is None or later.mine is None:
+        return False
+    return kept.id in later.continues or has_words(later.mine, kept.base, kept.mine)
+
+
+def is_unseen(kept: Entry) -> bool:
+    """Tell whether nobody was told, or has read, why a text is not on the platform."""
+    is_edit = kept.action is Action.EDIT and kept.metadata is None and kept.reverses is None
+    return kept.origin == MOUNT and is_edit and kept.looked_at is None
+
+
+def is_same_file(draft: EntryDraft, kept: Entry) -> bool:
+    """Tell whether a kept change is an earlier try to save the file that a draft saves."""
+    return bool(draft.file) and kept.origin == MOUNT and _rows(kept) == (draft.file,)
+
+
+def has_words(now: Fields, base: Fields, mine: Fields) -> bool:
+    """Tell whether `now` has what made `mine` of `base`: all lines added, and none taken away."""
+    for name in changed_fields(base, mine):
+        if same_value(now, mine, name):
+            continue
+        if not field_named(name).value_of(now):
+            return False  # emptied: what was left as it was is not there either
+        there, had, has = (_lines(name, each) for each in (now, base, mine))
+        if not has - had <= there or (had - has) & there:
+            return False
+    return True
+
+
+def _lines(name: str, fields: Fields) -> set[str]:
+    field = field_named(name)
+    if field.kind is FieldKind.SET:
+        return set(field.set_of(fields))
+    return set(field.text_of(fields).split("\n"))
+
+
+def _names(kept: Entry) -> tuple[str, ...]:
+    return () if kept.base is None or kept.mine is None else changed_fields(kept.base, kept.mine)
+
+
+def _rows(kept: Entry) -> tuple[str, ...]:
+    return () if kept.base is None or kept.mine is None else changed_rows(kept.base, kept.mine)
