@@ -320,6 +320,12 @@ def replace_values(fields: Fields, values: Mapping[str, Value]) -> Fields:
     return changed
 
 
+def keep_unsaid(fields: Fields, before: Fields) -> Fields:
+    """Return `fields` with the maps that it does not say as they were: none is taken away whole."""
+    unsaid = [field for field in MAPS if field.value_of(fields) is None]
+    return replace_values(fields, {field.name: field.value_of(before) for field in unsaid})
+
+
 def same_value(one: Editable, other: Editable, name: str) -> bool:
     """Tell whether a field is the same to the platform: sets have no order, no value is empty."""
     if name not in FIELD_BY_NAME:

@@ -29,7 +29,7 @@ from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
 from coexplorer.asset_body import find_odd, find_stayed
 from coexplorer.errors import ApiError, Conflict
-from coexplorer.fields import Fields
+from coexplorer.fields import Fields, keep_unsaid
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -269,6 +269,7 @@ class Client:
                 after the change may have arrived.
             ApiError: With `outcome_unknown`: it could not be read either.
         """
+        fields = keep_unsaid(fields, before)
         build = partial(calls.build_update, asset_id, fields, before, seen)
         read = wire.read_asset_of(asset_id)
         deadline = self._transport.start_clock()

@@ -9,11 +9,11 @@ from coexplorer.asset_body import find_uneditable
 from coexplorer.errors import InvalidField
 from coexplorer.fields import (
     FIELDS,
-    MAPS,
     EditableField,
     FieldKind,
     Fields,
     Value,
+    keep_unsaid,
     quote_value,
     replace_values,
     spread_fields,
@@ -37,8 +37,7 @@ def tidy_fields(mine: Fields, base: Fields | None = None) -> Fields:
         base: What they were written over.
     """
     base = base or Fields("")
-    unsaid = {field.name: field.value_of(base) for field in MAPS if field.value_of(mine) is None}
-    mine = replace_values(mine, unsaid)
+    mine = keep_unsaid(mine, base)
     values = {
         field.name: _tidy(field, value, base)
         for field in spread_fields(mine, base)

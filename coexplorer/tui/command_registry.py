@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from coexplorer.fields import PLAIN, FieldKind
+from coexplorer.fields import FIELDS, FieldKind
 from coexplorer.tui.commands import (
     Command,
     Danger,
@@ -46,7 +46,7 @@ _FIELD_WORDS: Final[dict[str, tuple[str, tuple[str, ...], str]]] = {
 
 
 def _field_commands() -> Iterator[Command]:
-    for field in PLAIN:
+    for field in FIELDS:
         edit = f"Edit the {field.title}"
         title, keys, words = _FIELD_WORDS.get(field.name, (edit, (), f"{edit}."))
         yield Command(
@@ -204,6 +204,17 @@ COMMANDS: tuple[Command, ...] = (
         "Share",
         ("p",),
         "See who can see the asset, and change that, or that of all marked ones.",
+        Group.TRIAGE,
+        danger=Danger.CHANGES,
+        marks=MarkUse.ALL,
+        why_disabled=needs_target,
+        opens=True,
+    ),
+    Command(
+        "asset.metadata",
+        "Set metadata",
+        ("i",),
+        "Set a key of the custom metadata, of the asset or of all marked ones.",
         Group.TRIAGE,
         danger=Danger.CHANGES,
         marks=MarkUse.ALL,

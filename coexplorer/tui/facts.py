@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from coexplorer.assets import unknown_fields
 from coexplorer.fields import PLAIN, FieldKind
-from coexplorer.models import Asset, MetadataValue, Record
+from coexplorer.metadata import UNKNOWN, MetadataSchema, show_value
+from coexplorer.models import Asset, Record
 from coexplorer.text import clean, cut, width
 from coexplorer.tui.columns import (
     Line,
@@ -32,7 +33,12 @@ _SECONDS = range(10**8, 10**10)
 
 
 def build_facts(
-    record: Record, cells: int, texts: Mapping[str, Sequence[Line]], *, short: bool
+    record: Record,
+    cells: int,
+    texts: Mapping[str, Sequence[Line]],
+    *,
+    short: bool,
+    schema: MetadataSchema = UNKNOWN,
 ) -> list[Line]:
     """Return the lines of the details.
 
@@ -41,6 +47,7 @@ def build_facts(
         cells: Width of the pane.
         texts: The description, and what else is a text, rendered; by the field's name.
         short: Only what fits a small pane, a few facts a line; else one fact a line.
+        schema: Says how custom metadata are shown.
     """
     asset = record.asset
     most = 1 if short else None
@@ -57,20 +64,32 @@ def build_facts(
     if short:
         if asset.failure_reason:
             lines += _text("failed", clean(asset.failure_reason), cells, Role.BAD, most=1)
-        lines += _wrap(list(_iter_facts(record)), cells)
+        keys = (asset.metadata or {}).items()
+        shown = [(clean(key), _show_value(key, value, schema)) for key, value in keys]
+        lines += _wrap([*_iter_facts(record), *shown], cells)
     else:
-        lines += build_rest(record, cells)
+        lines += build_rest(record, cells, schema)
     return [_cut_line(line, cells) for line in lines]
 
 
-def build_rest(record: Record, cells: int) -> list[Line]:
-    """Return the lines of all that is not edited in place; none of it is cut off."""
+def build_rest(record: Record, cells: int, schema: MetadataSchema | None = UNKNOWN) -> list[Line]:
+    """Return the lines of all that is not edited in place; none of it is cut off.
+
+    Args:
+        record: What is known.
+        cells: Width of the pane.
+        schema: Says how custom metadata are shown; None: they are edited above.
+    """
     lines: list[Line] = []
-    if record.asset.failure_reason:
-        lines += _text("failed", clean(record.asset.failure_reason), cells, Role.BAD)
+    asset = record.asset
+    if asset.failure_reason:
+        lines += _text("failed", clean(asset.failure_reason), cells, Role.BAD)
     for label, text in _iter_facts(record):
         lines += _text(label, text, cells)
-    for label, text, role in _iter_extras(record.asset):
+    if schema is not None:
+        for key, value in (asset.metadata or {}).items():
+            lines += _text(clean(key), _show_value(key, value, schema), cells)
+    for label, text, role in _iter_extras(asset):
         lines += _text(label, text, cells, role)
     return lines
 
@@ -113,23 +132,24 @@ def _iter_extras(asset: Asset) -> Iterator[tuple[str, str, Role]]:
                 yield label, clean(text), Role.TEXT
     if asset.contained:
         yield "contains", clean(", ".join(asset.contained)), Role.TEXT
-    for key, value in asset.custom_metadata.items():
-        yield clean(key), _show_value(key, value), Role.TEXT
     for key, unknown in unknown_fields(asset).items():
         # The owner's name stands above already, where the platform tells it.
         yield "owner id" if key == "owner" else clean(key), clean(str(unknown)), Role.DIM
 
 
-def _show_value(key: str, value: MetadataValue) -> str:
-    """Return a value; where the key speaks of a date, a number of seconds as the day that it is."""
-    if isinstance(value, list):
-        return clean(", ".join(map(str, value)))
+def _show_value(key: str, value: object, schema: MetadataSchema) -> str:
+    """Return a value as the schema types it.
+
+    Where the schema does not say, and the key speaks of a date, a number of seconds is told as the
+    day that it is.
+    """
+    field = schema.find(key)
     words = set(_WORD.findall(key.casefold()))
     dated = not words.isdisjoint(("date", "day", "time", "timestamp"))
-    if dated and isinstance(value, int | float) and int(value) in _SECONDS:
+    if field is None and dated and isinstance(value, int | float) and int(value) in _SECONDS:
         time = show_time(value).removesuffix(" 00:00")
         return f"{time} ({value})"
-    return clean(str(value))
+    return clean(show_value(field, value, units=True))
 
 
 def _text(

@@ -132,7 +132,7 @@ async def test_fields_of_newer_platforms_are_kept(server: DemoServer, client: Cl
 
 async def test_an_update_sets_the_fields(either_client: Client, either_server: DemoServer) -> None:
     before = (await either_client.get(AssetId(RAW))).fields
-    meant = Fields("new name", "", ("x", "y"), "elsewhere")
+    meant = Fields("new name", "", ("x", "y"), "elsewhere", before.metadata)
     after = await either_client.update(AssetId(RAW), meant, before=before)
     assert either_server.store.get(RAW).mount == "elsewhere"
     if either_server.dialect == "legacy":  # where no reply shows it

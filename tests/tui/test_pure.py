@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from coexplorer.fields import Fields
 from coexplorer.library.entries import Action, Entry, State
+from coexplorer.metadata import UNKNOWN
 from coexplorer.models import AssetId, Row
 from coexplorer.query import SortKey
 from coexplorer.text import clean, width
@@ -282,11 +283,14 @@ def test_the_log_says_what_an_edit_changed() -> None:
 
 
 def test_seconds_in_a_date_field_are_shown_as_the_day() -> None:
-    assert _show_value("session date", 1_795_132_800) == "2026-11-20 (1795132800)"
-    assert _show_value("start_time", 1_795_132_861.5) == "2026-11-20 00:01 (1795132861.5)"
-    assert _show_value("age", 1_795_132_800) == "1795132800"
-    assert _show_value("date", 7) == "7"
-    assert _show_value("candidate", 1_795_132_800) == "1795132800"
+    def show(key: str, value: object) -> str:
+        return _show_value(key, value, UNKNOWN)
+
+    assert show("session date", 1_795_132_800) == "2026-11-20 (1795132800)"
+    assert show("start_time", 1_795_132_861.5) == "2026-11-20 00:01 (1795132861.5)"
+    assert show("age", 1_795_132_800) == "1795132800"
+    assert show("date", 7) == "7"
+    assert show("candidate", 1_795_132_800) == "1795132800"
 
 
 def test_values_that_begin_so_come_first_and_no_more_than_wanted() -> None:

@@ -20,7 +20,7 @@ from coexplorer.errors import (
     Refused,
 )
 from coexplorer.fields import (
-    PLAIN,
+    FIELDS,
     Fields,
     Value,
     changed_fields,
@@ -124,7 +124,8 @@ async def open_fields(
 
     if screen.desk.editing is not None:
         await _close(screen)
-    editor = FieldsEditor(base, mine=mine, first=field)
+    schema = await screen.library.assets.metadata_schema()
+    editor = FieldsEditor(base, mine=mine, first=field, schema=schema)
     # Painted once, with everything in its place.
     with screen.app.batch_update():
         size, height = screen.size_name, screen.app.size.height
@@ -387,7 +388,9 @@ async def resolve(
         typed = replace_values(conflict.mine, values)
         memory.save_draft(asset_id, name, conflict.base, typed, field, kept=kept)
 
-    shown = ConflictScreen(name, conflict, keep_typed)
+    shown = ConflictScreen(
+        name, conflict, keep_typed, await screen.library.assets.metadata_schema()
+    )
     chosen = await screen.app.push_screen_wait(shown)
     if chosen is None:
         await _keep_as_unsent(screen, conflict, shown.written, kept)
@@ -424,7 +427,7 @@ async def _give_up(screen: Workbench, kept: int | None) -> None:
 
 ACTIONS: dict[str, Action] = {
     "edit.start": functools.partial(start, field="name"),
-    **{f"edit.{field.name}": functools.partial(start, field=field.name) for field in PLAIN},
+    **{f"edit.{field.name}": functools.partial(start, field=field.name) for field in FIELDS},
     "edit.save": press_save,
     "edit.leave": press_leave,
 }

@@ -8,6 +8,7 @@ import msgspec
 from textual.worker import Worker
 
 from coexplorer.fields import FIELDS, EditableField, FieldKind
+from coexplorer.metadata import UNKNOWN
 from coexplorer.models import Asset, AssetId, Record
 from coexplorer.tui.columns import FLIGHT, Line, Role
 from coexplorer.tui.facts import LABEL, build_facts, build_rest
@@ -26,6 +27,7 @@ class DetailsFeed:
         self._screen = screen
         self._library = screen.library
         self.record: Record | None = None
+        self._schema = UNKNOWN
         self._moved_at = 0.0
         self._resting: Worker[None] | None = None
         self._rendered: dict[str, tuple[str, int, list[Line]]] = {}
@@ -46,6 +48,7 @@ class DetailsFeed:
 
     async def load(self) -> None:
         """Read the asset whose fields are open, or else the one under the cursor."""
+        self._schema = await self._library.assets.metadata_schema()
         shown = self._wanted
         while True:
             self.record = None if shown is None else await self._library.assets.record(shown)
@@ -83,14 +86,14 @@ class DetailsFeed:
         screen.desk.details_of = record.asset.id
         if editing is not None:
             # The fields are above, as they are typed.
-            screen.details.show_facts(build_rest(record, cells), same_asset=same)
+            screen.details.show_facts(build_rest(record, cells, None), same_asset=same)
             return
         texts = {
             field.name: self._render_text(field, record.asset, cells - LABEL)
             for field in FIELDS
             if field.kind is FieldKind.TEXT
         }
-        facts = build_facts(record, cells, texts, short=screen.details_small)
+        facts = build_facts(record, cells, texts, short=screen.details_small, schema=self._schema)
         flight = f"{FLIGHT} " if record.asset.id in screen.rows.windows.ahead else ""
         screen.rule.show_title(f"{flight}{record.asset.name}")
         screen.details.show_facts(facts, same_asset=same)

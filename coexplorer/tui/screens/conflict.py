@@ -10,12 +10,22 @@ from textual.containers import Vertical
 from textual.widgets import TextArea
 
 from coexplorer.errors import EditConflict
-from coexplorer.fields import FieldKind, Value, field_named, tell_fields
+from coexplorer.fields import (
+    EditableField,
+    FieldKind,
+    Fields,
+    Value,
+    field_named,
+    replace_values,
+    tell_fields,
+)
+from coexplorer.metadata import UNKNOWN, MetadataSchema
 from coexplorer.text import clean, clean_lines, fit, width
 from coexplorer.tui.columns import Line, Role, cut_middle, wrap
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
+from coexplorer.tui.metadatatext import read_key, show_key
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
 from coexplorer.tui.widgets.details import Rule
@@ -49,6 +59,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         name: The asset's.
         conflict: What is to be decided.
         keep: Keeps what is being written as it is typed.
+        schema: Says how custom metadata are shown and read.
     """
 
     scope: ClassVar[Scope] = Scope.CONFLICT
@@ -59,8 +70,11 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
     ConflictScreen #merge { height: auto; max-height: 10; }
     """
 
-    def __init__(self, name: str, conflict: EditConflict, keep: Keep) -> None:
+    def __init__(
+        self, name: str, conflict: EditConflict, keep: Keep, schema: MetadataSchema = UNKNOWN
+    ) -> None:
         super().__init__()
+        self._schema = schema
         self._asset_name = name
         self._conflict = conflict
         self._keep = keep
@@ -122,27 +136,32 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
                 for name in self._conflict.fields
             ]
         )
-        self._versions.show(build_versions(self._conflict, self._field, self.app.size.width))
+        self._versions.show(
+            build_versions(self._conflict, self._field, self.app.size.width, self._schema)
+        )
 
     def _field_line(self, name: str) -> Line:
+        title = field_named(name).title
         keys = [key_of(f"conflict.{each}") for each in ("theirs", "mine", "edit")]
         if name not in self._chosen and name in self._written:
             third = f"{keys[2]} goes on with the third"
-            text = f"{name}: not chosen yet ({keys[0]} theirs, {keys[1]} mine, {third})"
+            text = f"{title}: not chosen yet ({keys[0]} theirs, {keys[1]} mine, {third})"
             return ((text, Role.WARN),)
         if name not in self._chosen:
             return (
                 (
-                    f"{name}: not chosen yet ({keys[0]} theirs, {keys[1]} mine, {keys[2]} a third)",
+                    f"{title}: not chosen ({keys[0]} theirs, {keys[1]} mine, {keys[2]} a third)",
                     Role.WARN,
                 ),
             )
         value = self._chosen[name]
         if value == field_named(name).value_of(self._conflict.theirs):
-            return ((f"{name}: theirs", Role.GOOD),)
+            return ((f"{title}: theirs", Role.GOOD),)
         if value == field_named(name).value_of(self._conflict.mine):
-            return ((f"{name}: mine", Role.GOOD),)
-        return ((f"{name}: {clean(show_value(value))}", Role.GOOD),)
+            return ((f"{title}: mine", Role.GOOD),)
+        return (
+            (f"{title}: {clean(show_version(field_named(name), value, self._schema))}", Role.GOOD),
+        )
 
     def on_picker_moved(self) -> None:
         """Show the versions of the field under the cursor."""
@@ -175,7 +194,9 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
             self._field, field_named(self._field).value_of(self._conflict.mine)
         )
         # What was written and left is there again.
-        text = self._written.get(self._field, show_value(value))
+        text = self._written.get(
+            self._field, show_version(field_named(self._field), value, self._schema)
+        )
         kind = field_named(self._field).kind
         if kind is FieldKind.TEXT:
             self._editor = area = DescriptionArea(text, compact=True)
@@ -226,9 +247,11 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         mine = self._chosen.get(name, field_named(name).value_of(self._conflict.mine))
         self._choose(self.written.get(name, mine))
 
-    @staticmethod
-    def _read(name: str, text: str) -> Value:
-        kind = field_named(name).kind
+    def _read(self, name: str, text: str) -> Value:
+        row = field_named(name)
+        kind = row.kind
+        if kind is FieldKind.KEY:
+            return read_key(row, text, self._conflict.mine, self._schema)
         if kind is FieldKind.SET:
             return parse_tags(text)
         return text if kind is FieldKind.TEXT else text.strip()
@@ -267,12 +290,17 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
             self.dismiss(None)
 
 
-def show_value(value: Value) -> str:
+def show_version(row: EditableField, value: Value, schema: MetadataSchema) -> str:
     """Return a field's value as it is edited."""
+    if row.kind is FieldKind.KEY:
+        fields = replace_values(Fields(""), {row.name: value})
+        return show_key(row, fields, schema)
     return format_tags(value) if isinstance(value, tuple) else str(value or "")
 
 
-def build_versions(conflict: EditConflict, field: str, cells: int) -> list[Line]:
+def build_versions(
+    conflict: EditConflict, field: str, cells: int, schema: MetadataSchema = UNKNOWN
+) -> list[Line]:
     """Return the three versions of a field, beside each other where there is room."""
     row = field_named(field)
     versions = [
@@ -284,14 +312,14 @@ def build_versions(conflict: EditConflict, field: str, cells: int) -> list[Line]
         lines: list[Line] = []
         for title, value, role in versions:
             lines.append(((title, Role.LABEL),))
-            shown = clean_lines(show_value(value) or NOTHING)[:MOST_LINES]
+            shown = clean_lines(show_version(row, value, schema) or NOTHING)[:MOST_LINES]
             lines += [((f"  {part}", role),) for text in shown for part in wrap(text, cells - 2)]
         return lines
     third = (cells - 4) // 3
     columns = [
         [
             part
-            for text in clean_lines(show_value(value) or NOTHING)[:MOST_LINES]
+            for text in clean_lines(show_version(row, value, schema) or NOTHING)[:MOST_LINES]
             for part in wrap(text, third)
         ]
         for _, value, _ in versions

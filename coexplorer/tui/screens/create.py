@@ -14,9 +14,19 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 
 from coexplorer.errors import CoexplorerError, InvalidField, NotSignedIn
-from coexplorer.fields import SETS_LAST, EditableField, FieldKind, Value, build_new_fields
+from coexplorer.fields import (
+    SETS_LAST,
+    EditableField,
+    FieldKind,
+    Fields,
+    Value,
+    build_new_fields,
+    field_named,
+    replace_values,
+)
 from coexplorer.library.library import Library
 from coexplorer.library.results import ReadyProgress
+from coexplorer.metadata import UNKNOWN
 from coexplorer.models import AwsSource, NewAsset, Record, Secret
 from coexplorer.text import clean
 from coexplorer.tui.columns import Role, wrap
@@ -24,6 +34,7 @@ from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.memory import FormDraft
 from coexplorer.tui.messages import Switched, TextEntered, TextTyped
+from coexplorer.tui.metadatatext import offer_values, read_key
 from coexplorer.tui.screens.base import OPEN, CommandScreen
 from coexplorer.tui.tagtext import find_tag_at, fit_values, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice, Choices
@@ -48,6 +59,7 @@ class CreateScreen(CommandScreen[Record | None]):
         dock: bottom; height: 18; max-height: 100%; background: $background;
     }
     CreateScreen VerticalScroll { height: 1fr; scrollbar-size: 0 0; }
+    CreateScreen #metadata { height: auto; }
     CreateScreen #told { height: auto; max-height: 4; }
     """
 
@@ -75,6 +87,9 @@ class CreateScreen(CommandScreen[Record | None]):
             )
             for each in SETS_LAST
         }
+        self._texts = texts
+        self._schema = UNKNOWN
+        self._keys: dict[str, FormField] = {}
         self._choices = Choices()
         self._bucket = field("bucket", "S3 bucket")
         self._prefix = field("prefix", "S3 prefix")
@@ -95,6 +110,7 @@ class CreateScreen(CommandScreen[Record | None]):
                 yield from self._rows.values()
                 yield self._choices
                 yield from self._source_rows
+                yield Vertical(id="metadata")
             yield self._told
             yield self._prompt
             yield self._footer
@@ -107,7 +123,7 @@ class CreateScreen(CommandScreen[Record | None]):
     @property
     def _plain_fields(self) -> tuple[FormField, ...]:
         """The fields that hold no secret."""
-        return *self._rows.values(), self._bucket, self._prefix
+        return *self._rows.values(), self._bucket, self._prefix, *self._keys.values()
 
     def on_mount(self) -> None:
         """Begin with the name, or where the draft was left."""
@@ -115,6 +131,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._go_to(self._first)
         self._show_keys()
         self.start("tags", self._load_tags)
+        self.start("metadata", self._load_keys)
 
     def on_resize(self) -> None:
         """Fit to the width."""
@@ -131,6 +148,21 @@ class CreateScreen(CommandScreen[Record | None]):
     async def _load_tags(self) -> None:
         self._tags = [tag for tag, _ in await self._library.assets.tag_counts()]
 
+    async def _load_keys(self) -> None:
+        """Add a row for each key of the custom metadata, as the deployment's schema has them."""
+        self._schema = await self._library.platform.metadata_schema()
+        place = self.query_one("#metadata", Vertical)
+        for each in self._schema.fields:
+            name = f"metadata.{each.name}"
+            label = f"{each.name}{' *' if each.required else ''}"
+            row = FormField(name, clean(label), value=self._texts.get(name, ""))
+            self._keys[name] = row
+            choices = Choices()
+            row.field.use_choices(choices)
+            await place.mount(row, choices)
+        if self._first in self._keys:
+            self._go_to(self._first)
+
     def on_text_typed(self, event: TextTyped) -> None:
         """Keep the draft; complete tags."""
         event.stop()
@@ -142,6 +174,12 @@ class CreateScreen(CommandScreen[Record | None]):
             found = fit_values(tags, typed, MOST_TAGS) if typed else ()
             choices = [Choice(quote_tag(tag), text=tag) for tag in found]
             self._rows["tags"].field.offer(choices, of=event.text, span=(start, end))
+
+        elif event.field in self._keys:
+            of_schema = self._schema.find(event.field.removeprefix("metadata."))
+            choices, (start, end) = offer_values(of_schema, event.text, event.cursor)
+            field = self._keys[event.field].field
+            field.offer(choices, of=event.text, span=(start, end))
 
     def on_switched(self, event: Switched) -> None:
         """Keep the draft."""
@@ -178,6 +216,9 @@ class CreateScreen(CommandScreen[Record | None]):
             raise InvalidField("secret" if key else "key", "the two keys belong together")
         values = {each.name: self._value_of(each) for each in SETS_LAST if each.name != "name"}
         fields = build_new_fields(self._rows["name"].value.strip(), values)
+        for name, row in self._keys.items():
+            value = read_key(field_named(name), row.value, Fields(""), self._schema)
+            fields = replace_values(fields, {name: value} if value is not None else {})
         return NewAsset(
             **msgspec.structs.asdict(fields),
             source=AwsSource(

@@ -13,15 +13,17 @@ from textual.css.query import NoMatches
 from textual.widgets import TextArea
 
 from coexplorer.fields import (
-    FIELD_BY_NAME,
     PLAIN,
     EditableField,
     FieldKind,
     Fields,
     Value,
+    field_named,
     replace_values,
 )
 from coexplorer.library.validate import tidy_fields
+from coexplorer.metadata import UNKNOWN, MetadataSchema
+from coexplorer.text import clean, fit
 from coexplorer.tui.columns import Role
 from coexplorer.tui.facts import LABEL
 from coexplorer.tui.messages import (
@@ -32,6 +34,7 @@ from coexplorer.tui.messages import (
     TextRefused,
     TextTyped,
 )
+from coexplorer.tui.metadatatext import list_keys, offer_values, read_key, show_key
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
@@ -112,38 +115,60 @@ class FieldsEditor(Vertical):
     FieldsEditor Field { width: 1fr; }
     """
 
-    def __init__(self, base: Fields, *, mine: Fields | None = None, first: str = "name") -> None:
+    def __init__(
+        self,
+        base: Fields,
+        *,
+        mine: Fields | None = None,
+        first: str = "name",
+        schema: MetadataSchema = UNKNOWN,
+    ) -> None:
         super().__init__(id="fields")
         self.base = base
+        self._schema = schema
+        keys = {key.name: key for side in (base, mine or base) for key in list_keys(side, schema)}
+        self._rows = (*PLAIN, *keys.values())
+        names = {row.name for row in self._rows}
+        keys_of = [row.name for row in self._rows if row.name.startswith(f"{first}.")]
+        first = first if first in names else next(iter(keys_of), "name")  # of a map the first key
         self._start = mine or base
         self._first = first
         self._shown = self._show(self._start)
 
-    @staticmethod
-    def _show(fields: Fields) -> dict[str, str]:
-        return {
-            field.name: format_tags(field.set_of(fields))
-            if field.kind is FieldKind.SET
-            else field.text_of(fields)
-            for field in PLAIN
-        }
+    def _show(self, fields: Fields) -> dict[str, str]:
+        return {row.name: self._show_row(row, fields) for row in self._rows}
+
+    def _show_row(self, row: EditableField, fields: Fields) -> str:
+        if row.kind is FieldKind.SET:
+            return format_tags(row.set_of(fields))
+        if row.kind is FieldKind.KEY:
+            return show_key(row, fields, self._schema)
+        return row.text_of(fields)
+
+    def _id_of(self, name: str) -> str:
+        """Return the id of a field's widget: a key can be any text."""
+        if "." not in name:
+            return f"field-{name}"
+        return f"field-key-{[row.name for row in self._rows].index(name)}"
 
     def compose(self) -> ComposeResult:
         """Lay the fields out as the details show them."""
-        for field in PLAIN:
+        for field in self._rows:
             with Horizontal():
                 label = Lines()
                 label.add_class("label")
-                label.show([((field.title.ljust(LABEL), Role.LABEL),)])
+                label.show([((fit(clean(field.title), LABEL - 1) + " ", Role.LABEL),)])
                 yield label
                 yield from self._compose_field(field)
             if field.name == "tags":
                 yield Choices(id="tag-choices")
+            elif field.kind is FieldKind.KEY:
+                yield Choices(id=f"{self._id_of(field.name)}-choices")
 
     def _compose_field(self, of: EditableField) -> Iterator[Field | DescriptionArea]:
         name = of.name
         if of.kind is FieldKind.TEXT:
-            area = DescriptionArea(self._shown[name], id=f"field-{name}", compact=True)
+            area = DescriptionArea(self._shown[name], id=self._id_of(name), compact=True)
             area.cursor_blink = False
             # The area has line ends of one kind: where nobody typed, nothing has changed.
             self._shown[name] = area.text
@@ -157,12 +182,17 @@ class FieldsEditor(Vertical):
                 separator=", " if is_set else "",
                 paste=join_pasted if is_set else join_lines,
             )
-            field.id = f"field-{name}"
+            field.id = self._id_of(name)
             yield field
 
     def on_mount(self) -> None:
         """Put the cursor into the wanted field."""
-        self.query_one("#field-tags", Field).use_choices(self.query_one(Choices))
+        self.query_one("#field-tags", Field).use_choices(self.query_one("#tag-choices", Choices))
+        for row in self._rows:
+            if row.kind is FieldKind.KEY:
+                place = f"#{self._id_of(row.name)}"
+                choices = self.query_one(f"{place}-choices", Choices)
+                self.query_one(place, Field).use_choices(choices)
         self.focus_field(self._first)
 
     def on_resize(self) -> None:
@@ -171,7 +201,7 @@ class FieldsEditor(Vertical):
 
     def _show_cursor(self) -> None:
         if self.is_attached:
-            self.query_one(f"#field-{self.at}").scroll_visible(animate=False, immediate=True)
+            self.query_one(f"#{self._id_of(self.at)}").scroll_visible(animate=False, immediate=True)
 
     def offer_tags(self, choices: Sequence[Choice], *, of: str, span: tuple[int, int]) -> None:
         """Offer tags; see `Field.offer`."""
@@ -179,7 +209,7 @@ class FieldsEditor(Vertical):
 
     def focus_field(self, name: str) -> None:
         """Go to a field; at the end of its text."""
-        widget = self.query_one(f"#field-{name}")
+        widget = self.query_one(f"#{self._id_of(name)}")
         self.screen.set_focus(widget)  # at once: keys typed ahead follow
         if isinstance(widget, Field):
             widget.enter()
@@ -189,7 +219,7 @@ class FieldsEditor(Vertical):
         """The field that has the cursor, or had it last."""
         focused = self.screen.focused if self.is_attached else None
         for name in self._shown:
-            if focused is not None and focused.id == f"field-{name}":
+            if focused is not None and focused.id == self._id_of(name):
                 self._first = name
         return self._first
 
@@ -198,7 +228,15 @@ class FieldsEditor(Vertical):
         """The fields as they are now; what was not touched is as it was."""
         text = {name: self._text(name) for name in self._shown}
         touched = {name for name in self._shown if text[name] != self._shown[name]}
-        return replace_values(self._start, {name: _read(name, text[name]) for name in touched})
+        rows = (row for row in self._rows if row.name in touched)
+        return replace_values(
+            self._start, {row.name: self._read(row, text[row.name]) for row in rows}
+        )
+
+    def _read(self, row: EditableField, text: str) -> Value:
+        if row.kind is FieldKind.KEY:
+            return read_key(row, text, self._start, self._schema)
+        return parse_tags(text) if row.kind is FieldKind.SET else text
 
     @property
     def typed(self) -> bool:
@@ -207,10 +245,10 @@ class FieldsEditor(Vertical):
 
     def _text(self, name: str) -> str:
         try:
-            widget = self.query_one(f"#field-{name}")
+            widget = self.query_one(f"#{self._id_of(name)}")
             if isinstance(widget, DescriptionArea):
                 return widget.text
-            return self.query_one(f"#field-{name}", Field).value
+            return self.query_one(f"#{self._id_of(name)}", Field).value
         except NoMatches:
             return self._shown[name]
 
@@ -227,7 +265,17 @@ class FieldsEditor(Vertical):
         """Keep the draft; tags are completed by the screen."""
         if event.field != "tags":
             event.stop()
+            self._offer_values(event)
         self.post_message(FieldsTyped(self.mine))
+
+    def _offer_values(self, event: TextTyped) -> None:
+        """Offer the values that the schema allows for a key."""
+        row = field_named(event.field)
+        if row.kind is FieldKind.KEY:
+            of_schema = self._schema.find(row.part or "")
+            choices, span = offer_values(of_schema, event.text, event.cursor)
+            field = self.query_one(f"#{self._id_of(event.field)}", Field)
+            field.offer(choices, of=event.text, span=span)
 
     def on_field_left(self, event: FieldLeft) -> None:
         """Follow what is posted instead of a field's own messages."""
@@ -239,7 +287,3 @@ class FieldsEditor(Vertical):
         """Enter in a one-line field saves all of them."""
         event.stop()
         self.save()
-
-
-def _read(name: str, text: str) -> Value:
-    return parse_tags(text) if FIELD_BY_NAME[name].kind is FieldKind.SET else text
