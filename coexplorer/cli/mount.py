@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
 import click
@@ -176,8 +177,25 @@ def umount_command(folder: Path, *, force: bool) -> None:
             " not closed is lost; coexplorer log shows what was kept"
         )
     for mount in mounts:
+        _tell_rescued(mount)
         if mount.journal:
             _tell_kept(mount)
+
+
+def _tell_rescued(mount: Mount) -> None:
+    """Say where a mount has put what there was no room for in the journal's folder."""
+    from coexplorer.cli.narration import warn
+    from coexplorer.fs.mounts import find_rescued
+
+    folder = find_rescued(mount.pid)
+    with suppress(OSError):
+        found = folder.lstat()
+        if S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and mount.pid:
+            many = len(list(folder.iterdir()))
+            warn(
+                f"the disk with the journal has no room: what you wrote is in {clean(str(folder))}"
+                f" ({many} {'file' if many == 1 else 'files'}); save it again from there"
+            )
 
 
 def _tell_kept(mount: Mount) -> None:
@@ -256,6 +274,7 @@ def status_command(*, everything: bool, columns: tuple[str, ...], style: Format)
 
 def _describe_mount(mount: Mount) -> Values:
     from coexplorer.fs.mountpoints import answers
+    from coexplorer.fs.mounts import list_unkept
 
     state = "mounted"
     if not mount.pid:
@@ -265,6 +284,7 @@ def _describe_mount(mount: Mount) -> Values:
     elif not answers(Path(mount.folder)):
         state = "hangs"
     known = state == "mounted"
+    unkept = list_unkept(Path(mount.folder)) if known else []
     return {
         "folder": mount.folder,
         "state": state,
@@ -274,6 +294,7 @@ def _describe_mount(mount: Mount) -> Values:
         "since": time_text(mount.started or None),
         "pid": mount.pid or None,
         "unsent": _count_unsent(Path(mount.journal)) if known else None,
+        "only_in_memory": unkept if known else None,
     }
 
 
@@ -299,12 +320,16 @@ def _print_mounts(found: Sequence[tuple[Mount, Values]]) -> None:
         for mount, values in found
     ]
     print_table(head, rows)
+    from coexplorer.fs.mounts import describe_unkept
+
     for mount, values in found:
         folder = clean(shlex.quote(mount.folder))
         match values["state"]:
             case "mounted":
                 if values["unsent"]:
                     print_line("coexplorer log shows what could not be sent")
+                if isinstance(unkept := values["only_in_memory"], list) and unkept:
+                    print_line(f"{clean(describe_unkept(unkept, folder))}: free some disk space")
             case "unknown":
                 print_line(f"{folder}: there is no record of it in this home")
             case _:

@@ -421,6 +421,12 @@ MOUNT = RowKind(
         Key("since", Holds.TIME, "When it was mounted.", nullable=True),
         Key("pid", Holds.NUMBER, "Its process.", nullable=True),
         Key("unsent", Holds.NUMBER, "Edits that could not be sent.", nullable=True),
+        Key(
+            "only_in_memory",
+            Holds.TEXTS,
+            "Texts and files that a full disk has no room for, by their path in the mount.",
+            nullable=True,
+        ),
     ),
 )
 

@@ -19,7 +19,7 @@ from coexplorer.config.fuse import DEVICE, can_list_mounts, find_mount_fault
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check
 from coexplorer.errors import MachineLacks, explain_os
 from coexplorer.fs.mountpoints import answers
-from coexplorer.fs.mounts import look_at_mounts
+from coexplorer.fs.mounts import describe_unkept, list_unkept, look_at_mounts
 from coexplorer.text import plural
 
 _LIBRARY: Final = "pyfuse3"
@@ -86,7 +86,14 @@ def look_at_mounts_here(paths: Paths) -> Iterator[Finding]:
     for folder, what in bad:
         told = f"the mount at {folder} {what}"
         yield Finding("mounts", CheckState.FAULT, told, f"coexplorer umount --force {folder}")
-    if not bad:
+    hung = {folder for folder, _ in bad}
+    for mount in mounts:
+        if mount.folder not in hung and (unkept := list_unkept(Path(mount.folder))):
+            told = f"{describe_unkept(unkept, mount.folder)}: a disk is full, or can't be written"
+            hint = "free some disk space: the mount writes it down then"
+            hung.add(mount.folder)
+            yield Finding("mounts", CheckState.FAULT, told, hint)
+    if not hung:
         many = f"{plural(len(mounts), 'mount')} {'answers' if len(mounts) == 1 else 'answer'}"
         told = many if mounts else "nothing is mounted"
         yield pass_check("mounts", told)

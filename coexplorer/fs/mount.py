@@ -37,8 +37,9 @@ from coexplorer.fs.kernel.attributes import MODES
 from coexplorer.fs.kernel.invalidation import Invalidator
 from coexplorer.fs.kernel.procfs import find_mount_id
 from coexplorer.fs.kernel.request_loop import take_in_turns
-from coexplorer.fs.mounts import Mount, remove_record, write_record
+from coexplorer.fs.mounts import Mount, find_rescued, remove_record, write_record
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
+from coexplorer.fs.sync.held_texts import rescue
 from coexplorer.fs.sync.upstream import Upstream, build_upstream
 from coexplorer.library import Library, open_library
 from coexplorer.models import AssetId, Excerpt
@@ -170,6 +171,13 @@ async def _finish(upstream: Upstream) -> None:
     await upstream.saver.finish(_LAST_SAVES_S)
     with trio.move_on_after(_LAST_SAVES_S):
         await upstream.keeper.drop_copies()
+    await upstream.write_down()
+    if unkept := upstream.list_unkept():
+        folder = find_rescued(os.getpid())
+        lost = await trio.to_thread.run_sync(rescue, folder, unkept)
+        log.warning("there is no room for %s: look in %s", [path for path, _ in unkept], folder)
+        if lost:
+            log.error("lost, as no disk had room: %s", ", ".join(lost))
 
 
 async def _answer_until_end(

@@ -7,7 +7,10 @@ import hashlib
 import os
 import signal
 import stat
+import tempfile
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,11 +32,18 @@ from coexplorer.fs.mountpoints import (
     run_fusermount,
 )
 
+ONLY_IN_MEMORY = "only in memory"
+NOT_KEPT = "not kept"
+"""Lines of a mount's ``.coexplorer/status``: how many, and each of them."""
+
+_STATUS_S = 12.0
+"""Longer than a mount gives itself to answer."""
 _END_S = 5.0
 
 _RESCUE_S = 4.0
 """How long a mount that hangs may take to write down what it holds, woken up and told to end."""
 _HOLDERS_SHOWN = 5
+_UNKEPT_SHOWN = 5
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -216,6 +226,51 @@ def log_file(paths: Paths, folder: Path) -> Path:
     return _record_file(paths, folder).with_suffix(".log")
 
 
+def list_unkept(folder: Path) -> list[str]:
+    """Ask a mount what is only in its memory, because a disk is full; it tries once more first.
+
+    Returns:
+        Each text and file, as people are told it; none also if it does not say.
+    """
+    said: list[str] = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError):
+            said.append((folder / ".coexplorer" / "status").read_text(errors="replace"))
+
+    # A thread that is left alone if the mount never answers.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_STATUS_S)
+    lines = said[0].splitlines() if said else []
+    return [line.partition(": ")[2].strip() for line in lines if line.startswith(f"{NOT_KEPT}: ")]
+
+
+def find_rescued(pid: int) -> Path:
+    """Return the folder where a mount puts what it can't keep elsewhere when it ends."""
+    return Path(tempfile.gettempdir()) / f"coexplorer-{os.getuid()}-{pid}"
+
+
+def describe_unkept(unkept: Sequence[str], folder: Path | str) -> str:
+    """Say what is only in a mount's memory."""
+    once = list(dict.fromkeys(unkept))
+    shown = ", ".join(once[:_UNKEPT_SHOWN])
+    more = f" and {len(once) - _UNKEPT_SHOWN:,} more" if once[_UNKEPT_SHOWN:] else ""
+    verb = "is" if len(once) == 1 else "are"
+    return f"{shown}{more} {verb} only in the memory of the mount at {folder}"
+
+
+def _refuse_to_lose(folder: Path, mount: Mount | None) -> None:
+    unkept = list_unkept(folder)
+    if unkept:
+        where = f" (for {Path(mount.journal).parent})" if mount and mount.journal else ""
+        raise Refused(
+            f"{describe_unkept(unkept, folder)}: it can't be written to the disk",
+            hint=f"free some disk space{where}, then unmount again; or: coexplorer umount --force"
+            f" {folder}, which tries to save it in {tempfile.gettempdir()}",
+        )
+
+
 def unmount(paths: Paths, folder: Path, *, force: bool) -> bool:
     """End a mount, and wait until what was on its way is sent or in the journal.
 
@@ -229,7 +284,7 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> bool:
 
     Raises:
         NotThere: We have nothing mounted there.
-        Refused: It is in use (the message says by whom).
+        Refused: It is in use (the message says by whom), or the only one that has some texts.
     """
     folder = find_real_path(folder)
     minors = [minor for path, minor in iter_mountpoints() if path == folder]
@@ -238,6 +293,8 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> bool:
     mount = next((m for m in list_mounts(paths) if m.folder == str(folder)), None)
     if not answers(folder):
         return _unmount_hanging(folder, minors[-1], mount, force=force)
+    if not force:
+        _refuse_to_lose(folder, mount)
     done = run_fusermount("-u", folder)
     if done.returncode != 0 and not force:
         holders = list_holders(folder)

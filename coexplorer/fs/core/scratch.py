@@ -121,6 +121,7 @@ class Scratch:
         kept_for: The name that it had here then: on the disk another mount may have taken that.
         kept_stamp: How the file on the disk was left; one that differs is another mount's.
         is_written: What is on the disk is what is here.
+        trouble: Why it could not be written there; empty when it could, or was not tried yet.
     """
 
     inode: Inode
@@ -137,6 +138,7 @@ class Scratch:
     kept_for: bytes = b""
     kept_stamp: Stamp | None = None
     is_written: bool = False
+    trouble: str = ""
 
 
 class ScratchStore:
@@ -261,6 +263,7 @@ class ScratchStore:
             for scratch in self._by_inode.values()
             if not scratch.handles
             and scratch.kept_as is None
+            and not scratch.trouble
             and now - scratch.used >= SCRATCH_LIFE_S
         ]
         for scratch in late:
@@ -268,8 +271,13 @@ class ScratchStore:
         return late
 
     def iter_kept(self) -> Iterator[Scratch]:
-        """Iterate over what is on the disk as well."""
-        return (each for each in self._by_inode.values() if each.kept_as and each.name)
+        """Iterate over what is on the disk as well, as it is here."""
+        named = (each for each in self._by_inode.values() if each.kept_as and each.name)
+        return (each for each in named if not each.trouble)
+
+    def list_unkept(self) -> list[Scratch]:
+        """List what should be on the disk as it is here, and could not be written."""
+        return [each for each in self._by_inode.values() if each.trouble and each.name]
 
     def _reserve(self, old: int, new: int) -> None:
         if new > MAX_SCRATCH_BYTES:

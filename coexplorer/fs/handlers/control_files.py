@@ -15,6 +15,7 @@ from coexplorer.fs.core.file_format import EDITABLE_PARTS, FIELDS_OF_PARTS, buil
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.inodes import Inode, Part, Place
+from coexplorer.fs.mounts import NOT_KEPT, ONLY_IN_MEMORY
 from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry
@@ -95,6 +96,7 @@ class ControlFiles:
         self._health = upstream.reach.health
         self._saver = upstream.saver
         self._keeper = upstream.keeper
+        self._upstream = upstream
         self._unsent: dict[bytes, UnsentText] = {}
         self._unsent_inodes: dict[tuple[int, Part], Inode] = {}
         self._status: Status | None = None
@@ -106,6 +108,7 @@ class ControlFiles:
             return README.encode()
         if place is Place.STATUS:
             with trio.fail_after(DEADLINE_S):
+                await self._upstream.write_down()  # what umount asks for
                 self._status = await self.library.status()
             size = self.find_status_size(tgid)
             self._promises[tgid].is_kept = True
@@ -188,9 +191,12 @@ class ControlFiles:
         }
         kept = self._list_kept()
         lines["kept files"] = str(len(kept))
+        unkept = [path for path, _ in self._upstream.list_unkept()]
+        lines[ONLY_IN_MEMORY] = str(len(unkept))
         if status.catalog_problem:
             lines["catalog"] = status.catalog_problem
-        named = [f"kept: {path}\n" for path in kept]
+        named = [f"{NOT_KEPT}: {path}\n" for path in unkept]
+        named += [f"kept: {path}\n" for path in kept]
         text = "".join([*(f"{key}: {value}\n" for key, value in lines.items()), *named])
         return text.encode()
 

@@ -54,6 +54,7 @@ class CatalogWatcher:
         self._reach = upstream.reach
         self._unsent = upstream.unsent
         self._keeper = upstream.keeper
+        self._write_down = upstream.write_down
         self._change = 0
         self._left_out = 0
         self._changed = trio.Event()
@@ -182,7 +183,10 @@ class CatalogWatcher:
     # --- Housekeeping
 
     async def tidy(self) -> None:
-        """Bring hidden files back, let old scratch files and names go, notice what was given up."""
+        """Bring hidden files back, let old scratch files and names go, notice what was given up.
+
+        And write down what a full disk had no room for.
+        """
         purged = time.monotonic()
         while True:
             await trio.sleep(_TIDY_S)
@@ -191,6 +195,7 @@ class CatalogWatcher:
             for scratch in self._volume.scratch.expire(now):
                 self._volume.forget_deep(scratch)
             self._keeper.show_waiting()
+            await self._write_down()
             self._volume.tree.expire_aliases(now)
             self._volume.tell_stale()
             await self._unsent.notice_discards()

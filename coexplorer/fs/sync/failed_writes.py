@@ -36,6 +36,7 @@ from coexplorer.fs.sync.failure_texts import (
     tell_aside,
     tell_versions,
 )
+from coexplorer.fs.sync.held_texts import ONLY_HERE, HeldText, HeldTexts
 from coexplorer.fs.sync.saves import Save, Tries
 from coexplorer.library import Library
 from coexplorer.library.entries import MOST_REFUSED, SET_ASIDE, Entry, State
@@ -48,12 +49,14 @@ class FailedWrites:
 
     Attributes:
         journaled: The failures (an asset's slot, and what failed) whose text is in the journal.
+        held: Texts that could not be written down so far.
     """
 
     def __init__(
         self, volume: Volume, library: Library, reach: Connectivity, nursery: trio.Nursery
     ) -> None:
         self.journaled: set[tuple[int, str]] = set()
+        self.held = HeldTexts()
         self._volume = volume
         self._library = library
         self._reach = reach
@@ -247,6 +250,7 @@ class FailedWrites:
             )
         except JournalError as problem:
             log.warning("a text is only in the mount: %s", problem)
+            self.held.hold(HeldText(node, part, before, mine, error))
             return None
         self.journaled.add((node.slot, name_save(part)))
         error.entry = number
@@ -261,6 +265,45 @@ class FailedWrites:
         except JournalError as problem:
             log.warning("a text is only in the mount: %s", problem)
             return None
+
+    def hold(
+        self, node: Node, part: Part, before: Fields, mine: Fields, error: CoexplorerError
+    ) -> str:
+        """Keep a text that could not even be written down, and return what ``error`` says then."""
+        self.held.hold(HeldText(node, part, before, mine, error))
+        what = name_save(part)
+        report = build_report(what, error) + ONLY_HERE
+        self._volume.failures.note(node, what, report)
+        return report
+
+    async def write_down(self) -> None:
+        """Write down what could not be written down before, as far as there is room now."""
+        async with self.held.writing:
+            for text in self.held.list_all():
+                if not await self._write_down(text):
+                    return
+                self.held.drop(text)
+
+    async def _write_down(self, text: HeldText) -> bool:
+        node, part, what = text.node, text.part, name_save(text.part)
+        tries = await self.find_tries(
+            node, part, build_text(text.base, part), build_text(text.mine, part)
+        )
+        error = text.find_reason()
+        keep = self._library.changes.keep
+        try:
+            error.entry = await keep(node.id, text.base, text.mine, error)
+        except CoexplorerError as problem:
+            log.debug("still no room for %s: %s", text.path, problem)
+            return False
+        self._volume.report(f"{node.title}: {what}: the text is in the journal now")
+        report = build_report(what, error)
+        if isinstance(error, JournalError):
+            self._volume.failures.note(node, what, report)
+        self.journaled.add((node.slot, what))
+        self._note_told(node, what, error.entry)
+        self.report_aside(node, part, tries.staying, report)
+        return True
 
     async def let_go(self, number: int | None, *, aside: bool = False) -> None:
         """Let go of what `keep_waiting` wrote down: its text is in another entry now, or sent.

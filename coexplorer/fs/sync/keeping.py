@@ -12,7 +12,7 @@ from pathlib import Path
 
 import trio
 
-from coexplorer.errors import CoexplorerError
+from coexplorer.errors import CoexplorerError, explain_os
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, build_text
 from coexplorer.fs.core.kept_files import KeptFiles, find_kept_folder
 from coexplorer.fs.core.nodes import Node
@@ -28,6 +28,7 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry
 from coexplorer.models import AssetId
+from coexplorer.names import escape_name
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,8 @@ class Keeper:
             unused_s: Only those that nobody has opened for so long: their tool may try again.
         """
         names: dict[AssetId, list[Scratch]] = {}
-        for scratch in self._volume.scratch.iter_kept():
+        store = self._volume.scratch
+        for scratch in [*store.iter_kept(), *store.list_unkept()]:
             node = self._volume.tree.find_slot(scratch.slot)
             is_used = scratch.handles or time.monotonic() - scratch.used < unused_s
             if node is not None and not is_used and is_tools_copy(scratch.name, scratch.content):
@@ -144,10 +146,51 @@ class Keeper:
             kept_as, scratch.kept_stamp = await trio.to_thread.run_sync(write)
         except OSError as error:
             scratch.is_written, scratch.kept_as = False, former
-            self._volume.report(f"{path} can't be kept in {self._files.folder}: {error}")
+            await self._drop_hollow(node, scratch)
+            if not scratch.trouble:
+                where = f"{path} can't be kept in {self._files.folder}"
+                self._volume.report(
+                    f"{where}: {explain_os(error)[0]}; it is only in the memory of this mount"
+                )
+            scratch.trouble = explain_os(error)[0]
             raise OSError(error.errno or errno.EIO, error.strerror) from error
-        scratch.kept_as = kept_as
+        scratch.kept_as, was_in_trouble, scratch.trouble = kept_as, scratch.trouble, ""
+        if was_in_trouble and former is not None:
+            self._volume.report(f"{path} is kept now")
         self._tell(path, file.name, former, kept_as)
+
+    async def _drop_hollow(self, node: Node, scratch: Scratch) -> None:
+        """Let no empty file stand for a text: a shell's ``>`` makes one before it writes."""
+        stamp = scratch.kept_stamp
+        if scratch.kept_as is None or stamp is None or stamp[2] or not scratch.content:
+            return
+        remove = partial(self._files.remove, node.id, scratch.kept_as, stamp)
+        try:
+            await trio.to_thread.run_sync(remove)
+        except OSError as error:
+            log.warning("%s in %s: %s", scratch.kept_as, self._files.folder, error)
+        else:
+            scratch.kept_as = scratch.kept_stamp = None
+
+    async def write_down(self) -> None:
+        """Write what could not be written before, as far as there is room now."""
+        for scratch in self._volume.scratch.list_unkept():
+            try:
+                await self.keep(scratch)
+            except OSError as error:
+                log.debug("still no room for %s: %s", scratch.name, error)
+                return
+
+    def list_unkept(self) -> list[tuple[str, bytes]]:
+        """List the files that are only in memory so far: asset and name, and content."""
+        found = self._volume.scratch.list_unkept()
+        find = self._volume.tree.find_slot
+        named = [(find(each.slot), os.fsdecode(each.name), each.content) for each in found]
+        return [
+            (f"{node.title}/{escape_name(name)}", bytes(content))
+            for node, name, content in named
+            if node is not None
+        ]
 
     def _tell(self, path: str, name: bytes, former: bytes | None, kept_as: bytes) -> None:
         if kept_as not in (former, name):

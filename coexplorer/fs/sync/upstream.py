@@ -9,6 +9,7 @@ import trio
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failed_writes import FailedWrites
+from coexplorer.fs.sync.held_texts import content_of
 from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.fs.sync.sharing import SharingFiles
 from coexplorer.fs.sync.writeback import Writeback
@@ -32,6 +33,16 @@ class Upstream:
     keeper: Keeper
     saver: Writeback
     sharing: SharingFiles
+
+    async def write_down(self) -> None:
+        """Write down what could not be written before, as far as there is room on the disk now."""
+        await self.unsent.write_down()
+        await self.keeper.write_down()
+
+    def list_unkept(self) -> list[tuple[str, bytes]]:
+        """List what is only in memory, though it should be on the disk: file and content."""
+        texts = [(text.path, content_of(text)) for text in self.unsent.held.list_all()]
+        return texts + self.keeper.list_unkept()
 
 
 def build_upstream(volume: Volume, library: Library, nursery: trio.Nursery) -> Upstream:

@@ -14,9 +14,16 @@ from functools import partial
 import pyfuse3
 import trio
 
-from coexplorer.errors import ApiError, CoexplorerError, EditConflict, InvalidField, NotFound
+from coexplorer.errors import (
+    ApiError,
+    CoexplorerError,
+    EditConflict,
+    InvalidField,
+    JournalError,
+    NotFound,
+)
 from coexplorer.fields import Fields
-from coexplorer.fs.core.buffers import EMPTY_WAIT_S, Buffer, MetadataFile
+from coexplorer.fs.core.buffers import EMPTY_WAIT_S, Buffer, MetadataFile, SaveFailure
 from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, build_text, parse_text, read_anyhow
 from coexplorer.fs.core.nodes import Node
@@ -255,6 +262,7 @@ class Writeback:
         self, queued: QueuedSave, save: Save, base: bytes, attempt: SaveAttempt
     ) -> None:
         node, file, tgid = save.node, save.file, save.tgid
+        await self._unsent.write_down()  # what failed before comes first
         tries = await self._unsent.find_tries(node, file.part, base, save.content, tgid)
 
         def hear(reply: Asset | None, result: EditResult | None = None) -> None:
@@ -276,16 +284,25 @@ class Writeback:
             if not await self._edit(save, base, tries.continues, hear):
                 hear(None)
         except CoexplorerError as error:
-            attempt.failure = self._unsent.note_failure(node, save.what, error, tgid, tries=tries)
+            failure = self._unsent.note_failure(node, save.what, error, tgid, tries=tries)
+            attempt.failure, report = failure, failure.report
+            if isinstance(error, JournalError) and not attempt.arrived:
+                hold = self._unsent.hold
+                report = hold(node, file.part, tries.before, tries.mine, error)
             others = [entry for entry in tries.staying if entry.id != error.entry]
-            self._unsent.report_aside(node, file.part, others, attempt.failure.report)
-            save.buffer.fail(attempt.failure, save.version)
-            if isinstance(error, EditConflict):
-                self._bases.note_conflict(save, base, error, attempt.failure)
-            elif isinstance(error, ApiError) and error.outcome_unknown:
-                self._bases.note_late(node, file, tgid, base, save.content)
+            self._unsent.report_aside(node, file.part, others, report)
+            self._note_failed(save, base, error, failure)
         finally:
             self._volume.excerpts.end_lead(node.slot, time.monotonic())
+
+    def _note_failed(
+        self, save: Save, base: bytes, error: CoexplorerError, failure: SaveFailure
+    ) -> None:
+        save.buffer.fail(failure, save.version)
+        if isinstance(error, EditConflict):
+            self._bases.note_conflict(save, base, error, failure)
+        elif isinstance(error, ApiError) and error.outcome_unknown:
+            self._bases.note_late(save.node, save.file, save.tgid, base, save.content)
 
     async def _edit(
         self,
