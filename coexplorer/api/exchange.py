@@ -36,6 +36,7 @@ from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin, parse_base_url, parse_origin
 from coexplorer.api.splitting import begins_as_page
+from coexplorer.lenient_json import encode_text
 from coexplorer.models import Secret
 
 Carrier = httpx.AsyncBaseTransport
@@ -249,14 +250,11 @@ class Exchange:
 
 
 def _with_params(url: httpx.URL, params: tuple[tuple[str, str], ...]) -> httpx.URL:
-    """Add parameters to an address; surrogates that stand alone are encoded like other characters.
-
-    No UTF-8 can hold them, but a file's path may: JSON can.
-    """
+    """Add parameters to an address; a file's path may hold what no text can (`encode_text`)."""
     try:
         return url.copy_merge_params(params)
     except UnicodeEncodeError:
-        query = urlencode(params, errors="surrogatepass")
+        query = urlencode([(name, encode_text(value)) for name, value in params])
         return url.copy_with(query=query.encode())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from coexplorer.asset_body import find_uneditable
+from coexplorer.asset_body import find_odd, find_uneditable
 from coexplorer.errors import InvalidField
 from coexplorer.fields import (
     FIELDS,
@@ -18,7 +18,7 @@ from coexplorer.fields import (
     replace_values,
     spread_fields,
 )
-from coexplorer.lenient_json import decode_json
+from coexplorer.lenient_json import decode_json, has_broken_bytes
 from coexplorer.library.merge import unique
 from coexplorer.metadata import UNKNOWN, UNREAD, MetadataSchema, find_mistake
 from coexplorer.models import Asset
@@ -187,8 +187,17 @@ def ensure_editable(theirs: Asset, changed: Sequence[str]) -> None:
     """Check that what is changed is text on the platform.
 
     Raises:
-        InvalidField: Nobody could read it, so an edit would destroy nobody knows what.
+        InvalidField: Nobody could read all of it, so an edit would destroy nobody knows what.
     """
+    odd = find_odd(theirs)
+    for field in FIELDS:
+        # An undo could not put it back either: what is kept of it is what could be read.
+        if field.name in changed and has_broken_bytes(odd.get(field.key)):
+            error = InvalidField(
+                field.name, "the platform has characters there that can't be read, so it stays"
+            )
+            error.hint = "they are shown as \N{REPLACEMENT CHARACTER}; fix it on the platform"
+            raise error
     touched = {name.partition(".")[0] for name in changed}
     for name in find_uneditable(theirs):
         if name in touched:
