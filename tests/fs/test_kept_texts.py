@@ -219,3 +219,25 @@ def test_a_text_that_is_refused_without_asking_is_kept(tmp_path: Path, trouble: 
             last = max(folder.iterdir(), key=lambda each: int(each.name.partition("-")[0]))
             mounted.cli("retry", last.name.partition("-")[0])
         assert mounted.server.store.get(make_id(1)).description == "REPLACE"
+
+
+@pytest.mark.parametrize("kind", [FaultKind.LOST, FaultKind.STATUS])
+def test_a_lost_reply_is_settled_by_itself(tmp_path: Path, kind: FaultKind) -> None:
+    with mounting(tmp_path, [make_asset(1, "a1")]) as mounted:
+        path = mounted.asset("a1") / "description.md"
+        faults = mounted.server.faults
+        faults.add(kind, "PUT", "data_assets/*", status=502)
+        faults.add(FaultKind.RESET, "GET", "data_assets/*", after=1)
+        assert mounted.run('echo words | cp /dev/stdin "$D"', D=str(path)).returncode != 0
+        mounted.settle()
+        assert "unknown" in mounted.cli("log").stdout
+        faults.clear()
+
+        if kind is FaultKind.LOST:
+            wait_until(lambda: not path.with_name("error").exists(), "it has arrived")
+            assert mounted.server.store.get(make_id(1)).description == "words"
+        else:
+            error = path.with_name("error")
+            wait_until(lambda: "did not reach" in error.read_text(), "it has not arrived")
+            mounted.cli("retry")
+            wait_until(lambda: not error.exists(), "it is sent")

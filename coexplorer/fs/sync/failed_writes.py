@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import trio
 
@@ -43,6 +43,9 @@ from coexplorer.library.entries import MOST_REFUSED, SET_ASIDE, Entry, State
 
 log = logging.getLogger(__name__)
 
+_ASK_S = 10.0
+"""How often the platform is asked what became of saves whose replies were lost."""
+
 
 class FailedWrites:
     """Notes failures, and keeps the texts that the platform was not sent.
@@ -66,6 +69,7 @@ class FailedWrites:
         self._looks: dict[int, trio.Event] = {}
         self._states: dict[int, State] = {}
         self._told_aside: set[int] = set()
+        self._asks_at = 0.0
 
     # --- Failures
 
@@ -474,19 +478,41 @@ class FailedWrites:
             log.warning("the journal can't be read: %s", error)
             return
         waiting = {entry.asset_id for entry in kept}
-        self._notice_conflicts(kept)
+        self._notice_changes(kept)
         self._notice_asides(kept)
+        self._ask_what_arrived(kept)
         for node, what in failed:
             if (node.slot, what) in self.journaled and node.id not in waiting:
                 self._give_up(node, what)
 
-    def _notice_conflicts(self, kept: list[Entry]) -> None:
-        """Say of a text that was sent again elsewhere, and met a conflict there, what it met."""
+    def _ask_what_arrived(self, kept: list[Entry]) -> None:
+        """Look at the platform for what was sent and never answered, once in a while."""
+        told = {number for by in self._told.values() for number in by}
+        batches = {
+            entry.batch_id for entry in kept if entry.state is State.UNKNOWN and entry.id in told
+        }
+        if batches and trio.current_time() >= self._asks_at:
+            self._asks_at = trio.current_time() + _ASK_S
+            self._nursery.start_soon(self._settle, batches)
+
+    async def _settle(self, batches: Collection[int]) -> None:
+        try:
+            for batch in batches:
+                await self._library.changes.settle_batch(batch)
+        except CoexplorerError as error:
+            log.info("nobody can tell yet what has arrived: %s", error)
+
+    def _notice_changes(self, kept: list[Entry]) -> None:
+        """Say of a text that was sent again elsewhere, and met a conflict there, what it met.
+
+        And of one that may have arrived, once it is known that it has not.
+        """
         known, self._states = self._states, {entry.id: entry.state for entry in kept}
         for entry in kept:
             node, base, mine = self._volume.tree.find_id(entry.asset_id), entry.base, entry.mine
             is_new = known.get(entry.id, entry.state) is not entry.state
-            if node and base and mine and is_new and entry.state is State.CONFLICT:
+            settled = known.get(entry.id) is State.UNKNOWN and entry.state is State.UNSENT
+            if node and base and mine and is_new and (entry.state is State.CONFLICT or settled):
                 for part, field in FIELDS_OF_PARTS.items():
                     if changed_rows(base, mine) == (field,):
                         self._recall(entry, node, part)
