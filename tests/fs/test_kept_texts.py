@@ -241,3 +241,13 @@ def test_a_lost_reply_is_settled_by_itself(tmp_path: Path, kind: FaultKind) -> N
             wait_until(lambda: "did not reach" in error.read_text(), "it has not arrived")
             mounted.cli("retry")
             wait_until(lambda: not error.exists(), "it is sent")
+
+
+def test_a_409_shows_the_three_versions(tmp_path: Path) -> None:
+    with mounting(tmp_path, [make_asset(1, "a1")]) as mounted:
+        path = mounted.asset("a1") / "description.md"
+        mounted.server.faults.add(FaultKind.STATUS, "PUT", "data_assets/*", status=409)
+        assert mounted.run('echo mine | cp /dev/stdin "$D"', D=str(path)).returncode != 0
+        report = (path.parent / "error").read_text()
+        for words in ("been shown:\nold text", "you wrote:\nmine", "the platform has:\nold text"):
+            assert words in report
