@@ -117,6 +117,10 @@ class Storage:
                 response = await self._http.send(request, stream=True)
         except RAISED as error:
             failure = self._network.describe(error, str(request.url), writes=False)
+            failure.error.message = failure.error.message.replace(
+                "the platform can't be reached",
+                f"the file's storage, {request.url.host}, can't be reached",
+            )
             raise Failed(failure) from None
         if response is None:
             reason = f"the file's storage gave no answer within {self._timeouts.file_s:.0f} s"

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, NoReturn
 
 import anyio
 import anyio.to_thread
 
+from coexplorer.api.refusal_text import find_page_title
 from coexplorer.errors import (
     ApiError,
     BadReply,
@@ -222,7 +223,8 @@ class Files:
                     with parts.telling(target, part):
                         await self._download_file(asset_id, entry, target, progress)
                 except (ApiError, Refused) as error:
-                    if entry.path not in error.message:
+                    shown = f"{entry.path[:80]!r}"
+                    if f"/{entry.path}" not in error.message and shown not in error.message:
                         error.message = f"{entry.path[:200]}: {error.message}"
                     faults += isinstance(error, BadReply | PlatformFault)
                     if isinstance(error, _OF_ALL) or faults >= _MOST_FAULTS or trouble is None:
@@ -272,12 +274,18 @@ class Files:
                 await anyio.to_thread.run_sync(parts.drop_useless, part)
             raise
         if entry.size_bytes is not None and size != entry.size_bytes:
+            page = find_page_title(await anyio.to_thread.run_sync(parts.read_head, part))
             await anyio.to_thread.run_sync(parts.drop_part, part)
             announced = f"{entry.size_bytes:,} bytes"
-            raise Refused(
+            why = (
                 f"it is longer than the {announced} that were announced"
                 if size > entry.size_bytes
-                else f"it ends after {size:,} of the {announced} that were announced",
+                else f"it ends after {size:,} of the {announced} that were announced"
+            )
+            if page and not entry.name.lower().endswith((".html", ".htm")):
+                why = "the file's storage sent a web page instead"
+            raise Refused(
+                why,
                 hint="nothing of it was kept; try again, and tell the asset's owner",
             )
         await anyio.to_thread.run_sync(parts.finish_part, part, target, asset_id)
@@ -318,7 +326,9 @@ class Files:
 
         # One byte more than was announced shows that there is more, and no disk is filled with it.
         most = None if entry.size_bytes is None else entry.size_bytes + 1
-        bound = await self._find_most(asset_id) if most is None else None
+        bound = None
+        if most is None:
+            bound = await self._find_most(asset_id, part)
         told = done
         async with (
             await anyio.open_file(part, "ab") as file,
@@ -327,6 +337,8 @@ class Files:
             if download.etag != etag:
                 # Before the first byte: no part is ever without the mark of its content.
                 await anyio.to_thread.run_sync(parts.mark_part, part, download.etag)
+            if bound is not None and (download.total_bytes or 0) > bound:
+                await self._refuse_size(part, f"its storage says {download.total_bytes:,} bytes")
             async for chunk in download:
                 await file.write(chunk)
                 done += len(chunk)
@@ -335,37 +347,47 @@ class Files:
                 told = done
                 if progress:
                     progress(DownloadProgress(entry.path, done, entry.size_bytes))
-                if most is None and download.total_bytes is None:
+                if bound is not None:
                     await self._ensure_room(part, done, bound)
         if progress:
             progress(DownloadProgress(entry.path, done, entry.size_bytes))
         return done
 
-    async def _find_most(self, asset_id: AssetId) -> int | None:
-        """Return how many bytes a file without a size may have: twice its asset's, and a gigabyte.
+    async def _find_most(self, asset_id: AssetId, part: Path) -> int:
+        """Return how many bytes a file may have whose size no listing tells.
 
-        None: nobody knows.
+        That is twice its asset's size, and a gigabyte; where nobody knows that either, half of what
+        is free on the disk. What the storage announces is no promise: it may be anybody's.
         """
         known = await self._context.known(asset_id)
         size = None if known is None else known.asset.size_bytes
-        return None if not size else 2 * size + _SLACK_BYTES
+        if size:
+            return 2 * size + _SLACK_BYTES
+        return await anyio.to_thread.run_sync(parts.find_free, part) // 2
 
-    async def _ensure_room(self, part: Path, done: int, bound: int | None) -> None:
+    async def _ensure_room(self, part: Path, done: int, bound: int) -> None:
         """Check that a file of unknown size may go on.
 
         Raises:
             Refused: It is larger than it can be, or leaves no room; nothing of it is kept.
         """
-        if bound is not None and done > bound:
-            why = f"it is more than twice as large as its whole asset ({done:,} bytes came)"
-            hint = "tell the asset's owner"
-        elif not await anyio.to_thread.run_sync(parts.has_room, part):
-            why = f"nobody says how large it is, and after {done:,} bytes the disk is nearly full"
-            hint = "free some disk space, or ask the asset's owner"
-        else:
-            return
+        if done > bound:
+            await self._refuse_size(part, f"{done:,} bytes came, and it does not end")
+        if not await anyio.to_thread.run_sync(parts.has_room, part):
+            await self._refuse_size(part, f"after {done:,} bytes the disk is nearly full")
+
+    async def _refuse_size(self, part: Path, why: str) -> NoReturn:
+        """Give up a file that is larger than anybody said.
+
+        Raises:
+            Refused: Always; nothing of it is kept.
+        """
         await anyio.to_thread.run_sync(parts.drop_part, part)
-        raise Refused(why, hint=f"nothing of it was kept; {hint}")
+        raise Refused(
+            f"no listing says how large it is, and {why}",
+            hint="nothing of it was kept; see how large its asset is, and ask its owner; more free"
+            " disk space may help",
+        )
 
 
 def _tell(error: CoexplorerError, trouble: OnTrouble | None) -> None:

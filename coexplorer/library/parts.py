@@ -23,6 +23,8 @@ _ORIGIN: Final = "user.coexplorer.asset"
 _SPARE_BYTES: Final = 1024**3
 """A file of unknown size leaves so much of the disk to others: it may have no end."""
 
+_HEAD_BYTES: Final = 4096
+
 _OF_THE_NAME: Final = (
     errno.ENAMETOOLONG,
     errno.ENOTDIR,
@@ -158,7 +160,18 @@ def drop_useless(part: Path) -> None:
 
 def has_room(part: Path) -> bool:
     """Tell whether the disk may take more of a file whose size nobody knows."""
-    return shutil.disk_usage(part.parent).free > _SPARE_BYTES
+    return find_free(part) > _SPARE_BYTES
+
+
+def find_free(part: Path) -> int:
+    """Return how many bytes are free on the disk of a part."""
+    return shutil.disk_usage(part.parent).free
+
+
+def read_head(part: Path) -> bytes:
+    """Return the beginning of a part, to see what it is."""
+    with part.open("rb") as file:
+        return file.read(_HEAD_BYTES)
 
 
 def finish_part(part: Path, target: Path, asset_id: AssetId) -> None:
