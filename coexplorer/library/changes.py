@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from coexplorer.errors import CoexplorerError
+from coexplorer.errors import CoexplorerError, EditConflict
 from coexplorer.fields import Fields, Map
 from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.bulk import Bulk, Stopping, never
@@ -400,6 +400,18 @@ class Changes:
             JournalError: It can't be written down.
         """
         return await self._history.amend(entry_id, base, mine, check=check)
+
+    async def find_conflict(self, entry_id: int) -> EditConflict | None:
+        """Read the asset of a kept edit, and say what of it conflicts now; sends nothing.
+
+        Returns:
+            The three versions; None: it could be sent as it is.
+
+        Raises:
+            ApiError: The asset can't be read.
+            Refused: The entry is not kept.
+        """
+        return await self._history.find_conflict(entry_id)
 
     async def note_look(self, entry_ids: Collection[int]) -> None:
         """Note that somebody has read why changes failed: their texts may be replaced now.

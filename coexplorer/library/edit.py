@@ -21,7 +21,6 @@ from coexplorer.errors import (
     ApiError,
     CoexplorerError,
     Conflict,
-    EditConflict,
     Forbidden,
     JournalError,
     NoLongerFits,
@@ -390,14 +389,7 @@ class Editor:
             base = found.base
             attempt.note_merged(arrived=found.has_nothing_to_send and not found.conflicts)
             if found.conflicts and attempt.purpose is Purpose.DO:
-                raise EditConflict(
-                    entry.asset_id,
-                    found.conflicts,
-                    base=base,
-                    mine=mine,
-                    theirs=theirs.fields,
-                    own=found.own,
-                )
+                raise found.tell_conflict(entry, theirs)
             if found.has_nothing_to_send:
                 return await self._send_nothing(attempt, theirs.fields, found)
             if attempt.purpose is Purpose.DO:

@@ -320,15 +320,16 @@ class Batch(msgspec.Struct, frozen=True):
     def outcome(self) -> str:
         """How it ended, in words: ``96 applied, 5,629 discarded``, ``2 applied (undone)``.
 
-        Of what another command or window is sending now: ``96 applied, 5,629 being sent``.
+        Of what another command or window is sending now: ``5,621 to be sent, 8 being sent``.
         """
         counts = {
             state: count - self.given_up.get(state, 0) for state, count in self.counts.items()
         }
         counts["given up"] = sum(self.given_up.values())
-        counts["being sent"] = counts.pop(State.PLANNED, 0) + counts.pop(State.INTENDED, 0)
         stopped = counts.pop(State.STOPPED, 0)
-        words = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+        words = ", ".join(
+            f"{count:,} {tell_outcome(state)}" for state, count in counts.items() if count
+        )
         if self.undone:
             words += f" ({'' if self.undone == self.total else f'{self.undone:,} '}undone)"
         if stopped:

@@ -8,6 +8,7 @@ import msgspec
 
 from coexplorer.errors import (
     ApiError,
+    EditConflict,
     NotFound,
     NotThere,
     Refused,
@@ -15,6 +16,7 @@ from coexplorer.errors import (
     UndoRefused,
 )
 from coexplorer.fields import Fields, changed_fields
+from coexplorer.library.attempt import Attempt
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor, build_edit_title
@@ -31,6 +33,7 @@ from coexplorer.library.entries import (
 from coexplorer.library.judge import allow_unfit
 from coexplorer.library.log import Log
 from coexplorer.library.plans import Plan
+from coexplorer.library.reconcile import Reconciler
 from coexplorer.library.rehearsal import Rehearsal
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.reversal import (
@@ -63,6 +66,7 @@ class History:
         self._bulk = bulk
         self._log = log
         self._rehearsal = Rehearsal(context)
+        self._reconciler = Reconciler(context)
 
     async def settle(self) -> list[Entry]:
         """See `Changes.settle`."""
@@ -118,6 +122,16 @@ class History:
         if not await self._context.write_down(self._context.journal.discard, entry_id):
             raise _not_waiting(entry_id)
         return await self._context.run(self._context.journal.entry, entry_id) or entry
+
+    async def find_conflict(self, entry_id: int) -> EditConflict | None:
+        """See `Changes.find_conflict`."""
+        entry = await self._kept(entry_id)
+        if entry.action is not Action.EDIT or entry.base is None:
+            return None
+        theirs = (await self._context.fetch(entry.asset_id)).asset
+        attempt = Attempt(entry, Purpose.DO, archived=None)
+        found = await self._reconciler.reconcile(attempt, entry.base, theirs)
+        return found.tell_conflict(entry, theirs) if found.conflicts else None
 
     async def discard_batch(self, batch_id: int, only: Collection[int] | None = None) -> int:
         """See `Changes.discard_batch`."""

@@ -277,6 +277,23 @@ class JournalReader:
         )
         return dict(rows)
 
+    def kept_batches(self, *, limit: int) -> list[Batch]:
+        """Return the batches of which something is kept, the one that was written to last first."""
+        kept = self._file.read(
+            f"SELECT batch_id FROM entries WHERE state IN ({KEPT_MARKS})"  # noqa: S608 - only marks
+            " GROUP BY batch_id ORDER BY max(id) DESC LIMIT ?",
+            (*KEPT, limit),
+        )
+        numbers = [number for (number,) in kept]
+        marks = ", ".join("?" * len(numbers))
+        found = {each.id: each for each in self._batches(f"WHERE id IN ({marks})", tuple(numbers))}
+        return [found[number] for number in numbers if number in found]
+
+    def version(self) -> int:
+        """Return a number that is another one once another process has written something."""
+        number: int = self._file.read("PRAGMA data_version")[0][0]
+        return number
+
     def batch(self, batch_id: int) -> Batch | None:
         """Return a batch; None when there is no such number."""
         found = self._batches("WHERE id = ?", (batch_id,))

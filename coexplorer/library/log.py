@@ -59,6 +59,18 @@ class Log:
             raise no_batch(batch_id)
         return batch
 
+    async def kept_batches(self, *, limit: int = 100) -> list[Batch]:
+        """Return the batches of which something is kept, the one that was written to last first."""
+        return await self._context.run(self._context.journal.kept_batches, limit=limit)
+
+    async def count_kept(self) -> dict[str, int]:
+        """Return how many entries are kept, by state."""
+        return await self._context.run(self._context.journal.count_kept)
+
+    async def version(self) -> int:
+        """Return a number that is another one once another process has written something."""
+        return await self._context.run(self._context.journal.version)
+
     async def count_batches(self, *, since: int = 0, tries: bool = True) -> int:
         """Return how many batches there are from a number on; `tries` as in `batches`."""
         count = self._context.journal.count_batches

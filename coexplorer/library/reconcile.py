@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from coexplorer.errors import EditConflict
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.attempt import Attempt, build_result, nothing_to_send
 from coexplorer.library.context import Context
@@ -45,6 +46,19 @@ class Reconciled(msgspec.Struct, frozen=True):
     def own(self) -> tuple[int, ...]:
         """This user's changes that it conflicts with, if all that it conflicts with is theirs."""
         return tuple(self.left_to.values()) if len(self.left_to) == len(self.conflicts) else ()
+
+    def tell_conflict(self, entry: Entry, theirs: Asset) -> EditConflict:
+        """Return the error of an entry that can't be merged, with all three versions."""
+        if entry.mine is None:
+            raise AssertionError("an edit without its fields can't be written down")
+        return EditConflict(
+            entry.asset_id,
+            self.conflicts,
+            base=self.base,
+            mine=entry.mine,
+            theirs=theirs.fields,
+            own=self.own,
+        )
 
 
 class Reconciler:

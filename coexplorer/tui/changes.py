@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from coexplorer.errors import name_changes
 from coexplorer.library.entries import PENDING, Batch, Entry, Purpose, Reason, State, tell_outcome
+from coexplorer.library.plans import FieldDiff, describe_roles
 from coexplorer.library.results import BatchReport
-from coexplorer.text import clean, cut, fit, plural, width
+from coexplorer.text import clean, clean_lines, cut, fit, plural, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
-from coexplorer.tui.diffs import ROLES, cut_line, describe_entry
+from coexplorer.tui.diffs import (
+    ROLES,
+    cut_line,
+    describe_change,
+    describe_entry,
+    explain_entry,
+)
 from coexplorer.tui.keys import key_of
 
 WIDE = 70
 """Cells from which a line has room for the day."""
 OUTCOME = 30
 """Cells for an outcome where there is room for it."""
+LEAST_TITLE = 18
+"""Cells of a title that no outcome takes."""
 NAMED = 3
 """Assets that are named one by one in a notification."""
 _WORST_FIRST = (State.REFUSED, State.UNSENT, State.CONFLICT, State.UNKNOWN, State.STOPPED)
@@ -122,8 +131,9 @@ def build_change_line(batch: Batch, cells: int, now: datetime, *, unfolded: bool
     outcome = clean(batch.outcome) if batch.total > 1 else _single_outcome(batch)
     room = cells - width(head) - 1
     title = clean(batch.title)
-    share = min(max(OUTCOME, room // 3), room // 2)
-    tail = min(width(outcome), max(share, room - 1 - width(title)))  # what the title leaves free
+    # The end is said whole as long as the title's beginning has room, too.
+    share = max(min(OUTCOME, room // 2), room - 1 - min(width(title), LEAST_TITLE))
+    tail = min(width(outcome), max(0, share))
     what = fit(title if batch.total == 1 else f"{title}", max(0, room - tail - 1))
     pieces: list[Piece] = [
         (head + " ", Role.WARN if waits else Role.DIM),
@@ -154,7 +164,7 @@ def build_part_line(entry: Entry, cells: int) -> Line:
     role = Role.DIM if entry.outcome == "given_up" else ROLES.get(entry.state, Role.WARN)
     waits = entry.state in PENDING
     what = describe_entry(entry)
-    head = f"{'!' if waits else ' '}    {fit(state, 10)} "
+    head = f"{'!' if waits else ' '}    {fit(state, 11)} "
     room = cells - width(head)
     about = fit(what, min(24, room // 3)) + " "
     reason = clean(entry.reason) if room - width(about) >= 60 else ""  # noqa: PLR2004  said in full below
@@ -184,6 +194,36 @@ def build_change_details(
         if reason.hint:
             lines += [((part, Role.DIM),) for part in wrap(clean(reason.hint), cells)]
     return lines
+
+
+def build_entry_page(batch: Batch, entry: Entry, cells: int, now: datetime) -> list[Line]:
+    """Return all that is known of an asset's part of a change; nothing is cut off."""
+    of = f" of change {batch.reverses}" if batch.reverses is not None else ""
+    end = "undone" if entry.was_undone else entry.told
+    head = [
+        (f"change {batch.id}{of}, {describe_origin(batch, now)}: {end}", Role.TEXT),
+        (f"id {entry.asset_id}" if entry.asset_id else "", Role.DIM),
+        (explain_entry(entry), ROLES.get(entry.state, Role.WARN)),
+        (entry.hint, Role.DIM),
+    ]
+    lines: list[Line] = [
+        ((part, role),) for text, role in head if text for part in wrap(clean(text), cells)
+    ]
+    diffs = [*describe_change(entry), *describe_roles(entry.roles_before, entry.roles)]
+    for diff in diffs:
+        lines += [(), ((diff.title, Role.LABEL),), *_build_versions(diff, cells)]
+    return lines if diffs else [*lines, (), ((describe_entry(entry), Role.TEXT),)]
+
+
+def _build_versions(diff: FieldDiff, cells: int) -> Iterator[Line]:
+    """Yield what goes with ``-``, then what comes with ``+``, whole."""
+    gone, come = diff.before or "(empty)", diff.after or "(empty)"
+    if diff.is_set:
+        gone, come = ", ".join(diff.removed), ", ".join(diff.added)
+    for text, sign, role in ((gone, "- ", Role.BAD), (come, "+ ", Role.GOOD)):
+        parts = [part for line in clean_lines(text) for part in wrap(line, max(1, cells - 2))]
+        for at, part in enumerate(parts if text else ()):
+            yield ((sign if at == 0 else "  ", role), (part, role))
 
 
 def build_log_title(changes: int | None, kept: Mapping[State, int] | None = None) -> str:

@@ -471,12 +471,22 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "log.unfold",
-        "Unfold",
+        "Show or unfold",
         ("enter",),
-        "Show the change's assets, or hide them again.",
+        "Show the change's assets, or hide them again; of one asset, show all that was changed, and"
+        " of a conflict both versions, to choose.",
         Group.LOG,
         scope=Scope.LOG,
         short="unfold",
+        opens=True,
+    ),
+    Command(
+        "log.fold",
+        "Fold",
+        ("left",),
+        "Hide the assets of the change under the cursor, from any of its lines.",
+        Group.LOG,
+        scope=Scope.LOG,
     ),
     Command(
         "log.undo",

@@ -184,9 +184,9 @@ class Command(msgspec.Struct, frozen=True):
     why_disabled: Reason = always
 
 
-def name_closing(commands: Sequence[Command], word: str) -> list[Command]:
-    """Return a footer's commands with another word for what leaving does now."""
+def rename(commands: Sequence[Command], command_id: str, word: str) -> list[Command]:
+    """Return a footer's commands with another word for what one of them does now."""
     return [
-        msgspec.structs.replace(command, short=word) if command.id == "screen.close" else command
+        msgspec.structs.replace(command, short=word) if command.id == command_id else command
         for command in commands
     ]

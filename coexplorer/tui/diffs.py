@@ -34,6 +34,10 @@ _VERBS = {
     Action.DELETE: "delete permanently",
     Action.CREATE: "create",
 }
+_UNDER_WAY = {
+    State.PLANNED: "written down, and sent as soon as it is its turn, by this or another window",
+    State.INTENDED: "on its way to the platform, from this or another window: no answer yet",
+}
 ROLES = {
     State.APPLIED: Role.GOOD,
     State.UNCHANGED: Role.DIM,
@@ -225,28 +229,28 @@ def describe_entry(entry: Entry) -> str:
 def build_entry_details(entry: Entry, cells: int) -> list[Line]:
     """Return what an entry changed or wanted to, and what can be done about it."""
     lines: list[Line] = [cut_line(((clean(entry.asset_name), Role.TITLE),), cells)]
-    before, after = entry.before or entry.base, entry.after or entry.mine
-    if before is not None and after is not None:
-        for diff in describe_difference(before, after):
-            lines += build_diff(diff, cells)
-    for diff in describe_roles(entry.roles_before, entry.roles):
+    conflict = entry.state is State.CONFLICT and entry.action is Action.EDIT
+    keys = f"{key_of('log.unfold')} shows both versions, {key_of('log.edit')} opens the text again"
+    # Why it failed comes first: a long text would push it out of sight.
+    said = (
+        (explain_entry(entry), ROLES.get(entry.state, Role.WARN)),
+        (keys if conflict else entry.hint, Role.ACCENT if conflict else Role.WARN),
+    )
+    lines += [cut_line(((clean(text), role),), cells) for text, role in said if text]
+    for diff in (*describe_change(entry), *describe_roles(entry.roles_before, entry.roles)):
         lines += build_diff(diff, cells)
-    for text, role in ((entry.reason, Role.BAD), (entry.hint, Role.WARN)):
-        if text:
-            lines.append(cut_line(((clean(text), role),), cells))
-    if entry.state is State.CONFLICT and entry.action is Action.EDIT:
-        lines.append(
-            cut_line(
-                (
-                    (
-                        f"{key_of('log.edit')} opens it: save, then choose theirs or yours",
-                        Role.ACCENT,
-                    ),
-                ),
-                cells,
-            )
-        )
     return lines
+
+
+def describe_change(entry: Entry) -> tuple[FieldDiff, ...]:
+    """Return what an entry changed of the fields, or wanted to."""
+    before, after = entry.before or entry.base, entry.after or entry.mine
+    return describe_difference(before, after) if before is not None and after is not None else ()
+
+
+def explain_entry(entry: Entry) -> str:
+    """Return why an entry is as it is; empty: its state says all."""
+    return entry.reason or _UNDER_WAY.get(entry.state, "")
 
 
 def cut_line(line: Sequence[Piece], cells: int) -> Line:

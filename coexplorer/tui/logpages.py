@@ -5,7 +5,6 @@ A journal of years opens as fast as one of a day.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -30,12 +29,14 @@ class LogLine(msgspec.Struct):
         entry: The asset's part of it; None for the change itself.
         more: How many assets of the change are not read yet: the line stands for them.
         said: A line that nothing can be done with.
+        text: All that was said on it, of which it may show the beginning only.
     """
 
     batch: Batch | None = None
     entry: Entry | None = None
     more: int = 0
     said: Line = ()
+    text: str = ""
 
 
 class LogPages:
@@ -58,10 +59,9 @@ class LogPages:
     async def load(self) -> None:
         """Read again as much as was read before; what is kept comes first."""
         await self._library.log.catch_up()
-        kept = await self._library.log.kept()
-        self.kept = Counter(entry.state for entry in kept)
-        pinned = list(dict.fromkeys(e.batch_id for e in reversed(kept)))
-        on_top = [await self._library.log.batch(number) for number in pinned[:PAGE]]
+        counts = await self._library.log.count_kept()
+        self.kept = {State(state): count for state, count in counts.items()}
+        on_top = await self._library.log.kept_batches(limit=PAGE)
         rest = await self._library.log.batches(limit=max(PAGE, self._read), tries=False)
         self._read = len(rest)
         self._batches = _unique([*on_top, *rest])
@@ -110,6 +110,10 @@ class LogPages:
                 batch.id, limit=PAGE, kept_first=True
             )
 
+    def is_unfolded(self, batch: Batch) -> bool:
+        """Tell whether the assets of a change are shown below it."""
+        return batch.id in self._unfolded
+
     async def find_kept(self, batch: Batch, entry: Entry | None) -> list[Entry]:
         """Return what is kept of a change, or of one asset's part of it."""
         if entry is not None:
@@ -119,10 +123,15 @@ class LogPages:
         entries = await self._library.log.entries_of(batch.id, limit=batch.kept, kept_first=True)
         return [each for each in entries if each.state in KEPT]
 
-    async def find_discarded(self, batch: Batch, entry: Entry | None) -> Entry | None:
-        """Return the discarded text of a change of one asset, or of an asset's part of it."""
+    async def find_single(self, batch: Batch, entry: Entry | None) -> Entry | None:
+        """Return an asset's part of a change, or all of a change of one asset."""
         if entry is None and batch.total == 1:
             entry = next(iter(await self._library.log.entries_of(batch.id, limit=1)), None)
+        return entry
+
+    async def find_discarded(self, batch: Batch, entry: Entry | None) -> Entry | None:
+        """Return the discarded text of a change of one asset, or of an asset's part of it."""
+        entry = await self.find_single(batch, entry)
         is_one = entry is not None and entry.state is State.DISCARDED and has_text(entry)
         return entry if is_one else None
 
@@ -167,7 +176,7 @@ class LogPages:
             yield LogLine(said=(("messages of this session", Role.LABEL),))
         for at, text in reversed(notices):
             said = f"  {datetime.fromtimestamp(at, tz=now.tzinfo):%H:%M} {text}"
-            yield LogLine(said=((cut(said, cells), Role.DIM),))
+            yield LogLine(said=((cut(said, cells), Role.DIM),), text=text)
 
     def build_line(self, row: LogLine, cells: int, now: datetime) -> Line:
         """Return what a row shows."""

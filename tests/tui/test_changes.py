@@ -182,7 +182,7 @@ def test_a_conflict_names_the_key_that_opens_it(
 ) -> None:
     entry = Entry(1, 1, NOW.timestamp(), "tui", AssetId("1"), "an asset", action, state)
     said = "\n".join(text_of(line) for line in build_entry_details(entry, 80))
-    assert (f"{key_of('log.edit')} opens it" in said) is named
+    assert (f"{key_of('log.unfold')} shows both versions" in said) is named
 
 
 @pytest.mark.parametrize("state", [*State, "given_up"])
@@ -194,7 +194,9 @@ def test_each_outcome_is_called_the_same_in_every_list(state: str) -> None:
     given_up = {end.value: 1} if gave_up else {}
     single = Batch(7, 0.0, "cli", "x", Purpose.UNDO, None, {end.value: 1}, given_up=given_up)
     outcome = msgspec.structs.replace(result(1, end), withdrawn=gave_up)
-    told = "given up" if gave_up else state
+    told = {"given_up": "given up", "planned": "to be sent", "intended": "being sent"}.get(
+        state, state
+    )
     assert entry.told == outcome.told == told
     assert text_of(build_part_line(entry, 100))[1:].split("  ")[2].strip() == told
     assert text_of(build_change_line(single, 100, NOW)).rstrip().endswith(told)

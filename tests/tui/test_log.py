@@ -8,9 +8,11 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.asset import Role
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import PlatformFault
-from coexplorer.library.entries import Action, Entry, EntryDraft
+from coexplorer.errors import EditConflict, PlatformFault
+from coexplorer.library import open_library
+from coexplorer.library.entries import Action, EntryDraft
 from coexplorer.library.log import Log
+from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
 from coexplorer.tui.logpages import PAGE
 from coexplorer.tui.screens.log import LogScreen
@@ -121,7 +123,7 @@ TOKEN_MAY_NOT = "The access token doesn't have permissions to perform the reques
 @pytest.mark.parametrize(
     ("fault", "options", "said"),
     [
-        (403, {}, "you can read but not change"),
+        (403, {}, "your token may not do this"),
         (403, {"message": "Forbidden: you can view this data asset"}, "ask its owner"),
         (403, {"message": TOKEN_MAY_NOT}, "your token may not do this"),
         (404, {}, "says that it does not exist"),
@@ -195,6 +197,7 @@ async def test_hundreds_of_changes_are_read_a_page_at_a_time_to_the_first(
 
 
 @pytest.mark.command("log.unfold")
+@pytest.mark.command("log.fold")
 async def test_a_change_of_thousands_is_one_line_and_unfolds_to_its_last_asset(
     server: DemoServer, settings: Settings
 ) -> None:
@@ -214,6 +217,10 @@ async def test_a_change_of_thousands_is_one_line_and_unfolds_to_its_last_asset(
         await app.press("j")
         await app.until_shown("asset 200")
         await app.press("enter")
+        await app.until_shown("change 2, ", "applied")
+        await app.press("escape")
+        await app.until_shown("asset 200")
+        await app.press("left")
         await app.until_shown("▸", "5,725 applied")
         await app.until_gone("asset 200")
 
@@ -222,14 +229,14 @@ async def test_the_log_says_that_it_is_being_read(
     server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = asyncio.Event()
-    original = Log.kept
+    original = Log.count_kept
 
-    async def wait(log: Log) -> list[Entry]:
+    async def wait(log: Log) -> dict[str, int]:
         await gate.wait()
         return await original(log)
 
     async with running_app(server, settings) as app:
-        monkeypatch.setattr(Log, "kept", wait)
+        monkeypatch.setattr(Log, "count_kept", wait)
         await app.press("L")
         await app.until_shown("Log: reading…")
         gate.set()
@@ -425,3 +432,86 @@ async def test_fields_opened_from_the_log_show_no_other_assets_facts(
         below = app.text().split("not in the catalog")[1]
         assert "created" not in below
         assert "── RNA-seq reference" in app.text()
+
+
+@pytest.mark.command("log.unfold")
+async def test_enter_shows_all_of_one_change_and_of_a_conflict_both_versions(
+    server: DemoServer, settings: Settings
+) -> None:
+    """Also where the log has room for the beginning only; and the choice is sent."""
+    words = "\n".join(f"line {at} of what I wrote" for at in range(12))
+    base = server.store.get(OUTSIDE).name
+    async with running_app(server, settings, size=(80, 24)) as app:
+        record = await app.library.assets.record(AssetId(OUTSIDE))
+        assert record is not None
+        fields = record.asset.fields
+        mine = msgspec.structs.replace(fields, name="my name")
+        await app.library.changes.edit(
+            AssetId(OUTSIDE), fields, msgspec.structs.replace(fields, description=words)
+        )
+        server.store.update(OUTSIDE, name="their name")
+        with pytest.raises(EditConflict):
+            await app.library.changes.edit(AssetId(OUTSIDE), fields, mine)
+        await app.press("L")
+        await app.until_shown("2 changes, 1 conflict", "Enter show", "Enter shows both versions")
+        await app.press("ctrl+s")
+        await app.until_shown("ctrl+s does nothing here", "Enter show")
+        await app.press("j", "enter")
+        await app.until_shown("change 1, today", f"id {OUTSIDE}", "+ line 0", "  line 11 of what")
+        await app.press("escape")
+        await app.until_shown("Log: 2 changes")
+        await app.press("k", "enter")
+        await app.until_shown(base, "their name", "my name", "name: not chosen (")
+        await app.press("m", "ctrl+s")
+        await app.until(lambda: app.stored(OUTSIDE).name == "my name", "my name is sent")
+        assert app.stored(OUTSIDE).description == words
+        await app.until_shown("my name")
+        await app.press("L")
+        await app.until_shown("Log: 2 changes ")
+        await app.until_gone("conflict")
+
+
+async def test_the_log_follows_what_others_do(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cursor stays where it is; a text of one's own that is discarded there goes, too."""
+    monkeypatch.setattr("coexplorer.tui.screens.log.FOLLOW_S", 0.05)
+    async with running_app(server, settings) as app, open_library(settings, origin="cli") as other:
+        await app.press("a")
+        await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
+        await app.press("L")
+        await app.until_shown("Log: 1 change", "archive")
+        plan = await other.changes.plan(
+            [AssetId(COMBINED), AssetId(VIEWED)], Change(add_tags=("theirs",))
+        )
+        await other.changes.apply(plan)
+        await app.until_shown("Log: 2 changes", "add tag theirs")
+        screen = app.app.screen
+        assert isinstance(screen, LogScreen)
+        row = screen._row
+        assert row is not None
+        assert row.batch is not None
+        assert row.batch.title.startswith("archive")
+
+
+async def test_a_discarded_text_is_left_again_without_a_question(
+    server: DemoServer, settings: Settings
+) -> None:
+    """Nothing was typed, and the log still has it; what is typed then is asked about."""
+    async with running_app(server, settings) as app:
+        await make_refused(app)
+        (kept,) = await app.library.log.kept()
+        await app.library.changes.discard(kept.id)
+        for typed in ("", "!"):
+            await app.press("L")
+            await app.until_shown("1 change")
+            await app.press("e")
+            await app.until(lambda: app.main.desk.editing is not None, "the fields")
+            if typed:
+                await app.type(typed)
+            await app.press("escape")
+            if typed:
+                await app.until_shown("leave without saving?")
+                await app.press("y")
+            await app.until(lambda: app.main.desk.editing is None, "closed")
+        assert not app.app.memory.edits.take()

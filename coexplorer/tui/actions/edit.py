@@ -79,7 +79,6 @@ async def take_up(screen: Workbench, entry: Entry, *, field: str = "") -> None:
     if record is not None and entry.state is not State.CONFLICT:
         base, mine = rebase_text(base, mine, record.asset.fields)
     field = field or next(iter(changed_fields(base, mine)), "name")
-    is_kept = entry.state in KEPT
     await open_fields(
         screen,
         entry.asset_id,
@@ -87,13 +86,28 @@ async def take_up(screen: Workbench, entry: Entry, *, field: str = "") -> None:
         base,
         mine=mine,
         field=field,
-        kept=entry.id if is_kept else None,
-        kept_text=mine if is_kept else None,
+        kept=entry.id if entry.state in KEPT else None,
+        kept_text=mine,  # also what was discarded is still in the log
     )
-    if not is_kept:
-        keep_draft(screen, mine)
     at = datetime.fromtimestamp(entry.at, tz=external.local_time().tzinfo)
     screen.say(f"{entry.told} text of {at:%H:%M}, from change {entry.batch_id}")
+
+
+async def choose(screen: Workbench, entry: Entry) -> None:
+    """Show both versions of a text in conflict, to choose; the fields, where none is left."""
+    screen.hold_keys(OPEN)
+    try:
+        conflict = await screen.library.changes.find_conflict(entry.id)
+    except CoexplorerError as error:
+        # Both can't be shown now, but the text can.
+        screen.report(error)
+        conflict = None
+    finally:
+        await screen.release_keys(OPEN)
+    if conflict is None:
+        await take_up(screen, entry)
+    else:
+        await resolve(screen, entry.asset_name, conflict, kept=entry.id)
 
 
 async def open_fields(
@@ -236,6 +250,7 @@ async def _close_unchanged(screen: Workbench, kept: int | None) -> None:
     await _close(screen)
     if kept is not None:
         await _give_up(screen, kept)
+        await screen.feeds.load_status()
         screen.say(f"the unsent text is given up: it is still in the log ({key_of('log.open')})")
 
 

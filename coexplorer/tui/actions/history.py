@@ -158,11 +158,13 @@ async def open_log(screen: Workbench) -> None:
     """Show the log; an unsent edit that is taken up again comes back here."""
     from coexplorer.tui.screens.log import LogScreen  # noqa: PLC0415  needed here only
 
-    entry = await screen.app.push_screen_wait(LogScreen(screen.library))
+    taken = await screen.app.push_screen_wait(LogScreen(screen.library))
     await screen.feeds.load_status()
     screen.feeds.list.load()
-    if entry is not None:
-        await edit.take_up(screen, entry)
+    if taken is not None and taken.compares:
+        await edit.choose(screen, taken.entry)
+    elif taken is not None:
+        await edit.take_up(screen, taken.entry)
 
 
 ACTIONS: dict[str, Action] = {

@@ -59,6 +59,8 @@ class CommandScreen(TerminalScreen[Result]):
     """Keys wait until the screen itself calls `release_keys` with `START`."""
     keeps_clear: ClassVar[str] = ""
     """Selects what no notice may cover, beside the fields that keys go to."""
+    tells_keys: ClassVar[bool] = False
+    """Whether a key that does nothing is answered with the ones that do something."""
     AUTO_FOCUS = None
 
     def __init__(self) -> None:
@@ -166,16 +168,24 @@ class CommandScreen(TerminalScreen[Result]):
     def run_key(self, key: str) -> bool:
         """Run the command of a key by its name; tell whether there is one."""
         command_id = self.coexplorer.keymap.find(self.key_scope, key)
-        if command_id is None:
+        if command_id is None or (self.tells_keys and self.find_handler(command_id) is None):
             return False
         self.perform(command_id)
         return True
 
+    def tell_keys(self, key: str) -> None:
+        """Say what can be pressed here, as a key was that does nothing."""
+        named = (f"{key_of(command.id)} {command.short}" for command in self.iter_footer())
+        self.say(f"{show_key(key)} does nothing here: {', '.join(named)}")
+
     async def on_key(self, event: events.Key) -> None:
         """Run the command of a key that a field did not want."""
-        if self.run_key(name_key(event.key, event.character)):
+        key = name_key(event.key, event.character)
+        if self.run_key(key):
             event.stop()
             event.prevent_default()
+        elif self.tells_keys and (event.is_printable or key.startswith("ctrl+") or key == "enter"):
+            self.tell_keys(key)
 
     def on_paste(self, event: events.Paste) -> None:
         """Say that pasted text does nothing here: no field wanted it, and it is no command."""

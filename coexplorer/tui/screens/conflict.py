@@ -63,6 +63,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
     """
 
     scope: ClassVar[Scope] = Scope.CONFLICT
+    tells_keys: ClassVar[bool] = True
     keeps_clear: ClassVar[str] = "#fields-in-conflict, #merge"
     DEFAULT_CSS = """
     ConflictScreen #fields-in-conflict { height: auto; max-height: 4; }

@@ -5,14 +5,17 @@ What it shows is read by `coexplorer.tui.logpages`, as the cursor nears the end 
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import ClassVar
 
+import msgspec
 from textual.app import ComposeResult
 from textual.worker import Worker, get_current_worker
 
 from coexplorer.errors import CoexplorerError
-from coexplorer.library.entries import DONE, KEPT, Action, Batch, Entry
+from coexplorer.library.entries import DONE, KEPT, Action, Batch, Entry, State
 from coexplorer.library.library import Library
 from coexplorer.library.results import BatchReport
 from coexplorer.text import clean, plural
@@ -24,11 +27,13 @@ from coexplorer.tui.changes import (
     describe_reversal,
     name_change,
 )
-from coexplorer.tui.commands import Command, Scope, name_closing
+from coexplorer.tui.columns import Role, wrap
+from coexplorer.tui.commands import Command, Scope, rename
 from coexplorer.tui.diffs import build_entry_details, describe_entry
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.logpages import LogLine, LogPages, has_text
 from coexplorer.tui.screens.base import OPEN, CommandScreen
+from coexplorer.tui.screens.entry import EntryScreen
 from coexplorer.tui.screens.plan import PlanScreen
 from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.widgets.details import Rule
@@ -39,14 +44,29 @@ from coexplorer.tui.widgets.prompt import Prompt
 
 SENT_UNASKED = 5
 """Changes that are sent again at once; more are asked for."""
+FOLLOW_S = 2.0
+"""So often it is asked whether others have written to the journal."""
 LOW = 20
 """Lines of a screen below which the details are short."""
 
 
-class LogScreen(CommandScreen[Entry | None]):
+class TakenUp(msgspec.Struct, frozen=True):
+    """A text that is taken up again.
+
+    Attributes:
+        entry: It.
+        compares: Theirs and the user's are looked at first, as they are in conflict.
+    """
+
+    entry: Entry
+    compares: bool = False
+
+
+class LogScreen(CommandScreen[TakenUp | None]):
     """Gives an unsent edit that is to be taken up again, or None."""
 
     scope: ClassVar[Scope] = Scope.LOG
+    tells_keys: ClassVar[bool] = True
     DEFAULT_CSS = """
     LogScreen #entry { height: 8; }
     """
@@ -82,6 +102,20 @@ class LogScreen(CommandScreen[Entry | None]):
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
         self._rule.show_title(build_log_title(None))
         self.start("log", self._load)
+        self.start("follow", self._follow)
+
+    async def _follow(self) -> None:
+        """Read again what other windows and commands do meanwhile, until the log is left."""
+        log = self._library.log
+        seen = await log.version()
+        while True:
+            await asyncio.sleep(FOLLOW_S)
+            if self._busy or self.app.screen is not self:
+                continue  # it is read again at the end of that
+            with suppress(CoexplorerError):
+                before, seen = seen, await log.version()
+                if seen != before:
+                    await self._load()
 
     def on_resize(self) -> None:
         """Fit to the width and the height."""
@@ -141,10 +175,13 @@ class LogScreen(CommandScreen[Entry | None]):
     def _show_details(self) -> None:
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
         row = self._row
-        if row is None or row.batch is None or row.more:
+        cells = self.app.size.width
+        if row is not None and row.text:
+            self._details.show([((part, Role.TEXT),) for part in wrap(row.text, cells)])
+        elif row is None or row.batch is None or row.more:
             self._details.show([])
         elif row.entry is not None:
-            self._details.show(build_entry_details(row.entry, self.app.size.width))
+            self._details.show(build_entry_details(row.entry, cells))
         else:
             self.restart("details", partial(self._load_details, row.batch))
 
@@ -162,7 +199,7 @@ class LogScreen(CommandScreen[Entry | None]):
         row = self._row
         batch, entry = (row.batch, row.entry) if row is not None else (None, None)
         hidden = set()
-        if batch is None or batch.total == 1:
+        if batch is None:
             hidden.add("log.unfold")
         if batch is None or not batch.standing:
             hidden.add("log.undo")
@@ -174,7 +211,9 @@ class LogScreen(CommandScreen[Entry | None]):
         if not self._pages.waiting:
             hidden.add("log.retry_all")
         shown = [command for command in super().iter_footer() if command.id not in hidden]
-        return name_closing(shown, "stop") if self._busy else shown
+        is_one = batch is not None and (entry is not None or batch.total == 1)
+        shown = rename(shown, "log.unfold", "show" if is_one else "unfold")
+        return rename(shown, "screen.close", "stop") if self._busy else shown
 
     def on_picker_moved(self) -> None:
         """Show everything about the line under the cursor, and read more near the end."""
@@ -184,14 +223,30 @@ class LogScreen(CommandScreen[Entry | None]):
     # Doing
 
     async def do_log_unfold(self) -> None:
-        """Show the assets of the change under the cursor, or fold them again."""
+        """Show the assets of the change under the cursor, or fold them again; or all of one."""
         row = self._row
-        if row is None or row.batch is None or row.batch.total == 1:
+        if row is None or row.batch is None:
             return
         batch = row.batch
         if row.more:
             await self._load_more()
             return
+        entry = await self._pages.find_single(batch, row.entry)
+        if entry is not None:
+            if entry.state is State.CONFLICT and has_text(entry):
+                self.dismiss(TakenUp(entry, compares=True))
+            else:
+                await self.app.push_screen_wait(EntryScreen(batch, entry))
+            return
+        await self._toggle(batch)
+
+    async def do_log_fold(self) -> None:
+        """Fold the change whose assets the cursor is among."""
+        row = self._row
+        if row is not None and row.batch is not None and self._pages.is_unfolded(row.batch):
+            await self._toggle(row.batch)
+
+    async def _toggle(self, batch: Batch) -> None:
         await self._pages.toggle(batch)
         self._show()
         at = next(i for i, each in enumerate(self._rows) if each.batch is batch)
@@ -338,11 +393,11 @@ class LogScreen(CommandScreen[Entry | None]):
         elif not kept:
             discarded = await self._pages.find_discarded(batch, entry)
             if discarded is not None:
-                self.dismiss(discarded)
+                self.dismiss(TakenUp(discarded))
             else:
                 self.say("this change is not waiting for anything", severity="warning")
         elif has_text(kept[0]):
-            self.dismiss(kept[0])
+            self.dismiss(TakenUp(kept[0]))
         else:
             self.say("only an edit has a text to edit again", severity="warning")
 

@@ -20,7 +20,7 @@ from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 from coexplorer.models import AssetId
 from coexplorer.text import width
 from coexplorer.tui.columns import Line, Role
-from coexplorer.tui.commands import Command, Scope, name_closing
+from coexplorer.tui.commands import Command, Scope, rename
 from coexplorer.tui.diffs import (
     Outcome,
     build_outcome,
@@ -75,6 +75,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     """
 
     scope: ClassVar[Scope] = Scope.PLAN
+    tells_keys: ClassVar[bool] = True
     DEFAULT_CSS = """
     PlanScreen #progress { height: 1; }
     PlanScreen #outcome { height: auto; max-height: 5; }
@@ -226,7 +227,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         shown = [command for command in super().iter_footer() if command.id not in hidden]
         if not self._is_busy or self._is_preparing:
             return shown
-        return name_closing(shown, "stop")
+        return rename(shown, CLOSE, "stop")
 
     def do_plan_apply(self) -> None:
         """Carry the plan out."""
@@ -234,6 +235,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self.say("not yet: the plan is not ready", severity="warning")
         elif self._report is None and not self._is_busy and self._todo:
             self._set_out("apply", partial(self._library.changes.apply, self._plan))
+        else:
+            self.tell_keys(key_of("plan.apply"))
 
     def do_plan_retry(self) -> None:
         """Do what failed again, and nothing else."""
@@ -242,6 +245,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             shown = {result.asset_id for result in self._report.waiting}
             resume = self._library.changes.resume
             self._set_out("resume", partial(resume, self._batch_id, only=shown))
+        else:
+            self.tell_keys(key_of("plan.retry"))
 
     def _set_out(self, name: str, carry_out: Start) -> None:
         self._stopping, self._counts, self._looking = False, None, None
