@@ -11,7 +11,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -30,8 +31,43 @@ IMPATIENT_S: Final = 0.1
 waits once, not at every write. It ends with the first write that works."""
 
 OPEN_TIMEOUT_S = 30.0
-"""How long to wait for another process that makes the file or brings it up to date: that takes
-seconds for the largest ones."""
+"""How long to wait for another process that makes the file or brings it up to date, since the last
+sign that it goes on: each of them writes one to the lock's file while it works."""
+
+_BEAT_S: Final = 1.0
+_STEPS: Final = 100_000
+"""So many steps of SQLite's machine take some milliseconds."""
+
+_TELL_AFTER_S: Final = 3.0
+_UPDATING: Final = "the catalog is being brought up to date after an update of coexplorer"
+
+_tell: ContextVar[Callable[[str], None] | None] = ContextVar("_tell", default=None)
+
+
+@contextlib.contextmanager
+def telling_updates(tell: Callable[[str], None]) -> Iterator[None]:
+    """Have it told when a catalog that is opened within has to be brought up to date for long."""
+    token = _tell.set(tell)
+    try:
+        yield
+    finally:
+        _tell.reset(token)
+
+
+class _Teller:
+    """Says once that something takes long."""
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+        self._began = time.monotonic()
+
+    def look(self) -> None:
+        """Say it if it has taken long by now, and nobody has heard it."""
+        tell = _tell.get()
+        if self._sentence and tell and time.monotonic() - self._began > _TELL_AFTER_S:
+            tell(self._sentence)
+            self._sentence = ""
+
 
 _LOOK_AGAIN_S: Final = 0.05
 _DAMAGED: Final = frozenset(
@@ -279,23 +315,23 @@ class Connections:
     def _prepare(self) -> None:
         """Prepare the file: private, current schema, intact; rebuilt if it can't be used."""
         ensure_lockable(self.path)
-        with _one_at_a_time(self.path):
+        with _one_at_a_time(self.path) as beat:
             if _mark(self.path).exists():
                 self._rebuild()
             try:
-                self._migrate()
+                self._migrate(beat)
             except (sqlite3.DatabaseError, *_UNREADABLE) as error:
                 if not is_damage(error):
                     raise
                 self._rebuild()
-                self._migrate()
+                self._migrate(beat)
 
     def _rebuild(self) -> None:
         self.problem = "the catalog was damaged and has been rebuilt from the platform"
         for path in (self.path, *_companions(self.path), _mark(self.path)):
             path.unlink(missing_ok=True)
 
-    def _migrate(self) -> None:
+    def _migrate(self, beat: Callable[[], None]) -> None:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = _connect(self.path)
@@ -304,6 +340,7 @@ class Connections:
             if version == VERSION:
                 connection.execute("SELECT name FROM sqlite_schema LIMIT 1").fetchone()
                 return
+            connection.set_progress_handler(beat, _STEPS)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
             for _, migrate in MIGRATIONS[version:]:
@@ -418,18 +455,38 @@ def _companions(path: Path) -> tuple[Path, Path]:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Let one process at a time make or rebuild the file."""
+def _one_at_a_time(path: Path) -> Iterator[Callable[[], None]]:
+    """Let one process at a time make or rebuild the file.
+
+    Yields:
+        What it calls now and then, so that those that wait know that it goes on.
+    """
     lock = open_lock(path.with_name(path.name + ".lock"))
     try:
-        deadline = time.monotonic() + OPEN_TIMEOUT_S
+        waits = _Teller(f"{_UPDATING}, by another process: waiting for it")
+        deadline, last = time.monotonic() + OPEN_TIMEOUT_S, b""
         while not try_lock(lock):
+            now = os.pread(lock, 100, 0)
+            if now != last:
+                deadline, last = time.monotonic() + OPEN_TIMEOUT_S, now
+                waits.look()
             if time.monotonic() > deadline:
                 raise CatalogError(
                     f"the catalog {path} can't be used: another process is still opening it",
                     hint="find the process that hangs, and end it",
                 )
             time.sleep(_LOOK_AGAIN_S)
-        yield
+        works = _Teller(f"{_UPDATING}; that is done once")
+        beaten_at = -_BEAT_S
+
+        def beat() -> None:
+            nonlocal beaten_at
+            now_s = time.monotonic()
+            if now_s - beaten_at >= _BEAT_S:
+                beaten_at = now_s
+                os.pwrite(lock, f"{os.getpid()} {now_s:020.3f}\n".encode(), 0)
+                works.look()
+
+        yield beat
     finally:
         os.close(lock)

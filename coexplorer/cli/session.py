@@ -100,6 +100,7 @@ class Invocation:
         import anyio
 
         from coexplorer.library import open_library
+        from coexplorer.library.opening import telling_updates
 
         settings = self.load_settings()
 
@@ -121,7 +122,8 @@ class Invocation:
                 raise AssertionError("nobody cancels this scope")
             raise deadline.build_error()
 
-        return run_async(do_in_time)
+        with telling_updates(warn):
+            return run_async(do_in_time)
 
     def read(self, work: Callable[[Known], Coroutine[Any, Any, Answer]]) -> Answer:
         """Do work that asks the catalog of the chosen profile alone, without a session.
@@ -132,9 +134,11 @@ class Invocation:
         import gc
 
         from coexplorer.library.known import answer_now, open_known
+        from coexplorer.library.opening import telling_updates
 
         gc.disable()  # rows of a list make no cycles, and the process ends with them
-        with open_known(self.load_settings()) as known:
+        settings = self.load_settings()
+        with telling_updates(warn), open_known(settings) as known:
             answer = answer_now(work(known))
             if problem := answer_now(known.status()).problem:
                 warn_once(problem)

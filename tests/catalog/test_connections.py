@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import resource
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -247,6 +248,79 @@ def test_nobody_waits_for_ever_for_a_process_that_hangs_while_it_opens_the_file(
     assert raised.value.hint
     with Catalog.open(filled) as catalog:
         assert len(catalog.ids(EVERYTHING, now=NOW)) == 40
+
+
+class Clock:
+    """Time as `connections` sees it; `each` is called whenever it sleeps."""
+
+    def __init__(self, each: Callable[[], None], step_s: float) -> None:
+        self.now_s = 1000.0
+        self._each = each
+        self._step_s = step_s
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, _seconds: float) -> None:
+        self.now_s += self._step_s
+        self._each()
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_another_process_is_waited_for_as_long_as_it_goes_on(
+    filled: Path, monkeypatch: pytest.MonkeyPatch, *, lives: bool
+) -> None:
+    """To bring a large catalog up to date takes minutes; one that was stopped gives no sign."""
+    lock = filled.with_name(filled.name + ".lock").open("r+b", buffering=0)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def go_on() -> None:
+        if clock.now_s > 1600:
+            lock.close()
+        elif lives or clock.now_s < 1010:
+            os.pwrite(lock.fileno(), f"{clock.now_s:020.3f}".encode(), 0)
+
+    clock = Clock(go_on, 1.0)
+    monkeypatch.setattr(connections, "time", clock)
+    said: list[str] = []
+    with connections.telling_updates(said.append), closing(lock):
+        if lives:
+            Catalog.open(filled).close()
+            assert clock.now_s > 1600
+        else:
+            with pytest.raises(CatalogError, match="is still opening it"):
+                Catalog.open(filled)
+            assert 1030 < clock.now_s < 1050
+    assert [sentence.rpartition(": ")[2] for sentence in said] == ["waiting for it"]
+
+
+def test_an_update_that_takes_long_is_told_and_gives_signs(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = filled.with_name(filled.name + ".lock")
+    signs: set[bytes] = set()
+
+    def migrate(connection: sqlite3.Connection) -> None:
+        for _ in range(5):
+            clock.sleep(0)
+            connection.execute(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
+                " SELECT count(*) FROM n"
+            ).fetchone()
+            signs.add(lock.read_bytes())
+
+    clock = Clock(lambda: None, 2.0)
+    monkeypatch.setattr(connections, "time", clock)
+    monkeypatch.setattr(connections, "_STEPS", 10)
+    monkeypatch.setattr(connections, "MIGRATIONS", (*MIGRATIONS, ("later", migrate)))
+    monkeypatch.setattr(connections, "VERSION", VERSION + 1)
+    said: list[str] = []
+    with connections.telling_updates(said.append):
+        Catalog.open(filled).close()
+    assert len(signs) == 5
+    assert said == [
+        "the catalog is being brought up to date after an update of coexplorer; that is done once"
+    ]
 
 
 def test_who_waited_in_vain_hardly_waits_again_until_a_write_works(
