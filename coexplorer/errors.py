@@ -43,8 +43,6 @@ import errno
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Self
 
-from coexplorer.fields import tell_fields
-
 if TYPE_CHECKING:
     from coexplorer.fields import Fields
     from coexplorer.models import AssetId
@@ -261,6 +259,8 @@ class InvalidField(CoexplorerError):
     """
 
     def __init__(self, field: str, message: str) -> None:
+        from coexplorer.fields import tell_fields  # noqa: PLC0415 # help is shown without the table
+
         told = tell_fields([field])
         super().__init__(f"{told}: {message}", hint=f"change the {told} and try again")
         self.field = field
@@ -312,6 +312,8 @@ class EditConflict(CoexplorerError):
 
     def tell(self, name: str) -> str:
         """Say who changed what of the asset that is called so."""
+        from coexplorer.fields import tell_fields  # noqa: PLC0415 # as above
+
         names = tell_fields(self.fields)
         if self.own:
             return f"you changed the {names} of {name} elsewhere ({name_changes(self.own)})"
