@@ -7,7 +7,6 @@ that it stood for, however odd that is: see `read_value`.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -84,6 +83,8 @@ class MetadataSchema(msgspec.Struct, frozen=True):
 
     def find_like(self, key: str) -> tuple[str, ...]:
         """Return keys that could be meant by one that does not exist, the likeliest first."""
+        import difflib  # noqa: PLC0415 # lists are shown without it
+
         names = {field.name.casefold(): field.name for field in self.fields}
         tidy = key.casefold().replace("_", " ").replace("-", " ")
         return tuple(names[each] for each in difflib.get_close_matches(tidy, names, n=3))
