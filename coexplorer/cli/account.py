@@ -51,6 +51,8 @@ def check_token(settings: Settings) -> Checked:
     try:
         user = run_async(ask)
     except (NotSignedIn, ConfigError) as error:
+        if isinstance(error, NotSignedIn):
+            error.hint = settings.advise_on_token() or error.hint
         return Checked(works=False, error=error)
     except ApiError as error:
         return Checked(works=None, error=error)

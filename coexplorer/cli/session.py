@@ -14,6 +14,7 @@ import msgspec
 from coexplorer.cli.ending import Ended
 from coexplorer.cli.narration import draws, show_wait, warn, warn_once
 from coexplorer.cli.quiet import is_quiet
+from coexplorer.errors import NotSignedIn
 from coexplorer.models import Reach
 
 if TYPE_CHECKING:
@@ -122,8 +123,12 @@ class Invocation:
                 raise AssertionError("nobody cancels this scope")
             raise deadline.build_error()
 
-        with telling_updates(warn):
-            return run_async(do_in_time)
+        try:
+            with telling_updates(warn):
+                return run_async(do_in_time)
+        except NotSignedIn as error:
+            error.hint = settings.advise_on_token() or error.hint
+            raise
 
     def read(self, work: Callable[[Known], Coroutine[Any, Any, Answer]]) -> Answer:
         """Do work that asks the catalog of the chosen profile alone, without a session.

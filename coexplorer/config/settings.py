@@ -78,6 +78,19 @@ class Settings(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
+    def advise_on_token(self) -> str:
+        """Return what helps where the platform does not take the token; empty: to sign in again.
+
+        A token that comes from a variable, a file or a program is not the one that signing in
+        keeps.
+        """
+        label = self.token_source.label
+        if self.saved and ("config.toml" in label or "keyring" in label):
+            return ""
+        if label == "the demo":
+            return "end the demo and start it again: coexplorer demo"
+        return f"the token comes from {label}: put one there that works, with the datasets scope"
+
     def load_token(self) -> Secret:
         """Return the token. May block (a program that asks, a keyring): call it in a thread.
 

@@ -298,6 +298,17 @@ def test_a_platform_that_is_not_there_is_told(program: Program) -> None:
     assert_one_sentence(done.err)
 
 
+@pytest.mark.parametrize("command", [("whoami",), ("ls", "--refresh"), ("show", RAW)])
+def test_who_has_a_token_from_elsewhere_is_not_told_to_sign_in(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    program.env["CODEOCEAN_TOKEN"] = "cop_wrong"
+    done = program(*command)
+    assert done.code == 3
+    assert "the token comes from CODEOCEAN_TOKEN: put one there that works" in done.err
+    assert "coexplorer login" not in done.err
+
+
 def test_a_wrong_token_is_told(program: Program) -> None:
     program.env["CODEOCEAN_TOKEN"] = "cop_wrong"
     done = program("ls")
