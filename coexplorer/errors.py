@@ -55,6 +55,13 @@ NEW_TOKEN: Final = (
 """The hint where a token lacks a scope."""
 
 
+SLOW_STATUSES = frozenset({408, 423, 425})
+"""Statuses of HTTP that say: not now; the same may be asked again in a moment."""
+
+PASSING_STATUSES = SLOW_STATUSES | {402, 407, 421, 424}
+"""Those, and others that tell of the way or the moment, not of what was asked for."""
+
+
 class CoexplorerError(Exception):
     """Base of all errors that a user may see.
 

@@ -15,6 +15,7 @@ import msgspec
 from coexplorer.api.refusal_text import find_message, find_page_title
 from coexplorer.errors import (
     NEW_TOKEN,
+    SLOW_STATUSES,
     ApiError,
     BadReply,
     Conflict,
@@ -130,7 +131,7 @@ def classify_reply(
             error = _build_not_found(status, body, subject, act, by_page=by_page)
         case 409:
             error = _build_conflict(because, writes=writes)
-        case 408 | 423 | 425:
+        case _ if status in SLOW_STATUSES:
             error = PlatformFault(
                 f"the platform did not take this now (status {status}){because}",
                 hint=_TRY_LATER,

@@ -1,7 +1,8 @@
 """Shell completion: the script that turns it on, and what arguments and options complete to.
 
 Values come from the local catalog, the journal and the settings, as they are on the disk: nothing
-is asked of the platform, and where there is nothing yet, nothing is offered and nothing is said.
+is asked of the platform but what is in an asset, and where there is nothing yet, nothing is offered
+and nothing is said.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 
 from coexplorer.errors import CoexplorerError, NoProfile
+from coexplorer.text import size_text
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -29,6 +31,9 @@ _WHERE = {
     "fish": "~/.config/fish/completions/coexplorer.fish",
 }
 
+
+_ASKED_S = 3.0
+"""So long somebody who pressed TAB may wait for the platform."""
 
 _HELP = """Print the completion script of your shell.
 
@@ -172,6 +177,38 @@ def complete_assets(ctx: click.Context, _parameter: click.Parameter, incomplete:
 
     settings = _find_settings(ctx)
     return [] if settings is None else _items(find_assets(settings.catalog_path, incomplete))
+
+
+def complete_paths(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete paths in the asset that was named before; the platform is asked, for a moment."""
+    import anyio
+
+    from coexplorer.cli.session import run_async
+    from coexplorer.config.tokens import FirstOf, TokenCommand
+    from coexplorer.library import open_library
+
+    settings, asset = _find_settings(ctx), ctx.params.get("asset")
+    if settings is None or not isinstance(asset, str) or asset == "-":
+        return []
+    sources = settings.token_source.sources if isinstance(settings.token_source, FirstOf) else ()
+    if any(isinstance(each, TokenCommand) for each in sources):
+        return []  # it may ask something, and somebody is typing
+    folder = incomplete[: incomplete.rfind("/") + 1]
+    items: Items = []
+
+    async def ask() -> None:
+        with anyio.move_on_after(_ASKED_S):
+            async with open_library(settings, origin="cli") as library:
+                asset_id = await library.assets.resolve(asset, guess=True)
+                for entry in await library.files.list_folder(asset_id, folder.rstrip("/")):
+                    path = f"{entry.path}/" if entry.is_folder else entry.path
+                    if path.startswith(incomplete):
+                        told = "" if entry.is_folder else size_text(entry.size_bytes)
+                        items.append(_item(path, help=told or None))
+
+    with contextlib.suppress(CoexplorerError, OSError, ValueError):
+        run_async(ask)
+    return items
 
 
 def complete_assets_or_query(

@@ -22,7 +22,7 @@ from coexplorer.config.file import (
     load_config_file,
     read_setting,
 )
-from coexplorer.errors import ConfigError, NotFound
+from coexplorer.errors import CoexplorerError, ConfigError, FileTrouble, NotFound
 from coexplorer.text import guess_word
 
 _HIDDEN = "(set)"
@@ -98,13 +98,30 @@ def set_command(key: str, values: tuple[str, ...]) -> None:
     from coexplorer.doctor.settings import check_config
 
     setting = _find(key)
-    if setting.is_list:
-        several = tuple(each.strip() for value in values for each in value.split(","))
-        change_setting(find_paths(), setting, tuple(filter(None, several)), check=check_config)
-    elif len(values) > 1:
+    if len(values) > 1 and not setting.is_list:
         raise click.UsageError(f"{key} takes one value; put it in quotes")
-    else:
-        change_setting(find_paths(), setting, values[0], check=check_config)
+    several = tuple(each.strip() for value in values for each in value.split(","))
+    value = tuple(filter(None, several)) if setting.is_list else values[0]
+    before = load_config_file(find_paths().config_file)
+    try:
+        change_setting(find_paths(), setting, value, check=check_config)
+    except FileTrouble:
+        raise
+    except ConfigError as error:
+        if _has_mistake(before):
+            raise  # the file was wrong before
+        hint = f"; {error.hint}" if error.hint else ""
+        raise click.UsageError(f"{error.message}{hint}") from None
+
+
+def _has_mistake(config: ConfigFile) -> bool:
+    from coexplorer.doctor.settings import check_config
+
+    try:
+        check_config(config)
+    except CoexplorerError:
+        return True
+    return False
 
 
 @config_command.command("unset")

@@ -25,7 +25,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import find_targets, read_targets, reading_options
 from coexplorer.cli.values import TEXT, FilledPath
 from coexplorer.cli.words import QueryCommand
-from coexplorer.errors import ConfigError, FileTrouble
+from coexplorer.errors import ConfigError, FileTrouble, TimeIsUp
 from coexplorer.fields import SETS_LAST, FieldKind, build_new_fields
 from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
 
@@ -188,7 +188,11 @@ def wait_command(
     targets = read_targets(assets, query, reads=True)
     if deadline is not None:
         deadline.doing = "still looking for the assets"
-    ids = invocation.run(lambda library: find_targets(library, targets), deadline=deadline)
+    try:
+        ids = invocation.run(lambda library: find_targets(library, targets), deadline=deadline)
+    except TimeIsUp:
+        _print([], style)  # a program reads an answer; none of them is known to be ready
+        raise
     if not ids:  # it was said; a script that waits for nothing has asked for something else
         _print([], style)
         leave(exits.NOT_FOUND)

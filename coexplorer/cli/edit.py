@@ -21,7 +21,14 @@ from coexplorer.cli.output import Format, format_options, print_line
 from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
-from coexplorer.cli.targets import Chosen, Targets, choose_targets, read_targets, target_options
+from coexplorer.cli.targets import (
+    Chosen,
+    KnownAssetGoneError,
+    Targets,
+    choose_targets,
+    read_targets,
+    target_options,
+)
 from coexplorer.cli.values import TEXT
 from coexplorer.config import find_paths
 from coexplorer.errors import DocumentError, InvalidField, NotThere, Refused
@@ -66,6 +73,10 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
                     f"{field.option} {text!r} has none in it; {''!r} removes all"
                 )
     return values
+
+
+_NAMED = 5
+"""So many assets with an earlier text are named before an editor is opened."""
 
 
 @click.command("edit")
@@ -161,8 +172,28 @@ def split_tags(text: str) -> tuple[str, ...]:
 
 
 async def _plan(library: Library, targets: Targets, change: Change, *, refresh: bool) -> Plan:
-    chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
+    try:
+        chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
+    except KnownAssetGoneError as error:
+        if len(targets.named) == 1:
+            await _keep(library, change, error)
+        raise
     return await library.changes.plan(chosen.ids, change, fits=chosen.fits)
+
+
+async def _keep(library: Library, change: Change, error: KnownAssetGoneError) -> None:
+    """Keep what was asked for of an asset that may only not be shared any more."""
+    from coexplorer.library.plans import change_fields
+
+    base = error.record.asset.fields
+    mine = change_fields(base, change)
+    if mine == base:
+        return
+    entry = await library.changes.keep(error.record.asset.id, base, mine, error)
+    error.hint = (
+        f"what you wanted is kept, in case it is shared with you again: coexplorer retry {entry}"
+        f" sends it, coexplorer discard {entry} gives it up"
+    )
 
 
 def edit_as_text(
@@ -185,20 +216,41 @@ def edit_as_text(
     """
     from coexplorer.library.plans import Plan
 
-    async def write(library: Library) -> tuple[str, Chosen]:
+    async def write(library: Library) -> tuple[str, Chosen, list[str]]:
         chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
-        return await library.changes.document(chosen.ids) if chosen.ids else "", chosen
+        text = await library.changes.document(chosen.ids) if chosen.ids else ""
+        return text, chosen, await _find_unsent(library, chosen.ids)
 
-    before, chosen = invocation.run(write)
+    before, chosen, unsent = invocation.run(write)
     if not before:
         carry(Plan(title="", items=()), lambda: None)
         return
     _offer(chosen.ids)
+    for line in unsent:
+        warn(line)
     edited = EditedText(before, ".coexplorer")
     try:
         carry(_edit_until_read(invocation, edited, before, chosen), edited.remove)
     finally:
         edited.tell()
+
+
+async def _find_unsent(library: Library, ids: Sequence[AssetId]) -> list[str]:
+    """Say which of the assets have an earlier text in the log: the editor shows the platform's."""
+    chosen = frozenset(ids)
+    waiting = {each.asset_id for each in await library.log.kept()} & chosen
+    told = []
+    for asset_id in [each for each in ids if each in waiting][:_NAMED]:
+        entry = await library.log.find_text(asset_id)
+        if entry is not None:
+            told.append(
+                f"an earlier text of {entry.asset_name} is not sent, and not in the editor:"
+                f" coexplorer log -o json shows it (entry {entry.id}), coexplorer retry {entry.id}"
+                " sends it; what you change now replaces it"
+            )
+    if len(waiting) > _NAMED:
+        told.append(f"and {len(waiting) - _NAMED:,} more have changes that wait: coexplorer log")
+    return told
 
 
 def _sweep() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
+from coexplorer.cli.completion import complete_paths
 from coexplorer.cli.format import size_text
 from coexplorer.cli.narration import Progress, warn
 from coexplorer.cli.output import (
@@ -40,7 +41,7 @@ _OF_ONE_ASSET = (BadReply, Forbidden, NotFound, Refused, Rejected)
 
 @click.command("files")
 @asset_argument
-@click.argument("path", default="")
+@click.argument("path", default="", shell_complete=complete_paths)
 @click.option("--recursive", is_flag=True, help="Include everything below.")
 @format_options(FILE, columns=True)
 @pass_invocation
@@ -98,7 +99,7 @@ def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
 
 @click.command("get")
 @asset_argument
-@click.argument("path", default="")
+@click.argument("path", default="", shell_complete=complete_paths)
 @click.option(
     "--to",
     "folder",

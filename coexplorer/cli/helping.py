@@ -14,8 +14,22 @@ from coexplorer.query.fields import FORMS
 from coexplorer.text import guess_word
 
 
+def _complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete commands, those below a command, and pages."""
+    found: click.Command | None = ctx.find_root().command
+    words = ctx.params.get("words") or ()
+    for word in words:
+        found = found.get_command(ctx, word) if isinstance(found, click.Group) else None
+    names = found.list_commands(ctx) if isinstance(found, click.Group) else []
+    return [
+        name
+        for name in [*names, *([] if words else TOPICS)]
+        if name.startswith(incomplete) and not name.startswith("_")
+    ]
+
+
 @click.command("help")
-@click.argument("words", metavar="[COMMAND...|TOPIC]", nargs=-1)
+@click.argument("words", metavar="[COMMAND...|TOPIC]", nargs=-1, shell_complete=_complete)
 @click.pass_context
 def help_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Show the help of a command, or a page: search, output or exit-codes."""

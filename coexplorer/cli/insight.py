@@ -17,11 +17,13 @@ from coexplorer.cli.schema import (
     iter_duplicates,
     iter_stats,
 )
+from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import read_selection
 from coexplorer.cli.values import OneOf
 from coexplorer.cli.words import QueryCommand, join_words
+from coexplorer.text import clean, width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +36,10 @@ _TOP = 12
 
 _MONTHS = 24
 _BAR_CELLS = 20
+_SHORTEST_BAR = 6
+_LABEL_CELLS = 10
+"""So much of a label must be left beside the shortest bar."""
+_GAP_CELLS = 2
 
 _LISTS = (
     ("by_state", "STATE"),
@@ -110,20 +116,34 @@ def _print_shares(title: str, shares: Sequence[Share]) -> None:
     """Print a list with bars: its largest shares, or its last months."""
     shown = shares[-_MONTHS:] if title == "MONTH" else shares[:_TOP]
     most = max((each.size_bytes for each in shown), default=0)
-    rows = [
-        (
-            each.label,
-            f"{each.assets:,}",
-            size_text(each.size_bytes),
-            draw_bar(each.size_bytes, most, _BAR_CELLS) if can_say("█▏") else "",
-        )
-        for each in shown
+    cells = [(each.label, f"{each.assets:,}", size_text(each.size_bytes)) for each in shown]
+    head = [
+        Column(title, flexible=True, keeps=True),
+        Column("ASSETS", right=True),
+        Column("SIZE", right=True),
     ]
-    head = [Column(title, flexible=True, keeps=True), Column("ASSETS", right=True)]
-    print_table([*head, Column("SIZE", right=True), Column("", spare=1)], rows)
+    paper = paper_width()
+    bar_cells = _BAR_CELLS if paper is None else fit_bar(paper, [(title, "ASSETS", "SIZE"), *cells])
+    if bar_cells and can_say("█▏"):
+        bars = [draw_bar(each.size_bytes, most, bar_cells) for each in shown]
+        rows = [(*row, bar) for row, bar in zip(cells, bars, strict=True)]
+        narrow = bar_cells < _BAR_CELLS  # then the room is shared as the bar's length says
+        head[0] = Column(title, flexible=True, keeps=not narrow)
+        print_table([*head, Column("", spare=1)], rows)
+    else:
+        print_table(head, cells)
     if len(shares) > len(shown):
         where = "earlier" if title == "MONTH" else "more"
         click.echo(f"… and {len(shares) - len(shown):,} {where}")
+
+
+def fit_bar(terminal_cells: int, rows: Sequence[tuple[str, str, str]]) -> int:
+    """Return how long bars are beside a list's labels, counts and sizes; 0: no room (pure)."""
+    label, *others = (max(map(width, map(clean, column))) for column in zip(*rows, strict=True))
+    room = terminal_cells - sum(others) - 3 * _GAP_CELLS
+    if room >= label + _SHORTEST_BAR:
+        return min(_BAR_CELLS, room - label)
+    return _SHORTEST_BAR if room >= min(label, _LABEL_CELLS) + _SHORTEST_BAR else 0
 
 
 def _print_totals(stats: Stats) -> None:

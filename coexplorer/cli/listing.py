@@ -51,10 +51,12 @@ from coexplorer.query import (
     SORT_FIELDS,
     Query,
     SortKey,
+    find_field,
     parse_query,
     parse_value,
     platform_part,
 )
+from coexplorer.text import guess_word
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -182,6 +184,7 @@ def ls_command(
         raise click.UsageError("give only one of --refresh, --offline and --remote")
     style = choose_raw(style, raw=raw, columns=columns)
     join_words(query, None)
+    check_type(kind)
     flags = {"mine": mine, "shared": shared, "favorite": favorite, "archived": archived}
     flags["any"] = everything
     given = [("tag", tag) for tag in tags]
@@ -213,6 +216,20 @@ def ls_command(
         invocation.read(read)
     else:
         invocation.run(work)
+
+
+def check_type(kind: str | None) -> None:
+    """Refuse a type that no platform has: it would list nothing, as if there were nothing.
+
+    Raises:
+        click.UsageError: It is none.
+    """
+    field = find_field("type")
+    known = [name for name, _ in field.choices] if field is not None else []
+    if kind is not None and kind.lower() not in known:
+        raise click.UsageError(
+            f"--type {kind!r} is no type: {', '.join(known)}{guess_word(kind, known)}"
+        )
 
 
 def read_query(words: tuple[str, ...], given: list[tuple[str, str]]) -> Query:

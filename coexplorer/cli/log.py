@@ -111,12 +111,12 @@ def _print_nothing(*, refused: bool, left: int) -> None:
 
 def _print_drafts(invocation: Invocation) -> int:
     """Print what was being typed when the app ended; return how many texts that is."""
-    from coexplorer.tui.memory import Memory
+    from coexplorer.library.drafts import AllDrafts
 
-    memory = Memory(invocation.load_settings().journal_path)
-    drafts = [(path, f"for {draft.name}") for path, draft in memory.edits.take()]
-    drafts += [(path, "for a new asset") for path, _ in memory.forms.take()]
-    drafts += [(path, "in an editor") for path, _ in memory.texts.take()]
+    left = AllDrafts(invocation.load_settings().journal_path)
+    drafts = [(path, f"for {draft.name}") for path, draft in left.edits.take()]
+    drafts += [(path, "for a new asset") for path, _ in left.forms.take()]
+    drafts += [(path, "in an editor") for path, _ in left.texts.take()]
     for path, what in drafts:
         print_line(f"typed {what} and not saved: {path}")
     if drafts:
@@ -213,6 +213,8 @@ def _entry_cells(entry: Entry) -> list[str]:
 
 def _batch_cells(batch: Batch) -> list[str]:
     what = batch.title
+    if batch.asset_name and batch.asset_name not in what:
+        what = f"{what} ({batch.asset_name})"
     if batch.reverses is not None:
         what = f"{what} (change {batch.reverses})"
     return [str(batch.id), moment_text(batch.at), batch.origin, what, batch.outcome]

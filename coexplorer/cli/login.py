@@ -22,7 +22,7 @@ from coexplorer.config import Settings, find_paths, load_settings
 from coexplorer.config.domain import Address, is_loopback, parse_domain
 from coexplorer.config.environment import DOMAINS, TOKENS, Credentials, find_credentials
 from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
-from coexplorer.config.settings import build_settings, keyring_account
+from coexplorer.config.settings import build_settings, find_default, keyring_account
 from coexplorer.config.tokens import (
     GivenToken,
     KeyringToken,
@@ -106,6 +106,11 @@ def login_command(
     rows = _check(profile, address, token)
     _save(profile, address, token if in_keyring else None, make_default=make_default)
     print_line(f"signed in to {address.domain} as profile {name}: {rows}")
+    default = find_default(load_config_file(find_paths().config_file))
+    if default is None:
+        note("none of your profiles is the default: coexplorer config set default_profile NAME")
+    elif default != name:
+        note(f"profile {default} stays the default; --profile {name} means this one")
     if found is not None:
         note(f"{found.token_from} still comes first where it is set: --profile {name} is this one")
 
@@ -252,13 +257,19 @@ def profiles_command(*, check: bool, columns: tuple[str, ...], style: Format) ->
     config = load_config_file(paths.config_file)
     for warning in config.warnings:
         warn(warning)
+    default = find_default(config)
+    if default is None and config.default_profile is not None:
+        warn(
+            f"default_profile is {config.default_profile!r}, and there is no such profile; choose"
+            " one: coexplorer config set default_profile NAME"
+        )
     checked = {name: _check_profile(name) for name in config.profiles} if check else {}
     rows: list[Values] = [
         {
             "profile": profile.name,
             "domain": parse_domain(profile.domain).domain,
             "token": _where(profile),
-            "default": profile.name == config.default_profile or len(config.profiles) == 1,
+            "default": profile.name == default,
             "works": None if result is None else result.works,
             "user": None if result is None else result.user,
         }
@@ -271,6 +282,8 @@ def profiles_command(*, check: bool, columns: tuple[str, ...], style: Format) ->
         print_line("no profiles yet; sign in: coexplorer login DOMAIN")
     else:
         _print_profiles(rows, check=check)
+        if default is None and config.default_profile is None:
+            note("none of them is the default: coexplorer config set default_profile NAME")
         note(f"kept in {paths.config_file}")
     failures = [exits.code_of(each.error) for each in checked.values() if each.error is not None]
     leave(exits.of_outcomes(failures, any_done=len(failures) < len(checked)))

@@ -90,8 +90,16 @@ def report_error(error: CoexplorerError, *, about: str = "") -> None:
         for line in mark_place(error.text, error.start, error.end):
             click.echo(f"  {line}", err=True)
     report_details(error)
-    if error.hint:
-        tell_hint(error.hint)
+    if hint := hint_of(error):
+        tell_hint(hint)
+
+
+def hint_of(error: CoexplorerError) -> str:
+    """Return what to do about an error in commands (pure)."""
+    if isinstance(error, EditConflict):
+        number = error.entry or "ENTRY"
+        return f"edit it again to have yours anyway, or give yours up: coexplorer discard {number}"
+    return error.hint
 
 
 def tell_hint(hint: str) -> None:

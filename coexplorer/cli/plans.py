@@ -12,7 +12,7 @@ import click
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
-from coexplorer.cli.narration import Progress, confirm, report_details, tell_hint, warn
+from coexplorer.cli.narration import Progress, confirm, hint_of, report_details, tell_hint, warn
 from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.schema import OUTCOME, PLAN, outcome_values, plan_values
@@ -198,7 +198,7 @@ def tell_failures(report: BatchReport) -> None:
     by_hint: dict[str, list[EditResult]] = {}
     failed = [result for result in report.failed if not result.is_restored]
     for result in dict.fromkeys((*failed, *report.missed, *report.outdated, *report.replaced)):
-        by_hint.setdefault(result.error.hint if result.error else "", []).append(result)
+        by_hint.setdefault(hint_of(result.error) if result.error else "", []).append(result)
     for hint, results in by_hint.items():
         for result in results:
             reason = result.error.message if result.error else f"left {result.state}"
@@ -226,9 +226,10 @@ def _tell_others(report: BatchReport) -> None:
     for note in report.notes:
         warn(note)
     for entry in report.given_up[:_SHOWN]:
-        warn(f"given up: {entry.action} {entry.asset_name} (entry {entry.id})")
+        what = f"{entry.action} {entry.asset_name} (entry {entry.id})"
+        warn(f"this change gives up one that was not sent: {what}")
     if len(report.given_up) > _SHOWN:
-        warn(f"given up: {len(report.given_up) - _SHOWN:,} more")
+        warn(f"it gives up {len(report.given_up) - _SHOWN:,} more")
     for entry in report.set_aside[:_SHOWN]:
         warn(
             f"kept: a text of {entry.asset_name} that a mount could not save and nobody has read"
@@ -379,7 +380,8 @@ def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
 
         lines += [text for _, text in describe_losses(plan.losses)]
     for entry in plan.given_up:
-        lines.append(f"given up: {entry.action} {clean(entry.asset_name)} (entry {entry.id})")
+        what = f"{entry.action} {clean(entry.asset_name)} (entry {entry.id})"
+        lines.append(f"this change gives up one that was not sent: {what}")
         if entry.base is not None and entry.mine is not None:
             lines += describe_change(entry.base, entry.mine)
     return [*lines, *([plan.caution] if plan.caution else []), _count_plan(plan)]

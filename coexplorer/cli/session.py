@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 from coexplorer.cli.ending import Ended
 from coexplorer.cli.narration import draws, show_wait, warn, warn_once
 from coexplorer.cli.quiet import is_quiet
+from coexplorer.cli.values import is_zone
 from coexplorer.errors import NotSignedIn
 from coexplorer.models import Reach
 
@@ -76,6 +78,8 @@ class Invocation:
             )
             for warning in settings.warnings:
                 warn(warning)
+            if not is_zone(zone := os.environ.get("TZ", "")):
+                warn_once(f"the time zone {zone!r} (TZ) is not known here, so times are in UTC")
             source = ReadOnce(settings.token_source)
             self._settings = msgspec.structs.replace(settings, token_source=source)
         return self._settings

@@ -158,6 +158,8 @@ def _retag(
     from coexplorer.library.plans import Change
     from coexplorer.library.selection import fit_query
 
+    if set(old) == {new}:
+        raise click.UsageError(f"the old and the new tag are both {new!r}: nothing would change")
     change = Change(
         add_tags=(new,), remove_tags=tuple(tag for tag in old if tag != new), only_with=old
     )

@@ -131,6 +131,20 @@ def read_targets(assets: tuple[str, ...], query: str | None, *, reads: bool = Fa
     return Targets(named=tuple(named), words=words)
 
 
+class KnownAssetGoneError(NotFound):
+    """An asset that was known here is not there, or not shared with this user any more.
+
+    Args:
+        record: As it was known.
+        error: What the platform said.
+    """
+
+    def __init__(self, record: Record, error: NotFound) -> None:
+        name = f"{record.asset.name} ({record.asset.id[:8]})"
+        super().__init__(f"{name}: {error.message}", hint=error.hint, status=error.status)
+        self.record = record
+
+
 class Chosen(msgspec.Struct, frozen=True):
     """Assets that are going to be changed.
 
@@ -253,13 +267,21 @@ async def _resolve(
 
 
 async def _fetch(library: Library, asset_id: AssetId, *, kept: bool) -> Record:
-    """Ask the platform for an asset; see `choose_targets`."""
-    known = await library.assets.record(asset_id) if kept else None
+    """Ask the platform for an asset; see `choose_targets`.
+
+    Raises:
+        KnownAssetGoneError: The platform says that it is not there, or not shared any more.
+    """
+    known = await library.assets.record(asset_id)
     try:
         return await library.platform.fetch(asset_id)
-    except ApiError as error:
-        # Unless it is gone, the change meets that again, and is kept with what was asked for.
-        if known is None or isinstance(error, NotFound):
+    except NotFound as error:
+        if known is None:
+            raise
+        raise KnownAssetGoneError(known, error) from error
+    except ApiError:
+        # The change meets that again, and is kept with what was asked for.
+        if known is None or not kept:
             raise
         return known
 

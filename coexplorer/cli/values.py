@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,19 @@ COUNT = _Whole(min=0)
 
 NUMBER = _Whole(min=1)
 """A number that something has: of a change, of a row, of the most to show."""
+
+
+_POSIX_ZONE = re.compile(r"(<[^<>]+>|[A-Za-z]{3,})[+-]?\d")
+_ZONE_FOLDERS = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo")
+
+
+def is_zone(zone: str) -> bool:
+    """Tell whether a value of TZ names a time zone; the C library takes any other for UTC."""
+    name = zone.removeprefix(":")
+    if not name or name in {"UTC", "GMT", "UTC0", "GMT0"} or _POSIX_ZONE.match(name):
+        return True
+    folders = (os.environ.get("TZDIR"), *_ZONE_FOLDERS)
+    return any(os.path.exists(os.path.join(folder, name)) for folder in folders if folder)  # noqa: PTH110, PTH118 - pathlib is slow to import
 
 
 def _is_filled(value: Any) -> bool:

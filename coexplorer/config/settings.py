@@ -149,6 +149,13 @@ def load_settings(
     return msgspec.structs.replace(settings, domain_from=given.domain_from if given else "")
 
 
+def find_default(config: ConfigFile) -> str | None:
+    """Return the profile that is used where none is named; None: there is none."""
+    if config.default_profile is not None:
+        return config.default_profile if config.default_profile in config.profiles else None
+    return next(iter(config.profiles)) if len(config.profiles) == 1 else None
+
+
 def _choose(
     config: ConfigFile, name: str | None, asked: Address | None, *, may_invent: bool
 ) -> Profile:

@@ -37,6 +37,8 @@ _HEADER = "coexplorer's settings. Only you may read this file: it can hold token
 def save_profile(paths: Paths, profile: Profile, *, make_default: bool = False) -> None:
     """Add or renew the sign-in of a profile; its views and mount folder stay.
 
+    The only profile so far stays the default: it was, as long as it was the only one.
+
     The old token and token_command go when the new profile has none: they belong to the old domain.
 
     Raises:
@@ -46,7 +48,10 @@ def save_profile(paths: Paths, profile: Profile, *, make_default: bool = False) 
     if profile.name == DEMO:
         raise ConfigError("the name demo belongs to the embedded server", hint="use another name")
     with _edit(paths) as document:
-        table = _ensure_table(_ensure_table(document, "profiles", is_super=True), profile.name)
+        profiles = _ensure_table(document, "profiles", is_super=True)
+        if len(profiles) == 1 and profile.name not in profiles:
+            document.setdefault("default_profile", next(iter(profiles)))
+        table = _ensure_table(profiles, profile.name)
         table["domain"] = profile.domain
         for key, value in (
             ("token", None if profile.token is None else profile.token.reveal()),

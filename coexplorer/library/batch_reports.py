@@ -8,7 +8,7 @@ import msgspec
 
 from coexplorer.errors import CatalogError, JournalError, NotThere, Refused
 from coexplorer.library.context import Context
-from coexplorer.library.entries import DONE, Action, Entry, State
+from coexplorer.library.entries import DONE, Action, Cause, Entry, State
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.models import AssetId
 
@@ -75,7 +75,11 @@ class BatchReports:
             found.append(result)
         given_up = await self._context.run(journal.find_given_up, batch_id)
         kept = {entry.id for entry in given_up}
-        withdrawn = {entry.id for entry in entries if entry.reverses in kept}
+        withdrawn = {
+            entry.id
+            for entry in entries
+            if entry.reverses in kept and entry.cause is Cause.GIVEN_UP
+        }
         found = [
             msgspec.structs.replace(result, withdrawn=True)
             if result.entry_id in withdrawn and result.state in DONE

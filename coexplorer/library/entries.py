@@ -125,6 +125,8 @@ class Cause(StrEnum):
     """An undo that sent nothing, as what it takes back was not sent either."""
     RESTORED = "restored"
     """A redo brought it back to the log only: it never was on the platform."""
+    IN_PART = "in_part"
+    """It is not done, but the platform has taken a part of it."""
     GONE = "gone"
     """An undo that found its asset gone, and so left what it takes back as it is."""
 
@@ -284,6 +286,8 @@ class Batch(msgspec.Struct, frozen=True):
         counts: Entries by state, in the order of `State`; only states that have any.
         undone: How many of its entries were undone.
         given_up: How many of them, by state, only gave up a change that was not on the platform.
+        asset_name: What its asset was called, if it has one entry; else empty.
+        redone_by: The batch that did again what was undone of it, and stands; None: none does.
     """
 
     id: int
@@ -295,6 +299,8 @@ class Batch(msgspec.Struct, frozen=True):
     counts: dict[str, int] = {}
     undone: int = 0
     given_up: dict[str, int] = {}
+    asset_name: str = ""
+    redone_by: int | None = None
 
     @property
     def total(self) -> int:
@@ -331,7 +337,8 @@ class Batch(msgspec.Struct, frozen=True):
             f"{count:,} {tell_outcome(state)}" for state, count in counts.items() if count
         )
         if self.undone:
-            words += f" ({'' if self.undone == self.total else f'{self.undone:,} '}undone)"
+            again = f", done again by change {self.redone_by}" if self.redone_by else ""
+            words += f" ({'' if self.undone == self.total else f'{self.undone:,} '}undone{again})"
         if stopped:
             words += f"{'; ' if words else ''}stopped, {stopped:,} not sent"
         return words

@@ -190,7 +190,7 @@ class Journal(JournalReader):
     ) -> list[int]:
         """Write the entries of a batch, and give up what they replace."""
         reversed_ones = [draft.reverses for draft in drafts if draft.reverses is not None]
-        again = supersede(connection, reversed_ones, batch, now)
+        again, in_part = supersede(connection, reversed_ones, batch, now)
         if takes_back is not None:
             withdraw(connection, drafts, takes_back, batch, now)
         numbers = []
@@ -213,6 +213,12 @@ class Journal(JournalReader):
                 "shown": encode_value(draft.shown),
                 "cause": draft.cause,
             }
+            # What was there before the part of an earlier try that arrived is not forgotten.
+            before, after = in_part.get(draft.reverses or 0, (None, None))
+            if draft.state is State.PLANNED and before is not None:
+                values |= {"before": before, "after": after, "cause": Cause.IN_PART}
+            else:
+                values |= {"before": None, "after": None}
             number = None if draft.reverses is None else again.get(draft.reverses)
             if number is None:
                 keys = {
@@ -222,7 +228,6 @@ class Journal(JournalReader):
                 }
                 number = insert(connection, "entries", keys | values)
             else:
-                values |= {"before": None, "after": None}
                 columns = ", ".join(f"{name} = ?" for name in values)
                 connection.execute(
                     f"UPDATE entries SET {columns} WHERE id = ?",  # noqa: S608 - our own names
@@ -317,7 +322,7 @@ class Journal(JournalReader):
                     error.message if error else "",
                     error.hint if error else "",
                     time.time(),
-                    Cause.GONE if gone else None,
+                    Cause.GONE if gone else Cause.IN_PART if in_part and state in KEPT else None,
                     asset_id,
                     encode_value(after),
                     encode_value(roles),
@@ -349,7 +354,8 @@ class Journal(JournalReader):
                 for entry in entry_ids
                 if connection.execute(
                     "UPDATE entries SET state = ?, session = ?, reason = '', hint = '',"  # noqa: S608 - only marks
-                    f" cause = NULL, looked_at = NULL WHERE id = ? AND state IN ({KEPT_MARKS})",
+                    " cause = CASE WHEN cause = 'in_part' THEN cause END, looked_at = NULL"
+                    f" WHERE id = ? AND state IN ({KEPT_MARKS})",
                     (State.PLANNED, self._session.name, entry, *KEPT),
                 ).rowcount
             ]

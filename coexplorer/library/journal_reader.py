@@ -39,6 +39,8 @@ from coexplorer.library.journal_tries import REPLACED_TRY
 from coexplorer.library.succession import held_texts, leave_to_later
 from coexplorer.models import AssetId
 
+_NAMED_AT_ONCE = 500
+
 _FOUND_GONE = (
     "EXISTS (SELECT 1 FROM entries AS tried WHERE tried.reverses = entries.id"
     " AND tried.cause = 'gone')"
@@ -364,14 +366,8 @@ class JournalReader:
 
     def find_redone(self, batch_id: int) -> Batch | None:
         """Return the batch that did again what was undone of one, and stands; None if none does."""
-        found = self._batches(
-            "WHERE id = (SELECT max(again.batch_id) FROM entries"
-            " JOIN entries AS undo ON undo.reverses = entries.id AND undo.undone_by IS NOT NULL"
-            " JOIN entries AS again ON again.reverses = undo.id"
-            " AND again.state = ? AND again.undone_by IS NULL WHERE entries.batch_id = ?)",
-            (State.APPLIED, batch_id),
-        )
-        return found[0] if found else None
+        number = self._find_redoing(batch_id)
+        return None if number is None else self.batch(number)
 
     def find_redoable(self) -> Batch | None:
         """Return the newest undo that was not redone; None if there is none."""
@@ -429,6 +425,7 @@ class JournalReader:
                 if withdrawals and state in DONE:
                     given_up[number][state] = withdrawals
                 undone[number] += taken_back
+        names = self._name_single([each for each in numbers if sum(counts[each].values()) == 1])
         return [
             Batch(
                 id=row[0],
@@ -440,6 +437,29 @@ class JournalReader:
                 counts={state: found for state in State if (found := counts[row[0]].get(state))},
                 undone=undone[row[0]],
                 given_up=given_up[row[0]],
+                asset_name=names.get(row[0], ""),
+                redone_by=self._find_redoing(row[0]) if undone[row[0]] else None,
             )
             for row in rows
         ]
+
+    def _find_redoing(self, batch_id: int) -> int | None:
+        """Return the number of the batch that `find_redone` finds."""
+        ((number,),) = self._file.read(
+            "SELECT max(again.batch_id) FROM entries"
+            " JOIN entries AS undo ON undo.reverses = entries.id AND undo.undone_by IS NOT NULL"
+            " JOIN entries AS again ON again.reverses = undo.id"
+            " AND again.state = ? AND again.undone_by IS NULL WHERE entries.batch_id = ?",
+            (State.APPLIED, batch_id),
+        )
+        return number if isinstance(number, int) else None
+
+    def _name_single(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Return the names of the assets of batches that have one entry each."""
+        found: dict[int, str] = {}
+        for at in range(0, len(numbers), _NAMED_AT_ONCE):
+            some = numbers[at : at + _NAMED_AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT batch_id, asset_name FROM entries WHERE batch_id IN ({marks})"  # noqa: S608 - only marks
+            found |= {row[0]: row[1] for row in self._file.read(query, some) if is_sound(row)}
+        return found

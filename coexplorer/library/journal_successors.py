@@ -19,6 +19,7 @@ from coexplorer.library.entries import (
     NOT_THERE,
     SET_ASIDE,
     Action,
+    Cause,
     Entry,
     EntryDraft,
     State,
@@ -200,17 +201,19 @@ def place_taken(batch_id: int) -> str:
 
 def supersede(
     connection: sqlite3.Connection, entries: Sequence[int], batch: int, now: float
-) -> dict[int, int]:
+) -> tuple[dict[int, int], dict[int, tuple[str, str]]]:
     """Give up earlier tries to take `entries` back that were not sent.
 
     Returns:
         The tries that are of the same `batch`, by what they were to take back: they are begun again
-        as what they are.
+        as what they are. And of tries of which a part had arrived, by the same, what the platform
+        had before and what was sent.
 
     Raises:
         UndoRefused: Another process takes the same back now, or has just done so.
     """
     again: dict[int, int] = {}
+    in_part: dict[int, tuple[str, str]] = {}
     for entry in entries:
         (under_way,) = connection.execute(
             "SELECT (SELECT undone_by IS NOT NULL FROM entries WHERE id = ?1) OR EXISTS"
@@ -222,6 +225,13 @@ def supersede(
                 "another command or window is already undoing it",
                 hint="wait for it, then see the log",
             )
+        for before, after in connection.execute(
+            "SELECT before, after FROM entries WHERE reverses = ? AND cause = ?"  # noqa: S608 - only marks
+            f" AND state IN ({NOT_THERE_MARKS}) AND before IS NOT NULL AND after IS NOT NULL"
+            " ORDER BY id",
+            (entry, Cause.IN_PART, *NOT_THERE),
+        ):
+            in_part.setdefault(entry, (before, after))
         connection.execute(
             "UPDATE entries SET state = ?, settled_at = ?, reason = ?"  # noqa: S608 - only marks
             f" WHERE reverses = ? AND batch_id != ? AND state IN ({NOT_THERE_MARKS})",
@@ -232,7 +242,7 @@ def supersede(
             f" WHERE reverses = ? AND batch_id = ? AND state IN (?, {NOT_THERE_MARKS})",
             (entry, batch, State.SKIPPED, *NOT_THERE),
         )
-    return again
+    return again, in_part
 
 
 def withdraw(

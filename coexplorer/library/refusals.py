@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from coexplorer.errors import (
     NEW_TOKEN,
+    PASSING_STATUSES,
     CoexplorerError,
     Conflict,
     EditConflict,
@@ -17,9 +18,6 @@ from coexplorer.errors import (
     Unreachable,
 )
 from coexplorer.library.entries import State
-
-_PASSING = frozenset({402, 407, 408, 421, 423, 424, 425})
-"""Statuses of a `Rejected` that tell of the way or the moment, not of what was asked for."""
 
 _FINAL_SENTENCES = (
     "you can read but not change this ",
@@ -40,7 +38,7 @@ _REJECTED = "the platform refused this (status "
 def is_final(error: CoexplorerError) -> bool:
     """Tell whether an error says that the platform, or one of our rules, will never take this."""
     if isinstance(error, Rejected):
-        passing = error.by_page or error.status in _PASSING
+        passing = error.by_page or error.status in PASSING_STATUSES
         return not error.outcome_unknown and not passing
     if isinstance(error, Forbidden):
         return not error.by_page
@@ -61,7 +59,7 @@ def was_final(reason: str) -> bool:
     text = cause if failed and reason.startswith("saving ") else reason
     if text.startswith(_REJECTED):
         status = text.removeprefix(_REJECTED)[:3]
-        return not (status.isdigit() and int(status) in _PASSING)
+        return not (status.isdigit() and int(status) in PASSING_STATUSES)
     return text.startswith(_FINAL_SENTENCES)
 
 

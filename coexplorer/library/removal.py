@@ -74,7 +74,7 @@ class Removal:
         if not archived:
             raise Refused(
                 "this asset is not archived, and only archived assets can be deleted",
-                hint="archive it first, or ask for both at once",
+                hint="archive it first; in commands, rm --archive-first does both",
             )
         fields = record.asset.fields
         await context.write_down(context.journal.intend, entry.id, before=fields)

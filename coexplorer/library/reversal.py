@@ -128,7 +128,10 @@ def build_drafts(
             elif blocking is entry:
                 drafts.append(_leave_out(entry))
         elif entry.state in NOT_THERE:
-            drafts.append(build_withdrawal(entry, leave(entry)))
+            in_part = entry.cause is Cause.IN_PART
+            drafts.append(
+                build_reversal(entry) if in_part else build_withdrawal(entry, leave(entry))
+            )
     if not drafts:
         raise UndoRefused(
             f"nothing of {batch.title!r} is left to undo",
@@ -187,7 +190,7 @@ def build_reversal_title(batch: Batch, purpose: Purpose) -> str:
 
 
 def build_reversal(entry: Entry) -> EntryDraft:
-    """Return the draft that reverses an applied entry.
+    """Return the draft that reverses an entry that was applied, or of which a part has arrived.
 
     What only gave up an unsent change has sent nothing: it says itself what it was, and that waits
     again. It never was on the platform, so nothing but its user sends it.

@@ -432,7 +432,6 @@ def test_a_redo_across_newer_changes_says_so_and_asks(program: Program) -> None:
     [
         ("edit", RAW, "--add-tag", "first"),
         ("edit", RAW, DERIVED, "--remove-tag", "nobody has it", "--yes"),
-        ("tags", "merge", "first", "--into", "first", "--yes"),
     ],
     ids=" ".join,
 )

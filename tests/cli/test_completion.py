@@ -341,6 +341,29 @@ def test_the_demo_that_runs_is_completed(
     assert _complete("coexplorer show Zebr", env) in ([], [""])
 
 
+def test_what_help_is_there_for_completes(program: Program) -> None:
+    env = {**os.environ, **program.env}
+    first = {line.split("\t")[1] for line in _complete("coexplorer help ", env)}
+    assert {"edit", "tags", "search", "exit-codes"} <= first
+    below = _complete("coexplorer help tags re", env)
+    assert [line.split("\t")[1] for line in below] == ["rename"]
+
+
+@pytest.mark.parametrize("command", ["files", "get"])
+def test_paths_in_an_asset_complete(known: Program, command: str) -> None:
+    env = {**os.environ, **known.env}
+    paths = [each["path"] for each in known.ok("files", RAW, "--json").json]
+    folders = [path.rstrip("/") for path in known.ok("files", RAW).out.split() if path[-1] == "/"]
+    offered = _complete(f"coexplorer {command} {RAW} ", env)
+    assert all(any(path in line for line in offered) for path in paths)
+    inside = _complete(f"coexplorer {command} {RAW[:8]} {folders[0]}/", env)
+    assert inside
+    assert all(f"{folders[0]}/" in line for line in inside)
+    known.server.stop()
+    assert "".join(_complete(f"coexplorer {command} {RAW} ", env)) == ""
+    known.server.start()
+
+
 def _complete(line: str, env: Mapping[str, str]) -> list[str]:
     done = subprocess.run(
         program_command(),

@@ -1,5 +1,6 @@
 """``--timeout`` is one end for all that a command waits for, with an exit code of its own."""
 
+import json
 import os
 import socket
 import subprocess
@@ -206,6 +207,23 @@ def test_the_time_is_over_while_a_program_is_asked_for_the_token(
         check=False,
     )
     assert done.returncode == TIMED_OUT, done.stderr
+
+
+def test_a_program_is_answered_when_the_time_is_over_in_a_look_for_the_assets(
+    gate: threading.Event,
+) -> None:
+    with raw_server(lambda _: silent(gate)) as server:
+        done = subprocess.run(
+            program_command("wait", ID, "--timeout", "1", "-o", "json"),
+            env={**os.environ, "CODEOCEAN_DOMAIN": server.url, "CODEOCEAN_TOKEN": "x"},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        gate.set()
+    assert done.returncode == TIMED_OUT, done.stderr
+    assert json.loads(done.stdout) == []
 
 
 def test_the_time_is_over_while_a_list_does_not_end() -> None:

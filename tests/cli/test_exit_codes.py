@@ -151,3 +151,25 @@ def _iter_kinds(kind: type[errors.CoexplorerError]) -> Iterator[type[errors.Coex
     for each in kind.__subclasses__():
         yield each
         yield from _iter_kinds(each)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("config", "set", "columns", "foo"), "there is no column 'foo'"),
+        (("config", "set", "default_profile", "foo"), "there is no profile 'foo'"),
+        (("ls", "--type", "foo"), "dataset, result, combined, model"),
+        (("ls", "--type", "datast"), "did you mean dataset?"),
+        (("ls", "--state", "foo"), "foo"),
+        (("tags", "rename", "raw", "raw"), "nothing would change"),
+        (("tags", "merge", "raw", "--into", "raw", "--yes"), "nothing would change"),
+    ],
+)
+def test_a_value_that_is_none_is_a_mistake_of_usage(
+    program: Program, args: tuple[str, ...], says: str
+) -> None:
+    program.ok("sync")
+    done = program(*args)
+    assert done.code == 2
+    assert says in done.err
+    assert len(done.err) < 500

@@ -123,3 +123,42 @@ def test_what_waits_is_listed_with_the_newest_first_however_few_are_shown(
         numbers = [int(line.split()[0]) for line in waiting if line.split()[0].isdigit()]
         assert numbers == [4, 3, 2][: len(numbers)]
         assert len(numbers) == (2 if "-n" in options else 3)
+
+
+@pytest.mark.parametrize("command", ["edit", "archive", "rm"])
+def test_an_asset_that_is_gone_is_named_and_what_was_typed_of_it_is_kept(
+    program: Program, command: str
+) -> None:
+    program.ok("sync")
+    name = program.server.store.get(RAW).name
+    rule = program.server.faults.add(404, "GET", f"data_assets/{RAW}*")
+    options = ("--description", "typed") if command == "edit" else ("--yes",)
+    done = program(command, RAW, *options)
+    assert done.code == 4
+    assert f"{name} ({RAW[:8]})" in done.err
+    program.server.faults.remove(rule)  # it is shared again
+    if command == "edit":
+        assert "coexplorer retry 1 sends it" in done.err
+        program.ok("retry", "1")
+        assert program.server.store.get(RAW).description == "typed"
+    else:
+        assert "Nothing was done here yet." in program.ok("log").out
+
+
+def test_the_log_names_the_asset_of_a_single_change(program: Program) -> None:
+    program.ok("sync")
+    name = program.server.store.get(RAW).name
+    program.ok("edit", RAW, "--add-tag", "new")
+    assert f"add tag new ({name})" in program.ok("log").out
+
+
+def test_an_editor_is_not_opened_over_an_earlier_text_in_silence(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.ok("sync")
+    program.server.faults.add(503, "PUT", f"data_assets/{RAW}")
+    assert program("edit", RAW, "--description", "typed before").code == 6
+    monkeypatch.setenv("EDITOR", "true")
+    done = program("edit", RAW)
+    assert "an earlier text of " in done.err
+    assert "coexplorer retry 1 sends it" in done.err

@@ -68,11 +68,11 @@ def test_the_last_command_wins(
     assert program(*first).code == 6
     if not second_is_down:
         server.start()
-        assert "given up: " in program.ok(*second).err
+        assert "gives up one that was not sent" in program.ok(*second).err
     else:
         done = program(*second)
         assert done.code == 6
-        assert "given up: " in done.err
+        assert "gives up one that was not sent" in done.err
         server.start()
     program.ok("retry")
     assert not is_there(server)
@@ -251,7 +251,7 @@ def test_an_undo_that_was_overtaken_is_no_failure_of_retry(program: Program) -> 
     program.server.stop()
     assert program("undo").code == 6
     program.server.start()
-    assert "given up: " not in program.ok("edit", RAW, "--name", "second").err
+    assert "gives up one that was not sent" not in program.ok("edit", RAW, "--name", "second").err
     assert "changed second" in program.ok("retry").out
     raw = program.server.store.get(RAW)
     assert raw.name == "second"
@@ -260,7 +260,10 @@ def test_an_undo_that_was_overtaken_is_no_failure_of_retry(program: Program) -> 
     program.server.stop()
     assert program("undo").code == 6
     program.server.start()
-    assert "given up: edit third" in program.ok("edit", RAW, "--name", "fourth").err
+    assert (
+        "this change gives up one that was not sent: edit third"
+        in program.ok("edit", RAW, "--name", "fourth").err
+    )
     assert program.ok("retry").out == "nothing is waiting to be sent\n"
     assert program.server.store.get(RAW).name == "fourth"
 
@@ -344,7 +347,7 @@ def test_undo_says_what_of_the_change_it_gave_up(program: Program) -> None:
     assert program("edit", "--query", "tag:ecephys", "--add-tag", "keep", "--yes").code == 7
     program.server.faults.clear()
     done = program.ok("undo")
-    assert "given up: edit" in done.err
+    assert "gives up one that was not sent: edit" in done.err
     assert program.ok("retry").out == "nothing is waiting to be sent\n"
     assert "keep" not in program.server.store.get(DERIVED).tags
     assert "keep" not in program.server.store.get(RAW).tags

@@ -145,3 +145,23 @@ def test_login_keeps_nothing_of_an_environment_that_has_nothing(visitor: Program
     assert visitor.server.requests() == []
     visitor.env = {"CO_DOMAIN": "a", "CODEOCEAN_DOMAIN": "b", "API_SECRET": "cop_x"}
     visitor.ok("login", visitor.server.url, stdin=f"{visitor.server.users[0].token}\n")
+
+
+def test_the_only_profile_stays_the_default_beside_a_second(visitor: Program) -> None:
+    token, url = visitor.server.users[0].token, visitor.server.url
+    visitor.ok("--profile", "lab", "login", url, stdin=f"{token}\n")
+    visitor.ok("--profile", "other", "login", url, stdin=f"{token}\n")
+    assert visitor.ok("whoami", "-o", "json").json["profile"] == "lab"
+    rows = visitor.ok("profiles", "-o", "json").json
+    assert [row["profile"] for row in rows if row["default"]] == ["lab"]
+
+
+def test_only_the_profile_that_is_used_is_called_the_default(visitor: Program) -> None:
+    token = visitor.server.users[0].token
+    visitor.ok("--profile", "lab", "login", visitor.server.url, stdin=f"{token}\n")
+    path = find_paths().config_file
+    path.write_text(f'default_profile = "zzz"\n{path.read_text()}')
+    done = visitor.ok("profiles")
+    assert "*" not in done.out
+    assert "there is no such profile" in done.err
+    assert visitor("ls").code == 3

@@ -1,16 +1,19 @@
 """Tables, sizes and escapes: pure."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from coexplorer.assets import asset_from_json
 from coexplorer.cli.cells import escape_json
 from coexplorer.cli.format import plural, size_text
+from coexplorer.cli.insight import fit_bar
 from coexplorer.cli.listing import _DEFAULT, _build_column
 from coexplorer.cli.narration import render_bar
 from coexplorer.cli.output import encode_asset
 from coexplorer.cli.table import Column, render_table
+from coexplorer.cli.values import is_zone
 from coexplorer.models import Membership
 from coexplorer.text import width
 
@@ -146,3 +149,32 @@ def test_equal_columns_give_way_alike() -> None:
     columns = (Column("A", flexible=True), Column("B", flexible=True))
     line = render_table(columns, [("a" * 40, "b" * 40)], max_width=42)[1]
     assert (line.count("a"), line.count("b")) == (19, 19)
+
+
+@pytest.mark.parametrize("label", ["ecephys", "a much longer label of somebody else's"])
+def test_bars_stay_beside_their_lists_in_a_narrow_terminal(label: str) -> None:
+    rows = [("TAG", "ASSETS", "SIZE"), (label, "12,345", "999 TB")]
+    for cells in (40, 60, 80, 200):
+        bar = fit_bar(cells, rows)
+        assert 6 <= bar <= 20
+        head = [Column("TAG", flexible=True), Column("ASSETS"), Column("SIZE"), Column("", spare=1)]
+        lines = render_table(head, [(*rows[1], "█" * bar)], max_width=cells)
+        assert lines[1].endswith("█" * bar)
+    assert fit_bar(24, rows) == 0
+
+
+@pytest.mark.parametrize(
+    ("zone", "known"),
+    [
+        *(("", True), ("UTC", True), ("Europe/Berlin", True), (":Europe/Berlin", True)),
+        *(("CET-1CEST,M3.5.0,M10.5.0/3", True), ("<+03>-3", True), ("EST5EDT", True)),
+        *(("Bogus/Zone", False), ("Europe/Berln", False), ("nonsense", False)),
+    ],
+)
+def test_a_time_zone_that_is_none_is_told_apart(
+    zone: str, *, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Europe").mkdir()
+    (tmp_path / "Europe" / "Berlin").touch()
+    monkeypatch.setenv("TZDIR", str(tmp_path))
+    assert is_zone(zone) is known

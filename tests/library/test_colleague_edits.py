@@ -151,7 +151,7 @@ async def test_an_undo_that_found_its_asset_gone_for_a_moment_is_not_used_up(
     await library.changes.undo()  # the asset is there again, so no older change is taken for it
     assert [server.store.get(each).description for each in (first, second)] == ["", "newer"]
     await library.changes.redo()
-    assert (await library.log.batch(2)).undone == 1
+    assert (await library.log.batch(2)).outcome == "1 applied (undone, done again by change 5)"
     with pytest.raises(UndoRefused) as caught:
         await library.changes.undo(2)
     assert "coexplorer undo 5" in caught.value.hint

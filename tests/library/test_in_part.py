@@ -9,10 +9,10 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import EditConflict, PlatformFault
 from coexplorer.fields import Fields
 from coexplorer.library import Library
-from coexplorer.library.entries import Entry, State
+from coexplorer.library.entries import Entry, Purpose, State
 from coexplorer.library.results import describe_differs
 from coexplorer.models import AssetId
-from tests.support.server import RAW
+from tests.support.server import DERIVED, RAW
 
 ID = AssetId(RAW)
 PATH = f"data_assets/{RAW}"
@@ -27,9 +27,8 @@ def make_mine(base: Fields) -> Fields:
     return msgspec.structs.replace(base, name="mine", description="mine", tags=(*base.tags, "mine"))
 
 
-async def save_in_part(library: Library, server: DemoServer, part: str) -> tuple[Fields, Entry]:
-    """Save three fields at a platform that takes one of them, once."""
-    base = await shown(library)
+def take_only(server: DemoServer, part: str) -> None:
+    """Have the platform take one field of the next save, and answer that it has all."""
     store, plain = server.store, server.store.update
 
     def update(asset_id: str, **changes: Any) -> Any:
@@ -37,6 +36,12 @@ async def save_in_part(library: Library, server: DemoServer, part: str) -> tuple
         return plain(asset_id, **{part: changes[part]})
 
     store.update = update  # type: ignore[method-assign]
+
+
+async def save_in_part(library: Library, server: DemoServer, part: str) -> tuple[Fields, Entry]:
+    """Save three fields at a platform that takes one of them, once."""
+    base = await shown(library)
+    take_only(server, part)
     with pytest.raises(PlatformFault, match=f"though it has the new {part}"):
         await library.changes.edit(ID, base, make_mine(base))
     (entry,) = await library.log.kept()
@@ -136,3 +141,44 @@ async def test_a_field_that_nobody_edited_is_named_and_comes_back(
     assert (old if isinstance(old, str) else old[0]) in said
     await undo(library)
     assert (await shown(library)).same_as(base)
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_an_undo_takes_back_the_part_that_arrived(
+    library: Library, server: DemoServer, part: str
+) -> None:
+    base, entry = await save_in_part(library, server, part)
+    foretold = await library.changes.plan_undo(purpose=Purpose.UNDO)
+    assert [each.field for each in foretold.items[0].diff] == [part]
+    (result,) = (await library.changes.undo()).results
+    assert (result.state, result.changed, result.withdrawn) == (State.APPLIED, (part,), False)
+    assert (await shown(library)).same_as(base)
+    assert await library.log.kept() == [], "and nothing sends the rest by itself"
+    noted = await library.log.batch(entry.batch_id)
+    assert noted.outcome == "1 discarded (undone)"
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("goes_on", ["undo", "retry", "undo after others"])
+async def test_an_undo_that_arrived_in_part_is_undone_as_a_whole(
+    library: Library, server: DemoServer, part: str, goes_on: str
+) -> None:
+    base = await shown(library)
+    await library.changes.edit(ID, base, make_mine(base))
+    change = (await library.log.batches())[0].id
+    take_only(server, part)
+    (result,) = (await library.changes.undo()).results
+    assert result.state is State.UNSENT
+    if goes_on == "retry":
+        await library.changes.retry(result.entry_id)
+    else:
+        if goes_on == "undo after others":  # so that it is a change of its own
+            other = (await library.platform.fetch(AssetId(DERIVED))).asset.fields
+            mine = msgspec.structs.replace(other, name="x")
+            await library.changes.edit(AssetId(DERIVED), other, mine)
+        (result,) = (await library.changes.undo(change)).results
+        assert result.state is State.APPLIED
+    assert (await shown(library)).same_as(base)
+    (result,) = (await library.changes.redo()).results
+    assert result.changed == PARTS
+    assert (await shown(library)).same_as(make_mine(base))

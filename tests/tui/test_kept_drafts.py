@@ -13,8 +13,9 @@ import pytest
 from coexplorer.cli import exits
 from coexplorer.demo.server import DemoServer
 from coexplorer.fields import Fields
+from coexplorer.library.drafts import EditDraft, holds
 from coexplorer.models import AssetId
-from coexplorer.tui.memory import EditDraft, Memory, holds
+from coexplorer.tui.memory import Memory
 from tests.support.trouble import KINDS, build_library
 from tests.tui.test_program import open_program
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coexplorer.fields import changed_fields, same_value
+from coexplorer.library.drafts import EditDraft, FormDraft, TextDraft, drop_file, holds
 from coexplorer.tui.actions import edit, editor, new
-from coexplorer.tui.memory import EditDraft, FormDraft, Memory, TextDraft, drop_file, holds
+from coexplorer.tui.memory import Memory
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from coexplorer.text import plural
 from coexplorer.tui.actions.plans import carry_out
 
 if TYPE_CHECKING:
-    from coexplorer.tui.memory import FormDraft
+    from coexplorer.library.drafts import FormDraft
     from coexplorer.tui.workbench import Action, Workbench
 
 

@@ -24,6 +24,7 @@ from coexplorer.fields import (
     field_named,
     replace_values,
 )
+from coexplorer.library.drafts import FormDraft
 from coexplorer.library.library import Library
 from coexplorer.library.results import ReadyProgress
 from coexplorer.metadata import UNKNOWN
@@ -32,7 +33,6 @@ from coexplorer.text import clean
 from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.keys import key_of
-from coexplorer.tui.memory import FormDraft
 from coexplorer.tui.messages import Switched, TextEntered, TextTyped
 from coexplorer.tui.metadatatext import offer_values, read_key
 from coexplorer.tui.screens.base import OPEN, CommandScreen
