@@ -21,7 +21,6 @@ from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncProgressed
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.sweep_plan import (
-    BASE_ROWS,
     NEWEST,
     ROWS,
     VIEWS,
@@ -74,7 +73,7 @@ class Sweep:
         generation: int,
         known: int | None,
         *,
-        most: int = BASE_ROWS,
+        most: int,
     ) -> None:
         self._context = context
         self._client = client

@@ -176,7 +176,9 @@ class Sync:
         run, catalog = self._context.run, self._context.catalog
         with self._context.noting_reach():
             state = await run(catalog.sync_state)
-            sweep = Sweep(self._context, await self._context.client(), state.generation, None)
+            client = await self._context.client()
+            most = find_most_rows(state.assets if state.complete else None)
+            sweep = Sweep(self._context, client, state.generation, None, most=most)
             await sweep.read_views(legs)
         gaps, read = state.gaps, {leg.flag for leg in legs}
         await run(
