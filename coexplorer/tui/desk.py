@@ -5,6 +5,7 @@ Who changes it shows it: the desk tells nobody.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ class Desk:
         saved_views: See above.
         tags_known: All tags with their counts, as they were read last.
         tags_stale: Whether assets have changed since.
+        tags_read: Set once they have been read, or could not be.
         values_known: Field → its values; they are read once while a search is typed.
         sends: What is on its way to the platform.
     """
@@ -89,5 +91,6 @@ class Desk:
         self.saved_views = dict(saved_views)
         self.tags_known: dict[str, int] = {}
         self.tags_stale = True
+        self.tags_read = asyncio.Event()
         self.values_known: dict[str, list[str]] = {}
         self.sends = Sends()

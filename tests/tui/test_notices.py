@@ -12,6 +12,7 @@ from textual.widgets._toast import Toast
 
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui.app import CoexplorerApp
 from coexplorer.tui.noticeplace import LEAST, find_place
 from tests.support.server import OUTSIDE
 from tests.support.tui import Running, running_app
@@ -137,7 +138,9 @@ async def test_no_notice_covers_the_field_that_is_typed_in(
     settings: Settings,
     opens: Callable[[Running], Awaitable[None]],
     size: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(CoexplorerApp, "NOTIFICATION_TIMEOUT", 600)  # none goes between two looks
     async with running_app(server, settings, size=size) as app:
         # What is said before it is opened moves away, too.
         app.app.say(f"earlier: {LONG}", severity="warning")
@@ -152,7 +155,9 @@ async def test_no_notice_covers_the_field_that_is_typed_in(
 
 def find_notices(app: Running) -> list[Region]:
     screen = app.app.screen
-    places = [screen.find_widget(each).visible_region for each in screen.query(Toast)]
+    # One that is new, or just goes, has no place.
+    laid_out = [each for each in screen.query(Toast) if each in screen._compositor.full_map]
+    places = [screen.find_widget(each).visible_region for each in laid_out]
     return [place for place in places if place]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from coexplorer.config import Settings
@@ -106,6 +107,31 @@ async def test_a_tab_takes_the_completion_of_what_was_typed_before_it(
             lambda: app.stored(DERIVED).mount == "ecephys_655019_sortedx", "the next field"
         )
         assert app.stored(DERIVED).tags == ("ecephys",)
+
+
+async def test_a_tab_waits_for_tags_that_are_still_being_read(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(server, settings) as app:
+        read, asked, may_end = app.library.assets.tag_counts, 0, anyio.Event()
+
+        async def read_slowly() -> dict[str, int]:
+            nonlocal asked
+            asked += 1
+            await may_end.wait()
+            return dict(await read())
+
+        monkeypatch.setattr(app.library.assets, "tag_counts", read_slowly)
+        app.burst("/tag:")
+        await app.until(lambda: asked, "the tags are being read")
+        for char in "sort":  # each begins to complete anew
+            await app.press(char)
+        app.burst("\t\r")
+        await app.settle()
+        assert app.main.search.typing
+        may_end.set()
+        await app.until(lambda: app.main.desk.browsing.text == "tag:sorted", "completed")
+        assert asked == 1
 
 
 async def test_each_of_them_acts_on_the_row_that_it_was_typed_for(

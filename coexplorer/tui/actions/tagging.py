@@ -17,20 +17,28 @@ MOST_TAGS = 50
 async def know_tags(screen: Workbench) -> dict[str, int]:
     """Return all tags with their counts, most used first.
 
-    Assets that have changed since are read again, for the next caller: what is typed does
-    not wait for that.
+    Whoever comes first waits until they are read, however often it is begun anew by further keys.
+    Assets that have changed since are read again, for the next caller: what is typed does not
+    wait for that.
     """
-    if screen.desk.tags_stale:
-        screen.desk.tags_stale = False
-        if screen.desk.tags_known:
-            screen.restart("tags", functools.partial(_read_tags, screen))
-        else:
-            await _read_tags(screen)
-    return screen.desk.tags_known
+    desk = screen.desk
+    if desk.tags_stale:
+        desk.tags_stale = False
+        screen.restart("tags", functools.partial(_read_tags, screen))
+    if not desk.tags_known:
+        await desk.tags_read.wait()
+    return desk.tags_known
 
 
 async def _read_tags(screen: Workbench) -> None:
-    screen.desk.tags_known = dict(await screen.library.assets.tag_counts())
+    desk = screen.desk
+    try:
+        desk.tags_known = dict(await screen.library.assets.tag_counts())
+    except Exception:
+        desk.tags_stale = True  # the next key tries again
+        desk.tags_read.set()
+        raise
+    desk.tags_read.set()
 
 
 def complete_tags(screen: Workbench, text: str, cursor: int) -> None:

@@ -38,8 +38,8 @@ FORM_PARTS = "Field, DescriptionArea, Toggle"
 """What takes keys of its own; all else is looked at, not filled in."""
 
 
-LONGEST_WAIT_S = 1.0
-"""A Tab waits so long for choices, if they never come."""
+LONGEST_WAIT_S = 5.0
+"""A Tab waits so long for choices, if they never come: a disk may be slow, or the machine busy."""
 MOST_CHARACTERS = 1 << 20
 """A field takes no more than this, as a file of the mount does."""
 
