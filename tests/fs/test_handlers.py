@@ -6,16 +6,20 @@ import errno
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pyfuse3
 import pytest
+import trio
 
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
 from coexplorer.fs.kernel.inodes import LIVES
-from coexplorer.models import Secret
+from coexplorer.library.entries import State
+from coexplorer.models import AssetId, Secret
 from tests.support.handlers import CALLER, Handlers, handling
 from tests.support.server import make_id
 
@@ -146,6 +150,40 @@ async def test_nobody_is_told_estale_however_often_a_file_changes_meanwhile(
     assert seen.st_ino == await handlers.inode(path)
     assert seen.st_size == (await handlers.look(path)).st_size
     assert seen.attr_timeout == 0.0
+
+
+@pytest.mark.parametrize("call", ["empty", "cut"])
+async def test_an_emptied_file_is_in_the_journal_before_its_program_goes_on(
+    handlers: Handlers, server: DemoServer, call: str
+) -> None:
+    path = "all/reads/description.md"
+    number = await handlers.inode(path)
+
+    async def planned() -> list[str]:
+        entries = await handlers.library.log.entries_about(AssetId(make_id(901)))
+        waiting = [entry for entry in entries if entry.state is State.PLANNED]
+        return [entry.mine.description for entry in waiting if entry.mine]
+
+    if call == "cut":
+        fields = cast(
+            "pyfuse3.SetattrFields", SimpleNamespace(update_size=True, update_mtime=False)
+        )
+        await handlers.operations.setattr(number, pyfuse3.EntryAttributes(), fields, None, CALLER)
+        assert await planned() == [""]
+    else:
+        flags = pyfuse3.FlagT(os.O_WRONLY | os.O_TRUNC)
+        info = await handlers.operations.open(number, flags, CALLER)
+        await handlers.operations.flush(info.fh)
+        assert await planned() == [""]
+        await handlers.operations.write(info.fh, 0, b"written after all\n")
+        await handlers.operations.flush(info.fh)
+        await handlers.operations.release(info.fh)
+    with trio.fail_after(30):
+        while await planned():  # noqa: ASYNC110 - the journal tells nobody
+            await trio.sleep(0.01)
+    wanted = "" if call == "cut" else "written after all"
+    assert server.store.get(make_id(901)).description == wanted
+    assert _count_writes(server) == ["PUT"]
 
 
 async def test_the_same_text_again_is_not_sent(handlers: Handlers, server: DemoServer) -> None:

@@ -127,7 +127,7 @@ class FileIO:
         opened.touched = buffer.dirty = True
         buffer.refusal = self._unsent.note_refusal(node, file, opened.tgid, error, number)
 
-    def resize(
+    async def resize(
         self, node: Node, file: MetadataFile, size: int, handle: int | None, pid: int
     ) -> None:
         """Cut or grow a metadata file; without a handle, after `check_writable`.
@@ -151,6 +151,8 @@ class FileIO:
             opened.touched = True
             self._note_closing(opened, closing=False)
         elif file.buffer is not None and file.buffer.dirty:
+            if file.buffer.is_empty_wait:
+                await self._saver.keep_emptied(node, file, file.buffer, file.buffer.sent)
             self._saver.save_later(node, file, file.buffer.base if size else file.buffer.sent)
 
     def resize_sharing(self, handle: int | None, size: int) -> bool:
@@ -213,16 +215,39 @@ class FileIO:
         if node is None:
             return
         unheard = verdict is Verdict.SEND or (opened.touched and buffer.is_empty_wait)
-        if unheard and not wants_sync and is_killed(opened.pid):
-            buffer.refusal = self._unsent.note_interruption(node, target, buffer)
-            await self._unsent.keep_rejected(node, target, buffer, opened.base)
-            raise pyfuse3.FUSEError(buffer.refusal.errno)
+        if unheard:
+            await self._note_unheard(opened, node, target, ends=not other, wants_sync=wants_sync)
         if verdict is Verdict.SEND:
             if not wants_sync:
                 self._note_closing(opened, closing=True)
                 self._files.settle(node, target)
             await self._saver.save(node, target, buffer, opened.tgid, opened.base)
             self._open_files.rebase(target, buffer.base)
+
+    async def _note_unheard(
+        self, opened: OpenFile, node: Node, target: MetadataFile, *, ends: bool, wants_sync: bool
+    ) -> None:
+        """Look once more at what nobody has sent: half of a text, or none.
+
+        Args:
+            opened: The open description.
+            node: The asset.
+            target: The file.
+            ends: The opener has no other writable descriptor: it is not about to write.
+            wants_sync: It is an fsync, not a close.
+
+        Raises:
+            pyfuse3.FUSEError: The program was killed in the middle.
+        """
+        buffer = opened.buffer
+        if buffer is None:
+            return
+        if not wants_sync and is_killed(opened.pid):
+            buffer.refusal = self._unsent.note_interruption(node, target, buffer)
+            await self._unsent.keep_rejected(node, target, buffer, opened.base)
+            raise pyfuse3.FUSEError(buffer.refusal.errno)
+        if ends and buffer.is_empty_wait:
+            await self._saver.keep_emptied(node, target, buffer, opened.base)
 
     def _writes_on(self, opened: OpenFile, target: MetadataFile) -> bool:
         """Tell whether the opener holds another descriptor that it may still write through."""
@@ -245,9 +270,12 @@ class FileIO:
             others = target.writers > 0 and self._open_files.list_writers(target, buffer)
             verdict = decide_release(buffer, other_handle_writes=bool(others))
             if verdict is Verdict.SEND:
+                self._saver.let_go_emptied(buffer)
                 self._saver.save_now(node, target, buffer, opened.tgid, opened.base)
             elif verdict is Verdict.WAIT and buffer is target.buffer:
                 self._saver.save_later(node, target, opened.base)
+            elif not others:
+                self._saver.let_go_emptied(buffer)
         self._files.tidy(target)
         if node is not None:
             self._files.settle(node, target)

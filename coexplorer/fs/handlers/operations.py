@@ -236,7 +236,7 @@ class Operations(pyfuse3.Operations):
             await self._change_scratch(scratch, attr, fields)
         elif file is not None and node is not None:
             if fields.update_size:
-                self._file_io.resize(node, file, attr.st_size, fh, ctx.pid)
+                await self._file_io.resize(node, file, attr.st_size, fh, ctx.pid)
             if fields.update_mtime:
                 self.volume.files.set_mtime(node, file.part, attr.st_mtime_ns)
             self.volume.files.tidy(file)

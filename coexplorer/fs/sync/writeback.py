@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import pyfuse3
@@ -46,6 +47,20 @@ _MOST_WAITS = 20
 """How often an empty value waits for whoever has its file open."""
 
 
+@dataclass(slots=True, eq=False)
+class _Emptied:
+    """An empty text that the journal has before its program hears of the close.
+
+    Attributes:
+        version: The buffer's, when it was written down.
+        number: Of its entry; None where there is none.
+    """
+
+    buffer: Buffer
+    version: int
+    number: int | None = None
+
+
 class Writeback:
     """Sends changes; the only room of the mount that writes to the platform."""
 
@@ -66,6 +81,7 @@ class Writeback:
         self._queue = SaveQueue(volume, self._attempts, unsent, nursery)
         self._bases = SaveBases(volume, unsent)
         self._waiting: dict[MetadataFile, trio.Event] = {}
+        self._emptied: dict[int, _Emptied] = {}
 
     # --- Metadata files
 
@@ -107,6 +123,29 @@ class Writeback:
             await self._volume.notices.wait_told()
             number = attempt.failure.errno
             raise pyfuse3.FUSEError(errno_in_rename(number) if renames else number)
+
+    async def keep_emptied(
+        self, node: Node, file: MetadataFile, buffer: Buffer, base: bytes
+    ) -> None:
+        """Have the journal know that a file was emptied, if the mount ends before that is sent.
+
+        Until `save_later` or `let_go_emptied` is called.
+        """
+        former = self._emptied.get(id(buffer))
+        if former is not None and former.version == buffer.version:
+            return
+        begun = self._emptied[id(buffer)] = _Emptied(buffer, buffer.version)
+        begun.number = await self._queue.keep_content(node, file, buffer, base)
+        if former is not None:
+            await self._unsent.let_go(former.number)
+        if self._emptied.get(id(buffer)) is not begun:  # it has been written meanwhile
+            await self._unsent.let_go(begun.number)
+
+    def let_go_emptied(self, buffer: Buffer) -> None:
+        """Note that a file that was emptied is something else by now."""
+        emptied = self._emptied.pop(id(buffer), None)
+        if emptied is not None and emptied.number is not None:
+            self._nursery.start_soon(self._unsent.let_go, emptied.number)
 
     def save_later(self, node: Node, file: MetadataFile, base: bytes) -> None:
         """Send a file that nobody waits for, unless it changes within half a second."""
@@ -224,7 +263,9 @@ class Writeback:
         first, kept = file.buffer, None
         version = -1 if first is None else first.version
         if first is not None:
-            kept = await self._queue.keep_content(node, file, first, base)
+            await self.keep_emptied(node, file, first, base)
+            emptied = self._emptied.pop(id(first), None)
+            kept = None if emptied is None else emptied.number
         is_same = False
         for _ in range(_MOST_WAITS):
             await trio.sleep(EMPTY_WAIT_S)
