@@ -22,7 +22,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import FOLDER, NUMBER
 from coexplorer.errors import CoexplorerError
-from coexplorer.text import clean
+from coexplorer.text import clean, plural
 
 if TYPE_CHECKING:
     from coexplorer.config import Settings
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from coexplorer.models import AssetId
 
 _DEFAULT_DELETIONS = 10
-_MOST_NAMED = 100
+_MOST_NAMED = 10
 
 
 class _MountCommand(click.Command):
@@ -62,6 +62,9 @@ class _MountCommand(click.Command):
     metavar="[N]",
     help=f"Let `mv archived/A deleted/` delete for good, at most N assets ({_DEFAULT_DELETIONS}).",
 )
+@click.option(
+    "--no-wait", is_flag=True, help="Do not wait until all assets are read for the first time."
+)
 @click.option("--allow-other", is_flag=True, help="Let other users of this machine read it.")
 @pass_invocation
 def mount_command(
@@ -72,12 +75,13 @@ def mount_command(
     read_only: bool,
     allow_untag: bool,
     allow_delete: int | None,
+    no_wait: bool,
     allow_other: bool,
 ) -> None:
     """Mount assets as folders, for any editor and tool.
 
     FOLDER is an empty folder, or one to be made; without it, the profile's own. The mount goes to
-    the background when it answers; `coexplorer umount FOLDER` ends it.
+    the background when it has the assets; `coexplorer umount FOLDER` ends it.
     """
     from coexplorer.config import expand_home
     from coexplorer.fs.mountpoints import find_real_path, is_mountpoint
@@ -98,6 +102,7 @@ def mount_command(
     place = ensure_mountable(settings.paths, place)
 
     def serve(on_ready: Callable[[], None]) -> None:
+        from coexplorer.cli.spelling import spell
         from coexplorer.fs.core.volume import MountOptions
         from coexplorer.fs.mount import serve
 
@@ -106,6 +111,7 @@ def mount_command(
             allow_untag=allow_untag,
             allow_delete=allow_delete or 0,
             allow_other=allow_other,
+            spell=spell,
         )
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -116,7 +122,6 @@ def mount_command(
         return
     from coexplorer.fs.daemon import run_in_background
 
-    is_first = not settings.catalog_path.exists()
     try:
         run_in_background(serve, log_file(settings.paths, place))
     except CoexplorerError:
@@ -126,9 +131,29 @@ def mount_command(
         raise
     ensure_answering(place, log_file(settings.paths, place))
     click.echo(f"mounted at {place}", err=True)
-    if is_first:
-        status = f"{place}/.coexplorer/status"
-        click.echo(f"the assets appear as they are read, for the first time: {status}", err=True)
+    if not no_wait:
+        _wait_for_assets(place)
+
+
+def _wait_for_assets(place: Path) -> None:
+    """Wait until a new mount shows all assets: a loop over none would do nothing, and succeed."""
+    from coexplorer.cli.narration import draws, note, show_wait
+    from coexplorer.fs.mounts import wait_until_read
+
+    told: list[str] = []
+
+    def tell(so_far: str) -> None:
+        if not told:
+            note("reading all assets for the first time; the mount stays if you stop this (Ctrl-C)")
+        if [so_far] != told and draws():
+            show_wait(f"{so_far} assets")
+        told[:] = [so_far]
+
+    try:
+        wait_until_read(place, tell)
+    finally:
+        if draws():
+            show_wait("")
 
 
 def _with_token(invocation: Invocation) -> Settings:
@@ -167,6 +192,7 @@ def umount_command(folder: Path, *, force: bool) -> None:
     # No resolve: that would ask the mount, which may hang.
     paths, place = find_paths(), expand_home(folder).absolute()
     mounts = [mount for mount in list_mounts(paths) if mount.folder == str(place)]
+    before = {mount.journal: _count_if_possible(mount.journal) for mount in mounts}
     ended = unmount(paths, place, force=force)
     click.echo(f"unmounted {folder}", err=True)
     if not ended:
@@ -179,7 +205,44 @@ def umount_command(folder: Path, *, force: bool) -> None:
     for mount in mounts:
         _tell_rescued(mount)
         if mount.journal:
+            _tell_unsent(mount, before[mount.journal])
             _tell_kept(mount)
+
+
+def _tell_unsent(mount: Mount, before: int) -> None:
+    """Say what a mount could not send any more when it ended."""
+    from coexplorer.cli.narration import warn
+
+    many = _count_if_possible(mount.journal) - before
+    if many > 0:
+        text = "text was" if many == 1 else "texts were"
+        it = "it" if many == 1 else "them"
+        warn(
+            _spell_for(
+                mount,
+                f"{many:,} {text} not sent: coexplorer log --entries shows {it}, coexplorer retry"
+                f" sends {it}",
+            )
+        )
+
+
+def _spell_for(mount: Mount, text: str) -> str:
+    """Return a sentence with the commands in it as they are typed for a mount's profile."""
+    from coexplorer.cli.spelling import add_options
+    from coexplorer.config import load_settings
+
+    with suppress(CoexplorerError):
+        if str(load_settings().journal_path) == mount.journal:
+            return text
+    return add_options(text, f"--profile {shlex.quote(mount.profile)}", ("log", "retry"))
+
+
+def _count_if_possible(journal: str) -> int:
+    """Count what waits in a journal; 0 where there is none, or it can't be read."""
+    with suppress(CoexplorerError):
+        if journal and Path(journal).is_file():
+            return _count_unsent(Path(journal))
+    return 0
 
 
 def _tell_rescued(mount: Mount) -> None:
@@ -201,6 +264,7 @@ def _tell_rescued(mount: Mount) -> None:
 def _tell_kept(mount: Mount) -> None:
     """Say which of a user's own files are not on the platform, and where they are."""
     from coexplorer.fs.core.kept_files import KeptFiles, find_kept_folder
+    from coexplorer.fs.core.scratch import is_perhaps_temporary
 
     files = KeptFiles(find_kept_folder(Path(mount.journal)))
     try:
@@ -209,16 +273,19 @@ def _tell_kept(mount: Mount) -> None:
         return
     if not kept:
         return
-    names = _find_names(mount, {asset_id for asset_id, _ in kept})
+    own = [(asset_id, name) for asset_id, name in kept if not is_perhaps_temporary(name)]
+    names = _find_names(mount, {asset_id for asset_id, _ in own[:_MOST_NAMED]})
     click.echo(
         f"kept for the next mount, not on the platform (in {files.folder}, by asset id):", err=True
     )
-    for asset_id, name in kept[:_MOST_NAMED]:
+    for asset_id, name in own[:_MOST_NAMED]:
         title = names.get(asset_id, "an asset that is not known here")
         path = f"{title}/{name.decode(errors='replace')}"
         click.echo(f"  {clean(path)}  ({clean(asset_id)})", err=True)
-    if len(kept) > _MOST_NAMED:
-        click.echo(f"  … and {len(kept) - _MOST_NAMED:,} more", err=True)
+    if len(own) > _MOST_NAMED:
+        click.echo(f"  … and {len(own) - _MOST_NAMED:,} more", err=True)
+    if others := len(kept) - len(own):
+        click.echo(f"  and {plural(others, 'temporary file')} of editors and tools", err=True)
 
 
 def _find_names(mount: Mount, ids: set[AssetId]) -> dict[AssetId, str]:

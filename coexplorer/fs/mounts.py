@@ -10,14 +10,14 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from coexplorer.config.fuse import find_mount_fault
 from coexplorer.config.paths import Paths, ensure_private_dir, write_private
-from coexplorer.errors import FileTrouble, NotThere, Refused
+from coexplorer.errors import FileTrouble, NotSignedIn, NotThere, Refused, Unreachable
 from coexplorer.fs.mountpoints import (
     ANSWER_S,
     DEAD,
@@ -36,6 +36,9 @@ ONLY_IN_MEMORY = "only in memory"
 NOT_KEPT = "not kept"
 """Lines of a mount's ``.coexplorer/status``: how many, and each of them."""
 
+_LOOK_S = 0.1
+_MOST_IDLE = 100
+"""How often a mount that reads nothing is looked at, until something is wrong."""
 _STATUS_S = 12.0
 """Longer than a mount gives itself to answer."""
 _END_S = 5.0
@@ -226,12 +229,45 @@ def log_file(paths: Paths, folder: Path) -> Path:
     return _record_file(paths, folder).with_suffix(".log")
 
 
+def wait_until_read(folder: Path, tell: Callable[[str], None]) -> None:
+    """Wait until a mount has read the list of its assets once: until then it shows some, or none.
+
+    Args:
+        folder: Where it is.
+        tell: Called again and again with how many there are so far, e.g. ``at least 2,000``.
+
+    Raises:
+        ApiError: The platform does not let it; the mount goes on trying.
+    """
+    idle = 0
+    while True:
+        status = dict(line.partition(": ")[::2] for line in _ask_status(folder))
+        if status.get("synced", "") != "never":
+            return
+        is_out = status["signed in"] != "yes"
+        idle = idle + 1 if status["reading news"] == "no" else 0
+        if idle and (is_out or status["network"] != "online" or idle > _MOST_IDLE):
+            hint = f"the assets appear as soon as it can: {folder}/.coexplorer/status"
+            told = f"{folder} is mounted, but has no assets yet: "
+            if is_out:
+                raise NotSignedIn(f"{told}you are not signed in", hint=f"coexplorer login; {hint}")
+            raise Unreachable(f"{told}the platform can't be read", hint=hint)
+        tell(status["assets"])
+        time.sleep(_LOOK_S)
+
+
 def list_unkept(folder: Path) -> list[str]:
     """Ask a mount what is only in its memory, because a disk is full; it tries once more first.
 
     Returns:
         Each text and file, as people are told it; none also if it does not say.
     """
+    found = (line.partition(": ") for line in _ask_status(folder))
+    return [path for key, _, path in found if key == NOT_KEPT]
+
+
+def _ask_status(folder: Path) -> list[str]:
+    """Return the lines of a mount's status; none if it does not say."""
     said: list[str] = []
 
     def ask() -> None:
@@ -242,8 +278,7 @@ def list_unkept(folder: Path) -> list[str]:
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(_STATUS_S)
-    lines = said[0].splitlines() if said else []
-    return [line.partition(": ")[2].strip() for line in lines if line.startswith(f"{NOT_KEPT}: ")]
+    return [line.rstrip() for line in said[0].splitlines()] if said else []
 
 
 def find_rescued(pid: int) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -13,10 +14,12 @@ import pyfuse3
 import pytest
 import trio
 
+from coexplorer.cli.spelling import add_options
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
+from coexplorer.fs.core.volume import MountOptions
 from coexplorer.fs.kernel.inodes import LIVES
 from coexplorer.library.entries import State
 from coexplorer.models import AssetId, Secret
@@ -215,6 +218,43 @@ async def test_a_conflict_is_busy_and_says_so_beside_the_file(
     assert refused.value.errno == errno.EBUSY
     assert "a colleague's" in await handlers.read("all/reads/error")
     assert server.store.get(make_id(901)).description == "a colleague's"
+
+
+async def test_commands_in_a_report_have_the_profile_and_texts_stay_as_they_are(
+    server: DemoServer, settings: Settings
+) -> None:
+    spell = partial(add_options, options="--profile lab", commands=("discard", "retry", "login"))
+    mine = "run coexplorer retry later\n"
+    assets = [_make_asset(server, 901, "reads")]
+    async with handling(server, settings, assets, MountOptions(spell=spell)) as handlers:
+        await handlers.read("all/reads/description.md")
+        server.store.update(make_id(901), description="theirs")
+        with pytest.raises(pyfuse3.FUSEError):
+            await handlers.save("all/reads/description.md", mine)
+        told = await handlers.read("all/reads/error")
+    assert "coexplorer --profile lab discard " in told
+    assert mine in told
+    assert "coexplorer discard" not in told
+
+
+async def test_a_move_that_renames_does_both_or_says_how_far_it_came(
+    handlers: Handlers, server: DemoServer
+) -> None:
+    await handlers.move("all/reads", "archived/put away")
+    assert _count_writes(server) == ["PUT", "PATCH"]
+    assert await handlers.read("archived/put away/name") == "put away\n"
+    with pytest.raises(FileNotFoundError):
+        await handlers.look("all/reads")
+
+    server.faults.add(403, "PATCH")
+    with pytest.raises(pyfuse3.FUSEError) as refused:
+        await handlers.move("archived/put away", "all/back")
+
+    assert refused.value.errno == errno.EACCES
+    stored = server.store.get(make_id(901))
+    assert (stored.name, stored.archived) == ("back", True)
+    report = await handlers.read("archived/back/error")
+    assert "it has the new name, but was not unarchived" in report
 
 
 async def test_a_move_archives_and_a_rename_renames(handlers: Handlers, server: DemoServer) -> None:

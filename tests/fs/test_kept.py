@@ -108,6 +108,15 @@ def test_what_is_kept_is_private_told_of_and_goes_when_it_is_removed(mounted: Mo
     mounted.kill()
     mounted.start()
     assert path.read_text() == "my notes\n"
+    for number in range(11):
+        (mounted.asset("a2") / f"n{number}").write_text("mine\n")
+    (mounted.asset("a2") / "n1~").write_text("a tool's\n")
+    told = mounted.cli("umount", str(mounted.folder)).stderr.splitlines()
+    assert len(told) == 2 + 10 + 2, told
+    assert told[-2:] == ["  … and 2 more", "  and 1 temporary file of editors and tools"]
+    mounted.kill()
+    mounted.start()
+    mounted.run('rm "$A"/n*', A=str(mounted.asset("a2"))).check_returncode()
     path.rename(path.with_name("notes~"))
     assert list(on_disk(mounted)) == [f"{make_id(1)}/notes~"], "what was kept once stays so"
     path.with_name("notes~").unlink()

@@ -28,11 +28,11 @@ def test_mount_goes_to_the_background_and_umount_ends_it(mounted: Mounted) -> No
 
     assert done.returncode == 0, done.stderr
     assert mounted.folder.joinpath("README.md").exists()
+    assert len(list((mounted.folder / "all").iterdir())) == 3, "a loop finds them all at once"
     status = mounted.cli("status").stdout
     assert str(mounted.folder) in status
     assert mounted.server.url in status
 
-    mounted.wait_synced()
     assert (mounted.asset("a1") / "name").read_text() == "a1\n"
     assert mounted.cli("mount", str(mounted.folder)).returncode != 0
 
@@ -40,6 +40,20 @@ def test_mount_goes_to_the_background_and_umount_ends_it(mounted: Mounted) -> No
     assert done.returncode == 0, done.stderr
     assert not os.path.ismount(mounted.folder)
     assert str(mounted.folder) not in mounted.cli("status").stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--no-wait",)])
+def test_a_mount_without_any_assets_so_far_is_no_success_of_a_script(
+    mounted: Mounted, options: tuple[str, ...]
+) -> None:
+    mounted.server.faults.add(401)
+
+    done = mounted.cli("mount", *options, str(mounted.folder))
+
+    assert done.returncode == (0 if options else 3), done.stderr
+    assert ("has no assets yet: you are not signed in" in done.stderr) is not bool(options)
+    assert mounted.folder.joinpath("README.md").exists(), "it goes on trying"
+    assert mounted.cli("umount", str(mounted.folder)).returncode == 0
 
 
 def test_a_crash_is_healed_by_the_next_mount(mounted: Mounted) -> None:
@@ -250,6 +264,9 @@ def test_a_mount_to_look_at_needs_no_journal(mounted: Mounted) -> None:
     done = mounted.run(f"echo x > '{mounted.asset('a1')}/tags'")
     assert "Read-only file system" in done.stderr
     assert mounted.writes() == []
+    mounted.server.store.insert([make_asset(9, "new")])
+    (mounted.folder / ".coexplorer" / "refresh").read_text()  # touch is refused by the kernel
+    wait_until(lambda: mounted.asset("new").exists(), "news")
 
 
 def test_reading_everything_asks_nothing_an_asset(mounted: Mounted) -> None:

@@ -8,7 +8,7 @@ the event loop; no method waits for the network.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from coexplorer.fields import Fields
@@ -46,12 +46,14 @@ class MountOptions:
         allow_untag: ``rm tags/T/A`` takes the tag away.
         allow_delete: How many archived assets may be deleted by moving them to ``deleted/``.
         allow_other: Other users of this machine may look.
+        spell: Returns a sentence with the commands in it as this user types them.
     """
 
     read_only: bool = False
     allow_untag: bool = False
     allow_delete: int = 0
     allow_other: bool = False
+    spell: Callable[[str], str] = str
 
 
 class Volume:
@@ -131,6 +133,7 @@ class Volume:
 
     def report(self, text: str) -> None:
         """Write a line into the mount's log, which is the daemon's too."""
+        text = self.options.spell(text)
         self.logbook.add(text)
         log.info("%s", text)
 

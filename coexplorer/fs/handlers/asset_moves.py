@@ -11,6 +11,7 @@ import pyfuse3
 
 from coexplorer import names
 from coexplorer.assets import asset_from_json
+from coexplorer.errors import CoexplorerError
 from coexplorer.fields import Fields
 from coexplorer.fs.core.file_format import build_text
 from coexplorer.fs.core.nodes import Node
@@ -53,12 +54,13 @@ class AssetMoves:
             return
         if new[0] == old[0]:
             await self._rename_asset(node, old, new)
-        elif new[1] != old[1]:
-            raise refuse(
-                self._volume, "moving and renaming an asset at once: do one, then the other"
-            )
         elif new[0] in ASSET_FOLDERS:
-            await self._archive(node, old, new)
+            if new[1] == old[1]:
+                await self._archive(node, old, new)
+            else:
+                await self._rename_asset(node, old, new)
+        elif new[1] != old[1]:
+            raise refuse(self._volume, "renaming an asset while it is deleted: keep its name")
         elif new[0] == Place.DELETED:
             await self._delete(node, old, new)
         else:
@@ -85,16 +87,21 @@ class AssetMoves:
     async def _rename_asset(
         self, node: Node, old: tuple[int, bytes], new: tuple[int, bytes]
     ) -> None:
+        """Give an asset another name, and archive or unarchive it, if it is moved as well."""
         if new[1] == old[1]:
             return
         if not self._tree.can_take(new[1]):
             raise pyfuse3.FUSEError(errno.EEXIST)
         name = self._get_name(new[1], node.id)
+        moves, archived = new[0] != old[0], new[0] == Place.ARCHIVED
         await self._guard.check_writable(node, queues=True)
 
         async def send(fields: Fields) -> EditResult:
             mine = msgspec.structs.replace(fields, name=name)
-            return await self._library.changes.edit(node.id, fields, mine)
+            result = await self._library.changes.edit(node.id, fields, mine)
+            if moves:
+                await self._archive_renamed(node.id, archived=archived)
+            return result
 
         take = build_taker(self._volume, node, old, new)
 
@@ -105,11 +112,25 @@ class AssetMoves:
                 part = FIELD_PARTS["name"]
                 was, now = (build_text(each, part) for each in (result.before, result.after))
                 self._volume.shown.rebase((node.slot, part), was, now)
+            if moves:
+                self._tree.set_archived(node, archived=archived)
+                self._volume.tell_stale((old, new))
 
-        await self._change(node, "renaming the asset", send, take_over)
+        what = "renaming the asset"
+        if moves:
+            what += " and archiving it" if archived else " and unarchiving it"
+        await self._change(node, what, send, take_over)
         # The catalog's own word of the rename may have come first, and left an alias.
         self._tree.drop_alias(old[1])
         self._volume.tell_stale((old, new))
+
+    async def _archive_renamed(self, asset_id: AssetId, *, archived: bool) -> None:
+        try:
+            await self._library.changes.archive(asset_id, archived=archived)
+        except CoexplorerError as error:
+            undone = "archived" if archived else "unarchived"
+            error.message = f"it has the new name, but was not {undone}: {error.message}"
+            raise
 
     def _get_name(self, file_name: bytes, asset_id: AssetId) -> str:
         """Return the name that a file name stands for.

@@ -97,6 +97,7 @@ class ControlFiles:
         self._saver = upstream.saver
         self._keeper = upstream.keeper
         self._upstream = upstream
+        self._spell = volume.options.spell
         self._unsent: dict[bytes, UnsentText] = {}
         self._unsent_inodes: dict[tuple[int, Part], Inode] = {}
         self._status: Status | None = None
@@ -135,7 +136,7 @@ class ControlFiles:
     def _measure_status(self) -> int:
         needed = len(self._build_status(self._status)) + _STATUS_ROOM_BYTES
         if self._status is None:
-            needed += _STATUS_BLOCK_BYTES  # the library was not asked yet
+            needed += _STATUS_UNKNOWN_BYTES  # the library was not asked yet
         blocks = -(-needed // _STATUS_BLOCK_BYTES)
         return min(blocks * _STATUS_BLOCK_BYTES, MOST_STATUS_BYTES)
 
@@ -177,7 +178,9 @@ class ControlFiles:
             "reading news": "yes" if status.syncing or self._reach.is_reading else "no",
             # What is known; nobody is asked for it, so it has an age.
             "network": "offline" if offline else "online",
-            "signed in": "no; coexplorer login" if health.trouble == errno.EACCES else "yes",
+            "signed in": self._spell("no; coexplorer login")
+            if health.trouble == errno.EACCES
+            else "yes",
             "last answer": _format_time(health.answered_at),
             "unsent": str(status.unsent),
             "refused": str(status.refused),
@@ -221,9 +224,10 @@ class ControlFiles:
 
 
 MOST_STATUS_BYTES = 16 << 10
-_STATUS_BLOCK_BYTES = 512
-_STATUS_ROOM_BYTES = 100
-"""For figures that grow, and a file that is kept, between a stat and the reading."""
+_STATUS_BLOCK_BYTES = 32
+_STATUS_ROOM_BYTES = 24
+_STATUS_UNKNOWN_BYTES = 100
+"""For figures that grow between a stat and the reading, and before the library was asked."""
 _PROMISE_S = 5.0
 
 

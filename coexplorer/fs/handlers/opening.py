@@ -261,7 +261,7 @@ class Opening:
     async def _open_text(self, inode: int, pid: int, *, writes: bool) -> pyfuse3.FileInfo:
         """Open a file of the root or of ``.coexplorer``."""
         if inode == Place.REFRESH:
-            if writes:
+            if writes or self._volume.options.read_only:  # there nothing can be touched
                 self._reach.catch_up()
             return self._info(OpenFile(None, 0, 0, writable=writes), direct_io=True)
         if writes:

@@ -61,6 +61,7 @@ class FailedWrites:
         self.journaled: set[tuple[int, str]] = set()
         self.held = HeldTexts()
         self._volume = volume
+        self._spell = volume.options.spell
         self._library = library
         self._reach = reach
         self._nursery = nursery
@@ -93,7 +94,7 @@ class FailedWrites:
         """
         if tgid is not None:
             self._failed_by[node.slot, what] = tgid
-        report = build_report(what, error)
+        report = build_report(what, error, self._spell)
         if tries is not None and isinstance(error, Conflict):
             self._volume.learn(node, time.monotonic())
             theirs = self.fields_of(node)
@@ -276,7 +277,7 @@ class FailedWrites:
         """Keep a text that could not even be written down, and return what ``error`` says then."""
         self.held.hold(HeldText(node, part, before, mine, error))
         what = name_save(part)
-        report = build_report(what, error) + ONLY_HERE
+        report = build_report(what, error, self._spell) + ONLY_HERE
         self._volume.failures.note(node, what, report)
         return report
 
@@ -301,7 +302,7 @@ class FailedWrites:
             log.debug("still no room for %s: %s", text.path, problem)
             return False
         self._volume.report(f"{node.title}: {what}: the text is in the journal now")
-        report = build_report(what, error)
+        report = build_report(what, error, self._spell)
         if isinstance(error, JournalError):
             self._volume.failures.note(node, what, report)
         self.journaled.add((node.slot, what))
@@ -343,7 +344,7 @@ class FailedWrites:
         node, part = save.node, save.file.part
         tries = await self.find_tries(node, part, base, save.content, save.tgid)
         await self.keep(node, part, tries.before, tries.mine, error, continues=tries.continues)
-        report = build_report(save.what, error)
+        report = build_report(save.what, error, self._spell)
         self._volume.failures.note(node, save.what, report)
         self._note_told(node, save.what, error.entry, save.tgid)
         self.report_aside(node, part, tries.staying, report)
@@ -387,7 +388,7 @@ class FailedWrites:
             error = EditConflict(node.id, fields, base=base, mine=mine, theirs=theirs)
             error.message = entry.reason or error.message  # it knew who changed it
         error.entry = entry.id
-        failure = SaveFailure(errno_of(error), build_report(what, error))
+        failure = SaveFailure(errno_of(error), build_report(what, error, self._spell))
         self._volume.failures.note(node, what, failure.report)
         self.journaled.add((node.slot, what))
         self._note_told(node, what, entry.id)
@@ -457,7 +458,7 @@ class FailedWrites:
             return
         what = name_save(part)
         texts = [report] if report else []
-        texts += [tell_aside(what, entry, part) for entry in aside]
+        texts += [tell_aside(what, entry, part, self._spell) for entry in aside]
         self._volume.failures.note(node, what, "\n".join(texts))
         self.journaled.add((node.slot, what))
         self._told_aside |= {entry.id for entry in aside}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from coexplorer.errors import CoexplorerError, EditConflict
 from coexplorer.fields import FieldKind, Fields, changed_rows, field_named
@@ -18,17 +18,18 @@ from coexplorer.models import AssetId
 _PARTS = {field: part for part, field in FIELDS_OF_PARTS.items()}
 
 
-def build_report(what: str, error: CoexplorerError) -> str:
+def build_report(what: str, error: CoexplorerError, spell: Callable[[str], str] = str) -> str:
     """Say what failed, why, and what to do.
 
     Args:
         what: What was tried, e.g. ``saving tags``.
         error: Why it failed.
+        spell: See `MountOptions`; texts of people stay as they are.
     """
-    lines = [f"{what} failed: {error.message}"]
+    lines = [f"{what} failed: {spell(error.message)}"]
     hint = _tell_choice(error) if isinstance(error, EditConflict) else error.hint
     if hint:
-        lines.append(f"what to do: {hint}")
+        lines.append(f"what to do: {spell(hint)}")
     report = "\n".join(lines) + "\n"
     if isinstance(error, EditConflict):
         report += tell_versions(error.fields, error.base, error.mine, error.theirs)
@@ -46,19 +47,20 @@ def tell_versions(fields: Iterable[str], base: Fields, mine: Fields, theirs: Fie
     return "\n".join(lines) + "\n"
 
 
-def tell_aside(what: str, entry: Entry, part: Part) -> str:
+def tell_aside(what: str, entry: Entry, part: Part, spell: Callable[[str], str] = str) -> str:
     """Say that an earlier text of a file is not on the platform, and what to do with it.
 
     Args:
         what: What was tried, e.g. ``saving tags``.
         entry: What has the text.
         part: The file.
+        spell: See `MountOptions`.
     """
     mine = b"" if entry.mine is None else build_text(entry.mine, part)
     return (
         f"{what}: an earlier text of yours is not on the platform\n"
         "what to do: add to the file what you want of it, or give it up:"
-        f" coexplorer discard {entry.id}\n\n"
+        f" {spell(f'coexplorer discard {entry.id}')}\n\n"
         f"--- as you wrote it then:\n{mine.decode(errors='replace')}"
     )
 
