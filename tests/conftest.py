@@ -1,5 +1,6 @@
 """Shared fixtures: every test runs away from the machine's own home and environment."""
 
+import gc
 import importlib.util
 import os
 import signal
@@ -49,6 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark(item)
 
 
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: the modules, and ten thousand tests."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Run every async test on both event loops."""
@@ -68,6 +75,17 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("CONFIG", "STATE", "CACHE", "DATA", "RUNTIME"):
         suffix = "DIR" if kind == "RUNTIME" else "HOME"
         monkeypatch.setenv(f"XDG_{kind}_{suffix}", str(home / kind.lower()))
+
+
+PROGRAMS_MEASURED = ("tests/tui/terminal/", "tests/fs/")
+"""Where programs that tests start are measured, too: what only a process of its own runs."""
+
+
+@pytest.fixture(autouse=True)
+def _unmeasured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere, start programs without coverage, which takes as much CPU as their start does."""
+    if not request.node.nodeid.startswith(PROGRAMS_MEASURED):
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -195,7 +195,8 @@ def test_the_time_is_over_while_a_program_is_asked_for_the_token(
 ) -> None:
     config = Path(os.environ["XDG_CONFIG_HOME"]) / "coexplorer/config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text('[profiles.x]\ndomain = "http://127.0.0.1:9"\ntoken_command = "sleep 100"\n')
+    asked = "exec sleep 100 2>&-"  # holds nothing open that the test reads to its end
+    config.write_text(f'[profiles.x]\ndomain = "http://127.0.0.1:9"\ntoken_command = "{asked}"\n')
     config.chmod(0o600)
     env = {name: value for name, value in os.environ.items() if not name.startswith("CODEOCEAN_")}
     done = subprocess.run(
