@@ -56,6 +56,7 @@ class Mounted:
             "CODEOCEAN_TOKEN": self.server.users[0].token,
             "LC_ALL": "C.UTF-8",
             "TERM": "xterm",
+            "TMPDIR": home,  # where a mount puts what no other disk has room for
         }
 
     def start(self, *options: str, before: Sequence[str] = (), wait: bool = True) -> None:
