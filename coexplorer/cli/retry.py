@@ -68,7 +68,7 @@ def retry_command(
                 library, "going on", partial(library.changes.resume, batch, refused=refused)
             )
         )
-        finish(report, is_retry=True)
+        finish(report.news, is_retry=True)
         return
 
     shown: frozenset[int] | None = None

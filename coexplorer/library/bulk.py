@@ -257,11 +257,9 @@ class Bulk:
         meant = [entry.id for entry in entries if allow_unfit(entry) is not entry]
         claimed = await self._context.write_down(journal.claim, unsent)
         report = await self._run(batch_id, claimed, batch.purpose, progress, stopping, meant=meant)
-        # What an earlier run has done was told then.
         ours = {*claimed, *settled}
-        assets = {entry.asset_id for entry in entries if entry.id in ours}
-        results = tuple(each for each in report.results if each.asset_id in assets)
-        return msgspec.structs.replace(report, results=results)
+        assets = frozenset(entry.asset_id for entry in entries if entry.id in ours)
+        return msgspec.structs.replace(report, now=assets)
 
     async def _load(
         self, target: Query | str | Sequence[AssetId] | Sequence[Record]

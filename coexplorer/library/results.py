@@ -244,6 +244,7 @@ class BatchReport(msgspec.Struct, frozen=True):
             not have: they are kept.
         notes: What of the change it takes back was left as it is, a sentence each: what was not so
             when its plan was shown.
+        now: Assets that this run has sent, where it went on with an earlier one; None: all.
     """
 
     batch_id: int
@@ -252,6 +253,16 @@ class BatchReport(msgspec.Struct, frozen=True):
     given_up: tuple[Entry, ...] = ()
     set_aside: tuple[Entry, ...] = ()
     notes: tuple[str, ...] = ()
+    now: frozenset[AssetId] | None = None
+
+    @property
+    def news(self) -> BatchReport:
+        """The same without what an earlier run has done, left out or given up, and told then."""
+        if self.now is None:
+            return self
+        told = (*DONE, State.SKIPPED, State.DISCARDED)
+        results = (r for r in self.results if r.asset_id in self.now or r.state not in told)
+        return msgspec.structs.replace(self, results=tuple(results), now=None)
 
     def of(self, *states: State) -> tuple[EditResult, ...]:
         """The results in one of `states`."""

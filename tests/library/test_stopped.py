@@ -84,7 +84,8 @@ async def test_what_was_stopped_waits_for_nobody_until_it_is_named(
         assert status.stopped >= stopped.counts[State.STOPPED], "what did not arrive is stopped too"
         (settled, *_) = await library.log.batches()
         report = await library.changes.resume(stopped.id)
-        assert len(report.applied) == COUNT - settled.counts.get(State.APPLIED, 0)
+        assert len(report.applied) == COUNT
+        assert len(report.news.applied) == COUNT - settled.counts.get(State.APPLIED, 0)
         assert await library.log.kept() == []
         wanted = task != "undo"
         assert all(
