@@ -249,7 +249,7 @@ def test_a_query_in_another_language_is_told_where_it_finds_nothing(
     program: Program, args: tuple[str, ...]
 ) -> None:
     program.ok("sync")
-    assert "the * in 'raw*' was looked for as it is" in program(*args, "tag:raw*").err
+    assert "write tag:glob(raw*)" in program(*args, "tag:raw*").err
     assert "no asset has the type 'foo'" in program(*args, "type:foo").err
     assert "looked for" not in program(*args, "tag:nosuch").err
 
