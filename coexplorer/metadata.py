@@ -240,7 +240,7 @@ def parse_date(text: str) -> int | None:
 
 
 def parse_number(text: str) -> int | float | None:
-    """Return a number; None: it is not one, or too large."""
+    """Return a number, as an integer where it is whole; None: it is not one, or too large."""
     text = text.strip()
     if len(text) > 40 or not _NUMBER.fullmatch(text):  # noqa: PLR2004 - longer is none
         return None
@@ -248,6 +248,7 @@ def parse_number(text: str) -> int | float | None:
         number: int | float = int(text)
     else:
         number = float(text)
+        number = int(number) if number.is_integer() else number
     return number if math.isfinite(number) and abs(number) < LARGEST else None
 
 
@@ -273,11 +274,20 @@ def read_value(field: MetadataField | None, text: str, before: object = None) ->
     if field is None:
         was_number = isinstance(before, int | float) and not isinstance(before, bool)
         number = parse_number(text) if was_number else None
-        return text if number is None else number
+        return text if number is None else before if number == before else number
     if not field.multiple or text.strip() in allowed_texts(field):
-        value: object = read_item(field, text)
-        return [value] if field.multiple else value
-    return read_items(field, split_items(text))
+        item = read_item(field, text)
+        value: object = [item] if field.multiple else item
+    else:
+        value = read_items(field, split_items(text))
+    return before if _are_same_numbers(value, before) else value
+
+
+def _are_same_numbers(one: object, other: object) -> bool:
+    """Tell whether values are equal but for how their numbers are written: 100 is 100.0."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_are_same_numbers, one, other))
+    return one == other and not isinstance(other, bool)
 
 
 def write_value(field: MetadataField | None, value: object) -> str:

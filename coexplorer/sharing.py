@@ -159,7 +159,22 @@ def parse_grant(kind: Kind, text: str) -> tuple[str, str]:
         raise InvalidField("sharing", f"expected NAME:ROLE, as in {example}: {text!r}")
     check_role(kind, role)
     check_name(name)
+    if role != NONE and _is_run_together(kind, name):
+        raise InvalidField("sharing", f"expected one name before the role, not {name[:60]!r}")
     return (name_user(name) if kind == "user" else name_group(name)), role
+
+
+def _is_run_together(kind: Kind, name: str) -> bool:
+    """Tell whether a name holds more than one: what was typed has lost a comma.
+
+    An address has no colon, comma or blank behind its @; a group may be called anything, but for a
+    role behind a colon, and ``everyone:…``.
+    """
+    if kind == "user":
+        host = name.rpartition("@")[2]
+        return any(sign in ":,;<>" or sign.isspace() for sign in host)
+    first, *others = (part.strip().casefold() for part in name.split(":"))
+    return bool(others) and (first == EVERYONE or others[-1] in list_roles("group"))
 
 
 def find_kind(name: str) -> Kind:

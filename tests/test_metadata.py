@@ -36,7 +36,9 @@ EVERY = (TEXT, SEX, AGE, DAY, PLATE, PEOPLE, DEPTHS, None)
         (SEX, "F", "F"),
         (AGE, "112", 112),
         (AGE, "112 days", 112),
-        (AGE, "1.5e2days", 150.0),
+        (AGE, "1.5e2days", 150),
+        (AGE, "100.0", 100),
+        (AGE, "1.5", 1.5),
         (DAY, "2024-03-01", 1_709_251_200),
         (DAY, "2024-3-1", 1_709_251_200),
         (DAY, "2024-03-01T14:30Z", 1_709_303_400),
@@ -56,6 +58,16 @@ def test_text_is_read_as_its_field_says(
     read = read_value(field, text)
     assert read == value
     assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "before"),
+    [(AGE, "100", 100.0), (DEPTHS, "10.0, 20", [10, 20.0]), (None, "1e2", 100), (AGE, "1e2", 100)],
+)
+def test_a_number_written_otherwise_is_the_one_that_is_there(
+    field: MetadataField | None, text: str, before: object
+) -> None:
+    assert read_value(field, text, before) is before
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,8 @@ def test_addresses_are_the_same_in_capitals_and_keep_the_spelling_of_the_platfor
         ("user", "a:b@x:owner", ("user a:b@x", "owner")),
         ("group", "Data stewards:discoverable", ("group Data stewards", "discoverable")),
         ("group", "a@x:none", ("group a@x", "none")),
+        ("group", "Lab: imaging:viewer", ("group Lab: imaging", "viewer")),
+        ("user", "a@x:y:none", ("user a@x:y", "none")),  # whoever was let in can be kept out
     ],
 )
 def test_grants_are_read(kind: str, text: str, expected: tuple[str, str]) -> None:
@@ -105,6 +107,11 @@ def test_grants_are_read(kind: str, text: str, expected: tuple[str, str]) -> Non
         ("user", "a@x:reader", "not 'reader'"),
         ("user", "a\x1b[1m@x:viewer", "expected an address or a group's name"),
         ("user", "a" * 400 + ":viewer", "expected an address or a group's name"),
+        ("user", "a@x:edypeveryone:viewer", "expected one name before the role, not 'a@x:edyp"),
+        ("user", "a@x b@x.org c:viewer", "expected one name before the role"),
+        ("user", "A <a@x>:viewer", "expected one name before the role"),
+        ("group", "everyone:ed:viewer", "expected one name before the role"),
+        ("group", "Imaging:editor:viewer", "expected one name before the role"),
     ],
 )
 def test_a_wrong_grant_says_what_is_right(kind: str, text: str, told: str) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from coexplorer.cli import exits
-from coexplorer.cli.narration import tell_hint, warn
+from coexplorer.cli.narration import note, tell_hint, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_object
 from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import USER, Values
 from coexplorer.cli.session import Invocation, pass_invocation, run_async, telling_waits
+from coexplorer.config.environment import explain_missing
 from coexplorer.errors import ApiError, CoexplorerError, ConfigError, NotSignedIn
 
 if TYPE_CHECKING:
@@ -86,6 +88,8 @@ def whoami_command(invocation: Invocation, *, style: Format) -> None:
         print_line(f"{who} at {settings.domain}{named}, profile {settings.profile}")
         works = {True: "works", False: "does not work", None: "could not be checked"}
         print_line(f"the token (from {settings.token_source.label}) {works[checked.works]}")
+    if lack := explain_missing(os.environ):
+        note(f"{lack}: it is not used")
     if checked.error is not None:
         warn(checked.error.message)
         if checked.error.hint:

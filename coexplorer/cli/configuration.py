@@ -13,7 +13,7 @@ from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.schema import SETTING, Values
 from coexplorer.config import find_paths
 from coexplorer.config.domain import parse_domain
-from coexplorer.config.environment import find_credentials
+from coexplorer.config.environment import explain_missing, find_credentials
 from coexplorer.config.file import (
     ConfigFile,
     Setting,
@@ -70,6 +70,8 @@ def _tell_environment() -> None:
     if given is not None:
         names = f"{given.domain_from} and {given.token_from}"
         print_line(f"# without --profile, {names} of the environment sign in to {host}")
+    elif lack := explain_missing(os.environ):
+        print_line(f"# {lack}: it is not used")
 
 
 def _list_values(config: ConfigFile) -> Iterator[Values]:

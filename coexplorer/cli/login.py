@@ -20,7 +20,13 @@ from coexplorer.cli.session import Invocation, pass_invocation, run_async, telli
 from coexplorer.cli.table import Column
 from coexplorer.config import Settings, find_paths, load_settings
 from coexplorer.config.domain import Address, is_loopback, parse_domain
-from coexplorer.config.environment import DOMAINS, TOKENS, Credentials, find_credentials
+from coexplorer.config.environment import (
+    DOMAINS,
+    TOKENS,
+    Credentials,
+    explain_missing,
+    find_credentials,
+)
 from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
 from coexplorer.config.settings import build_settings, find_default, keyring_account
 from coexplorer.config.tokens import (
@@ -130,7 +136,7 @@ def _find_given(domain: str | None, from_environment: bool) -> Credentials | Non
     if found is None or not fits:
         if from_environment:
             raise ConfigError(
-                "the environment has no token" + (f" for {domain}" if domain else ""),
+                _tell_missing(domain, found),
                 hint=f"set {' or '.join(DOMAINS)}, and {' or '.join(TOKENS)}",
             )
         return None
@@ -141,6 +147,15 @@ def _find_given(domain: str | None, from_environment: bool) -> Credentials | Non
     host = parse_domain(found.domain).domain
     kept = confirm(f"Keep the token of {found.token_from} for {host} ({found.domain_from})?")
     return found if kept else None
+
+
+def _tell_missing(domain: str | None, found: Credentials | None) -> str:
+    """Say why the environment can't be kept."""
+    if found is not None:
+        return f"{found.token_from} is for {found.domain} ({found.domain_from}), not for {domain}"
+    return explain_missing(os.environ) or (
+        "the environment has no token" + (f" for {domain}" if domain else "")
+    )
 
 
 def name_profile(address: Address) -> str:

@@ -251,7 +251,7 @@ async def _resolve(
         if not guess:
             raise NotFound(
                 "no ids came on standard input, so there was nothing to do",
-                hint="what should have written them may have failed",
+                hint="what should have written them may have failed, or found nothing",
             )
         warn("no ids came on standard input")
         return []

@@ -65,6 +65,21 @@ def find_credentials(env: Mapping[str, str]) -> Credentials | None:
     return _build(env, domains[0], token)
 
 
+def explain_missing(env: Mapping[str, str]) -> str:
+    """Say what the environment lacks to sign in with, if it has a part of it; empty: it has none.
+
+    A platform alone is nothing to tell of: it chooses a profile.
+    """
+    token = next((name for name in TOKENS if _is_token(env, name)), None)
+    has_domain = any(env.get(name) for name in DOMAINS)
+    if token is not None:
+        return "" if has_domain else f"{token} is set, but not which platform it is for"
+    other = next((name for name in _ANYBODYS if env.get(name, "").strip()), None)
+    if other is None or not has_domain:
+        return ""
+    return f"{other} is set, but does not begin with {_BEGINNING}, so it is no token of a platform"
+
+
 def _build(env: Mapping[str, str], domain: str, token: str) -> Credentials:
     return Credentials(env[domain], Secret(env[token]), domain, token)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from coexplorer.config import Paths, Settings, find_paths, load_settings
 from coexplorer.config.domain import parse_domain
-from coexplorer.config.environment import DOMAINS
+from coexplorer.config.environment import DOMAINS, explain_missing
 from coexplorer.config.file import ConfigFile, load_config_file
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
 from coexplorer.errors import CoexplorerError, ConfigError, NoProfile
@@ -70,6 +70,9 @@ def look_at_settings(
         yield skip_check("profile", "fix the settings first")
         return
     yield _judge_config(config, subject.paths.config_file)
+    if lack := explain_missing(environment):
+        hint = "set both a platform and a token there, or neither"
+        yield Finding("settings", CheckState.WARNING, f"{lack}: it is not used", hint)
     yield from _look_at_profile(subject, asked)
 
 

@@ -94,7 +94,7 @@ def not_missing(piece: Piece) -> QueryError:
     nearest = find_nearest(piece.text, names)
     meant = f"did you mean has:{nearest}? " if nearest else ""
     return QueryError(
-        f"has: no field {piece.text!r} that may be missing",
+        f"has: there is no field {piece.text!r}",
         start=piece.start,
         end=piece.end,
         hint=f'{meant}custom metadata is asked for in quotes, has:"{piece.text}" (and in a'

@@ -135,13 +135,26 @@ def test_credentials_of_a_capsule_are_used_named_and_kept(
 
 
 def test_login_keeps_nothing_of_an_environment_that_has_nothing(visitor: Program) -> None:
-    for env in ({}, {"CO_DOMAIN": visitor.server.url}, {"API_SECRET": "cop_x"}):
+    url, no_platform = visitor.server.url, "is set, but not which platform it is for"
+    for env, told in (
+        ({}, "the environment has no token"),
+        ({"CO_DOMAIN": url}, "the environment has no token"),
+        ({"API_SECRET": "cop_x"}, f"API_SECRET {no_platform}"),
+        ({"CO_TOKEN": "cop_x"}, f"CO_TOKEN {no_platform}"),
+        ({"CO_DOMAIN": url, "CUSTOM_KEY": "sk-1"}, "CUSTOM_KEY is set, but does not begin with"),
+    ):
         visitor.env = env
         done = visitor("login", "--from-environment")
         assert done.code == 3
-        assert "the environment has no token" in done.err
+        assert told in done.err
+        if not told.startswith("the environment"):
+            assert told in visitor.ok("config", "list").out
+        if "CO_DOMAIN" not in env and env:
+            assert told in visitor("doctor").out
     visitor.env = {"CO_DOMAIN": "elsewhere", "CO_TOKEN": "cop_x"}
-    assert visitor("login", visitor.server.url, "--from-environment").code == 3
+    done = visitor("login", visitor.server.url, "--from-environment")
+    assert done.code == 3
+    assert f"CO_TOKEN is for elsewhere (CO_DOMAIN), not for {url}" in done.err
     assert visitor.server.requests() == []
     visitor.env = {"CO_DOMAIN": "a", "CODEOCEAN_DOMAIN": "b", "API_SECRET": "cop_x"}
     visitor.ok("login", visitor.server.url, stdin=f"{visitor.server.users[0].token}\n")

@@ -174,8 +174,8 @@ def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) ->
         ('name:glob("a*"b)', 'glob("a*"b', "name: expected a pattern between parentheses"),
         ("name:glob(a*)b", "b", "expected a space after"),
         ("has:", "has:", "has: expected a field"),
-        ("has:subject id", "subject", "has: no field 'subject' that may be missing"),
-        ("has:desc*", "desc*", "has: no field"),
+        ("has:subject id", "subject", "has: there is no field 'subject'"),
+        ("has:desc*", "desc*", "has: there is no field"),
     ],
 )
 def test_a_mistake_is_shown_at_its_place(text: str, marked: str, message: str) -> None:

@@ -123,6 +123,18 @@ async def test_a_mistake_is_shown_and_the_rest_still_filters(
         assert not app.main.desk.marked
 
 
+async def test_what_to_write_instead_of_a_mistake_is_shown(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.type("name:HCR_*")
+        await app.until_shown("name: a * without quotes", "for a pattern write name:glob(HCR_*)")
+        await app.press("ctrl+u")
+        await app.type("has:foo")
+        await app.until_shown("has: there is no field 'foo'", 'asked for in quotes, has:"foo"')
+
+
 async def test_fields_and_tags_are_completed(server: DemoServer, settings: Settings) -> None:
     async with running_app(server, settings) as app:
         await app.press("/")

@@ -125,11 +125,15 @@ class SearchLine(Vertical):
 
 
 def build_mistake(fault: QueryError, text: str, cells: int) -> list[Line]:
-    """Return the lines below a search that point at the place of its mistake, and name it."""
+    """Return the lines below a search that point at its mistake, name it, and say what to write."""
     place = SIGN_CELLS + width(clean(text[: fault.start]))
     marks = "^" * max(1, width(clean(text[fault.start : fault.end])))
     message = clean(fault.message)
+    room = max(1, cells - SIGN_CELLS)
+    parts = wrap(clean(fault.hint), room) if fault.hint else []
+    remedy: list[Line] = [((f"  {part}", Role.DIM),) for part in parts]
     if place + width(marks) + 1 + width(message) <= cells:
-        return [((" " * place, Role.TEXT), (f"{marks} {message}", Role.BAD))]
+        return [((" " * place, Role.TEXT), (f"{marks} {message}", Role.BAD)), *remedy]
     pointer: Line = ((" " * place, Role.TEXT), (marks, Role.BAD))
-    return [pointer, *(((f"  {part}", Role.BAD),) for part in wrap(message, max(1, cells - 2)))]
+    told: list[Line] = [((f"  {part}", Role.BAD),) for part in wrap(message, room)]
+    return [pointer, *told, *remedy]
