@@ -27,6 +27,8 @@ from coexplorer.errors import (
     QueryError,
     UnknownAssets,
 )
+from coexplorer.fields import FieldKind, field_named
+from coexplorer.metadata import show_field
 from coexplorer.text import clean, cut, width
 
 _TOLD = "coexplorer.told"
@@ -37,7 +39,6 @@ _FEW = 100
 _BAR_CELLS = 24
 _CANDIDATES_SHOWN = 20
 _AROUND_CELLS = 30
-_SIDES = ("base", "mine", "theirs")
 
 
 def talks() -> bool:
@@ -122,11 +123,13 @@ def _describe_details(error: CoexplorerError) -> list[str]:
         case UnknownAssets():
             lines = list(error.problems)
         case EditConflict():
-            for field in error.fields:
-                sides = {side: getattr(getattr(error, side), field) for side in _SIDES}
-                for side, value in sides.items():
-                    shown = _tell_set(value, sides.values()) if isinstance(value, tuple) else value
-                    lines.append(f"{field} ({side}): {shown or ''}")
+            sides = {"base": error.base, "mine": error.mine, "theirs": error.theirs}
+            for row in map(field_named, error.fields):
+                sets = [row.set_of(fields) for fields in sides.values()]
+                for side, fields in sides.items():
+                    is_set = row.kind is FieldKind.SET
+                    shown = _tell_set(row.set_of(fields), sets) if is_set else show_field(row, fields)
+                    lines.append(f"{row.told} ({side}): {shown}".rstrip())
     if len(lines) > _CANDIDATES_SHOWN:
         lines[_CANDIDATES_SHOWN:] = [f"… and {len(lines) - _CANDIDATES_SHOWN:,} more"]
     return lines

@@ -98,6 +98,35 @@ def test_each_key_is_merged_with_a_colleagues_and_only_the_same_one_conflicts(
     assert (held(server, DERIVED)["age"], held(server, DERIVED)["genotype"]) == (62, "wt")
 
 
+@pytest.mark.parametrize(
+    ("typed", "theirs", "key", "said"),
+    [
+        (("--meta", "age=62"), 70, "age", ("61", "62", "70")),
+        (("--meta", "genotype=wt"), "het", "genotype", ("", "wt", "het")),
+        (("--unset-meta", "age"), 70, "age", ("61", "", "70")),
+        (("--meta", "modality=behavior"), ["x", "y"], "modality", ("ecephys", "behavior", "x, y")),
+    ],
+    ids=str,
+)
+def test_a_conflict_in_a_key_is_told_with_its_three_versions(
+    program: Program, typed: tuple[str, ...], theirs: object, key: str, said: tuple[str, ...]
+) -> None:
+    program.ok("sync")
+    program.server.store.update(RAW, custom_metadata={**held(program.server), key: theirs})
+    # Nothing new can be read, so the plan is made from what was known before.
+    rule = program.server.faults.add(503, "POST", "data_assets/search")
+    done = program("edit", "--query", f"id:{RAW} is:any", *typed, "--yes")
+    program.server.faults.remove(rule)
+    again = program("retry", "1")
+    for each in (done, again):
+        assert each.code == 8
+        lines = [line.strip() for line in each.err.splitlines()]
+        for side, value in zip(("base", "mine", "theirs"), said, strict=True):
+            assert f"'{key}' ({side}): {value}".rstrip() in lines
+    assert "1 in conflict" in done.out
+    assert held(program.server)[key] == theirs
+
+
 def test_a_platform_that_merges_what_is_sent_is_told_to_clear_a_key(program: Program) -> None:
     program.server.guesses = Guesses(metadata="merge")
     program.ok("edit", RAW, "--unset-meta", "age", "--meta", "genotype=wt")
