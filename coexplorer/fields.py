@@ -23,6 +23,9 @@ Map: TypeAlias = dict[str, object]
 Value: TypeAlias = str | tuple[str, ...] | Map | None
 """What a field can hold; None: the asset has no such key. Of a key in a map, it is JSON text."""
 
+UNREAD: Final = "\0text"
+"""A key whose value is a text that could not be read as its map; it is kept, and never sent."""
+
 
 class Editable(msgspec.Struct, frozen=True):
     """The editable fields, as an asset, a new asset and `Fields` have them.
@@ -122,7 +125,7 @@ class EditableField(msgspec.Struct, frozen=True):
     @property
     def told(self) -> str:
         """What it is called in a sentence: a key stands in quotes, as it can be any text."""
-        return self.title if self.part is None else quote_value(self.part)
+        return self.title if self.part in (None, UNREAD) else quote_value(self.title)
 
     def value_of(self, fields: Editable) -> Value:
         """Return its value."""
@@ -254,7 +257,7 @@ def key_field(field: EditableField, key: str) -> EditableField:
         field,
         name=f"{field.name}.{key}",
         kind=FieldKind.KEY,
-        title=key,
+        title=field.title if key == UNREAD else key,  # a text of the whole map
         part=key,
         wire=field.key,
         can_be_absent=True,

@@ -25,9 +25,6 @@ Scalar: TypeAlias = str | int | float
 LARGEST: Final = 2**63
 """No number as large as this is a value: nobody could keep it."""
 
-UNREAD: Final = "\0text"
-"""A key whose value is a text that could not be read as metadata; it is kept, and never sent."""
-
 _NAMED: Final = 20
 """Allowed values that a sentence names."""
 

@@ -9,6 +9,7 @@ from coexplorer.asset_body import find_odd, find_uneditable
 from coexplorer.errors import InvalidField
 from coexplorer.fields import (
     FIELDS,
+    UNREAD,
     EditableField,
     FieldKind,
     Fields,
@@ -20,7 +21,7 @@ from coexplorer.fields import (
 )
 from coexplorer.lenient_json import decode_json, has_broken_bytes
 from coexplorer.library.merge import unique
-from coexplorer.metadata import UNKNOWN, UNREAD, MetadataSchema, find_mistake
+from coexplorer.metadata import UNKNOWN, MetadataSchema, find_mistake
 from coexplorer.models import Asset
 from coexplorer.written import find_unseen, trim, use_line_feeds
 

@@ -119,6 +119,8 @@ def test_a_save_is_one_change_and_a_wrong_value_is_refused_with_what_is_allowed(
     with pytest.raises(OSError, match="Invalid argument"):
         file.write_text("age = \n")
     assert "not TOML" in (asset / "error").read_text()
+    log = mounted.cli("log").stdout
+    assert "edit metadata of ecephys_655019" in log
     assert len(server.requests("PUT")) == 1
     stored = server.store.get(RAW).custom_metadata
     server.store.update(RAW, custom_metadata={**stored, "age": 63})  # a colleague, meanwhile

@@ -19,10 +19,9 @@ from typing import Final, cast
 import msgspec
 
 from coexplorer.errors import InvalidField
-from coexplorer.fields import Map, is_same_json
+from coexplorer.fields import UNREAD, Map, is_same_json
 from coexplorer.metadata import (
     UNKNOWN,
-    UNREAD,
     MetadataMistake,
     MetadataSchema,
     describe_field,
