@@ -177,6 +177,20 @@ def _is_run_together(kind: Kind, name: str) -> bool:
     return bool(others) and (first == EVERYONE or others[-1] in list_roles("group"))
 
 
+def build_options(roles: Roles) -> list[str]:
+    """Return the options of ``coexplorer share`` that give these roles."""
+    options = []
+    for member, role in roles.items():
+        name = title_of(member)
+        if member == EVERYONE:
+            options += [f"--{EVERYONE}", role]
+        elif role == NONE:
+            options += ["--remove", name]
+        else:
+            options += [f"--{kind_of(member)}", f"{name}:{role}"]
+    return options
+
+
 def find_kind(name: str) -> Kind:
     """Return what a name means where its kind is not said: an address is a user's."""
     if name == EVERYONE:
@@ -421,8 +435,8 @@ def tell_lacking(lacking: Roles, wanted: Roles, before: Roles) -> str:
     for member, has in lacking.items():
         if member not in unknown:
             still = "still " if has == before.get(member, NONE) else ""
-            want = wanted[member]
-            parts.append(f"{title_of(member)} {still}has {_tell_role(has)}, not {_tell_role(want)}")
+            instead = "" if wanted[member] == NONE else f", not {_tell_role(wanted[member])}"
+            parts.append(f"{title_of(member)} {still}has {_tell_role(has)}{instead}")
     return "; ".join(parts)
 
 

@@ -188,7 +188,7 @@ def test_what_the_platform_left_out_is_told() -> None:
     now = Sharing({"b@x": "owner", "c@x": "viewer"})
     lacking = compare_roles(wanted, now)
     assert tell_lacking(lacking, wanted, before) == (
-        "a@x and G are not known there; b@x still has the role owner, not no access;"
+        "a@x and G are not known there; b@x still has the role owner;"
         " c@x still has the role viewer, not the role editor"
     )
     assert tell_lacking({}, wanted, before) == ""

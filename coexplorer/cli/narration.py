@@ -128,7 +128,9 @@ def _describe_details(error: CoexplorerError) -> list[str]:
                 sets = [row.set_of(fields) for fields in sides.values()]
                 for side, fields in sides.items():
                     is_set = row.kind is FieldKind.SET
-                    shown = _tell_set(row.set_of(fields), sets) if is_set else show_field(row, fields)
+                    shown = (
+                        _tell_set(row.set_of(fields), sets) if is_set else show_field(row, fields)
+                    )
                     lines.append(f"{row.told} ({side}): {shown}".rstrip())
     if len(lines) > _CANDIDATES_SHOWN:
         lines[_CANDIDATES_SHOWN:] = [f"… and {len(lines) - _CANDIDATES_SHOWN:,} more"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -296,9 +296,19 @@ def summarize(report: BatchReport, way_back: str) -> str:
     # What gave up an undo that was not sent has left nothing to take back.
     given_up = any(result.state == "applied" for result in withdrawn)
     undoable = bool(applied or given_up or restored) and action in _UNDOABLE
-    if action == "share" and all(result.roles is None for result in applied):
-        undoable = bool(given_up or restored)  # nobody knows who could see them before
+    if action == "share" and all(result.roles is None or result.gives_up for result in applied):
+        undoable = bool(given_up or restored)  # nobody knows who could see them before, or may
+    line += _tell_gone(applied, len(report.results))
     return f"{line} (take it back: {way_back})" if undoable else line
+
+
+def _tell_gone(applied: Sequence[EditResult], asked: int) -> str:
+    """Say what of a change its user can't take back, as they gave up their own right (pure)."""
+    if not any(result.gives_up for result in applied):
+        return ""
+    return ", for good" + (
+        ": you are no longer an owner of it" if asked == 1 else " where you are no longer an owner"
+    )
 
 
 def _tell_kept(report: BatchReport) -> list[str]:
@@ -320,10 +330,12 @@ def _tell_kept(report: BatchReport) -> list[str]:
         how = "kept unsent, to send" if unsent else "failed"
         parts.append(f"{len(waiting)} {how}: {again}")
     if report.in_conflict:
-        # Sent again as it is, it would only meet the same text again.
+        # Sent again as it is, it would only meet the same text, or role, again.
+        shares = report.in_conflict[0].action == "share"
+        verb, what = ("share", "the roles") if shares else ("edit", "your text")
         parts.append(
-            f"{len(report.in_conflict)} in conflict: edit again, or coexplorer discard"
-            f" (coexplorer log {report.batch_id} shows your text)"
+            f"{len(report.in_conflict)} in conflict: {verb} again, or coexplorer discard"
+            f" (coexplorer log {report.batch_id} shows {what})"
         )
     return parts
 

@@ -53,6 +53,7 @@ class EditResult(msgspec.Struct, frozen=True):
         lacking: Where the asset was shared: what the platform did not do of it, in words.
         roles: Where the asset was shared: the members' roles that the platform has now; None: it
             does not tell.
+        gives_up: Where the asset was shared: this user is no longer an owner, and so can't undo it.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because nothing needed to change.
         archived: It is archived now, although the delete that was to follow failed.
@@ -80,6 +81,7 @@ class EditResult(msgspec.Struct, frozen=True):
     became: Fields | None = None
     lacking: str = ""
     roles: dict[str, str] | None = None
+    gives_up: bool = False
     cause: Cause | None = None
 
     @property

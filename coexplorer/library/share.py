@@ -8,6 +8,7 @@ counts is what it shows afterwards.
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -38,6 +39,7 @@ from coexplorer.sharing import (
     NONE,
     MergedSharing,
     Sharing,
+    build_options,
     compare_roles,
     loses_ownership,
     merge_sharing,
@@ -49,6 +51,8 @@ _TRIES = 4
 """Merges of one change that may meet somebody else's before it is given up as a conflict."""
 _CONFIRM_S = 10.0
 """The longest time that it is read back after the platform said yes."""
+_CHECK_NAMES = "check the name as the platform's web page shows it, then share again"
+_KEEPS = "the platform said yes and did not do it: it may not let go of an owner, or of this role"
 
 
 class Sharer:
@@ -69,6 +73,7 @@ class Sharer:
         entry, context = attempt.entry, self._context
         client = await context.client()
         lost: MergedSharing | None = None
+        gives_up = False
         for _ in range(_TRIES):
             await self._look(attempt)
             now = await read_sharing(context, entry.asset_id)
@@ -77,7 +82,7 @@ class Sharer:
                 return await self._grant_unseen(attempt)
             await self._settle_others(entry, now)
             if lost and judge_share(_as_sent(entry, lost), now) is State.APPLIED:
-                return self._report(attempt, lost, now)
+                return self._report(attempt, lost, now, gives_up=gives_up)
             ensure_understood(now)
             merged = merge_sharing(entry.roles_before, entry.roles, now)
             if merged.conflicts and attempt.purpose is Purpose.DO:
@@ -88,7 +93,7 @@ class Sharer:
                 )
             if not merged.after:
                 return _send_nothing(attempt, merged)
-            await self._ensure_owner(attempt, now, merged.sharing)
+            gives_up = await self._check_ownership(attempt, now, merged.sharing)
             await context.write_down(
                 context.journal.intend,
                 entry.id,
@@ -108,7 +113,7 @@ class Sharer:
                     raise
             now = await self._read_back(attempt, merged)
             if not _is_overwritten(merged, now):
-                return self._report(attempt, merged, now)
+                return self._report(attempt, merged, now, gives_up=gives_up)
         raise Conflict(
             "others keep changing who can see this asset, so the change could not be merged",
             hint="wait a moment, then retry it",
@@ -131,17 +136,24 @@ class Sharer:
             if each.state is State.UNKNOWN and each.action is Action.SHARE:
                 await note_settled(self._context, each, judge_share(each, now))
 
-    async def _ensure_owner(self, attempt: Attempt, now: Sharing, then: Sharing) -> None:
-        """Check that the user keeps their own right, or has said that they give it up.
+    async def _check_ownership(self, attempt: Attempt, now: Sharing, then: Sharing) -> bool:
+        """Tell whether the user gives their own right up, which they must have said.
+
+        Where nobody can tell who the user is, they may be another owner: False.
 
         Raises:
-            Refused: They would lose it.
+            Refused: They would lose it, and have not said so.
         """
-        asked = GIVES_UP in attempt.entry.asked or attempt.purpose is not Purpose.DO
-        if not asked and await self.loses_ownership(now, then):
+        if not await self.loses_ownership(now, then):
+            return False
+        if GIVES_UP not in attempt.entry.asked and attempt.purpose is Purpose.DO:
+            options = shlex.join(build_options(attempt.entry.roles))
+            command = f"coexplorer share {attempt.entry.asset_id[:8]} {options} --yes"
             raise Refused(
-                "you would no longer be an owner of it", hint="--yes does it anyway, for good"
+                "you would no longer be an owner of it",
+                hint=f"this does it anyway, for good: {command}",
             )
+        return bool(self._user)
 
     async def loses_ownership(self, now: Sharing, then: Sharing) -> bool:
         """Tell whether this user would no longer be an owner, or nobody would."""
@@ -217,7 +229,9 @@ class Sharer:
         attempt.sent = False
         return now
 
-    def _report(self, attempt: Attempt, merged: MergedSharing, now: Sharing) -> EditResult:
+    def _report(
+        self, attempt: Attempt, merged: MergedSharing, now: Sharing, *, gives_up: bool
+    ) -> EditResult:
         """Say what the platform made of what was sent.
 
         Raises:
@@ -230,7 +244,7 @@ class Sharer:
             attempt.answered = True
             raise Rejected(
                 f"{told}: nothing was changed",
-                hint="check the name as the platform's web page shows it, then share again",
+                hint=_CHECK_NAMES if NONE in merged.before.values() else _KEEPS,
                 status=HTTPStatus.OK,
             )
         return msgspec.structs.replace(
@@ -239,6 +253,7 @@ class Sharer:
             skipped_fields=merged.conflicts,
             lacking=told,
             roles=roles,
+            gives_up=gives_up and merged.sharing.same_as(now),
         )
 
 

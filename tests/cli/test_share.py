@@ -145,8 +145,34 @@ def test_one_s_own_right_is_given_up_only_with_a_word(program: Program) -> None:
     assert done.code == 2  # there is nobody to ask
     assert "you would no longer be an owner of it" in done.err
     assert MAYA in stored(program).roles
-    program.ok("share", RAW, "--remove", MAYA, "--yes")
+    done = program.ok("share", RAW, "--remove", MAYA, "--yes")
     assert MAYA not in stored(program).roles
+    assert "take it back" not in done.out
+    assert "for good: you are no longer an owner of it" in done.out
+    program.server.store.update(RAW, owner=MAYA, roles={JONAS: "owner"})
+    # Who is not its only owner can give it back.
+    assert "take it back" in program.ok("share", RAW, "--remove", JONAS, "--yes").out
+
+
+def test_a_conflict_is_told_in_words_of_sharing(program: Program) -> None:
+    rule = program.server.faults.add(503, "POST", "data_assets/*/permissions")
+    assert program("share", RAW, "--user", f"{PRIYA}:viewer").code == 6
+    program.server.faults.remove(rule)
+    program.server.store.update(RAW, roles={PRIYA: "editor"})
+    done = program("retry", "--batch", "1")
+    assert done.code == 8
+    assert "1 in conflict: share again, or coexplorer discard" in done.out
+    assert "(coexplorer log 1 shows the roles)" in done.out
+
+
+@pytest.mark.parametrize("change", [("--remove", MAYA), ("--user", f"{MAYA}:viewer")], ids=str)
+def test_an_owner_who_stays_is_no_wrong_name(program: Program, change: tuple[str, str]) -> None:
+    program.server.store.update(RAW, roles={JONAS: "owner"})
+    done = program("share", RAW, *change, "--yes")
+    assert done.code == 5
+    assert f"{MAYA} still has the role owner" in done.err
+    assert "not no access" not in done.err
+    assert "check the name" not in done.err
 
 
 def test_before_4_3_access_is_given_with_a_warning_and_never_taken_away(tmp_path: Path) -> None:

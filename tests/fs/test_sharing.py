@@ -103,8 +103,18 @@ def test_one_s_own_right_is_not_given_up_by_a_file(mounted: Mounted) -> None:
     with pytest.raises(OSError, match=r".") as caught:
         path.write_text("everyone: viewer\n")
     assert caught.value.errno == errno.EPERM
-    assert "you would no longer be an owner" in (path.parents[1] / "error").read_text()
+    told = (path.parents[1] / "error").read_text()
+    assert "you would no longer be an owner" in told
+    assert f"coexplorer share {make_id(7)[:8]} --remove {MAYA} --everyone viewer --yes" in told
     assert mounted.server.store.get(make_id(7)).everyone == "none"
+
+
+def test_the_same_text_saved_again_is_no_change(mounted: Mounted) -> None:
+    path = place(mounted, 9)
+    before, text = mounted.cli("log").stdout, path.read_text()
+    for same in (text, "\n".join(reversed(text.splitlines())) + "\n"):
+        path.write_text(same)
+    assert mounted.cli("log").stdout == before
 
 
 def test_nothing_else_can_be_made_or_removed_there(mounted: Mounted) -> None:

@@ -127,7 +127,7 @@ async def test_where_lists_are_added_to_what_was_not_taken_away_is_told(
     await share(library, change(jonas="viewer"))
     result = only(await share(library, change(JONAS)))
     assert result.state is State.REFUSED
-    assert f"{JONAS} still has the role viewer, not no access" in str(result.error)
+    assert f"{JONAS} still has the role viewer: nothing was changed" in str(result.error)
 
 
 async def test_two_people_at_once_keep_both_changes(

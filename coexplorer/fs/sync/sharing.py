@@ -109,12 +109,15 @@ class SharingFiles:
         node, base = opened.about, opened.sharing
         if node is None or base is None or not opened.touched or not draft.strip():
             return
+        lacking = ""
         try:
             with trio.fail_after(DEADLINE_S):
                 mine = parse_sharing_text(_decode(draft), base)
-                result = await self._library.changes.share(node.id, base, mine)
-            if result.lacking:
-                raise Rejected(result.lacking, hint="the rest is done; correct the name")
+                if not mine.same_as(base):
+                    result = await self._library.changes.share(node.id, base, mine)
+                    lacking = result.lacking
+            if lacking:
+                raise Rejected(lacking, hint="the rest is done; correct the name")
         except CoexplorerError as error:
             hint = f"\n{error.hint}" if error.hint else ""
             self._volume.failures.note(

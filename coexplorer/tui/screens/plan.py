@@ -373,7 +373,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
 def _has_no_way_back(result: EditResult) -> bool:
     """Tell whether nothing takes it back: also where nobody knows who could see an asset before."""
-    unseen = result.action is Action.SHARE and result.roles is None
+    unseen = result.action is Action.SHARE and (result.roles is None or result.gives_up)
     return result.action in NO_WAY_BACK or (unseen and result.state is State.APPLIED)
 
 
