@@ -160,11 +160,17 @@ async def _freshen(
 
 
 async def hint_at_query(library: Library | Known, query: Query) -> None:
-    """Say how a query that finds nothing may have been meant, if something in it strikes."""
-    from coexplorer.query.hints import explain_nothing
+    """Say what in a query can't be meant so, if it finds nothing for that, or everything."""
+    from coexplorer.query.hints import explain_nothing, needs_a_look
 
     hint = explain_nothing(query)
     if hint and not await library.assets.count(query):
+        warn(hint)
+    if not needs_a_look(query):
+        return
+    from coexplorer.library.query_hints import explain_query
+
+    for hint in await explain_query(library.assets, query, time.time()):
         warn(hint)
 
 

@@ -183,9 +183,9 @@ async def choose_targets(
                 f", as far as was known at {known_at}; --refresh looks again" if known_at else ""
             )
             warn(f"the query finds no assets{since}")
-            await hint_at_query(library, targets.query)
         elif known_at:
             note(f"found among what was known at {known_at}; --refresh reads all assets anew")
+        await hint_at_query(library, targets.query)
         return Chosen(found, dict.fromkeys(found, fit))
     if refresh:
         await ensure_fresh(library, refresh=True)
@@ -225,7 +225,7 @@ async def find_targets(
         found = await library.assets.ids(query)
         if not found:
             warn("the query finds no assets")
-            await hint_at_query(library, query)
+        await hint_at_query(library, query)
         return found
     resolved = await _resolve(library, targets, guess=guess, fresh=fresh, kept=False)
     return [each.asset_id for each in resolved]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coexplorer.query.fields import find_field
-from coexplorer.query.tree import AllTags, Match, Query, Word
+from coexplorer.query.tree import AllTags, Compare, Has, Match, Query, Word
 
 _OPERATORS = {"OR", "AND", "NOT", "|", "||", "&", "&&"}
 
@@ -31,6 +31,15 @@ def explain_nothing(query: Query) -> str:
         if text.startswith("(") or (text.endswith(")") and "(" not in text):
             return f"the parenthesis in {text!r} was looked for as it is: terms can't be grouped"
     return ""
+
+
+def needs_a_look(query: Query) -> bool:
+    """Tell whether the query asks for something that only the catalog can tell whether there is."""
+    return any(
+        (isinstance(term, Match | Has | Compare) and (term.custom or term.field == "owner"))
+        or (isinstance(term, Compare) and term.op == "..")
+        for term in query.terms
+    )
 
 
 def _iter_texts(query: Query) -> Iterator[tuple[str, bool]]:

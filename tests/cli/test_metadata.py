@@ -162,6 +162,39 @@ def test_a_platform_without_a_schema_takes_text_and_says_so(legacy_program: Prog
     assert "any key" in done.out
 
 
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ('has:"subjct id"', "no asset has the key 'subjct id'; did you mean 'subject id'?"),
+        ('-has:"subjct id"', "no asset has the key 'subjct id'; did you mean 'subject id'?"),
+        ('-"Subjects ID":=1', "no asset has the key 'Subjects ID'; did you mean 'subject id'?"),
+        ('"zzz":>3', "no asset has the key 'zzz'"),
+        ('"age":abc', "no asset has 'abc' as its age: it is a number"),
+        ('-"session date":tomorrow', "no asset has 'tomorrow' as its session date: it is a date"),
+        (
+            "created:2026-03-12..2026-03-01",
+            "ends before it begins: did you mean created:2026-03-01..2026-03-12?",
+        ),
+        ('-"age":9..2', 'ends before it begins: did you mean -"age":2..9?'),
+        ('has:"subject id" -"SUBJECT ID":zz "age":6 -owner:nobody created:2020..2021', ""),
+    ],
+)
+def test_a_query_that_cannot_be_meant_so_says_what_strikes(
+    program: Program, query: str, told: str
+) -> None:
+    program.ok("ls", "--ids")
+    done = program("ls", "--offline", query)
+    assert told in done.err
+    assert told or not done.err
+    if query.startswith("-has"):
+        assert told in program.ok("edit", "--query", query, "--add-tag", "x", "--dry-run").err
+
+
+def test_a_platform_that_tells_no_owners_is_said_to(legacy_program: Program) -> None:
+    for query in ("owner:jonas", "-owner:maya", "-has:owner"):
+        assert "does not tell the owners' names" in legacy_program("ls", query).err
+
+
 def test_lists_have_metadata_as_columns(program: Program) -> None:
     program.ok("edit", RAW, "--meta", "session date=2024-03-01")
     columns = ("--columns", "id,metadata.session date,metadata.age")

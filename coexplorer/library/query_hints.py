@@ -1,0 +1,99 @@
+"""What in a query can't be meant so: a key that no asset has, a range that ends before it begins.
+
+Such a term finds nothing, or everything where it is negated, and neither is seen from the list.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from coexplorer.metadata import MetadataSchema
+from coexplorer.models import MetadataField
+from coexplorer.query import (
+    Compare,
+    Flag,
+    Has,
+    Match,
+    Query,
+    Term,
+    fold,
+    format_term,
+    interval,
+    number_span,
+)
+from coexplorer.query.ids import find_owner
+
+if TYPE_CHECKING:
+    from coexplorer.library.reading import Reading
+
+_TAKES = {"number": "a number", "date": "a date such as 2024-03-01, today or -30d"}
+
+
+async def explain_query(assets: Reading, query: Query, now: float) -> list[str]:
+    """Return sentences on what strikes in a query; none where nothing does.
+
+    Args:
+        assets: What is known.
+        query: It was asked already.
+        now: Epoch seconds that ``-30d`` counts back from.
+
+    Raises:
+        CatalogError: The catalog can't be read.
+    """
+    if not await assets.count(Query((Flag("any"),))):
+        return []  # nothing is known yet, so nothing strikes
+    schema = await assets.metadata_schema()
+    told = [await _explain(assets, term, schema, now) for term in query.terms]
+    return list(dict.fromkeys(filter(None, told)))
+
+
+async def _explain(assets: Reading, term: Term, schema: MetadataSchema, now: float) -> str:
+    if isinstance(term, Compare) and term.op == ".." and term.high is not None:
+        ends = interval(term, now)
+        if ends.low is not None and ends.high is not None and ends.low > ends.high:
+            turned = msgspec.structs.replace(term, value=term.high, high=term.value)
+            shown = format_term(term)
+            return f"{shown} ends before it begins: did you mean {format_term(turned)}?"
+    if not isinstance(term, Match | Has | Compare):
+        return ""
+    if term.custom:
+        return await _explain_key(assets, term, schema, now)
+    if term.field == "owner" and not await assets.field_values("owner"):
+        by_id = isinstance(term, Match) and find_owner(term.text, term.how)
+        if not by_id:
+            return "this platform does not tell the owners' names, so no asset is found by them"
+    return ""
+
+
+async def _explain_key(
+    assets: Reading, term: Match | Has | Compare, schema: MetadataSchema, now: float
+) -> str:
+    key = term.field
+    field = next((each for each in schema.fields if fold(each.name) == fold(key)), None)
+    if field is None:
+        if await assets.count(Query((Flag("any"), Has(key, custom=True)))):
+            return ""
+        likely = await _find_like(assets, key, schema)
+        return f"no asset has the key {key!r}" + (f"; did you mean {likely!r}?" if likely else "")
+    if isinstance(term, Match) and field.type in _TAKES:
+        asked = msgspec.structs.replace(term, negated=False)
+        if number_span(term, now) is None and not await assets.count(Query((Flag("any"), asked))):
+            return _tell_type(field, term)
+    return ""
+
+
+def _tell_type(field: MetadataField, term: Match) -> str:
+    return f"no asset has {term.text!r} as its {field.name}: it is {_TAKES[field.type]}"
+
+
+async def _find_like(assets: Reading, key: str, schema: MetadataSchema) -> str:
+    """Return the key that is probably meant; empty: none is like it."""
+    if near := schema.find_like(key):
+        return near[0]
+    import difflib  # noqa: PLC0415 - only mistakes need it
+
+    known = {fold(each): each for each in await assets.field_values("has")}
+    found = difflib.get_close_matches(fold(key), known, n=1)
+    return known[found[0]] if found else ""
