@@ -26,13 +26,14 @@ def open_app(settings: Settings) -> int:
     """
     import click
 
+    from coexplorer.cli.spelling import spell
     from coexplorer.tui import run
 
     if not is_usable():
         raise click.UsageError(
             "the app needs an interactive terminal; coexplorer --help lists the commands"
         )
-    return run(settings)
+    return run(settings, spell)
 
 
 def open_painted() -> int | None:

@@ -292,6 +292,8 @@ class Context:
             gaps=describe_gaps(state.gaps),
             refused=kept.get(State.REFUSED, 0),
             stopped=kept.get(State.STOPPED, 0),
+            conflicts=kept.get(State.CONFLICT, 0),
+            unknown=kept.get(State.UNKNOWN, 0),
         )
 
     def peek(self, asset_id: AssetId) -> Excerpt | None:

@@ -535,7 +535,7 @@ def _abandon(
     """Settle what sessions left half done, all of it or in one batch; return how many entries."""
     count = 0
     for session in sessions:
-        never = error.message if error else "it was interrupted before anything was sent"
+        never = error.message if error else "it was interrupted before this was sent"
         for state, final, reason, hint in (
             (State.PLANNED, State.UNSENT, never, error.hint if error else ""),
             (State.INTENDED, State.UNKNOWN, "it was interrupted while it was being sent", ""),

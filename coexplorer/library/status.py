@@ -22,6 +22,8 @@ class Status(msgspec.Struct, frozen=True):
         gaps: What the platform did not show when it was read, a sentence each.
         refused: Journal entries that the platform refused for good, and that are not discarded yet.
         stopped: Journal entries that the user stopped before they were sent; they wait for nobody.
+        conflicts: Of `unsent`: somebody changed the same field.
+        unknown: Of `unsent`: the reply was lost.
         catalog_problem: One line when the catalog had to be bypassed or rebuilt; else empty.
         is_kept: Whether the next session finds what this one reads; not if the disk is full.
         dialect: ``legacy`` or ``current``; empty when not known yet.
@@ -41,12 +43,25 @@ class Status(msgspec.Struct, frozen=True):
     journal_problem: str = ""
     refused: int = 0
     stopped: int = 0
+    conflicts: int = 0
+    unknown: int = 0
     gaps: tuple[str, ...] = ()
 
     @property
     def problem(self) -> str:
         """One line about what does not work on this machine; otherwise empty."""
         return self.catalog_problem or self.journal_problem
+
+    @property
+    def kept_text(self) -> str:
+        """What is kept as the platform lacks it, each kind by its name; empty: nothing."""
+        counts = {
+            "unsent": self.unsent - self.conflicts - self.unknown,
+            "in conflict": self.conflicts,
+            "unknown": self.unknown,
+            "refused": self.refused,
+        }
+        return ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
 
     @property
     def count_text(self) -> str:

@@ -50,12 +50,13 @@ import sys
 
 TYPE_CHECKING = False  # the first frame comes by here: typing itself costs more than painting it
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal
 
     from coexplorer.config import Settings
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, spell: Callable[[str], str] = str) -> int:
     """Run the terminal app on a profile until the user leaves.
 
     Returns:
@@ -74,7 +75,7 @@ def run(settings: Settings) -> int:
     os.environ.setdefault("TEXTUAL_FPS", "250")
     from coexplorer.tui.session import run_session  # noqa: PLC0415  --help must not import Textual
 
-    return run_session(settings)
+    return run_session(settings, spell)
 
 
 def welcome() -> Settings | Literal["demo"] | None:

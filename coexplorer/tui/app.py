@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -56,8 +57,11 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 6
 
-    def __init__(self, library: Library, settings: Settings) -> None:
+    def __init__(
+        self, library: Library, settings: Settings, spell: Callable[[str], str] = str
+    ) -> None:
         super().__init__()
+        self._spell = spell
         self.library = library
         self.settings = settings
         self.memory = Memory(settings.journal_path)
@@ -142,7 +146,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
 
         What is said again while it is still shown is counted there, and takes no more room.
         """
-        shown = clean(text)
+        shown = self._spell(clean(text))
         now = external.now()
         self.notices.append((now, shown))
         del self.notices[:-KEPT_NOTICES]

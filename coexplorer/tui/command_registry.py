@@ -356,7 +356,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "asset.yank",
-        "Yank",
+        "Copy",
         ("y",),
         "Copy ids, names, links, S3 paths, JSON or an attach snippet to the clipboard (OSC 52).",
         Group.LOOK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 import anyio
@@ -35,16 +35,16 @@ _COLLECTED = (5_000, 10, 10)
 middle generation takes as long as drawing a row."""
 
 
-def run_session(settings: Settings) -> int:
+def run_session(settings: Settings, spell: Callable[[str], str]) -> int:
     """Run the app; see `coexplorer.tui.run`."""
     for name in _NEVER_USED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None: an import fails
     sys.setswitchinterval(_GIL_S)
-    return asyncio.run(_run(settings))
+    return asyncio.run(_run(settings, spell))
 
 
-async def _run(settings: Settings) -> int:
-    run = _Run()
+async def _run(settings: Settings, spell: Callable[[str], str] = str) -> int:
+    run = _Run(spell)
     try:
         await run.open(settings)
     except asyncio.CancelledError:
@@ -61,7 +61,7 @@ async def _run(settings: Settings) -> int:
     # The demo takes its mounts with it.
     if app is not None and app.left_mounted and settings.profile != DEMO:
         folder = settings.mount_folder
-        sys.stderr.write(f"still mounted at {folder}; coexplorer umount {folder} ends it\n")
+        sys.stderr.write(spell(f"still mounted at {folder}; coexplorer umount {folder} ends it\n"))
     if app is not None and app.failure is not None:
         raise app.failure
     return run.code
@@ -74,7 +74,8 @@ class _Run:
         app: None when it was ended before there was one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spell: Callable[[str], str]) -> None:
+        self._spell = spell
         self.app: CoexplorerApp | None = None
         self._code = 0
         self._ended_by: int | None = None
@@ -96,9 +97,10 @@ class _Run:
             with suppress(CoexplorerError):
                 report = await library.changes.report(batch)
                 if left := len(report.failed):
+                    go_on = self._spell(f"coexplorer retry --batch {batch}")
                     self._unfinished.append(
                         f"{clean(report.title)}: {left:,} of {len(report.results):,} assets not"
-                        f" done; go on with: coexplorer retry --batch {batch}"
+                        f" done; go on with: {go_on}"
                     )
 
     def tell_unkept(self) -> None:
@@ -123,7 +125,7 @@ class _Run:
             loop.add_signal_handler(number, end_before_it_begins, number)
         async with open_library(settings, origin="tui") as library:
             # From here on the app takes signals.
-            self.app = app = CoexplorerApp(library, settings)
+            self.app = app = CoexplorerApp(library, settings, self._spell)
             async with anyio.create_task_group() as tasks:
 
                 async def keep_fresh() -> None:

@@ -412,7 +412,7 @@ def make_first_version(path: Path, entries: list[tuple[int, str, str, str, int |
         ("the platform failed with status 503", State.UNSENT),
         ("not signed in", State.UNSENT),
         ("the platform asks us to slow down", State.UNSENT),
-        ("it was interrupted before anything was sent", State.UNSENT),
+        ("it was interrupted before this was sent", State.UNSENT),
         ("saving tags failed: the platform can't be reached: x", State.UNSENT),
         ("", State.UNSENT),
     ],

@@ -262,7 +262,7 @@ async def test_what_was_typed_when_the_app_ended_is_offered_again(
         await app.settle()
     assert Memory(settings.journal_path).edits.take()
     async with running_app(server, settings) as app:
-        await app.until_shown("you were editing open data", "go on")
+        await app.until_shown("you were editing open data, today ", "go on")
         await app.press("x")
         await app.until(lambda: any("Enter takes" in text for _, text in app.app.notices), "keys")
         await app.press("enter")

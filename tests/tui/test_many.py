@@ -146,7 +146,7 @@ async def test_a_plan_that_is_stopped_ends_what_is_on_its_way_and_begins_nothing
         await app.until_shown("stopping after the requests on their way")
         for gate in gates:
             gate.release()
-        await app.until_shown("stopped: 8 done, 12 not sent", "r goes on")
+        await app.until_shown("stopped: 8 done, 12 not sent", "r goes on", "r go on  Esc close")
         assert sum(asset.tags == ("keep",) for asset in server.store.assets()) == CONCURRENCY
         assert {entry.state for entry in await app.library.log.kept()} == {State.STOPPED}
         assert not await app.library.log.unsent()
@@ -219,7 +219,7 @@ async def test_what_is_left_of_a_stopped_plan_is_given_up_at_once(
         await app.press("escape", "L")
         await app.until_shown("12 stopped")
         await app.press("enter")
-        await app.until_shown("stopped    +keep")
+        await app.until_shown("stopped     +keep")
         await app.press("j", "x")
         await app.until_shown("discard")
         await app.press("y")

@@ -435,13 +435,14 @@ async def test_words_that_come_as_keys_are_no_commands(
     assert not server.log.find_all("PUT")
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 async def test_lines_that_come_as_keys_stay_in_the_field(
-    server: DemoServer, settings: Settings
+    server: DemoServer, settings: Settings, end: str
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("t")
         await app.until(lambda: app.main.desk.editing is not None, "the fields")
-        app.send(b"alpha\rbeta gamma\rdelta\r")
+        app.send("".join(f"{line}{end}" for line in ("alpha", "beta gamma", "delta")).encode())
         await app.until(lambda: text_of(app) == "alpha, beta gamma, delta", "three tags")
         await app.press("enter")
         await app.until(lambda: len(app.stored(OUTSIDE).tags) == 3, "saved")

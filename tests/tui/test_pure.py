@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import msgspec
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from coexplorer.fields import Fields
 from coexplorer.library.entries import Action, Entry, State
+from coexplorer.library.status import Status
 from coexplorer.metadata import UNKNOWN
 from coexplorer.models import AssetId, Row
 from coexplorer.query import SortKey
@@ -30,6 +32,7 @@ from coexplorer.tui.facts import _show_value
 from coexplorer.tui.markdown import render_markdown
 from coexplorer.tui.tagtext import find_tag_at, fit_values, format_tags, parse_tags
 from coexplorer.tui.views import View, build_strip_line, build_views, find_active
+from coexplorer.tui.widgets.header import build_header
 from coexplorer.tui.windows import BLOCK, KEPT_BLOCKS, Windows
 
 
@@ -300,3 +303,20 @@ def test_values_that_begin_so_come_first_and_no_more_than_wanted() -> None:
     assert fit_values(values, "", 3) == ["Raw", "straw", "draft"]
     assert fit_values(values, "w", 1) == ["Raw"]
     assert fit_values(values, "zzz", 5) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"unsent": 3}, "3 unsent (L)"),
+        ({"unsent": 3, "conflicts": 1, "unknown": 2}, "1 in conflict, 2 unknown (L)"),
+        ({"unsent": 4, "conflicts": 1, "refused": 2}, "3 unsent, 1 in conflict, 2 refused (L)"),
+        ({"unsent": 0, "stopped": 9}, "assets"),
+    ],
+)
+def test_the_header_says_what_waits_each_kind_by_its_name(
+    counts: dict[str, int], said: str
+) -> None:
+    status = Status(7, complete=True, synced_at=None, offline=False, syncing=False, **counts)  # type: ignore[arg-type]  # counts are numbers
+    line = build_header(place="x", status=status, note="", cells=100, now_local=datetime.now(UTC))
+    assert "".join(text for text, _ in line).rstrip().endswith(said)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coexplorer.fields import changed_fields, same_value
+from coexplorer.fields import FIELD_BY_NAME, FieldKind, changed_fields, same_value
 from coexplorer.library.drafts import EditDraft, FormDraft, TextDraft, drop_file, holds
+from coexplorer.text import clean, cut
+from coexplorer.tui import external
 from coexplorer.tui.actions import edit, editor, new
+from coexplorer.tui.changes import tell_when
 from coexplorer.tui.memory import Memory
+from coexplorer.tui.tagtext import format_tags
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
     from coexplorer.tui.workbench import Workbench
+
+SHOWN = 40
+"""Cells of a draft's text that are shown when it is offered."""
 
 
 async def offer_all(screen: Workbench) -> None:
@@ -23,7 +31,7 @@ async def offer_all(screen: Workbench) -> None:
     for at, (path, edited) in enumerate(edits):
         if await _is_written_down(screen, edited):
             drop_file(path)
-        elif await _is_wanted(screen, path, f"you were editing {edited.name}"):
+        elif await _is_wanted(screen, path, _describe(path, edited)):
             await _edit_on(screen, path, edited)
             _drop_held(memory, edited, edits[at + 1 :])
             return
@@ -52,6 +60,20 @@ async def _is_written_down(screen: Workbench, draft: EditDraft) -> bool:
         return False
     now = record.asset.fields
     return all(same_value(draft.mine, now, name) for name in changed_fields(draft.base, draft.mine))
+
+
+def _describe(path: Path, draft: EditDraft) -> str:
+    """Say which text it is: two windows may have left one each of the same asset."""
+    names = changed_fields(draft.base, draft.mine)
+    parts = [f"you were editing {clean(draft.name)}"]
+    with suppress(OSError):
+        parts.append(tell_when(path.lstat().st_mtime, external.local_time()))
+    if names:
+        field = FIELD_BY_NAME[draft.field if draft.field in names else names[0]]
+        of_set = field.kind is FieldKind.SET
+        text = format_tags(field.set_of(draft.mine)) if of_set else field.text_of(draft.mine)
+        parts.append(f"{' and '.join(names)}: {cut(clean(' '.join(text.split())), SHOWN)}")
+    return ", ".join(parts)
 
 
 def _drop_held(memory: Memory, taken: EditDraft, others: Sequence[tuple[Path, EditDraft]]) -> None:

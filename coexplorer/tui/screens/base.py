@@ -47,6 +47,10 @@ Work = Callable[[], Coroutine[None, None, None]]
 """Something to wait for; it is called when its worker runs, never when it is superseded before."""
 
 
+LINE_ENDS = ("enter", "ctrl+j")
+"""The keys that a terminal makes of line ends where it does not mark what is pasted."""
+
+
 class CommandScreen(TerminalScreen[Result]):
     """A screen whose keys run commands of the registry.
 
@@ -133,9 +137,12 @@ class CommandScreen(TerminalScreen[Result]):
         if not typing and looks_pasted(find_rest(event)):
             self.say(NO_FIELD, severity="warning")
             burst.dropped = True
-        elif typing and event.key == "enter" and looks_pasted(rest := find_rest(event)[1:]):
+        elif typing and event.key in LINE_ENDS:
+            rest = find_rest(event)[1:]
+            # A line feed is no key that anybody presses here; Enter may be one.
+            is_pasted = event.key != "enter" or looks_pasted(rest)
             add_lines = getattr(self.focused, "add_lines", None)
-            if add_lines is not None:
+            if is_pasted and add_lines is not None:
                 add_lines(rest)
                 burst.dropped = True
         return burst.dropped

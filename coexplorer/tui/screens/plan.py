@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import ClassVar
 
 import anyio
+import msgspec
 from textual.app import ComposeResult
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
@@ -38,6 +40,8 @@ from coexplorer.tui.widgets.lines import Lines
 from coexplorer.tui.widgets.picker import Picker
 
 BAR_CELLS = 40
+SHOW_EVERY_S = 0.5
+"""So often the list follows what is sent again."""
 LONGEST_LOOK_S = 3.0
 """So long it may take to look what has arrived of a change that was stopped."""
 CLOSE = "screen.close"
@@ -116,6 +120,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._looking: Worker[None] | None = None
         self._counts: BatchProgress | None = None
         self._newest: int | None = None
+        self._fresh: dict[AssetId, EditResult] = {}
+        self._shown_at = 0.0
         self._stopping = False
         self._rule = Rule()
         self._progress = Lines(id="progress")
@@ -225,6 +231,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if self._report is None or self._is_busy or not self._report.waiting:
             hidden.add("plan.retry")
         shown = [command for command in super().iter_footer() if command.id not in hidden]
+        if self._report is not None and self._report.of(State.STOPPED):
+            shown = rename(shown, "plan.retry", "go on")
         if not self._is_busy or self._is_preparing:
             return shown
         return rename(shown, CLOSE, "stop")
@@ -250,6 +258,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     def _set_out(self, name: str, carry_out: Start) -> None:
         self._stopping, self._counts, self._looking = False, None, None
+        self._fresh.clear()
         self._worker = self.start(name, partial(self._carry_out, carry_out))
         self._show_keys()
 
@@ -290,10 +299,21 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self._written()
             self.coexplorer.unfinished.add(progress.batch_id)
         self._batch_id, self._counts = progress.batch_id, progress
+        if self._report is not None and progress.latest is not None:
+            self._fresh[progress.latest.asset_id] = progress.latest
+            if time.monotonic() - self._shown_at >= SHOW_EVERY_S:
+                self._show_fresh(self._report)
         if self._stopping:
             self._show_stopping()
         else:
             self._progress.show([build_bar(progress, self.app.size.width)])
+
+    def _show_fresh(self, report: BatchReport) -> None:
+        """While it goes on, show what became of assets since, not how they stood before."""
+        self._shown_at = time.monotonic()
+        results = tuple(self._fresh.get(each.asset_id, each) for each in report.results)
+        self._report = msgspec.structs.replace(report, results=results)
+        self._show()
 
     def _show_stopping(self) -> None:
         text = "stopping after the requests on their way"

@@ -39,7 +39,7 @@ def build_header(
         return ((fit(right, cells), Role.TEXT),)
     place = fit(clean(place), room - width(left))
     troubled = status is not None and (
-        status.offline or status.unsent or status.problem or status.gaps
+        status.offline or status.kept_text or status.problem or status.gaps
     )
     return (
         (left, Role.ACCENT),
@@ -63,8 +63,8 @@ def _freshness(status: Status | None, note: str, now_local: datetime) -> str:
     parts.append(f"{status.count_text} assets")
     if status.gaps:
         parts.append(f"incomplete ({key_of('log.open')})")
-    if status.unsent:
-        parts.append(f"{status.unsent:,} unsent ({key_of('log.open')})")
+    if status.kept_text:
+        parts.append(f"{status.kept_text} ({key_of('log.open')})")
     return " · ".join(parts)
 
 
