@@ -175,7 +175,12 @@ async def _finish(upstream: Upstream) -> None:
     if unkept := upstream.list_unkept():
         folder = find_rescued(os.getpid())
         lost = await trio.to_thread.run_sync(rescue, folder, unkept)
-        log.warning("there is no room for %s: look in %s", [path for path, _ in unkept], folder)
+        if found := [path for path, _ in unkept if path not in lost]:
+            log.warning(
+                "the disk with the journal has no room: what you wrote to %s is in %s",
+                ", ".join(found),
+                folder,
+            )
         if lost:
             log.error("lost, as no disk had room: %s", ", ".join(lost))
 

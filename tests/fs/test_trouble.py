@@ -19,6 +19,7 @@ NAMES = (
     *("invalid", "utf8", "large", "conflict", "merged", "forbidden", "gone", "fault", "rename"),
     *("lost", "scratch", "discard", "fsync", "linked", "json", "next", "retry", "killed", "broken"),
     *("rules", "better", "restored", "scope", "viewed", "resent", "resent-name", "resent-tags"),
+    "beside",
 )
 IDS = {name: make_id(number) for number, name in enumerate(NAMES, 1)}
 
@@ -166,6 +167,8 @@ def test_what_is_too_large_is_refused_before_it_is_allocated(mounted: Mounted) -
         os.close(descriptor)
 
     mounted.settle()
+    assert "may lack its end" in (mounted.asset("large") / "error").read_text()
+    assert "may lack its end" in mounted.cli("log", "--refused").stdout
     assert mounted.writes(IDS["large"]) == []
     unsent = mounted.folder / ".coexplorer" / "unsent"
     kept = next(file.read_text() for file in unsent.iterdir() if "-large." in file.name)
@@ -466,3 +469,23 @@ def test_the_next_save_after_a_merge_takes_nothing_of_theirs_away(mounted: Mount
 
     tags = set(mounted.server.store.get(IDS["next"]).tags)
     assert tags == {"beta", "alpha", "theirs", "one", "two"}
+
+
+@pytest.mark.parametrize("file", ["tags", "mount"])
+def test_a_report_goes_with_its_discarded_text_though_another_file_has_failed(
+    mounted: Mounted, file: str
+) -> None:
+    folder = mounted.asset("beside")
+    error = folder / "error"
+    fault(mounted, "beside", 403)
+    assert save(folder / "description.md", f"not allowed beside {file}\n") != 0
+    mounted.server.faults.clear()
+    assert "saving description.md failed" in error.read_text()
+
+    assert mounted.cli("discard", "--all").returncode == 0
+    assert mounted.run(f"printf 'a\\0b\\n' > '{folder / file}'").returncode != 0
+
+    wait_until(lambda: "saving description.md" not in error.read_text(), "the old report gone")
+    assert f"saving {file} failed" in error.read_text()
+    assert mounted.cli("discard", "--all").returncode == 0
+    wait_until(lambda: not error.exists(), "no error any more")

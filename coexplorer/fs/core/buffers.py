@@ -20,6 +20,7 @@ HIDDEN_S = 5.0
 """How long a metadata file stays away after an unlink, when nobody creates it again."""
 
 
+_TOO_LARGE = f"more than {MAX_FILE_BYTES >> 20} MiB, which is too large for a metadata file"
 _MOST_REJECTED_BYTES = 2 * MAX_FILE_BYTES
 
 
@@ -93,7 +94,7 @@ class Buffer:
         """
         end = offset + len(data)
         if end > MAX_FILE_BYTES:
-            raise OSError(errno.EFBIG, "too large for a metadata file")
+            raise OSError(errno.EFBIG, f"{_TOO_LARGE}; what is kept of it may lack its end")
         grown = bytearray(self.content[:offset])
         grown.extend(bytes(offset - len(grown)))
         grown.extend(data)
@@ -133,7 +134,7 @@ class Buffer:
             OSError: EFBIG, before anything is allocated.
         """
         if size > MAX_FILE_BYTES:
-            raise OSError(errno.EFBIG, "too large for a metadata file")
+            raise OSError(errno.EFBIG, _TOO_LARGE)
         if size == 0:
             self.written = False
             self.refusal = self.rejected = None

@@ -473,17 +473,23 @@ class FailedWrites:
         self.journaled &= {(node.slot, what) for node, what in failed}
         if not self.journaled:
             return
+        told = {key: frozenset(by) for key, by in self._told.items()}
         try:
             kept = await self._library.log.kept()
         except CoexplorerError as error:
             log.warning("the journal can't be read: %s", error)
             return
         waiting = {entry.asset_id for entry in kept}
+        numbers = {entry.id for entry in kept}
         self._notice_changes(kept)
         self._notice_asides(kept)
         self._ask_what_arrived(kept)
         for node, what in failed:
-            if (node.slot, what) in self.journaled and node.id not in waiting:
+            key = node.slot, what
+            if key not in self.journaled or self._told.get(key, {}).keys() != told.get(key, set()):
+                continue
+            # Another file of the asset may have a text that waits: that is another report.
+            if not told[key] & numbers if key in told else node.id not in waiting:
                 self._give_up(node, what)
 
     def _ask_what_arrived(self, kept: list[Entry]) -> None:
@@ -535,6 +541,7 @@ class FailedWrites:
         volume = self._volume
         volume.failures.clear(node, what)
         self.journaled.discard((node.slot, what))
+        self._told.pop((node.slot, what), None)
         for part in EDITABLE_PARTS:
             file = volume.files.find(node, part)
             if what == name_save(part):
