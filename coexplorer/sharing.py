@@ -440,6 +440,39 @@ def tell_lacking(lacking: Roles, wanted: Roles, before: Roles) -> str:
     return "; ".join(parts)
 
 
+def tell_mistaken(wanted: Roles, now: Sharing) -> str:
+    """Say whose access is to be taken away who has none, where somebody of nearly that name has it.
+
+    Empty where there is no such mistake: to take away what nobody has is no mistake by itself.
+    """
+    gone = {title_of(member) for member, role in wanted.items() if role == NONE}
+    there = {title_of(member) for member in now.roles if member != EVERYONE}
+    has = {title_of(member).casefold() for member in wanted if now.role_of(member) != NONE}
+    wrong = sorted(each for each in gone - {EVERYONE} if each.casefold() not in has)
+    near = {name: _find_near(name, there - gone) for name in wrong}
+    return " ".join(
+        f"{name} has no access to it; did you mean {meant}?"
+        for name, meant in near.items()
+        if meant
+    )
+
+
+def _find_near(name: str, names: Iterable[str]) -> str:
+    """Return the name that is nearly this one, or the user whose address begins so; or nothing."""
+    import difflib  # noqa: PLC0415 # only mistakes need it
+
+    typed = name.casefold()
+    known = {each.casefold(): each for each in sorted(names)}
+    begins = [each for each in known if "@" in each and each.partition("@")[0] == typed]
+    # Colleagues share what is behind the @: it makes no two of them alike.
+    user, at, host = typed.partition("@")
+    alike = {
+        each.partition("@")[0]: each for each in known if each.partition("@")[1:] == (at, host)
+    }
+    near = begins or [alike[each] for each in difflib.get_close_matches(user, alike, 1, 0.8)]
+    return known[near[0]] if near else ""
+
+
 def _tell_role(role: str) -> str:
     return "no access" if role == NONE else f"the role {role}"
 

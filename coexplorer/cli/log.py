@@ -248,7 +248,7 @@ def _print_texts(entries: Sequence[Entry]) -> None:
 
     And those that a mount could not save: their programs have ended.
     """
-    from coexplorer.cli.plans import describe_change, describe_field
+    from coexplorer.cli.plans import describe_change, describe_fields
     from coexplorer.library.entries import KEPT, MOUNT
     from coexplorer.library.plans import describe_roles
 
@@ -263,9 +263,8 @@ def _print_texts(entries: Sequence[Entry]) -> None:
         if entry.base is not None and entry.mine is not None:
             for line in describe_change(entry.base, entry.mine):
                 click.echo(line)
-        for diff in describe_roles(entry.roles_before, entry.roles):
-            for line in describe_field(diff):
-                click.echo(line)
+        for line in describe_fields(describe_roles(entry.roles_before, entry.roles)):
+            click.echo(line)
         if not in_conflict:
             print_line(entry.hint)
             continue

@@ -17,7 +17,7 @@ from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.schema import OUTCOME, PLAN, outcome_values, plan_values
 from coexplorer.errors import CoexplorerError, EditConflict
-from coexplorer.text import clean, clean_lines, diff_lines
+from coexplorer.text import clean, clean_lines, diff_lines, width
 
 if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
@@ -33,6 +33,8 @@ _LOOK_S = 3.0
 
 _SHOWN = 20
 """So many assets of a plan are shown before a question; ``--dry-run`` shows all."""
+_NARROWEST, _WIDEST = 11, 32
+"""Cells of the column of titles; a longer title, such as a long address, reaches into the next."""
 _MOST_DIFFED = 2000
 """Lines of a text that is compared line by line."""
 
@@ -92,9 +94,11 @@ def carry_out(
         leave(plan_code(plan))
         return
     if ask and plan.todo:
+        question = f"{_verb(plan)} {plural(len(plan.todo), 'asset')}"
         for line in describe_plan(plan, shown=_SHOWN):
-            click.echo(line, err=True)
-        if not confirm(f"{_verb(plan)} {plural(len(plan.todo), 'asset')}?"):
+            if line != question:
+                click.echo(line, err=True)
+        if not confirm(f"{question}?"):
             warn("nothing was done")
             leave(exits.REFUSED)
     report = invocation.run(lambda library: apply_with_progress(library, plan))
@@ -445,14 +449,14 @@ def _describe_item(item: PlanItem) -> list[str]:
         lines.append(f"  {clean(_describe_files(item))}")
     if item.remark and not item.is_unsure:
         lines.append(f"  {clean(item.remark)}")
-    return [*lines, *(line for diff in item.diff for line in describe_field(diff))]
+    return [*lines, *describe_fields(item.diff)]
 
 
 def describe_change(before: Fields, after: Fields) -> list[str]:
     """Return the fields that differ as a diff."""
     from coexplorer.library.plans import describe_difference
 
-    return [line for diff in describe_difference(before, after) for line in describe_field(diff)]
+    return describe_fields(describe_difference(before, after))
 
 
 def _describe_files(item: PlanItem) -> str:
@@ -473,9 +477,16 @@ def _diff_texts(before: str, after: str) -> list[str]:
     return [click.style(f"    {sign} {line}".rstrip(), fg=colors.get(sign)) for sign, line in pairs]
 
 
-def describe_field(diff: FieldDiff) -> list[str]:
-    """Return what changes in one field, or in a member's role."""
-    label = f"  {clean(diff.title):<11} "
+def describe_fields(diffs: Sequence[FieldDiff]) -> list[str]:
+    """Return what changes in fields, or in members' roles, with the values below each other."""
+    titles = [width(clean(diff.title)) for diff in diffs]
+    cells = max((each for each in titles if each <= _WIDEST), default=0)
+    return [line for diff in diffs for line in _describe_field(diff, max(cells, _NARROWEST))]
+
+
+def _describe_field(diff: FieldDiff, cells: int) -> list[str]:
+    title = clean(diff.title)
+    label = f"  {title}{' ' * (cells - width(title))} "
     if diff.is_role and not diff.before:
         return [f"{label}→ {click.style(clean(diff.after), fg='green')}"]
     if diff.is_set:

@@ -50,6 +50,7 @@ _SHORTEST = 24
 @click.option(
     "--everyone",
     type=OneOf(list_roles("everyone")),
+    multiple=True,  # so that two can be refused
     help="What everybody may do who can sign in.",
 )
 @click.option(
@@ -83,7 +84,7 @@ def share_command(
     assets: tuple[str, ...],
     query: str | None,
     *,
-    everyone: str | None,
+    everyone: tuple[str, ...],
     users: tuple[str, ...],
     groups: tuple[str, ...],
     removals: tuple[str, ...],
@@ -107,12 +108,14 @@ def share_command(
             )
         _show(invocation, targets, style, refresh=refresh)
         return
-    from coexplorer.library.share_plans import allow_losses, list_losses
+    from coexplorer.library.share_plans import allow_losses, list_absent, list_losses
 
     look = dry_run or not yes
     plan = invocation.run(
         lambda library: _plan(library, targets, change, refresh=refresh, look=look)
     )
+    for name in list_absent(plan, change):
+        warn(f"{name} has no access to {'it' if len(plan.items) == 1 else 'any of them'}")
     losses = list_losses(plan)
     several = targets.query is not None or len(plan.items) > 1
     ask = (several or bool(losses)) and not yes
@@ -124,7 +127,7 @@ def share_command(
 
 
 def read_change(
-    everyone: str | None,
+    everyone: Sequence[str],
     users: Sequence[str],
     groups: Sequence[str],
     removals: Sequence[str],
@@ -136,7 +139,7 @@ def read_change(
     Raises:
         click.UsageError: One of them can't be read, or somebody is named twice.
     """
-    given = [] if everyone is None else [(EVERYONE, everyone)]
+    given = [(EVERYONE, role) for role in everyone]
     kinds: tuple[tuple[Kind, Sequence[str]], ...] = (("user", users), ("group", groups))
     try:
         given += [parse_grant(kind, each) for kind, texts in kinds for each in texts]

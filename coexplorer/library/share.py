@@ -45,6 +45,7 @@ from coexplorer.sharing import (
     merge_sharing,
     tell_conflict,
     tell_lacking,
+    tell_mistaken,
 )
 
 _TRIES = 4
@@ -83,7 +84,7 @@ class Sharer:
             await self._settle_others(entry, now)
             if lost and judge_share(_as_sent(entry, lost), now) is State.APPLIED:
                 return self._report(attempt, lost, now, gives_up=gives_up)
-            ensure_understood(now)
+            _ensure_meant(attempt, now)
             merged = merge_sharing(entry.roles_before, entry.roles, now)
             if merged.conflicts and attempt.purpose is Purpose.DO:
                 attempt.sent = False
@@ -163,12 +164,22 @@ class Sharer:
             self._user = await self._find_user()
         return loses_ownership(now, then, self._user)
 
+    async def is_no_owner(self, now: Sharing) -> bool:
+        """Tell whether only others own an asset; False where nobody can tell who this user is."""
+        owners = [each.casefold() for each, role in now.users.items() if role == "owner"]
+        if self._user is None:
+            with contextlib.suppress(ApiError):  # sending meets it, too, if it matters
+                self._user = await self._find_user()
+        # Who is in a group that owns it is an owner, too.
+        by_group = "owner" in now.groups.values()
+        return bool(self._user and owners) and not by_group and self._user not in owners
+
     async def _find_user(self) -> str:
         """Return this user's address, as the platform shows who made what; empty: it does not."""
         client = await self._context.client()
         page = await client.search(SearchRequest(ownership=Ownership.OWNED), limit=1)
         owner = page.results[0].owner if page.results else ""
-        return owner if "@" in owner else ""
+        return owner.casefold() if "@" in owner else ""
 
     async def _grant_unseen(self, attempt: Attempt) -> EditResult:
         """Give roles where the platform does not tell who has one."""
@@ -274,6 +285,23 @@ def plan_reversal(entry: Entry, now: Sharing) -> tuple[MergedSharing, str]:
 def _as_sent(entry: Entry, sent: MergedSharing) -> Entry:
     before: Mapping[str, str] = sent.before
     return msgspec.structs.replace(entry, base_metadata=dict(before), metadata=dict(sent.after))
+
+
+def _ensure_meant(attempt: Attempt, now: Sharing) -> None:
+    """Check that what was read is understood, and that nobody's name was mistyped.
+
+    Raises:
+        Refused: It is not so.
+    """
+    ensure_understood(now)
+    if attempt.purpose is not Purpose.DO:
+        return
+    entry = attempt.entry
+    had = entry.roles_before  # whose access others took away meanwhile is no mistake
+    named = {each: role for each, role in entry.roles.items() if had.get(each, NONE) == NONE}
+    if mistaken := tell_mistaken(named, now):
+        attempt.sent = False
+        raise Refused(mistaken, hint=f"coexplorer share {entry.asset_id[:8]} shows who has access")
 
 
 def _send_nothing(attempt: Attempt, merged: MergedSharing) -> EditResult:

@@ -19,7 +19,7 @@ from coexplorer.library.permissions import (
 from coexplorer.library.plans import Plan, PlanItem, keep_fit
 from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId, Record
-from coexplorer.sharing import Sharing, SharingChange, merge_sharing
+from coexplorer.sharing import Sharing, SharingChange, merge_sharing, tell_mistaken, title_of
 
 if TYPE_CHECKING:
     from coexplorer.library.context import Context
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 LOSES = "you would no longer be an owner of it"
 """`PlanItem.note` of what takes away this user's own right."""
+
+NO_OWNER = "you are not an owner of it, so the platform may refuse"
+"""`PlanItem.note` where somebody else is; the platform lets administrators."""
 
 
 class SharePlanner:
@@ -72,9 +75,11 @@ class SharePlanner:
         for record in records:
             now = seen.get(record.asset.id, _NOT_READ)
             item = _plan_one(record, change, now)
-            if isinstance(now, Sharing) and not change.gives_up:
+            if isinstance(now, Sharing) and item.roles:
                 then = now.with_roles(item.roles)
-                if await self._sharer.loses_ownership(now, then):
+                if record.membership.mine is not True and await self._sharer.is_no_owner(now):
+                    item = msgspec.structs.replace(item, note=NO_OWNER)
+                elif not change.gives_up and await self._sharer.loses_ownership(now, then):
                     item = msgspec.structs.replace(item, note=LOSES)
             items.append(keep_fit(item, fits.get(record.asset.id)))
         return Plan(change.title, tuple(items), caution=UNSEEN if is_unseen else "")
@@ -101,14 +106,28 @@ def _plan_one(record: Record, change: SharingChange, seen: Seen | object) -> Pla
         return msgspec.structs.replace(item, waits=True, note=why)
     if not isinstance(seen, Sharing):
         return item
-    try:
-        ensure_understood(seen)
-    except Refused as error:
-        return msgspec.structs.replace(item, reason=error.message, roles={})
+    if why := _refuse(change, seen):
+        return msgspec.structs.replace(item, reason=why, roles={})
     merged = merge_sharing({}, change.ask_of(seen), seen)
     if not merged.after:
         return msgspec.structs.replace(item, reason="already so", needless=True, roles={})
     return msgspec.structs.replace(item, roles_before=merged.before, roles=merged.after)
+
+
+def _refuse(change: SharingChange, seen: Sharing) -> str:
+    """Say why a change is not made of what was read; empty: it is."""
+    try:
+        ensure_understood(seen)
+    except Refused as error:
+        return error.message
+    return tell_mistaken(change.ask_of(seen), seen)
+
+
+def list_absent(plan: Plan, change: SharingChange) -> tuple[str, ...]:
+    """Name whose access is to be taken away and who, as far as is known, has none to any asset."""
+    named = {title_of(member).casefold() for item in plan.items for member in item.roles}
+    mistaken = any(item.reason and not item.needless for item in plan.items)
+    return tuple(each for each in change.removals if each.casefold() not in named and not mistaken)
 
 
 def list_losses(plan: Plan) -> tuple[PlanItem, ...]:

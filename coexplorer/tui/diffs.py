@@ -28,6 +28,8 @@ SHORT = 60
 """Cells below which a reason has no room beside a name."""
 WIDE = 70
 """Cells from which a line has room for the day."""
+_NARROWEST = 14
+"""Cells of the column of titles, which stops at half of the screen."""
 _VERBS = {
     Action.ARCHIVE: "archive",
     Action.UNARCHIVE: "unarchive",
@@ -110,11 +112,18 @@ def _build_item(item: PlanItem, cells: int, *, outside: bool) -> Iterator[Line]:
         role = Role.BAD if item.action is Action.DELETE else Role.WARN
         files = f": {clean(describe_loss(item.loss))}" if item.loss is not None else ""
         yield cut_line(((f"  {_VERBS[item.action]}{files}", role),), cells)
-    for diff in item.diff:
-        yield from build_diff(diff, cells)
+    yield from build_diffs(item.diff, cells)
 
 
-def build_diff(diff: FieldDiff, cells: int) -> Iterator[Line]:
+def build_diffs(diffs: Sequence[FieldDiff], cells: int) -> Iterator[Line]:
+    """Yield the lines of what changes in fields, or in roles, with the values below each other."""
+    titles = (width(f"  {clean(diff.title)}  ") for diff in diffs if not diff.is_set)
+    column = max((each for each in titles if each <= cells // 2), default=0)
+    for diff in diffs:
+        yield from _build_diff(diff, max(column, _NARROWEST), cells)
+
+
+def _build_diff(diff: FieldDiff, column: int, cells: int) -> Iterator[Line]:
     """Yield the lines of one field's change: what goes with ``-``, what comes with ``+``."""
     if diff.is_set:
         pieces: list[Piece] = [(f"  {diff.title}  ", Role.LABEL)]
@@ -125,10 +134,10 @@ def build_diff(diff: FieldDiff, cells: int) -> Iterator[Line]:
     if diff.is_role:
         title = f"  {clean(diff.title)}  "
         was: list[Piece] = [(f"{clean(diff.before)} → ", Role.BAD)] if diff.before else []
-        who: Piece = (fit(title, max(14, width(title))), Role.LABEL)
+        who: Piece = (fit(title, max(column, width(title))), Role.LABEL)
         yield cut_line((who, *was, (clean(diff.after), Role.GOOD)), cells)
         return
-    label = fit(f"  {diff.title}", 14)
+    label = fit(f"  {clean(diff.title)}", column)
     for text, sign, role in ((diff.before, "-", Role.BAD), (diff.after, "+", Role.GOOD)):
         yield cut_line(((label, Role.LABEL), (f"{sign} {clean(text) or '(empty)'}", role)), cells)
 
@@ -237,8 +246,8 @@ def build_entry_details(entry: Entry, cells: int) -> list[Line]:
         (keys if conflict else entry.hint, Role.ACCENT if conflict else Role.WARN),
     )
     lines += [cut_line(((clean(text), role),), cells) for text, role in said if text]
-    for diff in (*describe_change(entry), *describe_roles(entry.roles_before, entry.roles)):
-        lines += build_diff(diff, cells)
+    diffs = (*describe_change(entry), *describe_roles(entry.roles_before, entry.roles))
+    lines += build_diffs(diffs, cells)
     return lines
 
 

@@ -69,6 +69,21 @@ def test_a_list_is_shared_after_a_plan(program: Program) -> None:
     assert {stored(program, each).everyone for each in ids.split()} == {"none"}
 
 
+def test_the_roles_of_a_plan_stand_below_each_other(program: Program) -> None:
+    grants = (
+        "--group",
+        "Data stewards:editor",
+        "--group",
+        "Lab:viewer",
+        "--user",
+        f"{JONAS}:viewer",
+    )
+    dry = program.ok("share", RAW, *grants, "--everyone", "viewer", "--dry-run").out
+    roles = [line.index("none →") for line in dry.splitlines() if "none →" in line]
+    assert len(roles) == 4
+    assert set(roles) == {len(f"  {JONAS} ")}
+
+
 def test_what_the_platform_left_out_is_said_with_another_exit_code(program: Program) -> None:
     done = program("share", RAW, "--group", "Nobodies:viewer", "--everyone", "viewer")
     assert done.code == 7
@@ -122,6 +137,7 @@ def test_what_waits_is_retried_judged_and_told(program: Program) -> None:
         (("--user", "x"), "expected NAME:ROLE, as in maya@example.org:viewer: 'x'"),
         (("--user", f"{JONAS}:reader"), "a user can be owner, editor, viewer or none"),
         (("--group", "G:reader"), "a group can be owner, editor, viewer, discoverable or none"),
+        (("--everyone", "none", "--everyone", "viewer"), "everyone is given two roles"),
         (("--everyone", "all"), "'all' is not one of viewer, discoverable, none"),
         (("--remove", "everyone"), "give --everyone none"),
         (("--user", "a@x:viewer", "--user", "a@x:editor"), "a@x is given two roles"),
@@ -152,6 +168,38 @@ def test_one_s_own_right_is_given_up_only_with_a_word(program: Program) -> None:
     program.server.store.update(RAW, owner=MAYA, roles={JONAS: "owner"})
     # Who is not its only owner can give it back.
     assert "take it back" in program.ok("share", RAW, "--remove", JONAS, "--yes").out
+
+
+@pytest.mark.parametrize("yes", [(), ("--yes",)], ids=["alone", "yes"])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("imaging", "Imaging"), ("Imagign", "Imaging"), ("jonas.lind", JONAS)]
+)
+def test_a_name_that_is_nearly_right_is_not_taken_for_done(
+    program: Program, typed: str, meant: str, yes: tuple[str, ...]
+) -> None:
+    program.server.store.update(RAW, groups={"Imaging": "viewer"}, roles={JONAS: "viewer"})
+    done = program("share", RAW, "--remove", typed, "--everyone", "viewer", *yes)
+    assert done.code == 5
+    assert f"{typed} has no access to it; did you mean {meant}?" in done.err
+    assert program.server.requests("POST", "*/permissions") == []
+    assert program("share", RAW, "--remove", typed, "--dry-run").code == 5
+    program.ok("share", RAW, "--remove", meant)
+
+
+def test_to_take_away_what_nobody_has_is_said_and_no_failure(program: Program) -> None:
+    done = program.ok("share", RAW, "--remove", PRIYA)
+    assert f"{PRIYA} has no access to it" in done.err
+    program.ok("share", RAW, "--user", f"{PRIYA}:viewer")
+    assert "has no access" not in program.ok("share", RAW, "--remove", PRIYA.upper()).err
+
+
+def test_a_plan_says_that_its_user_is_no_owner(program: Program) -> None:
+    program.server.store.update(RAW, owner=JONAS, roles={MAYA: "viewer"})
+    args = ("share", RAW, "--everyone", "discoverable", "--dry-run")
+    assert "you are not an owner of it, so the platform may refuse" in program.ok(*args).out
+    for shared in ({"roles": {MAYA: "owner"}}, {"owner": MAYA, "roles": {}}):
+        program.server.store.update(RAW, **shared)
+        assert "not an owner" not in program.ok(*args).out
 
 
 def test_a_conflict_is_told_in_words_of_sharing(program: Program) -> None:
